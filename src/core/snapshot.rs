@@ -1,0 +1,49 @@
+//! What the provider's listing says, as values.
+
+use jiff::Timestamp;
+
+/// The provider's number of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerId(pub u64);
+
+/// The provider's number of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnapshotId(pub u64);
+
+/// A snapshot's state, by the provider's status word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Finished and usable.
+    Completed,
+    /// Being made; takes 3 to 10 minutes (API.md).
+    InProgress,
+    /// `failed` or `error`.
+    Failed,
+    /// A word that the provider does not document; kept and counted, never deleted.
+    Unknown(String),
+}
+
+impl Status {
+    /// Reads the provider's status word; words that are not documented stay as they are.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "completed" => Self::Completed,
+            "in_progress" => Self::InProgress,
+            "failed" | "error" => Self::Failed,
+            other => Self::Unknown(other.to_owned()),
+        }
+    }
+}
+
+/// One row of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The provider's number of it.
+    pub id: SnapshotId,
+    /// Its name; names need not be unique (API.md).
+    pub name: String,
+    /// Its state.
+    pub status: Status,
+    /// When the provider says that it was made; `None` where missing or unreadable.
+    pub created_at: Option<Timestamp>,
+}

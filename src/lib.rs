@@ -1,0 +1,3 @@
+//! Rotates the snapshots of VPS.org servers by policy.
+
+pub mod core;
