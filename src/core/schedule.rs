@@ -1,0 +1,215 @@
+//! Slots: the instants of a cron schedule in an IANA zone.
+//!
+//! The cron expression is walked in plain local time, where no hour is missing or
+//! doubled, and each local time is then placed in the zone: one in the spring gap at the
+//! first instant after it, one in the autumn fold at its first pass (DESIGN.md, "Time").
+//! So a list or a step such as `15,45 2 * * *` runs once a slot too.
+
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp, Zoned};
+
+/// One scheduled instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The scheduled local time, before splay; the name is made of it.
+    pub local: DateTime,
+    /// When it is, before splay.
+    pub at: Timestamp,
+}
+
+/// A cron expression that can't be read; the text says why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}: write five fields such as \"0 3 * * Sun\", six with seconds first, or @daily")]
+pub struct ScheduleError(String);
+
+/// A cron schedule in a zone.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    cron: Cron,
+    zone: TimeZone,
+}
+
+/// How far back a zone change may still matter: none shifts by more than a day.
+const SHIFT: SignedDuration = SignedDuration::from_hours(26);
+
+impl Schedule {
+    /// Reads a cron expression of five fields, or six with seconds first, or `@daily` and its like.
+    pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
+        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+        let cron = parser.parse(expression).map_err(|error| ScheduleError(error.to_string()))?;
+        Ok(Self { cron, zone })
+    }
+
+    /// The newest slot at or before `now`; `None` for a schedule that never fired.
+    pub fn previous(&self, now: Timestamp) -> Option<Slot> {
+        // In the fold's second pass local times up to the fold's end have been: the
+        // larger offset, from before the change, bounds what may have passed.
+        let mut offset = self.zone.to_offset(now);
+        if let Some(change) = self.zone.preceding(now).next()
+            && now.duration_since(change.timestamp()) < SHIFT
+        {
+            let before = change.timestamp() - SignedDuration::from_nanos(1);
+            offset = offset.max(self.zone.to_offset(before));
+        }
+        let mut local = offset.to_datetime(now);
+        let mut inclusive = true;
+        loop {
+            local = self.step_back(local, inclusive)?;
+            inclusive = false;
+            let at = self.place(local)?;
+            if at <= now {
+                return Some(Slot { local, at });
+            }
+        }
+    }
+
+    /// The first slot after `now`; `None` for a schedule that never fires.
+    pub fn next(&self, now: Timestamp) -> Option<Slot> {
+        let mut local = match self.previous(now) {
+            Some(slot) => slot.local,
+            None => self.zone.to_offset(now).to_datetime(now),
+        };
+        let mut found: Option<Slot> = None;
+        loop {
+            local = match self.step_on(local) {
+                Some(next) => next,
+                None => return found,
+            };
+            let at = self.place(local)?;
+            match found {
+                // Of several slots on one instant only the last exists.
+                Some(slot) if at > slot.at => return Some(slot),
+                _ if at > now => found = Some(Slot { local, at }),
+                _ => {}
+            }
+        }
+    }
+
+    fn step_back(&self, local: DateTime, inclusive: bool) -> Option<DateTime> {
+        let from = utc(local)?;
+        let found = self.cron.find_previous_occurrence(&from, inclusive).ok()?;
+        Some(found.datetime())
+    }
+
+    fn step_on(&self, local: DateTime) -> Option<DateTime> {
+        let found = self.cron.find_next_occurrence(&utc(local)?, false).ok()?;
+        Some(found.datetime())
+    }
+
+    fn place(&self, local: DateTime) -> Option<Timestamp> {
+        let ambiguous = self.zone.to_ambiguous_timestamp(local);
+        match ambiguous.offset() {
+            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
+            AmbiguousOffset::Gap { before, .. } => {
+                // The change itself is the first instant after the gap. The local time
+                // read with the offset from before lies at or after it.
+                let beyond = before.to_timestamp(local).ok()?;
+                let inclusive = beyond + SignedDuration::from_nanos(1);
+                Some(self.zone.preceding(inclusive).next()?.timestamp())
+            }
+        }
+    }
+}
+
+fn utc(local: DateTime) -> Option<Zoned> {
+    local.to_zoned(TimeZone::UTC).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots(expression: &str, zone: &str, from: &str, count: usize) -> Vec<String> {
+        let zone = TimeZone::get(zone).expect("zone");
+        let schedule = Schedule::new(expression, zone).expect("schedule");
+        let mut now: Timestamp = from.parse().expect("time");
+        (0..count)
+            .map(|_| {
+                let slot = schedule.next(now).expect("slot");
+                assert_eq!(schedule.previous(slot.at), Some(slot), "previous inverts next");
+                now = slot.at;
+                format!("{} = {}", slot.local, slot.at)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_slot_in_the_spring_gap_runs_once_at_the_first_instant_after_it() {
+        let got = slots("30 2 * * *", "Europe/Paris", "2026-03-28T12:00:00Z", 2);
+        assert_eq!(got, [
+            "2026-03-29T02:30:00 = 2026-03-29T01:00:00Z",
+            "2026-03-30T02:30:00 = 2026-03-30T00:30:00Z",
+        ]);
+    }
+
+    #[test]
+    fn of_several_slots_in_the_gap_only_the_last_exists() {
+        let got = slots("15,45 2 * * *", "Europe/Paris", "2026-03-28T12:00:00Z", 2);
+        assert_eq!(got, [
+            "2026-03-29T02:45:00 = 2026-03-29T01:00:00Z",
+            "2026-03-30T02:15:00 = 2026-03-30T00:15:00Z",
+        ]);
+    }
+
+    #[test]
+    fn a_list_in_the_autumn_fold_runs_each_slot_once_at_its_first_pass() {
+        let got = slots("15,45 2 * * *", "Europe/Paris", "2026-10-24T12:00:00Z", 3);
+        assert_eq!(got, [
+            "2026-10-25T02:15:00 = 2026-10-25T00:15:00Z",
+            "2026-10-25T02:45:00 = 2026-10-25T00:45:00Z",
+            "2026-10-26T02:15:00 = 2026-10-26T01:15:00Z",
+        ]);
+    }
+
+    #[test]
+    fn a_step_over_the_fold_gives_no_slot_twice() {
+        let got = slots("0 */2 * * *", "Europe/Paris", "2026-10-24T23:00:00Z", 2);
+        assert_eq!(got, [
+            "2026-10-25T02:00:00 = 2026-10-25T00:00:00Z",
+            "2026-10-25T04:00:00 = 2026-10-25T03:00:00Z",
+        ]);
+    }
+
+    #[test]
+    fn in_the_second_pass_of_the_fold_the_newest_slot_is_the_last_of_the_first_pass() {
+        let zone = TimeZone::get("Europe/Paris").expect("zone");
+        let schedule = Schedule::new("*/15 2 * * *", zone).expect("schedule");
+        let second_pass = "2026-10-25T01:20:00Z".parse().expect("time");
+        let slot = schedule.previous(second_pass).expect("slot");
+        assert_eq!(slot.local.to_string(), "2026-10-25T02:45:00");
+    }
+
+    #[test]
+    fn six_fields_begin_with_seconds_and_nicknames_are_known() {
+        let got = slots("30 0 3 * * Sun", "UTC", "2026-11-24T00:00:00Z", 1);
+        assert_eq!(got, ["2026-11-29T03:00:30 = 2026-11-29T03:00:30Z"]);
+        let got = slots("@daily", "UTC", "2026-11-24T00:00:00Z", 1);
+        assert_eq!(got, ["2026-11-25T00:00:00 = 2026-11-25T00:00:00Z"]);
+    }
+
+    #[test]
+    fn a_leap_day_comes_every_fourth_year() {
+        let got = slots("0 3 29 2 *", "UTC", "2026-11-24T00:00:00Z", 2);
+        assert_eq!(got, [
+            "2028-02-29T03:00:00 = 2028-02-29T03:00:00Z",
+            "2032-02-29T03:00:00 = 2032-02-29T03:00:00Z",
+        ]);
+    }
+
+    #[test]
+    fn a_schedule_that_never_fires_has_no_slot() {
+        let schedule = Schedule::new("0 0 30 2 *", TimeZone::UTC).expect("schedule");
+        let now = "2026-11-24T00:00:00Z".parse().expect("time");
+        assert_eq!(schedule.next(now), None);
+        assert_eq!(schedule.previous(now), None);
+    }
+
+    #[test]
+    fn an_unreadable_expression_says_what_to_write() {
+        let error = Schedule::new("5/15 * *", TimeZone::UTC).expect_err("refused");
+        assert!(error.to_string().contains("five fields"), "{error}");
+    }
+}
