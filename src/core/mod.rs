@@ -1,5 +1,9 @@
 //! The pure floor: decides, and knows nobody: no clock, no I/O, no randomness.
 
+pub mod decide;
+pub mod history;
 pub mod name;
+pub mod policy;
+pub mod retention;
 pub mod schedule;
 pub mod snapshot;

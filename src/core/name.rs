@@ -190,15 +190,20 @@ impl Pattern {
     pub fn may_clash(&self, other: &Self) -> bool {
         let positions = |pattern: &Self| -> Vec<(Part, usize)> {
             let parts = pattern.0.iter();
-            parts.flat_map(|p| (0..p.width()).map(move |at| (*p, at))).collect()
+            parts
+                .flat_map(|p| (0..p.width()).map(move |at| (*p, at)))
+                .collect()
         };
         let (left, right) = (positions(self), positions(other));
         left.len() == right.len()
-            && left.iter().zip(&right).all(|((a, i), (b, j))| match (a, b) {
-                (Part::Literal(c), _) => b.allows(*j, *c),
-                (_, Part::Literal(c)) => a.allows(*i, *c),
-                _ => true,
-            })
+            && left
+                .iter()
+                .zip(&right)
+                .all(|((a, i), (b, j))| match (a, b) {
+                    (Part::Literal(c), _) => b.allows(*j, *c),
+                    (_, Part::Literal(c)) => a.allows(*i, *c),
+                    _ => true,
+                })
     }
 
     fn width(&self) -> usize {
@@ -277,8 +282,16 @@ mod tests {
             ("a-%Y-%m-%d", "a-%Y-%m-%d-%H", false),
         ];
         for (left, right, clash) in cases {
-            assert_eq!(pattern(left).may_clash(&pattern(right)), clash, "{left} {right}");
-            assert_eq!(pattern(right).may_clash(&pattern(left)), clash, "{right} {left}");
+            assert_eq!(
+                pattern(left).may_clash(&pattern(right)),
+                clash,
+                "{left} {right}"
+            );
+            assert_eq!(
+                pattern(right).may_clash(&pattern(left)),
+                clash,
+                "{right} {left}"
+            );
         }
     }
 }

@@ -38,8 +38,13 @@ const SHIFT: SignedDuration = SignedDuration::from_hours(26);
 impl Schedule {
     /// Reads a cron expression of five fields, or six with seconds first, or `@daily` and its like.
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
-        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser.parse(expression).map_err(|error| ScheduleError(error.to_string()))?;
+        let parser = CronParser::builder()
+            .seconds(Seconds::Optional)
+            .year(Year::Disallowed)
+            .build();
+        let cron = parser
+            .parse(expression)
+            .map_err(|error| ScheduleError(error.to_string()))?;
         Ok(Self { cron, zone })
     }
 
@@ -102,7 +107,9 @@ impl Schedule {
     fn place(&self, local: DateTime) -> Option<Timestamp> {
         let ambiguous = self.zone.to_ambiguous_timestamp(local);
         match ambiguous.offset() {
-            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
+            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => {
+                ambiguous.earlier().ok()
+            }
             AmbiguousOffset::Gap { before, .. } => {
                 // The change itself is the first instant after the gap. The local time
                 // read with the offset from before lies at or after it.
@@ -129,7 +136,11 @@ mod tests {
         (0..count)
             .map(|_| {
                 let slot = schedule.next(now).expect("slot");
-                assert_eq!(schedule.previous(slot.at), Some(slot), "previous inverts next");
+                assert_eq!(
+                    schedule.previous(slot.at),
+                    Some(slot),
+                    "previous inverts next"
+                );
                 now = slot.at;
                 format!("{} = {}", slot.local, slot.at)
             })
@@ -139,38 +150,50 @@ mod tests {
     #[test]
     fn a_slot_in_the_spring_gap_runs_once_at_the_first_instant_after_it() {
         let got = slots("30 2 * * *", "Europe/Paris", "2026-03-28T12:00:00Z", 2);
-        assert_eq!(got, [
-            "2026-03-29T02:30:00 = 2026-03-29T01:00:00Z",
-            "2026-03-30T02:30:00 = 2026-03-30T00:30:00Z",
-        ]);
+        assert_eq!(
+            got,
+            [
+                "2026-03-29T02:30:00 = 2026-03-29T01:00:00Z",
+                "2026-03-30T02:30:00 = 2026-03-30T00:30:00Z",
+            ]
+        );
     }
 
     #[test]
     fn of_several_slots_in_the_gap_only_the_last_exists() {
         let got = slots("15,45 2 * * *", "Europe/Paris", "2026-03-28T12:00:00Z", 2);
-        assert_eq!(got, [
-            "2026-03-29T02:45:00 = 2026-03-29T01:00:00Z",
-            "2026-03-30T02:15:00 = 2026-03-30T00:15:00Z",
-        ]);
+        assert_eq!(
+            got,
+            [
+                "2026-03-29T02:45:00 = 2026-03-29T01:00:00Z",
+                "2026-03-30T02:15:00 = 2026-03-30T00:15:00Z",
+            ]
+        );
     }
 
     #[test]
     fn a_list_in_the_autumn_fold_runs_each_slot_once_at_its_first_pass() {
         let got = slots("15,45 2 * * *", "Europe/Paris", "2026-10-24T12:00:00Z", 3);
-        assert_eq!(got, [
-            "2026-10-25T02:15:00 = 2026-10-25T00:15:00Z",
-            "2026-10-25T02:45:00 = 2026-10-25T00:45:00Z",
-            "2026-10-26T02:15:00 = 2026-10-26T01:15:00Z",
-        ]);
+        assert_eq!(
+            got,
+            [
+                "2026-10-25T02:15:00 = 2026-10-25T00:15:00Z",
+                "2026-10-25T02:45:00 = 2026-10-25T00:45:00Z",
+                "2026-10-26T02:15:00 = 2026-10-26T01:15:00Z",
+            ]
+        );
     }
 
     #[test]
     fn a_step_over_the_fold_gives_no_slot_twice() {
         let got = slots("0 */2 * * *", "Europe/Paris", "2026-10-24T23:00:00Z", 2);
-        assert_eq!(got, [
-            "2026-10-25T02:00:00 = 2026-10-25T00:00:00Z",
-            "2026-10-25T04:00:00 = 2026-10-25T03:00:00Z",
-        ]);
+        assert_eq!(
+            got,
+            [
+                "2026-10-25T02:00:00 = 2026-10-25T00:00:00Z",
+                "2026-10-25T04:00:00 = 2026-10-25T03:00:00Z",
+            ]
+        );
     }
 
     #[test]
@@ -193,10 +216,13 @@ mod tests {
     #[test]
     fn a_leap_day_comes_every_fourth_year() {
         let got = slots("0 3 29 2 *", "UTC", "2026-11-24T00:00:00Z", 2);
-        assert_eq!(got, [
-            "2028-02-29T03:00:00 = 2028-02-29T03:00:00Z",
-            "2032-02-29T03:00:00 = 2032-02-29T03:00:00Z",
-        ]);
+        assert_eq!(
+            got,
+            [
+                "2028-02-29T03:00:00 = 2028-02-29T03:00:00Z",
+                "2032-02-29T03:00:00 = 2032-02-29T03:00:00Z",
+            ]
+        );
     }
 
     #[test]

@@ -1,0 +1,511 @@
+//! Each boundary of the decision by name. A small world stands for the provider: it
+//! performs the steps, so that the tests see where the decision leads.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::core::name::Pattern;
+use crate::core::schedule::Schedule;
+use crate::core::snapshot::ServerId;
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
+    Rotation {
+        name: name.to_owned(),
+        schedule: Schedule::new(schedule, TimeZone::UTC).expect("a schedule"),
+        keep,
+        pattern: Pattern::new("{name}-%Y-%m-%d", name).expect("a pattern"),
+        former: Vec::new(),
+        catch_up: None,
+        splay: SignedDuration::ZERO,
+        attempts: 3,
+        when_full: WhenFull::PruneFirst,
+    }
+}
+
+struct World {
+    policy: Policy,
+    rules: Rules,
+    history: History,
+    snapshots: Vec<Snapshot>,
+    now: Now,
+    doubt: Option<String>,
+    next_id: u64,
+    log: Vec<String>,
+}
+
+impl World {
+    /// Sunday 2026-11-22 03:00 is the weekly slot; now is an hour later.
+    fn new(rotations: Vec<Rotation>) -> Self {
+        Self {
+            policy: Policy {
+                server: ServerId(7),
+                name: Some("web".to_owned()),
+                protected_names: BTreeSet::new(),
+                protected_ids: BTreeSet::new(),
+                min_completed: 1,
+                delete_stuck: false,
+                rotations,
+            },
+            rules: Rules {
+                limit: 5,
+                poll_interval: SignedDuration::from_secs(15),
+                settle_window: 10 * MINUTE,
+                stuck_after: 60 * MINUTE,
+                retry_after: 5 * MINUTE,
+                restore_window: 30 * MINUTE,
+                request_timeout: SignedDuration::from_secs(30),
+                count_all: false,
+            },
+            history: History::default(),
+            snapshots: Vec::new(),
+            now: Now {
+                wall: time("2026-11-22T04:00:00Z"),
+                mono: 100 * MINUTE,
+            },
+            doubt: None,
+            next_id: 900,
+            log: Vec::new(),
+        }
+    }
+
+    fn weekly(keep: usize) -> Self {
+        Self::new(vec![rotation("weekly", "0 3 * * Sun", keep)])
+    }
+
+    fn holding(mut self, rows: &[(u64, &str, Status, &str)]) -> Self {
+        self.snapshots = rows
+            .iter()
+            .map(|(id, name, status, at)| Snapshot {
+                id: SnapshotId(*id),
+                name: (*name).to_owned(),
+                status: status.clone(),
+                created_at: at.parse().ok(),
+            })
+            .collect();
+        self
+    }
+
+    fn step(&mut self) -> Step {
+        self.history
+            .observe(&self.policy, &self.snapshots, self.now);
+        let inventory = Inventory {
+            server_name: (!self.snapshots.is_empty()).then(|| "web".to_owned()),
+            snapshots: self.snapshots.clone(),
+            requested: self.now.mono,
+            doubt: self.doubt.clone(),
+        };
+        decide(
+            &self.policy,
+            &inventory,
+            &self.history,
+            &self.rules,
+            self.now,
+        )
+    }
+
+    fn record(&mut self, fact: &Fact) {
+        self.history
+            .apply(fact, self.now.into(), self.rules.request_timeout);
+    }
+
+    fn pass(&mut self, time: SignedDuration) {
+        self.now.wall += time;
+        self.now.mono += time;
+    }
+
+    fn intend_create(&mut self, name: &str) {
+        let known = self
+            .snapshots
+            .iter()
+            .filter(|s| s.name == name)
+            .map(|s| s.id)
+            .collect();
+        self.record(&Fact::CreateIntent {
+            name: name.to_owned(),
+            known,
+        });
+        self.log.push(format!("create {name}"));
+    }
+
+    fn make(&mut self, name: &str, status: Status) -> SnapshotId {
+        self.next_id += 1;
+        let id = SnapshotId(self.next_id);
+        self.snapshots.push(Snapshot {
+            id,
+            name: name.to_owned(),
+            status,
+            created_at: Some(self.now.wall),
+        });
+        id
+    }
+
+    /// Performs steps until nothing more happens; every create ends with `status`.
+    fn settle(&mut self, status: &Status) -> Step {
+        for _ in 0..200 {
+            match self.step() {
+                Step::Record(fact) => self.record(&fact),
+                Step::Create { name, .. } => {
+                    assert!(self.snapshots.len() < 5, "I10: {:?}", self.log);
+                    self.intend_create(&name);
+                    let id = Some(self.make(&name, status.clone()));
+                    self.record(&Fact::CreateResult {
+                        name,
+                        outcome: Outcome::Done,
+                        id,
+                        server_name: None,
+                    });
+                }
+                Step::Delete {
+                    id,
+                    name,
+                    prune_first,
+                    ..
+                } => {
+                    let ids = self.snapshots.iter().map(|s| s.id).collect();
+                    self.log.push(format!("delete {name}"));
+                    self.record(&Fact::DeleteIntent {
+                        id,
+                        name,
+                        prune_first: prune_first.then_some(ids),
+                    });
+                    self.record(&Fact::DeleteResult {
+                        id,
+                        outcome: Outcome::Done,
+                    });
+                    self.snapshots.retain(|s| s.id != id);
+                }
+                Step::Wait { pause, .. } if pause > self.rules.poll_interval => self.pass(pause),
+                end => return end,
+            }
+        }
+        panic!("it never ends: {:?}", self.log);
+    }
+}
+
+const DONE: Status = Status::Completed;
+
+fn old_weeklies() -> [(u64, &'static str, Status, &'static str); 3] {
+    [
+        (1, "weekly-2026-11-01", DONE, "2026-11-01T03:00:00Z"),
+        (2, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
+        (3, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+    ]
+}
+
+#[test]
+fn a_fresh_server_gets_its_newest_slot_at_once_and_then_rests() {
+    let mut world = World::weekly(3);
+    let end = world.settle(&DONE);
+    assert_eq!(world.log, ["create weekly-2026-11-22"]);
+    assert_eq!(
+        end,
+        Step::Idle {
+            until: Some(time("2026-11-29T03:00:00Z"))
+        }
+    );
+}
+
+#[test]
+fn with_room_the_create_comes_before_the_prune() {
+    let mut world = World::weekly(3).holding(&old_weeklies());
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["create weekly-2026-11-22", "delete weekly-2026-11-01"]
+    );
+}
+
+#[test]
+fn i8_nothing_is_pruned_before_the_new_one_is_completed() {
+    let mut world = World::weekly(3).holding(&old_weeklies());
+    let end = world.settle(&Status::InProgress);
+    assert!(matches!(end, Step::Wait { .. }), "{end:?}");
+    assert_eq!(world.log, ["create weekly-2026-11-22"]);
+}
+
+fn full_of_own() -> World {
+    let mut rows = old_weeklies().to_vec();
+    rows.push((4, "by-hand", DONE, "2025-01-01T00:00:00Z"));
+    rows.push((5, "other", DONE, "2025-01-02T00:00:00Z"));
+    World::weekly(3).holding(&rows)
+}
+
+#[test]
+fn a_full_server_is_pruned_first_and_only_its_oldest_own_one_goes() {
+    let mut world = full_of_own();
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["delete weekly-2026-11-01", "create weekly-2026-11-22"]
+    );
+}
+
+#[test]
+fn i7_failing_creates_on_a_full_server_cost_one_snapshot_at_most() {
+    let mut world = full_of_own();
+    for _ in 0..4 {
+        world.settle(&Status::Failed);
+        world.pass(SignedDuration::from_hours(24 * 7));
+    }
+    let lost = |entry: &&String| {
+        entry.starts_with("delete") && old_weeklies().iter().any(|row| entry.contains(row.1))
+    };
+    assert_eq!(world.log.iter().filter(lost).count(), 1, "{:?}", world.log);
+}
+
+#[test]
+fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
+    let rows: Vec<_> = (1..=5)
+        .map(|id| (id, "mine", DONE, "2026-01-01T00:00:00Z"))
+        .collect();
+    let mut world = World::weekly(3).holding(&rows);
+    let end = world.settle(&DONE);
+    assert!(matches!(end, Step::Blocked { .. }), "{end:?}");
+    assert!(world.log.is_empty(), "{:?}", world.log);
+    world.snapshots.pop();
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["create weekly-2026-11-22"],
+        "it goes on by itself when there is room"
+    );
+}
+
+#[test]
+fn i1_a_protected_snapshot_is_neither_pruned_nor_counted() {
+    let mut world = World::weekly(2).holding(&old_weeklies());
+    world.policy.protected_ids.insert(SnapshotId(1));
+    world
+        .policy
+        .protected_names
+        .insert("weekly-2026-11-08".to_owned());
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create weekly-2026-11-22"]);
+}
+
+#[test]
+fn oldest_goes_by_date_and_not_by_name() {
+    let mut rows = old_weeklies();
+    rows[0].3 = "2026-11-20T00:00:00Z";
+    let mut world = World::weekly(3).holding(&rows);
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["create weekly-2026-11-22", "delete weekly-2026-11-08"]
+    );
+}
+
+#[test]
+fn i11_a_future_or_unreadable_date_is_neither_deleted_nor_counted() {
+    for date in ["2026-12-24T00:00:00Z", "yesterday"] {
+        let mut rows = old_weeklies();
+        rows[0].3 = date;
+        let mut world = World::weekly(2).holding(&rows);
+        world.settle(&DONE);
+        assert_eq!(
+            world.log,
+            ["create weekly-2026-11-22", "delete weekly-2026-11-08"],
+            "{date}"
+        );
+    }
+}
+
+#[test]
+fn i11_a_doubtful_listing_blocks_everything() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.doubt = Some("count says 4, 3 were read".to_owned());
+    assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
+    assert!(world.log.is_empty());
+}
+
+#[test]
+fn a_renamed_server_is_blocked() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.policy.name = Some("mail".to_owned());
+    assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
+    assert!(world.log.is_empty());
+}
+
+#[test]
+fn the_older_of_two_copies_of_a_slot_goes() {
+    let mut world = World::weekly(3).holding(&[
+        (1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
+        (2, "weekly-2026-11-22", DONE, "2026-11-22T03:05:00Z"),
+    ]);
+    world.settle(&DONE);
+    assert_eq!(world.log, ["delete weekly-2026-11-22"]);
+    assert_eq!(world.snapshots[0].id, SnapshotId(2));
+}
+
+#[test]
+fn i9_a_create_without_an_answer_is_looked_for_and_adopted() {
+    let mut world = World::weekly(3);
+    while let Step::Record(fact) = world.step() {
+        world.record(&fact);
+    }
+    world.intend_create("weekly-2026-11-22");
+    let unknown = create_result("weekly-2026-11-22", Outcome::Unknown, None);
+    world.record(&unknown);
+    for _ in 0..9 {
+        assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
+        world.pass(MINUTE);
+    }
+    world.make("weekly-2026-11-22", Status::InProgress);
+    assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
+    world.snapshots[0].status = DONE;
+    assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
+    assert_eq!(world.log, ["create weekly-2026-11-22"]);
+}
+
+#[test]
+fn i9_only_after_the_settle_window_and_the_pause_is_a_lost_create_sent_again() {
+    let mut world = World::weekly(3);
+    while let Step::Record(fact) = world.step() {
+        world.record(&fact);
+    }
+    let sent = world.now.mono;
+    world.intend_create("weekly-2026-11-22");
+    while world.log.len() < 2 {
+        world.settle(&DONE);
+        world.pass(world.rules.poll_interval);
+    }
+    let waited = world.now.mono - sent;
+    assert!(waited >= 15 * MINUTE, "{waited:?}");
+    assert_eq!(world.snapshots.len(), 1);
+}
+
+#[test]
+fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.record(&Fact::ServerAdded);
+    world.history.last_answer = Some(world.now.mono + MINUTE);
+    assert!(matches!(world.step(), Step::Wait { .. }));
+}
+
+#[test]
+fn a_slot_is_given_up_after_its_attempts_and_the_next_one_runs() {
+    let mut world = World::weekly(3);
+    world.settle(&Status::Failed);
+    let creates = |world: &World| world.log.iter().filter(|e| e.starts_with("create")).count();
+    assert_eq!(creates(&world), 3);
+    world.pass(SignedDuration::from_hours(24 * 7));
+    world.settle(&DONE);
+    assert_eq!(
+        world
+            .log
+            .iter()
+            .rfind(|e| e.starts_with("create"))
+            .expect("one"),
+        "create weekly-2026-11-29"
+    );
+    assert!(
+        world.snapshots.iter().all(|s| s.status == DONE),
+        "failed ones are outlived"
+    );
+}
+
+#[test]
+fn missed_days_coalesce_into_the_newest_slot() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(24 * 9));
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["create daily-2026-11-22", "create daily-2026-12-01"]
+    );
+}
+
+#[test]
+fn two_rotations_due_at_once_run_one_after_the_other() {
+    let mut world = World::new(vec![
+        rotation("weekly", "0 3 * * Sun", 2),
+        rotation("daily", "0 3 * * *", 2),
+    ]);
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["create weekly-2026-11-22", "create daily-2026-11-22"]
+    );
+}
+
+#[test]
+fn past_its_catch_up_a_slot_is_not_begun() {
+    let mut world = World::weekly(3);
+    for (minutes, creates) in [(59, 0), (60, 1), (61, 1)] {
+        world.policy.rotations[0].catch_up = Some(minutes * MINUTE);
+        world.settle(&DONE);
+        assert_eq!(world.log.len(), creates, "{minutes} minutes");
+    }
+}
+
+#[test]
+fn a_completed_snapshot_settles_its_slot_without_a_trail() {
+    let mut world =
+        World::weekly(3).holding(&[(1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z")]);
+    assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
+    assert!(world.log.is_empty());
+}
+
+#[test]
+fn a_settled_slot_is_never_made_again_when_a_person_deletes_its_snapshot() {
+    let mut world = World::weekly(3);
+    world.settle(&DONE);
+    world.snapshots.clear();
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create weekly-2026-11-22"]);
+}
+
+#[test]
+fn a_stuck_snapshot_keeps_its_room_and_the_rotation_goes_on_beside_it() {
+    let mut world = World::weekly(3);
+    world.settle(&Status::InProgress);
+    world.pass(SignedDuration::from_hours(24 * 7));
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["create weekly-2026-11-22", "create weekly-2026-11-29"]
+    );
+    assert_eq!(world.snapshots.len(), 2);
+}
+
+#[test]
+fn an_unknown_status_word_is_waited_for_and_never_deleted() {
+    let odd = Status::Unknown("archiving".to_owned());
+    let mut world =
+        World::weekly(1).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-22T03:30:00Z")]);
+    assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
+    world.pass(SignedDuration::from_hours(2));
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create weekly-2026-11-22"]);
+}
+
+#[test]
+fn a_clock_behind_the_last_intent_blocks_until_it_catches_up() {
+    let mut world = World::weekly(1);
+    world.settle(&DONE);
+    world.now.wall -= SignedDuration::from_mins(6);
+    assert!(matches!(world.step(), Step::Blocked { .. }));
+    world.now.wall += SignedDuration::from_mins(1);
+    assert!(!matches!(world.step(), Step::Blocked { .. }));
+}
+
+#[test]
+fn a_paused_server_is_left_alone() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.record(&Fact::Paused);
+    assert_eq!(world.settle(&DONE), Step::Idle { until: None });
+    assert!(world.log.is_empty());
+    world.record(&Fact::Resumed);
+    world.settle(&DONE);
+    assert_eq!(world.log.len(), 4);
+}

@@ -1,0 +1,126 @@
+//! What is wanted of one server, validated; `config` makes these values from TOML.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::name::Pattern;
+use super::schedule::{Schedule, Slot};
+use super::snapshot::{ServerId, Snapshot, SnapshotId};
+
+/// One server's policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The server.
+    pub server: ServerId,
+    /// The name that the provider must report for it, if stated.
+    pub name: Option<String>,
+    /// Snapshots never pruned, by name.
+    pub protected_names: BTreeSet<String>,
+    /// Snapshots never pruned, by id.
+    pub protected_ids: BTreeSet<SnapshotId>,
+    /// Own completed snapshots that a prune before a create must leave (I3).
+    pub min_completed: usize,
+    /// Whether a snapshot stuck in progress may be deleted for room.
+    pub delete_stuck: bool,
+    /// The rotations, in the order of the file.
+    pub rotations: Vec<Rotation>,
+}
+
+/// A named schedule with a number of snapshots to keep.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// Its name, unique within the policy.
+    pub name: String,
+    /// When its slots are.
+    pub schedule: Schedule,
+    /// Completed slots to keep, at least 1.
+    pub keep: usize,
+    /// The name pattern in force.
+    pub pattern: Pattern,
+    /// Patterns used before; what they name is own too.
+    pub former: Vec<Pattern>,
+    /// How long a missed slot is still run; `None`: until the next slot.
+    pub catch_up: Option<SignedDuration>,
+    /// This server's own offset after the scheduled instant.
+    pub splay: SignedDuration,
+    /// Creates tried for a slot before it is given up.
+    pub attempts: u32,
+    /// What a slot does on a full server.
+    pub when_full: WhenFull,
+}
+
+/// What a due slot does when the server holds the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Give up the oldest own completed one, guarded.
+    PruneFirst,
+    /// Wait for room.
+    Skip,
+}
+
+/// What holds for every server of the account.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Snapshots that a server may hold; the provider's five (API.md).
+    pub limit: usize,
+    /// Between two looks at a snapshot under way.
+    pub poll_interval: SignedDuration,
+    /// How long a mutation without an answer may still happen.
+    pub settle_window: SignedDuration,
+    /// From when on a snapshot in progress is stuck.
+    pub stuck_after: SignedDuration,
+    /// The first pause between attempts; doubles, an hour at most.
+    pub retry_after: SignedDuration,
+    /// How long a restore holds the server.
+    pub restore_window: SignedDuration,
+    /// The whole time that one call may take.
+    pub request_timeout: SignedDuration,
+    /// Whether attempts that the daemon doesn't count are counted: `once` must end.
+    pub count_all: bool,
+}
+
+/// An own snapshot's place: which rotation, and the slot's local time by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Index into [`Policy::rotations`].
+    pub rotation: usize,
+    /// The slot by the name.
+    pub local: jiff::civil::DateTime,
+}
+
+impl Policy {
+    /// Which rotation's own snapshot bears this name; `None`: it is foreign.
+    pub fn place(&self, name: &str) -> Option<Place> {
+        self.rotations.iter().enumerate().find_map(|(rotation, r)| {
+            let mut patterns = std::iter::once(&r.pattern).chain(&r.former);
+            patterns
+                .find_map(|p| p.parse(name))
+                .map(|local| Place { rotation, local })
+        })
+    }
+
+    /// Whether the policy protects this snapshot from pruning.
+    pub fn protects(&self, snapshot: &Snapshot) -> bool {
+        self.protected_ids.contains(&snapshot.id) || self.protected_names.contains(&snapshot.name)
+    }
+}
+
+impl Rotation {
+    /// The newest slot that is due at `now`, splay included.
+    pub fn newest_due(&self, now: Timestamp) -> Option<Slot> {
+        self.schedule.previous(now.checked_sub(self.splay).ok()?)
+    }
+
+    /// When the first slot after `now` will be due, splay included.
+    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let slot = self.schedule.next(now.checked_sub(self.splay).ok()?)?;
+        slot.at.checked_add(self.splay).ok()
+    }
+
+    /// Whether the slot may still be begun at `now`.
+    pub fn within_catch_up(&self, slot: Slot, now: Timestamp) -> bool {
+        let late = now.duration_since(slot.at) - self.splay;
+        self.catch_up.is_none_or(|catch_up| late <= catch_up)
+    }
+}

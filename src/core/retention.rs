@@ -1,0 +1,124 @@
+//! Which own snapshot may go, and which goes first.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::policy::{Place, Policy};
+use super::snapshot::{Snapshot, SnapshotId, Status};
+
+/// An own snapshot with what retention asks about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Own<'a> {
+    /// The row of the listing.
+    pub snapshot: &'a Snapshot,
+    /// Its rotation and slot.
+    pub place: Place,
+    /// Whether the policy protects it (I1).
+    pub protected: bool,
+    /// Its date, where it can be relied on: readable and not in the future (I11).
+    pub dated: Option<Timestamp>,
+}
+
+impl Own<'_> {
+    /// Whether it ended failed.
+    pub fn failed(&self) -> bool {
+        self.snapshot.status == Status::Failed
+    }
+
+    fn completed(&self) -> bool {
+        self.snapshot.status == Status::Completed
+    }
+
+    /// Completed, unprotected, with a date that can be relied on: what `keep` counts.
+    fn counts(&self) -> bool {
+        self.completed() && !self.protected && self.dated.is_some()
+    }
+
+    /// Oldest first by date, then id.
+    fn age(&self) -> (Option<Timestamp>, SnapshotId) {
+        (self.dated, self.snapshot.id)
+    }
+}
+
+/// The next snapshot to delete that nobody needs any more: the older copy of a slot, then
+/// what is beyond `keep`, then a failed one outlived by a newer completed one (rule 5).
+pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
+    let counted = in_age_order(owned, Own::counts);
+    let newest = newest_completed(owned);
+    let spare = |own: &Own<'_>| Some(own.snapshot.id) != newest;
+    let copy = counted.iter().enumerate().find(|(index, own)| {
+        counted[index + 1..]
+            .iter()
+            .any(|newer| newer.place == own.place)
+    });
+    if let Some((_, own)) = copy.filter(|(_, own)| spare(own)) {
+        return Some(*own);
+    }
+    let beyond = counted.iter().find(|own| {
+        let rotation = own.place.rotation;
+        let held = counted
+            .iter()
+            .filter(|other| other.place.rotation == rotation);
+        let slots: BTreeSet<_> = held.map(|other| other.place).collect();
+        slots.len() > policy.rotations[rotation].keep
+    });
+    // I2: the newest own completed one stays, whatever `keep` says.
+    if let Some(own) = beyond.filter(|own| spare(own)) {
+        return Some(*own);
+    }
+    in_age_order(owned, |own| {
+        own.failed() && !own.protected && own.dated.is_some()
+    })
+    .into_iter()
+    .find(|failed| {
+        let mut newer = counted
+            .iter()
+            .filter(|own| own.place.rotation == failed.place.rotation);
+        newer.any(|own| own.age() > failed.age())
+    })
+}
+
+/// The snapshot that goes for a due slot of `rotation` on a full server, if the guards of
+/// I2 and I3 let one go.
+pub fn prune_first<'a>(policy: &Policy, owned: &[Own<'a>], rotation: usize) -> Option<Own<'a>> {
+    let completed = owned
+        .iter()
+        .filter(|own| own.completed() && own.dated.is_some());
+    if completed.count() <= policy.min_completed {
+        return None;
+    }
+    let newest = newest_completed(owned);
+    let counted = in_age_order(owned, Own::counts);
+    let of = |rotation: usize| {
+        counted
+            .iter()
+            .filter(move |own| own.place.rotation == rotation)
+    };
+    let most =
+        (0..policy.rotations.len()).max_by_key(|r| (of(*r).count(), std::cmp::Reverse(*r)))?;
+    let from = if of(rotation).count() < 2 && of(most).count() >= 2 {
+        most
+    } else {
+        rotation
+    };
+    of(from)
+        .next()
+        .filter(|own| Some(own.snapshot.id) != newest)
+        .copied()
+}
+
+fn in_age_order<'a>(owned: &[Own<'a>], wanted: impl Fn(&Own<'a>) -> bool) -> Vec<Own<'a>> {
+    let mut found: Vec<_> = owned.iter().filter(|own| wanted(own)).copied().collect();
+    found.sort_by_key(Own::age);
+    found
+}
+
+fn newest_completed(owned: &[Own<'_>]) -> Option<SnapshotId> {
+    let completed = owned
+        .iter()
+        .filter(|own| own.completed() && own.dated.is_some());
+    completed
+        .max_by_key(|own| own.age())
+        .map(|own| own.snapshot.id)
+}
