@@ -1,3 +1,18 @@
 //! Rotates the snapshots of VPS.org servers by policy.
+//!
+//! Data flows one way, and a room knows only rooms below it:
+//!
+//! ```text
+//! policy ─► slots ─┐
+//! inventory ───────┼─► decide(policy, inventory, history, rules, now) ─► Step
+//! trail ───────────┘
+//! ```
+//!
+//! - [`core::name`]: a slot's local time into a name and back; what is own and what foreign.
+//! - [`core::schedule`]: the slots of a cron schedule in a zone, with the gap and fold rules.
+//! - [`core::policy`]: what is wanted of one server.
+//! - [`core::history`]: what the trail says of it, as a value.
+//! - [`core::retention`]: which snapshot may go, and which goes first.
+//! - [`core::decide`]: the one decision that all of these serve.
 
 pub mod core;

@@ -183,7 +183,7 @@ impl Server<'_> {
                 let waited = since.elapsed(self.now);
                 let again = self.due_or_surplus();
                 match again {
-                    Step::Delete { id: wanted, .. } if wanted == *id => {
+                    Step::Delete { id: candidate, .. } if candidate == *id => {
                         let left = self.pause(&id.0.to_string(), self.history.refused_deletes + 1)
                             - waited;
                         if left <= SignedDuration::ZERO {

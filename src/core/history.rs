@@ -280,7 +280,7 @@ impl History {
                 self.answer(at);
                 match (outcome, &mut self.open) {
                     (Outcome::Done | Outcome::Unknown, Some(Open::Delete { since, .. })) => {
-                        *since = at
+                        *since = at;
                     }
                     (Outcome::Failed | Outcome::Later, _) => {
                         self.open = None;
