@@ -368,7 +368,7 @@ impl Server<'_> {
         let owned = self.owned();
         if let Some(failed) = owned
             .iter()
-            .find(|own| own.failed() && own.snapshot.name == name)
+            .find(|own| own.failed() && own.deletable() && own.snapshot.name == name)
         {
             return Due::Step(self.delete(failed, false));
         }
@@ -381,13 +381,13 @@ impl Server<'_> {
                 reason,
             });
         }
-        if let Some(own) = owned.iter().find(|own| own.failed() && !own.protected) {
+        if let Some(own) = owned.iter().find(|own| own.failed() && own.deletable()) {
             return Due::Step(self.delete(own, false));
         }
         if self.policy.delete_stuck
             && let Some(own) = owned
                 .iter()
-                .find(|own| !own.protected && self.long_stuck(own))
+                .find(|own| own.deletable() && self.long_stuck(own))
         {
             return Due::Step(self.delete(own, false));
         }

@@ -509,3 +509,132 @@ fn a_paused_server_is_left_alone() {
     world.settle(&DONE);
     assert_eq!(world.log.len(), 4);
 }
+
+#[test]
+fn i1_a_failed_snapshot_of_the_due_slot_stays_when_it_is_protected_or_has_no_date() {
+    for (protect, date) in [(true, "2026-11-22T03:10:00Z"), (false, "yesterday")] {
+        let row = (1, "weekly-2026-11-22", Status::Failed, date);
+        let mut world = World::weekly(3).holding(&[row]);
+        if protect {
+            world.policy.protected_ids.insert(SnapshotId(1));
+        }
+        world.settle(&DONE);
+        assert_eq!(world.log, ["create weekly-2026-11-22"], "{protect} {date}");
+    }
+}
+
+#[test]
+fn a_failed_snapshot_of_the_due_slot_goes_before_the_slot_is_tried_again() {
+    let row = (
+        1,
+        "weekly-2026-11-22",
+        Status::Failed,
+        "2026-11-22T03:10:00Z",
+    );
+    let mut world = World::weekly(3).holding(&[row]);
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["delete weekly-2026-11-22", "create weekly-2026-11-22"]
+    );
+}
+
+#[test]
+fn i2_and_i3_a_prune_first_leaves_the_newest_and_min_completed() {
+    let foreign = |id| (id, "mine", DONE, "2026-01-01T00:00:00Z");
+    let own = (5, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z");
+    let older = (4, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z");
+    let mut only_one =
+        World::weekly(3).holding(&[foreign(1), foreign(2), foreign(3), foreign(4), own.clone()]);
+    only_one.policy.min_completed = 0;
+    assert!(matches!(only_one.settle(&DONE), Step::Blocked { .. }), "I2");
+    let mut two = World::weekly(3).holding(&[foreign(1), foreign(2), foreign(3), older, own]);
+    two.policy.min_completed = 2;
+    assert!(matches!(two.settle(&DONE), Step::Blocked { .. }), "I3");
+    two.policy.min_completed = 1;
+    two.settle(&DONE);
+    assert_eq!(
+        two.log,
+        ["delete weekly-2026-11-08", "create weekly-2026-11-22"]
+    );
+}
+
+#[test]
+fn with_skip_a_full_server_is_never_pruned_first() {
+    let mut world = full_of_own();
+    world.policy.rotations[0].when_full = WhenFull::Skip;
+    assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
+    assert!(world.log.is_empty());
+}
+
+#[test]
+fn a_stuck_snapshot_goes_for_room_only_when_told_to_and_long_seen() {
+    for (told, expected) in [(false, "weekly-2026-11-08"), (true, "weekly-2026-11-15")] {
+        let mut rows = full_of_own().snapshots;
+        rows[0].name = "weekly-2026-11-15".to_owned();
+        rows[0].status = Status::InProgress;
+        rows[2].name = "weekly-2026-11-01".to_owned();
+        let mut world = World::weekly(3);
+        world.snapshots = rows;
+        world.policy.delete_stuck = told;
+        world
+            .history
+            .observe(&world.policy, &world.snapshots, world.now);
+        world.pass(world.rules.stuck_after);
+        world.settle(&DONE);
+        assert_eq!(world.log[0], format!("delete {expected}"));
+    }
+}
+
+#[test]
+fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done() {
+    let mut world = World::weekly(2).holding(&old_weeklies());
+    while !matches!(world.step(), Step::Delete { .. }) {
+        match world.step() {
+            Step::Record(fact) => world.record(&fact),
+            Step::Create { name, .. } => {
+                world.intend_create(&name);
+                let id = Some(world.make(&name, DONE));
+                world.record(&Fact::CreateResult {
+                    name,
+                    outcome: Outcome::Done,
+                    id,
+                    server_name: None,
+                });
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let (id, name) = (SnapshotId(1), "weekly-2026-11-01".to_owned());
+    world.record(&Fact::DeleteIntent {
+        id,
+        name,
+        prune_first: None,
+    });
+    world.record(&Fact::DeleteResult {
+        id,
+        outcome: Outcome::Unknown,
+    });
+    assert!(matches!(world.step(), Step::Wait { .. }));
+    world.pass(8 * MINUTE);
+    assert!(matches!(
+        world.step(),
+        Step::Delete {
+            id: SnapshotId(1),
+            ..
+        }
+    ));
+    world.policy.rotations[0].keep = 4;
+    assert!(
+        matches!(world.step(), Step::Wait { .. }),
+        "the policy in force no longer deletes it"
+    );
+    world.pass(2 * MINUTE);
+    assert!(matches!(
+        world.step(),
+        Step::Record(Fact::DeleteResult {
+            outcome: Outcome::Failed,
+            ..
+        })
+    ));
+}

@@ -30,9 +30,14 @@ impl Own<'_> {
         self.snapshot.status == Status::Completed
     }
 
-    /// Completed, unprotected, with a date that can be relied on: what `keep` counts.
+    /// Unprotected (I1), with a date that can be relied on (I11).
+    pub fn deletable(&self) -> bool {
+        !self.protected && self.dated.is_some()
+    }
+
+    /// Completed and deletable: what `keep` counts.
     fn counts(&self) -> bool {
-        self.completed() && !self.protected && self.dated.is_some()
+        self.completed() && self.deletable()
     }
 
     /// Oldest first by date, then id.
