@@ -638,3 +638,109 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
         })
     ));
 }
+
+#[test]
+fn i7_when_failed_ones_that_may_not_be_deleted_fill_the_room_no_second_own_one_is_given_up() {
+    let mut world = full_of_own();
+    assert!(matches!(
+        world.settle(&Status::InProgress),
+        Step::Wait { .. }
+    ));
+    let made = world.snapshots.last_mut().expect("the new one");
+    made.status = Status::Failed;
+    made.created_at = None;
+    assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
+    assert_eq!(
+        world.log,
+        ["delete weekly-2026-11-01", "create weekly-2026-11-22"]
+    );
+}
+
+#[test]
+fn i7_a_foreign_snapshot_that_took_the_room_lets_the_next_prune_first_go() {
+    let mut world = full_of_own();
+    while world.log.is_empty() {
+        match world.step() {
+            Step::Delete { id, name, .. } => {
+                let ids = world.snapshots.iter().map(|s| s.id).collect();
+                world.log.push(format!("delete {name}"));
+                world.record(&Fact::DeleteIntent {
+                    id,
+                    name,
+                    prune_first: Some(ids),
+                });
+                world.record(&Fact::DeleteResult {
+                    id,
+                    outcome: Outcome::Done,
+                });
+                world.snapshots.retain(|s| s.id != id);
+                world.make("taken-by-a-person", DONE);
+            }
+            Step::Record(fact) => world.record(&fact),
+            other => panic!("{other:?}"),
+        }
+    }
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        [
+            "delete weekly-2026-11-01",
+            "delete weekly-2026-11-08",
+            "create weekly-2026-11-22"
+        ]
+    );
+}
+
+#[test]
+fn i2_the_newest_own_completed_one_stays_even_where_keep_lets_everything_go() {
+    let mut world = World::weekly(0).holding(&old_weeklies());
+    world.settle(&DONE);
+    let left: Vec<_> = world.snapshots.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(left, ["weekly-2026-11-22"]);
+}
+
+#[test]
+fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
+    let mut world = World::weekly(3);
+    let name = "weekly-2026-11-22".to_owned();
+    let before = When {
+        wall: world.now.wall,
+        mono: None,
+    };
+    let slot = time("2026-11-22T03:00:00Z");
+    let due = Fact::SlotDue {
+        rotation: "weekly".to_owned(),
+        name: name.clone(),
+        slot,
+    };
+    let grace = world.rules.request_timeout;
+    world.history.apply(&due, before, grace);
+    world.history.apply(
+        &Fact::CreateIntent {
+            name,
+            known: BTreeSet::new(),
+        },
+        before,
+        grace,
+    );
+    world.pass(world.rules.settle_window + grace - SignedDuration::from_secs(1));
+    assert!(matches!(world.step(), Step::Wait { .. }));
+    world.pass(SignedDuration::from_secs(1));
+    assert!(matches!(
+        world.step(),
+        Step::Record(Fact::CreateResult {
+            outcome: Outcome::Failed,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn i9_a_wall_clock_that_leaps_ahead_does_not_end_the_settle_window() {
+    let mut world = World::weekly(3);
+    world.rules.settle_window = 30 * MINUTE;
+    world.record(&Fact::ServerAdded);
+    world.intend_create("weekly-2026-11-22");
+    world.now.wall += SignedDuration::from_hours(5);
+    assert!(matches!(world.step(), Step::Wait { .. }));
+}
