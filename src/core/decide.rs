@@ -287,7 +287,7 @@ impl Server<'_> {
         if let Some(old) = self
             .history
             .unsettled(&rotation.name)
-            .find(|note| note.name != name)
+            .find(|note| note.at < slot.at && note.name != name)
         {
             let tried = old.tries > 0;
             let ending = if tried {
@@ -301,6 +301,9 @@ impl Server<'_> {
                 ending,
                 "overtaken by the next slot".to_owned(),
             ));
+        }
+        if let Some(fact) = self.missed(rotation, slot) {
+            return Due::Step(Step::Record(fact));
         }
         let note = self.history.slot(&rotation.name, &name);
         if note.is_some_and(|note| note.ending.is_some()) || self.completed(index, slot) {
@@ -335,6 +338,22 @@ impl Server<'_> {
             }
         }
         self.make(index, rotation, name)
+    }
+
+    /// Slots that passed without a look since the last one that the trail knows, as one
+    /// record named after the newest of them: older ones are never run.
+    fn missed(&self, rotation: &Rotation, slot: Slot) -> Option<Fact> {
+        let known = self.history.newest(&rotation.name).map(|note| note.at);
+        let since = known.or(self.history.first_record)?;
+        let just_before = slot.at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
+        let missed = rotation.schedule.previous(just_before)?;
+        (missed.at > since).then(|| Fact::SlotEnded {
+            rotation: rotation.name.clone(),
+            name: rotation.pattern.format(missed.local),
+            slot: missed.at,
+            ending: Ending::Skipped,
+            reason: format!("passed unrun, like any other slot after {since}"),
+        })
     }
 
     fn first_sight(&self, rotation: &Rotation, slot: Slot, name: String) -> Due {

@@ -744,3 +744,67 @@ fn i9_a_wall_clock_that_leaps_ahead_does_not_end_the_settle_window() {
     world.now.wall += SignedDuration::from_hours(5);
     assert!(matches!(world.step(), Step::Wait { .. }));
 }
+
+#[test]
+fn slots_missed_while_the_host_was_down_are_recorded_once_and_never_run() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(24 * 9));
+    let mut skipped = Vec::new();
+    while let Step::Record(fact) = world.step() {
+        if let Fact::SlotEnded {
+            name,
+            ending: Ending::Skipped,
+            ..
+        } = &fact
+        {
+            skipped.push(name.clone());
+        }
+        world.record(&fact);
+    }
+    assert_eq!(skipped, ["daily-2026-11-30"]);
+    assert!(matches!(world.step(), Step::Create { name, .. } if name == "daily-2026-12-01"));
+}
+
+#[test]
+fn slots_from_before_the_first_record_and_the_very_next_slot_are_not_missed() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    for _ in 0..3 {
+        while let Step::Record(fact) = world.step() {
+            assert!(
+                !matches!(
+                    fact,
+                    Fact::SlotEnded {
+                        ending: Ending::Skipped,
+                        ..
+                    }
+                ),
+                "{fact:?}"
+            );
+            world.record(&fact);
+        }
+        world.settle(&DONE);
+        world.pass(SignedDuration::from_hours(24));
+    }
+    assert_eq!(world.log.len(), 3);
+}
+
+#[test]
+fn a_slot_that_a_leaping_clock_made_due_too_early_still_runs_when_it_comes() {
+    let mut world = World::weekly(3);
+    world.settle(&DONE);
+    let right = world.now;
+    world.now.wall += SignedDuration::from_hours(24 * 7);
+    while let Step::Record(fact) = world.step() {
+        world.record(&fact);
+    }
+    world.now = right;
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create weekly-2026-11-22"]);
+    world.pass(SignedDuration::from_hours(24 * 7));
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["create weekly-2026-11-22", "create weekly-2026-11-29"]
+    );
+}
