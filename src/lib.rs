@@ -11,8 +11,9 @@
 //! - [`core::name`]: a slot's local time into a name and back; what is own and what foreign.
 //! - [`core::schedule`]: the slots of a cron schedule in a zone, with the gap and fold rules.
 //! - [`core::policy`]: what is wanted of one server.
+//! - [`core::fact`]: what can happen on a server, in the words of the trail.
 //! - [`core::history`]: what the trail says of it, as a value.
 //! - [`core::retention`]: which snapshot may go, and which goes first.
-//! - [`core::decide`]: the one decision that all of these serve.
+//! - [`core::decide`]: the one decision that all of these serve; `core::due` holds its rules for slots and surplus.
 
 pub mod core;

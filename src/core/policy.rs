@@ -93,8 +93,7 @@ impl Policy {
     /// Which rotation's own snapshot bears this name; `None`: it is foreign.
     pub fn place(&self, name: &str) -> Option<Place> {
         self.rotations.iter().enumerate().find_map(|(rotation, r)| {
-            let mut patterns = std::iter::once(&r.pattern).chain(&r.former);
-            patterns
+            r.patterns()
                 .find_map(|p| p.parse(name))
                 .map(|local| Place { rotation, local })
         })
@@ -107,6 +106,11 @@ impl Policy {
 }
 
 impl Rotation {
+    /// Every pattern whose names are own: the one in force, then the former ones.
+    pub fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        std::iter::once(&self.pattern).chain(&self.former)
+    }
+
     /// The newest slot that is due at `now`, splay included.
     pub fn newest_due(&self, now: Timestamp) -> Option<Slot> {
         self.schedule.previous(now.checked_sub(self.splay).ok()?)

@@ -72,25 +72,20 @@ pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
     if let Some(own) = beyond.filter(|own| spare(own)) {
         return Some(*own);
     }
-    in_age_order(owned, |own| {
-        own.failed() && !own.protected && own.dated.is_some()
-    })
-    .into_iter()
-    .find(|failed| {
-        let mut newer = counted
-            .iter()
-            .filter(|own| own.place.rotation == failed.place.rotation);
-        newer.any(|own| own.age() > failed.age())
-    })
+    in_age_order(owned, |own| own.failed() && own.deletable())
+        .into_iter()
+        .find(|failed| {
+            let mut newer = counted
+                .iter()
+                .filter(|own| own.place.rotation == failed.place.rotation);
+            newer.any(|own| own.age() > failed.age())
+        })
 }
 
 /// The snapshot that goes for a due slot of `rotation` on a full server, if the guards of
 /// I2 and I3 let one go.
 pub fn prune_first<'a>(policy: &Policy, owned: &[Own<'a>], rotation: usize) -> Option<Own<'a>> {
-    let completed = owned
-        .iter()
-        .filter(|own| own.completed() && own.dated.is_some());
-    if completed.count() <= policy.min_completed {
+    if completed(owned).count() <= policy.min_completed {
         return None;
     }
     let newest = newest_completed(owned);
@@ -120,10 +115,14 @@ fn in_age_order<'a>(owned: &[Own<'a>], wanted: impl Fn(&Own<'a>) -> bool) -> Vec
 }
 
 fn newest_completed(owned: &[Own<'_>]) -> Option<SnapshotId> {
-    let completed = owned
-        .iter()
-        .filter(|own| own.completed() && own.dated.is_some());
-    completed
+    completed(owned)
         .max_by_key(|own| own.age())
         .map(|own| own.snapshot.id)
+}
+
+/// The own completed ones whose date can be relied on, protected ones too.
+fn completed<'b, 'a>(owned: &'b [Own<'a>]) -> impl Iterator<Item = &'b Own<'a>> {
+    owned
+        .iter()
+        .filter(|own| own.completed() && own.dated.is_some())
 }

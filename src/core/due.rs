@@ -1,0 +1,283 @@
+//! Rules 4 to 6 of the decision: what is due, what is surplus, and until when to rest.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::{CLOCK_TOLERANCE, Server, Step, ended};
+use super::fact::{Ending, Fact};
+use super::policy::{Rotation, WhenFull};
+use super::retention::{self, Own};
+use super::schedule::Slot;
+use super::snapshot::Status;
+
+/// What one rotation asks for.
+enum Due {
+    Nothing,
+    Later(SignedDuration),
+    Blocked(String),
+    Step(Step),
+}
+
+impl Server<'_> {
+    /// Rules 4 to 6.
+    pub(super) fn due_or_surplus(&self) -> Step {
+        let mut waiting: Option<SignedDuration> = None;
+        let mut blocked: Option<String> = None;
+        for (index, rotation) in self.policy.rotations.iter().enumerate() {
+            match self.due(index, rotation) {
+                Due::Nothing => {}
+                Due::Later(pause) => waiting = Some(waiting.map_or(pause, |w| w.min(pause))),
+                Due::Blocked(reason) => blocked = blocked.or(Some(reason)),
+                Due::Step(step) => return step,
+            }
+        }
+        if let Some(own) = retention::surplus(self.policy, &self.owned()) {
+            return self.delete(&own, false);
+        }
+        if let Some(reason) = blocked {
+            return Step::Blocked { reason };
+        }
+        if let Some(pause) = waiting {
+            return Step::Wait {
+                pause,
+                reason: "the next attempt isn't due yet".to_owned(),
+            };
+        }
+        let next = self
+            .policy
+            .rotations
+            .iter()
+            .filter_map(|r| r.next_due(self.now.wall));
+        Step::Idle { until: next.min() }
+    }
+
+    /// Rule 4 for one rotation: only its newest due slot is looked at.
+    fn due(&self, index: usize, rotation: &Rotation) -> Due {
+        let Some(slot) = rotation.newest_due(self.now.wall) else {
+            return Due::Nothing;
+        };
+        let name = rotation.pattern.format(slot.local);
+        if let Some(old) = self
+            .history
+            .unsettled(&rotation.name)
+            .find(|note| note.at < slot.at && note.name != name)
+        {
+            return Due::Step(ended(
+                rotation,
+                old,
+                old.passed(),
+                "overtaken by the next slot".to_owned(),
+            ));
+        }
+        if let Some(fact) = self.missed(rotation, slot) {
+            return Due::Step(Step::Record(fact));
+        }
+        let note = self.history.slot(&rotation.name, &name);
+        if note.is_some_and(|note| note.ending.is_some()) || self.completed(index, slot) {
+            return Due::Nothing;
+        }
+        let Some(note) = note else {
+            return self.first_sight(rotation, slot, name);
+        };
+        if note.attempts >= rotation.attempts
+            || (self.rules.count_all && note.tries >= rotation.attempts)
+        {
+            let reason = format!("given up after {} attempts", note.tries);
+            return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
+        }
+        if !rotation.within_catch_up(slot, self.now.wall) {
+            return Due::Step(ended(
+                rotation,
+                note,
+                note.passed(),
+                "its catch_up has passed".to_owned(),
+            ));
+        }
+        if let Some(last) = note.last_try {
+            let left = self.pause(&note.name, note.tries) - last.elapsed(self.now);
+            if left > SignedDuration::ZERO {
+                return Due::Later(left);
+            }
+        }
+        self.make(index, rotation, name)
+    }
+
+    /// Slots that passed without a look since the last one that the trail knows, as one
+    /// record named after the newest of them: older ones are never run.
+    fn missed(&self, rotation: &Rotation, slot: Slot) -> Option<Fact> {
+        let known = self.history.newest(&rotation.name).map(|note| note.at);
+        let since = known.or(self.history.first_record)?;
+        let just_before = slot.at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
+        let missed = rotation.schedule.previous(just_before)?;
+        (missed.at > since).then(|| Fact::SlotEnded {
+            rotation: rotation.name.clone(),
+            name: rotation.pattern.format(missed.local),
+            slot: missed.at,
+            ending: Ending::Skipped,
+            reason: format!("passed unrun, like any other slot after {since}"),
+        })
+    }
+
+    fn first_sight(&self, rotation: &Rotation, slot: Slot, name: String) -> Due {
+        let rotation_name = rotation.name.clone();
+        if rotation.within_catch_up(slot, self.now.wall) {
+            return Due::Step(Step::Record(Fact::SlotDue {
+                rotation: rotation_name,
+                name,
+                slot: slot.at,
+            }));
+        }
+        // A slot from before the server's first record was never ours to run.
+        if self
+            .history
+            .first_record
+            .is_none_or(|first| slot.at < first)
+        {
+            return Due::Nothing;
+        }
+        Due::Step(Step::Record(Fact::SlotEnded {
+            rotation: rotation_name,
+            name,
+            slot: slot.at,
+            ending: Ending::Skipped,
+            reason: "its catch_up has passed".to_owned(),
+        }))
+    }
+
+    /// Makes the slot's snapshot, or the room for it.
+    fn make(&self, index: usize, rotation: &Rotation, name: String) -> Due {
+        let owned = self.owned();
+        if let Some(failed) = owned
+            .iter()
+            .find(|own| own.failed() && own.deletable() && own.snapshot.name == name)
+        {
+            return Due::Step(self.delete(failed, false));
+        }
+        // I10: no create on a full server; everything listed takes up room.
+        if self.inventory.snapshots.len() < self.rules.limit {
+            let reason = format!("slot of {} is due, and there is room", rotation.name);
+            return Due::Step(Step::Create {
+                rotation: rotation.name.clone(),
+                name,
+                reason,
+            });
+        }
+        if let Some(own) = owned.iter().find(|own| own.failed() && own.deletable()) {
+            return Due::Step(self.delete(own, false));
+        }
+        if self.policy.delete_stuck
+            && let Some(own) = owned
+                .iter()
+                .find(|own| own.deletable() && self.long_stuck(own))
+        {
+            return Due::Step(self.delete(own, false));
+        }
+        if let Some(own) = retention::surplus(self.policy, &owned) {
+            return Due::Step(self.delete(&own, false));
+        }
+        if rotation.when_full == WhenFull::Skip {
+            return Due::Blocked(format!(
+                "the server is full, and {} doesn't prune first",
+                rotation.name
+            ));
+        }
+        if !self.made_good(&owned) {
+            return Due::Blocked("full, and the last prune-first isn't made good yet".to_owned());
+        }
+        match retention::prune_first(self.policy, &owned, index) {
+            Some(own) => Due::Step(self.delete(&own, true)),
+            None => Due::Blocked("the server is full, and nothing on it may be deleted".to_owned()),
+        }
+    }
+
+    /// I7: since the last prune-first a snapshot was completed, or a foreign one took the room.
+    fn made_good(&self, owned: &[Own<'_>]) -> bool {
+        let Some(known) = &self.history.prune_first else {
+            return true;
+        };
+        let mut new = self
+            .inventory
+            .snapshots
+            .iter()
+            .filter(|s| !known.contains(&s.id));
+        new.any(|s| {
+            let own = owned.iter().find(|own| own.snapshot.id == s.id);
+            own.is_none_or(|own| own.snapshot.status == Status::Completed)
+        })
+    }
+
+    fn delete(&self, own: &Own<'_>, prune_first: bool) -> Step {
+        let rotation = &self.policy.rotations[own.place.rotation];
+        if self.history.refused_deletes > 0
+            && let Some(last) = self.history.last_refusal
+        {
+            let due = self
+                .policy
+                .rotations
+                .iter()
+                .filter_map(|r| r.newest_due(self.now.wall));
+            let new_slot = due
+                .map(|slot| slot.at)
+                .max()
+                .is_some_and(|at| at > last.wall);
+            if self.history.refused_deletes >= rotation.attempts && !new_slot {
+                return Step::Blocked {
+                    reason: format!("{} can't be deleted", own.snapshot.name),
+                };
+            }
+            let pause = self.pause(&own.snapshot.name, self.history.refused_deletes);
+            let left = pause - last.elapsed(self.now);
+            if left > SignedDuration::ZERO {
+                return Step::Wait {
+                    pause: left,
+                    reason: "a delete was refused".to_owned(),
+                };
+            }
+        }
+        let reason = match own.snapshot.status {
+            Status::Failed => "it failed",
+            Status::Completed if prune_first => "the server is full and a slot is due",
+            Status::Completed => "it is beyond keep",
+            _ => "it is stuck and its room is needed",
+        };
+        let (id, name) = (own.snapshot.id, own.snapshot.name.clone());
+        Step::Delete {
+            id,
+            name,
+            prune_first,
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn owned(&self) -> Vec<Own<'_>> {
+        let horizon = self
+            .now
+            .wall
+            .saturating_add(CLOCK_TOLERANCE)
+            .unwrap_or(Timestamp::MAX);
+        self.own()
+            .map(|(snapshot, place)| Own {
+                snapshot,
+                place,
+                protected: self.policy.protects(snapshot),
+                dated: snapshot.created_at.filter(|at| *at <= horizon),
+            })
+            .collect()
+    }
+
+    /// Whether a completed own snapshot of this slot is there, under any of the rotation's patterns.
+    fn completed(&self, rotation: usize, slot: Slot) -> bool {
+        self.policy.rotations[rotation].patterns().any(|pattern| {
+            let name = pattern.format(slot.local);
+            let mut rows = self.inventory.snapshots.iter();
+            rows.any(|s| s.status == Status::Completed && s.name == name)
+        })
+    }
+
+    fn long_stuck(&self, own: &Own<'_>) -> bool {
+        own.snapshot.status == Status::InProgress && self.long(self.seen_for(own.snapshot.id))
+    }
+}
+
+#[cfg(test)]
+#[path = "due_tests.rs"]
+mod tests;

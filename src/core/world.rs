@@ -1,0 +1,212 @@
+//! A small world that stands for the provider in the tests of the decision: it performs
+//! the steps, so that they see where the decision leads.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::{Inventory, Step, decide};
+use super::fact::{Fact, Now, Outcome};
+use super::history::History;
+use super::name::Pattern;
+use super::policy::{Policy, Rotation, Rules, WhenFull};
+use super::schedule::Schedule;
+use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
+
+pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+pub(super) fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+pub(super) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
+    Rotation {
+        name: name.to_owned(),
+        schedule: Schedule::new(schedule, TimeZone::UTC).expect("a schedule"),
+        keep,
+        pattern: Pattern::new("{name}-%Y-%m-%d", name).expect("a pattern"),
+        former: Vec::new(),
+        catch_up: None,
+        splay: SignedDuration::ZERO,
+        attempts: 3,
+        when_full: WhenFull::PruneFirst,
+    }
+}
+
+pub(super) struct World {
+    pub(super) policy: Policy,
+    pub(super) rules: Rules,
+    pub(super) history: History,
+    pub(super) snapshots: Vec<Snapshot>,
+    pub(super) now: Now,
+    pub(super) doubt: Option<String>,
+    pub(super) next_id: u64,
+    pub(super) log: Vec<String>,
+}
+
+impl World {
+    /// Sunday 2026-11-22 03:00 is the weekly slot; now is an hour later.
+    pub(super) fn new(rotations: Vec<Rotation>) -> Self {
+        Self {
+            policy: Policy {
+                server: ServerId(7),
+                name: Some("web".to_owned()),
+                protected_names: BTreeSet::new(),
+                protected_ids: BTreeSet::new(),
+                min_completed: 1,
+                delete_stuck: false,
+                rotations,
+            },
+            rules: Rules {
+                limit: 5,
+                poll_interval: SignedDuration::from_secs(15),
+                settle_window: 10 * MINUTE,
+                stuck_after: 60 * MINUTE,
+                retry_after: 5 * MINUTE,
+                restore_window: 30 * MINUTE,
+                request_timeout: SignedDuration::from_secs(30),
+                count_all: false,
+            },
+            history: History::default(),
+            snapshots: Vec::new(),
+            now: Now {
+                wall: time("2026-11-22T04:00:00Z"),
+                mono: 100 * MINUTE,
+            },
+            doubt: None,
+            next_id: 900,
+            log: Vec::new(),
+        }
+    }
+
+    pub(super) fn weekly(keep: usize) -> Self {
+        Self::new(vec![rotation("weekly", "0 3 * * Sun", keep)])
+    }
+
+    pub(super) fn holding(mut self, rows: &[(u64, &str, Status, &str)]) -> Self {
+        self.snapshots = rows
+            .iter()
+            .map(|(id, name, status, at)| Snapshot {
+                id: SnapshotId(*id),
+                name: (*name).to_owned(),
+                status: status.clone(),
+                created_at: at.parse().ok(),
+            })
+            .collect();
+        self
+    }
+
+    pub(super) fn step(&mut self) -> Step {
+        self.history
+            .observe(&self.policy, &self.snapshots, self.now);
+        let inventory = Inventory {
+            server_name: (!self.snapshots.is_empty()).then(|| "web".to_owned()),
+            snapshots: self.snapshots.clone(),
+            requested: self.now.mono,
+            doubt: self.doubt.clone(),
+        };
+        decide(
+            &self.policy,
+            &inventory,
+            &self.history,
+            &self.rules,
+            self.now,
+        )
+    }
+
+    pub(super) fn record(&mut self, fact: &Fact) {
+        self.history
+            .apply(fact, self.now.into(), self.rules.request_timeout);
+    }
+
+    pub(super) fn pass(&mut self, time: SignedDuration) {
+        self.now.wall += time;
+        self.now.mono += time;
+    }
+
+    pub(super) fn intend_create(&mut self, name: &str) {
+        let known = self
+            .snapshots
+            .iter()
+            .filter(|s| s.name == name)
+            .map(|s| s.id)
+            .collect();
+        self.record(&Fact::CreateIntent {
+            name: name.to_owned(),
+            known,
+        });
+        self.log.push(format!("create {name}"));
+    }
+
+    pub(super) fn make(&mut self, name: &str, status: Status) -> SnapshotId {
+        self.next_id += 1;
+        let id = SnapshotId(self.next_id);
+        self.snapshots.push(Snapshot {
+            id,
+            name: name.to_owned(),
+            status,
+            created_at: Some(self.now.wall),
+        });
+        id
+    }
+
+    /// Performs steps until nothing more happens; every create ends with `status`.
+    pub(super) fn settle(&mut self, status: &Status) -> Step {
+        for _ in 0..200 {
+            match self.step() {
+                Step::Record(fact) => self.record(&fact),
+                Step::Create { name, .. } => {
+                    assert!(self.snapshots.len() < 5, "I10: {:?}", self.log);
+                    self.intend_create(&name);
+                    let id = Some(self.make(&name, status.clone()));
+                    self.record(&Fact::CreateResult {
+                        name,
+                        outcome: Outcome::Done,
+                        id,
+                        server_name: None,
+                    });
+                }
+                Step::Delete {
+                    id,
+                    name,
+                    prune_first,
+                    ..
+                } => {
+                    let ids = self.snapshots.iter().map(|s| s.id).collect();
+                    self.log.push(format!("delete {name}"));
+                    self.record(&Fact::DeleteIntent {
+                        id,
+                        name,
+                        prune_first: prune_first.then_some(ids),
+                    });
+                    self.record(&Fact::DeleteResult {
+                        id,
+                        outcome: Outcome::Done,
+                    });
+                    self.snapshots.retain(|s| s.id != id);
+                }
+                Step::Wait { pause, .. } if pause > self.rules.poll_interval => self.pass(pause),
+                end => return end,
+            }
+        }
+        panic!("it never ends: {:?}", self.log);
+    }
+}
+
+pub(super) const DONE: Status = Status::Completed;
+
+pub(super) fn old_weeklies() -> [(u64, &'static str, Status, &'static str); 3] {
+    [
+        (1, "weekly-2026-11-01", DONE, "2026-11-01T03:00:00Z"),
+        (2, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
+        (3, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+    ]
+}
+
+pub(super) fn full_of_own() -> World {
+    let mut rows = old_weeklies().to_vec();
+    rows.push((4, "by-hand", DONE, "2025-01-01T00:00:00Z"));
+    rows.push((5, "other", DONE, "2025-01-02T00:00:00Z"));
+    World::weekly(3).holding(&rows)
+}
