@@ -394,3 +394,41 @@ fn a_slot_that_a_leaping_clock_made_due_too_early_still_runs_when_it_comes() {
         ["create weekly-2026-11-22", "create weekly-2026-11-29"]
     );
 }
+
+#[test]
+fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
+    for (tried, ending) in [(true, Ending::GivenUp), (false, Ending::Skipped)] {
+        let mut world = World::weekly(3);
+        while let Step::Record(fact) = world.step() {
+            world.record(&fact);
+        }
+        if tried {
+            world.intend_create("weekly-2026-11-22");
+            world.record(&Fact::CreateResult {
+                name: "weekly-2026-11-22".to_owned(),
+                outcome: Outcome::Failed,
+                id: None,
+                server_name: None,
+            });
+        }
+        world.pass(SignedDuration::from_hours(24 * 7));
+        let step = world.step();
+        assert!(
+            matches!(&step, Step::Record(Fact::SlotEnded { name, ending: got, .. })
+                if name == "weekly-2026-11-22" && *got == ending),
+            "{step:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_rest() {
+    let former = crate::core::name::Pattern::new("backup-%Y-%m-%d", "weekly").expect("a pattern");
+    let mut world = World::weekly(1).holding(&[
+        (1, "backup-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+        (2, "backup-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
+    ]);
+    world.policy.rotations[0].former = vec![former];
+    world.settle(&DONE);
+    assert_eq!(world.log, ["delete backup-2026-11-15"]);
+}
