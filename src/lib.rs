@@ -16,4 +16,5 @@
 //! - [`core::retention`]: which snapshot may go, and which goes first.
 //! - [`core::decide`]: the one decision that all of these serve; `core::due` holds its rules for slots and surplus.
 
+pub mod clock;
 pub mod core;

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::snapshot::SnapshotId;
 
@@ -20,11 +21,12 @@ pub struct Now {
 }
 
 /// When a fact happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct When {
     /// The wall clock then.
     pub wall: Timestamp,
     /// The monotonic clock then; `None` when an earlier process recorded it.
+    #[serde(skip)]
     pub mono: Option<SignedDuration>,
 }
 
@@ -49,12 +51,15 @@ impl When {
 }
 
 /// What became of a mutation, as far as its answer tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The provider said that it was done.
     Done,
     /// It was refused, or found not done; it counts as an attempt.
     Failed,
+    /// The provider knows no such server (404 on a create); it counts as an attempt.
+    NoServer,
     /// It was refused for now (busy, throttled, unreachable); only `once` counts it.
     Later,
     /// No answer, or none that can be relied on.
@@ -62,7 +67,8 @@ pub enum Outcome {
 }
 
 /// How a slot ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// Its snapshot was completed.
     Completed,
@@ -70,61 +76,144 @@ pub enum Ending {
     GivenUp,
     /// Passed unrun.
     Skipped,
+    /// Passed unrun while the server was paused, which nobody needs to be told.
+    Paused,
 }
 
-/// One thing that happened on a server, as the trail records it.
+/// What an alert is about.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// A slot was given up or skipped; about the rotation. Stands until a later slot is settled.
+    SlotFailed,
+    /// Nothing may be done on the server; about the server.
+    Blocked,
+    /// A snapshot has been in progress for too long; about its name.
+    Stuck,
+    /// A snapshot has a status word that is not documented; about its name.
+    UnknownStatus,
+    /// The provider holds two snapshots of one slot (I9); about the name.
+    Copies,
+    /// A completed snapshot has no date, or one in the future, so it is kept (I11); about its name.
+    OddDate,
+}
+
+impl AlertKind {
+    /// The word that the trail, logs and other programs use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::SlotFailed => "slot_failed",
+            Self::Blocked => "blocked",
+            Self::Stuck => "stuck",
+            Self::UnknownStatus => "unknown_status",
+            Self::Copies => "copies",
+            Self::OddDate => "odd_date",
+        }
+    }
+}
+
+/// One thing that happened on a server, as the trail records it: the variants are its
+/// events, the fields bear its names. `snapshot` is a snapshot's name, `id` its id.
 #[expect(
     missing_docs,
     reason = "the fields bear the names that the trail gives them"
 )]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Fact {
-    /// The server's first record.
-    ServerAdded,
+    /// A rotation of the server comes under care: what passed before is not ours to judge.
+    RotationAdded { rotation: String },
+    /// A rotation left the policy; its snapshots are foreign from now on.
+    RotationRemoved { rotation: String },
+    /// The policy went; what is open on the server stays unknown.
+    ServerRemoved,
     /// A slot became due; work on it begins.
     SlotDue {
         rotation: String,
-        name: String,
         slot: Timestamp,
+        snapshot: String,
     },
-    /// A slot needs nothing more.
-    SlotEnded {
+    /// A slot's snapshot is completed.
+    SlotSettled {
         rotation: String,
-        name: String,
         slot: Timestamp,
-        ending: Ending,
+        snapshot: String,
+        reason: String,
+    },
+    /// A slot passed unrun, and `missed` others before it; `paused` when nobody needs to be told.
+    SlotSkipped {
+        rotation: String,
+        slot: Timestamp,
+        snapshot: String,
+        missed: u32,
+        paused: bool,
+        reason: String,
+    },
+    /// A slot is not tried again.
+    SlotGivenUp {
+        rotation: String,
+        slot: Timestamp,
+        snapshot: String,
         reason: String,
     },
     /// A create is about to be sent; `known` are the ids that bear the name already.
     CreateIntent {
-        name: String,
+        rotation: String,
+        snapshot: String,
         known: BTreeSet<SnapshotId>,
+        reason: String,
     },
     /// What became of it. After `Unknown` a later result may follow.
     CreateResult {
-        name: String,
+        snapshot: String,
         outcome: Outcome,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<SnapshotId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         server_name: Option<String>,
     },
     /// A delete is about to be sent; `prune_first` holds every id then listed, when it makes room for a create.
     DeleteIntent {
+        snapshot: String,
         id: SnapshotId,
-        name: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         prune_first: Option<BTreeSet<SnapshotId>>,
+        reason: String,
     },
     /// What became of it.
     DeleteResult { id: SnapshotId, outcome: Outcome },
     /// A listing no longer shows what was deleted.
     DeleteConfirmed { id: SnapshotId },
     /// An own snapshot was seen completed.
-    SnapshotCompleted { id: SnapshotId, name: String },
+    SnapshotCompleted { snapshot: String, id: SnapshotId },
     /// An own snapshot was seen failed, or is missing from the listings.
-    SnapshotFailed { id: SnapshotId, name: String },
+    SnapshotFailed {
+        snapshot: String,
+        id: SnapshotId,
+        reason: String,
+    },
+    /// An own snapshot has been in progress for too long.
+    SnapshotStuck { snapshot: String, id: SnapshotId },
+    /// Nothing may be done on the server.
+    Blocked { reason: String },
+    /// The server is no longer blocked.
+    Recovered { reason: String },
+    /// An alert stands from now on.
+    AlertRaised {
+        alert: AlertKind,
+        about: String,
+        reason: String,
+    },
+    /// An alert no longer stands.
+    AlertCleared { alert: AlertKind, about: String },
     /// The server was paused.
     Paused,
     /// The pause ended; the clock counts as right from here on.
     Resumed,
-    /// A restore was sent.
-    RestoreIntent { id: SnapshotId },
+    /// A restore is about to be sent.
+    RestoreIntent { snapshot: String, id: SnapshotId },
+    /// What became of it.
+    RestoreResult { id: SnapshotId, outcome: Outcome },
 }

@@ -1,6 +1,7 @@
 //! What is wanted of one server, validated; `config` makes these values from TOML.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,6 +12,8 @@ use super::snapshot::{ServerId, Snapshot, SnapshotId};
 /// One server's policy.
 #[derive(Clone, Debug)]
 pub struct Policy {
+    /// The policy file's stem: what the administrator calls the server.
+    pub file: String,
     /// The server.
     pub server: ServerId,
     /// The name that the provider must report for it, if stated.
@@ -32,14 +35,16 @@ pub struct Policy {
 pub struct Rotation {
     /// Its name, unique within the policy.
     pub name: String,
-    /// When its slots are.
-    pub schedule: Schedule,
+    /// When its slots are; thousands of policies share a few schedules.
+    pub schedule: Arc<Schedule>,
     /// Completed slots to keep, at least 1.
     pub keep: usize,
     /// The name pattern in force.
     pub pattern: Pattern,
     /// Patterns used before; what they name is own too.
     pub former: Vec<Pattern>,
+    /// The description that its snapshots get.
+    pub description: Option<String>,
     /// How long a missed slot is still run; `None`: until the next slot.
     pub catch_up: Option<SignedDuration>,
     /// This server's own offset after the scheduled instant.
@@ -76,6 +81,8 @@ pub struct Rules {
     pub restore_window: SignedDuration,
     /// The whole time that one call may take.
     pub request_timeout: SignedDuration,
+    /// Slots after this instant are not looked at: `once` settles what was due when it started.
+    pub due_until: Option<Timestamp>,
     /// Whether attempts that the daemon doesn't count are counted: `once` must end.
     pub count_all: bool,
 }

@@ -1,13 +1,20 @@
 //! What the provider's listing says, as values.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The provider's number of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct ServerId(pub u64);
 
 /// The provider's number of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct SnapshotId(pub u64);
 
 /// A snapshot's state, by the provider's status word.
@@ -21,6 +28,18 @@ pub enum Status {
     Failed,
     /// A word that the provider does not document; kept and counted, never deleted.
     Unknown(String),
+}
+
+impl std::fmt::Display for ServerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl Status {
