@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::fact::{Ending, Fact, Now, Outcome, When};
+use super::fact::{Ending, Fact, Now, Outcome};
 use super::history::{History, Open, SlotNote};
 use super::policy::{Place, Policy, Rotation, Rules};
 use super::snapshot::{Snapshot, SnapshotId, Status};
@@ -78,12 +78,18 @@ pub fn decide(
         rules,
         now,
     };
-    server
-        .held()
-        .or_else(|| server.doubt())
+    if let Some(step) = server.held() {
+        return step;
+    }
+    if let Some(step) = server.doubt() {
+        return server.announce(step, None);
+    }
+    let step = server
+        .care()
         .or_else(|| server.open_intent())
         .or_else(|| server.under_way())
-        .unwrap_or_else(|| server.due_or_surplus())
+        .unwrap_or_else(|| server.due_or_surplus());
+    server.announce(step, Some(server.alerts()))
 }
 
 /// Everything that one decision looks at.
@@ -132,9 +138,6 @@ impl Server<'_> {
                 "the clock is behind the trail's last intent of {last}"
             ));
         }
-        if self.history.first_record.is_none() {
-            return Some(Step::Record(Fact::ServerAdded));
-        }
         // I4: only a listing requested after the last answer justifies anything.
         if self
             .history
@@ -144,6 +147,19 @@ impl Server<'_> {
             return Some(self.poll("the listing is older than the last mutation"));
         }
         None
+    }
+
+    /// Notes which rotations are under care: what passed before is not theirs to judge.
+    fn care(&self) -> Option<Step> {
+        let wanted = |name: &str| self.policy.rotations.iter().any(|r| r.name == name);
+        if let Some(gone) = self.history.rotations().find(|name| !wanted(name)) {
+            let rotation = gone.to_owned();
+            return Some(Step::Record(Fact::RotationRemoved { rotation }));
+        }
+        let mut rotations = self.policy.rotations.iter();
+        let new = rotations.find(|r| self.history.since(&r.name).is_none())?;
+        let rotation = new.name.clone();
+        Some(Step::Record(Fact::RotationAdded { rotation }))
     }
 
     /// Rule 2. A mutation whose effect hasn't been seen is resolved before any other (I5).
@@ -172,7 +188,8 @@ impl Server<'_> {
                     }
                     (None, Some(id)) => Some(Step::Record(Fact::SnapshotFailed {
                         id: *id,
-                        name: name.clone(),
+                        snapshot: name.clone(),
+                        reason: "it is missing from every listing".to_owned(),
                     })),
                     (None, None) => Some(Step::Record(create_result(name, Outcome::Failed, None))),
                 }
@@ -216,6 +233,12 @@ impl Server<'_> {
                     return Some(self.poll(&format!("{} is under way", snapshot.name)));
                 }
                 Status::InProgress | Status::Unknown(_) => {
+                    if self.awaited(snapshot.id) {
+                        return Some(Step::Record(Fact::SnapshotStuck {
+                            snapshot: snapshot.name.clone(),
+                            id: snapshot.id,
+                        }));
+                    }
                     if let Some(note) = unsettled {
                         let reason = format!("{} is stuck", snapshot.name);
                         return Some(ended(rotation, note, Ending::GivenUp, reason));
@@ -224,9 +247,11 @@ impl Server<'_> {
                 Status::Completed => {
                     let awaited =
                         self.awaited(snapshot.id) || self.history.seen.contains_key(&snapshot.id);
-                    let (id, name) = (snapshot.id, snapshot.name.clone());
                     if awaited {
-                        return Some(Step::Record(Fact::SnapshotCompleted { id, name }));
+                        return Some(Step::Record(Fact::SnapshotCompleted {
+                            snapshot: snapshot.name.clone(),
+                            id: snapshot.id,
+                        }));
                     }
                     if let Some(note) = unsettled {
                         return Some(ended(
@@ -238,8 +263,11 @@ impl Server<'_> {
                     }
                 }
                 Status::Failed if self.awaited(snapshot.id) => {
-                    let (id, name) = (snapshot.id, snapshot.name.clone());
-                    return Some(Step::Record(Fact::SnapshotFailed { id, name }));
+                    return Some(Step::Record(Fact::SnapshotFailed {
+                        snapshot: snapshot.name.clone(),
+                        id: snapshot.id,
+                        reason: "the provider says that it failed".to_owned(),
+                    }));
                 }
                 Status::Failed => {}
             }
@@ -256,22 +284,17 @@ impl Server<'_> {
         matches!(&self.history.open, Some(Open::Create { id: Some(open), .. }) if *open == id)
     }
 
-    fn stuck(&self, snapshot: &Snapshot) -> bool {
-        let by_date = snapshot.created_at.map(|at| {
-            When {
-                wall: at,
-                mono: None,
-            }
-            .elapsed(self.now)
-        });
-        self.long(by_date) || self.long(self.seen_for(snapshot.id))
+    /// Whether it has been in progress for too long: its age at first sight, and the time
+    /// that has passed since by a clock that doesn't step.
+    pub(super) fn stuck(&self, snapshot: &Snapshot) -> bool {
+        let seen = self.history.seen.get(&snapshot.id);
+        self.long(seen.map(|seen| seen.before + seen.since.elapsed(self.now)))
     }
 
+    /// For how long this process has watched it, unfinished.
     pub(super) fn seen_for(&self, id: SnapshotId) -> Option<SignedDuration> {
-        self.history
-            .seen
-            .get(&id)
-            .map(|seen| seen.elapsed(self.now))
+        let seen = self.history.seen.get(&id);
+        seen.map(|seen| seen.since.elapsed(self.now))
     }
 
     pub(super) fn long(&self, age: Option<SignedDuration>) -> bool {
@@ -308,7 +331,7 @@ impl Server<'_> {
 
 fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>) -> Fact {
     Fact::CreateResult {
-        name: name.to_owned(),
+        snapshot: name.to_owned(),
         outcome,
         id,
         server_name: None,
@@ -316,13 +339,28 @@ fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>) -> Fact {
 }
 
 pub(super) fn ended(rotation: &Rotation, note: &SlotNote, ending: Ending, reason: String) -> Step {
-    let (rotation, name) = (rotation.name.clone(), note.name.clone());
-    Step::Record(Fact::SlotEnded {
-        rotation,
-        name,
-        slot: note.at,
-        ending,
-        reason,
+    let (rotation, slot, snapshot) = (rotation.name.clone(), note.at, note.name.clone());
+    Step::Record(match ending {
+        Ending::Completed => Fact::SlotSettled {
+            rotation,
+            slot,
+            snapshot,
+            reason,
+        },
+        Ending::GivenUp => Fact::SlotGivenUp {
+            rotation,
+            slot,
+            snapshot,
+            reason,
+        },
+        Ending::Skipped | Ending::Paused => Fact::SlotSkipped {
+            rotation,
+            slot,
+            snapshot,
+            missed: 0,
+            paused: ending == Ending::Paused,
+            reason,
+        },
     })
 }
 

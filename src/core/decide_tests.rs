@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
+use crate::core::fact::When;
 use crate::core::world::*;
 
 #[test]
@@ -71,7 +72,9 @@ fn i9_only_after_the_settle_window_and_the_pause_is_a_lost_create_sent_again() {
 #[test]
 fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
     let mut world = World::weekly(1).holding(&old_weeklies());
-    world.record(&Fact::ServerAdded);
+    world.record(&Fact::RotationAdded {
+        rotation: "weekly".to_owned(),
+    });
     world.history.last_answer = Some(world.now.mono + MINUTE);
     assert!(matches!(world.step(), Step::Wait { .. }));
 }
@@ -105,9 +108,9 @@ fn a_clock_behind_the_last_intent_blocks_until_it_catches_up() {
     let mut world = World::weekly(1);
     world.settle(&DONE);
     world.now.wall -= SignedDuration::from_mins(6);
-    assert!(matches!(world.step(), Step::Blocked { .. }));
+    assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
     world.now.wall += SignedDuration::from_mins(1);
-    assert!(!matches!(world.step(), Step::Blocked { .. }));
+    assert!(!matches!(world.settle(&DONE), Step::Blocked { .. }));
 }
 
 #[test]
@@ -131,7 +134,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
                 world.intend_create(&name);
                 let id = Some(world.make(&name, DONE));
                 world.record(&Fact::CreateResult {
-                    name,
+                    snapshot: name,
                     outcome: Outcome::Done,
                     id,
                     server_name: None,
@@ -143,8 +146,9 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
     let (id, name) = (SnapshotId(1), "weekly-2026-11-01".to_owned());
     world.record(&Fact::DeleteIntent {
         id,
-        name,
+        snapshot: name,
         prune_first: None,
+        reason: String::new(),
     });
     world.record(&Fact::DeleteResult {
         id,
@@ -185,21 +189,23 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
     let slot = time("2026-11-22T03:00:00Z");
     let due = Fact::SlotDue {
         rotation: "weekly".to_owned(),
-        name: name.clone(),
+        snapshot: name.clone(),
         slot,
     };
     let grace = world.rules.request_timeout;
     world.history.apply(&due, before, grace);
     world.history.apply(
         &Fact::CreateIntent {
-            name,
+            rotation: "weekly".to_owned(),
+            snapshot: name,
             known: BTreeSet::new(),
+            reason: String::new(),
         },
         before,
         grace,
     );
     world.pass(world.rules.settle_window + grace - SignedDuration::from_secs(1));
-    assert!(matches!(world.step(), Step::Wait { .. }));
+    assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
     world.pass(SignedDuration::from_secs(1));
     assert!(matches!(
         world.step(),
@@ -214,7 +220,9 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
 fn i9_a_wall_clock_that_leaps_ahead_does_not_end_the_settle_window() {
     let mut world = World::weekly(3);
     world.rules.settle_window = 30 * MINUTE;
-    world.record(&Fact::ServerAdded);
+    world.record(&Fact::RotationAdded {
+        rotation: "weekly".to_owned(),
+    });
     world.intend_create("weekly-2026-11-22");
     world.now.wall += SignedDuration::from_hours(5);
     assert!(matches!(world.step(), Step::Wait { .. }));

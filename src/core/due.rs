@@ -7,7 +7,10 @@ use super::fact::{Ending, Fact};
 use super::policy::{Rotation, WhenFull};
 use super::retention::{self, Own};
 use super::schedule::Slot;
-use super::snapshot::Status;
+use super::snapshot::{Snapshot, Status};
+
+/// Of slots that passed unrun no more than this many are counted.
+const MOST_COUNTED: usize = 1000;
 
 /// What one rotation asks for.
 enum Due {
@@ -36,6 +39,15 @@ impl Server<'_> {
         if let Some(reason) = blocked {
             return Step::Blocked { reason };
         }
+        if self.history.no_server && self.inventory.snapshots.is_empty() {
+            let id = self.policy.server;
+            return Step::Blocked {
+                reason: format!(
+                    "the provider knows no server {id}: correct server.id in {}.toml, or remove the file",
+                    self.policy.file
+                ),
+            };
+        }
         if let Some(pause) = waiting {
             return Step::Wait {
                 pause,
@@ -47,12 +59,22 @@ impl Server<'_> {
             .rotations
             .iter()
             .filter_map(|r| r.next_due(self.now.wall));
-        Step::Idle { until: next.min() }
+        // An unfinished one beside which work goes on is looked at now and then.
+        let mut own = self.own();
+        let unfinished =
+            own.any(|(s, _)| matches!(s.status, Status::InProgress | Status::Unknown(_)));
+        let again = unfinished
+            .then(|| self.now.wall.checked_add(self.rules.stuck_after).ok())
+            .flatten();
+        Step::Idle {
+            until: next.chain(again).min(),
+        }
     }
 
     /// Rule 4 for one rotation: only its newest due slot is looked at.
     fn due(&self, index: usize, rotation: &Rotation) -> Due {
-        let Some(slot) = rotation.newest_due(self.now.wall) else {
+        let due_until = self.rules.due_until.unwrap_or(self.now.wall);
+        let Some(slot) = rotation.newest_due(due_until.min(self.now.wall)) else {
             return Due::Nothing;
         };
         let name = rotation.pattern.format(slot.local);
@@ -105,40 +127,53 @@ impl Server<'_> {
     /// record named after the newest of them: older ones are never run.
     fn missed(&self, rotation: &Rotation, slot: Slot) -> Option<Fact> {
         let known = self.history.newest(&rotation.name).map(|note| note.at);
-        let since = known.or(self.history.first_record)?;
-        let just_before = slot.at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
-        let missed = rotation.schedule.previous(just_before)?;
-        (missed.at > since).then(|| Fact::SlotEnded {
+        let since = known.max(self.history.since(&rotation.name))?;
+        let before = |at: Timestamp| {
+            let instant = at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
+            let slot = rotation.schedule.previous(instant)?;
+            (slot.at > since).then_some(slot)
+        };
+        let newest = before(slot.at)?;
+        let others = std::iter::successors(before(newest.at), |slot| before(slot.at));
+        let others = others.take(MOST_COUNTED).count();
+        let paused = self
+            .history
+            .resumed
+            .is_some_and(|resumed| newest.at <= resumed);
+        Some(Fact::SlotSkipped {
             rotation: rotation.name.clone(),
-            name: rotation.pattern.format(missed.local),
-            slot: missed.at,
-            ending: Ending::Skipped,
-            reason: format!("passed unrun, like any other slot after {since}"),
+            slot: newest.at,
+            snapshot: rotation.pattern.format(newest.local),
+            missed: u32::try_from(others).unwrap_or(u32::MAX),
+            paused,
+            reason: if paused {
+                "it passed during a pause".to_owned()
+            } else {
+                "it passed unrun: the service was down, or the server blocked".to_owned()
+            },
         })
     }
 
-    fn first_sight(&self, rotation: &Rotation, slot: Slot, name: String) -> Due {
-        let rotation_name = rotation.name.clone();
+    fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> Due {
+        let (name, slot_at) = (rotation.name.clone(), slot.at);
         if rotation.within_catch_up(slot, self.now.wall) {
             return Due::Step(Step::Record(Fact::SlotDue {
-                rotation: rotation_name,
-                name,
-                slot: slot.at,
+                rotation: name,
+                slot: slot_at,
+                snapshot,
             }));
         }
-        // A slot from before the server's first record was never ours to run.
-        if self
-            .history
-            .first_record
-            .is_none_or(|first| slot.at < first)
-        {
+        // A slot from before the rotation came under care was never ours to run.
+        let since = self.history.since(&rotation.name);
+        if since.is_none_or(|first| slot.at < first) {
             return Due::Nothing;
         }
-        Due::Step(Step::Record(Fact::SlotEnded {
-            rotation: rotation_name,
-            name,
-            slot: slot.at,
-            ending: Ending::Skipped,
+        Due::Step(Step::Record(Fact::SlotSkipped {
+            rotation: name,
+            slot: slot_at,
+            snapshot,
+            missed: 0,
+            paused: false,
             reason: "its catch_up has passed".to_owned(),
         }))
     }
@@ -191,14 +226,15 @@ impl Server<'_> {
 
     /// I7: since the last prune-first a snapshot was completed, or a foreign one took the room.
     fn made_good(&self, owned: &[Own<'_>]) -> bool {
-        let Some(known) = &self.history.prune_first else {
+        let Some(prune) = &self.history.prune_first else {
             return true;
         };
-        let mut new = self
-            .inventory
-            .snapshots
-            .iter()
-            .filter(|s| !known.contains(&s.id));
+        let rows = &self.inventory.snapshots;
+        // Refused, or never done: nothing was given up.
+        if rows.iter().any(|s| s.id == prune.victim) {
+            return true;
+        }
+        let mut new = rows.iter().filter(|s| !prune.known.contains(&s.id));
         new.any(|s| {
             let own = owned.iter().find(|own| own.snapshot.id == s.id);
             own.is_none_or(|own| own.snapshot.status == Status::Completed)
@@ -248,18 +284,21 @@ impl Server<'_> {
         }
     }
 
-    fn owned(&self) -> Vec<Own<'_>> {
-        let horizon = self
-            .now
-            .wall
-            .saturating_add(CLOCK_TOLERANCE)
-            .unwrap_or(Timestamp::MAX);
+    /// Whether its date can be relied on: readable and not in the future (I11).
+    pub(super) fn dated(&self, snapshot: &Snapshot) -> bool {
+        let ahead = |at: Timestamp| at.duration_since(self.now.wall);
+        snapshot
+            .created_at
+            .is_some_and(|at| ahead(at) <= CLOCK_TOLERANCE)
+    }
+
+    pub(super) fn owned(&self) -> Vec<Own<'_>> {
         self.own()
             .map(|(snapshot, place)| Own {
                 snapshot,
                 place,
                 protected: self.policy.protects(snapshot),
-                dated: snapshot.created_at.filter(|at| *at <= horizon),
+                dated: snapshot.created_at.filter(|_| self.dated(snapshot)),
             })
             .collect()
     }

@@ -298,8 +298,9 @@ fn i7_a_foreign_snapshot_that_took_the_room_lets_the_next_prune_first_go() {
                 world.log.push(format!("delete {name}"));
                 world.record(&Fact::DeleteIntent {
                     id,
-                    name,
+                    snapshot: name,
                     prune_first: Some(ids),
+                    reason: String::new(),
                 });
                 world.record(&Fact::DeleteResult {
                     id,
@@ -338,17 +339,15 @@ fn slots_missed_while_the_host_was_down_are_recorded_once_and_never_run() {
     world.pass(SignedDuration::from_hours(24 * 9));
     let mut skipped = Vec::new();
     while let Step::Record(fact) = world.step() {
-        if let Fact::SlotEnded {
-            name,
-            ending: Ending::Skipped,
-            ..
+        if let Fact::SlotSkipped {
+            snapshot, missed, ..
         } = &fact
         {
-            skipped.push(name.clone());
+            skipped.push((snapshot.clone(), *missed));
         }
         world.record(&fact);
     }
-    assert_eq!(skipped, ["daily-2026-11-30"]);
+    assert_eq!(skipped, [("daily-2026-11-30".to_owned(), 7)]);
     assert!(matches!(world.step(), Step::Create { name, .. } if name == "daily-2026-12-01"));
 }
 
@@ -357,16 +356,7 @@ fn slots_from_before_the_first_record_and_the_very_next_slot_are_not_missed() {
     let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
     for _ in 0..3 {
         while let Step::Record(fact) = world.step() {
-            assert!(
-                !matches!(
-                    fact,
-                    Fact::SlotEnded {
-                        ending: Ending::Skipped,
-                        ..
-                    }
-                ),
-                "{fact:?}"
-            );
+            assert!(!matches!(fact, Fact::SlotSkipped { .. }), "{fact:?}");
             world.record(&fact);
         }
         world.settle(&DONE);
@@ -397,7 +387,7 @@ fn a_slot_that_a_leaping_clock_made_due_too_early_still_runs_when_it_comes() {
 
 #[test]
 fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
-    for (tried, ending) in [(true, Ending::GivenUp), (false, Ending::Skipped)] {
+    for tried in [true, false] {
         let mut world = World::weekly(3);
         while let Step::Record(fact) = world.step() {
             world.record(&fact);
@@ -405,7 +395,7 @@ fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
         if tried {
             world.intend_create("weekly-2026-11-22");
             world.record(&Fact::CreateResult {
-                name: "weekly-2026-11-22".to_owned(),
+                snapshot: "weekly-2026-11-22".to_owned(),
                 outcome: Outcome::Failed,
                 id: None,
                 server_name: None,
@@ -413,11 +403,12 @@ fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
         }
         world.pass(SignedDuration::from_hours(24 * 7));
         let step = world.step();
-        assert!(
-            matches!(&step, Step::Record(Fact::SlotEnded { name, ending: got, .. })
-                if name == "weekly-2026-11-22" && *got == ending),
-            "{step:?}"
-        );
+        let name = match step {
+            Step::Record(Fact::SlotGivenUp { snapshot, .. }) if tried => snapshot,
+            Step::Record(Fact::SlotSkipped { snapshot, .. }) if !tried => snapshot,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(name, "weekly-2026-11-22");
     }
 }
 

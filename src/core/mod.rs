@@ -1,5 +1,6 @@
 //! The pure floor: decides, and knows nobody: no clock, no I/O, no randomness.
 
+mod alert;
 pub mod decide;
 mod due;
 pub mod fact;

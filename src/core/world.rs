@@ -2,6 +2,7 @@
 //! the steps, so that they see where the decision leads.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -23,7 +24,8 @@ pub(super) fn time(text: &str) -> Timestamp {
 pub(super) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
     Rotation {
         name: name.to_owned(),
-        schedule: Schedule::new(schedule, TimeZone::UTC).expect("a schedule"),
+        schedule: Arc::new(Schedule::new(schedule, TimeZone::UTC).expect("a schedule")),
+        description: None,
         keep,
         pattern: Pattern::new("{name}-%Y-%m-%d", name).expect("a pattern"),
         former: Vec::new(),
@@ -50,6 +52,7 @@ impl World {
     pub(super) fn new(rotations: Vec<Rotation>) -> Self {
         Self {
             policy: Policy {
+                file: "web".to_owned(),
                 server: ServerId(7),
                 name: Some("web".to_owned()),
                 protected_names: BTreeSet::new(),
@@ -66,6 +69,7 @@ impl World {
                 retry_after: 5 * MINUTE,
                 restore_window: 30 * MINUTE,
                 request_timeout: SignedDuration::from_secs(30),
+                due_until: None,
                 count_all: false,
             },
             history: History::default(),
@@ -133,8 +137,10 @@ impl World {
             .map(|s| s.id)
             .collect();
         self.record(&Fact::CreateIntent {
-            name: name.to_owned(),
+            rotation: self.policy.rotations[0].name.clone(),
+            snapshot: name.to_owned(),
             known,
+            reason: String::new(),
         });
         self.log.push(format!("create {name}"));
     }
@@ -161,7 +167,7 @@ impl World {
                     self.intend_create(&name);
                     let id = Some(self.make(&name, status.clone()));
                     self.record(&Fact::CreateResult {
-                        name,
+                        snapshot: name,
                         outcome: Outcome::Done,
                         id,
                         server_name: None,
@@ -177,8 +183,9 @@ impl World {
                     self.log.push(format!("delete {name}"));
                     self.record(&Fact::DeleteIntent {
                         id,
-                        name,
+                        snapshot: name,
                         prune_first: prune_first.then_some(ids),
+                        reason: String::new(),
                     });
                     self.record(&Fact::DeleteResult {
                         id,

@@ -1,0 +1,134 @@
+//! Which alerts stand on a server: derived from what is seen, never counted.
+//!
+//! The decision compares them with those that the trail says stand, and records each
+//! difference; so an alert is raised once, outlives restarts, and clears by itself.
+
+use std::collections::BTreeMap;
+
+use super::decide::{CLOCK_TOLERANCE, Server, Step};
+use super::fact::{AlertKind, Ending, Fact};
+use super::snapshot::Status;
+
+type Alerts = BTreeMap<(AlertKind, String), String>;
+
+impl Server<'_> {
+    /// The step, or first a record of what has to be said along with it.
+    pub(super) fn announce(&self, step: Step, alerts: Option<Alerts>) -> Step {
+        if matches!(step, Step::Record(_)) {
+            return step;
+        }
+        let standing = &self.history.alerts;
+        let blocked = match &step {
+            Step::Blocked { reason } => Some(reason),
+            _ => None,
+        };
+        if let Some(reason) = blocked
+            && self.history.blocked.as_ref() != Some(reason)
+        {
+            let reason = reason.clone();
+            return Step::Record(Fact::Blocked { reason });
+        }
+        let goes_on = matches!(step, Step::Idle { .. })
+            || (matches!(step, Step::Create { .. } | Step::Delete { .. })
+                && !self.history.no_server);
+        if self.history.blocked.is_some() && blocked.is_none() && goes_on {
+            let reason = "nothing stands in the way any more".to_owned();
+            return Step::Record(Fact::Recovered { reason });
+        }
+        // While a listing is in doubt the alerts that it would give rise to stay as they are.
+        let mut wanted = alerts.unwrap_or_else(|| {
+            let others = standing.iter();
+            others
+                .filter(|((kind, _), _)| *kind != AlertKind::Blocked)
+                .map(|(key, reason)| (key.clone(), reason.clone()))
+                .collect()
+        });
+        let still = blocked.or(self.history.blocked.as_ref());
+        if let Some(reason) = still {
+            let about = self.policy.server.to_string();
+            wanted.insert((AlertKind::Blocked, about), reason.clone());
+        }
+        let new = wanted
+            .iter()
+            .find(|(key, reason)| standing.get(*key) != Some(*reason));
+        if let Some(((alert, about), reason)) = new {
+            return Step::Record(Fact::AlertRaised {
+                alert: *alert,
+                about: about.clone(),
+                reason: reason.clone(),
+            });
+        }
+        if let Some((alert, about)) = standing.keys().find(|key| !wanted.contains_key(key)) {
+            return Step::Record(Fact::AlertCleared {
+                alert: *alert,
+                about: about.clone(),
+            });
+        }
+        step
+    }
+
+    /// The alerts that a listing which can be relied on gives rise to.
+    pub(super) fn alerts(&self) -> Alerts {
+        let mut alerts = Alerts::new();
+        for (snapshot, _) in self.own() {
+            let name = &snapshot.name;
+            let mut raise = |kind, reason: String| {
+                alerts.insert((kind, name.clone()), reason);
+            };
+            match &snapshot.status {
+                Status::InProgress if self.stuck(snapshot) => raise(
+                    AlertKind::Stuck,
+                    format!(
+                        "{name} (id {}) has been in progress for too long: look at it at the provider",
+                        snapshot.id
+                    ),
+                ),
+                Status::Unknown(word) => raise(
+                    AlertKind::UnknownStatus,
+                    format!(
+                        "{name} (id {}) has the status {word:?}, which is not documented: it is kept and counted",
+                        snapshot.id
+                    ),
+                ),
+                Status::Completed if !self.dated(snapshot) => raise(
+                    AlertKind::OddDate,
+                    format!(
+                        "{name} (id {}) has no date, or one more than {} minutes ahead: it is kept and not counted",
+                        snapshot.id,
+                        CLOCK_TOLERANCE.as_mins()
+                    ),
+                ),
+                _ => {}
+            }
+            let living = |s: &&super::snapshot::Snapshot| {
+                s.name == *name && !matches!(s.status, Status::Failed)
+            };
+            if self.inventory.snapshots.iter().filter(living).count() > 1 {
+                alerts.insert(
+                    (AlertKind::Copies, name.clone()),
+                    format!("the provider holds {name} more than once"),
+                );
+            }
+        }
+        for rotation in &self.policy.rotations {
+            // The newest ending tells: a completed one clears what stood before it.
+            let last = self
+                .history
+                .slots(&rotation.name)
+                .filter(|note| !matches!(note.ending, None | Some(Ending::Paused)))
+                .max_by_key(|note| note.at);
+            let what = match last.and_then(|note| note.ending) {
+                Some(Ending::GivenUp) => "was given up",
+                Some(Ending::Skipped) => "passed without a snapshot",
+                _ => continue,
+            };
+            if let Some(note) = last {
+                alerts.insert(
+                    (AlertKind::SlotFailed, rotation.name.clone()),
+                    format!("the slot of {} {what}", note.name),
+                );
+            }
+        }
+        alerts
+    }
+}
