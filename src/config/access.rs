@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 
 use super::reader::Found;
-use super::report::{At, Log};
+use super::report::{At, Log, is_pasted};
 use super::{Env, defaults, source};
 
 /// A token is one short line.
@@ -71,7 +71,18 @@ pub(super) fn token(
         .filter(|path| path.exists());
     let is_credential = credential.is_some();
     let path = credential.or_else(|| written.map(|file| folder.join(&file.value)));
-    let at = written.map_or(top, |file| &file.at);
+    let at = written
+        .filter(|_| !is_credential)
+        .map_or(top, |file| &file.at);
+    if !is_credential
+        && let Some(file) = written
+        && is_pasted(&file.value.to_string_lossy())
+        && !folder.join(&file.value).exists()
+    {
+        let remedy = "write the path of a file that holds the token, not the token, and change the token if it was that";
+        log.error(at, "token_file names no file", remedy);
+        return (None, false);
+    }
     let Some(path) = path else {
         log.error(
             at,

@@ -1,20 +1,22 @@
 //! TOML into validated settings, with every problem of every file at once.
 //!
 //! `reader` takes tables apart key by key, `values` knows the kinds of value, `main_file`,
-//! `policy` and `rotation` turn what is written into what is meant, `slots` looks at
-//! schedules, `access` at address and token, `source` at files; `report` says what is
+//! `policy` and `rotation` turn what is written into what is meant, `names`, `timing` and
+//! `slots` look at patterns and schedules, `access` at address and token, `source` at files; `report` says what is
 //! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
 //! only when all files are good, so that a set is used or refused as a whole.
 
 mod access;
 pub mod defaults;
 mod main_file;
+mod names;
 mod policy;
 mod reader;
 mod report;
 mod rotation;
 mod slots;
 mod source;
+mod timing;
 mod values;
 
 use std::collections::BTreeMap;
@@ -186,3 +188,15 @@ fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Config> {
         warnings: Vec::new(),
     })
 }
+
+#[cfg(test)]
+#[path = "cases_tests.rs"]
+mod cases;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod reports;
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

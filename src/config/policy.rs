@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::defaults;
 use super::reader::{Found, Section};
 use super::report::{At, Log, Source};
-use super::rotation::{self, Options, RawRotation};
+use super::rotation::{Options, RawRotation};
 use super::slots::Schedules;
 use super::source;
 use super::values::Protected;
+use super::{defaults, names};
 use crate::core::policy::{Policy, Rotation};
 use crate::core::snapshot::ServerId;
 
@@ -96,7 +96,7 @@ impl Reading<'_> {
                 Some((rotation, at))
             })
             .collect();
-        rotation::clashes(&rotations, log);
+        names::clashes(&rotations, log);
         if rotations.len() < whole {
             return None;
         }

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
+use super::reader::nearest;
+
 /// Lines longer than this are named but not shown.
 const LONGEST_LINE: usize = 400;
 
@@ -204,12 +206,23 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Whether the line looks like a token written into the file (I13).
+/// Whether the line looks like a token written into the file, misspelt keys too (I13).
 fn may_hold_a_secret(line: &str) -> bool {
-    let key = line.split('=').next().unwrap_or_default().to_lowercase();
-    let spelled = ["token", "secret", "password", "bearer", "api_key"];
-    let named = spelled.iter().any(|word| key.contains(word));
-    (named && key.trim() != "token_file") || (line.contains("://") && line.contains('@'))
+    let (key, value) = line.split_once('=').unwrap_or((line, ""));
+    let key = key.trim();
+    if key == "token_file" {
+        return is_pasted(value.trim().trim_matches(['"', '\'']));
+    }
+    let secret = ["token", "secret", "password", "bearer", "apikey", "key"];
+    let named = key
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| word.len() > 2 && nearest(word, secret.into_iter()).is_some());
+    named || (line.contains("://") && line.contains('@'))
+}
+
+/// Whether a path is rather a token, pasted where its file should be named (I13).
+pub(super) fn is_pasted(path: &str) -> bool {
+    path.len() >= 20 && !path.contains(['/', '.'])
 }
 
 /// Control characters would let a file's text move the cursor or forge a journal line.

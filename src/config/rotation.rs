@@ -1,13 +1,13 @@
 //! One `[[rotation]]`: as it is written, and as what it means.
 
 use jiff::SignedDuration;
-use sha2::{Digest as _, Sha256};
 
-use super::defaults;
 use super::reader::{Found, Section};
 use super::report::{At, Log};
 use super::slots::Schedules;
+use super::timing::{self, Timing};
 use super::values::Zone;
+use super::{defaults, names};
 use crate::core::name::Pattern;
 use crate::core::policy::{Rotation, WhenFull};
 use crate::core::snapshot::ServerId;
@@ -33,18 +33,6 @@ pub(super) struct RawRotation {
     schedule: Option<Found<String>>,
     pub(super) keep: Option<Found<usize>>,
     own: Options,
-}
-
-/// Says what a name pattern must not hold, once, where it is written. Any rotation's name
-/// will do: a pattern is good or bad for all of them.
-fn check(text: &Found<String>, log: &mut Log) {
-    if let Err(error) = Pattern::new(&text.value, "name") {
-        let error = error.to_string();
-        let usual = "write \"{name}-snapshot-%Y-%m-%d\"";
-        let (message, remedy) = error.split_once(": ").unwrap_or((&error, usual));
-        let message = format!("name pattern {:?}: {message}", text.value);
-        log.error(&text.at, message, remedy);
-    }
 }
 
 impl Options {
@@ -77,7 +65,7 @@ impl Options {
         let former = options.former_names.iter().flatten();
         former
             .chain(&options.snapshot_name)
-            .for_each(|text| check(text, log));
+            .for_each(|text| names::check(text, log));
         options
     }
 
@@ -172,14 +160,8 @@ impl RawRotation {
             Some(text) => Pattern::new(&text.value, &name).ok()?,
             None => Pattern::new(defaults::SNAPSHOT_NAME, &name).ok()?,
         };
-        if let Some((one, other)) = schedules.twins(&expression.value, &pattern) {
-            let at = place(own.snapshot_name.as_ref().map(|text| &text.at));
-            let message = format!(
-                "rotation {name} has two slots of one name: {one} and {other} are both {}",
-                pattern.format(one)
-            );
-            log.error(&at, message, finer(&pattern, other.duration_since(one)));
-        }
+        let at = place(own.snapshot_name.as_ref().map(|text| &text.at));
+        names::twins(&name, &expression.value, &pattern, schedules, &at, log);
         let former = options.former_names.unwrap_or_default();
         let former = former
             .iter()
@@ -192,46 +174,14 @@ impl RawRotation {
             .map_or(SignedDuration::ZERO, |splay| splay.value);
         let at = place(own.splay.as_ref().map(|splay| &splay.at));
         let catch_up = options.catch_up.map(|catch_up| catch_up.value);
-        if let Some(catch_up) = catch_up
-            && splay >= catch_up
-        {
-            let message = format!(
-                "splay ({}) is not below catch_up ({})",
-                said(splay),
-                said(catch_up)
-            );
-            log.error(&at, message, "write a shorter splay, or a longer catch_up");
-        }
-        let closest = schedules.closer_than(&expression.value, splay.max(defaults::CLOSE_SLOTS));
-        if splay.is_positive()
-            && let Some(shortest) =
-                schedules.closer_than(&expression.value, splay + SignedDuration::from_nanos(1))
-        {
-            let message = format!(
-                "splay ({}) is not below the {} between two slots of rotation {name}",
-                said(splay),
-                said(shortest)
-            );
-            log.error(
-                &at,
-                message,
-                format!("write a splay shorter than {}", said(shortest)),
-            );
-        }
-        if let Some(shortest) = closest.filter(|shortest| *shortest < defaults::CLOSE_SLOTS) {
-            log.warn(
-                &expression.at,
-                format!("slots of rotation {name} are only {} apart", said(shortest)),
-                "creating a snapshot takes 3 to 10 minutes: leave ten minutes or more between two",
-            );
-        }
-        if !schedules.fires(&expression.value) {
-            log.warn(
-                &expression.at,
-                format!("schedule {:?} never fires", expression.value),
-                "write a day that exists in its month, or take the rotation out",
-            );
-        }
+        let timing = Timing {
+            rotation: &name,
+            expression: &expression,
+            splay,
+            splay_at: &at,
+            catch_up,
+        };
+        timing.check(schedules, log);
         Some(Rotation {
             schedule,
             keep: self.keep?.value,
@@ -239,7 +189,7 @@ impl RawRotation {
             former,
             description: options.description.map(|text| text.value),
             catch_up,
-            splay: offset(splay, server, &name),
+            splay: timing::offset(splay, server, &name),
             attempts: options.attempts.map_or(defaults::ATTEMPTS, |n| n.value),
             when_full: options
                 .when_full
@@ -253,77 +203,5 @@ fn utc() -> Zone {
     Zone {
         name: defaults::TIMEZONE.to_owned(),
         zone: jiff::tz::TimeZone::UTC,
-    }
-}
-
-/// What to add to a pattern so that slots this close get names of their own.
-fn finer(pattern: &Pattern, apart: SignedDuration) -> String {
-    let text = pattern.to_string();
-    let field = ["%m", "%d", "%H", "%M", "%S"]
-        .into_iter()
-        .position(|field| !text.contains(field))
-        .unwrap_or(4);
-    let needed = match apart.as_secs() {
-        ..60 => 4,
-        60..86_400 => 3,
-        86_400..2_419_200 => 1,
-        _ => 0,
-    };
-    let all = ["-%m", "-%d", "-%H", "%M", "%S"];
-    format!(
-        "write snapshot_name = \"{text}{}\"",
-        all[field..=needed.max(field)].concat()
-    )
-}
-
-/// A duration as the files write it.
-fn said(duration: SignedDuration) -> String {
-    let millis = duration.as_millis();
-    let units = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "m"),
-        (1_000, "s"),
-    ];
-    let unit = units
-        .iter()
-        .find(|(size, _)| millis >= *size && millis % size == 0);
-    unit.map_or_else(
-        || format!("{millis}ms"),
-        |(size, unit)| format!("{}{unit}", millis / size),
-    )
-}
-
-/// This server's own share of the splay, in [0, splay): from a hash, so that it is the
-/// same after every restart and on every host.
-fn offset(splay: SignedDuration, server: ServerId, rotation: &str) -> SignedDuration {
-    let hash = Sha256::digest(format!("{server}/{rotation}"));
-    let seed = hash
-        .iter()
-        .take(8)
-        .fold(0_u64, |seed, byte| seed << 8 | u64::from(*byte));
-    let millis = u128::try_from(splay.as_millis()).unwrap_or(0);
-    let share = (u128::from(seed) * millis) >> 64;
-    i64::try_from(share).map_or(SignedDuration::ZERO, SignedDuration::from_millis)
-}
-
-/// Says every two rotations whose names could be taken for one another.
-pub(super) fn clashes(rotations: &[(Rotation, At)], log: &mut Log) {
-    for (nth, (rotation, at)) in rotations.iter().enumerate() {
-        for (earlier, _) in &rotations[..nth] {
-            let pairs = rotation
-                .patterns()
-                .flat_map(|one| earlier.patterns().map(move |other| (one, other)));
-            let clash = pairs.into_iter().find(|(one, other)| one.may_clash(other));
-            if let Some((one, other)) = clash
-                && earlier.name != rotation.name
-            {
-                let message = format!(
-                    "rotations {} and {} could give one name: {one} and {other}",
-                    earlier.name, rotation.name
-                );
-                log.error(at, message, "write a snapshot_name with a word of its own for each, such as \"{name}-%Y-%m-%d\"");
-            }
-        }
     }
 }

@@ -23,6 +23,15 @@ const WALK_SLOTS: usize = 3_000;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
+const DAILY_OR_RARER: [&str; 6] = [
+    "@daily",
+    "@midnight",
+    "@weekly",
+    "@monthly",
+    "@yearly",
+    "@annually",
+];
+
 /// All schedules of the set of files.
 #[derive(Debug, Default)]
 pub(super) struct Schedules {
@@ -36,7 +45,7 @@ struct Seen {
     /// The expression without a zone.
     plain: Schedule,
     fires: bool,
-    /// At most the time between two slots, by the look of the expression.
+    /// Two slots are never closer than this, by the look of the expression.
     at_least: SignedDuration,
     /// Walked for when first asked; of a schedule with one slot the longest time there is.
     shortest: Option<SignedDuration>,
@@ -176,24 +185,16 @@ fn pairs(schedule: &Schedule) -> impl Iterator<Item = (DateTime, DateTime)> {
 fn at_least(expression: &str) -> SignedDuration {
     let single = |field: &str| field.bytes().all(|b| b.is_ascii_digit());
     let fields: Vec<&str> = expression.split_whitespace().collect();
-    match fields.as_slice() {
-        [nickname] if nickname.eq_ignore_ascii_case("@hourly") => HOUR,
-        [nickname] if nickname.starts_with('@') => DAY,
-        [second, minute, hour, _, _, _] if single(second) && single(minute) => {
-            if single(hour) {
-                DAY
-            } else {
-                HOUR
-            }
-        }
-        [minute, hour, _, _, _] if single(minute) => {
-            if single(hour) {
-                DAY
-            } else {
-                HOUR
-            }
-        }
-        [_, _, _, _, _] => SignedDuration::from_mins(1),
-        _ => SignedDuration::from_secs(1),
+    let (minute, hour) = match fields.as_slice() {
+        [word] if word.eq_ignore_ascii_case("@hourly") => return HOUR,
+        [word] if DAILY_OR_RARER.contains(&word.to_ascii_lowercase().as_str()) => return DAY,
+        [second, minute, hour, _, _, _] if single(second) => (minute, hour),
+        [minute, hour, _, _, _] => (minute, hour),
+        _ => return SignedDuration::from_secs(1),
+    };
+    match (single(minute), single(hour)) {
+        (true, true) => DAY,
+        (true, false) => HOUR,
+        (false, _) => SignedDuration::from_mins(1),
     }
 }
