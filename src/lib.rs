@@ -17,4 +17,5 @@
 //! - [`core::decide`]: the one decision that all of these serve; `core::due` holds its rules for slots and surplus.
 
 pub mod clock;
+pub mod config;
 pub mod core;

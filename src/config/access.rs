@@ -1,0 +1,150 @@
+//! What the API is reached with: its address, the token's file, a certificate file.
+//!
+//! The token is looked at here only to say early that it can't work; it is never kept,
+//! shown or returned (I13).
+
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use reqwest::Url;
+
+use super::reader::Found;
+use super::report::{At, Log, is_pasted};
+use super::{Env, defaults, source};
+
+/// A token is one short line.
+const LARGEST_TOKEN: u64 = 4096;
+
+/// The address, ending in a slash so that paths can be joined to it.
+pub(super) fn base_url(text: &Found<String>, log: &mut Log) -> Option<Url> {
+    let usual = format!("write base_url = {:?}", defaults::BASE_URL);
+    let fault = match Url::parse(&text.value) {
+        Err(error) => format!("base_url is not a URL: {error}"),
+        Ok(url) if !matches!(url.scheme(), "https" | "http") || url.host().is_none() => {
+            "base_url is not a web address".to_owned()
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "base_url must not hold a user or a password".to_owned()
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            "base_url must end with its path: no '?' and no '#'".to_owned()
+        }
+        // I13: over plain http anyone on the way could read the token.
+        Ok(url) if url.scheme() == "http" && !is_loopback(&url) => {
+            "base_url would send the token unencrypted".to_owned()
+        }
+        Ok(mut url) => {
+            let path = format!("{}/", url.path().trim_end_matches('/'));
+            url.set_path(&path);
+            return Some(url);
+        }
+    };
+    let remedy = if fault.contains("unencrypted") {
+        "write https:// (http:// is for 127.0.0.1, [::1] and localhost alone)".to_owned()
+    } else {
+        usual
+    };
+    log.error(&text.at, fault, remedy);
+    None
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        address.map_or(host == "localhost", |address| address.is_loopback())
+    })
+}
+
+/// The token's file, and whether it is the credential that systemd hands over.
+pub(super) fn token(
+    written: Option<&Found<PathBuf>>,
+    top: &At,
+    folder: &Path,
+    env: &Env,
+    log: &mut Log,
+) -> (Option<PathBuf>, bool) {
+    let credential = env
+        .credentials_directory
+        .as_ref()
+        .map(|directory| directory.join(defaults::CREDENTIAL))
+        .filter(|path| path.exists());
+    let is_credential = credential.is_some();
+    let path = credential.or_else(|| written.map(|file| folder.join(&file.value)));
+    let at = written
+        .filter(|_| !is_credential)
+        .map_or(top, |file| &file.at);
+    if !is_credential
+        && let Some(file) = written
+        && is_pasted(&file.value.to_string_lossy())
+        && !folder.join(&file.value).exists()
+    {
+        let remedy = "write the path of a file that holds the token, not the token, and change the token if it was that";
+        log.error(at, "token_file names no file", remedy);
+        return (None, false);
+    }
+    let Some(path) = path else {
+        log.error(
+            at,
+            "there is no API token",
+            "write token_file = \"api-token\" below [api], or give systemd's LoadCredential=api-token:FILE",
+        );
+        return (None, false);
+    };
+    if let Err((message, remedy)) = check_token(&path, is_credential) {
+        log.error(at, message, remedy);
+    }
+    (Some(path), is_credential)
+}
+
+fn check_token(path: &Path, is_credential: bool) -> Result<(), (String, String)> {
+    let shown = path.display();
+    let bytes = source::bytes(path, LARGEST_TOKEN).map_err(|why| {
+        let message = format!("the token file {shown} can't be read: {why}");
+        (
+            message,
+            "write the token into it, readable by the service's user alone".to_owned(),
+        )
+    })?;
+    // systemd guards a credential by an access list, which shows as a bit for the group.
+    let mode = path.metadata().map_or(0, |data| data.permissions().mode());
+    if !is_credential && mode & 0o077 != 0 {
+        let message = format!(
+            "the token file {shown} can be read by others (mode {:03o})",
+            mode & 0o777
+        );
+        return Err((message, format!("run chmod 600 {shown}")));
+    }
+    let token = bytes.trim_ascii();
+    if token.is_empty() {
+        let message = format!("the token file {shown} is empty");
+        return Err((message, "write the API token into it".to_owned()));
+    }
+    if !token.iter().all(u8::is_ascii_graphic) {
+        let message = format!("the token file {shown} holds more than one word");
+        return Err((
+            message,
+            "write the API token alone into it, on one line".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// A file of certificates.
+pub(super) fn ca(file: &Found<PathBuf>, folder: &Path, log: &mut Log) -> Option<PathBuf> {
+    let path = folder.join(&file.value);
+    let why = match source::bytes(&path, defaults::LARGEST_FILE) {
+        Ok(pem) if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => {
+            return Some(path);
+        }
+        Ok(_) => "it holds no PEM certificate".to_owned(),
+        Err(why) => why,
+    };
+    let message = format!("ca_file {} can't be used: {why}", path.display());
+    log.error(
+        &file.at,
+        message,
+        "name a PEM file with the CA's certificate, or take ca_file out",
+    );
+    None
+}

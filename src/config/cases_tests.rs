@@ -1,0 +1,287 @@
+//! Wrong files, each with the place, the message and the remedy that it must get.
+
+use super::fixture::{Folder, MAIN, POLICY};
+
+/// What is wrong, where it must be shown, a piece of the message and one of the remedy.
+struct Case {
+    text: &'static str,
+    at: &'static str,
+    message: &'static str,
+    remedy: &'static str,
+}
+
+const fn case(
+    text: &'static str,
+    at: &'static str,
+    message: &'static str,
+    remedy: &'static str,
+) -> Case {
+    Case {
+        text,
+        at,
+        message,
+        remedy,
+    }
+}
+
+/// Every case must be the only thing that is said, and said exactly there.
+fn prove(name: &str, before: &str, cases: &[Case]) {
+    for case in cases {
+        let folder = Folder::new().with(name, format!("{before}{}", case.text));
+        let said = folder.said();
+        assert_eq!(said.len(), 1, "{}\n{said:#?}", case.text);
+        let shown = &said[0];
+        let wanted = format!("{name}:{}", case.at);
+        assert!(shown.starts_with(&wanted), "{wanted} but {shown}");
+        let (message, remedy) = shown.split_once("; ").expect("a remedy");
+        assert!(
+            message.contains(case.message),
+            "{} but {shown}",
+            case.message
+        );
+        assert!(remedy.contains(case.remedy), "{} but {shown}", case.remedy);
+    }
+}
+
+#[test]
+fn wrong_main_files_are_refused_with_place_and_remedy() {
+    // One case a line, to be read as a table.
+    #[rustfmt::skip]
+    let cases = [
+        case("base_url = https://x", "3:12: error", "not TOML", "strings in double quotes"),
+        case("max_in_flight = 1\nmax_in_flight = 2", "4:1: error", "duplicate key", "keep one"),
+        case("base_urls = \"https://x\"", "3:1: error", "unknown key \"base_urls\" in [api]", "did you mean base_url?"),
+        case("colour = 1", "3:1: error", "unknown key \"colour\"", "use one of base_url"),
+        case("[damon]\n", "3:2: error", "unknown key \"damon\"", "did you mean daemon?"),
+        case("max_in_flight = \"8\"", "3:17: error", "must be a whole number, not a string", "without quotes"),
+        case("max_in_flight = 0", "3:17: error", "max_in_flight must be at least 1", "such as 5"),
+        case("snapshot_limit = 0", "3:18: error", "snapshot_limit must be at least 1", "such as 5"),
+        case("snapshot_limit = -5", "3:18: error", "-5 is negative", "such as 3"),
+        case("requests_per_second = -1", "3:23: error", "must not be negative", "0 for no limit"),
+        case("requests_per_second = inf", "3:23: error", "inf is not a rate", "0 for no limit"),
+        case("request_timeout = 30", "3:19: error", "must be a duration in a string, not a whole number", "\"90s\""),
+        case("request_timeout = \"30 sec\"", "3:19: error", "\"30 sec\" is not a duration", "\"24h\""),
+        case("connect_timeout = \"0s\"", "3:19: error", "longer than nothing", "\"30s\""),
+        case("request_timeout = \"99999d\"", "3:19: error", "longer than ten years", "shorter"),
+        case("max_body = \"64MB\"", "3:12: error", "\"64MB\" is not a size", "\"64MiB\""),
+        case("max_body = \"0B\"", "3:12: error", "more than nothing", "\"64MiB\""),
+        case("base_url = \"http://admin.vps.org/api/v1\"", "3:12: error", "unencrypted", "https://"),
+        case("base_url = \"http://127.0.0.1.example.org\"", "3:12: error", "unencrypted", "https://"),
+        case("base_url = \"ftp://vps.org\"", "3:12: error", "not a web address", "base_url = "),
+        case("base_url = \"admin.vps.org\"", "3:12: error", "not a URL", "base_url = "),
+        case("base_url = \"https://vps.org/?a=b\"", "3:12: error", "no '?'", "base_url = "),
+        case("ca_file = \"ca.pem\"", "3:11: error", "no such file", "PEM file"),
+        case("ca_file = \"token\"", "3:11: error", "holds no PEM certificate", "PEM file"),
+        case("[http]\nlisten = \"[::1]:80\"", "3:2: error", "[http] is not yet supported", "take it out"),
+        case("[[notify]]\nto = \"x\"", "3:3: error", "[[notify]] is not yet supported", "take it out"),
+        case("[hooks]\nbefore = \"x\"", "3:2: error", "hooks are not yet supported", "take it out"),
+        case("[daemon]\npolicies = \"elsewhere\"", "4:12: error", "elsewhere can't be read: no such file", "make the folder"),
+        case("[daemon]\npoll_interval = \"0s\"", "4:17: error", "longer than nothing", "default"),
+        case("[[daemon]]\n", "3:1: error", "daemon must be a table, not a list", "write [daemon]"),
+        case("[defaults]\nkeep = 3", "4:1: error", "have no default", "each [[rotation]]"),
+        case("[defaults]\nattempts = 0", "4:12: error", "attempts must be at least 1", "attempts = 1"),
+        case("[defaults]\nsnapshot_name = \"x\"", "4:17: error", "no date in it", "add %Y-%m-%d"),
+        case("[[rotation]]\nname = \"x\"", "3:3: error", "stand in a policy file", "move it"),
+    ];
+    prove("snaprotate.toml", MAIN, &cases);
+}
+
+#[test]
+fn wrong_servers_are_refused_with_place_and_remedy() {
+    let rotation = "[[rotation]]\nname = \"weekly\"\nschedule = \"0 3 * * Sun\"\nkeep = 3\n";
+    // One case a line, to be read as a table.
+    #[rustfmt::skip]
+    let cases = [
+        case("", "1:1: error", "[server] is missing", "id = 12345"),
+        case("[server]\n", "5:1: error", "id is missing in [server]", "write id = 12345"),
+        case("[server]\nid = 0", "6:6: error", "id must be positive", "id = 12345"),
+        case("[server]\nid = -7", "6:6: error", "id: -7 is negative", "whole number"),
+        case("[server]\nid = \"7\"", "6:6: error", "id must be a whole number, not a string", "without quotes"),
+        case("[server]\nid = 7\nname = \"\"", "7:8: error", "name: it is empty", "take the key out"),
+        case("[server]\nid = 7\nprotect = [1.5]", "7:12: error", "names (strings) or ids (whole numbers), not a number with a point", "801"),
+        case("[server]\nid = 7\nprotect = \"x\"", "7:11: error", "protect must be a list, not a string", "protect = ["),
+        case("[server]\nid = 7\nmin_completed = 0", "7:17: error", "min_completed must be at least 1", "min_completed = 1"),
+        case("[server]\nid = 7\nmin_completed = 6", "7:17: error", "min_completed (6) is above the 5", "5 or less"),
+        case("[server]\nid = 7\ndelete_stuck = 1", "7:16: error", "must be true or false", "without quotes"),
+        case("[server]\nid = 7\nprotct = []", "7:1: error", "unknown key \"protct\"", "did you mean protect?"),
+        case("[[server]]\nid = 7", "5:1: error", "server must be a table, not a list", "write [server]"),
+    ];
+    prove("policies.d/web.toml", rotation, &cases);
+}
+
+#[test]
+fn wrong_rotations_are_refused_with_place_and_remedy() {
+    let server = "[server]\nid = 7\n";
+    // One case a line, to be read as a table.
+    #[rustfmt::skip]
+    let cases = [
+        case("", "1:1: error", "has no rotation", "[[rotation]]"),
+        case("[rotation]\nname = \"weekly\"", "3:1: error", "rotation must be a list of tables, not a table", "two brackets"),
+        case("[[rotation]]\nschedule = \"@daily\"\nkeep = 1", "3:1: error", "name is missing in [[rotation]]", "name = \"weekly\""),
+        case("[[rotation]]\nname = \"d\"\nkeep = 1", "3:1: error", "schedule is missing", "0 3 * * Sun"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"", "3:1: error", "keep is missing", "keep = 3"),
+        case("[[rotation]]\nname = \"a b\"\nschedule = \"@daily\"\nkeep = 1", "4:8: error", "letters, digits", "name = \"weekly\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 0", "6:8: error", "keep must be at least 1", "keep = 1"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 6", "6:8: error", "keep adds up to 6 over the rotations, but a server may hold 5", "keep = 5 or less"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 3\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 3", "10:8: error", "keep adds up to 6", "keep = 2 or less"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"61 3 * * *\"\nkeep = 1", "5:12: error", "schedule \"61 3 * * *\"", "five fields"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"daily\"\nkeep = 1", "5:12: error", "schedule \"daily\"", "@daily"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ntimezone = \"Europe/Mata\"", "7:12: error", "no time zone \"Europe/Mata\"", "did you mean \"Europe/Malta\"?"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d %Y-%m-%d\"", "7:17: error", "' ' can't stand", "letters, digits"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d-%F\"", "7:17: error", "unknown field '%F'", "use %Y, %m, %d"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d-%m-%d\"", "7:17: error", "%m stands without %Y", "add it"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d-%Y-%m\"", "7:17: error", "two slots of one name", "snapshot_name = \"d-%Y-%m-%d\""),
+        case("[[rotation]]\nname = \"h\"\nschedule = \"@hourly\"\nkeep = 1", "5:12: error", "two slots of one name", "h-snapshot-%Y-%m-%d-%H%M\""),
+        case("[[rotation]]\nname = \"h\"\nschedule = \"*/30 3 * * *\"\nkeep = 1\nsnapshot_name = \"h-%Y%m%d-%H\"", "7:17: error", "both h-20240101-03", "h-%Y%m%d-%H%M\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nformer_names = [\"d-%Y\", \"daily\"]", "7:25: error", "\"daily\": no date in it", "add %Y-%m-%d"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ncatch_up = \"1w\"", "7:12: error", "\"1w\" is not a duration", "\"7d\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ncatch_up = \"0s\"", "7:12: error", "would run no slot", "\"24h\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ncatch_up = \"10m\"\nsplay = \"10m\"", "8:9: error", "splay (10m) is not below catch_up (10m)", "shorter splay"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsplay = \"24h\"", "7:9: error", "splay (1d) is not below the 1d between two slots", "shorter than 1d"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nattempts = 0", "7:12: error", "attempts must be at least 1", "attempts = 1"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nwhen_full = \"prune\"", "7:13: error", "\"prune\" is not known", "\"prune-first\" or \"skip\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nretain = 3", "7:1: error", "unknown key \"retain\" in [[rotation]]", "use one of name, schedule, keep"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nbefore = \"stop\"", "7:1: error", "hooks are not yet supported", "take it out"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[[rotation]]\nname = \"d\"\nschedule = \"@weekly\"\nkeep = 1", "8:8: error", "two rotations are named \"d\"", "its own name"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"%Y-%m-%d\"\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 1\nsnapshot_name = \"%Y-%m-%d\"", "9:8: error", "rotations d and w could give one name", "a word of its own"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 1\nformer_names = [\"d-snapshot-%Y-%m-%d\"]", "8:8: error", "rotations d and w could give one name", "a word of its own"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 5", "6:8: warning", "all 5 snapshots", "lower one keep"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"*/5 3 * * *\"\nkeep = 1\nsnapshot_name = \"d-%Y%m%d-%H%M\"", "5:12: warning", "only 5m apart", "ten minutes"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"0 0 30 2 *\"\nkeep = 1", "5:12: warning", "never fires", "a day that exists"),
+    ];
+    prove("policies.d/web.toml", server, &cases);
+}
+
+#[test]
+fn a_wrong_token_is_refused_at_the_line_that_names_it() {
+    let at = "snaprotate.toml:2:14: error: the token file ";
+    let cases = [
+        (
+            Folder::new().without("token"),
+            "no such file",
+            "readable by the service's user",
+        ),
+        (
+            Folder::new().mode("token", 0o640),
+            "read by others (mode 640)",
+            "chmod 600",
+        ),
+        (
+            Folder::new().mode("token", 0o604),
+            "read by others (mode 604)",
+            "chmod 600",
+        ),
+        (
+            Folder::new().with("token", " \n"),
+            "is empty",
+            "write the API token",
+        ),
+        (
+            Folder::new().with("token", "one two\n"),
+            "more than one word",
+            "on one line",
+        ),
+        (
+            Folder::new().with("token", "x".repeat(5000)),
+            "larger than",
+            "readable",
+        ),
+    ];
+    for (folder, message, remedy) in cases {
+        let said = folder.said();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with(at), "{}", said[0]);
+        assert!(
+            said[0].contains(message) && said[0].contains(remedy),
+            "{}",
+            said[0]
+        );
+    }
+    let said = Folder::new().with("snaprotate.toml", "[api]\n").said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("there is no API token; write token_file"),
+        "{}",
+        said[0]
+    );
+}
+
+#[test]
+fn i13_a_line_that_may_hold_a_secret_is_named_but_never_shown() {
+    let lines = [
+        "token = \"hunter2\"",
+        "api_tokn = \"hunter2\"",
+        "token = hunter2",
+        "token_file = \"hunter2hunter2hunter2\"",
+        "base_url = \"https://me:hunter2@vps.org\"",
+        "password = \"hunter2\"",
+    ];
+    for line in lines {
+        let folder = Folder::new().with("snaprotate.toml", format!("[api]\n\n{line}\n"));
+        let problems = folder.load().expect_err("refused");
+        let report = problems.render(false) + &problems.to_string();
+        assert!(report.contains("snaprotate.toml:3:"), "{report}");
+        assert!(!report.contains("hunter2"), "{report}");
+    }
+    let folder = Folder::new().with("token", "hunter2 hunter2").problems();
+    assert!(!(folder.render(false) + &folder.to_string()).contains("hunter2"));
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let name = "policies.d/web.toml";
+    let cases = [
+        (
+            Folder::new().with(name, b"[server]\nid = 7 # caf\xe9\n"),
+            "2:13: error: the file is not UTF-8",
+        ),
+        (
+            Folder::new().with(name, " ".repeat(2 << 20)),
+            "1:1: error: the file can't be read: it is larger than",
+        ),
+        (Folder::new().without(name), ""),
+    ];
+    for (folder, wanted) in cases {
+        let said = folder.said();
+        assert_eq!(said.len(), 1, "{said:?}");
+        if wanted.is_empty() {
+            assert!(
+                said[0].starts_with("snaprotate.toml:1:1: error: the policies folder"),
+                "{}",
+                said[0]
+            );
+            assert!(said[0].contains("holds no file *.toml"), "{}", said[0]);
+        } else {
+            assert!(
+                said[0].starts_with(&format!("{name}:{wanted}")),
+                "{}",
+                said[0]
+            );
+        }
+    }
+    let folder = Folder::new().without(name);
+    std::fs::create_dir(folder.path(name)).expect("a folder");
+    assert!(
+        folder.said()[0].contains("not a plain file"),
+        "{:?}",
+        folder.said()
+    );
+    let said = Folder::new().without("snaprotate.toml").said();
+    assert!(
+        said[0].starts_with("snaprotate.toml:1:1: error: the file can't be read: no such file"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn two_policies_for_one_server_are_refused_at_the_second() {
+    let said = Folder::new().with("policies.d/zoo.toml", POLICY).said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with(
+            "policies.d/zoo.toml:2:6: error: server 7 has a policy already: policies.d/web.toml"
+        ),
+        "{}",
+        said[0]
+    );
+}

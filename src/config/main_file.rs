@@ -1,0 +1,249 @@
+//! The main file: the provider's API, the daemon's own times, and defaults for rotations.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use reqwest::Url;
+use toml::de::DeTable;
+
+use super::reader::{Found, Section};
+use super::report::{At, Log, Source};
+use super::rotation::Options;
+use super::values::Size;
+use super::{Api, Env, access, defaults};
+use crate::core::policy::Rules;
+
+/// The main file as it is written.
+#[derive(Debug, Default)]
+pub(super) struct RawMain {
+    top: Option<At>,
+    base_url: Option<Found<String>>,
+    token_file: Option<Found<PathBuf>>,
+    snapshot_limit: Option<Found<usize>>,
+    connect_timeout: Option<Found<SignedDuration>>,
+    request_timeout: Option<Found<SignedDuration>>,
+    max_in_flight: Option<Found<usize>>,
+    requests_per_second: Option<Found<f64>>,
+    max_body: Option<Found<Size>>,
+    ca_file: Option<Found<PathBuf>>,
+    pub(super) policies: Option<Found<PathBuf>>,
+    state_dir: Option<Found<PathBuf>>,
+    poll_interval: Option<Found<SignedDuration>>,
+    settle_window: Option<Found<SignedDuration>>,
+    stuck_after: Option<Found<SignedDuration>>,
+    retry_after: Option<Found<SignedDuration>>,
+    restore_window: Option<Found<SignedDuration>>,
+    pub(super) defaults: Options,
+    audit_dir: Option<Found<PathBuf>>,
+}
+
+/// The main file as it is meant.
+pub(super) struct Settings {
+    pub(super) api: Api,
+    pub(super) rules: Rules,
+    pub(super) state_dir: PathBuf,
+    pub(super) audit_dir: PathBuf,
+}
+
+type Bound = (&'static str, &'static str);
+
+const NO_TIME: Bound = (
+    "must be longer than nothing",
+    "write a duration such as \"30s\", or take it out for the default",
+);
+const NO_COUNT: Bound = ("must be at least 1", "write a whole number such as 5");
+
+impl RawMain {
+    pub(super) fn read<'s>(table: DeTable<'s>, source: &'s Arc<Source>, log: &mut Log) -> Self {
+        let mut root = Section::root(source, table);
+        let mut raw = Self {
+            top: Some(root.at().clone()),
+            ..Self::default()
+        };
+        for (key, why) in [
+            ("http", "the table [http] is not yet supported"),
+            ("notify", "the table [[notify]] is not yet supported"),
+            ("hooks", super::NO_HOOKS.0),
+            ("hook", super::NO_HOOKS.0),
+        ] {
+            root.refuse(key, (why, "take it out"), log);
+        }
+        if let Some(section) = root.take_table("api", "[api]", log) {
+            raw.api(section, log);
+        }
+        if let Some(section) = root.take_table("daemon", "[daemon]", log) {
+            raw.daemon(section, log);
+        }
+        if let Some(mut section) = root.take_table("defaults", "[defaults]", log) {
+            for key in ["name", "schedule", "keep"] {
+                let why = (
+                    "name, schedule and keep have no default",
+                    "write it in each [[rotation]]",
+                );
+                section.refuse(key, why, log);
+            }
+            raw.defaults = Options::read(&mut section, log);
+            section.finish(log);
+        }
+        if let Some(mut section) = root.take_table("audit", "[audit]", log) {
+            raw.audit_dir = section.take("dir", log);
+            section.finish(log);
+        }
+        for key in ["server", "rotation"] {
+            let why = (
+                "servers and rotations stand in a policy file",
+                "move it to a file in the policies folder",
+            );
+            root.refuse(key, why, log);
+        }
+        root.finish(log);
+        raw
+    }
+
+    fn api(&mut self, mut section: Section<'_>, log: &mut Log) {
+        for key in ["token", "api_token", "api_key"] {
+            // I13: the line is named, never shown.
+            let why = (
+                "the token itself must not stand in this file",
+                "take it out, change the token, and write token_file = \"/etc/snaprotate/api-token\"",
+            );
+            section.refuse(key, why, log);
+        }
+        let some = |n: &usize| *n > 0;
+        let positive = |time: &SignedDuration| time.is_positive();
+        self.base_url = section.take("base_url", log);
+        self.token_file = section.take("token_file", log);
+        self.snapshot_limit = section.take_if("snapshot_limit", log, some, NO_COUNT);
+        self.connect_timeout = section.take_if("connect_timeout", log, positive, NO_TIME);
+        self.request_timeout = section.take_if("request_timeout", log, positive, NO_TIME);
+        self.max_in_flight = section.take_if("max_in_flight", log, some, NO_COUNT);
+        self.requests_per_second = section.take_if(
+            "requests_per_second",
+            log,
+            |rate: &f64| *rate >= 0.0,
+            (
+                "must not be negative",
+                "write a number such as 5, or 0 for no limit",
+            ),
+        );
+        self.max_body = section.take_if(
+            "max_body",
+            log,
+            |size: &Size| size.0 > 0,
+            (
+                "must be more than nothing",
+                "write a size such as \"64MiB\"",
+            ),
+        );
+        self.ca_file = section.take("ca_file", log);
+        section.finish(log);
+    }
+
+    fn daemon(&mut self, mut section: Section<'_>, log: &mut Log) {
+        let positive = |time: &SignedDuration| time.is_positive();
+        self.policies = section.take("policies", log);
+        self.state_dir = section.take("state_dir", log);
+        self.poll_interval = section.take_if("poll_interval", log, positive, NO_TIME);
+        self.settle_window = section.take_if("settle_window", log, positive, NO_TIME);
+        self.stuck_after = section.take_if("stuck_after", log, positive, NO_TIME);
+        self.retry_after = section.take_if("retry_after", log, positive, NO_TIME);
+        self.restore_window = section.take("restore_window", log);
+        section.finish(log);
+    }
+
+    /// Snapshots that a server may hold.
+    pub(super) fn limit(&self) -> usize {
+        self.snapshot_limit
+            .as_ref()
+            .map_or(defaults::SNAPSHOT_LIMIT, |limit| limit.value)
+    }
+
+    /// The folder of the policies; a relative path starts at the file's folder.
+    pub(super) fn policies(&self, folder: &Path) -> PathBuf {
+        let policies = self.policies.as_ref().map(|found| found.value.as_path());
+        folder.join(policies.unwrap_or(Path::new(defaults::POLICIES)))
+    }
+
+    /// The settings that are meant; `None` when the API can't be used as it is described.
+    pub(super) fn validate(self, folder: &Path, env: &Env, log: &mut Log) -> Option<Settings> {
+        let top = self.top.clone()?;
+        let limit = self.limit();
+        let request_timeout = time(
+            self.request_timeout.as_ref(),
+            signed(defaults::REQUEST_TIMEOUT),
+        );
+        let base_url = match &self.base_url {
+            Some(text) => access::base_url(text, log),
+            None => Url::parse(&format!("{}/", defaults::BASE_URL)).ok(),
+        };
+        let (token_file, token_is_credential) =
+            access::token(self.token_file.as_ref(), &top, folder, env, log);
+        let ca_file = self.ca_file.and_then(|file| access::ca(&file, folder, log));
+        let api = Api {
+            base_url: base_url?,
+            token_file,
+            token_is_credential,
+            connect_timeout: unsigned(time(
+                self.connect_timeout.as_ref(),
+                signed(defaults::CONNECT_TIMEOUT),
+            )),
+            request_timeout: unsigned(request_timeout),
+            max_in_flight: self
+                .max_in_flight
+                .map_or(defaults::MAX_IN_FLIGHT, |n| n.value),
+            requests_per_second: self
+                .requests_per_second
+                .map_or(defaults::REQUESTS_PER_SECOND, |rate| rate.value),
+            max_body: self
+                .max_body
+                .map_or(defaults::MAX_BODY, |size| size.value.0),
+            ca_file,
+        };
+        let rules = Rules {
+            limit,
+            poll_interval: time(self.poll_interval.as_ref(), defaults::POLL_INTERVAL),
+            settle_window: time(self.settle_window.as_ref(), defaults::SETTLE_WINDOW),
+            stuck_after: time(self.stuck_after.as_ref(), defaults::STUCK_AFTER),
+            retry_after: time(self.retry_after.as_ref(), defaults::RETRY_AFTER),
+            restore_window: time(self.restore_window.as_ref(), defaults::RESTORE_WINDOW),
+            request_timeout,
+            due_until: None,
+            count_all: false,
+        };
+        let place = |written: Option<Found<PathBuf>>, given: Option<&PathBuf>, usual: &str| match (
+            written, given,
+        ) {
+            (Some(written), _) => folder.join(written.value),
+            (None, Some(given)) => given.clone(),
+            (None, None) => PathBuf::from(usual),
+        };
+        Some(Settings {
+            api,
+            rules,
+            state_dir: place(
+                self.state_dir,
+                env.state_directory.as_ref(),
+                defaults::STATE_DIR,
+            ),
+            audit_dir: place(
+                self.audit_dir,
+                env.logs_directory.as_ref(),
+                defaults::AUDIT_DIR,
+            ),
+        })
+    }
+}
+
+fn time(found: Option<&Found<SignedDuration>>, usual: SignedDuration) -> SignedDuration {
+    found.map_or(usual, |found| found.value)
+}
+
+fn signed(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
+}
+
+fn unsigned(time: SignedDuration) -> Duration {
+    time.unsigned_abs()
+}

@@ -1,0 +1,202 @@
+//! TOML into validated settings, with every problem of every file at once.
+//!
+//! `reader` takes tables apart key by key, `values` knows the kinds of value, `main_file`,
+//! `policy` and `rotation` turn what is written into what is meant, `names`, `timing` and
+//! `slots` look at patterns and schedules, `access` at address and token, `source` at files; `report` says what is
+//! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
+//! only when all files are good, so that a set is used or refused as a whole.
+
+mod access;
+pub mod defaults;
+mod main_file;
+mod names;
+mod policy;
+mod reader;
+mod report;
+mod rotation;
+mod slots;
+mod source;
+mod timing;
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use self::main_file::RawMain;
+use self::report::{At, Log};
+pub use self::report::{Problem, Problems, Severity};
+use crate::core::policy::{Policy, Rules};
+
+const NO_HOOKS: (&str, &str) = ("hooks are not yet supported", "take it out");
+
+/// A set of files that was found good.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The main file.
+    pub file: PathBuf,
+    /// How the provider is reached.
+    pub api: Api,
+    /// What holds for every server.
+    pub rules: Rules,
+    /// Where the lock and the trail's head lie.
+    pub state_dir: PathBuf,
+    /// Where the trail lies.
+    pub audit_dir: PathBuf,
+    /// The policies, by server.
+    pub policies: Vec<Arc<Policy>>,
+    /// What looks unintended.
+    pub warnings: Vec<Problem>,
+}
+
+/// How the provider is reached.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// The address; it ends in a slash, so that paths can be joined to it.
+    pub base_url: Url,
+    /// The file of the token: the credential where there is one, else `token_file`.
+    pub token_file: Option<PathBuf>,
+    /// Whether it is systemd's credential.
+    pub token_is_credential: bool,
+    /// How long a connection may take to open.
+    pub connect_timeout: Duration,
+    /// How long one whole call may take.
+    pub request_timeout: Duration,
+    /// Requests in flight at once.
+    pub max_in_flight: usize,
+    /// Requests a second over the whole account; 0 is no limit.
+    pub requests_per_second: f64,
+    /// The largest answer that is read, in bytes.
+    pub max_body: usize,
+    /// Certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The folders that systemd gives to a service.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    /// `$CREDENTIALS_DIRECTORY`.
+    pub credentials_directory: Option<PathBuf>,
+    /// `$STATE_DIRECTORY`.
+    pub state_directory: Option<PathBuf>,
+    /// `$LOGS_DIRECTORY`.
+    pub logs_directory: Option<PathBuf>,
+}
+
+impl Env {
+    /// As this process was given them; of several folders the first.
+    pub fn from_process() -> Self {
+        let folder = |name: &str| {
+            let value = std::env::var_os(name)?;
+            std::env::split_paths(&value)
+                .next()
+                .filter(|path| !path.as_os_str().is_empty())
+        };
+        Self {
+            credentials_directory: folder("CREDENTIALS_DIRECTORY"),
+            state_directory: folder("STATE_DIRECTORY"),
+            logs_directory: folder("LOGS_DIRECTORY"),
+        }
+    }
+}
+
+/// Reads the main file and all policies; errors are all that is wrong, warnings with them.
+pub fn load(file: &Path, env: &Env) -> Result<Config, Problems> {
+    let mut log = Log::default();
+    let loaded = read(file, env, &mut log);
+    let mut problems = log.0;
+    problems.sort_by_key(|p| (p.file != file, p.file.clone(), p.line, p.column));
+    let refused = problems.iter().any(|p| p.severity == Severity::Error);
+    match loaded {
+        Some(config) if !refused => Ok(Config {
+            warnings: problems,
+            ..config
+        }),
+        _ => Err(Problems(problems)),
+    }
+}
+
+fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Config> {
+    let source = source::read(file, log)?;
+    let (table, whole) = source::parse_what_can_be(&source, log);
+    // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
+    // and the policies are read by what could be made out.
+    let mut unsaid = Log::default();
+    let main_log = if whole { &mut *log } else { &mut unsaid };
+    let raw = RawMain::read(table, &source, main_log);
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let policies = raw.policies(folder);
+    let at = raw.policies.as_ref().map_or_else(
+        || At {
+            source: Arc::clone(&source),
+            span: 0..0,
+        },
+        |found| found.at.clone(),
+    );
+    let files = match source::policies(&policies) {
+        Ok(files) => files,
+        Err(why) => {
+            let message = format!(
+                "the policies folder {} can't be read: {why}",
+                policies.display()
+            );
+            main_log.error(
+                &at,
+                message,
+                "make the folder, or name another by policies = \"…\" below [daemon]",
+            );
+            Vec::new()
+        }
+    };
+    if files.is_empty() && policies.is_dir() {
+        let message = format!(
+            "the policies folder {} holds no file *.toml",
+            policies.display()
+        );
+        main_log.error(
+            &at,
+            message,
+            "write a policy such as web-server-01.toml into it",
+        );
+    }
+    let options = raw.defaults.clone();
+    let limit = raw.limit();
+    let settings = raw.validate(folder, env, main_log);
+
+    let mut reading = policy::Reading {
+        limit,
+        defaults: &options,
+        schedules: slots::Schedules::default(),
+        servers: BTreeMap::new(),
+    };
+    let mut policies: Vec<Arc<Policy>> = files
+        .iter()
+        .filter_map(|path| reading.policy(path, log).map(Arc::new))
+        .collect();
+    policies.sort_by_key(|policy| policy.server);
+    let settings = settings?;
+    Some(Config {
+        file: file.to_owned(),
+        api: settings.api,
+        rules: settings.rules,
+        state_dir: settings.state_dir,
+        audit_dir: settings.audit_dir,
+        policies,
+        warnings: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+#[path = "cases_tests.rs"]
+mod cases;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod reports;
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

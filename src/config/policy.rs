@@ -1,0 +1,246 @@
+//! One policy file: a server, what is protected on it, and its rotations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use super::reader::{Found, Section};
+use super::report::{At, Log, Source};
+use super::rotation::{Options, RawRotation};
+use super::slots::Schedules;
+use super::source;
+use super::values::Protected;
+use super::{defaults, names};
+use crate::core::policy::{Policy, Rotation};
+use crate::core::snapshot::ServerId;
+
+/// A policy as it is written.
+#[derive(Debug)]
+struct RawPolicy {
+    /// The first line, for what is missing altogether.
+    top: At,
+    id: Option<Found<u64>>,
+    name: Option<Found<String>>,
+    protect: Vec<Found<Protected>>,
+    min_completed: Option<Found<usize>>,
+    delete_stuck: Option<Found<bool>>,
+    /// `None`: what there is can't be read, and that was said.
+    rotations: Option<Vec<RawRotation>>,
+}
+
+/// What all policies share while they are read.
+pub(super) struct Reading<'a> {
+    pub(super) limit: usize,
+    pub(super) defaults: &'a Options,
+    pub(super) schedules: Schedules,
+    /// Which file each server was first seen in.
+    pub(super) servers: BTreeMap<u64, std::path::PathBuf>,
+}
+
+impl Reading<'_> {
+    /// Reads one file; `None` when something in it is wrong.
+    pub(super) fn policy(&mut self, path: &Path, log: &mut Log) -> Option<Policy> {
+        let source = source::read(path, log)?;
+        let raw = RawPolicy::read(source::parse(&source, log)?, &source, log);
+        self.validate(raw, path, log)
+    }
+
+    fn validate(&mut self, raw: RawPolicy, path: &Path, log: &mut Log) -> Option<Policy> {
+        if let Some(id) = &raw.id {
+            if let Some(first) = self.servers.get(&id.value) {
+                let message = format!(
+                    "server {} has a policy already: {}",
+                    id.value,
+                    first.display()
+                );
+                log.error(
+                    &id.at,
+                    message,
+                    "write both servers' rotations in one file, or correct the id",
+                );
+            } else {
+                self.servers.insert(id.value, path.to_owned());
+            }
+        }
+        if let Some(least) = &raw.min_completed
+            && least.value > self.limit
+        {
+            let message = format!(
+                "min_completed ({}) is above the {} snapshots that a server may hold",
+                least.value, self.limit
+            );
+            log.error(&least.at, message, format!("write {} or less", self.limit));
+        }
+        let raws = raw.rotations?;
+        if raws.is_empty() {
+            log.error(
+                &raw.top,
+                "the policy has no rotation",
+                "write a [[rotation]] with name, schedule and keep, or remove the file",
+            );
+        }
+        self.room(&raws, log);
+        repeated(&raws, log);
+        let server = ServerId(raw.id.as_ref().map_or(0, |id| id.value));
+        let whole = raws.len();
+        let rotations: Vec<(Rotation, At)> = raws
+            .into_iter()
+            .filter_map(|raw| {
+                let at = raw
+                    .name
+                    .as_ref()
+                    .map_or_else(|| raw.at.clone(), |name| name.at.clone());
+                let rotation = raw.validate(server, self.defaults, &mut self.schedules, log)?;
+                Some((rotation, at))
+            })
+            .collect();
+        names::clashes(&rotations, log);
+        if rotations.len() < whole {
+            return None;
+        }
+        let (mut protected_names, mut protected_ids) = (BTreeSet::new(), BTreeSet::new());
+        for entry in raw.protect {
+            match entry.value {
+                Protected::Name(name) => drop(protected_names.insert(name)),
+                Protected::Id(id) => drop(protected_ids.insert(id)),
+            }
+        }
+        raw.id.map(|_| Policy {
+            file: path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            server,
+            name: raw.name.map(|name| name.value),
+            protected_names,
+            protected_ids,
+            min_completed: raw
+                .min_completed
+                .map_or(defaults::MIN_COMPLETED, |least| least.value),
+            delete_stuck: raw.delete_stuck.is_some_and(|word| word.value),
+            rotations: rotations
+                .into_iter()
+                .map(|(rotation, _)| rotation)
+                .collect(),
+        })
+    }
+
+    /// Whether what is to be kept finds room on the server.
+    fn room(&self, raws: &[RawRotation], log: &mut Log) {
+        let keeps = raws.iter().filter_map(|raw| raw.keep.as_ref());
+        let mut sum = 0_usize;
+        for keep in keeps {
+            let before = sum;
+            sum = sum.saturating_add(keep.value);
+            if sum > self.limit {
+                let left = self.limit.saturating_sub(before);
+                let remedy = match left {
+                    0 => "take the rotation out, or lower keep in the others".to_owned(),
+                    left => format!("write keep = {left} or less here, or lower it in the others"),
+                };
+                let message = format!(
+                    "keep adds up to {sum} over the rotations, but a server may hold {}",
+                    self.limit
+                );
+                log.error(&keep.at, message, remedy);
+                return;
+            }
+        }
+        if let Some(last) = raws.last().and_then(|raw| raw.keep.as_ref())
+            && sum == self.limit
+        {
+            log.warn(
+                &last.at,
+                format!("keep adds up to all {sum} snapshots that a server may hold"),
+                "lower one keep by 1, so that a new one fits before the oldest goes and a foreign one finds room",
+            );
+        }
+    }
+}
+
+fn repeated(raws: &[RawRotation], log: &mut Log) {
+    let mut names = BTreeSet::new();
+    for name in raws.iter().filter_map(|raw| raw.name.as_ref()) {
+        if !names.insert(&name.value) {
+            let message = format!("two rotations are named {:?}", name.value);
+            log.error(
+                &name.at,
+                message,
+                "give each rotation of a server its own name",
+            );
+        }
+    }
+}
+
+impl RawPolicy {
+    fn read<'s>(table: DeTable<'s>, source: &'s Arc<Source>, log: &mut Log) -> Self {
+        let mut root = Section::root(source, table);
+        for key in ["hooks", "hook"] {
+            root.refuse(key, super::NO_HOOKS, log);
+        }
+        let top = root.at().clone();
+        if !root.has("server") {
+            log.error(
+                &top,
+                "the table [server] is missing",
+                "write [server] and below it id = 12345",
+            );
+        }
+        let mut raw = Self {
+            top,
+            id: None,
+            name: None,
+            protect: Vec::new(),
+            min_completed: None,
+            delete_stuck: None,
+            rotations: Some(Vec::new()),
+        };
+        if let Some(server) = root.take_table("server", "[server]", log) {
+            raw.server(server, log);
+        }
+        let title = "[[rotation]]";
+        let given = root.has("rotation");
+        let sections = root.take_tables("rotation", title, log);
+        raw.rotations = match sections {
+            None if given => None,
+            sections => Some(
+                sections
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|section| RawRotation::read(section, log))
+                    .collect(),
+            ),
+        };
+        root.finish(log);
+        raw
+    }
+
+    fn server(&mut self, mut section: Section<'_>, log: &mut Log) {
+        section.require("id", "12345, the provider's number of the server", log);
+        self.id = section.take_if(
+            "id",
+            log,
+            |id: &u64| *id > 0,
+            (
+                "must be positive",
+                "write the provider's number of the server, such as id = 12345",
+            ),
+        );
+        self.name = section.take("name", log);
+        self.protect = section.take_list("protect", log).unwrap_or_default();
+        self.min_completed = section.take_if(
+            "min_completed",
+            log,
+            |least: &usize| *least > 0,
+            (
+                "must be at least 1",
+                "write min_completed = 1: the newest good one is never deleted (I2)",
+            ),
+        );
+        self.delete_stuck = section.take("delete_stuck", log);
+        section.finish(log);
+    }
+}

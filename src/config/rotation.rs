@@ -1,0 +1,207 @@
+//! One `[[rotation]]`: as it is written, and as what it means.
+
+use jiff::SignedDuration;
+
+use super::reader::{Found, Section};
+use super::report::{At, Log};
+use super::slots::Schedules;
+use super::timing::{self, Timing};
+use super::values::Zone;
+use super::{defaults, names};
+use crate::core::name::Pattern;
+use crate::core::policy::{Rotation, WhenFull};
+use crate::core::snapshot::ServerId;
+
+/// The keys that `[defaults]` may give for all rotations.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    timezone: Option<Found<Zone>>,
+    snapshot_name: Option<Found<String>>,
+    former_names: Option<Vec<Found<String>>>,
+    description: Option<Found<String>>,
+    catch_up: Option<Found<SignedDuration>>,
+    splay: Option<Found<SignedDuration>>,
+    attempts: Option<Found<u32>>,
+    when_full: Option<Found<WhenFull>>,
+}
+
+/// A rotation as it is written.
+#[derive(Debug)]
+pub(super) struct RawRotation {
+    pub(super) at: At,
+    pub(super) name: Option<Found<String>>,
+    schedule: Option<Found<String>>,
+    pub(super) keep: Option<Found<usize>>,
+    own: Options,
+}
+
+impl Options {
+    /// Reads the optional keys of a rotation, or of `[defaults]`.
+    pub(super) fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
+        let positive = |duration: &SignedDuration| duration.is_positive();
+        let options = Self {
+            timezone: section.take("timezone", log),
+            snapshot_name: section.take("snapshot_name", log),
+            former_names: section.take_list("former_names", log),
+            description: section.take("description", log),
+            catch_up: section.take_if(
+                "catch_up",
+                log,
+                positive,
+                (
+                    "of nothing would run no slot at all",
+                    "write a duration such as \"24h\", or take it out: then until the next slot",
+                ),
+            ),
+            splay: section.take("splay", log),
+            attempts: section.take_if(
+                "attempts",
+                log,
+                |attempts: &u32| *attempts > 0,
+                ("must be at least 1", "write attempts = 1 for a single try"),
+            ),
+            when_full: section.take("when_full", log),
+        };
+        let former = options.former_names.iter().flatten();
+        former
+            .chain(&options.snapshot_name)
+            .for_each(|text| names::check(text, log));
+        options
+    }
+
+    /// These, and for what they leave out, the defaults.
+    fn or(self, defaults: &Self) -> Self {
+        let defaults = defaults.clone();
+        Self {
+            timezone: self.timezone.or(defaults.timezone),
+            snapshot_name: self.snapshot_name.or(defaults.snapshot_name),
+            former_names: self.former_names.or(defaults.former_names),
+            description: self.description.or(defaults.description),
+            catch_up: self.catch_up.or(defaults.catch_up),
+            splay: self.splay.or(defaults.splay),
+            attempts: self.attempts.or(defaults.attempts),
+            when_full: self.when_full.or(defaults.when_full),
+        }
+    }
+}
+
+impl RawRotation {
+    /// Reads one `[[rotation]]`.
+    pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
+        section.require("name", "\"weekly\"", log);
+        section.require("schedule", "\"0 3 * * Sun\"", log);
+        section.require("keep", "3", log);
+        for key in ["hooks", "hook", "before", "after"] {
+            section.refuse(key, super::NO_HOOKS, log);
+        }
+        let plain = |name: &String| {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            name.len() <= 64 && name.chars().all(allowed)
+        };
+        let raw = Self {
+            at: section.at().clone(),
+            name: section.take_if(
+                "name",
+                log,
+                plain,
+                (
+                    "of a rotation must be made of letters, digits, '-' and '_', 64 at most",
+                    "write name = \"weekly\"",
+                ),
+            ),
+            schedule: section.take("schedule", log),
+            keep: section.take_if(
+                "keep",
+                log,
+                |keep: &usize| *keep > 0,
+                (
+                    "must be at least 1",
+                    "write keep = 1, or take the whole rotation out",
+                ),
+            ),
+            own: Options::read(&mut section, log),
+        };
+        section.finish(log);
+        raw
+    }
+
+    /// The rotation that is meant, unless something in it is wrong.
+    pub(super) fn validate(
+        self,
+        server: ServerId,
+        defaults: &Options,
+        schedules: &mut Schedules,
+        log: &mut Log,
+    ) -> Option<Rotation> {
+        let own = self.own.clone();
+        let options = self.own.or(defaults);
+        let expression = self.schedule?;
+        let zone = options.timezone.map_or_else(utc, |zone| zone.value);
+        let schedule = match schedules.get(&expression.value, &zone) {
+            Ok(schedule) => schedule,
+            Err(error) => {
+                let error = error.to_string();
+                let (message, remedy) = error
+                    .rsplit_once(": ")
+                    .unwrap_or((&error, "write \"0 3 * * Sun\""));
+                log.error(
+                    &expression.at,
+                    format!("schedule {:?}: {message}", expression.value),
+                    remedy,
+                );
+                return None;
+            }
+        };
+        let name = self.name?.value;
+        // A fault that [defaults] has a part in is shown at the rotation's own key if there is one.
+        let place = |own: Option<&At>| own.unwrap_or(&expression.at).clone();
+
+        let pattern = match &options.snapshot_name {
+            Some(text) => Pattern::new(&text.value, &name).ok()?,
+            None => Pattern::new(defaults::SNAPSHOT_NAME, &name).ok()?,
+        };
+        let at = place(own.snapshot_name.as_ref().map(|text| &text.at));
+        names::twins(&name, &expression.value, &pattern, schedules, &at, log);
+        let former = options.former_names.unwrap_or_default();
+        let former = former
+            .iter()
+            .filter_map(|text| Pattern::new(&text.value, &name).ok())
+            .collect();
+
+        let splay = options
+            .splay
+            .as_ref()
+            .map_or(SignedDuration::ZERO, |splay| splay.value);
+        let at = place(own.splay.as_ref().map(|splay| &splay.at));
+        let catch_up = options.catch_up.map(|catch_up| catch_up.value);
+        let timing = Timing {
+            rotation: &name,
+            expression: &expression,
+            splay,
+            splay_at: &at,
+            catch_up,
+        };
+        timing.check(schedules, log);
+        Some(Rotation {
+            schedule,
+            keep: self.keep?.value,
+            pattern,
+            former,
+            description: options.description.map(|text| text.value),
+            catch_up,
+            splay: timing::offset(splay, server, &name),
+            attempts: options.attempts.map_or(defaults::ATTEMPTS, |n| n.value),
+            when_full: options
+                .when_full
+                .map_or(WhenFull::PruneFirst, |word| word.value),
+            name,
+        })
+    }
+}
+
+fn utc() -> Zone {
+    Zone {
+        name: defaults::TIMEZONE.to_owned(),
+        zone: jiff::tz::TimeZone::UTC,
+    }
+}

@@ -1,0 +1,116 @@
+//! The files themselves: which there are, their text, and whether it is TOML.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use super::defaults::LARGEST_FILE;
+use super::report::{At, Log, Source};
+
+/// A file's text; what hinders is said.
+pub(super) fn read(path: &Path, log: &mut Log) -> Option<Arc<Source>> {
+    let bytes = match bytes(path, LARGEST_FILE) {
+        Ok(bytes) => bytes,
+        Err(why) => {
+            let remedy = "make it a readable file, or move it out of the folder";
+            log.unread(path, format!("the file can't be read: {why}"), remedy);
+            return None;
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(Arc::new(Source {
+            path: path.to_owned(),
+            text,
+        })),
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let source = Source {
+                path: path.to_owned(),
+                text: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+            };
+            let at = At {
+                source: Arc::new(source),
+                span: good..good,
+            };
+            log.error(
+                &at,
+                "the file is not UTF-8",
+                "save it in the encoding UTF-8",
+            );
+            None
+        }
+    }
+}
+
+/// A plain file's content, where it is no larger than `most`.
+pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let said = |error: std::io::Error| error.to_string().to_lowercase();
+    // Opening a pipe would wait for ever.
+    if !fs::metadata(path).map_err(said)?.is_file() {
+        return Err("it is not a plain file".to_owned());
+    }
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(said)?;
+    file.take(most + 1)
+        .read_to_end(&mut content)
+        .map_err(said)?;
+    if content.len() as u64 > most {
+        return Err(format!("it is larger than {most} bytes"));
+    }
+    Ok(content)
+}
+
+/// The text as TOML, when there is no fault in its syntax.
+pub(super) fn parse<'s>(source: &'s Arc<Source>, log: &mut Log) -> Option<DeTable<'s>> {
+    let (table, whole) = parse_what_can_be(source, log);
+    whole.then_some(table)
+}
+
+/// The text as TOML as far as it can be read, and whether that is all of it.
+pub(super) fn parse_what_can_be<'s>(source: &'s Arc<Source>, log: &mut Log) -> (DeTable<'s>, bool) {
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    let mut line = None;
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        let before = source.text.get(..span.start).unwrap_or_default();
+        // One slip makes the parser stumble more than once on its line.
+        if line.replace(before.matches('\n').count()) == line {
+            continue;
+        }
+        let at = At {
+            source: Arc::clone(source),
+            span,
+        };
+        let remedy = if error.message().contains("duplicate") {
+            "keep one of the two"
+        } else {
+            "write key = value, strings in double quotes, tables as [name] on a line of their own"
+        };
+        log.error(
+            &at,
+            format!("not TOML: {}", error.message().to_lowercase()),
+            remedy,
+        );
+    }
+    (table.into_inner(), errors.is_empty())
+}
+
+/// The policy files of a folder, sorted; hidden files and other endings are not ours.
+pub(super) fn policies(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let said = |error: std::io::Error| error.to_string().to_lowercase();
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(said)? {
+        let path = entry.map_err(said)?.path();
+        let hidden = path
+            .file_name()
+            .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|ending| ending == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
