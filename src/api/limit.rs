@@ -45,12 +45,10 @@ impl Limiter {
     pub async fn admit(&self) -> Pass {
         let mut bucket = self.bucket.lock().await;
         bucket.take().await;
-        let place = loop {
-            match Arc::clone(&self.places).acquire_owned().await {
-                Ok(place) => break place,
-                // The semaphore is never closed.
-                Err(_) => std::future::pending::<()>().await,
-            }
+        let place = match Arc::clone(&self.places).acquire_owned().await {
+            Ok(place) => place,
+            // Only for a closed semaphore, and nobody closes it.
+            Err(_) => std::future::pending().await,
         };
         // Last, since an answer may close the gate while a place is waited for.
         while let Some(until) = self.closed() {

@@ -21,6 +21,8 @@ pub mod wire;
 
 #[cfg(test)]
 mod scripted;
+#[cfg(test)]
+mod tls_tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -10,6 +10,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// No token is longer; what is, is some other file.
 const LONGEST: u64 = 8 * 1024;
+/// What stands where the token was.
+const SCRUBBED: &str = "[token]";
+/// As many characters of it tell nobody anything.
+const SHORTEST_PART: usize = 4;
 
 /// Where the token is read from.
 #[derive(Clone, Debug)]
@@ -63,9 +67,20 @@ impl Token {
         self.header.clone()
     }
 
-    /// `text` without the token, should a foreign answer repeat it (I13).
+    /// `text` without the token, should a foreign answer repeat it (I13); nor with its
+    /// beginning, should the text break off within it.
     pub(super) fn scrub(&self, text: &str) -> String {
-        text.replace(self.secret.expose_secret(), "[token]")
+        let secret = self.secret.expose_secret();
+        let mut text = text.replace(secret, SCRUBBED);
+        let cut = (SHORTEST_PART..secret.len()).rev().find_map(|length| {
+            let rest = text.strip_suffix(&secret[..length])?;
+            Some(rest.len())
+        });
+        if let Some(cut) = cut {
+            text.truncate(cut);
+            text.push_str(SCRUBBED);
+        }
+        text
     }
 }
 
@@ -219,6 +234,14 @@ mod tests {
         let given = TokenSource::Given(SecretString::from(SECRET));
         let token = Token::load(&given, None).unwrap();
         assert!(!format!("{given:?} {token:?}").contains(SECRET));
-        assert_eq!(token.scrub("bad token tok-5f0c2e!"), "bad token [token]!");
+        for (text, scrubbed) in [
+            ("bad token tok-5f0c2e!", "bad token [token]!"),
+            ("tok-5f0c2etok-5f0c2e", "[token][token]"),
+            ("cut within tok-5f0c", "cut within [token]"),
+            ("a tok", "a tok"),
+            ("", ""),
+        ] {
+            assert_eq!(token.scrub(text), scrubbed);
+        }
     }
 }
