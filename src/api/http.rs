@@ -10,17 +10,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use reqwest::header::{ACCEPT, AUTHORIZATION, LOCATION};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
-use tokio::time::{Instant, timeout_at};
+use reqwest::{Client, RequestBuilder, Url};
 
-use super::error::{BODY_SHOWN, Call, chain, kind_of};
+use super::error::Call;
+use super::exchange::Failure;
 use super::limit::{Limiter, Pass};
 use super::token::{Token, TokenSource};
 use super::wire::{self, CreateBody, Gathering};
-use super::{
-    ApiError, Created, ErrorKind, Listing, NewSnapshot, SnapshotApi, client, printable, retry_after,
-};
+use super::{ApiError, Created, ErrorKind, Listing, NewSnapshot, SnapshotApi, client};
 use crate::clock::Clock;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
@@ -30,8 +27,6 @@ const MOST_PAGES: usize = 10_000;
 const GET_TRIES: usize = 3;
 /// The longest pause before the second try of a GET; twice that before the third.
 const GET_PAUSE: Duration = Duration::from_secs(1);
-/// As much of an error's body as is read.
-const ERROR_BODY: usize = 4 * 1024;
 
 /// What the client needs to know; checked by the configuration, and here once more.
 #[derive(Clone, Debug)]
@@ -65,23 +60,11 @@ pub struct HttpApi {
     /// Without a slash at its end.
     base: Url,
     source: TokenSource,
-    token: RwLock<Arc<Token>>,
-    limiter: Limiter,
-    clock: Clock,
-    request_timeout: Duration,
-    max_body: usize,
-}
-
-/// A success, with its body in full.
-struct Answer {
-    status: StatusCode,
-    body: Vec<u8>,
-}
-
-/// A failed request, and whether sending it again could help (which only a GET is).
-struct Failure {
-    error: ApiError,
-    again: bool,
+    pub(super) token: RwLock<Arc<Token>>,
+    pub(super) limiter: Limiter,
+    pub(super) clock: Clock,
+    pub(super) request_timeout: Duration,
+    pub(super) max_body: usize,
 }
 
 impl HttpApi {
@@ -106,91 +89,6 @@ impl HttpApi {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url
-    }
-
-    fn token(&self) -> Arc<Token> {
-        Arc::clone(&self.token.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Sends a request once; the body of its answer, if that is a success.
-    async fn send(
-        &self,
-        call: Call,
-        what: &str,
-        request: RequestBuilder,
-        most: usize,
-    ) -> Result<Answer, Failure> {
-        let token = self.token();
-        let fail = |kind, status: Option<StatusCode>, text: &str, again| Failure {
-            // I13: an answer may repeat what it was asked with.
-            error: ApiError::new(
-                kind,
-                status.map(|status| status.as_u16()),
-                &token.scrub(&format!("{what}: {text}")),
-            ),
-            again,
-        };
-        let late = |status| {
-            let text = format!("no full answer within {:?}", self.request_timeout);
-            fail(ErrorKind::Unknown, status, &text, true)
-        };
-        let request = request
-            .header(AUTHORIZATION, token.header())
-            .header(ACCEPT, "application/json");
-        let deadline = Instant::now() + self.request_timeout;
-        let mut response = match timeout_at(deadline, request.send()).await {
-            Err(_) => return Err(late(None)),
-            Ok(Err(error)) => {
-                // Not connected, so nothing was sent. What fails later may have its effect.
-                let kind = if error.is_connect() || error.is_builder() {
-                    ErrorKind::Later
-                } else {
-                    ErrorKind::Unknown
-                };
-                return Err(fail(kind, None, &chain(&error.without_url()), true));
-            }
-            Ok(Ok(response)) => response,
-        };
-        let status = response.status();
-        if let Some(time) = retry_after::asked(status, response.headers(), self.clock.now().wall) {
-            self.limiter.hold(self.clock.real(time));
-        }
-        if status.is_redirection() {
-            let text = format!(
-                "answered {status}; refused a redirect to {}",
-                target(&response)
-            );
-            return Err(fail(ErrorKind::Later, Some(status), &text, false));
-        }
-        let mut body = Vec::new();
-        if !status.is_success() {
-            // The status has said it all: a body that is late or cut takes nothing from it.
-            let _ = timeout_at(deadline, read(&mut response, ERROR_BODY, &mut body)).await;
-            let kind = kind_of(call, status.as_u16());
-            let shown = token.scrub(&String::from_utf8_lossy(&body));
-            let shown = printable(shown.trim(), BODY_SHOWN);
-            let text = format!("answered {status}: {shown}");
-            let text = text.trim_end_matches(": ");
-            return Err(fail(kind, Some(status), text, true));
-        }
-        match timeout_at(deadline, read(&mut response, most, &mut body)).await {
-            Err(_) => Err(late(Some(status))),
-            Ok(Err(Cut::Long)) => {
-                let text = format!(
-                    "answered {status} with more than {} bytes (max_body)",
-                    self.max_body
-                );
-                Err(fail(ErrorKind::Unknown, Some(status), &text, false))
-            }
-            Ok(Err(Cut::Broken(error))) => {
-                let text = format!(
-                    "answered {status} and broke off: {}",
-                    chain(&error.without_url())
-                );
-                Err(fail(ErrorKind::Unknown, Some(status), &text, true))
-            }
-            Ok(Ok(())) => Ok(Answer { status, body }),
-        }
     }
 
     /// Sends a mutation, exactly once (I9, I12); `check` reads the answer's body.
@@ -241,20 +139,6 @@ impl HttpApi {
                 _ => return Err(error),
             }
         }
-    }
-
-    /// A success whose body says otherwise, or nothing that can be read.
-    fn unreadable(&self, what: &str, reason: &str, answer: &Answer) -> ApiError {
-        let body = answer.body.get(..ERROR_BODY).unwrap_or(&answer.body);
-        let token = self.token();
-        let shown = token.scrub(&String::from_utf8_lossy(body));
-        let text = format!(
-            "{what}: answered {}, but not as documented: {}; it begins: {}",
-            answer.status,
-            token.scrub(reason),
-            printable(shown.trim(), BODY_SHOWN)
-        );
-        ApiError::new(ErrorKind::Unknown, Some(answer.status.as_u16()), &text)
     }
 }
 
@@ -354,37 +238,6 @@ fn full_jitter() -> impl Iterator<Item = Duration> {
     jittered
         .zip(plain.build())
         .map(|(jittered, plain)| jittered.saturating_sub(plain))
-}
-
-/// Why a body was not read to its end.
-enum Cut {
-    Long,
-    Broken(reqwest::Error),
-}
-
-/// Appends the body to `into`, at most `most` bytes; what came before a failure stays there.
-async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Result<(), Cut> {
-    while let Some(chunk) = response.chunk().await.map_err(Cut::Broken)? {
-        let room = most - into.len();
-        into.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if chunk.len() > room {
-            return Err(Cut::Long);
-        }
-    }
-    Ok(())
-}
-
-/// Where a redirect leads: the origin alone, since the rest may hold secrets.
-fn target(response: &Response) -> String {
-    response
-        .headers()
-        .get(LOCATION)
-        .and_then(|location| location.to_str().ok())
-        .and_then(|location| response.url().join(location).ok())
-        .map_or_else(
-            || "nowhere that can be read".to_owned(),
-            |url| url.origin().ascii_serialization(),
-        )
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 mod client;
 pub mod error;
+mod exchange;
 mod field;
 pub mod http;
 pub mod limit;
