@@ -16,6 +16,7 @@
 //! - [`core::retention`]: which snapshot may go, and which goes first.
 //! - [`core::decide`]: the one decision that all of these serve; `core::due` holds its rules for slots and surplus.
 
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod core;

@@ -1,0 +1,112 @@
+//! Whom the client talks to, and whom it trusts.
+
+use std::net::IpAddr;
+
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Url};
+
+use super::error::chain;
+use super::http::ApiSettings;
+use super::printable;
+
+const USER_AGENT: &str = concat!("snaprotate/", env!("CARGO_PKG_VERSION"));
+/// As much of an address as a message repeats.
+const URL_SHOWN: usize = 100;
+
+/// The base address; refuses one over which the token would travel in the clear (I13).
+pub(super) fn base(text: &str) -> Result<Url, String> {
+    let shown = || printable(text, URL_SHOWN);
+    let url = Url::parse(text).map_err(|error| {
+        format!("base_url: {error}; write it like https://admin.vps.org/api/v1")
+    })?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("base_url: holds a user or password; the token alone is sent".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("base_url: {} must end with its path", shown()));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err(format!(
+            "base_url: {} would show the token to the network; use https",
+            shown()
+        )),
+        _ => Err(format!("base_url: {} must begin with https://", shown())),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// The address of a listing's next page: same origin, below the base, nothing sent along (I13).
+pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, String> {
+    let next = current
+        .join(link)
+        .map_err(|error| format!("the link to the next page can't be read: {error}"))?;
+    if next.origin() != base.origin() {
+        return Err(format!(
+            "the next page is on another origin ({}); not followed",
+            printable(&next.origin().ascii_serialization(), URL_SHOWN)
+        ));
+    }
+    let folder = format!("{}/", base.path().trim_end_matches('/'));
+    if !next.path().starts_with(&folder) {
+        return Err("the next page is outside of base_url; not followed".to_owned());
+    }
+    if !next.username().is_empty() || next.password().is_some() {
+        return Err("the link to the next page holds a user or password; not followed".to_owned());
+    }
+    Ok(next)
+}
+
+/// A client for this origin; `keep` says whether connections are kept for later requests.
+pub(super) fn build(settings: &ApiSettings, base: &Url, keep: bool) -> Result<Client, String> {
+    // An error only says that one is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(settings.connect_timeout)
+        .redirect(Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .http1_only();
+    if !keep {
+        builder = builder.pool_max_idle_per_host(0);
+    }
+    if base.scheme() == "http" {
+        // On loopback, where no certificate is looked at: don't ask for the system's either.
+        return finish(builder.tls_certs_only([]));
+    }
+    builder = builder.https_only(true);
+    if let Some(path) = &settings.ca_file {
+        let shown = path.display();
+        let pem = std::fs::read(path).map_err(|error| format!("{shown}: {error}"))?;
+        let roots = Certificate::from_pem_bundle(&pem)
+            .map_err(|error| format!("{shown}: {}", chain(&error)))?;
+        if roots.is_empty() {
+            return Err(format!("{shown}: holds no certificate; PEM is expected"));
+        }
+        builder = builder.tls_certs_merge(roots);
+    }
+    finish(builder)
+}
+
+fn finish(builder: reqwest::ClientBuilder) -> Result<Client, String> {
+    builder.build().map_err(|error| {
+        let text = chain(&error);
+        let hint = if text.contains("No CA certificates") {
+            "; install ca-certificates"
+        } else {
+            ""
+        };
+        format!("can't build the HTTP client: {text}{hint}")
+    })
+}

@@ -1,0 +1,158 @@
+//! One request and its answer, within every limit.
+
+use std::sync::{Arc, PoisonError};
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, LOCATION};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use tokio::time::{Instant, timeout_at};
+
+use super::error::{BODY_SHOWN, Call, chain, kind_of};
+use super::token::Token;
+use super::{ApiError, ErrorKind, HttpApi, printable, retry_after};
+
+/// As much of an error's body as is read.
+const ERROR_BODY: usize = 4 * 1024;
+
+/// A success, with its body in full.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub body: Vec<u8>,
+}
+
+/// A failed request, and whether sending it again could help (which only a GET is).
+pub(super) struct Failure {
+    pub error: ApiError,
+    pub again: bool,
+}
+
+impl HttpApi {
+    /// Sends a request once; the body of its answer, if that is a success.
+    pub(super) async fn send(
+        &self,
+        call: Call,
+        what: &str,
+        request: RequestBuilder,
+        most: usize,
+    ) -> Result<Answer, Failure> {
+        let token = self.token();
+        let fail = |kind, status: Option<StatusCode>, text: &str, again| Failure {
+            // I13: an answer may repeat what it was asked with.
+            error: ApiError::new(
+                kind,
+                status.map(|status| status.as_u16()),
+                &token.scrub(&format!("{what}: {text}")),
+            ),
+            again,
+        };
+        let late = |status| {
+            let text = format!("no full answer within {:?}", self.request_timeout);
+            fail(ErrorKind::Unknown, status, &text, true)
+        };
+        let request = request
+            .header(AUTHORIZATION, token.header())
+            .header(ACCEPT, "application/json");
+        let deadline = Instant::now() + self.request_timeout;
+        let mut response = match timeout_at(deadline, request.send()).await {
+            Err(_) => return Err(late(None)),
+            Ok(Err(error)) => {
+                // Not connected, so nothing was sent. What fails later may have its effect.
+                let kind = if error.is_connect() || error.is_builder() {
+                    ErrorKind::Later
+                } else {
+                    ErrorKind::Unknown
+                };
+                return Err(fail(kind, None, &chain(&error.without_url()), true));
+            }
+            Ok(Ok(response)) => response,
+        };
+        let status = response.status();
+        if let Some(time) = retry_after::asked(status, response.headers(), self.clock.now().wall) {
+            self.limiter.hold(self.clock.real(time));
+        }
+        if status.is_redirection() {
+            let text = format!(
+                "answered {status}; refused a redirect to {}",
+                target(&response)
+            );
+            return Err(fail(ErrorKind::Later, Some(status), &text, false));
+        }
+        let mut body = Vec::new();
+        if !status.is_success() {
+            // The status has said it all: a body that is late or cut takes nothing from it.
+            let _ = timeout_at(deadline, read(&mut response, ERROR_BODY, &mut body)).await;
+            let kind = kind_of(call, status.as_u16());
+            let shown = token.scrub(&String::from_utf8_lossy(&body));
+            let shown = printable(shown.trim(), BODY_SHOWN);
+            let text = format!("answered {status}: {shown}");
+            let text = text.trim_end_matches(": ");
+            return Err(fail(kind, Some(status), text, true));
+        }
+        match timeout_at(deadline, read(&mut response, most, &mut body)).await {
+            Err(_) => Err(late(Some(status))),
+            Ok(Err(Cut::Long)) => {
+                let text = format!(
+                    "answered {status} with more than {} bytes (max_body)",
+                    self.max_body
+                );
+                Err(fail(ErrorKind::Unknown, Some(status), &text, false))
+            }
+            Ok(Err(Cut::Broken(error))) => {
+                let text = format!(
+                    "answered {status} and broke off: {}",
+                    chain(&error.without_url())
+                );
+                Err(fail(ErrorKind::Unknown, Some(status), &text, true))
+            }
+            Ok(Ok(())) => Ok(Answer { status, body }),
+        }
+    }
+
+    /// A success whose body says otherwise, or nothing that can be read.
+    pub(super) fn unreadable(&self, what: &str, reason: &str, answer: &Answer) -> ApiError {
+        let body = answer.body.get(..ERROR_BODY).unwrap_or(&answer.body);
+        let token = self.token();
+        let shown = token.scrub(&String::from_utf8_lossy(body));
+        let text = format!(
+            "{what}: answered {}, but not as documented: {}; it begins: {}",
+            answer.status,
+            token.scrub(reason),
+            printable(shown.trim(), BODY_SHOWN)
+        );
+        ApiError::new(ErrorKind::Unknown, Some(answer.status.as_u16()), &text)
+    }
+
+    fn token(&self) -> Arc<Token> {
+        Arc::clone(&self.token.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Why a body was not read to its end.
+enum Cut {
+    Long,
+    Broken(reqwest::Error),
+}
+
+/// Appends the body to `into`, at most `most` bytes; what came before a failure stays there.
+async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Result<(), Cut> {
+    while let Some(chunk) = response.chunk().await.map_err(Cut::Broken)? {
+        let room = most - into.len();
+        into.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        if chunk.len() > room {
+            return Err(Cut::Long);
+        }
+    }
+    Ok(())
+}
+
+/// Where a redirect leads: the origin alone, since the rest may hold secrets.
+fn target(response: &Response) -> String {
+    response
+        .headers()
+        .get(LOCATION)
+        .and_then(|location| location.to_str().ok())
+        .and_then(|location| response.url().join(location).ok())
+        .map_or_else(
+            || "nowhere that can be read".to_owned(),
+            |url| url.origin().ascii_serialization(),
+        )
+}

@@ -1,0 +1,178 @@
+//! JSON values that are read without ever failing on their type.
+//!
+//! A listing of 50,000 rows must neither fail as a whole, nor be built up as a tree, because
+//! one field of one row is not what it should be.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A scalar field, whatever the provider put there.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Field<'a> {
+    /// `null`, or not there.
+    #[default]
+    Null,
+    /// A whole number that is not negative.
+    Number(u64),
+    Text(Cow<'a, str>),
+    /// Anything else.
+    Other,
+}
+
+impl Field<'_> {
+    pub(super) fn number(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A snapshot's row; all fields are [`Field::Null`] where it is no object.
+#[derive(Debug, Default)]
+pub(super) struct Row<'a> {
+    pub id: Field<'a>,
+    pub server: ServerField<'a>,
+    pub name: Field<'a>,
+    pub status: Field<'a>,
+    pub created_at: Field<'a>,
+}
+
+/// The `server` of a row; likewise.
+#[derive(Debug, Default)]
+pub(super) struct ServerField<'a> {
+    pub id: Field<'a>,
+    pub name: Field<'a>,
+}
+
+/// What can be made of any JSON value.
+trait Lenient<'de>: Default {
+    fn number(_: u64) -> Self {
+        Self::other()
+    }
+
+    fn text(_: Cow<'de, str>) -> Self {
+        Self::other()
+    }
+
+    fn other() -> Self {
+        Self::default()
+    }
+
+    /// Takes one entry of an object.
+    fn entry<A: MapAccess<'de>>(&mut self, _key: &str, map: &mut A) -> Result<(), A::Error> {
+        map.next_value::<IgnoredAny>().map(drop)
+    }
+}
+
+impl<'de> Lenient<'de> for Field<'de> {
+    fn number(number: u64) -> Self {
+        Self::Number(number)
+    }
+
+    fn text(text: Cow<'de, str>) -> Self {
+        Self::Text(text)
+    }
+
+    fn other() -> Self {
+        Self::Other
+    }
+}
+
+impl<'de> Lenient<'de> for ServerField<'de> {
+    fn entry<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "id" => self.id = map.next_value()?,
+            "name" => self.name = map.next_value()?,
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Lenient<'de> for Row<'de> {
+    fn entry<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "id" => self.id = map.next_value()?,
+            "server" => self.server = map.next_value()?,
+            "name" => self.name = map.next_value()?,
+            "status" => self.status = map.next_value()?,
+            "created_at" => self.created_at = map.next_value()?,
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+struct Any<T>(PhantomData<T>);
+
+impl<'de, T: Lenient<'de>> Visitor<'de> for Any<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        Ok(T::number(number))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<T, E> {
+        Ok(T::other())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<T, E> {
+        Ok(T::other())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<T, E> {
+        Ok(T::other())
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
+        Ok(T::text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        Ok(T::text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(T::other())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let mut object = T::other();
+        while let Some(key) = map.next_key::<Field<'de>>()? {
+            object.entry(key.text().unwrap_or_default(), &mut map)?;
+        }
+        Ok(object)
+    }
+}
+
+macro_rules! lenient {
+    ($($name:ident),*) => {$(
+        impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(Any(PhantomData::<$name<'de>>))
+            }
+        }
+    )*};
+}
+
+lenient!(Field, Row, ServerField);

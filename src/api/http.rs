@@ -1,0 +1,245 @@
+//! The calls over HTTP.
+//!
+//! What a foreign server may do to us has a bound: each request has one deadline from
+//! connecting to the last byte, a body is counted chunk by chunk, pages are followed on the
+//! same origin only, and redirects are not followed at all (I13).
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use reqwest::{Client, RequestBuilder, Url};
+
+use super::error::Call;
+use super::exchange::Failure;
+use super::limit::{Limiter, Pass};
+use super::token::{Token, TokenSource};
+use super::wire::{self, CreateBody, Gathering};
+use super::{ApiError, Created, ErrorKind, Listing, NewSnapshot, SnapshotApi, client};
+use crate::clock::Clock;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// More pages than any account needs; what goes on longer goes in circles.
+const MOST_PAGES: usize = 10_000;
+/// Times that a GET is sent at most.
+const GET_TRIES: usize = 3;
+/// The longest pause before the second try of a GET; twice that before the third.
+const GET_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the client needs to know; checked by the configuration, and here once more.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// Where the API is: `https://admin.vps.org/api/v1`. Plain `http` on loopback alone.
+    pub base_url: String,
+    /// Where the token comes from.
+    pub token: TokenSource,
+    /// How long connecting may take, TLS included.
+    pub connect_timeout: Duration,
+    /// How long one request may take, from connecting to the last byte of the answer.
+    pub request_timeout: Duration,
+    /// How many requests may be under way at once.
+    pub max_in_flight: usize,
+    /// How many requests may begin in a second; 0 is no limit.
+    pub requests_per_second: f64,
+    /// The most bytes that one answer may have, and all pages of one listing together.
+    pub max_body: usize,
+    /// Certificates (PEM) to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// [`SnapshotApi`] over HTTP.
+#[derive(Debug)]
+pub struct HttpApi {
+    /// Keeps connections, for GETs.
+    reading: Client,
+    /// Opens a connection for each request: one that was kept may be closed by the other
+    /// side just as a mutation goes out, and leave its outcome unknown for no need.
+    changing: Client,
+    /// Without a slash at its end.
+    base: Url,
+    source: TokenSource,
+    pub(super) token: RwLock<Arc<Token>>,
+    pub(super) limiter: Limiter,
+    pub(super) clock: Clock,
+    pub(super) request_timeout: Duration,
+    pub(super) max_body: usize,
+}
+
+impl HttpApi {
+    /// Reads the token and builds the client; sends nothing.
+    pub fn new(settings: &ApiSettings, clock: Clock) -> Result<Self, String> {
+        let base = client::base(&settings.base_url)?;
+        Ok(Self {
+            reading: client::build(settings, &base, true)?,
+            changing: client::build(settings, &base, false)?,
+            base,
+            token: RwLock::new(Arc::new(load(&settings.token)?)),
+            source: settings.token.clone(),
+            limiter: Limiter::new(settings.max_in_flight, settings.requests_per_second),
+            clock,
+            request_timeout: settings.request_timeout,
+            max_body: settings.max_body,
+        })
+    }
+
+    /// The address of a path below the base; slashes at the end are part of the API's paths.
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    /// Sends a mutation, exactly once (I9, I12); `check` reads the answer's body.
+    async fn change<T>(
+        &self,
+        call: Call,
+        what: &str,
+        request: RequestBuilder,
+        check: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<T, ApiError> {
+        let answer = self
+            .send(call, what, request, self.max_body)
+            .await
+            .map_err(|failure| failure.error)?;
+        check(&answer.body).map_err(|reason| self.unreadable(what, &reason, &answer))
+    }
+
+    /// Gets one page, with a pass for each try; also how many bytes it had.
+    async fn page(
+        &self,
+        what: &str,
+        url: &Url,
+        most: usize,
+        gathering: &mut Gathering,
+    ) -> Result<(Option<String>, usize), ApiError> {
+        let mut pauses = full_jitter();
+        loop {
+            let pass = self.limiter.admit().await;
+            let request = self.reading.get(url.clone());
+            let result = self.send(Call::List, what, request, most).await;
+            drop(pass);
+            let result = result.and_then(|answer| match gathering.page(&answer.body) {
+                Ok(next) => Ok((next, answer.body.len())),
+                Err(reason) => Err(Failure {
+                    error: self.unreadable(what, &reason, &answer),
+                    again: true,
+                }),
+            });
+            let Failure { error, again } = match result {
+                Ok(page) => return Ok(page),
+                Err(failure) => failure,
+            };
+            let passing = matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown);
+            // The caller must hear of it when the provider wants a longer rest than this.
+            let soon = self.limiter.held() <= self.request_timeout;
+            match pauses.next() {
+                Some(pause) if again && passing && soon => tokio::time::sleep(pause).await,
+                _ => return Err(error),
+            }
+        }
+    }
+}
+
+impl SnapshotApi for HttpApi {
+    async fn admit(&self) -> Pass {
+        self.limiter.admit().await
+    }
+
+    async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
+        let mut url = self.url("/snapshots/");
+        let what = match server {
+            None => "list all snapshots".to_owned(),
+            Some(server) => {
+                url.query_pairs_mut()
+                    .append_pair("server_id", &server.to_string());
+                format!("list the snapshots of server {server}")
+            }
+        };
+        let mut gathering = Gathering::new(server);
+        let mut seen = BTreeSet::from([url.clone()]);
+        let mut room = self.max_body;
+        loop {
+            let (link, length) = self.page(&what, &url, room, &mut gathering).await?;
+            room -= length.min(room);
+            let Some(link) = link else { break };
+            let next = match client::next_page(&self.base, &url, &link) {
+                Ok(next) => next,
+                Err(reason) => {
+                    gathering.doubt(&reason);
+                    break;
+                }
+            };
+            if seen.len() == MOST_PAGES || !seen.insert(next.clone()) {
+                gathering.doubt("the pages of the listing never end");
+                break;
+            }
+            url = next;
+        }
+        Ok(gathering.finish())
+    }
+
+    async fn create(&self, pass: Pass, create: &NewSnapshot) -> Result<Created, ApiError> {
+        let what = format!("create \"{}\" on server {}", create.name, create.server);
+        let request = self
+            .changing
+            .post(self.url("/snapshots/"))
+            .json(&CreateBody::from(create));
+        let answer = self.change(Call::Create, &what, request, |body| {
+            wire::created(body, create)
+        });
+        let created = answer.await;
+        drop(pass);
+        created
+    }
+
+    async fn delete(&self, pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+        let what = format!("delete snapshot {id}");
+        let request = self.changing.delete(self.url(&format!("/snapshots/{id}/")));
+        // 204 has no body; whether it is gone is the listing's to say.
+        let deleted = self.change(Call::Delete, &what, request, |_| Ok(())).await;
+        drop(pass);
+        deleted
+    }
+
+    async fn restore(&self, pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+        let what = format!("restore snapshot {id}");
+        let url = self.url(&format!("/snapshots/{id}/restore/"));
+        let request = self.changing.post(url);
+        let answer = self.change(Call::Restore, &what, request, |body| {
+            wire::restored(body, id)
+        });
+        let restored = answer.await;
+        drop(pass);
+        restored
+    }
+
+    fn renew(&self) -> Result<(), String> {
+        let token = Arc::new(load(&self.source)?);
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+        Ok(())
+    }
+}
+
+fn load(source: &TokenSource) -> Result<Token, String> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    Token::load(source, credentials.as_deref())
+}
+
+/// Pauses between the tries of a GET: anything from none to the whole, so that clients that
+/// failed together don't come back together. backon adds its jitter to the pause; taken
+/// off again, the jitter alone is left.
+fn full_jitter() -> impl Iterator<Item = Duration> {
+    let plain = ExponentialBuilder::new()
+        .with_min_delay(GET_PAUSE)
+        .with_max_times(GET_TRIES - 1);
+    let jittered = plain.with_jitter().build();
+    jittered
+        .zip(plain.build())
+        .map(|(jittered, plain)| jittered.saturating_sub(plain))
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+use super::Limiter;
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_worth_of_requests_goes_at_once_then_the_rate_holds() {
+    let limiter = Limiter::new(100, 5.0);
+    let start = Instant::now();
+    for _ in 0..5 {
+        drop(limiter.admit().await);
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    for _ in 0..50 {
+        drop(limiter.admit().await);
+    }
+    let took = start.elapsed();
+    assert!(took >= secs(10) && took < secs(11), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_time_saves_up_one_burst_at_most() {
+    let limiter = Limiter::new(100, 2.0);
+    tokio::time::sleep(secs(3_600)).await;
+    let start = Instant::now();
+    for _ in 0..4 {
+        drop(limiter.admit().await);
+    }
+    let took = start.elapsed();
+    assert!(took >= secs(1) && took < secs(2), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_below_one_lets_one_through_at_a_time() {
+    let limiter = Limiter::new(100, 0.5);
+    let start = Instant::now();
+    for _ in 0..3 {
+        drop(limiter.admit().await);
+    }
+    let took = start.elapsed();
+    assert!(took >= secs(4) && took < secs(5), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_rate_is_no_wait_and_odd_rates_never_panic() {
+    for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+        let limiter = Limiter::new(1, rate);
+        let start = Instant::now();
+        for _ in 0..1_000 {
+            drop(limiter.admit().await);
+        }
+        assert!(start.elapsed() < secs(1), "{rate}");
+    }
+    let limiter = Limiter::new(1, f64::MIN_POSITIVE);
+    drop(limiter.admit().await);
+    drop(limiter.admit().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_are_in_flight_than_there_are_places_and_a_dropped_pass_frees_one() {
+    let limiter = Limiter::new(2, 0.0);
+    let first = limiter.admit().await;
+    let _second = limiter.admit().await;
+    let third = limiter.admit();
+    tokio::pin!(third);
+    assert!(third.as_mut().now_or_never().is_none());
+    drop(first);
+    third.await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_first_is_served_first() {
+    let limiter = Arc::new(Limiter::new(1, 3.0));
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut tasks = Vec::new();
+    for n in 0..20 {
+        let (limiter, order) = (Arc::clone(&limiter), Arc::clone(&order));
+        tasks.push(tokio::spawn(async move {
+            let _pass = limiter.admit().await;
+            order.lock().unwrap().push(n);
+            tokio::time::sleep(Duration::from_millis(700)).await;
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(*order.lock().unwrap(), (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_holds_back_all_even_who_waited_for_a_place_already() {
+    let limiter = Arc::new(Limiter::new(1, 0.0));
+    let start = Instant::now();
+    let busy = limiter.admit().await;
+    let waiting = {
+        let limiter = Arc::clone(&limiter);
+        tokio::spawn(async move {
+            drop(limiter.admit().await);
+            Instant::now()
+        })
+    };
+    tokio::task::yield_now().await;
+    limiter.hold(secs(60));
+    drop(busy);
+    assert_eq!(waiting.await.unwrap() - start, secs(60));
+    drop(limiter.admit().await);
+    assert_eq!(start.elapsed(), secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_retry_after_never_opens_the_gate_earlier_and_a_longer_one_extends_it() {
+    let limiter = Arc::new(Limiter::new(1, 0.0));
+    let start = Instant::now();
+    limiter.hold(secs(60));
+    limiter.hold(secs(1));
+    assert_eq!(limiter.held(), secs(60));
+    let waiting = {
+        let limiter = Arc::clone(&limiter);
+        tokio::spawn(async move { drop(limiter.admit().await) })
+    };
+    tokio::time::sleep(secs(30)).await;
+    limiter.hold(secs(60));
+    waiting.await.unwrap();
+    assert_eq!(start.elapsed(), secs(90));
+    assert_eq!(limiter.held(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_long_retry_after_requests_do_not_burst() {
+    let limiter = Arc::new(Limiter::new(100, 1.0));
+    limiter.hold(secs(3_600));
+    let mut tasks = Vec::new();
+    for _ in 0..12 {
+        let limiter = Arc::clone(&limiter);
+        tasks.push(tokio::spawn(async move { drop(limiter.admit().await) }));
+    }
+    let start = Instant::now();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let took = start.elapsed();
+    assert!(took >= secs(3_610), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_gives_up_waiting_stops_nobody() {
+    let limiter = Limiter::new(1, 1.0);
+    drop(limiter.admit().await);
+    let gone = tokio::time::timeout(Duration::from_millis(10), limiter.admit()).await;
+    assert!(gone.is_err());
+    let start = Instant::now();
+    drop(limiter.admit().await);
+    assert!(start.elapsed() <= secs(1));
+}

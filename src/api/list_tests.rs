@@ -1,0 +1,155 @@
+use super::*;
+
+#[tokio::test]
+async fn the_pages_of_a_listing_share_one_limit() {
+    let padding = " ".repeat(600_000);
+    let page = |next: &str, id| {
+        let body = json!({"count": 2, "next": next, "results": [row(id, 1)]});
+        response("200 OK", "", &format!("{padding}{body}"))
+    };
+    let server = Scripted::answers(&[page("?page=2", 1), page("", 2)]).await;
+    let error = client(&server).list(None).await.unwrap_err();
+    assert!(error.message.contains("(max_body)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_listing_is_asked_for_again_after_a_passing_failure() {
+    let good = ok(&json!({"count": 1, "results": [row(1, 1)]}));
+    let server = Scripted::new(vec![
+        vec![],
+        vec![Act::Send(
+            response("200 OK", "", "<html>busy</html>").into(),
+        )],
+        vec![Act::Send(good.into())],
+    ])
+    .await;
+    let listing = client(&server).list(None).await.unwrap();
+    assert_eq!((listing.doubt, listing.servers.len()), (None, 1));
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_listing_is_given_up_after_three_tries() {
+    let server = Scripted::answers(&[response("502 Bad Gateway", "", "<html>")]).await;
+    let error = client(&server).list(None).await.unwrap_err();
+    assert_eq!((error.kind, error.status), (ErrorKind::Unknown, Some(502)));
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn pages_are_followed_to_the_end() {
+    let page =
+        |next: Option<&str>, id| ok(&json!({"count": 3, "next": next, "results": [row(id, id)]}));
+    let server = Scripted::answers(&[
+        page(Some("?page=2"), 1),
+        page(Some("/api/v1/snapshots/?page=3"), 2),
+        page(None, 3),
+    ])
+    .await;
+    let listing = client(&server).list(None).await.unwrap();
+    assert_eq!(
+        (listing.doubt, listing.shifted, listing.servers.len()),
+        (None, false, 3)
+    );
+    assert!(server.requests()[2].starts_with("GET /api/v1/snapshots/?page=3 "));
+}
+
+#[tokio::test]
+async fn i11_pages_that_shift_ask_for_listings_by_server() {
+    let page = |count, next: Option<&str>, id| {
+        ok(&json!({"count": count, "next": next, "results": [row(id, 1)]}))
+    };
+    for second in [page(1, None, 2), page(2, None, 1)] {
+        let server = Scripted::answers(&[page(2, Some("?page=2"), 1), second]).await;
+        let listing = client(&server).list(None).await.unwrap();
+        assert!(listing.shifted && listing.doubt.is_some());
+    }
+}
+
+#[tokio::test]
+async fn i13_a_next_page_elsewhere_is_not_followed_and_doubted() {
+    let other = Scripted::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
+    for next in [
+        format!("{}/snapshots/?page=2", other.url()),
+        format!("//{}/api/v1/snapshots/?page=2", other.address),
+        "/admin/?page=2".to_owned(),
+        "../../v2/snapshots/".to_owned(),
+        "/api/v1/../../x/".to_owned(),
+        "http://[".to_owned(),
+        "file:///etc/passwd".to_owned(),
+    ] {
+        let page = ok(&json!({"count": 1, "next": next, "results": [row(1, 1)]}));
+        let server = Scripted::answers(&[page]).await;
+        let listing = client(&server).list(None).await.unwrap();
+        assert!(listing.doubt.unwrap().contains("next page"), "{next}");
+        assert_eq!(server.requests().len(), 1, "{next}");
+    }
+    assert_eq!(other.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn i11_pages_in_a_circle_are_doubted() {
+    let page = ok(&json!({"count": 9, "next": "?page=2", "results": [row(1, 1)]}));
+    let server = Scripted::answers(&[page]).await;
+    let listing = client(&server).list(None).await.unwrap();
+    assert!(listing.doubt.is_some());
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn i11_rows_of_another_server_under_a_filter_are_doubted() {
+    let page = ok(&json!({"count": 2, "results": [row(1, 1), row(2, 2)]}));
+    let server = Scripted::answers(&[page]).await;
+    let listing = client(&server).list(Some(SERVER)).await.unwrap();
+    assert!(listing.doubt.is_some());
+}
+
+#[tokio::test]
+async fn retry_after_in_either_form_holds_back_every_next_call() {
+    let later = jiff::Timestamp::now() + Duration::from_secs(100);
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&later)
+        .unwrap();
+    for (status, form) in [
+        ("429 Slow", "100"),
+        ("503 Busy", "100"),
+        ("429 Slow", &*date),
+    ] {
+        let header = format!("Retry-After: {form}\r\n");
+        let server = Scripted::answers(&[response(status, &header, "")]).await;
+        let api = client(&server);
+        let error = api.list(None).await.unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown));
+        assert_eq!(
+            server.requests().len(),
+            1,
+            "a rest beyond the deadline ends the tries"
+        );
+        let held = api.limiter.held();
+        assert!(
+            held > Duration::from_secs(90) && held <= Duration::from_secs(100),
+            "{held:?}"
+        );
+        let next = tokio::time::timeout(Duration::from_millis(20), api.admit()).await;
+        assert!(next.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_short_retry_after_is_waited_out_by_a_listing() {
+    let server = Scripted::answers(&[
+        response("429 Slow", "Retry-After: 1\r\n", ""),
+        ok(&json!({"count": 0, "results": []})),
+    ])
+    .await;
+    let began = Instant::now();
+    client(&server).list(None).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(950));
+}
+
+#[test]
+fn pauses_between_tries_are_within_their_bound_and_two() {
+    let pauses: Vec<_> = full_jitter().collect();
+    assert_eq!(pauses.len(), GET_TRIES - 1);
+    assert!(pauses[0] <= GET_PAUSE && pauses[1] <= GET_PAUSE * 2);
+}

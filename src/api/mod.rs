@@ -1,0 +1,120 @@
+//! The provider's four calls, and what can be done when one fails.
+//!
+//! - [`SnapshotApi`]: the calls as a trait, so that the engine needs no network to be tested.
+//! - [`error`]: failures by what can be done about them.
+//! - [`http`]: the calls over HTTP, with every limit that a foreign answer needs; `client`
+//!   says whom it talks to and trusts.
+//! - [`wire`]: the JSON, and the checks that decide whether a listing may be believed.
+//! - [`limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
+//! - [`token`]: where the token comes from.
+//! - [`printable`]: foreign text made fit for a log.
+
+mod client;
+pub mod error;
+mod exchange;
+mod field;
+pub mod http;
+pub mod limit;
+pub mod printable;
+mod retry_after;
+pub mod token;
+pub mod wire;
+
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod tls_tests;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+pub use error::{ApiError, ErrorKind};
+pub use http::{ApiSettings, HttpApi};
+pub use limit::{Limiter, Pass};
+pub use printable::printable;
+pub use token::TokenSource;
+
+use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
+
+/// The provider's API, as far as rotating needs it.
+///
+/// Only [`list`](Self::list) repeats a request by itself. The others send exactly one,
+/// whatever comes back (I9, I12): what to do next is decided from the listing.
+pub trait SnapshotApi: Send + Sync + 'static {
+    /// Waits for the rate limit, any `Retry-After` and a place in flight.
+    fn admit(&self) -> impl Future<Output = Pass> + Send;
+
+    /// All snapshots of the account, or of one server. Takes its own pass for each page.
+    fn list(
+        &self,
+        server: Option<ServerId>,
+    ) -> impl Future<Output = Result<Listing, ApiError>> + Send;
+
+    /// Asks for a new snapshot.
+    fn create(
+        &self,
+        pass: Pass,
+        create: &NewSnapshot,
+    ) -> impl Future<Output = Result<Created, ApiError>> + Send;
+
+    /// Deletes a snapshot for good.
+    fn delete(
+        &self,
+        pass: Pass,
+        id: SnapshotId,
+    ) -> impl Future<Output = Result<(), ApiError>> + Send;
+
+    /// Overwrites a server with a snapshot; only on an operator's confirmed command (I12).
+    fn restore(
+        &self,
+        pass: Pass,
+        id: SnapshotId,
+    ) -> impl Future<Output = Result<(), ApiError>> + Send;
+
+    /// Reads the token anew; after an error the former one stays in use.
+    fn renew(&self) -> Result<(), String>;
+}
+
+/// What the provider said it holds, and how far that may be believed (I11).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Each server that had a row. A server without snapshots does not show.
+    pub servers: BTreeMap<ServerId, ServerRows>,
+    /// Why the whole listing is incomplete or wrong.
+    pub doubt: Option<String>,
+    /// Pages disagreed in their count or repeated an id: ask server by server instead.
+    pub shifted: bool,
+}
+
+/// The rows of one server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerRows {
+    /// The server's name; empty where the provider gave none that can be read.
+    pub name: String,
+    /// Its readable snapshots, in the listing's order.
+    pub snapshots: Vec<Snapshot>,
+    /// Why this server's rows are incomplete or wrong.
+    pub doubt: Option<String>,
+}
+
+/// A snapshot to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSnapshot {
+    /// The server to take it of.
+    pub server: ServerId,
+    /// Its name, which is also the key by which it is found again.
+    pub name: String,
+    /// A text for people.
+    pub description: Option<String>,
+}
+
+/// The provider's word that a snapshot is being made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// Its number.
+    pub id: SnapshotId,
+    /// The name of the server that it is taken of, where the answer says so.
+    pub server_name: Option<String>,
+    /// Its name; the one that was asked for.
+    pub name: String,
+}

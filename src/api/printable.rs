@@ -1,0 +1,98 @@
+//! Foreign text made fit for a log, a page or a terminal.
+
+use std::fmt::Write as _;
+
+/// `text` in one line, with everything escaped that could steer a terminal or turn the
+/// reading direction, and cut after `max` characters of the result (an ellipsis then shows it).
+pub fn printable(text: &str, max: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(max));
+    let mut room = max;
+    for c in text.chars() {
+        let mut shown = String::new();
+        match c {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            c if deceives(c) => {
+                // Writing into a string can't fail.
+                let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => shown.push(c),
+        }
+        let width = shown.chars().count();
+        if width > room {
+            line.push('…');
+            return line;
+        }
+        room -= width;
+        line.push_str(&shown);
+    }
+    line
+}
+
+/// Whether a character is invisible, breaks the line, or changes how others are shown.
+fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{e000}'..='\u{f8ff}'
+                | '\u{e0000}'..='\u{10ffff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn ordinary_text_of_any_language_stays_as_it_is() {
+        for text in [
+            "web-server-01",
+            "Größe: 5 „GB“",
+            "サーバー",
+            "חדש",
+            "a \\ b",
+        ] {
+            assert_eq!(printable(text, 100), text);
+        }
+    }
+
+    #[test]
+    fn what_steers_a_terminal_or_turns_the_text_is_escaped() {
+        assert_eq!(printable("a\r\n\tb", 100), "a\\r\\n\\tb");
+        assert_eq!(printable("\u{1b}]0;x\u{7}", 100), "\\u{1b}]0;x\\u{7}");
+        assert_eq!(printable("\u{9b}31m", 100), "\\u{9b}31m");
+        assert_eq!(
+            printable("a\u{202e}b\u{2066}c", 100),
+            "a\\u{202e}b\\u{2066}c"
+        );
+        assert_eq!(
+            printable("a\u{200b}b\u{2028}c", 100),
+            "a\\u{200b}b\\u{2028}c"
+        );
+    }
+
+    #[test]
+    fn the_cut_falls_between_characters_and_shows() {
+        assert_eq!(printable("abc", 3), "abc");
+        assert_eq!(printable("abcd", 3), "abc…");
+        assert_eq!(printable("äöüß", 3), "äöü…");
+        // An escape is never cut in two.
+        assert_eq!(printable("ab\u{1b}", 4), "ab…");
+        assert_eq!(printable("", 0), "");
+    }
+}

@@ -1,0 +1,138 @@
+//! A server for tests that answers by script, byte for byte, over real TCP.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+/// One step of an answer.
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    /// Sends these bytes.
+    Send(Vec<u8>),
+    /// Sends a byte every few milliseconds, for ever.
+    Drip,
+    /// Keeps the connection open and silent, for ever.
+    Hang,
+}
+
+/// What each connection in turn is answered with; then it is closed. Connections beyond the
+/// script are answered like the last one.
+pub(super) struct Scripted {
+    pub address: SocketAddr,
+    /// What was received, a string for each request.
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Scripted {
+    pub(super) async fn new(script: Vec<Vec<Act>>) -> Self {
+        Self::over(script, |stream| async move { Some(stream) }).await
+    }
+
+    /// As [`new`](Self::new), with a handshake before each answer; `None` where that failed.
+    pub(super) async fn over<S, F>(
+        script: Vec<Vec<Act>>,
+        shake: impl Fn(tokio::net::TcpStream) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = Option<S>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        tokio::spawn(async move {
+            let mut turn = 0;
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Some(stream) = shake(stream).await else {
+                    continue;
+                };
+                let acts = script.get(turn).or(script.last()).cloned();
+                turn += 1;
+                tokio::spawn(answer(stream, acts.unwrap_or_default(), Arc::clone(&seen)));
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// Answers each request in turn with one of these, in full.
+    pub(super) async fn answers(answers: &[String]) -> Self {
+        let script = answers
+            .iter()
+            .map(|answer| vec![Act::Send(answer.clone().into())]);
+        Self::new(script.collect()).await
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/api/v1", self.address)
+    }
+
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn answer(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    acts: Vec<Act>,
+    seen: Arc<Mutex<Vec<String>>>,
+) {
+    let Some(request) = receive(&mut stream).await else {
+        return;
+    };
+    seen.lock().unwrap().push(request);
+    for act in acts {
+        match act {
+            Act::Send(bytes) => {
+                if stream.write_all(&bytes).await.is_err() {
+                    return;
+                }
+            }
+            Act::Drip => {
+                while stream.write_all(b" ").await.is_ok() && stream.flush().await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                return;
+            }
+            Act::Hang => std::future::pending().await,
+        }
+    }
+    let _ = stream.shutdown().await;
+}
+
+/// A request's head and body; `None` where the client sent none.
+async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let length = stream
+            .read(&mut buffer)
+            .await
+            .ok()
+            .filter(|length| *length > 0)?;
+        text.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let announced = head.lines().find_map(|line| {
+                line.to_lowercase()
+                    .strip_prefix("content-length: ")?
+                    .parse()
+                    .ok()
+            });
+            if body.len() >= announced.unwrap_or(0) {
+                return Some(text);
+            }
+        }
+    }
+}
+
+/// A whole answer, closing the connection; `headers` end in CRLF each.
+pub(super) fn response(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+}

@@ -1,0 +1,115 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+use secrecy::SecretString;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use super::scripted::{Act, Scripted, response};
+use super::{ApiError, ApiSettings, ErrorKind, HttpApi, SnapshotApi as _, TokenSource};
+use crate::clock::Clock;
+use crate::core::snapshot::SnapshotId;
+
+/// A server with a certificate of its own for `name`, and that certificate in a file.
+async fn server(name: &str) -> (Scripted, tempfile::NamedTempFile) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), certificate.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let answer = response("204 No Content", "", "");
+    let server = Scripted::over(vec![vec![Act::Send(answer.into())]], move |stream| {
+        let acceptor = acceptor.clone();
+        async move { acceptor.accept(stream).await.ok() }
+    })
+    .await;
+    (server, file)
+}
+
+fn settings(port: u16, trusted: &Path) -> ApiSettings {
+    ApiSettings {
+        base_url: format!("https://localhost:{port}/api/v1"),
+        token: TokenSource::Given(SecretString::from("tok")),
+        connect_timeout: Duration::from_secs(5),
+        request_timeout: Duration::from_secs(10),
+        max_in_flight: 1,
+        requests_per_second: 0.0,
+        max_body: 1_000,
+        ca_file: Some(trusted.to_owned()),
+    }
+}
+
+async fn delete(settings: &ApiSettings) -> Result<(), ApiError> {
+    let api = HttpApi::new(settings, Clock::system()).unwrap();
+    let pass = api.admit().await;
+    api.delete(pass, SnapshotId(1)).await
+}
+
+#[tokio::test]
+async fn a_certificate_from_the_ca_file_is_trusted() {
+    let (server, own) = server("localhost").await;
+    delete(&settings(server.address.port(), own.path()))
+        .await
+        .unwrap();
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn i13_an_unknown_ca_is_refused_before_a_byte_of_the_request() {
+    let (server, _own) = self::server("localhost").await;
+    let (_, foreign) = self::server("localhost").await;
+    let error = delete(&settings(server.address.port(), foreign.path()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Later);
+    assert!(error.message.contains("certificate"), "{error}");
+    assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn i13_another_hosts_certificate_is_refused() {
+    let (server, own) = server("elsewhere.example").await;
+    let error = delete(&settings(server.address.port(), own.path()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Later);
+    assert!(error.message.contains("elsewhere.example"), "{error}");
+    assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_a_connection_that_never_was() {
+    let (_, trusted) = server("localhost").await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let connect_timeout = Duration::from_millis(200);
+    let settings = ApiSettings {
+        connect_timeout,
+        ..settings(port, trusted.path())
+    };
+    assert_eq!(delete(&settings).await.unwrap_err().kind, ErrorKind::Later);
+}
+
+#[test]
+fn a_ca_file_without_certificates_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (path, word) in [
+        (file.path(), "holds no certificate"),
+        (Path::new("absent.pem"), "absent.pem"),
+    ] {
+        let error = HttpApi::new(&settings(1, path), Clock::system()).unwrap_err();
+        assert!(error.contains(word), "{error}");
+    }
+}

@@ -1,0 +1,247 @@
+//! Where the token comes from, and what it must look like.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// No token is longer; what is, is some other file.
+const LONGEST: u64 = 8 * 1024;
+/// What stands where the token was.
+const SCRUBBED: &str = "[token]";
+/// As many characters of it tell nobody anything.
+const SHORTEST_PART: usize = 4;
+
+/// Where the token is read from.
+#[derive(Clone, Debug)]
+pub enum TokenSource {
+    /// A file that nobody but its owner can read, or a systemd credential.
+    File(PathBuf),
+    /// The token itself.
+    Given(SecretString),
+}
+
+/// A token that fits into a header.
+#[derive(Debug)]
+pub(super) struct Token {
+    secret: SecretString,
+    /// Marked sensitive, so that its `Debug` shows nothing.
+    header: HeaderValue,
+}
+
+impl Token {
+    /// Reads the token. `credentials` is systemd's `$CREDENTIALS_DIRECTORY`.
+    pub(super) fn load(source: &TokenSource, credentials: Option<&Path>) -> Result<Self, String> {
+        match source {
+            TokenSource::File(path) => {
+                Self::check(&read(path, credentials)?, &path.display().to_string())
+            }
+            TokenSource::Given(secret) => Self::check(secret, "the token"),
+        }
+    }
+
+    fn check(secret: &SecretString, place: &str) -> Result<Self, String> {
+        let text = secret.expose_secret();
+        if text.is_empty() {
+            return Err(format!("{place}: empty; put the API token there"));
+        }
+        // A header value: visible ASCII. Never say which character, it is part of a secret.
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!(
+                "{place}: holds characters that no token has; it must be the API token on a line of its own"
+            ));
+        }
+        let mut header = HeaderValue::try_from(format!("Bearer {text}"))
+            .map_err(|_| format!("{place}: does not fit into a header"))?;
+        header.set_sensitive(true);
+        Ok(Self {
+            secret: SecretString::from(text),
+            header,
+        })
+    }
+
+    pub(super) fn header(&self) -> HeaderValue {
+        self.header.clone()
+    }
+
+    /// `text` without the token, should a foreign answer repeat it (I13); nor with its
+    /// beginning, should the text break off within it.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        let secret = self.secret.expose_secret();
+        let mut text = text.replace(secret, SCRUBBED);
+        let cut = (SHORTEST_PART..secret.len()).rev().find_map(|length| {
+            let rest = text.strip_suffix(&secret[..length])?;
+            Some(rest.len())
+        });
+        if let Some(cut) = cut {
+            text.truncate(cut);
+            text.push_str(SCRUBBED);
+        }
+        text
+    }
+}
+
+fn read(path: &Path, credentials: Option<&Path>) -> Result<SecretString, String> {
+    let shown = path.display();
+    let failed = |error: std::io::Error| format!("{shown}: can't read the token: {error}");
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(format!(
+            "{shown}: not a regular file; the token is read from one"
+        ));
+    }
+    let file = File::open(path).map_err(failed)?;
+    // Of the open file, so that it can't be exchanged in between.
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    // systemd gives its credentials 0440 where it reaches the service's user by an access list.
+    let spared = if is_credential(path, credentials) {
+        0o040
+    } else {
+        0
+    };
+    if mode & 0o077 & !spared != 0 {
+        return Err(format!(
+            "{shown}: mode {mode:04o} lets others at the token; run chmod 600 on it"
+        ));
+    }
+    let mut text = String::new();
+    file.take(LONGEST + 1)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    if text.len() as u64 > LONGEST {
+        return Err(format!(
+            "{shown}: longer than any token; is it the right file?"
+        ));
+    }
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(SecretString::from(text))
+}
+
+fn is_credential(path: &Path, credentials: Option<&Path>) -> bool {
+    credentials.is_some_and(|folder| {
+        folder.is_absolute()
+            && path.starts_with(folder)
+            && !path.components().any(|part| part == Component::ParentDir)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "tok-5f0c2e";
+
+    fn file(content: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("api-token");
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        (dir, path)
+    }
+
+    fn load(path: &Path, credentials: Option<&Path>) -> Result<Token, String> {
+        Token::load(&TokenSource::File(path.to_owned()), credentials)
+    }
+
+    #[test]
+    fn one_newline_at_the_end_is_not_part_of_the_token() {
+        for ending in ["", "\n", "\r\n"] {
+            let (_dir, path) = file(&format!("{SECRET}{ending}"), 0o600);
+            let token = load(&path, None).unwrap();
+            assert_eq!(token.header().to_str().unwrap(), format!("Bearer {SECRET}"));
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_a_token_is_refused_without_repeating_it() {
+        for content in [
+            "",
+            "\n",
+            "tok-5f0c2e\n\n",
+            "tok-5f0c2e x",
+            "tok-5f0c2eé",
+            "tok-5f0c2e\u{0}",
+        ] {
+            let (_dir, path) = file(content, 0o600);
+            let error = load(&path, None).unwrap_err();
+            assert!(error.contains("api-token"), "{error}");
+            assert!(!error.contains(SECRET), "{error}");
+        }
+        let (_dir, path) = file(&"x".repeat(9_000), 0o600);
+        assert!(
+            load(&path, None)
+                .unwrap_err()
+                .contains("longer than any token")
+        );
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused() {
+        for mode in [0o640, 0o604, 0o620, 0o644, 0o601] {
+            let (_dir, path) = file(SECRET, mode);
+            assert!(
+                load(&path, None).unwrap_err().contains("chmod 600"),
+                "{mode:o}"
+            );
+        }
+        for mode in [0o600, 0o400] {
+            let (_dir, path) = file(SECRET, mode);
+            assert!(load(&path, None).is_ok(), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_systemd_credential_may_be_readable_by_its_group() {
+        let (dir, path) = file(SECRET, 0o440);
+        assert!(load(&path, Some(dir.path())).is_ok());
+        assert!(load(&path, Some(Path::new("/run/credentials/other"))).is_err());
+        assert!(load(&path, None).is_err());
+        let outside = dir
+            .path()
+            .join("..")
+            .join(dir.path().file_name().unwrap())
+            .join("api-token");
+        assert!(load(&outside, Some(dir.path())).is_err());
+        let (dir, path) = file(SECRET, 0o444);
+        assert!(load(&path, Some(dir.path())).is_err());
+    }
+
+    #[test]
+    fn a_missing_file_and_a_folder_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = load(&dir.path().join("absent"), None).unwrap_err();
+        assert!(
+            error.contains("absent") && error.contains("can't read"),
+            "{error}"
+        );
+        assert!(
+            load(dir.path(), None)
+                .unwrap_err()
+                .contains("not a regular file")
+        );
+    }
+
+    #[test]
+    fn i13_the_token_shows_neither_in_debug_nor_in_scrubbed_text() {
+        let given = TokenSource::Given(SecretString::from(SECRET));
+        let token = Token::load(&given, None).unwrap();
+        assert!(!format!("{given:?} {token:?}").contains(SECRET));
+        for (text, scrubbed) in [
+            ("bad token tok-5f0c2e!", "bad token [token]!"),
+            ("tok-5f0c2etok-5f0c2e", "[token][token]"),
+            ("cut within tok-5f0c", "cut within [token]"),
+            ("a tok", "a tok"),
+            ("", ""),
+        ] {
+            assert_eq!(token.scrub(text), scrubbed);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn row(id: u64, server: u64) -> Value {
+    json!({
+        "id": id, "server": {"id": server, "name": format!("web-{server}")},
+        "name": format!("weekly-snapshot-{id}"), "status": "completed", "size_mb": 5120,
+        "created_at": "2025-01-15T18:30:00Z", "description": "x",
+    })
+}
+
+fn with(mut row: Value, key: &str, value: Value) -> Value {
+    row[key] = value;
+    row
+}
+
+fn without(mut row: Value, key: &str) -> Value {
+    row.as_object_mut().unwrap().remove(key);
+    row
+}
+
+fn gather(filter: Option<u64>, pages: &[Value]) -> Listing {
+    let mut gathering = Gathering::new(filter.map(ServerId));
+    for page in pages {
+        gathering.page(page.to_string().as_bytes()).unwrap();
+    }
+    gathering.finish()
+}
+
+/// One page of these rows, with the right count.
+fn listing(filter: Option<u64>, rows: &[Value]) -> Listing {
+    gather(filter, &[json!({"count": rows.len(), "results": rows})])
+}
+
+fn doubt(listing: &Listing) -> &str {
+    listing.doubt.as_deref().unwrap_or_default()
+}
+
+#[test]
+fn the_documented_listing_is_read_in_full() {
+    let body =
+        br#"{"count": 1, "results": [{"id": 801, "server": {"id": 12345, "name": "web-server-01"},
+        "name": "pre-migration-snapshot", "status": "completed", "size_mb": 5120,
+        "created_at": "2025-01-15T18:30:00Z", "description": "Before major migration"}]}"#;
+    let mut gathering = Gathering::new(None);
+    assert_eq!(gathering.page(body), Ok(None));
+    let listing = gathering.finish();
+    assert_eq!((&listing.doubt, listing.shifted), (&None, false));
+    let rows = &listing.servers[&ServerId(12345)];
+    assert_eq!((rows.name.as_str(), &rows.doubt), ("web-server-01", &None));
+    assert_eq!(
+        rows.snapshots,
+        [Snapshot {
+            id: SnapshotId(801),
+            name: "pre-migration-snapshot".into(),
+            status: Status::Completed,
+            created_at: Some("2025-01-15T18:30:00Z".parse().unwrap()),
+        }]
+    );
+}
+
+#[test]
+fn an_empty_listing_is_believed_and_names_no_server() {
+    let listing = listing(Some(1), &[]);
+    assert_eq!(listing, Listing::default());
+}
+
+#[test]
+fn i11_a_count_that_is_not_the_number_of_rows_is_doubted() {
+    for count in [
+        json!(1),
+        json!(3),
+        json!(null),
+        json!("2"),
+        json!(-2),
+        json!(2.0),
+    ] {
+        let listing = gather(
+            None,
+            &[json!({"count": count, "results": [row(1, 1), row(2, 1)]})],
+        );
+        assert!(listing.doubt.is_some(), "{count}");
+        assert!(!listing.shifted, "one page can't shift");
+    }
+    assert!(gather(None, &[json!({"results": []})]).doubt.is_some());
+}
+
+#[test]
+fn i11_an_id_twice_is_doubted() {
+    let listing = listing(None, &[row(1, 1), row(1, 1)]);
+    assert_eq!(doubt(&listing), "the listing holds snapshot 1 twice");
+    assert!(!listing.shifted);
+}
+
+#[test]
+fn i11_rows_of_another_server_under_a_filter_are_doubted_and_left_out() {
+    let listing = listing(Some(1), &[row(1, 1), row(2, 2)]);
+    assert!(doubt(&listing).contains("server 2") && doubt(&listing).contains("server 1"));
+    assert_eq!(listing.servers.keys().collect::<Vec<_>>(), [&ServerId(1)]);
+}
+
+#[test]
+fn i11_an_unreadable_row_spoils_only_the_server_that_it_names() {
+    let good = row(1, 1);
+    for bad in [
+        without(row(2, 2), "id"),
+        with(row(2, 2), "id", json!("2")),
+        with(row(2, 2), "id", json!(-2)),
+        with(row(2, 2), "id", json!(2.5)),
+        without(row(2, 2), "name"),
+        with(row(2, 2), "name", json!(7)),
+        with(row(2, 2), "status", json!(null)),
+        with(row(2, 2), "status", json!(["completed"])),
+        with(row(2, 2), "server", json!({"id": 2})),
+        with(row(2, 2), "server", json!({"id": 2, "name": null})),
+    ] {
+        let listing = listing(None, &[good.clone(), bad.clone()]);
+        assert_eq!(listing.doubt, None, "{bad}");
+        assert_eq!(listing.servers[&ServerId(1)].doubt, None, "{bad}");
+        assert!(listing.servers[&ServerId(2)].doubt.is_some(), "{bad}");
+    }
+}
+
+#[test]
+fn i11_an_unreadable_row_that_names_no_server_spoils_the_whole_listing() {
+    for bad in [
+        without(row(2, 2), "server"),
+        with(row(2, 2), "server", json!(null)),
+        with(row(2, 2), "server", json!(2)),
+        with(row(2, 2), "server", json!([2])),
+        with(row(2, 2), "server", json!({"id": "2", "name": "web-2"})),
+        with(row(2, 2), "server", json!({"id": -2, "name": "web-2"})),
+        json!(null),
+        json!(7),
+        json!("row"),
+        json!([]),
+        json!({}),
+        json!(true),
+    ] {
+        let listing = listing(None, &[row(1, 1), bad.clone()]);
+        assert!(listing.doubt.is_some(), "{bad}");
+        assert_eq!(listing.servers.len(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn a_date_that_is_missing_or_unreadable_leaves_the_row_valid() {
+    for date in [
+        json!(null),
+        json!(""),
+        json!("yesterday"),
+        json!(17),
+        json!({}),
+        json!("2025-01-15T18:30:00"),
+        json!("2025-02-30T18:30:00Z"),
+    ] {
+        let listing = listing(None, &[with(row(1, 1), "created_at", date.clone())]);
+        let rows = &listing.servers[&ServerId(1)];
+        assert_eq!((&listing.doubt, &rows.doubt), (&None, &None), "{date}");
+        assert_eq!(rows.snapshots[0].created_at, None, "{date}");
+    }
+    let listing = listing(None, &[without(row(1, 1), "created_at")]);
+    assert_eq!(listing.servers[&ServerId(1)].snapshots[0].created_at, None);
+}
+
+#[test]
+fn i11_two_names_for_one_server_are_doubted_in_printable_words() {
+    let other = with(
+        row(2, 1),
+        "server",
+        json!({"id": 1, "name": "web\u{1b}[2J"}),
+    );
+    let listing = listing(None, &[row(1, 1), other, row(3, 3)]);
+    let rows = &listing.servers[&ServerId(1)];
+    assert_eq!(
+        rows.doubt.as_deref(),
+        Some("the server has two names: \"web-1\" and \"web\\u{1b}[2J\"")
+    );
+    assert_eq!(rows.name, "web-1");
+    assert_eq!(listing.servers[&ServerId(3)].doubt, None);
+}
+
+#[test]
+fn fields_that_are_not_needed_may_hold_anything() {
+    let odd = with(
+        row(1, 1),
+        "size_mb",
+        json!({"a": [1, {"b": null}], "id": 9}),
+    );
+    let odd = with(odd, "description", json!([[], -1.5e300, false]));
+    let listing = listing(None, &[with(odd, "new_field", json!(true))]);
+    assert_eq!(listing.servers[&ServerId(1)].snapshots.len(), 1);
+    assert_eq!(
+        (&listing.doubt, &listing.servers[&ServerId(1)].doubt),
+        (&None, &None)
+    );
+}
+
+#[test]
+fn names_are_kept_as_they_are_escapes_and_all() {
+    let name = "a\"\n\\ü\u{202e}";
+    let listing = listing(None, &[with(row(1, 1), "name", json!(name))]);
+    assert_eq!(listing.servers[&ServerId(1)].snapshots[0].name, name);
+}
+
+#[test]
+fn pages_that_agree_are_one_listing() {
+    let listing = gather(
+        None,
+        &[
+            json!({"count": 3, "next": "/p2", "results": [row(1, 1), row(2, 2)]}),
+            json!({"count": 3, "next": null, "results": [row(3, 1)]}),
+        ],
+    );
+    assert_eq!((&listing.doubt, listing.shifted), (&None, false));
+    assert_eq!(listing.servers[&ServerId(1)].snapshots.len(), 2);
+}
+
+#[test]
+fn i11_pages_that_shift_are_noticed() {
+    let first = json!({"count": 3, "results": [row(1, 1), row(2, 1)]});
+    for second in [
+        json!({"count": 2, "results": [row(3, 1)]}),
+        json!({"count": 3, "results": [row(2, 1)]}),
+        json!({"count": 3, "results": [row(3, 1), row(4, 1)]}),
+        json!({"count": 3, "results": []}),
+    ] {
+        let listing = gather(None, &[first.clone(), second.clone()]);
+        assert!(listing.shifted && listing.doubt.is_some(), "{second}");
+    }
+}
+
+#[test]
+fn i11_a_next_link_that_is_no_link_cuts_the_listing() {
+    for next in [json!(2), json!({}), json!(false)] {
+        let listing = gather(
+            None,
+            &[json!({"count": 1, "next": next, "results": [row(1, 1)]})],
+        );
+        assert!(listing.doubt.is_some(), "{next}");
+    }
+    let endless = gather(None, &[json!({"count": 0, "next": "/p2", "results": []})]);
+    assert!(doubt(&endless).contains("empty page"));
+}
+
+#[test]
+fn what_is_no_listing_is_an_error_and_leaves_the_former_pages_alone() {
+    let mut gathering = Gathering::new(None);
+    for body in [
+        &b""[..],
+        b"<html>busy</html>",
+        b"[]",
+        b"null",
+        b"{}",
+        br#"{"count":0}"#,
+        br#"{"count":0,"results":null}"#,
+        br#"{"count":0,"results":{}}"#,
+        br#"{"count":1,"results":[{"id":1"#,
+        br#"{"count":0,"results":[]} {}"#,
+        b"{\"count\":0,\"results\":[\"\xff\"]}",
+    ] {
+        assert!(
+            gathering.page(body).is_err(),
+            "{}",
+            String::from_utf8_lossy(body)
+        );
+    }
+    assert!(gathering.page(br#"{"count":0,"results":[]}"#).is_ok());
+    assert_eq!(gathering.finish(), Listing::default());
+}
+
+#[test]
+fn fifty_thousand_rows_are_read() {
+    let rows: Vec<Value> = (1..=50_000).map(|id| row(id, id / 5)).collect();
+    let listing = listing(None, &rows);
+    assert_eq!(listing.doubt, None);
+    let read: usize = listing
+        .servers
+        .values()
+        .map(|rows| rows.snapshots.len())
+        .sum();
+    assert_eq!(read, 50_000);
+}
+
+#[test]
+fn an_answer_to_a_create_must_be_about_what_was_asked() {
+    let asked = NewSnapshot {
+        server: ServerId(1),
+        name: "weekly-snapshot-7".into(),
+        description: None,
+    };
+    let read = |answer: &Value| created(answer.to_string().as_bytes(), &asked);
+    let good = with(row(7, 1), "message", json!("started"));
+    assert_eq!(
+        read(&good),
+        Ok(Created {
+            id: SnapshotId(7),
+            server_name: Some("web-1".into()),
+            name: asked.name.clone()
+        })
+    );
+    let bare = without(good.clone(), "server");
+    assert_eq!(read(&bare).unwrap().server_name, None);
+    for bad in [
+        with(good.clone(), "name", json!("weekly-snapshot-8")),
+        with(good.clone(), "server", json!({"id": 2, "name": "web-2"})),
+        without(good.clone(), "id"),
+        without(good.clone(), "name"),
+        json!({}),
+        json!("ok"),
+        json!({"snapshot": good}),
+    ] {
+        assert!(read(&bad).is_err(), "{bad}");
+    }
+    assert!(created(b"", &asked).is_err());
+}
+
+#[test]
+fn an_answer_to_a_restore_may_only_contradict_its_status_code() {
+    let read = |body: &str| restored(body.as_bytes(), SnapshotId(801));
+    for fine in [
+        r#"{"status":"success","snapshot":{"id":801,"name":"x"}}"#,
+        "",
+        "<html>",
+        "{}",
+        r#"{"status":null,"snapshot":null}"#,
+    ] {
+        assert_eq!(read(fine), Ok(()), "{fine}");
+    }
+    assert!(read(r#"{"status":"error"}"#).is_err());
+    assert!(read(r#"{"status":"success","snapshot":{"id":802}}"#).is_err());
+}
+
+#[test]
+fn a_create_without_description_sends_none() {
+    let asked = NewSnapshot {
+        server: ServerId(1),
+        name: "n".into(),
+        description: None,
+    };
+    let body = serde_json::to_string(&CreateBody::from(&asked)).unwrap();
+    assert_eq!(body, r#"{"server_id":1,"name":"n"}"#);
+}
