@@ -17,6 +17,8 @@
 //! - [`core::decide`]: the one decision that all of these serve; `core::due` holds its rules for slots and surplus.
 
 pub mod api;
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod core;
+pub mod engine;

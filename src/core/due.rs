@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decide::{CLOCK_TOLERANCE, Server, Step, ended};
-use super::fact::{Ending, Fact};
-use super::policy::{Rotation, WhenFull};
+use super::decide::{CLOCK_TOLERANCE, Inventory, Server, Step, ended};
+use super::fact::{Ending, Fact, Now};
+use super::history::History;
+use super::policy::{Policy, Rotation, Rules, WhenFull};
 use super::retention::{self, Own};
 use super::schedule::Slot;
 use super::snapshot::{Snapshot, Status};
@@ -315,6 +316,37 @@ impl Server<'_> {
     fn long_stuck(&self, own: &Own<'_>) -> bool {
         own.snapshot.status == Status::InProgress && self.long(self.seen_for(own.snapshot.id))
     }
+}
+
+/// Whether the newest due slot of every rotation is settled by a completed snapshot: what
+/// `once` answers for.
+pub fn all_settled(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+) -> bool {
+    let server = Server {
+        policy,
+        inventory,
+        history,
+        rules,
+        now,
+    };
+    let due_until = rules.due_until.unwrap_or(now.wall).min(now.wall);
+    policy
+        .rotations
+        .iter()
+        .enumerate()
+        .all(|(index, rotation)| {
+            rotation.newest_due(due_until).is_none_or(|slot| {
+                let name = rotation.pattern.format(slot.local);
+                let note = history.slot(&rotation.name, &name);
+                server.completed(index, slot)
+                    || note.is_some_and(|note| note.ending == Some(Ending::Completed))
+            })
+        })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod alert;
 pub mod decide;
-mod due;
+pub mod due;
 pub mod fact;
 pub mod history;
 pub mod name;

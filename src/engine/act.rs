@@ -1,0 +1,202 @@
+//! One mutation: a place in flight, the intent, the call, the outcome.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use super::server::Stopped;
+use super::{Engine, Seat, lock};
+use crate::api::{ApiError, ErrorKind, NewSnapshot, Pass, SnapshotApi};
+use crate::audit::Extra;
+use crate::core::decide::{Inventory, Step, decide};
+use crate::core::fact::{Fact, Outcome};
+use crate::core::policy::Policy;
+use crate::core::snapshot::SnapshotId;
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Performs a create or delete that was decided on this inventory.
+    pub(super) async fn act(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        step: Step,
+    ) -> Result<(), Stopped> {
+        // The intent is written last: everything that takes time stands before it.
+        let pass = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Stopped),
+            pass = self.api.admit() => pass,
+        };
+        if self.account.refused() || !self.still(policy, seat, inventory, &step) {
+            return Ok(());
+        }
+        match step {
+            Step::Create {
+                rotation,
+                name,
+                reason,
+            } => {
+                self.create(policy, seat, inventory, pass, (rotation, name, reason))
+                    .await
+            }
+            Step::Delete {
+                id,
+                name,
+                prune_first,
+                reason,
+            } => {
+                let ids = || inventory.snapshots.iter().map(|s| s.id).collect();
+                let intent = Fact::DeleteIntent {
+                    snapshot: name,
+                    id,
+                    prune_first: prune_first.then(ids),
+                    reason,
+                };
+                self.delete(policy, seat, pass, id, intent).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the step is still what the policy in force asks for: the wait for a place
+    /// may have been long.
+    fn still(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        step: &Step,
+    ) -> bool {
+        let wanted = self.wanted();
+        let in_force = wanted.policies.get(&policy.server);
+        let history = &lock(seat).history;
+        let now = self.clock.now();
+        in_force
+            .is_some_and(|policy| decide(policy, inventory, history, &wanted.rules, now) == *step)
+    }
+
+    async fn create(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        pass: Pass,
+        (rotation, name, reason): (String, String, String),
+    ) -> Result<(), Stopped> {
+        let server = policy.server;
+        let same = inventory.snapshots.iter().filter(|s| s.name == name);
+        let known: BTreeSet<SnapshotId> = same.map(|s| s.id).collect();
+        let described = policy.rotations.iter().find(|r| r.name == rotation);
+        let new = NewSnapshot {
+            server,
+            name: name.clone(),
+            description: described.and_then(|r| r.description.clone()),
+        };
+        let intent = Fact::CreateIntent {
+            rotation,
+            snapshot: name.clone(),
+            known,
+            reason,
+        };
+        let intended = self.record(server, seat, intent, Extra::default()).await;
+        if intended.is_err() {
+            drop(pass);
+            return self.rest(self.wanted().rules.poll_interval).await;
+        }
+        let began = tokio::time::Instant::now();
+        let answer = self.api.create(pass, &new).await;
+        let extra = extra(began, answer.as_ref().err(), 201);
+        let outcome = match &answer {
+            Ok(_) => Outcome::Done,
+            Err(error) => outcome(error, Outcome::NoServer),
+        };
+        self.hear(answer.as_ref().err()).await;
+        let (id, server_name) = answer.map_or((None, None), |c| (Some(c.id), c.server_name));
+        let fact = Fact::CreateResult {
+            snapshot: name,
+            outcome,
+            id,
+            server_name,
+        };
+        self.conclude(policy, seat, fact, extra).await
+    }
+
+    async fn delete(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        pass: Pass,
+        id: SnapshotId,
+        intent: Fact,
+    ) -> Result<(), Stopped> {
+        let server = policy.server;
+        let intended = self.record(server, seat, intent, Extra::default()).await;
+        if intended.is_err() {
+            drop(pass);
+            return self.rest(self.wanted().rules.poll_interval).await;
+        }
+        let began = tokio::time::Instant::now();
+        let answer = self.api.delete(pass, id).await;
+        let extra = extra(began, answer.as_ref().err(), 204);
+        let outcome = match &answer {
+            Ok(()) => Outcome::Done,
+            // 404: gone, once the listing agrees.
+            Err(error) => outcome(error, Outcome::Done),
+        };
+        self.hear(answer.as_ref().err()).await;
+        lock(seat).listed.retain(|listed| *listed != id);
+        let fact = Fact::DeleteResult { id, outcome };
+        self.conclude(policy, seat, fact, extra).await
+    }
+
+    /// Records the outcome, however long it takes: every intent gets one (I6). After a
+    /// stop the next start finds the intent open, which is as good as unknown.
+    async fn conclude(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        fact: Fact,
+        extra: Extra,
+    ) -> Result<(), Stopped> {
+        loop {
+            let written = self
+                .record(policy.server, seat, fact.clone(), extra.clone())
+                .await;
+            if written.is_ok() {
+                return Ok(());
+            }
+            self.rest(self.wanted().rules.poll_interval).await?;
+        }
+    }
+
+    async fn hear(&self, error: Option<&ApiError>) {
+        // Only a refusal of the token says something of the account; a listing tells the rest.
+        let Some(error) = error.filter(|error| error.kind == ErrorKind::Account) else {
+            return;
+        };
+        let rules = self.wanted().rules;
+        let heard = self
+            .account
+            .heard(Some(error), self.clock.now().mono, &rules);
+        if let Some(change) = heard {
+            self.record_wide(change).await;
+        }
+    }
+}
+
+fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
+    match error.kind {
+        ErrorKind::Later | ErrorKind::Account => Outcome::Later,
+        ErrorKind::Unknown => Outcome::Unknown,
+        ErrorKind::Missing => missing,
+        ErrorKind::Refused => Outcome::Failed,
+    }
+}
+
+fn extra(began: tokio::time::Instant, error: Option<&ApiError>, success: u16) -> Extra {
+    Extra {
+        status: error.map_or(Some(success), |error| error.status),
+        error: error.map(|error| error.message.clone()),
+        duration_ms: u64::try_from(began.elapsed().as_millis()).ok(),
+    }
+}

@@ -1,0 +1,184 @@
+//! Which server's loop runs when. A server at rest is an entry in a queue, not a task.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::server::Rest;
+use super::{Engine, lock};
+use crate::api::SnapshotApi;
+use crate::core::policy::Policy;
+use crate::core::snapshot::ServerId;
+
+/// The engine looks at its queues at least this often: no lost tick matters.
+const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
+
+/// Servers at rest by when they wake, and those at work.
+#[derive(Default)]
+struct Fleet {
+    by_wall: BTreeSet<(Timestamp, ServerId)>,
+    by_mono: BTreeSet<(SignedDuration, ServerId)>,
+    tasks: JoinSet<(ServerId, Rest)>,
+    at_work: BTreeMap<Id, ServerId>,
+    /// Working when new policies came: looked at once more.
+    again: BTreeSet<ServerId>,
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Runs until `stop`, then until the requests in flight are answered.
+    pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
+        self.turn(stop, false).await;
+    }
+
+    /// Settles what is due and ends; whether the newest due slot of every policy is
+    /// settled by a completed snapshot and no alert stands.
+    pub async fn once(self: &Arc<Self>, stop: CancellationToken) -> bool {
+        self.turn(stop, true).await;
+        let wanted = self.wanted();
+        let (wide, _) = self.account.standing();
+        wide == 0
+            && wanted
+                .policies
+                .keys()
+                .all(|id| lock(&self.seat(*id)).settled)
+    }
+
+    async fn turn(self: &Arc<Self>, stop: CancellationToken, once: bool) {
+        let observer = {
+            let engine = Arc::clone(self);
+            tokio::spawn(async move { engine.observe().await })
+        };
+        let mut fleet = Fleet::default();
+        let mut wanted = self.wanted().policies;
+        for server in lock(&self.seats).keys().chain(wanted.keys()) {
+            fleet.by_mono.insert((SignedDuration::MIN, *server));
+        }
+        loop {
+            let now = self.wanted().policies;
+            if !Arc::ptr_eq(&now, &wanted) {
+                fleet.reload(&wanted, &now);
+                wanted = now;
+            }
+            self.start_due(&mut fleet);
+            self.working.store(fleet.at_work.len(), Ordering::Relaxed);
+            let idle = fleet.at_work.is_empty();
+            if idle && once && fleet.by_mono.is_empty() {
+                break;
+            }
+            let sleep = self.sleep(&fleet);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(ended) = fleet.tasks.join_next_with_id(), if !idle => {
+                    self.ended(&mut fleet, ended, once);
+                }
+                () = self.wake.notified() => {
+                    self.progress.fetch_add(1, Ordering::Relaxed);
+                }
+                () = self.clock.sleep(sleep) => {
+                    self.progress.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        self.stop.cancel();
+        while fleet.tasks.join_next().await.is_some() {}
+        observer.abort();
+    }
+
+    fn start_due(self: &Arc<Self>, fleet: &mut Fleet) {
+        let now = self.clock.now();
+        while let Some(server) = fleet.pop_due(now.wall, now.mono) {
+            let (engine, seat) = (Arc::clone(self), self.seat(server));
+            let task = async move { (server, engine.settle(server, &seat).await) };
+            let handle = fleet.tasks.spawn(task);
+            fleet.at_work.insert(handle.id(), server);
+        }
+    }
+
+    fn ended(
+        &self,
+        fleet: &mut Fleet,
+        ended: Result<(Id, (ServerId, Rest)), JoinError>,
+        once: bool,
+    ) {
+        let now = self.clock.now();
+        self.progress.fetch_add(1, Ordering::Relaxed);
+        let (id, rest) = match ended {
+            Ok((id, (_, rest))) => (id, rest),
+            // I16: a panic in one server's loop is one server's trouble.
+            Err(error) => {
+                tracing::error!(%error, "a server's loop broke; it is tried again");
+                let pause = self.wanted().rules.retry_after;
+                (error.id(), Rest::Blocked(pause))
+            }
+        };
+        let Some(server) = fleet.at_work.remove(&id) else {
+            return;
+        };
+        if fleet.again.remove(&server) {
+            fleet.by_mono.insert((SignedDuration::MIN, server));
+            return;
+        }
+        match rest {
+            Rest::Until(_) | Rest::Blocked(_) if once => {}
+            Rest::Until(Some(at)) => {
+                fleet.by_wall.insert((at, server));
+            }
+            Rest::Until(None) => {}
+            Rest::After(pause) | Rest::Blocked(pause) => {
+                fleet.by_mono.insert((now.mono + pause, server));
+            }
+            Rest::Gone => {
+                lock(&self.seats).remove(&server);
+            }
+        }
+    }
+
+    fn sleep(&self, fleet: &Fleet) -> SignedDuration {
+        let now = self.clock.now();
+        let wall = fleet
+            .by_wall
+            .first()
+            .map(|(at, _)| at.duration_since(now.wall));
+        let mono = fleet.by_mono.first().map(|(at, _)| *at - now.mono);
+        wall.into_iter()
+            .chain(mono)
+            .chain([LONGEST_SLEEP])
+            .min()
+            .unwrap_or(LONGEST_SLEEP)
+    }
+}
+
+impl Fleet {
+    fn pop_due(&mut self, wall: Timestamp, mono: SignedDuration) -> Option<ServerId> {
+        if self.by_mono.first().is_some_and(|(at, _)| *at <= mono) {
+            return self.by_mono.pop_first().map(|(_, server)| server);
+        }
+        if self.by_wall.first().is_some_and(|(at, _)| *at <= wall) {
+            return self.by_wall.pop_first().map(|(_, server)| server);
+        }
+        None
+    }
+
+    /// Every server is looked at by its new policy, the ones that left too.
+    fn reload(
+        &mut self,
+        old: &BTreeMap<ServerId, Arc<Policy>>,
+        new: &BTreeMap<ServerId, Arc<Policy>>,
+    ) {
+        self.by_wall.clear();
+        self.by_mono.clear();
+        let at_work: BTreeSet<_> = self.at_work.values().copied().collect();
+        for server in old.keys().chain(new.keys()) {
+            if at_work.contains(server) {
+                self.again.insert(*server);
+            } else {
+                self.by_mono.insert((SignedDuration::MIN, *server));
+            }
+        }
+    }
+}

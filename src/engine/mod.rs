@@ -1,0 +1,229 @@
+//! Performs the steps: observe, decide, record, act, and look again.
+//!
+//! - `observer`: one answer for all who ask what a server holds, with few requests.
+//! - `account`: whether the provider lets the account in, and can be reached.
+//! - `server`: the loop of one server, from due to rest.
+//! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
+//! - `fleet`: which server's loop runs when; a server at rest costs no task.
+//!
+//! What to do is never decided here: that is `core::decide`'s.
+
+mod account;
+mod act;
+mod fleet;
+mod observer;
+mod server;
+mod tell;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use jiff::SignedDuration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{ApiError, SnapshotApi};
+use crate::audit::{Entry, Event, Extra, Opened, Trail, TrailError};
+use crate::clock::Clock;
+use crate::core::decide::Inventory;
+use crate::core::fact::Fact;
+use crate::core::history::History;
+use crate::core::policy::{Policy, Rules};
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+use account::Account;
+use observer::Observer;
+
+/// The policies in force.
+#[derive(Clone)]
+struct Wanted {
+    rules: Arc<Rules>,
+    policies: Arc<BTreeMap<ServerId, Arc<Policy>>>,
+}
+
+/// What is known of one server between two looks.
+#[derive(Default)]
+struct Seat {
+    history: History,
+    /// The ids of the last listing: one that shrinks unbidden is asked for once more.
+    listed: Vec<SnapshotId>,
+    /// Listings in a row that couldn't be had.
+    failures: u32,
+    /// Whether `once` may call this server good.
+    settled: bool,
+}
+
+type SharedSeat = Arc<Mutex<Seat>>;
+
+/// What the service shows of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Policies in force.
+    pub servers: usize,
+    /// Servers whose loop runs now.
+    pub working: usize,
+    /// Servers on which nothing may be done.
+    pub blocked: usize,
+    /// Alerts that stand, the account's own included.
+    pub alerts: usize,
+    /// Whether the provider refuses the token.
+    pub account_refused: bool,
+}
+
+/// The engine: shared by the daemon, `once` and the demo.
+pub struct Engine<A> {
+    api: Arc<A>,
+    trail: Trail,
+    clock: Clock,
+    account: Account,
+    observer: Observer,
+    wanted: RwLock<Wanted>,
+    seats: Mutex<BTreeMap<ServerId, SharedSeat>>,
+    /// No create before this much of the monotonic clock: the trail's tail was lost.
+    no_create_before: SignedDuration,
+    working: AtomicUsize,
+    progress: AtomicU64,
+    wake: Notify,
+    stop: CancellationToken,
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// An engine over what the trail says; nothing happens before `run` or `once`.
+    pub fn new(
+        api: Arc<A>,
+        trail: Trail,
+        clock: Clock,
+        opened: Opened,
+        rules: Rules,
+        policies: Vec<Arc<Policy>>,
+    ) -> Arc<Self> {
+        let no_create_before = if opened.hold_creates {
+            clock.now().mono + rules.settle_window
+        } else {
+            SignedDuration::ZERO
+        };
+        let seats = opened.histories.into_iter().map(|(server, history)| {
+            let seat = Seat {
+                history,
+                ..Seat::default()
+            };
+            (server, Arc::new(Mutex::new(seat)))
+        });
+        Arc::new(Self {
+            api,
+            trail,
+            clock,
+            account: Account::new(opened.wide_alerts),
+            observer: Observer::new(),
+            wanted: RwLock::new(wanted(rules, policies)),
+            seats: Mutex::new(seats.collect()),
+            no_create_before,
+            working: AtomicUsize::new(0),
+            progress: AtomicU64::new(0),
+            wake: Notify::new(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Makes the engine look whether anything is due; cheap, and harmless when nothing is.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Puts new policies in force: every next decision uses them.
+    pub fn reload(&self, rules: Rules, policies: Vec<Arc<Policy>>) {
+        *self.wanted.write().unwrap_or_else(PoisonError::into_inner) = wanted(rules, policies);
+        self.account.look_again();
+        self.wake();
+    }
+
+    /// Grows while the engine makes progress: the watchdog is fed on its word.
+    pub fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    /// How things stand.
+    pub fn summary(&self) -> Summary {
+        let wanted = self.wanted();
+        let (wide, account_refused) = self.account.standing();
+        let mut summary = Summary {
+            servers: wanted.policies.len(),
+            working: self.working.load(Ordering::Relaxed),
+            alerts: wide,
+            account_refused,
+            ..Summary::default()
+        };
+        let seats = lock(&self.seats);
+        for seat in wanted.policies.keys().filter_map(|id| seats.get(id)) {
+            let seat = lock(seat);
+            summary.blocked += usize::from(seat.history.blocked.is_some());
+            summary.alerts += seat.history.alerts.len();
+        }
+        summary
+    }
+
+    fn wanted(&self) -> Wanted {
+        let wanted = self.wanted.read();
+        wanted.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn seat(&self, server: ServerId) -> SharedSeat {
+        Arc::clone(lock(&self.seats).entry(server).or_default())
+    }
+
+    /// Writes a fact to the trail, and only then believes it (I6).
+    async fn record(
+        &self,
+        server: ServerId,
+        seat: &Mutex<Seat>,
+        fact: Fact,
+        extra: Extra,
+    ) -> Result<(), TrailError> {
+        let now = self.clock.now();
+        let event = Event::Fact(fact.clone());
+        let entry = Entry {
+            time: now.wall,
+            server: Some(server),
+            event,
+            extra: extra.clone(),
+        };
+        let written = self.trail.append(vec![entry]).await;
+        self.account.trail_written(written.as_ref().err());
+        written?;
+        tell::fact(server, &fact, &extra);
+        let grace = self.wanted().rules.request_timeout;
+        lock(seat).history.apply(&fact, now.into(), grace);
+        self.progress.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// What the provider holds, for a dry run: only GETs (I14).
+pub async fn observe_once<A: SnapshotApi>(
+    api: &A,
+    clock: &Clock,
+    server: Option<ServerId>,
+) -> Result<BTreeMap<ServerId, Inventory>, ApiError> {
+    let requested = clock.now().mono;
+    let listing = api.list(server).await?;
+    let servers: Vec<_> = listing.servers.keys().copied().chain(server).collect();
+    let mut inventories = BTreeMap::new();
+    for id in servers {
+        inventories.insert(id, observer::inventory(&listing, id, requested));
+    }
+    Ok(inventories)
+}
+
+fn wanted(rules: Rules, policies: Vec<Arc<Policy>>) -> Wanted {
+    let policies = policies.into_iter().map(|p| (p.server, p)).collect();
+    Wanted {
+        rules: Arc::new(rules),
+        policies: Arc::new(policies),
+    }
+}
+
+/// A panic elsewhere poisons nothing for others: what is behind the lock is whole (I16).
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

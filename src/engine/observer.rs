@@ -1,0 +1,198 @@
+//! One answer for all who ask what a server holds, with as few requests as it can.
+//!
+//! Who asks joins the next listing, never one that was requested before (I4). While many
+//! servers are at work one account-wide listing answers them all; while few are, each
+//! gets a listing of its own.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::{Engine, lock};
+use crate::api::{ApiError, ErrorKind, Listing, SnapshotApi};
+use crate::core::decide::Inventory;
+use crate::core::snapshot::ServerId;
+
+/// Up to so many servers at work are listed one by one.
+const FEW: usize = 4;
+
+/// An account-wide listing of this many rows costs about what one server's listing does.
+const ROWS_A_REQUEST: usize = 500;
+
+/// Who asks within this time of the first joins the same listing.
+const GATHER: Duration = Duration::from_millis(5);
+
+type Answer = Result<Inventory, ApiError>;
+
+struct Ask {
+    server: ServerId,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// Where servers ask.
+pub(super) struct Observer {
+    asks: mpsc::UnboundedSender<Ask>,
+    queue: Mutex<Option<mpsc::UnboundedReceiver<Ask>>>,
+    /// Rows of the last account-wide listing.
+    rows: AtomicUsize,
+}
+
+impl Observer {
+    pub(super) fn new() -> Self {
+        let (asks, queue) = mpsc::unbounded_channel();
+        Self {
+            asks,
+            queue: Mutex::new(Some(queue)),
+            rows: AtomicUsize::new(0),
+        }
+    }
+
+    /// What the server holds, by a listing that is requested after this call.
+    pub(super) async fn ask(&self, server: ServerId) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.asks.send(Ask { server, reply });
+        match (asked, answer.await) {
+            (Ok(()), Ok(answer)) => answer,
+            _ => Err(ApiError {
+                kind: ErrorKind::Later,
+                status: None,
+                message: "the service is stopping".to_owned(),
+            }),
+        }
+    }
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Answers until it is dropped.
+    pub(super) async fn observe(&self) {
+        let Some(mut queue) = lock(&self.observer.queue).take() else {
+            return;
+        };
+        let mut last_wide: Option<SignedDuration> = None;
+        while let Some(first) = queue.recv().await {
+            let mut asks = vec![first];
+            tokio::time::sleep(GATHER).await;
+            if !self.account.may_ask(self.clock.now().mono) {
+                drain(&mut queue, &mut asks);
+                self.account
+                    .answer_refused(asks.into_iter().map(|a| a.reply));
+                continue;
+            }
+            if self.account.refused() {
+                // A probe: one request, with the token read anew.
+                if let Err(error) = self.api.renew() {
+                    tracing::warn!(error, "the token can't be read");
+                }
+                let probe = self.api.list(Some(asks[0].server)).await;
+                self.note(&probe).await;
+                if let Err(error) = probe {
+                    drain(&mut queue, &mut asks);
+                    answer_all(asks, &error);
+                    continue;
+                }
+            }
+            let few = FEW.max(self.observer.rows.load(Ordering::Relaxed) / ROWS_A_REQUEST);
+            if self.working.load(Ordering::Relaxed) <= few {
+                drain(&mut queue, &mut asks);
+                self.one_by_one(asks).await;
+                continue;
+            }
+            let spacing = self.wanted().rules.poll_interval / 2;
+            if let Some(last) = last_wide {
+                self.clock
+                    .sleep(last + spacing - self.clock.now().mono)
+                    .await;
+            }
+            drain(&mut queue, &mut asks);
+            last_wide = Some(self.clock.now().mono);
+            self.account_wide(asks).await;
+        }
+    }
+
+    async fn account_wide(&self, asks: Vec<Ask>) {
+        let requested = self.clock.now().mono;
+        let listing = self.api.list(None).await;
+        self.note(&listing).await;
+        match listing {
+            // Our own mutations shift the pages: servers are asked one by one instead.
+            Ok(listing) if listing.shifted => self.one_by_one(asks).await,
+            Ok(listing) => {
+                let rows = listing.servers.values().map(|rows| rows.snapshots.len());
+                self.observer.rows.store(rows.sum(), Ordering::Relaxed);
+                for ask in asks {
+                    let answer = inventory(&listing, ask.server, requested);
+                    let _gone = ask.reply.send(Ok(answer));
+                }
+            }
+            Err(error) => answer_all(asks, &error),
+        }
+    }
+
+    async fn one_by_one(&self, asks: Vec<Ask>) {
+        let mut listings = JoinSet::new();
+        for ask in asks {
+            let (api, clock) = (std::sync::Arc::clone(&self.api), self.clock);
+            listings.spawn(async move {
+                let requested = clock.now().mono;
+                let listing = api.list(Some(ask.server)).await;
+                (ask, requested, listing)
+            });
+        }
+        while let Some(joined) = listings.join_next().await {
+            let Ok((ask, requested, listing)) = joined else {
+                continue;
+            };
+            self.note(&listing).await;
+            let answer = listing.map(|listing| inventory(&listing, ask.server, requested));
+            let _gone = ask.reply.send(answer);
+        }
+    }
+
+    async fn note(&self, listing: &Result<Listing, ApiError>) {
+        let rules = self.wanted().rules;
+        let change = self
+            .account
+            .heard(listing.as_ref().err(), self.clock.now().mono, &rules);
+        if let Some(change) = change {
+            self.record_wide(change).await;
+        }
+    }
+}
+
+fn drain(queue: &mut mpsc::UnboundedReceiver<Ask>, asks: &mut Vec<Ask>) {
+    while let Ok(ask) = queue.try_recv() {
+        asks.push(ask);
+    }
+}
+
+fn answer_all(asks: Vec<Ask>, error: &ApiError) {
+    for ask in asks {
+        let _gone = ask.reply.send(Err(error.clone()));
+    }
+}
+
+/// One server's part of a listing.
+pub(super) fn inventory(
+    listing: &Listing,
+    server: ServerId,
+    requested: SignedDuration,
+) -> Inventory {
+    let rows = listing.servers.get(&server);
+    let shifted = listing
+        .shifted
+        .then(|| "its pages changed while they were read".to_owned());
+    Inventory {
+        server_name: rows.map(|rows| rows.name.clone()),
+        snapshots: rows.map_or_else(Vec::new, |rows| rows.snapshots.clone()),
+        requested,
+        doubt: listing
+            .doubt
+            .clone()
+            .or(shifted)
+            .or_else(|| rows.and_then(|rows| rows.doubt.clone())),
+    }
+}

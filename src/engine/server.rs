@@ -1,0 +1,172 @@
+//! The loop of one server: observe, decide, record, act, and look again, until rest.
+
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Engine, Seat, lock};
+use crate::api::{ApiError, SnapshotApi};
+use crate::audit::Extra;
+use crate::core::decide::{Inventory, Step, decide};
+use crate::core::due::all_settled;
+use crate::core::fact::Fact;
+use crate::core::policy::{Policy, Rules};
+use crate::core::snapshot::ServerId;
+
+/// Listings in a row that may fail before `once` ends a server.
+const ONCE_FAILURES: u32 = 3;
+
+/// The service is stopping: no new mutation.
+pub(super) struct Stopped;
+
+/// Until when a server needs no look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Until the wall clock says so; `None`: until something changes.
+    Until(Option<Timestamp>),
+    /// For so long: something is waited for.
+    After(SignedDuration),
+    /// Nothing may be done; looked at again after so long.
+    Blocked(SignedDuration),
+    /// Its policy went.
+    Gone,
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Runs one server's loop until there is nothing to do for a while.
+    pub(super) async fn settle(&self, server: ServerId, seat: &Mutex<Seat>) -> Rest {
+        loop {
+            let wanted = self.wanted();
+            let rules = &wanted.rules;
+            let Some(policy) = wanted.policies.get(&server) else {
+                let gone = Fact::ServerRemoved;
+                return match self.record(server, seat, gone, Extra::default()).await {
+                    Ok(()) => Rest::Gone,
+                    Err(_) => Rest::After(rules.poll_interval),
+                };
+            };
+            if lock(seat).history.paused.is_some() {
+                return Rest::Until(None);
+            }
+            let inventory = match self.look(server, seat).await {
+                Ok(inventory) => inventory,
+                Err(Some(error)) => return no_listing(policy, seat, rules, &error),
+                Err(None) => return Rest::Until(None),
+            };
+            let Some(step) = self.decided(policy, seat, &inventory, rules).await else {
+                return Rest::After(rules.poll_interval);
+            };
+            match step {
+                Step::Record(_) => {}
+                Step::Create { .. } if self.clock.now().mono < self.no_create_before => {
+                    return Rest::After(self.no_create_before - self.clock.now().mono);
+                }
+                Step::Create { .. } | Step::Delete { .. } => {
+                    // A future of its own keeps a waiting server's small.
+                    let act = Box::pin(self.act(policy, seat, &inventory, step));
+                    if act.await.is_err() {
+                        return Rest::Until(None);
+                    }
+                }
+                Step::Wait { pause, .. } if pause > rules.poll_interval => {
+                    return Rest::After(pause);
+                }
+                Step::Wait { pause, .. } => {
+                    if self.rest(pause).await.is_err() {
+                        return Rest::Until(None);
+                    }
+                }
+                Step::Blocked { .. } => return Rest::Blocked(rules.retry_after),
+                Step::Idle { until } => {
+                    let now = self.clock.now();
+                    let mut seat = lock(seat);
+                    seat.settled = seat.history.alerts.is_empty()
+                        && all_settled(policy, &inventory, &seat.history, rules, now);
+                    return Rest::Until(until);
+                }
+            }
+        }
+    }
+
+    /// The step that is left when everything that was to be recorded is; `None`: the trail
+    /// can't be written.
+    async fn decided(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        rules: &Rules,
+    ) -> Option<Step> {
+        loop {
+            let step = {
+                let mut seat = lock(seat);
+                let now = self.clock.now();
+                if inventory.doubt.is_none() {
+                    seat.history.observe(policy, &inventory.snapshots, now);
+                }
+                decide(policy, inventory, &seat.history, rules, now)
+            };
+            let Step::Record(fact) = step else {
+                return Some(step);
+            };
+            self.record(policy.server, seat, fact, Extra::default())
+                .await
+                .ok()?;
+        }
+    }
+
+    /// A listing; one that lacks what the last one had is asked for once more.
+    async fn look(
+        &self,
+        server: ServerId,
+        seat: &Mutex<Seat>,
+    ) -> Result<Inventory, Option<ApiError>> {
+        let mut inventory = self.ask(server).await?;
+        let lacks = {
+            let seat = lock(seat);
+            let there = |id| inventory.snapshots.iter().any(|s| s.id == id);
+            seat.listed.iter().any(|id| !there(*id))
+        };
+        if lacks {
+            inventory = self.ask(server).await?;
+        }
+        let mut seat = lock(seat);
+        seat.failures = 0;
+        if inventory.doubt.is_none() {
+            seat.listed = inventory.snapshots.iter().map(|s| s.id).collect();
+        }
+        Ok(inventory)
+    }
+
+    async fn ask(&self, server: ServerId) -> Result<Inventory, Option<ApiError>> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(None),
+            answer = self.observer.ask(server) => answer.map_err(Some),
+        }
+    }
+
+    /// Waits, unless the service is stopping.
+    pub(super) async fn rest(&self, time: SignedDuration) -> Result<(), Stopped> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Stopped),
+            () = self.clock.sleep(time) => Ok(()),
+        }
+    }
+}
+
+/// Tried again with a growing pause; the account's alert says so, `once` gives up.
+fn no_listing(policy: &Policy, seat: &Mutex<Seat>, rules: &Rules, error: &ApiError) -> Rest {
+    let mut seat = lock(seat);
+    seat.failures += 1;
+    tracing::warn!(server = policy.server.0, policy = policy.file, %error, "no listing");
+    let pause = rules
+        .poll_interval
+        .saturating_mul(1 << seat.failures.min(16))
+        .min(rules.retry_after);
+    if rules.count_all && seat.failures >= ONCE_FAILURES {
+        return Rest::Blocked(pause);
+    }
+    Rest::After(pause)
+}

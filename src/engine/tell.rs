@@ -1,0 +1,61 @@
+//! The same events to the log, so that the journal alone tells the story too.
+
+use tracing::{info, warn};
+
+use crate::audit::{Extra, Wide};
+use crate::core::fact::{Fact, Outcome};
+use crate::core::snapshot::ServerId;
+
+/// Tells of one server's fact, with fields by the trail's names.
+pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
+    let value = serde_json::to_value(fact).unwrap_or_default();
+    let text = |key: &str| value.get(key).and_then(|v| v.as_str()).map(str::to_owned);
+    let event = text("event").unwrap_or_default();
+    let id = value.get("id").and_then(serde_json::Value::as_u64);
+    let bad = matches!(
+        fact,
+        Fact::Blocked { .. }
+            | Fact::AlertRaised { .. }
+            | Fact::SlotGivenUp { .. }
+            | Fact::SlotSkipped { paused: false, .. }
+            | Fact::SnapshotFailed { .. }
+            | Fact::SnapshotStuck { .. }
+            | Fact::CreateResult {
+                outcome: Outcome::Failed | Outcome::NoServer | Outcome::Unknown | Outcome::Later,
+                ..
+            }
+            | Fact::DeleteResult {
+                outcome: Outcome::Failed | Outcome::NoServer | Outcome::Unknown | Outcome::Later,
+                ..
+            }
+    );
+    macro_rules! tell {
+        ($level:ident) => {
+            $level!(
+                server = server.0,
+                rotation = text("rotation"),
+                snapshot = text("snapshot"),
+                id,
+                alert = text("alert"),
+                about = text("about"),
+                outcome = text("outcome"),
+                reason = text("reason"),
+                status = extra.status,
+                error = extra.error,
+                duration_ms = extra.duration_ms,
+                "{event}"
+            )
+        };
+    }
+    if bad { tell!(warn) } else { tell!(info) }
+}
+
+/// Tells of what concerns no single server.
+pub(super) fn wide(wide: &Wide) {
+    let value = serde_json::to_value(wide).unwrap_or_default();
+    let event = value
+        .get("event")
+        .and_then(|v| v.as_str())
+        .unwrap_or("event");
+    warn!(detail = %value, "{event}");
+}
