@@ -18,7 +18,9 @@
 
 pub mod api;
 pub mod audit;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod core;
+pub mod daemon;
 pub mod engine;
