@@ -1,0 +1,158 @@
+//! The few things that the trail asks of a disk, so that tests can make them fail.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+
+/// A disk. Nothing is durable before `sync` (contents) or `sync_dir` (names) returned.
+pub trait Disk: Send {
+    /// Makes a folder, with those above it, if it is missing.
+    fn make_dir(&mut self, dir: &Path) -> io::Result<()>;
+    /// Names in a folder, in any order.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// A file's length in bytes.
+    fn len(&self, path: &Path) -> io::Result<u64>;
+    /// A file's bytes from an offset on.
+    fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>>;
+    /// Makes a file, empty; what it held is gone.
+    fn create(&mut self, path: &Path) -> io::Result<()>;
+    /// Adds bytes to an existing file; some may have been added when it fails.
+    fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Writes the first bytes of an existing file, in place.
+    fn overwrite(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Makes a file's contents durable.
+    fn sync(&mut self, path: &Path) -> io::Result<()>;
+    /// Cuts a file.
+    fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()>;
+    /// Renames a file, over another if need be.
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&mut self, path: &Path) -> io::Result<()>;
+    /// Makes a folder's names durable.
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
+}
+
+/// Others may not read the trail; the group may.
+const FILE_MODE: u32 = 0o640;
+const DIR_MODE: u32 = 0o750;
+
+/// The real one.
+#[derive(Debug, Default)]
+pub struct RealDisk {
+    /// Files that are written to again and again.
+    open: BTreeMap<PathBuf, File>,
+}
+
+impl RealDisk {
+    /// The file behind the path as it is now: a file that was removed or replaced must
+    /// not swallow records unseen.
+    fn file(&mut self, path: &Path) -> io::Result<&mut File> {
+        let there = fs::metadata(path)?;
+        let same = |file: &File| {
+            file.metadata()
+                .is_ok_and(|m| (m.dev(), m.ino()) == (there.dev(), there.ino()))
+        };
+        if !self.open.get(path).is_some_and(same) {
+            let file = OpenOptions::new().write(true).open(path)?;
+            self.open.insert(path.to_owned(), file);
+        }
+        self.open
+            .get_mut(path)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Disk for RealDisk {
+    fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
+        if dir.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(DIR_MODE)
+            .create(dir)?;
+        give_to_folders_owner(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
+    }
+
+    fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        Ok(Box::new(file))
+    }
+
+    fn create(&mut self, path: &Path) -> io::Result<()> {
+        self.open.remove(path);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(FILE_MODE)
+            .open(path)?;
+        give_to_folders_owner(path)?;
+        self.open.insert(path.to_owned(), file);
+        Ok(())
+    }
+
+    fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let file = self.file(path)?;
+        file.seek(SeekFrom::End(0))?;
+        file.write_all(bytes)
+    }
+
+    fn overwrite(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.file(path)?.write_all_at(bytes, 0)
+    }
+
+    fn sync(&mut self, path: &Path) -> io::Result<()> {
+        match self.open.get(path) {
+            // The very file that was written to, whatever bears its name by now.
+            Some(file) => file.sync_data(),
+            None => self.file(path)?.sync_data(),
+        }
+    }
+
+    fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()> {
+        self.file(path)?.set_len(len)
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.open.clear();
+        fs::rename(from, to)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        self.open.remove(path);
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+}
+
+/// What root makes in a folder of the service belongs to the service, which goes on
+/// writing it. Only root can make what belongs to root, so no other needs to be asked.
+fn give_to_folders_owner(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let owner = fs::metadata(folder.unwrap_or(Path::new(".")))?;
+    if fs::metadata(path)?.uid() == 0 && owner.uid() != 0 {
+        chown(path, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! What can go wrong with the trail.
+
+use std::io;
+use std::path::Path;
+
+/// Why the trail could not be opened, read or written. One line, and cheap to copy: all
+/// who waited for one sync get the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrailError {
+    /// The disk refused.
+    #[error("{path}: can't {what}: {why}")]
+    Disk {
+        /// What was tried.
+        what: &'static str,
+        /// On which file or folder.
+        path: String,
+        /// The system's answer.
+        why: String,
+    },
+    /// A line that no crash explains.
+    #[error(
+        "{file} line {line}: {why}; run `snaprotate audit verify`, then move the file aside to go on without it"
+    )]
+    Broken {
+        /// The file's path.
+        file: String,
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The file is not as this process left it.
+    #[error(
+        "{file}: has {found} bytes where {expected} were written; something else writes to it: restart to read it anew"
+    )]
+    Altered {
+        /// The file's path.
+        file: String,
+        /// Bytes that this process knows of.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// An entry that could not be read back.
+    #[error("event {0} can't be recorded: facts belong to a server, alerts of the account to none")]
+    Misplaced(String),
+    /// It was closed, or its writer is gone.
+    #[error("the trail is closed")]
+    Closed,
+}
+
+impl TrailError {
+    /// Puts what was tried, and where, to the system's answer.
+    pub(super) fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.display().to_string();
+        move |why| Self::Disk {
+            what,
+            path,
+            why: why.to_string(),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Opens the trail: reads the newest file, and finds out what a crash or a loss left.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::TrailError;
+use super::disk::Disk;
+use super::reader::{Bad, Scan, State, files, is_torn, scan};
+use super::record::{Link, Wide};
+use super::writer::{HEAD, Tail, Writer};
+use crate::core::history::History;
+use crate::core::snapshot::ServerId;
+
+/// What the trail said when it was opened.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// What it says of each server.
+    pub histories: BTreeMap<ServerId, History>,
+    /// The alerts of the whole account or host that stand, by alert and what they are
+    /// about, with their reasons.
+    pub wide_alerts: BTreeMap<(String, String), String>,
+    /// What was found amiss. The trail records it by itself, before the first append.
+    pub notices: Vec<Wide>,
+    /// Records may have been lost, as found just now: no create for a settle window.
+    pub hold_creates: bool,
+    /// When that was last found, now or by an earlier process whose window may not have
+    /// ended: no create before this time plus the settle window.
+    pub hold_since: Option<Timestamp>,
+}
+
+/// What the state folder says.
+pub(super) enum Head {
+    Missing,
+    Unreadable,
+    Is(Link),
+}
+
+impl Head {
+    pub(super) fn read(disk: &dyn Disk, state: &Path) -> Result<Self, TrailError> {
+        let path = state.join(HEAD);
+        let mut text = Vec::new();
+        let read = disk
+            .read(&path, 0)
+            // Longer than any head, so a strange file is not read whole.
+            .and_then(|file| file.take(256).read_to_end(&mut text));
+        match read {
+            Ok(_) => Ok(std::str::from_utf8(&text)
+                .ok()
+                .and_then(Link::parse_head)
+                .map_or(Self::Unreadable, Self::Is)),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Self::Missing),
+            Err(why) => Err(TrailError::disk("read", &path)(why)),
+        }
+    }
+
+    pub(super) fn link(&self) -> Option<Link> {
+        match self {
+            Self::Is(link) => Some(*link),
+            _ => None,
+        }
+    }
+}
+
+/// Opens the trail without writing a record, so that a full disk doesn't keep it shut.
+pub(super) fn open(
+    mut disk: Box<dyn Disk>,
+    audit: &Path,
+    state: &Path,
+    run: &str,
+    now: Timestamp,
+    grace: SignedDuration,
+) -> Result<(Writer, Opened), TrailError> {
+    for dir in [audit, state] {
+        (disk.make_dir(dir)).map_err(TrailError::disk("make the folder", dir))?;
+    }
+    let head = Head::read(&*disk, state)?;
+    let newest = files(&*disk, audit)
+        .map_err(TrailError::disk("list", audit))?
+        .pop();
+    let mut writer = Writer {
+        disk,
+        audit: audit.to_owned(),
+        state: state.to_owned(),
+        run: run.to_owned(),
+        grace,
+        file: None,
+        len: 0,
+        // Lost records keep their numbers: a file that turns up again still fits.
+        link: head.link().unwrap_or_default(),
+        tail: Tail::Clean,
+        has_head: matches!(head, Head::Is(_)),
+        // A file that a crash kept from being named durably is named so now.
+        names_synced: false,
+        notices: Vec::new(),
+        head_failed: false,
+    };
+    let mut said = State::default();
+    match newest {
+        Some(name) => read_newest(&mut writer, &mut said, &head, name)?,
+        None => match &head {
+            // Nothing was ever recorded: a first start, or one that was killed.
+            Head::Missing | Head::Is(Link { seq: 0, .. }) => {}
+            head => {
+                let head = head.link().map_or(0, |link| link.seq);
+                writer.notices.push(Wide::TrailLost { head });
+            }
+        },
+    }
+    let hold_creates = writer.notices.iter().any(Wide::is_loss);
+    let opened = Opened {
+        histories: said.histories,
+        wide_alerts: said.alerts,
+        notices: writer.notices.clone(),
+        hold_creates,
+        hold_since: if hold_creates { Some(now) } else { said.lost },
+    };
+    // What can't be mended now, on a full disk say, is mended before the first append.
+    if writer.file.is_some() {
+        let _ = writer.mend();
+    }
+    Ok((writer, opened))
+}
+
+fn read_newest(
+    writer: &mut Writer,
+    said: &mut State,
+    head: &Head,
+    name: String,
+) -> Result<(), TrailError> {
+    let path = writer.audit.join(&name);
+    let scan = scan(&*writer.disk, &path, head.link(), writer.grace, said)
+        .map_err(TrailError::disk("read", &path))?;
+    let broken = |bad: &Bad| TrailError::Broken {
+        file: path.display().to_string(),
+        line: bad.line,
+        why: bad.why.clone(),
+    };
+    let Some(last) = scan.last else {
+        // Files begin whole, so no crash leaves one without a sound first line.
+        return Err(scan.bad.as_ref().map_or_else(
+            || TrailError::disk("read", &path)(io::ErrorKind::UnexpectedEof.into()),
+            broken,
+        ));
+    };
+    if let Some(bad) = &scan.bad {
+        if bad.foreign || !is_torn(last.seq + 1, bad.whole, head.link()) {
+            return Err(broken(bad));
+        }
+        let file = free_name(&*writer.disk, &writer.audit, &name)
+            .map_err(TrailError::disk("list", &writer.audit))?;
+        writer.tail = Tail::Torn(file.clone());
+        writer.notices.push(Wide::TornTail {
+            file,
+            bytes: bad.bytes,
+            whole: bad.whole,
+        });
+    }
+    match head.link() {
+        None => writer.notices.push(Wide::HeadLost { last: last.seq }),
+        Some(head) if !leads_to(head, &scan, last) => {
+            // A kill between recording it and moving the head: said once is enough.
+            if said.noted_head != Some(head.hash) {
+                writer.notices.push(Wide::TailCut {
+                    last: last.seq,
+                    head: head.seq,
+                    head_hash: head.hash.to_string(),
+                });
+            }
+        }
+        Some(_) => {}
+    }
+    writer.file = Some(name);
+    writer.len = scan.len;
+    writer.link = last;
+    Ok(())
+}
+
+/// Whether the head names a record that is there. One that lags behind the newest file
+/// can't be looked up, and is believed.
+pub(super) fn leads_to(head: Link, scan: &Scan, last: Link) -> bool {
+    match (scan.first, scan.at_head) {
+        _ if head.seq > last.seq => false,
+        (_, Some(hash)) => hash == head.hash,
+        (Some((first, prev)), None) if head.seq + 1 == first.seq => prev == Some(head.hash),
+        _ => true,
+    }
+}
+
+/// A name for the torn tail that no earlier one bears.
+fn free_name(disk: &dyn Disk, audit: &Path, file: &str) -> io::Result<String> {
+    let prefix = format!("{file}.torn-");
+    let names = disk.list(audit)?;
+    let number = |name: &String| name.strip_prefix(&prefix)?.parse::<u64>().ok();
+    let taken = names.iter().filter_map(number).max().unwrap_or(0);
+    Ok(format!("{prefix}{}", taken + 1))
+}

@@ -1,0 +1,291 @@
+//! Reads lines back: the chain is checked, and what they say is folded.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::disk::Disk;
+use super::record::{Front, Hash, Kept, Link, StandingAlert, Wide, decode};
+use crate::core::fact::{Fact, When};
+use crate::core::history::History;
+use crate::core::snapshot::ServerId;
+
+/// The name of the file of a time's month.
+pub(super) fn file_name(time: Timestamp) -> String {
+    format!("audit-{}.jsonl", time.strftime("%Y-%m"))
+}
+
+/// The trail's files in a folder, oldest first. Empty ones hold nothing to read or to
+/// lose, and may be begun anew.
+pub(super) fn files(disk: &dyn Disk, audit: &Path) -> io::Result<Vec<String>> {
+    let ours = |name: &str| {
+        name.strip_prefix("audit-")
+            .and_then(|rest| rest.strip_suffix(".jsonl"))
+            .and_then(|month| month.split_once('-'))
+            .is_some_and(|(year, month)| {
+                (year.len(), month.len()) == (4, 2)
+                    && year.bytes().chain(month.bytes()).all(|b| b.is_ascii_digit())
+            })
+    };
+    let mut names = disk.list(audit)?;
+    names.retain(|name| ours(name));
+    names.sort();
+    let mut files = Vec::new();
+    for name in names {
+        if disk.len(&audit.join(&name))? > 0 {
+            files.push(name);
+        }
+    }
+    Ok(files)
+}
+
+/// Reads line by line, and knows where it is.
+pub(super) struct LineReader {
+    from: BufReader<Box<dyn Read>>,
+    /// The line without its newline.
+    pub line: Vec<u8>,
+    /// Whether it had one.
+    pub ended: bool,
+    /// Its number, from 1.
+    pub number: u64,
+    /// The offset after it.
+    pub offset: u64,
+}
+
+impl LineReader {
+    pub(super) fn new(from: Box<dyn Read>) -> Self {
+        Self {
+            from: BufReader::with_capacity(1 << 16, from),
+            line: Vec::new(),
+            ended: false,
+            number: 0,
+            offset: 0,
+        }
+    }
+
+    /// Goes to the next line; false at the end.
+    pub(super) fn advance(&mut self) -> io::Result<bool> {
+        self.line.clear();
+        let bytes = self.from.read_until(b'\n', &mut self.line)?;
+        self.ended = self.line.pop_if(|last| *last == b'\n').is_some();
+        self.number += u64::from(bytes > 0);
+        self.offset += bytes as u64;
+        Ok(bytes > 0)
+    }
+}
+
+/// Follows `seq`, `prev` and `hash` from line to line.
+#[derive(Default)]
+pub(super) struct Chain {
+    pub last: Option<Link>,
+}
+
+impl Chain {
+    /// Checks one line; the chain goes on from what the line itself claims.
+    pub(super) fn follow<'l>(
+        &mut self,
+        line: &'l [u8],
+        ended: bool,
+    ) -> Result<(Front<'l>, Link), String> {
+        if !ended {
+            return Err("is cut off: it has no newline".to_owned());
+        }
+        let (front, link) = decode(line).map_err(str::to_owned)?;
+        let fits = match self.last {
+            Some(last) if link.seq != last.seq + 1 => {
+                Err(format!("has seq {} after {}", link.seq, last.seq))
+            }
+            Some(last) if Hash::parse(&front.prev) != Some(last.hash) => Err(format!(
+                "its prev is not the hash of record {}, which was changed or replaced",
+                last.seq
+            )),
+            None if link.seq != 1 && front.event != "checkpoint" => Err(format!(
+                "the trail begins with record {}, which is no checkpoint: what was before it is missing",
+                link.seq
+            )),
+            _ => Ok(()),
+        };
+        self.last = Some(link);
+        fits.map(|()| (front, link))
+    }
+}
+
+/// What the newest file says, folded.
+#[derive(Default)]
+pub(super) struct State {
+    pub histories: BTreeMap<ServerId, History>,
+    pub alerts: BTreeMap<(String, String), String>,
+    /// When a loss of records was last noticed.
+    pub lost: Option<Timestamp>,
+    /// The head that was last found to lead.
+    pub noted_head: Option<Hash>,
+}
+
+impl State {
+    /// Folds one record in. What this version can't understand it must not pass over.
+    pub(super) fn fold(
+        &mut self,
+        front: &Front<'_>,
+        line: &[u8],
+        grace: SignedDuration,
+    ) -> Result<(), String> {
+        let unknown = |why: serde_json::Error| {
+            format!("event {} can't be understood ({why})", front.event)
+        };
+        let Some(server) = front.server else {
+            let wide = serde_json::from_slice(line).map_err(unknown)?;
+            self.wide(front.time, wide);
+            return Ok(());
+        };
+        if front.event == "checkpoint" {
+            let kept: Kept<History> = serde_json::from_slice(line).map_err(unknown)?;
+            self.histories.insert(server, kept.history);
+            return Ok(());
+        }
+        match serde_json::from_slice::<Fact>(line) {
+            Ok(fact) => {
+                let at = When {
+                    wall: front.time,
+                    mono: None,
+                };
+                let history = self.histories.entry(server).or_default();
+                history.apply(&fact, at, grace);
+                Ok(())
+            }
+            // Alerts of a server are facts; other wide events may name one for the reader.
+            Err(why) if front.event.starts_with("alert_") => Err(unknown(why)),
+            Err(why) => match serde_json::from_slice::<Wide>(line) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(unknown(why)),
+            },
+        }
+    }
+
+    fn wide(&mut self, time: Timestamp, event: Wide) {
+        if event.is_loss() {
+            self.lost = Some(time);
+        }
+        match event {
+            Wide::AlertRaised {
+                alert,
+                about,
+                reason,
+            } => {
+                self.alerts.insert((alert, about), reason);
+            }
+            Wide::AlertCleared { alert, about } => {
+                self.alerts.remove(&(alert, about));
+            }
+            Wide::TailCut { head_hash, .. } => self.noted_head = Hash::parse(&head_hash),
+            Wide::Checkpoint { alerts, lost } => {
+                self.lost = lost;
+                for one in alerts {
+                    self.alerts.insert((one.alert, one.about), one.reason);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The general state, as the first record of a file has it.
+    pub(super) fn checkpoint(&self) -> Wide {
+        let standing = |((alert, about), reason): (&(String, String), &String)| StandingAlert {
+            alert: alert.clone(),
+            about: about.clone(),
+            reason: reason.clone(),
+        };
+        Wide::Checkpoint {
+            alerts: self.alerts.iter().map(standing).collect(),
+            lost: self.lost,
+        }
+    }
+}
+
+/// What was found in a file.
+#[derive(Default)]
+pub(super) struct Scan {
+    /// The first line's place in the chain, and the hash that it says came before.
+    pub first: Option<(Link, Option<Hash>)>,
+    /// The last sound line's place.
+    pub last: Option<Link>,
+    /// The bytes up to the end of the last sound line.
+    pub len: u64,
+    /// The hash of the record that the head names, if it is in this file.
+    pub at_head: Option<Hash>,
+    /// The first line that is not sound.
+    pub bad: Option<Bad>,
+}
+
+/// A line that is not sound, and what follows it.
+pub(super) struct Bad {
+    pub line: u64,
+    pub why: String,
+    /// Bytes from its start to the end of the file.
+    pub bytes: u64,
+    /// Whether it or a line after it is ended by a newline.
+    pub whole: bool,
+    /// Whether it is sound in itself and in its place, but can't be understood.
+    pub foreign: bool,
+}
+
+/// Reads a file to its end or its first unsound line, and folds what it says.
+pub(super) fn scan(
+    disk: &dyn Disk,
+    path: &Path,
+    head: Option<Link>,
+    grace: SignedDuration,
+    state: &mut State,
+) -> io::Result<Scan> {
+    let mut lines = LineReader::new(disk.read(path, 0)?);
+    let mut chain = Chain::default();
+    let mut scan = Scan::default();
+    while lines.advance()? {
+        let before = chain.last;
+        let checked = chain.follow(&lines.line, lines.ended);
+        let folded = match checked {
+            Ok((front, link)) => {
+                if before.is_none() {
+                    scan.first = Some((link, Hash::parse(&front.prev)));
+                }
+                if head.is_some_and(|head| head.seq == link.seq) {
+                    scan.at_head = Some(link.hash);
+                }
+                state
+                    .fold(&front, &lines.line, grace)
+                    .map(|()| link)
+                    .map_err(|why| (why, true))
+            }
+            Err(why) => Err((why, false)),
+        };
+        match folded {
+            Ok(link) => {
+                scan.last = Some(link);
+                scan.len = lines.offset;
+            }
+            Err((why, foreign)) => {
+                let (line, mut whole) = (lines.number, lines.ended);
+                while lines.advance()? {
+                    whole |= lines.ended;
+                }
+                let bytes = lines.offset - scan.len;
+                scan.bad = Some(Bad {
+                    line,
+                    why,
+                    bytes,
+                    whole,
+                    foreign,
+                });
+                break;
+            }
+        }
+    }
+    Ok(scan)
+}
+
+/// Whether a crash explains a spoilt line that should have been record `seq`: half a line
+/// at the very end, or whatever comes after all that the head knows to be durable.
+pub(super) fn is_torn(seq: u64, whole: bool, head: Option<Link>) -> bool {
+    !whole || head.is_some_and(|head| seq > head.seq)
+}

@@ -1,0 +1,310 @@
+//! One record: what it says, and its line.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::TrailError;
+use crate::core::fact::Fact;
+use crate::core::history::History;
+use crate::core::snapshot::ServerId;
+
+/// What is to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When it happened, by the wall clock.
+    pub time: Timestamp,
+    /// The server that it concerns; facts have one, the account's alerts have none.
+    pub server: Option<ServerId>,
+    /// What happened.
+    pub event: Event,
+    /// What the provider's answer adds.
+    pub extra: Extra,
+}
+
+/// What a record may say besides its event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extra {
+    /// The HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The error, in the provider's or the system's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How long the call took, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+/// What happened: on a server, or to the whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// On a server; decisions follow from it.
+    Fact(Fact),
+    /// To the process, the configuration, the account or the trail itself.
+    Wide(Wide),
+}
+
+/// What can happen beyond one server's facts.
+#[expect(
+    missing_docs,
+    reason = "the fields bear the names that the trail gives them"
+)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Wide {
+    /// The process began.
+    DaemonStarted {
+        version: String,
+        pid: u32,
+        command: String,
+    },
+    /// The process ends.
+    DaemonStopped { reason: String },
+    /// A configuration is in force; `deletes` says what the change will delete.
+    ConfigLoaded {
+        policies: usize,
+        warnings: Vec<String>,
+        deletes: Vec<String>,
+    },
+    /// A configuration was refused; the one before stays.
+    ConfigRefused { problems: Vec<String> },
+    /// An alert that concerns the account or the host stands from now on.
+    AlertRaised {
+        alert: String,
+        about: String,
+        reason: String,
+    },
+    /// It no longer stands.
+    AlertCleared { alert: String, about: String },
+    /// A hook was started.
+    HookStarted { hook: String, command: String },
+    /// A hook ended.
+    HookFinished { hook: String, reason: String },
+    /// A crash left a spoilt tail, which was set aside in `file`. `whole` when lines
+    /// ended within it: more than one half-written line.
+    TornTail {
+        file: String,
+        bytes: u64,
+        whole: bool,
+    },
+    /// The records after `last` are gone, though the head names `head`.
+    TailCut {
+        last: u64,
+        head: u64,
+        head_hash: String,
+    },
+    /// All files are gone; the head names `head` (0: it can't be read).
+    TrailLost { head: u64 },
+    /// The head is gone or can't be read, so nothing tells whether `last` is the last.
+    HeadLost { last: u64 },
+    /// The first record of a file; one for each server follows.
+    Checkpoint {
+        alerts: Vec<StandingAlert>,
+        /// When a loss of records was last noticed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost: Option<Timestamp>,
+    },
+}
+
+/// An alert of the whole account or host that stands.
+#[expect(
+    missing_docs,
+    reason = "the fields bear the names that the trail gives them"
+)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingAlert {
+    pub alert: String,
+    pub about: String,
+    pub reason: String,
+}
+
+impl Wide {
+    /// Whether records may be missing, so that a create may be open which none tells of.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            Self::TailCut { .. } | Self::TrailLost { .. } | Self::HeadLost { .. } => true,
+            Self::TornTail { whole, .. } => *whole,
+            _ => false,
+        }
+    }
+}
+
+impl Entry {
+    /// Refuses what a later start could not read: it would lock everyone out.
+    pub(super) fn placed(&self) -> Result<(), TrailError> {
+        let alert = matches!(
+            self.event,
+            Event::Wide(Wide::AlertRaised { .. } | Wide::AlertCleared { .. })
+        );
+        let right = match (&self.event, self.server) {
+            (Event::Fact(_), server) => server.is_some(),
+            (Event::Wide(Wide::Checkpoint { .. }), _) => false,
+            (Event::Wide(_), server) => server.is_none() || !alert,
+        };
+        if right {
+            return Ok(());
+        }
+        let (word, _) = split(&json(&self.event));
+        Err(TrailError::Misplaced(word))
+    }
+}
+
+/// A SHA-256.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hash([u8; 32]);
+
+impl Hash {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut hash = [0; 32];
+        if text.len() != 64 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self(hash))
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0 {
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A record's place in the chain; the default comes before record 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Link {
+    pub seq: u64,
+    pub hash: Hash,
+}
+
+impl Link {
+    /// The contents of the head file.
+    pub(super) fn head(self) -> String {
+        format!("{:020} {}\n", self.seq, self.hash)
+    }
+
+    pub(super) fn parse_head(text: &str) -> Option<Self> {
+        let (seq, hash) = text.strip_suffix('\n')?.split_once(' ')?;
+        Some(Self {
+            seq: (seq.len() == 20).then(|| seq.parse().ok())??,
+            hash: Hash::parse(hash)?,
+        })
+    }
+}
+
+/// What every line has.
+#[derive(Deserialize)]
+pub(super) struct Front<'a> {
+    pub seq: u64,
+    pub time: Timestamp,
+    #[serde(borrow)]
+    pub event: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub run: Cow<'a, str>,
+    pub server: Option<ServerId>,
+    #[serde(borrow)]
+    pub prev: Cow<'a, str>,
+}
+
+/// The state of one server, as a file's beginning has it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Kept<H> {
+    pub history: H,
+}
+
+/// Writes lines, each chained to the one before.
+pub(super) struct Lines<'a> {
+    pub run: &'a str,
+    pub link: Link,
+    pub bytes: Vec<u8>,
+}
+
+impl Lines<'_> {
+    pub(super) fn entry(&mut self, entry: &Entry) {
+        let (word, fields) = split(&json(&entry.event));
+        let extra = json(&entry.extra);
+        let extra = &extra[1..extra.len() - 1];
+        let comma = if extra.is_empty() { "" } else { "," };
+        self.line(
+            entry.time,
+            &word,
+            entry.server,
+            &format!("{fields}{comma}{extra}"),
+        );
+    }
+
+    pub(super) fn history(&mut self, time: Timestamp, server: ServerId, history: &History) {
+        let kept = json(&Kept { history });
+        let fields = format!(",{}", &kept[1..kept.len() - 1]);
+        self.line(time, "checkpoint", Some(server), &fields);
+    }
+
+    pub(super) fn wide(&mut self, time: Timestamp, event: &Wide) {
+        let (word, fields) = split(&json(event));
+        self.line(time, &word, None, &fields);
+    }
+
+    fn line(&mut self, time: Timestamp, word: &str, server: Option<ServerId>, fields: &str) {
+        let seq = self.link.seq + 1;
+        let run = json(&self.run);
+        let server = server.map_or(String::new(), |id| format!(",\"server\":{id}"));
+        let prev = self.link.hash;
+        let body = format!(
+            "{{\"seq\":{seq},\"time\":\"{time}\",\"event\":\"{word}\",\"run\":{run}{server}{fields},\"prev\":\"{prev}\""
+        );
+        let hash = Hash::of(body.as_bytes());
+        self.bytes.extend_from_slice(body.as_bytes());
+        self.bytes
+            .extend_from_slice(format!("{BEFORE_HASH}{hash}\"}}\n").as_bytes());
+        self.link = Link { seq, hash };
+    }
+}
+
+const BEFORE_HASH: &str = ",\"hash\":\"";
+
+/// A line without its newline into what every line has, and its place in the chain.
+pub(super) fn decode(line: &[u8]) -> Result<(Front<'_>, Link), &'static str> {
+    let ends = line.len().checked_sub(BEFORE_HASH.len() + 64 + 2);
+    let (body, end) = line.split_at(ends.ok_or("is too short for a record")?);
+    let hash = std::str::from_utf8(end)
+        .ok()
+        .and_then(|end| end.strip_prefix(BEFORE_HASH)?.strip_suffix("\"}"))
+        .and_then(Hash::parse)
+        .ok_or("does not end with a hash")?;
+    let front: Front = serde_json::from_slice(line).map_err(|_| "is not a record")?;
+    if Hash::of(body) != hash {
+        return Err("was changed: its hash does not fit");
+    }
+    let link = Link {
+        seq: front.seq,
+        hash,
+    };
+    Ok((front, link))
+}
+
+/// `{"event":"word","a":1}` into `word` and `,"a":1`.
+fn split(json: &str) -> (String, String) {
+    let rest = json.strip_prefix("{\"event\":\"").unwrap_or(json);
+    let (word, fields) = rest.split_once('"').unwrap_or((rest, "}"));
+    let fields = fields.strip_suffix('}').unwrap_or(fields);
+    (word.to_owned(), fields.to_owned())
+}
+
+/// Our own types have string keys and finite numbers only, so this can't fail.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain data becomes JSON")
+}

@@ -1,0 +1,165 @@
+//! The handle that everybody records through.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+
+use super::disk::{Disk, RealDisk};
+use super::open::{Opened, open};
+use super::record::Entry;
+use super::writer::Writer;
+use super::TrailError;
+
+/// A handle on the trail; copies write to the same one.
+#[derive(Clone)]
+pub struct Trail {
+    way: Way,
+}
+
+#[derive(Clone)]
+enum Way {
+    /// To a thread of its own, so that a slow disk stalls no other work.
+    Thread(mpsc::UnboundedSender<Asked>),
+    /// At once, on the caller's thread, so that a simulation is the same each time.
+    Inline(Arc<Mutex<Option<Writer>>>),
+}
+
+enum Asked {
+    Append(Vec<Entry>, oneshot::Sender<Result<(), TrailError>>),
+    Close(oneshot::Sender<()>),
+}
+
+/// Entries that one sync serves at most.
+const GROUP: usize = 4096;
+
+impl Trail {
+    /// Opens the trail on the real disk, with a thread that writes it. `run` names this
+    /// process in its records; `grace` is how long a call that an earlier process left
+    /// unanswered may have run on (`request_timeout`).
+    pub fn open(
+        audit_dir: &Path,
+        state_dir: &Path,
+        run: &str,
+        now: Timestamp,
+        grace: SignedDuration,
+    ) -> Result<(Self, Opened), TrailError> {
+        let disk = Box::new(RealDisk::default());
+        Self::open_on(disk, audit_dir, state_dir, run, now, grace)
+    }
+
+    /// The same on another disk.
+    pub fn open_on(
+        disk: Box<dyn Disk>,
+        audit_dir: &Path,
+        state_dir: &Path,
+        run: &str,
+        now: Timestamp,
+        grace: SignedDuration,
+    ) -> Result<(Self, Opened), TrailError> {
+        let (writer, opened) = open(disk, audit_dir, state_dir, run, now, grace)?;
+        let (sender, receiver) = mpsc::unbounded_channel();
+        std::thread::Builder::new()
+            .name("trail".to_owned())
+            .spawn(move || serve(writer, receiver))
+            .map_err(TrailError::disk("start the thread that writes", audit_dir))?;
+        let way = Way::Thread(sender);
+        Ok((Self { way }, opened))
+    }
+
+    /// The same without a thread: each append writes and syncs before it first yields.
+    pub fn open_inline(
+        disk: Box<dyn Disk>,
+        audit_dir: &Path,
+        state_dir: &Path,
+        run: &str,
+        now: Timestamp,
+        grace: SignedDuration,
+    ) -> Result<(Self, Opened), TrailError> {
+        let (writer, opened) = open(disk, audit_dir, state_dir, run, now, grace)?;
+        let way = Way::Inline(Arc::new(Mutex::new(Some(writer))));
+        Ok((Self { way }, opened))
+    }
+
+    /// Records all entries, in order and next to each other, or none. When it returns
+    /// without error they are durable (I6); one sync serves all who wait. After an error
+    /// it may be tried again: it works as soon as the disk does.
+    pub async fn append(&self, entries: Vec<Entry>) -> Result<(), TrailError> {
+        entries.iter().try_for_each(Entry::placed)?;
+        match &self.way {
+            Way::Thread(sender) => {
+                let (answer, answered) = oneshot::channel();
+                sender
+                    .send(Asked::Append(entries, answer))
+                    .map_err(|_| TrailError::Closed)?;
+                answered.await.unwrap_or(Err(TrailError::Closed))
+            }
+            Way::Inline(writer) => {
+                let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                let writer = writer.as_mut().ok_or(TrailError::Closed)?;
+                writer.append(&entries)
+            }
+        }
+    }
+
+    /// Returns when all that was asked for before is written and the writer has ended;
+    /// appends on other handles fail from then on.
+    pub async fn close(self) {
+        match self.way {
+            Way::Thread(sender) => {
+                let (answer, answered) = oneshot::channel();
+                if sender.send(Asked::Close(answer)).is_ok() {
+                    let _ = answered.await;
+                }
+            }
+            Way::Inline(writer) => {
+                let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(mut writer) = writer {
+                    writer.finish();
+                }
+            }
+        }
+    }
+}
+
+/// Takes what waits, writes it with one sync, answers, and begins anew.
+fn serve(mut writer: Writer, mut asked: mpsc::UnboundedReceiver<Asked>) {
+    let mut closing = None;
+    while closing.is_none()
+        && let Some(mut next) = asked.blocking_recv()
+    {
+        let (mut entries, mut answers) = (Vec::new(), Vec::new());
+        loop {
+            match next {
+                Asked::Append(more, answer) => {
+                    entries.extend(more);
+                    answers.push(answer);
+                }
+                Asked::Close(answer) => {
+                    closing = Some(answer);
+                    break;
+                }
+            }
+            if entries.len() >= GROUP {
+                break;
+            }
+            match asked.try_recv() {
+                Ok(more) => next = more,
+                Err(_) => break,
+            }
+        }
+        let result = writer.append(&entries);
+        for answer in answers {
+            // Who no longer waits has no use for the answer.
+            let _ = answer.send(result.clone());
+        }
+    }
+    writer.finish();
+    // The files are closed before the caller goes on.
+    drop(writer);
+    drop(asked);
+    if let Some(answer) = closing {
+        let _ = answer.send(());
+    }
+}

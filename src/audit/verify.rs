@@ -1,0 +1,258 @@
+//! Reads the trail for people: checks the chain, and hands records out.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::disk::{Disk, RealDisk};
+use super::open::Head;
+use super::reader::{Chain, LineReader, files, is_torn};
+use super::record::{Front, Hash, Link, Wide};
+use super::TrailError;
+use crate::core::snapshot::ServerId;
+
+/// What a check of the whole trail found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Sound records.
+    pub records: u64,
+    /// The files' names, oldest first.
+    pub files: Vec<String>,
+    /// The time of the first record.
+    pub first: Option<Timestamp>,
+    /// The time of the last one.
+    pub last: Option<Timestamp>,
+    /// What is wrong, each with file and line.
+    pub problems: Vec<String>,
+    /// The spoilt tail that a crash left (or the line that is being written right now);
+    /// no problem, since nothing relied on it.
+    pub torn: Option<String>,
+    /// Tails that were set aside earlier, and heads that were lost; no problems.
+    pub notices: Vec<String>,
+}
+
+impl Verified {
+    /// Whether the trail is whole.
+    pub fn is_intact(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Problems that are told one by one.
+const TOLD: usize = 100;
+
+/// Checks the chain from the oldest file there is to the head. Only reads, so it may run
+/// beside the daemon.
+pub fn verify(audit_dir: &Path, state_dir: &Path) -> Result<Verified, TrailError> {
+    verify_on(&RealDisk::default(), audit_dir, state_dir)
+}
+
+pub(super) fn verify_on(
+    disk: &dyn Disk,
+    audit: &Path,
+    state: &Path,
+) -> Result<Verified, TrailError> {
+    // The head first: a daemon that writes meanwhile moves the records ahead of it.
+    let head = Head::read(disk, state)?;
+    let names = files(disk, audit).map_err(TrailError::disk("list", audit))?;
+    let mut found = Verified {
+        files: names.clone(),
+        ..Verified::default()
+    };
+    let mut chain = Chain::default();
+    let (mut last, mut at_head, mut before) = (None, None, None);
+    for (index, name) in names.iter().enumerate() {
+        let newest = index + 1 == names.len();
+        let path = audit.join(name);
+        let file = disk.read(&path, 0);
+        let mut lines = LineReader::new(file.map_err(TrailError::disk("read", &path))?);
+        let mut suspects: Vec<String> = Vec::new();
+        let (mut whole, mut spoilt) = (false, None);
+        while lines.advance().map_err(TrailError::disk("read", &path))? {
+            let begins = chain.last.is_none();
+            let next = chain.last.map_or(1, |link: Link| link.seq + 1);
+            let number = lines.number;
+            whole |= spoilt.is_some() && lines.ended;
+            match chain.follow(&lines.line, lines.ended) {
+                Ok((front, link)) => {
+                    if begins {
+                        before = Hash::parse(&front.prev).map(|hash| Link {
+                            seq: link.seq - 1,
+                            hash,
+                        });
+                    }
+                    if head.link().is_some_and(|head| head.seq == link.seq) {
+                        at_head = Some(link);
+                    }
+                    found.records += 1;
+                    found.first.get_or_insert(front.time);
+                    found.last = Some(front.time);
+                    last = Some(link);
+                    losses(&mut found, name, number, &front, &lines.line);
+                }
+                // A tail that a crash left, or a change in the middle? What follows tells.
+                Err(why) => {
+                    whole |= lines.ended;
+                    spoilt.get_or_insert(next);
+                    suspects.push(format!("{name} line {number}: {why}"));
+                    suspects.truncate(TOLD);
+                }
+            }
+        }
+        if newest && spoilt.is_some_and(|seq| is_torn(seq, whole, head.link())) {
+            found.torn = suspects.into_iter().next();
+        } else {
+            found.problems.extend(suspects);
+        }
+    }
+    check_head(&mut found, &head, last, at_head.or(before));
+    found.problems.truncate(TOLD);
+    Ok(found)
+}
+
+/// Compares the end of the chain with what was last known to be durable.
+fn check_head(found: &mut Verified, head: &Head, last: Option<Link>, named: Option<Link>) {
+    let last = last.unwrap_or_default().seq;
+    match head {
+        Head::Is(head) if head.seq > last => found.problems.push(format!(
+            "the tail is cut: record {} was written last, but the files end with record {last}",
+            head.seq
+        )),
+        Head::Is(head) => {
+            if let Some(named) = named
+                && named.seq == head.seq
+                && named.hash != head.hash
+            {
+                found.problems.push(format!(
+                    "record {} is not the one that was written: the trail was replaced from there on or before",
+                    head.seq
+                ));
+            }
+        }
+        Head::Missing if last == 0 => {}
+        Head::Missing | Head::Unreadable => found.notices.push(
+            "the state folder's head is missing or unreadable, so a cut tail would not show"
+                .to_owned(),
+        ),
+    }
+}
+
+/// What the trail itself records about losses.
+fn losses(found: &mut Verified, file: &str, line: u64, front: &Front<'_>, bytes: &[u8]) {
+    if front.server.is_some() || !(front.event.ends_with("_lost") || front.event.contains("tail")) {
+        return;
+    }
+    let time = front.time;
+    match serde_json::from_slice(bytes) {
+        Ok(Wide::TailCut { last, head, .. }) => found.problems.push(format!(
+            "{file} line {line}: the records after {last}, up to {head} at least, are missing, as was noticed at {time}"
+        )),
+        Ok(Wide::TrailLost { .. }) => found.problems.push(format!(
+            "{file} line {line}: all records before are missing, as was noticed at {time}"
+        )),
+        Ok(Wide::HeadLost { .. }) => found.notices.push(format!(
+            "{file} line {line}: the state folder's head was missing, as was noticed at {time}"
+        )),
+        Ok(Wide::TornTail { file: aside, bytes, .. }) => found.notices.push(format!(
+            "{file} line {line}: {bytes} bytes that a crash left were set aside in {aside} at {time}"
+        )),
+        _ => {}
+    }
+}
+
+/// Which files to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// The newest one.
+    Newest,
+    /// All, oldest first.
+    All,
+}
+
+/// A record as it stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its number.
+    pub seq: u64,
+    /// Its time.
+    pub time: Timestamp,
+    /// The process that wrote it.
+    pub run: String,
+    /// The server that it concerns.
+    pub server: Option<ServerId>,
+    /// The event's word.
+    pub event: String,
+    /// The whole line.
+    pub json: String,
+}
+
+/// Hands out the records of the trail, oldest first; a line that is no record gives an
+/// error and is passed over. Does not check the chain: that is [`verify`]'s.
+pub fn read(
+    audit_dir: &Path,
+    which: Files,
+) -> Result<impl Iterator<Item = Result<Record, TrailError>> + use<>, TrailError> {
+    let disk = RealDisk::default();
+    let mut names = files(&disk, audit_dir).map_err(TrailError::disk("list", audit_dir))?;
+    if which == Files::Newest {
+        names.drain(..names.len().saturating_sub(1));
+    }
+    Ok(Records {
+        files: names.iter().map(|name| audit_dir.join(name)).collect(),
+        now: None,
+    })
+}
+
+struct Records {
+    files: VecDeque<PathBuf>,
+    now: Option<(PathBuf, LineReader)>,
+}
+
+impl Iterator for Records {
+    type Item = Result<Record, TrailError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some((path, lines)) = &mut self.now else {
+                let path = self.files.pop_front()?;
+                match File::open(&path) {
+                    Ok(file) => self.now = Some((path, LineReader::new(Box::new(file)))),
+                    Err(why) => return Some(Err(TrailError::disk("read", &path)(why))),
+                }
+                continue;
+            };
+            match lines.advance() {
+                // A half line at the end is being written, or a crash left it.
+                Ok(true) if lines.ended => {
+                    let broken = || TrailError::Broken {
+                        file: path.display().to_string(),
+                        line: lines.number,
+                        why: "is not a record".to_owned(),
+                    };
+                    return Some(record(&lines.line).ok_or_else(broken));
+                }
+                Ok(_) => self.now = None,
+                Err(why) => {
+                    let error = TrailError::disk("read", path)(why);
+                    self.now = None;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+fn record(line: &[u8]) -> Option<Record> {
+    let json = std::str::from_utf8(line).ok()?;
+    let front: Front<'_> = serde_json::from_str(json).ok()?;
+    Some(Record {
+        seq: front.seq,
+        time: front.time,
+        run: front.run.into_owned(),
+        server: front.server,
+        event: front.event.into_owned(),
+        json: json.to_owned(),
+    })
+}

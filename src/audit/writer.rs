@@ -1,0 +1,277 @@
+//! The one writer: plain synchronous code over a [`Disk`], so that every failure can be
+//! tried.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::TrailError;
+use super::disk::Disk;
+use super::reader::{State, file_name, scan};
+use super::record::{Entry, Lines, Link, Wide};
+
+/// What lies in the file after the last good record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// Nothing.
+    Clean,
+    /// What a failed append may have left: cut off.
+    Dirty,
+    /// What a crash left: set aside under this name, then cut off.
+    Torn(String),
+}
+
+/// Writes records; owns the newest file and the head.
+pub(super) struct Writer {
+    pub disk: Box<dyn Disk>,
+    pub audit: PathBuf,
+    pub state: PathBuf,
+    pub run: String,
+    pub grace: SignedDuration,
+    /// The newest file; `None` until the first one is begun.
+    pub file: Option<String>,
+    /// Its length up to the last good record.
+    pub len: u64,
+    /// The last good record.
+    pub link: Link,
+    pub tail: Tail,
+    /// Whether the head file is there to be written in place.
+    pub has_head: bool,
+    /// Whether the audit folder's names are durable.
+    pub names_synced: bool,
+    /// What opening found; recorded before anything else.
+    pub notices: Vec<Wide>,
+    /// Whether the last write of the head failed.
+    pub head_failed: bool,
+}
+
+/// The head's name in the state folder.
+pub(super) const HEAD: &str = "head";
+/// Bytes that are written at once while a file is begun.
+const CHUNK: usize = 1 << 20;
+
+impl Writer {
+    /// Records all entries, or none. When it returns without error they are durable (I6).
+    pub(super) fn append(&mut self, entries: &[Entry]) -> Result<(), TrailError> {
+        let Some(first) = entries.first() else {
+            return Ok(());
+        };
+        self.mend()?;
+        let month = file_name(first.time);
+        match self.file.clone() {
+            None => self.begin(&month, first.time, &State::default())?,
+            // Never an earlier month: a clock that goes back stays in the newest file.
+            Some(file) if file < month => {
+                let state = self.reread(&file)?;
+                self.begin(&month, first.time, &state)?;
+            }
+            Some(_) => {}
+        }
+
+        let mut lines = Lines {
+            run: &self.run,
+            link: self.link,
+            bytes: Vec::new(),
+        };
+        for notice in &self.notices {
+            lines.wide(first.time, notice);
+        }
+        for entry in entries {
+            lines.entry(entry);
+        }
+        let (link, bytes) = (lines.link, lines.bytes);
+        let path = self.path();
+        let done = (self.disk.append(&path, &bytes))
+            .map_err(TrailError::disk("append", &path))
+            .and_then(|()| self.sync(&path));
+        if let Err(error) = done {
+            // A second sync might say yes without having written anything, so what this
+            // one left is cut off, at once if possible, and sent again by the caller.
+            self.tail = Tail::Dirty;
+            let _ = self.mend();
+            return Err(error);
+        }
+        self.len += bytes.len() as u64;
+        self.link = link;
+        self.notices.clear();
+        self.move_head();
+        Ok(())
+    }
+
+    /// Makes the head durable too, which saves the next start some doubt after power loss.
+    pub(super) fn finish(&mut self) {
+        if self.has_head {
+            let _ = self.disk.sync(&self.state.join(HEAD));
+        }
+    }
+
+    /// Brings the disk to where the next record can follow the last good one.
+    pub(super) fn mend(&mut self) -> Result<(), TrailError> {
+        if self.file.is_none() {
+            // Before the first file: files without a head mean that the head was lost.
+            // Where something else was lost, only once that is recorded.
+            if !self.has_head && self.notices.is_empty() {
+                self.create_head()
+                    .map_err(TrailError::disk("write", &self.state.join(HEAD)))?;
+            }
+            return Ok(());
+        }
+        if !self.names_synced {
+            self.sync_names()?;
+        }
+        let path = self.path();
+        if let Tail::Torn(aside) = &self.tail {
+            let aside = self.audit.join(aside);
+            set_aside(&mut *self.disk, &path, self.len, &aside)
+                .map_err(TrailError::disk("set the torn tail aside in", &aside))?;
+            self.sync_names()?;
+            self.tail = Tail::Dirty;
+        }
+        if self.tail == Tail::Dirty {
+            (self.disk.truncate(&path, self.len))
+                .map_err(TrailError::disk("cut a failed append off", &path))?;
+            self.sync(&path)?;
+            self.tail = Tail::Clean;
+        }
+        let found = (self.disk.len(&path)).map_err(TrailError::disk("find", &path))?;
+        if found != self.len {
+            return Err(TrailError::Altered {
+                file: path.display().to_string(),
+                expected: self.len,
+                found,
+            });
+        }
+        Ok(())
+    }
+
+    /// Folds the newest file again: once a month is cheaper than a second copy of every
+    /// history all the time.
+    fn reread(&mut self, file: &str) -> Result<State, TrailError> {
+        let path = self.audit.join(file);
+        let mut state = State::default();
+        let scan = scan(&*self.disk, &path, None, self.grace, &mut state)
+            .map_err(TrailError::disk("read", &path))?;
+        match scan.bad {
+            Some(bad) => Err(TrailError::Broken {
+                file: path.display().to_string(),
+                line: bad.line,
+                why: bad.why,
+            }),
+            None => Ok(state),
+        }
+    }
+
+    /// Begins a file with checkpoints. It appears whole or not at all.
+    fn begin(&mut self, name: &str, time: Timestamp, state: &State) -> Result<(), TrailError> {
+        let path = self.audit.join(name);
+        let temporary = self.audit.join(format!("{name}.tmp"));
+        let mut lines = Lines {
+            run: &self.run,
+            link: self.link,
+            bytes: Vec::new(),
+        };
+        lines.wide(time, &state.checkpoint());
+        let notices = &self.notices;
+        let mut len = 0;
+        let disk = &mut *self.disk;
+        let mut build = || -> io::Result<()> {
+            disk.create(&temporary)?;
+            for (server, history) in &state.histories {
+                lines.history(time, *server, history);
+                if lines.bytes.len() >= CHUNK {
+                    len += lines.bytes.len() as u64;
+                    disk.append(&temporary, &lines.bytes)?;
+                    lines.bytes.clear();
+                }
+            }
+            // With the file, not after it: the file alone would hide what was lost.
+            for notice in notices {
+                lines.wide(time, notice);
+            }
+            len += lines.bytes.len() as u64;
+            disk.append(&temporary, &lines.bytes)?;
+            disk.sync(&temporary)?;
+            disk.rename(&temporary, &path)
+        };
+        let built = build();
+        let link = lines.link;
+        if let Err(why) = built {
+            // Gives the room back; what stays is overwritten by the next try.
+            let _ = self.disk.remove(&temporary);
+            return Err(TrailError::disk("begin", &path)(why));
+        }
+        // From here on the new file is the newest one for any reader, so it is for us.
+        self.file = Some(name.to_owned());
+        (self.len, self.link, self.tail) = (len, link, Tail::Clean);
+        self.notices.clear();
+        self.names_synced = false;
+        self.sync_names()
+    }
+
+    fn sync_names(&mut self) -> Result<(), TrailError> {
+        (self.disk.sync_dir(&self.audit)).map_err(TrailError::disk("sync", &self.audit))?;
+        self.names_synced = true;
+        Ok(())
+    }
+
+    fn sync(&mut self, path: &Path) -> Result<(), TrailError> {
+        self.disk
+            .sync(path)
+            .map_err(TrailError::disk("sync", path))
+    }
+
+    /// Moves the head to the last durable record. A head that lags is no harm, so a
+    /// failure is only said.
+    fn move_head(&mut self) {
+        let path = self.state.join(HEAD);
+        let contents = self.link.head();
+        let moved = if self.has_head {
+            match self.disk.overwrite(&path, contents.as_bytes()) {
+                Err(why) if why.kind() == io::ErrorKind::NotFound => self.create_head(),
+                other => other,
+            }
+        } else {
+            self.create_head()
+        };
+        if let Err(why) = &moved
+            && !self.head_failed
+        {
+            tracing::warn!(
+                "{}: can't be written: {why}; a cut tail of the trail may go unnoticed until it can",
+                path.display()
+            );
+        }
+        self.head_failed = moved.is_err();
+    }
+
+    fn create_head(&mut self) -> io::Result<()> {
+        let temporary = self.state.join("head.tmp");
+        let contents = self.link.head();
+        self.disk.create(&temporary)?;
+        self.disk.append(&temporary, contents.as_bytes())?;
+        self.disk.sync(&temporary)?;
+        self.disk.rename(&temporary, &self.state.join(HEAD))?;
+        self.disk.sync_dir(&self.state)?;
+        self.has_head = true;
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.audit.join(self.file.as_deref().unwrap_or_default())
+    }
+}
+
+/// Copies what follows `from` into a file of its own.
+fn set_aside(disk: &mut dyn Disk, path: &Path, from: u64, aside: &Path) -> io::Result<()> {
+    let mut rest = disk.read(path, from)?;
+    disk.create(aside)?;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let bytes = rest.read(&mut chunk)?;
+        if bytes == 0 {
+            return disk.sync(aside);
+        }
+        disk.append(aside, &chunk[..bytes])?;
+    }
+}
