@@ -89,7 +89,7 @@ impl Daemon {
                 signal = signals.next() => match signal {
                     Signal::Stop(name) => break name,
                     Signal::Reload if reading.is_empty() => {
-                        self.systemd.reloading();
+                        Systemd::reloading();
                         reading.spawn(reload::read(&self.service));
                     }
                     // The files may have changed after they were read.

@@ -21,7 +21,7 @@ impl Systemd {
     }
 
     /// A reload begins; both words in one datagram, or systemd takes it for an old one.
-    pub fn reloading(&self) {
+    pub fn reloading() {
         match NotifyState::monotonic_usec_now() {
             Ok(time) => send(&[NotifyState::Reloading, time]),
             Err(error) => tracing::warn!(%error, "the monotonic clock can't be read"),
@@ -29,8 +29,9 @@ impl Systemd {
     }
 
     /// The service ends.
-    pub fn stopping(&self, status: &str) {
+    pub fn stopping(&mut self, status: &str) {
         send(&[NotifyState::Stopping, NotifyState::Status(status)]);
+        status.clone_into(&mut self.status);
     }
 
     /// How things stand, said when it changed.
@@ -58,7 +59,8 @@ pub fn watchdog_period() -> Option<Duration> {
 
 /// One line for `systemctl status`.
 pub fn describe(summary: &Summary) -> String {
-    let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let count =
+        |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     let mut parts = vec![count(summary.servers, "server", "servers")];
     if summary.working > 0 {
         parts.push(format!("{} at work", summary.working));
