@@ -22,3 +22,4 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod engine;
+pub mod sandbox;

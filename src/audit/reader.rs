@@ -26,7 +26,10 @@ pub(super) fn files(disk: &dyn Disk, audit: &Path) -> io::Result<Vec<String>> {
             .and_then(|month| month.split_once('-'))
             .is_some_and(|(year, month)| {
                 (year.len(), month.len()) == (4, 2)
-                    && year.bytes().chain(month.bytes()).all(|b| b.is_ascii_digit())
+                    && year
+                        .bytes()
+                        .chain(month.bytes())
+                        .all(|b| b.is_ascii_digit())
             })
     };
     let mut names = disk.list(audit)?;
@@ -131,9 +134,8 @@ impl State {
         line: &[u8],
         grace: SignedDuration,
     ) -> Result<(), String> {
-        let unknown = |why: serde_json::Error| {
-            format!("event {} can't be understood ({why})", front.event)
-        };
+        let unknown =
+            |why: serde_json::Error| format!("event {} can't be understood ({why})", front.event);
         let Some(server) = front.server else {
             let wide = serde_json::from_slice(line).map_err(unknown)?;
             self.wide(front.time, wide);

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::TrailError;
 use super::disk::{Disk, RealDisk};
 use super::open::{Opened, open};
 use super::record::Entry;
 use super::writer::Writer;
-use super::TrailError;
 
 /// A handle on the trail; copies write to the same one.
 #[derive(Clone)]

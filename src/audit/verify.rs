@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::TrailError;
 use super::disk::{Disk, RealDisk};
 use super::open::Head;
 use super::reader::{Chain, LineReader, files, is_torn};
 use super::record::{Front, Hash, Link, Wide};
-use super::TrailError;
 use crate::core::snapshot::ServerId;
 
 /// What a check of the whole trail found.

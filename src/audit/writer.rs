@@ -216,9 +216,7 @@ impl Writer {
     }
 
     fn sync(&mut self, path: &Path) -> Result<(), TrailError> {
-        self.disk
-            .sync(path)
-            .map_err(TrailError::disk("sync", path))
+        self.disk.sync(path).map_err(TrailError::disk("sync", path))
     }
 
     /// Moves the head to the last durable record. A head that lags is no harm, so a
