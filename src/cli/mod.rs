@@ -1,0 +1,145 @@
+//! The command line: one file a command, each with its arguments and a `run`.
+//!
+//! What comes in is what an administrator typed; what goes out is text and an exit code
+//! (DESIGN.md, section 5).
+
+pub mod audit;
+pub mod check;
+pub mod once;
+pub mod plan;
+pub mod run;
+
+use std::future::Future;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, Env};
+use crate::daemon::Refusal;
+use crate::daemon::log::{self, Format, Level};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// As it should.
+    Good,
+    /// Something is wrong that the output names.
+    Bad,
+}
+
+/// Rotates the snapshots of VPS.org servers by policy.
+#[derive(Debug, Parser)]
+#[command(name = "snaprotate", version, propagate_version = true)]
+pub struct Cli {
+    /// The main configuration file
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/snaprotate/snaprotate.toml"
+    )]
+    pub config: PathBuf,
+    /// How much is logged [default: info for run and once, else warn]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "LEVEL",
+        env = "SNAPROTATE_LOG"
+    )]
+    pub log: Option<Level>,
+    /// How it is logged; auto: the journal under systemd, else lines of text on stderr
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = Format::Auto)]
+    pub log_format: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: take and prune snapshots on schedule until a signal ends it
+    Run,
+    /// Settle everything that is due now, and end
+    Once,
+    /// Validate the configuration and all policies
+    Check,
+    /// Show what would be done now, and why; changes nothing
+    Plan(plan::Args),
+    /// Read the audit trail
+    #[command(subcommand)]
+    Audit(audit::Command),
+}
+
+/// Parses, runs, and turns the outcome into the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let to_journal = match log::init(cli.log_format, cli.level()) {
+        Ok(to_journal) => to_journal,
+        Err(why) => return fail(&Refusal::System(why), false),
+    };
+    match cli.run() {
+        Ok(Exit::Good) => ExitCode::SUCCESS,
+        Ok(Exit::Bad) => ExitCode::from(1),
+        Err(refusal) => fail(&refusal, to_journal),
+    }
+}
+
+impl Cli {
+    fn run(&self) -> Result<Exit, Refusal> {
+        match &self.command {
+            Command::Run => run::run(self),
+            Command::Once => once::run(self),
+            Command::Check => check::run(self),
+            Command::Plan(args) => plan::run(self, args),
+            Command::Audit(command) => audit::run(self, command),
+        }
+    }
+
+    /// Commands that people read say only what is wrong.
+    fn level(&self) -> Level {
+        self.log.unwrap_or(match self.command {
+            Command::Run | Command::Once => Level::Info,
+            _ => Level::Warn,
+        })
+    }
+
+    /// The configuration that was asked for.
+    fn load(&self) -> Result<Config, Refusal> {
+        Ok(config::load(&self.config, &Env::from_process())?)
+    }
+}
+
+/// Runs on a runtime of two threads: the daemon waits nearly always.
+fn block_on<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|why| Refusal::System(format!("the runtime can't be started: {why}")))?;
+    let result = runtime.block_on(work);
+    // What still hangs must not keep the process from ending in time.
+    runtime.shutdown_background();
+    result
+}
+
+/// The journal shows lines, so there a problem is one line; people get the excerpt too.
+fn fail(refusal: &Refusal, to_journal: bool) -> ExitCode {
+    let mut stderr = anstream::stderr();
+    let color = std::io::stderr().is_terminal();
+    let _closed = match refusal {
+        Refusal::Problems(problems) if !to_journal => {
+            writeln!(stderr, "{}", problems.render(color))
+        }
+        refusal => writeln!(stderr, "snaprotate: {refusal}"),
+    };
+    ExitCode::from(refusal.code())
+}
+
+/// Writes to stdout; that a reader such as `head` went away is no error.
+fn say(text: &str) {
+    let _closed = writeln!(anstream::stdout(), "{text}");
+}

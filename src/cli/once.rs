@@ -1,0 +1,12 @@
+//! `once`: settle what is due, and end; for timers and other schedulers.
+
+use super::{Cli, Exit, block_on};
+use crate::daemon::{self, Refusal};
+
+/// Good when the newest due slot of every policy is settled by a completed snapshot and no
+/// alert stands.
+pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
+    let config = cli.load()?;
+    let settled = block_on(daemon::once(config))?;
+    Ok(if settled { Exit::Good } else { Exit::Bad })
+}

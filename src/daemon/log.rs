@@ -1,0 +1,113 @@
+//! Where events go: journal fields under systemd, lines for people, JSON for collectors.
+
+use std::io::IsTerminal as _;
+use std::os::unix::fs::MetadataExt as _;
+
+use clap::ValueEnum;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+/// The prefix of our fields in the journal: `SNAPROTATE_SERVER=12345`.
+const PREFIX: &str = "SNAPROTATE";
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The journal when stderr leads there, else text.
+    Auto,
+    /// Fields of the journal.
+    Journal,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How much is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the words are everybody's")]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Begins logging; whether it goes to the journal.
+pub fn init(format: Format, level: Level) -> Result<bool, String> {
+    let to_journal = match format {
+        Format::Journal => true,
+        Format::Auto => stderr_is_journal(),
+        Format::Text | Format::Json => false,
+    };
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match (format, to_journal) {
+        (Format::Json, _) => fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(std::io::stderr)
+            .boxed(),
+        (_, true) => match tracing_journald::layer() {
+            Ok(layer) => layer.with_field_prefix(Some(PREFIX.to_owned())).boxed(),
+            // Lines on stderr reach the journal too, without their fields.
+            Err(_) if format == Format::Auto => text(),
+            Err(why) => return Err(format!("the journal can't be reached: {why}")),
+        },
+        _ => text(),
+    };
+    tracing_subscriber::registry()
+        .with(layer.with_filter(filter(level)))
+        .try_init()
+        .map_err(|why| format!("logging can't be started: {why}"))?;
+    Ok(to_journal)
+}
+
+fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
+    fmt::layer()
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .boxed()
+}
+
+/// The level is for our own events: a library that traces requests must not get near the
+/// token (I13), and the ticker tells of every tick (DEPENDENCIES.md).
+fn filter(level: Level) -> EnvFilter {
+    let level = match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    let others = level.min(LevelFilter::WARN);
+    EnvFilter::new(format!(
+        "{others},snaprotate={level},tokio_cron_scheduler={others}"
+    ))
+}
+
+/// systemd names device and inode of the stream that it gave; it may have been redirected
+/// since (systemd.exec(5), `JOURNAL_STREAM`).
+fn stderr_is_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    let stderr = std::fs::metadata("/proc/self/fd/2");
+    stderr.is_ok_and(|data| stream == format!("{}:{}", data.dev(), data.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_libraries_stay_quiet_however_much_is_asked_for() {
+        let filter = filter(Level::Trace).to_string();
+        let mut parts: Vec<_> = filter.split(',').collect();
+        parts.sort_unstable();
+        assert_eq!(
+            parts,
+            ["snaprotate=trace", "tokio_cron_scheduler=warn", "warn"]
+        );
+    }
+}

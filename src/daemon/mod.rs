@@ -1,0 +1,55 @@
+//! The process around the engine: what it holds, what it hears, and how it ends.
+//!
+//! - `service`: lock, trail, API and engine, put together once for `run` and `once`.
+//! - `serve`: the one select loop of the daemon.
+//! - `reload`: a new set of files in place of the one in force, or not at all.
+//! - `tick`: what makes the engine look; `signals`, `systemd`: what is heard and told.
+//! - `lock`: one writer; `log`: where events go.
+
+pub mod lock;
+pub mod log;
+mod reload;
+mod serve;
+mod service;
+mod signals;
+mod systemd;
+mod tick;
+
+pub use serve::{once, serve};
+pub use service::{api_settings, prepare};
+
+use crate::audit::TrailError;
+use crate::config::Problems;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The files are not good.
+    #[error("{0}")]
+    Problems(#[from] Problems),
+    /// What the files name can't be used.
+    #[error("{0}")]
+    Settings(String),
+    /// Another process is the writer.
+    #[error("{0}")]
+    Lock(#[from] lock::LockError),
+    /// The trail can't be read or written.
+    #[error("{0}")]
+    Trail(#[from] TrailError),
+    /// The provider's API can't be read.
+    #[error("{0}")]
+    Api(String),
+    /// The system refused something.
+    #[error("{0}")]
+    System(String),
+}
+
+impl Refusal {
+    /// The exit code: 2 for what only an administrator can mend in the files.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Problems(_) | Self::Settings(_) => 2,
+            Self::Lock(_) | Self::Trail(_) | Self::Api(_) | Self::System(_) => 1,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A new set of files in place of the one in force, or not at all.
+//!
+//! Reading happens beside the loop, since 10,000 files take a while and the watchdog must
+//! be fed; putting in force happens in the loop.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use tokio::task::JoinError;
+
+use super::service::{ABOUT, REFUSED, Service, cleared, loaded};
+use crate::api::SnapshotApi as _;
+use crate::audit::Wide;
+use crate::config::{self, Config, Env};
+
+/// What reading the files gave: a set, or why there is none, a line each.
+pub(super) struct Read(Result<Config, Vec<String>>);
+
+impl Read {
+    /// The reader itself broke.
+    pub(super) fn broken(error: &JoinError) -> Self {
+        Self(Err(vec![format!("the files can't be read: {error}")]))
+    }
+}
+
+/// Reads the files anew.
+pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
+    let file = service.config.file.clone();
+    async move {
+        let reading =
+            tokio::task::spawn_blocking(move || config::load(&file, &Env::from_process()));
+        match reading.await {
+            Ok(Ok(config)) => Read(Ok(config)),
+            Ok(Err(problems)) => Read(Err(problems.0.iter().map(ToString::to_string).collect())),
+            Err(error) => Read::broken(&error),
+        }
+    }
+}
+
+/// Puts the set in force as a whole; `alert` says whether the last one was refused. An
+/// error says why it was refused, in one line.
+pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Result<(), String> {
+    let mut new = match read.0.and_then(|new| fitting(&service.config, new)) {
+        Ok(new) => new,
+        Err(problems) => return Err(refuse(service, problems).await),
+    };
+    let left = removed(&service.config, &new);
+    let mut events = vec![loaded(&new, left.clone())];
+    if alert {
+        events.push(cleared());
+    }
+    // The trail says what the change does before it does it; where it can't, the old set
+    // stays.
+    if let Err(error) = service.record(events).await {
+        return Err(format!("the change can't be recorded: {error}; reload again later"));
+    }
+    for warning in &new.warnings {
+        tracing::warn!("{warning}");
+    }
+    for line in left {
+        tracing::warn!("{line}");
+    }
+    if let Err(error) = service.api.renew() {
+        tracing::warn!(%error, "the token can't be read anew; the former one stays in use");
+    }
+    // The client keeps the times that it was made with, and the rules must agree with it.
+    new.rules.request_timeout = service.config.rules.request_timeout;
+    new.api = service.config.api.clone();
+    service.engine.reload(new.rules.clone(), new.policies.clone());
+    tracing::info!(policies = new.policies.len(), "config_loaded");
+    service.config = new;
+    Ok(())
+}
+
+async fn refuse(service: &Service, problems: Vec<String>) -> String {
+    let first = problems.first().cloned().unwrap_or_default();
+    let reason = match problems.len() {
+        0 | 1 => first,
+        n => format!("{first} (and {} more)", n - 1),
+    };
+    for problem in &problems {
+        tracing::error!("{problem}");
+    }
+    let events = vec![
+        Wide::ConfigRefused { problems },
+        Wide::AlertRaised {
+            alert: REFUSED.to_owned(),
+            about: ABOUT.to_owned(),
+            reason: reason.clone(),
+        },
+    ];
+    if let Err(error) = service.record(events).await {
+        tracing::error!(%error, "the refusal can't be recorded");
+    }
+    reason
+}
+
+/// Where things are can't change under a running service: half of a new set would be in
+/// force. How fast it may be asked is no such matter, and waits for the next start.
+fn fitting(old: &Config, new: Config) -> Result<Config, Vec<String>> {
+    let changed = [
+        ("api.base_url", old.api.base_url != new.api.base_url),
+        ("api.token_file", old.api.token_file != new.api.token_file),
+        ("api.ca_file", old.api.ca_file != new.api.ca_file),
+        ("daemon.state_dir", old.state_dir != new.state_dir),
+        ("audit.dir", old.audit_dir != new.audit_dir),
+    ];
+    let problems: Vec<_> = changed
+        .iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(key, _)| {
+            let file = new.file.display();
+            format!("{file}: {key} can't change while the service runs; restart it")
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let (a, b) = (&old.api, &new.api);
+    let limits = |api: &config::Api| {
+        (
+            (api.connect_timeout, api.request_timeout),
+            (api.max_in_flight, api.max_body),
+            api.requests_per_second.to_bits(),
+        )
+    };
+    if limits(a) != limits(b) {
+        tracing::warn!("the changed limits of [api] are in force after the next start");
+    }
+    Ok(new)
+}
+
+/// What leaves with the change: from then on nobody looks after it.
+fn removed(old: &Config, new: &Config) -> Vec<String> {
+    let rotations = |config: &Config| -> BTreeMap<_, _> {
+        let policies = config.policies.iter();
+        policies
+            .map(|policy| (policy.server, std::sync::Arc::clone(policy)))
+            .collect()
+    };
+    let (old, new) = (rotations(old), rotations(new));
+    let mut lines = Vec::new();
+    for (server, policy) in &old {
+        let file = &policy.file;
+        let Some(now) = new.get(server) else {
+            lines.push(format!(
+                "{file}: the policy of server {server} is gone; its snapshots stay"
+            ));
+            continue;
+        };
+        for rotation in &policy.rotations {
+            match now.rotations.iter().find(|r| r.name == rotation.name) {
+                None => lines.push(format!(
+                    "{file}: rotation {} is gone; its snapshots stay as foreign ones",
+                    rotation.name
+                )),
+                Some(now) if now.keep < rotation.keep => lines.push(format!(
+                    "{file}: rotation {} keeps {} instead of {}; the oldest beyond that will be deleted",
+                    rotation.name, now.keep, rotation.keep
+                )),
+                Some(_) => {}
+            }
+        }
+    }
+    lines
+}

@@ -1,0 +1,201 @@
+//! The one select loop of the daemon: signals, ticks, the watchdog, a reload, the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::Refusal;
+use super::reload::{self, Read};
+use super::service::{Service, prepare};
+use super::signals::{Signal, Signals};
+use super::systemd::{Systemd, describe, watchdog_period};
+use super::tick::Ticker;
+use crate::clock::Clock;
+use crate::config::Config;
+
+/// How long the end may take beyond the one call that is waited for.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Runs the daemon until a signal ends it.
+pub async fn serve(config: Config) -> Result<(), Refusal> {
+    let signals = listen()?;
+    let clock = Clock::system();
+    let service = prepare(config, "run", clock).await?;
+    let daemon = Daemon {
+        stop: CancellationToken::new(),
+        systemd: Systemd::default(),
+        alert: false,
+        service,
+    };
+    daemon.run(signals).await
+}
+
+/// Settles what is due now; whether all is settled and no alert stands.
+pub async fn once(mut config: Config) -> Result<bool, Refusal> {
+    let mut signals = listen()?;
+    let clock = Clock::system();
+    // What becomes due while it runs is the next run's, and every attempt counts, so that
+    // it always ends (DESIGN.md, Attempts).
+    config.rules.due_until = Some(clock.now().wall);
+    config.rules.count_all = true;
+    let service = prepare(config, "once", clock).await?;
+    let stop = CancellationToken::new();
+    let engine = Arc::clone(&service.engine);
+    let until = stop.clone();
+    let mut work = tokio::spawn(async move { engine.once(until).await });
+    let (settled, reason) = loop {
+        tokio::select! {
+            biased;
+            ended = &mut work => break (ended, "all that was due is dealt with"),
+            signal = signals.next() => if let Signal::Stop(name) = signal {
+                stop.cancel();
+                break (ended_in_time(&service, work).await, name);
+            },
+        }
+    };
+    let settled = settled.map_err(|error| broken(&error));
+    service.end(reason).await;
+    Ok(settled? && !stop.is_cancelled())
+}
+
+struct Daemon {
+    service: Service,
+    stop: CancellationToken,
+    systemd: Systemd,
+    /// Whether the files on disk are refused.
+    alert: bool,
+}
+
+impl Daemon {
+    async fn run(mut self, mut signals: Signals) -> Result<(), Refusal> {
+        let engine = Arc::clone(&self.service.engine);
+        let until = self.stop.clone();
+        let mut work = tokio::spawn({
+            let engine = Arc::clone(&engine);
+            async move { engine.run(until).await }
+        });
+        let mut ticker = Ticker::start().await;
+        let mut watchdog = watchdog_period().map(every);
+        let mut reading: JoinSet<Read> = JoinSet::new();
+        let mut again = false;
+        let status = self.status();
+        self.systemd.ready(status);
+        let reason = loop {
+            tokio::select! {
+                biased;
+                signal = signals.next() => match signal {
+                    Signal::Stop(name) => break name,
+                    Signal::Reload if reading.is_empty() => {
+                        self.systemd.reloading();
+                        reading.spawn(reload::read(&self.service));
+                    }
+                    // The files may have changed after they were read.
+                    Signal::Reload => again = true,
+                },
+                Some(read) = reading.join_next() => {
+                    self.reload(read.unwrap_or_else(|error| Read::broken(&error))).await;
+                    if std::mem::take(&mut again) {
+                        reading.spawn(reload::read(&self.service));
+                    } else {
+                        let status = self.status();
+                        self.systemd.ready(status);
+                    }
+                }
+                ended = &mut work => {
+                    // It ends by itself only when it is broken: the service manager
+                    // starts it anew.
+                    let why = ended.map_or_else(|error| broken(&error), |()| {
+                        Refusal::System("the engine ended by itself".to_owned())
+                    });
+                    self.systemd.stopping("the engine is broken");
+                    self.service.end(&why.to_string()).await;
+                    return Err(why);
+                }
+                () = due(watchdog.as_mut()) => self.systemd.watchdog(engine.progress()),
+                came = ticker.next() => {
+                    engine.wake();
+                    if !came {
+                        tracing::warn!("no tick for ten seconds; the ticker is made anew");
+                        ticker.renew().await;
+                    }
+                    let status = self.status();
+                    self.systemd.status(status);
+                }
+            }
+        };
+        tracing::info!(signal = reason, "stopping: no new change is begun");
+        self.systemd.stopping("finishing the requests in flight");
+        self.stop.cancel();
+        reading.abort_all();
+        ticker.stop().await;
+        if let Err(error) = ended_in_time(&self.service, work).await {
+            tracing::error!(%error, "the engine broke while stopping");
+        }
+        self.service.end(reason).await;
+        Ok(())
+    }
+
+    /// Puts what was read in force, or says why not.
+    async fn reload(&mut self, read: Read) {
+        match reload::apply(&mut self.service, read, self.alert).await {
+            Ok(()) => self.alert = false,
+            Err(why) => {
+                tracing::error!("config_refused: the files in force stay: {why}");
+                self.alert = true;
+            }
+        }
+    }
+
+    fn status(&self) -> String {
+        let mut summary = self.service.engine.summary();
+        summary.alerts += usize::from(self.alert);
+        let refused = if self.alert {
+            ", the changed files are refused"
+        } else {
+            ""
+        };
+        describe(&summary) + refused
+    }
+}
+
+/// The end of the engine's work, waited for as long as its one call may take. What is then
+/// still open has its intent in the trail, and is looked for by the next start (I6).
+async fn ended_in_time<T: Default>(
+    service: &Service,
+    mut work: JoinHandle<T>,
+) -> Result<T, tokio::task::JoinError> {
+    let limit = service.config.api.request_timeout + MARGIN;
+    if let Ok(ended) = tokio::time::timeout(limit, &mut work).await {
+        return ended;
+    }
+    tracing::warn!("a call is still unanswered; the next start looks for what became of it");
+    work.abort();
+    Ok(T::default())
+}
+
+fn listen() -> Result<Signals, Refusal> {
+    Signals::listen().map_err(|why| Refusal::System(format!("signals can't be heard: {why}")))
+}
+
+fn broken(error: &tokio::task::JoinError) -> Refusal {
+    Refusal::System(format!("the engine broke: {error}"))
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// The interval's next instant; never, where there is none.
+async fn due(interval: Option<&mut Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,152 @@
+//! Lock, trail, API and engine, put together once for `run` and `once`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Refusal;
+use super::lock::Lock;
+use crate::api::{ApiSettings, HttpApi, TokenSource};
+use crate::audit::{Entry, Event, Extra, Trail, TrailError, Wide};
+use crate::clock::Clock;
+use crate::config::{Api, Config};
+use crate::engine::Engine;
+
+/// The alert while the files on disk are refused and older ones are in force.
+pub(super) const REFUSED: &str = "config_refused";
+
+/// What that alert is about.
+pub(super) const ABOUT: &str = "configuration";
+
+/// Everything that a writing process holds. The lock goes last.
+pub struct Service {
+    pub(super) config: Config,
+    pub(super) api: Arc<HttpApi>,
+    pub(super) engine: Arc<Engine<HttpApi>>,
+    pub(super) clock: Clock,
+    trail: Trail,
+    _lock: Lock,
+}
+
+/// Takes the lock, opens the trail, and records the start; nothing is sent yet.
+pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Service, Refusal> {
+    let lock = Lock::take(&config.state_dir, command)?;
+    let api = HttpApi::new(&api_settings(&config.api), clock).map_err(Refusal::Settings)?;
+    let api = Arc::new(api);
+    let now = clock.now().wall;
+    let run = run_name(now);
+    let (trail, mut opened) = Trail::open(
+        &config.audit_dir,
+        &config.state_dir,
+        &run,
+        now,
+        config.rules.request_timeout,
+    )?;
+    for notice in &opened.notices {
+        tracing::warn!(?notice, "the trail was not as it was left");
+    }
+    let started = Wide::DaemonStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        command: command.to_owned(),
+    };
+    let mut events = vec![started, loaded(&config, Vec::new())];
+    let refused = (REFUSED.to_owned(), ABOUT.to_owned());
+    if opened.wide_alerts.remove(&refused).is_some() {
+        events.push(cleared());
+    }
+    let engine = Engine::new(
+        Arc::clone(&api),
+        trail.clone(),
+        clock,
+        opened,
+        config.rules.clone(),
+        config.policies.clone(),
+    );
+    let service = Service {
+        config,
+        api,
+        engine,
+        clock,
+        trail,
+        _lock: lock,
+    };
+    // A full disk doesn't keep the service down: the engine changes nothing without a
+    // trail, and goes on when there is room (I6).
+    if let Err(error) = service.record(events).await {
+        tracing::error!(%error, "the start can't be recorded");
+    }
+    for warning in &service.config.warnings {
+        tracing::warn!("{warning}");
+    }
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        policies = service.config.policies.len(),
+        command,
+        "daemon_started"
+    );
+    Ok(service)
+}
+
+impl Service {
+    /// Records what concerns no single server.
+    pub(super) async fn record(&self, events: Vec<Wide>) -> Result<(), TrailError> {
+        let time = self.clock.now().wall;
+        let entry = |event| Entry {
+            time,
+            server: None,
+            event: Event::Wide(event),
+            extra: Extra::default(),
+        };
+        self.trail
+            .append(events.into_iter().map(entry).collect())
+            .await
+    }
+
+    /// Records the end, and returns when everything recorded is written.
+    pub(super) async fn end(self, reason: &str) {
+        let stopped = Wide::DaemonStopped {
+            reason: reason.to_owned(),
+        };
+        if let Err(error) = self.record(vec![stopped]).await {
+            tracing::error!(%error, "the end can't be recorded");
+        }
+        tracing::info!(reason, "daemon_stopped");
+        self.trail.clone().close().await;
+    }
+}
+
+/// The client's settings as the files mean them.
+pub fn api_settings(api: &Api) -> ApiSettings {
+    ApiSettings {
+        base_url: api.base_url.to_string(),
+        // Without a token the configuration is refused before it comes here.
+        token: TokenSource::File(api.token_file.clone().unwrap_or_default()),
+        connect_timeout: api.connect_timeout,
+        request_timeout: api.request_timeout,
+        max_in_flight: api.max_in_flight,
+        requests_per_second: api.requests_per_second,
+        max_body: api.max_body,
+        ca_file: api.ca_file.clone(),
+    }
+}
+
+pub(super) fn loaded(config: &Config, deletes: Vec<String>) -> Wide {
+    Wide::ConfigLoaded {
+        policies: config.policies.len(),
+        warnings: config.warnings.iter().map(ToString::to_string).collect(),
+        deletes,
+    }
+}
+
+pub(super) fn cleared() -> Wide {
+    Wide::AlertCleared {
+        alert: REFUSED.to_owned(),
+        about: ABOUT.to_owned(),
+    }
+}
+
+/// Names this process in the trail, also among those that had its number before.
+fn run_name(now: Timestamp) -> String {
+    format!("{}-{}", now.as_second(), std::process::id())
+}

@@ -1,0 +1,120 @@
+//! The tick: one job of tokio-cron-scheduler that only says that time has passed.
+//!
+//! What is due never depends on it: a lost tick delays a look by seconds. It polls the
+//! wall clock, so a clock set back an hour silences it for an hour (DEPENDENCIES.md);
+//! silence for ten seconds of monotonic time therefore counts as a tick, and the job is
+//! made anew.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+/// Every two seconds, in UTC: the scheduler freezes a zone's offset when the job is made.
+const SCHEDULE: &str = "*/2 * * * * *";
+
+/// So long without a tick is too long.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// A source of ticks.
+pub struct Ticker {
+    scheduler: Option<JobScheduler>,
+    ticks: watch::Receiver<()>,
+    last: Instant,
+}
+
+impl Ticker {
+    /// Ticks from now on.
+    pub async fn start() -> Self {
+        let (scheduler, ticks) = begin(SCHEDULE).await;
+        Self {
+            scheduler,
+            ticks,
+            last: Instant::now(),
+        }
+    }
+
+    /// Waits for the next tick, or for too long a silence; then it is false, and the job
+    /// must be made anew. May be given up while waiting.
+    pub async fn next(&mut self) -> bool {
+        let came = tokio::time::timeout_at(self.last + SILENCE, async {
+            if self.ticks.changed().await.is_err() {
+                // The scheduler is gone; the silence will tell.
+                std::future::pending::<()>().await;
+            }
+        });
+        let came = came.await.is_ok();
+        self.last = Instant::now();
+        came
+    }
+
+    /// A new job in place of one that fell silent.
+    pub async fn renew(&mut self) {
+        self.stop().await;
+        (self.scheduler, self.ticks) = begin(SCHEDULE).await;
+    }
+
+    /// No more ticks.
+    pub async fn stop(&mut self) {
+        if let Some(mut scheduler) = self.scheduler.take() {
+            let _silent = scheduler.shutdown().await;
+        }
+    }
+}
+
+/// Without a scheduler the silence alone ticks, every ten seconds: enough to rotate by.
+async fn begin(schedule: &str) -> (Option<JobScheduler>, watch::Receiver<()>) {
+    let (sender, ticks) = watch::channel(());
+    let scheduler = match schedule_job(schedule, sender).await {
+        Ok(scheduler) => Some(scheduler),
+        Err(error) => {
+            tracing::warn!(%error, "the ticker can't be started; the engine looks by itself");
+            None
+        }
+    };
+    (scheduler, ticks)
+}
+
+async fn schedule_job(
+    schedule: &str,
+    sender: watch::Sender<()>,
+) -> Result<JobScheduler, JobSchedulerError> {
+    let scheduler = JobScheduler::new().await?;
+    let job = Job::new_async(schedule, move |_, _| {
+        sender.send_replace(());
+        Box::pin(async {})
+    })?;
+    scheduler.add(job).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_ticks_and_ticks_again_when_made_anew() {
+        let mut ticker = Ticker::start().await;
+        assert!(ticker.next().await);
+        ticker.renew().await;
+        assert!(ticker.next().await);
+        ticker.stop().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_noticed_after_ten_seconds() {
+        let (_sender, ticks) = watch::channel(());
+        let mut ticker = Ticker {
+            scheduler: None,
+            ticks,
+            last: Instant::now(),
+        };
+        let began = Instant::now();
+        assert!(!ticker.next().await);
+        assert_eq!(began.elapsed(), SILENCE);
+        assert!(!ticker.next().await, "and again after ten more");
+        assert_eq!(began.elapsed(), 2 * SILENCE);
+    }
+}
