@@ -55,7 +55,11 @@ fn as_text(folder: &Path, found: &Verified) -> String {
     let torn = found.torn.iter();
     lines.extend(torn.map(|line| format!("torn by a crash, nothing is lost: {line}")));
     lines.extend(found.notices.iter().map(|line| format!("note: {line}")));
-    let verdict = if found.is_intact() { "intact" } else { "broken" };
+    let verdict = if found.is_intact() {
+        "intact"
+    } else {
+        "broken"
+    };
     let span = match (found.first, found.last) {
         (Some(first), Some(last)) => format!(", {first} to {last}"),
         _ => String::new(),

@@ -52,7 +52,9 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     // The trail says what the change does before it does it; where it can't, the old set
     // stays.
     if let Err(error) = service.record(events).await {
-        return Err(format!("the change can't be recorded: {error}; reload again later"));
+        return Err(format!(
+            "the change can't be recorded: {error}; reload again later"
+        ));
     }
     for warning in &new.warnings {
         tracing::warn!("{warning}");
@@ -66,7 +68,9 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     // The client keeps the times that it was made with, and the rules must agree with it.
     new.rules.request_timeout = service.config.rules.request_timeout;
     new.api = service.config.api.clone();
-    service.engine.reload(new.rules.clone(), new.policies.clone());
+    service
+        .engine
+        .reload(new.rules.clone(), new.policies.clone());
     tracing::info!(policies = new.policies.len(), "config_loaded");
     service.config = new;
     Ok(())

@@ -58,7 +58,8 @@ pub fn watchdog_period() -> Option<Duration> {
 
 /// One line for `systemctl status`.
 pub fn describe(summary: &Summary) -> String {
-    let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let count =
+        |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     let mut parts = vec![count(summary.servers, "server", "servers")];
     if summary.working > 0 {
         parts.push(format!("{} at work", summary.working));
