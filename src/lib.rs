@@ -24,3 +24,4 @@ pub mod config;
 pub mod core;
 pub mod daemon;
 pub mod engine;
+pub mod sandbox;

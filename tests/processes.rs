@@ -1,10 +1,11 @@
 //! The real binary: what it says, how it ends, and how it hears signals.
 
-mod support;
+#[path = "support/process.rs"]
+mod process;
 
 use std::fs;
 
-use support::{Home, stderr, stdout};
+use process::{Home, stderr, stdout};
 
 /// A port of this host that refuses connections.
 const NOBODY: &str = "http://127.0.0.1:9/api/v1";

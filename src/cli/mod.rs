@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod check;
+pub mod demo;
 pub mod once;
 pub mod plan;
 pub mod run;
@@ -69,6 +70,8 @@ pub enum Command {
     Check,
     /// Show what would be done now, and why; changes nothing
     Plan(plan::Args),
+    /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
+    Demo(demo::Demo),
     /// Read the audit trail
     #[command(subcommand)]
     Audit(audit::Command),
@@ -77,6 +80,14 @@ pub enum Command {
 /// Parses, runs, and turns the outcome into the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // The demo shows events in its own way.
+    if let Command::Demo(demo) = &cli.command {
+        return match demo.run() {
+            Ok(Exit::Good) => ExitCode::SUCCESS,
+            Ok(Exit::Bad) => ExitCode::from(1),
+            Err(refusal) => fail(&refusal, false),
+        };
+    }
     let to_journal = match log::init(cli.log_format, cli.level()) {
         Ok(to_journal) => to_journal,
         Err(why) => return fail(&Refusal::System(why), false),
@@ -95,6 +106,7 @@ impl Cli {
             Command::Once => once::run(self),
             Command::Check => check::run(self),
             Command::Plan(args) => plan::run(self, args),
+            Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
         }
     }

@@ -1,174 +1,208 @@
-//! The real binary in a folder of its own, and what it tells its service manager.
+//! A home for the real binary: its two files, its folders, and the stand-in that it talks to.
+#![allow(
+    dead_code,
+    missing_docs,
+    reason = "each test file and the benchmark use a part of it"
+)]
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-/// Longer than anything here takes; only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+use jiff::SignedDuration;
+use serde_json::Value;
+use snaprotate::clock::Clock;
+use snaprotate::sandbox::{Sandbox, SandboxConfig};
+use tempfile::TempDir;
 
-/// A configuration with its folders.
-pub struct Home {
-    dir: tempfile::TempDir,
+pub const TOKEN: &str = "a-token-of-the-tests";
+
+/// Short times, so that a test is over soon; the order of things is as in life.
+pub const QUICK: &str = "
+poll_interval = \"50ms\"
+settle_window = \"1500ms\"
+stuck_after = \"4s\"
+retry_after = \"100ms\"
+";
+
+/// The stand-in, with a runtime of its own.
+pub struct Provider {
+    pub sandbox: Sandbox,
+    runtime: tokio::runtime::Runtime,
 }
 
+impl Provider {
+    pub fn start(completes_after: SignedDuration, latency: Duration) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let sandbox = runtime
+            .block_on(Sandbox::start(SandboxConfig {
+                clock: Clock::system(),
+                token: TOKEN.to_owned(),
+                limit: 5,
+                latency,
+                completes_after,
+                page_size: None,
+            }))
+            .expect("the stand-in starts");
+        Self { sandbox, runtime }
+    }
+
+    pub fn quick() -> Self {
+        Self::start(SignedDuration::from_millis(200), Duration::from_millis(1))
+    }
+
+    pub fn names(&self, server: u64) -> Vec<String> {
+        let mut rows = self.sandbox.truth(server);
+        rows.sort_by_key(|row| row.id);
+        rows.into_iter().map(|row| row.name).collect()
+    }
+}
+
+pub struct Home(pub TempDir);
+
 impl Home {
-    /// One policy, `web.toml`, against the API at this address.
-    pub fn new(base_url: &str) -> Self {
-        let home = Self {
-            dir: tempfile::tempdir().expect("a folder"),
-        };
-        fs::create_dir(home.path("policies.d")).expect("a folder");
-        home.write("api-token", "secret-token-of-the-test\n");
-        let secret = fs::Permissions::from_mode(0o600);
-        fs::set_permissions(home.path("api-token"), secret).expect("permissions");
-        home.write(
-            "snaprotate.toml",
-            &format!(
-                "[api]\nbase_url = \"{base_url}\"\ntoken_file = \"api-token\"\nrequests_per_second = 0\n\
-                 [daemon]\nstate_dir = \"state\"\npoll_interval = \"200ms\"\nretry_after = \"200ms\"\n\
-                 [audit]\ndir = \"audit\"\n"
-            ),
+    /// `api` and `daemon` are lines for these tables.
+    pub fn new(base_url: &str, api: &str, daemon: &str) -> Self {
+        let home = Self(tempfile::tempdir().expect("a folder"));
+        std::fs::create_dir(home.path("policies.d")).expect("a folder");
+        home.secret("token", TOKEN);
+        let text = format!(
+            "[api]\nbase_url = \"{base_url}\"\ntoken_file = \"token\"\nrequests_per_second = 0\nconnect_timeout = \"2s\"\nrequest_timeout = \"2s\"\n{api}\n[daemon]\nstate_dir = \"state\"\n{daemon}\n[audit]\ndir = \"log\"\n"
         );
-        home.policy("web", 12345, 3);
+        std::fs::write(home.path("snaprotate.toml"), text).expect("written");
         home
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.0.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).expect("written");
+    pub fn secret(&self, name: &str, text: &str) {
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(self.path(name))
+            .expect("a file");
+        file.write_all(text.as_bytes()).expect("written");
     }
 
-    /// A policy of one daily rotation.
-    pub fn policy(&self, file: &str, server: u64, keep: usize) {
-        let text = format!(
-            "[server]\nid = {server}\n\n[[rotation]]\nname = \"daily\"\nschedule = \"0 3 * * *\"\nkeep = {keep}\n"
+    pub fn policy(&self, file: &str, text: &str) {
+        let path = self.path("policies.d").join(format!("{file}.toml"));
+        std::fs::write(path, text).expect("written");
+    }
+
+    /// A daily rotation; `more` are further lines of it.
+    pub fn daily(&self, id: u64, keep: usize, more: &str) {
+        self.policy(
+            &format!("server-{id}"),
+            &format!("[server]\nid = {id}\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = {keep}\n{more}\n"),
         );
-        self.write(&format!("policies.d/{file}.toml"), &text);
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_snaprotate"));
-        command.env_clear();
-        command.arg("--config").arg(self.path("snaprotate.toml"));
-        command.args(args).stdin(Stdio::null());
+        command
+            .arg("--config")
+            .arg(self.path("snaprotate.toml"))
+            .args(args)
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("JOURNAL_STREAM")
+            .env_remove("CREDENTIALS_DIRECTORY")
+            .env_remove("STATE_DIRECTORY")
+            .env_remove("LOGS_DIRECTORY")
+            .stdin(Stdio::null());
         command
     }
 
-    /// Runs a command to its end.
     pub fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("it runs")
     }
 
-    /// The events of the trail, in order.
-    pub fn events(&self) -> Vec<serde_json::Value> {
-        let mut files: Vec<_> = fs::read_dir(self.path("audit"))
-            .expect("a trail")
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
-        files.sort();
-        let texts = files.iter().map(|file| fs::read_to_string(file));
-        let lines: Vec<String> = texts
-            .flat_map(|text| {
-                text.expect("text")
-                    .lines()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        lines
-            .iter()
-            .map(|line| serde_json::from_str(line).expect("a record"))
+    pub fn start(&self, args: &[&str]) -> Daemon {
+        let mut command = self.command(args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Daemon(command.spawn().expect("it starts"))
+    }
+
+    /// The trail's records so far; a line that is being written is left out.
+    pub fn trail(&self) -> Vec<Value> {
+        let Ok(files) = std::fs::read_dir(self.path("log")) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
+        paths.sort();
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+        let text: String = paths.iter().map(|path| read(path)).collect();
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
             .collect()
     }
 
-    /// The words of those events.
-    pub fn words(&self) -> Vec<String> {
-        let word = |event: &serde_json::Value| event["event"].as_str().expect("a word").to_owned();
-        self.events().iter().map(word).collect()
-    }
-
-    /// Starts the daemon, and returns when it is ready.
-    pub fn start(&self) -> Daemon {
-        let daemon = self.start_with(&[]);
-        daemon.hears("READY=1");
-        daemon
-    }
-
-    /// Starts the daemon with more in its environment.
-    pub fn start_with(&self, env: &[(&str, &str)]) -> Daemon {
-        let socket = self.path("notify");
-        let _none = fs::remove_file(&socket);
-        let notify = UnixDatagram::bind(&socket).expect("a socket");
-        notify.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        let child = self
-            .command(&["run"])
-            .env("NOTIFY_SOCKET", &socket)
-            .envs(env.iter().copied())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(self.path("log")).expect("a file"))
-            .spawn()
-            .expect("it starts");
-        Daemon { child, notify }
+    pub fn events(&self, event: &str) -> Vec<Value> {
+        let mut trail = self.trail();
+        trail.retain(|record| record["event"] == event);
+        trail
     }
 }
 
-/// A daemon that runs; killed when dropped.
-pub struct Daemon {
-    child: Child,
-    notify: UnixDatagram,
-}
+/// A process that is ended when the test is.
+pub struct Daemon(pub Child);
 
 impl Daemon {
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Waits for a message to the service manager that says this, and returns it.
-    pub fn hears(&self, what: &str) -> String {
-        let mut buffer = [0; 4096];
-        loop {
-            let length = self.notify.recv(&mut buffer).unwrap_or_else(|error| {
-                panic!("{what} was not said: {error}");
-            });
-            let message = String::from_utf8_lossy(&buffer[..length]);
-            if message.contains(what) {
-                return message.into_owned();
-            }
-        }
-    }
-
     pub fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.pid());
-        let status = Command::new("sh").args(["-c", &kill]).status();
-        assert!(status.expect("a shell").success());
+        let pid = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill runs").success());
     }
 
-    /// Waits for its end; the exit code.
-    pub fn ends(mut self) -> Option<i32> {
-        self.child.wait().expect("it ends").code()
+    pub fn stop(mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.0.wait().expect("it ends").code()
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _code = self.child.wait();
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
     }
 }
 
-/// What a command wrote to stderr.
+/// Looks until it is so; a test that waits for an event of another process has no other way.
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What a command wrote to stdout.
-pub fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
+/// The name of the daily slot that is due `back` days ago.
+pub fn daily_name(back: i64) -> String {
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let day = today.saturating_sub(SignedDuration::from_hours(24 * back));
+    format!("daily-snapshot-{day}")
+}
+
+pub fn days_ago(days: i64) -> jiff::Timestamp {
+    jiff::Timestamp::now() - SignedDuration::from_hours(24 * days)
 }

@@ -1,0 +1,183 @@
+//! `demo`: the service's own code against the stand-in of the API, with time sped up.
+//!
+//! No file of the user's is read or written; the trail lies in a folder of its own that
+//! goes when the demo ends.
+
+mod cast;
+mod show;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::Exit;
+use crate::api::{ApiSettings, HttpApi, TokenSource};
+use crate::audit::{self, Trail};
+use crate::clock::Clock;
+use crate::core::policy::Rules;
+use crate::daemon::Refusal;
+use crate::engine::Engine;
+use crate::sandbox::{Sandbox, SandboxConfig};
+
+/// Hours of the demo that pass in a real second.
+const HOURS_A_SECOND: u32 = 3;
+
+/// The stand-in's token: it guards nothing.
+const TOKEN: &str = "demo";
+
+/// Rotates made-up servers in front of you.
+#[derive(Debug, clap::Args)]
+pub struct Demo {
+    /// For how long to run, in real time: 20s, 2m
+    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = real_time)]
+    time: Duration,
+    /// How many servers; the first six are in telling states
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=500))]
+    servers: u16,
+    /// Go on until Ctrl-C
+    #[arg(long)]
+    keep_running: bool,
+}
+
+fn real_time(text: &str) -> Result<Duration, String> {
+    let span: SignedDuration = text
+        .parse()
+        .map_err(|_| "write a time such as 20s or 2m".to_owned())?;
+    Duration::try_from(span).map_err(|_| "write a time that is not negative".to_owned())
+}
+
+impl Demo {
+    /// Runs it; good when the trail verifies.
+    pub fn run(&self) -> Result<Exit, Refusal> {
+        super::block_on(async {
+            let shown = self.show().await;
+            shown.map_err(|why| Refusal::System(format!("the demo: {why:#}")))
+        })
+    }
+
+    async fn show(&self) -> anyhow::Result<Exit> {
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let base = Timestamp::now();
+        let clock = Clock::fast(base, HOURS_A_SECOND * 3600);
+        let sandbox = Sandbox::start(SandboxConfig {
+            clock,
+            token: TOKEN.to_owned(),
+            limit: 5,
+            latency: Duration::from_millis(2),
+            completes_after: SignedDuration::from_mins(20),
+            page_size: None,
+        })
+        .await
+        .context("the stand-in can't be started on loopback")?;
+        let policies = cast::enter(&sandbox, self.servers, base);
+        let names = policies
+            .iter()
+            .map(|p| (p.server.0, p.name.clone().unwrap_or_default()))
+            .collect();
+        show::begin(clock, names, colour)?;
+        show::opening(&policies, HOURS_A_SECOND, colour);
+
+        let folder = Folder::new()?;
+        let api = HttpApi::new(&settings(&sandbox), clock).map_err(|why| anyhow!(why))?;
+        let rules = rules();
+        let (trail, opened) = Trail::open(
+            &folder.0.join("log"),
+            &folder.0.join("state"),
+            "demo",
+            base,
+            rules.request_timeout,
+        )?;
+        let engine = Engine::new(
+            Arc::new(api),
+            trail.clone(),
+            clock,
+            opened,
+            rules,
+            policies.clone(),
+        );
+        let stop = CancellationToken::new();
+        let running = tokio::spawn({
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            async move { engine.run(stop).await }
+        });
+        tokio::select! {
+            () = tokio::time::sleep(self.time), if !self.keep_running => {}
+            () = interrupted() => {}
+        }
+        stop.cancel();
+        running.await.context("the engine broke")?;
+        drop(engine);
+        trail.close().await;
+        show::closing(&sandbox, &policies, colour);
+        let verified = audit::verify(&folder.0.join("log"), &folder.0.join("state"))?;
+        show::trail(&verified, colour);
+        Ok(if verified.problems.is_empty() {
+            Exit::Good
+        } else {
+            Exit::Bad
+        })
+    }
+}
+
+async fn interrupted() {
+    use futures_util::StreamExt as _;
+    let Ok(mut signals) = signal_hook_tokio::Signals::new([
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+    ]) else {
+        return std::future::pending().await;
+    };
+    signals.next().await;
+}
+
+fn settings(sandbox: &Sandbox) -> ApiSettings {
+    ApiSettings {
+        base_url: sandbox.base_url(),
+        token: TokenSource::Given(TOKEN.to_owned().into()),
+        connect_timeout: Duration::from_secs(2),
+        request_timeout: Duration::from_secs(5),
+        max_in_flight: 8,
+        requests_per_second: 0.0,
+        max_body: 16 << 20,
+        ca_file: None,
+    }
+}
+
+/// The times of a real configuration, stretched so that a busy machine at this speed
+/// doesn't take a slow answer for a lost one.
+fn rules() -> Rules {
+    Rules {
+        limit: 5,
+        poll_interval: SignedDuration::from_mins(3),
+        settle_window: SignedDuration::from_hours(2),
+        stuck_after: SignedDuration::from_hours(4),
+        retry_after: SignedDuration::from_mins(30),
+        restore_window: SignedDuration::from_mins(30),
+        request_timeout: SignedDuration::from_hours(15),
+        due_until: None,
+        count_all: false,
+    }
+}
+
+/// A folder that goes with the demo.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> anyhow::Result<Self> {
+        let name = format!("snaprotate-demo-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).with_context(|| format!("{}: can't be made", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}

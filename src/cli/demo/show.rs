@@ -1,0 +1,174 @@
+//! What the demo shows on the terminal: one line an event, and a table at the end.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use comfy_table::{Table, presets};
+use jiff::tz::TimeZone;
+use owo_colors::{OwoColorize as _, Style};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::audit::Verified;
+use crate::clock::Clock;
+use crate::core::policy::Policy;
+use crate::sandbox::Sandbox;
+
+/// Shows the engine's events from now on.
+pub(super) fn begin(
+    clock: Clock,
+    names: BTreeMap<u64, String>,
+    colour: bool,
+) -> anyhow::Result<()> {
+    let lines = Lines {
+        clock,
+        names,
+        colour,
+    };
+    tracing_subscriber::registry().with(lines).try_init()?;
+    Ok(())
+}
+
+struct Lines {
+    clock: Clock,
+    names: BTreeMap<u64, String>,
+    colour: bool,
+}
+
+/// The fields of one event.
+#[derive(Default)]
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if !event.metadata().target().starts_with("snaprotate") {
+            return;
+        }
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        if let Some(line) = self.line(&fields.0) {
+            anstream::println!("{line}");
+        }
+    }
+}
+
+impl Lines {
+    fn line(&self, fields: &BTreeMap<&'static str, String>) -> Option<String> {
+        let of = |key: &str| fields.get(key).map_or("", String::as_str);
+        let (words, style) = words(of("message"), of("outcome"))?;
+        let server: u64 = of("server").parse().ok()?;
+        let server = self.names.get(&server).map_or("", String::as_str);
+        let at = self.clock.now().wall.to_zoned(TimeZone::UTC);
+        let what = match of("snapshot") {
+            "" => of("about"),
+            snapshot => snapshot,
+        };
+        let mut line = format!("{}  {server:<11} ", at.strftime("%a %b %d %H:%M"));
+        // Padded before it is coloured: escapes have no width.
+        let words = format!("{words:<12}");
+        if self.colour {
+            write!(line, "{}", words.style(style)).ok()?;
+        } else {
+            line.push_str(&words);
+        }
+        write!(line, " {what:<26}").ok()?;
+        let why = [of("reason"), of("error")].map(str::to_owned).into_iter();
+        let why: Vec<_> = why.filter(|why| !why.is_empty()).collect();
+        if !why.is_empty() {
+            write!(line, " {}", why.join(": ")).ok()?;
+        }
+        Some(line.trim_end().to_owned())
+    }
+}
+
+/// The words for an event; `None` for those that only the trail needs.
+fn words(event: &str, outcome: &str) -> Option<(&'static str, Style)> {
+    let style = Style::new();
+    Some(match (event, outcome) {
+        ("slot_due", _) => ("due", style.bold()),
+        ("create_intent", _) => ("create", style.cyan()),
+        ("delete_intent", _) => ("delete", style.yellow()),
+        ("snapshot_completed", _) => ("completed", style.green()),
+        ("snapshot_failed", _) => ("failed", style.red()),
+        ("snapshot_stuck", _) => ("stuck", style.red()),
+        ("slot_given_up", _) => ("given up", style.red()),
+        ("slot_skipped", _) => ("skipped", style.red()),
+        ("alert_raised", _) => ("ALERT", style.red().bold()),
+        ("alert_cleared", _) => ("alert over", style.green()),
+        ("create_result" | "delete_result", "done") => return None,
+        ("create_result" | "delete_result", _) => ("not done", style.red()),
+        _ => return None,
+    })
+}
+
+/// What is about to be seen.
+pub(super) fn opening(policies: &[Arc<Policy>], hours: u32, colour: bool) {
+    let text = format!(
+        "{} servers on a stand-in of the API on loopback; one second is {hours} hours. Times are UTC.",
+        policies.len()
+    );
+    anstream::println!("{}\n", bold(&text, colour));
+}
+
+/// What each server holds now.
+pub(super) fn closing(sandbox: &Sandbox, policies: &[Arc<Policy>], colour: bool) {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["server", "snapshot", "status", "made", "whose"]);
+    for policy in policies {
+        let name = policy.name.clone().unwrap_or_default();
+        let mut rows = sandbox.truth(policy.server.0);
+        rows.sort_by_key(|row| (row.created_at, row.id));
+        for (index, row) in rows.iter().enumerate() {
+            let at = row.created_at.to_zoned(TimeZone::UTC);
+            let own = policy.place(&row.name).is_some();
+            table.add_row([
+                if index == 0 {
+                    name.clone()
+                } else {
+                    String::new()
+                },
+                row.name.clone(),
+                row.status.clone(),
+                at.strftime("%Y-%m-%d %H:%M").to_string(),
+                if own { "own" } else { "foreign" }.to_owned(),
+            ]);
+        }
+    }
+    anstream::println!("\n{}\n{table}\n", bold("What the servers hold now", colour));
+}
+
+/// How the trail stands.
+pub(super) fn trail(verified: &Verified, colour: bool) {
+    if verified.problems.is_empty() {
+        let text = format!(
+            "trail verified: {} records, each with the hash of the one before it",
+            verified.records
+        );
+        anstream::println!("{}", bold(&text, colour));
+    }
+    for problem in &verified.problems {
+        anstream::println!("trail broken: {problem}");
+    }
+}
+
+fn bold(text: &str, colour: bool) -> String {
+    if colour {
+        text.bold().to_string()
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,362 @@
+//! Faults that a test orders: which call, how often, and what goes wrong.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+pub use super::rows::Stale;
+
+/// A kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    /// `GET /snapshots/`
+    List,
+    /// `POST /snapshots/`
+    Create,
+    /// `DELETE /snapshots/{id}/`
+    Delete,
+    /// `POST /snapshots/{id}/restore/`
+    Restore,
+    /// `GET /account/me/`
+    Account,
+    /// `GET /servers/`
+    Servers,
+    /// In a fault: whichever call comes. In the log: a path that isn't the API's.
+    Any,
+}
+
+/// Whether what was asked for happens although the answer is bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It doesn't happen.
+    Never,
+    /// It has happened before the bad answer.
+    Done,
+    /// It happens this much of the clock's time after the bad answer, if there is room then.
+    Late(SignedDuration),
+}
+
+/// What becomes of a snapshot that is created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It stays `in_progress` for ever.
+    Stuck,
+    /// It ends `failed`.
+    Failed,
+    /// It ends with this status word.
+    Ends(String),
+    /// It takes this long, and is completed.
+    Takes(SignedDuration),
+    /// It is gone from the listings when it should have been completed.
+    Vanishes,
+    /// Two of its name are made, where there is room for both.
+    Twice,
+}
+
+/// How a listing is wrong. "A row" is the page's last one, or the last one of the fault's server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// A row is left out; `count` still counts it.
+    Short,
+    /// A row is left out, and `count` agrees.
+    Lacking,
+    /// No rows, and `count` says so.
+    Empty,
+    /// The listing is as it was earlier.
+    Stale(Stale),
+    /// A row is there twice, and `count` agrees.
+    Duplicate,
+    /// The filter is ignored: all servers' rows, and `count` agrees.
+    OtherServers,
+    /// A row names its server but has no usable id.
+    Unreadable,
+    /// A row is no object at all, so that its server isn't known.
+    Nameless,
+    /// `count` is off by this much.
+    Count(i64),
+    /// A field of a row has another value; `None`: it is missing. Without an id, of the newest row.
+    Field {
+        /// Whose field; the newest row's if `None`.
+        snapshot: Option<u64>,
+        /// Its name.
+        field: &'static str,
+        /// What is shown instead.
+        value: Option<Value>,
+    },
+    /// The newest row is dated this far ahead of the clock.
+    Ahead(SignedDuration),
+    /// `next` leads to this address.
+    Next(String),
+}
+
+impl Listing {
+    /// The newest row has no `created_at`.
+    pub fn undated() -> Self {
+        Self::Field {
+            snapshot: None,
+            field: "created_at",
+            value: None,
+        }
+    }
+
+    /// The newest row's `created_at` is no date.
+    pub fn misdated() -> Self {
+        Self::Field {
+            snapshot: None,
+            field: "created_at",
+            value: Some(Value::from("the day before yesterday")),
+        }
+    }
+
+    /// The newest row's status is this word.
+    pub fn status(word: &str) -> Self {
+        Self::Field {
+            snapshot: None,
+            field: "status",
+            value: Some(Value::from(word)),
+        }
+    }
+}
+
+/// What goes wrong with the answer.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Answer {
+        status: u16,
+        retry_after: Option<String>,
+        location: Option<String>,
+        html: bool,
+        body: String,
+    },
+    Hang,
+    Cut,
+    CutBody,
+    Drip(Duration),
+    Huge(u64),
+    Listing(Listing),
+    Made(Made),
+}
+
+/// Something that goes wrong: once, on any server, without effect, unless said otherwise.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub(super) call: Call,
+    pub(super) server: Option<u64>,
+    pub(super) what: What,
+    pub(super) outcome: Outcome,
+    let_pass: usize,
+    /// `None`: for ever.
+    left: Option<usize>,
+}
+
+impl Fault {
+    fn new(call: Call, what: What) -> Self {
+        Self {
+            call,
+            server: None,
+            what,
+            outcome: Outcome::Never,
+            let_pass: 0,
+            left: Some(1),
+        }
+    }
+
+    /// The answer is this status with a short JSON body.
+    pub fn status(call: Call, status: u16) -> Self {
+        let body = format!(r#"{{"detail":"ordered answer {status}"}}"#);
+        let (retry_after, location) = (None, None);
+        Self::new(
+            call,
+            What::Answer {
+                status,
+                retry_after,
+                location,
+                html: false,
+                body,
+            },
+        )
+    }
+
+    /// The answer is 200 with a page of HTML.
+    pub fn html(call: Call) -> Self {
+        let mut fault = Self::status(call, 200).body("<!doctype html><title>Maintenance</title>");
+        if let What::Answer { html, .. } = &mut fault.what {
+            *html = true;
+        }
+        fault
+    }
+
+    /// The answer is a redirect to this address.
+    pub fn redirect(call: Call, to: &str) -> Self {
+        let mut fault = Self::status(call, 307);
+        if let What::Answer { location, .. } = &mut fault.what {
+            *location = Some(to.to_owned());
+        }
+        fault
+    }
+
+    /// No answer, and the connection stays open.
+    pub fn hang(call: Call) -> Self {
+        Self::new(call, What::Hang)
+    }
+
+    /// The connection is cut before the first byte of an answer.
+    pub fn cut(call: Call) -> Self {
+        Self::new(call, What::Cut)
+    }
+
+    /// The true answer, cut off in the middle of its body. The effect has happened.
+    pub fn cut_body(call: Call) -> Self {
+        Self::new(call, What::CutBody).done()
+    }
+
+    /// The true answer, a byte at a time with this (real) pause. The effect has happened.
+    pub fn drip(call: Call, pause: Duration) -> Self {
+        Self::new(call, What::Drip(pause)).done()
+    }
+
+    /// The answer is 200 and a body of this many bytes, made as they are read.
+    pub fn huge(call: Call, bytes: u64) -> Self {
+        Self::new(call, What::Huge(bytes))
+    }
+
+    /// A listing is answered, and wrong.
+    pub fn listing(how: Listing) -> Self {
+        Self::new(Call::List, What::Listing(how)).done()
+    }
+
+    /// The next snapshot that is made, by whichever answer, has this fate.
+    pub fn made(fate: Made) -> Self {
+        Self::new(Call::Create, What::Made(fate)).done()
+    }
+
+    /// With this `Retry-After`, where the answer is a status.
+    #[must_use]
+    pub fn retry_after(mut self, value: &str) -> Self {
+        if let What::Answer { retry_after, .. } = &mut self.what {
+            *retry_after = Some(value.to_owned());
+        }
+        self
+    }
+
+    /// With this body, where the answer is a status.
+    #[must_use]
+    pub fn body(mut self, text: &str) -> Self {
+        if let What::Answer { body, .. } = &mut self.what {
+            text.clone_into(body);
+        }
+        self
+    }
+
+    /// Only on calls about this server; account-wide listings are about every server.
+    #[must_use]
+    pub fn server(mut self, id: u64) -> Self {
+        self.server = Some(id);
+        self
+    }
+
+    /// This many times.
+    #[must_use]
+    pub fn times(mut self, times: usize) -> Self {
+        self.left = Some(times);
+        self
+    }
+
+    /// Until the orders are cleared.
+    #[must_use]
+    pub fn forever(mut self) -> Self {
+        self.left = None;
+        self
+    }
+
+    /// Lets this many matching calls pass unharmed before.
+    #[must_use]
+    pub fn after(mut self, calls: usize) -> Self {
+        self.let_pass = calls;
+        self
+    }
+
+    /// What was asked for has happened before the bad answer.
+    #[must_use]
+    pub fn done(mut self) -> Self {
+        self.outcome = Outcome::Done;
+        self
+    }
+
+    /// What was asked for happens this much of the clock's time later.
+    #[must_use]
+    pub fn late(mut self, after: SignedDuration) -> Self {
+        self.outcome = Outcome::Late(after);
+        self
+    }
+
+    fn matches(&self, call: Call, server: Option<u64>) -> bool {
+        let account_wide = call == Call::List && server.is_none();
+        (self.call == call || self.call == Call::Any)
+            && (account_wide || self.server.is_none() || self.server == server)
+    }
+}
+
+/// The faults that still stand, in the order in which they were ordered.
+#[derive(Default)]
+pub(super) struct Orders(Vec<Fault>);
+
+impl Orders {
+    pub fn add(&mut self, fault: Fault) {
+        if fault.left != Some(0) {
+            self.0.push(fault);
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// How many stand, those for ever too.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The fault of this call's answer, if one is ordered.
+    pub fn answer(&mut self, call: Call, server: Option<u64>) -> Option<Fault> {
+        self.take(call, server, |what| !matches!(what, What::Made(_)))
+    }
+
+    /// The fate of the snapshot that is being made for this server.
+    pub fn fate(&mut self, server: u64) -> Option<Made> {
+        let fault = self.take(Call::Create, Some(server), |what| {
+            matches!(what, What::Made(_))
+        })?;
+        match fault.what {
+            What::Made(fate) => Some(fate),
+            _ => None,
+        }
+    }
+
+    fn take(
+        &mut self,
+        call: Call,
+        server: Option<u64>,
+        wanted: impl Fn(&What) -> bool,
+    ) -> Option<Fault> {
+        for (index, fault) in self.0.iter_mut().enumerate() {
+            if !wanted(&fault.what) || !fault.matches(call, server) {
+                continue;
+            }
+            if fault.let_pass > 0 {
+                fault.let_pass -= 1;
+                continue;
+            }
+            let taken = fault.clone();
+            if let Some(left) = &mut fault.left {
+                *left -= 1;
+                if *left == 0 {
+                    self.0.remove(index);
+                }
+            }
+            return Some(taken);
+        }
+        None
+    }
+}

@@ -1,0 +1,199 @@
+//! The snapshots that the stand-in holds: the truth, its indexes, and what it was before.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::wire;
+
+/// How many past changes a stale listing can go back.
+const REMEMBERED: usize = 4096;
+
+/// A snapshot as the provider truly holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Unique in the account, never given twice.
+    pub id: u64,
+    /// The server that it belongs to.
+    pub server: u64,
+    /// Its name; names need not be unique.
+    pub name: String,
+    /// The provider's word: `in_progress`, `completed`, `failed`, or anything that a test wants.
+    pub status: String,
+    /// Known once it is completed.
+    pub size_mb: Option<u64>,
+    /// Shown in whole seconds.
+    pub created_at: Timestamp,
+    /// What its maker wrote.
+    pub description: String,
+}
+
+/// How old a stale listing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// As it was this many changes ago (of the server asked for, if one is).
+    Changes(usize),
+    /// As it was before the last create or delete that came through the API.
+    LastMutation,
+    /// As it was this much of the clock's time ago.
+    Age(SignedDuration),
+}
+
+/// A row beside its JSON, so that a listing of 50,000 is a copy and no work.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub row: Row,
+    pub json: String,
+}
+
+/// Newest first, then the higher id.
+type Key = (Reverse<Timestamp>, Reverse<u64>);
+
+fn key(row: &Row) -> Key {
+    (Reverse(row.created_at), Reverse(row.id))
+}
+
+/// One change, kept so that it can be undone in a stale listing.
+struct Change {
+    server: u64,
+    id: u64,
+    before: Option<Arc<Held>>,
+    mutation: bool,
+    at: Timestamp,
+}
+
+/// All snapshots, by id, by server, and newest first.
+#[derive(Default)]
+pub(super) struct Rows {
+    by_id: BTreeMap<u64, Arc<Held>>,
+    by_server: BTreeMap<u64, BTreeMap<Key, Arc<Held>>>,
+    newest_first: BTreeMap<Key, Arc<Held>>,
+    past: VecDeque<Change>,
+    /// The most that each server ever held.
+    pub max_held: BTreeMap<u64, usize>,
+}
+
+impl Rows {
+    pub fn get(&self, id: u64) -> Option<&Row> {
+        self.by_id.get(&id).map(|held| &held.row)
+    }
+
+    pub fn len_of(&self, server: u64) -> usize {
+        self.by_server.get(&server).map_or(0, BTreeMap::len)
+    }
+
+    /// Those of one server, or all; newest first.
+    pub fn list(&self, server: Option<u64>) -> Vec<&Arc<Held>> {
+        match server {
+            None => self.newest_first.values().collect(),
+            Some(server) => self
+                .by_server
+                .get(&server)
+                .map_or_else(Vec::new, |rows| rows.values().collect()),
+        }
+    }
+
+    pub fn truth(&self, server: Option<u64>) -> Vec<Row> {
+        let held = self.list(server);
+        held.into_iter().map(|held| held.row.clone()).collect()
+    }
+
+    /// Puts a row in, or in the place of the one with its id.
+    pub fn put(&mut self, row: Row, server_name: &str, mutation: bool, at: Timestamp) {
+        let before = self.unlink(row.id);
+        self.remember(row.server, row.id, before, mutation, at);
+        let server = row.server;
+        let held = Arc::new(Held {
+            json: wire::row(&row, server_name),
+            row,
+        });
+        let key = key(&held.row);
+        self.by_id.insert(held.row.id, Arc::clone(&held));
+        self.newest_first.insert(key, Arc::clone(&held));
+        self.by_server.entry(server).or_default().insert(key, held);
+        let now = self.len_of(server);
+        let most = self.max_held.entry(server).or_default();
+        *most = now.max(*most);
+    }
+
+    pub fn remove(&mut self, id: u64, mutation: bool, at: Timestamp) -> Option<Row> {
+        let before = self.unlink(id)?;
+        let row = before.row.clone();
+        self.remember(row.server, id, Some(before), mutation, at);
+        Some(row)
+    }
+
+    /// Writes the rows of a server anew, since its name is part of each.
+    pub fn rename(&mut self, server: u64, name: &str, at: Timestamp) {
+        for row in self.truth(Some(server)) {
+            self.put(row, name, false, at);
+        }
+    }
+
+    /// What [`Rows::list`] would have shown earlier.
+    pub fn list_stale(&self, server: Option<u64>, stale: Stale, now: Timestamp) -> Vec<Arc<Held>> {
+        let mut then: BTreeMap<Key, Arc<Held>> = self
+            .list(server)
+            .into_iter()
+            .map(|held| (key(&held.row), Arc::clone(held)))
+            .collect();
+        let mut current: BTreeMap<u64, Key> =
+            then.iter().map(|(key, held)| (held.row.id, *key)).collect();
+        let concerned = self
+            .past
+            .iter()
+            .rev()
+            .filter(|change| server.is_none_or(|server| server == change.server));
+        for (undone, change) in concerned.enumerate() {
+            match stale {
+                Stale::Changes(changes) if undone == changes => break,
+                Stale::Age(age) if now.duration_since(change.at) >= age => break,
+                _ => {}
+            }
+            if let Some(key) = current.remove(&change.id) {
+                then.remove(&key);
+            }
+            if let Some(before) = &change.before {
+                let key = key(&before.row);
+                current.insert(change.id, key);
+                then.insert(key, Arc::clone(before));
+            }
+            if stale == Stale::LastMutation && change.mutation {
+                break;
+            }
+        }
+        then.into_values().collect()
+    }
+
+    fn unlink(&mut self, id: u64) -> Option<Arc<Held>> {
+        let held = self.by_id.remove(&id)?;
+        let key = key(&held.row);
+        self.newest_first.remove(&key);
+        if let Some(rows) = self.by_server.get_mut(&held.row.server) {
+            rows.remove(&key);
+        }
+        Some(held)
+    }
+
+    fn remember(
+        &mut self,
+        server: u64,
+        id: u64,
+        before: Option<Arc<Held>>,
+        mutation: bool,
+        at: Timestamp,
+    ) {
+        if self.past.len() == REMEMBERED {
+            self.past.pop_front();
+        }
+        self.past.push_back(Change {
+            server,
+            id,
+            before,
+            mutation,
+            at,
+        });
+    }
+}
