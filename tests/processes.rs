@@ -1,19 +1,48 @@
 //! The real binary: what it says, how it ends, and how it hears signals.
 
-#[path = "support/process.rs"]
-mod process;
+#[path = "support/notify.rs"]
+mod notify;
+mod support;
 
 use std::fs;
+use std::time::Duration;
 
-use process::{Home, stderr, stdout};
+use jiff::SignedDuration;
+use notify::Service;
+use support::{Home, Provider, QUICK, TOKEN, daily_name, days_ago, stderr, stdout, until};
 
 /// A port of this host that refuses connections.
 const NOBODY: &str = "http://127.0.0.1:9/api/v1";
 
+/// One policy, and an API that can't be reached.
+fn home() -> Home {
+    let home = Home::new(NOBODY, "", QUICK);
+    home.daily(12345, 3, "");
+    home
+}
+
+/// One policy, and a provider that has its server.
+fn live() -> (Provider, Home) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(12345, 3, "");
+    (provider, home)
+}
+
+/// The trail's records of the process and its files, in order.
+fn wide(home: &Home) -> Vec<String> {
+    let events = home.trail().into_iter();
+    let words = events.filter_map(|e| Some(e["event"].as_str()?.to_owned()));
+    words
+        .filter(|word| word.starts_with("daemon_") || word.starts_with("config_"))
+        .collect()
+}
+
 #[test]
 fn check_counts_the_policies_of_a_good_set() {
-    let home = Home::new(NOBODY);
-    home.policy("db", 7, 2);
+    let home = home();
+    home.daily(7, 2, "");
     let output = home.run(&["check"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stdout(&output), "2 policies, no problems\n");
@@ -21,13 +50,13 @@ fn check_counts_the_policies_of_a_good_set() {
 
 #[test]
 fn check_names_file_and_line_of_every_problem_and_ends_with_2() {
-    let home = Home::new(NOBODY);
-    home.policy("db", 7, 9);
-    home.write("policies.d/mail.toml", "[server]\nid = 8\nnam = \"mail\"\n");
+    let home = home();
+    home.daily(7, 9, "");
+    home.policy("mail", "[server]\nid = 8\nnam = \"mail\"\n");
     let output = home.run(&["check"]);
     assert_eq!(output.status.code(), Some(2));
     let report = stderr(&output);
-    for place in ["policies.d/db.toml:", "policies.d/mail.toml:3:"] {
+    for place in ["policies.d/server-7.toml:", "policies.d/mail.toml:3:"] {
         assert!(report.contains(place), "{place} in {report}");
     }
     assert_eq!(stdout(&output), "");
@@ -35,13 +64,13 @@ fn check_names_file_and_line_of_every_problem_and_ends_with_2() {
 
 #[test]
 fn an_unknown_command_is_a_matter_of_usage() {
-    let home = Home::new(NOBODY);
+    let home = home();
     assert_eq!(home.run(&["rotate"]).status.code(), Some(2));
 }
 
 #[test]
 fn the_configuration_may_be_named_after_the_command() {
-    let home = Home::new(NOBODY);
+    let home = home();
     let missing = home.path("none.toml");
     let output = home.run(&["check", "--config", missing.to_str().expect("text")]);
     assert_eq!(output.status.code(), Some(2));
@@ -50,34 +79,70 @@ fn the_configuration_may_be_named_after_the_command() {
 
 #[test]
 fn run_refuses_a_broken_set_with_2_before_it_touches_anything() {
-    let home = Home::new(NOBODY);
-    home.write("policies.d/web.toml", "[server]\n");
+    let home = home();
+    home.policy("server-12345", "[server]\n");
     let output = home.run(&["run"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("web.toml"), "{}", stderr(&output));
-    assert!(!home.path("state").exists() && !home.path("audit").exists());
+    assert!(
+        stderr(&output).contains("server-12345.toml"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!home.path("state").exists() && !home.path("log").exists());
 }
 
 #[test]
 fn sigterm_ends_the_daemon_with_0_and_start_and_end_are_recorded() {
-    let home = Home::new(NOBODY);
-    let daemon = home.start();
-    daemon.signal("TERM");
-    daemon.hears("STOPPING=1");
-    assert_eq!(daemon.ends(), Some(0));
-    let words = home.words();
-    let own: Vec<_> = words
-        .iter()
-        .filter(|word| word.starts_with("daemon_") || word.starts_with("config_"))
-        .collect();
-    assert_eq!(own, ["daemon_started", "config_loaded", "daemon_stopped"]);
+    let home = home();
+    assert_eq!(Service::start(&home).stop(), Some(0));
+    assert_eq!(
+        wide(&home),
+        ["daemon_started", "config_loaded", "daemon_stopped"]
+    );
+}
+
+#[test]
+fn a_second_sigterm_ends_it_at_once_though_a_create_is_unanswered() {
+    let provider = Provider::start(
+        SignedDuration::from_millis(200),
+        Duration::from_millis(1500),
+    );
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(12345, 3, "");
+    let service = Service::start(&home);
+    until("a create is sent", || {
+        !home.events("create_intent").is_empty()
+    });
+    service.daemon.signal("TERM");
+    service.hears("STOPPING=1");
+    assert_eq!(service.stop(), Some(1));
+    assert!(home.events("create_result").is_empty());
+    assert!(home.events("daemon_stopped").is_empty());
+}
+
+#[test]
+fn sigterm_in_the_middle_of_a_create_waits_for_its_answer() {
+    let provider = Provider::start(SignedDuration::from_millis(200), Duration::from_millis(400));
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(12345, 3, "");
+    let service = Service::start(&home);
+    until("a create is sent", || {
+        !home.events("create_intent").is_empty()
+    });
+    assert_eq!(service.stop(), Some(0));
+    let answered = &home.events("create_result")[0];
+    assert_eq!(answered["outcome"], "done", "I6");
+    assert_eq!(wide(&home).last().expect("an end"), "daemon_stopped");
+    assert_eq!(provider.names(12345).len(), 1);
 }
 
 #[test]
 fn a_second_daemon_and_once_name_the_process_that_holds_the_lock() {
-    let home = Home::new(NOBODY);
-    let daemon = home.start();
-    let holder = format!("process {} (snaprotate run)", daemon.pid());
+    let home = home();
+    let service = Service::start(&home);
+    let holder = format!("process {} (snaprotate run)", service.daemon.0.id());
     for command in ["run", "once"] {
         let output = home.run(&[command]);
         assert_eq!(output.status.code(), Some(1), "{command}");
@@ -85,148 +150,209 @@ fn a_second_daemon_and_once_name_the_process_that_holds_the_lock() {
         assert!(said.contains(&holder), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
-    daemon.signal("INT");
-    assert_eq!(daemon.ends(), Some(0));
+    assert_eq!(service.stop(), Some(0));
 }
 
 #[test]
 fn a_killed_daemon_leaves_no_lock_behind() {
-    let home = Home::new(NOBODY);
-    drop(home.start());
-    let daemon = home.start();
-    daemon.signal("TERM");
-    assert_eq!(daemon.ends(), Some(0));
+    let home = home();
+    drop(Service::start(&home));
+    assert_eq!(Service::start(&home).stop(), Some(0));
 }
 
 #[test]
 fn a_reload_with_a_mistake_keeps_the_old_set_and_one_without_clears_the_alert() {
-    let home = Home::new(NOBODY);
-    let daemon = home.start();
-    home.policy("db", 7, 9);
-    daemon.signal("HUP");
-    let reloading = daemon.hears("RELOADING=1");
-    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
-    let refused = daemon.hears("READY=1");
+    let home = home();
+    let service = Service::start(&home);
+    home.daily(7, 9, "");
+    let refused = service.reload();
     assert!(refused.contains("1 server,"), "{refused}");
     assert!(refused.contains("changed files are refused"), "{refused}");
-
-    home.policy("db", 7, 2);
-    daemon.signal("HUP");
-    daemon.hears("RELOADING=1");
-    let loaded = daemon.hears("READY=1");
+    home.daily(7, 2, "");
+    let loaded = service.reload();
     assert!(loaded.contains("2 servers,"), "{loaded}");
     assert!(!loaded.contains("refused"), "{loaded}");
-    daemon.signal("TERM");
-    assert_eq!(daemon.ends(), Some(0));
+    assert_eq!(service.stop(), Some(0));
 
-    let events = home.events();
-    let refused = events.iter().find(|e| e["event"] == "config_refused");
-    let problem = refused.expect("recorded")["problems"][0].to_string();
-    assert!(problem.contains("db.toml:"), "{problem}");
-    let alert = |word: &str| {
-        let about = |e: &&serde_json::Value| e["event"] == word && e["about"] == "configuration";
-        events.iter().position(|e| about(&e))
+    let problem = home.events("config_refused")[0]["problems"][0].to_string();
+    assert!(problem.contains("server-7.toml:"), "{problem}");
+    let seq = |word: &str| {
+        let mut events = home.events(word);
+        events.retain(|event| event["about"] == "configuration");
+        assert_eq!(events.len(), 1, "{word}");
+        events[0]["seq"].as_u64()
     };
-    assert!(alert("alert_raised").expect("raised") < alert("alert_cleared").expect("cleared"));
-    let loaded = events.iter().filter(|e| e["event"] == "config_loaded");
-    let policies: Vec<_> = loaded.map(|e| e["policies"].clone()).collect();
+    assert!(seq("alert_raised") < seq("alert_cleared"));
+    let loaded = home.events("config_loaded");
+    let policies: Vec<_> = loaded.iter().map(|e| e["policies"].clone()).collect();
     assert_eq!(policies, [1, 2]);
 }
 
 #[test]
+fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    for back in (0..3).rev() {
+        let name = daily_name(back);
+        let at = days_ago(back);
+        provider.sandbox.add_snapshot(12345, &name, "completed", at);
+    }
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(12345, 3, "");
+    let service = Service::start(&home);
+    home.daily(12345, 1, "");
+    service.reload();
+    until("both are deleted", || provider.names(12345).len() == 1);
+    assert_eq!(service.stop(), Some(0));
+    let loaded = &home.events("config_loaded")[1];
+    let said = loaded["deletes"].to_string();
+    for name in [daily_name(1), daily_name(2)] {
+        assert!(said.contains(&name), "{said}");
+    }
+    assert!(!said.contains(&daily_name(0)), "{said}");
+    let first = &home.events("delete_intent")[0];
+    assert!(loaded["seq"].as_u64() < first["seq"].as_u64());
+}
+
+#[test]
 fn the_address_of_the_api_does_not_change_under_a_running_daemon() {
-    let home = Home::new(NOBODY);
-    let daemon = home.start();
+    let home = home();
+    let service = Service::start(&home);
     let file = home.path("snaprotate.toml");
     let text = fs::read_to_string(&file).expect("text");
-    home.write("snaprotate.toml", &text.replace(":9/", ":10/"));
-    daemon.signal("HUP");
-    daemon.hears("RELOADING=1");
-    let refused = daemon.hears("READY=1");
+    fs::write(&file, text.replace(":9/", ":10/")).expect("written");
+    let refused = service.reload();
     assert!(refused.contains("refused"), "{refused}");
-    daemon.signal("TERM");
-    assert_eq!(daemon.ends(), Some(0));
+    assert_eq!(service.stop(), Some(0));
 }
 
 #[test]
 fn an_alert_about_the_files_is_cleared_by_a_start_with_good_ones() {
-    let home = Home::new(NOBODY);
-    let daemon = home.start();
-    home.policy("db", 7, 9);
-    daemon.signal("HUP");
-    daemon.hears("changed files are refused");
-    drop(daemon);
-    home.policy("db", 7, 2);
-    let daemon = home.start();
-    daemon.signal("TERM");
-    daemon.ends();
-    let cleared =
-        |e: &&serde_json::Value| e["event"] == "alert_cleared" && e["about"] == "configuration";
-    assert_eq!(home.events().iter().filter(cleared).count(), 1);
+    let home = home();
+    let service = Service::start(&home);
+    home.daily(7, 9, "");
+    service.reload();
+    drop(service);
+    home.daily(7, 2, "");
+    assert_eq!(Service::start(&home).stop(), Some(0));
+    let mut cleared = home.events("alert_cleared");
+    cleared.retain(|event| event["about"] == "configuration");
+    assert_eq!(cleared.len(), 1);
 }
 
 #[test]
 fn the_watchdog_is_fed_while_the_engine_goes_on() {
-    let home = Home::new(NOBODY);
-    let daemon = home.start_with(&[("WATCHDOG_USEC", "6000000")]);
-    daemon.hears("READY=1");
-    daemon.hears("WATCHDOG=1");
-    daemon.hears("WATCHDOG=1");
+    let home = home();
+    let service = Service::begin(&home, &[("WATCHDOG_USEC", "6000000")]);
+    service.hears("READY=1");
+    service.hears("WATCHDOG=1");
+    service.hears("WATCHDOG=1");
 }
 
 #[test]
 fn once_ends_with_1_when_the_api_cannot_be_reached() {
-    let home = Home::new(NOBODY);
+    let home = home();
     let output = home.run(&["once"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert_eq!(
-        home.words().last().map(String::as_str),
-        Some("daemon_stopped")
-    );
+    assert_eq!(wide(&home).last().expect("an end"), "daemon_stopped");
 }
 
 #[test]
-fn i13_the_token_is_in_no_output_log_or_trail_whatever_the_level() {
-    let home = Home::new(NOBODY);
+fn i13_the_token_is_in_no_log_or_trail_however_much_is_logged() {
+    let (provider, home) = live();
+    provider.sandbox.set_token("another");
     let output = home.run(&["once", "--log", "trace", "--log-format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
     let log = stderr(&output);
     assert!(log.lines().count() > 0);
     for line in log.lines() {
         serde_json::from_str::<serde_json::Value>(line).expect("each line is JSON");
     }
-    let trail = format!("{:?}", home.events());
-    assert!(!log.contains("secret-token") && !trail.contains("secret-token"));
+    let trail = format!("{:?}", home.trail());
+    assert!(!log.contains(TOKEN) && !trail.contains(TOKEN));
 }
 
 #[test]
 fn the_chain_is_intact_after_a_run_and_a_changed_line_is_found() {
-    let home = Home::new(NOBODY);
-    let daemon = home.start();
-    daemon.signal("TERM");
-    daemon.ends();
+    let home = home();
+    Service::start(&home).stop();
     let output = home.run(&["audit", "verify"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(
-        stdout(&output).starts_with("intact: "),
-        "{}",
-        stdout(&output)
-    );
+    let said = stdout(&output);
+    assert!(said.starts_with("intact: "), "{said}");
 
-    let folder = fs::read_dir(home.path("audit")).expect("a trail");
-    let file = folder
-        .map(|e| e.expect("an entry").path())
-        .next()
-        .expect("a file");
+    let mut files = fs::read_dir(home.path("log")).expect("a trail");
+    let file = files.next().expect("a file").expect("an entry").path();
     let text = fs::read_to_string(&file).expect("text");
     fs::write(&file, text.replace("daemon_started", "daemon_starred")).expect("written");
     let output = home.run(&["audit", "verify", "--json"]);
     assert_eq!(output.status.code(), Some(1));
     let found: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     assert_eq!(found["intact"], false);
-    assert!(
-        found["problems"][0]
-            .as_str()
-            .expect("text")
-            .contains("line ")
+    let problem = found["problems"][0].to_string();
+    assert!(problem.contains("line "), "{problem}");
+}
+
+#[test]
+fn i14_a_plan_sends_only_gets_and_is_what_a_run_then_does() {
+    let (provider, home) = live();
+    for back in (1..=3).rev() {
+        let name = daily_name(back);
+        let at = days_ago(back);
+        provider.sandbox.add_snapshot(12345, &name, "completed", at);
+    }
+    let output = home.run(&["plan", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let asked = provider.sandbox.log();
+    assert!(!asked.is_empty() && asked.iter().all(|request| request.method == "GET"));
+    assert!(!home.path("log").exists() && !home.path("state").exists());
+    let plans: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let steps = plans["servers"][0]["steps"].as_array().expect("steps");
+    let step = |step: &serde_json::Value| {
+        let word = step["do"].as_str()?;
+        (word != "wait").then(|| format!("{word} {}", step["name"].as_str().unwrap_or_default()))
+    };
+    let planned: Vec<_> = steps.iter().filter_map(step).collect();
+    assert_eq!(
+        planned,
+        [
+            format!("create {}", daily_name(0)),
+            format!("delete {}", daily_name(3))
+        ]
     );
+
+    assert_eq!(home.run(&["once"]).status.code(), Some(0));
+    let intent = |event: &serde_json::Value| {
+        let word = event["event"].as_str()?.strip_suffix("_intent")?;
+        Some(format!("{word} {}", event["snapshot"].as_str()?))
+    };
+    let done: Vec<_> = home.trail().iter().filter_map(intent).collect();
+    assert_eq!(done, planned);
+
+    let rest = stdout(&home.run(&["plan"]));
+    assert!(rest.contains("nothing to do until"), "{rest}");
+}
+
+#[test]
+fn a_plan_is_for_one_server_by_id_name_or_file_and_unknown_ones_are_usage() {
+    let (provider, home) = live();
+    provider.sandbox.add_server(7, "db");
+    home.daily(7, 2, "");
+    for server in ["7", "server-7"] {
+        let text = stdout(&home.run(&["plan", "--server", server]));
+        assert!(
+            text.contains("(id 7)") && !text.contains("(id 12345)"),
+            "{text}"
+        );
+    }
+    let output = home.run(&["plan", "--server", "mail"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("mail"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_plan_ends_with_1_when_the_api_cannot_be_read() {
+    let output = home().run(&["plan"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
 }

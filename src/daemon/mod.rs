@@ -3,11 +3,13 @@
 //! - `service`: lock, trail, API and engine, put together once for `run` and `once`.
 //! - `serve`: the one select loop of the daemon.
 //! - `reload`: a new set of files in place of the one in force, or not at all.
+//! - `rehearse`: what a run would do, by reading alone.
 //! - `tick`: what makes the engine look; `signals`, `systemd`: what is heard and told.
 //! - `lock`: one writer; `log`: where events go.
 
 pub mod lock;
 pub mod log;
+pub mod rehearse;
 mod reload;
 mod serve;
 mod service;

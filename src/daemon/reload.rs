@@ -5,16 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::task::JoinError;
 
+use super::rehearse;
 use super::service::{ABOUT, REFUSED, Service, cleared, loaded};
 use crate::api::SnapshotApi as _;
 use crate::audit::Wide;
 use crate::config::{self, Config, Env};
 
-/// What reading the files gave: a set, or why there is none, a line each.
-pub(super) struct Read(Result<Config, Vec<String>>);
+/// What reading the files gave: a set and what it will delete, or why there is none; a line
+/// each.
+pub(super) struct Read(Result<(Config, Vec<String>), Vec<String>>);
 
 impl Read {
     /// The reader itself broke.
@@ -23,29 +26,42 @@ impl Read {
     }
 }
 
-/// Reads the files anew.
+/// Reads the files anew, and finds out what they will delete that those in force would not.
 pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
-    let file = service.config.file.clone();
+    let old = service.config.clone();
+    let (api, clock) = (Arc::clone(&service.api), service.clock);
     async move {
+        let file = old.file.clone();
         let reading =
             tokio::task::spawn_blocking(move || config::load(&file, &Env::from_process()));
-        match reading.await {
-            Ok(Ok(config)) => Read(Ok(config)),
-            Ok(Err(problems)) => Read(Err(problems.0.iter().map(ToString::to_string).collect())),
-            Err(error) => Read::broken(&error),
+        let new = match reading.await {
+            Ok(Ok(config)) => config,
+            Ok(Err(problems)) => {
+                return Read(Err(problems.0.iter().map(ToString::to_string).collect()));
+            }
+            Err(error) => return Read::broken(&error),
+        };
+        let mut said = removed(&old, &new);
+        let deletes = rehearse::deletes(&api, &clock, &old, &new);
+        // An API that can't be asked must not keep a new set, more protective maybe, away.
+        match tokio::time::timeout(old.api.request_timeout, deletes).await {
+            Ok(Ok(deletes)) => said.extend(deletes),
+            Ok(Err(why)) => said.push(format!("what else it deletes can't be told: {why}")),
+            Err(_) => said.push("what else it deletes can't be told in time".to_owned()),
         }
+        Read(Ok((new, said)))
     }
 }
 
 /// Puts the set in force as a whole; `alert` says whether the last one was refused. An
 /// error says why it was refused, in one line.
 pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Result<(), String> {
-    let mut new = match read.0.and_then(|new| fitting(&service.config, new)) {
-        Ok(new) => new,
+    let fitting = |(new, said)| Ok((fitting(&service.config, new)?, said));
+    let (mut new, said) = match read.0.and_then(fitting) {
+        Ok(found) => found,
         Err(problems) => return Err(refuse(service, problems).await),
     };
-    let left = removed(&service.config, &new);
-    let mut events = vec![loaded(&new, left.clone())];
+    let mut events = vec![loaded(&new, said.clone())];
     if alert {
         events.push(cleared());
     }
@@ -59,7 +75,7 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     for warning in &new.warnings {
         tracing::warn!("{warning}");
     }
-    for line in left {
+    for line in said {
         tracing::warn!("{line}");
     }
     if let Err(error) = service.api.renew() {
@@ -139,7 +155,7 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
     let rotations = |config: &Config| -> BTreeMap<_, _> {
         let policies = config.policies.iter();
         policies
-            .map(|policy| (policy.server, std::sync::Arc::clone(policy)))
+            .map(|policy| (policy.server, Arc::clone(policy)))
             .collect()
     };
     let (old, new) = (rotations(old), rotations(new));
@@ -159,7 +175,7 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
                     rotation.name
                 )),
                 Some(now) if now.keep < rotation.keep => lines.push(format!(
-                    "{file}: rotation {} keeps {} instead of {}; the oldest beyond that will be deleted",
+                    "{file}: rotation {} keeps {} instead of {}",
                     rotation.name, now.keep, rotation.keep
                 )),
                 Some(_) => {}

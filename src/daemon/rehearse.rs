@@ -1,0 +1,186 @@
+//! What a run would do now, found out by GETs and by reading alone (I14).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::api::{ApiError, HttpApi};
+use crate::audit::{Disk, RealDisk, Trail, TrailError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::core::decide::Inventory;
+use crate::core::fact::Now;
+use crate::core::history::History;
+use crate::core::plan::{Do, Plans, plan};
+use crate::core::policy::{Policy, Rules};
+use crate::core::snapshot::ServerId;
+use crate::engine::observe_once;
+
+type Inventories = BTreeMap<ServerId, Inventory>;
+type Histories = BTreeMap<ServerId, History>;
+
+/// What the trail says of each server, while a daemon may be writing it.
+pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailError> {
+    let (_unused, opened) = Trail::open_inline(
+        Box::new(ReadOnly(RealDisk::default())),
+        &config.audit_dir,
+        &config.state_dir,
+        "plan",
+        now,
+        config.rules.request_timeout,
+    )?;
+    Ok(opened.histories)
+}
+
+/// What the provider holds for these policies.
+pub async fn inventories(
+    api: &HttpApi,
+    clock: &Clock,
+    policies: &[Arc<Policy>],
+) -> Result<Inventories, ApiError> {
+    let mut found = match policies {
+        [] => return Ok(Inventories::new()),
+        [one] => return observe_once(api, clock, Some(one.server)).await,
+        _ => observe_once(api, clock, None).await?,
+    };
+    // One sound row means a sound listing, and then a server that it lacks has no snapshots
+    // (API.md). Else each is asked for by itself.
+    let sound = found.values().find(|inventory| inventory.doubt.is_none());
+    let empty = sound.map(|inventory| Inventory {
+        server_name: None,
+        snapshots: Vec::new(),
+        requested: inventory.requested,
+        doubt: None,
+    });
+    for policy in policies {
+        let server = policy.server;
+        let known = found.get(&server).is_some_and(|i| i.doubt.is_none());
+        match &empty {
+            _ if known => {}
+            Some(empty) if !found.contains_key(&server) => {
+                found.insert(server, empty.clone());
+            }
+            _ => found.extend(observe_once(api, clock, Some(server)).await?),
+        }
+    }
+    Ok(found)
+}
+
+/// The plans of these policies' servers.
+pub fn plans(
+    policies: &[Arc<Policy>],
+    rules: &Rules,
+    inventories: &Inventories,
+    histories: &Histories,
+    now: Now,
+) -> Plans {
+    let none = History::default();
+    let servers = policies.iter().filter_map(|policy| {
+        let inventory = inventories.get(&policy.server)?;
+        let history = histories.get(&policy.server).unwrap_or(&none);
+        Some(plan(policy, inventory, history, rules, now))
+    });
+    Plans {
+        servers: servers.collect(),
+    }
+}
+
+/// What the new set will delete that the old one would not, a line each.
+pub(super) async fn deletes(
+    api: &HttpApi,
+    clock: &Clock,
+    old: &Config,
+    new: &Config,
+) -> Result<Vec<String>, String> {
+    let inventories = inventories(api, clock, &new.policies)
+        .await
+        .map_err(|error| error.to_string())?;
+    let now = clock.now();
+    let (old, new) = (old.clone(), new.clone());
+    let planning = tokio::task::spawn_blocking(move || {
+        let histories = histories(&new, now.wall).map_err(|error| error.to_string())?;
+        let before = plans(&old.policies, &old.rules, &inventories, &histories, now);
+        let after = plans(&new.policies, &new.rules, &inventories, &histories, now);
+        Ok(difference(&before, &after))
+    });
+    planning.await.map_err(|error| error.to_string())?
+}
+
+fn difference(before: &Plans, after: &Plans) -> Vec<String> {
+    let steps = |plans: &Plans| -> Vec<_> {
+        let of_all = plans.servers.iter().flat_map(|plan| {
+            let deletes = plan.steps.iter().filter(|step| step.do_ == Do::Delete);
+            deletes.map(|step| (step.id, format!("{} (id {}): {step}", plan.name, plan.id)))
+        });
+        of_all.collect()
+    };
+    let known: BTreeSet<_> = steps(before).into_iter().map(|(id, _)| id).collect();
+    let new = steps(after).into_iter();
+    new.filter(|(id, _)| id.is_some() && !known.contains(id))
+        .map(|(_, line)| line)
+        .collect()
+}
+
+/// A disk that is only read: the trail may be another process's.
+struct ReadOnly(RealDisk);
+
+fn refused<T>() -> io::Result<T> {
+    Err(io::ErrorKind::ReadOnlyFilesystem.into())
+}
+
+impl Disk for ReadOnly {
+    fn make_dir(&mut self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A folder that is not there yet holds nothing.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        match self.0.list(dir) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            names => names,
+        }
+    }
+
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        self.0.len(path)
+    }
+
+    fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
+        self.0.read(path, from)
+    }
+
+    fn create(&mut self, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
+    fn append(&mut self, _: &Path, _: &[u8]) -> io::Result<()> {
+        refused()
+    }
+
+    fn overwrite(&mut self, _: &Path, _: &[u8]) -> io::Result<()> {
+        refused()
+    }
+
+    fn sync(&mut self, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
+    fn truncate(&mut self, _: &Path, _: u64) -> io::Result<()> {
+        refused()
+    }
+
+    fn rename(&mut self, _: &Path, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
+    fn remove(&mut self, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
+    fn sync_dir(&mut self, _: &Path) -> io::Result<()> {
+        refused()
+    }
+}

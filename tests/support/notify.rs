@@ -1,0 +1,69 @@
+//! A daemon, and what it tells its service manager: events to wait for instead of sleeps.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::support::{Daemon, Home};
+
+/// Longer than anything here takes; only a failing test waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A daemon with a service manager that listens.
+pub struct Service {
+    pub daemon: Daemon,
+    notify: UnixDatagram,
+}
+
+impl Service {
+    /// Starts the daemon, and returns when it is ready.
+    pub fn start(home: &Home) -> Self {
+        let service = Self::begin(home, &[]);
+        service.hears("READY=1");
+        service
+    }
+
+    /// Starts the daemon with more in its environment.
+    pub fn begin(home: &Home, env: &[(&str, &str)]) -> Self {
+        let socket = home.path("notify");
+        let _none = std::fs::remove_file(&socket);
+        let notify = UnixDatagram::bind(&socket).expect("a socket");
+        notify.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        let mut command = home.command(&["run"]);
+        command
+            .env("NOTIFY_SOCKET", &socket)
+            .envs(env.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(home.path("stderr")).expect("a file"));
+        let daemon = Daemon(command.spawn().expect("it starts"));
+        Self { daemon, notify }
+    }
+
+    /// Waits for a message that says this, and returns it.
+    pub fn hears(&self, what: &str) -> String {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = match self.notify.recv(&mut buffer) {
+                Ok(length) => length,
+                Err(error) => panic!("{what} was not said: {error}"),
+            };
+            let message = String::from_utf8_lossy(&buffer[..length]);
+            if message.contains(what) {
+                return message.into_owned();
+            }
+        }
+    }
+
+    /// Has the files read again, and returns what is said when that is over.
+    pub fn reload(&self) -> String {
+        self.daemon.signal("HUP");
+        let reloading = self.hears("RELOADING=1");
+        assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+        self.hears("READY=1")
+    }
+
+    /// Ends it by SIGTERM; the exit code.
+    pub fn stop(self) -> Option<i32> {
+        self.daemon.stop()
+    }
+}
