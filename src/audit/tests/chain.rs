@@ -1,7 +1,7 @@
 //! The format, the chain across months, and what a start reads back.
 
 use super::*;
-use crate::audit::record::Hash;
+use crate::audit::link::Hash;
 use crate::core::fact::{AlertKind, When};
 use crate::core::history::History;
 
