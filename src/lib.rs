@@ -15,6 +15,7 @@
 //! - [`core::history`]: what the trail says of it, as a value.
 //! - [`core::retention`]: which snapshot may go, and which goes first.
 //! - [`core::decide`]: the one decision that all of these serve; `core::due` holds its rules for slots and surplus.
+//! - [`core::verdict`] and [`core::plan`]: what each snapshot is and why, and the steps that a run would take.
 
 pub mod api;
 pub mod audit;

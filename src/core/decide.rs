@@ -103,7 +103,7 @@ pub(super) struct Server<'a> {
 
 impl Server<'_> {
     /// Rule 0. Paused, or a restore began a short while ago (I12).
-    fn held(&self) -> Option<Step> {
+    pub(super) fn held(&self) -> Option<Step> {
         if self.history.paused.is_some() {
             return Some(Step::Idle { until: None });
         }

@@ -6,10 +6,14 @@ pub mod due;
 pub mod fact;
 pub mod history;
 pub mod name;
+pub mod plan;
+mod plan_text;
 pub mod policy;
+mod rehearsal;
 pub mod retention;
 pub mod schedule;
 pub mod snapshot;
+pub mod verdict;
 
 #[cfg(test)]
 mod world;

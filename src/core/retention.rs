@@ -114,7 +114,7 @@ fn in_age_order<'a>(owned: &[Own<'a>], wanted: impl Fn(&Own<'a>) -> bool) -> Vec
     found
 }
 
-fn newest_completed(owned: &[Own<'_>]) -> Option<SnapshotId> {
+pub(super) fn newest_completed(owned: &[Own<'_>]) -> Option<SnapshotId> {
     completed(owned)
         .max_by_key(|own| own.age())
         .map(|own| own.snapshot.id)

@@ -1,0 +1,113 @@
+//! A dry run of one server: the steps from now to rest, supposing that each succeeds, and
+//! what becomes of each snapshot. The plan is a value that prints itself.
+//!
+//! `rehearsal.rs` finds the steps, `plan_text.rs` prints them.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::decide::Inventory;
+use super::fact::Now;
+use super::history::History;
+use super::policy::{Policy, Rules};
+use super::rehearsal::Rehearsal;
+use super::snapshot::{ServerId, SnapshotId};
+use super::verdict::Verdict;
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Do {
+    /// Creates a snapshot.
+    Create,
+    /// Deletes one.
+    Delete,
+    /// Waits for something under way, or until work may go on.
+    Wait,
+    /// Can do nothing until something outside changes; always the last step.
+    Blocked,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Planned {
+    /// What is done.
+    #[serde(rename = "do")]
+    pub do_: Do,
+    /// The name of the snapshot that is created or deleted.
+    pub name: Option<String>,
+    /// Its id, where it has one already.
+    pub id: Option<SnapshotId>,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// The steps of one server from now to rest, and each snapshot's fate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The server.
+    pub id: ServerId,
+    /// What it is called: by the policy, else by the provider, else by the policy's file.
+    pub name: String,
+    /// The steps, in order.
+    pub steps: Vec<Planned>,
+    /// Every snapshot there is now; one that a step deletes has the fate `delete`.
+    pub snapshots: Vec<Verdict>,
+    /// Until when the server then rests; `None`: until something changes.
+    #[serde(skip)]
+    pub until: Option<Timestamp>,
+}
+
+/// The plans of several servers: what `plan --json` writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Plans {
+    /// One plan a server.
+    pub servers: Vec<Plan>,
+}
+
+/// Plans one server's steps from now until it rests or is blocked.
+pub fn plan(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+) -> Plan {
+    let names = [&policy.name, &inventory.server_name];
+    let name = names.into_iter().flatten().next().unwrap_or(&policy.file);
+    let plan = Plan {
+        id: policy.server,
+        name: name.clone(),
+        steps: Vec::new(),
+        snapshots: Vec::new(),
+        until: None,
+    };
+    Rehearsal {
+        policy,
+        rules,
+        inventory: inventory.clone(),
+        history: history.clone(),
+        now,
+        created: BTreeSet::new(),
+        plan,
+    }
+    .play()
+}
+
+impl Do {
+    /// The word that tables and other programs use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Wait => "wait",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,335 @@
+//! The plan against the run: what a dry run promises is what the steps do.
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::core::decide::Step;
+use crate::core::fact::{Fact, Outcome};
+use crate::core::snapshot::Status;
+use crate::core::verdict::Fate;
+use crate::core::world::*;
+
+fn inventory(world: &World) -> Inventory {
+    Inventory {
+        server_name: (!world.snapshots.is_empty()).then(|| "web".to_owned()),
+        snapshots: world.snapshots.clone(),
+        requested: world.now.mono,
+        doubt: world.doubt.clone(),
+    }
+}
+
+fn planned(world: &World) -> Plan {
+    let inventory = inventory(world);
+    let (policy, rules) = (&world.policy, &world.rules);
+    plan(policy, &inventory, &world.history, rules, world.now)
+}
+
+/// The mutations, in the words of the world's log.
+fn mutations(plan: &Plan) -> Vec<String> {
+    let steps = plan.steps.iter();
+    steps
+        .filter_map(|step| {
+            let name = step.name.as_ref()?;
+            Some(format!("{} {name}", step.do_.word()))
+        })
+        .collect()
+}
+
+fn words(plan: &Plan) -> Vec<&str> {
+    plan.steps.iter().map(|step| step.do_.word()).collect()
+}
+
+fn fate(plan: &Plan, id: u64) -> Fate {
+    let mut verdicts = plan.snapshots.iter();
+    let found = verdicts.find(|v| v.id == SnapshotId(id));
+    found.expect("a verdict").fate
+}
+
+/// The step of a run that is more than a record.
+fn next_step(world: &mut World) -> Step {
+    loop {
+        match world.step() {
+            Step::Record(fact) => world.record(&fact),
+            step => return step,
+        }
+    }
+}
+
+/// Every server of up to four rows, each of these kinds, with room for four.
+fn every_small_server(mut visit: impl FnMut(World)) {
+    let unknown = Status::Unknown("archiving".to_owned());
+    let kinds = [
+        ("by-hand", DONE, "2026-01-01T00:00:00Z"),
+        ("weekly-2026-11-01", DONE, "2026-11-01T03:00:00Z"),
+        ("weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
+        ("weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+        ("weekly-2026-11-15", DONE, "tomorrow"),
+        ("weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
+        ("weekly-2026-11-08", Status::Failed, "2026-11-08T03:00:00Z"),
+        ("weekly-2026-11-22", Status::Failed, "2026-11-22T03:00:00Z"),
+        (
+            "weekly-2026-11-22",
+            Status::InProgress,
+            "2026-11-22T03:30:00Z",
+        ),
+        (
+            "weekly-2026-11-15",
+            Status::InProgress,
+            "2026-11-15T03:00:00Z",
+        ),
+        ("weekly-2026-11-15", unknown, "2026-11-15T03:00:00Z"),
+    ];
+    let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
+    for _ in 0..4 {
+        for set in &sets {
+            let mut world = World::weekly(2);
+            world.rules.limit = 4;
+            let rows = set.iter().zip(1..);
+            let rows: Vec<_> = rows
+                .map(|(kind, id)| {
+                    let (name, status, at) = &kinds[*kind];
+                    (id, *name, status.clone(), *at)
+                })
+                .collect();
+            visit(world.holding(&rows));
+        }
+        sets = sets
+            .iter()
+            .flat_map(|set| {
+                let first = set.last().copied().unwrap_or(0);
+                (first..kinds.len()).map(|kind| [set.as_slice(), &[kind]].concat())
+            })
+            .collect();
+    }
+}
+
+#[test]
+fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
+    let mut seen = 0;
+    every_small_server(|mut world| {
+        let plan = planned(&world);
+        let first = plan.steps.first();
+        match next_step(&mut world) {
+            Step::Create { name, reason, .. } => {
+                let first = first.expect("a step");
+                assert_eq!((first.do_, first.id), (Do::Create, None));
+                assert_eq!((&first.name, &first.reason), (&Some(name), &reason));
+            }
+            Step::Delete {
+                id, name, reason, ..
+            } => {
+                let first = first.expect("a step");
+                assert_eq!((first.do_, first.id), (Do::Delete, Some(id)));
+                assert_eq!((&first.name, &first.reason), (&Some(name), &reason));
+                assert_eq!(fate(&plan, id.0), Fate::Delete);
+            }
+            Step::Wait { .. } => assert_eq!(first.expect("a step").do_, Do::Wait),
+            Step::Blocked { .. } => assert_eq!(first.expect("a step").do_, Do::Blocked),
+            Step::Idle { until } => {
+                assert_eq!((first, plan.until), (None, until));
+            }
+            Step::Record(_) => unreachable!("all is recorded"),
+        }
+        seen += 1;
+    });
+    assert!(seen > 300, "{seen}");
+}
+
+#[test]
+fn i14_the_mutations_of_the_plan_are_those_of_a_run_in_which_all_succeeds() {
+    every_small_server(|mut world| {
+        let plan = planned(&world);
+        // The run: what is under way is completed by the second look, if ever.
+        for _ in 0..300 {
+            match world.settle(&DONE) {
+                Step::Wait { pause, .. } => world.pass(pause),
+                _ => break,
+            }
+            let young = time("2026-11-22T03:30:00Z");
+            for row in &mut world.snapshots {
+                if row.status == Status::InProgress && row.created_at == Some(young) {
+                    row.status = DONE;
+                }
+            }
+        }
+        assert_eq!(mutations(&plan), world.log, "{plan}");
+        let fated = plan.snapshots.iter().filter(|v| v.fate == Fate::Delete);
+        let deletes = world.log.iter().filter(|line| line.starts_with("delete"));
+        assert_eq!(fated.count(), deletes.count(), "{plan}");
+    });
+}
+
+#[test]
+fn i3_with_room_the_plan_creates_waits_and_only_then_deletes() {
+    let world = World::weekly(3).holding(&old_weeklies());
+    let plan = planned(&world);
+    assert_eq!(words(&plan), ["create", "wait", "delete"]);
+    assert_eq!(fate(&plan, 1), Fate::Delete);
+    assert_eq!(plan.snapshots[0].reason, "beyond keep = 3 of weekly");
+    assert_eq!(fate(&plan, 3), Fate::Newest);
+    assert_eq!(plan.until, Some(time("2026-11-29T03:00:00Z")));
+}
+
+#[test]
+fn a_full_server_is_planned_to_be_pruned_first() {
+    let plan = planned(&full_of_own());
+    assert_eq!(words(&plan), ["delete", "create", "wait"]);
+    assert_eq!(plan.snapshots[0].reason, plan.steps[0].reason);
+}
+
+#[test]
+fn planning_changes_nothing_and_says_the_same_again() {
+    let world = World::weekly(1).holding(&old_weeklies());
+    let (before, history) = (inventory(&world), world.history.clone());
+    assert_eq!(planned(&world), planned(&world));
+    assert_eq!((inventory(&world), world.history), (before, history));
+}
+
+#[test]
+fn i11_a_doubtful_listing_plans_nothing_but_says_why() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.doubt = Some("count says 4, 3 were read".to_owned());
+    let plan = planned(&world);
+    assert_eq!(words(&plan), ["blocked"]);
+    assert!(plan.steps[0].reason.contains("count says 4"));
+    assert_eq!(fate(&plan, 1), Fate::Surplus, "but not deleted");
+}
+
+#[test]
+fn a_paused_server_and_one_being_restored_wait() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.record(&Fact::RestoreIntent {
+        snapshot: "weekly-2026-11-15".to_owned(),
+        id: SnapshotId(3),
+    });
+    let plan = planned(&world);
+    assert_eq!(words(&plan), ["wait"]);
+    assert_eq!(plan.until, Some(time("2026-11-22T04:30:00Z")));
+    world.record(&Fact::Paused);
+    let plan = planned(&world);
+    assert_eq!((words(&plan), plan.until), (vec!["wait"], None));
+    assert!(plan.steps[0].reason.starts_with("paused since 2026-11-22"));
+}
+
+#[test]
+fn two_rotations_due_at_once_are_planned_one_after_the_other() {
+    let weekly = rotation("weekly", "0 3 * * Sun", 2);
+    let daily = rotation("daily", "0 2 * * *", 2);
+    let plan = planned(&World::new(vec![weekly, daily]));
+    assert_eq!(words(&plan), ["create", "wait", "create", "wait"]);
+    assert_eq!(plan.steps[2].name.as_deref(), Some("daily-2026-11-22"));
+}
+
+#[test]
+fn a_slot_that_waits_for_its_next_attempt_is_planned_after_its_pause() {
+    let mut world = World::weekly(3);
+    let Step::Create { name, .. } = next_step(&mut world) else {
+        panic!("a create is due");
+    };
+    world.intend_create(&name);
+    world.record(&Fact::CreateResult {
+        snapshot: name,
+        outcome: Outcome::Failed,
+        id: None,
+        server_name: None,
+    });
+    let plan = planned(&world);
+    assert_eq!(words(&plan), ["wait", "create", "wait"]);
+    let pause = &plan.steps[0].reason;
+    assert!(
+        pause.starts_with("the next attempt isn't due yet (for 5m"),
+        "{pause}"
+    );
+}
+
+#[test]
+fn i9_an_answered_create_that_no_listing_shows_yet_is_not_planned_again() {
+    let mut world = World::weekly(3);
+    let Step::Create { name, .. } = next_step(&mut world) else {
+        panic!("a create is due");
+    };
+    world.intend_create(&name);
+    world.record(&Fact::CreateResult {
+        snapshot: name,
+        outcome: Outcome::Done,
+        id: Some(SnapshotId(901)),
+        server_name: None,
+    });
+    let plan = planned(&world);
+    assert_eq!(words(&plan), ["wait", "wait"], "{plan}");
+}
+
+#[test]
+fn a_plan_that_finds_no_rest_is_broken_off_and_says_so() {
+    let mut world = World::weekly(3);
+    world.rules.stuck_after = SignedDuration::from_secs(100_000_000);
+    world.rules.poll_interval = SignedDuration::from_nanos(1);
+    world.rules.settle_window = world.rules.stuck_after * 1000;
+    next_step(&mut world);
+    world.intend_create("weekly-2026-11-22");
+    world.policy.rotations.clear();
+    world.record(&Fact::RotationRemoved {
+        rotation: "weekly".to_owned(),
+    });
+    let plan = planned(&world);
+    assert_eq!(words(&plan), ["wait", "blocked"]);
+    assert!(plan.steps[1].reason.contains("broken off"));
+}
+
+#[test]
+fn the_plan_prints_readable_lines_and_no_foreign_name_steers_the_terminal() {
+    let mut rows = old_weeklies().to_vec();
+    rows.push((9, "mine\u{1b}[2J\u{202e}\n", DONE, "2026-01-01T00:00:00Z"));
+    let plan = planned(&World::weekly(3).holding(&rows));
+    assert_eq!(
+        plan.to_string(),
+        "\
+web (id 7)
+  create weekly-2026-11-22: slot of weekly is due, and there is room
+  wait: weekly-2026-11-22 is under way
+  delete weekly-2026-11-01 (id 1): it is beyond keep
+  then nothing to do until 2026-11-29T03:00:00Z
+  snapshots now:
+    delete         weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
+    keep           weekly-2026-11-08 (id 2): within keep = 3 of weekly
+    newest         weekly-2026-11-15 (id 3): the newest own completed snapshot of the server is never deleted
+    foreign        \"mine\\u{1b}[2J\\u{202e}\\n\" (id 9): no rotation of the policy gives such a name: it is never touched
+"
+    );
+    let rested = planned(&World::weekly(1).holding(&[(
+        1,
+        "weekly-2026-11-22",
+        DONE,
+        "2026-11-22T03:00:00Z",
+    )]));
+    let text = rested.to_string();
+    assert!(
+        text.contains("\n  nothing to do until 2026-11-29T03:00:00Z\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_plan_as_json_has_the_fields_of_its_contract() {
+    let world = World::weekly(1).holding(&old_weeklies()[2..]);
+    let plans = Plans {
+        servers: vec![planned(&world)],
+    };
+    assert_eq!(
+        serde_json::to_value(plans).expect("JSON"),
+        serde_json::json!({"servers": [{
+            "id": 7,
+            "name": "web",
+            "steps": [
+                {"do": "create", "name": "weekly-2026-11-22", "id": null,
+                    "reason": "slot of weekly is due, and there is room"},
+                {"do": "wait", "name": null, "id": null,
+                    "reason": "weekly-2026-11-22 is under way"},
+                {"do": "delete", "name": "weekly-2026-11-15", "id": 3,
+                    "reason": "it is beyond keep"},
+            ],
+            "snapshots": [{"id": 3, "name": "weekly-2026-11-15", "verdict": "delete",
+                "reason": "beyond keep = 1 of weekly"}],
+        }]})
+    );
+}

@@ -1,0 +1,231 @@
+//! Tries the steps of one server on a copy of what is known, for a plan.
+//!
+//! The decision itself is asked over and over, so that the plan can't differ from what a
+//! run would do (I14). Nothing happens but its own steps: time passes by waiting alone, and
+//! meanwhile what is in progress is completed, unless stuck.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::{Inventory, Server, Step, decide};
+use super::fact::{Fact, Now, Outcome};
+use super::history::{History, Open};
+use super::plan::{Do, Plan, Planned};
+use super::policy::{Policy, Rules};
+use super::snapshot::{Snapshot, SnapshotId, Status};
+use super::verdict::{Fate, Verdict, verdicts, whole_seconds};
+
+/// A plan that has not come to rest after so many looks is broken off.
+const MOST_LOOKS: usize = 10_000;
+
+/// Looks within `stuck_after` at something that only time can end.
+const STRIDES: i32 = 60;
+
+/// The copy on which the steps are tried.
+pub(super) struct Rehearsal<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) rules: &'a Rules,
+    pub(super) inventory: Inventory,
+    pub(super) history: History,
+    pub(super) now: Now,
+    /// Ids that stand for those that the provider will give.
+    pub(super) created: BTreeSet<SnapshotId>,
+    pub(super) plan: Plan,
+}
+
+impl Rehearsal<'_> {
+    /// Tries step after step until the server rests or is blocked.
+    pub(super) fn play(mut self) -> Plan {
+        self.observe();
+        self.plan.snapshots = self.verdicts();
+        self.run();
+        self.plan
+    }
+
+    fn run(&mut self) {
+        for _ in 0..MOST_LOOKS {
+            self.observe();
+            let (policy, rules) = (self.policy, self.rules);
+            match decide(policy, &self.inventory, &self.history, rules, self.now) {
+                Step::Record(fact) => self.record(&fact),
+                Step::Create {
+                    rotation,
+                    name,
+                    reason,
+                } => self.create(rotation, name, reason),
+                Step::Delete {
+                    id,
+                    name,
+                    prune_first,
+                    reason,
+                } => self.delete(id, name, prune_first, reason),
+                Step::Wait { pause, reason } => self.wait(pause, reason),
+                Step::Blocked { reason } => return self.push(Do::Blocked, None, None, reason),
+                Step::Idle { until } => return self.rest(until),
+            }
+        }
+        let reason = format!("the plan is broken off: no rest after {MOST_LOOKS} looks");
+        self.push(Do::Blocked, None, None, reason);
+    }
+
+    fn create(&mut self, rotation: String, name: String, reason: String) {
+        let rows = self.inventory.snapshots.iter();
+        let known = rows.filter(|s| s.name == name).map(|s| s.id).collect();
+        self.record(&Fact::CreateIntent {
+            rotation,
+            snapshot: name.clone(),
+            known,
+            reason: reason.clone(),
+        });
+        let id = self.new_id();
+        self.created.insert(id);
+        self.record(&Fact::CreateResult {
+            snapshot: name.clone(),
+            outcome: Outcome::Done,
+            id: Some(id),
+            server_name: None,
+        });
+        self.show(id, name.clone());
+        self.push(Do::Create, Some(name), None, reason);
+    }
+
+    fn delete(&mut self, id: SnapshotId, name: String, prune_first: bool, reason: String) {
+        let verdicts = self.verdicts();
+        let found = verdicts.into_iter().find(|verdict| verdict.id == id);
+        if let Some(fated) = self.plan.snapshots.iter_mut().find(|v| v.id == id) {
+            fated.fate = Fate::Delete;
+            // What it is when its turn comes says more than the step does.
+            let spare = found.filter(|v| matches!(v.fate, Fate::Copy | Fate::Surplus));
+            fated.reason = spare.map_or_else(|| reason.clone(), |verdict| verdict.reason);
+        }
+        let ids = || self.inventory.snapshots.iter().map(|s| s.id).collect();
+        self.record(&Fact::DeleteIntent {
+            snapshot: name.clone(),
+            id,
+            prune_first: prune_first.then(ids),
+            reason: reason.clone(),
+        });
+        let outcome = Outcome::Done;
+        self.record(&Fact::DeleteResult { id, outcome });
+        self.inventory.snapshots.retain(|s| s.id != id);
+        self.inventory.requested = self.now.mono;
+        let id = Some(id).filter(|id| !self.created.contains(id));
+        self.push(Do::Delete, Some(name), id, reason);
+    }
+
+    /// Time passes, and what is in progress is completed. A wait that repeats itself is one
+    /// step; it takes longer strides, since only time can end it.
+    fn wait(&mut self, pause: SignedDuration, reason: String) {
+        let reason = if pause > self.rules.poll_interval {
+            format!("{reason} (for {:#})", whole_seconds(pause))
+        } else {
+            reason
+        };
+        let last = self.plan.steps.last();
+        let again = last.is_some_and(|last| last.do_ == Do::Wait && last.reason == reason);
+        let stride = if again {
+            pause.max(self.rules.stuck_after / STRIDES)
+        } else {
+            self.push(Do::Wait, None, None, reason);
+            pause
+        };
+        self.complete();
+        let wall = self.now.wall.saturating_add(stride);
+        self.now.wall = wall.unwrap_or(Timestamp::MAX);
+        self.now.mono = self.now.mono.saturating_add(stride);
+        self.inventory.requested = self.now.mono;
+        // One that the provider has made, but not listed yet, shows up.
+        if let Some(Open::Create {
+            id: Some(id), name, ..
+        }) = &self.history.open
+            && !self.inventory.snapshots.iter().any(|s| s.id == *id)
+        {
+            let (id, name) = (*id, name.clone());
+            self.show(id, name);
+        }
+    }
+
+    fn complete(&mut self) {
+        let server = self.server();
+        let own = server.own().map(|(snapshot, _)| snapshot);
+        let done: BTreeSet<_> = own
+            .filter(|s| s.status == Status::InProgress && !server.stuck(s))
+            .map(|s| s.id)
+            .collect();
+        for row in &mut self.inventory.snapshots {
+            if done.contains(&row.id) {
+                row.status = Status::Completed;
+            }
+        }
+    }
+
+    /// The end: at rest, or held.
+    fn rest(&mut self, until: Option<Timestamp>) {
+        self.plan.until = until;
+        if self.server().held().is_none() {
+            return;
+        }
+        let reason = match self.history.paused {
+            Some(since) => format!("paused since {since}: nothing is changed until resume"),
+            None => "a restore began a short while ago: nothing is changed meanwhile".to_owned(),
+        };
+        self.push(Do::Wait, None, None, reason);
+    }
+
+    /// A row of a snapshot that is being made.
+    fn show(&mut self, id: SnapshotId, name: String) {
+        self.inventory.snapshots.push(Snapshot {
+            id,
+            name,
+            status: Status::InProgress,
+            created_at: Some(self.now.wall),
+        });
+        self.inventory.requested = self.now.mono;
+    }
+
+    /// Greater than any id that is known: a new snapshot's must not be taken for an old one's.
+    fn new_id(&self) -> SnapshotId {
+        let listed = self.inventory.snapshots.iter().map(|s| s.id);
+        let pruned = self.history.prune_first.iter();
+        let pruned = pruned.flat_map(|prune| prune.known.iter().copied());
+        let ids = listed.chain(pruned).chain(self.created.iter().copied());
+        SnapshotId(ids.max().map_or(1, |id| id.0.saturating_add(1)))
+    }
+
+    fn observe(&mut self) {
+        if self.inventory.doubt.is_none() {
+            let rows = &self.inventory.snapshots;
+            self.history.observe(self.policy, rows, self.now);
+        }
+    }
+
+    fn record(&mut self, fact: &Fact) {
+        let grace = self.rules.request_timeout;
+        self.history.apply(fact, self.now.into(), grace);
+    }
+
+    fn push(&mut self, do_: Do, name: Option<String>, id: Option<SnapshotId>, reason: String) {
+        self.plan.steps.push(Planned {
+            do_,
+            name,
+            id,
+            reason,
+        });
+    }
+
+    fn verdicts(&self) -> Vec<Verdict> {
+        let (policy, rules) = (self.policy, self.rules);
+        verdicts(policy, &self.inventory, &self.history, rules, self.now)
+    }
+
+    fn server(&self) -> Server<'_> {
+        Server {
+            policy: self.policy,
+            inventory: &self.inventory,
+            history: &self.history,
+            rules: self.rules,
+            now: self.now,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What each snapshot of a server is to its policy, and why: a verdict for every row of a
+//! listing, by the rules that the decision itself asks.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::decide::{CLOCK_TOLERANCE, Inventory, Server};
+use super::fact::Now;
+use super::history::History;
+use super::policy::{Policy, Rules};
+use super::retention::{self, Own};
+use super::snapshot::{Snapshot, SnapshotId, Status};
+
+/// What a snapshot is to its server's policy; of several that fit, the first of this list
+/// that tells why it may or may not go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// Its name is none of the policy's: it takes up room and is never touched (I1).
+    Foreign,
+    /// The policy protects it (I1).
+    Protected,
+    /// Its status word is not documented (I11).
+    UnknownStatus,
+    /// Being made (I8).
+    InProgress,
+    /// Being made for too long; it keeps its room.
+    Stuck,
+    /// It ended, but its date is missing, unreadable or in the future (I11).
+    OddDate,
+    /// It ended failed: it goes when it is outlived, or when its room is needed.
+    Failed,
+    /// The newest own completed one of the server (I2).
+    Newest,
+    /// Completed, and an older copy of a slot that has a newer one.
+    Copy,
+    /// Completed, and beyond `keep`.
+    Surplus,
+    /// Completed, and within `keep`.
+    Keep,
+    /// A plan deletes it. Only [`plan`](super::plan::plan) gives this fate.
+    Delete,
+}
+
+impl Fate {
+    /// The word that tables, pages and other programs use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Foreign => "foreign",
+            Self::Protected => "protected",
+            Self::UnknownStatus => "unknown_status",
+            Self::InProgress => "in_progress",
+            Self::Stuck => "stuck",
+            Self::OddDate => "odd_date",
+            Self::Failed => "failed",
+            Self::Newest => "newest",
+            Self::Copy => "copy",
+            Self::Surplus => "surplus",
+            Self::Keep => "keep",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A snapshot's fate, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The provider's number of it.
+    pub id: SnapshotId,
+    /// Its name, as the provider gives it: for a foreign one any text at all.
+    pub name: String,
+    /// What it is to the policy.
+    #[serde(rename = "verdict")]
+    pub fate: Fate,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// A verdict for every snapshot of the inventory, in its order. The history is one that
+/// has observed this inventory: else nothing counts as stuck.
+pub fn verdicts(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+) -> Vec<Verdict> {
+    let server = Server {
+        policy,
+        inventory,
+        history,
+        rules,
+        now,
+    };
+    let owned = server.owned();
+    let spare = spare(policy, owned.clone());
+    let newest = retention::newest_completed(&owned);
+    let rows = inventory.snapshots.iter();
+    rows.map(|snapshot| {
+        let own = owned.iter().find(|own| own.snapshot == snapshot);
+        let (fate, reason) = match own {
+            None => (
+                Fate::Foreign,
+                "no rotation of the policy gives such a name: it is never touched".to_owned(),
+            ),
+            Some(own) if own.protected => (Fate::Protected, protection(policy, snapshot)),
+            Some(own) => server.fate(own, spare.get(&snapshot.id).copied(), newest),
+        };
+        Verdict {
+            id: snapshot.id,
+            name: snapshot.name.clone(),
+            fate,
+            reason,
+        }
+    })
+    .collect()
+}
+
+/// All that rule 5 would delete one after the other, each with what makes it spare.
+fn spare(policy: &Policy, mut owned: Vec<Own<'_>>) -> BTreeMap<SnapshotId, Fate> {
+    let mut spare = BTreeMap::new();
+    while let Some(gone) = retention::surplus(policy, &owned) {
+        owned.retain(|own| own.snapshot.id != gone.snapshot.id);
+        let copied = owned.iter().any(|own| {
+            own.place == gone.place && own.snapshot.status == Status::Completed && own.deletable()
+        });
+        let fate = match gone.snapshot.status {
+            Status::Completed if copied => Fate::Copy,
+            Status::Completed => Fate::Surplus,
+            _ => Fate::Failed,
+        };
+        spare.insert(gone.snapshot.id, fate);
+    }
+    spare
+}
+
+fn protection(policy: &Policy, snapshot: &Snapshot) -> String {
+    let by = if policy.protected_ids.contains(&snapshot.id) {
+        "id"
+    } else {
+        "name"
+    };
+    format!("protect lists its {by}: it is never pruned, and not counted in keep")
+}
+
+impl Server<'_> {
+    /// The fate of an own, unprotected snapshot.
+    fn fate(
+        &self,
+        own: &Own<'_>,
+        spare: Option<Fate>,
+        newest: Option<SnapshotId>,
+    ) -> (Fate, String) {
+        let rotation = &self.policy.rotations[own.place.rotation];
+        let (keep, name) = (rotation.keep, &rotation.name);
+        match &own.snapshot.status {
+            Status::Unknown(word) => (
+                Fate::UnknownStatus,
+                format!("its status {word:?} is not documented: it is kept, and takes up room"),
+            ),
+            Status::InProgress if self.stuck(own.snapshot) => {
+                (Fate::Stuck, self.stuck_reason(own.snapshot))
+            }
+            Status::InProgress => (
+                Fate::InProgress,
+                "it is being made: nothing else is changed on the server meanwhile".to_owned(),
+            ),
+            // I11: a date that can't be relied on justifies nothing.
+            Status::Completed | Status::Failed if own.dated.is_none() => {
+                (Fate::OddDate, odd_date(own.snapshot))
+            }
+            Status::Failed if spare.is_some() => (
+                Fate::Failed,
+                format!("it failed, and a newer one of {name} is completed"),
+            ),
+            Status::Failed => (
+                Fate::Failed,
+                format!(
+                    "it failed: it goes when its room is needed, or a newer one of {name} is completed"
+                ),
+            ),
+            // I2.
+            Status::Completed if newest == Some(own.snapshot.id) => (
+                Fate::Newest,
+                "the newest own completed snapshot of the server is never deleted".to_owned(),
+            ),
+            Status::Completed => match spare {
+                Some(Fate::Copy) => (
+                    Fate::Copy,
+                    format!("the same slot of {name} has a newer copy"),
+                ),
+                Some(_) => (Fate::Surplus, format!("beyond keep = {keep} of {name}")),
+                None => (Fate::Keep, format!("within keep = {keep} of {name}")),
+            },
+        }
+    }
+
+    fn stuck_reason(&self, snapshot: &Snapshot) -> String {
+        let limit = whole_seconds(self.rules.stuck_after);
+        let then = if self.policy.delete_stuck {
+            "it goes when its room is needed, once it was watched for as long"
+        } else {
+            "it keeps its room, look at it at the provider"
+        };
+        match snapshot.created_at {
+            Some(at) => format!("in progress since {at}, longer than {limit:#}: {then}"),
+            None => format!("in progress for longer than {limit:#}: {then}"),
+        }
+    }
+}
+
+fn odd_date(snapshot: &Snapshot) -> String {
+    let tolerance = CLOCK_TOLERANCE.as_mins();
+    match snapshot.created_at {
+        Some(at) => format!(
+            "its date {at} lies more than {tolerance} minutes ahead: it is kept, and not counted in keep"
+        ),
+        None => "it has no readable date: it is kept, and not counted in keep".to_owned(),
+    }
+}
+
+/// A duration fit to be shown.
+pub(super) fn whole_seconds(time: SignedDuration) -> SignedDuration {
+    SignedDuration::from_secs(time.as_secs())
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;
