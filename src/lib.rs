@@ -1,21 +1,34 @@
 //! Rotates the snapshots of VPS.org servers by policy.
 //!
-//! Data flows one way, and a room knows only rooms below it:
+//! The engine observes, decides, records, acts, and looks again; a crash at any point needs
+//! no repair, since the next decision starts from the inventory and the trail:
 //!
 //! ```text
 //! policy ─► slots ─┐
 //! inventory ───────┼─► decide(policy, inventory, history, rules, now) ─► Step
-//! trail ───────────┘
+//! trail ───────────┘                                                      │
+//!   ▲                                                                     ▼
+//!   └── outcome ◄── the provider's answer ◄── call ◄── intent, synced ◄── act
 //! ```
 //!
-//! - [`core::name`]: a slot's local time into a name and back; what is own and what foreign.
-//! - [`core::schedule`]: the slots of a cron schedule in a zone, with the gap and fold rules.
-//! - [`core::policy`]: what is wanted of one server.
-//! - [`core::fact`]: what can happen on a server, in the words of the trail.
-//! - [`core::history`]: what the trail says of it, as a value.
-//! - [`core::retention`]: which snapshot may go, and which goes first.
-//! - [`core::decide`]: the one decision that all of these serve; `core::due` holds its rules for slots and surplus.
-//! - [`core::verdict`] and [`core::plan`]: what each snapshot is and why, and the steps that a run would take.
+//! Data flows one way, and a room knows only rooms below it, from top to bottom:
+//!
+//! - [`cli`]: one file a command; `main` only parses, runs and returns the exit code.
+//! - [`daemon`]: wires everything: the select loop, signals, systemd, the lock, the log, the tick.
+//! - [`engine`]: performs steps: `observer`, `account`, `server` (the loop of one), `act`, `fleet`.
+//! - [`config`]: TOML into validated settings, all problems at once.
+//! - [`api`]: the provider's four calls, errors by what can be done about them, limits.
+//! - [`audit`]: the trail, its format, and what holds after a failure.
+//! - [`core`]: pure; no clock, no I/O, no randomness:
+//!   - [`core::name`]: a slot's local time into a name and back; what is own and what foreign.
+//!   - [`core::schedule`]: the slots of a cron schedule in a zone, with the gap and fold rules.
+//!   - [`core::policy`]: what is wanted of one server.
+//!   - [`core::fact`], [`core::history`]: what can happen, and what the trail says of it, as a value.
+//!   - [`core::retention`]: which snapshot may go, and which goes first.
+//!   - [`core::decide`] (rules 0 to 3), [`core::due`] (4 to 6): the one decision.
+//!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take.
+//! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
+//! - [`clock`]: the one place that reads the clock.
 
 pub mod api;
 pub mod audit;

@@ -38,6 +38,7 @@
 
 mod disk;
 mod error;
+mod link;
 #[cfg(test)]
 pub mod mem;
 mod open;

@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::TrailError;
 use super::disk::Disk;
+use super::link::Link;
 use super::reader::{Bad, Scan, State, files, is_torn, scan};
-use super::record::{Link, Wide};
+use super::record::Wide;
 use super::writer::{HEAD, Tail, Writer};
 use crate::core::history::History;
 use crate::core::snapshot::ServerId;

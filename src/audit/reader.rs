@@ -7,7 +7,8 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::disk::Disk;
-use super::record::{Front, Hash, Kept, Link, StandingAlert, Wide, decode};
+use super::link::{Hash, Link};
+use super::record::{Front, Kept, StandingAlert, Wide, decode};
 use crate::core::fact::{Fact, When};
 use crate::core::history::History;
 use crate::core::snapshot::ServerId;
@@ -89,13 +90,13 @@ impl Chain {
     /// Checks one line; the chain goes on from what the line itself claims.
     pub(super) fn follow<'l>(
         &mut self,
-        line: &'l [u8],
+        text: &'l [u8],
         ended: bool,
     ) -> Result<(Front<'l>, Link), String> {
         if !ended {
             return Err("is cut off: it has no newline".to_owned());
         }
-        let (front, link) = decode(line).map_err(str::to_owned)?;
+        let (front, link) = decode(text).map_err(str::to_owned)?;
         let fits = match self.last {
             Some(last) if link.seq != last.seq + 1 => {
                 Err(format!("has seq {} after {}", link.seq, last.seq))

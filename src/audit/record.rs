@@ -1,13 +1,12 @@
 //! One record: what it says, and its line.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::TrailError;
+use super::link::{Hash, Link};
 use crate::core::fact::Fact;
 use crate::core::history::History;
 use crate::core::snapshot::ServerId;
@@ -154,58 +153,6 @@ impl Entry {
     }
 }
 
-/// A SHA-256.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hash([u8; 32]);
-
-impl Hash {
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut hash = [0; 32];
-        if text.len() != 64 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return None;
-        }
-        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-        }
-        Some(Self(hash))
-    }
-}
-
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0 {
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
-    }
-}
-
-/// A record's place in the chain; the default comes before record 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Link {
-    pub seq: u64,
-    pub hash: Hash,
-}
-
-impl Link {
-    /// The contents of the head file.
-    pub(super) fn head(self) -> String {
-        format!("{:020} {}\n", self.seq, self.hash)
-    }
-
-    pub(super) fn parse_head(text: &str) -> Option<Self> {
-        let (seq, hash) = text.strip_suffix('\n')?.split_once(' ')?;
-        Some(Self {
-            seq: (seq.len() == 20).then(|| seq.parse().ok())??,
-            hash: Hash::parse(hash)?,
-        })
-    }
-}
-
 /// What every line has.
 #[derive(Deserialize)]
 pub(super) struct Front<'a> {
@@ -277,23 +224,20 @@ impl Lines<'_> {
 const BEFORE_HASH: &str = ",\"hash\":\"";
 
 /// A line without its newline into what every line has, and its place in the chain.
-pub(super) fn decode(line: &[u8]) -> Result<(Front<'_>, Link), &'static str> {
-    let ends = line.len().checked_sub(BEFORE_HASH.len() + 64 + 2);
-    let (body, end) = line.split_at(ends.ok_or("is too short for a record")?);
+pub(super) fn decode(text: &[u8]) -> Result<(Front<'_>, Link), &'static str> {
+    let ends = text.len().checked_sub(BEFORE_HASH.len() + 64 + 2);
+    let (body, end) = text.split_at(ends.ok_or("is too short for a record")?);
     let hash = std::str::from_utf8(end)
         .ok()
         .and_then(|end| end.strip_prefix(BEFORE_HASH)?.strip_suffix("\"}"))
         .and_then(Hash::parse)
         .ok_or("does not end with a hash")?;
-    let front: Front = serde_json::from_slice(line).map_err(|_| "is not a record")?;
+    let front: Front = serde_json::from_slice(text).map_err(|_| "is not a record")?;
     if Hash::of(body) != hash {
         return Err("was changed: its hash does not fit");
     }
-    let link = Link {
-        seq: front.seq,
-        hash,
-    };
-    Ok((front, link))
+    let seq = front.seq;
+    Ok((front, Link { seq, hash }))
 }
 
 /// `{"event":"word","a":1}` into `word` and `,"a":1`.

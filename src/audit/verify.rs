@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use super::TrailError;
 use super::disk::{Disk, RealDisk};
+use super::link::{Hash, Link};
 use super::open::Head;
 use super::reader::{Chain, LineReader, files, is_torn};
-use super::record::{Front, Hash, Link, Wide};
+use super::record::{Front, Wide};
 use crate::core::snapshot::ServerId;
 
 /// What a check of the whole trail found.

@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::TrailError;
 use super::disk::Disk;
+use super::link::Link;
 use super::reader::{State, file_name, scan};
-use super::record::{Entry, Lines, Link, Wide};
+use super::record::{Entry, Lines, Wide};
 
 /// What lies in the file after the last good record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,7 +176,7 @@ impl Writer {
         let notices = &self.notices;
         let mut len = 0;
         let disk = &mut *self.disk;
-        let mut build = || -> io::Result<()> {
+        let mut file_of_month = || -> io::Result<()> {
             disk.create(&temporary)?;
             for (server, history) in &state.histories {
                 lines.history(time, *server, history);
@@ -194,7 +195,7 @@ impl Writer {
             disk.sync(&temporary)?;
             disk.rename(&temporary, &path)
         };
-        let built = build();
+        let built = file_of_month();
         let link = lines.link;
         if let Err(why) = built {
             // Gives the room back; what stays is overwritten by the next try.

@@ -98,11 +98,12 @@ impl<A: SnapshotApi> Engine<A> {
         rules: Rules,
         policies: Vec<Arc<Policy>>,
     ) -> Arc<Self> {
-        let no_create_before = if opened.hold_creates {
-            clock.now().mono + rules.settle_window
-        } else {
-            SignedDuration::ZERO
-        };
+        // After a loss of records a create may still be on its way that nobody knows of.
+        let now = clock.now();
+        let no_create_before = opened.hold_since.map_or(SignedDuration::ZERO, |since| {
+            let past = now.wall.duration_since(since).max(SignedDuration::ZERO);
+            now.mono + (rules.settle_window - past).max(SignedDuration::ZERO)
+        });
         let seats = opened.histories.into_iter().map(|(server, history)| {
             let seat = Seat {
                 history,

@@ -73,6 +73,8 @@ impl Lines {
         let server = self.names.get(&server).map_or("", String::as_str);
         let at = self.clock.now().wall.to_zoned(TimeZone::UTC);
         let what = match of("snapshot") {
+            // An alert about the server itself: its name stands there already.
+            "" if of("about").parse::<u64>().is_ok() => "",
             "" => of("about"),
             snapshot => snapshot,
         };

@@ -1,0 +1,223 @@
+//! Crashes at every point, and losses that no crash explains.
+
+use super::*;
+use crate::audit::mem::Crash;
+
+const CRASHES: [Crash; 4] = [Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes];
+
+/// Starts, records one thing after the other across a month's end, and tells what was
+/// acknowledged before the process died.
+fn life(disk: &MemDisk) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    let Ok((mut writer, _)) = start(disk) else {
+        return acknowledged;
+    };
+    for (time, word) in [
+        (NOVEMBER, "one"),
+        (NOVEMBER, "two"),
+        (DECEMBER, "three"),
+        (DECEMBER, "four"),
+    ] {
+        let pair = [blocked(time, word), blocked(time, "and more of it")];
+        if writer.append(&pair).is_ok() {
+            acknowledged.push(word.to_owned());
+        }
+    }
+    writer.finish();
+    acknowledged
+}
+
+#[test]
+fn i6_no_crash_anywhere_loses_an_acknowledged_record_or_raises_a_false_alarm() {
+    let counted = MemDisk::default();
+    assert_eq!(life(&counted).len(), 4);
+    let changes = counted.set().changes;
+    assert!(changes > 20);
+    // The second life dies too, in what a crash left to mend.
+    for (first, second) in (0..changes).flat_map(|f| [(f, u64::MAX), (f, 1), (f, 3), (f, 5)]) {
+        for how in CRASHES {
+            let disk = MemDisk::default();
+            let mut acknowledged = Vec::new();
+            for left in [first, second] {
+                disk.set().changes_left = Some(left);
+                acknowledged.extend(life(&disk));
+                disk.crash(how);
+            }
+            let place = format!("{how:?} after {first} and {second} changes");
+            let (mut writer, opened) = start(&disk).unwrap_or_else(|e| panic!("{place}: {e}"));
+            for notice in &opened.notices {
+                let torn = matches!(notice, Wide::TornTail { .. });
+                assert!(torn, "{place}: {notice:?}");
+            }
+            // A half line was never relied on; only lines after a hole cast doubt.
+            assert!(!opened.hold_creates || how == Crash::Holes, "{place}");
+            writer.append(&[blocked(DECEMBER, "last")]).unwrap();
+            let verified = check(&disk);
+            assert!(verified.is_intact(), "{place}: {:?}", verified.problems);
+            assert_eq!(verified.torn, None);
+            let text: String = (verified.files.iter())
+                .map(|file| disk.text(&audit().join(file)))
+                .collect();
+            for word in acknowledged {
+                assert!(text.contains(&format!("\"reason\":\"{word}\"")), "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_torn_tail_is_set_aside_and_recorded() {
+    let disk = some_nights();
+    let whole = disk.text(&november());
+    disk.put(&november(), &format!("{whole}{{\"seq\":10,\"ti"));
+    let verified = check(&disk);
+    assert!(verified.is_intact());
+    assert!(verified.torn.unwrap().contains("line 10"));
+
+    let (mut writer, opened) = start(&disk).unwrap();
+    let file = "audit-2026-11.jsonl.torn-1".to_owned();
+    let notice = Wide::TornTail {
+        file: file.clone(),
+        bytes: 13,
+        whole: false,
+    };
+    assert_eq!(opened.notices, [notice]);
+    assert!(!opened.hold_creates);
+    assert_eq!(disk.text(&audit().join(file)), "{\"seq\":10,\"ti");
+    assert_eq!(disk.text(&november()), whole);
+    writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
+    assert!(disk.text(&november()).contains("\"event\":\"torn_tail\""));
+    let verified = check(&disk);
+    assert!(verified.is_intact());
+    assert_eq!((verified.torn, verified.notices.len()), (None, 1));
+    assert_eq!(start(&disk).unwrap().1.notices, []);
+}
+
+#[test]
+fn a_torn_tail_on_a_full_disk_waits_for_room() {
+    let disk = some_nights();
+    let whole = disk.text(&november());
+    disk.put(&november(), &format!("{whole}{{\"seq\":10,\"ti"));
+    disk.set().room = Some(3);
+    let (mut writer, opened) = start(&disk).unwrap();
+    assert_eq!(opened.notices.len(), 1);
+    assert!(writer.append(&[blocked(NOVEMBER, "no")]).is_err());
+    disk.set().room = None;
+    writer.append(&[blocked(NOVEMBER, "yes")]).unwrap();
+    assert!(check(&disk).is_intact());
+}
+
+#[test]
+fn a_cut_tail_is_noticed_holds_creates_and_is_recorded_once() {
+    for cut in [1, 300] {
+        let disk = some_nights();
+        let whole = disk.text(&november());
+        disk.put(&november(), &whole[..whole.len() - cut]);
+        assert!(check(&disk).problems[0].contains("the tail is cut"));
+
+        let (mut writer, opened) = start(&disk).unwrap();
+        assert!(opened.hold_creates);
+        let cut = |w: &Wide| matches!(w, Wide::TailCut { head: 9, .. });
+        assert!(opened.notices.iter().any(cut), "{:?}", opened.notices);
+        // Killed before anything was recorded: found again.
+        let (_, again) = start(&disk).unwrap();
+        assert!(again.hold_creates);
+        // Killed before the head was moved: known already, and the hold still runs.
+        let head = disk.text(&state().join("head"));
+        writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
+        disk.put(&state().join("head"), &head);
+        let (_, again) = start(&disk).unwrap();
+        assert_eq!(again.notices, []);
+        assert_eq!(again.hold_since, Some(at(NOVEMBER)));
+        // The gap stays visible to those who verify.
+        assert!(!check(&disk).is_intact());
+    }
+}
+
+#[test]
+fn a_tail_that_was_replaced_is_noticed() {
+    let disk = some_nights();
+    let other = MemDisk::default();
+    let (mut writer, _) = start(&other).unwrap();
+    for n in 0..20 {
+        writer.append(&[blocked(NOVEMBER, &n.to_string())]).unwrap();
+    }
+    disk.put(&november(), &other.text(&november()));
+    assert!(check(&disk).problems[0].contains("record 9 is not the one that was written"));
+    assert!(start(&disk).unwrap().1.hold_creates);
+}
+
+#[test]
+fn a_lost_trail_is_noticed_and_goes_on_with_the_next_number() {
+    let disk = some_nights();
+    let old = disk.take(&november());
+    let lost = Wide::TrailLost { head: 9 };
+    let (mut writer, opened) = start(&disk).unwrap();
+    assert_eq!(opened.notices, [lost]);
+    assert!(opened.hold_creates);
+    writer.append(&[blocked(DECEMBER, "on")]).unwrap();
+    let (_, again) = start(&disk).unwrap();
+    assert_eq!(
+        (again.notices.len(), again.hold_since),
+        (0, Some(at(DECEMBER)))
+    );
+    assert!(check(&disk).problems[0].contains("all records before are missing"));
+    // Found again, the old file fits before the new one.
+    disk.put(&november(), &old);
+    assert_eq!(check(&disk).problems.len(), 1);
+}
+
+#[test]
+fn i6_no_crash_hides_that_the_trail_was_lost() {
+    for left in 0..12 {
+        for how in CRASHES {
+            let disk = some_nights();
+            disk.take(&november());
+            disk.set().changes_left = Some(left);
+            if let Ok((mut writer, _)) = start(&disk) {
+                let _ = writer.append(&[blocked(NOVEMBER, "on")]);
+            }
+            disk.crash(how);
+            let (_, opened) = start(&disk).unwrap();
+            assert!(opened.hold_since.is_some(), "{how:?} after {left} changes");
+        }
+    }
+}
+
+#[test]
+fn a_lost_or_unreadable_head_is_noticed() {
+    for unreadable in [false, true] {
+        let disk = some_nights();
+        disk.take(&state().join("head"));
+        if unreadable {
+            disk.put(&state().join("head"), &"x".repeat(200));
+        }
+        let (mut writer, opened) = start(&disk).unwrap();
+        assert_eq!(opened.notices, [Wide::HeadLost { last: 9 }]);
+        assert!(opened.hold_creates);
+        writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
+        let (_, again) = start(&disk).unwrap();
+        assert_eq!((again.notices.len(), again.hold_creates), (0, false));
+        assert_eq!(check(&disk).notices.len(), 1);
+    }
+}
+
+#[test]
+fn a_head_that_lags_is_no_alarm() {
+    let disk = some_nights();
+    let old = disk.text(&state().join("head"));
+    let (mut writer, _) = start(&disk).unwrap();
+    writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
+    writer.append(&[blocked(DECEMBER, "and on")]).unwrap();
+    disk.put(&state().join("head"), &old);
+    let (_, opened) = start(&disk).unwrap();
+    assert_eq!((opened.notices.len(), opened.hold_creates), (0, false));
+    assert!(check(&disk).is_intact());
+}
+
+#[test]
+fn a_first_start_notices_nothing_and_holds_nothing() {
+    let (_, opened) = start(&MemDisk::default()).unwrap();
+    assert_eq!((opened.notices.len(), opened.hold_creates), (0, false));
+    assert_eq!(opened.hold_since, None);
+}

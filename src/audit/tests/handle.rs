@@ -1,0 +1,96 @@
+//! The handle, on the real disk and on one that counts.
+
+use std::os::unix::fs::PermissionsExt;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+
+use super::*;
+use crate::audit::{Files, Trail, read, verify};
+
+#[tokio::test]
+async fn records_go_to_real_files_and_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (logs, state) = (dir.path().join("log/trail"), dir.path().join("state"));
+    let now = at(NOVEMBER);
+    let (trail, opened) = Trail::open(&logs, &state, "a", now, GRACE).unwrap();
+    assert!(opened.histories.is_empty());
+    trail.append(night(7)).await.unwrap();
+    let second = trail.clone();
+    trail.close().await;
+    assert_eq!(second.append(night(7)).await, Err(TrailError::Closed));
+
+    let (trail, opened) = Trail::open(&logs, &state, "b", now, GRACE).unwrap();
+    assert_eq!((opened.histories.len(), opened.notices.len()), (1, 0));
+    trail.append(vec![blocked(DECEMBER, "full")]).await.unwrap();
+    trail.close().await;
+
+    let verified = verify(&logs, &state).unwrap();
+    assert_eq!((verified.problems.len(), verified.records), (0, 8));
+    let records: Vec<_> = (read(&logs, Files::All).unwrap())
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(records.len(), 8);
+    assert_eq!(
+        (records[7].event.as_str(), records[7].run.as_str()),
+        ("blocked", "b")
+    );
+    assert_eq!(records[7].server, Some(ServerId(7)));
+    assert_eq!(read(&logs, Files::Newest).unwrap().count(), 3);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let file = logs.join("audit-2026-12.jsonl");
+    assert_eq!(mode(&file) & !0o640, 0);
+    assert_eq!(mode(&logs) & !0o750, 0);
+}
+
+#[tokio::test]
+async fn a_trail_that_is_removed_under_the_writer_refuses_appends() {
+    let dir = tempfile::tempdir().unwrap();
+    let (logs, state) = (dir.path().join("log"), dir.path().join("state"));
+    let (trail, _) = Trail::open(&logs, &state, "a", at(NOVEMBER), GRACE).unwrap();
+    trail.append(night(7)).await.unwrap();
+    std::fs::remove_file(logs.join("audit-2026-11.jsonl")).unwrap();
+    assert!(trail.append(night(7)).await.is_err());
+    trail.close().await;
+    let (_, opened) = Trail::open(&logs, &state, "a", at(NOVEMBER), GRACE).unwrap();
+    assert_eq!(opened.notices, [Wide::TrailLost { head: 5 }]);
+}
+
+#[tokio::test]
+async fn one_sync_serves_all_who_wait() {
+    let disk = MemDisk::default();
+    let boxed = Box::new(disk.clone());
+    let (trail, _) = Trail::open_on(boxed, audit(), state(), "a", at(NOVEMBER), GRACE).unwrap();
+    trail.append(night(1)).await.unwrap();
+    let before = disk.set().syncs;
+    let appends = (0..500).map(|server| trail.append(night(server)));
+    let mut all = Box::pin(join_all(appends));
+    // While the disk is held, the writer can finish no group, and all of them ask.
+    let held = disk.set();
+    assert!((&mut all).now_or_never().is_none());
+    drop(held);
+    assert!(all.await.iter().all(Result::is_ok));
+    let syncs = disk.set().syncs - before;
+    assert!(syncs < 100, "{syncs} syncs for 500 appends");
+    trail.close().await;
+    let verified = check(&disk);
+    assert_eq!(
+        (verified.problems.len(), verified.records),
+        (0, 1 + 501 * 4)
+    );
+}
+
+#[tokio::test]
+async fn one_bad_entry_does_not_spoil_what_others_append() {
+    let disk = MemDisk::default();
+    let boxed = Box::new(disk.clone());
+    let (trail, _) = Trail::open_inline(boxed, audit(), state(), "a", at(NOVEMBER), GRACE).unwrap();
+    let mut homeless = night(1);
+    homeless[0].server = None;
+    assert!(trail.append(homeless).await.is_err());
+    trail.append(night(2)).await.unwrap();
+    assert!(check(&disk).is_intact());
+    let second = trail.clone();
+    trail.close().await;
+    assert_eq!(second.append(night(2)).await, Err(TrailError::Closed));
+}

@@ -1,0 +1,121 @@
+//! Tests of the trail: chain and verification, crashes, failing disks, the real thing.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::mem::MemDisk;
+use super::open::{Opened, open};
+use super::verify::{Verified, verify_on};
+use super::writer::Writer;
+use super::{Entry, Event, Extra, TrailError, Wide};
+use crate::core::fact::{Fact, Outcome};
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+mod chain;
+mod crash;
+mod faults;
+mod handle;
+
+const GRACE: SignedDuration = SignedDuration::from_secs(30);
+const NOVEMBER: &str = "2026-11-24T03:00:00Z";
+const DECEMBER: &str = "2026-12-01T00:00:00Z";
+
+fn at(time: &str) -> Timestamp {
+    time.parse().unwrap()
+}
+
+fn audit() -> &'static Path {
+    Path::new("/audit")
+}
+
+fn state() -> &'static Path {
+    Path::new("/state")
+}
+
+fn november() -> std::path::PathBuf {
+    audit().join("audit-2026-11.jsonl")
+}
+
+fn december() -> std::path::PathBuf {
+    audit().join("audit-2026-12.jsonl")
+}
+
+fn start(disk: &MemDisk) -> Result<(Writer, Opened), TrailError> {
+    let now = at(NOVEMBER);
+    open(
+        Box::new(disk.clone()),
+        audit(),
+        state(),
+        "run-1",
+        now,
+        GRACE,
+    )
+}
+
+fn check(disk: &MemDisk) -> Verified {
+    verify_on(disk, audit(), state()).unwrap()
+}
+
+fn fact(time: &str, server: u64, fact: Fact) -> Entry {
+    Entry {
+        time: at(time),
+        server: Some(ServerId(server)),
+        event: Event::Fact(fact),
+        extra: Extra::default(),
+    }
+}
+
+fn wide(time: &str, event: Wide) -> Entry {
+    Entry {
+        time: at(time),
+        server: None,
+        event: Event::Wide(event),
+        extra: Extra::default(),
+    }
+}
+
+fn blocked(time: &str, reason: &str) -> Entry {
+    let reason = reason.to_owned();
+    fact(time, 7, Fact::Blocked { reason })
+}
+
+/// A rotation's slot up to the open create.
+fn night(server: u64) -> Vec<Entry> {
+    let rotation = || "weekly".to_owned();
+    let snapshot = || "weekly-snapshot-2026-11-24".to_owned();
+    let reason = || "due; room: 2 of 5".to_owned();
+    let facts = [
+        Fact::RotationAdded {
+            rotation: rotation(),
+        },
+        Fact::SlotDue {
+            rotation: rotation(),
+            slot: at(NOVEMBER),
+            snapshot: snapshot(),
+        },
+        Fact::CreateIntent {
+            rotation: rotation(),
+            snapshot: snapshot(),
+            known: [SnapshotId(3), SnapshotId(4)].into(),
+            reason: reason(),
+        },
+        Fact::CreateResult {
+            snapshot: snapshot(),
+            outcome: Outcome::Done,
+            id: Some(SnapshotId(801)),
+            server_name: Some("web \"1\"\n\u{1b}[31m\u{202e}".to_owned()),
+        },
+    ];
+    facts.map(|f| fact(NOVEMBER, server, f)).into()
+}
+
+/// A trail of two servers, closed properly.
+fn some_nights() -> MemDisk {
+    let disk = MemDisk::default();
+    let (mut writer, _) = start(&disk).unwrap();
+    writer.append(&night(7)).unwrap();
+    writer.append(&night(8)).unwrap();
+    writer.finish();
+    disk
+}

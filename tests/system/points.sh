@@ -1,0 +1,125 @@
+# What is looked at, in this order: systemd.sh reads this once the container is up.
+# shellcheck shell=bash disable=SC2154
+unit=snaprotate.service
+logs=/var/log/private/snaprotate
+state=/var/lib/private/snaprotate
+policy=$work/root/etc/snaprotate/policies.d/web-server-01.toml
+
+property() { inside systemctl show "$unit" --property="$1" --value; }
+is() { [ "$(property "$1")" = "$2" ] || { echo "$1 is $(property "$1"), not $2"; said; }; }
+said() { inside journalctl --no-pager --lines=12 --unit="$unit"; return 1; }
+
+# recorded COUNT EVENT: the trail holds it that often, no more and no less.
+recorded() {
+    local lines
+    lines=$(cat "$work/root$logs"/audit-*.jsonl | grep -c "\"event\":\"$2\"")
+    [ "$lines" = "$1" ] || { echo "$2 stands $lines times in the trail, not $1 times"; return 1; }
+}
+soon_recorded() { within 20 recorded "$@" || { recorded "$@"; said; }; }
+running() { [ "$(property ActiveState)/$(property SubState)" = active/running ]; }
+
+clean_unit() { inside systemd-analyze verify "/etc/systemd/system/$unit" && ! inside journalctl --no-pager | grep 'snaprotate.*ignoring'; }
+point "holds nothing that this systemd doesn't know" clean_unit
+
+starts() { inside systemctl start "$unit" && is ActiveState active && is SubState running; }
+# Without that there is nothing else to see.
+point "becomes ready" starts || return
+
+# Neither the unit's words nor its score prove that the kernel was told.
+confined() {
+    local pid status
+    pid=$(property MainPID)
+    status=$(inside cat "/proc/$pid/status")
+    grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' <<<"$status"
+    grep -Eq '^Uid:\s+[1-9]' <<<"$status" && grep -Eq '^CapEff:\s+0+$' <<<"$status" &&
+        grep -Eq '^CapBnd:\s+0+$' <<<"$status" && grep -Eq '^NoNewPrivs:\s+1$' <<<"$status" &&
+        grep -Eq '^Seccomp:\s+2$' <<<"$status"
+}
+point "runs as a user of its own, without capabilities, behind a filter" confined
+
+reaches_provider() { within 20 grep -q '^GET .* 200$' "$work/requests" || { cat "$work/requests"; said; }; }
+point "reaches the provider with the credential" reaches_provider
+
+rotates() { soon_recorded 1 create_intent && soon_recorded 1 snapshot_completed; }
+point "makes the snapshot that is due, and records it" rotates
+
+writes_where_it_should() {
+    ls -la "$work/root$logs" "$work/root$state"
+    [ -s "$work/root$state/head" ] &&
+        [ -z "$(find "$work/root$logs" "$work/root$state" -perm /077)" ] &&
+        [ "$(inside stat -c %u "$logs")" = "$(inside stat -c %u "/proc/$(property MainPID)")" ]
+}
+point "keeps trail and state in folders of its own, closed to others" writes_where_it_should
+
+reloads() { inside systemctl reload "$unit" && soon_recorded 2 config_loaded && running; }
+point "reloads: the trail says config_loaded twice" reloads
+
+refuses() {
+    cp "$policy" "$work/good"
+    sed -i 's/^keep = .*/keep = 0/' "$policy"
+    inside systemctl reload "$unit"
+    soon_recorded 1 config_refused && recorded 2 config_loaded && running
+    local seen=$?
+    cp "$work/good" "$policy"
+    return "$seen"
+}
+point "refuses a broken policy on reload and stays active" refuses
+
+goes_on() { inside systemctl reload "$unit" && soon_recorded 3 config_loaded && is NRestarts 0; }
+point "takes the mended policy" goes_on
+
+rises() {
+    inside systemctl kill --kill-whom=main --signal=KILL "$unit"
+    within 20 is NRestarts 1 && within 20 running || said
+}
+point "is started again after a kill -9" rises
+
+stops() {
+    local before=$SECONDS
+    inside systemctl stop "$unit"
+    echo "took $((SECONDS - before)) s"
+    is Result success && is ActiveState inactive && recorded 1 daemon_stopped && [ $((SECONDS - before)) -lt 60 ]
+}
+point "stops in time: the result is success" stops
+
+stays_down() {
+    cp "$policy" "$work/good"
+    sed -i 's/^keep = .*/keep = 0/' "$policy"
+    inside systemctl start "$unit"
+    # Past the pause between two starts.
+    sleep 12
+    cp "$work/good" "$policy"
+    is ActiveState failed && is NRestarts 0
+    local seen=$?
+    inside systemctl reset-failed "$unit"
+    return "$seen"
+}
+point "is not started over and over with a configuration that is wrong" stays_down
+
+watched() {
+    mkdir -p "$work/root/etc/systemd/system/$unit.d"
+    printf '[Service]\nWatchdogSec=4s\n' >"$work/root/etc/systemd/system/$unit.d/watchdog.conf"
+    inside systemctl daemon-reload
+    inside systemctl start "$unit"
+    local first
+    first=$(property WatchdogTimestampMonotonic)
+    sleep 10
+    is WatchdogUSec 4s && is NRestarts 0 && running || return
+    [ "$(property WatchdogTimestampMonotonic)" -gt "$first" ] || { echo "it never said that it is well"; return 1; }
+}
+point "tells the watchdog that it is well" watched
+
+ends() { inside systemctl stop "$unit" && is Result success; }
+point "stops in time after that too" ends
+
+discreet() {
+    ! inside journalctl --no-pager --output=export | grep -F "$token" &&
+        ! grep -rF "$token" "$work/root$logs" "$work/root$state"
+}
+point "leaves the token out of journal, trail and state" discreet
+
+exposure() {
+    inside systemd-analyze security --offline=yes --no-pager --threshold=13 "/etc/systemd/system/$unit" |
+        tail -n 1
+}
+point "is exposed by 1.3 at most: $(exposure | grep -Eo '[0-9]+\.[0-9]+ [A-Z]+')" exposure
