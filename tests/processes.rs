@@ -356,3 +356,20 @@ fn a_plan_ends_with_1_when_the_api_cannot_be_read() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
 }
+
+#[test]
+fn a_trail_with_a_cut_tail_is_an_alert_until_a_start_finds_it_whole() {
+    let home = home();
+    Service::start(&home).stop();
+    let mut files = fs::read_dir(home.path("log")).expect("a trail");
+    let file = files.next().expect("a file").expect("an entry").path();
+    let text = fs::read_to_string(&file).expect("text");
+    let lines: Vec<_> = text.lines().collect();
+    fs::write(&file, lines[..lines.len() - 1].join("\n") + "\n").expect("written");
+    for event in ["alert_raised", "alert_cleared"] {
+        assert_eq!(Service::start(&home).stop(), Some(0));
+        let mut events = home.events(event);
+        events.retain(|record| record["alert"] == "trail_lost");
+        assert_eq!(events.len(), 1, "{event}");
+    }
+}

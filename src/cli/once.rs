@@ -6,7 +6,9 @@ use crate::daemon::{self, Refusal};
 /// Good when the newest due slot of every policy is settled by a completed snapshot and no
 /// alert stands.
 pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
-    let config = cli.load()?;
-    let settled = block_on(daemon::once(config))?;
-    Ok(if settled { Exit::Good } else { Exit::Bad })
+    block_on(async {
+        let signals = daemon::listen()?;
+        let settled = daemon::once(cli.load()?, signals).await?;
+        Ok(if settled { Exit::Good } else { Exit::Bad })
+    })
 }

@@ -5,6 +5,9 @@ use crate::daemon::{self, Refusal};
 
 /// Runs until a signal ends it.
 pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
-    let config = cli.load()?;
-    block_on(daemon::serve(config)).map(|()| Exit::Good)
+    block_on(async {
+        let signals = daemon::listen()?;
+        daemon::serve(cli.load()?, signals).await?;
+        Ok(Exit::Good)
+    })
 }

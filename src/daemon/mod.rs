@@ -17,8 +17,9 @@ mod signals;
 mod systemd;
 mod tick;
 
-pub use serve::{once, serve};
-pub use service::{api_settings, prepare};
+pub use serve::{listen, once, serve};
+pub use service::api_settings;
+pub use signals::Signals;
 
 use crate::audit::TrailError;
 use crate::config::Problems;

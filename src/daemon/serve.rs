@@ -20,8 +20,7 @@ use crate::config::Config;
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Runs the daemon until a signal ends it.
-pub async fn serve(config: Config) -> Result<(), Refusal> {
-    let signals = listen()?;
+pub async fn serve(config: Config, signals: Signals) -> Result<(), Refusal> {
     let clock = Clock::system();
     let service = prepare(config, "run", clock).await?;
     let daemon = Daemon {
@@ -34,8 +33,7 @@ pub async fn serve(config: Config) -> Result<(), Refusal> {
 }
 
 /// Settles what is due now; whether all is settled and no alert stands.
-pub async fn once(mut config: Config) -> Result<bool, Refusal> {
-    let mut signals = listen()?;
+pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refusal> {
     let clock = Clock::system();
     // What becomes due while it runs is the next run's, and every attempt counts, so that
     // it always ends (DESIGN.md, Attempts).
@@ -176,7 +174,8 @@ async fn ended_in_time<T: Default>(
     Ok(T::default())
 }
 
-fn listen() -> Result<Signals, Refusal> {
+/// Hears signals from now on; those that come while the files are read, too.
+pub fn listen() -> Result<Signals, Refusal> {
     Signals::listen().map_err(|why| Refusal::System(format!("signals can't be heard: {why}")))
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Refusal;
 use super::lock::Lock;
 use crate::api::{ApiSettings, HttpApi, TokenSource};
-use crate::audit::{Entry, Event, Extra, Trail, TrailError, Wide};
+use crate::audit::{Entry, Event, Extra, Opened, Trail, TrailError, Wide};
 use crate::clock::Clock;
 use crate::config::{Api, Config};
 use crate::engine::Engine;
@@ -17,6 +17,10 @@ pub(super) const REFUSED: &str = "config_refused";
 
 /// What that alert is about.
 pub(super) const ABOUT: &str = "configuration";
+
+/// The alert while the trail may lack records: raised by the process that finds out, cleared
+/// by the next one that finds the trail whole.
+const LOST: &str = "trail_lost";
 
 /// Everything that a writing process holds. The lock goes last.
 pub struct Service {
@@ -42,9 +46,6 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         now,
         config.rules.request_timeout,
     )?;
-    for notice in &opened.notices {
-        tracing::warn!(?notice, "the trail was not as it was left");
-    }
     let started = Wide::DaemonStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -55,6 +56,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     if opened.wide_alerts.remove(&refused).is_some() {
         events.push(cleared());
     }
+    events.extend(loss(&mut opened));
     let engine = Engine::new(
         Arc::clone(&api),
         trail.clone(),
@@ -113,6 +115,48 @@ impl Service {
         }
         tracing::info!(reason, "daemon_stopped");
         self.trail.clone().close().await;
+    }
+}
+
+/// What is to be said of the trail's own state; the engine counts the alert from the start.
+fn loss(opened: &mut Opened) -> Option<Wide> {
+    let found: Vec<_> = opened.notices.iter().map(amiss).collect();
+    for notice in &found {
+        tracing::warn!("the trail is not as it was left: {notice}");
+    }
+    let (alert, about) = (LOST.to_owned(), "trail".to_owned());
+    let key = (alert.clone(), about.clone());
+    if opened.hold_creates {
+        let reason = format!(
+            "{}; look into it: snaprotate audit verify",
+            found.join("; ")
+        );
+        opened.wide_alerts.insert(key, reason.clone());
+        return Some(Wide::AlertRaised {
+            alert,
+            about,
+            reason,
+        });
+    }
+    opened.wide_alerts.remove(&key)?;
+    Some(Wide::AlertCleared { alert, about })
+}
+
+fn amiss(notice: &Wide) -> String {
+    match notice {
+        Wide::TailCut { last, head, .. } => {
+            format!("it ends with record {last}, though record {head} was written")
+        }
+        Wide::TrailLost { head } => {
+            format!("all its files are missing, though record {head} was written")
+        }
+        Wide::HeadLost { last } => format!(
+            "the state folder's head is missing, so nothing tells whether record {last} is the last"
+        ),
+        Wide::TornTail { file, bytes, .. } => {
+            format!("{bytes} spoilt bytes at its end were set aside in {file}")
+        }
+        other => format!("{other:?}"),
     }
 }
 
