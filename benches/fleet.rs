@@ -187,7 +187,7 @@ fn ready(home: &Home) -> (Daemon, f64) {
     let _old = std::fs::remove_file(&path);
     let socket = UnixDatagram::bind(&path).expect("a socket");
     socket
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_mins(1)))
         .expect("a limit");
     let mut command = home.command(&["run"]);
     command

@@ -74,12 +74,12 @@ fn i6_i9_two_hundred_kills_leave_one_snapshot_a_slot_and_a_trail_that_verifies()
 
 /// Intents that no later outcome answers.
 fn open_intents(home: &Home) -> usize {
-    let mut open = std::collections::BTreeMap::new();
+    let mut open = std::collections::BTreeSet::new();
     for record in home.trail() {
         let server = record["server"].as_u64();
         match record["event"].as_str() {
             Some("create_intent" | "delete_intent") => {
-                open.insert(server, ());
+                open.insert(server);
             }
             Some("create_result" | "delete_result") => {
                 open.remove(&server);

@@ -73,7 +73,8 @@ impl Home {
         std::fs::create_dir(home.path("policies.d")).expect("a folder");
         home.secret("token", TOKEN);
         let text = format!(
-            "[api]\nbase_url = \"{base_url}\"\ntoken_file = \"token\"\nrequests_per_second = 0\nconnect_timeout = \"2s\"\nrequest_timeout = \"2s\"\n{api}\n[daemon]\nstate_dir = \"state\"\n{daemon}\n[audit]\ndir = \"log\"\n"
+            "[api]\nbase_url = \"{base_url}\"\ntoken_file = \"token\"\nrequests_per_second = 0\nconnect_timeout = \"2s\"\nrequest_timeout = \"2s\"\n{api}\n[daemon]\nstate_dir = \"state\"\n{daemon}\n[audit]\ndir = \"log\"\n[defaults]\ntimezone = \"{}\"\n",
+            zone()
         );
         std::fs::write(home.path("snaprotate.toml"), text).expect("written");
         home
@@ -181,7 +182,7 @@ impl Drop for Daemon {
 pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     let began = std::time::Instant::now();
     while !so() {
-        assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
+        assert!(began.elapsed() < Duration::from_mins(1), "never: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -194,12 +195,26 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The name of the daily slot that is due `back` days ago.
+/// A zone where it is about noon: no test runs across a midnight.
+fn zone() -> &'static str {
+    static ZONE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    ZONE.get_or_init(|| {
+        let utc = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+        // The sign of these names is the reverse of the offset.
+        match utc.hour() - 12 {
+            0 => "UTC".to_owned(),
+            behind @ 1.. => format!("Etc/GMT+{behind}"),
+            ahead => format!("Etc/GMT{ahead}"),
+        }
+    })
+}
+
+/// The name of the daily slot that was due `back` days ago.
 pub fn daily_name(back: i64) -> String {
-    let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
-    let day = today.saturating_sub(SignedDuration::from_hours(24 * back));
+    let now = jiff::Timestamp::now().in_tz(zone()).expect("a zone");
+    let day = now
+        .date()
+        .saturating_sub(SignedDuration::from_hours(24 * back));
     format!("daily-snapshot-{day}")
 }
 
