@@ -7,7 +7,7 @@
 //! - [`wire`]: the JSON, and the checks that decide whether a listing may be believed.
 //! - [`limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
 //! - [`token`]: where the token comes from.
-//! - [`printable`]: foreign text made fit for a log.
+//! - [`printable()`]: foreign text made fit for a log.
 
 mod client;
 pub mod error;
@@ -15,7 +15,7 @@ mod exchange;
 mod field;
 pub mod http;
 pub mod limit;
-pub mod printable;
+mod printable;
 mod retry_after;
 pub mod token;
 pub mod wire;
