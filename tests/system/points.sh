@@ -25,6 +25,10 @@ starts() { inside systemctl start "$unit" && is ActiveState active && is SubStat
 # Without that there is nothing else to see.
 point "becomes ready" starts || return
 
+# A failure of the check is left to `run`, so it would not show above.
+checked() { property ExecStartPre | grep -F 'code=exited ; status=0' || said; }
+point "checks its configuration beforehand, with the credential at hand" checked
+
 # Neither the unit's words nor its score prove that the kernel was told.
 confined() {
     local pid status
@@ -47,7 +51,7 @@ writes_where_it_should() {
     ls -la "$work/root$logs" "$work/root$state"
     [ -s "$work/root$state/head" ] &&
         [ -z "$(find "$work/root$logs" "$work/root$state" -perm /077)" ] &&
-        [ "$(inside stat -c %u "$logs")" = "$(inside stat -c %u "/proc/$(property MainPID)")" ]
+        ! find "$work/root$logs" "$work/root$state" -uid 0 | grep .
 }
 point "keeps trail and state in folders of its own, closed to others" writes_where_it_should
 
@@ -70,7 +74,7 @@ point "takes the mended policy" goes_on
 
 rises() {
     inside systemctl kill --kill-whom=main --signal=KILL "$unit"
-    within 20 is NRestarts 1 && within 20 running || said
+    { within 20 is NRestarts 1 && within 20 running; } || said
 }
 point "is started again after a kill -9" rises
 
@@ -104,13 +108,17 @@ watched() {
     local first
     first=$(property WatchdogTimestampMonotonic)
     sleep 10
-    is WatchdogUSec 4s && is NRestarts 0 && running || return
+    is WatchdogUSec 4s && is NRestarts 0 || return
+    running || said || return
     [ "$(property WatchdogTimestampMonotonic)" -gt "$first" ] || { echo "it never said that it is well"; return 1; }
 }
 point "tells the watchdog that it is well" watched
 
 ends() { inside systemctl stop "$unit" && is Result success; }
 point "stops in time after that too" ends
+
+intact() { inside snaprotate audit verify --config /etc/snaprotate/snaprotate.toml; }
+point "leaves a trail that is whole" intact
 
 discreet() {
     ! inside journalctl --no-pager --output=export | grep -F "$token" &&

@@ -74,8 +74,8 @@ point() {
     fi
 }
 
-# Runs a command inside the container.
-inside() { timeout 60 nsenter -t "$init" -m -p -u -i -n -C -- "$@"; }
+# Runs a command inside the container; longer than TimeoutStopSec=, so that it is seen to act.
+inside() { timeout 90 nsenter -t "$init" -m -p -u -i -n -C -- "$@"; }
 
 prepare_host() {
     [ "$(id -u)" = 0 ] || give_up "needs root, to mount and boot a container; run it with sudo"
@@ -98,6 +98,7 @@ build_root() {
     if [ ! -d "$cache/$suite" ]; then
         echo "building the container's root in $cache/$suite (about a minute, 260 MB)"
         local mirror
+        # shellcheck disable=SC2016
         mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | head -n 1)
         rm -rf --one-file-system "$cache/$suite.new"
         # Its mounts are its own, so that none is left behind if it is interrupted.
@@ -126,6 +127,8 @@ install_service() {
     cat >"$etc/snaprotate.toml" <<TOML
 [api]
 base_url = "http://127.0.0.1:$(cat "$work/port")/api/v1"
+# For commands that root runs by hand; the service has the credential.
+token_file = "api-token"
 
 [daemon]
 poll_interval = "1s"
