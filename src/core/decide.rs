@@ -199,7 +199,15 @@ impl Server<'_> {
                     return Some(Step::Record(Fact::DeleteConfirmed { id: *id }));
                 }
                 let waited = since.elapsed(self.now);
-                let again = self.due_or_surplus();
+                // I8: what appeared in the meantime may make the delete needless.
+                let under_way = self.own().any(|(s, _)| {
+                    matches!(s.status, Status::InProgress | Status::Unknown(_)) && !self.stuck(s)
+                });
+                let again = if under_way {
+                    self.poll("an own snapshot is under way")
+                } else {
+                    self.due_or_surplus()
+                };
                 match again {
                     Step::Delete { id: candidate, .. } if candidate == *id => {
                         let left = self.pause(&id.0.to_string(), self.history.refused_deletes + 1)

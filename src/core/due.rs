@@ -21,9 +21,34 @@ enum Due {
     Step(Step),
 }
 
+impl From<Step> for Due {
+    /// One rotation's wait or block holds up no other.
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Wait { pause, .. } => Self::Later(pause),
+            Step::Blocked { reason } => Self::Blocked(reason),
+            step => Self::Step(step),
+        }
+    }
+}
+
 impl Server<'_> {
-    /// Rules 4 to 6.
+    /// Rules 4 to 6, and a wait that no other rotation's next slot has to stand in.
     pub(super) fn due_or_surplus(&self) -> Step {
+        match self.first_of_all() {
+            Step::Wait { pause, reason } => {
+                let next = self.policy.rotations.iter();
+                let next = next.filter_map(|r| r.next_due(self.now.wall)).min();
+                let left = next.map(|at| at.duration_since(self.now.wall));
+                let pause = left.map_or(pause, |left| pause.min(left));
+                Step::Wait { pause, reason }
+            }
+            step => step,
+        }
+    }
+
+    /// Rules 4 to 6.
+    fn first_of_all(&self) -> Step {
         let mut waiting: Option<SignedDuration> = None;
         let mut blocked: Option<String> = None;
         for (index, rotation) in self.policy.rotations.iter().enumerate() {
@@ -91,12 +116,20 @@ impl Server<'_> {
                 "overtaken by the next slot".to_owned(),
             ));
         }
-        if let Some(fact) = self.missed(rotation, slot) {
+        if let Some(fact) = self.missed(index, rotation, slot) {
             return Due::Step(Step::Record(fact));
         }
         let note = self.history.slot(&rotation.name, &name);
-        if note.is_some_and(|note| note.ending.is_some()) || self.completed(index, slot) {
+        if note.is_some_and(|note| note.ending.is_some()) {
             return Due::Nothing;
+        }
+        if self.completed(index, slot) {
+            return Due::Step(Step::Record(Fact::SlotSettled {
+                rotation: rotation.name.clone(),
+                slot: slot.at,
+                snapshot: name,
+                reason: "a completed snapshot of it is there".to_owned(),
+            }));
         }
         let Some(note) = note else {
             return self.first_sight(rotation, slot, name);
@@ -126,7 +159,7 @@ impl Server<'_> {
 
     /// Slots that passed without a look since the last one that the trail knows, as one
     /// record named after the newest of them: older ones are never run.
-    fn missed(&self, rotation: &Rotation, slot: Slot) -> Option<Fact> {
+    fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<Fact> {
         let known = self.history.newest(&rotation.name).map(|note| note.at);
         let since = known.max(self.history.since(&rotation.name))?;
         let before = |at: Timestamp| {
@@ -134,9 +167,16 @@ impl Server<'_> {
             let slot = rotation.schedule.previous(instant)?;
             (slot.at > since).then_some(slot)
         };
-        let newest = before(slot.at)?;
-        let others = std::iter::successors(before(newest.at), |slot| before(slot.at));
-        let others = others.take(MOST_COUNTED).count();
+        let passed = std::iter::successors(before(slot.at), |slot| before(slot.at));
+        // After a change of the schedule two slots may bear one name: what the trail says
+        // of the name, or a snapshot of it, answers for both.
+        let unknown = |slot: &Slot| {
+            let name = rotation.pattern.format(slot.local);
+            self.history.slot(&rotation.name, &name).is_none() && !self.completed(index, *slot)
+        };
+        let mut missed = passed.take(MOST_COUNTED).filter(unknown);
+        let newest = missed.next()?;
+        let others = missed.count();
         let paused = self
             .history
             .resumed
@@ -186,7 +226,7 @@ impl Server<'_> {
             .iter()
             .find(|own| own.failed() && own.deletable() && own.snapshot.name == name)
         {
-            return Due::Step(self.delete(failed, false));
+            return self.delete(failed, false).into();
         }
         // I10: no create on a full server; everything listed takes up room.
         if self.inventory.snapshots.len() < self.rules.limit {
@@ -198,17 +238,17 @@ impl Server<'_> {
             });
         }
         if let Some(own) = owned.iter().find(|own| own.failed() && own.deletable()) {
-            return Due::Step(self.delete(own, false));
+            return self.delete(own, false).into();
         }
         if self.policy.delete_stuck
             && let Some(own) = owned
                 .iter()
                 .find(|own| own.deletable() && self.long_stuck(own))
         {
-            return Due::Step(self.delete(own, false));
+            return self.delete(own, false).into();
         }
         if let Some(own) = retention::surplus(self.policy, &owned) {
-            return Due::Step(self.delete(&own, false));
+            return self.delete(&own, false).into();
         }
         if rotation.when_full == WhenFull::Skip {
             return Due::Blocked(format!(
@@ -220,7 +260,7 @@ impl Server<'_> {
             return Due::Blocked("full, and the last prune-first isn't made good yet".to_owned());
         }
         match retention::prune_first(self.policy, &owned, index) {
-            Some(own) => Due::Step(self.delete(&own, true)),
+            Some(own) => self.delete(&own, true).into(),
             None => Due::Blocked("the server is full, and nothing on it may be deleted".to_owned()),
         }
     }

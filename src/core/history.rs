@@ -110,6 +110,8 @@ pub struct History {
     pub last_refusal: Option<When>,
     /// The server's name in the last answer to a create.
     pub answered_name: Option<String>,
+    /// Whether its policy went; what was open stays so, for the case that it returns.
+    pub removed: bool,
     /// Whether the last create was answered by "no such server".
     pub no_server: bool,
     /// Why the server is blocked, if it is.
@@ -154,12 +156,16 @@ impl History {
         match fact {
             Fact::RotationAdded { rotation } => {
                 self.notes(rotation).since = Some(at.wall);
+                self.removed = false;
             }
             Fact::RotationRemoved { rotation } => self.notes(rotation).since = None,
             Fact::ServerRemoved => {
-                self.open = None;
+                self.removed = true;
                 self.blocked = None;
                 self.alerts.clear();
+                for notes in self.rotations.values_mut() {
+                    notes.since = None;
+                }
             }
             Fact::SlotDue {
                 rotation,
@@ -188,7 +194,7 @@ impl History {
                 } else {
                     Ending::Skipped
                 };
-                self.note(rotation, snapshot, *slot).ending = Some(ending);
+                self.end(rotation, snapshot, *slot, ending);
             }
             Fact::SlotGivenUp {
                 rotation,
@@ -196,7 +202,7 @@ impl History {
                 snapshot,
                 ..
             } => {
-                self.note(rotation, snapshot, *slot).ending = Some(Ending::GivenUp);
+                self.end(rotation, snapshot, *slot, Ending::GivenUp);
             }
             Fact::CreateIntent {
                 snapshot, known, ..
@@ -231,6 +237,11 @@ impl History {
                         victim: *id,
                         known: known.clone(),
                     });
+                }
+                // A delete that is sent again had no effect so far: it counts as refused.
+                if matches!(&self.open, Some(Open::Delete { id: open, .. }) if open == id) {
+                    self.refused_deletes += 1;
+                    self.last_refusal = Some(at);
                 }
                 self.open = Some(Open::Delete {
                     id: *id,
@@ -443,6 +454,14 @@ impl History {
         });
         let last = notes.len() - 1;
         &mut notes[last]
+    }
+
+    /// A slot ends; one that is settled by a completed snapshot stays so.
+    fn end(&mut self, rotation: &str, name: &str, at: Timestamp, ending: Ending) {
+        let note = self.note(rotation, name, at);
+        if note.ending != Some(Ending::Completed) {
+            note.ending = Some(ending);
+        }
     }
 
     fn tried(&mut self, name: &str, at: When, counts: bool) {

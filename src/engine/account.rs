@@ -28,6 +28,7 @@ const FAILURES: u32 = 3;
 #[derive(Default)]
 struct State {
     refused: Option<ApiError>,
+    refused_at: SignedDuration,
     next_probe: SignedDuration,
     failures: u32,
     /// What the trail says stands, by kind and subject.
@@ -47,6 +48,12 @@ impl Account {
 
     pub(super) fn refused(&self) -> bool {
         lock(&self.0).refused.is_some()
+    }
+
+    /// Whether the trouble is the whole account's.
+    pub(super) fn down(&self) -> bool {
+        let state = lock(&self.0);
+        state.refused.is_some() || state.failures >= FAILURES
     }
 
     /// Whether a GET may be sent now.
@@ -72,7 +79,8 @@ impl Account {
         }
     }
 
-    /// Takes in how a call ended; what is to be recorded of it, if anything changed.
+    /// Takes in how a call that was requested at `mono` ended; what is to be recorded of
+    /// it, if anything changed.
     pub(super) fn heard(
         &self,
         error: Option<&ApiError>,
@@ -82,6 +90,7 @@ impl Account {
         let mut state = lock(&self.0);
         match error {
             Some(error) if error.kind == ErrorKind::Account => {
+                state.refused_at = mono;
                 state.next_probe = mono + rules.retry_after;
                 state.refused = Some(error.clone());
                 state.raise(REFUSED, format!("the provider refuses the token, and nothing is changed until it is taken again: {error}"))
@@ -93,6 +102,8 @@ impl Account {
                 }
                 state.raise(UNREACHABLE, format!("listings can't be had: {error}"))
             }
+            // Requested before the refusal was heard, it says nothing of the token now.
+            None if state.refused.is_some() && mono < state.refused_at => None,
             None => {
                 state.failures = 0;
                 state.refused = None;

@@ -12,6 +12,9 @@ use crate::core::fact::{Fact, Outcome};
 use crate::core::policy::Policy;
 use crate::core::snapshot::SnapshotId;
 
+/// How often `once` tries to record an outcome; then the next start finds the intent open.
+const LAST_TRIES: u32 = 3;
+
 impl<A: SnapshotApi> Engine<A> {
     /// Performs a create or delete that was decided on this inventory.
     pub(super) async fn act(
@@ -165,7 +168,11 @@ impl<A: SnapshotApi> Engine<A> {
             if written.is_ok() {
                 return Ok(());
             }
-            self.rest(self.wanted().rules.poll_interval).await?;
+            let rules = self.wanted().rules;
+            if rules.count_all && lock(seat).unwritten >= LAST_TRIES {
+                return Err(Stopped);
+            }
+            self.rest(rules.poll_interval).await?;
         }
     }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::server::Rest;
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
+use crate::core::decide::CLOCK_TOLERANCE;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 
@@ -50,19 +51,31 @@ impl<A: SnapshotApi> Engine<A> {
     async fn turn(self: &Arc<Self>, stop: CancellationToken, once: bool) {
         let observer = {
             let engine = Arc::clone(self);
-            tokio::spawn(async move { engine.observe().await })
+            tokio::spawn(engine.observe())
         };
         let mut fleet = Fleet::default();
         let mut wanted = self.wanted().policies;
-        for server in lock(&self.seats).keys().chain(wanted.keys()) {
+        for (server, seat) in lock(&self.seats).iter() {
+            if !lock(seat).history.removed {
+                fleet.by_mono.insert((SignedDuration::MIN, *server));
+            }
+        }
+        for server in wanted.keys() {
             fleet.by_mono.insert((SignedDuration::MIN, *server));
         }
+        let mut offset = self.offset();
         loop {
             let now = self.wanted().policies;
             if !Arc::ptr_eq(&now, &wanted) {
                 fleet.reload(&wanted, &now);
                 wanted = now;
             }
+            let moved = self.offset();
+            if offset - moved > CLOCK_TOLERANCE {
+                // Set back: what rests until a time of the old clock is looked at now.
+                fleet.wake_all();
+            }
+            offset = moved;
             self.start_due(&mut fleet);
             self.working.store(fleet.at_work.len(), Ordering::Relaxed);
             let idle = fleet.at_work.is_empty();
@@ -124,18 +137,22 @@ impl<A: SnapshotApi> Engine<A> {
             return;
         }
         match rest {
-            Rest::Until(_) | Rest::Blocked(_) if once => {}
+            Rest::Until(_) | Rest::Blocked(_) | Rest::Gone if once => {}
             Rest::Until(Some(at)) => {
                 fleet.by_wall.insert((at, server));
             }
-            Rest::Until(None) => {}
+            // The seat stays: what was open or settled is known if the policy returns.
+            Rest::Until(None) | Rest::Gone => {}
             Rest::After(pause) | Rest::Blocked(pause) => {
                 fleet.by_mono.insert((now.mono + pause, server));
             }
-            Rest::Gone => {
-                lock(&self.seats).remove(&server);
-            }
         }
+    }
+
+    /// The wall clock against the one that doesn't step.
+    fn offset(&self) -> SignedDuration {
+        let now = self.clock.now();
+        now.wall.duration_since(Timestamp::UNIX_EPOCH) - now.mono
     }
 
     fn sleep(&self, fleet: &Fleet) -> SignedDuration {
@@ -162,6 +179,12 @@ impl Fleet {
             return self.by_wall.pop_first().map(|(_, server)| server);
         }
         None
+    }
+
+    fn wake_all(&mut self) {
+        let resting = std::mem::take(&mut self.by_wall).into_iter();
+        self.by_mono
+            .extend(resting.map(|(_, server)| (SignedDuration::MIN, server)));
     }
 
     /// Every server is looked at by its new policy, the ones that left too.

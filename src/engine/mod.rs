@@ -50,6 +50,8 @@ struct Seat {
     listed: Vec<SnapshotId>,
     /// Listings in a row that couldn't be had.
     failures: u32,
+    /// Records in a row that couldn't be written.
+    unwritten: u32,
     /// Whether `once` may call this server good.
     settled: bool,
 }
@@ -191,6 +193,14 @@ impl<A: SnapshotApi> Engine<A> {
         };
         let written = self.trail.append(vec![entry]).await;
         self.account.trail_written(written.as_ref().err());
+        {
+            let mut seat = lock(seat);
+            seat.unwritten = if written.is_ok() {
+                0
+            } else {
+                seat.unwritten + 1
+            };
+        }
         written?;
         tell::fact(server, &fact, &extra);
         let grace = self.wanted().rules.request_timeout;

@@ -4,13 +4,12 @@
 //! servers are at work one account-wide listing answers them all; while few are, each
 //! gets a listing of its own.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 
 use super::{Engine, lock};
 use crate::api::{ApiError, ErrorKind, Listing, SnapshotApi};
@@ -22,6 +21,9 @@ const FEW: usize = 4;
 
 /// An account-wide listing of this many rows costs about what one server's listing does.
 const ROWS_A_REQUEST: usize = 500;
+
+/// A listing with all its pages and repeats may take so many times the limit of one call.
+const MOST_CALLS: i32 = 20;
 
 /// Who asks within this time of the first joins the same listing.
 const GATHER: Duration = Duration::from_millis(5);
@@ -68,7 +70,7 @@ impl Observer {
 
 impl<A: SnapshotApi> Engine<A> {
     /// Answers until it is dropped.
-    pub(super) async fn observe(&self) {
+    pub(super) async fn observe(self: Arc<Self>) {
         let Some(mut queue) = lock(&self.observer.queue).take() else {
             return;
         };
@@ -87,8 +89,9 @@ impl<A: SnapshotApi> Engine<A> {
                 if let Err(error) = self.api.renew() {
                     tracing::warn!(error, "the token can't be read");
                 }
-                let probe = self.api.list(Some(asks[0].server)).await;
-                self.note(&probe).await;
+                let requested = self.clock.now().mono;
+                let probe = self.list(None).await;
+                self.note(&probe, requested).await;
                 if let Err(error) = probe {
                     drain(&mut queue, &mut asks);
                     answer_all(asks, &error);
@@ -98,7 +101,7 @@ impl<A: SnapshotApi> Engine<A> {
             let few = FEW.max(self.observer.rows.load(Ordering::Relaxed) / ROWS_A_REQUEST);
             if self.working.load(Ordering::Relaxed) <= few {
                 drain(&mut queue, &mut asks);
-                self.one_by_one(asks).await;
+                self.one_by_one(asks);
                 continue;
             }
             let spacing = self.wanted().rules.poll_interval / 2;
@@ -113,13 +116,13 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    async fn account_wide(&self, asks: Vec<Ask>) {
+    async fn account_wide(self: &Arc<Self>, asks: Vec<Ask>) {
         let requested = self.clock.now().mono;
-        let listing = self.api.list(None).await;
-        self.note(&listing).await;
+        let listing = self.list(None).await;
+        self.note(&listing, requested).await;
         match listing {
             // Our own mutations shift the pages: servers are asked one by one instead.
-            Ok(listing) if listing.shifted => self.one_by_one(asks).await,
+            Ok(listing) if listing.shifted => self.one_by_one(asks),
             Ok(listing) => {
                 let rows = listing.servers.values().map(|rows| rows.snapshots.len());
                 self.observer.rows.store(rows.sum(), Ordering::Relaxed);
@@ -132,31 +135,45 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    async fn one_by_one(&self, asks: Vec<Ask>) {
-        let mut listings = JoinSet::new();
+    /// Each by itself: one that takes long holds up no other (I16).
+    fn one_by_one(self: &Arc<Self>, asks: Vec<Ask>) {
         for ask in asks {
-            let (api, clock) = (std::sync::Arc::clone(&self.api), self.clock);
-            listings.spawn(async move {
-                let requested = clock.now().mono;
-                let listing = api.list(Some(ask.server)).await;
-                (ask, requested, listing)
+            let engine = Arc::clone(self);
+            tokio::spawn(async move {
+                let requested = engine.clock.now().mono;
+                let listing = engine.list(Some(ask.server)).await;
+                if matches!(&listing, Err(error) if error.status == Some(403)) {
+                    // The account's trouble, or this server's alone: the whole listing tells.
+                    let requested = engine.clock.now().mono;
+                    let whole = engine.list(None).await;
+                    engine.note(&whole, requested).await;
+                } else {
+                    engine.note(&listing, requested).await;
+                }
+                let answer = listing.map(|listing| inventory(&listing, ask.server, requested));
+                let _gone = ask.reply.send(answer);
             });
-        }
-        while let Some(joined) = listings.join_next().await {
-            let Ok((ask, requested, listing)) = joined else {
-                continue;
-            };
-            self.note(&listing).await;
-            let answer = listing.map(|listing| inventory(&listing, ask.server, requested));
-            let _gone = ask.reply.send(answer);
         }
     }
 
-    async fn note(&self, listing: &Result<Listing, ApiError>) {
+    /// A listing within a deadline for all of its pages.
+    async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
+        let time = self.wanted().rules.request_timeout * MOST_CALLS;
+        let listing = tokio::time::timeout(self.clock.real(time), self.api.list(server)).await;
+        listing.unwrap_or_else(|_| {
+            Err(ApiError {
+                kind: ErrorKind::Unknown,
+                status: None,
+                message: format!("the listing's pages didn't end within {time:#}"),
+            })
+        })
+    }
+
+    async fn note(&self, listing: &Result<Listing, ApiError>, requested: SignedDuration) {
         let rules = self.wanted().rules;
         let change = self
             .account
-            .heard(listing.as_ref().err(), self.clock.now().mono, &rules);
+            .heard(listing.as_ref().err(), requested, &rules);
         if let Some(change) = change {
             self.record_wide(change).await;
         }

@@ -13,8 +13,12 @@ use crate::core::fact::Fact;
 use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
 
-/// Listings in a row that may fail before `once` ends a server.
-const ONCE_FAILURES: u32 = 3;
+/// Listings or records in a row that may fail before `once` ends a server, and before one
+/// server's failing listings are its own trouble.
+const FAILURES: u32 = 3;
+
+/// Records that one listing may give rise to; more is a fault of ours.
+const MOST_RECORDS: usize = 500;
 
 /// The service is stopping: no new mutation.
 pub(super) struct Stopped;
@@ -38,7 +42,14 @@ impl<A: SnapshotApi> Engine<A> {
         loop {
             let wanted = self.wanted();
             let rules = &wanted.rules;
+            // `once` ends, without a trail too.
+            if rules.count_all && lock(seat).unwritten >= FAILURES {
+                return Rest::Blocked(rules.retry_after);
+            }
             let Some(policy) = wanted.policies.get(&server) else {
+                if lock(seat).history.removed {
+                    return Rest::Gone;
+                }
                 let gone = Fact::ServerRemoved;
                 return match self.record(server, seat, gone, Extra::default()).await {
                     Ok(()) => Rest::Gone,
@@ -50,7 +61,13 @@ impl<A: SnapshotApi> Engine<A> {
             }
             let inventory = match self.look(server, seat).await {
                 Ok(inventory) => inventory,
-                Err(Some(error)) => return no_listing(policy, seat, rules, &error),
+                Err(Some(error)) => {
+                    let rest = no_listing(policy, seat, rules, &error);
+                    if lock(seat).failures >= FAILURES && !self.account.down() {
+                        self.own_trouble(policy, seat, rules, &error).await;
+                    }
+                    return rest;
+                }
                 Err(None) => return Rest::Until(None),
             };
             let Some(step) = self.decided(policy, seat, &inventory, rules).await else {
@@ -97,7 +114,10 @@ impl<A: SnapshotApi> Engine<A> {
         inventory: &Inventory,
         rules: &Rules,
     ) -> Option<Step> {
-        loop {
+        for _ in 0..MOST_RECORDS {
+            if self.stop.is_cancelled() {
+                return None;
+            }
             let step = {
                 let mut seat = lock(seat);
                 let now = self.clock.now();
@@ -113,6 +133,28 @@ impl<A: SnapshotApi> Engine<A> {
                 .await
                 .ok()?;
         }
+        tracing::error!(
+            policy = policy.file,
+            "the decision never ends; please report it"
+        );
+        None
+    }
+
+    /// Other servers' listings can be had: this one is blocked, with an alert of its own.
+    async fn own_trouble(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        rules: &Rules,
+        error: &ApiError,
+    ) {
+        let nothing = Inventory {
+            server_name: None,
+            snapshots: Vec::new(),
+            requested: self.clock.now().mono,
+            doubt: Some(format!("it can't be had: {error}")),
+        };
+        self.decided(policy, seat, &nothing, rules).await;
     }
 
     /// A listing; one that lacks what the last one had is asked for once more.
@@ -165,7 +207,7 @@ fn no_listing(policy: &Policy, seat: &Mutex<Seat>, rules: &Rules, error: &ApiErr
         .poll_interval
         .saturating_mul(1 << seat.failures.min(16))
         .min(rules.retry_after);
-    if rules.count_all && seat.failures >= ONCE_FAILURES {
+    if rules.count_all && seat.failures >= FAILURES {
         return Rest::Blocked(pause);
     }
     Rest::After(pause)
