@@ -146,7 +146,8 @@ impl Rows {
             .iter()
             .rev()
             .filter(|change| server.is_none_or(|server| server == change.server));
-        for (undone, change) in concerned.enumerate() {
+        let mut undone = 0;
+        for change in concerned {
             match stale {
                 Stale::Changes(changes) if undone == changes => break,
                 Stale::Age(age) if now.duration_since(change.at) >= age => break,
@@ -160,6 +161,7 @@ impl Rows {
                 current.insert(change.id, key);
                 then.insert(key, Arc::clone(before));
             }
+            undone += 1;
             if stale == Stale::LastMutation && change.mutation {
                 break;
             }
