@@ -43,20 +43,20 @@ pub(super) fn snapshots(
 ) -> Answer {
     let rows: Vec<Arc<Held>> = match fault {
         Some(Listing::Empty) => Vec::new(),
-        Some(Listing::Stale(stale)) => state.rows.list_stale(wanted.server, *stale, now),
+        Some(Listing::Stale(ago)) => state.rows.list_stale(wanted.server, *ago, now),
         Some(Listing::OtherServers) => cloned(&state.rows.list(None)),
         _ => cloned(&state.rows.list(wanted.server)),
     };
     let Some((from, to)) = bounds(rows.len(), wanted.page, state.config.page_size) else {
         return (404, wire::refusal("invalid page"));
     };
-    let mut shown: Vec<Cow<'_, str>> = rows[from..to]
+    let mut pieces: Vec<Cow<'_, str>> = rows[from..to]
         .iter()
         .map(|held| Cow::Borrowed(held.json.as_str()))
         .collect();
     let mut count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     if let Some(fault) = fault {
-        spoil(&mut shown, &mut count, &rows[from..to], fault, only, now);
+        spoil(&mut pieces, &mut count, &rows[from..to], fault, only, now);
     }
     let path = format!("{base}/snapshots/?");
     let filter = wanted.server.map(|id| format!("server_id={id}&"));
@@ -65,7 +65,7 @@ pub(super) fn snapshots(
     if let Some(Listing::Next(address)) = fault {
         next = Some((Some(address.clone()), None));
     }
-    (200, body(&shown, count, next))
+    (200, body(&pieces, count, next))
 }
 
 /// The answer to `GET /servers/`.

@@ -146,8 +146,7 @@ impl Rows {
             .iter()
             .rev()
             .filter(|change| server.is_none_or(|server| server == change.server));
-        let mut undone = 0;
-        for change in concerned {
+        for (undone, change) in concerned.enumerate() {
             match stale {
                 Stale::Changes(changes) if undone == changes => break,
                 Stale::Age(age) if now.duration_since(change.at) >= age => break,
@@ -161,7 +160,6 @@ impl Rows {
                 current.insert(change.id, key);
                 then.insert(key, Arc::clone(before));
             }
-            undone += 1;
             if stale == Stale::LastMutation && change.mutation {
                 break;
             }
