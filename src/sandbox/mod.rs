@@ -1,14 +1,24 @@
-//! A stand-in of the provider's API over real HTTP, for `demo`, tests and benchmarks.
+//! The stand-in of the provider's API, over real HTTP: for the demo, tests and benchmarks.
 //!
-//! It behaves as API.md says, and goes wrong as it is told to. It shares no rule with
-//! `core`: it must be able to prove `core` wrong.
+//! It answers as API.md says and shares no rule with the client, so that a mistake on one side
+//! shows on the other. Its truth can be asked for, and every fault that the API's silence allows
+//! can be ordered:
 //!
-//! - `rows`: the snapshots it holds; `wire`: their JSON; `log`: what was asked and done.
-//! - `faults`: what is ordered to go wrong.
-//! - `state`: what each call does; `serve`: HTTP, with answers that are cut, drip or hang.
+//! - `state`, `rows`: what the provider truly holds, and what time does to it;
+//! - [`faults`]: what goes wrong, when ordered;
+//! - `serve`, `listing`, `reply`, `connection`, `wire`: requests, answers, bytes;
+//! - [`log`]: what was asked and what came of it.
+//!
+//! Durations of the provider (how long a snapshot takes, how late an effect comes) are of the
+//! clock's time and run faster under a fast clock; latency and dripping are real time.
 
+mod connection;
 pub mod faults;
+#[cfg(test)]
+mod faults_tests;
+mod listing;
 pub mod log;
+mod reply;
 pub mod rows;
 mod serve;
 mod state;
@@ -16,186 +26,298 @@ mod state;
 mod tests;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
 use jiff::{SignedDuration, Timestamp};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::connection::{Door, Line};
+use self::faults::Fault;
+use self::log::{Counts, Request};
+use self::rows::Row;
+use self::serve::Shared;
+pub use self::state::State;
+pub use self::wire::Server;
 use crate::clock::Clock;
-use faults::Fault;
-use log::{Counts, Request};
-use rows::Row;
-use state::State;
 
-/// How the stand-in is set up.
+/// How the stand-in behaves when no fault is ordered.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
     /// Its time.
     pub clock: Clock,
-    /// The token that it takes.
+    /// The one token that it accepts.
     pub token: String,
-    /// Snapshots that a server may hold.
+    /// The most snapshots of a server; all count.
     pub limit: usize,
-    /// Real time before each answer.
+    /// Real time from a request to its effect and answer.
     pub latency: Duration,
-    /// Time of the clock from a create to `completed`.
+    /// How long a snapshot is in progress, in the clock's time.
     pub completes_after: SignedDuration,
-    /// Rows a page of a listing; `None`: no pages.
+    /// Rows of a page; `None`: listings have no pages.
     pub page_size: Option<usize>,
 }
 
-/// A running stand-in on loopback; it ends when this is dropped.
-#[derive(Debug)]
+impl SandboxConfig {
+    /// The provider as documented: a limit of five, some minutes for everything, no pages.
+    pub fn new(clock: Clock, token: &str) -> Self {
+        Self {
+            clock,
+            token: token.to_owned(),
+            limit: 5,
+            latency: Duration::ZERO,
+            completes_after: SignedDuration::from_mins(5),
+            page_size: None,
+        }
+    }
+}
+
+/// A running stand-in, whose copies are one; it ends when the last copy of this handle is dropped.
+#[derive(Clone, Debug)]
 pub struct Sandbox {
     shared: Arc<Shared>,
-    base_url: String,
-    _stop: DropGuard,
-}
-
-/// What the handle and the connections share.
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    clock: Clock,
-    latency: Duration,
-    changed: watch::Sender<u64>,
-    stop: CancellationToken,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self) {
-        self.changed.send_modify(|changes| *changes += 1);
-    }
+    _stop: Arc<DropGuard>,
 }
 
 impl Sandbox {
-    /// Starts one on a free port of 127.0.0.1.
+    /// Serves on a free port of 127.0.0.1.
     pub async fn start(config: SandboxConfig) -> io::Result<Self> {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        let origin = format!("http://{}", listener.local_addr()?);
-        let base_url = format!("{origin}/api/v1");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
+            base: format!("http://{}/api/v1", listener.local_addr()?),
             clock: config.clock,
-            latency: config.latency,
-            state: Mutex::new(State::new(config, base_url.clone())),
             changed: watch::Sender::new(0),
             stop: stop.clone(),
+            state: Mutex::new(State::new(config)),
         });
-        tokio::spawn(serve::listen(listener, Arc::clone(&shared)));
+        let app = Router::new()
+            .fallback(serve::handle)
+            .with_state(Arc::clone(&shared))
+            .into_make_service_with_connect_info::<Line>();
+        let server = axum::serve(Door(listener), app);
+        tokio::spawn(
+            server
+                .with_graceful_shutdown(stop.clone().cancelled_owned())
+                .into_future(),
+        );
+        tokio::spawn(drive(Arc::clone(&shared)));
         Ok(Self {
             shared,
-            base_url,
-            _stop: stop.drop_guard(),
+            _stop: Arc::new(stop.drop_guard()),
         })
     }
 
-    /// What `api.base_url` is to be.
+    /// Where it serves, in the form of the `base_url` setting.
     pub fn base_url(&self) -> String {
-        self.base_url.clone()
+        self.shared.base.clone()
     }
 
-    /// Orders something to go wrong.
+    /// Orders a fault; of several that match a call, the one ordered first is taken.
     pub fn order(&self, fault: Fault) {
-        self.shared.state().orders.add(fault);
+        self.shared.change(|state, _| state.orders.add(fault));
     }
 
-    /// Takes back every order.
+    /// Takes back all orders; effects that are already late still come.
     pub fn clear_orders(&self) {
-        self.shared.state().orders.clear();
+        self.shared.change(|state, _| state.orders.clear());
     }
 
-    /// How many orders stand.
+    /// How many orders stand, those for ever too.
     pub fn orders(&self) -> usize {
-        self.shared.state().orders.len()
-    }
-
-    /// Adds a server to the account.
-    pub fn add_server(&self, id: u64, name: &str) {
-        self.shared.state().add_server(id, name);
-    }
-
-    /// Gives a server another name.
-    pub fn rename_server(&self, id: u64, name: &str) {
-        let now = self.shared.clock.now().wall;
-        self.shared.state().rename_server(id, name, now);
-    }
-
-    /// Adds a snapshot, as a person would, past every limit; its id.
-    pub fn add_snapshot(&self, server: u64, name: &str, status: &str, at: Timestamp) -> u64 {
-        let id = self.shared.state().put(server, name, status, at);
-        self.shared.tell();
-        id
-    }
-
-    /// Takes a snapshot away, as a person would.
-    pub fn remove_snapshot(&self, id: u64) {
-        let now = self.shared.clock.now().wall;
-        self.shared.state().rows.remove(id, false, now);
-        self.shared.tell();
-    }
-
-    /// The token that it takes from now on.
-    pub fn set_token(&self, token: &str) {
-        token.clone_into(&mut self.shared.state().config.token);
-    }
-
-    /// Rows a page from now on.
-    pub fn set_page_size(&self, rows: Option<usize>) {
-        self.shared.state().config.page_size = rows;
+        self.look(State::orders_left)
     }
 
     /// Whether requests are kept one by one; counters are kept always.
     pub fn keep_log(&self, keep: bool) {
-        self.shared.state().keep_log = keep;
+        self.shared.change(|state, _| state.keep_log = keep);
     }
 
-    /// What a server truly holds, newest first.
-    pub fn truth(&self, server: u64) -> Vec<Row> {
-        self.shared.state().rows.truth(Some(server))
+    /// Rows of a page from now on; `None`: no pages.
+    pub fn set_page_size(&self, rows: Option<usize>) {
+        self.shared.change(|state, _| state.config.page_size = rows);
     }
 
-    /// What every server truly holds, newest first.
-    pub fn all(&self) -> Vec<Row> {
-        self.shared.state().rows.truth(None)
-    }
-
-    /// Every request, in the order in which they came.
-    pub fn log(&self) -> Vec<Request> {
-        self.shared.state().log.clone()
-    }
-
-    /// The names of all snapshots that creates made on this server, in order.
+    /// The names of all snapshots that creates through the API made on this server, in order.
     pub fn created(&self, server: u64) -> Vec<String> {
-        let state = self.shared.state();
-        state.created.get(&server).cloned().unwrap_or_default()
+        self.look(|state| state.created(server).to_vec())
     }
 
-    /// Requests and effects so far.
+    /// Adds a server, or names and activates the one with this id.
+    pub fn add_server(&self, id: u64, name: &str) {
+        self.rename_server(id, name);
+        self.set_server_status(id, "active");
+    }
+
+    /// Gives a server another name, in the rows of its snapshots too.
+    pub fn rename_server(&self, id: u64, name: &str) {
+        self.shared.change(|state, now| {
+            let server = state.servers.entry(id).or_insert_with(|| Server {
+                id,
+                name: String::new(),
+                status: "active".to_owned(),
+            });
+            name.clone_into(&mut server.name);
+            state.rows.rename(id, name, now);
+        });
+    }
+
+    /// Sets a server's status: `active`, `stopped`, `suspended`.
+    pub fn set_server_status(&self, id: u64, status: &str) {
+        self.shared.change(|state, _| {
+            if let Some(server) = state.servers.get_mut(&id) {
+                status.clone_into(&mut server.status);
+            }
+        });
+    }
+
+    /// Takes a server away; its snapshots stay listed.
+    pub fn remove_server(&self, id: u64) {
+        self.shared.change(|state, _| state.servers.remove(&id));
+    }
+
+    /// Puts a snapshot there, whatever the limit; its status stays until it is set. The id is new.
+    pub fn add_snapshot(
+        &self,
+        server: u64,
+        name: &str,
+        status: &str,
+        created_at: Timestamp,
+    ) -> u64 {
+        self.shared.change(|state, now| {
+            let id = state.new_id();
+            let row = Row {
+                id,
+                server,
+                name: name.to_owned(),
+                status: status.to_owned(),
+                size_mb: (status == "completed").then_some(5120),
+                created_at,
+                description: String::new(),
+            };
+            state.put(row, now);
+            id
+        })
+    }
+
+    /// Puts a row there with the id that it bears, in the place of the one that has it.
+    pub fn put(&self, row: Row) {
+        self.shared.change(|state, now| state.put(row, now));
+    }
+
+    /// A person makes a snapshot by the provider's own rules; its id, unless they refuse it.
+    pub fn person_creates(&self, server: u64, name: &str) -> Option<u64> {
+        self.shared
+            .change(|state, now| state.by_hand(server, name, now))
+    }
+
+    /// Sets a snapshot's status word, with the size that belongs to it.
+    pub fn set_status(&self, id: u64, status: &str) {
+        self.shared
+            .change(|state, now| state.set_status(id, status, now));
+    }
+
+    /// A person deletes a snapshot; whether it was there.
+    pub fn remove_snapshot(&self, id: u64) -> bool {
+        self.shared
+            .change(|state, now| state.rows.remove(id, false, now).is_some())
+    }
+
+    /// Accepts this token from now on, and no other.
+    pub fn set_token(&self, token: &str) {
+        self.shared
+            .change(|state, _| token.clone_into(&mut state.config.token));
+    }
+
+    /// How long snapshots that are made from now on are in progress.
+    pub fn set_completes_after(&self, time: SignedDuration) {
+        self.shared
+            .change(|state, _| state.config.completes_after = time);
+    }
+
+    /// The most snapshots of a server from now on.
+    pub fn set_limit(&self, limit: usize) {
+        self.shared.change(|state, _| state.config.limit = limit);
+    }
+
+    /// Real time from a request to its effect, for requests from now on.
+    pub fn set_latency(&self, latency: Duration) {
+        self.shared
+            .change(|state, _| state.config.latency = latency);
+    }
+
+    /// The snapshots that a server truly holds, newest first.
+    pub fn truth(&self, server: u64) -> Vec<Row> {
+        self.look(|state| state.truth(server))
+    }
+
+    /// All snapshots of the account, newest first.
+    pub fn all(&self) -> Vec<Row> {
+        self.look(State::all)
+    }
+
+    /// Every request so far, in the order of arrival, with what came of it.
+    pub fn log(&self) -> Vec<Request> {
+        self.look(|state| state.log().to_vec())
+    }
+
+    /// How many requests and effects there were.
     pub fn counts(&self) -> Counts {
-        self.shared.state().counts
+        self.look(State::counts)
     }
 
-    /// The most that a server ever held.
+    /// The most snapshots that a server ever held, whoever made them.
     pub fn max_held(&self, server: u64) -> usize {
-        let state = self.shared.state();
-        state.rows.max_held.get(&server).copied().unwrap_or(0)
+        self.look(|state| state.max_held().get(&server).copied().unwrap_or(0))
     }
 
-    /// Waits until the stand-in is in a state that satisfies this.
-    pub async fn wait_for(&self, so: impl Fn(&Self) -> bool) {
-        let mut changes = self.shared.changed.subscribe();
-        while !so(self) {
-            if changes.changed().await.is_err() {
+    /// The same of every server.
+    pub fn max_held_all(&self) -> BTreeMap<u64, usize> {
+        self.look(|state| state.max_held().clone())
+    }
+
+    /// Requests that have arrived and have no answer yet; hanging ones until the client gives up.
+    pub fn in_flight(&self) -> usize {
+        self.look(State::in_flight)
+    }
+
+    /// Reads several things of one instant.
+    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        self.shared.look(|state, _| look(state))
+    }
+
+    /// Returns once this holds; asked anew after each request, order and change. Bound it by a time-out.
+    pub async fn wait_for(&self, holds: impl Fn(&Self) -> bool) {
+        let mut changed = self.shared.changed.subscribe();
+        while !holds(self) {
+            if changed.changed().await.is_err() {
                 return;
             }
+        }
+    }
+}
+
+/// Lets what is due happen at its time, also when nobody asks.
+async fn drive(shared: Arc<Shared>) {
+    let mut changed = shared.changed.subscribe();
+    loop {
+        changed.mark_unchanged();
+        let wait = shared.look(|state, now| Some(state.next_due()?.duration_since(now)));
+        let next = async {
+            match wait {
+                Some(wait) => shared.clock.sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = next => {}
+            _ = changed.changed() => {}
         }
     }
 }

@@ -1,290 +1,283 @@
-//! HTTP/1.1 over plain sockets: an answer must also be able to break off, drip or never come.
+//! HTTP: a request becomes a call, a call an answer, and an ordered fault spoils it.
 
-use std::io;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use axum::body::to_bytes;
+use axum::extract::{ConnectInfo, Query, Request as HttpRequest, State as Kept};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-use super::Shared;
+use super::connection::Line;
 use super::faults::{Call, Fault, Outcome, What};
+use super::listing::{self, Wanted};
 use super::log::Request;
-use super::state::{Answer, Later};
+use super::reply::{self, Reply};
+use super::state::{Answer, Deed, State};
 use super::wire;
+use crate::clock::Clock;
 
-/// A request line or header longer than this is no client of ours.
-const LONGEST_LINE: u64 = 64 * 1024;
+/// The longest body that is read; a create is far shorter.
+const BODY_LIMIT: usize = 64 * 1024;
 
-/// A body larger than this is no create.
-const LARGEST_BODY: usize = 1 << 20;
+/// What the handle, the connections and the driver of time share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub state: Mutex<State>,
+    pub clock: Clock,
+    pub changed: watch::Sender<u64>,
+    pub stop: CancellationToken,
+    pub base: String,
+}
 
-pub(super) async fn listen(listener: TcpListener, shared: Arc<Shared>) {
-    loop {
-        tokio::select! {
-            biased;
-            () = shared.stop.cancelled() => return,
-            Ok((stream, _)) = listener.accept() => {
-                let shared = Arc::clone(&shared);
-                tokio::spawn(async move {
-                    tokio::select! {
-                        biased;
-                        () = shared.stop.cancelled() => {}
-                        // A client that goes away is no concern of the stand-in's.
-                        _gone = connection(stream, &shared) => {}
-                    }
-                });
-            }
+impl Shared {
+    /// Looks at the state as it is now, and wakes nobody unless time has changed it.
+    pub fn look<T>(&self, look: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now().wall;
+        let advanced = state.advance(now);
+        let seen = look(&mut state, now);
+        drop(state);
+        if advanced {
+            self.changed.send_modify(|changes| *changes += 1);
         }
+        seen
+    }
+
+    /// Changes the state, and wakes those who wait for something.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let result = self.look(change);
+        self.changed.send_modify(|changes| *changes += 1);
+        result
     }
 }
 
-/// A request as it came.
-#[derive(Default)]
-struct Asked {
-    method: String,
+/// A request, understood as far as it can be.
+struct Ask {
+    call: Call,
+    method: Method,
     path: String,
-    query: String,
-    token: String,
+    query: BTreeMap<String, String>,
+    snapshot: Option<u64>,
+    bearer: Option<String>,
     body: Vec<u8>,
 }
 
-async fn connection(stream: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut stream = BufReader::new(stream);
-    while let Some(asked) = read(&mut stream).await? {
-        let (answer, fault) = answer(&asked, shared);
-        tokio::time::sleep(shared.latency).await;
-        if !send(stream.get_mut(), answer, fault).await? {
-            return Ok(());
-        }
+/// Counts a request as in flight for as long as its client waits.
+struct InFlight(Arc<Shared>);
+
+impl InFlight {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.change(|state, _| state.in_flight += 1);
+        Self(Arc::clone(shared))
     }
-    Ok(())
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Asked>> {
-    let mut asked = Asked::default();
-    let mut length = 0;
-    let mut first = true;
-    loop {
-        let mut line = String::new();
-        let read = stream.take(LONGEST_LINE).read_line(&mut line).await?;
-        if read == 0 {
-            return Ok(None);
-        }
-        let line = line.trim_end();
-        if first {
-            let mut words = line.split(' ');
-            asked.method = words.next().unwrap_or_default().to_owned();
-            let target = words.next().unwrap_or_default();
-            let (path, query) = target.split_once('?').unwrap_or((target, ""));
-            (asked.path, asked.query) = (path.to_owned(), query.to_owned());
-            first = false;
-        } else if line.is_empty() {
-            break;
-        } else if let Some((name, value)) = line.split_once(':') {
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.trim().parse().unwrap_or(0),
-                "authorization" => value.trim().clone_into(&mut asked.token),
-                _ => {}
-            }
-        }
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.change(|state, _| state.in_flight -= 1);
     }
-    asked.body = vec![0; usize::min(length, LARGEST_BODY)];
-    stream.read_exact(&mut asked.body).await?;
-    Ok(Some(asked))
 }
 
-/// Which call it is, and the snapshot that its path names.
-fn call(asked: &Asked) -> (Call, Option<u64>) {
-    let rest = asked.path.strip_prefix("/api/v1/").unwrap_or_default();
-    match (asked.method.as_str(), rest) {
-        ("GET", "snapshots/") => return (Call::List, None),
-        ("POST", "snapshots/") => return (Call::Create, None),
-        ("GET", "account/me/") => return (Call::Account, None),
-        ("GET", "servers/") => return (Call::Servers, None),
-        _ => {}
+/// Answers one request.
+pub(super) async fn handle(
+    Kept(shared): Kept<Arc<Shared>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: HttpRequest,
+) -> Response {
+    let _in_flight = InFlight::new(&shared);
+    let ask = match read(request).await {
+        Ok(ask) => ask,
+        Err(refusal) => return reply::json(StatusCode::BAD_REQUEST, wire::refusal(&refusal)),
+    };
+    // A task of its own: a provider goes on when its client hangs up, and so must this.
+    let work = tokio::spawn(process(Arc::clone(&shared), ask));
+    match work.await {
+        Ok(Reply::Whole(response)) => response,
+        Ok(Reply::Hang) => {
+            shared.stop.cancelled().await;
+            reply::cut(&line)
+        }
+        Ok(Reply::Cut) | Err(_) => reply::cut(&line),
     }
-    let inner = rest
-        .strip_prefix("snapshots/")
-        .and_then(|rest| rest.strip_suffix('/'))
-        .unwrap_or_default();
-    if asked.method == "DELETE"
-        && let Ok(id) = inner.parse()
-    {
-        return (Call::Delete, Some(id));
-    }
-    if asked.method == "POST"
-        && let Some(Ok(id)) = inner.strip_suffix("/restore").map(str::parse)
-    {
-        return (Call::Restore, Some(id));
-    }
-    (Call::Any, None)
 }
 
-fn answer(asked: &Asked, shared: &Arc<Shared>) -> (Answer, Option<Fault>) {
-    let now = shared.clock.now().wall;
-    let (call, snapshot) = call(asked);
-    let mut state = shared.state();
-    let server = state.about(call, snapshot, &asked.query, &asked.body);
-    let authorized = asked.token == format!("Bearer {}", state.config.token);
-    state.counts.request(call, server, authorized);
-    state.ticks += 1;
-    let tick = state.ticks;
-    let fault = state.orders.answer(call, server);
-    let nothing = || Answer {
-        status: 0,
-        body: String::new(),
+async fn read(request: HttpRequest) -> Result<Ask, String> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query();
+    let path = path.map(ToString::to_string).unwrap_or_default();
+    let query = Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri)
+        .map_err(|error| error.to_string())?
+        .0;
+    let bearer = parts.headers.get(AUTHORIZATION);
+    let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let body = to_bytes(body, BODY_LIMIT).await;
+    let (call, snapshot) = call(&parts.method, parts.uri.path());
+    Ok(Ask {
+        call,
+        snapshot,
+        path,
+        query,
+        bearer: bearer.map(str::to_owned),
+        body: body.map_err(|error| error.to_string())?.to_vec(),
+        method: parts.method,
+    })
+}
+
+/// Which call of API.md this is; trailing slashes are part of the paths.
+fn call(method: &Method, path: &str) -> (Call, Option<u64>) {
+    let Some(path) = path.strip_prefix("/api/v1/") else {
+        return (Call::Any, None);
+    };
+    let pieces: Vec<&str> = path.split('/').collect();
+    let id = pieces.get(1).and_then(|id| id.parse().ok());
+    let call = match (method.as_str(), pieces.as_slice()) {
+        ("GET", ["snapshots", ""]) => Call::List,
+        ("POST", ["snapshots", ""]) => Call::Create,
+        ("DELETE", ["snapshots", _, ""]) if id.is_some() => Call::Delete,
+        ("POST", ["snapshots", _, "restore", ""]) if id.is_some() => Call::Restore,
+        ("GET", ["account", "me", ""]) => Call::Account,
+        ("GET", ["servers", ""]) => Call::Servers,
+        _ => Call::Any,
+    };
+    (call, id)
+}
+
+async fn process(shared: Arc<Shared>, ask: Ask) -> Reply {
+    let latency = shared.look(|state, _| state.config.latency);
+    let (entry, fault) = shared.change(|state, now| arrive(state, &ask, now));
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    shared.change(|state, now| {
+        let reply = answer(state, &ask, entry, fault, &shared, now);
+        match &reply {
+            Reply::Whole(response) => state.answered(entry, Some(response.status().as_u16())),
+            Reply::Cut => state.answered(entry, None),
+            Reply::Hang => {}
+        }
+        reply
+    })
+}
+
+/// Writes the request down and finds the fault that is ordered for it.
+fn arrive(state: &mut State, ask: &Ask, now: Timestamp) -> (Option<usize>, Option<Fault>) {
+    let server = match ask.call {
+        Call::List => Wanted::read(&ask.query)
+            .ok()
+            .and_then(|wanted| wanted.server),
+        Call::Create => wire::create(&ask.body).ok().map(|(server, _, _)| server),
+        _ => ask
+            .snapshot
+            .and_then(|id| state.rows.get(id))
+            .map(|row| row.server),
+    };
+    let fault = state.orders.answer(ask.call, server);
+    let entry = state.arrive(Request {
+        tick: 0,
+        call: ask.call,
+        method: ask.method.to_string(),
+        path: ask.path.clone(),
+        server,
+        snapshot: ask.snapshot,
+        at: now,
+        authorized: authorized(state, ask),
+        faulty: fault.is_some(),
+        status: None,
+        answered: None,
         effects: Vec::new(),
-        later: Vec::new(),
-    };
-    let mut answer = match &fault {
-        _ if !authorized => Answer {
-            status: 401,
-            body: wire::refusal("Invalid token."),
-            ..nothing()
-        },
-        Some(Fault {
-            what: What::Listing(how),
-            server: of,
-            ..
-        }) => Answer {
-            status: 200,
-            body: state.list(&asked.query, Some((how, *of)), now),
-            ..nothing()
-        },
-        Some(fault) if fault.outcome != Outcome::Done => nothing(),
-        _ => state.perform(call, snapshot, &asked.query, &asked.body, now),
-    };
-    if let Some(What::Answer { status, body, .. }) = fault.as_ref().map(|fault| &fault.what) {
-        answer.status = *status;
-        answer.body.clone_from(body);
-    }
-    if state.keep_log {
-        let effects = std::mem::take(&mut answer.effects);
-        state.log.push(Request {
-            tick,
-            call,
-            method: asked.method.clone(),
-            path: asked.path.clone(),
-            server,
-            snapshot,
-            at: now,
-            authorized,
-            faulty: fault.is_some(),
-            status: (answer.status != 0).then_some(answer.status),
-            answered: None,
-            effects,
-        });
-    }
-    drop(state);
-    ripen(shared, std::mem::take(&mut answer.later));
-    if let Some(Outcome::Late(after)) = fault.as_ref().map(|fault| fault.outcome)
-        && authorized
-    {
-        happen_late(shared, after, call, snapshot, asked);
-    }
-    shared.tell();
-    (answer, fault)
-}
-
-/// What was asked for happens after the answer.
-fn happen_late(
-    shared: &Arc<Shared>,
-    after: jiff::SignedDuration,
-    call: Call,
-    snapshot: Option<u64>,
-    asked: &Asked,
-) {
-    let (query, body) = (asked.query.clone(), asked.body.clone());
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        shared.clock.sleep(after).await;
-        let now = shared.clock.now().wall;
-        let done = shared.state().perform(call, snapshot, &query, &body, now);
-        ripen(&shared, done.later);
-        shared.tell();
     });
+    (entry, fault)
 }
 
-fn ripen(shared: &Arc<Shared>, later: Vec<Later>) {
-    for change in later {
-        let shared = Arc::clone(shared);
-        tokio::spawn(async move {
-            shared.clock.sleep(change.after).await;
-            let now = shared.clock.now().wall;
-            shared.state().ripen(&change, now);
-            shared.tell();
-        });
-    }
+fn authorized(state: &State, ask: &Ask) -> bool {
+    ask.bearer.as_deref() == Some(state.config.token.as_str())
 }
 
-/// Sends the answer, well or badly; whether the connection may go on.
-async fn send(stream: &mut TcpStream, answer: Answer, fault: Option<Fault>) -> io::Result<bool> {
-    let mut kind = "application/json";
-    let mut more = String::new();
-    match fault.map(|fault| fault.what) {
-        Some(What::Hang) => std::future::pending::<()>().await,
-        Some(What::Cut) => return Ok(false),
-        Some(What::CutBody) => {
-            let half = answer.body.len() / 2;
-            let head = head(answer.status, kind, "", answer.body.len().max(2));
-            stream.write_all(head.as_bytes()).await?;
-            stream.write_all(&answer.body.as_bytes()[..half]).await?;
-            stream.shutdown().await?;
-            return Ok(false);
-        }
-        Some(What::Drip(pause)) => {
-            let head = head(answer.status, kind, "", answer.body.len());
-            stream.write_all(head.as_bytes()).await?;
-            for byte in answer.body.as_bytes() {
-                stream.write_all(&[*byte]).await?;
-                tokio::time::sleep(pause).await;
-            }
-            return Ok(true);
-        }
-        Some(What::Huge(bytes)) => {
-            let head = head(200, kind, "", usize::try_from(bytes).unwrap_or(usize::MAX));
-            stream.write_all(head.as_bytes()).await?;
-            let chunk = vec![b' '; 1 << 16];
-            let mut left = bytes;
-            while left > 0 {
-                let now = left.min(1 << 16);
-                let part = usize::try_from(now).unwrap_or(chunk.len());
-                stream.write_all(&chunk[..part]).await?;
-                left -= now;
-            }
-            return Ok(true);
-        }
-        Some(What::Answer {
-            retry_after,
-            location,
-            html,
-            ..
-        }) => {
-            if html {
-                kind = "text/html";
-            }
-            if let Some(value) = retry_after {
-                more = format!("Retry-After: {value}\r\n");
-            }
-            if let Some(to) = location {
-                more = format!("Location: {to}\r\n");
-            }
-        }
-        Some(What::Listing(_) | What::Made(_)) | None => {}
-    }
-    let mut bytes = head(answer.status, kind, &more, answer.body.len()).into_bytes();
-    bytes.extend_from_slice(answer.body.as_bytes());
-    stream.write_all(&bytes).await?;
-    Ok(true)
-}
-
-fn head(status: u16, kind: &str, more: &str, length: usize) -> String {
-    // 204 has no body, and no length either.
-    let body = if status == 204 {
-        String::new()
-    } else {
-        format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n")
+fn answer(
+    state: &mut State,
+    ask: &Ask,
+    entry: Option<usize>,
+    fault: Option<Fault>,
+    shared: &Shared,
+    now: Timestamp,
+) -> Reply {
+    let Some(fault) = fault else {
+        return reply::whole(true_answer(state, ask, entry, None, &shared.base, now));
     };
-    format!("HTTP/1.1 {status} Ordered\r\n{body}{more}\r\n")
+    if let What::Listing(_) | What::CutBody | What::Drip(_) = &fault.what {
+        let answer = true_answer(state, ask, entry, Some(&fault), &shared.base, now);
+        return reply::spoiled(answer, &fault.what, &shared.stop);
+    }
+    match fault.outcome {
+        Outcome::Never => {}
+        Outcome::Done => {
+            true_answer(state, ask, entry, None, &shared.base, now);
+        }
+        Outcome::Late(after) => {
+            if authorized(state, ask)
+                && let Some(Ok(deed)) = deed(ask)
+            {
+                state.later(deed, entry, now, after);
+            }
+        }
+    }
+    reply::spoiled((200, String::new()), &fault.what, &shared.stop)
+}
+
+/// What a sound provider does and answers.
+fn true_answer(
+    state: &mut State,
+    ask: &Ask,
+    entry: Option<usize>,
+    fault: Option<&Fault>,
+    base: &str,
+    now: Timestamp,
+) -> Answer {
+    if !authorized(state, ask) {
+        return (401, wire::refusal("invalid token"));
+    }
+    if let Some(deed) = deed(ask) {
+        return match deed {
+            Ok(deed) => state.perform(deed, entry, now),
+            Err(detail) => (400, wire::refusal(&detail)),
+        };
+    }
+    let wanted = match Wanted::read(&ask.query) {
+        Ok(wanted) => wanted,
+        Err(detail) => return (400, wire::refusal(&detail)),
+    };
+    match ask.call {
+        Call::List => {
+            let (spoilt, only) = match fault.map(|fault| (&fault.what, fault.server)) {
+                Some((What::Listing(how), only)) => (Some(how), only),
+                _ => (None, None),
+            };
+            listing::snapshots(state, wanted, spoilt, only, base, now)
+        }
+        Call::Servers => listing::servers(state, wanted.page, base),
+        Call::Account => (200, wire::account()),
+        _ => (404, wire::refusal("not found")),
+    }
+}
+
+/// The change that is asked for; `None`: the call changes nothing.
+fn deed(ask: &Ask) -> Option<Result<Deed, String>> {
+    let deed = match (ask.call, ask.snapshot) {
+        (Call::Create, _) => {
+            wire::create(&ask.body).map(|(server, name, description)| Deed::Create {
+                server,
+                name,
+                description,
+            })
+        }
+        (Call::Delete, Some(id)) => Ok(Deed::Delete(id)),
+        (Call::Restore, Some(id)) => Ok(Deed::Restore(id)),
+        _ => return None,
+    };
+    Some(deed)
 }

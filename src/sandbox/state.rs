@@ -1,401 +1,378 @@
-//! What each call does to what the stand-in holds.
+//! The provider behind the HTTP: servers, snapshots, and what time does to them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use jiff::Timestamp;
-use serde_json::Value;
+use jiff::{SignedDuration, Timestamp};
 
 use super::SandboxConfig;
-use super::faults::{Call, Listing, Made, Orders};
+use super::faults::{Made, Orders};
 use super::log::{Counts, Effect, EffectKind, Request};
 use super::rows::{Row, Rows};
 use super::wire::{self, Server};
 
-/// An answer, and a status change that follows by itself.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub status: u16,
-    pub body: String,
-    pub effects: Vec<Effect>,
-    pub later: Vec<Later>,
+/// How long a restore lasts, in the clock's time (API.md: 5 to 15 minutes).
+const RESTORING: SignedDuration = SignedDuration::from_mins(10);
+
+/// Everything that the stand-in knows, at one instant.
+pub struct State {
+    pub(super) config: SandboxConfig,
+    pub(super) servers: BTreeMap<u64, Server>,
+    pub(super) rows: Rows,
+    pub(super) orders: Orders,
+    pub(super) in_flight: usize,
+    pub(super) keep_log: bool,
+    created: BTreeMap<u64, Vec<String>>,
+    log: Vec<Request>,
+    counts: Counts,
+    due: BTreeMap<(Timestamp, u64), Due>,
+    tick: u64,
+    next_id: u64,
 }
 
-/// A change that comes with time.
+/// A change that an answer may promise, or that comes later.
 #[derive(Clone, Debug)]
-pub(super) struct Later {
-    pub after: jiff::SignedDuration,
-    pub id: u64,
-    /// The status word then; `None`: it vanishes.
-    pub status: Option<String>,
+pub(super) enum Deed {
+    Create {
+        server: u64,
+        name: String,
+        description: String,
+    },
+    Delete(u64),
+    Restore(u64),
 }
 
-pub(super) struct State {
-    pub config: SandboxConfig,
-    pub orders: Orders,
-    pub rows: Rows,
-    pub log: Vec<Request>,
-    pub keep_log: bool,
-    pub counts: Counts,
-    pub created: BTreeMap<u64, Vec<String>>,
-    servers: BTreeMap<u64, Server>,
-    base_url: String,
-    last_id: u64,
-    pub ticks: u64,
+/// What happens by itself when its time has come.
+enum Due {
+    Status(u64, String),
+    Vanish(u64),
+    Restored(u64),
+    Late(Deed, Option<usize>),
 }
 
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// A status and a JSON body; no body with 204.
+pub(super) type Answer = (u16, String);
+
+fn refused(status: u16, detail: &str) -> Answer {
+    (status, wire::refusal(detail))
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "State({} servers)", self.servers.len())
     }
 }
 
-fn plain(status: u16, body: String) -> Answer {
-    Answer {
-        status,
-        body,
-        effects: Vec::new(),
-        later: Vec::new(),
-    }
-}
-
-fn refused(status: u16, detail: &str) -> Answer {
-    plain(status, wire::refusal(detail))
-}
-
 impl State {
-    pub fn new(config: SandboxConfig, base_url: String) -> Self {
+    pub(super) fn new(config: SandboxConfig) -> Self {
         Self {
             config,
-            orders: Orders::default(),
-            rows: Rows::default(),
-            log: Vec::new(),
-            keep_log: true,
-            counts: Counts::default(),
-            created: BTreeMap::new(),
             servers: BTreeMap::new(),
-            base_url,
-            last_id: 1000,
-            ticks: 0,
+            rows: Rows::default(),
+            orders: Orders::default(),
+            in_flight: 0,
+            keep_log: true,
+            created: BTreeMap::new(),
+            log: Vec::new(),
+            counts: Counts::default(),
+            due: BTreeMap::new(),
+            tick: 0,
+            next_id: 800,
         }
     }
 
-    pub fn add_server(&mut self, id: u64, name: &str) {
-        let server = Server {
-            id,
-            name: name.to_owned(),
-            status: "active".to_owned(),
-        };
-        self.servers.insert(id, server);
+    /// The snapshots that a server truly holds, newest first.
+    pub fn truth(&self, server: u64) -> Vec<Row> {
+        self.rows.truth(Some(server))
     }
 
-    pub fn rename_server(&mut self, id: u64, name: &str, now: Timestamp) {
-        if let Some(server) = self.servers.get_mut(&id) {
-            name.clone_into(&mut server.name);
-            self.rows.rename(id, name, now);
+    /// All snapshots of the account, newest first.
+    pub fn all(&self) -> Vec<Row> {
+        self.rows.truth(None)
+    }
+
+    /// Every request so far, in the order of arrival.
+    pub fn log(&self) -> &[Request] {
+        &self.log
+    }
+
+    /// The names of all snapshots that creates through the API made on this server, in order.
+    pub fn created(&self, server: u64) -> &[String] {
+        self.created.get(&server).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many requests and effects there were.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The most snapshots that each server ever held.
+    pub fn max_held(&self) -> &BTreeMap<u64, usize> {
+        &self.rows.max_held
+    }
+
+    /// Requests that have arrived and have no answer yet; hanging ones until the client gives up.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// A server's status word: `active`, `stopped`, `suspended` or `restoring`.
+    pub fn server_status(&self, server: u64) -> Option<&str> {
+        self.servers
+            .get(&server)
+            .map(|server| server.status.as_str())
+    }
+
+    /// How many ordered faults still stand.
+    pub fn orders_left(&self) -> usize {
+        self.orders.len()
+    }
+
+    pub(super) fn new_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// A snapshot made by a person at the provider's panel, by the same rules; its id.
+    pub(super) fn by_hand(&mut self, server: u64, name: &str, now: Timestamp) -> Option<u64> {
+        if !wire::is_name(name) || self.rows.len_of(server) >= self.config.limit {
+            return None;
         }
-    }
-
-    pub fn put(&mut self, server: u64, name: &str, status: &str, at: Timestamp) -> u64 {
-        self.last_id += 1;
+        let id = self.new_id();
         let row = Row {
-            id: self.last_id,
+            id,
             server,
             name: name.to_owned(),
-            status: status.to_owned(),
-            size_mb: (status == "completed").then_some(5120),
-            created_at: at,
-            description: String::new(),
+            status: "in_progress".to_owned(),
+            size_mb: None,
+            created_at: now,
+            description: "by hand".to_owned(),
         };
-        let server_name = self.server_name(server);
-        self.rows.put(row, &server_name, false, at);
-        self.last_id
+        self.put(row, now);
+        let done = Due::Status(id, "completed".to_owned());
+        self.schedule(now, self.config.completes_after, done);
+        Some(id)
     }
 
-    fn server_name(&self, server: u64) -> String {
-        let known = self.servers.get(&server);
-        known.map_or_else(|| format!("server-{server}"), |s| s.name.clone())
+    pub(super) fn server_name(&self, server: u64) -> String {
+        self.servers
+            .get(&server)
+            .map_or_else(|| format!("server-{server}"), |server| server.name.clone())
     }
 
-    /// A change that came with time.
-    pub fn ripen(&mut self, later: &Later, now: Timestamp) {
-        let Some(row) = self.rows.get(later.id).cloned() else {
-            return;
-        };
-        match &later.status {
-            None => {
-                self.rows.remove(later.id, false, now);
-            }
-            Some(status) => {
-                let name = self.server_name(row.server);
-                let done = status == "completed";
-                let row = Row {
-                    status: status.clone(),
-                    size_mb: done.then_some(5120),
-                    ..row
-                };
-                self.rows.put(row, &name, false, now);
-            }
-        }
+    /// Puts in a row, or another in its place, that no request asked for.
+    pub(super) fn put(&mut self, row: Row, now: Timestamp) {
+        self.next_id = self.next_id.max(row.id);
+        let name = self.server_name(row.server);
+        self.rows.put(row, &name, false, now);
     }
 
-    /// The server that a call is about.
-    pub fn about(
-        &self,
-        call: Call,
-        snapshot: Option<u64>,
-        query: &str,
-        body: &[u8],
-    ) -> Option<u64> {
-        match call {
-            Call::List => parameter(query, "server_id")?.parse().ok(),
-            Call::Create => wire::create(body).ok().map(|(server, _, _)| server),
-            Call::Delete | Call::Restore => self.rows.get(snapshot?).map(|row| row.server),
-            _ => None,
-        }
+    /// When the next thing happens by itself.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.due.keys().next().map(|(at, _)| *at)
     }
 
-    /// Does what was asked, and answers as the documentation says.
-    pub fn perform(
-        &mut self,
-        call: Call,
-        snapshot: Option<u64>,
-        query: &str,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Answer {
-        match (call, snapshot) {
-            (Call::List, _) => plain(200, self.list(query, None, now)),
-            (Call::Create, _) => self.create(body, now),
-            (Call::Delete, Some(id)) => self.delete(id, now),
-            (Call::Restore, Some(id)) => self.restore(id, now),
-            (Call::Account, _) => plain(200, wire::account()),
-            (Call::Servers, _) => {
-                let rows: Vec<_> = self.servers.values().map(wire::server).collect();
-                plain(200, envelope(rows.len(), None, &rows.join(",")))
-            }
-            _ => refused(404, "Not found."),
-        }
-    }
-
-    fn create(&mut self, body: &[u8], now: Timestamp) -> Answer {
-        let (server, name, description) = match wire::create(body) {
-            Ok(create) => create,
-            Err(why) => return refused(400, &why),
-        };
-        if !self.servers.contains_key(&server) {
-            return refused(404, "No such server.");
-        }
-        if !wire::is_name(&name) {
-            return refused(400, "name: letters, digits, hyphens and underscores only");
-        }
-        if self.rows.len_of(server) >= self.config.limit {
-            return refused(400, "The snapshot limit of this server is reached.");
-        }
-        let fate = self.orders.fate(server);
-        let copies = 1 + usize::from(fate == Some(Made::Twice));
-        let server_name = self.server_name(server);
-        let mut answer = plain(201, String::new());
-        for _ in 0..copies {
-            if self.rows.len_of(server) >= self.config.limit {
+    /// Lets everything happen that was due by now, each at its own time; whether there was any.
+    pub(super) fn advance(&mut self, now: Timestamp) -> bool {
+        let mut any = false;
+        while let Some(entry) = self.due.first_entry() {
+            let at = entry.key().0;
+            if at > now {
                 break;
             }
-            self.last_id += 1;
-            let row = Row {
-                id: self.last_id,
-                server,
-                name: name.clone(),
-                status: "in_progress".to_owned(),
-                size_mb: None,
-                created_at: now,
-                description: description.clone(),
-            };
-            if answer.body.is_empty() {
-                answer.body = wire::created(&row, &server_name);
+            any = true;
+            match entry.remove() {
+                Due::Status(id, status) => self.set_status(id, &status, at),
+                Due::Vanish(id) => {
+                    self.rows.remove(id, false, at);
+                }
+                Due::Restored(id) => {
+                    if let Some(server) = self.servers.get_mut(&id) {
+                        "active".clone_into(&mut server.status);
+                    }
+                }
+                Due::Late(deed, request) => {
+                    self.perform(deed, request, at);
+                }
             }
-            self.rows.put(row.clone(), &server_name, true, now);
-            self.created.entry(server).or_default().push(name.clone());
-            answer.later.extend(self.fate(self.last_id, fate.as_ref()));
-            answer
-                .effects
-                .push(self.effect(EffectKind::Created, row, now));
         }
-        answer
+        any
     }
 
-    fn fate(&self, id: u64, fate: Option<&Made>) -> Option<Later> {
-        let after = match fate {
-            Some(Made::Takes(after)) => *after,
-            _ => self.config.completes_after,
-        };
-        let status = match fate {
-            Some(Made::Stuck) => return None,
-            Some(Made::Failed) => Some("failed".to_owned()),
-            Some(Made::Ends(word)) => Some(word.clone()),
-            Some(Made::Vanishes) => None,
-            Some(Made::Takes(_) | Made::Twice) | None => Some("completed".to_owned()),
-        };
-        Some(Later { after, id, status })
+    pub(super) fn set_status(&mut self, id: u64, status: &str, now: Timestamp) {
+        if let Some(row) = self.rows.get(id) {
+            let mut row = row.clone();
+            status.clone_into(&mut row.status);
+            row.size_mb = (status == "completed").then_some(5120);
+            self.put(row, now);
+        }
     }
 
-    fn delete(&mut self, id: u64, now: Timestamp) -> Answer {
+    pub(super) fn later(
+        &mut self,
+        deed: Deed,
+        request: Option<usize>,
+        now: Timestamp,
+        after: SignedDuration,
+    ) {
+        self.schedule(now, after, Due::Late(deed, request));
+    }
+
+    /// Does what was asked, if the rules allow it, and says so.
+    pub(super) fn perform(&mut self, deed: Deed, request: Option<usize>, now: Timestamp) -> Answer {
+        match deed {
+            Deed::Create {
+                server,
+                name,
+                description,
+            } => self.create(server, &name, &description, request, now),
+            Deed::Delete(id) => self.delete(id, request, now),
+            Deed::Restore(id) => self.restore(id, request, now),
+        }
+    }
+
+    fn create(
+        &mut self,
+        server: u64,
+        name: &str,
+        description: &str,
+        request: Option<usize>,
+        now: Timestamp,
+    ) -> Answer {
+        let Some(found) = self.servers.get(&server) else {
+            return refused(404, "no such server");
+        };
+        let server_name = found.name.clone();
+        if !wire::is_name(name) {
+            return refused(
+                400,
+                "name: letters, digits, hyphens and underscores are required",
+            );
+        }
+        if self.rows.len_of(server) >= self.config.limit {
+            return refused(400, "the limit of snapshots of this server is reached");
+        }
+        let fate = self.orders.fate(server);
+        let row = Row {
+            id: self.new_id(),
+            server,
+            name: name.to_owned(),
+            status: "in_progress".to_owned(),
+            size_mb: None,
+            created_at: now,
+            description: description.to_owned(),
+        };
+        let answer = wire::created(&row, &server_name);
+        let twice = fate == Some(Made::Twice) && self.rows.len_of(server) + 1 < self.config.limit;
+        self.begin(row.clone(), &server_name, fate, request, now);
+        if twice {
+            let id = self.new_id();
+            self.begin(Row { id, ..row }, &server_name, None, request, now);
+        }
+        (201, answer)
+    }
+
+    /// Puts in a new snapshot and plans its end.
+    fn begin(
+        &mut self,
+        row: Row,
+        server_name: &str,
+        fate: Option<Made>,
+        request: Option<usize>,
+        now: Timestamp,
+    ) {
+        let id = row.id;
+        self.rows.put(row.clone(), server_name, true, now);
+        let created = self.created.entry(row.server).or_default();
+        created.push(row.name.clone());
+        self.effect(request, EffectKind::Created, row, now);
+        let usual = self.config.completes_after;
+        let ends = |word: &str| Due::Status(id, word.to_owned());
+        let (after, due) = match fate {
+            None | Some(Made::Twice) => (usual, ends("completed")),
+            Some(Made::Failed) => (usual, ends("failed")),
+            Some(Made::Ends(word)) => (usual, ends(&word)),
+            Some(Made::Takes(time)) => (time, ends("completed")),
+            Some(Made::Vanishes) => (usual, Due::Vanish(id)),
+            Some(Made::Stuck) => return,
+        };
+        self.schedule(now, after, due);
+    }
+
+    fn delete(&mut self, id: u64, request: Option<usize>, now: Timestamp) -> Answer {
         let Some(row) = self.rows.remove(id, true, now) else {
-            return refused(404, "Not found.");
+            return refused(404, "no such snapshot");
         };
-        let mut answer = plain(204, String::new());
-        answer
-            .effects
-            .push(self.effect(EffectKind::Deleted, row, now));
-        answer
+        self.effect(request, EffectKind::Deleted, row, now);
+        (204, String::new())
     }
 
-    fn restore(&mut self, id: u64, now: Timestamp) -> Answer {
+    fn restore(&mut self, id: u64, request: Option<usize>, now: Timestamp) -> Answer {
         let Some(row) = self.rows.get(id).cloned() else {
-            return refused(404, "Not found.");
+            return refused(404, "no such snapshot");
         };
         let Some(server) = self.servers.get_mut(&row.server) else {
-            return refused(404, "No such server.");
+            return refused(404, "no such server");
         };
-        if row.status != "completed" || server.status == "restoring" {
-            return refused(400, "The server is not in a valid state.");
+        let able = matches!(server.status.as_str(), "active" | "stopped");
+        if !able || row.status != "completed" {
+            return refused(400, "the server is not in a valid state");
         }
         "restoring".clone_into(&mut server.status);
-        let mut answer = plain(200, wire::restoring(&row, server));
-        answer
-            .effects
-            .push(self.effect(EffectKind::Restored, row, now));
-        answer
+        let answer = wire::restoring(&row, server);
+        let server = server.id;
+        self.schedule(now, RESTORING, Due::Restored(server));
+        self.effect(request, EffectKind::Restored, row, now);
+        (200, answer)
     }
 
-    fn effect(&mut self, kind: EffectKind, row: Row, at: Timestamp) -> Effect {
-        self.ticks += 1;
+    /// Writes a request down; its place in the log, if there is one.
+    pub(super) fn arrive(&mut self, mut request: Request) -> Option<usize> {
+        self.counts
+            .request(request.call, request.server, request.authorized);
+        request.tick = self.next_tick();
+        if !self.keep_log {
+            return None;
+        }
+        self.log.push(request);
+        Some(self.log.len() - 1)
+    }
+
+    /// Writes down that an answer, or a cut, is handed to the connection.
+    pub(super) fn answered(&mut self, request: Option<usize>, status: Option<u16>) {
+        let tick = self.next_tick();
+        if let Some(request) = request.and_then(|index| self.log.get_mut(index)) {
+            request.status = status;
+            request.answered = Some(tick);
+        }
+    }
+
+    fn effect(&mut self, request: Option<usize>, kind: EffectKind, row: Row, at: Timestamp) {
         self.counts.effect(kind);
-        Effect {
-            tick: self.ticks,
-            at,
-            kind,
-            held: self.rows.truth(Some(row.server)),
-            row,
-        }
-    }
-
-    /// A listing, right or wrong as ordered.
-    pub fn list(
-        &self,
-        query: &str,
-        wrong: Option<(&Listing, Option<u64>)>,
-        now: Timestamp,
-    ) -> String {
-        let asked: Option<u64> = parameter(query, "server_id").and_then(|id| id.parse().ok());
-        let how = wrong.map(|(how, _)| how);
-        let mut rows: Vec<String> = match how {
-            Some(Listing::Stale(stale)) => {
-                let held = self.rows.list_stale(asked, *stale, now);
-                held.iter().map(|held| held.json.clone()).collect()
-            }
-            Some(Listing::OtherServers) => self.jsons(None),
-            Some(Listing::Empty) => Vec::new(),
-            _ => self.jsons(asked),
+        let tick = self.next_tick();
+        let Some(index) = request else {
+            return;
         };
-        let mut count = rows.len();
-        let mut next = None;
-        // "A row": the last one, or the last one of the fault's server.
-        let of_server = wrong.and_then(|(_, server)| server);
-        let marker = of_server.map(|id| format!(r#""server":{{"id":{id},"#));
-        let last = rows
-            .iter()
-            .rposition(|row| marker.as_ref().is_none_or(|marker| row.contains(marker)));
-        match (how, last) {
-            (Some(Listing::Short), Some(last)) => {
-                rows.remove(last);
-            }
-            (Some(Listing::Lacking), Some(last)) => {
-                rows.remove(last);
-                count -= 1;
-            }
-            (Some(Listing::Duplicate), Some(last)) => {
-                rows.push(rows[last].clone());
-                count += 1;
-            }
-            (Some(Listing::Unreadable), Some(last)) => {
-                edit(&mut rows[last], "id", Some(Value::from("none")));
-            }
-            (Some(Listing::Nameless), Some(last)) => "7".clone_into(&mut rows[last]),
-            (Some(Listing::Count(off)), _) => {
-                let off = isize::try_from(*off).unwrap_or(0);
-                count = count.saturating_add_signed(off);
-            }
-            (
-                Some(Listing::Field {
-                    snapshot,
-                    field,
-                    value,
-                }),
-                _,
-            ) => {
-                let found = rows.iter_mut().find(|row| {
-                    snapshot.is_none_or(|id| row.starts_with(&format!(r#"{{"id":{id},"#)))
-                });
-                if let Some(row) = found {
-                    edit(row, field, value.clone());
-                }
-            }
-            (Some(Listing::Ahead(ahead)), _) => {
-                if let Some(row) = rows.first_mut() {
-                    let date = wire::date(now + *ahead);
-                    edit(row, "created_at", Some(Value::from(date)));
-                }
-            }
-            (Some(Listing::Next(to)), _) => next = Some(to.clone()),
-            _ => {}
+        let held = self.truth(row.server);
+        if let Some(request) = self.log.get_mut(index) {
+            request.effects.push(Effect {
+                tick,
+                at,
+                kind,
+                row,
+                held,
+            });
         }
-        if let Some(size) = self.config.page_size {
-            let page: usize = parameter(query, "page")
-                .and_then(|page| page.parse().ok())
-                .unwrap_or(1);
-            let begin = (page.max(1) - 1) * size;
-            let end = (begin + size).min(rows.len());
-            if end < rows.len() {
-                let filter = asked.map_or_else(String::new, |id| format!("server_id={id}&"));
-                next = next.or(Some(format!(
-                    "{}/snapshots/?{filter}page={}",
-                    self.base_url,
-                    page + 1
-                )));
-            }
-            rows = rows.get(begin..end).unwrap_or_default().to_vec();
-        }
-        let pages = self.config.page_size.is_some() || next.is_some();
-        envelope(count, pages.then_some(next).flatten(), &rows.join(","))
     }
 
-    fn jsons(&self, server: Option<u64>) -> Vec<String> {
-        let held = self.rows.list(server);
-        held.into_iter().map(|held| held.json.clone()).collect()
+    fn next_tick(&mut self) -> u64 {
+        self.tick += 1;
+        self.tick
     }
-}
 
-fn envelope(count: usize, next: Option<String>, rows: &str) -> String {
-    let next = next.map_or_else(String::new, |next| {
-        format!(r#""next":{},"#, Value::from(next))
-    });
-    format!(r#"{{"count":{count},{next}"results":[{rows}]}}"#)
-}
-
-fn edit(row: &mut String, field: &str, value: Option<Value>) {
-    let Ok(Value::Object(mut object)) = serde_json::from_str(row) else {
-        return;
-    };
-    match value {
-        Some(value) => object.insert(field.to_owned(), value),
-        None => object.remove(field),
-    };
-    *row = Value::Object(object).to_string();
-}
-
-/// A parameter of a query; the API's have no escapes.
-pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))
+    fn schedule(&mut self, now: Timestamp, after: SignedDuration, due: Due) {
+        let at = now.saturating_add(after).unwrap_or(Timestamp::MAX);
+        let tick = self.next_tick();
+        self.due.insert((at, tick), due);
+    }
 }

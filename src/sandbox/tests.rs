@@ -3,7 +3,7 @@
 use super::faults::{Call, Made};
 use super::*;
 
-async fn started() -> Sandbox {
+pub(super) async fn started() -> Sandbox {
     let sandbox = Sandbox::start(SandboxConfig {
         clock: Clock::fast(Timestamp::now(), 1000),
         token: "t".to_owned(),
@@ -18,7 +18,7 @@ async fn started() -> Sandbox {
     sandbox
 }
 
-fn client() -> reqwest::Client {
+pub(super) fn client() -> reqwest::Client {
     let _installed = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
@@ -27,7 +27,7 @@ fn client() -> reqwest::Client {
         .expect("a client")
 }
 
-async fn create(sandbox: &Sandbox, name: &str) -> (u16, serde_json::Value) {
+pub(super) async fn create(sandbox: &Sandbox, name: &str) -> (u16, serde_json::Value) {
     let url = format!("{}/snapshots/", sandbox.base_url());
     let body = serde_json::json!({"server_id": 1, "name": name});
     let answer = client().post(url).bearer_auth("t").json(&body).send().await;

@@ -1,0 +1,267 @@
+//! Each ordered fault is seen by a client as it was ordered, and the truth stays what the order says.
+
+use serde_json::{Value, json};
+
+use super::faults::{Call, Listing, Made, Stale};
+use super::log::EffectKind;
+use super::tests::{client, create, started};
+use super::*;
+
+async fn list(sandbox: &Sandbox, query: &str) -> Value {
+    let url = format!("{}/snapshots/{query}", sandbox.base_url());
+    let answer = client().get(url).bearer_auth("t").send().await;
+    answer.expect("an answer").json().await.expect("JSON")
+}
+
+/// A call that may be hung up on.
+async fn delete(sandbox: &Sandbox, id: u64) -> Option<u16> {
+    let url = format!("{}/snapshots/{id}/", sandbox.base_url());
+    let call = client().delete(url).bearer_auth("t");
+    let answer = call.timeout(Duration::from_secs(5)).send().await;
+    answer.ok().map(|answer| answer.status().as_u16())
+}
+
+fn ids(listing: &Value) -> Vec<Value> {
+    let rows = listing["results"].as_array().expect("rows");
+    rows.iter().map(|row| row["id"].clone()).collect()
+}
+
+fn stocked(sandbox: &Sandbox) -> Vec<u64> {
+    sandbox.add_server(2, "db-01");
+    let first = "2025-01-15T18:30:00Z".parse::<Timestamp>().expect("a date");
+    let at = |hour| first + SignedDuration::from_hours(hour);
+    vec![
+        sandbox.add_snapshot(1, "one", "completed", at(0)),
+        sandbox.add_snapshot(1, "two", "completed", at(1)),
+        sandbox.add_snapshot(2, "other", "completed", at(2)),
+    ]
+}
+
+#[tokio::test]
+async fn a_connection_is_cut_before_or_after_the_effect() {
+    let sandbox = started().await;
+    let id = stocked(&sandbox)[0];
+    sandbox.order(Fault::cut(Call::Delete));
+    assert_eq!(delete(&sandbox, id).await, None);
+    assert_eq!(sandbox.truth(1).len(), 2);
+    sandbox.order(Fault::cut(Call::Delete).done());
+    assert_eq!(delete(&sandbox, id).await, None);
+    assert_eq!(sandbox.truth(1).len(), 1);
+    assert_eq!(delete(&sandbox, id).await, Some(404));
+    let log = sandbox.log();
+    assert_eq!(log[1].effects[0].kind, EffectKind::Deleted);
+    assert_eq!((log[1].status, log[2].status), (None, Some(404)));
+    assert!(log[1].tick < log[1].effects[0].tick && log[1].answered < Some(log[2].tick));
+}
+
+#[tokio::test]
+async fn a_hanging_call_is_in_flight_until_its_client_gives_up() {
+    let sandbox = started().await;
+    let id = stocked(&sandbox)[0];
+    sandbox.order(Fault::hang(Call::Delete).done());
+    let waiting = tokio::spawn({
+        let sandbox = sandbox.clone();
+        async move { delete(&sandbox, id).await }
+    });
+    sandbox.wait_for(|s| s.truth(1).len() == 1).await;
+    assert_eq!(sandbox.in_flight(), 1);
+    waiting.abort();
+    sandbox.wait_for(|s| s.in_flight() == 0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_does_not_stop_the_effect() {
+    let sandbox = started().await;
+    let id = stocked(&sandbox)[0];
+    sandbox.set_latency(Duration::from_millis(100));
+    let calling = tokio::spawn({
+        let sandbox = sandbox.clone();
+        async move { delete(&sandbox, id).await }
+    });
+    sandbox.wait_for(|s| s.counts().delete == 1).await;
+    calling.abort();
+    sandbox.wait_for(|s| s.truth(1).len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_late_delete_and_its_effect_are_in_the_log() {
+    let sandbox = started().await;
+    let id = stocked(&sandbox)[0];
+    sandbox.order(Fault::status(Call::Delete, 503).late(SignedDuration::from_mins(2)));
+    assert_eq!(delete(&sandbox, id).await, Some(503));
+    sandbox.wait_for(|s| s.truth(1).len() == 1).await;
+    let asked = &sandbox.log()[0];
+    assert_eq!(asked.effects[0].row.id, id);
+    assert!(asked.answered < Some(asked.effects[0].tick));
+}
+
+#[tokio::test]
+async fn bodies_are_cut_dripped_and_huge() {
+    let sandbox = started().await;
+    let url = format!("{}/snapshots/", sandbox.base_url());
+    let get = || client().get(&url).bearer_auth("t").send();
+    sandbox.order(Fault::cut_body(Call::List));
+    let answer = get().await.expect("a head");
+    assert_eq!(answer.status(), 200);
+    assert!(answer.bytes().await.is_err());
+    sandbox.order(Fault::drip(Call::List, Duration::from_millis(1)));
+    let answer = get().await.expect("a head");
+    assert_eq!(answer.json::<Value>().await.expect("JSON")["count"], 0);
+    sandbox.order(Fault::huge(Call::List, 1_000_000));
+    let answer = get().await.expect("a head");
+    assert_eq!(answer.bytes().await.expect("a body").len(), 1_000_000);
+    sandbox.order(Fault::status(Call::Any, 429).retry_after("7"));
+    assert_eq!(get().await.expect("a head").headers()["retry-after"], "7");
+    sandbox.order(Fault::redirect(Call::List, "http://127.0.0.1:1/"));
+    let answer = get().await.expect("a head");
+    assert_eq!(
+        (
+            answer.status().as_u16(),
+            answer.headers().contains_key("location")
+        ),
+        (307, true)
+    );
+}
+
+#[tokio::test]
+async fn listings_are_wrong_as_ordered() {
+    let sandbox = started().await;
+    let [one, two, other] = stocked(&sandbox)[..] else {
+        panic!("three snapshots");
+    };
+    let wrong = async |how: Listing| {
+        sandbox.order(Fault::listing(how).server(1));
+        list(&sandbox, "?server_id=1").await
+    };
+    let seen = wrong(Listing::Short).await;
+    assert_eq!((&seen["count"], ids(&seen)), (&json!(2), vec![json!(two)]));
+    assert_eq!(wrong(Listing::Lacking).await["count"], 1);
+    assert_eq!(ids(&wrong(Listing::Duplicate).await), [two, one, one]);
+    assert_eq!(ids(&wrong(Listing::OtherServers).await), [other, two, one]);
+    assert_eq!(wrong(Listing::Count(3)).await["count"], 5);
+    assert_eq!(
+        ids(&wrong(Listing::Unreadable).await)[1],
+        json!("eight hundred")
+    );
+    assert_eq!(wrong(Listing::Nameless).await["results"][1], json!("a row"));
+    assert_eq!(
+        wrong(Listing::undated()).await["results"][0].get("created_at"),
+        None
+    );
+    assert_eq!(
+        wrong(Listing::status("odd")).await["results"][0]["status"],
+        "odd"
+    );
+    assert_eq!(ids(&wrong(Listing::Empty).await), Vec::<Value>::new());
+    // An account-wide listing is wrong about the fault's server alone.
+    sandbox.order(Fault::listing(Listing::status("odd")).server(1));
+    sandbox.order(Fault::listing(Listing::Short).server(1));
+    assert_eq!(list(&sandbox, "").await["results"][1]["status"], "odd");
+    assert_eq!(ids(&list(&sandbox, "").await), [other, two]);
+    assert_eq!(sandbox.orders(), 0);
+}
+
+#[tokio::test]
+async fn a_stale_listing_is_as_it_was() {
+    let sandbox = started().await;
+    let [one, two, _] = stocked(&sandbox)[..] else {
+        panic!("three snapshots");
+    };
+    assert_eq!(delete(&sandbox, one).await, Some(204));
+    let late = sandbox.add_snapshot(1, "by-hand", "completed", Timestamp::now());
+    sandbox.order(Fault::listing(Listing::Stale(Stale::LastMutation)));
+    sandbox.order(Fault::listing(Listing::Stale(Stale::Changes(1))));
+    assert_eq!(ids(&list(&sandbox, "?server_id=1").await), [two, one]);
+    assert_eq!(ids(&list(&sandbox, "?server_id=1").await), [two]);
+    assert_eq!(ids(&list(&sandbox, "?server_id=1").await), [late, two]);
+}
+
+#[tokio::test]
+async fn pages_lead_from_one_to_the_next() {
+    let sandbox = started().await;
+    stocked(&sandbox);
+    sandbox.set_page_size(Some(2));
+    let first = list(&sandbox, "").await;
+    assert_eq!((&first["count"], ids(&first).len()), (&json!(3), 2));
+    let next = first["next"].as_str().expect("a next page");
+    let query = next.strip_prefix(&format!("{}/snapshots/", sandbox.base_url()));
+    let second = list(&sandbox, query.expect("the same origin")).await;
+    assert_eq!((ids(&second).len(), &second["next"]), (1, &Value::Null));
+}
+
+#[tokio::test]
+async fn snapshots_get_stuck_double_and_vanish_as_ordered() {
+    let sandbox = started().await;
+    sandbox.order(Fault::made(Made::Twice));
+    sandbox.order(Fault::made(Made::Stuck));
+    sandbox.order(Fault::made(Made::Vanishes));
+    for name in ["twice", "stuck", "vanishes"] {
+        assert_eq!(create(&sandbox, name).await.0, 201);
+    }
+    assert_eq!(sandbox.max_held(1), 4);
+    let settled = |s: &Sandbox| {
+        let completed = |row: &&Row| row.status == "completed";
+        s.truth(1).len() == 3 && s.truth(1).iter().filter(completed).count() == 2
+    };
+    sandbox.wait_for(settled).await;
+    assert_eq!(sandbox.truth(1)[0].name, "stuck");
+    assert_eq!(sandbox.created(1), ["twice", "twice", "stuck", "vanishes"]);
+}
+
+#[tokio::test]
+async fn a_server_is_restored_once_at_a_time() {
+    let sandbox = started().await;
+    let id = stocked(&sandbox)[0];
+    let url = format!("{}/snapshots/{id}/restore/", sandbox.base_url());
+    let restore = async || {
+        let answer = client().post(&url).bearer_auth("t").send().await;
+        answer.expect("an answer").status().as_u16()
+    };
+    assert_eq!(restore().await, 200);
+    assert_eq!(restore().await, 400);
+    sandbox
+        .wait_for(|s| s.look(|state| state.server_status(1) == Some("active")))
+        .await;
+    assert_eq!(restore().await, 200);
+    assert_eq!(sandbox.counts().restored, 2);
+}
+
+#[tokio::test]
+async fn fifty_thousand_rows_are_listed_to_sixteen_at_once() {
+    let sandbox = started().await;
+    for server in 0..10_000 {
+        for _ in 0..5 {
+            sandbox.add_snapshot(server, "weekly", "completed", Timestamp::UNIX_EPOCH);
+        }
+    }
+    let began = std::time::Instant::now();
+    let url = format!("{}/snapshots/", sandbox.base_url());
+    let reads = (0..16).map(|_| async {
+        let answer = client().get(&url).bearer_auth("t").send().await;
+        answer
+            .expect("an answer")
+            .bytes()
+            .await
+            .expect("a body")
+            .len()
+    });
+    let sizes = futures_util::future::join_all(reads).await;
+    assert!(sizes.iter().all(|size| *size > 5_000_000));
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_ends_it_and_cuts_what_hangs() {
+    let sandbox = started().await;
+    let id = stocked(&sandbox)[0];
+    let url = format!("{}/snapshots/{id}/", sandbox.base_url());
+    sandbox.order(Fault::hang(Call::Delete));
+    let hanging = tokio::spawn(client().delete(url).bearer_auth("t").send());
+    sandbox.wait_for(|s| s.counts().delete == 1).await;
+    drop(sandbox);
+    assert!(hanging.await.expect("a result").is_err());
+}
