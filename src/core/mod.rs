@@ -16,4 +16,6 @@ pub mod snapshot;
 pub mod verdict;
 
 #[cfg(test)]
+mod return_tests;
+#[cfg(test)]
 mod world;

@@ -1,0 +1,201 @@
+//! Sequences that once led astray: each is a way in which the world comes back differently.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::decide::Step;
+use super::fact::{AlertKind, Fact, Outcome};
+use super::name::Pattern;
+use super::snapshot::{SnapshotId, Status};
+use super::world::*;
+
+/// Records what there is to record; the step that is left.
+fn recorded(world: &mut World) -> Step {
+    for _ in 0..100 {
+        match world.step() {
+            Step::Record(fact) => world.record(&fact),
+            step => return step,
+        }
+    }
+    panic!("it records without end");
+}
+
+/// As [`recorded`], and time passes while it waits.
+fn awaited(world: &mut World) -> Step {
+    for _ in 0..500 {
+        match recorded(world) {
+            Step::Wait { pause, .. } => world.pass(pause),
+            step => return step,
+        }
+    }
+    panic!("it waits without end");
+}
+
+fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
+    let Step::Delete {
+        id,
+        name,
+        prune_first,
+        ..
+    } = step
+    else {
+        panic!("no delete: {step:?}");
+    };
+    let ids: BTreeSet<_> = world.snapshots.iter().map(|s| s.id).collect();
+    world.record(&Fact::DeleteIntent {
+        id: *id,
+        snapshot: name.clone(),
+        prune_first: prune_first.then_some(ids),
+        reason: String::new(),
+    });
+    world.record(&Fact::DeleteResult { id: *id, outcome });
+    *id
+}
+
+#[test]
+fn i15_a_schedule_moved_within_the_day_ends_and_disowns_no_settled_slot() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    world.policy.rotations = vec![rotation("daily", "0 4 * * *", 3)];
+    world.pass(SignedDuration::from_hours(25));
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["create daily-2026-11-22", "create daily-2026-11-23"]
+    );
+    assert!(world.history.alerts.is_empty());
+}
+
+#[test]
+fn i15_a_delete_that_is_never_done_is_sent_a_few_times_and_then_blocks() {
+    for outcome in [Outcome::Unknown, Outcome::Done, Outcome::Failed] {
+        let mut world = full_of_own();
+        let mut sent = 0;
+        let end = loop {
+            let step = awaited(&mut world);
+            if !matches!(step, Step::Delete { .. }) {
+                break step;
+            }
+            sent += 1;
+            assert!(sent < 10, "{outcome:?}: sent without end");
+            deleted(&mut world, &step, outcome);
+        };
+        assert!(matches!(end, Step::Blocked { .. }), "{outcome:?}: {end:?}");
+        let blocked = world.history.alerts.keys();
+        let blocked: Vec<_> = blocked.map(|(kind, _)| *kind).collect();
+        assert_eq!(blocked, [AlertKind::Blocked], "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_rotation_that_waits_holds_up_no_other_rotation() {
+    let mut world = World::new(vec![
+        rotation("a", "0 3 * * *", 2),
+        rotation("b", "10 5 * * *", 2),
+    ]);
+    world.settle(&DONE);
+    world.now.wall = time("2026-11-23T03:00:01Z");
+    world.now.mono += SignedDuration::from_hours(23);
+    let due = time("2026-11-23T05:10:00Z");
+    loop {
+        match recorded(&mut world) {
+            Step::Create { name, .. } if name.starts_with("b-") => break,
+            Step::Create { name, .. } => {
+                world.intend_create(&name);
+                world.record(&Fact::CreateResult {
+                    snapshot: name,
+                    outcome: Outcome::Later,
+                    id: None,
+                    server_name: None,
+                });
+            }
+            Step::Wait { pause, .. } => world.pass(pause),
+            other => panic!("{other:?}"),
+        }
+    }
+    let late = world.now.wall.duration_since(due);
+    assert!(late < MINUTE, "b began {late:?} late");
+}
+
+#[test]
+fn a_slot_whose_snapshot_a_person_made_is_settled_and_never_called_skipped() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(20));
+    world.make("daily-2026-11-23", DONE);
+    world.pass(SignedDuration::from_hours(29));
+    recorded(&mut world);
+    assert!(
+        world.history.alerts.is_empty(),
+        "{:?}",
+        world.history.alerts
+    );
+}
+
+#[test]
+fn i8_an_open_delete_is_not_repeated_while_a_late_create_is_under_way() {
+    let mut rows = old_weeklies().to_vec();
+    rows.push((4, "by-hand", DONE, "2025-01-01T00:00:00Z"));
+    let mut world = World::weekly(3).holding(&rows);
+    recorded(&mut world);
+    let name = "weekly-2026-11-22";
+    world.intend_create(name);
+    world.record(&Fact::CreateResult {
+        snapshot: name.to_owned(),
+        outcome: Outcome::Unknown,
+        id: None,
+        server_name: None,
+    });
+    let again = awaited(&mut world);
+    assert!(matches!(again, Step::Create { .. }), "{again:?}");
+    world.make("by-hand-2", DONE);
+    let prune = awaited(&mut world);
+    deleted(&mut world, &prune, Outcome::Unknown);
+    world.snapshots.retain(|s| s.name != "by-hand-2");
+    world.make(name, Status::InProgress);
+    for _ in 0..60 {
+        match recorded(&mut world) {
+            Step::Wait { pause, .. } => world.pass(pause),
+            Step::Delete { .. } => panic!("a delete while {name} is under way"),
+            _ => break,
+        }
+        if world.now.mono > 150 * MINUTE {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_delete_that_is_refused_for_one_rotation_holds_up_no_other() {
+    let mut world = World::new(vec![
+        rotation("a", "0 3 * * *", 2),
+        rotation("b", "30 3 * * *", 2),
+    ]);
+    world.policy.rotations[1].pattern = Pattern::new("{name}-%Y-%m-%d", "b").expect("a pattern");
+    world.make("a-2026-11-22", Status::Failed);
+    let refused = awaited(&mut world);
+    deleted(&mut world, &refused, Outcome::Failed);
+    let next = recorded(&mut world);
+    assert!(
+        matches!(&next, Step::Create { name, .. } if name == "b-2026-11-22"),
+        "{next:?}"
+    );
+}
+
+#[test]
+fn i9_a_policy_that_went_and_returns_still_knows_its_open_create() {
+    let mut world = World::weekly(3);
+    recorded(&mut world);
+    let name = "weekly-2026-11-22";
+    world.intend_create(name);
+    world.record(&Fact::CreateResult {
+        snapshot: name.to_owned(),
+        outcome: Outcome::Unknown,
+        id: None,
+        server_name: None,
+    });
+    world.record(&Fact::ServerRemoved);
+    let step = recorded(&mut world);
+    assert!(matches!(step, Step::Wait { .. }), "{step:?}");
+}
