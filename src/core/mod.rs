@@ -4,6 +4,7 @@ mod alert;
 pub mod decide;
 pub mod due;
 pub mod fact;
+mod fold;
 pub mod history;
 pub mod name;
 pub mod plan;
