@@ -255,6 +255,59 @@ fn once_ends_with_1_when_the_api_cannot_be_reached() {
     let output = home.run(&["once"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert_eq!(wide(&home).last().expect("an end"), "daemon_stopped");
+    let said = stderr(&output);
+    assert!(said.contains(" at http://127.0.0.1:9: "), "{said}");
+    assert!(!said.contains("client error"), "{said}");
+}
+
+#[test]
+fn once_records_whether_all_that_was_due_is_dealt_with() {
+    let ended = |home: &Home| home.events("daemon_stopped")[0]["reason"].clone();
+    let failed = home();
+    assert_eq!(failed.run(&["once"]).status.code(), Some(1));
+    let reason = ended(&failed);
+    assert_eq!(reason, "ended with slots unsettled or alerts standing");
+    let (_provider, settled) = live();
+    assert_eq!(settled.run(&["once"]).status.code(), Some(0));
+    assert_eq!(ended(&settled), "all that was due is dealt with");
+}
+
+#[test]
+fn the_trail_is_verified_without_token_good_policies_and_good_settings() {
+    let home = home();
+    Service::start(&home).stop();
+    fs::remove_file(home.path("token")).expect("removed");
+    home.policy("server-12345", "[server\n");
+    let file = home.path("snaprotate.toml");
+    let text = fs::read_to_string(&file).expect("text");
+    fs::write(&file, text.replace("poll_interval", "pol_interval")).expect("written");
+    let verify = || home.run(&["audit", "verify"]);
+    let output = verify();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    // Without the main file the folders are those that the service manager gives.
+    fs::remove_file(&file).expect("removed");
+    let mut command = home.command(&["audit", "verify"]);
+    command
+        .env("STATE_DIRECTORY", home.path("state"))
+        .env("LOGS_DIRECTORY", home.path("log"));
+    let output = command.output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(
+        said.contains(home.path("log").to_str().expect("text")),
+        "{said}"
+    );
+
+    // A slip in the key must not lead to another trail, which may be intact.
+    fs::write(&file, text.replace("\ndir = ", "\ndri = ")).expect("written");
+    assert_eq!(verify().status.code(), Some(2));
+    fs::write(&file, &text).expect("written");
+    let mut files = fs::read_dir(home.path("log")).expect("a trail");
+    let trail = files.next().expect("a file").expect("an entry").path();
+    let lines = fs::read_to_string(&trail).expect("text");
+    fs::write(&trail, lines.replace("daemon_started", "daemon_starred")).expect("written");
+    assert_eq!(verify().status.code(), Some(1));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One request and its answer, within every limit.
 
+use std::error::Error;
 use std::sync::{Arc, PoisonError};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, LOCATION};
@@ -61,7 +62,7 @@ impl HttpApi {
                 } else {
                     ErrorKind::Unknown
                 };
-                return Err(fail(kind, None, &chain(&error.without_url()), true));
+                return Err(fail(kind, None, &unsent(error), true));
             }
             Ok(Ok(response)) => response,
         };
@@ -142,6 +143,30 @@ async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Resul
         }
     }
     Ok(())
+}
+
+/// Why a request got no answer, and from where; the client's own layers say nothing more.
+fn unsent(error: reqwest::Error) -> String {
+    let origin = error.url().map(|url| url.origin().ascii_serialization());
+    let connecting = error.is_connect();
+    let error = error.without_url();
+    let Some(origin) = origin.filter(|_| !error.is_builder()) else {
+        return chain(&error);
+    };
+    let mut cause: &dyn Error = &error;
+    while let Some(inner) = cause.source() {
+        let said = cause.to_string();
+        if !said.starts_with("error sending request") && !said.starts_with("client error (") {
+            break;
+        }
+        cause = inner;
+    }
+    let failed = if connecting {
+        "no connection"
+    } else {
+        "no answer"
+    };
+    format!("{failed} at {origin}: {}", chain(cause))
 }
 
 /// Where a redirect leads: the origin alone, since the rest may hold secrets.

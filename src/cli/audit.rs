@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Cli, Exit, say};
 use crate::audit::{Verified, verify};
+use crate::config::{self, Env};
 use crate::daemon::Refusal;
 
 /// What to do with the trail.
@@ -19,15 +20,16 @@ pub enum Command {
     },
 }
 
-/// Good when it is intact; a torn last line alone is.
+/// Good when it is intact; a torn last line alone is. It needs neither token nor policies,
+/// since the trail is looked into when something is wrong.
 pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
     let Command::Verify { json } = command;
-    let config = cli.load()?;
-    let found = verify(&config.audit_dir, &config.state_dir)?;
+    let folders = config::folders(&cli.config, &Env::from_process())?;
+    let found = verify(&folders.audit_dir, &folders.state_dir)?;
     if *json {
         say(&as_json(&found).to_string());
     } else {
-        say(&as_text(&config.audit_dir, &found));
+        say(&as_text(&folders.audit_dir, &found));
     }
     Ok(if found.is_intact() {
         Exit::Good

@@ -12,7 +12,7 @@ use super::reader::{Found, Section};
 use super::report::{At, Log, Source};
 use super::rotation::Options;
 use super::values::Size;
-use super::{Api, Env, access, defaults};
+use super::{Api, Env, Folders, access, defaults};
 use crate::core::policy::Rules;
 
 /// The main file as it is written.
@@ -212,27 +212,52 @@ impl RawMain {
             due_until: None,
             count_all: false,
         };
-        let place = |written: Option<Found<PathBuf>>, given: Option<&PathBuf>, usual: &str| match (
-            written, given,
-        ) {
-            (Some(written), _) => folder.join(written.value),
-            (None, Some(given)) => given.clone(),
-            (None, None) => PathBuf::from(usual),
-        };
+        let folders = folders(self.state_dir, self.audit_dir, folder, env);
         Some(Settings {
             api,
             rules,
-            state_dir: place(
-                self.state_dir,
-                env.state_directory.as_ref(),
-                defaults::STATE_DIR,
-            ),
-            audit_dir: place(
-                self.audit_dir,
-                env.logs_directory.as_ref(),
-                defaults::AUDIT_DIR,
-            ),
+            state_dir: folders.state_dir,
+            audit_dir: folders.audit_dir,
         })
+    }
+}
+
+/// Where the daemon writes, by the two keys alone; other keys may be as wrong as they like.
+pub(super) fn read_folders<'s>(
+    table: DeTable<'s>,
+    source: &'s Arc<Source>,
+    folder: &Path,
+    env: &Env,
+    log: &mut Log,
+) -> Folders {
+    let mut root = Section::root(source, table);
+    let state_dir = root
+        .take_table("daemon", "[daemon]", log)
+        .and_then(|mut section| section.take("state_dir", log));
+    let mut audit_dir = None;
+    if let Some(mut section) = root.take_table("audit", "[audit]", log) {
+        audit_dir = section.take("dir", log);
+        // A slip in the key's name must not lead to another trail.
+        section.finish(log);
+    }
+    folders(state_dir, audit_dir, folder, env)
+}
+
+/// As written, else as systemd gives them, else the usual ones.
+pub(super) fn folders(
+    state_dir: Option<Found<PathBuf>>,
+    audit_dir: Option<Found<PathBuf>>,
+    folder: &Path,
+    env: &Env,
+) -> Folders {
+    let place =
+        |written: Option<Found<PathBuf>>, given: &Option<PathBuf>, usual: &str| match written {
+            Some(written) => folder.join(written.value),
+            None => given.clone().unwrap_or_else(|| PathBuf::from(usual)),
+        };
+    Folders {
+        state_dir: place(state_dir, &env.state_directory, defaults::STATE_DIR),
+        audit_dir: place(audit_dir, &env.logs_directory, defaults::AUDIT_DIR),
     }
 }
 

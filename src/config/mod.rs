@@ -52,6 +52,15 @@ pub struct Config {
     pub warnings: Vec<Problem>,
 }
 
+/// Where the daemon writes.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// Where the lock and the trail's head lie.
+    pub state_dir: PathBuf,
+    /// Where the trail lies.
+    pub audit_dir: PathBuf,
+}
+
 /// How the provider is reached.
 #[derive(Clone, Debug)]
 pub struct Api {
@@ -116,6 +125,30 @@ pub fn load(file: &Path, env: &Env) -> Result<Config, Problems> {
             ..config
         }),
         _ => Err(Problems(problems)),
+    }
+}
+
+/// Reads only where the daemon writes: the trail must be readable when the token, a policy
+/// or the main file itself is gone. What isn't written is as systemd gives it, or as usual.
+pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let missing =
+        std::fs::metadata(file).is_err_and(|why| why.kind() == std::io::ErrorKind::NotFound);
+    if missing {
+        return Ok(main_file::folders(None, None, folder, env));
+    }
+    let mut log = Log::default();
+    let source = source::read(file, &mut log);
+    // Where the syntax is broken, one of the two keys may be what is lost.
+    let found = source.as_ref().and_then(|source| {
+        let table = source::parse(source, &mut log)?;
+        Some(main_file::read_folders(
+            table, source, folder, env, &mut log,
+        ))
+    });
+    match found {
+        Some(folders) if log.0.is_empty() => Ok(folders),
+        _ => Err(Problems(log.0)),
     }
 }
 

@@ -46,11 +46,15 @@ pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
         // An API that can't be asked must not keep a new set, more protective maybe, away.
         match tokio::time::timeout(old.api.request_timeout, deletes).await {
             Ok(Ok(deletes)) => said.extend(deletes),
-            Ok(Err(why)) => said.push(format!("what else it deletes can't be told: {why}")),
-            Err(_) => said.push("what else it deletes can't be told in time".to_owned()),
+            Ok(Err(why)) => said.push(untold(&why)),
+            Err(_) => said.push(untold("the API did not answer in time")),
         }
         Read(Ok((new, said)))
     }
+}
+
+fn untold(why: &str) -> String {
+    format!("can't say which snapshots the new configuration would delete: {why}")
 }
 
 /// Puts the set in force as a whole; `alert` says whether the last one was refused. An

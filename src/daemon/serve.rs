@@ -47,7 +47,14 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refu
     let (settled, reason) = loop {
         tokio::select! {
             biased;
-            ended = &mut work => break (ended, "all that was due is dealt with"),
+            ended = &mut work => {
+                let reason = match ended {
+                    Ok(true) => "all that was due is dealt with",
+                    Ok(false) => "ended with slots unsettled or alerts standing",
+                    Err(_) => "the engine broke",
+                };
+                break (ended, reason);
+            }
             signal = signals.next() => if let Signal::Stop(name) = signal {
                 stop.cancel();
                 break (ended_in_time(&service, work).await, name);

@@ -57,6 +57,9 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         events.push(cleared());
     }
     events.extend(loss(&mut opened));
+    if command == "run" {
+        remind(&opened);
+    }
     let engine = Engine::new(
         Arc::clone(&api),
         trail.clone(),
@@ -115,6 +118,19 @@ impl Service {
         }
         tracing::info!(reason, "daemon_stopped");
         self.trail.clone().close().await;
+    }
+}
+
+/// Says which alerts still stand: they were logged when they were raised, maybe long ago.
+fn remind(opened: &Opened) {
+    for ((alert, about), reason) in &opened.wide_alerts {
+        tracing::warn!(%alert, %about, %reason, "alert_standing");
+    }
+    for (server, history) in &opened.histories {
+        for ((alert, about), reason) in &history.alerts {
+            let alert = alert.word();
+            tracing::warn!(%server, alert, %about, %reason, "alert_standing");
+        }
     }
 }
 
