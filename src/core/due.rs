@@ -167,14 +167,14 @@ impl Server<'_> {
             let slot = rotation.schedule.previous(instant)?;
             (slot.at > since).then_some(slot)
         };
-        let passed = std::iter::successors(before(slot.at), |slot| before(slot.at));
+        let walk = std::iter::successors(before(slot.at), |slot| before(slot.at));
         // After a change of the schedule two slots may bear one name: what the trail says
         // of the name, or a snapshot of it, answers for both.
         let unknown = |slot: &Slot| {
             let name = rotation.pattern.format(slot.local);
             self.history.slot(&rotation.name, &name).is_none() && !self.completed(index, *slot)
         };
-        let mut missed = passed.take(MOST_COUNTED).filter(unknown);
+        let mut missed = walk.take(MOST_COUNTED).filter(unknown);
         let newest = missed.next()?;
         let others = missed.count();
         let paused = self
