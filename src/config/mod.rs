@@ -31,6 +31,10 @@ use self::report::{At, Log};
 pub use self::report::{Problem, Problems, Severity};
 use crate::core::policy::{Policy, Rules};
 
+/// What to do where the main file can't be read.
+const NO_MAIN_FILE: &str =
+    "create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
+
 const NO_HOOKS: (&str, &str) = ("hooks are not yet supported", "take it out");
 
 /// A set of files that was found good.
@@ -138,7 +142,7 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
         return Ok(main_file::folders(None, None, folder, env));
     }
     let mut log = Log::default();
-    let source = source::read(file, &mut log);
+    let source = source::read(file, NO_MAIN_FILE, &mut log);
     // Where the syntax is broken, one of the two keys may be what is lost.
     let found = source.as_ref().and_then(|source| {
         let table = source::parse(source, &mut log)?;
@@ -153,7 +157,7 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
 }
 
 fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Config> {
-    let source = source::read(file, log)?;
+    let source = source::read(file, NO_MAIN_FILE, log)?;
     let (table, whole) = source::parse_what_can_be(&source, log);
     // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
     // and the policies are read by what could be made out.

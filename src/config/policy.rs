@@ -42,7 +42,11 @@ pub(super) struct Reading<'a> {
 impl Reading<'_> {
     /// Reads one file; `None` when something in it is wrong.
     pub(super) fn policy(&mut self, path: &Path, log: &mut Log) -> Option<Policy> {
-        let source = source::read(path, log)?;
+        let source = source::read(
+            path,
+            "make it a readable file, or move it out of the folder",
+            log,
+        )?;
         let raw = RawPolicy::read(source::parse(&source, log)?, &source, log);
         self.validate(raw, path, log)
     }

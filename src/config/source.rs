@@ -10,12 +10,11 @@ use toml::de::DeTable;
 use super::defaults::LARGEST_FILE;
 use super::report::{At, Log, Source};
 
-/// A file's text; what hinders is said.
-pub(super) fn read(path: &Path, log: &mut Log) -> Option<Arc<Source>> {
+/// A file's text; what hinders is said, with this remedy where it can't be read.
+pub(super) fn read(path: &Path, remedy: &str, log: &mut Log) -> Option<Arc<Source>> {
     let bytes = match bytes(path, LARGEST_FILE) {
         Ok(bytes) => bytes,
         Err(why) => {
-            let remedy = "make it a readable file, or move it out of the folder";
             log.unread(path, format!("the file can't be read: {why}"), remedy);
             return None;
         }
