@@ -26,6 +26,17 @@ fn scene(own: i64, keep: usize) -> (Provider, Home) {
     (provider, home)
 }
 
+/// People's own snapshots take up all the room of the server.
+fn fill_by_hand(provider: &Provider) {
+    for number in 0..5 {
+        let name = format!("by-hand-{number}");
+        let at = days_ago(number + 1);
+        provider
+            .sandbox
+            .add_snapshot(SERVER, &name, "completed", at);
+    }
+}
+
 fn once(home: &Home) -> Option<i32> {
     let output = home.run(&["once"]);
     println!("{}{}", stdout(&output), stderr(&output));
@@ -86,13 +97,7 @@ fn i10_a_full_server_is_pruned_first() {
 #[test]
 fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
     let (provider, home) = scene(0, 3);
-    for number in 0..5 {
-        let name = format!("by-hand-{number}");
-        let at = days_ago(number + 1);
-        provider
-            .sandbox
-            .add_snapshot(SERVER, &name, "completed", at);
-    }
+    fill_by_hand(&provider);
     assert_eq!(once(&home), Some(1));
     assert_eq!((creates(&home), deletes(&home)), (0, 0));
     assert_eq!(home.events("blocked").len(), 1);
@@ -445,13 +450,7 @@ fn i16_a_blocked_server_holds_up_no_other() {
     let (provider, home) = scene(0, 3);
     provider.sandbox.add_server(8, "other");
     home.daily(8, 2, "");
-    for number in 0..5 {
-        let name = format!("by-hand-{number}");
-        let at = days_ago(number + 1);
-        provider
-            .sandbox
-            .add_snapshot(SERVER, &name, "completed", at);
-    }
+    fill_by_hand(&provider);
     assert_eq!(once(&home), Some(1));
     assert_eq!(provider.names(8), [daily_name(0)]);
 }

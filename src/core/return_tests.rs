@@ -32,6 +32,17 @@ fn awaited(world: &mut World) -> Step {
     panic!("it waits without end");
 }
 
+/// A create is sent and ends so, with no id in its answer.
+fn answered(world: &mut World, name: &str, outcome: Outcome) {
+    world.intend_create(name);
+    world.record(&Fact::CreateResult {
+        snapshot: name.to_owned(),
+        outcome,
+        id: None,
+        server_name: None,
+    });
+}
+
 fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
     let Step::Delete {
         id,
@@ -102,13 +113,7 @@ fn a_rotation_that_waits_holds_up_no_other_rotation() {
         match recorded(&mut world) {
             Step::Create { name, .. } if name.starts_with("b-") => break,
             Step::Create { name, .. } => {
-                world.intend_create(&name);
-                world.record(&Fact::CreateResult {
-                    snapshot: name,
-                    outcome: Outcome::Later,
-                    id: None,
-                    server_name: None,
-                });
+                answered(&mut world, &name, Outcome::Later);
             }
             Step::Wait { pause, .. } => world.pass(pause),
             other => panic!("{other:?}"),
@@ -140,13 +145,7 @@ fn i8_an_open_delete_is_not_repeated_while_a_late_create_is_under_way() {
     let mut world = World::weekly(3).holding(&rows);
     recorded(&mut world);
     let name = "weekly-2026-11-22";
-    world.intend_create(name);
-    world.record(&Fact::CreateResult {
-        snapshot: name.to_owned(),
-        outcome: Outcome::Unknown,
-        id: None,
-        server_name: None,
-    });
+    answered(&mut world, name, Outcome::Unknown);
     let again = awaited(&mut world);
     assert!(matches!(again, Step::Create { .. }), "{again:?}");
     world.make("by-hand-2", DONE);
@@ -188,13 +187,7 @@ fn i9_a_policy_that_went_and_returns_still_knows_its_open_create() {
     let mut world = World::weekly(3);
     recorded(&mut world);
     let name = "weekly-2026-11-22";
-    world.intend_create(name);
-    world.record(&Fact::CreateResult {
-        snapshot: name.to_owned(),
-        outcome: Outcome::Unknown,
-        id: None,
-        server_name: None,
-    });
+    answered(&mut world, name, Outcome::Unknown);
     world.record(&Fact::ServerRemoved);
     let step = recorded(&mut world);
     assert!(matches!(step, Step::Wait { .. }), "{step:?}");
