@@ -29,6 +29,9 @@
 //!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
 //! - [`clock`]: the one place that reads the clock.
+//!
+//! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
+//! through seeded months of faults, and `core::breaks`, which break it on purpose.
 
 pub mod api;
 pub mod audit;
@@ -39,3 +42,5 @@ pub mod core;
 pub mod daemon;
 pub mod engine;
 pub mod sandbox;
+#[cfg(feature = "proof")]
+pub mod sim;

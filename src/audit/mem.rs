@@ -7,6 +7,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use tokio::sync::Notify;
+
 use super::disk::Disk;
 
 /// The disk; copies are the same one.
@@ -37,6 +39,8 @@ pub struct Inner {
     pub no_truncate: bool,
     /// After so many changes the process is dead: nothing more gets through.
     pub changes_left: Option<u64>,
+    /// Told when that has happened.
+    pub died: Option<Arc<Notify>>,
     /// Changes so far.
     pub changes: u64,
     /// Syncs of files so far.
@@ -51,15 +55,33 @@ pub struct Inner {
 struct Contents {
     now: Vec<u8>,
     durable: Vec<u8>,
+    /// From here on `now` may differ from `durable`.
+    same: usize,
     /// Counted as written by the kernel after a failed sync, but on no disk.
     dropped: Option<Range<usize>>,
+}
+
+impl Contents {
+    fn durable(bytes: Vec<u8>) -> Self {
+        Self {
+            same: bytes.len(),
+            now: bytes.clone(),
+            durable: bytes,
+            dropped: None,
+        }
+    }
 }
 
 impl Inner {
     fn change(&mut self) -> io::Result<()> {
         self.changes += 1;
         match &mut self.changes_left {
-            Some(0) => Err(ErrorKind::Other.into()),
+            Some(0) => {
+                if let Some(died) = &self.died {
+                    died.notify_one();
+                }
+                Err(ErrorKind::Other.into())
+            }
             Some(left) => {
                 *left -= 1;
                 Ok(())
@@ -104,11 +126,7 @@ impl MemDisk {
                     Crash::Killed | Crash::Lost => {}
                 }
             }
-            *file = Contents {
-                now: left.clone(),
-                durable: left,
-                dropped: None,
-            };
+            *file = Contents::durable(left);
         }
     }
 
@@ -117,15 +135,34 @@ impl MemDisk {
         String::from_utf8_lossy(&self.set().file(path).unwrap().now).into_owned()
     }
 
+    /// What is durable of the newest file whose name begins so, from an offset on.
+    pub fn durable_tail(&self, dir: &Path, prefix: &str, most: usize) -> Vec<u8> {
+        let inner = self.set();
+        let ours = |path: &&PathBuf| {
+            path.parent() == Some(dir)
+                && path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .is_some_and(|name| name.starts_with(prefix) && name.ends_with(".jsonl"))
+        };
+        let newest = inner.durable_names.keys().filter(ours).next_back();
+        let bytes = newest.map(|path| inner.files[inner.durable_names[path]].durable.as_slice());
+        let bytes = bytes.unwrap_or_default();
+        bytes[bytes.len().saturating_sub(most)..].to_vec()
+    }
+
+    /// The names of all files of a folder, in order.
+    pub fn names(&self, dir: &Path) -> Vec<PathBuf> {
+        let inner = self.set();
+        let here = inner.names.keys().filter(|p| p.parent() == Some(dir));
+        here.cloned().collect()
+    }
+
     /// Puts contents there, durably, as someone else might.
     pub fn put(&self, path: &Path, text: &str) {
         let mut inner = self.set();
         let bytes = text.as_bytes().to_vec();
-        inner.files.push(Contents {
-            now: bytes.clone(),
-            durable: bytes,
-            dropped: None,
-        });
+        inner.files.push(Contents::durable(bytes));
         let file = inner.files.len() - 1;
         inner.names.insert(path.to_owned(), file);
         inner.durable_names.insert(path.to_owned(), file);
@@ -197,7 +234,9 @@ impl Disk for MemDisk {
     fn overwrite(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.set();
         inner.change()?;
-        let now = &mut inner.file(path)?.now;
+        let file = inner.file(path)?;
+        file.same = 0;
+        let now = &mut file.now;
         let len = now.len().max(bytes.len());
         now.resize(len, 0);
         now[..bytes.len()].copy_from_slice(bytes);
@@ -216,9 +255,13 @@ impl Disk for MemDisk {
             file.dropped = Some(start..file.now.len());
             return Err(ErrorKind::Other.into());
         }
-        file.durable = file.now.clone();
+        // Only what was added, where nothing else was: a trail is synced very often.
+        file.durable.truncate(file.same);
+        file.durable.extend_from_slice(&file.now[file.same..]);
+        file.same = file.now.len();
         if let Some(dropped) = file.dropped.clone() {
-            file.durable[dropped].fill(0);
+            file.durable[dropped.clone()].fill(0);
+            file.same = file.same.min(dropped.start);
         }
         Ok(())
     }
@@ -232,6 +275,7 @@ impl Disk for MemDisk {
         let file = inner.file(path)?;
         let len = usize::try_from(len).unwrap();
         file.now.truncate(len);
+        file.same = file.same.min(len);
         if file.dropped.as_ref().is_some_and(|gone| gone.start >= len) {
             file.dropped = None;
         }

@@ -39,7 +39,7 @@
 mod disk;
 mod error;
 mod link;
-#[cfg(test)]
+#[cfg(any(test, feature = "proof"))]
 pub mod mem;
 mod open;
 mod reader;
@@ -56,3 +56,5 @@ pub use open::Opened;
 pub use record::{Entry, Event, Extra, StandingAlert, Wide};
 pub use trail::Trail;
 pub use verify::{Files, Record, Verified, read, verify};
+#[cfg(feature = "proof")]
+pub use verify::verify_on;

@@ -50,7 +50,8 @@ pub fn verify(audit_dir: &Path, state_dir: &Path) -> Result<Verified, TrailError
     verify_on(&RealDisk::default(), audit_dir, state_dir)
 }
 
-pub(super) fn verify_on(
+/// The same on another disk.
+pub fn verify_on(
     disk: &dyn Disk,
     audit: &Path,
     state: &Path,

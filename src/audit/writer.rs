@@ -11,6 +11,7 @@ use super::disk::Disk;
 use super::link::Link;
 use super::reader::{State, file_name, scan};
 use super::record::{Entry, Lines, Wide};
+use crate::core::breaks::Break;
 
 /// What lies in the file after the last good record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,12 @@ impl Writer {
         let path = self.path();
         let done = (self.disk.append(&path, &bytes))
             .map_err(TrailError::disk("append", &path))
-            .and_then(|()| self.sync(&path));
+            .and_then(|()| {
+                if Break::TrailNotSynced.on() {
+                    return Ok(());
+                }
+                self.sync(&path)
+            });
         if let Err(error) = done {
             // A second sync might say yes without having written anything, so what this
             // one left is cut off, at once if possible, and sent again by the caller.

@@ -6,6 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::breaks::Break;
 use super::fact::{Ending, Fact, Now, Outcome};
 use super::history::{History, Open, SlotNote};
 use super::policy::{Place, Policy, Rotation, Rules};
@@ -116,7 +117,9 @@ impl Server<'_> {
     /// Rule 1. A listing, a name or a clock that can't be relied on (I11).
     fn doubt(&self) -> Option<Step> {
         let blocked = |reason: String| Some(Step::Blocked { reason });
-        if let Some(doubt) = &self.inventory.doubt {
+        if let Some(doubt) = &self.inventory.doubt
+            && !Break::ShortListingTrusted.on()
+        {
             return blocked(format!("the listing can't be relied on: {doubt}"));
         }
         let reported = self
@@ -133,6 +136,7 @@ impl Server<'_> {
         }
         if let Some(last) = self.history.last_intent
             && last.duration_since(self.now.wall) > CLOCK_TOLERANCE
+            && !Break::ClockTrusted.on()
         {
             return blocked(format!(
                 "the clock is behind the trail's last intent of {last}"
@@ -143,6 +147,7 @@ impl Server<'_> {
             .history
             .last_answer
             .is_some_and(|answer| self.inventory.requested < answer)
+            && !Break::StaleListingReused.on()
         {
             return Some(self.poll("the listing is older than the last mutation"));
         }
@@ -183,7 +188,10 @@ impl Server<'_> {
                         Some(found.id),
                     ))),
                     // I9: not sent again while the earlier one may still happen.
-                    (None, _) if since.elapsed(self.now) < self.rules.settle_window => {
+                    (None, _)
+                        if since.elapsed(self.now) < self.rules.settle_window
+                            && !Break::NoSettleWindow.on() =>
+                    {
                         Some(self.poll(&format!("whether {name} was made isn't known yet")))
                     }
                     (None, Some(id)) => Some(Step::Record(Fact::SnapshotFailed {
@@ -194,6 +202,7 @@ impl Server<'_> {
                     (None, None) => Some(Step::Record(create_result(name, Outcome::Failed, None))),
                 }
             }
+            Open::Delete { .. } if Break::OpenDeleteForgotten.on() => None,
             Open::Delete { id, since } => {
                 if !self.inventory.snapshots.iter().any(|s| s.id == *id) {
                     return Some(Step::Record(Fact::DeleteConfirmed { id: *id }));
@@ -236,7 +245,12 @@ impl Server<'_> {
             let rotation = &self.policy.rotations[place.rotation];
             let note = self.history.slot(&rotation.name, &snapshot.name);
             let unsettled = note.filter(|note| note.ending.is_none());
-            match snapshot.status {
+            let status = match &snapshot.status {
+                Status::InProgress if Break::InProgressCounts.on() => &Status::Completed,
+                Status::InProgress if Break::PruneBeforeCompletion.on() => continue,
+                status => status,
+            };
+            match status {
                 Status::InProgress | Status::Unknown(_) if !self.stuck(snapshot) => {
                     return Some(self.poll(&format!("{} is under way", snapshot.name)));
                 }

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Inventory, Server, Step, ended};
 use super::fact::{Ending, Fact, Now};
 use super::history::History;
@@ -120,7 +121,7 @@ impl Server<'_> {
             return Due::Step(Step::Record(fact));
         }
         let note = self.history.slot(&rotation.name, &name);
-        if note.is_some_and(|note| note.ending.is_some()) {
+        if note.is_some_and(|note| note.ending.is_some()) && !Break::TrailForgotten.on() {
             return Due::Nothing;
         }
         if self.completed(index, slot) {
@@ -197,6 +198,9 @@ impl Server<'_> {
 
     fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> Due {
         let (name, slot_at) = (rotation.name.clone(), slot.at);
+        if Break::SlotsLost.on() {
+            return Due::Nothing;
+        }
         if rotation.within_catch_up(slot, self.now.wall) {
             return Due::Step(Step::Record(Fact::SlotDue {
                 rotation: name,
@@ -229,7 +233,7 @@ impl Server<'_> {
             return self.delete(failed, false).into();
         }
         // I10: no create on a full server; everything listed takes up room.
-        if self.inventory.snapshots.len() < self.rules.limit {
+        if self.inventory.snapshots.len() < self.rules.limit || Break::NoRoomCheck.on() {
             let reason = format!("slot of {} is due, and there is room", rotation.name);
             return Due::Step(Step::Create {
                 rotation: rotation.name.clone(),
@@ -267,6 +271,9 @@ impl Server<'_> {
 
     /// I7: since the last prune-first a snapshot was completed, or a foreign one took the room.
     fn made_good(&self, owned: &[Own<'_>]) -> bool {
+        if Break::NoErosionGuard.on() {
+            return true;
+        }
         let Some(prune) = &self.history.prune_first else {
             return true;
         };

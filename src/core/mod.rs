@@ -1,6 +1,7 @@
 //! The pure floor: decides, and knows nobody: no clock, no I/O, no randomness.
 
 mod alert;
+pub mod breaks;
 pub mod decide;
 pub mod due;
 pub mod fact;

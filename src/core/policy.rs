@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::breaks::Break;
 use super::name::Pattern;
 use super::schedule::{Schedule, Slot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
@@ -99,16 +100,23 @@ pub struct Place {
 impl Policy {
     /// Which rotation's own snapshot bears this name; `None`: it is foreign.
     pub fn place(&self, name: &str) -> Option<Place> {
-        self.rotations.iter().enumerate().find_map(|(rotation, r)| {
+        let mut rotations = self.rotations.iter().enumerate();
+        let own = rotations.find_map(|(rotation, r)| {
             r.patterns()
                 .find_map(|p| p.parse(name))
                 .map(|local| Place { rotation, local })
-        })
+        });
+        if own.is_none() && Break::ForeignAsOwn.on() {
+            let (rotation, local) = (0, jiff::civil::DateTime::MIN);
+            return Some(Place { rotation, local });
+        }
+        own
     }
 
     /// Whether the policy protects this snapshot from pruning.
     pub fn protects(&self, snapshot: &Snapshot) -> bool {
-        self.protected_ids.contains(&snapshot.id) || self.protected_names.contains(&snapshot.name)
+        !Break::ProtectionIgnored.on()
+            && (self.protected_ids.contains(&snapshot.id) || self.protected_names.contains(&snapshot.name))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::breaks::Break;
 use super::policy::{Place, Policy};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -28,6 +29,7 @@ impl Own<'_> {
 
     fn completed(&self) -> bool {
         self.snapshot.status == Status::Completed
+            || (Break::InProgressCounts.on() && self.snapshot.status == Status::InProgress)
     }
 
     /// Unprotected (I1), with a date that can be relied on (I11).
@@ -51,7 +53,7 @@ impl Own<'_> {
 pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
     let counted = in_age_order(owned, Own::counts);
     let newest = newest_completed(owned);
-    let spare = |own: &Own<'_>| Some(own.snapshot.id) != newest;
+    let spare = |own: &Own<'_>| Some(own.snapshot.id) != newest || Break::NoFloor.on();
     let copy = counted.iter().enumerate().find(|(index, own)| {
         counted[index + 1..]
             .iter()
@@ -66,7 +68,7 @@ pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
             .iter()
             .filter(|other| other.place.rotation == rotation);
         let slots: BTreeSet<_> = held.map(|other| other.place).collect();
-        slots.len() > policy.rotations[rotation].keep
+        slots.len() + usize::from(Break::KeepOneLess.on()) > policy.rotations[rotation].keep
     });
     // I2: the newest own completed one stays, whatever `keep` says.
     if let Some(own) = beyond.filter(|own| spare(own)) {
@@ -85,7 +87,7 @@ pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
 /// The snapshot that goes for a due slot of `rotation` on a full server, if the guards of
 /// I2 and I3 let one go.
 pub fn prune_first<'a>(policy: &Policy, owned: &[Own<'a>], rotation: usize) -> Option<Own<'a>> {
-    if completed(owned).count() <= policy.min_completed {
+    if completed(owned).count() <= policy.min_completed && !Break::NoMinimum.on() {
         return None;
     }
     let newest = newest_completed(owned);
@@ -104,13 +106,16 @@ pub fn prune_first<'a>(policy: &Policy, owned: &[Own<'a>], rotation: usize) -> O
     };
     of(from)
         .next()
-        .filter(|own| Some(own.snapshot.id) != newest)
+        .filter(|own| Some(own.snapshot.id) != newest || Break::NoFloor.on())
         .copied()
 }
 
 fn in_age_order<'a>(owned: &[Own<'a>], wanted: impl Fn(&Own<'a>) -> bool) -> Vec<Own<'a>> {
     let mut found: Vec<_> = owned.iter().filter(|own| wanted(own)).copied().collect();
     found.sort_by_key(Own::age);
+    if Break::OldestByName.on() {
+        found.sort_by_key(|own| &own.snapshot.name);
+    }
     found
 }
 

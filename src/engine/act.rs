@@ -7,6 +7,7 @@ use super::server::Stopped;
 use super::{Engine, Seat, lock};
 use crate::api::{ApiError, ErrorKind, NewSnapshot, Pass, SnapshotApi};
 use crate::audit::Extra;
+use crate::core::breaks::Break;
 use crate::core::decide::{Inventory, Step, decide};
 use crate::core::fact::{Fact, Outcome};
 use crate::core::policy::Policy;
@@ -194,6 +195,7 @@ impl<A: SnapshotApi> Engine<A> {
 fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
     match error.kind {
         ErrorKind::Later | ErrorKind::Account => Outcome::Later,
+        ErrorKind::Unknown if Break::BlindRetry.on() => Outcome::Later,
         ErrorKind::Unknown => Outcome::Unknown,
         ErrorKind::Missing => missing,
         ErrorKind::Refused => Outcome::Failed,

@@ -54,6 +54,9 @@ struct Seat {
     unwritten: u32,
     /// Whether `once` may call this server good.
     settled: bool,
+    /// A listing that a deliberate break uses twice.
+    #[cfg(feature = "proof")]
+    reused: Option<Inventory>,
 }
 
 type SharedSeat = Arc<Mutex<Seat>>;

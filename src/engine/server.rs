@@ -163,6 +163,12 @@ impl<A: SnapshotApi> Engine<A> {
         server: ServerId,
         seat: &Mutex<Seat>,
     ) -> Result<Inventory, Option<ApiError>> {
+        #[cfg(feature = "proof")]
+        if crate::core::breaks::Break::StaleListingReused.on()
+            && let Some(reused) = lock(seat).reused.take()
+        {
+            return Ok(reused);
+        }
         let mut inventory = self.ask(server).await?;
         let lacks = {
             let seat = lock(seat);
@@ -174,6 +180,8 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let mut seat = lock(seat);
         seat.failures = 0;
+        #[cfg(feature = "proof")]
+        seat.reused.replace(inventory.clone());
         if inventory.doubt.is_none() {
             seat.listed = inventory.snapshots.iter().map(|s| s.id).collect();
         }

@@ -1,0 +1,98 @@
+//! Deliberate breaks of the rules, so that the proof can be seen to catch each.
+//!
+//! Only the feature `proof` has the switch; without it every question here is answered
+//! `false` at compile time, and nothing of it is in a release.
+
+/// A rule that is broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Break {
+    /// A snapshot in progress counts as completed (I8).
+    InProgressCounts,
+    /// The newest own completed one may go (I2).
+    NoFloor,
+    /// Nothing waits for a snapshot under way (I8).
+    PruneBeforeCompletion,
+    /// A create without an answer is at once taken as not done (I9).
+    NoSettleWindow,
+    /// A create without an answer is sent again as if it had been refused (I9).
+    BlindRetry,
+    /// A listing that is incomplete or wrong is believed (I11).
+    ShortListingTrusted,
+    /// A listing from before a mutation justifies the next one (I4).
+    StaleListingReused,
+    /// The oldest is found by name instead of by date (I3).
+    OldestByName,
+    /// A foreign snapshot counts as own (I1).
+    ForeignAsOwn,
+    /// A second prune-first follows although the first wasn't made good (I7).
+    NoErosionGuard,
+    /// The trail is not synced before a mutation (I6).
+    TrailNotSynced,
+    /// A full server gets another create (I10).
+    NoRoomCheck,
+    /// What the trail settled is forgotten: the inventory alone is asked (I9).
+    TrailForgotten,
+    /// A clock behind the trail is no doubt (I11).
+    ClockTrusted,
+    /// Protected snapshots are pruned (I1).
+    ProtectionIgnored,
+    /// `min_completed` is not kept (I3).
+    NoMinimum,
+    /// One snapshot too few is kept (I3).
+    KeepOneLess,
+    /// An open delete is forgotten, and another is sent beside it (I5).
+    OpenDeleteForgotten,
+    /// A slot that is given up or skipped raises no alert (I15).
+    SilentFailure,
+    /// After a restart a due slot is never looked at again (I15).
+    SlotsLost,
+}
+
+impl Break {
+    /// All of them.
+    pub const ALL: [Self; 20] = [
+        Self::InProgressCounts,
+        Self::NoFloor,
+        Self::PruneBeforeCompletion,
+        Self::NoSettleWindow,
+        Self::BlindRetry,
+        Self::ShortListingTrusted,
+        Self::StaleListingReused,
+        Self::OldestByName,
+        Self::ForeignAsOwn,
+        Self::NoErosionGuard,
+        Self::TrailNotSynced,
+        Self::NoRoomCheck,
+        Self::TrailForgotten,
+        Self::ClockTrusted,
+        Self::ProtectionIgnored,
+        Self::NoMinimum,
+        Self::KeepOneLess,
+        Self::OpenDeleteForgotten,
+        Self::SilentFailure,
+        Self::SlotsLost,
+    ];
+
+    /// Whether this rule is broken on this thread.
+    #[cfg(not(feature = "proof"))]
+    pub(crate) const fn on(self) -> bool {
+        false
+    }
+
+    /// Whether this rule is broken on this thread.
+    #[cfg(feature = "proof")]
+    pub(crate) fn on(self) -> bool {
+        BROKEN.get() == Some(self)
+    }
+}
+
+#[cfg(feature = "proof")]
+thread_local! {
+    static BROKEN: std::cell::Cell<Option<Break>> = const { std::cell::Cell::new(None) };
+}
+
+/// Breaks this rule on this thread, or mends all.
+#[cfg(feature = "proof")]
+pub fn set(broken: Option<Break>) {
+    BROKEN.set(broken);
+}
