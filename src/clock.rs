@@ -3,6 +3,8 @@
 //! Everything that asks for the time, or waits, does it here: so the demo can run fast,
 //! tests can pause time, and a wall clock that steps can be told from time that passes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,12 +13,34 @@ use tokio::time::Instant;
 use crate::core::fact::Now;
 
 /// A source of time; copies tell the same time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Clock {
     began: Instant,
     /// `None`: the system's wall clock. Else the wall clock at `began`, moved by `speed`.
     base: Option<Timestamp>,
     speed: u32,
+    stepper: Stepper,
+}
+
+/// Sets a clock's wall time, as an administrator or a time server may; the time that
+/// passes is not touched.
+#[derive(Clone, Debug, Default)]
+pub struct Stepper(Arc<AtomicI64>);
+
+impl Stepper {
+    /// Sets the wall clock ahead, or back where `by` is negative, to the millisecond.
+    pub fn step(&self, by: SignedDuration) {
+        let millis = i64::try_from(by.as_millis()).unwrap_or(if by.is_negative() {
+            i64::MIN
+        } else {
+            i64::MAX
+        });
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    fn offset(&self) -> SignedDuration {
+        SignedDuration::from_millis(self.0.load(Ordering::Relaxed))
+    }
 }
 
 impl Clock {
@@ -26,6 +50,7 @@ impl Clock {
             began: Instant::now(),
             base: None,
             speed: 1,
+            stepper: Stepper::default(),
         }
     }
 
@@ -35,7 +60,15 @@ impl Clock {
             began: Instant::now(),
             base: Some(base),
             speed: speed.max(1),
+            stepper: Stepper::default(),
         }
+    }
+
+    /// A clock that begins at `base`, for tests and simulation, and what sets its wall time.
+    pub fn stepped(base: Timestamp) -> (Self, Stepper) {
+        let clock = Self::fast(base, 1);
+        let stepper = clock.stepper.clone();
+        (clock, stepper)
     }
 
     /// Both clocks now.
@@ -45,7 +78,9 @@ impl Clock {
             .saturating_mul(i32::try_from(self.speed).unwrap_or(i32::MAX));
         let wall = match self.base {
             None => Timestamp::now(),
-            Some(base) => base.saturating_add(mono).unwrap_or(Timestamp::MAX),
+            Some(base) => base
+                .saturating_add(mono.saturating_add(self.stepper.offset()))
+                .unwrap_or(Timestamp::MAX),
         };
         Now { wall, mono }
     }
@@ -58,5 +93,26 @@ impl Clock {
     /// How long `time` of this clock really takes; zero when it is negative.
     pub fn real(&self, time: SignedDuration) -> Duration {
         Duration::try_from(time).unwrap_or(Duration::ZERO) / self.speed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_moves_the_wall_clock_of_every_copy_and_never_the_time_that_passes() {
+        let base: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
+        let (clock, stepper) = Clock::stepped(base);
+        let copy = clock.clone();
+        stepper.step(SignedDuration::from_hours(-2));
+        stepper.step(SignedDuration::from_mins(-30));
+        copy.sleep(SignedDuration::from_mins(10)).await;
+        let now = copy.now();
+        assert_eq!(now.mono, SignedDuration::from_mins(10));
+        assert_eq!(now.wall, "2026-11-25T09:40:00Z".parse().unwrap());
+        stepper.step(SignedDuration::from_hours(3));
+        assert_eq!(clock.now().wall, "2026-11-25T12:40:00Z".parse().unwrap());
+        assert_eq!(clock.now().mono, SignedDuration::from_mins(10));
     }
 }

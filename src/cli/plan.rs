@@ -26,7 +26,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let config = cli.load()?;
     let policies = chosen(&config, args.server.as_deref())?;
     let clock = Clock::system();
-    let api = HttpApi::new(&api_settings(&config.api), clock).map_err(Refusal::Settings)?;
+    let api = HttpApi::new(&api_settings(&config.api), clock.clone()).map_err(Refusal::Settings)?;
     // Whoever plans need not be who may read the trail; the listing alone says most of it.
     let histories = rehearse::histories(&config, clock.now().wall).unwrap_or_else(|error| {
         tracing::warn!(%error, "the trail can't be read: planned as if there were none");

@@ -29,7 +29,7 @@ impl Read {
 /// Reads the files anew, and finds out what they will delete that those in force would not.
 pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
     let old = service.config.clone();
-    let (api, clock) = (Arc::clone(&service.api), service.clock);
+    let (api, clock) = (Arc::clone(&service.api), service.clock.clone());
     async move {
         let file = old.file.clone();
         let reading =

@@ -35,7 +35,7 @@ pub struct Service {
 /// Takes the lock, opens the trail, and records the start; nothing is sent yet.
 pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Service, Refusal> {
     let lock = Lock::take(&config.state_dir, command)?;
-    let api = HttpApi::new(&api_settings(&config.api), clock).map_err(Refusal::Settings)?;
+    let api = HttpApi::new(&api_settings(&config.api), clock.clone()).map_err(Refusal::Settings)?;
     let api = Arc::new(api);
     let now = clock.now().wall;
     let run = run_name(now);
@@ -63,7 +63,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     let engine = Engine::new(
         Arc::clone(&api),
         trail.clone(),
-        clock,
+        clock.clone(),
         opened,
         config.rules.clone(),
         config.policies.clone(),

@@ -91,7 +91,7 @@ impl Sandbox {
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             base: format!("http://{}/api/v1", listener.local_addr()?),
-            clock: config.clock,
+            clock: config.clock.clone(),
             changed: watch::Sender::new(0),
             stop: stop.clone(),
             state: Mutex::new(State::new(config)),

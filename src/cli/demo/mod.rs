@@ -65,7 +65,7 @@ impl Demo {
         let base = Timestamp::now();
         let clock = Clock::fast(base, HOURS_A_SECOND * 3600);
         let sandbox = Sandbox::start(SandboxConfig {
-            clock,
+            clock: clock.clone(),
             token: TOKEN.to_owned(),
             limit: 5,
             latency: Duration::from_millis(2),
@@ -79,11 +79,11 @@ impl Demo {
             .iter()
             .map(|p| (p.server.0, p.name.clone().unwrap_or_default()))
             .collect();
-        show::begin(clock, names, colour)?;
+        show::begin(clock.clone(), names, colour)?;
         show::opening(&policies, HOURS_A_SECOND, colour);
 
         let folder = Folder::new()?;
-        let api = HttpApi::new(&settings(&sandbox), clock).map_err(|why| anyhow!(why))?;
+        let api = HttpApi::new(&settings(&sandbox), clock.clone()).map_err(|why| anyhow!(why))?;
         let rules = rules();
         let (trail, opened) = Trail::open(
             &folder.0.join("log"),
