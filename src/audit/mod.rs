@@ -55,6 +55,6 @@ pub use error::TrailError;
 pub use open::Opened;
 pub use record::{Entry, Event, Extra, StandingAlert, Wide};
 pub use trail::Trail;
-pub use verify::{Files, Record, Verified, read, verify};
 #[cfg(feature = "proof")]
 pub use verify::verify_on;
+pub use verify::{Files, Record, Verified, read, verify};

@@ -51,11 +51,7 @@ pub fn verify(audit_dir: &Path, state_dir: &Path) -> Result<Verified, TrailError
 }
 
 /// The same on another disk.
-pub fn verify_on(
-    disk: &dyn Disk,
-    audit: &Path,
-    state: &Path,
-) -> Result<Verified, TrailError> {
+pub fn verify_on(disk: &dyn Disk, audit: &Path, state: &Path) -> Result<Verified, TrailError> {
     // The head first: a daemon that writes meanwhile moves the records ahead of it.
     let head = Head::read(disk, state)?;
     let names = files(disk, audit).map_err(TrailError::disk("list", audit))?;

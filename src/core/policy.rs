@@ -116,7 +116,8 @@ impl Policy {
     /// Whether the policy protects this snapshot from pruning.
     pub fn protects(&self, snapshot: &Snapshot) -> bool {
         !Break::ProtectionIgnored.on()
-            && (self.protected_ids.contains(&snapshot.id) || self.protected_names.contains(&snapshot.name))
+            && (self.protected_ids.contains(&snapshot.id)
+                || self.protected_names.contains(&snapshot.name))
     }
 }
 

@@ -1,0 +1,54 @@
+//! Replays one seed of the simulation and tells what happened.
+//!
+//! `cargo run --release --example simulate -- --seed S [--days N] [--broken RULE]`
+
+use clap::Parser;
+use snaprotate::core::breaks::Break;
+use snaprotate::sim::{Options, simulate};
+
+#[derive(Parser)]
+struct Args {
+    /// Everything follows from it
+    #[arg(long)]
+    seed: u64,
+    /// Days with faults; two quiet ones follow
+    #[arg(long, default_value_t = 14)]
+    days: i64,
+    /// A rule to break on purpose, such as NoFloor
+    #[arg(long)]
+    broken: Option<String>,
+    /// Print the trail too
+    #[arg(long)]
+    trail: bool,
+}
+
+fn main() -> std::process::ExitCode {
+    let args = Args::parse();
+    let named = |name: &String| {
+        let found = Break::ALL.into_iter().find(|b| format!("{b:?}") == *name);
+        found.unwrap_or_else(|| panic!("no such rule: one of {:?}", Break::ALL))
+    };
+    let report = simulate(Options {
+        seed: args.seed,
+        days: args.days,
+        broken: args.broken.as_ref().map(named),
+        story: true,
+    });
+    for line in &report.story {
+        println!("{line}");
+    }
+    if args.trail {
+        print!("{}", report.trail);
+    }
+    println!(
+        "\n{} server-hours, {} processes",
+        report.server_hours, report.processes
+    );
+    for (kind, times) in &report.fired {
+        println!("  {times:>6}  {kind}");
+    }
+    for violation in &report.violations {
+        println!("VIOLATED {violation}");
+    }
+    std::process::ExitCode::from(u8::from(!report.violations.is_empty()))
+}

@@ -1,0 +1,316 @@
+//! The provider as the engine meets it: the four calls, with everything that can go wrong.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::judge::Basis;
+use super::provider::{Doom, Due, World, error, shown};
+use super::setting::{CALL, SETTLE};
+use crate::api::{
+    ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, ServerRows, SnapshotApi,
+};
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// The most that a listing lags behind.
+const STALE: SignedDuration = SignedDuration::from_mins(4);
+
+/// Of the settle window so much may pass before a late effect comes.
+const LATEST: SignedDuration = SignedDuration::from_secs(SETTLE.as_secs() * 9 / 10);
+
+/// One process's way to the provider.
+pub(super) struct SimApi {
+    pub(super) world: Arc<Mutex<World>>,
+    pub(super) limiter: Limiter,
+}
+
+/// What becomes of a mutation.
+struct Course {
+    call: u64,
+    /// Until the answer, or until the program stops waiting for one.
+    takes: SignedDuration,
+    /// `None`: the true answer.
+    error: Option<ApiError>,
+}
+
+impl SimApi {
+    pub(super) fn new(world: &Arc<Mutex<World>>) -> Self {
+        Self {
+            world: Arc::clone(world),
+            limiter: Limiter::new(8, 0.0),
+        }
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.advance();
+        world
+    }
+
+    /// A dead process never goes on.
+    async fn alive(&self) {
+        let dead = self.world().dead;
+        if dead {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn wait(&self, time: SignedDuration) {
+        let time = std::time::Duration::try_from(time).unwrap_or_default();
+        tokio::time::sleep(time).await;
+        self.alive().await;
+    }
+
+    async fn mutate(&self, course: Option<Course>, server: u64) -> Result<Created, ApiError> {
+        let Some(course) = course else {
+            return std::future::pending().await;
+        };
+        self.wait(course.takes).await;
+        let (answer, dies) = {
+            let mut world = self.world();
+            let dies = world.dies(Doom::AfterCall);
+            let now = world.now();
+            world.judge.answered(server, now);
+            let answer = world.answers.remove(&course.call);
+            let answer = course.error.map_or(answer, |error| Some(Err(error)));
+            let answer = answer.unwrap_or_else(|| Err(error(ErrorKind::Unknown, Some(500))));
+            world.tell(|| format!("answer   server {server}: {answer:?}"));
+            (answer, dies)
+        };
+        if dies {
+            std::future::pending::<()>().await;
+        }
+        answer
+    }
+}
+
+impl World {
+    fn weather(&mut self, which: fn(&World) -> &super::setting::Weather) -> Option<&'static str> {
+        if self.quiet {
+            return None;
+        }
+        let weather = which(self).clone();
+        let kind = weather.strikes(&mut self.rng)?;
+        self.fire(kind);
+        Some(kind)
+    }
+
+    /// The course of a mutation whose effect is `due`; `None` when the process dies.
+    fn course(
+        &mut self,
+        kind: Option<&'static str>,
+        due: impl FnOnce(u64) -> Due,
+    ) -> Option<Course> {
+        if self.dies(Doom::BeforeCall) {
+            return None;
+        }
+        let call = self.call();
+        let (least, most) = (
+            SignedDuration::from_millis(20),
+            SignedDuration::from_secs(3),
+        );
+        let before = self.rng.time(least, most);
+        let after = self.rng.time(least, most);
+        let mut takes = before + after;
+        let what = kind
+            .and_then(|kind| kind.split_once(": "))
+            .map(|(_, what)| what);
+        let mut effect = Some(before);
+        let failed = match what {
+            _ if self.token_refused => Some((ErrorKind::Account, Some(401), false)),
+            None => None,
+            Some("400") => Some((ErrorKind::Refused, Some(400), false)),
+            Some("403") => Some((ErrorKind::Refused, Some(403), false)),
+            Some("409") => Some((ErrorKind::Later, Some(409), false)),
+            Some("connection refused") => Some((ErrorKind::Later, None, false)),
+            Some(what) => {
+                let status = what.starts_with("500").then_some(500);
+                if status.is_none() {
+                    takes = CALL;
+                }
+                if what.ends_with("late") {
+                    effect = Some(takes + self.rng.time(SignedDuration::ZERO, LATEST));
+                }
+                Some((ErrorKind::Unknown, status, !what.ends_with("not done")))
+            }
+        };
+        if let Some((_, _, false)) = failed {
+            effect = None;
+        }
+        if let Some(after) = effect {
+            let due = due(call);
+            self.schedule(after, due);
+        }
+        if self.dies(Doom::InCall) {
+            return None;
+        }
+        Some(Course {
+            call,
+            takes,
+            error: failed.map(|(kind, status, _)| error(kind, status)),
+        })
+    }
+
+    /// What a listing answers now; how it is wrong was drawn before.
+    fn listing(
+        &mut self,
+        server: Option<ServerId>,
+        kind: Option<&'static str>,
+        requested: Timestamp,
+    ) -> Listing {
+        let now = self.now();
+        let stale = kind == Some("listing: stale");
+        let seen = if stale {
+            now - self.rng.time(SignedDuration::ZERO, STALE)
+        } else {
+            now
+        };
+        let mut listing = Listing::default();
+        let ids: Vec<u64> = match server {
+            Some(server) => vec![server.0],
+            None => self.servers.keys().copied().collect(),
+        };
+        let unlucky = self.rng.pick(&ids);
+        for id in ids {
+            let mut rows = self.rows_at(id, seen).to_vec();
+            let lacks = kind == Some("listing: a row lacks") && !self.servers[&id].lacked;
+            if lacks && !rows.is_empty() {
+                let index = self.rng.below(rows.len() as u64);
+                rows.remove(usize::try_from(index).unwrap_or(0));
+            }
+            let doubt = match kind {
+                Some("listing: unreadable row") if id == unlucky => {
+                    rows.pop();
+                    Some("a row can't be read".to_owned())
+                }
+                Some("listing: another server's rows") if server.is_some() => {
+                    Some("rows of another server".to_owned())
+                }
+                Some("listing: count differs") => {
+                    rows.pop();
+                    listing.doubt = Some("count differs from the rows".to_owned());
+                    None
+                }
+                _ => None,
+            };
+            let found = self.servers.get_mut(&id);
+            let name = found.map_or_else(String::new, |found| {
+                found.lacked = lacks;
+                found.name.clone()
+            });
+            let right = name == format!("server-{id}") || rows.is_empty();
+            let sound = doubt.is_none() && listing.doubt.is_none() && right;
+            let basis = Basis {
+                seen,
+                requested,
+                sound,
+            };
+            self.judge.listed(id, basis);
+            if !rows.is_empty() || doubt.is_some() {
+                let snapshots = rows.iter().map(shown).collect();
+                let rows = ServerRows {
+                    name,
+                    snapshots,
+                    doubt,
+                };
+                listing.servers.insert(ServerId(id), rows);
+            }
+        }
+        listing.shifted = server.is_none() && kind == Some("listing: pages shift");
+        listing
+    }
+}
+
+impl SnapshotApi for SimApi {
+    async fn admit(&self) -> Pass {
+        self.alive().await;
+        self.limiter.admit().await
+    }
+
+    async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
+        self.alive().await;
+        let _pass = self.limiter.admit().await;
+        let (kind, requested, time) = {
+            let mut world = self.world();
+            let kind = world.weather(|world| &world.setting.listing);
+            let (least, most) = (
+                SignedDuration::from_millis(20),
+                SignedDuration::from_secs(2),
+            );
+            let time = match kind {
+                Some("listing: time-out") => CALL,
+                Some("listing: very slow") => world.rng.time(most, CALL),
+                _ => world.rng.time(least, most),
+            };
+            (kind, world.now(), time)
+        };
+        self.wait(time / 2).await;
+        // The rows are those of an instant between request and answer.
+        let answer = {
+            let mut world = self.world();
+            let failed = match kind {
+                _ if world.token_refused => Some((ErrorKind::Account, Some(401))),
+                Some("listing: connection refused") => Some((ErrorKind::Later, None)),
+                Some("listing: 500") => Some((ErrorKind::Unknown, Some(500))),
+                Some("listing: time-out") => Some((ErrorKind::Unknown, None)),
+                Some("listing: 429") => Some((ErrorKind::Later, Some(429))),
+                _ => None,
+            };
+            match failed {
+                Some((kind, status)) => Err(error(kind, status)),
+                None => Ok(world.listing(server, kind, requested)),
+            }
+        };
+        if kind == Some("listing: 429") {
+            self.limiter.hold(std::time::Duration::from_secs(60));
+        }
+        self.wait(time / 2).await;
+        answer
+    }
+
+    async fn create(&self, _pass: Pass, create: &NewSnapshot) -> Result<Created, ApiError> {
+        self.alive().await;
+        let server = create.server.0;
+        let course = {
+            let mut world = self.world();
+            world.tell(|| format!("request  server {server}: create {}", create.name));
+            world.judge_create(server, &create.name);
+            let kind = world.weather(|world| &world.setting.create);
+            let fate = world.weather(|world| &world.setting.fate);
+            world.course(kind, |call| Due::Create {
+                call,
+                server,
+                name: create.name.clone(),
+                fate,
+            })
+        };
+        self.mutate(course, server).await
+    }
+
+    async fn delete(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+        self.alive().await;
+        let (server, course) = {
+            let mut world = self.world();
+            world.tell(|| format!("request  delete {id}"));
+            let server = world.judge_delete(id.0).unwrap_or(0);
+            let kind = world.weather(|world| &world.setting.delete);
+            let course = world.course(kind, |call| Due::Delete {
+                call,
+                server,
+                id: id.0,
+            });
+            (server, course)
+        };
+        self.mutate(course, server).await.map(|_| ())
+    }
+
+    async fn restore(&self, _pass: Pass, _id: SnapshotId) -> Result<(), ApiError> {
+        self.world()
+            .violated(0, "I12: a restore that nobody asked for");
+        Ok(())
+    }
+
+    fn renew(&self) -> Result<(), String> {
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! What must be so when the faults have stopped for a while: everything due is settled or
+//! an alert says why not (I15), nothing is left over, and the trail tells all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::provider::World;
+use super::setting::rules;
+use super::{audit_dir, state_dir};
+use crate::audit::mem::MemDisk;
+use crate::audit::{Trail, verify_on};
+use crate::core::fact::{AlertKind, Ending};
+use crate::core::history::History;
+use crate::core::snapshot::{ServerId, Status};
+
+/// The longest time from a slot to its snapshot or its alert, by I15: three attempts with
+/// call, settle window, an hour until stuck, and an hour's pause each.
+const LONGEST: SignedDuration = SignedDuration::from_hours(8);
+
+pub(super) fn trail_text(disk: &MemDisk) -> String {
+    let files = disk.names(audit_dir());
+    files.iter().map(|file| disk.text(file)).collect()
+}
+
+pub(super) fn judge(
+    world: &mut World,
+    disk: &MemDisk,
+    quiet_from: Timestamp,
+    chosen: &[Option<usize>],
+) {
+    world.judge.checked.insert("I15", chosen.len() as u64);
+    match verify_on(disk, audit_dir(), state_dir()) {
+        Ok(verified) if verified.is_intact() => {}
+        Ok(verified) => {
+            let what = format!("the trail doesn't verify: {:?}", verified.problems);
+            world.violated(0, &what);
+        }
+        Err(error) => world.violated(0, &format!("the trail can't be verified: {error}")),
+    }
+    for (server, what) in without_outcome(&trail_text(disk)) {
+        world.violated(server, &format!("I6: {what}"));
+    }
+    let wall = world.wall();
+    let opened = Trail::open_inline(
+        Box::new(disk.clone()),
+        audit_dir(),
+        state_dir(),
+        "the-judge",
+        wall,
+        rules().request_timeout,
+    );
+    let histories = opened.map_or_else(|_| BTreeMap::new(), |(_, opened)| opened.histories);
+    for (index, chosen) in chosen.iter().enumerate() {
+        if let Some(chosen) = chosen {
+            let server = index as u64 + 1;
+            let none = History::default();
+            let history = histories.get(&ServerId(server)).unwrap_or(&none);
+            settled(world, server, *chosen, history, quiet_from);
+        }
+    }
+}
+
+fn settled(
+    world: &mut World,
+    server: u64,
+    chosen: usize,
+    history: &History,
+    quiet_from: Timestamp,
+) {
+    let now = world.now();
+    let (policy, view) = world.setting.wanted[server as usize - 1][chosen].clone();
+    let rows = world.servers[&server].rows.clone();
+    if history.open.is_some() {
+        world.violated(server, "I6: an intent is still open");
+    }
+    let blocked = history
+        .alerts
+        .keys()
+        .any(|(kind, _)| *kind == AlertKind::Blocked);
+    for (index, rotation) in policy.rotations.iter().enumerate() {
+        let slot = rotation.newest_due(now - LONGEST);
+        let said = history
+            .alerts
+            .keys()
+            .any(|(kind, about)| *kind == AlertKind::SlotFailed && *about == rotation.name);
+        if let Some(slot) = slot.filter(|slot| slot.at > quiet_from) {
+            let name = rotation.pattern.format(slot.local);
+            // Names of one rotation are in the order of their slots.
+            let there = rows.iter().any(|row| {
+                row.status == Status::Completed
+                    && view.rotation(&row.name) == Some(index)
+                    && row.name >= name
+            });
+            let noted = history
+                .slots(&rotation.name)
+                .any(|note| note.name >= name && note.ending == Some(Ending::Completed));
+            if !there && !noted && !blocked && !said {
+                let what = format!("I15: {name} is neither there nor said to be missing");
+                world.violated(server, &what);
+            }
+        }
+        let counted: BTreeSet<&str> = rows
+            .iter()
+            .filter(|row| {
+                row.status == Status::Completed
+                    && view.rotation(&row.name) == Some(index)
+                    && !view.protects(row.id, &row.name)
+                    && row.shown.is_some_and(|at| at <= now)
+            })
+            .map(|row| row.name.as_str())
+            .collect();
+        let under_way = rows.iter().any(|row| row.status == Status::InProgress);
+        if counted.len() > rotation.keep && !blocked && !under_way {
+            let what = format!("{} holds more than keep: {counted:?}", rotation.name);
+            world.violated(server, &what);
+        }
+    }
+}
+
+/// Intents that the trail never ends, though it goes on for that server.
+fn without_outcome(trail: &str) -> Vec<(u64, String)> {
+    let mut open: BTreeMap<u64, String> = BTreeMap::new();
+    let mut missing = Vec::new();
+    for line in trail.lines() {
+        let Ok(record) = serde_json::from_str::<Value>(line) else {
+            continue;
+        };
+        let server = record["server"].as_u64().unwrap_or(0);
+        let about = |key: &str| record[key].to_string();
+        match record["event"].as_str().unwrap_or_default() {
+            "create_intent" => {
+                let what = about("snapshot");
+                if let Some(before) = open.insert(server, what) {
+                    missing.push((server, format!("no outcome of {before}")));
+                }
+            }
+            "delete_intent" => {
+                let what = about("id");
+                if let Some(before) = open.insert(server, what.clone())
+                    && before != what
+                {
+                    missing.push((server, format!("no outcome of {before}")));
+                }
+            }
+            "create_result" | "delete_result" | "delete_confirmed" => {
+                open.remove(&server);
+            }
+            _ => {}
+        }
+    }
+    missing
+}

@@ -1,0 +1,380 @@
+//! The invariants, measured by the provider's truth at each mutation.
+//!
+//! They are written anew here, from the rows alone: none of the program's own reading of
+//! names, dates or retention is used. An invariant must hold for the server's true state
+//! at some instant between what the justifying listing showed and the mutation
+//! (DESIGN.md, section 3).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::provider::{Due, Row, World};
+use super::setting::{LIMIT, STUCK, View};
+use crate::core::snapshot::Status;
+
+/// The program's tolerance for dates and clocks, as documented.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// The end of the trail that is searched for what was settled.
+const SEARCHED: usize = 64 * 1024;
+
+/// A listing that was answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Basis {
+    /// The instant whose rows it showed; before the request if it was stale.
+    pub(super) seen: Timestamp,
+    pub(super) requested: Timestamp,
+    /// It was complete, about the right server and under its right name.
+    pub(super) sound: bool,
+}
+
+/// A prune-first that is not made good yet.
+struct Guard {
+    victim: u64,
+    known: BTreeSet<u64>,
+}
+
+/// What the judge remembers.
+#[derive(Default)]
+pub(super) struct Judge {
+    /// The newest listings of each server; a mutation may rest on any of them.
+    bases: BTreeMap<u64, VecDeque<Basis>>,
+    /// When the last mutation of each server was answered in this process.
+    answered: BTreeMap<u64, Timestamp>,
+    in_flight: BTreeMap<u64, u64>,
+    guards: BTreeMap<u64, Guard>,
+    /// The wall clock at the last mutation of each server.
+    last_wall: BTreeMap<u64, Timestamp>,
+    /// What was broken, in words.
+    pub(super) violations: Vec<String>,
+    /// How often each invariant was asked for.
+    pub(super) checked: BTreeMap<&'static str, u64>,
+}
+
+impl Judge {
+    /// Another process: what was in flight is gone with the one before.
+    pub(super) fn restarted(&mut self) {
+        self.bases.clear();
+        self.answered.clear();
+        self.in_flight.clear();
+    }
+
+    /// The trail is gone, and with it what only the trail could know.
+    pub(super) fn trail_lost(&mut self) {
+        self.guards.clear();
+        self.last_wall.clear();
+    }
+
+    pub(super) fn listed(&mut self, server: u64, basis: Basis) {
+        let bases = self.bases.entry(server).or_default();
+        bases.push_back(basis);
+        if bases.len() > 2 {
+            bases.pop_front();
+        }
+    }
+
+    pub(super) fn answered(&mut self, server: u64, now: Timestamp) {
+        self.answered.insert(server, now);
+        let flying = self.in_flight.entry(server).or_default();
+        *flying = flying.saturating_sub(1);
+    }
+
+    /// A server's rows are now these: whether a prune-first is made good.
+    pub(super) fn changed(&mut self, server: u64, view: &View, rows: &[Row]) {
+        let Some(guard) = self.guards.get(&server) else {
+            return;
+        };
+        let good = |row: &Row| {
+            !guard.known.contains(&row.id)
+                && (view.rotation(&row.name).is_none() || row.status == Status::Completed)
+        };
+        if rows.iter().any(good) {
+            self.guards.remove(&server);
+        }
+    }
+
+    fn ask(&mut self, invariant: &'static str) {
+        *self.checked.entry(invariant).or_default() += 1;
+    }
+}
+
+impl World {
+    pub(super) fn violated(&mut self, server: u64, what: &str) {
+        let now = self.now();
+        self.tell(|| format!("VIOLATED server {server}: {what}"));
+        let line = format!("{now:.3} server {server}: {what}");
+        self.judge.violations.push(line);
+    }
+
+    /// What every mutation must satisfy; the listings that it may rest on.
+    fn mutation(
+        &mut self,
+        server: u64,
+        intent: &str,
+        subject: &str,
+        own: Option<u64>,
+    ) -> Vec<Basis> {
+        let (now, wall) = (self.now(), self.wall());
+        for invariant in ["I4", "I5", "I6", "I11"] {
+            self.judge.ask(invariant);
+        }
+        let answered = self.judge.answered.get(&server).copied();
+        let bases = self.judge.bases.get(&server).cloned().unwrap_or_default();
+        let fresh: Vec<Basis> = bases
+            .into_iter()
+            .filter(|basis| answered.is_none_or(|at| basis.requested >= at))
+            .collect();
+        if fresh.is_empty() {
+            self.violated(server, "I4: no listing was requested since the last answer");
+        }
+        let sound: Vec<Basis> = fresh.iter().copied().filter(|basis| basis.sound).collect();
+        if sound.is_empty() && !fresh.is_empty() {
+            self.violated(server, "I11: the listing was incomplete or wrong");
+        }
+        if self.judge.in_flight.get(&server).is_some_and(|n| *n > 0) {
+            self.violated(server, "I5: another mutation is in flight");
+        }
+        let other = self.pending(server).any(|due| match due {
+            Due::Delete { id, .. } => Some(*id) != own,
+            _ => true,
+        });
+        if other {
+            self.violated(server, "I5, I9: an earlier mutation may still take effect");
+        }
+        *self.judge.in_flight.entry(server).or_default() += 1;
+        let tail = self.trail_tail(4096);
+        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
+        let said = [
+            format!("\"event\":\"{intent}\""),
+            format!("\"server\":{server},"),
+            subject.to_owned(),
+        ];
+        if !said.iter().all(|piece| last.contains(piece.as_str())) {
+            self.violated(server, "I6: no durable intent is the trail's last word");
+        }
+        if let Some(last) = self.judge.last_wall.get(&server)
+            && last.duration_since(wall) > TOLERANCE
+        {
+            self.violated(server, "I11: the clock is behind the last mutation");
+        }
+        self.judge.last_wall.insert(server, wall);
+        let _ = now;
+        sound
+    }
+
+    fn trail_tail(&self, most: usize) -> String {
+        let tail = self.disk.durable_tail(super::audit_dir(), "audit-", most);
+        String::from_utf8_lossy(&tail).into_owned()
+    }
+
+    /// Whether a rule holds for the server at some instant since what a listing showed;
+    /// if not, why not at the last one.
+    fn at_some_instant<T>(
+        &self,
+        server: u64,
+        bases: &[Basis],
+        rule: impl Fn(&[Row]) -> Result<T, &'static str>,
+    ) -> Result<T, &'static str> {
+        let Some(found) = self.servers.get(&server) else {
+            return Err("I1: no such server");
+        };
+        let mut why = match rule(&found.rows) {
+            Ok(held) => return Ok(held),
+            Err(why) => why,
+        };
+        let Some(from) = bases.iter().map(|basis| basis.seen).min() else {
+            return Err(why);
+        };
+        for (until, rows) in found.past.iter().rev() {
+            if *until <= from {
+                break;
+            }
+            match rule(rows) {
+                Ok(held) => return Ok(held),
+                Err(reason) => why = reason,
+            }
+        }
+        Err(why)
+    }
+
+    /// A create is being sent.
+    pub(super) fn judge_create(&mut self, server: u64, name: &str) {
+        self.advance();
+        let subject = format!("\"snapshot\":\"{name}\"");
+        let bases = self.mutation(server, "create_intent", &subject, None);
+        for invariant in ["I9", "I10"] {
+            self.judge.ask(invariant);
+        }
+        let owned = self
+            .in_force
+            .get(&server)
+            .and_then(|view| view.rotation(name));
+        if owned.is_none() {
+            self.violated(server, "I1: a create that no policy asks for");
+        }
+        let room = self.at_some_instant(server, &bases, |rows| match rows.len() < LIMIT {
+            true => Ok(()),
+            false => Err("I10: a create on a full server"),
+        });
+        let once = self.at_some_instant(server, &bases, |rows| {
+            let there = |row: &Row| row.name == name && row.status != Status::Failed;
+            match rows.iter().any(there) {
+                true => Err("I9: the slot's snapshot is there already"),
+                false => Ok(()),
+            }
+        });
+        for held in [room, once] {
+            if let Err(why) = held {
+                self.violated(server, why);
+            }
+        }
+        let tail = self.trail_tail(SEARCHED);
+        let pieces = [format!("\"server\":{server},"), subject];
+        let settled = tail.lines().any(|line| {
+            pieces.iter().all(|piece| line.contains(piece.as_str()))
+                && ["settled", "given_up", "skipped"]
+                    .iter()
+                    .any(|end| line.contains(&format!("\"event\":\"slot_{end}\"")))
+        });
+        if settled {
+            self.violated(server, "I9: the trail says that the slot is settled");
+        }
+    }
+
+    /// A delete is being sent; the server that the snapshot is on.
+    pub(super) fn judge_delete(&mut self, id: u64) -> Option<u64> {
+        self.advance();
+        let has = |rows: &[Row]| rows.iter().any(|row| row.id == id);
+        let server = self.servers.iter().find_map(|(server, found)| {
+            let ever = has(&found.rows) || found.past.iter().any(|(_, rows)| has(rows));
+            ever.then_some(*server)
+        });
+        let Some(server) = server else {
+            self.violated(0, "I1: a delete of what nobody ever had");
+            return None;
+        };
+        let subject = format!("\"id\":{id},");
+        let bases = self.mutation(server, "delete_intent", &subject, Some(id));
+        for invariant in ["I1", "I2", "I3", "I7", "I8"] {
+            self.judge.ask(invariant);
+        }
+        let Some(view) = self.in_force.get(&server).cloned() else {
+            self.violated(server, "I1: a delete without a policy");
+            return Some(server);
+        };
+        let (now, wall) = (self.now(), self.wall());
+        let rule = |rows: &[Row]| may_delete(&view, rows, id, now, wall);
+        match self.at_some_instant(server, &bases, rule) {
+            Ok(Kind::Surplus) => {}
+            Ok(Kind::PruneFirst) => self.pruned_first(server, id),
+            Err(why) => self.violated(server, &format!("{why} (id {id})")),
+        }
+        Some(server)
+    }
+
+    fn pruned_first(&mut self, server: u64, id: u64) {
+        let rows = &self.servers[&server].rows;
+        let there = |id: u64| rows.iter().any(|row| row.id == id);
+        let known = rows.iter().map(|row| row.id).collect();
+        let open = self
+            .judge
+            .guards
+            .get(&server)
+            .is_some_and(|guard| guard.victim != id && !there(guard.victim));
+        if open {
+            self.violated(
+                server,
+                "I7: a second prune-first before the first was made good",
+            );
+        }
+        if !self
+            .judge
+            .guards
+            .get(&server)
+            .is_some_and(|guard| guard.victim == id)
+        {
+            self.judge
+                .guards
+                .insert(server, Guard { victim: id, known });
+        }
+    }
+}
+
+/// Why a delete is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nobody needs it any more.
+    Surplus,
+    /// It makes room for a due slot.
+    PruneFirst,
+}
+
+/// Whether this snapshot may be deleted while the server holds these rows.
+fn may_delete(
+    view: &View,
+    rows: &[Row],
+    id: u64,
+    now: Timestamp,
+    wall: Timestamp,
+) -> Result<Kind, &'static str> {
+    let row = rows
+        .iter()
+        .find(|row| row.id == id)
+        .ok_or("I4: it isn't there")?;
+    let rotation = view.rotation(&row.name).ok_or("I1: it is foreign")?;
+    if view.protects(row.id, &row.name) {
+        return Err("I1: it is protected");
+    }
+    let dated = |row: &Row| row.shown.filter(|at| at.duration_since(wall) <= TOLERANCE);
+    if dated(row).is_none() {
+        return Err("I11: its date can't be relied on");
+    }
+    // By the true time, with some air: the program counts from its first sight of it.
+    let young = |row: &Row| now.duration_since(row.made) < STUCK;
+    let under_way = |row: &&Row| {
+        view.rotation(&row.name).is_some()
+            && matches!(row.status, Status::InProgress | Status::Unknown(_))
+            && young(row)
+    };
+    if rows.iter().any(|row| under_way(&row)) {
+        return Err("I8: an own snapshot is under way");
+    }
+    let stale = matches!(row.status, Status::InProgress) && view.delete_stuck && !young(row);
+    let completed = |row: &&Row| row.status == Status::Completed && dated(row).is_some();
+    let own = |row: &&Row| view.rotation(&row.name).is_some();
+    match row.status {
+        Status::Failed => return Ok(Kind::Surplus),
+        Status::InProgress if stale => return Ok(Kind::Surplus),
+        Status::Completed => {}
+        _ => return Err("I11: neither completed nor failed"),
+    }
+    let age = |row: &Row| (dated(row), row.id);
+    let all: Vec<&Row> = rows.iter().filter(own).filter(completed).collect();
+    if all.iter().map(|row| age(row)).max() == Some(age(row)) {
+        return Err("I2: it is the newest own completed one");
+    }
+    let counted: Vec<&Row> = all
+        .iter()
+        .filter(|row| {
+            view.rotation(&row.name) == Some(rotation) && !view.protects(row.id, &row.name)
+        })
+        .copied()
+        .collect();
+    let copy = counted
+        .iter()
+        .any(|other| other.name == row.name && age(other) > age(row));
+    let slots: BTreeSet<&str> = counted.iter().map(|row| row.name.as_str()).collect();
+    let oldest = counted.iter().map(|row| age(row)).min() == Some(age(row));
+    if copy || (slots.len() > view.rotations[rotation].keep && oldest) {
+        return Ok(Kind::Surplus);
+    }
+    let asked = view.rotations.iter().any(|r| r.prune_first);
+    if rows.len() >= LIMIT && asked && oldest {
+        if all.len() <= view.min_completed {
+            return Err("I3: fewer than min_completed would be left");
+        }
+        return Ok(Kind::PruneFirst);
+    }
+    Err("I3: fewer than keep would be left")
+}

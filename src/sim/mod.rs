@@ -1,0 +1,90 @@
+//! The engine lives through seeded weeks of faults, on one thread and in paused time.
+//!
+//! The engine, the trail and the decision are the real ones. What is simulated is
+//! everything around them, and all of it follows from the seed:
+//!
+//! - `setting`: the servers, what is wanted of them, and how bad the weather is;
+//! - `provider`: the truth of the snapshots, and what time and people do to it;
+//! - `api`: the four calls as the engine meets them, with every fault;
+//! - `director`: processes that begin, die and begin again; clocks, disks, reloads, people;
+//! - `judge`: the invariants, measured by the provider's truth at every mutation;
+//! - `end`: what must be so when the faults have stopped.
+//!
+//! The same seed gives the same trail, byte for byte.
+
+mod api;
+mod director;
+mod end;
+mod judge;
+mod provider;
+mod rng;
+mod setting;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::core::breaks::{self, Break};
+
+pub use setting::{CREATE_FAULTS, DELETE_FAULTS, FATES, LISTING_FAULTS};
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// Days with faults; two quiet ones follow.
+    pub days: i64,
+    /// A rule that is broken on purpose.
+    pub broken: Option<Break>,
+    /// Whether what happens is written down line by line.
+    pub story: bool,
+}
+
+impl Options {
+    /// Two weeks, nothing broken, no story.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            days: 14,
+            broken: None,
+            story: false,
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Invariants that were broken, each with time and server.
+    pub violations: Vec<String>,
+    /// How often each kind of fault happened.
+    pub fired: BTreeMap<&'static str, u64>,
+    /// How often each invariant was checked.
+    pub checked: BTreeMap<&'static str, u64>,
+    /// Servers times hours.
+    pub server_hours: u64,
+    /// Processes that lived.
+    pub processes: u64,
+    /// The trail's files, one after the other.
+    pub trail: String,
+    /// What happened, if it was asked for.
+    pub story: Vec<String>,
+}
+
+/// Simulates one seed.
+pub fn simulate(options: Options) -> Report {
+    breaks::set(options.broken);
+    let report = director::direct(options);
+    breaks::set(None);
+    report
+}
+
+fn audit_dir() -> &'static Path {
+    Path::new("/audit")
+}
+
+fn state_dir() -> &'static Path {
+    Path::new("/state")
+}
