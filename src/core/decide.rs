@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
-use super::fact::{Ending, Fact, Now, Outcome};
+use super::fact::{AlertKind, Ending, Fact, Now, Outcome};
 use super::history::{History, Open, SlotNote};
 use super::policy::{Place, Policy, Rotation, Rules};
 use super::snapshot::{Snapshot, SnapshotId, Status};
@@ -306,17 +306,18 @@ impl Server<'_> {
         matches!(&self.history.open, Some(Open::Create { id: Some(open), .. }) if *open == id)
     }
 
-    /// Whether it has been in progress for too long: its age at first sight, and the time
-    /// that has passed since by a clock that doesn't step.
+    /// Whether it has been in progress for too long while this process watched, or an
+    /// earlier one said so and it still is. Dates tell nothing here: with a wall clock that
+    /// is ahead a new one would look old (I8).
     pub(super) fn stuck(&self, snapshot: &Snapshot) -> bool {
-        let seen = self.history.seen.get(&snapshot.id);
-        self.long(seen.map(|seen| seen.before + seen.since.elapsed(self.now)))
+        let said = (AlertKind::Stuck, snapshot.name.clone());
+        self.long(self.seen_for(snapshot.id)) || self.history.alerts.contains_key(&said)
     }
 
     /// For how long this process has watched it, unfinished.
     pub(super) fn seen_for(&self, id: SnapshotId) -> Option<SignedDuration> {
         let seen = self.history.seen.get(&id);
-        seen.map(|seen| seen.since.elapsed(self.now))
+        seen.map(|since| self.now.mono - *since)
     }
 
     pub(super) fn long(&self, age: Option<SignedDuration>) -> bool {

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::fact::{Ending, Fact, Outcome, When};
-use super::history::{History, Open, PruneFirst, RotationNotes, Seen, SlotNote};
+use super::history::{History, Open, PruneFirst, RotationNotes, SlotNote};
 use super::snapshot::SnapshotId;
 
 /// Slots remembered for each rotation; older ones are overtaken for good.
@@ -204,9 +204,8 @@ impl History {
                 } else {
                     after_call
                 };
-                if let Some(id) = id {
-                    let before = SignedDuration::ZERO;
-                    self.seen.insert(id, Seen { since: at, before });
+                if let (Some(id), Some(mono)) = (id, at.mono) {
+                    self.seen.insert(id, mono);
                 }
             }
             (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {

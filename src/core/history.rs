@@ -65,15 +65,6 @@ pub struct PruneFirst {
     pub known: BTreeSet<SnapshotId>,
 }
 
-/// Since when an unfinished own snapshot is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
-    /// The first sight of it in this process.
-    pub since: When,
-    /// Its age then, as far as it was known.
-    pub before: SignedDuration,
-}
-
 /// What is remembered of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RotationNotes {
@@ -116,8 +107,10 @@ pub struct History {
     /// The alerts that stand, with their reasons.
     #[serde(with = "alert_rows")]
     pub alerts: BTreeMap<(AlertKind, String), String>,
-    /// When an unfinished own snapshot was first seen.
-    pub seen: BTreeMap<SnapshotId, Seen>,
+    /// When this process first saw an unfinished own snapshot, by the clock that doesn't
+    /// step: neither its date nor an earlier process's clock makes it stuck (I8).
+    #[serde(skip)]
+    pub seen: BTreeMap<SnapshotId, SignedDuration>,
     pub(super) rotations: BTreeMap<String, RotationNotes>,
 }
 
@@ -150,29 +143,16 @@ impl History {
             matches!(s.status, Status::InProgress | Status::Unknown(_))
                 && policy.place(&s.name).is_some()
         };
-        let rows: BTreeMap<_, _> = snapshots
-            .iter()
-            .filter(unfinished)
-            .map(|s| (s.id, s.created_at))
-            .collect();
+        let rows = snapshots.iter().filter(unfinished).map(|s| s.id);
+        let rows: BTreeSet<_> = rows.collect();
         let open = match &self.open {
             Some(Open::Create { id, .. }) => *id,
             _ => None,
         };
         self.seen
-            .retain(|id, _| rows.contains_key(id) || open == Some(*id));
-        for (id, created_at) in rows {
-            let age = created_at.map_or(SignedDuration::ZERO, |at| now.wall.duration_since(at));
-            let seen = self.seen.entry(id).or_insert(Seen {
-                since: now.into(),
-                before: age.max(SignedDuration::ZERO),
-            });
-            // From here on only the monotonic clock makes it older: a leaping wall clock
-            // makes nothing stuck (I8).
-            if seen.since.mono.is_none() {
-                seen.before += seen.since.elapsed(now);
-                seen.since = now.into();
-            }
+            .retain(|id, _| rows.contains(id) || open == Some(*id));
+        for id in rows {
+            self.seen.entry(id).or_insert(now.mono);
         }
         if let Some(Open::Create {
             id: Some(id),

@@ -145,9 +145,8 @@ fn i14_the_mutations_of_the_plan_are_those_of_a_run_in_which_all_succeeds() {
                 Step::Wait { pause, .. } => world.pass(pause),
                 _ => break,
             }
-            let young = time("2026-11-22T03:30:00Z");
             for row in &mut world.snapshots {
-                if row.status == Status::InProgress && row.created_at == Some(young) {
+                if row.status == Status::InProgress {
                     row.status = DONE;
                 }
             }

@@ -148,7 +148,10 @@ impl<A: SnapshotApi> Engine<A> {
             Err(error) => outcome(error, Outcome::Done),
         };
         self.hear(answer.as_ref().err()).await;
-        lock(seat).listed.retain(|listed| *listed != id);
+        // Without an answer it takes two listings to believe that it is gone.
+        if outcome == Outcome::Done {
+            lock(seat).listed.retain(|listed| *listed != id);
+        }
         let fact = Fact::DeleteResult { id, outcome };
         self.conclude(policy, seat, fact, extra).await
     }

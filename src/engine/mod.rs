@@ -48,6 +48,9 @@ struct Seat {
     history: History,
     /// The ids of the last listing: one that shrinks unbidden is asked for once more.
     listed: Vec<SnapshotId>,
+    /// Listings that could be relied on, in this process: the first has no one before it that
+    /// would show what it lacks.
+    looks: u32,
     /// Listings in a row that couldn't be had.
     failures: u32,
     /// Records in a row that couldn't be written.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use super::judge::Basis;
-use super::provider::{Doom, Due, World, error, shown};
-use super::setting::{CALL, SETTLE};
+use super::provider::{Doom, Due, Row, World, error, shown};
+use super::setting::{CALL, SETTLE, STUCK};
 use crate::api::{
     ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, ServerRows, SnapshotApi,
 };
@@ -174,9 +174,14 @@ impl World {
         for id in ids {
             let mut rows = self.rows_at(id, seen).to_vec();
             let lacks = kind == Some("listing: a row lacks") && !self.servers[&id].lacked;
-            if lacks && !rows.is_empty() {
-                let index = self.rng.below(rows.len() as u64);
-                rows.remove(usize::try_from(index).unwrap_or(0));
+            if lacks {
+                // One that has been shown before: what is new may be late, but is not lost.
+                let old = |row: &&Row| now.duration_since(row.made) > STUCK;
+                let old: Vec<u64> = rows.iter().filter(old).map(|row| row.id).collect();
+                if !old.is_empty() {
+                    let gone = self.rng.pick(&old);
+                    rows.retain(|row| row.id != gone);
+                }
             }
             let doubt = match kind {
                 Some("listing: unreadable row") if id == unlucky => {

@@ -240,8 +240,9 @@ impl Director {
                 }
             };
             self.disk.set().changes_left = None;
-            let runtime_free = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut world = runtime_free;
+            // The quiet days find a process.
+            let pause = pause.min(self.quiet_from.duration_since(now)).max(SignedDuration::ZERO);
+            let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
             world.end(now, pause);
         }
     }
@@ -363,6 +364,8 @@ impl Director {
                 stepper.step(by);
             }
             Event::Sleep(time) => {
+                let left = self.quiet_from.duration_since(self.world().now());
+                let time = time.min(left);
                 self.world().fire("clock: host slept");
                 self.world().sleep(time);
                 stepper.step(time);

@@ -12,7 +12,7 @@ use super::{audit_dir, state_dir};
 use crate::audit::mem::MemDisk;
 use crate::audit::{Trail, verify_on};
 use crate::core::fact::{AlertKind, Ending};
-use crate::core::history::History;
+use crate::core::history::{History, Open};
 use crate::core::snapshot::{ServerId, Status};
 
 /// The longest time from a slot to its snapshot or its alert, by I15: three attempts with
@@ -72,7 +72,11 @@ fn settled(
     let now = world.now();
     let (policy, view) = world.setting.wanted[server as usize - 1][chosen].clone();
     let rows = world.servers[&server].rows.clone();
-    if history.open.is_some() {
+    // What began just before the end may still be open.
+    let since = history.open.as_ref().map(|open| match open {
+        Open::Create { since, .. } | Open::Delete { since, .. } => since.wall,
+    });
+    if since.is_some_and(|since| now.duration_since(since) > LONGEST) {
         world.violated(server, "I6: an intent is still open");
     }
     let blocked = history

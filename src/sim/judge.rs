@@ -135,8 +135,10 @@ impl World {
         if self.judge.in_flight.get(&server).is_some_and(|n| *n > 0) {
             self.violated(server, "I5: another mutation is in flight");
         }
+        // A late delete of what is gone by now changes nothing any more.
+        let there = |id: u64| self.servers[&server].rows.iter().any(|row| row.id == id);
         let other = self.pending(server).any(|due| match due {
-            Due::Delete { id, .. } => Some(*id) != own,
+            Due::Delete { id, .. } => Some(*id) != own && there(*id),
             _ => true,
         });
         if other {
