@@ -44,6 +44,7 @@ impl SimApi {
     fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance();
+        world.stop_what_never_ends();
         world
     }
 

@@ -241,7 +241,9 @@ impl Director {
             };
             self.disk.set().changes_left = None;
             // The quiet days find a process.
-            let pause = pause.min(self.quiet_from.duration_since(now)).max(SignedDuration::ZERO);
+            let pause = pause
+                .min(self.quiet_from.duration_since(now))
+                .max(SignedDuration::ZERO);
             let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
             world.end(now, pause);
         }
@@ -298,6 +300,9 @@ impl Director {
             tokio::select! {
                 biased;
                 () = died.notified() => {
+                    if self.world().over {
+                        return Ending::Over;
+                    }
                     let pause = SignedDuration::from_secs(10);
                     self.world().tell(|| "process  dies".to_owned());
                     self.world().fire("crash: between intent and outcome");

@@ -20,6 +20,12 @@ use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 /// How long past states are kept for the judge; more than any listing is stale.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
 
+/// Changes of the disk that a sound program never comes near in some weeks.
+const MOST_CHANGES: u64 = 200_000;
+
+/// Broken invariants that are enough to know.
+const MOST_VIOLATIONS: usize = 100;
+
 /// A snapshot as the provider has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
@@ -103,6 +109,8 @@ pub(super) struct World {
     /// The process dies in one of the next mutations.
     pub(super) doom: Option<(u64, Doom)>,
     pub(super) dead: bool,
+    /// Nothing more is to be learnt of this seed.
+    pub(super) over: bool,
     pub(super) died: Arc<Notify>,
     /// What happened, line by line, when somebody wants to read it.
     pub(super) story: Option<Vec<String>>,
@@ -131,6 +139,7 @@ impl World {
             disk,
             doom: None,
             dead: false,
+            over: false,
             died,
             story: story.then(Vec::new),
         };
@@ -428,6 +437,21 @@ impl World {
         let mut past = server.past.iter();
         past.find(|(until, _)| *until > at)
             .map_or(&server.rows, |(_, rows)| rows)
+    }
+
+    /// A process that writes or breaks rules without end has shown enough.
+    pub(super) fn stop_what_never_ends(&mut self) {
+        let changes = self.disk.set().changes;
+        if self.dead || self.over {
+            return;
+        }
+        if changes > MOST_CHANGES {
+            self.violated(0, "the trail grows without end");
+        }
+        if changes > MOST_CHANGES || self.judge.violations.len() > MOST_VIOLATIONS {
+            self.over = true;
+            self.kill();
+        }
     }
 
     /// The process dies here and now, if that is its fate; whether it did.
