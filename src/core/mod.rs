@@ -19,4 +19,4 @@ pub mod verdict;
 #[cfg(test)]
 mod return_tests;
 #[cfg(test)]
-mod world;
+pub(crate) mod world;

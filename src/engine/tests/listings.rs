@@ -1,0 +1,172 @@
+//! Who gets which listing, and what a listing that fails or takes long holds up.
+
+use jiff::SignedDuration;
+
+use super::provider::{Reply, What};
+use super::support::{MINUTE, Scene};
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn i16_a_listing_that_takes_very_long_holds_up_no_other_server() {
+    let scene = Scene::new([1, 2, 3]);
+    scene.provider.script(|what| match what {
+        What::List(Some(1)) => Reply::Slowly(9 * MINUTE, 200),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.made(), [2, 3].into());
+    scene.pass(20 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2, 3].into(), "in its own time");
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_a_server_whose_listings_always_fail_is_blocked_after_the_third_and_recovers() {
+    for status in [404, 500] {
+        let scene = Scene::new([1, 2]);
+        scene.provider.script(move |what| match what {
+            What::List(Some(1)) => Reply::Says(status),
+            _ => Reply::Works,
+        });
+        let running = scene.run();
+        scene.pass(MINUTE).await;
+        let failed = scene.provider.times(|what| *what == What::List(Some(1)));
+        assert_eq!((failed.len(), scene.raised().len()), (2, 0), "{status}");
+        scene.pass(10 * MINUTE).await;
+        assert_eq!(scene.raised(), ["blocked 1"], "{status}");
+        assert_eq!(scene.made(), [2].into(), "{status}");
+        scene.provider.works();
+        scene.pass(6 * MINUTE).await;
+        assert_eq!(scene.cleared(), ["blocked 1"], "{status}");
+        assert_eq!(scene.made(), [1, 2].into(), "{status}");
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn listings_that_all_fail_are_one_alert_of_the_account_and_no_servers() {
+    let scene = Scene::new([1, 2]);
+    scene.provider.script(|_| Reply::Says(500));
+    let running = scene.run();
+    scene.pass(30 * MINUTE).await;
+    assert_eq!(scene.raised(), ["api_unreachable account"]);
+    scene.provider.works();
+    scene.pass(6 * MINUTE).await;
+    assert_eq!(scene.cleared(), ["api_unreachable account"]);
+    assert_eq!(scene.made(), [1, 2].into());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_the_account_do_not_count_as_a_servers_own() {
+    let scene = Scene::new([1, 2]);
+    scene.provider.script(|_| Reply::Says(500));
+    let running = scene.run();
+    scene.pass(30 * MINUTE).await;
+    let mut failing = 2;
+    scene.provider.script(move |what| match what {
+        What::List(Some(1)) if failing > 0 => {
+            failing -= 1;
+            Reply::Says(500)
+        }
+        _ => Reply::Works,
+    });
+    scene.pass(30 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2].into());
+    assert_eq!(scene.raised(), ["api_unreachable account"]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_servers_share_one_listing_of_the_account() {
+    const SERVERS: u64 = 50;
+    let scene = Scene::new(1..=SERVERS);
+    for server in 1..=SERVERS {
+        scene
+            .provider
+            .put(server, "daily-2026-11-23", "2026-11-23T03:01:00Z");
+        scene
+            .provider
+            .put(server, "daily-2026-11-24", "2026-11-24T03:01:00Z");
+    }
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.made().len(), 50);
+    assert_eq!(
+        scene.provider.mutations(),
+        100,
+        "a create and a delete each"
+    );
+    let whole = scene.provider.times(|what| *what == What::List(None));
+    let single = scene
+        .provider
+        .times(|what| matches!(what, What::List(Some(_))));
+    assert!(whole.len() + single.len() <= 12, "{whole:?} {single:?}");
+    let first = scene.provider.asked().into_iter().next().unwrap();
+    assert_eq!(first.what, What::List(None), "one for all who begin");
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_servers_are_listed_one_by_one() {
+    let scene = Scene::new([1, 2, 3, 4]);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.made().len(), 4);
+    assert!(
+        scene
+            .provider
+            .times(|what| *what == What::List(None))
+            .is_empty()
+    );
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_nobody_joins_a_listing_that_was_requested_before_it_asked() {
+    let scene = Scene::new(1..=8);
+    // Each takes ten seconds, and mutations a second: those end while a listing runs.
+    scene.provider.script(|what| match what {
+        What::List(_) => Reply::Slowly(10 * SECOND, 200),
+        // Not all at once, so that some are answered while a listing is under way.
+        What::Create(server) => Reply::Slowly(i32::try_from(*server).unwrap() * 3 * SECOND, 200),
+        _ => Reply::Works,
+    });
+    for server in 1..=8 {
+        scene
+            .provider
+            .put(server, "daily-2026-11-23", "2026-11-23T03:01:00Z");
+        scene
+            .provider
+            .put(server, "daily-2026-11-24", "2026-11-24T03:01:00Z");
+    }
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    let asked = scene.provider.asked();
+    let (mut deletes, mut overlapping) = (0, 0);
+    for server in 1..=8_u64 {
+        let create = asked
+            .iter()
+            .find(|a| a.what == What::Create(server))
+            .unwrap();
+        // Each server's oldest has the first of its two ids.
+        let id = 101 + (server - 1) * 2;
+        let delete = asked.iter().find(|a| a.what == What::Delete(id)).unwrap();
+        let answered = create.answered.unwrap();
+        let listings = || asked.iter().filter(|a| matches!(a.what, What::List(_)));
+        let mut fresh =
+            listings().filter(|l| l.at >= answered && l.answered.is_some_and(|at| at <= delete.at));
+        assert!(fresh.next().is_some(), "server {server}: {asked:#?}");
+        let runs = listings().any(|l| l.at < answered && l.answered.unwrap() > answered);
+        overlapping += u32::from(runs);
+        deletes += 1;
+    }
+    assert_eq!(deletes, 8);
+    assert!(
+        overlapping > 0,
+        "some listing was under way when a create was answered"
+    );
+    running.ends().await;
+}
