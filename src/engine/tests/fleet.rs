@@ -59,7 +59,9 @@ async fn a_clock_that_is_set_ahead_runs_the_newest_slot_once() {
 
 #[tokio::test(start_paused = true)]
 async fn i16_a_loop_that_breaks_is_tried_again_and_others_go_on() {
-    let scene = Scene::new([1, 2, 3]);
+    let mut scene = Scene::new([]);
+    scene.rules.retry_after = MINUTE;
+    scene.restart([1, 2, 3]);
     let mut broken = 0;
     scene.provider.script(move |what| match what {
         What::Create(2) if broken < 2 => {

@@ -1,9 +1,13 @@
 //! Who gets which listing, and what a listing that fails or takes long holds up.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use jiff::SignedDuration;
 
 use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene};
+use crate::core::snapshot::ServerId;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
@@ -60,6 +64,26 @@ async fn listings_that_all_fail_are_one_alert_of_the_account_and_no_servers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_failed_listings_are_no_alert() {
+    let scene = Scene::new([1]);
+    scene.provider.script(|_| Reply::Says(500));
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    assert_eq!(
+        scene
+            .provider
+            .times(|what| *what == What::List(Some(1)))
+            .len(),
+        2
+    );
+    scene.provider.works();
+    scene.pass(6 * MINUTE).await;
+    assert_eq!(scene.made(), [1].into());
+    assert!(scene.raised().is_empty());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn failures_of_the_account_do_not_count_as_a_servers_own() {
     let scene = Scene::new([1, 2]);
     scene.provider.script(|_| Reply::Says(500));
@@ -110,6 +134,24 @@ async fn many_servers_share_one_listing_of_the_account() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i16_listings_that_fail_now_and_then_are_no_alert() {
+    let scene = Scene::new([1, 2]);
+    let mut turn = 0;
+    scene.provider.script(move |what| match what {
+        What::List(Some(1)) => {
+            turn += 1;
+            Reply::Says(if turn % 3 == 0 { 200 } else { 500 })
+        }
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(72 * 60 * MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 4, "one a slot");
+    assert!(scene.raised().is_empty());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn few_servers_are_listed_one_by_one() {
     let scene = Scene::new([1, 2, 3, 4]);
     let running = scene.run();
@@ -125,7 +167,33 @@ async fn few_servers_are_listed_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i4_nobody_joins_a_listing_that_was_requested_before_it_asked() {
+async fn i4_who_asks_while_a_listing_is_under_way_gets_the_next_one() {
+    for working in [1, 8] {
+        let scene = Scene::new(1..=8);
+        scene.engine.working.store(working, Ordering::Relaxed);
+        scene.provider.script(|_| Reply::Slowly(10 * SECOND, 200));
+        let observer = tokio::spawn(Arc::clone(&scene.engine).observe());
+        let asks = (1..=8).map(|server| {
+            let (engine, clock) = (Arc::clone(&scene.engine), scene.clock.clone());
+            tokio::spawn(async move {
+                clock.sleep(SECOND * i32::try_from(server).unwrap()).await;
+                let asked = clock.now().mono;
+                let inventory = engine.observer.ask(ServerId(server)).await.unwrap();
+                (asked, inventory.requested)
+            })
+        });
+        for ask in asks.collect::<Vec<_>>() {
+            let (asked, requested) = ask.await.unwrap();
+            assert!(asked <= requested, "{working}: {asked:#} {requested:#}");
+        }
+        observer.abort();
+        let listings = scene.provider.asked().len();
+        assert_eq!(listings, if working == 1 { 8 } else { 2 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_answered() {
     let scene = Scene::new(1..=8);
     // Each takes ten seconds, and mutations a second: those end while a listing runs.
     scene.provider.script(|what| match what {

@@ -34,7 +34,7 @@ pub(super) enum Reply {
     Works,
     /// By this status, without effect.
     Says(u16),
-    /// After so long; a listing says what held when it was asked for.
+    /// After so long, by this status; a listing says what holds then.
     Slowly(SignedDuration, u16),
     Panics,
 }
@@ -125,9 +125,9 @@ impl Provider {
         state.make(server, name, made);
     }
 
-    /// Notes the request and waits as the script says; the listing is what held then.
-    async fn answer(&self, call: Call, what: What) -> Result<Listing, ApiError> {
-        let (turn, reply, listing) = {
+    /// Notes the request and waits as the script says.
+    async fn answer(&self, call: Call, what: What) -> Result<(), ApiError> {
+        let (turn, reply) = {
             let mut state = lock(&self.state);
             let at = self.clock.now().mono;
             state.asked.push(Asked {
@@ -136,11 +136,7 @@ impl Provider {
                 answered: None,
             });
             let reply = (state.script)(&what);
-            let listing = match what {
-                What::List(server) => state.listing(server),
-                _ => Listing::default(),
-            };
-            (state.asked.len() - 1, reply, listing)
+            (state.asked.len() - 1, reply)
         };
         let (time, status) = match reply {
             Reply::Works => (SignedDuration::from_millis(100), 200),
@@ -151,7 +147,7 @@ impl Provider {
         self.clock.sleep(time).await;
         lock(&self.state).asked[turn].answered = Some(self.clock.now().mono);
         if status == 200 {
-            return Ok(listing);
+            return Ok(());
         }
         Err(ApiError {
             kind: kind_of(call, status),
@@ -199,7 +195,8 @@ impl SnapshotApi for Provider {
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         let server = server.map(|server| server.0);
-        self.answer(Call::List, What::List(server)).await
+        self.answer(Call::List, What::List(server)).await?;
+        Ok(lock(&self.state).listing(server))
     }
 
     async fn create(&self, _pass: Pass, new: &NewSnapshot) -> Result<Created, ApiError> {

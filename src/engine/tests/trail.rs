@@ -26,6 +26,28 @@ async fn once_ends_with_success_when_all_is_settled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i6_nothing_is_sent_when_its_intent_cannot_be_written() {
+    let scene = Scene::new([1]);
+    scene.provider.script(|what| match what {
+        What::Create(_) => Reply::Says(409),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 1);
+    // Of the next try the intent is all that is recorded before it is sent.
+    scene.disk.set().room = Some(0);
+    scene.provider.works();
+    scene.pass(30 * MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 1);
+    scene.disk.set().room = None;
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 2);
+    assert_eq!(scene.made(), [1].into());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn i6_an_outcome_is_written_when_the_disk_works_again_and_nothing_is_sent_twice() {
     let scene = Scene::new([1, 2]);
     let disk = scene.disk.clone();
