@@ -11,6 +11,16 @@ use crate::core::snapshot::ServerId;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
+/// Each server holds what its rotation keeps, ids in that order: a create makes one surplus.
+fn hold_two(scene: &Scene, servers: u64) {
+    for server in 1..=servers {
+        for day in ["2026-11-23", "2026-11-24"] {
+            let made = format!("{day}T03:01:00Z");
+            scene.provider.put(server, &format!("daily-{day}"), &made);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn i16_a_listing_that_takes_very_long_holds_up_no_other_server() {
     let scene = Scene::new([1, 2, 3]);
@@ -107,14 +117,7 @@ async fn failures_of_the_account_do_not_count_as_a_servers_own() {
 async fn many_servers_share_one_listing_of_the_account() {
     const SERVERS: u64 = 50;
     let scene = Scene::new(1..=SERVERS);
-    for server in 1..=SERVERS {
-        scene
-            .provider
-            .put(server, "daily-2026-11-23", "2026-11-23T03:01:00Z");
-        scene
-            .provider
-            .put(server, "daily-2026-11-24", "2026-11-24T03:01:00Z");
-    }
+    hold_two(&scene, SERVERS);
     let running = scene.run();
     scene.pass(10 * MINUTE).await;
     assert_eq!(scene.made().len(), 50);
@@ -195,25 +198,17 @@ async fn i4_who_asks_while_a_listing_is_under_way_gets_the_next_one() {
 #[tokio::test(start_paused = true)]
 async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_answered() {
     let scene = Scene::new(1..=8);
-    // Each takes ten seconds, and mutations a second: those end while a listing runs.
     scene.provider.script(|what| match what {
         What::List(_) => Reply::Slowly(10 * SECOND, 200),
         // Not all at once, so that some are answered while a listing is under way.
         What::Create(server) => Reply::Slowly(i32::try_from(*server).unwrap() * 3 * SECOND, 200),
         _ => Reply::Works,
     });
-    for server in 1..=8 {
-        scene
-            .provider
-            .put(server, "daily-2026-11-23", "2026-11-23T03:01:00Z");
-        scene
-            .provider
-            .put(server, "daily-2026-11-24", "2026-11-24T03:01:00Z");
-    }
+    hold_two(&scene, 8);
     let running = scene.run();
     scene.pass(10 * MINUTE).await;
     let asked = scene.provider.asked();
-    let (mut deletes, mut overlapping) = (0, 0);
+    let mut overlapping = 0;
     for server in 1..=8_u64 {
         let create = asked
             .iter()
@@ -229,9 +224,7 @@ async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_a
         assert!(fresh.next().is_some(), "server {server}: {asked:#?}");
         let runs = listings().any(|l| l.at < answered && l.answered.unwrap() > answered);
         overlapping += u32::from(runs);
-        deletes += 1;
     }
-    assert_eq!(deletes, 8);
     assert!(
         overlapping > 0,
         "some listing was under way when a create was answered"
