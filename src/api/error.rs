@@ -49,7 +49,7 @@ impl ApiError {
 
 /// What is being asked; a status means different things on different calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(crate) enum Call {
     List,
     Create,
     Delete,
@@ -57,7 +57,7 @@ pub(super) enum Call {
 }
 
 /// The kind of a status that is not a success.
-pub(super) fn kind_of(call: Call, status: u16) -> ErrorKind {
+pub(crate) fn kind_of(call: Call, status: u16) -> ErrorKind {
     match status {
         401 => ErrorKind::Account,
         403 if call == Call::List => ErrorKind::Account,

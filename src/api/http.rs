@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub struct HttpApi {
     base: Url,
     source: TokenSource,
     pub(super) token: RwLock<Arc<Token>>,
+    /// Tokens before this one.
+    tokens: AtomicU64,
     pub(super) limiter: Limiter,
     pub(super) clock: Clock,
     pub(super) request_timeout: Duration,
@@ -76,6 +79,7 @@ impl HttpApi {
             changing: client::build(settings, &base, false)?,
             base,
             token: RwLock::new(Arc::new(load(&settings.token)?)),
+            tokens: AtomicU64::new(0),
             source: settings.token.clone(),
             limiter: Limiter::new(settings.max_in_flight, settings.requests_per_second),
             clock,
@@ -217,8 +221,16 @@ impl SnapshotApi for HttpApi {
 
     fn renew(&self) -> Result<(), String> {
         let token = Arc::new(load(&self.source)?);
-        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+        let mut used = self.token.write().unwrap_or_else(PoisonError::into_inner);
+        if !used.is(&token) {
+            self.tokens.fetch_add(1, Ordering::Relaxed);
+        }
+        *used = token;
         Ok(())
+    }
+
+    fn token(&self) -> u64 {
+        self.tokens.load(Ordering::Relaxed)
     }
 }
 

@@ -316,6 +316,9 @@ async fn a_new_token_is_used_after_renew_and_a_bad_one_leaves_the_former() {
     api.list(None).await.unwrap();
     std::fs::write(file.path(), "second\n").unwrap();
     api.renew().unwrap();
+    assert_eq!(api.token(), 1);
+    api.renew().unwrap();
+    assert_eq!(api.token(), 1, "the same token read anew is no other");
     api.list(None).await.unwrap();
     std::fs::write(file.path(), "").unwrap();
     assert!(api.renew().unwrap_err().contains("empty"));

@@ -73,6 +73,11 @@ pub trait SnapshotApi: Send + Sync + 'static {
 
     /// Reads the token anew; after an error the former one stays in use.
     fn renew(&self) -> Result<(), String>;
+
+    /// Which token is in use: another number, another token.
+    fn token(&self) -> u64 {
+        0
+    }
 }
 
 /// What the provider said it holds, and how far that may be believed (I11).

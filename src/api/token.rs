@@ -63,6 +63,11 @@ impl Token {
         })
     }
 
+    /// Whether the other is the same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.secret.expose_secret() == other.secret.expose_secret()
+    }
+
     pub(super) fn header(&self) -> HeaderValue {
         self.header.clone()
     }

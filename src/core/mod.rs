@@ -20,4 +20,4 @@ pub mod verdict;
 #[cfg(test)]
 mod return_tests;
 #[cfg(test)]
-mod world;
+pub(crate) mod world;

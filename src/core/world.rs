@@ -21,7 +21,7 @@ pub(super) fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-pub(super) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
+pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
     Rotation {
         name: name.to_owned(),
         schedule: Arc::new(Schedule::new(schedule, TimeZone::UTC).expect("a schedule")),
@@ -33,6 +33,21 @@ pub(super) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
         splay: SignedDuration::ZERO,
         attempts: 3,
         when_full: WhenFull::PruneFirst,
+    }
+}
+
+/// The defaults of the configuration.
+pub(crate) fn rules() -> Rules {
+    Rules {
+        limit: 5,
+        poll_interval: SignedDuration::from_secs(15),
+        settle_window: 10 * MINUTE,
+        stuck_after: 60 * MINUTE,
+        retry_after: 5 * MINUTE,
+        restore_window: 30 * MINUTE,
+        request_timeout: SignedDuration::from_secs(30),
+        due_until: None,
+        count_all: false,
     }
 }
 
@@ -61,17 +76,7 @@ impl World {
                 delete_stuck: false,
                 rotations,
             },
-            rules: Rules {
-                limit: 5,
-                poll_interval: SignedDuration::from_secs(15),
-                settle_window: 10 * MINUTE,
-                stuck_after: 60 * MINUTE,
-                retry_after: 5 * MINUTE,
-                restore_window: 30 * MINUTE,
-                request_timeout: SignedDuration::from_secs(30),
-                due_until: None,
-                count_all: false,
-            },
+            rules: rules(),
             history: History::default(),
             snapshots: Vec::new(),
             now: Now {

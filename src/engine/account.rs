@@ -2,7 +2,9 @@
 //! be written: what concerns every server at once.
 //!
 //! A 401, or a 403 on a listing, stops every mutation of the account; a GET probes it now
-//! and then, with the token read anew, and everything goes on when one works again.
+//! and then, with the token read anew, and everything goes on when one works again. A
+//! token whose mutations were refused may be one that may only read: after a good GET a
+//! single mutation tries, and only when that is taken the alert clears and all go on.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -22,6 +24,9 @@ const REFUSED: &str = "account_refused";
 /// The alert while listings can't be had.
 const UNREACHABLE: &str = "api_unreachable";
 
+/// The longest pause between two tries of a token that may only read.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
 /// So many listings in a row must fail before it is said.
 const FAILURES: u32 = 3;
 
@@ -30,6 +35,12 @@ struct State {
     refused: Option<ApiError>,
     refused_at: SignedDuration,
     next_probe: SignedDuration,
+    /// Refusals of mutations since one was taken.
+    barred: u32,
+    /// The token that they were refused with.
+    barred_token: u64,
+    /// A mutation is on its way that tells whether they are taken again.
+    trying: bool,
     failures: u32,
     /// What the trail says stands, by kind and subject.
     alerts: BTreeMap<(String, String), String>,
@@ -37,6 +48,34 @@ struct State {
 }
 
 pub(super) struct Account(Mutex<State>);
+
+/// Leave to send one mutation.
+pub(super) struct Leave<'a> {
+    account: &'a Account,
+    trial: bool,
+}
+
+impl Leave<'_> {
+    /// The provider didn't refuse the token; what is to be recorded of it.
+    pub(super) fn taken(&self) -> Option<Wide> {
+        let mut state = lock(&self.account.0);
+        // One that was sent before the refusal says nothing of the token now.
+        if !self.trial {
+            return None;
+        }
+        state.barred = 0;
+        let admitted = state.refused.is_none().then(|| state.clear(REFUSED));
+        admitted.flatten()
+    }
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        if self.trial {
+            lock(&self.account.0).trying = false;
+        }
+    }
+}
 
 impl Account {
     pub(super) fn new(alerts: BTreeMap<(String, String), String>) -> Self {
@@ -48,6 +87,20 @@ impl Account {
 
     pub(super) fn refused(&self) -> bool {
         lock(&self.0).refused.is_some()
+    }
+
+    /// Leave for a mutation; one at a time after the token's mutations were refused.
+    pub(super) fn leave(&self) -> Option<Leave<'_>> {
+        let mut state = lock(&self.0);
+        let trial = state.barred > 0;
+        if state.refused.is_some() || (trial && state.trying) {
+            return None;
+        }
+        state.trying = trial;
+        Some(Leave {
+            account: self,
+            trial,
+        })
     }
 
     /// Whether the trouble is the whole account's.
@@ -79,37 +132,60 @@ impl Account {
         }
     }
 
-    /// Takes in how a call that was requested at `mono` ended; what is to be recorded of
-    /// it, if anything changed.
-    pub(super) fn heard(
+    /// Takes in how a listing ended that was requested at `requested`, with the `token` now
+    /// in use; what is to be recorded of it.
+    pub(super) fn listed(
         &self,
         error: Option<&ApiError>,
-        mono: SignedDuration,
+        (requested, now): (SignedDuration, SignedDuration),
+        token: u64,
         rules: &Rules,
-    ) -> Option<Wide> {
+    ) -> Vec<Wide> {
         let mut state = lock(&self.0);
         match error {
             Some(error) if error.kind == ErrorKind::Account => {
-                state.refused_at = mono;
-                state.next_probe = mono + rules.retry_after;
-                state.refused = Some(error.clone());
-                state.raise(REFUSED, format!("the provider refuses the token, and nothing is changed until it is taken again: {error}"))
+                let raised = state.refuse(error, now, rules.retry_after);
+                raised.into_iter().collect()
             }
             Some(error) => {
                 state.failures += 1;
                 if state.failures < FAILURES {
-                    return None;
+                    return Vec::new();
                 }
-                state.raise(UNREACHABLE, format!("listings can't be had: {error}"))
+                let raised = state.raise(UNREACHABLE, format!("listings can't be had: {error}"));
+                raised.into_iter().collect()
             }
             // Requested before the refusal was heard, it says nothing of the token now.
-            None if state.refused.is_some() && mono < state.refused_at => None,
+            None if state.refused.is_some() && requested < state.refused_at => Vec::new(),
             None => {
                 state.failures = 0;
                 state.refused = None;
-                state.clear(REFUSED).or_else(|| state.clear(UNREACHABLE))
+                if token != state.barred_token {
+                    state.barred = 0;
+                }
+                let admitted = (state.barred == 0).then(|| state.clear(REFUSED));
+                let reached = state.clear(UNREACHABLE);
+                admitted.flatten().into_iter().chain(reached).collect()
             }
         }
+    }
+
+    /// A mutation was refused with this token. Those in flight together count as one.
+    pub(super) fn barred(
+        &self,
+        error: &ApiError,
+        now: SignedDuration,
+        token: u64,
+        rules: &Rules,
+    ) -> Option<Wide> {
+        let mut state = lock(&self.0);
+        if state.barred == 0 || state.refused.is_none() {
+            state.barred += 1;
+            state.barred_token = token;
+        }
+        let doublings = (state.barred - 1).min(16);
+        let pause = rules.retry_after.saturating_mul(1 << doublings);
+        state.refuse(error, now, pause.min(LONGEST_PAUSE))
     }
 
     /// Notes whether the trail could be written; no trail, no mutation (I6).
@@ -136,11 +212,27 @@ impl Account {
     pub(super) fn standing(&self) -> (usize, bool) {
         let state = lock(&self.0);
         let trail = usize::from(state.trail_down);
-        (state.alerts.len() + trail, state.refused.is_some())
+        let refused = state.refused.is_some() || state.barred > 0;
+        (state.alerts.len() + trail, refused)
     }
 }
 
 impl State {
+    fn refuse(
+        &mut self,
+        error: &ApiError,
+        now: SignedDuration,
+        pause: SignedDuration,
+    ) -> Option<Wide> {
+        self.refused_at = now;
+        self.next_probe = now + pause;
+        self.refused = Some(error.clone());
+        let reason = format!(
+            "the provider refuses the token, and nothing is changed until it is taken again: {error}"
+        );
+        self.raise(REFUSED, reason)
+    }
+
     fn raise(&mut self, alert: &str, reason: String) -> Option<Wide> {
         let key = (alert.to_owned(), "account".to_owned());
         if self.alerts.contains_key(&key) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use super::account::Leave;
 use super::server::Stopped;
 use super::{Engine, Seat, lock};
 use crate::api::{ApiError, ErrorKind, NewSnapshot, Pass, SnapshotApi};
@@ -31,16 +32,21 @@ impl<A: SnapshotApi> Engine<A> {
             () = self.stop.cancelled() => return Err(Stopped),
             pass = self.api.admit() => pass,
         };
-        if self.account.refused() || !self.still(policy, seat, inventory, &step) {
+        let Some(leave) = self.account.leave() else {
+            drop(pass);
+            return self.rest(self.wanted().rules.poll_interval).await;
+        };
+        if !self.still(policy, seat, inventory, &step) {
             return Ok(());
         }
+        let way = (pass, leave);
         match step {
             Step::Create {
                 rotation,
                 name,
                 reason,
             } => {
-                self.create(policy, seat, inventory, pass, (rotation, name, reason))
+                self.create(policy, seat, inventory, way, (rotation, name, reason))
                     .await
             }
             Step::Delete {
@@ -56,7 +62,7 @@ impl<A: SnapshotApi> Engine<A> {
                     prune_first: prune_first.then(ids),
                     reason,
                 };
-                self.delete(policy, seat, pass, id, intent).await
+                self.delete(policy, seat, way, id, intent).await
             }
             _ => Ok(()),
         }
@@ -84,7 +90,7 @@ impl<A: SnapshotApi> Engine<A> {
         policy: &Policy,
         seat: &Mutex<Seat>,
         inventory: &Inventory,
-        pass: Pass,
+        (pass, leave): (Pass, Leave<'_>),
         (rotation, name, reason): (String, String, String),
     ) -> Result<(), Stopped> {
         let server = policy.server;
@@ -104,7 +110,7 @@ impl<A: SnapshotApi> Engine<A> {
         };
         let intended = self.record(server, seat, intent, Extra::default()).await;
         if intended.is_err() {
-            drop(pass);
+            drop((pass, leave));
             return self.rest(self.wanted().rules.poll_interval).await;
         }
         let began = tokio::time::Instant::now();
@@ -114,7 +120,7 @@ impl<A: SnapshotApi> Engine<A> {
             Ok(_) => Outcome::Done,
             Err(error) => outcome(error, Outcome::NoServer),
         };
-        self.hear(answer.as_ref().err()).await;
+        self.hear(leave, answer.as_ref().err()).await;
         let (id, server_name) = answer.map_or((None, None), |c| (Some(c.id), c.server_name));
         let fact = Fact::CreateResult {
             snapshot: name,
@@ -129,14 +135,14 @@ impl<A: SnapshotApi> Engine<A> {
         &self,
         policy: &Policy,
         seat: &Mutex<Seat>,
-        pass: Pass,
+        (pass, leave): (Pass, Leave<'_>),
         id: SnapshotId,
         intent: Fact,
     ) -> Result<(), Stopped> {
         let server = policy.server;
         let intended = self.record(server, seat, intent, Extra::default()).await;
         if intended.is_err() {
-            drop(pass);
+            drop((pass, leave));
             return self.rest(self.wanted().rules.poll_interval).await;
         }
         let began = tokio::time::Instant::now();
@@ -147,7 +153,7 @@ impl<A: SnapshotApi> Engine<A> {
             // 404: gone, once the listing agrees.
             Err(error) => outcome(error, Outcome::Done),
         };
-        self.hear(answer.as_ref().err()).await;
+        self.hear(leave, answer.as_ref().err()).await;
         // Without an answer it takes two listings to believe that it is gone.
         if outcome == Outcome::Done {
             lock(seat).listed.retain(|listed| *listed != id);
@@ -180,16 +186,20 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    async fn hear(&self, error: Option<&ApiError>) {
-        // Only a refusal of the token says something of the account; a listing tells the rest.
-        let Some(error) = error.filter(|error| error.kind == ErrorKind::Account) else {
-            return;
+    /// What an answer says of the token; of the rest listings tell.
+    async fn hear(&self, leave: Leave<'_>, error: Option<&ApiError>) {
+        let change = match error {
+            Some(error) if error.kind == ErrorKind::Account => {
+                let rules = self.wanted().rules;
+                let now = self.clock.now().mono;
+                self.account.barred(error, now, self.api.token(), &rules)
+            }
+            // Not reached, busy or unanswered: nobody looked at the token for sure.
+            Some(error) if matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown) => None,
+            _ => leave.taken(),
         };
-        let rules = self.wanted().rules;
-        let heard = self
-            .account
-            .heard(Some(error), self.clock.now().mono, &rules);
-        if let Some(change) = heard {
+        drop(leave);
+        if let Some(change) = change {
             self.record_wide(change).await;
         }
     }

@@ -14,6 +14,8 @@ mod fleet;
 mod observer;
 mod server;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -53,6 +55,8 @@ struct Seat {
     looks: u32,
     /// Listings in a row that couldn't be had.
     failures: u32,
+    /// Of these, the last ones in a row while the account's could be had.
+    own_failures: u32,
     /// Records in a row that couldn't be written.
     unwritten: u32,
     /// Whether `once` may call this server good.

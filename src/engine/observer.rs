@@ -4,10 +4,12 @@
 //! servers are at work one account-wide listing answers them all; while few are, each
 //! gets a listing of its own.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -142,7 +144,7 @@ impl<A: SnapshotApi> Engine<A> {
             tokio::spawn(async move {
                 let requested = engine.clock.now().mono;
                 let listing = engine.list(Some(ask.server)).await;
-                if matches!(&listing, Err(error) if error.status == Some(403)) {
+                if matches!(&listing, Err(error) if error.status != Some(401)) {
                     // The account's trouble, or this server's alone: the whole listing tells.
                     let requested = engine.clock.now().mono;
                     let whole = engine.list(None).await;
@@ -159,22 +161,25 @@ impl<A: SnapshotApi> Engine<A> {
     /// A listing within a deadline for all of its pages.
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         let time = self.wanted().rules.request_timeout * MOST_CALLS;
-        let listing = tokio::time::timeout(self.clock.real(time), self.api.list(server)).await;
-        listing.unwrap_or_else(|_| {
-            Err(ApiError {
-                kind: ErrorKind::Unknown,
-                status: None,
-                message: format!("the listing's pages didn't end within {time:#}"),
-            })
+        // I16: a panic over one answer must not end the observer, which serves everyone.
+        let listing = AssertUnwindSafe(self.api.list(server)).catch_unwind();
+        let message = match tokio::time::timeout(self.clock.real(time), listing).await {
+            Ok(Ok(listing)) => return listing,
+            Ok(Err(_)) => "reading the listing broke; please report it".to_owned(),
+            Err(_) => format!("the listing's pages didn't end within {time:#}"),
+        };
+        Err(ApiError {
+            kind: ErrorKind::Unknown,
+            status: None,
+            message,
         })
     }
 
     async fn note(&self, listing: &Result<Listing, ApiError>, requested: SignedDuration) {
-        let rules = self.wanted().rules;
-        let change = self
-            .account
-            .heard(listing.as_ref().err(), requested, &rules);
-        if let Some(change) = change {
+        let (rules, token) = (self.wanted().rules, self.api.token());
+        let times = (requested, self.clock.now().mono);
+        let changes = (self.account).listed(listing.as_ref().err(), times, token, &rules);
+        for change in changes {
             self.record_wide(change).await;
         }
     }

@@ -47,7 +47,12 @@ impl<A: SnapshotApi> Engine<A> {
                 return Rest::Blocked(rules.retry_after);
             }
             let Some(policy) = wanted.policies.get(&server) else {
-                if lock(seat).history.removed {
+                // One that returned only to be blocked has an alert that must go with it.
+                let recorded = {
+                    let history = &lock(seat).history;
+                    history.removed && history.alerts.is_empty() && history.blocked.is_none()
+                };
+                if recorded {
                     return Rest::Gone;
                 }
                 let gone = Fact::ServerRemoved;
@@ -62,8 +67,9 @@ impl<A: SnapshotApi> Engine<A> {
             let inventory = match self.look(server, seat).await {
                 Ok(inventory) => inventory,
                 Err(Some(error)) => {
-                    let rest = no_listing(policy, seat, rules, &error);
-                    if lock(seat).failures >= FAILURES && !self.account.down() {
+                    let down = self.account.down();
+                    let rest = no_listing(policy, seat, rules, &error, down);
+                    if lock(seat).own_failures >= FAILURES {
                         self.own_trouble(policy, seat, rules, &error).await;
                     }
                     return rest;
@@ -182,7 +188,7 @@ impl<A: SnapshotApi> Engine<A> {
             inventory = self.ask(server).await?;
         }
         let mut seat = lock(seat);
-        seat.failures = 0;
+        (seat.failures, seat.own_failures) = (0, 0);
         #[cfg(feature = "proof")]
         seat.reused.replace(inventory.clone());
         if inventory.doubt.is_none() {
@@ -211,9 +217,16 @@ impl<A: SnapshotApi> Engine<A> {
 }
 
 /// Tried again with a growing pause; the account's alert says so, `once` gives up.
-fn no_listing(policy: &Policy, seat: &Mutex<Seat>, rules: &Rules, error: &ApiError) -> Rest {
+fn no_listing(
+    policy: &Policy,
+    seat: &Mutex<Seat>,
+    rules: &Rules,
+    error: &ApiError,
+    down: bool,
+) -> Rest {
     let mut seat = lock(seat);
     seat.failures += 1;
+    seat.own_failures = if down { 0 } else { seat.own_failures + 1 };
     tracing::warn!(server = policy.server.0, policy = policy.file, %error, "no listing");
     let pause = rules
         .poll_interval

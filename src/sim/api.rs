@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::judge::Basis;
 use super::provider::{Doom, Due, Row, World, error, shown};
-use super::setting::{CALL, SETTLE, STUCK};
+use super::setting::{CALL, SETTLE};
 use crate::api::{
     ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, ServerRows, SnapshotApi,
 };
@@ -166,7 +166,10 @@ impl World {
         } else {
             now
         };
-        let mut listing = Listing::default();
+        let mut listing = Listing {
+            shifted: server.is_none() && kind == Some("listing: pages shift"),
+            ..Listing::default()
+        };
         let ids: Vec<u64> = match server {
             Some(server) => vec![server.0],
             None => self.servers.keys().copied().collect(),
@@ -176,8 +179,10 @@ impl World {
             let mut rows = self.rows_at(id, seen).to_vec();
             let lacks = kind == Some("listing: a row lacks") && !self.servers[&id].lacked;
             if lacks {
-                // One that has been shown before: what is new may be late, but is not lost.
-                let old = |row: &&Row| now.duration_since(row.made) > STUCK;
+                // One that was shown before, or of the first listing any: that a listing hides
+                // what no earlier one showed, nobody could know.
+                let shown = &self.servers[&id].shown;
+                let old = |row: &&Row| shown.is_empty() || shown.contains(&row.id);
                 let old: Vec<u64> = rows.iter().filter(old).map(|row| row.id).collect();
                 if !old.is_empty() {
                     let gone = self.rng.pick(&old);
@@ -202,6 +207,9 @@ impl World {
             let found = self.servers.get_mut(&id);
             let name = found.map_or_else(String::new, |found| {
                 found.lacked = lacks;
+                if doubt.is_none() && listing.doubt.is_none() && !listing.shifted {
+                    found.shown.extend(rows.iter().map(|row| row.id));
+                }
                 found.name.clone()
             });
             let right = name == format!("server-{id}") || rows.is_empty();
@@ -222,7 +230,6 @@ impl World {
                 listing.servers.insert(ServerId(id), rows);
             }
         }
-        listing.shifted = server.is_none() && kind == Some("listing: pages shift");
         listing
     }
 }

@@ -3,7 +3,7 @@
 //! Nothing of it is the program's: the judge measures the program by this truth, not by
 //! what the program believes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -46,6 +46,8 @@ pub(super) struct Server {
     pub(super) past: VecDeque<(Timestamp, Vec<Row>)>,
     /// The last listing left a row out: the next one doesn't.
     pub(super) lacked: bool,
+    /// What this process was shown by listings that could be relied on.
+    pub(super) shown: BTreeSet<u64>,
 }
 
 /// What happens by itself when its time has come.
@@ -187,6 +189,7 @@ impl World {
                 rows,
                 past: VecDeque::new(),
                 lacked: false,
+                shown: BTreeSet::new(),
             };
             self.servers.insert(id, server);
         }
@@ -196,6 +199,9 @@ impl World {
     pub(super) fn begin(&mut self) {
         self.began = Instant::now();
         self.dead = false;
+        for server in self.servers.values_mut() {
+            server.shown.clear();
+        }
         self.judge.restarted();
     }
 

@@ -1,0 +1,161 @@
+//! When the provider refuses the token, or one server's listing.
+
+use super::provider::{Reply, What};
+use super::support::{MINUTE, Scene};
+
+const REFUSED: &str = "account_refused account";
+
+#[tokio::test(start_paused = true)]
+async fn i16_a_server_whose_listing_alone_is_forbidden_is_blocked_and_others_rotate() {
+    let scene = Scene::new([1, 2]);
+    scene.provider.script(|what| match what {
+        What::List(Some(1)) => Reply::Says(403),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(30 * MINUTE).await;
+    assert_eq!(scene.made(), [2].into(), "server 2 rotates");
+    assert_eq!(scene.raised(), ["blocked 1"]);
+    scene.provider.works();
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2].into());
+    assert_eq!(scene.cleared(), ["blocked 1"]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_account_changes_nothing_is_probed_with_the_token_read_anew_and_goes_on() {
+    for status in [401, 403] {
+        let scene = Scene::new([1, 2]);
+        scene.provider.script(move |what| match what {
+            What::List(_) => Reply::Says(status),
+            _ => Reply::Works,
+        });
+        let running = scene.run();
+        scene.pass(60 * MINUTE).await;
+        assert_eq!(scene.provider.mutations(), 0, "{status}");
+        assert_eq!(scene.raised(), [REFUSED], "{status}");
+        assert!(scene.engine.summary().account_refused);
+
+        // Each probe is one listing, with the token read anew, `retry_after` after the last.
+        let renewed = scene.provider.times(|what| *what == What::Renew);
+        let listed = scene.provider.times(|what| matches!(what, What::List(_)));
+        assert!((11..=12).contains(&renewed.len()), "{status}: {renewed:?}");
+        let probes = &listed[listed.len() - renewed.len()..];
+        assert_eq!(probes, renewed, "{status}");
+        for pair in renewed.windows(2) {
+            let pause = pair[1] - pair[0];
+            assert!(
+                (5 * MINUTE..6 * MINUTE).contains(&pause),
+                "{status}: {pause:#}"
+            );
+        }
+
+        scene.provider.works();
+        scene.pass(10 * MINUTE).await;
+        assert_eq!(scene.made(), [1, 2].into(), "{status}");
+        assert_eq!(scene.cleared(), [REFUSED], "{status}");
+        assert!(!scene.engine.summary().account_refused);
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_was_requested_before_the_refusal_does_not_lift_it() {
+    let scene = Scene::new([1, 2]);
+    // Both ask at once; server 1's answer is still on its way when the token is refused.
+    let mut first = true;
+    scene.provider.script(move |what| match what {
+        What::List(Some(1)) if std::mem::take(&mut first) => Reply::Slowly(MINUTE, 200),
+        _ => Reply::Says(401),
+    });
+    let running = scene.run();
+    scene.pass(3 * MINUTE).await;
+    assert!(scene.engine.summary().account_refused);
+    assert!(scene.cleared().is_empty());
+    assert_eq!(scene.provider.mutations(), 0);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_may_only_read_is_one_alert_that_stands_until_a_mutation_is_taken() {
+    let scene = Scene::new([1, 2, 3]);
+    scene.provider.script(|what| match what {
+        What::Create(_) => Reply::Says(401),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(12 * 60 * MINUTE).await;
+    assert_eq!(scene.raised(), [REFUSED]);
+    assert!(scene.cleared().is_empty());
+    assert!(scene.engine.summary().account_refused);
+    let creates = scene.provider.times(|what| matches!(what, What::Create(_)));
+    // Those in flight together are one refusal; then one at a time, ever more seldom.
+    let tries: Vec<_> = creates.into_iter().filter(|at| *at > MINUTE).collect();
+    assert!((8..=18).contains(&tries.len()), "{tries:?}");
+    assert!(tries[0] < 8 * MINUTE, "{tries:?}");
+    for pair in tries.windows(2) {
+        assert!(pair[1] - pair[0] >= 5 * MINUTE, "{tries:?}");
+    }
+    let last: Vec<_> = tries.iter().rev().take(2).collect();
+    assert!(*last[0] - *last[1] >= 60 * MINUTE, "{tries:?}");
+
+    scene.provider.works();
+    scene.pass(3 * 60 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2, 3].into());
+    assert_eq!(scene.raised(), [REFUSED]);
+    assert_eq!(scene.cleared(), [REFUSED]);
+    assert!(!scene.engine.summary().account_refused);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_refused_mutations_only_another_token_or_a_taken_mutation_clears_the_alert() {
+    for another in [false, true] {
+        let scene = Scene::new([1, 2]);
+        scene.provider.script(|what| match what {
+            What::Create(_) => Reply::Says(401),
+            _ => Reply::Works,
+        });
+        let running = scene.run();
+        scene.pass(MINUTE).await;
+        assert_eq!(scene.raised(), [REFUSED]);
+        // An answer that says nothing of the token.
+        scene.provider.script(|what| match what {
+            What::Create(_) => Reply::Says(503),
+            _ => Reply::Works,
+        });
+        if another {
+            scene.provider.new_token();
+        }
+        scene.pass(40 * MINUTE).await;
+        assert_eq!(scene.cleared().len(), usize::from(another));
+        assert_eq!(scene.engine.summary().account_refused, !another);
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mutation_on_trial_that_breaks_does_not_keep_the_others_waiting() {
+    let scene = Scene::new([1, 2]);
+    let mut creates = 0;
+    scene.provider.script(move |what| match what {
+        What::Create(_) => {
+            creates += 1;
+            match creates {
+                1 | 2 => Reply::Says(401),
+                3 => Reply::Panics,
+                _ => Reply::Works,
+            }
+        }
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(60 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2].into());
+    assert_eq!(
+        (scene.raised(), scene.cleared()),
+        (vec![REFUSED.to_owned()], vec![REFUSED.to_owned()])
+    );
+    running.ends().await;
+}

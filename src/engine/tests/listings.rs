@@ -1,0 +1,233 @@
+//! Who gets which listing, and what a listing that fails or takes long holds up.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::SignedDuration;
+
+use super::provider::{Reply, What};
+use super::support::{MINUTE, Scene};
+use crate::core::snapshot::ServerId;
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// Each server holds what its rotation keeps, ids in that order: a create makes one surplus.
+fn hold_two(scene: &Scene, servers: u64) {
+    for server in 1..=servers {
+        for day in ["2026-11-23", "2026-11-24"] {
+            let made = format!("{day}T03:01:00Z");
+            scene.provider.put(server, &format!("daily-{day}"), &made);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_a_listing_that_takes_very_long_holds_up_no_other_server() {
+    let scene = Scene::new([1, 2, 3]);
+    scene.provider.script(|what| match what {
+        What::List(Some(1)) => Reply::Slowly(9 * MINUTE, 200),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.made(), [2, 3].into());
+    scene.pass(20 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2, 3].into(), "in its own time");
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_a_server_whose_listings_always_fail_is_blocked_after_the_third_and_recovers() {
+    for status in [404, 500] {
+        let scene = Scene::new([1, 2]);
+        scene.provider.script(move |what| match what {
+            What::List(Some(1)) => Reply::Says(status),
+            _ => Reply::Works,
+        });
+        let running = scene.run();
+        scene.pass(MINUTE).await;
+        let failed = scene.provider.times(|what| *what == What::List(Some(1)));
+        assert_eq!((failed.len(), scene.raised().len()), (2, 0), "{status}");
+        scene.pass(10 * MINUTE).await;
+        assert_eq!(scene.raised(), ["blocked 1"], "{status}");
+        assert_eq!(scene.made(), [2].into(), "{status}");
+        scene.provider.works();
+        scene.pass(6 * MINUTE).await;
+        assert_eq!(scene.cleared(), ["blocked 1"], "{status}");
+        assert_eq!(scene.made(), [1, 2].into(), "{status}");
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn listings_that_all_fail_are_one_alert_of_the_account_and_no_servers() {
+    let scene = Scene::new([1, 2]);
+    scene.provider.script(|_| Reply::Says(500));
+    let running = scene.run();
+    scene.pass(30 * MINUTE).await;
+    assert_eq!(scene.raised(), ["api_unreachable account"]);
+    scene.provider.works();
+    scene.pass(6 * MINUTE).await;
+    assert_eq!(scene.cleared(), ["api_unreachable account"]);
+    assert_eq!(scene.made(), [1, 2].into());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_failed_listings_are_no_alert() {
+    let scene = Scene::new([1]);
+    scene.provider.script(|_| Reply::Says(500));
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    assert_eq!(
+        scene
+            .provider
+            .times(|what| *what == What::List(Some(1)))
+            .len(),
+        2
+    );
+    scene.provider.works();
+    scene.pass(6 * MINUTE).await;
+    assert_eq!(scene.made(), [1].into());
+    assert!(scene.raised().is_empty());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_the_account_do_not_count_as_a_servers_own() {
+    let scene = Scene::new([1, 2]);
+    scene.provider.script(|_| Reply::Says(500));
+    let running = scene.run();
+    scene.pass(30 * MINUTE).await;
+    let mut failing = 2;
+    scene.provider.script(move |what| match what {
+        What::List(Some(1)) if failing > 0 => {
+            failing -= 1;
+            Reply::Says(500)
+        }
+        _ => Reply::Works,
+    });
+    scene.pass(30 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2].into());
+    assert_eq!(scene.raised(), ["api_unreachable account"]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_servers_share_one_listing_of_the_account() {
+    const SERVERS: u64 = 50;
+    let scene = Scene::new(1..=SERVERS);
+    hold_two(&scene, SERVERS);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.made().len(), 50);
+    assert_eq!(
+        scene.provider.mutations(),
+        100,
+        "a create and a delete each"
+    );
+    let whole = scene.provider.times(|what| *what == What::List(None));
+    let single = scene
+        .provider
+        .times(|what| matches!(what, What::List(Some(_))));
+    assert!(whole.len() + single.len() <= 12, "{whole:?} {single:?}");
+    let first = scene.provider.asked().into_iter().next().unwrap();
+    assert_eq!(first.what, What::List(None), "one for all who begin");
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_listings_that_fail_now_and_then_are_no_alert() {
+    let scene = Scene::new([1, 2]);
+    let mut turn = 0;
+    scene.provider.script(move |what| match what {
+        What::List(Some(1)) => {
+            turn += 1;
+            Reply::Says(if turn % 3 == 0 { 200 } else { 500 })
+        }
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(72 * 60 * MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 4, "one a slot");
+    assert!(scene.raised().is_empty());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_servers_are_listed_one_by_one() {
+    let scene = Scene::new([1, 2, 3, 4]);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.made().len(), 4);
+    assert!(
+        scene
+            .provider
+            .times(|what| *what == What::List(None))
+            .is_empty()
+    );
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_who_asks_while_a_listing_is_under_way_gets_the_next_one() {
+    for working in [1, 8] {
+        let scene = Scene::new(1..=8);
+        scene.engine.working.store(working, Ordering::Relaxed);
+        scene.provider.script(|_| Reply::Slowly(10 * SECOND, 200));
+        let observer = tokio::spawn(Arc::clone(&scene.engine).observe());
+        let asks = (1..=8).map(|server| {
+            let (engine, clock) = (Arc::clone(&scene.engine), scene.clock.clone());
+            tokio::spawn(async move {
+                clock.sleep(SECOND * i32::try_from(server).unwrap()).await;
+                let asked = clock.now().mono;
+                let inventory = engine.observer.ask(ServerId(server)).await.unwrap();
+                (asked, inventory.requested)
+            })
+        });
+        for ask in asks.collect::<Vec<_>>() {
+            let (asked, requested) = ask.await.unwrap();
+            assert!(asked <= requested, "{working}: {asked:#} {requested:#}");
+        }
+        observer.abort();
+        let listings = scene.provider.asked().len();
+        assert_eq!(listings, if working == 1 { 8 } else { 2 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_answered() {
+    let scene = Scene::new(1..=8);
+    scene.provider.script(|what| match what {
+        What::List(_) => Reply::Slowly(10 * SECOND, 200),
+        // Not all at once, so that some are answered while a listing is under way.
+        What::Create(server) => Reply::Slowly(i32::try_from(*server).unwrap() * 3 * SECOND, 200),
+        _ => Reply::Works,
+    });
+    hold_two(&scene, 8);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    let asked = scene.provider.asked();
+    let mut overlapping = 0;
+    for server in 1..=8_u64 {
+        let create = asked
+            .iter()
+            .find(|a| a.what == What::Create(server))
+            .unwrap();
+        // Each server's oldest has the first of its two ids.
+        let id = 101 + (server - 1) * 2;
+        let delete = asked.iter().find(|a| a.what == What::Delete(id)).unwrap();
+        let answered = create.answered.unwrap();
+        let listings = || asked.iter().filter(|a| matches!(a.what, What::List(_)));
+        let mut fresh =
+            listings().filter(|l| l.at >= answered && l.answered.is_some_and(|at| at <= delete.at));
+        assert!(fresh.next().is_some(), "server {server}: {asked:#?}");
+        let runs = listings().any(|l| l.at < answered && l.answered.unwrap() > answered);
+        overlapping += u32::from(runs);
+    }
+    assert!(
+        overlapping > 0,
+        "some listing was under way when a create was answered"
+    );
+    running.ends().await;
+}

@@ -1,0 +1,8 @@
+//! Tests of the engine over a scripted provider, with time paused.
+
+mod account;
+mod fleet;
+mod listings;
+mod provider;
+mod support;
+mod trail;

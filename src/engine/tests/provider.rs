@@ -1,0 +1,241 @@
+//! A provider in memory that does as a test's script says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::error::{Call, kind_of};
+use crate::api::{ApiError, Created, Limiter, Listing, NewSnapshot, Pass, ServerRows, SnapshotApi};
+use crate::clock::Clock;
+use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
+use crate::engine::lock;
+
+/// What the provider was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    List(Option<u64>),
+    Create(u64),
+    Delete(u64),
+    Renew,
+}
+
+/// One request: when it was asked, and when it was answered.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub what: What,
+    pub at: SignedDuration,
+    pub answered: Option<SignedDuration>,
+}
+
+/// How it is answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reply {
+    Works,
+    /// By this status, without effect.
+    Says(u16),
+    /// After so long, by this status; a listing says what holds then.
+    Slowly(SignedDuration, u16),
+    Panics,
+}
+
+type Script = Box<dyn FnMut(&What) -> Reply + Send>;
+
+struct State {
+    snapshots: BTreeMap<u64, Vec<Snapshot>>,
+    asked: Vec<Asked>,
+    script: Script,
+    last_id: u64,
+    /// The token that a renewal finds, and the one in use.
+    tokens: (u64, u64),
+}
+
+pub(super) struct Provider {
+    clock: Clock,
+    limiter: Limiter,
+    state: Mutex<State>,
+}
+
+impl Provider {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            limiter: Limiter::new(8, 0.0),
+            state: Mutex::new(State {
+                snapshots: BTreeMap::new(),
+                asked: Vec::new(),
+                script: Box::new(|_| Reply::Works),
+                last_id: 100,
+                tokens: (0, 0),
+            }),
+        }
+    }
+
+    /// From now on requests are answered so.
+    pub(super) fn script(&self, script: impl FnMut(&What) -> Reply + Send + 'static) {
+        lock(&self.state).script = Box::new(script);
+    }
+
+    pub(super) fn works(&self) {
+        self.script(|_| Reply::Works);
+    }
+
+    /// The next renewal finds another token.
+    pub(super) fn new_token(&self) {
+        lock(&self.state).tokens.0 += 1;
+    }
+
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        lock(&self.state).asked.clone()
+    }
+
+    /// When each request of this kind was asked.
+    pub(super) fn times(&self, wanted: impl Fn(&What) -> bool) -> Vec<SignedDuration> {
+        let asked = self.asked().into_iter();
+        asked.filter(|a| wanted(&a.what)).map(|a| a.at).collect()
+    }
+
+    pub(super) fn creates(&self, server: u64) -> usize {
+        self.times(|what| *what == What::Create(server)).len()
+    }
+
+    pub(super) fn mutations(&self) -> usize {
+        self.times(|what| matches!(what, What::Create(_) | What::Delete(_)))
+            .len()
+    }
+
+    pub(super) fn names(&self, server: u64) -> Vec<String> {
+        let state = lock(&self.state);
+        let rows = state.snapshots.get(&server).into_iter().flatten();
+        rows.map(|s| s.name.clone()).collect()
+    }
+
+    /// The servers that hold a snapshot of this name.
+    pub(super) fn holding(&self, name: &str) -> BTreeSet<u64> {
+        let state = lock(&self.state);
+        let servers = state.snapshots.iter();
+        let holding = servers.filter(|(_, rows)| rows.iter().any(|s| s.name == name));
+        holding.map(|(id, _)| *id).collect()
+    }
+
+    /// A completed snapshot that is there already.
+    pub(super) fn put(&self, server: u64, name: &str, made: &str) {
+        let mut state = lock(&self.state);
+        let made = made.parse().ok();
+        state.make(server, name, made);
+    }
+
+    /// Notes the request and waits as the script says.
+    async fn answer(&self, call: Call, what: What) -> Result<(), ApiError> {
+        let (turn, reply) = {
+            let mut state = lock(&self.state);
+            let at = self.clock.now().mono;
+            state.asked.push(Asked {
+                what: what.clone(),
+                at,
+                answered: None,
+            });
+            let reply = (state.script)(&what);
+            (state.asked.len() - 1, reply)
+        };
+        let (time, status) = match reply {
+            Reply::Works => (SignedDuration::from_millis(100), 200),
+            Reply::Says(status) => (SignedDuration::from_millis(100), status),
+            Reply::Slowly(time, status) => (time, status),
+            Reply::Panics => panic!("the script says so"),
+        };
+        self.clock.sleep(time).await;
+        lock(&self.state).asked[turn].answered = Some(self.clock.now().mono);
+        if status == 200 {
+            return Ok(());
+        }
+        Err(ApiError {
+            kind: kind_of(call, status),
+            status: Some(status),
+            message: format!("{what:?} was answered by {status}"),
+        })
+    }
+}
+
+impl State {
+    fn make(&mut self, server: u64, name: &str, created_at: Option<Timestamp>) -> SnapshotId {
+        self.last_id += 1;
+        let id = SnapshotId(self.last_id);
+        self.snapshots.entry(server).or_default().push(Snapshot {
+            id,
+            name: name.to_owned(),
+            status: Status::Completed,
+            created_at,
+        });
+        id
+    }
+
+    fn listing(&self, server: Option<u64>) -> Listing {
+        let all = self.snapshots.iter();
+        let asked = all.filter(|(id, _)| server.is_none_or(|server| server == **id));
+        let rows = |(id, snapshots): (&u64, &Vec<Snapshot>)| {
+            let rows = ServerRows {
+                name: format!("server-{id}"),
+                snapshots: snapshots.clone(),
+                doubt: None,
+            };
+            (ServerId(*id), rows)
+        };
+        Listing {
+            servers: asked.map(rows).collect(),
+            ..Listing::default()
+        }
+    }
+}
+
+impl SnapshotApi for Provider {
+    async fn admit(&self) -> Pass {
+        self.limiter.admit().await
+    }
+
+    async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
+        let server = server.map(|server| server.0);
+        self.answer(Call::List, What::List(server)).await?;
+        Ok(lock(&self.state).listing(server))
+    }
+
+    async fn create(&self, _pass: Pass, new: &NewSnapshot) -> Result<Created, ApiError> {
+        let server = new.server.0;
+        self.answer(Call::Create, What::Create(server)).await?;
+        let now = self.clock.now().wall;
+        let id = lock(&self.state).make(server, &new.name, Some(now));
+        Ok(Created {
+            id,
+            server_name: Some(format!("server-{server}")),
+            name: new.name.clone(),
+        })
+    }
+
+    async fn delete(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+        self.answer(Call::Delete, What::Delete(id.0)).await?;
+        for rows in lock(&self.state).snapshots.values_mut() {
+            rows.retain(|s| s.id != id);
+        }
+        Ok(())
+    }
+
+    async fn restore(&self, _pass: Pass, _id: SnapshotId) -> Result<(), ApiError> {
+        panic!("I12: nothing here restores");
+    }
+
+    fn renew(&self) -> Result<(), String> {
+        let at = self.clock.now().mono;
+        let mut state = lock(&self.state);
+        state.tokens.1 = state.tokens.0;
+        state.asked.push(Asked {
+            what: What::Renew,
+            at,
+            answered: Some(at),
+        });
+        Ok(())
+    }
+
+    fn token(&self) -> u64 {
+        lock(&self.state).tokens.1
+    }
+}

@@ -1,0 +1,181 @@
+//! An engine over a scripted provider, with a trail on a disk in memory. Time is tokio's, paused.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::provider::Provider;
+use crate::audit::mem::MemDisk;
+use crate::audit::{Opened, Trail};
+use crate::clock::{Clock, Stepper};
+use crate::core::policy::{Policy, Rules};
+use crate::core::snapshot::ServerId;
+use crate::core::world;
+use crate::engine::Engine;
+
+/// An hour after the daily slot.
+pub(super) const BASE: &str = "2026-11-25T04:00:00Z";
+/// The newest due slot's name.
+pub(super) const TODAY: &str = "daily-2026-11-25";
+pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// An engine over the provider, and what is under them.
+pub(super) struct Scene {
+    pub provider: Arc<Provider>,
+    pub disk: MemDisk,
+    pub clock: Clock,
+    pub stepper: Stepper,
+    pub engine: Arc<Engine<Provider>>,
+    pub rules: Rules,
+}
+
+/// A running engine.
+pub(super) struct Running {
+    pub stop: CancellationToken,
+    pub task: JoinHandle<()>,
+}
+
+impl Scene {
+    /// A daily rotation that keeps 2 for each of these servers.
+    pub(super) fn new(servers: impl IntoIterator<Item = u64>) -> Self {
+        let (clock, stepper) = Clock::stepped(BASE.parse().unwrap());
+        let provider = Arc::new(Provider::new(clock.clone()));
+        let disk = MemDisk::default();
+        let rules = world::rules();
+        let engine = engine(&provider, &disk, &clock, &rules, servers);
+        Self {
+            provider,
+            disk,
+            clock,
+            stepper,
+            engine,
+            rules,
+        }
+    }
+
+    /// The same for `once`.
+    pub(super) fn once(servers: impl IntoIterator<Item = u64>) -> Self {
+        let mut scene = Self::new([]);
+        scene.rules.count_all = true;
+        scene.rules.due_until = Some(scene.clock.now().wall);
+        scene.restart(servers);
+        scene
+    }
+
+    /// The process begins anew over the same disk, with these policies.
+    pub(super) fn restart(&mut self, servers: impl IntoIterator<Item = u64>) {
+        self.engine = engine(
+            &self.provider,
+            &self.disk,
+            &self.clock,
+            &self.rules,
+            servers,
+        );
+    }
+
+    pub(super) fn reload(&self, servers: impl IntoIterator<Item = u64>) {
+        let policies = servers.into_iter().map(policy).collect();
+        self.engine.reload(self.rules.clone(), policies);
+    }
+
+    pub(super) fn run(&self) -> Running {
+        let stop = CancellationToken::new();
+        let (engine, until) = (Arc::clone(&self.engine), stop.clone());
+        let task = tokio::spawn(async move { engine.run(until).await });
+        Running { stop, task }
+    }
+
+    /// Lets this much time pass.
+    pub(super) async fn pass(&self, time: SignedDuration) {
+        self.clock.sleep(time).await;
+    }
+
+    /// The trail's records of this event.
+    pub(super) fn events(&self, event: &str) -> Vec<Value> {
+        let path = Path::new("/audit/audit-2026-11.jsonl");
+        let text = self.disk.text(path);
+        let records = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        records
+            .filter(|record: &Value| record["event"] == event)
+            .collect()
+    }
+
+    /// The alerts that were raised, each as its name and what it is about.
+    pub(super) fn raised(&self) -> Vec<String> {
+        self.alerts("alert_raised")
+    }
+
+    pub(super) fn cleared(&self) -> Vec<String> {
+        self.alerts("alert_cleared")
+    }
+
+    fn alerts(&self, event: &str) -> Vec<String> {
+        let text = |record: &Value, key: &str| record[key].as_str().unwrap().to_owned();
+        let alerts = self.events(event);
+        let alerts = alerts.iter();
+        alerts
+            .map(|a| format!("{} {}", text(a, "alert"), text(a, "about")))
+            .collect()
+    }
+
+    /// The servers that hold today's snapshot.
+    pub(super) fn made(&self) -> BTreeSet<u64> {
+        self.provider.holding(TODAY)
+    }
+}
+
+impl Running {
+    pub(super) async fn ends(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+fn engine(
+    provider: &Arc<Provider>,
+    disk: &MemDisk,
+    clock: &Clock,
+    rules: &Rules,
+    servers: impl IntoIterator<Item = u64>,
+) -> Arc<Engine<Provider>> {
+    let (trail, opened) = open(disk, clock);
+    Engine::new(
+        Arc::clone(provider),
+        trail,
+        clock.clone(),
+        opened,
+        rules.clone(),
+        servers.into_iter().map(policy).collect(),
+    )
+}
+
+/// What a start reads.
+pub(super) fn open(disk: &MemDisk, clock: &Clock) -> (Trail, Opened) {
+    Trail::open_inline(
+        Box::new(disk.clone()),
+        Path::new("/audit"),
+        Path::new("/state"),
+        "test",
+        clock.now().wall,
+        world::rules().request_timeout,
+    )
+    .unwrap()
+}
+
+fn policy(server: u64) -> Arc<Policy> {
+    Arc::new(Policy {
+        file: format!("server-{server}"),
+        server: ServerId(server),
+        name: Some(format!("server-{server}")),
+        protected_names: BTreeSet::new(),
+        protected_ids: BTreeSet::new(),
+        min_completed: 1,
+        delete_stuck: false,
+        rotations: vec![world::rotation("daily", "0 3 * * *", 2)],
+    })
+}
