@@ -177,12 +177,17 @@ impl World {
         let unlucky = self.rng.pick(&ids);
         for id in ids {
             let mut rows = self.rows_at(id, seen).to_vec();
-            let lacks = kind == Some("listing: a row lacks") && !self.servers[&id].lacked;
+            // An account-wide listing is taken in by those who asked, which isn't known here.
+            let lacks = server.is_some()
+                && kind == Some("listing: a row lacks")
+                && !self.servers[&id].lacked;
             if lacks {
                 // One that was shown before, or of the first listing any: that a listing hides
                 // what no earlier one showed, nobody could know.
                 let shown = &self.servers[&id].shown;
-                let old = |row: &&Row| shown.is_empty() || shown.contains(&row.id);
+                let began = self.process_began();
+                let first = |row: &Row| shown.is_empty() && row.made < began;
+                let old = |row: &&Row| shown.contains(&row.id) || first(row);
                 let old: Vec<u64> = rows.iter().filter(old).map(|row| row.id).collect();
                 if !old.is_empty() {
                     let gone = self.rng.pick(&old);
@@ -207,7 +212,7 @@ impl World {
             let found = self.servers.get_mut(&id);
             let name = found.map_or_else(String::new, |found| {
                 found.lacked = lacks;
-                if doubt.is_none() && listing.doubt.is_none() && !listing.shifted {
+                if doubt.is_none() && listing.doubt.is_none() && server.is_some() {
                     found.shown.extend(rows.iter().map(|row| row.id));
                 }
                 found.name.clone()

@@ -94,6 +94,7 @@ pub(super) struct World {
     pub(super) setting: Setting,
     base: Timestamp,
     began: Instant,
+    process_began: Timestamp,
     /// The host's wall clock against the true time.
     pub(super) ahead: SignedDuration,
     pub(super) servers: BTreeMap<u64, Server>,
@@ -125,6 +126,7 @@ impl World {
         let mut world = Self {
             rng,
             base: setting.start,
+            process_began: setting.start,
             setting,
             began: Instant::now(),
             ahead: SignedDuration::ZERO,
@@ -199,6 +201,7 @@ impl World {
     pub(super) fn begin(&mut self) {
         self.began = Instant::now();
         self.dead = false;
+        self.process_began = self.base;
         for server in self.servers.values_mut() {
             server.shown.clear();
         }
@@ -215,6 +218,11 @@ impl World {
     /// Time passes of which the process sees nothing but the wall clock.
     pub(super) fn sleep(&mut self, time: SignedDuration) {
         self.base += time;
+    }
+
+    /// When this process began.
+    pub(super) fn process_began(&self) -> Timestamp {
+        self.process_began
     }
 
     /// The true time.
