@@ -122,6 +122,8 @@ impl<A: SnapshotApi> Engine<A> {
         };
         self.hear(leave, answer.as_ref().err()).await;
         let (id, server_name) = answer.map_or((None, None), |c| (Some(c.id), c.server_name));
+        // A listing that lacks what was answered is asked for once more.
+        lock(seat).listed.extend(id);
         let fact = Fact::CreateResult {
             snapshot: name,
             outcome,

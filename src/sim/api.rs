@@ -166,6 +166,10 @@ impl World {
         } else {
             now
         };
+        self.tell(|| match server {
+            Some(server) => format!("listing  server {server}"),
+            None => "listing  account".to_owned(),
+        });
         let mut listing = Listing {
             shifted: server.is_none() && kind == Some("listing: pages shift"),
             ..Listing::default()
@@ -211,7 +215,9 @@ impl World {
             };
             let found = self.servers.get_mut(&id);
             let name = found.map_or_else(String::new, |found| {
-                found.lacked = lacks;
+                if server.is_some() {
+                    found.lacked = lacks;
+                }
                 if doubt.is_none() && listing.doubt.is_none() && server.is_some() {
                     found.shown.extend(rows.iter().map(|row| row.id));
                 }
