@@ -3,6 +3,7 @@
 mod alert;
 pub mod decide;
 pub mod due;
+mod expression;
 pub mod fact;
 mod fold;
 pub mod history;
