@@ -40,6 +40,7 @@ impl Schedule {
     }
 
     /// The same expression in another zone.
+    #[must_use]
     pub fn within(&self, zone: TimeZone) -> Self {
         let cron = self.cron.clone();
         Self { cron, zone }
