@@ -155,3 +155,27 @@ fn fail(refusal: &Refusal, to_journal: bool) -> ExitCode {
 fn say(text: &str) {
     let _closed = writeln!(anstream::stdout(), "{text}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn config_stands_before_or_after_a_command_and_only_the_demo_s_help_leaves_it_out() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        for command in ["check", "demo", "audit verify"] {
+            for line in [
+                format!("snaprotate --config x.toml {command}"),
+                format!("snaprotate {command} --config x.toml"),
+            ] {
+                let cli = parse(&line).unwrap_or_else(|why| panic!("{line}: {why}"));
+                assert_eq!(cli.config, PathBuf::from("x.toml"), "{line}");
+            }
+            let usual = parse(&format!("snaprotate {command}")).expect("parsed");
+            assert!(usual.config.ends_with("snaprotate/snaprotate.toml"));
+            let help = parse(&format!("snaprotate {command} --help")).expect_err("help");
+            let shown = help.to_string().contains("--config");
+            assert_eq!(shown, command != "demo", "{help}");
+        }
+    }
+}

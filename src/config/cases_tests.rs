@@ -3,14 +3,14 @@
 use super::fixture::{Folder, MAIN, POLICY};
 
 /// What is wrong, where it must be shown, a piece of the message and one of the remedy.
-struct Case {
+pub(super) struct Case {
     text: &'static str,
     at: &'static str,
     message: &'static str,
     remedy: &'static str,
 }
 
-const fn case(
+pub(super) const fn case(
     text: &'static str,
     at: &'static str,
     message: &'static str,
@@ -25,7 +25,7 @@ const fn case(
 }
 
 /// Every case must be the only thing that is said, and said exactly there.
-fn prove(name: &str, before: &str, cases: &[Case]) {
+pub(super) fn prove(name: &str, before: &str, cases: &[Case]) {
     for case in cases {
         let folder = Folder::new().with(name, format!("{before}{}", case.text));
         let said = folder.said();
@@ -124,7 +124,7 @@ fn wrong_rotations_are_refused_with_place_and_remedy() {
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 0", "6:8: error", "keep must be at least 1", "keep = 1"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 6", "6:8: error", "keep adds up to 6 over the rotations, but a server may hold 5", "keep = 5 or less"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 3\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 3", "10:8: error", "keep adds up to 6", "keep = 2 or less"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"61 3 * * *\"\nkeep = 1", "5:12: error", "schedule \"61 3 * * *\"", "five fields"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"61 3 * * *\"\nkeep = 1", "5:12: error", "schedule \"61 3 * * *\": the minute \"61\"", "0 to 59"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"daily\"\nkeep = 1", "5:12: error", "schedule \"daily\"", "@daily"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ntimezone = \"Europe/Mata\"", "7:12: error", "no time zone \"Europe/Mata\"", "did you mean \"Europe/Malta\"?"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d %Y-%m-%d\"", "7:17: error", "' ' can't stand", "letters, digits"),
@@ -197,8 +197,14 @@ fn a_wrong_token_is_refused_at_the_line_that_names_it() {
             said[0]
         );
     }
-    let said = Folder::new().with("snaprotate.toml", "[api]\n").said();
+    let said = Folder::new()
+        .with(
+            "snaprotate.toml",
+            "# the main file\n\n[api]\nmax_in_flight = 2\n",
+        )
+        .said();
     assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("snaprotate.toml:3:1: "), "{}", said[0]);
     assert!(
         said[0].contains("there is no API token; write token_file"),
         "{}",

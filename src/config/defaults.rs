@@ -51,5 +51,7 @@ pub const CREDENTIAL: &str = "api-token";
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3650);
 /// The largest file that is read; a policy is about one KiB.
 pub const LARGEST_FILE: u64 = 1024 * 1024;
+/// What a create takes at most, by the provider's word: 3 to 10 minutes (API.md).
+pub const SLOWEST_CREATE: SignedDuration = SignedDuration::from_mins(10);
 /// Slots closer together than this are warned of: creating takes 3 to 10 minutes (API.md).
 pub const CLOSE_SLOTS: SignedDuration = SignedDuration::from_mins(10);

@@ -11,14 +11,17 @@ use toml::de::DeTable;
 use super::reader::{Found, Section};
 use super::report::{At, Log, Source};
 use super::rotation::Options;
+use super::timing::said;
 use super::values::Size;
 use super::{Api, Env, Folders, access, defaults};
+use crate::core::decide::LONGEST_PAUSE;
 use crate::core::policy::Rules;
 
 /// The main file as it is written.
 #[derive(Debug, Default)]
 pub(super) struct RawMain {
-    top: Option<At>,
+    /// The header of `[api]`, else the first line: where a missing token is reported.
+    api_at: Option<At>,
     base_url: Option<Found<String>>,
     token_file: Option<Found<PathBuf>>,
     snapshot_limit: Option<Found<usize>>,
@@ -59,7 +62,7 @@ impl RawMain {
     pub(super) fn read<'s>(table: DeTable<'s>, source: &'s Arc<Source>, log: &mut Log) -> Self {
         let mut root = Section::root(source, table);
         let mut raw = Self {
-            top: Some(root.at().clone()),
+            api_at: Some(root.at().clone()),
             ..Self::default()
         };
         for (key, why) in [
@@ -71,6 +74,7 @@ impl RawMain {
             root.refuse(key, (why, "take it out"), log);
         }
         if let Some(section) = root.take_table("api", "[api]", log) {
+            raw.api_at = Some(section.at().clone());
             raw.api(section, log);
         }
         if let Some(section) = root.take_table("daemon", "[daemon]", log) {
@@ -166,9 +170,65 @@ impl RawMain {
         folder.join(policies.unwrap_or(Path::new(defaults::POLICIES)))
     }
 
+    /// Warns of values that can be used, but hardly do what is wanted of them.
+    fn doubtful(&self, log: &mut Log) {
+        let request = self.request_timeout.as_ref();
+        let settle = self.settle_window.as_ref();
+        let longest = time(request, signed(defaults::REQUEST_TIMEOUT));
+        let window = time(settle, defaults::SETTLE_WINDOW);
+        // Where only one of the two is written, that one made them unfit.
+        if let Some(at) = settle.map(|s| &s.at).or(request.map(|r| &r.at))
+            && window < longest
+        {
+            let (window, longest) = (said(window), said(longest));
+            log.warn(
+                at,
+                format!("settle_window ({window}) is shorter than request_timeout ({longest}): a call that still runs on the provider's side could be taken for one without effect"),
+                format!("write a settle_window of {longest} or more, such as \"10m\", or a shorter request_timeout"),
+            );
+        }
+        if let Some(stuck) = &self.stuck_after
+            && stuck.value < defaults::SLOWEST_CREATE
+        {
+            let message = format!(
+                "stuck_after ({}) is below the 3 to 10 minutes that a snapshot takes: healthy ones will be called stuck",
+                said(stuck.value)
+            );
+            log.warn(
+                &stuck.at,
+                message,
+                "write stuck_after = \"1h\", or 10m at least",
+            );
+        }
+        if let Some(limit) = &self.snapshot_limit
+            && limit.value > defaults::SNAPSHOT_LIMIT
+        {
+            let message = format!(
+                "snapshot_limit ({}) is above the {} that the provider documents: a server would be taken to have room that it lacks",
+                limit.value,
+                defaults::SNAPSHOT_LIMIT
+            );
+            let remedy = format!(
+                "write snapshot_limit = {}, or take it out, unless the provider has promised you more",
+                defaults::SNAPSHOT_LIMIT
+            );
+            log.warn(&limit.at, message, remedy);
+        }
+        if let Some(retry) = &self.retry_after
+            && retry.value > LONGEST_PAUSE
+        {
+            let message = format!(
+                "retry_after ({}) is above an hour, and no pause is longer than that",
+                said(retry.value)
+            );
+            log.warn(&retry.at, message, "write retry_after = \"1h\" or less");
+        }
+    }
+
     /// The settings that are meant; `None` when the API can't be used as it is described.
     pub(super) fn validate(self, folder: &Path, env: &Env, log: &mut Log) -> Option<Settings> {
-        let top = self.top.clone()?;
+        let api_at = self.api_at.clone()?;
+        self.doubtful(log);
         let limit = self.limit();
         let request_timeout = time(
             self.request_timeout.as_ref(),
@@ -179,7 +239,7 @@ impl RawMain {
             None => Url::parse(&format!("{}/", defaults::BASE_URL)).ok(),
         };
         let (token_file, token_is_credential) =
-            access::token(self.token_file.as_ref(), &top, folder, env, log);
+            access::token(self.token_file.as_ref(), &api_at, folder, env, log);
         let ca_file = self.ca_file.and_then(|file| access::ca(&file, folder, log));
         let api = Api {
             base_url: base_url?,

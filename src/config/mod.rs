@@ -173,7 +173,7 @@ fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Config> {
         },
         |found| found.at.clone(),
     );
-    let files = match source::policies(&policies) {
+    let files = match source::policies(&policies, main_log) {
         Ok(files) => files,
         Err(why) => {
             let message = format!(
@@ -230,10 +230,16 @@ fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Config> {
 #[path = "cases_tests.rs"]
 mod cases;
 #[cfg(test)]
+#[path = "doubt_tests.rs"]
+mod doubts;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 #[path = "report_tests.rs"]
 mod reports;
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod schedules;
 #[cfg(test)]
 #[path = "load_tests.rs"]
 mod tests;

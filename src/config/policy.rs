@@ -78,6 +78,9 @@ impl Reading<'_> {
             log.error(&least.at, message, format!("write {} or less", self.limit));
         }
         let raws = raw.rotations?;
+        if let Some(least) = &raw.min_completed {
+            self.prunable(least, &raws, log);
+        }
         if raws.is_empty() {
             log.error(
                 &raw.top,
@@ -130,6 +133,32 @@ impl Reading<'_> {
                 .map(|(rotation, _)| rotation)
                 .collect(),
         })
+    }
+
+    /// Whether a full server can be pruned for a new one. Only a warning: while there is
+    /// room, and for a server that others fill, holding on to all may be what is wanted.
+    fn prunable(&self, least: &Found<usize>, raws: &[RawRotation], log: &mut Log) {
+        let keeps: Option<Vec<usize>> = raws
+            .iter()
+            .map(|raw| raw.keep.as_ref().map(|keep| keep.value))
+            .collect();
+        let Some(sum) = keeps.map(|keeps| keeps.iter().fold(0_usize, |a, b| a.saturating_add(*b)))
+        else {
+            return;
+        };
+        let fills_all = least.value == sum && sum == self.limit;
+        if sum == 0 || sum > self.limit || least.value > self.limit {
+            return;
+        }
+        if least.value > sum || fills_all {
+            let message = format!(
+                "min_completed ({}) leaves nothing to prune where keep adds up to {sum}: once the server is full, no new snapshot is ever made",
+                least.value
+            );
+            let fewer = sum.saturating_sub(1).max(defaults::MIN_COMPLETED);
+            let remedy = format!("write min_completed = {fewer}, or a higher keep");
+            log.warn(&least.at, message, remedy);
+        }
     }
 
     /// Whether what is to be kept finds room on the server.

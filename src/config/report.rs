@@ -85,19 +85,31 @@ impl Log {
 
     /// A problem of a file whose text can't be had.
     pub(super) fn unread(&mut self, path: &Path, message: String, remedy: &str) {
-        self.0.push(Problem {
-            severity: Severity::Error,
+        self.0
+            .push(Problem::of_file(Severity::Error, path, message, remedy));
+    }
+
+    /// A file that lies where it has no effect.
+    pub(super) fn unused(&mut self, path: &Path, message: &str, remedy: &str) {
+        let message = message.to_owned();
+        self.0
+            .push(Problem::of_file(Severity::Warning, path, message, remedy));
+    }
+}
+
+impl Problem {
+    fn of_file(severity: Severity, path: &Path, message: String, remedy: &str) -> Self {
+        Self {
+            severity,
             file: path.to_owned(),
             line: 1,
             column: 1,
             message,
             remedy: remedy.to_owned(),
             excerpt: None,
-        });
+        }
     }
-}
 
-impl Problem {
     fn at(
         severity: Severity,
         at: &At,

@@ -140,14 +140,10 @@ impl RawRotation {
         let schedule = match schedules.get(&expression.value, &zone) {
             Ok(schedule) => schedule,
             Err(error) => {
-                let error = error.to_string();
-                let (message, remedy) = error
-                    .rsplit_once(": ")
-                    .unwrap_or((&error, "write \"0 3 * * Sun\""));
                 log.error(
                     &expression.at,
-                    format!("schedule {:?}: {message}", expression.value),
-                    remedy,
+                    format!("schedule {:?}: {}", expression.value, error.message),
+                    error.remedy,
                 );
                 return None;
             }

@@ -6,11 +6,12 @@
 //! Answers are kept by expression: thousands of policies share a few schedules.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use jiff::civil::{DateTime, date};
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, date};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use super::values::Zone;
 use crate::core::name::Pattern;
@@ -74,17 +75,19 @@ impl Schedules {
         if let Some(schedule) = by_zone.get(expression) {
             return Ok(Arc::clone(schedule));
         }
-        if !self.seen.contains_key(expression) {
-            let plain = Schedule::new(expression, TimeZone::UTC)?;
-            let seen = Seen {
-                fires: plain.next(beginning()).is_some(),
-                plain,
-                at_least: at_least(expression),
-                shortest: None,
-            };
-            self.seen.insert(expression.to_owned(), seen);
-        }
-        let schedule = Arc::new(Schedule::new(expression, zone.zone.clone())?);
+        let seen = match self.seen.entry(expression.to_owned()) {
+            Entry::Occupied(seen) => seen.into_mut(),
+            Entry::Vacant(place) => {
+                let plain = Schedule::new(expression, TimeZone::UTC)?;
+                place.insert(Seen {
+                    fires: plain.local_after(BEGINNING).is_some(),
+                    plain,
+                    at_least: at_least(expression),
+                    shortest: None,
+                })
+            }
+        };
+        let schedule = Arc::new(seen.plain.within(zone.zone.clone()));
         by_zone.insert(expression.to_owned(), Arc::clone(&schedule));
         Ok(schedule)
     }
@@ -105,10 +108,7 @@ impl Schedules {
             return None;
         }
         let plain = &seen.plain;
-        let shortest = *seen.shortest.get_or_insert_with(|| {
-            let gaps = pairs(plain).map(|(one, next)| next.duration_since(one));
-            gaps.min().unwrap_or(SignedDuration::MAX)
-        });
+        let shortest = *seen.shortest.get_or_insert_with(|| shortest(plain));
         (shortest < limit).then_some(shortest)
     }
 
@@ -128,7 +128,8 @@ impl Schedules {
             .entry((expression.to_owned(), finest))
             .or_insert_with(|| {
                 // Names are cut-off local times, so slots that share one are neighbours.
-                pairs(&seen.plain).find(|(one, next)| pattern.format(*one) == pattern.format(*next))
+                pairs(walk(&seen.plain))
+                    .find(|(one, next)| pattern.format(*one) == pattern.format(*next))
             })
     }
 }
@@ -160,24 +161,55 @@ impl Finest {
 }
 
 /// The walk begins in a leap year, and always on the same day: the same files are
-/// accepted or refused whenever they are read.
-fn beginning() -> Timestamp {
-    let start = date(2024, 1, 1).to_zoned(TimeZone::UTC);
-    start.map_or(Timestamp::UNIX_EPOCH, |start| start.timestamp())
+/// accepted or refused whenever they are read. It is the second before, so that the first
+/// day is walked whole.
+const BEGINNING: DateTime = date(2023, 12, 31).at(23, 59, 59, 0);
+
+/// The local times that the expression names, from the walk's beginning on.
+fn walk(schedule: &Schedule) -> impl Iterator<Item = DateTime> {
+    std::iter::successors(schedule.local_after(BEGINNING), |local| {
+        schedule.local_after(*local)
+    })
+    .take(WALK_SLOTS)
+    .take_while(|local| local.duration_since(BEGINNING) <= WALK_DAYS)
 }
 
-/// Neighbouring slots, by their local times.
-fn pairs(schedule: &Schedule) -> impl Iterator<Item = (DateTime, DateTime)> {
-    let slots = std::iter::successors(schedule.next(beginning()), |slot| schedule.next(slot.at));
-    let mut before = None;
-    slots
-        .take(WALK_SLOTS)
-        .take_while(|slot| slot.at.duration_since(beginning()) <= WALK_DAYS)
-        .filter_map(move |slot| {
-            let pair = before.map(|before| (before, slot.local));
-            before = Some(slot.local);
-            pair
-        })
+/// Neighbours of a row.
+fn pairs(mut row: impl Iterator<Item = DateTime>) -> impl Iterator<Item = (DateTime, DateTime)> {
+    let mut before = row.next();
+    row.filter_map(move |next| Some((before.replace(next)?, next)))
+}
+
+/// The shortest time between two slots; the longest there is where there is one slot only.
+///
+/// An expression's hours, minutes and seconds are the same on each day that it names, so one
+/// day is walked whole, and of the others only the step from one to the next.
+fn shortest(schedule: &Schedule) -> SignedDuration {
+    let Some(first) = schedule.local_after(BEGINNING) else {
+        return SignedDuration::MAX;
+    };
+    let day = walk(schedule).take_while(|local| local.date() == first.date());
+    let within = pairs(day).map(|(one, next)| next.duration_since(one));
+    let mut shortest = within.min().unwrap_or(SignedDuration::MAX);
+    let last_of = |day: Date| schedule.local_before(day.at(23, 59, 59, 0), true);
+    let mut last = last_of(first.date());
+    // From one day's last slot to the first of the next, if that day is named too.
+    let over_midnight = last.map(|last| DAY - last.duration_since(first));
+    if over_midnight.is_none_or(|gap| gap >= shortest) {
+        return shortest;
+    }
+    while let Some(one) = last
+        && let Some(next) = schedule.local_after(one)
+        && next.duration_since(BEGINNING) <= WALK_DAYS
+    {
+        let gap = next.duration_since(one);
+        shortest = shortest.min(gap);
+        if over_midnight == Some(gap) {
+            break;
+        }
+        last = last_of(next.date());
+    }
+    shortest
 }
 
 /// What the look of an expression says about the time between its slots; most say enough

@@ -97,8 +97,9 @@ pub(super) fn parse_what_can_be<'s>(source: &'s Arc<Source>, log: &mut Log) -> (
     (table.into_inner(), errors.is_empty())
 }
 
-/// The policy files of a folder, sorted; hidden files and other endings are not ours.
-pub(super) fn policies(folder: &Path) -> Result<Vec<PathBuf>, String> {
+/// The policy files of a folder, sorted. Whatever else lies there is said, since it may be
+/// meant as a policy; hidden files are nobody's business.
+pub(super) fn policies(folder: &Path, log: &mut Log) -> Result<Vec<PathBuf>, String> {
     let said = |error: std::io::Error| error.to_string().to_lowercase();
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(said)? {
@@ -106,8 +107,23 @@ pub(super) fn policies(folder: &Path) -> Result<Vec<PathBuf>, String> {
         let hidden = path
             .file_name()
             .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|ending| ending == "toml") {
+        if hidden {
+            continue;
+        }
+        if path.extension().is_some_and(|ending| ending == "toml") {
             files.push(path);
+        } else if path.is_dir() {
+            log.unused(
+                &path,
+                "a folder within the policies folder is not read",
+                "move its policies up beside it, or move it away",
+            );
+        } else {
+            log.unused(
+                &path,
+                "the file is not read, since its name doesn't end in .toml",
+                "rename it to ….toml, or move it away",
+            );
         }
     }
     files.sort();

@@ -60,7 +60,7 @@ impl Timing<'_> {
 }
 
 /// A duration as the files write it.
-fn said(duration: SignedDuration) -> String {
+pub(super) fn said(duration: SignedDuration) -> String {
     let millis = duration.as_millis();
     let units = [
         (86_400_000, "d"),

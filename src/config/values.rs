@@ -101,11 +101,7 @@ impl Value for usize {
     const EXAMPLE: &'static str = <u64 as Value>::EXAMPLE;
 
     fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
-        let read = u64::read(value)?;
-        Some(read.and_then(|number| {
-            Self::try_from(number)
-                .map_err(|_| fault(format!("{number} is too large"), "write a smaller number"))
-        }))
+        narrowed(value)
     }
 }
 
@@ -114,12 +110,17 @@ impl Value for u32 {
     const EXAMPLE: &'static str = <u64 as Value>::EXAMPLE;
 
     fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
-        let read = u64::read(value)?;
-        Some(read.and_then(|number| {
-            Self::try_from(number)
-                .map_err(|_| fault(format!("{number} is too large"), "write a smaller number"))
-        }))
+        narrowed(value)
     }
+}
+
+/// A whole number that must fit in a smaller type.
+fn narrowed<T: TryFrom<u64>>(value: &DeValue<'_>) -> Option<Result<T, Fault>> {
+    let read = u64::read(value)?;
+    Some(read.and_then(|number| {
+        T::try_from(number)
+            .map_err(|_| fault(format!("{number} is too large"), "write a smaller number"))
+    }))
 }
 
 impl Value for f64 {

@@ -16,7 +16,7 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The longest pause between two attempts.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+pub const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// A server's listing at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod alert;
 pub mod breaks;
 pub mod decide;
 pub mod due;
+mod expression;
 pub mod fact;
 mod fold;
 pub mod history;

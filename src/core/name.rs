@@ -49,6 +49,9 @@ pub enum PatternError {
     /// A character that the provider refuses in names (API.md).
     #[error("'{}' can't stand in a snapshot's name: use letters, digits, '-' and '_'", .0.escape_default())]
     Character(char),
+    /// A word in braces other than `{name}`; a missing closing brace too.
+    #[error("unknown placeholder {}: the only placeholder is {{name}}", .0.escape_default())]
+    Placeholder(String),
     /// A field that is not one of the six.
     #[error("unknown field '%{}': use %Y, %m, %d, %H, %M or %S", .0.escape_default())]
     Field(char),
@@ -105,6 +108,16 @@ impl Pattern {
                     other => return Err(PatternError::Field(other)),
                 },
                 c if c.is_ascii_alphanumeric() || c == '-' || c == '_' => Part::Literal(c),
+                '{' => {
+                    let mut word = String::from(c);
+                    for c in chars.by_ref() {
+                        word.push(c);
+                        if c == '}' {
+                            break;
+                        }
+                    }
+                    return Err(PatternError::Placeholder(word));
+                }
                 c => return Err(PatternError::Character(c)),
             });
         }

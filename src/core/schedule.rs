@@ -6,10 +6,12 @@
 //! So a list or a step such as `15,45 2 * * *` runs once a slot too.
 
 use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
+
+use super::expression;
+pub use super::expression::ScheduleError;
 
 /// One scheduled instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +21,6 @@ pub struct Slot {
     /// When it is, before splay.
     pub at: Timestamp,
 }
-
-/// A cron expression that can't be read; the text says why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}: write five fields such as \"0 3 * * Sun\", six with seconds first, or @daily")]
-pub struct ScheduleError(String);
 
 /// A cron schedule in a zone.
 #[derive(Clone, Debug)]
@@ -38,14 +35,15 @@ const SHIFT: SignedDuration = SignedDuration::from_hours(26);
 impl Schedule {
     /// Reads a cron expression of five fields, or six with seconds first, or `@daily` and its like.
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
-        let parser = CronParser::builder()
-            .seconds(Seconds::Optional)
-            .year(Year::Disallowed)
-            .build();
-        let cron = parser
-            .parse(expression)
-            .map_err(|error| ScheduleError(error.to_string()))?;
+        let cron = expression::read(expression)?;
         Ok(Self { cron, zone })
+    }
+
+    /// The same expression in another zone.
+    #[must_use]
+    pub fn within(&self, zone: TimeZone) -> Self {
+        let cron = self.cron.clone();
+        Self { cron, zone }
     }
 
     /// The newest slot at or before `now`; `None` for a schedule that never fired.
@@ -62,7 +60,7 @@ impl Schedule {
         let mut local = offset.to_datetime(now);
         let mut inclusive = true;
         loop {
-            local = self.step_back(local, inclusive)?;
+            local = self.local_before(local, inclusive)?;
             inclusive = false;
             let at = self.place(local)?;
             if at <= now {
@@ -79,7 +77,7 @@ impl Schedule {
         };
         let mut found: Option<Slot> = None;
         loop {
-            local = match self.step_on(local) {
+            local = match self.local_after(local) {
                 Some(next) => next,
                 None => return found,
             };
@@ -93,13 +91,15 @@ impl Schedule {
         }
     }
 
-    fn step_back(&self, local: DateTime, inclusive: bool) -> Option<DateTime> {
+    /// The last local time before this one, or at it, that the expression names.
+    pub fn local_before(&self, local: DateTime, inclusive: bool) -> Option<DateTime> {
         let from = utc(local)?;
         let found = self.cron.find_previous_occurrence(&from, inclusive).ok()?;
         Some(found.datetime())
     }
 
-    fn step_on(&self, local: DateTime) -> Option<DateTime> {
+    /// The first local time after this one that the expression names, in no zone.
+    pub fn local_after(&self, local: DateTime) -> Option<DateTime> {
         let found = self.cron.find_next_occurrence(&utc(local)?, false).ok()?;
         Some(found.datetime())
     }
@@ -236,6 +236,7 @@ mod tests {
     #[test]
     fn an_unreadable_expression_says_what_to_write() {
         let error = Schedule::new("5/15 * *", TimeZone::UTC).expect_err("refused");
-        assert!(error.to_string().contains("five fields"), "{error}");
+        assert_eq!(error.message, "it has 3 fields, not five");
+        assert!(error.remedy.contains("\"0 3 * * Sun\""), "{error}");
     }
 }

@@ -42,6 +42,9 @@ pub struct Demo {
     /// Go on until Ctrl-C
     #[arg(long)]
     keep_running: bool,
+    /// Accepted as with every command, but without effect, so the help leaves it out.
+    #[arg(id = "config", long = "config", value_name = "FILE", hide = true)]
+    _config: Option<PathBuf>,
 }
 
 fn real_time(text: &str) -> Result<Duration, String> {

@@ -1,0 +1,161 @@
+//! Schedules: what is said of those that can't be read, and what many of them cost.
+
+use std::time::Instant;
+
+use jiff::tz::TimeZone;
+
+use super::fixture::{Folder, POLICY};
+use crate::core::schedule::Schedule;
+
+#[test]
+fn a_bad_schedule_is_told_by_field_value_range_and_example() {
+    // The schedule; what is wrong in it; what to write.
+    let cases = [
+        ("60 3 * * *", "the minute \"60\"", "0 to 59"),
+        ("-1 3 * * *", "the minute \"-1\"", "0 to 59"),
+        ("*/0 3 * * *", "the minute \"*/0\"", "0 to 59"),
+        ("0,61 3 * * *", "the minute \"61\"", "0 to 59"),
+        ("0 24 * * *", "the hour \"24\"", "0 to 23"),
+        ("0 5-2 * * *", "the hour \"5-2\"", "0 to 23"),
+        ("0 3h * * *", "the hour \"3h\"", "0 to 23"),
+        ("0 3 0 * *", "the day of month \"0\"", "1 to 31"),
+        ("0 3 32 * *", "the day of month \"32\"", "1 to 31"),
+        ("0 3 1 13 *", "the month \"13\"", "1 to 12"),
+        ("0 3 1 Jam *", "the month \"Jam\"", "Jan to Dec"),
+        ("0 3 * * 8", "the day of week \"8\"", "0 to 7"),
+        ("0 3 * * Son", "the day of week \"Son\"", "Sun to Sat"),
+        (
+            "0 3 * * Mon,Dienstag",
+            "the day of week \"Dienstag\"",
+            "Sun to Sat",
+        ),
+        ("99 0 3 * * Sun", "the second \"99\"", "0 to 59"),
+        (
+            "0 3 * *",
+            "it has 4 fields, not five",
+            "day of month, month",
+        ),
+        ("daily", "it has 1 field, not five", "@daily"),
+        (
+            "0 0 3 * * Sun 2026",
+            "it has 7 fields, not five",
+            "seconds before them",
+        ),
+        ("@fortnightly", "no such word is known", "@midnight"),
+    ];
+    for (schedule, message, remedy) in cases {
+        let policy = POLICY.replace("0 3 * * Sun", schedule);
+        let said = Folder::new().with("policies.d/web.toml", policy).said();
+        assert_eq!(said.len(), 1, "{said:?}");
+        let start = format!("policies.d/web.toml:6:12: error: schedule {schedule:?}: {message}");
+        assert!(said[0].starts_with(&start), "{start} but {}", said[0]);
+        let (_, told) = said[0].split_once("; ").expect("a remedy");
+        assert!(told.contains(remedy), "{remedy} but {told}");
+        let example = told.split('"').nth(1);
+        let example = example.or_else(|| told.rsplit_once("or ").map(|(_, word)| word));
+        let example = Schedule::new(example.expect("an example"), TimeZone::UTC);
+        assert!(example.is_ok(), "the example can be used: {told}");
+        assert!(
+            !said[0].contains("Pattern") && !said[0].contains("omponent"),
+            "{}",
+            said[0]
+        );
+    }
+}
+
+#[test]
+fn every_word_for_a_schedule_fires_as_cron_has_it() {
+    let words = [
+        ("@hourly", "2026-11-24T13:00:00Z"),
+        ("@daily", "2026-11-25T00:00:00Z"),
+        ("@midnight", "2026-11-25T00:00:00Z"),
+        (" @Midnight", "2026-11-25T00:00:00Z"),
+        ("@weekly", "2026-11-29T00:00:00Z"),
+        ("@monthly", "2026-12-01T00:00:00Z"),
+        ("@yearly", "2027-01-01T00:00:00Z"),
+        ("@annually", "2027-01-01T00:00:00Z"),
+    ];
+    for (word, wanted) in words {
+        let policy =
+            POLICY.replace("0 3 * * Sun", word) + "snapshot_name = \"{name}-%Y-%m-%d-%H\"\n";
+        let config = Folder::new().with("policies.d/web.toml", policy).good();
+        assert!(config.warnings.is_empty(), "{word}: {:?}", config.warnings);
+        let now = "2026-11-24T12:30:00Z".parse().expect("time");
+        let slot = config.policies[0].rotations[0].schedule.next(now);
+        assert_eq!(slot.expect("a slot").at.to_string(), wanted, "{word}");
+    }
+}
+
+/// A folder of policies, each with its own server and the nth expression.
+fn many(expression: impl Fn(usize) -> String) -> Folder {
+    let name = "snapshot_name = \"{name}-%Y%m%d-%H%M\"\n";
+    (0..2_000).fold(Folder::new().without("policies.d/web.toml"), |folder, n| {
+        let policy = POLICY
+            .replace("id = 7", &format!("id = {}", n + 1))
+            .replace("0 3 * * Sun", &expression(n));
+        folder.with(&format!("policies.d/{n}.toml"), policy + name)
+    })
+}
+
+#[test]
+fn thousands_of_schedules_take_at_most_a_few_times_as_long_as_one() {
+    let time = |folder: &Folder| {
+        let runs = (0..2).map(|_| {
+            let start = Instant::now();
+            assert_eq!(folder.good().policies.len(), 2_000);
+            start.elapsed().as_secs_f64()
+        });
+        runs.fold(f64::MAX, f64::min)
+    };
+    let shared = time(&many(|_| "0,30 3 * * Sun".to_owned()));
+    let plain = |n| format!("{} {} {} * *", n % 60, n / 60 % 24, n / 1440 + 1);
+    let lists = |n| {
+        let (minute, hour, day) = (n % 30, n / 30 % 24, n / 720 + 1);
+        format!("{minute},{} {hour} {day} * *", minute + 30)
+    };
+    let daily = |n| {
+        let (minute, apart, hour) = (n % 20, 20 + n / 20 % 20, n / 400);
+        format!(
+            "{minute},{} {},{} * * *",
+            minute + apart,
+            hour % 5,
+            5 + hour / 5
+        )
+    };
+    let different = [time(&many(plain)), time(&many(lists)), time(&many(daily))];
+    // Seen: 2 to 4. A walk over every slot of a year is a thousand times as long.
+    for took in different {
+        assert!(took < 8.0 * shared, "{took:.2} s against {shared:.2} s");
+    }
+}
+
+#[test]
+fn slots_are_as_close_as_a_walk_over_all_of_them_finds() {
+    // The schedule, and how far apart its closest slots are if that is below ten minutes.
+    let cases = [
+        ("0,55 0,23 * * *", Some("5m")),
+        ("0,55 0,23 * * Mon", None),
+        ("0,55 0,23 * * Mon,Wed", None),
+        ("0,55 0,23 * * Mon,Thu,Fri", Some("5m")),
+        ("0,55 0,23 1,31 * *", Some("5m")),
+        ("0,52,57 3 * * *", Some("5m")),
+        ("0,10 3 * * *", None),
+        ("*/9 3 1 1 *", Some("9m")),
+        ("55 23 31 12 *", None),
+        ("50 59 23,0 * * *", None),
+        ("10,50 59 23 * * *", Some("40s")),
+    ];
+    for (schedule, apart) in cases {
+        let policy =
+            POLICY.replace("0 3 * * Sun", schedule) + "snapshot_name = \"{name}-%Y%m%d-%H%M%S\"\n";
+        let said = Folder::new().with("policies.d/web.toml", policy).said();
+        let wanted = apart.map(|apart| format!("only {apart} apart"));
+        match wanted {
+            Some(wanted) => assert!(
+                said.len() == 1 && said[0].contains(&wanted),
+                "{schedule}: {said:?}"
+            ),
+            None => assert_eq!(said, Vec::<String>::new(), "{schedule}"),
+        }
+    }
+}
