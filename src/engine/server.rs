@@ -11,7 +11,7 @@ use crate::core::decide::{Inventory, Step, decide};
 use crate::core::due::all_settled;
 use crate::core::fact::Fact;
 use crate::core::policy::{Policy, Rules};
-use crate::core::snapshot::ServerId;
+use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// Listings or records in a row that may fail before `once` ends a server, and before one
 /// server's failing listings are its own trouble.
@@ -19,6 +19,9 @@ const FAILURES: u32 = 3;
 
 /// Records that one listing may give rise to; more is a fault of ours.
 const MOST_RECORDS: usize = 500;
+
+/// Listings in a row of which each lacks what the one before had.
+const MOST_ASKED: u32 = 4;
 
 /// The service is stopping: no new mutation.
 pub(super) struct Stopped;
@@ -165,7 +168,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.decided(policy, seat, &nothing, rules).await;
     }
 
-    /// A listing; one that lacks what the last one had is asked for once more.
+    /// A listing; one that lacks what the last one had is believed when the next says the same.
     async fn look(
         &self,
         server: ServerId,
@@ -177,14 +180,19 @@ impl<A: SnapshotApi> Engine<A> {
         {
             return Ok(reused);
         }
+        let mut before = lock(seat).listed.clone();
         let mut inventory = self.ask(server).await?;
-        let lacks = {
-            let seat = lock(seat);
-            let there = |id| inventory.snapshots.iter().any(|s| s.id == id);
+        for asked in 1.. {
+            let there = |id: &SnapshotId| inventory.snapshots.iter().any(|s| s.id == *id);
             // One in doubt changes nothing anyway, and can't bear witness for the next.
-            inventory.doubt.is_none() && seat.listed.iter().any(|id| !there(*id))
-        };
-        if lacks {
+            if inventory.doubt.is_some() || before.iter().all(there) {
+                break;
+            }
+            if asked == MOST_ASKED {
+                inventory.doubt = Some("listings one after the other disagree".to_owned());
+                break;
+            }
+            before = inventory.snapshots.iter().map(|s| s.id).collect();
             inventory = self.ask(server).await?;
         }
         let mut seat = lock(seat);
