@@ -136,6 +136,9 @@ fn i9_a_process_stopped_beyond_its_watchdog_goes_on_and_does_nothing_twice() {
         provider.sandbox.add_server(id, &format!("server-{id}"));
         home.daily(id, 3, "");
     }
+    // One create happens after the process has woken, within the window from its time-out.
+    let late = SignedDuration::from_millis(3500);
+    provider.sandbox.order(Fault::hang(Call::Create).late(late));
     let service = Service::begin(&home, &[("WATCHDOG_USEC", "2000000")]);
     service.hears("READY=1");
     until("a create is sent", || mutations(&provider) > 0);

@@ -41,6 +41,10 @@ impl SmallDisk {
             let _ended = holder.kill();
             let _reaped = holder.wait();
         }
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no disk can be mounted here"
+        );
         // Past the harness, which hides the words of a passing test.
         let _told = writeln!(io::stderr(), "SKIPPED: no disk can be mounted here");
         None
