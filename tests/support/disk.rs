@@ -90,11 +90,11 @@ impl SmallDisk {
         std::fs::remove_file(self.folder().join("filler")).expect("a filler");
     }
 
-    /// `ro` or `rw`.
+    /// `ro` or `rw`; the mount alone, since its disk is not an unprivileged user's to change.
     pub fn remount(&self, how: &str) {
         let mut mount = Command::new("mount");
         mount
-            .args(["-o", &format!("remount,{how}")])
+            .args(["-o", &format!("remount,bind,{how}")])
             .arg(&self.folder);
         let mounted = self.inside(&mount).status().expect("mount runs");
         assert!(mounted.success(), "remount {how}");
