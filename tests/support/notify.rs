@@ -1,4 +1,5 @@
 //! A daemon, and what it tells its service manager: events to wait for instead of sleeps.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
