@@ -21,8 +21,8 @@ use crate::core::snapshot::{ServerId, Status};
 
 const SERVER: u64 = 1;
 
-/// From the slot to the end: as long as any slot may take (I15).
-const REST: SignedDuration = SignedDuration::from_mins(8 * 60 + 10);
+/// From the slot to the end: more than four attempts take with their settle windows and pauses.
+const REST: SignedDuration = SignedDuration::from_hours(3);
 
 /// After it stands the slot's day.
 const PREFIX: &str = "daily-snapshot-";
