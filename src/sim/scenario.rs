@@ -21,6 +21,9 @@ use crate::core::snapshot::{ServerId, Status};
 
 const SERVER: u64 = 1;
 
+/// How late a listing that lags behind is.
+const LAG: SignedDuration = SignedDuration::from_mins(4);
+
 /// From the slot to the end: more than four attempts take with their settle windows and pauses.
 const REST: SignedDuration = SignedDuration::from_hours(3);
 
@@ -39,6 +42,10 @@ pub struct Scenario {
     keep: usize,
     /// An earlier process died in its create, which has this effect.
     before: Option<Effect>,
+    /// The pause after a first failed attempt.
+    retry_after: SignedDuration,
+    /// So much every listing lags behind.
+    lag: SignedDuration,
 }
 
 const ROOM: Scenario = Scenario {
@@ -48,22 +55,39 @@ const ROOM: Scenario = Scenario {
     own: 2,
     keep: 2,
     before: None,
+    // Short, so that no pause hides a settle window that ends too early.
+    retry_after: SignedDuration::from_secs(1),
+    lag: SignedDuration::ZERO,
+};
+
+const FULL: Scenario = Scenario {
+    name: "prune first on a full server",
+    foreign: 2,
+    own: 3,
+    keep: 3,
+    ..ROOM
 };
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 6] = [
+pub const SCENARIOS: [Scenario; 8] = [
     ROOM,
     Scenario {
         name: "create and prune as a month begins",
         slot: "2026-12-01T00:00:00Z",
         ..ROOM
     },
+    FULL,
     Scenario {
-        name: "prune first on a full server",
-        foreign: 2,
-        own: 3,
-        keep: 3,
+        name: "create and prune, listings lag behind",
+        retry_after: SignedDuration::from_mins(5),
+        lag: LAG,
         ..ROOM
+    },
+    Scenario {
+        name: "prune first, listings lag behind",
+        retry_after: SignedDuration::from_mins(5),
+        lag: LAG,
+        ..FULL
     },
     Scenario {
         name: "recovery: the create was done",
@@ -191,7 +215,9 @@ pub(super) fn tell(
     });
     let slot = scenario.slot();
     let start = slot - SignedDuration::from_mins(1);
-    let setting = Setting::calm(start, scenario.wanted());
+    let mut setting = Setting::calm(start, scenario.wanted());
+    setting.rules.retry_after = scenario.retry_after;
+    setting.lag = scenario.lag;
     let mut world = World::new(setting, Rng::new(1), MemDisk::default(), story);
     for server in world.servers.values_mut() {
         server.rows = scenario.rows();
