@@ -241,6 +241,12 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize) {
     if director.lives.len() != deaths + 1 {
         world.violated(SERVER, "a death wasn't reached");
     }
+    // A create and a delete; a death may cost one that is sent again.
+    let earlier = scenario.before.iter().len();
+    let sent: u64 = director.lives.iter().map(|life| life.mutations).sum();
+    if deaths == earlier && sent > 2 + earlier as u64 {
+        world.violated(SERVER, &format!("{sent} mutations were sent"));
+    }
     let rows = &world.servers[&SERVER].rows;
     let held: Vec<_> = rows.iter().map(|row| row.name.clone()).collect();
     let set: BTreeSet<_> = held.iter().cloned().collect();
