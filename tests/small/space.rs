@@ -180,7 +180,6 @@ pub fn few() -> Vec<Letter> {
         own(0, 0, P),
         own(0, 1, C),
         own(0, 1, F),
-        own(0, 2, C),
         own(1, 7, C),
         at(None, own(0, 3, C)),
         foreign("by-hand", C, -2 * DAY),
