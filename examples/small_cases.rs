@@ -20,7 +20,7 @@ use small::space::{TIERS, Tier};
 use small::{Share, explore};
 
 fn main() -> ExitCode {
-    let Some(share) = share(std::env::args().skip(1).collect()) else {
+    let Some(share) = share(&std::env::args().skip(1).collect::<Vec<_>>()) else {
         eprintln!("usage: small_cases [--part I/N], with I from 1 to N");
         return ExitCode::from(2);
     };
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn share(args: Vec<String>) -> Option<Share> {
+fn share(args: &[String]) -> Option<Share> {
     if args.is_empty() {
         return Some(Share { part: 1, of: 1 });
     }

@@ -15,7 +15,13 @@ fn play(tier: &Tier, share: Share, answers: &[Answers]) -> Tally {
 
 #[test]
 fn every_case_of_the_short_set_keeps_the_invariants_and_ends() {
-    let tally = play(&TIERS[0], Share { part: 1, of: 1 }, &Answers::ALL);
+    let ways = [
+        Answers::Done,
+        Answers::Failed,
+        Answers::Hanging,
+        Answers::Lost,
+    ];
+    let tally = play(&TIERS[0], Share { part: 1, of: 1 }, &ways);
     println!("{tally:#?}");
     assert!(tally.plans > 10_000, "{tally:?}");
     let unchecked = Rule::ALL

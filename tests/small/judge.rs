@@ -31,6 +31,13 @@ pub struct Row {
     pub made: Option<Seconds>,
 }
 
+impl Row {
+    /// By date, then id.
+    pub fn older(&self, other: &Self) -> bool {
+        (self.made, self.snapshot.id) < (other.made, other.snapshot.id)
+    }
+}
+
 /// What is wanted, as plain numbers.
 #[derive(Clone, Debug)]
 pub struct Wants {
@@ -219,7 +226,7 @@ impl Judge<'_> {
         match &row.snapshot.status {
             Status::Completed => self.delete_completed(row, rotation, prune_first),
             Status::Failed => {
-                let outlived = view.counted(rotation).any(|other| view.older(row, other));
+                let outlived = view.counted(rotation).any(|other| row.older(other));
                 let own_slot = row.owner == Some((rotation, 0));
                 let wanted = outlived || own_slot || view.full();
                 self.must(Rule::Surplus, wanted, || format!("no need: {row:?}"))
@@ -238,18 +245,18 @@ impl Judge<'_> {
         let view = self.view;
         let id = row.snapshot.id;
         let completed = || view.rows.iter().filter(|row| view.completed(row));
-        let newer = completed().any(|other| view.older(row, other));
+        let newer = completed().any(|other| row.older(other));
         self.must(Rule::I2, newer, || format!("the newest one: {row:?}"))?;
         let others = || {
             view.counted(rotation)
                 .filter(|other| other.snapshot.id != id)
         };
         if !prune_first {
-            let copied = others().any(|other| other.owner == row.owner && view.older(row, other));
+            let copied = others().any(|other| other.owner == row.owner && row.older(other));
             let left: BTreeSet<_> = others().map(|other| other.owner).collect();
             let enough = copied || left.len() >= view.wants.keep[rotation];
             self.must(Rule::I3, enough, || format!("{} left", left.len()))?;
-            let oldest = copied || others().all(|other| view.older(row, other));
+            let oldest = copied || others().all(|other| row.older(other));
             return self.must(Rule::Surplus, oldest, || format!("not oldest: {row:?}"));
         }
         let left = completed().count() - 1;
@@ -257,7 +264,7 @@ impl Judge<'_> {
         self.must(Rule::I3, enough, || format!("{left} left"))?;
         let good = view.made_good();
         self.must(Rule::I7, good, || format!("{:?}", view.ledger.given))?;
-        let oldest = others().all(|other| view.older(row, other));
+        let oldest = others().all(|other| row.older(other));
         self.must(Rule::Due, oldest, || format!("not oldest: {row:?}"))?;
         let wanted = view.wants.prune_first && view.full();
         self.must(Rule::Due, wanted, || "no prune-first here".to_owned())?;
@@ -391,10 +398,6 @@ impl View<'_> {
             let of = row.owner.is_some_and(|(index, _)| index == rotation);
             of && !row.protected && self.completed(row)
         })
-    }
-
-    pub fn older(&self, row: &Row, other: &Row) -> bool {
-        (row.made, row.snapshot.id) < (other.made, other.snapshot.id)
     }
 
     fn unfinished(row: &Row) -> bool {

@@ -447,7 +447,7 @@ impl<'a> World<'a> {
             let outlived = self.rows.iter().find(|row| {
                 let failed = row.snapshot.status == Status::Failed && !row.protected;
                 let of = row.owner.is_some_and(|(index, _)| index == rotation);
-                let newer = || view.counted(rotation).any(|other| view.older(row, other));
+                let newer = || view.counted(rotation).any(|other| row.older(other));
                 failed && of && view.dated(row) && newer()
             });
             if let Some(row) = outlived {

@@ -181,7 +181,8 @@ pub fn few() -> Vec<Letter> {
         own(0, 1, C),
         own(0, 1, F),
         own(1, 7, C),
-        at(None, own(0, 3, C)),
+        at(5 * MINUTE + 1, own(0, 3, C)),
+        former(0, P),
         foreign("by-hand", C, -2 * DAY),
     ]
 }

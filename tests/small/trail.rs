@@ -69,7 +69,7 @@ impl Trail {
     }
 
     /// A fact that this process wrote.
-    fn new(&mut self, at: Seconds, fact: &Fact) {
+    fn lived(&mut self, at: Seconds, fact: &Fact) {
         let grace = clock(GRACE).mono - clock(0).mono;
         self.history.apply(fact, clock(at).into(), grace);
     }
@@ -119,8 +119,8 @@ impl Trail {
 
     /// A create that was answered with an id.
     fn answered(mut self, rotation: usize, at: Seconds, id: u64) -> Self {
-        self.new(at, &create(rotation, BTreeSet::new()));
-        self.new(at, &created(rotation, Outcome::Done, Some(id)));
+        self.lived(at, &create(rotation, BTreeSet::new()));
+        self.lived(at, &created(rotation, Outcome::Done, Some(id)));
         self.ledger.answered = Some(at);
         self.ledger.watched.insert(id, (at, 0));
         self.ledger.open = Some(Pending::Create {
@@ -133,11 +133,11 @@ impl Trail {
     }
 
     fn deleting(mut self, id: u64, at: Seconds, answer: Option<Outcome>) -> Self {
-        self.new(at, &delete(id, None));
+        self.lived(at, &delete(id, None));
         self.ledger.open = Some(Pending::Delete { id, since: at });
         if let Some(outcome) = answer {
             let id = SnapshotId(id);
-            self.new(at, &Fact::DeleteResult { id, outcome });
+            self.lived(at, &Fact::DeleteResult { id, outcome });
             self.ledger.answered = Some(at);
             if outcome == Outcome::Failed {
                 self.ledger.open = None;
@@ -312,20 +312,26 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
     }
 }
 
+/// Each with slots that are due, where room is asked for, and with settled ones, where only
+/// surplus is looked for.
 fn of_row(row: &Row, rows: &[Row], wants: &Wants, found: &mut Vec<Trail>) {
-    let base = |title| Trail::base(title, wants);
+    let due = |title| (0..wants.keep.len()).fold(Trail::base(title, wants), Trail::due);
+    let end = |trail: Trail| (0..wants.keep.len()).fold(trail, |t, r| t.ended(r, settled));
     let id = row.snapshot.id.0;
-    for at in [-MINUTE, 1 - SETTLE_WINDOW, -SETTLE_WINDOW] {
-        found.push(base("a delete without an answer").deleting(id, at, Some(Outcome::Unknown)));
-    }
-    found.push(base("an answered delete, still listed").deleting(id, -MINUTE, Some(Outcome::Done)));
     let ids = || rows.iter().map(|row| row.snapshot.id.0);
-    let there = base("a prune-first that was refused").pruned(id, ids().collect(), true);
-    let mut there = there;
-    there.ledger.given = Some((id, ids().collect()));
-    found.push(there);
+    for at in [-MINUTE, 1 - SETTLE_WINDOW, -SETTLE_WINDOW] {
+        let sent = |trail: Trail| trail.deleting(id, at, Some(Outcome::Unknown));
+        found.push(sent(due("a delete without an answer, slots due")));
+        found.push(sent(end(due("a delete without an answer, slots settled"))));
+    }
+    let answered = |trail: Trail| trail.deleting(id, -MINUTE, Some(Outcome::Done));
+    found.push(answered(due("a delete that is still listed, slots due")));
+    found.push(answered(end(due(
+        "a delete that is still listed, slots settled",
+    ))));
+    found.push(due("a prune-first that was refused").pruned(id, ids().collect(), true));
     let before = ids().filter(|other| *other != id).chain([ABSENT]).collect();
-    found.push(base("a prune-first with one after it").pruned(ABSENT, before, false));
+    found.push(due("a prune-first with one after it").pruned(ABSENT, before, false));
 }
 
 fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
