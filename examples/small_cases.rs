@@ -1,8 +1,8 @@
 //! Goes through every small case of the decision, on all cores:
 //! `cargo run --release --locked --example small_cases -- [--part I/N]`.
 //!
-//! The whole is about a billion plans of some seventeen decisions each, a day of two cores;
-//! `--part 1/500` takes minutes, and any N parts together are the whole.
+//! The whole is more than a billion plans of some fourteen decisions each, a day or two of two
+//! cores; `--part 1/1000` takes minutes, and any N parts together are the whole.
 //!
 //! Prints how much was enumerated, and how often each invariant was put to the test; the
 //! first case that breaks one is told step by step, and the exit code is 1.
@@ -15,8 +15,8 @@ use std::time::Instant;
 mod small;
 
 use small::judge::Rule;
-use small::play::{Answers, Tally};
 use small::space::{TIERS, Tier};
+use small::tally::{Answers, Tally};
 use small::{Share, explore};
 
 fn main() -> ExitCode {

@@ -5,8 +5,8 @@
 mod small;
 
 use small::judge::Rule;
-use small::play::{Answers, Tally};
 use small::space::{TIERS, Tier};
+use small::tally::{Answers, Tally};
 use small::{Share, explore};
 
 fn play(tier: &Tier, share: Share, answers: &[Answers]) -> Tally {
@@ -15,12 +15,10 @@ fn play(tier: &Tier, share: Share, answers: &[Answers]) -> Tally {
 
 #[test]
 fn every_case_of_the_short_set_keeps_the_invariants_and_ends() {
-    let ways = [
-        Answers::Done,
-        Answers::Failed,
-        Answers::Hanging,
-        Answers::Lost,
-    ];
+    // Two ways are left to the example, for the time that they take.
+    let left_out = [Answers::Refused, Answers::Late];
+    let ways = Answers::ALL.into_iter();
+    let ways: Vec<_> = ways.filter(|way| !left_out.contains(way)).collect();
     let tally = play(&TIERS[0], Share { part: 1, of: 1 }, &ways);
     println!("{tally:#?}");
     assert!(tally.plans > 10_000, "{tally:?}");

@@ -7,11 +7,12 @@ use snaprotate::core::decide::Step;
 use snaprotate::core::fact::{Fact, Outcome};
 use snaprotate::core::snapshot::{SnapshotId, Status};
 
-use super::judge::{
-    ATTEMPTS, Broken, Checks, Ledger, MINUTE, Pending, Row, Rule, SETTLE_WINDOW, STUCK_AFTER,
-    Seconds, View, judge,
+use super::judge::{Broken, Checks, Rule, judge};
+use super::policies::{Wanted, wanted};
+use super::space::{Inventory, Letter, name, own};
+use super::view::{
+    ATTEMPTS, Ledger, MINUTE, Pending, Row, SETTLE_WINDOW, STUCK_AFTER, Seconds, View,
 };
-use super::space::{Inventory, Letter, Wanted, name, own, wanted};
 
 /// What a step is judged by, for a test to bend.
 struct Bench {

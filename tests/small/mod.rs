@@ -1,21 +1,26 @@
 //! Every small case of the decision: each inventory of a small alphabet × policy × trail,
 //! played to its end under each way that the provider may answer, and judged at each step.
 //!
-//! - `space`: the letters of which inventories are made, the policies, and what is counted.
+//! - `space`, `policies`: the letters of which inventories are made, the policies, and what is counted.
 //! - `trail`: what the trail may say, as a history for the decision and a ledger for the judge.
-//! - `judge`: the invariants, from the raw rows and the ledger; asks nothing of `core`'s rules.
-//! - `play`: performs the steps on a model of the provider until they end.
+//! - `view`, `judge`: the invariants, from the raw rows and the ledger; ask nothing of `core`'s rules.
+//! - `play`, `tally`: performs the steps on a model of the provider until they end.
 
 pub mod judge;
 pub mod play;
+pub mod policies;
 pub mod space;
+pub mod tally;
 pub mod trail;
+pub mod view;
 
 #[cfg(test)]
 mod judge_tests;
 
-use play::{Answers, Tally, play};
-use space::{Inventory, Tier, multisets, policies};
+use play::play;
+use policies::{Wanted, policies};
+use space::{Inventory, Tier, multisets};
+use tally::{Answers, Tally};
 use trail::trails;
 
 /// One share of the whole: every `of`th inventory, from the `part`th on.
@@ -55,7 +60,7 @@ pub fn explore(tier: &Tier, share: Share, answers: &[Answers]) -> Result<Tally, 
 /// One inventory under every policy and trail, and every way to answer that makes a difference.
 fn cases(
     inventory: &Inventory,
-    policies: &[space::Wanted],
+    policies: &[Wanted],
     answers: &[Answers],
     tally: &mut Tally,
 ) -> Result<(), String> {

@@ -7,10 +7,10 @@ use snaprotate::core::fact::{Fact, Outcome, When};
 use snaprotate::core::history::History;
 use snaprotate::core::snapshot::SnapshotId;
 
-use super::judge::{
+use super::space::{DAY, GRACE, clock, name, slot};
+use super::view::{
     ATTEMPTS, Ledger, MINUTE, Pending, ROTATIONS, Row, SETTLE_WINDOW, Seconds, Wants,
 };
-use super::space::{DAY, GRACE, clock, name, slot};
 
 /// An id that no inventory shows: of a snapshot that is gone, or was never listed.
 pub const ABSENT: u64 = 800;
