@@ -2,7 +2,7 @@
 //! `cargo run --release --locked --example small_cases -- [--part I/N]`.
 //!
 //! The whole is more than a billion plans of some fourteen decisions each, a day or two of two
-//! cores; `--part 1/1000` takes minutes, and any N parts together are the whole.
+//! cores; `--part 1/1000` takes minutes, and the N parts together are the whole.
 //!
 //! Prints how much was enumerated, and how often each invariant was put to the test; the
 //! first case that breaks one is told step by step, and the exit code is 1.
