@@ -90,8 +90,8 @@ impl World {
         if self.quiet {
             return None;
         }
-        let weather = which(self).clone();
-        let kind = weather.strikes(&mut self.rng)?;
+        let drawn = self.rng.below(1000);
+        let kind = which(self).strikes(drawn)?;
         self.fire(kind);
         Some(kind)
     }

@@ -285,6 +285,7 @@ impl Director {
         self.world().tell(|| format!("process  {run} begins"));
         let api = Arc::new(SimApi::new(&self.world));
         let engine = Engine::new(api, trail.clone(), clock, opened, rules(), self.policies());
+        engine.look_rarely(SignedDuration::from_mins(10));
         let stop = CancellationToken::new();
         let running = tokio::spawn({
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
@@ -367,6 +368,7 @@ impl Director {
                 self.world().fire("clock: set");
                 self.world().ahead += by;
                 stepper.step(by);
+                engine.wake();
             }
             Event::Sleep(time) => {
                 let left = self.quiet_from.duration_since(self.world().now());
@@ -374,6 +376,7 @@ impl Director {
                 self.world().fire("clock: host slept");
                 self.world().sleep(time);
                 stepper.step(time);
+                engine.wake();
             }
             Event::Reload(server, chosen) => {
                 self.world().fire("reload");

@@ -149,9 +149,8 @@ impl Weather {
         Self(odds)
     }
 
-    /// What goes wrong with one call, if anything.
-    pub(super) fn strikes(&self, rng: &mut Rng) -> Option<&'static str> {
-        let drawn = rng.below(1000);
+    /// What goes wrong with a call that drew this of a thousand, if anything.
+    pub(super) fn strikes(&self, drawn: u64) -> Option<&'static str> {
         let mut sum = 0;
         self.0.iter().find_map(|(kind, odd)| {
             sum += odd;
