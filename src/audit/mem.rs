@@ -39,6 +39,8 @@ pub struct Inner {
     pub no_truncate: bool,
     /// After so many changes the process is dead: nothing more gets through.
     pub changes_left: Option<u64>,
+    /// Whether that has happened.
+    pub dead: bool,
     /// Told when that has happened.
     pub died: Option<Arc<Notify>>,
     /// Changes so far.
@@ -77,6 +79,7 @@ impl Inner {
         self.changes += 1;
         match &mut self.changes_left {
             Some(0) => {
+                self.dead = true;
                 if let Some(died) = &self.died {
                     died.notify_one();
                 }
@@ -104,8 +107,8 @@ impl MemDisk {
 
     /// The process or the machine dies; what is left is what the next one finds.
     pub fn crash(&self, how: Crash) {
+        self.revive();
         let mut inner = self.set();
-        inner.changes_left = None;
         if how == Crash::Killed {
             return;
         }
@@ -128,6 +131,18 @@ impl MemDisk {
             }
             *file = Contents::durable(left);
         }
+    }
+
+    /// Nothing gets through from here on.
+    pub fn kill(&self) {
+        let mut inner = self.set();
+        (inner.changes_left, inner.dead) = (Some(0), true);
+    }
+
+    /// Another process begins, to whom nothing has happened yet.
+    pub fn revive(&self) {
+        let mut inner = self.set();
+        (inner.changes_left, inner.dead) = (None, false);
     }
 
     /// A file's contents.

@@ -239,6 +239,19 @@ impl Setting {
             delete: Weather::draw(rng, &DELETE_FAULTS),
         }
     }
+
+    /// One server, and nothing goes wrong by chance.
+    pub(super) fn calm(start: Timestamp, wanted: Wanted) -> Self {
+        let calm = || Weather(Vec::new());
+        Self {
+            start,
+            wanted: vec![vec![wanted]],
+            listing: calm(),
+            create: calm(),
+            fate: calm(),
+            delete: calm(),
+        }
+    }
 }
 
 fn policies(rng: &mut Rng, id: u64) -> Vec<Wanted> {
