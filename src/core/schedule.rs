@@ -88,31 +88,27 @@ impl Schedule {
 
     /// The newest slot at or before `now`; `None` for a schedule that never fired.
     pub fn previous(&self, now: Timestamp) -> Option<Slot> {
-        match self.walked.around(now) {
-            Some((slot, _)) => Some(slot),
-            None => {
-                let slot = self.walk_back(now)?;
-                if let Some(next) = self.walk_on(now, Some(slot)) {
-                    self.walked.keep(slot, next);
-                }
-                Some(slot)
-            }
+        if let Some((slot, _)) = self.walked.around(now) {
+            return Some(slot);
         }
+        let slot = self.walk_back(now)?;
+        if let Some(next) = self.walk_on(now, Some(slot)) {
+            self.walked.keep(slot, next);
+        }
+        Some(slot)
     }
 
     /// The first slot after `now`; `None` for a schedule that never fires.
     pub fn next(&self, now: Timestamp) -> Option<Slot> {
-        match self.walked.around(now) {
-            Some((_, next)) => Some(next),
-            None => {
-                let slot = self.walk_back(now);
-                let next = self.walk_on(now, slot)?;
-                if let Some(slot) = slot {
-                    self.walked.keep(slot, next);
-                }
-                Some(next)
-            }
+        if let Some((_, next)) = self.walked.around(now) {
+            return Some(next);
         }
+        let slot = self.walk_back(now);
+        let next = self.walk_on(now, slot)?;
+        if let Some(slot) = slot {
+            self.walked.keep(slot, next);
+        }
+        Some(next)
     }
 
     fn walk_back(&self, now: Timestamp) -> Option<Slot> {

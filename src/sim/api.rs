@@ -303,7 +303,7 @@ impl SnapshotApi for SimApi {
             }
         };
         if kind == Some("listing: 429") {
-            self.limiter.hold(std::time::Duration::from_secs(60));
+            self.limiter.hold(std::time::Duration::from_mins(1));
         }
         self.dies(Doom::InListing).await;
         self.wait(time / 2).await;

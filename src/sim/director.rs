@@ -23,7 +23,7 @@ use crate::engine::Engine;
 const QUIET: SignedDuration = SignedDuration::from_hours(48);
 
 /// Something that happens around the process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Event {
     /// Killed, or the power fails; it begins again after the pause.
     Crash(Crash, SignedDuration),
@@ -323,7 +323,7 @@ impl Director {
                     if !self.disk.set().dead {
                         continue;
                     }
-                    if self.world().over {
+                    if self.world().judge.enough {
                         return Ending::Over;
                     }
                     let pause = SignedDuration::from_secs(10);
