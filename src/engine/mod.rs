@@ -63,7 +63,7 @@ struct Seat {
     settled: bool,
     /// A listing that a deliberate break uses twice.
     #[cfg(feature = "proof")]
-    reused: Option<Inventory>,
+    reused: Option<Box<Inventory>>,
 }
 
 type SharedSeat = Arc<Mutex<Seat>>;
