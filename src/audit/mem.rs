@@ -154,13 +154,12 @@ impl MemDisk {
     pub fn durable_tail(&self, dir: &Path, prefix: &str, most: usize) -> Vec<u8> {
         let inner = self.set();
         let ours = |path: &&PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
             path.parent() == Some(dir)
-                && path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .is_some_and(|name| name.starts_with(prefix) && name.ends_with(".jsonl"))
+                && path.extension().is_some_and(|end| end == "jsonl")
+                && name.is_some_and(|name| name.starts_with(prefix))
         };
-        let newest = inner.durable_names.keys().filter(ours).next_back();
+        let newest = inner.durable_names.keys().rfind(ours);
         let bytes = newest.map(|path| inner.files[inner.durable_names[path]].durable.as_slice());
         let bytes = bytes.unwrap_or_default();
         bytes[bytes.len().saturating_sub(most)..].to_vec()

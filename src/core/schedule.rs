@@ -5,6 +5,8 @@
 //! first instant after it, one in the autumn fold at its first pass (DESIGN.md, "Time").
 //! So a list or a step such as `15,45 2 * * *` runs once a slot too.
 
+use std::sync::{Mutex, PoisonError};
+
 use croner::Cron;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -27,6 +29,36 @@ pub struct Slot {
 pub struct Schedule {
     cron: Cron,
     zone: TimeZone,
+    walked: Walked,
+}
+
+/// Neighbouring slots that were found before: between two slots nothing changes, and to walk
+/// the expression is by far the dearest part of a decision.
+#[derive(Debug, Default)]
+struct Walked(Mutex<[Option<(Slot, Slot)>; Self::KEPT]>);
+
+impl Walked {
+    /// A decision asks for the slots around two or three instants.
+    const KEPT: usize = 4;
+
+    fn around(&self, now: Timestamp) -> Option<(Slot, Slot)> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().flatten();
+        let mut found = found.filter(|(slot, next)| slot.at <= now && now < next.at);
+        found.next().copied()
+    }
+
+    fn keep(&self, slot: Slot, next: Slot) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.rotate_right(1);
+        kept[0] = Some((slot, next));
+    }
+}
+
+impl Clone for Walked {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// How far back a zone change may still matter: none shifts by more than a day.
@@ -36,18 +68,50 @@ impl Schedule {
     /// Reads a cron expression of five fields, or six with seconds first, or `@daily` and its like.
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
         let cron = expression::read(expression)?;
-        Ok(Self { cron, zone })
+        Ok(Self {
+            cron,
+            zone,
+            walked: Walked::default(),
+        })
     }
 
     /// The same expression in another zone.
     #[must_use]
     pub fn within(&self, zone: TimeZone) -> Self {
         let cron = self.cron.clone();
-        Self { cron, zone }
+        Self {
+            cron,
+            zone,
+            walked: Walked::default(),
+        }
     }
 
     /// The newest slot at or before `now`; `None` for a schedule that never fired.
     pub fn previous(&self, now: Timestamp) -> Option<Slot> {
+        if let Some((slot, _)) = self.walked.around(now) {
+            return Some(slot);
+        }
+        let slot = self.walk_back(now)?;
+        if let Some(next) = self.walk_on(now, Some(slot)) {
+            self.walked.keep(slot, next);
+        }
+        Some(slot)
+    }
+
+    /// The first slot after `now`; `None` for a schedule that never fires.
+    pub fn next(&self, now: Timestamp) -> Option<Slot> {
+        if let Some((_, next)) = self.walked.around(now) {
+            return Some(next);
+        }
+        let slot = self.walk_back(now);
+        let next = self.walk_on(now, slot)?;
+        if let Some(slot) = slot {
+            self.walked.keep(slot, next);
+        }
+        Some(next)
+    }
+
+    fn walk_back(&self, now: Timestamp) -> Option<Slot> {
         // In the fold's second pass local times up to the fold's end have been: the
         // larger offset, from before the change, bounds what may have passed.
         let mut offset = self.zone.to_offset(now);
@@ -69,9 +133,8 @@ impl Schedule {
         }
     }
 
-    /// The first slot after `now`; `None` for a schedule that never fires.
-    pub fn next(&self, now: Timestamp) -> Option<Slot> {
-        let mut local = match self.previous(now) {
+    fn walk_on(&self, now: Timestamp, previous: Option<Slot>) -> Option<Slot> {
+        let mut local = match previous {
             Some(slot) => slot.local,
             None => self.zone.to_offset(now).to_datetime(now),
         };

@@ -100,8 +100,8 @@ impl World {
         if self.quiet {
             return None;
         }
-        let weather = which(self).clone();
-        let kind = weather.strikes(&mut self.rng)?;
+        let drawn = self.rng.below(1000);
+        let kind = which(self).strikes(drawn)?;
         self.fire(kind);
         Some(kind)
     }
@@ -304,7 +304,7 @@ impl SnapshotApi for SimApi {
             }
         };
         if kind == Some("listing: 429") {
-            self.limiter.hold(std::time::Duration::from_secs(60));
+            self.limiter.hold(std::time::Duration::from_mins(1));
         }
         self.dies(Doom::InListing).await;
         self.wait(time / 2).await;

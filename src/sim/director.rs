@@ -23,7 +23,7 @@ use crate::engine::Engine;
 const QUIET: SignedDuration = SignedDuration::from_hours(48);
 
 /// Something that happens around the process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Event {
     /// Killed, or the power fails; it begins again after the pause.
     Crash(Crash, SignedDuration),
@@ -314,6 +314,7 @@ impl Director {
             self.rules(),
             self.policies(),
         );
+        engine.look_rarely(SignedDuration::from_mins(10));
         let stop = CancellationToken::new();
         let running = tokio::spawn({
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
@@ -333,7 +334,7 @@ impl Director {
                     if !self.disk.set().dead {
                         continue;
                     }
-                    if self.world().over {
+                    if self.world().judge.enough {
                         return Ending::Over;
                     }
                     let pause = SignedDuration::from_secs(10);
@@ -408,6 +409,7 @@ impl Director {
                 self.world().fire("clock: set");
                 self.world().ahead += by;
                 stepper.step(by);
+                engine.wake();
             }
             Event::Sleep(time) => {
                 let left = self.quiet_from.duration_since(self.world().now());
@@ -415,6 +417,7 @@ impl Director {
                 self.world().fire("clock: host slept");
                 self.world().sleep(time);
                 stepper.step(time);
+                engine.wake();
             }
             Event::Reload(server, chosen) => {
                 self.world().fire("reload");

@@ -76,7 +76,8 @@ fn settled(
     quiet_from: Timestamp,
 ) {
     let now = world.now();
-    let (policy, view) = world.setting.wanted[server as usize - 1][chosen].clone();
+    let index = usize::try_from(server - 1).unwrap_or(0);
+    let (policy, view) = world.setting.wanted[index][chosen].clone();
     let rows = world.servers[&server].rows.clone();
     // What began just before the end may still be open.
     let since = history.open.as_ref().map(|open| match open {

@@ -149,7 +149,7 @@ fn failures(scenario: &Scenario, all: &[Vec<Death>], broken: Option<Break>) -> V
             failed
         };
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let ended = workers.into_iter().map(|worker| worker.join());
+        let ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
         ended
             .flat_map(|failed| failed.expect("a story breaks"))
             .collect()

@@ -75,8 +75,10 @@ pub(super) enum Due {
 impl Due {
     fn server(&self) -> u64 {
         match self {
-            Self::Create { server, .. } | Self::Delete { server, .. } => *server,
-            Self::Status(server, ..) | Self::Vanish(server, _) => *server,
+            Self::Create { server, .. }
+            | Self::Delete { server, .. }
+            | Self::Status(server, ..)
+            | Self::Vanish(server, _) => *server,
         }
     }
 }
@@ -107,8 +109,6 @@ pub(super) struct World {
     /// How far this process came.
     pub(super) life: Life,
     pub(super) dead: bool,
-    /// Nothing more is to be learnt of this seed.
-    pub(super) over: bool,
     pub(super) died: Arc<Notify>,
     /// What happened, line by line, when somebody wants to read it.
     pub(super) story: Option<Vec<String>>,
@@ -139,7 +139,6 @@ impl World {
             doom: None,
             life: Life::default(),
             dead: false,
-            over: false,
             died,
             story: story.then(Vec::new),
         };
@@ -310,14 +309,13 @@ impl World {
             Due::Delete { call, server, id } => {
                 let there = self.servers[&server].rows.iter().any(|row| row.id == id);
                 self.change(at, server, |rows| rows.retain(|row| row.id != id));
-                let answer = match there {
-                    true => Ok(Created {
-                        id: SnapshotId(id),
-                        server_name: None,
-                        name: String::new(),
-                    }),
-                    false => Err(error(ErrorKind::Missing, Some(404))),
+                let gone = Created {
+                    id: SnapshotId(id),
+                    server_name: None,
+                    name: String::new(),
                 };
+                let missing = || error(ErrorKind::Missing, Some(404));
+                let answer = there.then_some(gone).ok_or_else(missing);
                 self.tell(|| format!("effect   server {server}: {id} is deleted ({there})"));
                 self.answers.insert(call, answer);
             }
@@ -458,14 +456,14 @@ impl World {
     /// A process that writes or breaks rules without end has shown enough.
     pub(super) fn stop_what_never_ends(&mut self) {
         let changes = self.disk.set().changes;
-        if self.dead || self.over {
+        if self.dead || self.judge.enough {
             return;
         }
         if changes > MOST_CHANGES {
             self.violated(0, "the trail grows without end");
         }
         if changes > MOST_CHANGES || self.judge.violations.len() > MOST_VIOLATIONS {
-            self.over = true;
+            self.judge.enough = true;
             self.kill();
         }
     }

@@ -258,10 +258,10 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize) {
         let what = format!("I9: {} snapshots were made", world.made());
         world.violated(SERVER, &what);
     }
-    let settled = format!("\"snapshot\":\"{}\"", scenario.slot_name(0));
+    let subject = format!("\"snapshot\":\"{}\"", scenario.slot_name(0));
     let said = end::trail_text(&director.disk)
         .lines()
-        .filter(|line| line.contains("\"event\":\"slot_settled\"") && line.contains(&settled))
+        .filter(|line| line.contains("\"event\":\"slot_settled\"") && line.contains(&subject))
         .count();
     if said != 1 {
         world.violated(
