@@ -249,9 +249,9 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize) {
     }
     let rows = &world.servers[&SERVER].rows;
     let held: Vec<_> = rows.iter().map(|row| row.name.clone()).collect();
-    let set: BTreeSet<_> = held.iter().cloned().collect();
+    let names: BTreeSet<_> = held.iter().cloned().collect();
     let completed = rows.iter().all(|row| row.status == Status::Completed);
-    if held.len() != set.len() || set != scenario.must_hold() || !completed {
+    if held.len() != names.len() || names != scenario.must_hold() || !completed {
         world.violated(SERVER, &format!("the server holds {held:?}"));
     }
     if world.made() != 1 {
