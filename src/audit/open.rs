@@ -93,6 +93,7 @@ pub(super) fn open(
         link: head.link().unwrap_or_default(),
         tail: Tail::Clean,
         has_head: matches!(head, Head::Is(_)),
+        head_named: false,
         // A file that a crash kept from being named durably is named so now.
         names_synced: false,
         notices: Vec::new(),

@@ -40,6 +40,8 @@ pub(super) struct Writer {
     pub tail: Tail,
     /// Whether the head file is there to be written in place.
     pub has_head: bool,
+    /// Whether the head's name is durable.
+    pub head_named: bool,
     /// Whether the audit folder's names are durable.
     pub names_synced: bool,
     /// What opening found; recorded before anything else.
@@ -115,6 +117,12 @@ impl Writer {
 
     /// Brings the disk to where the next record can follow the last good one.
     pub(super) fn mend(&mut self) -> Result<(), TrailError> {
+        // One whose name a kill left to chance would be lost with the power, and without a
+        // head nothing tells a torn tail from a changed record.
+        if self.has_head && !self.head_named {
+            (self.disk.sync_dir(&self.state)).map_err(TrailError::disk("sync", &self.state))?;
+            self.head_named = true;
+        }
         if self.file.is_none() {
             // Before the first file: files without a head mean that the head was lost.
             // Where something else was lost, only once that is recorded.
@@ -258,7 +266,7 @@ impl Writer {
         self.disk.sync(&temporary)?;
         self.disk.rename(&temporary, &self.state.join(HEAD))?;
         self.disk.sync_dir(&self.state)?;
-        self.has_head = true;
+        (self.has_head, self.head_named) = (true, true);
         Ok(())
     }
 

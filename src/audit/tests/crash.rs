@@ -28,6 +28,27 @@ fn life(disk: &MemDisk) -> Vec<String> {
 }
 
 #[test]
+fn i6_a_power_loss_soon_after_a_kill_leaves_a_trail_that_opens() {
+    let counted = MemDisk::default();
+    life(&counted);
+    let changes = counted.set().changes;
+    for (first, second) in (0..changes).flat_map(|first| (0..14).map(move |second| (first, second)))
+    {
+        for how in CRASHES {
+            let disk = MemDisk::default();
+            for (left, how) in [(first, Crash::Killed), (second, how)] {
+                disk.set().changes_left = Some(left);
+                life(&disk);
+                disk.crash(how);
+            }
+            let opened = start(&disk);
+            let place = format!("killed after {first}, {how:?} after {second} changes");
+            opened.unwrap_or_else(|error| panic!("{place}: {error}"));
+        }
+    }
+}
+
+#[test]
 fn i6_no_crash_anywhere_loses_an_acknowledged_record_or_raises_a_false_alarm() {
     let counted = MemDisk::default();
     assert_eq!(life(&counted).len(), 4);
