@@ -159,9 +159,9 @@ impl MemDisk {
     }
 
     /// Puts contents there, durably, as someone else might.
-    pub fn put(&self, path: &Path, text: &str) {
+    pub fn put(&self, path: &Path, contents: impl AsRef<[u8]>) {
         let mut inner = self.set();
-        let bytes = text.as_bytes().to_vec();
+        let bytes = contents.as_ref().to_vec();
         inner.files.push(Contents::durable(bytes));
         let file = inner.files.len() - 1;
         inner.names.insert(path.to_owned(), file);

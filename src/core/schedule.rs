@@ -51,7 +51,9 @@ impl Schedule {
         // In the fold's second pass local times up to the fold's end have been: the
         // larger offset, from before the change, bounds what may have passed.
         let mut offset = self.zone.to_offset(now);
-        if let Some(change) = self.zone.preceding(now).next()
+        // The change at this very instant is one that has been.
+        let beyond = now.saturating_add(SignedDuration::from_nanos(1));
+        if let Some(change) = self.zone.preceding(beyond.unwrap_or(now)).next()
             && now.duration_since(change.timestamp()) < SHIFT
         {
             let before = change.timestamp() - SignedDuration::from_nanos(1);
@@ -202,6 +204,15 @@ mod tests {
         let schedule = Schedule::new("*/15 2 * * *", zone).expect("schedule");
         let second_pass = "2026-10-25T01:20:00Z".parse().expect("time");
         let slot = schedule.previous(second_pass).expect("slot");
+        assert_eq!(slot.local.to_string(), "2026-10-25T02:45:00");
+    }
+
+    #[test]
+    fn at_the_very_instant_of_the_fold_the_newest_slot_is_the_last_of_the_first_pass() {
+        let zone = TimeZone::get("Europe/Paris").expect("zone");
+        let schedule = Schedule::new("15,45 2 * * *", zone).expect("schedule");
+        let fold = "2026-10-25T01:00:00Z".parse().expect("time");
+        let slot = schedule.previous(fold).expect("slot");
         assert_eq!(slot.local.to_string(), "2026-10-25T02:45:00");
     }
 
