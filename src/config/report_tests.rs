@@ -114,7 +114,7 @@ fn a_line_that_would_steer_the_terminal_is_named_but_not_shown() {
 
 #[test]
 fn a_problem_stays_on_one_line_whatever_the_file_says() {
-    let text = POLICY.replace("keep = 3", "keep = 3\n\"a\u{2028}b\" = 1");
-    let said = Folder::new().with("policies.d/web.toml", text).said();
-    assert!(!said[0].contains('\u{2028}'), "{said:?}");
+    let text = format!("{MAIN}[daemon]\npolicies = \"a\u{2028}b\"\n");
+    let said = Folder::new().with("snaprotate.toml", text).said();
+    assert!(said[0].contains("a\\u{2028}b can't be read"), "{said:?}");
 }
