@@ -27,7 +27,13 @@ pub struct Slot {
 pub struct Schedule {
     cron: Cron,
     zone: TimeZone,
+    /// Whether it has any slot. To find that it has none takes a walk through thousands of
+    /// years, so that is done once and not at each decision.
+    fires: bool,
 }
+
+/// A slot that ever comes comes after this, too: the calendar repeats itself.
+const LONG_AGO: DateTime = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
 
 /// How far back a zone change may still matter: none shifts by more than a day.
 const SHIFT: SignedDuration = SignedDuration::from_hours(26);
@@ -36,14 +42,22 @@ impl Schedule {
     /// Reads a cron expression of five fields, or six with seconds first, or `@daily` and its like.
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
         let cron = expression::read(expression)?;
-        Ok(Self { cron, zone })
+        let mut schedule = Self {
+            cron,
+            zone,
+            fires: true,
+        };
+        schedule.fires = schedule.local_after(LONG_AGO).is_some();
+        Ok(schedule)
     }
 
     /// The same expression in another zone.
     #[must_use]
     pub fn within(&self, zone: TimeZone) -> Self {
-        let cron = self.cron.clone();
-        Self { cron, zone }
+        Self {
+            zone,
+            ..self.clone()
+        }
     }
 
     /// The newest slot at or before `now`; `None` for a schedule that never fired.
@@ -95,14 +109,15 @@ impl Schedule {
 
     /// The last local time before this one, or at it, that the expression names.
     pub fn local_before(&self, local: DateTime, inclusive: bool) -> Option<DateTime> {
-        let from = utc(local)?;
+        let from = utc(local).filter(|_| self.fires)?;
         let found = self.cron.find_previous_occurrence(&from, inclusive).ok()?;
         Some(found.datetime())
     }
 
     /// The first local time after this one that the expression names, in no zone.
     pub fn local_after(&self, local: DateTime) -> Option<DateTime> {
-        let found = self.cron.find_next_occurrence(&utc(local)?, false).ok()?;
+        let from = utc(local).filter(|_| self.fires)?;
+        let found = self.cron.find_next_occurrence(&from, false).ok()?;
         Some(found.datetime())
     }
 
@@ -242,6 +257,20 @@ mod tests {
         let now = "2026-11-24T00:00:00Z".parse().expect("time");
         assert_eq!(schedule.next(now), None);
         assert_eq!(schedule.previous(now), None);
+    }
+
+    #[test]
+    fn a_schedule_that_never_fires_is_not_looked_for_again_and_again() {
+        let zone = TimeZone::get("Europe/Paris").expect("zone");
+        let began = std::time::Instant::now();
+        let schedule = Schedule::new("45 */2 1,7 3,10 +", TimeZone::UTC).expect("schedule");
+        let once = began.elapsed();
+        let now = "2026-11-24T00:00:00Z".parse().expect("time");
+        let began = std::time::Instant::now();
+        for _ in 0..100 {
+            assert_eq!(schedule.within(zone.clone()).next(now), None);
+        }
+        assert!(began.elapsed() < once, "a hundred looks cost more than one");
     }
 
     #[test]
