@@ -156,7 +156,7 @@ fn counted(schedule: &Schedule, expression: &str, local: DateTime) {
     };
     let mut at = start;
     for _ in 0..1_500 {
-        at = at + step;
+        at += step;
         if after.is_some_and(|after| at >= after) {
             return assert_eq!(after, Some(at), "{expression:?}");
         }

@@ -48,7 +48,7 @@ fn foreign(bytes: &[u8]) {
         .iter()
         .zip(bytes.split(|byte| *byte == 0xff))
     {
-        disk.put(Path::new(path), part);
+        disk.put_bytes(Path::new(path), part);
     }
     goes_on(&disk);
 }
@@ -77,8 +77,8 @@ fn chained(bytes: &[u8]) {
         seq = seq.wrapping_add(1);
     }
     let disk = MemDisk::default();
-    disk.put(Path::new(NOVEMBER), file);
-    disk.put(Path::new(HEAD), head);
+    disk.put_bytes(Path::new(NOVEMBER), &file);
+    disk.put(Path::new(HEAD), &head);
     goes_on(&disk);
 }
 
@@ -148,10 +148,10 @@ fn changed(bytes: &[u8], flips: bool) {
     }
     let disk = MemDisk::default();
     if !archived {
-        disk.put(Path::new(NOVEMBER), &files[0]);
+        disk.put_bytes(Path::new(NOVEMBER), &files[0]);
     }
-    disk.put(Path::new(DECEMBER), &files[1]);
-    disk.put(Path::new(HEAD), &files[2]);
+    disk.put_bytes(Path::new(DECEMBER), &files[1]);
+    disk.put_bytes(Path::new(HEAD), &files[2]);
     let found = check(&disk);
     // What follows all that the head knows of is what a crash leaves; it is told as that.
     let newest = archived || which == 1;

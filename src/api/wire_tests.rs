@@ -272,7 +272,7 @@ fn what_is_no_listing_is_an_error_and_leaves_the_former_pages_alone() {
 
 #[test]
 fn i11_a_list_of_a_pages_values_is_no_page() {
-    for body in [r#"[0, null, []]"#, " \n[0, null, []]"] {
+    for body in ["[0, null, []]", " \n[0, null, []]"] {
         let mut gathering = Gathering::new(None);
         assert!(gathering.page(body.as_bytes()).is_err(), "{body}");
     }

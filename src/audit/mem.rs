@@ -159,10 +159,14 @@ impl MemDisk {
     }
 
     /// Puts contents there, durably, as someone else might.
-    pub fn put(&self, path: &Path, contents: impl AsRef<[u8]>) {
+    pub fn put(&self, path: &Path, text: &str) {
+        self.put_bytes(path, text.as_bytes());
+    }
+
+    /// The same, whatever the bytes are.
+    pub fn put_bytes(&self, path: &Path, bytes: &[u8]) {
         let mut inner = self.set();
-        let bytes = contents.as_ref().to_vec();
-        inner.files.push(Contents::durable(bytes));
+        inner.files.push(Contents::durable(bytes.to_vec()));
         let file = inner.files.len() - 1;
         inner.names.insert(path.to_owned(), file);
         inner.durable_names.insert(path.to_owned(), file);

@@ -208,8 +208,8 @@ fn single(fields: &str, seq: u64) -> MemDisk {
     let body = format!(r#"{{"seq":{seq},"time":"{NOVEMBER}",{fields},"prev":"{prev}""#);
     let hash = Hash::of(body.as_bytes());
     let disk = MemDisk::default();
-    disk.put(&november(), format!("{body},\"hash\":\"{hash}\"}}\n"));
-    disk.put(&state().join("head"), format!("{seq:020} {hash}\n"));
+    disk.put(&november(), &format!("{body},\"hash\":\"{hash}\"}}\n"));
+    disk.put(&state().join("head"), &format!("{seq:020} {hash}\n"));
     disk
 }
 
@@ -246,7 +246,7 @@ fn a_number_that_no_trail_reaches_is_no_records() {
     // The same number in a head alone: what it says is not counted on from.
     let disk = MemDisk::default();
     let hash = Hash::default();
-    disk.put(&state().join("head"), format!("{} {hash}\n", u64::MAX));
+    disk.put(&state().join("head"), &format!("{} {hash}\n", u64::MAX));
     let (mut writer, opened) = start(&disk).unwrap();
     assert_eq!(opened.notices, [Wide::TrailLost { head: 0 }]);
     writer.append(&[blocked(NOVEMBER, "again")]).unwrap();
