@@ -42,13 +42,13 @@ fn main() -> ExitCode {
 }
 
 /// Simulates all, on every core, and hands each report over in the order of arrival.
-fn each(options: Vec<Options>, mut take: impl FnMut(Options, Report)) {
+fn each(options: &[Options], mut take: impl FnMut(Options, Report)) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(0);
     let (sender, reports) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            let (sender, next, options) = (sender.clone(), &next, &options);
+            let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 loop {
                     let nth = next.fetch_add(1, Ordering::Relaxed);
@@ -77,7 +77,7 @@ fn seeds(from: u64, count: u64, days: i64) -> bool {
     let (mut hours, mut processes, mut failed) = (0, 0, Vec::new());
     let mut fired: BTreeMap<&str, u64> = BTreeMap::new();
     let mut checked: BTreeMap<&str, u64> = BTreeMap::new();
-    each(options.collect(), |options, report| {
+    each(&options.collect::<Vec<_>>(), |options, report| {
         hours += report.server_hours;
         processes += report.processes;
         for (kind, times) in &report.fired {
@@ -123,7 +123,7 @@ fn broken(args: &Args) -> bool {
         });
         let mut seeds = 0;
         let mut by: BTreeMap<String, u64> = BTreeMap::new();
-        each(options.collect(), |_, report| {
+        each(&options.collect::<Vec<_>>(), |_, report| {
             seeds += u64::from(!report.violations.is_empty());
             for violation in &report.violations {
                 let what = violation.split(": ").nth(1).unwrap_or(violation);

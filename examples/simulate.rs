@@ -14,7 +14,7 @@ struct Args {
     /// Days with faults; two quiet ones follow
     #[arg(long, default_value_t = 14)]
     days: i64,
-    /// A rule to break on purpose, such as NoFloor
+    /// A rule to break on purpose, such as `NoFloor`
     #[arg(long)]
     broken: Option<String>,
     /// Print the trail too

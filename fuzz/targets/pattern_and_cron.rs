@@ -107,26 +107,34 @@ fn cut(local: DateTime, pattern: &str) -> DateTime {
     .expect("a time")
 }
 
-/// Slots in the zone, and how they lie about `now`.
+/// Slots in the zone, and how they lie about `now`. Each is asked for anew, and of a schedule
+/// that remembers those before.
 fn placed(schedule: &Schedule, zone: &TimeZone, now: Timestamp) {
-    let (previous, next) = (schedule.previous(now), schedule.next(now));
-    for slot in [previous, next].into_iter().flatten() {
+    let previous = |at| {
+        let slot = schedule.within(zone.clone()).previous(at);
+        assert_eq!(schedule.previous(at), slot, "{at} remembered");
+        slot
+    };
+    let next = |at| {
+        let slot = schedule.within(zone.clone()).next(at);
+        assert_eq!(schedule.next(at), slot, "{at} remembered");
+        slot
+    };
+    let around = (previous(now), next(now));
+    for slot in [around.0, around.1].into_iter().flatten() {
         // Where the local time is missing, the first instant after the gap stands for it.
         let shown = zone.to_datetime(slot.at);
         let gap = zone.to_ambiguous_timestamp(slot.local).offset();
         assert!(shown == slot.local || matches!(gap, jiff::tz::AmbiguousOffset::Gap { .. }));
-        assert_eq!(schedule.previous(slot.at), Some(slot));
+        assert_eq!(previous(slot.at), Some(slot));
     }
-    if let Some(previous) = previous {
-        assert!(previous.at <= now);
-        assert_eq!(schedule.next(previous.at), next);
+    if let Some(slot) = around.0 {
+        assert!(slot.at <= now);
+        assert_eq!(next(slot.at), around.1);
     }
-    if let Some(next) = next {
-        assert!(next.at > now);
-        assert_eq!(
-            schedule.previous(next.at - SignedDuration::from_nanos(1)),
-            previous
-        );
+    if let Some(slot) = around.1 {
+        assert!(slot.at > now);
+        assert_eq!(previous(slot.at - SignedDuration::from_nanos(1)), around.0);
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Inner {
     pub no_truncate: bool,
     /// After so many changes the process is dead: nothing more gets through.
     pub changes_left: Option<u64>,
+    /// Whether that has happened.
+    pub dead: bool,
     /// Told when that has happened.
     pub died: Option<Arc<Notify>>,
     /// Changes so far.
@@ -77,6 +79,7 @@ impl Inner {
         self.changes += 1;
         match &mut self.changes_left {
             Some(0) => {
+                self.dead = true;
                 if let Some(died) = &self.died {
                     died.notify_one();
                 }
@@ -104,8 +107,8 @@ impl MemDisk {
 
     /// The process or the machine dies; what is left is what the next one finds.
     pub fn crash(&self, how: Crash) {
+        self.revive();
         let mut inner = self.set();
-        inner.changes_left = None;
         if how == Crash::Killed {
             return;
         }
@@ -130,6 +133,18 @@ impl MemDisk {
         }
     }
 
+    /// Nothing gets through from here on.
+    pub fn kill(&self) {
+        let mut inner = self.set();
+        (inner.changes_left, inner.dead) = (Some(0), true);
+    }
+
+    /// Another process begins, to whom nothing has happened yet.
+    pub fn revive(&self) {
+        let mut inner = self.set();
+        (inner.changes_left, inner.dead) = (None, false);
+    }
+
     /// A file's contents.
     pub fn text(&self, path: &Path) -> String {
         String::from_utf8_lossy(&self.set().file(path).unwrap().now).into_owned()
@@ -139,13 +154,12 @@ impl MemDisk {
     pub fn durable_tail(&self, dir: &Path, prefix: &str, most: usize) -> Vec<u8> {
         let inner = self.set();
         let ours = |path: &&PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
             path.parent() == Some(dir)
-                && path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .is_some_and(|name| name.starts_with(prefix) && name.ends_with(".jsonl"))
+                && path.extension().is_some_and(|end| end == "jsonl")
+                && name.is_some_and(|name| name.starts_with(prefix))
         };
-        let newest = inner.durable_names.keys().filter(ours).next_back();
+        let newest = inner.durable_names.keys().rfind(ours);
         let bytes = newest.map(|path| inner.files[inner.durable_names[path]].durable.as_slice());
         let bytes = bytes.unwrap_or_default();
         bytes[bytes.len().saturating_sub(most)..].to_vec()

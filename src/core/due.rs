@@ -135,6 +135,13 @@ impl Server<'_> {
         let Some(note) = note else {
             return self.first_sight(rotation, slot, name);
         };
+        // I9: one that bears a name of this slot by a former pattern may still be completed.
+        if let Some(stuck) = self.of_slot(index, slot, |s| {
+            matches!(s.status, Status::InProgress | Status::Unknown(_)) && self.stuck(s)
+        }) {
+            let reason = format!("{} is stuck", stuck.name);
+            return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
+        }
         if note.attempts >= rotation.attempts
             || (self.rules.count_all && note.tries >= rotation.attempts)
         {
@@ -351,13 +358,26 @@ impl Server<'_> {
             .collect()
     }
 
-    /// Whether a completed own snapshot of this slot is there, under any of the rotation's patterns.
+    /// Whether a completed own snapshot of this slot is there.
     fn completed(&self, rotation: usize, slot: Slot) -> bool {
-        self.policy.rotations[rotation].patterns().any(|pattern| {
-            let name = pattern.format(slot.local);
-            let mut rows = self.inventory.snapshots.iter();
-            rows.any(|s| s.status == Status::Completed && s.name == name)
-        })
+        let found = self.of_slot(rotation, slot, |s| s.status == Status::Completed);
+        found.is_some()
+    }
+
+    /// A snapshot of this slot, under any of the rotation's patterns.
+    fn of_slot(
+        &self,
+        rotation: usize,
+        slot: Slot,
+        wanted: impl Fn(&Snapshot) -> bool,
+    ) -> Option<&Snapshot> {
+        self.policy.rotations[rotation]
+            .patterns()
+            .find_map(|pattern| {
+                let name = pattern.format(slot.local);
+                let mut rows = self.inventory.snapshots.iter();
+                rows.find(|s| wanted(s) && s.name == name)
+            })
     }
 
     fn long_stuck(&self, own: &Own<'_>) -> bool {

@@ -423,3 +423,21 @@ fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_re
     world.settle(&DONE);
     assert_eq!(world.log, ["delete backup-2026-11-15"]);
 }
+
+#[test]
+fn i9_a_stuck_one_of_a_former_pattern_still_stands_for_its_slot() {
+    let mut world = World::weekly(3).holding(&[(
+        1,
+        "old-2026-11-22",
+        Status::InProgress,
+        "2026-11-22T03:00:00Z",
+    )]);
+    let former = crate::core::name::Pattern::new("old-%Y-%m-%d", "weekly").expect("a pattern");
+    world.policy.rotations[0].former.push(former);
+    world.settle(&DONE);
+    world.pass(2 * 60 * MINUTE);
+    world.settle(&DONE);
+    assert!(world.log.is_empty(), "{:?}", world.log);
+    let note = world.history.slot("weekly", "weekly-2026-11-22");
+    assert_eq!(note.and_then(|n| n.ending), Some(Ending::GivenUp));
+}

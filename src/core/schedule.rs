@@ -5,6 +5,8 @@
 //! first instant after it, one in the autumn fold at its first pass (DESIGN.md, "Time").
 //! So a list or a step such as `15,45 2 * * *` runs once a slot too.
 
+use std::sync::{Mutex, PoisonError};
+
 use croner::Cron;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -30,6 +32,36 @@ pub struct Schedule {
     /// Whether it has any slot. To find that it has none takes a walk through thousands of
     /// years, so that is done once and not at each decision.
     fires: bool,
+    walked: Walked,
+}
+
+/// Neighbouring slots that were found before: between two slots nothing changes, and to walk
+/// the expression is by far the dearest part of a decision.
+#[derive(Debug, Default)]
+struct Walked(Mutex<[Option<(Slot, Slot)>; Self::KEPT]>);
+
+impl Walked {
+    /// A decision asks for the slots around two or three instants.
+    const KEPT: usize = 4;
+
+    fn around(&self, now: Timestamp) -> Option<(Slot, Slot)> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().flatten();
+        let mut found = found.filter(|(slot, next)| slot.at <= now && now < next.at);
+        found.next().copied()
+    }
+
+    fn keep(&self, slot: Slot, next: Slot) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.rotate_right(1);
+        kept[0] = Some((slot, next));
+    }
+}
+
+impl Clone for Walked {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// A slot that ever comes comes after this, too: the calendar repeats itself.
@@ -46,6 +78,7 @@ impl Schedule {
             cron,
             zone,
             fires: true,
+            walked: Walked::default(),
         };
         schedule.fires = schedule.local_after(LONG_AGO).is_some();
         Ok(schedule)
@@ -55,13 +88,39 @@ impl Schedule {
     #[must_use]
     pub fn within(&self, zone: TimeZone) -> Self {
         Self {
+            cron: self.cron.clone(),
             zone,
-            ..self.clone()
+            fires: self.fires,
+            walked: Walked::default(),
         }
     }
 
     /// The newest slot at or before `now`; `None` for a schedule that never fired.
     pub fn previous(&self, now: Timestamp) -> Option<Slot> {
+        if let Some((slot, _)) = self.walked.around(now) {
+            return Some(slot);
+        }
+        let slot = self.walk_back(now)?;
+        if let Some(next) = self.walk_on(now, Some(slot)) {
+            self.walked.keep(slot, next);
+        }
+        Some(slot)
+    }
+
+    /// The first slot after `now`; `None` for a schedule that never fires.
+    pub fn next(&self, now: Timestamp) -> Option<Slot> {
+        if let Some((_, next)) = self.walked.around(now) {
+            return Some(next);
+        }
+        let slot = self.walk_back(now);
+        let next = self.walk_on(now, slot)?;
+        if let Some(slot) = slot {
+            self.walked.keep(slot, next);
+        }
+        Some(next)
+    }
+
+    fn walk_back(&self, now: Timestamp) -> Option<Slot> {
         // In the fold's second pass local times up to the fold's end have been: the
         // larger offset, from before the change, bounds what may have passed.
         let mut offset = self.zone.to_offset(now);
@@ -85,9 +144,8 @@ impl Schedule {
         }
     }
 
-    /// The first slot after `now`; `None` for a schedule that never fires.
-    pub fn next(&self, now: Timestamp) -> Option<Slot> {
-        let mut local = match self.previous(now) {
+    fn walk_on(&self, now: Timestamp, previous: Option<Slot>) -> Option<Slot> {
+        let mut local = match previous {
             Some(slot) => slot.local,
             None => self.zone.to_offset(now).to_datetime(now),
         };

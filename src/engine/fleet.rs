@@ -162,11 +162,9 @@ impl<A: SnapshotApi> Engine<A> {
             .first()
             .map(|(at, _)| at.duration_since(now.wall));
         let mono = fleet.by_mono.first().map(|(at, _)| *at - now.mono);
-        wall.into_iter()
-            .chain(mono)
-            .chain([LONGEST_SLEEP])
-            .min()
-            .unwrap_or(LONGEST_SLEEP)
+        let longest = *self.longest_sleep.get().unwrap_or(&LONGEST_SLEEP);
+        let wakes = wall.into_iter().chain(mono).chain([longest]);
+        wakes.min().unwrap_or(longest)
     }
 }
 

@@ -19,7 +19,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use jiff::SignedDuration;
 use tokio::sync::Notify;
@@ -63,7 +63,7 @@ struct Seat {
     settled: bool,
     /// A listing that a deliberate break uses twice.
     #[cfg(feature = "proof")]
-    reused: Option<Inventory>,
+    reused: Option<Box<Inventory>>,
 }
 
 type SharedSeat = Arc<Mutex<Seat>>;
@@ -94,6 +94,7 @@ pub struct Engine<A> {
     seats: Mutex<BTreeMap<ServerId, SharedSeat>>,
     /// No create before this much of the monotonic clock: the trail's tail was lost.
     no_create_before: SignedDuration,
+    longest_sleep: OnceLock<SignedDuration>,
     working: AtomicUsize,
     progress: AtomicU64,
     wake: Notify,
@@ -132,6 +133,7 @@ impl<A: SnapshotApi> Engine<A> {
             wanted: RwLock::new(wanted(rules, policies)),
             seats: Mutex::new(seats.collect()),
             no_create_before,
+            longest_sleep: OnceLock::new(),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
             wake: Notify::new(),
@@ -142,6 +144,11 @@ impl<A: SnapshotApi> Engine<A> {
     /// Makes the engine look whether anything is due; cheap, and harmless when nothing is.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Looks at its queues less often: for a simulation, in which no timer is ever late.
+    pub fn look_rarely(&self, longest_sleep: SignedDuration) {
+        self.longest_sleep.get_or_init(|| longest_sleep);
     }
 
     /// Puts new policies in force: every next decision uses them.

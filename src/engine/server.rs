@@ -178,7 +178,7 @@ impl<A: SnapshotApi> Engine<A> {
         if crate::core::breaks::Break::StaleListingReused.on()
             && let Some(reused) = lock(seat).reused.take()
         {
-            return Ok(reused);
+            return Ok(*reused);
         }
         let mut before = lock(seat).listed.clone();
         let mut inventory = self.ask(server).await?;
@@ -198,7 +198,9 @@ impl<A: SnapshotApi> Engine<A> {
         let mut seat = lock(seat);
         (seat.failures, seat.own_failures) = (0, 0);
         #[cfg(feature = "proof")]
-        seat.reused.replace(inventory.clone());
+        if crate::core::breaks::Break::StaleListingReused.on() {
+            seat.reused = Some(Box::new(inventory.clone()));
+        }
         if inventory.doubt.is_none() {
             seat.listed = inventory.snapshots.iter().map(|s| s.id).collect();
             seat.looks = seat.looks.saturating_add(1);

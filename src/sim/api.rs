@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::death::{Doom, Effect};
 use super::judge::Basis;
-use super::provider::{Doom, Due, Row, World, error, shown};
+use super::provider::{Due, Row, World, error, shown};
 use super::setting::{CALL, SETTLE};
 use crate::api::{
     ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, ServerRows, SnapshotApi,
@@ -45,6 +46,9 @@ impl SimApi {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance();
         world.stop_what_never_ends();
+        // One that dies in a change of the disk sends nothing after it either.
+        let struck = world.disk.set().dead;
+        world.dead |= struck;
         world
     }
 
@@ -54,6 +58,12 @@ impl SimApi {
         if dead {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Dies here, if that is the process's fate.
+    async fn dies(&self, at: Doom) {
+        self.world().dies(at);
+        self.alive().await;
     }
 
     async fn wait(&self, time: SignedDuration) {
@@ -90,8 +100,8 @@ impl World {
         if self.quiet {
             return None;
         }
-        let weather = which(self).clone();
-        let kind = weather.strikes(&mut self.rng)?;
+        let drawn = self.rng.below(1000);
+        let kind = which(self).strikes(drawn)?;
         self.fire(kind);
         Some(kind)
     }
@@ -102,6 +112,7 @@ impl World {
         kind: Option<&'static str>,
         due: impl FnOnce(u64) -> Due,
     ) -> Option<Course> {
+        self.life.mutations += 1;
         if self.dies(Doom::BeforeCall) {
             return None;
         }
@@ -113,9 +124,11 @@ impl World {
         let before = self.rng.time(least, most);
         let after = self.rng.time(least, most);
         let mut takes = before + after;
-        let what = kind
+        let fated = self.effect();
+        let drawn = kind
             .and_then(|kind| kind.split_once(": "))
             .map(|(_, what)| what);
+        let what = fated.map_or(drawn, Effect::fault);
         let mut effect = Some(before);
         let failed = match what {
             _ if self.token_refused => Some((ErrorKind::Account, Some(401), false)),
@@ -130,7 +143,9 @@ impl World {
                     takes = CALL;
                 }
                 if what.ends_with("late") {
-                    effect = Some(takes + self.rng.time(SignedDuration::ZERO, LATEST));
+                    let lag = fated.map(Effect::lag);
+                    let lag = lag.unwrap_or_else(|| self.rng.time(SignedDuration::ZERO, LATEST));
+                    effect = Some(takes + lag);
                 }
                 Some((ErrorKind::Unknown, status, !what.ends_with("not done")))
             }
@@ -254,8 +269,10 @@ impl SnapshotApi for SimApi {
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         self.alive().await;
         let _pass = self.limiter.admit().await;
+        self.dies(Doom::BeforeListing).await;
         let (kind, requested, time) = {
             let mut world = self.world();
+            world.life.listings += 1;
             let kind = world.weather(|world| &world.setting.listing);
             let (least, most) = (
                 SignedDuration::from_millis(20),
@@ -286,9 +303,11 @@ impl SnapshotApi for SimApi {
             }
         };
         if kind == Some("listing: 429") {
-            self.limiter.hold(std::time::Duration::from_secs(60));
+            self.limiter.hold(std::time::Duration::from_mins(1));
         }
+        self.dies(Doom::InListing).await;
         self.wait(time / 2).await;
+        self.dies(Doom::AfterListing).await;
         answer
     }
 

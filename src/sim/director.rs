@@ -1,6 +1,6 @@
 //! Processes that begin, die and begin again, and what happens around them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::api::SimApi;
-use super::provider::{Doom, World};
+use super::death::{Death, Doom, Doomed, Life, Point};
+use super::provider::World;
 use super::rng::Rng;
 use super::setting::{Setting, rules};
 use super::{Options, Report, audit_dir, end, state_dir};
@@ -22,14 +23,12 @@ use crate::engine::Engine;
 const QUIET: SignedDuration = SignedDuration::from_hours(48);
 
 /// Something that happens around the process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Event {
     /// Killed, or the power fails; it begins again after the pause.
     Crash(Crash, SignedDuration),
-    /// Dies in the nth mutation from here.
-    Doomed(u64, Doom, Crash),
-    /// Dies in the nth change of the disk from here.
-    DiskDoomed(u64, Crash),
+    /// Dies in one of the next mutations or changes of the disk.
+    Doomed(Death),
     /// Stopped and started in good order.
     Restart(SignedDuration),
     /// The disk holds this much more, for a while.
@@ -65,9 +64,9 @@ enum Ending {
     Over,
 }
 
-struct Director {
+pub(super) struct Director {
     world: Arc<Mutex<World>>,
-    disk: MemDisk,
+    pub(super) disk: MemDisk,
     events: BTreeMap<(Timestamp, u64), Event>,
     nth: u64,
     /// Which policy of each server is in force.
@@ -76,7 +75,10 @@ struct Director {
     crash: Crash,
     quiet_from: Timestamp,
     end: Timestamp,
-    processes: u64,
+    /// The deaths of the next processes, one each.
+    pub(super) deaths: VecDeque<Death>,
+    /// The processes that lived.
+    pub(super) lives: Vec<Life>,
 }
 
 pub(super) fn direct(options: Options) -> Report {
@@ -85,23 +87,8 @@ pub(super) fn direct(options: Options) -> Report {
     let start = setting.start;
     let servers = setting.wanted.len();
     let quiet_from = start + SignedDuration::from_hours(24 * options.days);
-    let disk = MemDisk::default();
-    let mut director = Director {
-        world: Arc::new(Mutex::new(World::new(
-            setting,
-            rng.clone(),
-            disk.clone(),
-            options.story,
-        ))),
-        disk,
-        events: BTreeMap::new(),
-        nth: 0,
-        chosen: vec![Some(0); servers],
-        crash: Crash::Killed,
-        quiet_from,
-        end: quiet_from + QUIET,
-        processes: 0,
-    };
+    let world = World::new(setting, rng.clone(), MemDisk::default(), options.story);
+    let mut director = Director::new(world, quiet_from, quiet_from + QUIET);
     director.draw(&mut rng, start, servers as u64);
     director.live();
     let world = director.world();
@@ -111,14 +98,32 @@ pub(super) fn direct(options: Options) -> Report {
         fired: world.fired.clone(),
         checked: world.judge.checked.clone(),
         server_hours: u64::try_from(hours).unwrap_or(0),
-        processes: director.processes,
+        processes: director.lives.len() as u64,
         trail: end::trail_text(&director.disk),
         story: world.story.clone().unwrap_or_default(),
     }
 }
 
 impl Director {
-    fn world(&self) -> MutexGuard<'_, World> {
+    /// Nothing happens but the end; what is due after `quiet_from` must be settled by then.
+    pub(super) fn new(world: World, quiet_from: Timestamp, end: Timestamp) -> Self {
+        let mut director = Self {
+            disk: world.disk.clone(),
+            chosen: vec![Some(0); world.servers.len()],
+            world: Arc::new(Mutex::new(world)),
+            events: BTreeMap::new(),
+            nth: 0,
+            crash: Crash::Killed,
+            quiet_from,
+            end,
+            deaths: VecDeque::new(),
+            lives: Vec::new(),
+        };
+        director.plan(end, Event::End);
+        director
+    }
+
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance();
         world
@@ -142,8 +147,18 @@ impl Director {
             let event = match rng.below(5) {
                 0 => Event::Crash(how, pause),
                 1 => Event::Crash(how, rng.time(minute, 60 * hour)),
-                2 => Event::DiskDoomed(rng.below(20), how),
-                _ => Event::Doomed(rng.below(3), point, how),
+                2 => Event::Doomed(Death {
+                    point: Point::Change(rng.below(20)),
+                    crash: how,
+                }),
+                _ => Event::Doomed(Death {
+                    point: Point::Call(Doomed {
+                        nth: 1 + rng.below(3),
+                        at: point,
+                        effect: None,
+                    }),
+                    crash: how,
+                }),
             };
             self.plan(at, event);
         }
@@ -199,13 +214,11 @@ impl Director {
             self.plan(at, event);
         }
         self.plan(self.quiet_from, Event::Quiet);
-        self.plan(self.end, Event::End);
     }
 
     /// One process after the other.
-    fn live(&mut self) {
+    pub(super) fn live(&mut self) {
         loop {
-            self.processes += 1;
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .start_paused(true)
@@ -216,7 +229,8 @@ impl Director {
             };
             let (ending, now) = runtime.block_on(async {
                 self.world().begin();
-                let ending = self.process().await;
+                let before = self.disk.set().changes;
+                let ending = self.process(before).await;
                 (ending, self.world().now())
             });
             // Every task is dropped where it waits.
@@ -239,7 +253,7 @@ impl Director {
                     SignedDuration::from_secs(30)
                 }
             };
-            self.disk.set().changes_left = None;
+            self.disk.revive();
             // The quiet days find a process.
             let pause = pause
                 .min(self.quiet_from.duration_since(now))
@@ -262,9 +276,12 @@ impl Director {
         policies
     }
 
-    async fn process(&mut self) -> Ending {
+    async fn process(&mut self, before: u64) -> Ending {
+        if let Some(death) = self.deaths.pop_front() {
+            self.doom(death);
+        }
         let (clock, stepper) = Clock::stepped(self.world().wall());
-        let run = format!("run-{}", self.processes);
+        let run = format!("run-{}", self.lives.len() + 1);
         let grace = rules().request_timeout;
         let opened = Trail::open_inline(
             Box::new(self.disk.clone()),
@@ -282,9 +299,11 @@ impl Director {
                 return Ending::Over;
             }
         };
+        let opening = self.disk.set().changes - before;
         self.world().tell(|| format!("process  {run} begins"));
         let api = Arc::new(SimApi::new(&self.world));
         let engine = Engine::new(api, trail.clone(), clock, opened, rules(), self.policies());
+        engine.look_rarely(SignedDuration::from_mins(10));
         let stop = CancellationToken::new();
         let running = tokio::spawn({
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
@@ -300,7 +319,11 @@ impl Director {
             tokio::select! {
                 biased;
                 () = died.notified() => {
-                    if self.world().over {
+                    // What one process is told late is not the death of the next.
+                    if !self.disk.set().dead {
+                        continue;
+                    }
+                    if self.world().judge.enough {
                         return Ending::Over;
                     }
                     let pause = SignedDuration::from_secs(10);
@@ -317,6 +340,12 @@ impl Director {
                 break ending;
             }
         };
+        let life = Life {
+            changes: self.disk.set().changes - before,
+            opening,
+            ..self.world().life
+        };
+        self.lives.push(life);
         if !matches!(ending, Ending::Crash(..)) {
             stop.cancel();
             if running.await.is_err() {
@@ -328,6 +357,15 @@ impl Director {
             end::judge(&mut self.world(), &self.disk, self.quiet_from, &self.chosen);
         }
         ending
+    }
+
+    /// This will be the death of the process.
+    fn doom(&mut self, death: Death) {
+        self.crash = death.crash;
+        match death.point {
+            Point::Change(nth) => self.disk.set().changes_left = Some(nth),
+            Point::Call(doomed) => self.world().doom = Some(doomed),
+        }
     }
 
     fn perform(
@@ -342,14 +380,7 @@ impl Director {
                 self.world().fire("crash: at any time");
                 return Some(Ending::Crash(how, pause));
             }
-            Event::Doomed(nth, point, how) => {
-                self.crash = how;
-                self.world().doom = Some((nth, point));
-            }
-            Event::DiskDoomed(nth, how) => {
-                self.crash = how;
-                self.disk.set().changes_left = Some(nth);
-            }
+            Event::Doomed(death) => self.doom(death),
             Event::Restart(pause) => {
                 self.world().fire("restart in good order");
                 return Some(Ending::Restart(pause));
@@ -367,6 +398,7 @@ impl Director {
                 self.world().fire("clock: set");
                 self.world().ahead += by;
                 stepper.step(by);
+                engine.wake();
             }
             Event::Sleep(time) => {
                 let left = self.quiet_from.duration_since(self.world().now());
@@ -374,6 +406,7 @@ impl Director {
                 self.world().fire("clock: host slept");
                 self.world().sleep(time);
                 stepper.step(time);
+                engine.wake();
             }
             Event::Reload(server, chosen) => {
                 self.world().fire("reload");

@@ -19,8 +19,10 @@ use crate::core::snapshot::{ServerId, Status};
 /// call, settle window, an hour until stuck, and an hour's pause each.
 const LONGEST: SignedDuration = SignedDuration::from_hours(8);
 
+/// The trail, without the tails that crashes left.
 pub(super) fn trail_text(disk: &MemDisk) -> String {
-    let files = disk.names(audit_dir());
+    let mut files = disk.names(audit_dir());
+    files.retain(|file| file.extension().is_some_and(|end| end == "jsonl"));
     files.iter().map(|file| disk.text(file)).collect()
 }
 
@@ -42,16 +44,7 @@ pub(super) fn judge(
     for (server, what) in without_outcome(&trail_text(disk)) {
         world.violated(server, &format!("I6: {what}"));
     }
-    let wall = world.wall();
-    let opened = Trail::open_inline(
-        Box::new(disk.clone()),
-        audit_dir(),
-        state_dir(),
-        "the-judge",
-        wall,
-        rules().request_timeout,
-    );
-    let histories = opened.map_or_else(|_| BTreeMap::new(), |(_, opened)| opened.histories);
+    let histories = histories(disk, world.wall());
     for (index, chosen) in chosen.iter().enumerate() {
         if let Some(chosen) = chosen {
             let server = index as u64 + 1;
@@ -62,6 +55,19 @@ pub(super) fn judge(
     }
 }
 
+/// What the next process would find.
+pub(super) fn histories(disk: &MemDisk, wall: Timestamp) -> BTreeMap<ServerId, History> {
+    let opened = Trail::open_inline(
+        Box::new(disk.clone()),
+        audit_dir(),
+        state_dir(),
+        "the-judge",
+        wall,
+        rules().request_timeout,
+    );
+    opened.map_or_else(|_| BTreeMap::new(), |(_, opened)| opened.histories)
+}
+
 fn settled(
     world: &mut World,
     server: u64,
@@ -70,7 +76,8 @@ fn settled(
     quiet_from: Timestamp,
 ) {
     let now = world.now();
-    let (policy, view) = world.setting.wanted[server as usize - 1][chosen].clone();
+    let index = usize::try_from(server - 1).unwrap_or(0);
+    let (policy, view) = world.setting.wanted[index][chosen].clone();
     let rows = world.servers[&server].rows.clone();
     // What began just before the end may still be open.
     let since = history.open.as_ref().map(|open| match open {

@@ -46,6 +46,8 @@ pub(super) struct Judge {
     guards: BTreeMap<u64, Guard>,
     /// The wall clock at the last mutation of each server.
     last_wall: BTreeMap<u64, Timestamp>,
+    /// Nothing more is to be learnt of this seed.
+    pub(super) enough: bool,
     /// What was broken, in words.
     pub(super) violations: Vec<String>,
     /// How often each invariant was asked for.
@@ -67,10 +69,10 @@ impl Judge {
     }
 
     pub(super) fn listed(&mut self, server: u64, basis: Basis) {
-        let bases = self.bases.entry(server).or_default();
-        bases.push_back(basis);
-        if bases.len() > 2 {
-            bases.pop_front();
+        let newest = self.bases.entry(server).or_default();
+        newest.push_back(basis);
+        if newest.len() > 2 {
+            newest.pop_front();
         }
     }
 
@@ -115,7 +117,7 @@ impl World {
         subject: &str,
         own: Option<u64>,
     ) -> Vec<Basis> {
-        let (now, wall) = (self.now(), self.wall());
+        let wall = self.wall();
         for invariant in ["I4", "I5", "I6", "I11"] {
             self.judge.ask(invariant);
         }
@@ -161,7 +163,6 @@ impl World {
             self.violated(server, "I11: the clock is behind the last mutation");
         }
         self.judge.last_wall.insert(server, wall);
-        let _ = now;
         sound
     }
 
@@ -215,15 +216,19 @@ impl World {
         if owned.is_none() {
             self.violated(server, "I1: a create that no policy asks for");
         }
-        let room = self.at_some_instant(server, &bases, |rows| match rows.len() < LIMIT {
-            true => Ok(()),
-            false => Err("I10: a create on a full server"),
+        let room = self.at_some_instant(server, &bases, |rows| {
+            if rows.len() < LIMIT {
+                Ok(())
+            } else {
+                Err("I10: a create on a full server")
+            }
         });
         let once = self.at_some_instant(server, &bases, |rows| {
             let there = |row: &Row| row.name == name && row.status != Status::Failed;
-            match rows.iter().any(there) {
-                true => Err("I9: the slot's snapshot is there already"),
-                false => Ok(()),
+            if rows.iter().any(there) {
+                Err("I9: the slot's snapshot is there already")
+            } else {
+                Ok(())
             }
         });
         for held in [room, once] {
@@ -290,12 +295,8 @@ impl World {
                 "I7: a second prune-first before the first was made good",
             );
         }
-        if !self
-            .judge
-            .guards
-            .get(&server)
-            .is_some_and(|guard| guard.victim == id)
-        {
+        let same = self.judge.guards.get(&server);
+        if same.is_none_or(|guard| guard.victim != id) {
             self.judge
                 .guards
                 .insert(server, Guard { victim: id, known });

@@ -8,16 +8,22 @@
 //! - `api`: the four calls as the engine meets them, with every fault;
 //! - `director`: processes that begin, die and begin again; clocks, disks, reloads, people;
 //! - `judge`: the invariants, measured by the provider's truth at every mutation;
+//! - `death`: where a process dies;
 //! - `end`: what must be so when the faults have stopped.
+//!
+//! [`points`] draws nothing: a few short stories are killed at every point there is.
 //!
 //! The same seed gives the same trail, byte for byte.
 
 mod api;
+mod death;
 mod director;
 mod end;
 mod judge;
+pub mod points;
 mod provider;
 mod rng;
+mod scenario;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -27,6 +33,7 @@ use std::path::Path;
 
 use crate::core::breaks::{self, Break};
 
+pub use death::Death;
 pub use setting::{CREATE_FAULTS, DELETE_FAULTS, FATES, LISTING_FAULTS};
 
 /// What is simulated.

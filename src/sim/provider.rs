@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::death::{Doomed, Life};
 use super::judge::Judge;
 use super::rng::Rng;
 use super::setting::{LIMIT, Setting, View};
@@ -22,6 +23,9 @@ const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
 
 /// Changes of the disk that a sound program never comes near in some weeks.
 const MOST_CHANGES: u64 = 200_000;
+
+/// Ids of snapshots that are made begin after this.
+const FIRST_ID: u64 = 100_000;
 
 /// Broken invariants that are enough to know.
 const MOST_VIOLATIONS: usize = 100;
@@ -71,21 +75,12 @@ pub(super) enum Due {
 impl Due {
     fn server(&self) -> u64 {
         match self {
-            Self::Create { server, .. } | Self::Delete { server, .. } => *server,
-            Self::Status(server, ..) | Self::Vanish(server, _) => *server,
+            Self::Create { server, .. }
+            | Self::Delete { server, .. }
+            | Self::Status(server, ..)
+            | Self::Vanish(server, _) => *server,
         }
     }
-}
-
-/// At which point of a mutation the process dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doom {
-    /// The intent is written, nothing is sent.
-    BeforeCall,
-    /// The request is on its way.
-    InCall,
-    /// The answer is there, and not yet recorded.
-    AfterCall,
 }
 
 /// The provider, the process's fate, and who watches.
@@ -109,11 +104,11 @@ pub(super) struct World {
     pub(super) judge: Judge,
     pub(super) in_force: BTreeMap<u64, View>,
     pub(super) disk: MemDisk,
-    /// The process dies in one of the next mutations.
-    pub(super) doom: Option<(u64, Doom)>,
+    /// The process dies in one of the next calls.
+    pub(super) doom: Option<Doomed>,
+    /// How far this process came.
+    pub(super) life: Life,
     pub(super) dead: bool,
-    /// Nothing more is to be learnt of this seed.
-    pub(super) over: bool,
     pub(super) died: Arc<Notify>,
     /// What happened, line by line, when somebody wants to read it.
     pub(super) story: Option<Vec<String>>,
@@ -133,7 +128,7 @@ impl World {
             servers: BTreeMap::new(),
             due: BTreeMap::new(),
             tick: 0,
-            next_id: 100_000,
+            next_id: FIRST_ID,
             answers: BTreeMap::new(),
             token_refused: false,
             quiet: false,
@@ -142,8 +137,8 @@ impl World {
             in_force: BTreeMap::new(),
             disk,
             doom: None,
+            life: Life::default(),
             dead: false,
-            over: false,
             died,
             story: story.then(Vec::new),
         };
@@ -201,6 +196,7 @@ impl World {
     pub(super) fn begin(&mut self) {
         self.began = Instant::now();
         self.dead = false;
+        self.life = Life::default();
         self.process_began = self.base;
         for server in self.servers.values_mut() {
             server.shown.clear();
@@ -313,14 +309,13 @@ impl World {
             Due::Delete { call, server, id } => {
                 let there = self.servers[&server].rows.iter().any(|row| row.id == id);
                 self.change(at, server, |rows| rows.retain(|row| row.id != id));
-                let answer = match there {
-                    true => Ok(Created {
-                        id: SnapshotId(id),
-                        server_name: None,
-                        name: String::new(),
-                    }),
-                    false => Err(error(ErrorKind::Missing, Some(404))),
+                let gone = Created {
+                    id: SnapshotId(id),
+                    server_name: None,
+                    name: String::new(),
                 };
+                let missing = || error(ErrorKind::Missing, Some(404));
+                let answer = there.then_some(gone).ok_or_else(missing);
                 self.tell(|| format!("effect   server {server}: {id} is deleted ({there})"));
                 self.answers.insert(call, answer);
             }
@@ -453,42 +448,24 @@ impl World {
             .map_or(&server.rows, |(_, rows)| rows)
     }
 
+    /// Snapshots that were made since the beginning.
+    pub(super) fn made(&self) -> u64 {
+        self.next_id - FIRST_ID
+    }
+
     /// A process that writes or breaks rules without end has shown enough.
     pub(super) fn stop_what_never_ends(&mut self) {
         let changes = self.disk.set().changes;
-        if self.dead || self.over {
+        if self.dead || self.judge.enough {
             return;
         }
         if changes > MOST_CHANGES {
             self.violated(0, "the trail grows without end");
         }
         if changes > MOST_CHANGES || self.judge.violations.len() > MOST_VIOLATIONS {
-            self.over = true;
+            self.judge.enough = true;
             self.kill();
         }
-    }
-
-    /// The process dies here and now, if that is its fate; whether it did.
-    pub(super) fn dies(&mut self, at: Doom) -> bool {
-        match &mut self.doom {
-            Some((0, doom)) if *doom == at => {
-                self.doom = None;
-                self.kill();
-                true
-            }
-            Some((left, _)) if at == Doom::BeforeCall => {
-                *left = left.saturating_sub(1);
-                false
-            }
-            _ => false,
-        }
-    }
-
-    /// Nothing of the process gets through any more.
-    pub(super) fn kill(&mut self) {
-        self.dead = true;
-        self.disk.set().changes_left = Some(0);
-        self.died.notify_one();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-/// A stream of draws (SplitMix64).
+/// A stream of draws (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub(super) struct Rng(u64);
 

@@ -149,9 +149,8 @@ impl Weather {
         Self(odds)
     }
 
-    /// What goes wrong with one call, if anything.
-    pub(super) fn strikes(&self, rng: &mut Rng) -> Option<&'static str> {
-        let drawn = rng.below(1000);
+    /// What goes wrong with a call that drew this of a thousand, if anything.
+    pub(super) fn strikes(&self, drawn: u64) -> Option<&'static str> {
         let mut sum = 0;
         self.0.iter().find_map(|(kind, odd)| {
             sum += odd;
@@ -240,6 +239,19 @@ impl Setting {
             delete: Weather::draw(rng, &DELETE_FAULTS),
         }
     }
+
+    /// One server, and nothing goes wrong by chance.
+    pub(super) fn calm(start: Timestamp, wanted: Wanted) -> Self {
+        let calm = || Weather(Vec::new());
+        Self {
+            start,
+            wanted: vec![vec![wanted]],
+            listing: calm(),
+            create: calm(),
+            fate: calm(),
+            delete: calm(),
+        }
+    }
 }
 
 fn policies(rng: &mut Rng, id: u64) -> Vec<Wanted> {
@@ -252,7 +264,7 @@ fn policies(rng: &mut Rng, id: u64) -> Vec<Wanted> {
             rotation.keep = (rotation.keep - 1).max(1);
             seen.keep = rotation.keep;
         }
-        policy.protected_ids = second.0.protected_ids.clone();
+        policy.protected_ids.clone_from(&second.0.protected_ids);
         view.protected_ids.clone_from(&second.1.protected_ids);
         second = (Arc::new(policy), view);
     }
@@ -311,9 +323,10 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
         });
     }
     // Ids count up from 1 for each server's first rows: some are protected.
-    let protected: BTreeSet<u64> = match rng.chance(300) {
-        true => BTreeSet::from([id * 1000 + 1 + rng.below(4)]),
-        false => BTreeSet::new(),
+    let protected: BTreeSet<u64> = if rng.chance(300) {
+        BTreeSet::from([id * 1000 + 1 + rng.below(4)])
+    } else {
+        BTreeSet::new()
     };
     let min_completed = usize::try_from(1 + rng.below(2)).unwrap_or(1);
     let delete_stuck = rng.chance(300);

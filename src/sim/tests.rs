@@ -1,5 +1,8 @@
 //! The simulation itself, in small; the proof runs thousands of seeds.
 
+use std::num::NonZeroUsize;
+
+use super::points::{Failure, Part, SCENARIOS, sweep};
 use super::{Options, simulate};
 use crate::core::breaks::Break;
 
@@ -29,4 +32,34 @@ fn a_broken_rule_is_caught() {
         !simulate(broken).violations.is_empty()
     });
     assert!(caught);
+}
+
+#[test]
+fn a_death_at_any_point_leaves_the_end_of_each_story_as_it_is() {
+    let part = Part {
+        double: 300,
+        ..Part::SINGLE
+    };
+    for scenario in &SCENARIOS {
+        let swept = sweep(scenario, part);
+        let bad = swept.failures.iter().map(|f| (&f.deaths, &f.violations));
+        assert_eq!(bad.collect::<Vec<_>>(), [], "{}", scenario.name);
+        assert!(swept.steps.iter().all(|steps| *steps > 0), "{swept:?}");
+        assert!(
+            swept.single == 4 * swept.points && swept.double > 0,
+            "{swept:?}"
+        );
+    }
+}
+
+#[test]
+fn a_create_sent_again_too_early_is_caught_at_a_crash_point() {
+    let part = Part {
+        single: NonZeroUsize::new(4).unwrap(),
+        broken: Some(Break::NoSettleWindow),
+        ..Part::SINGLE
+    };
+    let swept = sweep(&SCENARIOS[0], part);
+    let said = |failure: &Failure| failure.violations.iter().any(|what| what.contains("I9"));
+    assert!(swept.failures.iter().any(said), "{swept:?}");
 }

@@ -1,0 +1,60 @@
+//! Every crash point of a few short stories, tried one by one: what snaprotate does on its
+//! own after a death at any change of the disk, mutation or listing.
+//!
+//! `cargo run --release --example crash_points`
+
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use snaprotate::sim::points::{Part, SCENARIOS, sweep};
+
+#[derive(Parser)]
+#[command(about = "Proves that a death at any point leaves the end of the story as it is")]
+struct Args {
+    /// Try one of so many deaths
+    #[arg(long, default_value = "1")]
+    one_of: NonZeroUsize,
+    /// After one of so many deaths try each second one while the next process begins; 0: none
+    #[arg(long, default_value_t = 10)]
+    double_one_of: usize,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let part = Part {
+        single: args.one_of,
+        double: args.double_one_of,
+        ..Part::SINGLE
+    };
+    println!(
+        "{:<42} {:>7} {:>9} {:>8} {:>6}  {:>6} {:>7}  result",
+        "scenario", "changes", "mutations", "listings", "points", "single", "double"
+    );
+    let began = Instant::now();
+    let (mut stories, mut failed) = (0, 0);
+    for scenario in &SCENARIOS {
+        let swept = sweep(scenario, part);
+        let [changes, mutations, listings] = swept.steps;
+        let result = match swept.failures.len() {
+            0 => "all end as the undisturbed one".to_owned(),
+            bad => format!("{bad} FAILED"),
+        };
+        println!(
+            "{:<42} {changes:>7} {mutations:>9} {listings:>8} {:>6}  {:>6} {:>7}  {result}",
+            scenario.name, swept.points, swept.single, swept.double
+        );
+        if let Some(first) = swept.failures.first() {
+            println!("\n{:?}\n{}", first.deaths, first.story.join("\n"));
+            println!("{}\n", first.violations.join("\n"));
+        }
+        stories += swept.single + swept.double;
+        failed += swept.failures.len();
+    }
+    println!(
+        "\n{stories} stories in {:.1?}, {failed} failed",
+        began.elapsed()
+    );
+    ExitCode::from(u8::from(failed > 0))
+}

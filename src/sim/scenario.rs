@@ -1,0 +1,251 @@
+//! The short stories whose every crash point is tried, and how each must end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::death::{Death, Doom, Doomed, Effect, Life, Point};
+use super::director::Director;
+use super::end;
+use super::provider::{Row, World};
+use super::rng::Rng;
+use super::setting::{RotationView, Setting, View, Wanted};
+use crate::audit::mem::{Crash, MemDisk};
+use crate::core::breaks::{self, Break};
+use crate::core::name::Pattern;
+use crate::core::policy::{Policy, Rotation, WhenFull};
+use crate::core::schedule::Schedule;
+use crate::core::snapshot::{ServerId, Status};
+
+const SERVER: u64 = 1;
+
+/// From the slot to the end: more than four attempts take with their settle windows and pauses.
+const REST: SignedDuration = SignedDuration::from_hours(3);
+
+/// After it stands the slot's day.
+const PREFIX: &str = "daily-snapshot-";
+
+/// A short story about one daily slot of one server.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// What it is about.
+    pub name: &'static str,
+    slot: &'static str,
+    foreign: u64,
+    /// Own completed ones, the newest of them of the day before.
+    own: u64,
+    keep: usize,
+    /// An earlier process died in its create, which has this effect.
+    before: Option<Effect>,
+}
+
+const ROOM: Scenario = Scenario {
+    name: "create and prune",
+    slot: "2026-11-25T03:00:00Z",
+    foreign: 1,
+    own: 2,
+    keep: 2,
+    before: None,
+};
+
+/// All of them.
+pub const SCENARIOS: [Scenario; 6] = [
+    ROOM,
+    Scenario {
+        name: "create and prune as a month begins",
+        slot: "2026-12-01T00:00:00Z",
+        ..ROOM
+    },
+    Scenario {
+        name: "prune first on a full server",
+        foreign: 2,
+        own: 3,
+        keep: 3,
+        ..ROOM
+    },
+    Scenario {
+        name: "recovery: the create was done",
+        before: Some(Effect::Done),
+        ..ROOM
+    },
+    Scenario {
+        name: "recovery: it is done at the last moment",
+        before: Some(Effect::Late),
+        ..ROOM
+    },
+    Scenario {
+        name: "recovery: it never is",
+        before: Some(Effect::Never),
+        ..ROOM
+    },
+];
+
+impl Scenario {
+    fn slot(&self) -> Timestamp {
+        self.slot.parse().expect("an instant")
+    }
+
+    /// The name of the slot so many days before the one that the story is about.
+    fn slot_name(&self, days_before: u64) -> String {
+        let hours = 24 * i64::try_from(days_before).expect("few days");
+        let at = self.slot() - SignedDuration::from_hours(hours);
+        format!("{PREFIX}{}", at.strftime("%Y-%m-%d"))
+    }
+
+    /// What the server holds beforehand.
+    fn rows(&self) -> Vec<Row> {
+        let foreign = (0..self.foreign).map(|nth| (format!("by-hand-{nth}"), 30 + nth));
+        let own = (1..=self.own)
+            .rev()
+            .map(|days| (self.slot_name(days), days));
+        let rows = foreign.chain(own).zip(1..);
+        rows.map(|((name, days), nth)| {
+            let hours = 24 * i64::try_from(days).expect("few days");
+            let made = self.slot() - SignedDuration::from_hours(hours);
+            Row {
+                id: SERVER * 1000 + nth,
+                name,
+                status: Status::Completed,
+                made,
+                shown: Some(made),
+            }
+        })
+        .collect()
+    }
+
+    /// What it must hold in the end: everything foreign, and the newest of its own.
+    fn must_hold(&self) -> BTreeSet<String> {
+        let foreign = (0..self.foreign).map(|nth| format!("by-hand-{nth}"));
+        let own = (0..=self.own).take(self.keep);
+        foreign
+            .chain(own.map(|days| self.slot_name(days)))
+            .collect()
+    }
+
+    fn wanted(&self) -> Wanted {
+        let hour = self.slot().strftime("%-H").to_string();
+        let schedule = Schedule::new(&format!("0 {hour} * * *"), TimeZone::UTC);
+        let rotation = Rotation {
+            name: "daily".to_owned(),
+            schedule: Arc::new(schedule.expect("a schedule")),
+            keep: self.keep,
+            pattern: Pattern::new("{name}-snapshot-%Y-%m-%d", "daily").expect("a pattern"),
+            former: Vec::new(),
+            description: None,
+            catch_up: None,
+            splay: SignedDuration::ZERO,
+            // A death in a create may cost one, and a story has three deaths at most.
+            attempts: 4,
+            when_full: WhenFull::PruneFirst,
+        };
+        let policy = Policy {
+            file: format!("server-{SERVER}"),
+            server: ServerId(SERVER),
+            name: Some(format!("server-{SERVER}")),
+            protected_names: BTreeSet::new(),
+            protected_ids: BTreeSet::new(),
+            min_completed: 1,
+            delete_stuck: false,
+            rotations: vec![rotation],
+        };
+        let view = View {
+            rotations: vec![RotationView {
+                prefix: PREFIX.to_owned(),
+                timed: false,
+                keep: self.keep,
+                prune_first: true,
+            }],
+            protected_names: BTreeSet::new(),
+            protected_ids: BTreeSet::new(),
+            min_completed: 1,
+            delete_stuck: false,
+        };
+        (Arc::new(policy), view)
+    }
+}
+
+/// What came of a story.
+pub(super) struct Told {
+    pub(super) violations: Vec<String>,
+    pub(super) story: Vec<String>,
+    pub(super) lives: Vec<Life>,
+}
+
+/// Tells the story with these deaths, and judges its end.
+pub(super) fn tell(
+    scenario: &Scenario,
+    deaths: &[Death],
+    broken: Option<Break>,
+    story: bool,
+) -> Told {
+    breaks::set(broken);
+    let before = scenario.before.map(|effect| Death {
+        point: Point::Call(Doomed {
+            nth: 1,
+            at: Doom::InCall,
+            effect: Some(effect),
+        }),
+        crash: Crash::Killed,
+    });
+    let slot = scenario.slot();
+    let start = slot - SignedDuration::from_mins(1);
+    let setting = Setting::calm(start, scenario.wanted());
+    let mut world = World::new(setting, Rng::new(1), MemDisk::default(), story);
+    for server in world.servers.values_mut() {
+        server.rows = scenario.rows();
+    }
+    let mut director = Director::new(world, slot + REST, slot + REST);
+    director.deaths = before.iter().chain(deaths).copied().collect();
+    director.live();
+    breaks::set(None);
+    judge(scenario, &director, before.iter().len() + deaths.len());
+    let world = director.world();
+    Told {
+        violations: world.judge.violations.clone(),
+        story: world.story.clone().unwrap_or_default(),
+        lives: director.lives.clone(),
+    }
+}
+
+/// The end must be the one that the undisturbed story has.
+fn judge(scenario: &Scenario, director: &Director, deaths: usize) {
+    let mut world = director.world();
+    if director.lives.len() != deaths + 1 {
+        world.violated(SERVER, "a death wasn't reached");
+    }
+    let rows = &world.servers[&SERVER].rows;
+    let held: Vec<_> = rows.iter().map(|row| row.name.clone()).collect();
+    let set: BTreeSet<_> = held.iter().cloned().collect();
+    let completed = rows.iter().all(|row| row.status == Status::Completed);
+    if held.len() != set.len() || set != scenario.must_hold() || !completed {
+        world.violated(SERVER, &format!("the server holds {held:?}"));
+    }
+    if world.made() != 1 {
+        let what = format!("I9: {} snapshots were made", world.made());
+        world.violated(SERVER, &what);
+    }
+    let settled = format!("\"snapshot\":\"{}\"", scenario.slot_name(0));
+    let said = end::trail_text(&director.disk)
+        .lines()
+        .filter(|line| line.contains("\"event\":\"slot_settled\"") && line.contains(&settled))
+        .count();
+    if said != 1 {
+        world.violated(
+            SERVER,
+            &format!("the trail says {said} times that it is settled"),
+        );
+    }
+    let histories = end::histories(&director.disk, world.wall());
+    let Some(history) = histories.get(&ServerId(SERVER)) else {
+        world.violated(SERVER, "the trail knows nothing of the server");
+        return;
+    };
+    if history.open.is_some() {
+        world.violated(SERVER, "I6: an intent is still open");
+    }
+    if !history.alerts.is_empty() {
+        world.violated(SERVER, &format!("alerts stand: {:?}", history.alerts));
+    }
+}

@@ -1,0 +1,395 @@
+//! Plays a case to its end on a model of the provider: each step is judged, performed,
+//! and the decision asked again.
+
+use snaprotate::core::decide::{self, Step, decide};
+use snaprotate::core::fact::{AlertKind, Fact, Outcome};
+use snaprotate::core::history::History;
+use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
+
+use super::judge::{Broken, Rule, judge};
+use super::policies::Wanted;
+use super::space::{Inventory, POLL, clock, wall};
+use super::tally::{Answers, Tally};
+use super::trail::{HIDDEN, Trail};
+use super::view::{Ledger, MINUTE, Pending, ROTATIONS, Row, Seconds, View};
+
+/// A plan that asks more often than this goes on for ever.
+const MOST_LOOKS: u32 = 300;
+
+/// What a look at something under way lets pass: only time can end it.
+const STRIDE: Seconds = 10 * MINUTE;
+
+/// The provider and the trail of one plan.
+struct World<'a> {
+    wanted: &'a Wanted,
+    answers: Answers,
+    rows: Vec<Row>,
+    history: History,
+    ledger: Ledger,
+    now: Seconds,
+    requested: Seconds,
+    doubt: bool,
+    server: &'static str,
+    /// Made or deleted, and not seen in the listing yet.
+    unseen: Vec<Row>,
+    vanishing: Option<u64>,
+    next_id: u64,
+    /// Whether another way to answer would have made a difference.
+    answered: bool,
+    prunes: u32,
+    /// The steps, for a case that is told.
+    log: Option<Vec<String>>,
+}
+
+/// Plays one case under one way to answer; says whether that way made a difference.
+pub fn play(
+    wanted: &Wanted,
+    inventory: &Inventory,
+    trail: &Trail,
+    answers: Answers,
+    tally: &mut Tally,
+) -> Result<bool, String> {
+    let mut world = World::new(wanted, inventory, trail, answers);
+    tally.plans += 1;
+    if world.run(tally).is_ok() {
+        return Ok(world.answered);
+    }
+    // Once more, to tell its steps.
+    let mut world = World::new(wanted, inventory, trail, answers);
+    world.log = Some(Vec::new());
+    let broken = world.run(&mut Tally::default());
+    let rows = inventory.rows.iter().map(|row| {
+        let (id, name) = (row.snapshot.id, &row.snapshot.name);
+        let mark = if row.protected { " protected" } else { "" };
+        format!(
+            "  {id} {name} {:?} {:?}{mark}\n",
+            row.snapshot.status, row.made
+        )
+    });
+    Err(format!(
+        "{broken:?}\nanswers: {answers:?}, trail: {}\n{:?}\n{}{}",
+        trail.title,
+        wanted.wants,
+        rows.collect::<String>(),
+        world.log.unwrap_or_default().join("\n")
+    ))
+}
+impl<'a> World<'a> {
+    fn new(wanted: &'a Wanted, inventory: &Inventory, trail: &Trail, answers: Answers) -> Self {
+        let mut world = Self {
+            wanted,
+            answers,
+            rows: inventory.rows.clone(),
+            history: trail.history.clone(),
+            ledger: trail.ledger.clone(),
+            now: 0,
+            requested: trail.requested,
+            doubt: trail.doubt,
+            server: trail.server,
+            unseen: Vec::new(),
+            vanishing: None,
+            next_id: HIDDEN,
+            answered: trail.hidden.is_some(),
+            prunes: 0,
+            log: None,
+        };
+        if let Some((rotation, made)) = trail.hidden
+            && answers.complete()
+        {
+            let row = world.row(rotation, made);
+            world.unseen.push(row);
+        }
+        // Not to be given again: it is known already.
+        world.next_id = HIDDEN + 1;
+        world
+    }
+
+    fn run(&mut self, tally: &mut Tally) -> Result<(), Broken> {
+        for looks in 1..=MOST_LOOKS {
+            let step = self.ask();
+            tally.decisions += 1;
+            let now = self.now;
+            if let Some(log) = &mut self.log {
+                log.push(format!("{now:>6} {step:?}"));
+            }
+            judge(&self.view(), &step, &mut tally.checks)?;
+            match step {
+                Step::Record(fact) => self.record(&fact),
+                Step::Create { rotation, name, .. } => {
+                    tally.creates += 1;
+                    self.create(rotation, name);
+                }
+                Step::Delete {
+                    id,
+                    name,
+                    prune_first,
+                    ..
+                } => {
+                    tally.deletes += 1;
+                    self.delete(id, name, prune_first);
+                }
+                Step::Wait { pause, .. } => self.wait(pause.as_secs().max(1)),
+                end @ (Step::Blocked { .. } | Step::Idle { .. }) => {
+                    tally.longest = tally.longest.max(looks);
+                    tally.blocked += u64::from(matches!(end, Step::Blocked { .. }));
+                    *tally.checks.entry(Rule::End).or_default() += 1;
+                    return self.judge_end(&end).map_err(|what| Broken(Rule::End, what));
+                }
+            }
+        }
+        Err(Broken(Rule::End, "it goes on for ever".to_owned()))
+    }
+
+    fn ask(&mut self) -> Step {
+        let snapshots: Vec<Snapshot> = self.rows.iter().map(|row| row.snapshot.clone()).collect();
+        let (policy, now) = (&self.wanted.policy, clock(self.now));
+        self.ledger.look(&self.rows, self.now);
+        if !self.doubt {
+            self.history.observe(policy, &snapshots, now);
+        }
+        let inventory = decide::Inventory {
+            server_name: Some(self.server.to_owned()),
+            snapshots,
+            requested: clock(self.requested).mono,
+            doubt: self.doubt.then(|| "cut short".to_owned()),
+        };
+        decide(policy, &inventory, &self.history, &self.wanted.rules, now)
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            wants: &self.wanted.wants,
+            rows: &self.rows,
+            ledger: &self.ledger,
+            now: self.now,
+            requested: self.requested,
+        }
+    }
+
+    fn apply(&mut self, fact: &Fact) {
+        let grace = self.wanted.rules.request_timeout;
+        self.history.apply(fact, clock(self.now).into(), grace);
+    }
+
+    /// A record: what the judge found true goes into its ledger too.
+    fn record(&mut self, fact: &Fact) {
+        self.apply(fact);
+        let ledger = &mut self.ledger;
+        match fact {
+            Fact::CreateResult { snapshot, id, .. } => {
+                ledger.answered = Some(self.now);
+                self.requested = self.now;
+                ledger.open = None;
+                if id.is_none() {
+                    *ledger.attempts.entry(snapshot.clone()).or_default() += 1;
+                }
+            }
+            Fact::SnapshotFailed { snapshot, id, .. } => {
+                let awaited = Some(id.0);
+                if matches!(&ledger.open, Some(Pending::Create { id, .. }) if *id == awaited) {
+                    ledger.open = None;
+                }
+                *ledger.attempts.entry(snapshot.clone()).or_default() += 1;
+            }
+            Fact::SnapshotCompleted { id, .. } | Fact::SnapshotStuck { id, .. } => {
+                let awaited = Some(id.0);
+                if matches!(&ledger.open, Some(Pending::Create { id, .. }) if *id == awaited) {
+                    ledger.open = None;
+                }
+            }
+            Fact::DeleteConfirmed { .. } | Fact::DeleteResult { .. } => ledger.open = None,
+            Fact::SlotSettled { snapshot, .. }
+            | Fact::SlotGivenUp { snapshot, .. }
+            | Fact::SlotSkipped { snapshot, .. } => {
+                ledger.ended.insert(snapshot.clone());
+            }
+            _ => {}
+        }
+        if matches!(fact, Fact::DeleteResult { .. }) {
+            ledger.answered = Some(self.now);
+            self.requested = self.now;
+        }
+    }
+
+    /// A new snapshot of a rotation's due slot, in progress.
+    fn row(&mut self, rotation: usize, made: Seconds) -> Row {
+        let id = SnapshotId(self.next_id);
+        self.next_id += 1;
+        Row {
+            snapshot: Snapshot {
+                id,
+                name: self.wanted.wants.due[rotation].clone(),
+                status: Status::InProgress,
+                created_at: Some(wall(made)),
+            },
+            owner: Some((rotation, 0)),
+            protected: false,
+            made: Some(made),
+        }
+    }
+
+    fn create(&mut self, rotation: String, name: String) {
+        self.answered = true;
+        let index = ROTATIONS.iter().position(|known| *known == rotation);
+        let index = index.unwrap_or_default();
+        let bearing = self.rows.iter().map(|row| &row.snapshot);
+        let bearing = bearing.filter(|snapshot| snapshot.name == name);
+        let known: Vec<_> = bearing.map(|snapshot| snapshot.id).collect();
+        self.apply(&Fact::CreateIntent {
+            rotation,
+            snapshot: name.clone(),
+            known: known.iter().copied().collect(),
+            reason: String::new(),
+        });
+        let made = matches!(
+            self.answers,
+            Answers::Done | Answers::Failed | Answers::Hanging
+        );
+        let mut id = None;
+        if made || self.answers == Answers::Late {
+            let row = self.row(index, self.now);
+            id = made.then_some(row.snapshot.id);
+            if made {
+                self.rows.push(row);
+            } else {
+                self.unseen.push(row);
+            }
+        }
+        let outcome = match self.answers {
+            Answers::Refused => Outcome::Failed,
+            _ if made => Outcome::Done,
+            _ => Outcome::Unknown,
+        };
+        self.ledger.answered = Some(self.now);
+        self.requested = self.now;
+        self.ledger.open = Some(Pending::Create {
+            name: name.clone(),
+            known: known.iter().map(|id| id.0).collect(),
+            id: id.map(|id| id.0),
+            since: self.now,
+        });
+        if outcome == Outcome::Failed {
+            self.ledger.open = None;
+            *self.ledger.attempts.entry(name.clone()).or_default() += 1;
+        }
+        self.apply(&Fact::CreateResult {
+            snapshot: name,
+            outcome,
+            id,
+            server_name: None,
+        });
+    }
+
+    fn delete(&mut self, id: SnapshotId, snapshot: String, prune_first: bool) {
+        self.answered = true;
+        let ids: Vec<_> = self.rows.iter().map(|row| row.snapshot.id).collect();
+        self.apply(&Fact::DeleteIntent {
+            id,
+            snapshot,
+            prune_first: prune_first.then(|| ids.iter().copied().collect()),
+            reason: String::new(),
+        });
+        if prune_first {
+            self.ledger.given = Some((id.0, ids.iter().map(|id| id.0).collect()));
+        }
+        let outcome = match self.answers {
+            Answers::Failed => Outcome::Failed,
+            Answers::Lost => Outcome::Unknown,
+            _ => Outcome::Done,
+        };
+        self.ledger.open = (outcome != Outcome::Failed).then_some(Pending::Delete {
+            id: id.0,
+            since: self.now,
+        });
+        if outcome == Outcome::Done {
+            self.prunes += u32::from(prune_first);
+            if self.answers == Answers::Late {
+                self.vanishing = Some(id.0);
+            } else {
+                self.rows.retain(|row| row.snapshot.id != id);
+            }
+        }
+        self.ledger.answered = Some(self.now);
+        self.requested = self.now;
+        self.apply(&Fact::DeleteResult { id, outcome });
+    }
+
+    /// Time passes, and with it what is under way.
+    fn wait(&mut self, pause: Seconds) {
+        self.now += if pause <= POLL { STRIDE } else { pause };
+        self.requested = self.now;
+        let (complete, failed) = (self.answers.complete(), self.answers == Answers::Failed);
+        let next_id = self.next_id;
+        let hidden = HIDDEN..next_id;
+        for index in 0..self.rows.len() {
+            let stuck = self.view().stuck(&self.rows[index]);
+            let row = &mut self.rows[index];
+            let unfinished = row.owner.is_some() && row.snapshot.status == Status::InProgress;
+            if unfinished && !stuck {
+                self.answered = true;
+                if complete {
+                    row.snapshot.status = Status::Completed;
+                } else if failed && hidden.contains(&row.snapshot.id.0) {
+                    row.snapshot.status = Status::Failed;
+                }
+            }
+        }
+        self.rows.append(&mut self.unseen);
+        if let Some(id) = self.vanishing.take() {
+            self.rows.retain(|row| row.snapshot.id.0 != id);
+        }
+    }
+
+    /// What has to hold at rest, or where the plan is blocked.
+    fn judge_end(&self, end: &Step) -> Result<(), String> {
+        // I7: without a completed create one snapshot at most is given up.
+        if !self.answers.complete() && self.prunes > 1 {
+            return Err(format!("{} were given up", self.prunes));
+        }
+        let alerts = &self.history.alerts;
+        if let Step::Blocked { .. } = end {
+            let told = alerts.keys().any(|(kind, _)| *kind == AlertKind::Blocked);
+            return if told {
+                Ok(())
+            } else {
+                Err("blocked without an alert".to_owned())
+            };
+        }
+        if self.ledger.held {
+            return Ok(());
+        }
+        let view = self.view();
+        for (rotation, keep) in self.wanted.wants.keep.iter().enumerate() {
+            // I15: each due slot is settled, or an alert stands for it.
+            let name = &self.wanted.wants.due[rotation];
+            if view.unsettled(rotation) {
+                return Err(format!("{name} is forgotten"));
+            }
+            let settled = self.history.slot(ROTATIONS[rotation], name);
+            let ending = settled.and_then(|note| note.ending);
+            let given_up = !matches!(ending, Some(snaprotate::core::fact::Ending::Completed));
+            let about = (AlertKind::SlotFailed, ROTATIONS[rotation].to_owned());
+            if given_up && !alerts.contains_key(&about) {
+                return Err(format!("{name} was not made, and nobody is told"));
+            }
+            // Rule 5: nothing is beyond keep, and no slot is there twice.
+            let mut slots: Vec<_> = view.counted(rotation).map(|row| row.owner).collect();
+            let count = slots.len();
+            slots.sort_unstable();
+            slots.dedup();
+            if slots.len() > *keep || slots.len() < count {
+                return Err(format!("{count} of {} are there", ROTATIONS[rotation]));
+            }
+            let outlived = self.rows.iter().find(|row| {
+                let failed = row.snapshot.status == Status::Failed && !row.protected;
+                let of = row.owner.is_some_and(|(index, _)| index == rotation);
+                let newer = || view.counted(rotation).any(|other| row.older(other));
+                failed && of && view.dated(row) && newer()
+            });
+            if let Some(row) = outlived {
+                return Err(format!("it failed, and stays: {row:?}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,379 @@
+//! What the trail may say: facts folded into a history for the decision, and what the
+//! judge then has in its ledger.
+
+use std::collections::BTreeSet;
+
+use snaprotate::core::fact::{Fact, Outcome, When};
+use snaprotate::core::history::History;
+use snaprotate::core::snapshot::SnapshotId;
+
+use super::space::{DAY, GRACE, clock, name, slot};
+use super::view::{
+    ATTEMPTS, Ledger, MINUTE, Pending, ROTATIONS, Row, SETTLE_WINDOW, Seconds, Wants,
+};
+
+/// An id that no inventory shows: of a snapshot that is gone, or was never listed.
+pub const ABSENT: u64 = 800;
+/// The id of a snapshot that was answered, and isn't listed yet.
+pub const HIDDEN: u64 = 900;
+
+/// The moment before which another process wrote the trail.
+const AN_HOUR_AGO: Seconds = -60 * MINUTE;
+
+/// One thing that a trail may say.
+#[derive(Clone, Debug)]
+pub struct Trail {
+    pub title: &'static str,
+    pub history: History,
+    pub ledger: Ledger,
+    /// A listing in doubt.
+    pub doubt: bool,
+    /// The name that the listing gives the server.
+    pub server: &'static str,
+    /// When the first listing was asked for.
+    pub requested: Seconds,
+    /// When the snapshot of an open create was made that isn't listed yet.
+    pub hidden: Option<(usize, Seconds)>,
+}
+
+impl Trail {
+    fn nothing(title: &'static str) -> Self {
+        Self {
+            title,
+            history: History::default(),
+            ledger: Ledger::default(),
+            doubt: false,
+            server: "web",
+            requested: 0,
+            hidden: None,
+        }
+    }
+
+    fn base(title: &'static str, wants: &Wants) -> Self {
+        let mut trail = Self::nothing(title);
+        for rotation in &ROTATIONS[..wants.keep.len()] {
+            let rotation = (*rotation).to_owned();
+            trail.old(-16 * 60 * MINUTE, &Fact::RotationAdded { rotation });
+        }
+        trail
+    }
+
+    /// A fact that an earlier process wrote.
+    fn old(&mut self, at: Seconds, fact: &Fact) {
+        let when = When {
+            wall: clock(at).wall,
+            mono: None,
+        };
+        self.history
+            .apply(fact, when, clock(GRACE).mono - clock(0).mono);
+    }
+
+    /// A fact that this process wrote.
+    fn lived(&mut self, at: Seconds, fact: &Fact) {
+        let grace = clock(GRACE).mono - clock(0).mono;
+        self.history.apply(fact, clock(at).into(), grace);
+    }
+
+    fn due(mut self, rotation: usize) -> Self {
+        let fact = Fact::SlotDue {
+            rotation: ROTATIONS[rotation].to_owned(),
+            slot: slot(0),
+            snapshot: name(ROTATIONS[rotation], 0),
+        };
+        self.old(AN_HOUR_AGO, &fact);
+        self
+    }
+
+    fn ended(mut self, rotation: usize, fact: fn(String, jiff::Timestamp, String) -> Fact) -> Self {
+        let snapshot = name(ROTATIONS[rotation], 0);
+        self.ledger.ended.insert(snapshot.clone());
+        self.old(
+            -30 * MINUTE,
+            &fact(ROTATIONS[rotation].to_owned(), slot(0), snapshot),
+        );
+        self
+    }
+
+    /// Creates that the provider refused, the last of them then.
+    fn tried(mut self, rotation: usize, times: u32, last: Seconds) -> Self {
+        let snapshot = name(ROTATIONS[rotation], 0);
+        for _ in 0..times {
+            self.old(last, &create(rotation, BTreeSet::new()));
+            self.old(last, &created(rotation, Outcome::Failed, None));
+        }
+        self.ledger.attempts.insert(snapshot, times);
+        self
+    }
+
+    /// A create without an answer; it may run until its time-out ends.
+    fn sent(mut self, rotation: usize, at: Seconds, known: BTreeSet<u64>) -> Self {
+        self.old(at, &create(rotation, known.clone()));
+        self.ledger.open = Some(Pending::Create {
+            name: name(ROTATIONS[rotation], 0),
+            known,
+            id: None,
+            since: at + GRACE,
+        });
+        self
+    }
+
+    /// A create that was answered with an id.
+    fn answered(mut self, rotation: usize, at: Seconds, id: u64) -> Self {
+        self.lived(at, &create(rotation, BTreeSet::new()));
+        self.lived(at, &created(rotation, Outcome::Done, Some(id)));
+        self.ledger.answered = Some(at);
+        self.ledger.watched.insert(id, (at, 0));
+        self.ledger.open = Some(Pending::Create {
+            name: name(ROTATIONS[rotation], 0),
+            known: BTreeSet::new(),
+            id: Some(id),
+            since: at,
+        });
+        self
+    }
+
+    fn deleting(mut self, id: u64, at: Seconds, answer: Option<Outcome>) -> Self {
+        self.lived(at, &delete(id, None));
+        self.ledger.open = Some(Pending::Delete { id, since: at });
+        if let Some(outcome) = answer {
+            let id = SnapshotId(id);
+            self.lived(at, &Fact::DeleteResult { id, outcome });
+            self.ledger.answered = Some(at);
+            if outcome == Outcome::Failed {
+                self.ledger.open = None;
+            }
+        }
+        self
+    }
+
+    /// A prune-first an hour ago, when these were listed; the victim is gone or still there.
+    fn pruned(mut self, victim: u64, known: BTreeSet<u64>, there: bool) -> Self {
+        self.old(AN_HOUR_AGO, &delete(victim, Some(&known)));
+        let id = SnapshotId(victim);
+        let outcome = if there {
+            Outcome::Failed
+        } else {
+            Outcome::Done
+        };
+        self.old(AN_HOUR_AGO, &Fact::DeleteResult { id, outcome });
+        if !there {
+            self.old(AN_HOUR_AGO, &Fact::DeleteConfirmed { id });
+        }
+        self.ledger.given = Some((victim, known));
+        self
+    }
+}
+
+fn create(rotation: usize, known: BTreeSet<u64>) -> Fact {
+    Fact::CreateIntent {
+        rotation: ROTATIONS[rotation].to_owned(),
+        snapshot: name(ROTATIONS[rotation], 0),
+        known: known.into_iter().map(SnapshotId).collect(),
+        reason: String::new(),
+    }
+}
+
+fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> Fact {
+    Fact::CreateResult {
+        snapshot: name(ROTATIONS[rotation], 0),
+        outcome,
+        id: id.map(SnapshotId),
+        server_name: None,
+    }
+}
+
+fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> Fact {
+    Fact::DeleteIntent {
+        snapshot: String::new(),
+        id: SnapshotId(id),
+        prune_first: prune_first.map(|known| known.iter().copied().map(SnapshotId).collect()),
+        reason: String::new(),
+    }
+}
+
+fn settled(rotation: String, slot: jiff::Timestamp, snapshot: String) -> Fact {
+    let reason = String::new();
+    Fact::SlotSettled {
+        rotation,
+        slot,
+        snapshot,
+        reason,
+    }
+}
+
+fn given_up(rotation: String, slot: jiff::Timestamp, snapshot: String) -> Fact {
+    let reason = String::new();
+    Fact::SlotGivenUp {
+        rotation,
+        slot,
+        snapshot,
+        reason,
+    }
+}
+
+fn skipped(rotation: String, slot: jiff::Timestamp, snapshot: String) -> Fact {
+    let reason = String::new();
+    Fact::SlotSkipped {
+        rotation,
+        slot,
+        snapshot,
+        missed: 0,
+        paused: false,
+        reason,
+    }
+}
+
+/// Everything that the trail may say of these rows.
+pub fn trails(rows: &[Row], wants: &Wants) -> Vec<Trail> {
+    let base = |title| Trail::base(title, wants);
+    let mut found = vec![Trail::nothing("nothing"), base("under care")];
+    for rotation in 0..wants.keep.len() {
+        of_slot(rows, wants, rotation, &mut found);
+    }
+    for row in rows.iter().filter(|row| row.owner.is_some()) {
+        of_row(row, rows, wants, &mut found);
+    }
+    let ids: BTreeSet<_> = rows.iter().map(|row| row.snapshot.id.0).collect();
+    let gone = ids.iter().copied().chain([ABSENT]).collect();
+    found.push(base("a delete that is seen").deleting(ABSENT, -MINUTE, None));
+    found.push(base("a prune-first, not made good").pruned(ABSENT, gone, false));
+    let mut trail = base("deletes refused").deleting(ABSENT, -MINUTE, Some(Outcome::Failed));
+    found.push(trail.clone());
+    for _ in 1..ATTEMPTS {
+        trail = trail.deleting(ABSENT, -MINUTE, Some(Outcome::Failed));
+    }
+    trail.title = "deletes refused for good";
+    found.push(trail);
+    let long = base("a delete refused long ago");
+    found.push(long.deleting(ABSENT, -40 * MINUTE, Some(Outcome::Failed)));
+    held_or_doubtful(wants, &mut found);
+    found
+}
+
+fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>) {
+    let due = |title| Trail::base(title, wants).due(rotation);
+    found.push(due("due"));
+    found.push(due("settled").ended(rotation, settled));
+    found.push(due("given up").ended(rotation, given_up));
+    found.push(due("skipped").ended(rotation, skipped));
+    found.push(due("tried just now").tried(rotation, 1, -MINUTE));
+    found.push(due("tried").tried(rotation, 2, -40 * MINUTE));
+    found.push(due("tried in vain").tried(rotation, ATTEMPTS, -40 * MINUTE));
+    let overtaken = |title, times| {
+        let mut trail = Trail::base(title, wants);
+        let prefix = ROTATIONS[rotation];
+        let (slot, snapshot) = (slot(7), name(prefix, 7));
+        let rotation = prefix.to_owned();
+        trail.old(
+            -7 * DAY,
+            &Fact::SlotDue {
+                rotation,
+                slot,
+                snapshot: snapshot.clone(),
+            },
+        );
+        for _ in 0..times {
+            let outcome = Outcome::Failed;
+            let (id, server_name) = (None, None);
+            let snapshot = snapshot.clone();
+            trail.old(
+                -7 * DAY,
+                &Fact::CreateResult {
+                    snapshot,
+                    outcome,
+                    id,
+                    server_name,
+                },
+            );
+        }
+        trail
+    };
+    found.push(overtaken("overtaken", 0));
+    found.push(overtaken("overtaken, tried", 1));
+    let bearing = name(ROTATIONS[rotation], 0);
+    let bearing = rows.iter().filter(|row| row.snapshot.name == bearing);
+    let bearing: BTreeSet<_> = bearing.map(|row| row.snapshot.id.0).collect();
+    let mut knowns = vec![BTreeSet::new()];
+    if !bearing.is_empty() {
+        knowns.push(bearing.clone());
+    }
+    for known in knowns {
+        for at in [-MINUTE, 1 - SETTLE_WINDOW - GRACE, -SETTLE_WINDOW - GRACE] {
+            found.push(due("a create without an answer").sent(rotation, at, known.clone()));
+        }
+    }
+    for at in [-MINUTE, 1 - SETTLE_WINDOW, -SETTLE_WINDOW] {
+        let mut trail = due("an answered create, not listed").answered(rotation, at, HIDDEN);
+        trail.hidden = Some((rotation, at));
+        found.push(trail);
+    }
+    for id in bearing {
+        found.push(due("an answered create, listed").answered(rotation, -5 * MINUTE, id));
+    }
+}
+
+/// Each with slots that are due, where room is asked for, and with settled ones, where only
+/// surplus is looked for.
+fn of_row(row: &Row, rows: &[Row], wants: &Wants, found: &mut Vec<Trail>) {
+    let due = |title| (0..wants.keep.len()).fold(Trail::base(title, wants), Trail::due);
+    let end = |trail: Trail| (0..wants.keep.len()).fold(trail, |t, r| t.ended(r, settled));
+    let id = row.snapshot.id.0;
+    let ids = || rows.iter().map(|row| row.snapshot.id.0);
+    for at in [-MINUTE, 1 - SETTLE_WINDOW, -SETTLE_WINDOW] {
+        let sent = |trail: Trail| trail.deleting(id, at, Some(Outcome::Unknown));
+        found.push(sent(due("a delete without an answer, slots due")));
+        found.push(sent(end(due("a delete without an answer, slots settled"))));
+    }
+    let answered = |trail: Trail| trail.deleting(id, -MINUTE, Some(Outcome::Done));
+    found.push(answered(due("a delete that is still listed, slots due")));
+    found.push(answered(end(due(
+        "a delete that is still listed, slots settled",
+    ))));
+    found.push(due("a prune-first that was refused").pruned(id, ids().collect(), true));
+    let before = ids().filter(|other| *other != id).chain([ABSENT]).collect();
+    found.push(due("a prune-first with one after it").pruned(ABSENT, before, false));
+}
+
+fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
+    let base = |title| Trail::base(title, wants);
+    let restore = Fact::RestoreIntent {
+        snapshot: String::new(),
+        id: SnapshotId(1),
+    };
+    let doubtful = |mut trail: Trail| {
+        trail.ledger.doubtful = true;
+        trail
+    };
+    let held = |mut trail: Trail| {
+        trail.ledger.held = true;
+        trail
+    };
+    let mut trail = doubtful(base("a listing in doubt"));
+    trail.doubt = true;
+    found.push(trail);
+    let mut trail = doubtful(base("another server's name"));
+    trail.server = "db";
+    found.push(trail);
+    let mut trail = doubtful(base("a clock that is odd"));
+    trail.old(5 * MINUTE + 1, &create(0, BTreeSet::new()));
+    trail.old(5 * MINUTE + 1, &created(0, Outcome::Later, None));
+    found.push(trail);
+    let mut trail = base("an old listing").deleting(ABSENT, 0, Some(Outcome::Done));
+    trail.requested = -1;
+    found.push(trail);
+    let mut trail = base("an old listing after a refusal");
+    trail = trail.deleting(ABSENT, 0, Some(Outcome::Failed));
+    trail.requested = -1;
+    found.push(trail);
+    let mut trail = held(base("paused"));
+    trail.old(-MINUTE, &Fact::Paused);
+    found.push(trail);
+    for at in [-MINUTE, 1 - 30 * MINUTE] {
+        let mut trail = held(base("a restore under way"));
+        trail.old(at, &restore);
+        found.push(trail);
+    }
+    let mut trail = base("a restore half an hour ago");
+    trail.old(-30 * MINUTE, &restore);
+    found.push(trail);
+}

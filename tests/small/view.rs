@@ -1,0 +1,192 @@
+//! What the judge sees: rows whose owner is known from their making, a ledger of its own,
+//! and what follows from them, counted afresh.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use snaprotate::core::snapshot::{Snapshot, Status};
+
+/// Seconds from the start of the case; before it they are negative.
+pub type Seconds = i64;
+
+pub const MINUTE: Seconds = 60;
+pub const SETTLE_WINDOW: Seconds = 10 * MINUTE;
+pub const STUCK_AFTER: Seconds = 60 * MINUTE;
+pub const ATTEMPTS: u32 = 3;
+/// A date may lie this far ahead.
+const AHEAD: Seconds = 5 * MINUTE;
+
+/// Whose a snapshot is: the rotation, and how many days ago its slot was.
+pub type Owner = Option<(usize, i64)>;
+
+/// A snapshot of the model.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub snapshot: Snapshot,
+    pub owner: Owner,
+    pub protected: bool,
+    /// The date of `snapshot`, once more.
+    pub made: Option<Seconds>,
+}
+
+impl Row {
+    /// By date, then id.
+    pub fn older(&self, other: &Self) -> bool {
+        (self.made, self.snapshot.id) < (other.made, other.snapshot.id)
+    }
+}
+
+/// What is wanted, as plain numbers.
+#[derive(Clone, Debug)]
+pub struct Wants {
+    pub keep: Vec<usize>,
+    pub prune_first: bool,
+    pub delete_stuck: bool,
+    pub min_completed: usize,
+    pub limit: usize,
+    /// For each rotation, the name of its due slot's snapshot.
+    pub due: Vec<String>,
+}
+
+/// A mutation whose effect has not been seen.
+#[derive(Clone, Debug)]
+pub enum Pending {
+    Create {
+        name: String,
+        known: BTreeSet<u64>,
+        id: Option<u64>,
+        since: Seconds,
+    },
+    Delete {
+        id: u64,
+        since: Seconds,
+    },
+}
+
+/// What the judge remembers by itself.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// Paused, or a restore began a short while ago.
+    pub held: bool,
+    /// The listing, the name or the clock is wrong.
+    pub doubtful: bool,
+    pub open: Option<Pending>,
+    /// When the last mutation was answered.
+    pub answered: Option<Seconds>,
+    /// The victim of a prune-first that isn't made good, and the ids that were listed then.
+    pub given: Option<(u64, BTreeSet<u64>)>,
+    /// First sight of each unfinished own one, and its age then.
+    pub watched: BTreeMap<u64, (Seconds, Seconds)>,
+    /// Names of slots that have ended.
+    pub ended: BTreeSet<String>,
+    pub attempts: BTreeMap<String, u32>,
+}
+
+/// What a step is judged by.
+pub struct View<'a> {
+    pub wants: &'a Wants,
+    pub rows: &'a [Row],
+    pub ledger: &'a Ledger,
+    pub now: Seconds,
+    /// When the listing was asked for.
+    pub requested: Seconds,
+}
+
+/// The rotations' names, in the order of the file.
+pub const ROTATIONS: [&str; 2] = ["a", "b"];
+
+impl View<'_> {
+    pub fn row(&self, id: u64) -> Option<&Row> {
+        self.rows.iter().find(|row| row.snapshot.id.0 == id)
+    }
+
+    pub fn shows(&self, id: u64) -> bool {
+        self.row(id).is_some()
+    }
+
+    pub fn full(&self) -> bool {
+        self.rows.len() >= self.wants.limit
+    }
+
+    /// A date that is readable and not in the future.
+    pub fn dated(&self, row: &Row) -> bool {
+        row.made.is_some_and(|made| made - self.now <= AHEAD)
+    }
+
+    /// Own and completed, with a date that says when.
+    pub fn completed(&self, row: &Row) -> bool {
+        row.owner.is_some() && row.snapshot.status == Status::Completed && self.dated(row)
+    }
+
+    /// What `keep` of a rotation counts.
+    pub fn counted(&self, rotation: usize) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(move |row| {
+            let of = row.owner.is_some_and(|(index, _)| index == rotation);
+            of && !row.protected && self.completed(row)
+        })
+    }
+
+    fn unfinished(row: &Row) -> bool {
+        let status = &row.snapshot.status;
+        row.owner.is_some() && matches!(status, Status::InProgress | Status::Unknown(_))
+    }
+
+    pub fn stuck(&self, row: &Row) -> bool {
+        let watched = self.ledger.watched.get(&row.snapshot.id.0);
+        let age = watched.map(|(since, age)| age + self.now - since);
+        Self::unfinished(row) && age.is_some_and(|age| age >= STUCK_AFTER)
+    }
+
+    pub fn under_way(&self, row: &Row) -> bool {
+        Self::unfinished(row) && !self.stuck(row)
+    }
+
+    /// Whether the due slot of a rotation has neither an ending nor a completed snapshot.
+    pub fn unsettled(&self, rotation: usize) -> bool {
+        let ended = self.ledger.ended.contains(&self.wants.due[rotation]);
+        !ended && !self.served(rotation)
+    }
+
+    /// Whether the due slot of a rotation has a completed snapshot.
+    pub fn served(&self, rotation: usize) -> bool {
+        self.rows
+            .iter()
+            .any(|row| row.owner == Some((rotation, 0)) && row.snapshot.status == Status::Completed)
+    }
+
+    /// I7: nothing was given up, or something new took its place.
+    pub fn made_good(&self) -> bool {
+        let Some((victim, known)) = &self.ledger.given else {
+            return true;
+        };
+        let new = |row: &Row| !known.contains(&row.snapshot.id.0);
+        let serves = |row: &Row| row.owner.is_none() || row.snapshot.status == Status::Completed;
+        self.shows(*victim) || self.rows.iter().any(|row| new(row) && serves(row))
+    }
+}
+
+impl Ledger {
+    /// Notes what a listing shows.
+    pub fn look(&mut self, rows: &[Row], now: Seconds) {
+        let awaited = match &self.open {
+            Some(Pending::Create { id, .. }) => *id,
+            _ => None,
+        };
+        self.watched.retain(|id, _| {
+            awaited == Some(*id) || rows.iter().any(|row| row.snapshot.id.0 == *id)
+        });
+        for row in rows.iter().filter(|row| View::unfinished(row)) {
+            let age = row.made.map_or(0, |made| (now - made).max(0));
+            let id = row.snapshot.id.0;
+            self.watched.entry(id).or_insert((now, age));
+        }
+        let made_good = |(_, known): &(u64, BTreeSet<u64>)| {
+            rows.iter().any(|row| {
+                let completed = row.snapshot.status == Status::Completed;
+                row.owner.is_some() && completed && !known.contains(&row.snapshot.id.0)
+            })
+        };
+        if self.given.as_ref().is_some_and(made_good) {
+            self.given = None;
+        }
+    }
+}
