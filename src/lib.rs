@@ -32,7 +32,8 @@
 //! - [`clock`]: the one place that reads the clock.
 //!
 //! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
-//! through seeded months of faults, and `core::breaks`, which break it on purpose.
+//! through seeded months of faults, `core::breaks`, which break it on purpose, and
+//! `api::foreign`, by which fuzzing reads answers without a network.
 
 pub mod api;
 pub mod audit;
