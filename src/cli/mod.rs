@@ -125,10 +125,10 @@ impl Cli {
     }
 }
 
-/// Runs on a runtime of two threads: the daemon waits nearly always.
+/// Runs on one thread, which waits nearly always; the trail's disk has a thread of its own.
+/// More threads would cost memory alone: each has a heap that keeps what it once needed.
 fn block_on<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|why| Refusal::System(format!("the runtime can't be started: {why}")))?;

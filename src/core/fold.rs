@@ -28,7 +28,7 @@ impl History {
                 self.removed = true;
                 self.blocked = None;
                 self.alerts.clear();
-                for notes in self.rotations.values_mut() {
+                for notes in &mut self.rotations {
                     notes.since = None;
                 }
             }
@@ -223,7 +223,19 @@ impl History {
     }
 
     fn notes(&mut self, rotation: &str) -> &mut RotationNotes {
-        self.rotations.entry(rotation.to_owned()).or_default()
+        let at = self
+            .rotations
+            .binary_search_by(|notes| notes.name.as_str().cmp(rotation));
+        let at = at.unwrap_or_else(|at| {
+            self.rotations.reserve_exact(1);
+            let notes = RotationNotes {
+                name: rotation.to_owned(),
+                ..RotationNotes::default()
+            };
+            self.rotations.insert(at, notes);
+            at
+        });
+        &mut self.rotations[at]
     }
 
     fn note(&mut self, rotation: &str, name: &str, at: Timestamp) -> &mut SlotNote {
@@ -232,9 +244,10 @@ impl History {
             return &mut notes[index];
         }
         if notes.len() == REMEMBERED {
-            notes.pop_front();
+            notes.remove(0);
         }
-        notes.push_back(SlotNote {
+        notes.reserve_exact(1);
+        notes.push(SlotNote {
             name: name.to_owned(),
             at,
             ending: None,
@@ -255,7 +268,7 @@ impl History {
     }
 
     fn tried(&mut self, name: &str, at: When, counts: bool) {
-        let notes = self.rotations.values_mut().flat_map(|r| r.slots.iter_mut());
+        let notes = self.rotations.iter_mut().flat_map(|r| r.slots.iter_mut());
         for note in notes.filter(|note| note.name == name && note.ending.is_none()) {
             note.attempts += u32::from(counts);
             note.tries += 1;

@@ -1,6 +1,6 @@
 //! What the trail says of one server, as a value; `fold` makes it, fact by fact.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -68,9 +68,10 @@ pub struct PruneFirst {
 /// What is remembered of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RotationNotes {
+    pub(super) name: String,
     /// Since when it is under care; `None` when it left the policy.
     pub(super) since: Option<Timestamp>,
-    pub(super) slots: VecDeque<SlotNote>,
+    pub(super) slots: Vec<SlotNote>,
 }
 
 /// What the trail says of one server.
@@ -111,7 +112,8 @@ pub struct History {
     /// step: neither its date nor an earlier process's clock makes it stuck (I8).
     #[serde(skip)]
     pub seen: BTreeMap<SnapshotId, SignedDuration>,
-    pub(super) rotations: BTreeMap<String, RotationNotes>,
+    /// By name; a row of few, since ten thousand servers pay for every spare byte.
+    pub(super) rotations: Vec<RotationNotes>,
 }
 
 /// Alerts as rows, since JSON has no keys of two parts.
@@ -165,15 +167,19 @@ impl History {
         }
     }
 
+    fn rotation(&self, name: &str) -> Option<&RotationNotes> {
+        self.rotations.iter().find(|notes| notes.name == name)
+    }
+
     /// Since when the rotation is under care.
     pub fn since(&self, rotation: &str) -> Option<Timestamp> {
-        self.rotations.get(rotation)?.since
+        self.rotation(rotation)?.since
     }
 
     /// The rotations under care.
     pub fn rotations(&self) -> impl Iterator<Item = &str> {
         let known = self.rotations.iter();
-        known.filter_map(|(name, notes)| notes.since.map(|_| name.as_str()))
+        known.filter_map(|notes| notes.since.map(|_| notes.name.as_str()))
     }
 
     /// What is remembered of the slot of this name.
@@ -183,7 +189,7 @@ impl History {
 
     /// The slots of a rotation that are remembered, in the order of the trail.
     pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotNote> {
-        let notes = self.rotations.get(rotation);
+        let notes = self.rotation(rotation);
         notes.into_iter().flat_map(|notes| notes.slots.iter())
     }
 

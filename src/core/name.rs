@@ -138,6 +138,7 @@ impl Pattern {
                 return Err(PatternError::Incomplete(pair[1].1, pair[0].1));
             }
         }
+        parts.shrink_to_fit();
         Ok(Self(parts))
     }
 

@@ -143,7 +143,8 @@ impl World {
                     takes = CALL;
                 }
                 if what.ends_with("late") {
-                    let lag = fated.map(Effect::lag);
+                    let shows_after = self.setting.lag;
+                    let lag = fated.map(|effect| effect.lag(shows_after));
                     let lag = lag.unwrap_or_else(|| self.rng.time(SignedDuration::ZERO, LATEST));
                     effect = Some(takes + lag);
                 }
@@ -179,7 +180,7 @@ impl World {
         let seen = if stale {
             now - self.rng.time(SignedDuration::ZERO, STALE)
         } else {
-            now
+            now - self.setting.lag
         };
         self.tell(|| match server {
             Some(server) => format!("listing  server {server}"),

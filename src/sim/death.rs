@@ -42,7 +42,7 @@ pub(super) enum Effect {
     Done,
     /// No answer comes; it is done shortly after the next process began.
     Soon,
-    /// No answer comes; it is done in the last instant in which it may.
+    /// No answer comes; it shows in the last instant in which it may.
     Late,
 }
 
@@ -56,10 +56,11 @@ impl Effect {
         }
     }
 
-    /// How long after the end of the waiting for an answer it is done.
-    pub(super) fn lag(self) -> SignedDuration {
+    /// How long after the end of the waiting for an answer it is done; a listing shows it
+    /// only `shows_after` that.
+    pub(super) fn lag(self, shows_after: SignedDuration) -> SignedDuration {
         match self {
-            Self::Late => SETTLE - SignedDuration::from_millis(1),
+            Self::Late => SETTLE - shows_after - SignedDuration::from_millis(1),
             _ => SignedDuration::from_secs(20),
         }
     }

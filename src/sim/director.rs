@@ -11,12 +11,12 @@ use super::api::SimApi;
 use super::death::{Death, Doom, Doomed, Life, Point};
 use super::provider::World;
 use super::rng::Rng;
-use super::setting::{Setting, rules};
+use super::setting::Setting;
 use super::{Options, Report, audit_dir, end, state_dir};
 use crate::audit::Trail;
 use crate::audit::mem::{Crash, MemDisk};
 use crate::clock::{Clock, Stepper};
-use crate::core::policy::Policy;
+use crate::core::policy::{Policy, Rules};
 use crate::engine::Engine;
 
 /// Days without faults at the end, after which everything due must be settled.
@@ -263,6 +263,10 @@ impl Director {
         }
     }
 
+    fn rules(&self) -> Rules {
+        self.world().setting.rules.clone()
+    }
+
     fn policies(&self) -> Vec<Arc<Policy>> {
         let mut world = self.world();
         world.in_force.clear();
@@ -282,7 +286,7 @@ impl Director {
         }
         let (clock, stepper) = Clock::stepped(self.world().wall());
         let run = format!("run-{}", self.lives.len() + 1);
-        let grace = rules().request_timeout;
+        let grace = self.rules().request_timeout;
         let opened = Trail::open_inline(
             Box::new(self.disk.clone()),
             audit_dir(),
@@ -302,7 +306,14 @@ impl Director {
         let opening = self.disk.set().changes - before;
         self.world().tell(|| format!("process  {run} begins"));
         let api = Arc::new(SimApi::new(&self.world));
-        let engine = Engine::new(api, trail.clone(), clock, opened, rules(), self.policies());
+        let engine = Engine::new(
+            api,
+            trail.clone(),
+            clock,
+            opened,
+            self.rules(),
+            self.policies(),
+        );
         engine.look_rarely(SignedDuration::from_mins(10));
         let stop = CancellationToken::new();
         let running = tokio::spawn({
@@ -412,7 +423,7 @@ impl Director {
                 self.world().fire("reload");
                 let index = usize::try_from(server - 1).unwrap_or(0);
                 self.chosen[index] = chosen;
-                engine.reload(rules(), self.policies());
+                engine.reload(self.rules(), self.policies());
             }
             Event::TokenRefused => {
                 self.world().fire("account: 401");
@@ -490,6 +501,6 @@ impl Director {
             *chosen = chosen.or(Some(0));
         }
         self.events.retain(|_, event| matches!(event, Event::End));
-        engine.reload(rules(), self.policies());
+        engine.reload(self.rules(), self.policies());
     }
 }

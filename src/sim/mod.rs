@@ -11,7 +11,8 @@
 //! - `death`: where a process dies;
 //! - `end`: what must be so when the faults have stopped.
 //!
-//! [`points`] draws nothing: a few short stories are killed at every point there is.
+//! [`points`] draws nothing: a few short stories (`scenario`) are killed at every point
+//! there is.
 //!
 //! The same seed gives the same trail, byte for byte.
 

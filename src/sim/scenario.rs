@@ -21,6 +21,9 @@ use crate::core::snapshot::{ServerId, Status};
 
 const SERVER: u64 = 1;
 
+/// How late a listing that lags behind is.
+const LAG: SignedDuration = SignedDuration::from_mins(4);
+
 /// From the slot to the end: more than four attempts take with their settle windows and pauses.
 const REST: SignedDuration = SignedDuration::from_hours(3);
 
@@ -39,6 +42,10 @@ pub struct Scenario {
     keep: usize,
     /// An earlier process died in its create, which has this effect.
     before: Option<Effect>,
+    /// The pause after a first failed attempt.
+    retry_after: SignedDuration,
+    /// So much every listing lags behind.
+    lag: SignedDuration,
 }
 
 const ROOM: Scenario = Scenario {
@@ -48,22 +55,39 @@ const ROOM: Scenario = Scenario {
     own: 2,
     keep: 2,
     before: None,
+    // Short, so that no pause hides a settle window that ends too early.
+    retry_after: SignedDuration::from_secs(1),
+    lag: SignedDuration::ZERO,
+};
+
+const FULL: Scenario = Scenario {
+    name: "prune first on a full server",
+    foreign: 2,
+    own: 3,
+    keep: 3,
+    ..ROOM
 };
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 6] = [
+pub const SCENARIOS: [Scenario; 8] = [
     ROOM,
     Scenario {
         name: "create and prune as a month begins",
         slot: "2026-12-01T00:00:00Z",
         ..ROOM
     },
+    FULL,
     Scenario {
-        name: "prune first on a full server",
-        foreign: 2,
-        own: 3,
-        keep: 3,
+        name: "create and prune, listings lag behind",
+        retry_after: SignedDuration::from_mins(5),
+        lag: LAG,
         ..ROOM
+    },
+    Scenario {
+        name: "prune first, listings lag behind",
+        retry_after: SignedDuration::from_mins(5),
+        lag: LAG,
+        ..FULL
     },
     Scenario {
         name: "recovery: the create was done",
@@ -191,7 +215,9 @@ pub(super) fn tell(
     });
     let slot = scenario.slot();
     let start = slot - SignedDuration::from_mins(1);
-    let setting = Setting::calm(start, scenario.wanted());
+    let mut setting = Setting::calm(start, scenario.wanted());
+    setting.rules.retry_after = scenario.retry_after;
+    setting.lag = scenario.lag;
     let mut world = World::new(setting, Rng::new(1), MemDisk::default(), story);
     for server in world.servers.values_mut() {
         server.rows = scenario.rows();
@@ -215,21 +241,27 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize) {
     if director.lives.len() != deaths + 1 {
         world.violated(SERVER, "a death wasn't reached");
     }
+    // A create and a delete; a death may cost one that is sent again.
+    let earlier = scenario.before.iter().len();
+    let sent: u64 = director.lives.iter().map(|life| life.mutations).sum();
+    if deaths == earlier && sent > 2 + earlier as u64 {
+        world.violated(SERVER, &format!("{sent} mutations were sent"));
+    }
     let rows = &world.servers[&SERVER].rows;
     let held: Vec<_> = rows.iter().map(|row| row.name.clone()).collect();
-    let set: BTreeSet<_> = held.iter().cloned().collect();
+    let names: BTreeSet<_> = held.iter().cloned().collect();
     let completed = rows.iter().all(|row| row.status == Status::Completed);
-    if held.len() != set.len() || set != scenario.must_hold() || !completed {
+    if held.len() != names.len() || names != scenario.must_hold() || !completed {
         world.violated(SERVER, &format!("the server holds {held:?}"));
     }
     if world.made() != 1 {
         let what = format!("I9: {} snapshots were made", world.made());
         world.violated(SERVER, &what);
     }
-    let settled = format!("\"snapshot\":\"{}\"", scenario.slot_name(0));
+    let subject = format!("\"snapshot\":\"{}\"", scenario.slot_name(0));
     let said = end::trail_text(&director.disk)
         .lines()
-        .filter(|line| line.contains("\"event\":\"slot_settled\"") && line.contains(&settled))
+        .filter(|line| line.contains("\"event\":\"slot_settled\"") && line.contains(&subject))
         .count();
     if said != 1 {
         world.violated(

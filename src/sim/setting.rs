@@ -215,6 +215,9 @@ pub const DELETE_FAULTS: [&str; 8] = [
 /// Everything that a seed draws beforehand.
 pub(super) struct Setting {
     pub(super) start: Timestamp,
+    pub(super) rules: Rules,
+    /// So much every listing lags behind.
+    pub(super) lag: SignedDuration,
     /// For each server the policies that reloads switch between.
     pub(super) wanted: Vec<Vec<Wanted>>,
     pub(super) listing: Weather,
@@ -232,6 +235,8 @@ impl Setting {
         let wanted = (1..=servers).map(|id| policies(rng, id)).collect();
         Self {
             start,
+            rules: rules(),
+            lag: SignedDuration::ZERO,
             wanted,
             listing: Weather::draw(rng, &LISTING_FAULTS),
             create: Weather::draw(rng, &CREATE_FAULTS),
@@ -245,6 +250,8 @@ impl Setting {
         let calm = || Weather(Vec::new());
         Self {
             start,
+            rules: rules(),
+            lag: SignedDuration::ZERO,
             wanted: vec![vec![wanted]],
             listing: calm(),
             create: calm(),

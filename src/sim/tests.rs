@@ -36,6 +36,7 @@ fn a_broken_rule_is_caught() {
 
 #[test]
 fn a_death_at_any_point_leaves_the_end_of_each_story_as_it_is() {
+    // All single deaths; of the double ones the example tries more.
     let part = Part {
         double: 300,
         ..Part::SINGLE
