@@ -26,12 +26,14 @@
 //!   - [`core::fact`], [`core::history`]: what can happen, and what the trail says of it, as a value.
 //!   - [`core::retention`]: which snapshot may go, and which goes first.
 //!   - [`core::decide`] (rules 0 to 3), [`core::due`] (4 to 6): the one decision.
+//!   - [`core::printable`]: foreign text made fit for a log.
 //!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
 //! - [`clock`]: the one place that reads the clock.
 //!
 //! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
-//! through seeded months of faults, and `core::breaks`, which break it on purpose.
+//! through seeded months of faults, `core::breaks`, which break it on purpose, and
+//! `api::foreign`, by which fuzzing reads answers without a network.
 
 pub mod api;
 pub mod audit;

@@ -81,12 +81,10 @@ impl HttpApi {
         if !status.is_success() {
             // The status has said it all: a body that is late or cut takes nothing from it.
             let _ = timeout_at(deadline, read(&mut response, ERROR_BODY, &mut body)).await;
-            let kind = kind_of(call, status.as_u16());
-            let shown = token.scrub(&String::from_utf8_lossy(&body));
-            let shown = printable(shown.trim(), BODY_SHOWN);
-            let text = format!("answered {status}: {shown}");
-            let text = text.trim_end_matches(": ");
-            return Err(fail(kind, Some(status), text, true));
+            return Err(Failure {
+                error: refused(call, status, what, &body, &token),
+                again: true,
+            });
         }
         match timeout_at(deadline, read(&mut response, most, &mut body)).await {
             Err(_) => Err(late(Some(status))),
@@ -110,21 +108,49 @@ impl HttpApi {
 
     /// A success whose body says otherwise, or nothing that can be read.
     pub(super) fn unreadable(&self, what: &str, reason: &str, answer: &Answer) -> ApiError {
-        let body = answer.body.get(..ERROR_BODY).unwrap_or(&answer.body);
-        let token = self.token();
-        let shown = token.scrub(&String::from_utf8_lossy(body));
-        let text = format!(
-            "{what}: answered {}, but not as documented: {}; it begins: {}",
-            answer.status,
-            token.scrub(reason),
-            printable(shown.trim(), BODY_SHOWN)
-        );
-        ApiError::new(ErrorKind::Unknown, Some(answer.status.as_u16()), &text)
+        unreadable(answer.status, what, reason, &answer.body, &self.token())
     }
 
     fn token(&self) -> Arc<Token> {
         Arc::clone(&self.token.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// An answer that is no success, told by its status and the beginning of its body.
+pub(super) fn refused(
+    call: Call,
+    status: StatusCode,
+    what: &str,
+    body: &[u8],
+    token: &Token,
+) -> ApiError {
+    let text = format!("{what}: answered {status}: {}", beginning(body, token));
+    let text = token.scrub(text.trim_end_matches(": "));
+    let status = status.as_u16();
+    ApiError::new(kind_of(call, status), Some(status), &text)
+}
+
+/// A success whose body can't be read, for this reason.
+pub(super) fn unreadable(
+    status: StatusCode,
+    what: &str,
+    reason: &str,
+    body: &[u8],
+    token: &Token,
+) -> ApiError {
+    let text = format!(
+        "{what}: answered {status}, but not as documented: {}; it begins: {}",
+        token.scrub(reason),
+        beginning(body, token)
+    );
+    ApiError::new(ErrorKind::Unknown, Some(status.as_u16()), &text)
+}
+
+/// As much of a body as an error repeats, fit for a log and without the token (I13).
+fn beginning(body: &[u8], token: &Token) -> String {
+    let body = body.get(..ERROR_BODY).unwrap_or(body);
+    let shown = token.scrub(&String::from_utf8_lossy(body));
+    printable(shown.trim(), BODY_SHOWN)
 }
 
 /// Why a body was not read to its end.

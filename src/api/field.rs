@@ -55,6 +55,13 @@ pub(super) struct ServerField<'a> {
     pub name: Field<'a>,
 }
 
+/// The answer to a restore; likewise.
+#[derive(Debug, Default)]
+pub(super) struct RestoreField<'a> {
+    pub status: Field<'a>,
+    pub snapshot: Row<'a>,
+}
+
 /// What can be made of any JSON value.
 trait Lenient<'de>: Default {
     fn number(_: u64) -> Self {
@@ -108,6 +115,17 @@ impl<'de> Lenient<'de> for Row<'de> {
             "name" => self.name = map.next_value()?,
             "status" => self.status = map.next_value()?,
             "created_at" => self.created_at = map.next_value()?,
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Lenient<'de> for RestoreField<'de> {
+    fn entry<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "status" => self.status = map.next_value()?,
+            "snapshot" => self.snapshot = map.next_value()?,
             _ => drop(map.next_value::<IgnoredAny>()?),
         }
         Ok(())
@@ -175,4 +193,4 @@ macro_rules! lenient {
     )*};
 }
 
-lenient!(Field, Row, ServerField);
+lenient!(Field, Row, ServerField, RestoreField);

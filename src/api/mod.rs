@@ -7,15 +7,15 @@
 //! - [`wire`]: the JSON, and the checks that decide whether a listing may be believed.
 //! - [`limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
 //! - [`token`]: where the token comes from.
-//! - [`printable()`]: foreign text made fit for a log.
 
 mod client;
 pub mod error;
 mod exchange;
 mod field;
+#[cfg(feature = "proof")]
+pub mod foreign;
 pub mod http;
 pub mod limit;
-mod printable;
 mod retry_after;
 pub mod token;
 pub mod wire;
@@ -31,9 +31,9 @@ use std::future::Future;
 pub use error::{ApiError, ErrorKind};
 pub use http::{ApiSettings, HttpApi};
 pub use limit::{Limiter, Pass};
-pub use printable::printable;
 pub use token::TokenSource;
 
+pub use crate::core::printable::printable;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The provider's API, as far as rotating needs it.

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, btree_map::Entry};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::field::{Field, Row, ServerField};
+use super::field::{Field, RestoreField, Row, ServerField};
 use super::{Created, Listing, NewSnapshot, ServerRows, printable};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
@@ -56,6 +56,10 @@ impl Gathering {
     ///
     /// An error where this is no page of a listing at all.
     pub(super) fn page(&mut self, body: &[u8]) -> Result<Option<String>, String> {
+        // Without names for its parts a list would pass for a page, too.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err("it is no JSON object".to_owned());
+        }
         let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         self.pages += 1;
         self.compare_count(page.count.number());
@@ -225,14 +229,7 @@ pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<Created, Strin
 /// Checks the answer to a restore. Success is the status code's to say; the body may only
 /// contradict it.
 pub(super) fn restored(body: &[u8], asked: SnapshotId) -> Result<(), String> {
-    #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow, default)]
-        status: Field<'a>,
-        #[serde(borrow, default)]
-        snapshot: Row<'a>,
-    }
-    let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
+    let Ok(answer) = serde_json::from_slice::<RestoreField>(body) else {
         return Ok(());
     };
     if let Some(status) = answer.status.text()

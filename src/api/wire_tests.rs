@@ -271,6 +271,16 @@ fn what_is_no_listing_is_an_error_and_leaves_the_former_pages_alone() {
 }
 
 #[test]
+fn i11_a_list_of_a_pages_values_is_no_page() {
+    for body in ["[0, null, []]", " \n[0, null, []]"] {
+        let mut gathering = Gathering::new(None);
+        assert!(gathering.page(body.as_bytes()).is_err(), "{body}");
+    }
+    let body = b" \n{\"count\": 0, \"results\": []}";
+    assert_eq!(Gathering::new(None).page(body), Ok(None));
+}
+
+#[test]
 fn fifty_thousand_rows_are_read() {
     let rows: Vec<Value> = (1..=50_000).map(|id| row(id, id / 5)).collect();
     let listing = listing(None, &rows);
@@ -329,6 +339,7 @@ fn an_answer_to_a_restore_may_only_contradict_its_status_code() {
         assert_eq!(read(fine), Ok(()), "{fine}");
     }
     assert!(read(r#"{"status":"error"}"#).is_err());
+    assert!(read(r#"{"status":"success","status":"error"}"#).is_err());
     assert!(read(r#"{"status":"success","snapshot":{"id":802}}"#).is_err());
 }
 

@@ -34,6 +34,9 @@ impl fmt::Display for Hash {
     }
 }
 
+/// No trail has as many records, so counting on from any number that is read can't overflow.
+pub(super) const TOO_MANY: u64 = 1 << 62;
+
 /// A record's place in the chain; the default comes before record 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Link {
@@ -50,7 +53,9 @@ impl Link {
     pub(super) fn parse_head(text: &str) -> Option<Self> {
         let (seq, hash) = text.strip_suffix('\n')?.split_once(' ')?;
         Some(Self {
-            seq: (seq.len() == 20).then(|| seq.parse().ok())??,
+            seq: (seq.len() == 20)
+                .then(|| seq.parse().ok())?
+                .filter(|seq| *seq < TOO_MANY)?,
             hash: Hash::parse(hash)?,
         })
     }

@@ -174,9 +174,13 @@ impl MemDisk {
 
     /// Puts contents there, durably, as someone else might.
     pub fn put(&self, path: &Path, text: &str) {
+        self.put_bytes(path, text.as_bytes());
+    }
+
+    /// The same, whatever the bytes are.
+    pub fn put_bytes(&self, path: &Path, bytes: &[u8]) {
         let mut inner = self.set();
-        let bytes = text.as_bytes().to_vec();
-        inner.files.push(Contents::durable(bytes));
+        inner.files.push(Contents::durable(bytes.to_vec()));
         let file = inner.files.len() - 1;
         inner.names.insert(path.to_owned(), file);
         inner.durable_names.insert(path.to_owned(), file);

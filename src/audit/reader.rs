@@ -11,7 +11,12 @@ use super::link::{Hash, Link};
 use super::record::{Front, Kept, StandingAlert, Wide, decode};
 use crate::core::fact::{Fact, When};
 use crate::core::history::History;
+use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
+
+/// As much of a line that can't be understood as a message repeats.
+const EVENT_SHOWN: usize = 40;
+const WHY_SHOWN: usize = 300;
 
 /// The name of the file of a time's month.
 pub(super) fn file_name(time: Timestamp) -> String {
@@ -105,8 +110,8 @@ impl Chain {
                 "its prev is not the hash of record {}, which was changed or replaced",
                 last.seq
             )),
-            None if link.seq != 1 && front.event != "checkpoint" => Err(format!(
-                "the trail begins with record {}, which is no checkpoint: what was before it is missing",
+            None if link.seq != 1 && !begins_a_file(&front) => Err(format!(
+                "the trail begins with record {}, with which no file begins: what was before it is missing",
                 link.seq
             )),
             _ => Ok(()),
@@ -114,6 +119,11 @@ impl Chain {
         self.last = Some(link);
         fits.map(|()| (front, link))
     }
+}
+
+/// Whether a record is one that a file begins with: a server's checkpoint comes after it.
+fn begins_a_file(front: &Front<'_>) -> bool {
+    front.event == "checkpoint" && front.server.is_none()
 }
 
 /// What the newest file says, folded.
@@ -135,8 +145,11 @@ impl State {
         line: &[u8],
         grace: SignedDuration,
     ) -> Result<(), String> {
-        let unknown =
-            |why: serde_json::Error| format!("event {} can't be understood ({why})", front.event);
+        let unknown = |why: serde_json::Error| {
+            let event = printable(&front.event, EVENT_SHOWN);
+            let why = printable(&why.to_string(), WHY_SHOWN);
+            format!("event {event} can't be understood ({why})")
+        };
         let Some(server) = front.server else {
             let wide = serde_json::from_slice(line).map_err(unknown)?;
             self.wide(front.time, wide);

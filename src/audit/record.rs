@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::TrailError;
-use super::link::{Hash, Link};
+use super::link::{Hash, Link, TOO_MANY};
 use crate::core::fact::Fact;
 use crate::core::history::History;
 use crate::core::snapshot::ServerId;
@@ -237,6 +237,9 @@ pub(super) fn decode(text: &[u8]) -> Result<(Front<'_>, Link), &'static str> {
         return Err("was changed: its hash does not fit");
     }
     let seq = front.seq;
+    if !(1..TOO_MANY).contains(&seq) {
+        return Err("has a seq that no record has");
+    }
     Ok((front, Link { seq, hash }))
 }
 

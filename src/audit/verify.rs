@@ -12,6 +12,7 @@ use super::link::{Hash, Link};
 use super::open::Head;
 use super::reader::{Chain, LineReader, files, is_torn};
 use super::record::{Front, Wide};
+use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
 
 /// What a check of the whole trail found.
@@ -41,6 +42,8 @@ impl Verified {
     }
 }
 
+/// As much of a file's name as a message repeats.
+const NAME_SHOWN: usize = 80;
 /// Problems that are told one by one.
 const TOLD: usize = 100;
 
@@ -154,7 +157,8 @@ fn losses(found: &mut Verified, file: &str, line: u64, front: &Front<'_>, bytes:
             "{file} line {line}: the state folder's head was missing, as was noticed at {time}"
         )),
         Ok(Wide::TornTail { file: aside, bytes, .. }) => found.notices.push(format!(
-            "{file} line {line}: {bytes} bytes that a crash left were set aside in {aside} at {time}"
+            "{file} line {line}: {bytes} bytes that a crash left were set aside in {} at {time}",
+            printable(&aside, NAME_SHOWN)
         )),
         _ => {}
     }

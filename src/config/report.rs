@@ -128,7 +128,9 @@ impl Problem {
         while !line.is_char_boundary(to) {
             to += 1;
         }
-        let shown = line.len() <= LONGEST_LINE && !may_hold_a_secret(line);
+        let plain = |c: char| c == '\t' || !hidden(c);
+        let shown =
+            line.len() <= LONGEST_LINE && !may_hold_a_secret(line) && line.chars().all(plain);
         Self {
             severity,
             file: at.source.path.clone(),
@@ -237,12 +239,15 @@ pub(super) fn is_pasted(path: &str) -> bool {
     path.len() >= 20 && !path.contains(['/', '.'])
 }
 
-/// Control characters would let a file's text move the cursor or forge a journal line.
+/// Whether a character would let a file's text move the cursor, forge a line or turn the
+/// reading direction.
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` with everything escaped that is hidden.
 fn printable(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     text.chars()
         .flat_map(|c| {
             let escaped = hidden(c).then(|| c.escape_unicode());

@@ -95,3 +95,26 @@ fn deep_nesting_is_an_error_and_no_crash() {
         assert!(folder.load().is_err());
     }
 }
+
+#[test]
+fn a_line_that_would_steer_the_terminal_is_named_but_not_shown() {
+    for odd in ["\u{9b}31m", "\u{202e}", "\u{2028}x"] {
+        let text = POLICY.replace("keep = 3", &format!("keep = 0 # {odd}"));
+        let report = Folder::new()
+            .with("policies.d/web.toml", text)
+            .problems()
+            .render(false);
+        assert!(!report.contains(odd), "{report:?}");
+        assert!(report.contains("web.toml:7:8"), "{report}");
+    }
+    let tab = POLICY.replace("keep = 3", "keep = 0\t# none");
+    let report = Folder::new().with("policies.d/web.toml", tab).problems();
+    assert!(report.render(false).contains("# none"));
+}
+
+#[test]
+fn a_problem_stays_on_one_line_whatever_the_file_says() {
+    let text = format!("{MAIN}[daemon]\npolicies = \"a\u{2028}b\"\n");
+    let said = Folder::new().with("snaprotate.toml", text).said();
+    assert!(said[0].contains("a\\u{2028}b can't be read"), "{said:?}");
+}

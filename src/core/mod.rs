@@ -12,6 +12,7 @@ pub mod name;
 pub mod plan;
 mod plan_text;
 pub mod policy;
+pub mod printable;
 mod rehearsal;
 pub mod retention;
 pub mod schedule;

@@ -29,6 +29,9 @@ pub struct Slot {
 pub struct Schedule {
     cron: Cron,
     zone: TimeZone,
+    /// Whether it has any slot. To find that it has none takes a walk through thousands of
+    /// years, so that is done once and not at each decision.
+    fires: bool,
     walked: Walked,
 }
 
@@ -61,6 +64,9 @@ impl Clone for Walked {
     }
 }
 
+/// A slot that ever comes comes after this, too: the calendar repeats itself.
+const LONG_AGO: DateTime = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
+
 /// How far back a zone change may still matter: none shifts by more than a day.
 const SHIFT: SignedDuration = SignedDuration::from_hours(26);
 
@@ -68,20 +74,23 @@ impl Schedule {
     /// Reads a cron expression of five fields, or six with seconds first, or `@daily` and its like.
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
         let cron = expression::read(expression)?;
-        Ok(Self {
+        let mut schedule = Self {
             cron,
             zone,
+            fires: true,
             walked: Walked::default(),
-        })
+        };
+        schedule.fires = schedule.local_after(LONG_AGO).is_some();
+        Ok(schedule)
     }
 
     /// The same expression in another zone.
     #[must_use]
     pub fn within(&self, zone: TimeZone) -> Self {
-        let cron = self.cron.clone();
         Self {
-            cron,
+            cron: self.cron.clone(),
             zone,
+            fires: self.fires,
             walked: Walked::default(),
         }
     }
@@ -115,7 +124,9 @@ impl Schedule {
         // In the fold's second pass local times up to the fold's end have been: the
         // larger offset, from before the change, bounds what may have passed.
         let mut offset = self.zone.to_offset(now);
-        if let Some(change) = self.zone.preceding(now).next()
+        // The change at this very instant is one that has been.
+        let beyond = now.saturating_add(SignedDuration::from_nanos(1));
+        if let Some(change) = self.zone.preceding(beyond.unwrap_or(now)).next()
             && now.duration_since(change.timestamp()) < SHIFT
         {
             let before = change.timestamp() - SignedDuration::from_nanos(1);
@@ -156,14 +167,15 @@ impl Schedule {
 
     /// The last local time before this one, or at it, that the expression names.
     pub fn local_before(&self, local: DateTime, inclusive: bool) -> Option<DateTime> {
-        let from = utc(local)?;
+        let from = utc(local).filter(|_| self.fires)?;
         let found = self.cron.find_previous_occurrence(&from, inclusive).ok()?;
         Some(found.datetime())
     }
 
     /// The first local time after this one that the expression names, in no zone.
     pub fn local_after(&self, local: DateTime) -> Option<DateTime> {
-        let found = self.cron.find_next_occurrence(&utc(local)?, false).ok()?;
+        let from = utc(local).filter(|_| self.fires)?;
+        let found = self.cron.find_next_occurrence(&from, false).ok()?;
         Some(found.datetime())
     }
 
@@ -269,6 +281,15 @@ mod tests {
     }
 
     #[test]
+    fn at_the_very_instant_of_the_fold_the_newest_slot_is_the_last_of_the_first_pass() {
+        let zone = TimeZone::get("Europe/Paris").expect("zone");
+        let schedule = Schedule::new("15,45 2 * * *", zone).expect("schedule");
+        let fold = "2026-10-25T01:00:00Z".parse().expect("time");
+        let slot = schedule.previous(fold).expect("slot");
+        assert_eq!(slot.local.to_string(), "2026-10-25T02:45:00");
+    }
+
+    #[test]
     fn six_fields_begin_with_seconds_and_nicknames_are_known() {
         let got = slots("30 0 3 * * Sun", "UTC", "2026-11-24T00:00:00Z", 1);
         assert_eq!(got, ["2026-11-29T03:00:30 = 2026-11-29T03:00:30Z"]);
@@ -294,6 +315,20 @@ mod tests {
         let now = "2026-11-24T00:00:00Z".parse().expect("time");
         assert_eq!(schedule.next(now), None);
         assert_eq!(schedule.previous(now), None);
+    }
+
+    #[test]
+    fn a_schedule_that_never_fires_is_not_looked_for_again_and_again() {
+        let zone = TimeZone::get("Europe/Paris").expect("zone");
+        let began = std::time::Instant::now();
+        let schedule = Schedule::new("45 */2 1,7 3,10 +", TimeZone::UTC).expect("schedule");
+        let once = began.elapsed();
+        let now = "2026-11-24T00:00:00Z".parse().expect("time");
+        let began = std::time::Instant::now();
+        for _ in 0..100 {
+            assert_eq!(schedule.within(zone.clone()).next(now), None);
+        }
+        assert!(began.elapsed() < once, "a hundred looks cost more than one");
     }
 
     #[test]

@@ -202,6 +202,69 @@ fn an_event_of_a_newer_version_keeps_the_trail_shut() {
     );
 }
 
+/// The trail whose one file is this line, its place and its hash made right.
+fn single(fields: &str, seq: u64) -> MemDisk {
+    let prev = Hash::default();
+    let body = format!(r#"{{"seq":{seq},"time":"{NOVEMBER}",{fields},"prev":"{prev}""#);
+    let hash = Hash::of(body.as_bytes());
+    let disk = MemDisk::default();
+    disk.put(&november(), &format!("{body},\"hash\":\"{hash}\"}}\n"));
+    disk.put(&state().join("head"), &format!("{seq:020} {hash}\n"));
+    disk
+}
+
+#[test]
+fn a_file_whose_first_line_is_cut_is_found_though_older_files_are_archived() {
+    let disk = some_nights();
+    let (mut writer, _) = start(&disk).unwrap();
+    writer.append(&[blocked(DECEMBER, "later")]).unwrap();
+    disk.take(&november());
+    assert!(check(&disk).is_intact());
+    let text = disk.text(&december());
+    let (_, rest) = text.split_once('\n').unwrap();
+    disk.put(&december(), rest);
+    let problems = check(&disk).problems;
+    assert!(
+        problems[0].contains("what was before it is missing"),
+        "{problems:?}"
+    );
+    assert!(start(&disk).is_err());
+}
+
+#[test]
+fn a_number_that_no_trail_reaches_is_no_records() {
+    for seq in [0, u64::MAX] {
+        let disk = single(r#""event":"checkpoint","alerts":[]"#, seq);
+        let found = check(&disk);
+        let mut told = found.problems.iter().chain(&found.torn);
+        assert!(
+            told.any(|line| line.ends_with("has a seq that no record has")),
+            "{found:?}"
+        );
+        assert!(start(&disk).is_err());
+    }
+    // The same number in a head alone: what it says is not counted on from.
+    let disk = MemDisk::default();
+    let hash = Hash::default();
+    disk.put(&state().join("head"), &format!("{} {hash}\n", u64::MAX));
+    let (mut writer, opened) = start(&disk).unwrap();
+    assert_eq!(opened.notices, [Wide::TrailLost { head: 0 }]);
+    writer.append(&[blocked(NOVEMBER, "again")]).unwrap();
+}
+
+#[test]
+fn what_foreign_lines_say_is_told_in_one_printable_line() {
+    let disk = single(r#""event":"\u001b[31m\nred""#, 1);
+    let error = start(&disk).map(|_| ()).unwrap_err().to_string();
+    assert!(!error.contains(char::is_control), "{error:?}");
+    let aside = "x\u{202e}".repeat(500);
+    let fields = format!(r#""event":"torn_tail","file":"{aside}","bytes":3,"whole":false"#);
+    let found = check(&single(&fields, 1));
+    assert!(found.is_intact(), "{found:?}");
+    assert!(!found.notices[0].contains('\u{202e}'), "{found:?}");
+    assert!(found.notices[0].len() < 500, "{found:?}");
+}
+
 #[test]
 fn what_could_not_be_read_back_is_refused() {
     let lost = Entry {

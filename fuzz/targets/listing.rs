@@ -1,0 +1,119 @@
+//! A listing's pages, against what a plain JSON tree says of them.
+//!
+//! Input: a byte (odd: asked for one server), then the pages, with 0xff between two.
+#![no_main]
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use snaprotate::api::foreign::Reader;
+use snaprotate::api::{ErrorKind, Listing};
+use snaprotate::core::snapshot::{ServerId, Status};
+use snaprotate_fuzz::{TOKEN, assert_line};
+
+const ASKED: ServerId = ServerId(12345);
+static READER: LazyLock<Reader> =
+    LazyLock::new(|| Reader::new("https://api.example/api/v1", TOKEN).expect("good"));
+
+fuzz_target!(|data: &[u8]| {
+    let Some((first, rest)) = data.split_first() else {
+        return;
+    };
+    let filter = (first & 1 == 1).then_some(ASKED);
+    let pages: Vec<&[u8]> = rest.split(|byte| *byte == 0xff).take(8).collect();
+    let (listing, followed) = READER.listing(filter, &pages);
+    for url in &followed {
+        // I13.
+        assert_eq!(url.origin().ascii_serialization(), "https://api.example");
+        assert!(url.path().starts_with("/api/v1/"), "{url}");
+        assert!(
+            url.username().is_empty() && url.password().is_none(),
+            "{url}"
+        );
+    }
+    let listing = match listing {
+        Ok(listing) => listing,
+        Err(error) => {
+            assert_eq!((error.kind, error.status), (ErrorKind::Unknown, Some(200)));
+            return assert_line(&error.message, 801);
+        }
+    };
+    let doubts = listing.servers.values().map(|rows| &rows.doubt);
+    for doubt in doubts.chain([&listing.doubt]).flatten() {
+        assert_line(doubt, 500);
+    }
+    if listing.doubt.is_none() {
+        let read = followed.len() + 1;
+        believed(
+            &listing,
+            filter,
+            pages.get(..read).expect("an empty page ends a listing"),
+        );
+    }
+});
+
+/// Whether a listing without doubt is the whole truth (I11).
+fn believed(listing: &Listing, filter: Option<ServerId>, pages: &[&[u8]]) {
+    let trees: Result<Vec<Value>, _> = pages
+        .iter()
+        .map(|page| serde_json::from_slice(page))
+        .collect();
+    // What is skipped unread may hold what a tree can't: half a surrogate pair, say.
+    let Ok(trees) = trees else { return };
+    assert!(trees.iter().all(Value::is_object), "{trees:?}");
+    let rows: Vec<&Value> = trees
+        .iter()
+        .filter_map(|tree| tree["results"].as_array())
+        .flatten()
+        .collect();
+    for tree in &trees {
+        assert_eq!(tree["count"].as_u64(), Some(rows.len() as u64));
+    }
+    assert!(
+        trees
+            .last()
+            .is_none_or(|tree| matches!(&tree["next"], Value::Null | Value::String(_)))
+    );
+    let mut ids = BTreeSet::new();
+    let mut told = listing
+        .servers
+        .values()
+        .map(|rows| rows.snapshots.len())
+        .sum::<usize>();
+    for row in rows {
+        let server = ServerId(
+            row["server"]["id"]
+                .as_u64()
+                .expect("a row names its server"),
+        );
+        assert!(filter.is_none_or(|asked| asked == server));
+        if let Some(id) = row["id"].as_u64() {
+            assert!(ids.insert(id), "{id} twice");
+        }
+        let known = &listing.servers[&server];
+        if known.doubt.is_some() {
+            continue;
+        }
+        assert_eq!(row["server"]["name"].as_str(), Some(known.name.as_str()));
+        let snapshot = known
+            .snapshots
+            .iter()
+            .find(|one| Some(one.id.0) == row["id"].as_u64());
+        let snapshot = snapshot.expect("a row is a snapshot");
+        assert_eq!(row["name"].as_str(), Some(snapshot.name.as_str()));
+        assert_eq!(
+            row["status"].as_str().map(Status::parse).as_ref(),
+            Some(&snapshot.status)
+        );
+        let made = row["created_at"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
+        assert_eq!(made, snapshot.created_at);
+        told -= 1;
+    }
+    let doubted = listing.servers.values().filter(|rows| rows.doubt.is_some());
+    let doubted: usize = doubted.map(|rows| rows.snapshots.len()).sum();
+    assert_eq!(told, doubted, "a snapshot that no row holds");
+}

@@ -1,0 +1,11 @@
+//! A policy file's bytes, through the whole reading of the configuration.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use snaprotate_fuzz::Folder;
+
+static FOLDER: LazyLock<Folder> = LazyLock::new(Folder::new);
+
+fuzz_target!(|data: &[u8]| FOLDER.check("policies.d/web.toml", data));
