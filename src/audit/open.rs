@@ -11,7 +11,7 @@ use super::disk::Disk;
 use super::link::Link;
 use super::reader::{Bad, Scan, State, files, is_torn, scan};
 use super::record::Wide;
-use super::writer::{HEAD, Tail, Writer};
+use super::writer::{HEAD, HeadFile, Tail, Writer};
 use crate::core::history::History;
 use crate::core::snapshot::ServerId;
 
@@ -92,8 +92,10 @@ pub(super) fn open(
         // Lost records keep their numbers: a file that turns up again still fits.
         link: head.link().unwrap_or_default(),
         tail: Tail::Clean,
-        has_head: matches!(head, Head::Is(_)),
-        head_named: false,
+        head: match head {
+            Head::Is(_) => HeadFile::Unnamed,
+            Head::Missing | Head::Unreadable => HeadFile::None,
+        },
         // A file that a crash kept from being named durably is named so now.
         names_synced: false,
         notices: Vec::new(),

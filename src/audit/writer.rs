@@ -24,6 +24,17 @@ pub(super) enum Tail {
     Torn(String),
 }
 
+/// The file of the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeadFile {
+    /// There is none to be written in place.
+    None,
+    /// It is there; its name may not be durable.
+    Unnamed,
+    /// It is there, and its name is durable.
+    Named,
+}
+
 /// Writes records; owns the newest file and the head.
 pub(super) struct Writer {
     pub disk: Box<dyn Disk>,
@@ -38,10 +49,7 @@ pub(super) struct Writer {
     /// The last good record.
     pub link: Link,
     pub tail: Tail,
-    /// Whether the head file is there to be written in place.
-    pub has_head: bool,
-    /// Whether the head's name is durable.
-    pub head_named: bool,
+    pub head: HeadFile,
     /// Whether the audit folder's names are durable.
     pub names_synced: bool,
     /// What opening found; recorded before anything else.
@@ -110,7 +118,7 @@ impl Writer {
 
     /// Makes the head durable too, which saves the next start some doubt after power loss.
     pub(super) fn finish(&mut self) {
-        if self.has_head {
+        if self.head != HeadFile::None {
             let _ = self.disk.sync(&self.state.join(HEAD));
         }
     }
@@ -119,14 +127,14 @@ impl Writer {
     pub(super) fn mend(&mut self) -> Result<(), TrailError> {
         // One whose name a kill left to chance would be lost with the power, and without a
         // head nothing tells a torn tail from a changed record.
-        if self.has_head && !self.head_named {
+        if self.head == HeadFile::Unnamed {
             (self.disk.sync_dir(&self.state)).map_err(TrailError::disk("sync", &self.state))?;
-            self.head_named = true;
+            self.head = HeadFile::Named;
         }
         if self.file.is_none() {
             // Before the first file: files without a head mean that the head was lost.
             // Where something else was lost, only once that is recorded.
-            if !self.has_head && self.notices.is_empty() {
+            if self.head == HeadFile::None && self.notices.is_empty() {
                 self.create_head()
                     .map_err(TrailError::disk("write", &self.state.join(HEAD)))?;
             }
@@ -239,13 +247,13 @@ impl Writer {
     fn move_head(&mut self) {
         let path = self.state.join(HEAD);
         let contents = self.link.head();
-        let moved = if self.has_head {
+        let moved = if self.head == HeadFile::None {
+            self.create_head()
+        } else {
             match self.disk.overwrite(&path, contents.as_bytes()) {
                 Err(why) if why.kind() == io::ErrorKind::NotFound => self.create_head(),
                 other => other,
             }
-        } else {
-            self.create_head()
         };
         if let Err(why) = &moved
             && !self.head_failed
@@ -266,7 +274,7 @@ impl Writer {
         self.disk.sync(&temporary)?;
         self.disk.rename(&temporary, &self.state.join(HEAD))?;
         self.disk.sync_dir(&self.state)?;
-        (self.has_head, self.head_named) = (true, true);
+        self.head = HeadFile::Named;
         Ok(())
     }
 
