@@ -140,10 +140,12 @@ impl Writer {
             }
             return Ok(());
         }
+        let path = self.path();
         if !self.names_synced {
+            // What a killed process wrote last was read, and the next file will follow it.
+            self.sync(&path)?;
             self.sync_names()?;
         }
-        let path = self.path();
         if let Tail::Torn(aside) = &self.tail {
             let aside = self.audit.join(aside);
             set_aside(&mut *self.disk, &path, self.len, &aside)

@@ -28,7 +28,7 @@ fn life(disk: &MemDisk) -> Vec<String> {
 }
 
 #[test]
-fn i6_a_power_loss_soon_after_a_kill_leaves_a_trail_that_opens() {
+fn i6_a_power_loss_soon_after_a_kill_leaves_a_trail_that_opens_and_verifies() {
     let counted = MemDisk::default();
     life(&counted);
     let changes = counted.set().changes;
@@ -44,6 +44,8 @@ fn i6_a_power_loss_soon_after_a_kill_leaves_a_trail_that_opens() {
             let opened = start(&disk);
             let place = format!("killed after {first}, {how:?} after {second} changes");
             opened.unwrap_or_else(|error| panic!("{place}: {error}"));
+            let verified = check(&disk);
+            assert!(verified.is_intact(), "{place}: {:?}", verified.problems);
         }
     }
 }
