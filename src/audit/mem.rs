@@ -278,8 +278,11 @@ impl Disk for MemDisk {
         file.durable.extend_from_slice(&file.now[file.same..]);
         file.same = file.now.len();
         if let Some(dropped) = file.dropped.clone() {
-            file.durable[dropped.clone()].fill(0);
-            file.same = file.same.min(dropped.start);
+            // What was cut off meanwhile is dropped no more.
+            let end = dropped.end.min(file.durable.len());
+            let start = dropped.start.min(end);
+            file.durable[start..end].fill(0);
+            file.same = file.same.min(start);
         }
         Ok(())
     }

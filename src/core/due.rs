@@ -93,8 +93,12 @@ impl Server<'_> {
         let again = unfinished
             .then(|| self.now.wall.checked_add(self.rules.stuck_after).ok())
             .flatten();
+        // One dated ahead counts from that time on.
+        let dates = self.own().filter_map(|(s, _)| s.created_at);
+        let ahead = dates.filter_map(|at| at.checked_sub(CLOCK_TOLERANCE).ok());
+        let ahead = ahead.filter(|at| *at > self.now.wall);
         Step::Idle {
-            until: next.chain(again).min(),
+            until: next.chain(again).chain(ahead).min(),
         }
     }
 

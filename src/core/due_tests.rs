@@ -441,3 +441,20 @@ fn i9_a_stuck_one_of_a_former_pattern_still_stands_for_its_slot() {
     let note = world.history.slot("weekly", "weekly-2026-11-22");
     assert_eq!(note.and_then(|n| n.ending), Some(Ending::GivenUp));
 }
+
+#[test]
+fn i11_one_dated_ahead_is_looked_at_again_when_its_date_has_come() {
+    let ahead = "2026-11-24T12:00:00Z";
+    let mut world = World::weekly(1).holding(&[
+        (1, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+        (2, "weekly-2026-11-22", DONE, ahead),
+    ]);
+    let until = match world.settle(&DONE) {
+        Step::Idle { until } => until.expect("a next look"),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(until, time("2026-11-24T11:55:00Z"));
+    world.pass(until.duration_since(world.now.wall));
+    world.settle(&DONE);
+    assert_eq!(world.log, ["delete weekly-2026-11-15"]);
+}

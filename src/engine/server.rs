@@ -193,6 +193,8 @@ impl<A: SnapshotApi> Engine<A> {
                 break;
             }
             before = inventory.snapshots.iter().map(|s| s.id).collect();
+            // Should the next one say nothing, what this one showed is still to be there.
+            lock(seat).listed.extend(&before);
             inventory = self.ask(server).await?;
         }
         let mut seat = lock(seat);
