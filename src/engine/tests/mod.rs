@@ -3,6 +3,7 @@
 mod account;
 mod fleet;
 mod listings;
+mod looks;
 mod provider;
 mod support;
 mod trail;

@@ -36,6 +36,10 @@ pub(super) enum Reply {
     Says(u16),
     /// After so long, by this status; a listing says what holds then.
     Slowly(SignedDuration, u16),
+    /// By a listing that lacks this snapshot, and nothing shows it.
+    Lacks(u64),
+    /// By a listing that can't be relied on.
+    Doubted,
     Panics,
 }
 
@@ -118,6 +122,13 @@ impl Provider {
         holding.map(|(id, _)| *id).collect()
     }
 
+    /// A person deletes it.
+    pub(super) fn take(&self, id: u64) {
+        for rows in lock(&self.state).snapshots.values_mut() {
+            rows.retain(|s| s.id != SnapshotId(id));
+        }
+    }
+
     /// A completed snapshot that is there already.
     pub(super) fn put(&self, server: u64, name: &str, made: &str) {
         let mut state = lock(&self.state);
@@ -126,7 +137,7 @@ impl Provider {
     }
 
     /// Notes the request and waits as the script says.
-    async fn answer(&self, call: Call, what: What) -> Result<(), ApiError> {
+    async fn answer(&self, call: Call, what: What) -> Result<Reply, ApiError> {
         let (turn, reply) = {
             let mut state = lock(&self.state);
             let at = self.clock.now().mono;
@@ -139,7 +150,9 @@ impl Provider {
             (state.asked.len() - 1, reply)
         };
         let (time, status) = match reply {
-            Reply::Works => (SignedDuration::from_millis(100), 200),
+            Reply::Works | Reply::Lacks(_) | Reply::Doubted => {
+                (SignedDuration::from_millis(100), 200)
+            }
             Reply::Says(status) => (SignedDuration::from_millis(100), status),
             Reply::Slowly(time, status) => (time, status),
             Reply::Panics => panic!("the script says so"),
@@ -147,7 +160,7 @@ impl Provider {
         self.clock.sleep(time).await;
         lock(&self.state).asked[turn].answered = Some(self.clock.now().mono);
         if status == 200 {
-            return Ok(());
+            return Ok(reply);
         }
         Err(ApiError {
             kind: kind_of(call, status),
@@ -195,8 +208,18 @@ impl SnapshotApi for Provider {
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         let server = server.map(|server| server.0);
-        self.answer(Call::List, What::List(server)).await?;
-        Ok(lock(&self.state).listing(server))
+        let reply = self.answer(Call::List, What::List(server)).await?;
+        let mut listing = lock(&self.state).listing(server);
+        match reply {
+            Reply::Lacks(id) => {
+                for rows in listing.servers.values_mut() {
+                    rows.snapshots.retain(|s| s.id != SnapshotId(id));
+                }
+            }
+            Reply::Doubted => listing.doubt = Some("its count differs".to_owned()),
+            _ => {}
+        }
+        Ok(listing)
     }
 
     async fn create(&self, _pass: Pass, new: &NewSnapshot) -> Result<Created, ApiError> {

@@ -1,0 +1,115 @@
+//! What a listing may hide once, and must not make happen.
+
+use std::collections::VecDeque;
+
+use super::provider::{Reply, What};
+use super::support::{MINUTE, Scene};
+
+/// Server 1 is full of what people made, 101 to 105.
+fn full() -> Scene {
+    let scene = Scene::new([1]);
+    for nth in 1..=5 {
+        let name = format!("by-hand-{nth}");
+        scene.provider.put(1, &name, "2026-11-01T00:00:00Z");
+    }
+    scene
+}
+
+/// The next listings are answered so, and all others as they should be.
+fn listings(scene: &Scene, replies: impl IntoIterator<Item = Reply>) {
+    let mut replies: VecDeque<_> = replies.into_iter().collect();
+    scene.provider.script(move |what| match what {
+        What::List(_) => replies.pop_front().unwrap_or(Reply::Works),
+        _ => Reply::Works,
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn i10_nothing_is_changed_on_the_word_of_the_first_listing_alone() {
+    let scene = full();
+    listings(&scene, [Reply::Lacks(101)]);
+    let running = scene.run();
+    scene.pass(30 * MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 0);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i10_what_listings_showed_is_gone_only_when_two_that_can_be_relied_on_lack_it() {
+    use Reply::{Doubted, Lacks};
+    for replies in [
+        vec![Lacks(101)],
+        vec![Doubted, Lacks(101)],
+        vec![Lacks(101), Doubted, Lacks(101)],
+        vec![Lacks(101), Lacks(102), Lacks(103)],
+    ] {
+        let scene = full();
+        let running = scene.run();
+        scene.pass(10 * MINUTE).await;
+        listings(&scene, replies.clone());
+        scene.pass(60 * MINUTE).await;
+        assert_eq!(scene.provider.creates(1), 0, "{replies:?}");
+        scene.provider.take(101);
+        scene.pass(60 * MINUTE).await;
+        assert_eq!(scene.provider.creates(1), 1, "{replies:?}");
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i5_a_delete_without_an_answer_is_done_only_when_two_listings_say_so() {
+    let scene = Scene::new([1]);
+    for day in 22..=24 {
+        let name = format!("daily-2026-11-{day}");
+        let made = format!("2026-11-{day}T03:00:00Z");
+        scene.provider.put(1, &name, &made);
+    }
+    let mut unanswered = false;
+    scene.provider.script(move |what| match what {
+        What::Delete(101) if !unanswered => {
+            unanswered = true;
+            Reply::Says(500)
+        }
+        What::List(_) if unanswered => {
+            // Hidden by the first listing after it.
+            unanswered = false;
+            Reply::Lacks(101)
+        }
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.events("delete_intent").len(), 1);
+    assert!(scene.events("delete_confirmed").is_empty(), "it is there");
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_what_was_answered_is_not_missing_by_one_listing_after_an_outage() {
+    let scene = Scene::new([1]);
+    let mut since_create = None;
+    scene
+        .provider
+        .script(move |what| match (what, &mut since_create) {
+            (What::Create(_), since) => {
+                *since = Some(0);
+                Reply::Works
+            }
+            (What::List(_), Some(listings)) => {
+                *listings += 1;
+                match *listings {
+                    // Beyond the settle window nothing is listed, and then not the new one.
+                    1..=40 => Reply::Says(500),
+                    41 => Reply::Lacks(101),
+                    _ => Reply::Works,
+                }
+            }
+            _ => Reply::Works,
+        });
+    let running = scene.run();
+    scene.pass(5 * 60 * MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 1);
+    assert!(scene.events("snapshot_failed").is_empty());
+    assert_eq!(scene.events("slot_settled").len(), 1);
+    running.ends().await;
+}
