@@ -25,7 +25,7 @@
 //!   - [`core::policy`]: what is wanted of one server.
 //!   - [`core::fact`], [`core::history`]: what can happen, and what the trail says of it, as a value.
 //!   - [`core::retention`]: which snapshot may go, and which goes first.
-//!   - [`core::decide`] (rules 0 to 3), [`core::due`] (4 to 6): the one decision.
+//!   - [`core::decide`] (rules 0 to 3), [`core::due`] (4 to 6), `core::room`: the one decision.
 //!   - [`core::printable`]: foreign text made fit for a log.
 //!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.

@@ -6,8 +6,8 @@ use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Inventory, Server, Step, ended};
 use super::fact::{Ending, Fact, Now};
 use super::history::History;
-use super::policy::{Policy, Rotation, Rules, WhenFull};
-use super::retention::{self, Own};
+use super::policy::{Policy, Rotation, Rules};
+use super::retention;
 use super::schedule::Slot;
 use super::snapshot::{Snapshot, Status};
 
@@ -15,7 +15,7 @@ use super::snapshot::{Snapshot, Status};
 const MOST_COUNTED: usize = 1000;
 
 /// What one rotation asks for.
-enum Due {
+pub(super) enum Due {
     Nothing,
     Later(SignedDuration),
     Blocked(String),
@@ -234,134 +234,6 @@ impl Server<'_> {
         }))
     }
 
-    /// Makes the slot's snapshot, or the room for it.
-    fn make(&self, index: usize, rotation: &Rotation, name: String) -> Due {
-        let owned = self.owned();
-        if let Some(failed) = owned
-            .iter()
-            .find(|own| own.failed() && own.deletable() && own.snapshot.name == name)
-        {
-            return self.delete(failed, false).into();
-        }
-        // I10: no create on a full server; everything listed takes up room.
-        if self.inventory.snapshots.len() < self.rules.limit || Break::NoRoomCheck.on() {
-            let reason = format!("slot of {} is due, and there is room", rotation.name);
-            return Due::Step(Step::Create {
-                rotation: rotation.name.clone(),
-                name,
-                reason,
-            });
-        }
-        if let Some(own) = owned.iter().find(|own| own.failed() && own.deletable()) {
-            return self.delete(own, false).into();
-        }
-        if self.policy.delete_stuck
-            && let Some(own) = owned
-                .iter()
-                .find(|own| own.deletable() && self.long_stuck(own))
-        {
-            return self.delete(own, false).into();
-        }
-        if let Some(own) = retention::surplus(self.policy, &owned) {
-            return self.delete(&own, false).into();
-        }
-        if rotation.when_full == WhenFull::Skip {
-            return Due::Blocked(format!(
-                "the server is full, and {} doesn't prune first",
-                rotation.name
-            ));
-        }
-        if !self.made_good(&owned) {
-            return Due::Blocked("full, and the last prune-first isn't made good yet".to_owned());
-        }
-        match retention::prune_first(self.policy, &owned, index) {
-            Some(own) => self.delete(&own, true).into(),
-            None => Due::Blocked("the server is full, and nothing on it may be deleted".to_owned()),
-        }
-    }
-
-    /// I7: since the last prune-first a snapshot was completed, or a foreign one took the room.
-    fn made_good(&self, owned: &[Own<'_>]) -> bool {
-        if Break::NoErosionGuard.on() {
-            return true;
-        }
-        let Some(prune) = &self.history.prune_first else {
-            return true;
-        };
-        let rows = &self.inventory.snapshots;
-        // Refused, or never done: nothing was given up.
-        if rows.iter().any(|s| s.id == prune.victim) {
-            return true;
-        }
-        let mut new = rows.iter().filter(|s| !prune.known.contains(&s.id));
-        new.any(|s| {
-            let own = owned.iter().find(|own| own.snapshot.id == s.id);
-            own.is_none_or(|own| own.snapshot.status == Status::Completed)
-        })
-    }
-
-    fn delete(&self, own: &Own<'_>, prune_first: bool) -> Step {
-        let rotation = &self.policy.rotations[own.place.rotation];
-        if self.history.refused_deletes > 0
-            && let Some(last) = self.history.last_refusal
-        {
-            let due = self
-                .policy
-                .rotations
-                .iter()
-                .filter_map(|r| r.newest_due(self.now.wall));
-            let new_slot = due
-                .map(|slot| slot.at)
-                .max()
-                .is_some_and(|at| at > last.wall);
-            if self.history.refused_deletes >= rotation.attempts && !new_slot {
-                return Step::Blocked {
-                    reason: format!("{} can't be deleted", own.snapshot.name),
-                };
-            }
-            let pause = self.pause(&own.snapshot.name, self.history.refused_deletes);
-            let left = pause - last.elapsed(self.now);
-            if left > SignedDuration::ZERO {
-                return Step::Wait {
-                    pause: left,
-                    reason: "a delete was refused".to_owned(),
-                };
-            }
-        }
-        let reason = match own.snapshot.status {
-            Status::Failed => "it failed",
-            Status::Completed if prune_first => "the server is full and a slot is due",
-            Status::Completed => "it is beyond keep",
-            _ => "it is stuck and its room is needed",
-        };
-        let (id, name) = (own.snapshot.id, own.snapshot.name.clone());
-        Step::Delete {
-            id,
-            name,
-            prune_first,
-            reason: reason.to_owned(),
-        }
-    }
-
-    /// Whether its date can be relied on: readable and not in the future (I11).
-    pub(super) fn dated(&self, snapshot: &Snapshot) -> bool {
-        let ahead = |at: Timestamp| at.duration_since(self.now.wall);
-        snapshot
-            .created_at
-            .is_some_and(|at| ahead(at) <= CLOCK_TOLERANCE)
-    }
-
-    pub(super) fn owned(&self) -> Vec<Own<'_>> {
-        self.own()
-            .map(|(snapshot, place)| Own {
-                snapshot,
-                place,
-                protected: self.policy.protects(snapshot),
-                dated: snapshot.created_at.filter(|_| self.dated(snapshot)),
-            })
-            .collect()
-    }
-
     /// Whether a completed own snapshot of this slot is there.
     fn completed(&self, rotation: usize, slot: Slot) -> bool {
         let found = self.of_slot(rotation, slot, |s| s.status == Status::Completed);
@@ -382,10 +254,6 @@ impl Server<'_> {
                 let mut rows = self.inventory.snapshots.iter();
                 rows.find(|s| wanted(s) && s.name == name)
             })
-    }
-
-    fn long_stuck(&self, own: &Own<'_>) -> bool {
-        own.snapshot.status == Status::InProgress && self.long(self.seen_for(own.snapshot.id))
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::fact::Outcome;
+use crate::core::policy::WhenFull;
 use crate::core::snapshot::SnapshotId;
 use crate::core::world::*;
 

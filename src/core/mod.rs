@@ -15,6 +15,7 @@ pub mod policy;
 pub mod printable;
 mod rehearsal;
 pub mod retention;
+mod room;
 pub mod schedule;
 pub mod snapshot;
 pub mod verdict;
