@@ -4,9 +4,9 @@
 //! everything around them, and all of it follows from the seed:
 //!
 //! - `setting`: the servers, what is wanted of them, and how bad the weather is;
-//! - `provider`: the truth of the snapshots, and what time and people do to it;
+//! - `provider`, `effects`: the truth of the snapshots, and what calls, time and people do to it;
 //! - `api`: the four calls as the engine meets them, with every fault;
-//! - `director`: processes that begin, die and begin again; clocks, disks, reloads, people;
+//! - `director`, `events`: processes that begin, die and begin again; clocks, disks, reloads, people;
 //! - `judge`: the invariants, measured by the provider's truth at every mutation;
 //! - `death`: where a process dies;
 //! - `end`: what must be so when the faults have stopped.
@@ -19,7 +19,9 @@
 mod api;
 mod death;
 mod director;
+mod effects;
 mod end;
+mod events;
 mod judge;
 pub mod points;
 mod provider;

@@ -1,0 +1,200 @@
+//! What changes the provider's truth: calls that take effect, time, and people.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::provider::{Due, Row, Server, World, error};
+use super::setting::LIMIT;
+use crate::api::{Created, ErrorKind};
+use crate::core::snapshot::{SnapshotId, Status};
+
+impl World {
+    /// What is there before the program comes: foreign ones, older own ones, leftovers.
+    pub(super) fn people_the_servers(&mut self) {
+        let start = self.base;
+        for index in 0..self.setting.wanted.len() {
+            let view = self.setting.wanted[index][0].1.clone();
+            let id = index as u64 + 1;
+            let mut rows = Vec::new();
+            let full = self.rng.chance(300);
+            let count = if full { 5 } else { self.rng.below(5) };
+            for nth in 1..=count {
+                let age = SignedDuration::from_hours(20) * (i32::try_from(6 - nth).unwrap_or(1));
+                let made = start - age;
+                let own = self
+                    .rng
+                    .chance(600)
+                    .then(|| view.rotations.first())
+                    .flatten();
+                let name = match own {
+                    Some(r) if r.timed => format!("{}{}", r.prefix, made.strftime("%Y-%m-%d-%H%M")),
+                    Some(r) => format!("{}{}", r.prefix, made.strftime("%Y-%m-%d")),
+                    None => format!("by-hand-{nth}"),
+                };
+                let status = if self.rng.chance(100) {
+                    Status::Failed
+                } else {
+                    Status::Completed
+                };
+                rows.push(Row {
+                    id: id * 1000 + nth,
+                    name,
+                    status,
+                    made,
+                    shown: Some(made),
+                });
+            }
+            let server = Server {
+                name: format!("server-{id}"),
+                rows,
+                past: VecDeque::new(),
+                lacked: false,
+                shown: BTreeSet::new(),
+            };
+            self.servers.insert(id, server);
+        }
+    }
+
+    pub(super) fn happen(&mut self, at: Timestamp, due: Due) {
+        match due {
+            Due::Create {
+                call,
+                server,
+                name,
+                fate,
+            } => self.make(at, call, server, &name, fate),
+            Due::Delete { call, server, id } => {
+                let there = self.servers[&server].rows.iter().any(|row| row.id == id);
+                self.change(at, server, |rows| rows.retain(|row| row.id != id));
+                let gone = Created {
+                    id: SnapshotId(id),
+                    server_name: None,
+                    name: String::new(),
+                };
+                let missing = || error(ErrorKind::Missing, Some(404));
+                let answer = there.then_some(gone).ok_or_else(missing);
+                self.tell(|| format!("effect   server {server}: {id} is deleted ({there})"));
+                self.answers.insert(call, answer);
+            }
+            Due::Status(server, id, status) => {
+                self.tell(|| format!("effect   server {server}: {id} is {status:?}"));
+                self.change(at, server, |rows| {
+                    for row in rows.iter_mut().filter(|row| row.id == id) {
+                        row.status = status.clone();
+                    }
+                });
+            }
+            Due::Vanish(server, id) => {
+                self.tell(|| format!("effect   server {server}: {id} vanishes"));
+                self.change(at, server, |rows| rows.retain(|row| row.id != id));
+            }
+        }
+    }
+
+    fn make(
+        &mut self,
+        at: Timestamp,
+        call: u64,
+        server: u64,
+        name: &str,
+        fate: Option<&'static str>,
+    ) {
+        let room = LIMIT.saturating_sub(self.servers[&server].rows.len());
+        if room == 0 {
+            self.tell(|| format!("effect   server {server}: no room for {name}"));
+            let full = error(ErrorKind::Refused, Some(400));
+            self.answers.insert(call, Err(full));
+            return;
+        }
+        let copies = if fate == Some("snapshot: made twice") {
+            2
+        } else {
+            1
+        };
+        let minutes = SignedDuration::from_mins;
+        for _ in 0..copies.min(room) {
+            let id = self.add(at, server, name, fate);
+            let created = Created {
+                id: SnapshotId(id),
+                server_name: Some(self.servers[&server].name.clone()),
+                name: name.to_owned(),
+            };
+            self.answers.insert(call, Ok(created));
+            let takes = self.rng.time(minutes(3), minutes(10));
+            let (after, end) = match fate {
+                Some("snapshot: stuck") => continue,
+                Some("snapshot: fails") => (takes, Due::Status(server, id, Status::Failed)),
+                Some("snapshot: vanishes") => (takes, Due::Vanish(server, id)),
+                Some("snapshot: unknown status") => {
+                    let odd = Due::Status(server, id, Status::Unknown("migrating".to_owned()));
+                    self.schedule_at(at + takes, odd);
+                    let more = self.rng.time(minutes(5), minutes(200));
+                    (takes + more, Due::Status(server, id, Status::Completed))
+                }
+                Some("snapshot: slow") => {
+                    let takes = self.rng.time(minutes(20), minutes(180));
+                    (takes, Due::Status(server, id, Status::Completed))
+                }
+                _ => (takes, Due::Status(server, id, Status::Completed)),
+            };
+            self.schedule_at(at + after, end);
+        }
+    }
+
+    /// A row in progress; its id.
+    fn add(&mut self, at: Timestamp, server: u64, name: &str, fate: Option<&'static str>) -> u64 {
+        self.next_id += 1;
+        let id = self.next_id;
+        let shown = match fate {
+            Some("snapshot: no date") => None,
+            Some("snapshot: future date") => Some(at + SignedDuration::from_hours(30)),
+            _ => Some(at),
+        };
+        self.tell(|| format!("effect   server {server}: {name} is there as {id}"));
+        self.change(at, server, |rows| {
+            rows.push(Row {
+                id,
+                name: name.to_owned(),
+                status: Status::InProgress,
+                made: at,
+                shown,
+            });
+        });
+        id
+    }
+
+    /// A person makes a snapshot, if there is room; completed after a while.
+    pub(super) fn by_hand(&mut self, server: u64, name: &str) -> bool {
+        self.advance();
+        if self.servers[&server].rows.len() >= LIMIT {
+            return false;
+        }
+        self.tell(|| format!("person   server {server}: makes {name}"));
+        let at = self.now();
+        let id = self.add(at, server, name, None);
+        let takes = SignedDuration::from_mins(4);
+        self.schedule(takes, Due::Status(server, id, Status::Completed));
+        true
+    }
+
+    /// A person deletes one of a server's snapshots.
+    pub(super) fn take_by_hand(&mut self, server: u64) -> bool {
+        self.advance();
+        let count = self.servers[&server].rows.len() as u64;
+        if count == 0 {
+            return false;
+        }
+        let index = usize::try_from(self.rng.below(count)).unwrap_or(0);
+        let row = self.servers[&server].rows[index].clone();
+        self.tell(|| {
+            format!(
+                "person   server {server}: deletes {} ({})",
+                row.name, row.id
+            )
+        });
+        let at = self.now();
+        self.change(at, server, |rows| rows.retain(|r| r.id != row.id));
+        true
+    }
+}
