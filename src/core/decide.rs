@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
-use super::fact::{AlertKind, Ending, Fact, Now, Outcome};
+use super::fact::{Ending, Fact, Now, Outcome};
 use super::history::{History, Open, SlotNote};
 use super::policy::{Place, Policy, Rotation, Rules};
 use super::snapshot::{Snapshot, SnapshotId, Status};
@@ -255,7 +255,7 @@ impl Server<'_> {
                     return Some(self.poll(&format!("{} is under way", snapshot.name)));
                 }
                 Status::InProgress | Status::Unknown(_) => {
-                    if self.awaited(snapshot.id) {
+                    if !self.history.stuck.contains(&snapshot.id) {
                         return Some(Step::Record(Fact::SnapshotStuck {
                             snapshot: snapshot.name.clone(),
                             id: snapshot.id,
@@ -306,12 +306,11 @@ impl Server<'_> {
         matches!(&self.history.open, Some(Open::Create { id: Some(open), .. }) if *open == id)
     }
 
-    /// Whether it has been in progress for too long while this process watched, or an
-    /// earlier one said so and it still is. Dates tell nothing here: with a wall clock that
-    /// is ahead a new one would look old (I8).
+    /// Whether it has been in progress for too long while this process watched, or while an
+    /// earlier one did, by the trail. Dates tell nothing here: with a wall clock that is
+    /// ahead a new one would look old (I8).
     pub(super) fn stuck(&self, snapshot: &Snapshot) -> bool {
-        let said = (AlertKind::Stuck, snapshot.name.clone());
-        self.long(self.seen_for(snapshot.id)) || self.history.alerts.contains_key(&said)
+        self.history.stuck.contains(&snapshot.id) || self.long(self.seen_for(snapshot.id))
     }
 
     /// For how long this process has watched it, unfinished.

@@ -80,6 +80,57 @@ fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
 }
 
 #[test]
+fn i8_another_snapshot_of_a_stuck_ones_name_is_not_stuck() {
+    let mut world = World::weekly(2).holding(&old_weeklies());
+    let name = "weekly-2026-11-22";
+    let row = |id| Snapshot {
+        id: SnapshotId(id),
+        name: name.to_owned(),
+        status: Status::InProgress,
+        created_at: Some(world_time()),
+    };
+    world.snapshots.push(row(4));
+    world.settle(&Status::InProgress);
+    world.pass(61 * MINUTE);
+    world.settle(&Status::InProgress);
+    assert!(world.history.stuck.contains(&SnapshotId(4)));
+    // A person replaces it, before anybody looks again.
+    world.snapshots.pop();
+    world.snapshots.push(row(901));
+    let log = world.log.len();
+    assert!(matches!(
+        world.settle(&Status::InProgress),
+        Step::Wait { .. }
+    ));
+    assert_eq!(world.log.len(), log, "{:?}", world.log);
+}
+
+fn world_time() -> jiff::Timestamp {
+    time("2026-11-22T03:30:00Z")
+}
+
+#[test]
+fn an_undocumented_status_that_an_earlier_process_called_stuck_holds_nothing_up_again() {
+    let odd = Status::Unknown("archiving".to_owned());
+    let mut world =
+        World::weekly(1).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-15T03:00:00Z")]);
+    assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
+    world.pass(61 * MINUTE);
+    world.settle(&DONE);
+    assert!(
+        world
+            .log
+            .iter()
+            .any(|line| line.contains("weekly-2026-11-22")),
+        "{:?}",
+        world.log
+    );
+    // Another process knows it from the trail.
+    world.history.seen.clear();
+    assert!(!matches!(world.settle(&DONE), Step::Wait { .. }));
+}
+
+#[test]
 fn a_stuck_snapshot_keeps_its_room_and_the_rotation_goes_on_beside_it() {
     let mut world = World::weekly(3);
     world.settle(&Status::InProgress);

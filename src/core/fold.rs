@@ -134,6 +134,7 @@ impl History {
             }
             Fact::SnapshotCompleted { id, .. } => {
                 self.seen.remove(id);
+                self.stuck.remove(id);
                 if matches!(&self.open, Some(Open::Create { id: open, .. }) if *open == Some(*id)) {
                     self.open = None;
                 }
@@ -147,12 +148,14 @@ impl History {
             }
             Fact::SnapshotFailed { id, snapshot, .. } => {
                 self.seen.remove(id);
+                self.stuck.remove(id);
                 if matches!(&self.open, Some(Open::Create { id: open, .. }) if *open == Some(*id)) {
                     self.open = None;
                 }
                 self.tried(snapshot, at, true);
             }
             Fact::SnapshotStuck { id, .. } => {
+                self.stuck.insert(*id);
                 if matches!(&self.open, Some(Open::Create { id: open, .. }) if *open == Some(*id)) {
                     self.open = None;
                 }

@@ -108,6 +108,8 @@ pub struct History {
     /// The alerts that stand, with their reasons.
     #[serde(with = "alert_rows")]
     pub alerts: BTreeMap<(AlertKind, String), String>,
+    /// The unfinished own snapshots that are called stuck, by this process or one before.
+    pub stuck: BTreeSet<SnapshotId>,
     /// When this process first saw an unfinished own snapshot, by the clock that doesn't
     /// step: neither its date nor an earlier process's clock makes it stuck (I8).
     #[serde(skip)]
@@ -153,6 +155,7 @@ impl History {
         };
         self.seen
             .retain(|id, _| rows.contains(id) || open == Some(*id));
+        self.stuck.retain(|id| rows.contains(id));
         for id in rows {
             self.seen.entry(id).or_insert(now.mono);
         }
@@ -165,6 +168,12 @@ impl History {
         {
             *since = now.into();
         }
+    }
+
+    /// Whether its policy went and nothing is left to be said of it: one that returned only
+    /// to be blocked has an alert that must go with it.
+    pub fn gone(&self) -> bool {
+        self.removed && self.alerts.is_empty() && self.blocked.is_none()
     }
 
     fn rotation(&self, name: &str) -> Option<&RotationNotes> {

@@ -140,6 +140,6 @@ impl Server<'_> {
     }
 
     fn long_stuck(&self, own: &Own<'_>) -> bool {
-        own.snapshot.status == Status::InProgress && self.long(self.seen_for(own.snapshot.id))
+        own.snapshot.status == Status::InProgress && self.stuck(own.snapshot)
     }
 }

@@ -35,6 +35,8 @@ struct State {
     refused: Option<ApiError>,
     refused_at: SignedDuration,
     next_probe: SignedDuration,
+    /// No mutation is tried before; listings go on meanwhile.
+    next_trial: SignedDuration,
     /// Refusals of mutations since one was taken.
     barred: u32,
     /// The token that they were refused with.
@@ -90,10 +92,10 @@ impl Account {
     }
 
     /// Leave for a mutation; one at a time after the token's mutations were refused.
-    pub(super) fn leave(&self) -> Option<Leave<'_>> {
+    pub(super) fn leave(&self, now: SignedDuration) -> Option<Leave<'_>> {
         let mut state = lock(&self.0);
         let trial = state.barred > 0;
-        if state.refused.is_some() || (trial && state.trying) {
+        if state.refused.is_some() || (trial && (state.trying || now < state.next_trial)) {
             return None;
         }
         state.trying = trial;
@@ -117,7 +119,8 @@ impl Account {
 
     /// The next listing probes at once: the token may be another.
     pub(super) fn look_again(&self) {
-        lock(&self.0).next_probe = SignedDuration::ZERO;
+        let mut state = lock(&self.0);
+        (state.next_probe, state.next_trial) = (SignedDuration::ZERO, SignedDuration::ZERO);
     }
 
     pub(super) fn answer_refused(
@@ -185,7 +188,8 @@ impl Account {
         }
         let doublings = (state.barred - 1).min(16);
         let pause = rules.retry_after.saturating_mul(1 << doublings);
-        state.refuse(error, now, pause.min(LONGEST_PAUSE))
+        state.next_trial = now + pause.min(LONGEST_PAUSE);
+        state.refuse(error, now, rules.retry_after)
     }
 
     /// Notes whether the trail could be written; no trail, no mutation (I6).

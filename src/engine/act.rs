@@ -32,9 +32,9 @@ impl<A: SnapshotApi> Engine<A> {
             () = self.stop.cancelled() => return Err(Stopped),
             pass = self.api.admit() => pass,
         };
-        let Some(leave) = self.account.leave() else {
+        let Some(leave) = self.account.leave(self.clock.now().mono) else {
             drop(pass);
-            return self.rest(self.wanted().rules.poll_interval).await;
+            return self.rest(self.wanted().rules.retry_after).await;
         };
         if !self.still(policy, seat, inventory, &step) {
             return Ok(());

@@ -56,7 +56,7 @@ impl<A: SnapshotApi> Engine<A> {
         let mut fleet = Fleet::default();
         let mut wanted = self.wanted().policies;
         for (server, seat) in lock(&self.seats).iter() {
-            if !lock(seat).history.removed {
+            if !lock(seat).history.gone() {
                 fleet.by_mono.insert((SignedDuration::MIN, *server));
             }
         }

@@ -48,10 +48,11 @@ struct Wanted {
 #[derive(Default)]
 struct Seat {
     history: History,
-    /// The ids of the last listing: one that shrinks unbidden is asked for once more.
+    /// The ids that are known to be there.
     listed: Vec<SnapshotId>,
-    /// Listings that could be relied on, in this process: the first has no one before it that
-    /// would show what it lacks.
+    /// Those of them that the last listing lacked.
+    lacked: Vec<SnapshotId>,
+    /// Listings in this process that could be relied on.
     looks: u32,
     /// Listings in a row that couldn't be had.
     failures: u32,
@@ -64,6 +65,36 @@ struct Seat {
     /// A listing that a deliberate break uses twice.
     #[cfg(feature = "proof")]
     reused: Option<Box<Inventory>>,
+}
+
+impl Seat {
+    /// Whether to go by this listing. The first one of a process, and one that lacks what is
+    /// known to be there, are believed only when the next says the same; what fails to be
+    /// had in between says nothing.
+    fn believes(&mut self, inventory: &Inventory) -> bool {
+        (self.failures, self.own_failures) = (0, 0);
+        if inventory.doubt.is_some() {
+            // It changes nothing anyway, and can't bear witness.
+            self.lacked.clear();
+            return true;
+        }
+        #[cfg(feature = "proof")]
+        if crate::core::breaks::Break::StaleListingReused.on() {
+            self.reused = Some(Box::new(inventory.clone()));
+        }
+        self.looks = self.looks.saturating_add(1);
+        let shown: Vec<_> = inventory.snapshots.iter().map(|s| s.id).collect();
+        let known = std::mem::replace(&mut self.listed, shown);
+        let gone = |id: &SnapshotId| !self.listed.contains(id);
+        let lacked: Vec<_> = known.into_iter().filter(gone).collect();
+        if lacked.iter().all(|id| self.lacked.contains(id)) {
+            self.lacked.clear();
+            return self.looks > 1;
+        }
+        self.listed.extend(&lacked);
+        self.lacked = lacked;
+        false
+    }
 }
 
 type SharedSeat = Arc<Mutex<Seat>>;

@@ -144,7 +144,9 @@ impl<A: SnapshotApi> Engine<A> {
             tokio::spawn(async move {
                 let requested = engine.clock.now().mono;
                 let listing = engine.list(Some(ask.server)).await;
-                if matches!(&listing, Err(error) if error.status != Some(401)) {
+                let unclear =
+                    |error: &ApiError| error.status != Some(401) && error.kind != ErrorKind::Later;
+                if listing.as_ref().is_err_and(unclear) {
                     // The account's trouble, or this server's alone: the whole listing tells.
                     let requested = engine.clock.now().mono;
                     let whole = engine.list(None).await;

@@ -11,7 +11,7 @@ use crate::core::decide::{Inventory, Step, decide};
 use crate::core::due::all_settled;
 use crate::core::fact::Fact;
 use crate::core::policy::{Policy, Rules};
-use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::core::snapshot::ServerId;
 
 /// Listings or records in a row that may fail before `once` ends a server, and before one
 /// server's failing listings are its own trouble.
@@ -50,12 +50,7 @@ impl<A: SnapshotApi> Engine<A> {
                 return Rest::Blocked(rules.retry_after);
             }
             let Some(policy) = wanted.policies.get(&server) else {
-                // One that returned only to be blocked has an alert that must go with it.
-                let recorded = {
-                    let history = &lock(seat).history;
-                    history.removed && history.alerts.is_empty() && history.blocked.is_none()
-                };
-                if recorded {
+                if lock(seat).history.gone() {
                     return Rest::Gone;
                 }
                 let gone = Fact::ServerRemoved;
@@ -87,8 +82,6 @@ impl<A: SnapshotApi> Engine<A> {
                 Step::Create { .. } if self.clock.now().mono < self.no_create_before => {
                     return Rest::After(self.no_create_before - self.clock.now().mono);
                 }
-                // Nothing is changed on one listing's word alone.
-                Step::Create { .. } | Step::Delete { .. } if lock(seat).looks < 2 => {}
                 Step::Create { .. } | Step::Delete { .. } => {
                     // A future of its own keeps a waiting server's small.
                     let act = Box::pin(self.act(policy, seat, &inventory, step));
@@ -168,7 +161,8 @@ impl<A: SnapshotApi> Engine<A> {
         self.decided(policy, seat, &nothing, rules).await;
     }
 
-    /// A listing; one that lacks what the last one had is believed when the next says the same.
+    /// A listing; the first one of a process, and one that lacks what the last one had, is
+    /// believed when the next says the same.
     async fn look(
         &self,
         server: ServerId,
@@ -180,32 +174,18 @@ impl<A: SnapshotApi> Engine<A> {
         {
             return Ok(*reused);
         }
-        let mut before = lock(seat).listed.clone();
+        for _ in 1..MOST_ASKED {
+            let inventory = self.ask(server).await?;
+            if lock(seat).believes(&inventory) {
+                return Ok(inventory);
+            }
+            // Not at once: a stale copy at the provider would agree with itself.
+            let pause = self.wanted().rules.poll_interval / 2;
+            self.rest(pause).await.map_err(|Stopped| None)?;
+        }
         let mut inventory = self.ask(server).await?;
-        for asked in 1.. {
-            let there = |id: &SnapshotId| inventory.snapshots.iter().any(|s| s.id == *id);
-            // One in doubt changes nothing anyway, and can't bear witness for the next.
-            if inventory.doubt.is_some() || before.iter().all(there) {
-                break;
-            }
-            if asked == MOST_ASKED {
-                inventory.doubt = Some("listings one after the other disagree".to_owned());
-                break;
-            }
-            before = inventory.snapshots.iter().map(|s| s.id).collect();
-            // Should the next one say nothing, what this one showed is still to be there.
-            lock(seat).listed.extend(&before);
-            inventory = self.ask(server).await?;
-        }
-        let mut seat = lock(seat);
-        (seat.failures, seat.own_failures) = (0, 0);
-        #[cfg(feature = "proof")]
-        if crate::core::breaks::Break::StaleListingReused.on() {
-            seat.reused = Some(Box::new(inventory.clone()));
-        }
-        if inventory.doubt.is_none() {
-            seat.listed = inventory.snapshots.iter().map(|s| s.id).collect();
-            seat.looks = seat.looks.saturating_add(1);
+        if !lock(seat).believes(&inventory) {
+            inventory.doubt = Some("listings one after the other disagree".to_owned());
         }
         Ok(inventory)
     }

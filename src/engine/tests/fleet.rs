@@ -113,7 +113,7 @@ async fn a_stop_awaits_the_create_in_flight_records_it_and_sends_no_other() {
         _ => Reply::Works,
     });
     let running = scene.run();
-    scene.pass(5 * SECOND).await;
+    scene.pass(10 * SECOND).await;
     assert_eq!(scene.provider.mutations(), 1);
     let asked = scene.clock.now().mono;
     running.ends().await;
