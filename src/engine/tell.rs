@@ -57,5 +57,14 @@ pub(super) fn wide(wide: &Wide) {
         .get("event")
         .and_then(|v| v.as_str())
         .unwrap_or("event");
-    warn!(detail = %value, "{event}");
+    // What is shown by name elsewhere is so here too, and the rest as it stands in the trail.
+    match wide {
+        Wide::AlertRaised {
+            alert,
+            about,
+            reason,
+        } => warn!(alert, about, reason, "{event}"),
+        Wide::AlertCleared { alert, about } => info!(alert, about, "{event}"),
+        _ => warn!(detail = %value, "{event}"),
+    }
 }
