@@ -281,6 +281,11 @@ impl World {
     }
 
     fn pruned_first(&mut self, server: u64, id: u64) {
+        // While no policy was in force nobody watched what took the room.
+        if let Some(view) = self.in_force.get(&server) {
+            self.judge
+                .changed(server, view, &self.servers[&server].rows);
+        }
         let rows = &self.servers[&server].rows;
         let there = |id: u64| rows.iter().any(|row| row.id == id);
         let known = rows.iter().map(|row| row.id).collect();
