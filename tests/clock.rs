@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::{Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
+use support::{Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, until, verified};
 
 const SERVER: u64 = 7;
 
@@ -84,11 +84,6 @@ fn scene(days: &[i64]) -> (Provider, Home) {
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
     home.daily(SERVER, 3, "");
     (provider, home)
-}
-
-fn verified(home: &Home) {
-    let output = home.run(&["audit", "verify"]);
-    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
 }
 
 fn reasons(records: &[Value]) -> String {

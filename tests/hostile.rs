@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use notify::Service;
 use snaprotate::sandbox::faults::{Call, Fault};
-use support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
+use support::{Home, Provider, QUICK, daily_name, days_ago, stderr, until, verified};
 use tls::{Certificate, TlsServer};
 
 const SERVER: u64 = 7;
@@ -40,11 +40,6 @@ fn protecting(home: &Home, name: &str, keep: usize) {
         &format!("server-{SERVER}"),
         &format!("[server]\nid = {SERVER}\nprotect = [\"{name}\"]\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = {keep}\n"),
     );
-}
-
-fn verified(home: &Home) {
-    let output = home.run(&["audit", "verify"]);
-    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
 }
 
 fn mutations(provider: &Provider) -> u64 {

@@ -11,7 +11,7 @@ use notify::Service;
 use serde_json::Value;
 use snaprotate::sandbox::faults::{Call, Fault};
 use snaprotate::sandbox::log::EffectKind;
-use support::{Home, Provider, QUICK, TOKEN, daily_name, days_ago, stdout, until};
+use support::{Home, Provider, QUICK, TOKEN, daily_name, days_ago, until, verified};
 
 const SERVER: u64 = 7;
 
@@ -22,11 +22,6 @@ fn scene() -> (Provider, Home) {
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
     home.daily(SERVER, 3, "");
     (provider, home)
-}
-
-fn verified(home: &Home) {
-    let output = home.run(&["audit", "verify"]);
-    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
 }
 
 fn settled(home: &Home) {

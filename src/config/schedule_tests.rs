@@ -159,3 +159,17 @@ fn slots_are_as_close_as_a_walk_over_all_of_them_finds() {
         }
     }
 }
+
+#[test]
+fn a_schedule_that_never_fires_is_not_looked_for_again_and_again() {
+    let zone = TimeZone::get("Europe/Paris").expect("zone");
+    let began = Instant::now();
+    let schedule = Schedule::new("45 */2 1,7 3,10 +", TimeZone::UTC).expect("schedule");
+    let once = began.elapsed();
+    let now = "2026-11-24T00:00:00Z".parse().expect("time");
+    let began = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(schedule.within(zone.clone()).next(now), None);
+    }
+    assert!(began.elapsed() < once, "a hundred looks cost more than one");
+}

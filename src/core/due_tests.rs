@@ -4,7 +4,6 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::fact::Outcome;
-use crate::core::policy::WhenFull;
 use crate::core::snapshot::SnapshotId;
 use crate::core::world::*;
 
@@ -19,69 +18,6 @@ fn a_fresh_server_gets_its_newest_slot_at_once_and_then_rests() {
             until: Some(time("2026-11-29T03:00:00Z"))
         }
     );
-}
-
-#[test]
-fn with_room_the_create_comes_before_the_prune() {
-    let mut world = World::weekly(3).holding(&old_weeklies());
-    world.settle(&DONE);
-    assert_eq!(
-        world.log,
-        ["create weekly-2026-11-22", "delete weekly-2026-11-01"]
-    );
-}
-
-#[test]
-fn a_full_server_is_pruned_first_and_only_its_oldest_own_one_goes() {
-    let mut world = full_of_own();
-    world.settle(&DONE);
-    assert_eq!(
-        world.log,
-        ["delete weekly-2026-11-01", "create weekly-2026-11-22"]
-    );
-}
-
-#[test]
-fn i7_failing_creates_on_a_full_server_cost_one_snapshot_at_most() {
-    let mut world = full_of_own();
-    for _ in 0..4 {
-        world.settle(&Status::Failed);
-        world.pass(SignedDuration::from_hours(24 * 7));
-    }
-    let lost = |entry: &&String| {
-        entry.starts_with("delete") && old_weeklies().iter().any(|row| entry.contains(row.1))
-    };
-    assert_eq!(world.log.iter().filter(lost).count(), 1, "{:?}", world.log);
-}
-
-#[test]
-fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
-    let rows: Vec<_> = (1..=5)
-        .map(|id| (id, "mine", DONE, "2026-01-01T00:00:00Z"))
-        .collect();
-    let mut world = World::weekly(3).holding(&rows);
-    let end = world.settle(&DONE);
-    assert!(matches!(end, Step::Blocked { .. }), "{end:?}");
-    assert!(world.log.is_empty(), "{:?}", world.log);
-    world.snapshots.pop();
-    world.settle(&DONE);
-    assert_eq!(
-        world.log,
-        ["create weekly-2026-11-22"],
-        "it goes on by itself when there is room"
-    );
-}
-
-#[test]
-fn i1_a_protected_snapshot_is_neither_pruned_nor_counted() {
-    let mut world = World::weekly(2).holding(&old_weeklies());
-    world.policy.protected_ids.insert(SnapshotId(1));
-    world
-        .policy
-        .protected_names
-        .insert("weekly-2026-11-08".to_owned());
-    world.settle(&DONE);
-    assert_eq!(world.log, ["create weekly-2026-11-22"]);
 }
 
 #[test]
@@ -197,143 +133,6 @@ fn a_settled_slot_is_never_made_again_when_a_person_deletes_its_snapshot() {
 }
 
 #[test]
-fn i1_a_failed_snapshot_of_the_due_slot_stays_when_it_is_protected_or_has_no_date() {
-    for (protect, date) in [(true, "2026-11-22T03:10:00Z"), (false, "yesterday")] {
-        let row = (1, "weekly-2026-11-22", Status::Failed, date);
-        let mut world = World::weekly(3).holding(&[row]);
-        if protect {
-            world.policy.protected_ids.insert(SnapshotId(1));
-        }
-        world.settle(&DONE);
-        assert_eq!(world.log, ["create weekly-2026-11-22"], "{protect} {date}");
-    }
-}
-
-#[test]
-fn a_failed_snapshot_of_the_due_slot_goes_before_the_slot_is_tried_again() {
-    let row = (
-        1,
-        "weekly-2026-11-22",
-        Status::Failed,
-        "2026-11-22T03:10:00Z",
-    );
-    let mut world = World::weekly(3).holding(&[row]);
-    world.settle(&DONE);
-    assert_eq!(
-        world.log,
-        ["delete weekly-2026-11-22", "create weekly-2026-11-22"]
-    );
-}
-
-#[test]
-fn i2_and_i3_a_prune_first_leaves_the_newest_and_min_completed() {
-    let foreign = |id| (id, "mine", DONE, "2026-01-01T00:00:00Z");
-    let own = (5, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z");
-    let older = (4, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z");
-    let mut only_one =
-        World::weekly(3).holding(&[foreign(1), foreign(2), foreign(3), foreign(4), own.clone()]);
-    only_one.policy.min_completed = 0;
-    assert!(matches!(only_one.settle(&DONE), Step::Blocked { .. }), "I2");
-    let mut two = World::weekly(3).holding(&[foreign(1), foreign(2), foreign(3), older, own]);
-    two.policy.min_completed = 2;
-    assert!(matches!(two.settle(&DONE), Step::Blocked { .. }), "I3");
-    two.policy.min_completed = 1;
-    two.settle(&DONE);
-    assert_eq!(
-        two.log,
-        ["delete weekly-2026-11-08", "create weekly-2026-11-22"]
-    );
-}
-
-#[test]
-fn with_skip_a_full_server_is_never_pruned_first() {
-    let mut world = full_of_own();
-    world.policy.rotations[0].when_full = WhenFull::Skip;
-    assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
-    assert!(world.log.is_empty());
-}
-
-#[test]
-fn a_stuck_snapshot_goes_for_room_only_when_told_to_and_long_seen() {
-    for (told, expected) in [(false, "weekly-2026-11-08"), (true, "weekly-2026-11-15")] {
-        let mut rows = full_of_own().snapshots;
-        rows[0].name = "weekly-2026-11-15".to_owned();
-        rows[0].status = Status::InProgress;
-        rows[2].name = "weekly-2026-11-01".to_owned();
-        let mut world = World::weekly(3);
-        world.snapshots = rows;
-        world.policy.delete_stuck = told;
-        world
-            .history
-            .observe(&world.policy, &world.snapshots, world.now);
-        world.pass(world.rules.stuck_after);
-        world.settle(&DONE);
-        assert_eq!(world.log[0], format!("delete {expected}"));
-    }
-}
-
-#[test]
-fn i7_when_failed_ones_that_may_not_be_deleted_fill_the_room_no_second_own_one_is_given_up() {
-    let mut world = full_of_own();
-    assert!(matches!(
-        world.settle(&Status::InProgress),
-        Step::Wait { .. }
-    ));
-    let made = world.snapshots.last_mut().expect("the new one");
-    made.status = Status::Failed;
-    made.created_at = None;
-    assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
-    assert_eq!(
-        world.log,
-        ["delete weekly-2026-11-01", "create weekly-2026-11-22"]
-    );
-}
-
-#[test]
-fn i7_a_foreign_snapshot_that_took_the_room_lets_the_next_prune_first_go() {
-    let mut world = full_of_own();
-    while world.log.is_empty() {
-        match world.step() {
-            Step::Delete { id, name, .. } => {
-                let ids = world.snapshots.iter().map(|s| s.id).collect();
-                world.log.push(format!("delete {name}"));
-                world.record(&Fact::DeleteIntent {
-                    id,
-                    snapshot: name,
-                    prune_first: Some(ids),
-                    reason: String::new(),
-                });
-                world.record(&Fact::DeleteResult {
-                    id,
-                    outcome: Outcome::Done,
-                });
-                world.snapshots.retain(|s| s.id != id);
-                world.make("taken-by-a-person", DONE);
-            }
-            Step::Record(fact) => world.record(&fact),
-            other => panic!("{other:?}"),
-        }
-    }
-    world.settle(&DONE);
-    assert_eq!(
-        world.log,
-        [
-            "delete weekly-2026-11-01",
-            "delete weekly-2026-11-08",
-            "create weekly-2026-11-22"
-        ]
-    );
-}
-
-#[test]
-fn i2_the_newest_own_completed_one_stays_even_where_keep_lets_everything_go() {
-    let mut world = World::weekly(0).holding(&old_weeklies());
-    world.settle(&DONE);
-    let left: Vec<_> = world.snapshots.iter().map(|s| s.name.as_str()).collect();
-    assert_eq!(left, ["weekly-2026-11-22"]);
-}
-
-#[test]
 fn slots_missed_while_the_host_was_down_are_recorded_once_and_never_run() {
     let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
@@ -423,24 +222,6 @@ fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_re
     world.policy.rotations[0].former = vec![former];
     world.settle(&DONE);
     assert_eq!(world.log, ["delete backup-2026-11-15"]);
-}
-
-#[test]
-fn i9_a_stuck_one_of_a_former_pattern_still_stands_for_its_slot() {
-    let mut world = World::weekly(3).holding(&[(
-        1,
-        "old-2026-11-22",
-        Status::InProgress,
-        "2026-11-22T03:00:00Z",
-    )]);
-    let former = crate::core::name::Pattern::new("old-%Y-%m-%d", "weekly").expect("a pattern");
-    world.policy.rotations[0].former.push(former);
-    world.settle(&DONE);
-    world.pass(2 * 60 * MINUTE);
-    world.settle(&DONE);
-    assert!(world.log.is_empty(), "{:?}", world.log);
-    let note = world.history.slot("weekly", "weekly-2026-11-22");
-    assert_eq!(note.and_then(|n| n.ending), Some(Ending::GivenUp));
 }
 
 #[test]

@@ -143,3 +143,7 @@ impl Server<'_> {
         own.snapshot.status == Status::InProgress && self.stuck(own.snapshot)
     }
 }
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod tests;

@@ -187,6 +187,12 @@ pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
+/// The trail of this home is intact.
+pub fn verified(home: &Home) {
+    let output = home.run(&["audit", "verify"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
