@@ -217,6 +217,37 @@ fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
 }
 
 #[test]
+fn a_reload_says_when_a_renamed_rotations_snapshots_fill_the_room() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    for back in (0..3).rev() {
+        let at = days_ago(back);
+        let name = daily_name(back);
+        provider.sandbox.add_snapshot(12345, &name, "completed", at);
+    }
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(12345, 3, "");
+    let service = Service::start(&home);
+    let file = home.path("policies.d/server-12345.toml");
+    let text = fs::read_to_string(&file).expect("text");
+    fs::write(&file, text.replace("\"daily\"", "\"nightly\"")).expect("written");
+    service.reload();
+    let made = || {
+        provider
+            .names(12345)
+            .iter()
+            .any(|n| n.starts_with("nightly"))
+    };
+    until("one is made under the new name", made);
+    assert_eq!(service.stop(), Some(0));
+    let said = home.events("config_loaded")[1]["deletes"].to_string();
+    let expected = "3 own snapshots are foreign now and leave room for 2 of the 3 to keep; to rotate them on, add former_names = [";
+    assert!(said.contains(expected), "{said}");
+    assert!(said.contains("daily-snapshot-%Y-%m-%d"), "{said}");
+    assert_eq!(provider.names(12345).len(), 4, "nothing was deleted");
+}
+
+#[test]
 fn the_address_of_the_api_does_not_change_under_a_running_daemon() {
     let home = home();
     let service = Service::start(&home);

@@ -1,6 +1,8 @@
 //! Rules 4 and 5 where they change something: a create where there is room, and which
 //! snapshot goes where there is none.
 
+use std::fmt::Write as _;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
@@ -53,8 +55,22 @@ impl Server<'_> {
         }
         match retention::prune_first(self.policy, &owned, index) {
             Some(own) => self.delete(&own, true).into(),
-            None => Due::Blocked("the server is full, and nothing on it may be deleted".to_owned()),
+            None => Due::Blocked(self.nothing_to_give(&owned)),
         }
+    }
+
+    /// Says what fills the room: after a rotation was renamed, its own former snapshots do.
+    fn nothing_to_give(&self, owned: &[Own<'_>]) -> String {
+        let all = self.inventory.snapshots.len();
+        let foreign = all - owned.len();
+        let mut reason = "the server is full, and nothing on it may be deleted".to_owned();
+        if foreign > 0 {
+            let _ = write!(
+                reason,
+                ": {foreign} of {all} are foreign (former_names takes in a renamed rotation's)"
+            );
+        }
+        reason
     }
 
     /// I7: since the last prune-first a snapshot was completed, or a foreign one took the room.

@@ -47,7 +47,10 @@ fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
         .collect();
     let mut world = World::weekly(3).holding(&rows);
     let end = world.settle(&DONE);
-    assert!(matches!(end, Step::Blocked { .. }), "{end:?}");
+    let Step::Blocked { reason } = end else {
+        panic!("{end:?}");
+    };
+    assert!(reason.contains("5 of 5 are foreign"), "{reason}");
     assert!(world.log.is_empty(), "{:?}", world.log);
     world.snapshots.pop();
     world.settle(&DONE);

@@ -88,8 +88,9 @@ pub fn plans(
     }
 }
 
-/// What the new set will delete that the old one would not, a line each.
-pub(super) async fn deletes(
+/// What the new set will delete that the old one would not, and which own snapshots it makes
+/// foreign so that they are in the way; a line each.
+pub(super) async fn changes(
     api: &HttpApi,
     clock: &Clock,
     old: &Config,
@@ -104,7 +105,9 @@ pub(super) async fn deletes(
         let histories = histories(&new, now.wall).map_err(|error| error.to_string())?;
         let before = plans(&old.policies, &old.rules, &inventories, &histories, now);
         let after = plans(&new.policies, &new.rules, &inventories, &histories, now);
-        Ok(difference(&before, &after))
+        let mut lines = difference(&before, &after);
+        lines.extend(orphans(&old, &new, &inventories));
+        Ok(lines)
     });
     planning.await.map_err(|error| error.to_string())?
 }
@@ -122,6 +125,46 @@ fn difference(before: &Plans, after: &Plans) -> Vec<String> {
     new.filter(|(id, _)| id.is_some() && !known.contains(id))
         .map(|(_, line)| line)
         .collect()
+}
+
+/// Servers on which snapshots that were own are foreign now, as after a rotation was renamed,
+/// and leave too little room for what is to be kept.
+fn orphans(old: &Config, new: &Config, inventories: &Inventories) -> Vec<String> {
+    let former: BTreeMap<_, _> = old.policies.iter().map(|p| (p.server, p)).collect();
+    let mut lines = Vec::new();
+    for policy in &new.policies {
+        let server = policy.server;
+        let (Some(former), Some(inventory)) = (former.get(&server), inventories.get(&server))
+        else {
+            continue;
+        };
+        let rows = &inventory.snapshots;
+        let foreign = rows.iter().filter(|s| policy.place(&s.name).is_none());
+        let left: Vec<_> = foreign
+            .clone()
+            .filter_map(|s| former.place(&s.name))
+            .collect();
+        let keep: usize = policy.rotations.iter().map(|rotation| rotation.keep).sum();
+        let room = new.rules.limit.saturating_sub(foreign.count());
+        if left.is_empty() || room >= keep {
+            continue;
+        }
+        let rotations: BTreeSet<_> = left.iter().map(|place| place.rotation).collect();
+        let patterns = rotations.into_iter().map(|rotation| {
+            let patterns = former.rotations[rotation].patterns();
+            patterns
+                .map(|pattern| format!("\"{pattern}\""))
+                .collect::<Vec<_>>()
+                .join(", ")
+        });
+        lines.push(format!(
+            "{} (id {server}): {} own snapshots are foreign now and leave room for {room} of the {keep} to keep; to rotate them on, add former_names = [{}] to a rotation",
+            policy.file,
+            left.len(),
+            patterns.collect::<Vec<_>>().join(", "),
+        ));
+    }
+    lines
 }
 
 /// A disk that is only read: the trail may be another process's.

@@ -42,10 +42,10 @@ pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
             Err(error) => return Read::broken(&error),
         };
         let mut said = removed(&old, &new);
-        let deletes = rehearse::deletes(&api, &clock, &old, &new);
+        let changes = rehearse::changes(&api, &clock, &old, &new);
         // An API that can't be asked must not keep a new set, more protective maybe, away.
-        match tokio::time::timeout(old.api.request_timeout, deletes).await {
-            Ok(Ok(deletes)) => said.extend(deletes),
+        match tokio::time::timeout(old.api.request_timeout, changes).await {
+            Ok(Ok(changes)) => said.extend(changes),
             Ok(Err(why)) => said.push(untold(&why)),
             Err(_) => said.push(untold("the API did not answer in time")),
         }
@@ -54,7 +54,7 @@ pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
 }
 
 fn untold(why: &str) -> String {
-    format!("can't say which snapshots the new configuration would delete: {why}")
+    format!("can't say which snapshots the new configuration would delete or leave behind: {why}")
 }
 
 /// Puts the set in force as a whole; `alert` says whether the last one was refused. An
