@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::api::SimApi;
@@ -22,6 +23,9 @@ use crate::engine::Engine;
 
 /// Days without faults at the end, after which everything due must be settled.
 const QUIET: SignedDuration = SignedDuration::from_hours(48);
+
+/// How soon the next process begins after a death that was announced.
+const AFTER_DEATH: SignedDuration = SignedDuration::from_secs(10);
 
 /// How a process ends.
 pub(super) enum Ending {
@@ -201,7 +205,7 @@ impl Director {
             async move { engine.run(stop).await }
         });
         let died = Arc::clone(&self.world().died);
-        let ending = loop {
+        let mut ending = loop {
             let Some((at, nth)) = self.events.keys().next().copied() else {
                 break Ending::Over;
             };
@@ -209,18 +213,11 @@ impl Director {
             let left = Duration::try_from(left).unwrap_or_default();
             tokio::select! {
                 biased;
-                () = died.notified() => {
-                    // What one process is told late is not the death of the next.
-                    if !self.disk.set().dead {
-                        continue;
-                    }
+                () = self.death(&died) => {
                     if self.world().judge.enough {
                         return Ending::Over;
                     }
-                    let pause = SignedDuration::from_secs(10);
-                    self.world().tell(|| "process  dies".to_owned());
-                    self.world().fire("crash: between intent and outcome");
-                    break Ending::Crash(self.crash, pause);
+                    break Ending::Crash(self.crash, AFTER_DEATH);
                 }
                 () = tokio::time::sleep(left) => {}
             }
@@ -239,15 +236,35 @@ impl Director {
         self.lives.push(life);
         if !matches!(ending, Ending::Crash(..)) {
             stop.cancel();
-            if running.await.is_err() {
-                self.world().violated(0, "the engine broke");
+            // It may still die in the call that it waits for.
+            tokio::select! {
+                biased;
+                () = self.death(&died) => ending = Ending::Crash(self.crash, AFTER_DEATH),
+                end = running => {
+                    if end.is_err() {
+                        self.world().violated(0, "the engine broke");
+                    }
+                    trail.close().await;
+                }
             }
-            trail.close().await;
         }
         if matches!(ending, Ending::Over) {
             end::judge(&mut self.world(), &self.disk, self.quiet_from, &self.chosen);
         }
         ending
+    }
+
+    /// Returns when the process dies.
+    async fn death(&self, died: &Notify) {
+        died.notified().await;
+        // What one process is told late is not the death of the next.
+        while !self.disk.set().dead {
+            died.notified().await;
+        }
+        if !self.world().judge.enough {
+            self.world().tell(|| "process  dies".to_owned());
+            self.world().fire("crash: between intent and outcome");
+        }
     }
 
     /// This will be the death of the process.
