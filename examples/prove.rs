@@ -29,6 +29,9 @@ struct Args {
     broken_seeds: u64,
 }
 
+/// After so many seeds a long run says how far it is.
+const PROGRESS: u64 = 1000;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let sound = seeds(args.from, args.seeds, args.days);
@@ -74,10 +77,14 @@ fn seeds(from: u64, count: u64, days: i64) -> bool {
         days,
         ..Options::new(seed)
     });
-    let (mut hours, mut processes, mut failed) = (0, 0, Vec::new());
+    let (mut hours, mut processes, mut failed, mut done) = (0, 0, Vec::new(), 0);
     let mut fired: BTreeMap<&str, u64> = BTreeMap::new();
     let mut checked: BTreeMap<&str, u64> = BTreeMap::new();
     each(&options.collect::<Vec<_>>(), |options, report| {
+        done += 1;
+        if done % PROGRESS == 0 && done < count {
+            eprintln!("{done} of {count} seeds, {} failed", failed.len());
+        }
         hours += report.server_hours;
         processes += report.processes;
         for (kind, times) in &report.fired {

@@ -15,6 +15,7 @@
 //!
 //! - [`cli`]: one file a command; `main` only parses, runs and returns the exit code.
 //! - [`daemon`]: wires everything: the select loop, signals, systemd, the lock, the log, the tick.
+//! - [`status`]: what others may see of the running service, and ask of it.
 //! - [`engine`]: performs steps: `observer`, `account`, `server` (the loop of one), `act`, `fleet`.
 //! - [`config`]: TOML into validated settings, all problems at once.
 //! - [`api`]: the provider's four calls, errors by what can be done about them, limits.
@@ -46,3 +47,4 @@ pub mod engine;
 pub mod sandbox;
 #[cfg(feature = "proof")]
 pub mod sim;
+pub mod status;

@@ -1,6 +1,8 @@
 //! Whom the client talks to, and whom it trusts.
 
 use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
@@ -96,6 +98,17 @@ pub(super) fn build(settings: &ApiSettings, base: &Url, keep: bool) -> Result<Cl
         }
         builder = builder.tls_certs_merge(roots);
     }
+    finish(builder)
+}
+
+/// A client of a service on this host, all of whose requests go to one Unix socket.
+pub fn over_socket(socket: &Path, patience: Duration) -> Result<Client, String> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .unix_socket(socket)
+        .timeout(patience)
+        .redirect(Policy::none())
+        .tls_certs_only([]);
     finish(builder)
 }
 

@@ -28,6 +28,7 @@ mod tls_tests;
 use std::collections::BTreeMap;
 use std::future::Future;
 
+pub use client::over_socket;
 pub use error::{ApiError, ErrorKind};
 pub use http::{ApiSettings, HttpApi};
 pub use limit::{Limiter, Pass};

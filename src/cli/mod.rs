@@ -9,6 +9,7 @@ pub mod demo;
 pub mod once;
 pub mod plan;
 pub mod run;
+pub mod status;
 
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _};
@@ -70,6 +71,8 @@ pub enum Command {
     Check,
     /// Show what would be done now, and why; changes nothing
     Plan(plan::Args),
+    /// Show the running service: each server's room, last and next slot, and what alerts stand
+    Status(status::Args),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
     Demo(demo::Demo),
     /// Read the audit trail
@@ -106,6 +109,7 @@ impl Cli {
             Command::Once => once::run(self),
             Command::Check => check::run(self),
             Command::Plan(args) => plan::run(self, args),
+            Command::Status(args) => status::run(self, args),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
         }

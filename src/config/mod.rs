@@ -97,6 +97,8 @@ pub struct Env {
     pub state_directory: Option<PathBuf>,
     /// `$LOGS_DIRECTORY`.
     pub logs_directory: Option<PathBuf>,
+    /// `$RUNTIME_DIRECTORY`.
+    pub runtime_directory: Option<PathBuf>,
 }
 
 impl Env {
@@ -112,6 +114,7 @@ impl Env {
             credentials_directory: folder("CREDENTIALS_DIRECTORY"),
             state_directory: folder("STATE_DIRECTORY"),
             logs_directory: folder("LOGS_DIRECTORY"),
+            runtime_directory: folder("RUNTIME_DIRECTORY"),
         }
     }
 }

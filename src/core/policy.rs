@@ -134,8 +134,14 @@ impl Rotation {
 
     /// When the first slot after `now` will be due, splay included.
     pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.next_slot(now).map(|(_, due)| due)
+    }
+
+    /// The first slot after `now`, and when it will be due, splay included.
+    pub fn next_slot(&self, now: Timestamp) -> Option<(Slot, Timestamp)> {
         let slot = self.schedule.next(now.checked_sub(self.splay).ok()?)?;
-        slot.at.checked_add(self.splay).ok()
+        let due = slot.at.checked_add(self.splay).ok()?;
+        Some((slot, due))
     }
 
     /// Whether the slot may still be begun at `now`.

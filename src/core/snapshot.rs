@@ -48,6 +48,16 @@ impl Status {
             other => Self::Unknown(other.to_owned()),
         }
     }
+
+    /// The word for people and other programs: the provider's, where it is not documented.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Completed => "completed",
+            Self::InProgress => "in_progress",
+            Self::Failed => "failed",
+            Self::Unknown(word) => word,
+        }
+    }
 }
 
 /// One row of a listing.

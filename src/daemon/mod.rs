@@ -45,13 +45,18 @@ pub enum Refusal {
     /// The system refused something.
     #[error("{0}")]
     System(String),
+    /// There is no running service to ask.
+    #[error("{0}")]
+    NotRunning(String),
 }
 
 impl Refusal {
-    /// The exit code: 2 for what only an administrator can mend in the files.
+    /// The exit code: 2 for what only an administrator can mend in the files, 3 for `status`
+    /// without a service.
     pub fn code(&self) -> u8 {
         match self {
             Self::Problems(_) | Self::Settings(_) => 2,
+            Self::NotRunning(_) => 3,
             Self::Lock(_) | Self::Trail(_) | Self::Api(_) | Self::System(_) => 1,
         }
     }

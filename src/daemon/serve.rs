@@ -1,6 +1,6 @@
 //! The one select loop of the daemon: signals, ticks, the watchdog, a reload, the engine.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::Refusal;
 use super::reload::{self, Read};
-use super::service::{Service, prepare};
+use super::service::{ABOUT, REFUSED, Service, prepare};
 use super::signals::{Signal, Signals};
 use super::systemd::{Systemd, describe, watchdog_period};
 use super::tick::Ticker;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Env};
+use crate::status::{self, Control, FleetView};
 
 /// How long the end may take beyond the one call that is waited for.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -26,7 +27,7 @@ pub async fn serve(config: Config, signals: Signals) -> Result<(), Refusal> {
     let daemon = Daemon {
         stop: CancellationToken::new(),
         systemd: Systemd::default(),
-        alert: false,
+        refused: Arc::default(),
         service,
     };
     daemon.run(signals).await
@@ -70,8 +71,8 @@ struct Daemon {
     service: Service,
     stop: CancellationToken,
     systemd: Systemd,
-    /// Whether the files on disk are refused.
-    alert: bool,
+    /// Why the files on disk are refused, if they are.
+    refused: Arc<Mutex<Option<String>>>,
 }
 
 impl Daemon {
@@ -82,6 +83,7 @@ impl Daemon {
             let engine = Arc::clone(&engine);
             async move { engine.run(until).await }
         });
+        let control = self.control();
         let mut ticker = Ticker::start().await;
         let mut watchdog = watchdog_period().map(every);
         let mut reading: JoinSet<Read> = JoinSet::new();
@@ -134,6 +136,9 @@ impl Daemon {
         tracing::info!(signal = reason, "stopping: no new change is begun");
         self.systemd.stopping("finishing the requests in flight");
         self.stop.cancel();
+        if let Some(control) = control {
+            control.abort();
+        }
         reading.abort_all();
         ticker.stop().await;
         if let Err(error) = ended_in_time(&self.service, work).await {
@@ -143,21 +148,53 @@ impl Daemon {
         Ok(())
     }
 
+    /// Answers on the control socket; rotation doesn't depend on it.
+    fn control(&self) -> Option<JoinHandle<()>> {
+        let path = status::socket(Env::from_process().runtime_directory.as_deref());
+        let control = match Control::listen(&path) {
+            Ok(control) => control,
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!(%path, %error, "no control socket: status can't ask this process");
+                return None;
+            }
+        };
+        let (engine, clock) = (Arc::clone(&self.service.engine), self.service.clock.clone());
+        let config = self.service.config.file.clone();
+        let (refused, started) = (Arc::clone(&self.refused), clock.now().wall);
+        Some(tokio::spawn(control.serve(move || {
+            let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
+            let reason = reason.clone();
+            let alert = reason.map(|reason| status::Alert {
+                alert: REFUSED.to_owned(),
+                server: None,
+                about: ABOUT.to_owned(),
+                reason,
+            });
+            let more = alert.into_iter().collect();
+            FleetView::of(&engine, more, &config, (started, clock.now().wall))
+        })))
+    }
+
     /// Puts what was read in force, or says why not.
     async fn reload(&mut self, read: Read) {
-        match reload::apply(&mut self.service, read, self.alert).await {
-            Ok(()) => self.alert = false,
-            Err(why) => {
-                tracing::error!("config_refused: the files in force stay: {why}");
-                self.alert = true;
-            }
+        let refused = self.refused().is_some();
+        let why = reload::apply(&mut self.service, read, refused).await.err();
+        if let Some(why) = &why {
+            tracing::error!("config_refused: the files in force stay: {why}");
         }
+        *self.refused() = why;
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn status(&self) -> String {
         let mut summary = self.service.engine.summary();
-        summary.alerts += usize::from(self.alert);
-        let refused = if self.alert {
+        let refused = self.refused().is_some();
+        summary.alerts += usize::from(refused);
+        let refused = if refused {
             ", the changed files are refused"
         } else {
             ""

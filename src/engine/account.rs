@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{Engine, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
-use crate::audit::{Entry, Event, Extra, TrailError, Wide};
+use crate::audit::{Entry, Event, Extra, StandingAlert, TrailError, Wide};
 use crate::core::decide::Inventory;
 use crate::core::policy::Rules;
 
@@ -23,6 +23,9 @@ const REFUSED: &str = "account_refused";
 
 /// The alert while listings can't be had.
 const UNREACHABLE: &str = "api_unreachable";
+
+/// The alert while the trail can't be written.
+const TRAIL_DOWN: &str = "trail_unwritable";
 
 /// The longest pause between two tries of a token that may only read.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
@@ -197,13 +200,13 @@ impl Account {
         let mut state = lock(&self.0);
         match error {
             Some(error) if !state.trail_down => {
-                tracing::error!(event = "alert_raised", alert = "trail_unwritable", %error, "nothing is changed while the trail can't be written");
+                tracing::error!(event = "alert_raised", alert = TRAIL_DOWN, %error, "nothing is changed while the trail can't be written");
                 state.trail_down = true;
             }
             None if state.trail_down => {
                 tracing::info!(
                     event = "alert_cleared",
-                    alert = "trail_unwritable",
+                    alert = TRAIL_DOWN,
                     "the trail can be written again"
                 );
                 state.trail_down = false;
@@ -212,12 +215,25 @@ impl Account {
         }
     }
 
-    /// Alerts of the account that stand, and whether it is refused.
-    pub(super) fn standing(&self) -> (usize, bool) {
+    /// The alerts of the account that stand, and whether it is refused.
+    pub(super) fn alerts(&self) -> (Vec<StandingAlert>, bool) {
         let state = lock(&self.0);
-        let trail = usize::from(state.trail_down);
+        let alerts = state.alerts.iter().map(|((alert, about), reason)| {
+            let (alert, about, reason) = (alert.clone(), about.clone(), reason.clone());
+            StandingAlert {
+                alert,
+                about,
+                reason,
+            }
+        });
+        // The trail can't say this one itself.
+        let trail = state.trail_down.then(|| StandingAlert {
+            alert: TRAIL_DOWN.to_owned(),
+            about: "trail".to_owned(),
+            reason: "the trail can't be written, and nothing is changed until it can".to_owned(),
+        });
         let refused = state.refused.is_some() || state.barred > 0;
-        (state.alerts.len() + trail, refused)
+        (alerts.chain(trail).collect(), refused)
     }
 }
 

@@ -40,8 +40,8 @@ impl<A: SnapshotApi> Engine<A> {
     pub async fn once(self: &Arc<Self>, stop: CancellationToken) -> bool {
         self.turn(stop, true).await;
         let wanted = self.wanted();
-        let (wide, _) = self.account.standing();
-        wide == 0
+        let (wide, _) = self.account.alerts();
+        wide.is_empty()
             && wanted
                 .policies
                 .keys()

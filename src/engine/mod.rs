@@ -5,6 +5,7 @@
 //! - `server`: the loop of one server, from due to rest.
 //! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
+//! - `view`: what is known now, for those who look on.
 //!
 //! What to do is never decided here: that is `core::decide`'s.
 
@@ -16,6 +17,9 @@ mod server;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod view;
+
+pub use view::{Known, Seen};
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -48,6 +52,8 @@ struct Wanted {
 #[derive(Default)]
 struct Seat {
     history: History,
+    /// What the last listing showed that was gone by; for those who look on.
+    seen: Option<Seen>,
     /// The ids that are known to be there.
     listed: Vec<SnapshotId>,
     /// Those of them that the last listing lacked.
@@ -197,11 +203,11 @@ impl<A: SnapshotApi> Engine<A> {
     /// How things stand.
     pub fn summary(&self) -> Summary {
         let wanted = self.wanted();
-        let (wide, account_refused) = self.account.standing();
+        let (wide, account_refused) = self.account.alerts();
         let mut summary = Summary {
             servers: wanted.policies.len(),
             working: self.working.load(Ordering::Relaxed),
-            alerts: wide,
+            alerts: wide.len(),
             account_refused,
             ..Summary::default()
         };

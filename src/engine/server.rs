@@ -127,6 +127,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let now = self.clock.now();
                 if inventory.doubt.is_none() {
                     seat.history.observe(policy, &inventory.snapshots, now);
+                    seat.show(inventory, now.wall);
                 }
                 decide(policy, inventory, &seat.history, rules, now)
             };

@@ -119,6 +119,7 @@ impl Home {
             .env_remove("CREDENTIALS_DIRECTORY")
             .env_remove("STATE_DIRECTORY")
             .env_remove("LOGS_DIRECTORY")
+            .env("RUNTIME_DIRECTORY", self.path("run"))
             .stdin(Stdio::null());
         command
     }

@@ -1,0 +1,67 @@
+//! `status`: how the running service and its servers stand.
+
+use super::{Cli, Exit, block_on, say};
+use crate::config::Env;
+use crate::daemon::Refusal;
+use crate::status::{self, Absent, FleetView, ServerView};
+
+/// What to show.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this server, whole: its id, its name, or its policy file's stem
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Asks the service; good when no alert stands.
+pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
+    let runtime_directory = Env::from_process().runtime_directory;
+    let socket = status::socket(runtime_directory.as_deref());
+    let answer = block_on(async { Ok(status::ask(&socket).await) })?;
+    let mut view = match answer {
+        Ok(view) => view,
+        Err(absent @ Absent::NotRunning(_)) => return Err(Refusal::NotRunning(absent.to_string())),
+        Err(other) => return Err(Refusal::System(other.to_string())),
+    };
+    if let Some(wanted) = &args.server {
+        let server = chosen(&view, wanted)?.clone();
+        view.alerts
+            .retain(|alert| alert.server.is_none_or(|id| id == server.id));
+        view.healthy = view.alerts.is_empty();
+        view.servers = vec![server];
+    }
+    let exit = if view.healthy { Exit::Good } else { Exit::Bad };
+    if args.json {
+        let json = serde_json::to_string_pretty(&view);
+        say(&json.map_err(|error| Refusal::System(error.to_string()))?);
+        return Ok(exit);
+    }
+    let zone = jiff::tz::TimeZone::system();
+    let width = terminal_size::terminal_size().map(|(width, _)| width.0);
+    let text = match view.servers.as_slice() {
+        [server] if args.server.is_some() => status::server(&view, server, &zone, width),
+        _ => status::fleet(&view, &zone, width),
+    };
+    say(text.trim_end());
+    Ok(exit)
+}
+
+/// The server that was asked for: by id, else file, else name, as the service calls it.
+fn chosen<'a>(view: &'a FleetView, wanted: &str) -> Result<&'a ServerView, Refusal> {
+    let by_id = |server: &ServerView| server.id.to_string() == wanted;
+    let by_file = |server: &ServerView| server.file == wanted;
+    let by_name = |server: &ServerView| server.name == wanted;
+    let ways: [&dyn Fn(&ServerView) -> bool; 3] = [&by_id, &by_file, &by_name];
+    let found = ways
+        .into_iter()
+        .find_map(|fits| view.servers.iter().find(|s| fits(s)));
+    found.ok_or_else(|| {
+        Refusal::Settings(format!(
+            "the running service has no policy for server {}; snaprotate status lists those that it has",
+            crate::core::printable::printable(wanted, 80)
+        ))
+    })
+}

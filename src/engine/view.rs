@@ -1,0 +1,84 @@
+//! What is known now, for those who look on: nothing here asks the provider, waits, or
+//! changes anything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Engine, Seat, lock};
+use crate::api::SnapshotApi;
+use crate::audit::StandingAlert;
+use crate::core::decide::Inventory;
+use crate::core::fact::Now;
+use crate::core::history::History;
+use crate::core::policy::{Policy, Rules};
+use crate::core::snapshot::{ServerId, Snapshot};
+
+/// What the last listing showed that the engine went by.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The server's rows.
+    pub rows: Box<[Snapshot]>,
+    /// When it was taken in.
+    pub at: Timestamp,
+    /// When it was requested, by the clock that doesn't step.
+    pub requested: SignedDuration,
+}
+
+/// What is known of one server.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// What holds for every server.
+    pub rules: &'a Rules,
+    /// What the trail says of it.
+    pub history: &'a History,
+    /// What it holds; `None` before the first listing of this process.
+    pub seen: Option<&'a Seen>,
+    /// Both clocks.
+    pub now: Now,
+}
+
+impl Seat {
+    /// Keeps what is shown, where it differs from what was.
+    pub(super) fn show(&mut self, inventory: &Inventory, at: Timestamp) {
+        let rows = match self.seen.take() {
+            Some(seen) if *seen.rows == *inventory.snapshots => seen.rows,
+            _ => inventory.snapshots.clone().into_boxed_slice(),
+        };
+        self.seen = Some(Seen {
+            rows,
+            at,
+            requested: inventory.requested,
+        });
+    }
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// The policies in force.
+    pub fn policies(&self) -> Arc<BTreeMap<ServerId, Arc<Policy>>> {
+        self.wanted().policies
+    }
+
+    /// Shows what is known of a server with a policy.
+    pub fn known<T>(&self, server: ServerId, look: impl FnOnce(Known<'_>) -> T) -> Option<T> {
+        let wanted = self.wanted();
+        let policy = wanted.policies.get(&server)?;
+        let seat = self.seat(server);
+        let seat = lock(&seat);
+        Some(look(Known {
+            policy,
+            rules: &wanted.rules,
+            history: &seat.history,
+            seen: seat.seen.as_ref(),
+            now: self.clock.now(),
+        }))
+    }
+
+    /// The alerts of the whole account that stand, and whether the provider refuses the token.
+    pub fn account(&self) -> (Vec<StandingAlert>, bool) {
+        self.account.alerts()
+    }
+}

@@ -1,0 +1,131 @@
+//! The socket on which the running service answers: HTTP over a Unix socket, for root and
+//! the service's own user.
+//!
+//! `GET /api/v1/status` is a [`FleetView`]. Nothing that comes in here can hold up the
+//! rotation: a socket that can't be had is said in the log, and the service goes on.
+
+use std::fs::{DirBuilder, Permissions, set_permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use axum::serve::IncomingStream;
+use axum::{Json, Router};
+use tokio::net::UnixListener;
+
+use super::view::FleetView;
+
+/// Where the socket is when `$RUNTIME_DIRECTORY` doesn't say.
+const RUNTIME_DIR: &str = "/run/snaprotate";
+
+/// Longer than any answer takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The socket's path: in `$RUNTIME_DIRECTORY`, which systemd gives to the service.
+pub fn socket(runtime_directory: Option<&Path>) -> PathBuf {
+    let folder = runtime_directory.unwrap_or(Path::new(RUNTIME_DIR));
+    folder.join("control.sock")
+}
+
+/// The socket, listened on; its file goes when this is dropped.
+pub struct Control {
+    listener: Option<UnixListener>,
+    path: PathBuf,
+    owner: u32,
+}
+
+impl Control {
+    /// Listens. Only who holds the service's lock may call this: a socket that is left from
+    /// an earlier process is replaced, one that answers is not.
+    pub fn listen(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent()
+            && !folder.is_dir()
+        {
+            DirBuilder::new().mode(0o700).create(folder)?;
+        }
+        if UnixStream::connect(path).is_ok() {
+            let why = "another process answers there";
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+        }
+        match std::fs::remove_file(path) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        set_permissions(path, Permissions::from_mode(0o600))?;
+        let owner = std::fs::metadata(path)?.uid();
+        Ok(Self {
+            listener: Some(listener),
+            path: path.to_owned(),
+            owner,
+        })
+    }
+
+    /// Answers until it is dropped; `look` says how things stand.
+    pub async fn serve(mut self, look: impl Fn() -> FleetView + Send + Sync + 'static) {
+        let Some(listener) = self.listener.take() else {
+            return;
+        };
+        let look: Arc<dyn Fn() -> FleetView + Send + Sync> = Arc::new(look);
+        let routes = Router::new()
+            .route("/api/v1/status", get(status))
+            .layer(from_fn_with_state(self.owner, admit))
+            .with_state(look);
+        let service = routes.into_make_service_with_connect_info::<Peer>();
+        if let Err(error) = axum::serve(listener, service).await {
+            tracing::warn!(%error, "the control socket can't be served any more");
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The user at the other end; `None`: the system can't say.
+#[derive(Clone, Copy)]
+struct Peer(Option<u32>);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self(stream.io().peer_cred().ok().map(|peer| peer.uid()))
+    }
+}
+
+fn admits(Peer(user): Peer, owner: u32) -> bool {
+    user.is_some_and(|user| user == 0 || user == owner)
+}
+
+/// Lets in root and the service's own user, and waits for nobody for ever.
+async fn admit(
+    State(owner): State<u32>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+    next: Next,
+) -> Result<Response, (StatusCode, &'static str)> {
+    if !admits(peer, owner) {
+        let why = "only root and the service's own user are answered here";
+        return Err((StatusCode::FORBIDDEN, why));
+    }
+    let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
+    answer.map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, "no answer in time"))
+}
+
+async fn status(State(look): State<Arc<dyn Fn() -> FleetView + Send + Sync>>) -> Json<FleetView> {
+    Json(look())
+}
+
+#[cfg(test)]
+#[path = "control_tests.rs"]
+mod tests;

@@ -1,0 +1,66 @@
+use std::os::unix::net::UnixListener as StdListener;
+
+use super::super::client::{Absent, ask};
+use super::*;
+
+fn view() -> FleetView {
+    let time = "2026-11-25T06:00:00Z".parse().expect("a time");
+    FleetView {
+        version: "1".to_owned(),
+        pid: 1,
+        config: "x.toml".to_owned(),
+        started: time,
+        time,
+        healthy: true,
+        alerts: Vec::new(),
+        servers: Vec::new(),
+    }
+}
+
+/// A socket's path in a folder that is not there yet.
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = socket(Some(&folder.path().join("run")));
+    (folder, path)
+}
+
+#[tokio::test]
+async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_with_it() {
+    let (_folder, path) = place();
+    let control = Control::listen(&path).expect("it listens");
+    let serving = tokio::spawn(control.serve(view));
+    assert_eq!(ask(&path).await.expect("an answer"), view());
+    serving.abort();
+    assert!(serving.await.is_err_and(|end| end.is_cancelled()));
+    assert!(!path.exists());
+    assert!(matches!(ask(&path).await, Err(Absent::NotRunning(_))));
+}
+
+#[tokio::test]
+async fn only_the_owner_can_open_the_socket_and_its_folder() {
+    let (_folder, path) = place();
+    let _control = Control::listen(&path).expect("it listens");
+    let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(path.parent().expect("a folder")), 0o700);
+}
+
+#[test]
+fn root_and_the_owner_are_let_in_and_nobody_else() {
+    let (root, owner, other) = (Some(0), Some(64_123), Some(1000));
+    for (user, in_) in [(root, true), (owner, true), (other, false), (None, false)] {
+        assert_eq!(admits(Peer(user), 64_123), in_, "{user:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_left_behind_is_replaced_and_one_that_answers_is_not() {
+    let (_folder, path) = place();
+    std::fs::create_dir(path.parent().expect("a folder")).expect("made");
+    // A listener that is dropped leaves its file, as a killed process does.
+    drop(StdListener::bind(&path).expect("bound"));
+    let control = Control::listen(&path).expect("it listens");
+    let second = Control::listen(&path).err().expect("refused");
+    assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+    drop(control);
+}

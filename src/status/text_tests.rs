@@ -1,0 +1,176 @@
+use super::super::view::{RotationView, SnapshotView};
+use super::*;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+/// One server with a snapshot of its own and a foreign one, and an alert about it.
+fn view() -> FleetView {
+    let snapshot = |id, name: &str, rotation: Option<&str>| SnapshotView {
+        id: SnapshotId(id),
+        name: name.to_owned(),
+        status: "completed".to_owned(),
+        created_at: Some(at("2026-11-22T03:05:00Z")),
+        rotation: rotation.map(str::to_owned),
+        verdict: rotation.map_or("foreign", |_| "newest").to_owned(),
+        reason: "why".to_owned(),
+    };
+    FleetView {
+        version: "1.2.3".to_owned(),
+        pid: 77,
+        config: "/etc/x.toml".to_owned(),
+        started: at("2026-11-22T02:00:00Z"),
+        time: at("2026-11-25T06:00:00Z"),
+        healthy: false,
+        alerts: vec![Alert {
+            alert: "slot_failed".to_owned(),
+            server: Some(ServerId(5)),
+            about: "daily".to_owned(),
+            reason: "given up".to_owned(),
+        }],
+        servers: vec![ServerView {
+            id: ServerId(5),
+            name: "web".to_owned(),
+            file: "web-01".to_owned(),
+            state: State::Resting,
+            reason: None,
+            limit: 5,
+            listed: Some(at("2026-11-25T05:48:00Z")),
+            snapshots: vec![
+                snapshot(1, "weekly-snapshot-2026-11-22", Some("weekly")),
+                snapshot(2, "by \u{1b}[31mhand", None),
+            ],
+            rotations: vec![RotationView {
+                name: "weekly".to_owned(),
+                keep: 3,
+                held: 1,
+                last: Some(LastSlot {
+                    snapshot: "weekly-snapshot-2026-11-22".to_owned(),
+                    slot: at("2026-11-22T03:00:00Z"),
+                    ending: Some("completed".to_owned()),
+                }),
+                next: Some(NextSlot {
+                    snapshot: "weekly-snapshot-2026-11-29".to_owned(),
+                    at: at("2026-11-29T03:00:00Z"),
+                }),
+            }],
+        }],
+    }
+}
+
+#[test]
+fn spans_are_told_in_their_two_largest_units() {
+    let table = [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (3660, "1 h 1 min"),
+        (86_399, "23 h 59 min"),
+        (86_400, "1 d"),
+        (86_400 + 3600, "1 d 1 h"),
+        (86_400 + 59 * 60, "1 d"),
+    ];
+    for (seconds, told) in table {
+        assert_eq!(span(SignedDuration::from_secs(seconds)), told, "{seconds}");
+    }
+}
+
+#[test]
+fn a_line_a_server_tells_room_state_last_and_next_slot_after_the_alerts() {
+    let text = fleet(&view(), &TimeZone::UTC, None);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "snaprotate 1.2.3 (process 77, /etc/x.toml), running for 3 d 4 h: 1 server, 1 alert; 2026-11-25 06:00 UTC"
+    );
+    assert!(
+        lines[1].contains("ALERT  web  slot_failed  given up"),
+        "{text}"
+    );
+    let cells: Vec<_> = lines[4]
+        .split("  ")
+        .filter(|cell| !cell.is_empty())
+        .collect();
+    let cells: Vec<_> = cells.into_iter().map(str::trim).collect();
+    assert_eq!(
+        cells,
+        [
+            "web",
+            "2/5",
+            "resting",
+            "weekly-snapshot-2026-11-22 (3 d 3 h ago)",
+            "weekly-snapshot-2026-11-29 (in 3 d 21 h)"
+        ]
+    );
+}
+
+#[test]
+fn a_slot_that_did_not_end_well_says_so_and_a_server_not_listed_yet_too() {
+    let mut view = view();
+    let last = &mut view.servers[0].rotations[0].last;
+    last.as_mut().expect("a slot").ending = Some("given_up".to_owned());
+    assert!(fleet(&view, &TimeZone::UTC, None).contains("(3 d 3 h ago, given up)"));
+    view.servers[0].rotations[0]
+        .last
+        .as_mut()
+        .expect("a slot")
+        .ending = None;
+    view.servers[0].listed = None;
+    view.servers[0].state = State::Unseen;
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(text.contains("(3 d 3 h ago, in work)"), "{text}");
+    assert!(
+        text.contains("?/5") && text.contains("not listed yet"),
+        "{text}"
+    );
+}
+
+#[test]
+fn lines_are_no_wider_than_the_terminal() {
+    for width in [60, 80, 120] {
+        let view = view();
+        for text in [
+            fleet(&view, &TimeZone::UTC, Some(width)),
+            server(&view, &view.servers[0], &TimeZone::UTC, Some(width)),
+        ] {
+            let rows = text.lines().skip_while(|line| !line.is_empty());
+            for line in rows.filter(|line| !line.contains("ALERT")) {
+                assert!(
+                    line.chars().count() <= usize::from(width),
+                    "{width}: {line}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn one_server_whole_shows_whose_each_snapshot_is_and_why_and_no_foreign_name_steers_the_terminal() {
+    let view = view();
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+    assert!(
+        text.starts_with("web (id 5, web-01.toml): resting\n"),
+        "{text}"
+    );
+    assert!(text.contains("1 of 3"), "{text}");
+    assert!(
+        text.contains("2 of 5 snapshots, listed 12 min ago"),
+        "{text}"
+    );
+    let row = |name: &str| {
+        text.lines()
+            .rfind(|line| line.contains(name))
+            .expect("a row")
+    };
+    assert!(
+        row("weekly-snapshot-2026-11-22").contains("newest: why"),
+        "{text}"
+    );
+    assert!(row("by ").contains("foreign: why"), "{text}");
+    assert!(text.contains("by \\u{1b}[31mhand"), "{text}");
+}

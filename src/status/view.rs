@@ -1,0 +1,297 @@
+//! How things stand, as a value: what `status --json` and the control socket say.
+//!
+//! Times are RFC 3339 in UTC. A field that is `null` is not known, or there is none.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::api::SnapshotApi;
+use crate::core::decide::Inventory;
+use crate::core::fact::{AlertKind, Ending};
+use crate::core::history::Open;
+use crate::core::policy::Rotation;
+use crate::core::snapshot::{ServerId, SnapshotId, Status};
+use crate::core::verdict::verdicts;
+use crate::engine::{Engine, Known};
+
+/// The whole service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetView {
+    /// The service's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its main configuration file.
+    pub config: String,
+    /// Since when it runs.
+    pub started: Timestamp,
+    /// When this was said.
+    pub time: Timestamp,
+    /// Whether no alert stands.
+    pub healthy: bool,
+    /// Every alert that stands, the whole service's first.
+    pub alerts: Vec<Alert>,
+    /// Every server with a policy, by id.
+    pub servers: Vec<ServerView>,
+}
+
+/// An alert that stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Its kind, by the trail's word.
+    pub alert: String,
+    /// The server that it concerns, if it is one.
+    pub server: Option<ServerId>,
+    /// What it is about: a rotation, a snapshot's name, the account.
+    pub about: String,
+    /// Why it stands, and what to do.
+    pub reason: String,
+}
+
+/// What a server is at, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nothing is due.
+    Resting,
+    /// A mutation is open, or a snapshot is being made.
+    Working,
+    /// Nothing may be done.
+    Blocked,
+    /// Nothing is done until `resume`.
+    Paused,
+    /// Not listed yet by this process.
+    Unseen,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerView {
+    /// The provider's number of it.
+    pub id: ServerId,
+    /// What it is called: by the policy, else by the policy's file.
+    pub name: String,
+    /// The policy file's stem.
+    pub file: String,
+    /// What it is at.
+    pub state: State,
+    /// Why, where there is more to say.
+    pub reason: Option<String>,
+    /// Snapshots that it may hold.
+    pub limit: usize,
+    /// When its snapshots were listed last.
+    pub listed: Option<Timestamp>,
+    /// What it held then.
+    pub snapshots: Vec<SnapshotView>,
+    /// Its rotations, in the order of the file.
+    pub rotations: Vec<RotationView>,
+}
+
+/// A snapshot, and what it is to the policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotView {
+    /// The provider's number of it.
+    pub id: SnapshotId,
+    /// Its name, as the provider gives it.
+    pub name: String,
+    /// The provider's status word.
+    pub status: String,
+    /// When it was made, by the provider.
+    pub created_at: Option<Timestamp>,
+    /// The rotation whose it is; `null`: foreign.
+    pub rotation: Option<String>,
+    /// What becomes of it, by the words of `plan --json`.
+    pub verdict: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotationView {
+    /// Its name.
+    pub name: String,
+    /// How many it keeps.
+    pub keep: usize,
+    /// How many completed ones it holds.
+    pub held: usize,
+    /// The newest slot that the trail knows.
+    pub last: Option<LastSlot>,
+    /// The next one.
+    pub next: Option<NextSlot>,
+}
+
+/// A slot that has begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSlot {
+    /// Its snapshot's name.
+    pub snapshot: String,
+    /// Its scheduled instant.
+    pub slot: Timestamp,
+    /// How it ended: `completed`, `given_up`, `skipped`, `paused`; `null` while it is worked on.
+    pub ending: Option<String>,
+}
+
+/// A slot to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextSlot {
+    /// Its snapshot's name.
+    pub snapshot: String,
+    /// When it is due, splay included.
+    pub at: Timestamp,
+}
+
+impl FleetView {
+    /// How the engine's servers stand, and `more` alerts of the service itself, which began
+    /// at the first of the two times and says this at the second.
+    pub fn of<A: SnapshotApi>(
+        engine: &Engine<A>,
+        more: Vec<Alert>,
+        config: &Path,
+        (started, time): (Timestamp, Timestamp),
+    ) -> Self {
+        let (wide, _) = engine.account();
+        let wide = wide.into_iter().map(|standing| Alert {
+            alert: standing.alert,
+            server: None,
+            about: standing.about,
+            reason: standing.reason,
+        });
+        let mut alerts: Vec<_> = more.into_iter().chain(wide).collect();
+        let mut servers = Vec::new();
+        for server in engine.policies().keys() {
+            engine.known(*server, |known| {
+                alerts.extend(standing(known));
+                servers.push(view(known));
+            });
+        }
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            config: config.display().to_string(),
+            started,
+            time,
+            healthy: alerts.is_empty(),
+            alerts,
+            servers,
+        }
+    }
+}
+
+fn standing(known: Known<'_>) -> impl Iterator<Item = Alert> {
+    let server = Some(known.policy.server);
+    let alerts = known.history.alerts.iter();
+    alerts.map(
+        move |((kind, about), reason): (&(AlertKind, String), _)| Alert {
+            alert: kind.word().to_owned(),
+            server,
+            about: about.clone(),
+            reason: reason.clone(),
+        },
+    )
+}
+
+fn view(known: Known<'_>) -> ServerView {
+    let Known {
+        policy,
+        rules,
+        history,
+        seen,
+        now,
+    } = known;
+    let snapshots = seen.map_or_else(Vec::new, |seen| {
+        let inventory = Inventory {
+            server_name: None,
+            snapshots: seen.rows.to_vec(),
+            requested: seen.requested,
+            doubt: None,
+        };
+        let verdicts = verdicts(policy, &inventory, history, rules, now);
+        let rows = inventory.snapshots.into_iter().zip(verdicts);
+        rows.map(|(row, verdict)| SnapshotView {
+            id: row.id,
+            status: row.status.word().to_owned(),
+            created_at: row.created_at,
+            rotation: policy
+                .place(&row.name)
+                .map(|place| policy.rotations[place.rotation].name.clone()),
+            verdict: verdict.fate.word().to_owned(),
+            reason: verdict.reason,
+            name: row.name,
+        })
+        .collect()
+    });
+    let (state, reason) = state(known, &snapshots);
+    let rotations = policy.rotations.iter();
+    ServerView {
+        id: policy.server,
+        name: policy.name.as_ref().unwrap_or(&policy.file).clone(),
+        file: policy.file.clone(),
+        state,
+        reason,
+        limit: rules.limit,
+        listed: seen.map(|seen| seen.at),
+        rotations: rotations.map(|r| rotation(known, r, &snapshots)).collect(),
+        snapshots,
+    }
+}
+
+fn state(known: Known<'_>, snapshots: &[SnapshotView]) -> (State, Option<String>) {
+    let history = known.history;
+    if let Some(since) = history.paused {
+        return (State::Paused, Some(format!("paused since {since:.0}")));
+    }
+    if let Some(reason) = &history.blocked {
+        return (State::Blocked, Some(reason.clone()));
+    }
+    if let Some(open) = &history.open {
+        let open = match open {
+            Open::Create { name, .. } => format!("{name} is being made"),
+            Open::Delete { id, .. } => format!("the snapshot with id {id} is being deleted"),
+        };
+        return (State::Working, Some(open));
+    }
+    let made = |s: &&SnapshotView| s.verdict == "in_progress";
+    if let Some(made) = snapshots.iter().find(made) {
+        return (State::Working, Some(format!("{} is being made", made.name)));
+    }
+    if known.seen.is_none() {
+        return (State::Unseen, None);
+    }
+    (State::Resting, None)
+}
+
+fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -> RotationView {
+    let completed = Status::Completed;
+    let held = snapshots
+        .iter()
+        .filter(|s| s.rotation.as_ref() == Some(&rotation.name) && s.status == completed.word());
+    let last = known.history.newest(&rotation.name).map(|note| LastSlot {
+        snapshot: note.name.clone(),
+        slot: note.at,
+        ending: note.ending.map(|ending| ending_word(ending).to_owned()),
+    });
+    RotationView {
+        name: rotation.name.clone(),
+        keep: rotation.keep,
+        held: held.count(),
+        last,
+        next: rotation
+            .next_slot(known.now.wall)
+            .map(|(slot, at)| NextSlot {
+                snapshot: rotation.pattern.format(slot.local),
+                at,
+            }),
+    }
+}
+
+fn ending_word(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Completed => "completed",
+        Ending::GivenUp => "given_up",
+        Ending::Skipped => "skipped",
+        Ending::Paused => "paused",
+    }
+}

@@ -1,0 +1,129 @@
+//! `status`, asked of the real daemon by the real command.
+
+#[path = "support/notify.rs"]
+mod notify;
+mod support;
+
+use notify::Service;
+use serde_json::Value;
+use support::{Home, Provider, QUICK, daily_name, stderr, stdout, until};
+
+/// A provider with this server, and a home with a daily rotation of it.
+fn live(keep: usize) -> (Provider, Home) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(12345, keep, "");
+    (provider, home)
+}
+
+fn json(home: &Home) -> (Option<i32>, Value) {
+    let output = home.run(&["status", "--json"]);
+    let value = serde_json::from_str(&stdout(&output));
+    (
+        output.status.code(),
+        value.unwrap_or_else(|why| panic!("{why}: {}", stderr(&output))),
+    )
+}
+
+#[test]
+fn without_a_service_it_says_so_and_ends_with_3() {
+    let (_provider, home) = live(2);
+    let output = home.run(&["status"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("control.sock: it isn't running"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn it_tells_room_last_and_next_slot_and_ends_with_0_while_no_alert_stands() {
+    let (_provider, home) = live(2);
+    let service = Service::start(&home);
+    let settled = || json(&home).1["servers"][0]["rotations"][0]["last"]["ending"] == "completed";
+    until("the slot is settled", settled);
+    let (code, view) = json(&home);
+    assert_eq!(code, Some(0), "{view}");
+    let server = &view["servers"][0];
+    assert_eq!(server["id"], 12345);
+    assert_eq!(server["state"], "resting");
+    let snapshot = &server["snapshots"][0];
+    assert_eq!(snapshot["name"], daily_name(0));
+    assert_eq!(snapshot["rotation"], "daily");
+    assert_eq!(snapshot["verdict"], "newest");
+    assert_eq!(server["rotations"][0]["next"]["snapshot"], daily_name(-1));
+    let whole = home.run(&["status", "--server", "server-12345"]);
+    assert_eq!(whole.status.code(), Some(0));
+    assert!(
+        stdout(&whole).contains("1 of 5 snapshots"),
+        "{}",
+        stdout(&whole)
+    );
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(
+        home.run(&["status"]).status.code(),
+        Some(3),
+        "the socket went with the service"
+    );
+}
+
+#[test]
+fn an_alert_stands_on_top_and_it_ends_with_1() {
+    let (provider, home) = live(2);
+    for n in 0..5 {
+        let at = support::days_ago(n);
+        provider
+            .sandbox
+            .add_snapshot(12345, &format!("by-hand-{n}"), "completed", at);
+    }
+    let _service = Service::start(&home);
+    until("it is blocked", || {
+        json(&home).1["servers"][0]["state"] == "blocked"
+    });
+    let (code, view) = json(&home);
+    assert_eq!(code, Some(1), "{view}");
+    assert!(view["alerts"].to_string().contains("\"blocked\""), "{view}");
+    let text = stdout(&home.run(&["status"]));
+    let lines: Vec<_> = text.lines().collect();
+    assert!(
+        lines[1].starts_with("ALERT  server-12345  blocked"),
+        "{text}"
+    );
+}
+
+#[test]
+fn refused_files_are_an_alert_until_they_are_mended() {
+    let (_provider, home) = live(2);
+    let service = Service::start(&home);
+    home.daily(7, 9, "");
+    service.reload();
+    let (code, view) = json(&home);
+    assert_eq!(
+        (code, &view["alerts"][0]["alert"]),
+        (Some(1), &"config_refused".into()),
+        "{view}"
+    );
+    home.daily(7, 2, "");
+    service.reload();
+    let (_, view) = json(&home);
+    assert!(
+        !view["alerts"].to_string().contains("config_refused"),
+        "{view}"
+    );
+    assert_eq!(view["servers"].as_array().map(Vec::len), Some(2), "{view}");
+}
+
+#[test]
+fn a_server_that_the_service_does_not_have_is_a_matter_of_usage() {
+    let (_provider, home) = live(2);
+    let _service = Service::start(&home);
+    let output = home.run(&["status", "--server", "mail"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("no policy for server mail"),
+        "{}",
+        stderr(&output)
+    );
+}
