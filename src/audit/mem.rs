@@ -37,6 +37,8 @@ pub struct Inner {
     pub failing_syncs: u32,
     /// Truncations fail while this is set.
     pub no_truncate: bool,
+    /// Overwrites fail while this is set.
+    pub no_overwrite: bool,
     /// After so many changes the process is dead: nothing more gets through.
     pub changes_left: Option<u64>,
     /// Whether that has happened.
@@ -252,6 +254,9 @@ impl Disk for MemDisk {
     fn overwrite(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.set();
         inner.change()?;
+        if inner.no_overwrite {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let file = inner.file(path)?;
         file.same = 0;
         let now = &mut file.now;

@@ -79,7 +79,7 @@ impl LineReader {
         self.line.clear();
         let bytes = self.from.read_until(b'\n', &mut self.line)?;
         self.ended = self.line.pop_if(|last| *last == b'\n').is_some();
-        self.number += u64::from(bytes > 0);
+        self.number += 1;
         self.offset += bytes as u64;
         Ok(bytes > 0)
     }

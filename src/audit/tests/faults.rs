@@ -81,14 +81,49 @@ fn a_file_that_someone_else_writes_to_is_not_written_any_more() {
 }
 
 #[test]
-fn a_head_that_cannot_be_written_stops_nothing() {
+fn a_head_that_someone_takes_away_is_made_anew_as_soon_as_it_is_missed() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     disk.take(&state().join("head"));
     writer.append(&[blocked(NOVEMBER, "yes")]).unwrap();
-    // It is made anew as soon as it is missed.
     assert!(
         disk.text(&state().join("head"))
             .starts_with("00000000000000000010 ")
     );
+}
+
+#[test]
+fn a_head_that_cannot_be_written_stops_nothing_lags_and_is_told_of_once() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let told = || {
+        let text = std::fs::read_to_string(log.path()).unwrap();
+        text.matches("/state/head: can't be written").count()
+    };
+    let to_log = tracing_subscriber::fmt()
+        .with_writer(std::sync::Arc::new(log.reopen().unwrap()))
+        .finish();
+    let disk = some_nights();
+    let (mut writer, _) = start(&disk).unwrap();
+    let head = || disk.text(&state().join("head"));
+    let before = head();
+    tracing::subscriber::with_default(to_log, || {
+        // Without a word while all is well, and again once after it was.
+        for (fails, tells) in [
+            (false, 0),
+            (true, 1),
+            (true, 1),
+            (true, 1),
+            (false, 1),
+            (true, 2),
+        ] {
+            disk.set().no_overwrite = fails;
+            let old = head();
+            writer.append(&[blocked(NOVEMBER, "yes")]).unwrap();
+            assert_eq!(head() == old, fails);
+            assert_eq!(told(), tells);
+        }
+    });
+    assert_ne!(head(), before);
+    assert!(check(&disk).is_intact());
+    assert_eq!(start(&disk).unwrap().1.notices, []);
 }

@@ -94,3 +94,20 @@ async fn one_bad_entry_does_not_spoil_what_others_append() {
     trail.close().await;
     assert_eq!(second.append(night(2)).await, Err(TrailError::Closed));
 }
+
+#[tokio::test]
+async fn readers_pass_over_the_half_line_that_is_being_written_and_tell_of_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (logs, state) = (dir.path().join("log"), dir.path().join("state"));
+    let (trail, _) = Trail::open(&logs, &state, "a", at(NOVEMBER), GRACE).unwrap();
+    trail.append(night(7)).await.unwrap();
+    trail.close().await;
+    let file = logs.join("audit-2026-11.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}spoilt\n{{\"seq\":6,")).unwrap();
+    let records: Vec<_> = read(&logs, Files::All).unwrap().collect();
+    assert_eq!(records.len(), 5 + 1);
+    assert!(records[..5].iter().all(Result::is_ok));
+    let broken = records[5].as_ref().unwrap_err().to_string();
+    assert!(broken.contains("audit-2026-11.jsonl line 6: is not a record"));
+}

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::link::Hash;
 use super::mem::MemDisk;
 use super::open::{Opened, open};
 use super::verify::{Verified, verify_on};
@@ -14,8 +15,10 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 
 mod chain;
 mod crash;
+mod disk;
 mod faults;
 mod handle;
+mod told;
 
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
 const NOVEMBER: &str = "2026-11-24T03:00:00Z";
@@ -117,5 +120,21 @@ fn some_nights() -> MemDisk {
     writer.append(&night(7)).unwrap();
     writer.append(&night(8)).unwrap();
     writer.finish();
+    disk
+}
+
+/// A line with its hash made right, and that hash.
+fn line(fields: &str, seq: u64, prev: &str) -> (String, Hash) {
+    let body = format!(r#"{{"seq":{seq},"time":"{NOVEMBER}",{fields},"prev":"{prev}""#);
+    let hash = Hash::of(body.as_bytes());
+    (format!("{body},\"hash\":\"{hash}\"}}\n"), hash)
+}
+
+/// The trail whose one file is this line, its place and its hash made right.
+fn single(fields: &str, seq: u64) -> MemDisk {
+    let (line, hash) = line(fields, seq, &Hash::default().to_string());
+    let disk = MemDisk::default();
+    disk.put(&november(), &line);
+    disk.put(&state().join("head"), &format!("{seq:020} {hash}\n"));
     disk
 }
