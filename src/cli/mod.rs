@@ -5,10 +5,14 @@
 
 pub mod audit;
 pub mod check;
+pub mod completions;
 pub mod demo;
+pub mod manual;
+mod notes;
 pub mod once;
 pub mod plan;
 pub mod run;
+mod servers;
 
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _};
@@ -32,7 +36,7 @@ pub enum Exit {
 
 /// Rotates the snapshots of VPS.org servers by policy.
 #[derive(Debug, Parser)]
-#[command(name = "snaprotate", version, propagate_version = true)]
+#[command(name = "snaprotate", version, propagate_version = true, after_long_help = notes::TOP)]
 pub struct Cli {
     /// The main configuration file
     #[arg(
@@ -63,18 +67,29 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon: take and prune snapshots on schedule until a signal ends it
+    #[command(after_long_help = notes::RUN)]
     Run,
     /// Settle everything that is due now, and end
+    #[command(after_long_help = notes::ONCE)]
     Once,
     /// Validate the configuration and all policies
+    #[command(after_long_help = notes::CHECK)]
     Check,
     /// Show what would be done now, and why; changes nothing
+    #[command(after_long_help = notes::PLAN)]
     Plan(plan::Args),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
+    #[command(after_long_help = notes::DEMO)]
     Demo(demo::Demo),
     /// Read the audit trail
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = notes::AUDIT)]
     Audit(audit::Command),
+    /// Print what a shell needs to complete this command line
+    #[command(after_long_help = notes::COMPLETIONS)]
+    Completions(completions::Args),
+    /// Print the manual page, or write all of them
+    #[command(after_long_help = notes::MAN)]
+    Man(manual::Args),
 }
 
 /// Parses, runs, and turns the outcome into the exit code.
@@ -108,6 +123,8 @@ impl Cli {
             Command::Plan(args) => plan::run(self, args),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
+            Command::Completions(args) => Ok(completions::run(args)),
+            Command::Man(args) => manual::run(args),
         }
     }
 
