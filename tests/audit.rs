@@ -3,8 +3,9 @@
 mod support;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, verified};
 
@@ -348,4 +349,57 @@ fn what_failed_is_shown_alone_and_escapes_of_the_trail_are_not_obeyed() {
             r"2026-01-31 03:00:01  server-7  create_result       own-2: unknown; HTTP 503; \u{1b}[2J\u{202e}no"
         ]
     );
+}
+
+#[test]
+fn a_terminal_is_shown_the_newest_200_and_told_how_to_see_more() {
+    let home = fresh();
+    fs::create_dir(home.path("log")).expect("a folder");
+    let records: Vec<_> = (1..=250)
+        .map(|seq| {
+            record(
+                seq,
+                "2026-01-31T03:00:00Z",
+                &format!(r#""paused","server":{seq}"#),
+            )
+        })
+        .collect();
+    let records: Vec<_> = records.iter().map(String::as_str).collect();
+    early(&home, "2026-01", &records);
+    let on_terminal = |more: &str| {
+        let command = format!(
+            "{} --config {} audit show {more}",
+            env!("CARGO_BIN_EXE_snaprotate"),
+            home.path("snaprotate.toml").display()
+        );
+        Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .env("NO_COLOR", "1")
+            .stdin(std::process::Stdio::null())
+            .output()
+    };
+    let Ok(output) = on_terminal("") else {
+        let missing = "script is missing: apt-get install bsdutils";
+        assert!(std::env::var_os("CI").is_none(), "{missing}");
+        let _told = writeln!(std::io::stderr(), "SKIPPED: {missing}");
+        return;
+    };
+    let text = stdout(&output);
+    let shown = |text: &str| {
+        text.lines()
+            .filter(|line| line.contains("  paused"))
+            .count()
+    };
+    assert_eq!(shown(&text), 200, "{text}");
+    assert!(
+        text.contains("the newest 200 records; --last N or --since TIME shows more"),
+        "{text}"
+    );
+    for more in ["--since 2026-01-01", "--last 250"] {
+        let text = stdout(&on_terminal(more).expect("it runs"));
+        assert_eq!(shown(&text), 250, "{more}");
+        assert!(!text.contains("shows more"), "{more}");
+    }
+    // A pipe gets all.
+    assert_eq!(lines(&home, &[]).len(), 250);
 }

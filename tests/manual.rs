@@ -83,10 +83,7 @@ fn the_long_help_of_each_command_ends_with_exit_codes_and_examples() {
         let mut args: Vec<_> = command.split(' ').collect();
         args.push("--help");
         let long = text(&args);
-        assert!(
-            long.contains("\nExamples:\n  snaprotate "),
-            "{command}: {long}"
-        );
+        assert!(long.contains("\nExamples:\n  "), "{command}: {long}");
         assert_eq!(
             long.contains("\nExit codes:\n  0  "),
             command != "audit",

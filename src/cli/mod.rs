@@ -25,6 +25,9 @@ use crate::config::{self, Config, Env};
 use crate::daemon::Refusal;
 use crate::daemon::log::{self, Format, Level};
 
+/// Where the help lists what every command takes: after its own options.
+const EVERYWHERE: &str = "Options of every command";
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -42,6 +45,7 @@ pub struct Cli {
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         value_name = "FILE",
         default_value = "/etc/snaprotate/snaprotate.toml"
     )]
@@ -50,13 +54,21 @@ pub struct Cli {
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         value_enum,
         value_name = "LEVEL",
         env = "SNAPROTATE_LOG"
     )]
     pub log: Option<Level>,
     /// How it is logged; auto: the journal under systemd, else lines of text on stderr
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = Format::Auto)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = EVERYWHERE,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t = Format::Auto
+    )]
     pub log_format: Format,
     /// What to do.
     #[command(subcommand)]

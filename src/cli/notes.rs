@@ -40,7 +40,8 @@ Examples:
 pub(super) const RUN: &str = "\
 Exit codes:
   0  ended by a signal
-  1  failed; the lock is another process's, say
+  1  failed, as when another process holds the lock; or cut short by a second
+      signal
   2  configuration or usage
 
 Signals:

@@ -240,7 +240,9 @@ fn other(key: &str, value: &Value) -> Option<String> {
 /// not fit into `width`; the next line is indented.
 fn wrap(line: &mut String, text: &str, mut column: usize, width: usize, indent: usize) {
     let mut begins = true;
-    for word in text.split(' ') {
+    // An id stays with its word.
+    let glued = text.replace("(id ", "(id\u{a0}");
+    for word in glued.split(' ') {
         let columns = word.chars().count();
         let space = usize::from(!begins);
         let fits = column + space + columns <= width;
@@ -253,7 +255,7 @@ fn wrap(line: &mut String, text: &str, mut column: usize, width: usize, indent: 
             line.push_str(&" ".repeat(indent));
             column = indent + columns;
         }
-        line.push_str(word);
+        line.push_str(&word.replace('\u{a0}', " "));
         begins = false;
     }
 }
