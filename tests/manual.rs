@@ -31,14 +31,20 @@ fn text(args: &[&str]) -> String {
 
 #[test]
 fn each_shell_has_completions_and_an_unknown_one_is_told_which() {
-    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+    for (shell, mark, option) in [
+        ("bash", "complete -F _snaprotate ", "--since"),
+        ("zsh", "#compdef snaprotate", "--since"),
+        ("fish", "complete -c snaprotate ", "-l since"),
+        (
+            "elvish",
+            "set edit:completion:arg-completer[snaprotate]",
+            "--since",
+        ),
+        ("powershell", "Register-ArgumentCompleter", "--since"),
+    ] {
         let script = text(&["completions", shell]);
-        for word in ["audit", "--since", "verify"] {
-            let word = if shell == "fish" {
-                word.trim_start_matches("--")
-            } else {
-                word
-            };
+        assert!(script.contains(mark), "{shell}: {script}");
+        for word in ["audit", "verify", option] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }

@@ -12,6 +12,7 @@ use super::{Entry, Event, Extra, TrailError, Wide};
 use crate::core::fact::{Fact, Outcome};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
+mod browse;
 mod chain;
 mod crash;
 mod faults;

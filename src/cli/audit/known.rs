@@ -12,8 +12,8 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 /// those that were deleted are forgotten, so this is far above what a server holds.
 const REMEMBERED: usize = 64;
 
-/// What a record says, as far as it is asked for. A field of another kind than the trail's
-/// own counts as missing.
+/// What a record says, as far as it is asked for. One with a field of another kind than the
+/// trail's own says nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Said {

@@ -147,11 +147,10 @@ impl Lines {
             .map(|name| printable(name, NAME_SHOWN));
         let mut what = name.unwrap_or_default();
         if let Some(id) = said.id {
-            what.push_str(&if what.is_empty() {
-                format!("id {id}")
-            } else {
-                format!(" (id {id})")
-            });
+            what = match what.as_str() {
+                "" => format!("id {id}"),
+                name => format!("{name} (id {id})"),
+            };
         }
         let mut parts = Vec::new();
         if record.event.starts_with("alert_") {
