@@ -51,7 +51,8 @@ fn lines(home: &Home, args: &[&str]) -> Vec<String> {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("Times are UTC."), "{}", stderr(&output));
+    assert_eq!(lines.next(), Some("Times are UTC."));
+    assert_eq!(stderr(&output), "");
     lines.map(str::to_owned).collect()
 }
 

@@ -173,6 +173,7 @@ mod tests {
                 &said(&format!(r#"{{"snapshot":"daily-1","id":{id}}}"#)),
             );
         }
+        assert_eq!(known.name(WEB, &said(r#"{"id":801}"#)), Some("daily-1"));
         known.forget(WEB, Some(SnapshotId(801)));
         assert_eq!(known.name(WEB, &said(r#"{"id":801}"#)), None);
         let second = said(r#"{"id":802}"#);
