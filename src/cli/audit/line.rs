@@ -92,7 +92,11 @@ impl Lines {
     /// The zone, said once before all lines.
     pub(super) fn opening(&self) -> String {
         let zone = self.zone.iana_name().unwrap_or("the system's zone");
-        let zone = if zone == "Etc/Unknown" { "UTC" } else { zone };
+        // Where the system names no zone, jiff takes UTC.
+        let zone = match zone {
+            "Etc/UTC" | "Etc/Unknown" => "UTC",
+            zone => zone,
+        };
         format!("Times are {zone}.")
     }
 

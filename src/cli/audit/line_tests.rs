@@ -38,6 +38,14 @@ fn told(event: &str, fields: &str) -> String {
 #[test]
 fn times_are_in_the_zone_that_is_said_once() {
     assert_eq!(lines(None, false).opening(), "Times are Europe/Malta.");
+    let utc = Lines::new(
+        &[],
+        None,
+        TimeZone::get("Etc/UTC").expect("a zone"),
+        None,
+        false,
+    );
+    assert_eq!(utc.opening(), "Times are UTC.");
     let line = shown(
         &lines(None, false),
         &record(None, "daemon_stopped", r#""reason":"a signal","#),
