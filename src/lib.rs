@@ -13,7 +13,8 @@
 //!
 //! Data flows one way, and a room knows only rooms below it, from top to bottom:
 //!
-//! - [`cli`]: one file a command; `main` only parses, runs and returns the exit code.
+//! - [`cli`]: one file a command; `main` only parses, runs and returns the exit code. `cli::audit` reads the
+//!   trail for people; `cli::notes` is what help and manual pages say beyond the options.
 //! - [`daemon`]: wires everything: the select loop, signals, systemd, the lock, the log, the tick.
 //! - [`status`]: what others may see of the running service, and ask of it.
 //! - [`engine`]: performs steps: `observer`, `account`, `server` (the loop of one), `act`, `fleet`.

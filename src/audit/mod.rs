@@ -36,6 +36,7 @@
 //!   appended, and sent again by the caller: a sync that failed once may say yes the next
 //!   time without having written anything.
 
+mod browse;
 mod disk;
 mod error;
 mod link;
@@ -50,6 +51,7 @@ mod trail;
 mod verify;
 mod writer;
 
+pub use browse::{files_since, records, was_begun};
 pub use disk::{Disk, RealDisk};
 pub use error::TrailError;
 pub use open::Opened;

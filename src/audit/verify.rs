@@ -207,9 +207,9 @@ pub fn read(
     })
 }
 
-struct Records {
-    files: VecDeque<PathBuf>,
-    now: Option<(PathBuf, LineReader)>,
+pub(super) struct Records {
+    pub(super) files: VecDeque<PathBuf>,
+    pub(super) now: Option<(PathBuf, LineReader)>,
 }
 
 impl Iterator for Records {

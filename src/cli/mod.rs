@@ -5,10 +5,14 @@
 
 pub mod audit;
 pub mod check;
+pub mod completions;
 pub mod demo;
+pub mod manual;
+mod notes;
 pub mod once;
 pub mod plan;
 pub mod run;
+mod servers;
 pub mod status;
 
 use std::future::Future;
@@ -22,6 +26,9 @@ use crate::config::{self, Config, Env};
 use crate::daemon::Refusal;
 use crate::daemon::log::{self, Format, Level};
 
+/// Where the help lists what every command takes: after its own options.
+const EVERYWHERE: &str = "Options of every command";
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -33,12 +40,13 @@ pub enum Exit {
 
 /// Rotates the snapshots of VPS.org servers by policy.
 #[derive(Debug, Parser)]
-#[command(name = "snaprotate", version, propagate_version = true)]
+#[command(name = "snaprotate", version, propagate_version = true, after_long_help = notes::TOP)]
 pub struct Cli {
     /// The main configuration file
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         value_name = "FILE",
         default_value = "/etc/snaprotate/snaprotate.toml"
     )]
@@ -47,13 +55,21 @@ pub struct Cli {
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         value_enum,
         value_name = "LEVEL",
         env = "SNAPROTATE_LOG"
     )]
     pub log: Option<Level>,
     /// How it is logged; auto: the journal under systemd, else lines of text on stderr
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = Format::Auto)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = EVERYWHERE,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t = Format::Auto
+    )]
     pub log_format: Format,
     /// What to do.
     #[command(subcommand)]
@@ -64,20 +80,32 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon: take and prune snapshots on schedule until a signal ends it
+    #[command(after_long_help = notes::RUN)]
     Run,
     /// Settle everything that is due now, and end
+    #[command(after_long_help = notes::ONCE)]
     Once,
     /// Validate the configuration and all policies
+    #[command(after_long_help = notes::CHECK)]
     Check,
     /// Show what would be done now, and why; changes nothing
+    #[command(after_long_help = notes::PLAN)]
     Plan(plan::Args),
     /// Show the running service: each server's room, last and next slot, and what alerts stand
+    #[command(after_long_help = notes::STATUS)]
     Status(status::Args),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
+    #[command(after_long_help = notes::DEMO)]
     Demo(demo::Demo),
     /// Read the audit trail
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = notes::AUDIT)]
     Audit(audit::Command),
+    /// Print what a shell needs to complete this command line
+    #[command(after_long_help = notes::COMPLETIONS)]
+    Completions(completions::Args),
+    /// Print the manual page, or write all of them
+    #[command(after_long_help = notes::MAN)]
+    Man(manual::Args),
 }
 
 /// Parses, runs, and turns the outcome into the exit code.
@@ -112,6 +140,8 @@ impl Cli {
             Command::Status(args) => status::run(self, args),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
+            Command::Completions(args) => Ok(completions::run(args)),
+            Command::Man(args) => manual::run(args),
         }
     }
 

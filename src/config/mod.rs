@@ -122,17 +122,29 @@ impl Env {
 /// Reads the main file and all policies; errors are all that is wrong, warnings with them.
 pub fn load(file: &Path, env: &Env) -> Result<Config, Problems> {
     let mut log = Log::default();
-    let loaded = read(file, env, &mut log);
+    let read = read(file, env, &mut log);
     let mut problems = log.0;
     problems.sort_by_key(|p| (p.file != file, p.file.clone(), p.line, p.column));
     let refused = problems.iter().any(|p| p.severity == Severity::Error);
-    match loaded {
-        Some(config) if !refused => Ok(Config {
+    match read {
+        Some((Some(settings), policies)) if !refused => Ok(Config {
+            file: file.to_owned(),
+            api: settings.api,
+            rules: settings.rules,
+            state_dir: settings.state_dir,
+            audit_dir: settings.audit_dir,
+            policies,
             warnings: problems,
-            ..config
         }),
         _ => Err(Problems(problems)),
     }
+}
+
+/// The policies as far as they can be made out, whatever else is wrong: whoever reads the
+/// trail wants its servers by name, also without the right to read the token.
+pub fn policies(file: &Path, env: &Env) -> Vec<Arc<Policy>> {
+    let mut unsaid = Log::default();
+    read(file, env, &mut unsaid).map_or_else(Vec::new, |(_, policies)| policies)
 }
 
 /// Reads only where the daemon writes: the trail must be readable when the token, a policy
@@ -159,7 +171,9 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
     }
 }
 
-fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Config> {
+type Read = (Option<main_file::Settings>, Vec<Arc<Policy>>);
+
+fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Read> {
     let source = source::read(file, NO_MAIN_FILE, log)?;
     let (table, whole) = source::parse_what_can_be(&source, log);
     // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
@@ -217,16 +231,7 @@ fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Config> {
         .filter_map(|path| reading.policy(path, log).map(Arc::new))
         .collect();
     policies.sort_by_key(|policy| policy.server);
-    let settings = settings?;
-    Some(Config {
-        file: file.to_owned(),
-        api: settings.api,
-        rules: settings.rules,
-        state_dir: settings.state_dir,
-        audit_dir: settings.audit_dir,
-        policies,
-        warnings: Vec::new(),
-    })
+    Some((settings, policies))
 }
 
 #[cfg(test)]

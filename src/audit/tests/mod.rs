@@ -13,6 +13,7 @@ use super::{Entry, Event, Extra, TrailError, Wide};
 use crate::core::fact::{Fact, Outcome};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
+mod browse;
 mod chain;
 mod crash;
 mod disk;

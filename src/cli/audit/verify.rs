@@ -1,33 +1,32 @@
 //! `audit verify`: is the trail whole?
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
-use super::{Cli, Exit, say};
-use crate::audit::{Verified, verify};
-use crate::config::{self, Env};
+use super::{counted, lost, no_trail};
+use crate::audit::{Verified, verify, was_begun};
+use crate::cli::{Cli, Exit, say};
+use crate::config::{self, Env, Folders};
 use crate::daemon::Refusal;
 
-/// What to do with the trail.
-#[derive(Debug, clap::Subcommand)]
-pub enum Command {
-    /// Check the chain of the audit trail; it may run beside the daemon
-    Verify {
-        /// Print the result as JSON
-        #[arg(long)]
-        json: bool,
-    },
+/// How to check it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Good when it is intact; a torn last line alone is. It needs neither token nor policies,
 /// since the trail is looked into when something is wrong.
-pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
-    let Command::Verify { json } = command;
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let folders = config::folders(&cli.config, &Env::from_process())?;
-    let found = verify(&folders.audit_dir, &folders.state_dir)?;
-    if *json {
+    let found = check(&folders)?;
+    if args.json {
         say(&as_json(&found).to_string());
+    } else if found.files.is_empty() && found.is_intact() {
+        say(&no_trail(&folders.audit_dir));
     } else {
         say(&as_text(&folders.audit_dir, &found));
     }
@@ -36,6 +35,19 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
     } else {
         Exit::Bad
     })
+}
+
+/// Before the first run there is nothing to check; but where something was recorded, a
+/// folder that is gone is a loss.
+fn check(folders: &Folders) -> Result<Verified, Refusal> {
+    if folders.audit_dir.exists() {
+        return Ok(verify(&folders.audit_dir, &folders.state_dir)?);
+    }
+    let mut found = Verified::default();
+    if was_begun(&folders.state_dir)? {
+        found.problems.push(lost(folders));
+    }
+    Ok(found)
 }
 
 fn as_json(found: &Verified) -> serde_json::Value {
@@ -66,11 +78,10 @@ fn as_text(folder: &Path, found: &Verified) -> String {
         (Some(first), Some(last)) => format!(", {first} to {last}"),
         _ => String::new(),
     };
-    let folder = PathBuf::from(folder);
     lines.push(format!(
-        "{verdict}: {} records in {} files of {}{span}",
-        found.records,
-        found.files.len(),
+        "{verdict}: {} in {} of {}{span}",
+        counted(found.records, "record"),
+        counted(found.files.len() as u64, "file"),
         folder.display()
     ));
     lines.join("\n")

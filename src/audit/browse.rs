@@ -1,0 +1,49 @@
+//! Reads the trail file by file, for people who look for something in it.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::TrailError;
+use super::disk::{Disk, RealDisk};
+use super::open::Head;
+use super::reader::{file_name, files};
+use super::verify::{Record, Records};
+
+/// The trail's files, oldest first, without those that hold nothing from `since` on. A
+/// folder that is not there yet holds none.
+///
+/// No record is of a later month than its file's name; one of an earlier month may be,
+/// where the clock was set back. So files can be left out at this end alone.
+pub fn files_since(audit: &Path, since: Option<Timestamp>) -> Result<Vec<PathBuf>, TrailError> {
+    let disk = RealDisk::default();
+    let names = match disk.list(audit) {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        _ => files(&disk, audit),
+    };
+    let mut names = names.map_err(TrailError::disk("list", audit))?;
+    if let Some(since) = since {
+        let first = file_name(since);
+        names.retain(|name| *name >= first);
+    }
+    Ok(names.iter().map(|name| audit.join(name)).collect())
+}
+
+/// The records of one file, oldest first; a line that is no record gives an error and is
+/// passed over. Holds one line at a time.
+pub fn records(file: PathBuf) -> impl Iterator<Item = Result<Record, TrailError>> {
+    Records {
+        files: [file].into(),
+        now: None,
+    }
+}
+
+/// Whether the state folder says that something was ever recorded.
+pub fn was_begun(state: &Path) -> Result<bool, TrailError> {
+    let head = Head::read(&RealDisk::default(), state)?;
+    Ok(match head {
+        Head::Missing => false,
+        Head::Unreadable => true,
+        Head::Is(link) => link.seq > 0,
+    })
+}

@@ -1,0 +1,304 @@
+//! Which records are asked for.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::known::{Known, Said};
+use crate::audit::Record;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// The events of the trail.
+pub(super) const EVENTS: [&str; 34] = [
+    "alert_cleared",
+    "alert_raised",
+    "blocked",
+    "checkpoint",
+    "config_loaded",
+    "config_refused",
+    "create_intent",
+    "create_result",
+    "daemon_started",
+    "daemon_stopped",
+    "delete_confirmed",
+    "delete_intent",
+    "delete_result",
+    "head_lost",
+    "hook_finished",
+    "hook_started",
+    "paused",
+    "recovered",
+    "restore_intent",
+    "restore_result",
+    "resumed",
+    "rotation_added",
+    "rotation_removed",
+    "server_removed",
+    "slot_due",
+    "slot_given_up",
+    "slot_settled",
+    "slot_skipped",
+    "snapshot_completed",
+    "snapshot_failed",
+    "snapshot_stuck",
+    "tail_cut",
+    "torn_tail",
+    "trail_lost",
+];
+
+/// What is asked for; an empty one takes every record.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    pub(super) server: Option<ServerId>,
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+    /// Any of these; none: all.
+    pub(super) events: Vec<String>,
+    /// What went wrong alone.
+    pub(super) failed: bool,
+    pub(super) rotation: Option<String>,
+    pub(super) snapshot: Option<Asked>,
+}
+
+/// A snapshot as it was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// As it was typed.
+    pub(super) name: String,
+    /// The same as an id.
+    pub(super) id: Option<SnapshotId>,
+    /// The names that the id bears, by server: what comes before a create's answer has no id.
+    pub(super) named: BTreeSet<(ServerId, String)>,
+}
+
+impl Filter {
+    pub(super) fn takes(&self, record: &Record, said: &Said, known: &Known) -> bool {
+        let server = record.server;
+        (self.server.is_none() || self.server == server)
+            && self.since.is_none_or(|since| record.time >= since)
+            && self.until.is_none_or(|until| record.time <= until)
+            && (self.events.is_empty() || self.events.contains(&record.event))
+            && (!self.failed || went_wrong(&record.event, said))
+            && self.rotation.as_ref().is_none_or(|rotation| {
+                let about_rotation = said.alert.as_deref() == Some("slot_failed");
+                known.rotation(server, said) == Some(rotation)
+                    || (about_rotation && said.about.as_ref() == Some(rotation))
+            })
+            && (self.snapshot.as_ref())
+                .is_none_or(|snapshot| snapshot.is_meant(server, said, known))
+    }
+}
+
+impl Asked {
+    pub(super) fn new(typed: &str) -> Self {
+        Self {
+            name: typed.to_owned(),
+            id: typed.parse().ok().map(SnapshotId),
+            named: BTreeSet::new(),
+        }
+    }
+
+    fn is_meant(&self, server: Option<ServerId>, said: &Said, known: &Known) -> bool {
+        if said.id.is_some() && said.id == self.id {
+            return true;
+        }
+        // What a changed configuration will delete stands in the record of its loading.
+        if said.deletes.iter().any(|line| holds(line, &self.name)) {
+            return true;
+        }
+        let Some(name) = known.name(server, said).or(said.about.as_deref()) else {
+            return false;
+        };
+        let of_the_id = |server| self.named.contains(&(server, name.to_owned()));
+        name == self.name || (said.id.is_none() && server.is_some_and(of_the_id))
+    }
+}
+
+/// Whether a line holds a name that is not merely a part of a longer one.
+fn holds(line: &str, name: &str) -> bool {
+    let part = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    line.split(part).any(|word| word == name)
+}
+
+/// Whether a record tells of something that did not go as it should.
+pub(super) fn went_wrong(event: &str, said: &Said) -> bool {
+    match event {
+        "alert_raised" | "blocked" | "config_refused" | "head_lost" | "slot_given_up"
+        | "snapshot_failed" | "snapshot_stuck" | "tail_cut" | "torn_tail" | "trail_lost" => true,
+        "slot_skipped" => !said.paused,
+        _ => said
+            .outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome != "done"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Wide;
+    use crate::core::fact::Fact;
+
+    fn record(server: Option<u64>, event: &str, fields: &str) -> Record {
+        Record {
+            seq: 1,
+            time: "2026-11-25T03:00:00Z".parse().expect("a time"),
+            run: "test".to_owned(),
+            server: server.map(ServerId),
+            event: event.to_owned(),
+            json: format!("{{{fields}}}"),
+        }
+    }
+
+    fn takes(filter: &Filter, record: &Record) -> bool {
+        let (said, mut known) = (Said::of(record), Known::default());
+        known.learn(record.server, &said);
+        filter.takes(record, &said, &known)
+    }
+
+    #[test]
+    fn every_event_that_the_trail_can_hold_may_be_asked_for() {
+        // Serde names all variants when it meets one that it doesn't know.
+        let unknown = r#"{"event":"none_such"}"#;
+        let fact = serde_json::from_str::<Fact>(unknown)
+            .expect_err("no fact")
+            .to_string();
+        let wide = serde_json::from_str::<Wide>(unknown)
+            .expect_err("no event")
+            .to_string();
+        let words = |text: &str| -> BTreeSet<String> {
+            let quoted = text.split('`').skip(1).step_by(2);
+            quoted
+                .filter(|word| *word != "none_such")
+                .map(str::to_owned)
+                .collect()
+        };
+        let mut all = words(&fact);
+        all.extend(words(&wide));
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), EVENTS);
+    }
+
+    #[test]
+    fn an_empty_filter_takes_everything() {
+        assert!(takes(
+            &Filter::default(),
+            &record(None, "daemon_started", "")
+        ));
+        assert!(takes(&Filter::default(), &record(Some(7), "slot_due", "")));
+    }
+
+    #[test]
+    fn a_server_is_its_own_records_and_none_of_the_account() {
+        let filter = Filter {
+            server: Some(ServerId(7)),
+            ..Filter::default()
+        };
+        assert!(takes(&filter, &record(Some(7), "blocked", "")));
+        assert!(!takes(&filter, &record(Some(8), "blocked", "")));
+        assert!(!takes(&filter, &record(None, "daemon_started", "")));
+    }
+
+    #[test]
+    fn both_ends_of_a_time_belong_to_it() {
+        let at = |text: &str| Some(text.parse::<Timestamp>().expect("a time"));
+        let one = record(Some(7), "slot_due", "");
+        for (since, until, taken) in [
+            (at("2026-11-25T03:00:00Z"), None, true),
+            (at("2026-11-25T03:00:00.000000001Z"), None, false),
+            (None, at("2026-11-25T03:00:00Z"), true),
+            (None, at("2026-11-25T02:59:59.999999999Z"), false),
+        ] {
+            let filter = Filter {
+                since,
+                until,
+                ..Filter::default()
+            };
+            assert_eq!(takes(&filter, &one), taken, "{since:?} {until:?}");
+        }
+    }
+
+    #[test]
+    fn any_of_the_events_and_the_rotation_are_taken() {
+        let events = vec!["slot_due".to_owned(), "blocked".to_owned()];
+        let filter = Filter {
+            events,
+            ..Filter::default()
+        };
+        assert!(takes(&filter, &record(Some(7), "blocked", "")));
+        assert!(!takes(&filter, &record(Some(7), "recovered", "")));
+        let filter = Filter {
+            rotation: Some("daily".to_owned()),
+            ..Filter::default()
+        };
+        for (fields, taken) in [
+            (r#""rotation":"daily""#, true),
+            (r#""rotation":"daily2""#, false),
+            (r#""alert":"slot_failed","about":"daily""#, true),
+            (r#""alert":"stuck","about":"daily""#, false),
+            ("", false),
+        ] {
+            assert_eq!(
+                takes(&filter, &record(Some(7), "x", fields)),
+                taken,
+                "{fields}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_found_by_name_by_id_and_in_what_a_reload_will_delete() {
+        let by = |typed: &str| Filter {
+            snapshot: Some(Asked::new(typed)),
+            ..Filter::default()
+        };
+        for (typed, fields, taken) in [
+            ("daily-1", r#""snapshot":"daily-1""#, true),
+            ("daily-1", r#""snapshot":"daily-11""#, false),
+            ("daily-1", r#""about":"daily-1""#, true),
+            (
+                "daily-1",
+                r#""deletes":["web (id 7): delete daily-1 (id 8): beyond keep"]"#,
+                true,
+            ),
+            (
+                "daily-1",
+                r#""deletes":["web (id 7): delete daily-11 (id 8): beyond keep"]"#,
+                false,
+            ),
+            ("801", r#""id":801"#, true),
+            ("801", r#""id":802"#, false),
+            ("801", r#""snapshot":"daily-1""#, false),
+        ] {
+            assert_eq!(
+                takes(&by(typed), &record(Some(7), "x", fields)),
+                taken,
+                "{typed} {fields}"
+            );
+        }
+        let mut filter = by("801");
+        let asked = filter.snapshot.as_mut().expect("one");
+        asked.named.insert((ServerId(7), "daily-1".to_owned()));
+        let intent = r#""snapshot":"daily-1""#;
+        assert!(takes(&filter, &record(Some(7), "create_intent", intent)));
+        assert!(!takes(&filter, &record(Some(8), "create_intent", intent)));
+        let other = r#""snapshot":"daily-1","id":802"#;
+        assert!(!takes(&filter, &record(Some(7), "create_result", other)));
+    }
+
+    #[test]
+    fn what_went_wrong_is_told_from_what_went_well() {
+        for (event, fields, wrong) in [
+            ("create_result", r#""outcome":"done""#, false),
+            ("create_result", r#""outcome":"unknown""#, true),
+            ("delete_result", r#""outcome":"later""#, true),
+            ("slot_skipped", r#""paused":true"#, false),
+            ("slot_skipped", r#""paused":false"#, true),
+            ("alert_raised", "", true),
+            ("alert_cleared", "", false),
+            ("delete_intent", "", false),
+        ] {
+            let said = Said::of(&record(Some(7), event, fields));
+            assert_eq!(went_wrong(event, &said), wrong, "{event} {fields}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What earlier records say of a snapshot: a result bears only an id, and a delete no
+//! rotation, but people ask for both by name.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::audit::Record;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// Snapshots remembered for each server, so that memory stays flat whatever the trail says;
+/// those that were deleted are forgotten, so this is far above what a server holds.
+const REMEMBERED: usize = 64;
+
+/// What a record says, as far as it is asked for. One with a field of another kind than the
+/// trail's own says nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Said {
+    pub(super) snapshot: Option<String>,
+    pub(super) id: Option<SnapshotId>,
+    pub(super) rotation: Option<String>,
+    pub(super) about: Option<String>,
+    pub(super) alert: Option<String>,
+    pub(super) outcome: Option<String>,
+    pub(super) paused: bool,
+    pub(super) deletes: Vec<String>,
+    history: Option<Checkpoint>,
+}
+
+/// As much of a server's checkpoint as is used.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Checkpoint {
+    rotations: Vec<Rotation>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rotation {
+    name: String,
+    #[serde(default)]
+    slots: Vec<Slot>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Slot {
+    name: String,
+}
+
+impl Said {
+    pub(super) fn of(record: &Record) -> Self {
+        serde_json::from_str(&record.json).unwrap_or_default()
+    }
+}
+
+/// The snapshots of each server.
+#[derive(Debug, Default)]
+pub(super) struct Known(BTreeMap<ServerId, Vec<Snapshot>>);
+
+#[derive(Clone, Debug)]
+struct Snapshot {
+    name: String,
+    rotation: Option<String>,
+    id: Option<SnapshotId>,
+}
+
+impl Known {
+    /// Notes what a record adds.
+    pub(super) fn learn(&mut self, server: Option<ServerId>, said: &Said) {
+        let Some(server) = server else { return };
+        for rotation in said.history.iter().flat_map(|history| &history.rotations) {
+            for slot in &rotation.slots {
+                self.note(server, &slot.name, Some(&rotation.name), None);
+            }
+        }
+        if let Some(name) = &said.snapshot {
+            self.note(server, name, said.rotation.as_ref(), said.id);
+        }
+    }
+
+    fn note(
+        &mut self,
+        server: ServerId,
+        name: &str,
+        rotation: Option<&String>,
+        id: Option<SnapshotId>,
+    ) {
+        let all = self.0.entry(server).or_default();
+        let rotation = rotation.cloned().or_else(|| {
+            all.iter()
+                .rev()
+                .find(|one| one.name == name)?
+                .rotation
+                .clone()
+        });
+        let fits = |one: &&mut Snapshot| {
+            one.name == name && (id.is_none() || one.id.is_none() || one.id == id)
+        };
+        if let Some(one) = all.iter_mut().rev().find(fits) {
+            one.rotation = rotation;
+            one.id = id.or(one.id);
+            return;
+        }
+        if all.len() == REMEMBERED {
+            all.remove(0);
+        }
+        let name = name.to_owned();
+        all.push(Snapshot { name, rotation, id });
+    }
+
+    /// Forgets a snapshot that is gone.
+    pub(super) fn forget(&mut self, server: Option<ServerId>, id: Option<SnapshotId>) {
+        if let Some(all) = server.and_then(|server| self.0.get_mut(&server)) {
+            all.retain(|one| one.id.is_none() || one.id != id);
+        }
+    }
+
+    /// The name that the record's snapshot bears.
+    pub(super) fn name<'a>(&'a self, server: Option<ServerId>, said: &'a Said) -> Option<&'a str> {
+        if said.snapshot.is_some() {
+            return said.snapshot.as_deref();
+        }
+        let id = said.id?;
+        let mut all = self.0.get(&server?)?.iter().rev();
+        all.find(|one| one.id == Some(id))
+            .map(|one| one.name.as_str())
+    }
+
+    /// The rotation that the record, or one before it, names for its snapshot.
+    pub(super) fn rotation<'a>(
+        &'a self,
+        server: Option<ServerId>,
+        said: &'a Said,
+    ) -> Option<&'a str> {
+        if said.rotation.is_some() {
+            return said.rotation.as_deref();
+        }
+        let name = self.name(server, said)?;
+        let mut all = self.0.get(&server?)?.iter().rev();
+        all.find(|one| one.name == name)?.rotation.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WEB: Option<ServerId> = Some(ServerId(7));
+
+    fn said(json: &str) -> Said {
+        serde_json::from_str(json).expect("a record's fields")
+    }
+
+    #[test]
+    fn a_result_and_a_delete_are_known_by_the_name_and_rotation_of_the_create() {
+        let mut known = Known::default();
+        known.learn(WEB, &said(r#"{"snapshot":"daily-1","rotation":"daily"}"#));
+        known.learn(WEB, &said(r#"{"snapshot":"daily-1","id":801}"#));
+        let result = said(r#"{"id":801,"outcome":"done"}"#);
+        assert_eq!(known.name(WEB, &result), Some("daily-1"));
+        assert_eq!(known.rotation(WEB, &result), Some("daily"));
+        // Ids are the account's, but a record of another server is not about it.
+        assert_eq!(known.name(Some(ServerId(8)), &result), None);
+    }
+
+    #[test]
+    fn a_second_snapshot_of_a_name_has_its_own_id() {
+        let mut known = Known::default();
+        known.learn(WEB, &said(r#"{"snapshot":"daily-1","rotation":"daily"}"#));
+        for id in [801, 802] {
+            known.learn(
+                WEB,
+                &said(&format!(r#"{{"snapshot":"daily-1","id":{id}}}"#)),
+            );
+        }
+        assert_eq!(known.name(WEB, &said(r#"{"id":801}"#)), Some("daily-1"));
+        known.forget(WEB, Some(SnapshotId(801)));
+        assert_eq!(known.name(WEB, &said(r#"{"id":801}"#)), None);
+        let second = said(r#"{"id":802}"#);
+        assert_eq!(known.rotation(WEB, &second), Some("daily"));
+    }
+
+    #[test]
+    fn a_checkpoint_tells_the_rotations_of_the_months_before() {
+        let mut known = Known::default();
+        let checkpoint = r#"{"history":{"paused":null,"rotations":[{"name":"weekly","since":null,"slots":[{"name":"w-1","at":"x"}]}]}}"#;
+        known.learn(WEB, &said(checkpoint));
+        assert_eq!(
+            known.rotation(WEB, &said(r#"{"snapshot":"w-1","id":5}"#)),
+            Some("weekly")
+        );
+    }
+
+    #[test]
+    fn memory_stays_flat_whatever_the_trail_says() {
+        let mut known = Known::default();
+        for number in 0..10_000 {
+            known.learn(
+                WEB,
+                &said(&format!(r#"{{"snapshot":"s-{number}","id":{number}}}"#)),
+            );
+        }
+        assert_eq!(known.0[&ServerId(7)].len(), REMEMBERED);
+        assert_eq!(known.name(WEB, &said(r#"{"id":9999}"#)), Some("s-9999"));
+    }
+}

@@ -1,0 +1,183 @@
+//! What a line says, and that it fits.
+
+use super::*;
+use crate::core::snapshot::SnapshotId;
+
+const MALTA: &str = "Europe/Malta";
+
+fn lines(width: Option<usize>, colour: bool) -> Lines {
+    let zone = TimeZone::get(MALTA).expect("a zone");
+    let mut lines = Lines::new(&[], None, zone, width, colour);
+    lines.names.insert(ServerId(7), "web".to_owned());
+    lines
+}
+
+fn record(server: Option<u64>, event: &str, fields: &str) -> Record {
+    Record {
+        seq: 1,
+        time: "2026-11-25T02:00:01.5Z".parse().expect("a time"),
+        run: "test".to_owned(),
+        server: server.map(ServerId),
+        event: event.to_owned(),
+        json: format!(r#"{{"seq":1,"event":"x","run":"test",{fields}"prev":"0","hash":"0"}}"#),
+    }
+}
+
+fn shown(lines: &Lines, record: &Record, known: &Known) -> String {
+    lines.line(record, &Said::of(record), known)
+}
+
+/// The line of an event of the server, without what comes before the event's word.
+fn told(event: &str, fields: &str) -> String {
+    let record = record(Some(7), event, &format!("{fields},"));
+    let line = shown(&lines(None, false), &record, &Known::default());
+    let rest = line.strip_prefix("2026-11-25 03:00:01  web     ");
+    rest.unwrap_or_else(|| panic!("{line}")).to_owned()
+}
+
+#[test]
+fn times_are_in_the_zone_that_is_said_once() {
+    assert_eq!(lines(None, false).opening(), "Times are Europe/Malta.");
+    let utc = Lines::new(
+        &[],
+        None,
+        TimeZone::get("Etc/UTC").expect("a zone"),
+        None,
+        false,
+    );
+    assert_eq!(utc.opening(), "Times are UTC.");
+    let line = shown(
+        &lines(None, false),
+        &record(None, "daemon_stopped", r#""reason":"a signal","#),
+        &Known::default(),
+    );
+    assert_eq!(
+        line,
+        "2026-11-25 03:00:01  -       daemon_stopped      a signal"
+    );
+}
+
+#[test]
+fn a_server_without_a_policy_is_shown_by_its_id() {
+    let line = shown(
+        &lines(None, false),
+        &record(Some(8), "paused", ""),
+        &Known::default(),
+    );
+    assert_eq!(line, "2026-11-25 03:00:01  8       paused");
+}
+
+#[test]
+fn an_outcome_shows_its_status_and_its_error() {
+    let said = told(
+        "create_result",
+        r#""snapshot":"d-1","outcome":"unknown","status":503,"error":"over\u001b[2Jload","duration_ms":12"#,
+    );
+    assert_eq!(
+        said,
+        "create_result       d-1: unknown; HTTP 503; over\\u{1b}[2Jload; 12 ms"
+    );
+    let said = told(
+        "create_result",
+        r#""snapshot":"d-1","outcome":"done","id":801,"server_name":"web","status":201"#,
+    );
+    assert_eq!(said, "create_result       d-1 (id 801): done; HTTP 201");
+    // The provider calls it otherwise than the policy does.
+    let said = told(
+        "create_result",
+        r#""snapshot":"d-1","outcome":"done","server_name":"db""#,
+    );
+    assert_eq!(said, "create_result       d-1: done; server name db");
+}
+
+#[test]
+fn an_intent_shows_reason_and_rotation() {
+    let said = told(
+        "create_intent",
+        r#""rotation":"daily","snapshot":"d-1","known":[],"reason":"slot of daily is due""#,
+    );
+    assert_eq!(
+        said,
+        "create_intent       d-1: slot of daily is due; rotation daily"
+    );
+    let intent = record(
+        Some(7),
+        "delete_intent",
+        r#""snapshot":"d-1","id":801,"reason":"it is beyond keep","#,
+    );
+    let mut known = Known::default();
+    let due: Said = serde_json::from_str(r#"{"snapshot":"d-1","rotation":"daily"}"#).expect("said");
+    known.learn(Some(ServerId(7)), &due);
+    let line = shown(&lines(None, false), &intent, &known);
+    assert!(
+        line.ends_with("delete_intent       d-1 (id 801): it is beyond keep; rotation daily"),
+        "{line}"
+    );
+}
+
+#[test]
+fn an_alert_says_what_it_is_about_but_not_the_server_twice() {
+    let said = told(
+        "alert_raised",
+        r#""alert":"blocked","about":"7","reason":"full""#,
+    );
+    assert_eq!(said, "alert_raised        blocked: full");
+    let said = told("alert_cleared", r#""alert":"slot_failed","about":"daily""#);
+    assert_eq!(said, "alert_cleared       slot_failed daily");
+}
+
+#[test]
+fn a_field_without_words_of_its_own_is_shown_under_its_name() {
+    let said = told(
+        "some_day",
+        r#""policies":2,"missed":0,"warnings":[],"deletes":["a","b"],"whole":true,"paused":false,"x\u001b":null"#,
+    );
+    assert_eq!(said, "some_day            deletes a; b; policies 2; whole");
+}
+
+#[test]
+fn a_result_bears_the_name_that_an_earlier_record_gave_its_id() {
+    let mut known = Known::default();
+    let made: Said = serde_json::from_str(r#"{"snapshot":"d-1","id":801}"#).expect("said");
+    known.learn(Some(ServerId(7)), &made);
+    assert_eq!(made.id, Some(SnapshotId(801)));
+    let result = record(Some(7), "delete_result", r#""id":801,"outcome":"done","#);
+    let line = shown(&lines(None, false), &result, &known);
+    assert!(line.ends_with("d-1 (id 801): done"), "{line}");
+}
+
+#[test]
+fn on_a_terminal_what_does_not_fit_goes_on_below_the_server() {
+    let blocked = record(
+        Some(7),
+        "blocked",
+        r#""reason":"the server is full, and nothing on it may be deleted: 5 of 5 are foreign","#,
+    );
+    let line = shown(&lines(Some(72), false), &blocked, &Known::default());
+    let rows: Vec<_> = line.lines().collect();
+    assert_eq!(
+        rows,
+        [
+            "2026-11-25 03:00:01  web     blocked             the server is full, and",
+            "                     nothing on it may be deleted: 5 of 5 are foreign",
+        ]
+    );
+    assert!(rows.iter().all(|row| row.len() <= 72), "{line}");
+    // Nowhere else is a record more than a line.
+    assert_eq!(
+        shown(&lines(None, false), &blocked, &Known::default())
+            .lines()
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn only_a_terminal_sees_colours_and_what_went_wrong_is_red() {
+    let failed = record(Some(7), "snapshot_failed", "");
+    assert!(!shown(&lines(None, false), &failed, &Known::default()).contains('\u{1b}'));
+    assert!(
+        shown(&lines(Some(80), true), &failed, &Known::default())
+            .contains("\u{1b}[31msnapshot_failed")
+    );
+}

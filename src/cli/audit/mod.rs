@@ -1,0 +1,57 @@
+//! `audit`: reads the trail, and checks that it is whole.
+//!
+//! `show` picks records and prints them: `filter` says which, `time` reads what was typed as
+//! a time, `known` remembers what earlier records say of a snapshot, `line` is a record for
+//! people. `verify` checks the chain.
+
+mod filter;
+mod known;
+mod line;
+mod show;
+mod time;
+mod verify;
+
+use std::path::Path;
+
+use super::{Cli, Exit, notes};
+use crate::config::Folders;
+use crate::daemon::Refusal;
+
+/// What to do with the trail.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Show the records of the audit trail; it may run beside the daemon
+    #[command(after_long_help = notes::AUDIT_SHOW)]
+    Show(show::Args),
+    /// Check the chain of the audit trail; it may run beside the daemon
+    #[command(after_long_help = notes::AUDIT_VERIFY)]
+    Verify(verify::Args),
+}
+
+/// Reads or checks it.
+pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
+    match command {
+        Command::Show(args) => show::run(cli, args),
+        Command::Verify(args) => verify::run(cli, args),
+    }
+}
+
+fn no_trail(folder: &Path) -> String {
+    format!("no trail yet in {}", folder.display())
+}
+
+fn lost(folders: &Folders) -> String {
+    format!(
+        "no trail in {}, though the head in {} says that there was one",
+        folders.audit_dir.display(),
+        folders.state_dir.display()
+    )
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
+}

@@ -1,0 +1,300 @@
+//! `audit show`: what happened, when and why.
+
+use std::collections::VecDeque;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::filter::{Asked, EVENTS, Filter};
+use super::known::{Known, Said};
+use super::line::Lines;
+use super::time::{self, End};
+use super::{lost, no_trail};
+use crate::audit::{Record, TrailError, files_since, records, was_begun};
+use crate::cli::{Cli, Exit, servers};
+use crate::clock::Clock;
+use crate::config::{self, Env, Folders};
+use crate::core::policy::Policy;
+use crate::core::snapshot::ServerId;
+use crate::daemon::Refusal;
+
+/// What a terminal is shown when neither a time nor a number was asked for.
+const SCREENFUL: usize = 200;
+/// Lines that can't be read which are told one by one.
+const TOLD: u64 = 5;
+
+/// Which records to show, and how.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this server: its id, its name, or its policy file's stem; an id may also be that of
+    /// a server that has no policy any more
+    #[arg(long, value_name = "SERVER")]
+    server: Option<String>,
+    /// From this time on: 2026-11-25T03:00:00Z, "2026-11-25 03:00", 2026-11-25, today,
+    /// yesterday, or how long ago: 2d, 12h, 90m; local where no zone stands there
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Up to this time, written likewise; a day counts to its end
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only this event, such as `delete_intent`; may be given more than once
+    #[arg(long = "event", value_name = "EVENT", value_parser = PossibleValuesParser::new(EVENTS), hide_possible_values = true)]
+    events: Vec<String>,
+    /// Only what went wrong: calls refused or unanswered, snapshots failed or stuck, slots
+    /// without one, blocks, alerts, refused configurations, lost records
+    #[arg(long)]
+    failed: bool,
+    /// Only this rotation
+    #[arg(long, value_name = "ROTATION")]
+    rotation: Option<String>,
+    /// Only this snapshot, by name or id
+    #[arg(long, value_name = "SNAPSHOT")]
+    snapshot: Option<String>,
+    /// Only the newest N of them [default: all; on a terminal 200, unless --since is given]
+    #[arg(long, value_name = "N")]
+    last: Option<usize>,
+    /// Print the records as they stand in the trail: one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Good also when no record is asked for by these options; bad when lines can't be read.
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+    let env = Env::from_process();
+    let folders = config::folders(&cli.config, &env)?;
+    let policies = config::policies(&cli.config, &env);
+    let now = Clock::system().now().wall.to_zoned(TimeZone::system());
+    let filter = filter(args, &policies, &now)?;
+    let files = files_since(&folders.audit_dir, filter.since)?;
+    if files.is_empty() && files_since(&folders.audit_dir, None)?.is_empty() {
+        return nothing(&folders);
+    }
+    let stdout = io::stdout();
+    let terminal = stdout.is_terminal();
+    let width = terminal.then(terminal_size::terminal_size).flatten();
+    let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
+    let usual = (terminal && args.since.is_none()).then_some(SCREENFUL);
+    let lines = (!args.json).then(|| {
+        let zone = now.time_zone().clone();
+        Lines::new(
+            &policies,
+            filter.server,
+            zone,
+            width.map(|(w, _)| w.0.into()),
+            colour,
+        )
+    });
+    let mut show = Show {
+        filter,
+        lines,
+        out: BufWriter::new(stdout.lock()),
+        shown: 0,
+        unread: 0,
+    };
+    if let Some(asked) = &mut show.filter.snapshot
+        && asked.id.is_some()
+    {
+        names_of(asked, &files);
+    }
+    let written = match args.last.or(usual) {
+        None => show.all(files),
+        Some(last) => show.newest(files, last, args.last.is_none()),
+    };
+    match written.and_then(|()| show.out.flush()) {
+        // A reader such as `head` has seen enough.
+        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Good),
+        Err(why) => {
+            return Err(Refusal::System(format!(
+                "the records can't be written: {why}"
+            )));
+        }
+        Ok(()) => {}
+    }
+    if show.shown == 0 {
+        note("no record is as asked for");
+    }
+    Ok(show.ended())
+}
+
+fn filter(
+    args: &Args,
+    policies: &[std::sync::Arc<Policy>],
+    now: &jiff::Zoned,
+) -> Result<Filter, Refusal> {
+    let time = |text: &Option<String>, end| -> Result<Option<Timestamp>, Refusal> {
+        let text = text.as_deref();
+        let time = text.map(|text| time::parse(text, end, now)).transpose();
+        time.map_err(Refusal::Settings)
+    };
+    let (since, until) = (
+        time(&args.since, End::Since)?,
+        time(&args.until, End::Until)?,
+    );
+    if let (Some(since), Some(until)) = (since, until)
+        && since > until
+    {
+        return Err(Refusal::Settings(format!(
+            "--since {since} is later than --until {until}: exchange them"
+        )));
+    }
+    let server = args.server.as_deref().map(|server| {
+        let id = || server.parse().ok().map(ServerId);
+        let found = servers::find(policies, server)?.map(|policy| policy.server);
+        // The trail remembers servers that have no policy any more.
+        found.or_else(id).ok_or_else(|| servers::unknown(server))
+    });
+    Ok(Filter {
+        server: server.transpose()?,
+        since,
+        until,
+        events: args.events.clone(),
+        failed: args.failed,
+        rotation: args.rotation.clone(),
+        snapshot: args.snapshot.as_deref().map(Asked::new),
+    })
+}
+
+/// There is no file at all: before the first run, or because all were lost.
+fn nothing(folders: &Folders) -> Result<Exit, Refusal> {
+    if was_begun(&folders.state_dir)? {
+        return Err(Refusal::System(lost(folders)));
+    }
+    note(&no_trail(&folders.audit_dir));
+    Ok(Exit::Good)
+}
+
+/// Finds the names that an id bears, since records before a create's answer lack the id.
+fn names_of(asked: &mut Asked, files: &[PathBuf]) {
+    for record in files.iter().cloned().flat_map(records).flatten() {
+        let said = Said::of(&record);
+        if said.id == asked.id
+            && let (Some(server), Some(name)) = (record.server, said.snapshot)
+        {
+            asked.named.insert((server, name));
+        }
+    }
+}
+
+/// Picks records, and prints them.
+struct Show<W: Write> {
+    filter: Filter,
+    /// `None`: as they stand in the trail.
+    lines: Option<Lines>,
+    out: W,
+    shown: u64,
+    unread: u64,
+}
+
+impl<W: Write> Show<W> {
+    /// Prints while it reads.
+    fn all(&mut self, files: Vec<PathBuf>) -> io::Result<()> {
+        for file in files {
+            self.file(file, |show, text| show.print(&text))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the newest files alone, as many as it takes.
+    fn newest(&mut self, mut files: Vec<PathBuf>, last: usize, unasked: bool) -> io::Result<()> {
+        let mut batches: Vec<VecDeque<String>> = Vec::new();
+        let (mut room, mut left_out) = (last, false);
+        while room > 0
+            && let Some(file) = files.pop()
+        {
+            let mut batch = VecDeque::new();
+            self.file(file, |_, text| {
+                if batch.len() == room {
+                    batch.pop_front();
+                    left_out = true;
+                }
+                batch.push_back(text);
+                Ok(())
+            })?;
+            room -= batch.len();
+            batches.push(batch);
+        }
+        for text in batches.iter().rev().flatten() {
+            self.print(text)?;
+        }
+        if unasked && (left_out || !files.is_empty()) {
+            self.out.flush()?;
+            note(&format!(
+                "the newest {last} records; --last N or --since TIME shows more"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Hands out what is taken from a file, in words. Each file begins with what is still
+    /// known of the months before, so none needs another.
+    fn file(
+        &mut self,
+        file: PathBuf,
+        mut take: impl FnMut(&mut Self, String) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut known = Known::default();
+        for record in records(file) {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    self.unread(&error);
+                    continue;
+                }
+            };
+            let said = Said::of(&record);
+            known.learn(record.server, &said);
+            if self.filter.takes(&record, &said, &known)
+                && let Some(text) = self.words(&record, &said, &known)
+            {
+                take(self, text)?;
+            }
+            if record.event == "delete_confirmed" {
+                known.forget(record.server, said.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` for a checkpoint, which repeats for the program what people have read before.
+    fn words(&self, record: &Record, said: &Said, known: &Known) -> Option<String> {
+        let Some(lines) = &self.lines else {
+            return Some(record.json.clone());
+        };
+        let asked = !self.filter.events.is_empty();
+        (record.event != "checkpoint" || asked).then(|| lines.line(record, said, known))
+    }
+
+    fn print(&mut self, text: &str) -> io::Result<()> {
+        if let Some(lines) = self.lines.as_ref().filter(|_| self.shown == 0) {
+            writeln!(self.out, "{}", lines.opening())?;
+        }
+        self.shown += 1;
+        writeln!(self.out, "{text}")
+    }
+
+    fn unread(&mut self, error: &TrailError) {
+        self.unread += 1;
+        if self.unread <= TOLD {
+            note(&error.to_string());
+        }
+    }
+
+    fn ended(&self) -> Exit {
+        if self.unread > TOLD {
+            note(&format!("{} lines of the trail can't be read", self.unread));
+        }
+        if self.unread > 0 {
+            Exit::Bad
+        } else {
+            Exit::Good
+        }
+    }
+}
+
+/// Says something beside the records.
+fn note(text: &str) {
+    let _closed = writeln!(anstream::stderr(), "{text}");
+}

@@ -1,0 +1,178 @@
+//! What people type as a time.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp, Zoned};
+
+use crate::core::printable::printable;
+
+/// What is accepted, as an error says it.
+const ACCEPTED: &str = "write 2026-11-25T03:00:00Z, \"2026-11-25 03:00\", 2026-11-25, today, yesterday, or how long ago: 2d, 12h, 90m";
+const TYPED_SHOWN: usize = 60;
+/// The length of `2026-11-25`.
+const A_DAY: usize = 10;
+
+/// Which end of a range a time is: a whole day begins one and ends the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Since,
+    Until,
+}
+
+/// Reads a time; what bears no zone is in the zone of `now`.
+pub(super) fn parse(text: &str, end: End, now: &Zoned) -> Result<Timestamp, String> {
+    let typed = text.trim();
+    let found = match typed {
+        "now" => Some(now.timestamp()),
+        "today" => day(now.date(), end, now.time_zone()),
+        "yesterday" => now
+            .date()
+            .yesterday()
+            .ok()
+            .and_then(|date| day(date, end, now.time_zone())),
+        typed => written(typed, end, now).or_else(|| ago(typed, now)),
+    };
+    found.ok_or_else(|| {
+        let word = match end {
+            End::Since => "since",
+            End::Until => "until",
+        };
+        let typed = printable(typed, TYPED_SHOWN);
+        format!("--{word} {typed} is no time: {ACCEPTED}")
+    })
+}
+
+fn written(typed: &str, end: End, now: &Zoned) -> Option<Timestamp> {
+    if typed.len() == A_DAY
+        && let Ok(date) = typed.parse::<Date>()
+    {
+        return day(date, end, now.time_zone());
+    }
+    if let Ok(instant) = typed.parse::<Timestamp>() {
+        return Some(instant);
+    }
+    let local: DateTime = typed.parse().ok()?;
+    let zoned = local.to_zoned(now.time_zone().clone()).ok()?;
+    Some(zoned.timestamp())
+}
+
+/// The first or the last instant of a day, which need not have 24 hours.
+fn day(date: Date, end: End, zone: &TimeZone) -> Option<Timestamp> {
+    let begins = |date: Date| Some(date.to_zoned(zone.clone()).ok()?.timestamp());
+    match end {
+        End::Since => begins(date),
+        End::Until => begins(date.tomorrow().ok()?)?
+            .checked_sub(SignedDuration::from_nanos(1))
+            .ok(),
+    }
+}
+
+/// Days are calendar days: `2d` is this hour the day before yesterday.
+fn ago(typed: &str, now: &Zoned) -> Option<Timestamp> {
+    let span: Span = typed
+        .strip_suffix("ago")
+        .unwrap_or(typed)
+        .trim()
+        .parse()
+        .ok()?;
+    if span.is_negative() {
+        return None;
+    }
+    Some(now.checked_sub(span).ok()?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wednesday noon, an hour ahead of UTC.
+    fn now() -> Zoned {
+        "2026-11-25T12:30:00[Europe/Malta]".parse().expect("a time")
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    fn since(text: &str) -> Timestamp {
+        parse(text, End::Since, &now()).expect("accepted")
+    }
+
+    fn until(text: &str) -> Timestamp {
+        parse(text, End::Until, &now()).expect("accepted")
+    }
+
+    #[test]
+    fn an_instant_with_a_zone_is_that_instant() {
+        for text in [
+            "2026-11-25T03:00:00Z",
+            "2026-11-25T04:00:00+01:00",
+            "2026-11-25 03:00:00Z",
+        ] {
+            assert_eq!(since(text), at("2026-11-25T03:00:00Z"), "{text}");
+            assert_eq!(until(text), at("2026-11-25T03:00:00Z"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_bears_no_zone_is_local() {
+        for text in [
+            "2026-11-25 03:00",
+            "2026-11-25T03:00:00",
+            " 2026-11-25 03:00 ",
+        ] {
+            assert_eq!(since(text), at("2026-11-25T02:00:00Z"), "{text}");
+        }
+        // In summer the zone is two hours ahead.
+        assert_eq!(since("2026-07-01 03:00"), at("2026-07-01T01:00:00Z"));
+    }
+
+    #[test]
+    fn a_day_begins_a_range_with_its_start_and_ends_one_with_its_end() {
+        assert_eq!(since("2026-11-24"), at("2026-11-23T23:00:00Z"));
+        assert_eq!(until("2026-11-24"), at("2026-11-24T22:59:59.999999999Z"));
+        assert_eq!(since("yesterday"), since("2026-11-24"));
+        assert_eq!(until("yesterday"), until("2026-11-24"));
+        assert_eq!(since("today"), at("2026-11-24T23:00:00Z"));
+        assert_eq!(until("now"), at("2026-11-25T11:30:00Z"));
+        // The day of the autumn change has 25 hours.
+        let long = until("2026-10-25").duration_since(since("2026-10-25"));
+        assert_eq!(long.as_hours(), 24);
+    }
+
+    #[test]
+    fn how_long_ago_counts_back_from_now_and_days_are_calendar_days() {
+        assert_eq!(since("12h"), at("2026-11-24T23:30:00Z"));
+        assert_eq!(since("90m"), at("2026-11-25T10:00:00Z"));
+        assert_eq!(since("2d"), at("2026-11-23T11:30:00Z"));
+        assert_eq!(since("1w"), at("2026-11-18T11:30:00Z"));
+        assert_eq!(since("2 days ago"), since("2d"));
+        assert_eq!(since("1d12h"), at("2026-11-23T23:30:00Z"));
+        // Over the autumn change noon stays noon.
+        assert_eq!(since("40d"), at("2026-10-16T10:30:00Z"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_told_with_what_is_accepted() {
+        for text in [
+            "",
+            "soon",
+            "2d later",
+            "-2d",
+            "2026-13-01",
+            "2026-11-25 25:00",
+            "25.11.2026",
+            "99999999d",
+            "\u{1b}[2J",
+        ] {
+            let said = parse(text, End::Since, &now()).expect_err(text);
+            assert!(
+                said.contains("--since") && said.contains("2d, 12h"),
+                "{said}"
+            );
+            assert!(!said.contains('\u{1b}'), "{said}");
+        }
+        let said = parse("soon", End::Until, &now()).expect_err("no time");
+        assert!(said.contains("--until soon"), "{said}");
+    }
+}

@@ -1,0 +1,226 @@
+//! `man`: the manual pages, made from the same texts as `--help`.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory as _};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::{Cli, Exit, say};
+use crate::daemon::Refusal;
+
+/// Which pages.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Write a page for each command into this folder, which is made if it is missing
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// Prints the page of the program, or writes all.
+pub fn run(args: &Args) -> Result<Exit, Refusal> {
+    let pages =
+        pages().map_err(|why| Refusal::System(format!("the pages can't be made: {why}")))?;
+    let Some(folder) = &args.dir else {
+        // That a reader went away is no error.
+        let _closed = pages.first().map(|page| io::stdout().write_all(&page.text));
+        return Ok(Exit::Good);
+    };
+    write(folder, &pages)?;
+    say(&format!("{} pages in {}", pages.len(), folder.display()));
+    Ok(Exit::Good)
+}
+
+fn write(folder: &Path, pages: &[Page]) -> Result<(), Refusal> {
+    let failed = |path: &Path, why: &io::Error| {
+        Refusal::System(format!("{}: can't be written: {why}", path.display()))
+    };
+    std::fs::create_dir_all(folder).map_err(|why| failed(folder, &why))?;
+    for page in pages {
+        let path = folder.join(&page.file);
+        std::fs::write(&path, &page.text).map_err(|why| failed(&path, &why))?;
+    }
+    Ok(())
+}
+
+struct Page {
+    file: String,
+    text: Vec<u8>,
+}
+
+/// The program's page, then one for each command.
+fn pages() -> io::Result<Vec<Page>> {
+    let mut top = Cli::command().disable_help_subcommand(true);
+    top.build();
+    let (mut pages, mut waiting) = (Vec::new(), vec![top]);
+    while let Some(command) = waiting.pop() {
+        pages.push(page(&command)?);
+        let below = command
+            .get_subcommands()
+            .filter(|below| !below.is_hide_set());
+        waiting.extend(below.cloned());
+    }
+    Ok(pages)
+}
+
+fn page(command: &Command) -> io::Result<Page> {
+    let man = Man::new(command.clone())
+        .source(concat!("snaprotate ", env!("CARGO_PKG_VERSION")))
+        .manual("snaprotate");
+    let mut text = Vec::new();
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    man.render_description_section(&mut text)?;
+    let notes = command.get_after_long_help().map(ToString::to_string);
+    let (before, sections) = split(notes.as_deref().unwrap_or_default());
+    let mut more = Roff::new();
+    for paragraph in before
+        .split("\n\n")
+        .filter(|paragraph| !paragraph.is_empty())
+    {
+        more.control("PP", [])
+            .text([roman(paragraph.replace('\n', " "))]);
+    }
+    more.to_writer(&mut text)?;
+    man.render_options_section(&mut text)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut text)?;
+    }
+    let mut more = Roff::new();
+    for section in &sections {
+        render(section, &mut more);
+    }
+    more.to_writer(&mut text)?;
+    let file = man.get_filename();
+    Ok(Page { file, text })
+}
+
+/// A heading, and its entries with their texts (see `notes`).
+#[derive(Debug, PartialEq, Eq)]
+struct Section<'n> {
+    heading: &'n str,
+    entries: Vec<(&'n str, String)>,
+}
+
+/// Notes into what stands before the first heading, and the sections.
+fn split(notes: &str) -> (String, Vec<Section<'_>>) {
+    let mut before = String::new();
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for line in notes.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let content = line.trim();
+        if indent == 0
+            && let Some(heading) = line.strip_suffix(':')
+        {
+            let entries = Vec::new();
+            sections.push(Section { heading, entries });
+            continue;
+        }
+        let Some(section) = sections.last_mut() else {
+            before.push_str(line);
+            before.push('\n');
+            continue;
+        };
+        match section.entries.last_mut() {
+            _ if content.is_empty() => {}
+            Some((_, text)) if indent > 2 => {
+                text.push_str(if text.is_empty() { "" } else { " " });
+                text.push_str(content);
+            }
+            _ => {
+                let (tag, text) = content.split_once("  ").unwrap_or((content, ""));
+                section.entries.push((tag, text.trim().to_owned()));
+            }
+        }
+    }
+    (before, sections)
+}
+
+fn render(section: &Section<'_>, roff: &mut Roff) {
+    // man-pages(7) calls this one so.
+    let heading = match section.heading {
+        "Exit codes" => "EXIT STATUS".to_owned(),
+        heading => heading.to_uppercase(),
+    };
+    roff.control("SH", [heading.as_str()]);
+    for (tag, text) in &section.entries {
+        roff.control("TP", [])
+            .text([bold(*tag)])
+            .text([roman(text)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<(String, String)> {
+        let pages = pages().expect("pages").into_iter();
+        pages
+            .map(|page| (page.file, String::from_utf8(page.text).expect("text")))
+            .collect()
+    }
+
+    #[test]
+    fn notes_are_read_back_as_sections_with_entries() {
+        let notes = "Before\nall.\n\nExit codes:\n  0  good, and\n      more\n  1  bad\n\nExamples:\n  do it  now\n  a --long\n      its text";
+        let (before, sections) = split(notes);
+        assert_eq!(before.trim(), "Before\nall.");
+        let entry = |tag, text: &str| (tag, text.to_owned());
+        let codes = vec![entry("0", "good, and more"), entry("1", "bad")];
+        let examples = vec![entry("do it", "now"), entry("a --long", "its text")];
+        let wanted = [("Exit codes", codes), ("Examples", examples)]
+            .map(|(heading, entries)| Section { heading, entries });
+        assert_eq!(sections, wanted);
+    }
+
+    #[test]
+    fn each_command_has_a_page_and_each_page_but_that_of_a_group_has_exit_codes_and_examples() {
+        let pages = all();
+        let mut files: Vec<_> = pages.iter().map(|(file, _)| file.as_str()).collect();
+        assert_eq!(files.first(), Some(&"snaprotate.1"));
+        files.sort_unstable();
+        let commands = [
+            "audit",
+            "audit-show",
+            "audit-verify",
+            "check",
+            "completions",
+            "demo",
+            "man",
+            "once",
+            "plan",
+            "run",
+        ];
+        let mut wanted: Vec<_> = commands.map(|name| format!("snaprotate-{name}.1")).into();
+        wanted.push("snaprotate.1".to_owned());
+        wanted.sort_unstable();
+        assert_eq!(files, wanted);
+        for (file, text) in &pages {
+            assert!(text.contains(".SH EXAMPLES"), "{file}");
+            let group = file == "snaprotate-audit.1";
+            assert_eq!(text.contains(".SH \"EXIT STATUS\""), !group, "{file}");
+        }
+    }
+
+    #[test]
+    fn the_pages_tell_files_environment_and_signals() {
+        let pages = all();
+        let page = |name: &str| &pages.iter().find(|(file, _)| file == name).expect(name).1;
+        let top = page("snaprotate.1");
+        for word in [
+            ".SH FILES",
+            ".SH ENVIRONMENT",
+            "SNAPROTATE_LOG",
+            "snaprotate\\-audit(1)",
+        ] {
+            assert!(top.contains(word), "{word}: {top}");
+        }
+        let run = page("snaprotate-run.1");
+        for word in [".SH SIGNALS", "SIGHUP", "SIGTERM"] {
+            assert!(run.contains(word), "{word}: {run}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What stands below the options in `--help`, and in the manual pages: exit codes, examples,
+//! files, environment, signals.
+//!
+//! The form is plain, so that `man` can read it back: a line without indent is a heading; a
+//! line two in is an entry, its text set off by two spaces or more; what lies deeper goes on
+//! with the text.
+
+pub(super) const TOP: &str = "\
+Exit codes:
+  0  as it should
+  1  something is wrong, which the output names
+  2  configuration or usage: only an administrator can mend it
+  3  status alone: the service isn't running
+
+Files:
+  /etc/snaprotate/snaprotate.toml
+      the main configuration; relative paths in it start at its folder
+  /etc/snaprotate/policies.d/*.toml
+      the policies, one server a file
+  /var/lib/snaprotate
+      the lock, and the head of the trail, by which a cut tail shows
+  /var/log/snaprotate/audit-YYYY-MM.jsonl
+      the audit trail, one JSON object a line
+
+Environment:
+  SNAPROTATE_LOG  how much is logged, where --log isn't given
+  STATE_DIRECTORY, LOGS_DIRECTORY
+      the folders of state and trail, where the configuration names none;
+      systemd sets them
+  CREDENTIALS_DIRECTORY
+      where systemd puts the credential api-token, which goes before token_file
+  NO_COLOR  no colours, whatever it is set to
+  TZ  the zone of the times that are read and shown by audit show
+
+Examples:
+  snaprotate demo
+      see it rotate for half a minute; no files, no account
+  snaprotate check && snaprotate plan
+      what would be done now, and why; changes nothing";
+
+pub(super) const RUN: &str = "\
+Exit codes:
+  0  ended by a signal
+  1  failed, as when another process holds the lock; or cut short by a second
+      signal
+  2  configuration or usage
+
+Signals:
+  SIGHUP  read the configuration anew; one with a mistake is refused as a
+      whole, the old one stays, and an alert says why
+  SIGTERM, SIGINT
+      change nothing more, wait for the answer to the call that is under way,
+      record it, and end; a second one ends at once
+
+Examples:
+  systemctl enable --now snaprotate
+      run it as a service
+  systemctl reload snaprotate
+      after an edit";
+
+pub(super) const ONCE: &str = "\
+Exit codes:
+  0  each policy's newest due slot is settled by a completed snapshot, and no
+      alert stands
+  1  otherwise
+  2  configuration or usage
+
+Examples:
+  snaprotate once --log warn
+      from a timer or another scheduler, in place of the service";
+
+pub(super) const CHECK: &str = "\
+Exit codes:
+  0  no problems, though there may be warnings
+  2  problems, each with file, line, column and remedy
+
+Examples:
+  snaprotate check --config ./snaprotate.toml
+      before the files are put in place";
+
+pub(super) const PLAN: &str = "\
+Exit codes:
+  0  planned
+  1  the API can't be read
+  2  configuration or usage, an unknown server
+
+Examples:
+  snaprotate plan --server web-server-01
+      why each snapshot of this server stays or goes";
+
+pub(super) const STATUS: &str = "\
+Exit codes:
+  0  no alert stands
+  1  alerts stand, or the service can't be asked
+  2  usage, a server that the service doesn't have
+  3  the service isn't running
+
+Files:
+  /run/snaprotate/control.sock
+      the service's control socket, for root and the service's own user;
+      $RUNTIME_DIRECTORY goes before /run/snaprotate
+
+Examples:
+  snaprotate status
+      is all well?
+  snaprotate status --server web-server-01
+      what this server holds, why each snapshot stays or goes, and what is next";
+
+pub(super) const DEMO: &str = "\
+Exit codes:
+  0  the trail is whole at the end
+  1  it is not, or the demo can't be run
+
+Examples:
+  snaprotate demo --for 2m --servers 50
+      longer, and with more servers";
+
+pub(super) const AUDIT: &str = "\
+Examples:
+  snaprotate audit show --since yesterday --failed
+      what failed last night
+  snaprotate audit verify
+      whether the trail is whole";
+
+pub(super) const AUDIT_SHOW: &str = "\
+Older records come first. Text shows times in the local zone (TZ), servers by
+the names of the configuration in force, and no checkpoints unless --event asks
+for them; --json shows everything as it stands in the trail. The policy and,
+where the trail doesn't say it, the rotation of an intent are those of the
+configuration in force.
+
+Exit codes:
+  0  shown, also when no record is as asked for or there is no trail yet
+  1  the trail, or a line of it, can't be read; audit verify says more
+  2  configuration or usage
+
+Examples:
+  snaprotate audit show --snapshot daily-snapshot-2026-11-20
+      why this snapshot was deleted, when, and by which policy
+  snaprotate audit show --since yesterday --failed
+      what failed last night
+  snaprotate audit show --server web-server-01 --since 2d
+      what happened to one server
+  snaprotate audit show --json --event delete_intent | jq -r .reason
+      the reasons of all deletes, for another program";
+
+pub(super) const AUDIT_VERIFY: &str = "\
+Exit codes:
+  0  intact; also when only the last line is torn, as a crash leaves it, or
+      when there is no trail yet
+  1  broken, or it can't be read
+  2  configuration or usage
+
+Examples:
+  snaprotate audit verify --json
+      for monitoring";
+
+pub(super) const COMPLETIONS: &str = "\
+Exit codes:
+  0  printed
+  2  usage, such as an unknown shell
+
+Examples:
+  snaprotate completions bash > /etc/bash_completion.d/snaprotate
+      for bash
+  snaprotate completions zsh > /usr/local/share/zsh/site-functions/_snaprotate
+      for zsh
+  snaprotate completions fish > /etc/fish/completions/snaprotate.fish
+      for fish";
+
+pub(super) const MAN: &str = "\
+Exit codes:
+  0  printed or written
+  1  the pages can't be written
+  2  usage
+
+Examples:
+  snaprotate man | man -l -
+      read it
+  snaprotate man --dir /usr/local/share/man/man1
+      install all pages";
