@@ -5,7 +5,9 @@
 
 pub mod audit;
 pub mod check;
+mod chosen;
 pub mod demo;
+pub mod forecast;
 pub mod once;
 pub mod plan;
 pub mod run;
@@ -70,6 +72,8 @@ pub enum Command {
     Check,
     /// Show what would be done now, and why; changes nothing
     Plan(plan::Args),
+    /// Show which snapshots will exist when, and how far back one can go; no network
+    Forecast(forecast::Args),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
     Demo(demo::Demo),
     /// Read the audit trail
@@ -106,6 +110,7 @@ impl Cli {
             Command::Once => once::run(self),
             Command::Check => check::run(self),
             Command::Plan(args) => plan::run(self, args),
+            Command::Forecast(args) => forecast::run(self, args),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
         }

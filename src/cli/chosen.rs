@@ -1,0 +1,69 @@
+//! Which policy is meant by what an administrator typed for a server.
+
+use std::sync::Arc;
+
+use crate::core::policy::Policy;
+use crate::core::printable::printable;
+use crate::daemon::Refusal;
+
+/// How alike a name must be to be named as what may have been meant; 1 is the same.
+const ALIKE: f64 = 0.8;
+
+/// So many of them are named.
+const NAMED: usize = 3;
+
+/// The policies of the server that was asked for: by id, else file, else name. All of them
+/// where none was.
+pub(super) fn chosen(
+    policies: &[Arc<Policy>],
+    server: Option<&str>,
+) -> Result<Vec<Arc<Policy>>, Refusal> {
+    let Some(server) = server else {
+        return Ok(policies.to_vec());
+    };
+    let by_id = |policy: &Policy| policy.server.to_string() == server;
+    let by_file = |policy: &Policy| policy.file == server;
+    let by_name = |policy: &Policy| policy.name.as_deref() == Some(server);
+    let ways: [&dyn Fn(&Policy) -> bool; 3] = [&by_id, &by_file, &by_name];
+    for fits in ways {
+        let found: Vec<_> = policies.iter().filter(|policy| fits(policy)).collect();
+        match found.as_slice() {
+            [] => {}
+            [one] => return Ok(vec![Arc::clone(one)]),
+            several => {
+                let files: Vec<_> = several.iter().map(|policy| policy.file.as_str()).collect();
+                return Err(Refusal::Settings(format!(
+                    "several policies are for a server {}: {}; name one by its file",
+                    printable(server, 80),
+                    files.join(", ")
+                )));
+            }
+        }
+    }
+    let near = near(policies, server);
+    let near = match near.as_slice() {
+        [] => String::new(),
+        near => format!("; near it: {}", near.join(", ")),
+    };
+    Err(Refusal::Settings(format!(
+        "no policy is for server {}; name it by its id, its name, or its policy file without .toml{near}",
+        printable(server, 80)
+    )))
+}
+
+/// The words that are nearest to `server`, most alike first.
+fn near(policies: &[Arc<Policy>], server: &str) -> Vec<String> {
+    let of = |policy: &Arc<Policy>| {
+        let words = [Some(policy.file.clone()), policy.name.clone()];
+        words.into_iter().flatten()
+    };
+    let words = policies.iter().flat_map(of);
+    let mut alike: Vec<_> = words
+        .map(|word| (strsim::jaro_winkler(&word, server), word))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    alike.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
+    alike.dedup_by(|(_, one), (_, other)| one == other);
+    let near = alike.into_iter().take(NAMED);
+    near.map(|(_, word)| printable(&word, 80)).collect()
+}
