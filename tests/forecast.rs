@@ -68,8 +68,15 @@ fn the_text_fits_80_columns_and_names_zone_days_and_worst_moments() {
         assert!(text.contains(words), "{words:?} in {text}");
     }
     assert!(!text.contains("server-7"), "only the one asked for: {text}");
-    let widest = text.lines().map(|line| line.chars().count()).max();
-    assert!(widest <= Some(80), "{text}");
+    let long = |word: &str| format!("{word}-of-the-database-that-holds-the-accounts");
+    let wide = WEB.replace("12345", "8").replace("web-01", "wide");
+    let wide = wide.replace("weekly", &long("weekly"));
+    home.policy("wide", &wide.replace("daily", &long("daily")));
+    let wrapped = good(&home, &["forecast", "--server", "wide"]);
+    for text in [text, wrapped] {
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{text}");
+    }
 }
 
 #[test]

@@ -73,6 +73,10 @@ pub enum Command {
     /// Show what would be done now, and why; changes nothing
     Plan(plan::Args),
     /// Show which snapshots will exist when, and how far back one can go; no network
+    ///
+    /// It says what the policies yield in the long run, as if they had been in force for long
+    /// and every step succeeded, each create within one `poll_interval`. What the servers hold
+    /// now is not looked at: `plan` does that.
     Forecast(forecast::Args),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
     Demo(demo::Demo),

@@ -30,9 +30,6 @@ const MOST_IN_FULL: usize = 20;
 const MOST_IN_PICTURE: usize = 100;
 
 /// What to forecast.
-///
-/// It says what the policies yield in the long run, as if they had been in force for long
-/// and every step succeeded; what the servers hold now is not looked at (`plan` does that).
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How many days are shown, today included
@@ -97,7 +94,7 @@ fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), Refusal> {
         Ok(())
     } else {
         let texts: Vec<_> = servers.iter().map(text::server).collect();
-        say(texts.join("\n\n").trim_end());
+        say(&tidy(&texts.join("\n\n")));
         Ok(())
     }
 }
@@ -159,7 +156,7 @@ fn against(
             servers: changes,
         });
     }
-    say(change::text(&changes, &name, MOST_IN_FULL).trim_end());
+    say(&tidy(&change::text(&changes, &name, MOST_IN_FULL)));
     Ok(())
 }
 
@@ -193,6 +190,12 @@ fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
         Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|why| Refusal::System(format!("stdout: {why}"))),
     }
+}
+
+/// Without the blanks that pad a table's last column.
+fn tidy(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
 }
 
 fn whole_second(at: Timestamp) -> Timestamp {

@@ -21,8 +21,8 @@ const LONGEST_NAME: usize = 64;
 pub(super) fn server(forecast: &Forecast) -> String {
     let mut text = heading(forecast);
     let _ = write!(text, "\n\n{}\n", points(forecast));
-    let lines = [worst(&forecast.recovery, &forecast.zone), blocked(forecast)];
-    for line in lines.into_iter().flatten() {
+    let _ = writeln!(text, "{}", worst(&forecast.recovery, &forecast.zone));
+    if let Some(line) = blocked(forecast) {
         let _ = writeln!(text, "{line}");
     }
     let _ = write!(text, "\n{}", days(forecast));
@@ -73,21 +73,21 @@ fn points(forecast: &Forecast) -> Table {
 }
 
 /// What the worst moments mean.
-fn worst(found: &Recovery, zone: &TimeZone) -> Option<String> {
+fn worst(found: &Recovery, zone: &TimeZone) -> String {
     let (newest, oldest) = (found.newest.worst, found.oldest.worst);
     if newest.age.is_none() {
-        return Some(format!(
+        return format!(
             "At worst ({}) there is no completed snapshot to go back to.",
             moment(newest.at, zone)
-        ));
+        );
     }
-    Some(format!(
+    format!(
         "At worst the work of {} is lost ({}).\nAt worst one can go back {} ({}).",
         age(newest),
         moment(newest.at, zone),
         age(oldest),
         moment(oldest.at, zone)
-    ))
+    )
 }
 
 /// That slots find the server blocked, and why.
