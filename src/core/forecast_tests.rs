@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::*;
 use crate::core::name::Pattern;
-use crate::core::policy::WhenFull;
+use crate::core::policy::{Rotation, WhenFull};
 use crate::core::recovery::Moment;
 use crate::core::schedule::Schedule;
 use crate::core::world::{World, rotation, rules, time};

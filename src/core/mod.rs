@@ -8,6 +8,7 @@ mod expression;
 pub mod fact;
 mod fold;
 pub mod forecast;
+mod foresight;
 pub mod history;
 pub mod name;
 pub mod plan;
