@@ -4,11 +4,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     "run",
     "once",
     "check",
     "plan",
+    "forecast",
+    "status",
     "demo",
     "audit",
     "audit show",

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod forecast;
 pub mod manual;
 mod notes;
 pub mod once;
@@ -91,6 +92,13 @@ pub enum Command {
     /// Show what would be done now, and why; changes nothing
     #[command(after_long_help = notes::PLAN)]
     Plan(plan::Args),
+    /// Show which snapshots will exist when, and how far back one can go; no network
+    ///
+    /// It says what the policies yield in the long run, as if they had been in force for long
+    /// and every step succeeded, each create within one `poll_interval`. What the servers hold
+    /// now is not looked at: `plan` does that.
+    #[command(after_long_help = notes::FORECAST)]
+    Forecast(forecast::Args),
     /// Show the running service: each server's room, last and next slot, and what alerts stand
     #[command(after_long_help = notes::STATUS)]
     Status(status::Args),
@@ -138,6 +146,7 @@ impl Cli {
             Command::Check => check::run(self),
             Command::Plan(args) => plan::run(self, args),
             Command::Status(args) => status::run(self, args),
+            Command::Forecast(args) => forecast::run(self, args),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
             Command::Completions(args) => Ok(completions::run(args)),

@@ -88,6 +88,17 @@ Examples:
   snaprotate plan --server web-server-01
       why each snapshot of this server stays or goes";
 
+pub(super) const FORECAST: &str = "\
+Exit codes:
+  0  forecast
+  2  configuration or usage, an unknown server
+
+Examples:
+  snaprotate forecast --server web-server-01
+      how far back can one go on this server, at worst?
+  snaprotate forecast --against draft.toml --svg forecast.svg
+      what would a draft of one policy change?";
+
 pub(super) const STATUS: &str = "\
 Exit codes:
   0  no alert stands

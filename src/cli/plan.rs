@@ -1,9 +1,9 @@
 //! `plan`: what would be done now, and why (I14: only GETs).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::{Cli, Exit, block_on, say, servers};
+use super::servers::chosen;
+use super::{Cli, Exit, block_on, say};
 use crate::api::HttpApi;
 use crate::clock::Clock;
 use crate::daemon::{Refusal, api_settings, rehearse};
@@ -22,13 +22,7 @@ pub struct Args {
 /// Prints the steps to rest, and each snapshot's fate.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let config = cli.load()?;
-    let policies = match args.server.as_deref() {
-        None => config.policies.clone(),
-        Some(server) => {
-            let found = servers::find(&config.policies, server)?;
-            vec![Arc::clone(found.ok_or_else(|| servers::unknown(server))?)]
-        }
-    };
+    let policies = chosen(&config.policies, args.server.as_deref())?;
     let clock = Clock::system();
     let api = HttpApi::new(&api_settings(&config.api), clock.clone()).map_err(Refusal::Settings)?;
     // Whoever plans need not be who may read the trail; the listing alone says most of it.

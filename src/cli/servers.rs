@@ -8,6 +8,12 @@ use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
 use crate::daemon::Refusal;
 
+/// How alike a name must be to be named as what may have been meant; 1 is the same.
+const ALIKE: f64 = 0.8;
+
+/// So many of them are named.
+const NAMED: usize = 3;
+
 /// As much of a name as is shown.
 const NAME_SHOWN: usize = 80;
 
@@ -38,12 +44,47 @@ pub(super) fn find<'p>(
     Ok(None)
 }
 
+/// The policies of the server that was asked for; all of them where none was.
+pub(super) fn chosen(
+    policies: &[Arc<Policy>],
+    server: Option<&str>,
+) -> Result<Vec<Arc<Policy>>, Refusal> {
+    let Some(server) = server else {
+        return Ok(policies.to_vec());
+    };
+    let found = find(policies, server)?;
+    let found = found.ok_or_else(|| unknown(policies, server))?;
+    Ok(vec![Arc::clone(found)])
+}
+
 /// What to say where there is no such server.
-pub(super) fn unknown(server: &str) -> Refusal {
+pub(super) fn unknown(policies: &[Arc<Policy>], server: &str) -> Refusal {
+    let near = near(policies, server);
+    let near = match near.as_slice() {
+        [] => String::new(),
+        near => format!("; near it: {}", near.join(", ")),
+    };
     Refusal::Settings(format!(
-        "no policy is for server {}; name it by its id, its name, or its policy file without .toml",
+        "no policy is for server {}; name it by its id, its name, or its policy file without .toml{near}",
         printable(server, NAME_SHOWN)
     ))
+}
+
+/// The words that are nearest to `server`, most alike first.
+fn near(policies: &[Arc<Policy>], server: &str) -> Vec<String> {
+    let of = |policy: &Arc<Policy>| {
+        let words = [Some(policy.file.clone()), policy.name.clone()];
+        words.into_iter().flatten()
+    };
+    let words = policies.iter().flat_map(of);
+    let mut alike: Vec<_> = words
+        .map(|word| (strsim::jaro_winkler(&word, server), word))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    alike.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
+    alike.dedup_by(|(_, one), (_, other)| one == other);
+    let near = alike.into_iter().take(NAMED);
+    near.map(|(_, word)| printable(&word, NAME_SHOWN)).collect()
 }
 
 /// The servers by name: the policy's, else its file's; with the id where two have one name.

@@ -121,8 +121,35 @@ impl Env {
 
 /// Reads the main file and all policies; errors are all that is wrong, warnings with them.
 pub fn load(file: &Path, env: &Env) -> Result<Config, Problems> {
+    load_with(file, None, env)
+}
+
+/// As [`load`], but with this one policy file in place of the policies folder: a draft that
+/// is not in force, under the limit and the defaults of the main file.
+pub fn load_draft(file: &Path, policy: &Path, env: &Env) -> Result<Config, Problems> {
+    load_with(file, Some(policy), env)
+}
+
+/// Whether a file is a policy rather than a main file, by the tables in it.
+pub fn is_policy(file: &Path) -> Result<bool, Problems> {
     let mut log = Log::default();
-    let read = read(file, env, &mut log);
+    let source = source::read(
+        file,
+        "name a policy file, or a main file with policies",
+        &mut log,
+    );
+    let Some(source) = source else {
+        return Err(Problems(log.0));
+    };
+    let (table, _) = source::parse_what_can_be(&source, &mut log);
+    Ok(["server", "rotation"]
+        .iter()
+        .any(|key| table.contains_key(*key)))
+}
+
+fn load_with(file: &Path, draft: Option<&Path>, env: &Env) -> Result<Config, Problems> {
+    let mut log = Log::default();
+    let read = read(file, draft, env, &mut log);
     let mut problems = log.0;
     problems.sort_by_key(|p| (p.file != file, p.file.clone(), p.line, p.column));
     let refused = problems.iter().any(|p| p.severity == Severity::Error);
@@ -144,7 +171,7 @@ pub fn load(file: &Path, env: &Env) -> Result<Config, Problems> {
 /// trail wants its servers by name, also without the right to read the token.
 pub fn policies(file: &Path, env: &Env) -> Vec<Arc<Policy>> {
     let mut unsaid = Log::default();
-    read(file, env, &mut unsaid).map_or_else(Vec::new, |(_, policies)| policies)
+    read(file, None, env, &mut unsaid).map_or_else(Vec::new, |(_, policies)| policies)
 }
 
 /// Reads only where the daemon writes: the trail must be readable when the token, a policy
@@ -173,7 +200,7 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
 
 type Read = (Option<main_file::Settings>, Vec<Arc<Policy>>);
 
-fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Read> {
+fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<Read> {
     let source = source::read(file, NO_MAIN_FILE, log)?;
     let (table, whole) = source::parse_what_can_be(&source, log);
     // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
@@ -190,7 +217,11 @@ fn read(file: &Path, env: &Env, log: &mut Log) -> Option<Read> {
         },
         |found| found.at.clone(),
     );
-    let files = match source::policies(&policies, main_log) {
+    let found = match draft {
+        Some(draft) => Ok(vec![draft.to_owned()]),
+        None => source::policies(&policies, main_log),
+    };
+    let files = match found {
         Ok(files) => files,
         Err(why) => {
             let message = format!(

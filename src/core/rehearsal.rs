@@ -39,34 +39,61 @@ impl Rehearsal<'_> {
     pub(super) fn play(mut self) -> Plan {
         self.observe();
         self.plan.snapshots = self.verdicts();
-        self.run();
+        self.run(|_| {});
         self.plan
     }
 
-    fn run(&mut self) {
+    /// Tries step after step, and shows each look's outcome to `seen`.
+    pub(super) fn run(&mut self, mut seen: impl FnMut(&Self)) {
         for _ in 0..MOST_LOOKS {
-            self.observe();
-            let (policy, rules) = (self.policy, self.rules);
-            match decide(policy, &self.inventory, &self.history, rules, self.now) {
-                Step::Record(fact) => self.record(&fact),
-                Step::Create {
-                    rotation,
-                    name,
-                    reason,
-                } => self.create(rotation, name, reason),
-                Step::Delete {
-                    id,
-                    name,
-                    prune_first,
-                    reason,
-                } => self.delete(id, name, prune_first, reason),
-                Step::Wait { pause, reason } => self.wait(pause, reason),
-                Step::Blocked { reason } => return self.push(Do::Blocked, None, None, reason),
-                Step::Idle { until } => return self.rest(until),
+            let over = self.look();
+            seen(self);
+            if over {
+                return;
             }
         }
         let reason = format!("the plan is broken off: no rest after {MOST_LOOKS} looks");
         self.push(Do::Blocked, None, None, reason);
+        seen(self);
+    }
+
+    /// One look and its step; whether the server rests now, or is blocked.
+    fn look(&mut self) -> bool {
+        self.observe();
+        let (policy, rules) = (self.policy, self.rules);
+        match decide(policy, &self.inventory, &self.history, rules, self.now) {
+            Step::Record(fact) => self.record(&fact),
+            Step::Create {
+                rotation,
+                name,
+                reason,
+            } => self.create(rotation, name, reason),
+            Step::Delete {
+                id,
+                name,
+                prune_first,
+                reason,
+            } => self.delete(id, name, prune_first, reason),
+            Step::Wait { pause, reason } => self.wait(pause, reason),
+            Step::Blocked { reason } => {
+                self.push(Do::Blocked, None, None, reason);
+                return true;
+            }
+            Step::Idle { until } => {
+                self.rest(until);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Time passes until `at`, and nothing happens meanwhile; time that has passed stays so.
+    pub(super) fn pass_until(&mut self, at: Timestamp) {
+        let time = at.duration_since(self.now.wall).max(SignedDuration::ZERO);
+        self.now.wall = at.max(self.now.wall);
+        self.now.mono = self.now.mono.saturating_add(time);
+        self.inventory.requested = self.now.mono;
+        self.plan.until = None;
     }
 
     fn create(&mut self, rotation: String, name: String, reason: String) {

@@ -95,6 +95,11 @@ impl Schedule {
         }
     }
 
+    /// The zone that its local times are in.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// The newest slot at or before `now`; `None` for a schedule that never fired.
     pub fn previous(&self, now: Timestamp) -> Option<Slot> {
         if let Some((slot, _)) = self.walked.around(now) {

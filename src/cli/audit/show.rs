@@ -144,7 +144,9 @@ fn filter(
         let id = || server.parse().ok().map(ServerId);
         let found = servers::find(policies, server)?.map(|policy| policy.server);
         // The trail remembers servers that have no policy any more.
-        found.or_else(id).ok_or_else(|| servers::unknown(server))
+        found
+            .or_else(id)
+            .ok_or_else(|| servers::unknown(policies, server))
     });
     Ok(Filter {
         server: server.transpose()?,

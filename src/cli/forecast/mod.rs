@@ -1,0 +1,203 @@
+//! `forecast`: which snapshots will exist, from the policies alone; no network.
+//!
+//! `text` and `picture` show it, `change` sets two policies side by side.
+
+mod change;
+mod picture;
+mod text;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use self::change::Change;
+use super::servers::chosen;
+use super::{Cli, Exit, say};
+use crate::clock::Clock;
+use crate::config::{self, Config, Env};
+use crate::core::forecast::{Forecast, forecast};
+use crate::core::policy::Policy;
+use crate::core::printable::printable;
+use crate::daemon::Refusal;
+
+/// With more servers than this each has one line, unless one is asked for.
+const MOST_IN_FULL: usize = 20;
+
+/// No more servers than this stand in one picture.
+const MOST_IN_PICTURE: usize = 100;
+
+/// What to forecast.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many days are shown, today included
+    #[arg(long, value_name = "N", default_value_t = 28,
+        value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub days: u32,
+    /// Only this server: its id, its name, or its policy file's stem
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
+    /// Show what changes if FILE were in force: another main configuration file with its
+    /// policies, or the draft of one policy, which then stands under this configuration's
+    /// limit and defaults
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+    /// Write a picture too: a row a rotation, a dot a snapshot, a line for as long as it exists
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Print the forecast as JSON: times in UTC, ages in seconds; null where none is completed
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `--json` writes.
+#[derive(Serialize)]
+struct Forecasts {
+    servers: Vec<Forecast>,
+}
+
+/// Prints what will exist, and the recovery points.
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+    let config = cli.load()?;
+    let from = whole_second(Clock::system().now().wall);
+    match &args.against {
+        Some(other) => against(cli, args, &config, other, from)?,
+        None => alone(args, &config, from)?,
+    }
+    Ok(Exit::Good)
+}
+
+fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), Refusal> {
+    let policies = chosen(&config.policies, args.server.as_deref())?;
+    let look = |policy: &Arc<Policy>| forecast(policy, &config.rules, from, args.days);
+    if !args.json && args.svg.is_none() && policies.len() > MOST_IN_FULL {
+        // One at a time: thousands in full would fill the memory.
+        let lines = policies
+            .iter()
+            .map(|policy| text::Summary::of(&look(policy)));
+        say(&text::summaries(lines, from, args.days));
+        return Ok(());
+    }
+    picturable(args, policies.len())?;
+    let servers: Vec<_> = policies.iter().map(look).collect();
+    if let Some(file) = &args.svg {
+        let rows = servers.iter().map(|server| (None, server));
+        write(file, &picture::svg(rows.collect()))?;
+    }
+    if args.json {
+        print_json(&Forecasts { servers })
+    } else if servers.len() > MOST_IN_FULL {
+        let lines = servers.iter().map(text::Summary::of);
+        say(&text::summaries(lines, from, args.days));
+        Ok(())
+    } else {
+        let texts: Vec<_> = servers.iter().map(text::server).collect();
+        say(&tidy(&texts.join("\n\n")));
+        Ok(())
+    }
+}
+
+fn against(
+    cli: &Cli,
+    args: &Args,
+    config: &Config,
+    file: &Path,
+    from: Timestamp,
+) -> Result<(), Refusal> {
+    let env = Env::from_process();
+    let draft = config::is_policy(file)?;
+    let other = if draft {
+        config::load_draft(&cli.config, file, &env)?
+    } else {
+        config::load(file, &env)?
+    };
+    let (mut now, mut then) = (config.policies.clone(), other.policies.clone());
+    if draft {
+        now.retain(|policy| then.iter().any(|draft| draft.server == policy.server));
+    }
+    if let Some(server) = args.server.as_deref() {
+        let meant = match chosen(&now, Some(server)) {
+            Ok(found) => found,
+            // A server may be new in the other set.
+            Err(unknown) => chosen(&then, Some(server)).map_err(|_| unknown)?,
+        };
+        let meant = meant.first().map(|policy| policy.server);
+        now.retain(|policy| Some(policy.server) == meant);
+        then.retain(|policy| Some(policy.server) == meant);
+    }
+    let mut servers: Vec<_> = now
+        .iter()
+        .chain(&then)
+        .map(|policy| policy.server)
+        .collect();
+    servers.sort_unstable();
+    servers.dedup();
+    picturable(args, servers.len())?;
+    let look = |policies: &[Arc<Policy>], config: &Config, server| {
+        let policy = policies.iter().find(|policy| policy.server == server)?;
+        Some(forecast(policy, &config.rules, from, args.days))
+    };
+    let changes = servers.into_iter().map(|server| {
+        let (now, other) = (look(&now, config, server), look(&then, &other, server));
+        Change::between(server, now, other)
+    });
+    let changes: Vec<_> = changes.collect();
+    let name = printable(&file.display().to_string(), 200);
+    if let Some(file) = &args.svg {
+        let rows = changes.iter().flat_map(|change| change.both(&name));
+        write(file, &picture::svg(rows.collect()))?;
+    }
+    if args.json {
+        return print_json(&change::Changes {
+            now: &cli.config,
+            other: file,
+            servers: changes,
+        });
+    }
+    say(&tidy(&change::text(&changes, &name, MOST_IN_FULL)));
+    Ok(())
+}
+
+fn picturable(args: &Args, servers: usize) -> Result<(), Refusal> {
+    if args.svg.is_some() && servers > MOST_IN_PICTURE {
+        return Err(Refusal::Settings(format!(
+            "{servers} servers are too many for one picture ({MOST_IN_PICTURE} at most): name one by --server"
+        )));
+    }
+    Ok(())
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Refusal> {
+    std::fs::write(file, text).map_err(|why| {
+        let file = printable(&file.display().to_string(), 200);
+        Refusal::Settings(format!(
+            "the picture can't be written to {file}: {why}; name a file in a folder that you may write to"
+        ))
+    })
+}
+
+/// Straight to stdout: that of thousands of servers needs no second place in memory.
+fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+    match written
+        .and_then(|()| writeln!(out))
+        .and_then(|()| out.flush())
+    {
+        // A reader such as `head` went away.
+        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|why| Refusal::System(format!("stdout: {why}"))),
+    }
+}
+
+/// Without the blanks that pad a table's last column.
+fn tidy(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}

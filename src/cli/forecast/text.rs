@@ -1,0 +1,271 @@
+//! A forecast as text: the recovery points, then what exists on each day.
+
+use std::fmt::Write as _;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::core::forecast::{Forecast, Life};
+use crate::core::plan::Do;
+use crate::core::printable::printable;
+use crate::core::recovery::{Moment, Recovery};
+
+/// What every terminal has.
+const NARROW: u16 = 80;
+
+/// A longer name is cut.
+const LONGEST_NAME: usize = 64;
+
+/// One server in full.
+pub(super) fn server(forecast: &Forecast) -> String {
+    let mut text = heading(forecast);
+    let _ = write!(text, "\n\n{}\n", points(forecast));
+    let _ = writeln!(text, "{}", worst(&forecast.recovery, &forecast.zone));
+    if let Some(line) = blocked(forecast) {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = write!(text, "\n{}", days(forecast));
+    text
+}
+
+/// Which server, which days, and which zone.
+pub(super) fn heading(forecast: &Forecast) -> String {
+    let (first, last) = (forecast.days.first(), forecast.days.last());
+    let (first, last) = (first.map(|day| day.date), last.map(|day| day.date));
+    let mut text = format!("{} (id {})", name(&forecast.name), forecast.id);
+    if let (Some(first), Some(last)) = (first, last) {
+        let _ = write!(text, ", {first} to {last}, {}", zone_name(&forecast.zone));
+    }
+    text
+}
+
+/// Each rotation's recovery points, and those of all together.
+fn points(forecast: &Forecast) -> Table {
+    let mut table = table();
+    table.set_header([
+        "rotation",
+        "keep",
+        "newest, best",
+        "worst",
+        "oldest, best",
+        "worst",
+    ]);
+    let mut row = |name: String, keep: usize, found: &Recovery| {
+        let moments = [
+            found.newest.best,
+            found.newest.worst,
+            found.oldest.best,
+            found.oldest.worst,
+        ];
+        let ages = moments.into_iter().map(age);
+        let cells: Vec<_> = [name, keep.to_string()].into_iter().chain(ages).collect();
+        table.add_row(cells);
+    };
+    for rotation in &forecast.rotations {
+        row(rotation.name.clone(), rotation.keep, &rotation.recovery);
+    }
+    if forecast.rotations.len() > 1 {
+        let keep = forecast.rotations.iter().map(|rotation| rotation.keep);
+        row("together".to_owned(), keep.sum(), &forecast.recovery);
+    }
+    table
+}
+
+/// What the worst moments mean.
+fn worst(found: &Recovery, zone: &TimeZone) -> String {
+    let (newest, oldest) = (found.newest.worst, found.oldest.worst);
+    if newest.age.is_none() {
+        return format!(
+            "At worst ({}) there is no completed snapshot to go back to.",
+            moment(newest.at, zone)
+        );
+    }
+    format!(
+        "At worst the work of {} is lost ({}).\nAt worst one can go back {} ({}).",
+        age(newest),
+        moment(newest.at, zone),
+        age(oldest),
+        moment(oldest.at, zone)
+    )
+}
+
+/// That slots find the server blocked, and why.
+fn blocked(forecast: &Forecast) -> Option<String> {
+    let mut events = forecast.events.iter();
+    let first = events.find(|event| event.do_ == Do::Blocked)?;
+    let more = events.filter(|event| event.do_ == Do::Blocked).count();
+    let times = match more {
+        0 => "once".to_owned(),
+        more => format!("{} times", more + 1),
+    };
+    let at = moment(first.time, &forecast.zone);
+    Some(format!("Blocked {times}, first {at}: {}.", first.reason))
+}
+
+/// What exists at the end of each day, a column a rotation; days alike stand together.
+fn days(forecast: &Forecast) -> Table {
+    let mut table = table();
+    let columns = forecast.rotations.iter().map(|rotation| {
+        if rotation.zone == forecast.zone {
+            rotation.name.clone()
+        } else {
+            format!("{} ({})", rotation.name, zone_name(&rotation.zone))
+        }
+    });
+    let header = std::iter::once("at the end of".to_owned()).chain(columns);
+    table.set_header(header.collect::<Vec<_>>());
+    let mut rest = forecast.days.as_slice();
+    while let Some(first) = rest.first() {
+        let alike = rest
+            .iter()
+            .take_while(|day| day.snapshots == first.snapshots);
+        let count = alike.count();
+        let last = &rest[count - 1];
+        rest = &rest[count..];
+        let mut when = first.date.strftime("%a %Y-%m-%d").to_string();
+        if count > 1 {
+            let _ = write!(when, " to {}", last.date.strftime("%m-%d"));
+        }
+        let cells = forecast.rotations.iter().map(|rotation| {
+            let lives = forecast.snapshots.iter();
+            let own = lives.filter(|life| life.rotation == rotation.name);
+            let style = slot_style(own.clone());
+            let there = own.filter(|life| first.snapshots.contains(&life.name));
+            let there: Vec<_> = there
+                .map(|life| life.slot.strftime(style).to_string())
+                .collect();
+            there.join("  ")
+        });
+        let row = std::iter::once(when).chain(cells);
+        table.add_row(row.collect::<Vec<_>>());
+    }
+    table
+}
+
+/// The shortest way to write slots that still tells them apart.
+fn slot_style<'a>(lives: impl Iterator<Item = &'a Life>) -> &'static str {
+    let slots: Vec<_> = lives.map(|life| life.slot).collect();
+    let twice_a_day = slots.windows(2).any(|two| two[0].date() == two[1].date());
+    let apart = slots.first().zip(slots.last());
+    let years = apart.is_some_and(|(first, last)| last.year() - first.year() > 1);
+    match (years, twice_a_day) {
+        (_, true) => "%d_%H:%M",
+        (true, false) => "%Y-%m-%d",
+        (false, false) => "%m-%d",
+    }
+}
+
+/// One server of many.
+pub(super) struct Summary {
+    name: String,
+    id: u64,
+    lost: String,
+    back: String,
+    blocked: bool,
+}
+
+impl Summary {
+    pub(super) fn of(forecast: &Forecast) -> Self {
+        Self {
+            name: name(&forecast.name),
+            id: forecast.id.0,
+            lost: age(forecast.recovery.newest.worst),
+            back: age(forecast.recovery.oldest.worst),
+            blocked: forecast.events.iter().any(|event| event.do_ == Do::Blocked),
+        }
+    }
+}
+
+/// A line a server.
+pub(super) fn summaries(rows: impl Iterator<Item = Summary>, from: Timestamp, days: u32) -> String {
+    let rows: Vec<_> = rows.collect();
+    let widest = rows.iter().map(|row| row.name.chars().count()).max();
+    let wide = widest.unwrap_or(0).max("server".len());
+    let mut text = format!(
+        "{} servers, {days} days from {}; in full: --server SERVER\n\n",
+        rows.len(),
+        moment(from, &TimeZone::UTC)
+    );
+    let _ = write!(
+        text,
+        "{:<wide$}  {:<10}  {:<14}  back at worst",
+        "server", "id", "lost at worst"
+    );
+    for row in rows {
+        let blocked = if row.blocked { "  blocked" } else { "" };
+        let (name, id, lost, back) = (row.name, row.id, row.lost, row.back);
+        let line = format!("{name:<wide$}  {id:<10}  {lost:<14}  {back:<13}{blocked}");
+        let _ = write!(text, "\n{}", line.trim_end());
+    }
+    text
+}
+
+/// A table as wide as the terminal, or 80 columns.
+pub(super) fn table() -> Table {
+    let wide = terminal_size::terminal_size().map_or(NARROW, |(width, _)| width.0.max(NARROW));
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(wide);
+    table
+}
+
+/// An age by its two largest units.
+pub(super) fn age(moment: Moment) -> String {
+    moment.age.map_or_else(|| "none".to_owned(), duration)
+}
+
+fn duration(time: SignedDuration) -> String {
+    let seconds = time.as_secs().max(0);
+    let units = [
+        ("d", seconds / 86_400),
+        ("h", seconds / 3600 % 24),
+        ("m", seconds / 60 % 60),
+        ("s", seconds % 60),
+    ];
+    let first = units.iter().position(|(_, n)| *n > 0).unwrap_or(3);
+    let two = units[first..].iter().take(2).filter(|(_, n)| *n > 0);
+    let words: Vec<_> = two.map(|(unit, n)| format!("{n}{unit}")).collect();
+    if words.is_empty() {
+        return "0s".to_owned();
+    }
+    words.join(" ")
+}
+
+/// An instant in a zone that is named beside it.
+pub(super) fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned(zone.clone());
+    let local = local.strftime("%a %Y-%m-%d %H:%M");
+    format!("{local} {}", zone_name(zone))
+}
+
+pub(super) fn zone_name(zone: &TimeZone) -> &str {
+    zone.iana_name().unwrap_or("local time")
+}
+
+pub(super) fn name(text: &str) -> String {
+    printable(text, LONGEST_NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_told_by_its_two_largest_units() {
+        let cases = [
+            (0, "0s"),
+            (15, "15s"),
+            (75, "1m 15s"),
+            (3_600, "1h"),
+            (86_415, "1d"),
+            (90_000, "1d 1h"),
+            (604_800 + 82_800, "7d 23h"),
+        ];
+        for (seconds, told) in cases {
+            assert_eq!(duration(SignedDuration::from_secs(seconds)), told);
+        }
+    }
+}

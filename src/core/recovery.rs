@@ -1,0 +1,204 @@
+//! How old the recovery points of a server are: at the best moment of a span, and at the worst.
+//!
+//! The age of the newest completed snapshot is the work that may be lost; that of the oldest
+//! is how far back one can go. Between two changes both only grow, so that the moments that
+//! matter are those where one is completed or deleted, and the ends of the span.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize, Serializer};
+
+/// An age at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Moment {
+    /// The snapshot's age since it was made; `None` where no completed one was there.
+    #[serde(rename = "age_seconds", serialize_with = "seconds")]
+    pub age: Option<SignedDuration>,
+    /// When that is. Where something changes at this instant: just before, for an age that
+    /// had grown, and just after, for one that begins.
+    pub at: Timestamp,
+}
+
+/// The best and the worst moment of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Moments {
+    /// The best one.
+    pub best: Moment,
+    /// The worst one.
+    pub worst: Moment,
+}
+
+/// What can be recovered during a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Recovery {
+    /// The age of the newest completed snapshot: the younger the better.
+    pub newest: Moments,
+    /// The age of the oldest completed snapshot: the older the better.
+    pub oldest: Moments,
+}
+
+/// When one completed snapshot may be gone back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usable {
+    /// When it was made: what it holds is of then.
+    pub made: Timestamp,
+    /// Since when it is completed.
+    pub since: Timestamp,
+    /// When it is deleted, if it is.
+    pub until: Option<Timestamp>,
+}
+
+/// Finds the moments between `from` and `until`.
+pub fn recovery(
+    points: impl IntoIterator<Item = Usable>,
+    from: Timestamp,
+    until: Timestamp,
+) -> Recovery {
+    let mut changes = Vec::new();
+    for (nth, point) in points.into_iter().enumerate() {
+        if point.since < until && point.until.is_none_or(|gone| gone > from) {
+            changes.push((point.since.max(from), true, (point.made, nth)));
+            let gone = point.until.filter(|gone| *gone < until);
+            changes.extend(gone.map(|gone| (gone, false, (point.made, nth))));
+        }
+    }
+    changes.sort_unstable();
+    let mut there = BTreeSet::new();
+    let mut found = Ages::default();
+    let mut since = from;
+    for (at, comes, point) in changes {
+        if at > since {
+            found.span(since, at, &there);
+            since = at;
+        }
+        if comes {
+            there.insert(point);
+        } else {
+            there.remove(&point);
+        }
+    }
+    found.span(since, until, &there);
+    let nothing = Moment {
+        age: None,
+        at: from,
+    };
+    let none = found.empty.map(|at| Moment { age: None, at });
+    let moments = |best: Option<Moment>, worst: Option<Moment>| Moments {
+        best: best.unwrap_or(nothing),
+        worst: none.or(worst).unwrap_or(nothing),
+    };
+    Recovery {
+        newest: moments(found.newest_least, found.newest_most),
+        oldest: moments(found.oldest_most, found.oldest_least),
+    }
+}
+
+/// The extremes so far; of equal ones the first stays.
+#[derive(Default)]
+struct Ages {
+    newest_least: Option<Moment>,
+    newest_most: Option<Moment>,
+    oldest_least: Option<Moment>,
+    oldest_most: Option<Moment>,
+    /// The first moment at which nothing was there.
+    empty: Option<Timestamp>,
+}
+
+impl Ages {
+    /// From `start` to `end` nothing changed.
+    fn span(&mut self, start: Timestamp, end: Timestamp, there: &BTreeSet<(Timestamp, usize)>) {
+        let (Some((oldest, _)), Some((newest, _))) = (there.first(), there.last()) else {
+            self.empty = self.empty.or(Some(start));
+            return;
+        };
+        let age = |made: &Timestamp, at: Timestamp| Moment {
+            age: Some(at.duration_since(*made)),
+            at,
+        };
+        least(&mut self.newest_least, age(newest, start));
+        most(&mut self.newest_most, age(newest, end));
+        least(&mut self.oldest_least, age(oldest, start));
+        most(&mut self.oldest_most, age(oldest, end));
+    }
+}
+
+fn least(kept: &mut Option<Moment>, found: Moment) {
+    if kept.is_none_or(|kept| found.age < kept.age) {
+        *kept = Some(found);
+    }
+}
+
+fn most(kept: &mut Option<Moment>, found: Moment) {
+    if kept.is_none_or(|kept| found.age > kept.age) {
+        *kept = Some(found);
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+fn seconds<S: Serializer>(age: &Option<SignedDuration>, serializer: S) -> Result<S::Ok, S::Error> {
+    age.map(|age| age.as_secs()).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_second(hour * 3600).expect("a time")
+    }
+
+    fn usable(made: i64, since: i64, until: Option<i64>) -> Usable {
+        Usable {
+            made: at(made),
+            since: at(since),
+            until: until.map(at),
+        }
+    }
+
+    fn hours(moment: Moment) -> (Option<i64>, i64) {
+        let hour = moment.at.as_second() / 3600;
+        (moment.age.map(|age| age.as_hours()), hour)
+    }
+
+    #[test]
+    fn the_newest_is_worst_just_before_the_next_is_completed_and_the_oldest_just_after_one_is_deleted()
+     {
+        // Made every 24 hours, completed after one, and the older one deleted an hour later.
+        let points = [
+            usable(-24, -23, Some(2)),
+            usable(0, 1, Some(26)),
+            usable(24, 25, None),
+        ];
+        let found = recovery(points, at(-10), at(30));
+        assert_eq!(hours(found.newest.best), (Some(1), 1));
+        assert_eq!(hours(found.newest.worst), (Some(25), 1));
+        assert_eq!(hours(found.oldest.best), (Some(26), 2));
+        assert_eq!(hours(found.oldest.worst), (Some(2), 2));
+    }
+
+    #[test]
+    fn a_moment_with_nothing_to_go_back_to_is_the_worst_of_all() {
+        let found = recovery([usable(2, 3, None)], at(0), at(10));
+        assert_eq!(hours(found.newest.best), (Some(1), 3));
+        assert_eq!(hours(found.oldest.best), (Some(8), 10));
+        for worst in [found.newest.worst, found.oldest.worst] {
+            assert_eq!(hours(worst), (None, 0));
+        }
+    }
+
+    #[test]
+    fn what_was_gone_before_or_comes_after_the_span_counts_for_nothing() {
+        let points = [usable(-9, -8, Some(0)), usable(9, 10, None)];
+        let found = recovery(points, at(0), at(10));
+        assert_eq!(hours(found.newest.best), (None, 0));
+        assert_eq!(hours(found.oldest.worst), (None, 0));
+    }
+
+    #[test]
+    fn one_that_comes_at_the_instant_when_another_goes_leaves_no_gap() {
+        let points = [usable(-2, -1, Some(5)), usable(4, 5, None)];
+        let found = recovery(points, at(0), at(10));
+        assert_eq!(hours(found.newest.worst), (Some(7), 5));
+    }
+}
