@@ -189,10 +189,12 @@ mod tests {
             "check",
             "completions",
             "demo",
+            "forecast",
             "man",
             "once",
             "plan",
             "run",
+            "status",
         ];
         let mut wanted: Vec<_> = commands.map(|name| format!("snaprotate-{name}.1")).into();
         wanted.push("snaprotate.1".to_owned());

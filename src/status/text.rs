@@ -219,11 +219,11 @@ fn table(width: Option<u16>) -> Table {
     table
 }
 
-/// The table's lines without the blanks at their ends.
+/// The table's lines without the blanks around them.
 fn lines(table: &Table) -> String {
     let mut text = String::new();
     for line in table.lines() {
-        text.push_str(line.trim_end());
+        text.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
         text.push('\n');
     }
     text

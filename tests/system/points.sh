@@ -47,6 +47,14 @@ point "reaches the provider with the credential" reaches_provider
 rotates() { soon_recorded 1 create_intent && soon_recorded 1 snapshot_completed; }
 point "makes the snapshot that is due, and records it" rotates
 
+answers() {
+    inside snaprotate status >"$work/status" && grep -q '^web-server-01 .*weekly-snapshot-' "$work/status" &&
+        # Nobody else is let in.
+        ! inside setpriv --reuid=65534 --clear-groups snaprotate status 2>/dev/null ||
+        { cat "$work/status"; said; }
+}
+point "tells root how it stands, over its control socket" answers
+
 writes_where_it_should() {
     ls -la "$work/root$logs" "$work/root$state"
     [ -s "$work/root$state/head" ] &&
