@@ -16,7 +16,8 @@ fn a_pattern_that_changes_while_its_slot_is_under_way_gives_nothing_up() {
     rotation.former.push(former);
     world.settle(&DONE);
     assert_eq!(world.log, ["create new-2026-11-22"]);
-    assert!(world.history.alerts.is_empty());
+    let old = world.history.slot("weekly", "weekly-2026-11-22");
+    assert_eq!(old.expect("a slot").ending, None);
 }
 
 #[test]
