@@ -187,7 +187,6 @@ fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled()
             world.settle(&Status::Failed);
         } else {
             world.recorded();
-            world.pass(WEEK);
             world.policy.rotations[0].catch_up = Some(MINUTE);
         }
         assert_eq!(
