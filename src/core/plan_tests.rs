@@ -310,6 +310,10 @@ web (id 7)
         "2026-11-22T03:00:00Z",
     )]));
     let text = rested.to_string();
+    let plans = Plans {
+        servers: vec![plan.clone(), rested],
+    };
+    assert_eq!(plans.to_string(), format!("{plan}{text}"));
     assert!(
         text.contains("\n  nothing to do until 2026-11-29T03:00:00Z\n"),
         "{text}"
