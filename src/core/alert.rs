@@ -136,3 +136,7 @@ impl Server<'_> {
         alerts
     }
 }
+
+#[cfg(test)]
+#[path = "alert_tests.rs"]
+mod tests;

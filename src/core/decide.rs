@@ -387,5 +387,8 @@ pub(super) fn ended(rotation: &Rotation, note: &SlotNote, ending: Ending, reason
 }
 
 #[cfg(test)]
+#[path = "open_tests.rs"]
+mod open_tests;
+#[cfg(test)]
 #[path = "decide_tests.rs"]
 mod tests;

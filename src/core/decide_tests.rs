@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::fact::When;
 use crate::core::world::*;
 
 #[test]
@@ -30,43 +29,6 @@ fn a_renamed_server_is_blocked() {
     world.policy.name = Some("mail".to_owned());
     assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
     assert!(world.log.is_empty());
-}
-
-#[test]
-fn i9_a_create_without_an_answer_is_looked_for_and_adopted() {
-    let mut world = World::weekly(3);
-    while let Step::Record(fact) = world.step() {
-        world.record(&fact);
-    }
-    world.intend_create("weekly-2026-11-22");
-    let unknown = create_result("weekly-2026-11-22", Outcome::Unknown, None);
-    world.record(&unknown);
-    for _ in 0..9 {
-        assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
-        world.pass(MINUTE);
-    }
-    world.make("weekly-2026-11-22", Status::InProgress);
-    assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
-    world.snapshots[0].status = DONE;
-    assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
-    assert_eq!(world.log, ["create weekly-2026-11-22"]);
-}
-
-#[test]
-fn i9_only_after_the_settle_window_and_the_pause_is_a_lost_create_sent_again() {
-    let mut world = World::weekly(3);
-    while let Step::Record(fact) = world.step() {
-        world.record(&fact);
-    }
-    let sent = world.now.mono;
-    world.intend_create("weekly-2026-11-22");
-    while world.log.len() < 2 {
-        world.settle(&DONE);
-        world.pass(world.rules.poll_interval);
-    }
-    let waited = world.now.mono - sent;
-    assert!(waited >= 15 * MINUTE, "{waited:?}");
-    assert_eq!(world.snapshots.len(), 1);
 }
 
 #[test]
@@ -176,105 +138,75 @@ fn a_paused_server_is_left_alone() {
 }
 
 #[test]
-fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done() {
-    let mut world = World::weekly(2).holding(&old_weeklies());
-    while !matches!(world.step(), Step::Delete { .. }) {
-        match world.step() {
-            Step::Record(fact) => world.record(&fact),
-            Step::Create { name, .. } => {
-                world.intend_create(&name);
-                let id = Some(world.make(&name, DONE));
-                world.record(&Fact::CreateResult {
-                    snapshot: name,
-                    outcome: Outcome::Done,
-                    id,
-                    server_name: None,
-                });
-            }
-            other => panic!("{other:?}"),
-        }
+fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
+    let mut world = World::weekly(3);
+    world.record(&Fact::RestoreIntent {
+        snapshot: "weekly-2026-11-15".to_owned(),
+        id: SnapshotId(3),
+    });
+    let until = Some(world.now.wall + world.rules.restore_window);
+    for _ in 0..3 {
+        assert_eq!(world.step(), Step::Idle { until });
+        world.pass(10 * MINUTE);
     }
-    let (id, name) = (SnapshotId(1), "weekly-2026-11-01".to_owned());
-    world.record(&Fact::DeleteIntent {
-        id,
-        snapshot: name,
-        prune_first: None,
-        reason: String::new(),
-    });
-    world.record(&Fact::DeleteResult {
-        id,
-        outcome: Outcome::Unknown,
-    });
-    assert!(matches!(world.step(), Step::Wait { .. }));
-    world.pass(8 * MINUTE);
-    assert!(matches!(
-        world.step(),
-        Step::Delete {
-            id: SnapshotId(1),
-            ..
-        }
-    ));
-    world.policy.rotations[0].keep = 4;
-    assert!(
-        matches!(world.step(), Step::Wait { .. }),
-        "the policy in force no longer deletes it"
-    );
-    world.pass(2 * MINUTE);
-    assert!(matches!(
-        world.step(),
-        Step::Record(Fact::DeleteResult {
-            outcome: Outcome::Failed,
-            ..
-        })
-    ));
+    assert!(matches!(world.recorded(), Step::Create { .. }));
 }
 
 #[test]
-fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
-    let mut world = World::weekly(3);
-    let name = "weekly-2026-11-22".to_owned();
-    let before = When {
-        wall: world.now.wall,
-        mono: None,
-    };
-    let slot = time("2026-11-22T03:00:00Z");
-    let due = Fact::SlotDue {
-        rotation: "weekly".to_owned(),
-        snapshot: name.clone(),
-        slot,
-    };
-    let grace = world.rules.request_timeout;
-    world.history.apply(&due, before, grace);
-    world.history.apply(
-        &Fact::CreateIntent {
-            rotation: "weekly".to_owned(),
-            snapshot: name,
-            known: BTreeSet::new(),
-            reason: String::new(),
-        },
-        before,
-        grace,
-    );
-    world.pass(world.rules.settle_window + grace - SignedDuration::from_secs(1));
-    assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
-    world.pass(SignedDuration::from_secs(1));
-    assert!(matches!(
-        world.step(),
-        Step::Record(Fact::CreateResult {
-            outcome: Outcome::Failed,
-            ..
-        })
-    ));
+fn a_rotation_that_left_the_policy_and_returns_answers_for_no_slot_in_between() {
+    let daily = || vec![rotation("daily", "0 3 * * *", 3)];
+    let mut world = World::new(daily());
+    world.settle(&DONE);
+    world.policy.rotations.clear();
+    world.settle(&DONE);
+    assert_eq!(world.history.since("daily"), None);
+    world.pass(SignedDuration::from_hours(24 * 9));
+    world.policy.rotations = daily();
+    world.settle(&DONE);
+    let slots: Vec<_> = world.history.slots("daily").map(|s| &s.name).collect();
+    assert_eq!(slots, ["daily-2026-11-22", "daily-2026-12-01"]);
 }
 
 #[test]
-fn i9_a_wall_clock_that_leaps_ahead_does_not_end_the_settle_window() {
+fn the_pause_between_tries_doubles_up_to_an_hour_and_spreads_the_servers_over_a_quarter() {
     let mut world = World::weekly(3);
-    world.rules.settle_window = 30 * MINUTE;
-    world.record(&Fact::RotationAdded {
-        rotation: "weekly".to_owned(),
-    });
-    world.intend_create("weekly-2026-11-22");
-    world.now.wall += SignedDuration::from_hours(5);
-    assert!(matches!(world.step(), Step::Wait { .. }));
+    let inventory = Inventory {
+        server_name: None,
+        snapshots: Vec::new(),
+        requested: world.now.mono,
+        doubt: None,
+    };
+    for (tries, minutes) in [
+        (1, 5),
+        (2, 10),
+        (3, 20),
+        (4, 40),
+        (5, 60),
+        (6, 60),
+        (99, 60),
+    ] {
+        let base = minutes * MINUTE;
+        let pauses: BTreeSet<_> = (0..256)
+            .map(|server| {
+                world.policy.server = crate::core::snapshot::ServerId(server);
+                let server = Server {
+                    policy: &world.policy,
+                    inventory: &inventory,
+                    history: &world.history,
+                    rules: &world.rules,
+                    now: world.now,
+                };
+                server.pause("weekly-2026-11-22", tries)
+            })
+            .collect();
+        let (first, last) = (pauses.first(), pauses.last());
+        let (first, last) = first.zip(last).expect("pauses");
+        assert!(
+            *first >= base && *last <= base + base / 4,
+            "{tries}: {first:?} {last:?}"
+        );
+        // No more than a few of them fall together.
+        assert!(pauses.len() > 128, "{tries}: {} pauses", pauses.len());
+        assert!(*last - *first > base / 5, "{tries}: {first:?} {last:?}");
+    }
 }

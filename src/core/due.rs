@@ -140,8 +140,9 @@ impl Server<'_> {
             return self.first_sight(rotation, slot, name);
         };
         // I9: one that bears a name of this slot by a former pattern may still be completed.
-        if let Some(stuck) = self.of_slot(index, slot, |s| {
-            matches!(s.status, Status::InProgress | Status::Unknown(_)) && self.stuck(s)
+        if let Some(stuck) = self.of_slot(index, slot, |s| match s.status {
+            Status::InProgress | Status::Unknown(_) => self.stuck(s),
+            Status::Completed | Status::Failed => false,
         }) {
             let reason = format!("{} is stuck", stuck.name);
             return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
@@ -288,6 +289,9 @@ pub fn all_settled(
         })
 }
 
+#[cfg(test)]
+#[path = "slot_tests.rs"]
+mod slot_tests;
 #[cfg(test)]
 #[path = "due_tests.rs"]
 mod tests;

@@ -272,6 +272,14 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_prints_itself_as_it_was_written() {
+        for text in ["weekly-%Y-%m-%d", "h_%Y%m%d-%H%M%S"] {
+            assert_eq!(pattern(text).to_string(), text);
+            assert_eq!(format!("{:?}", pattern(text)), format!("Pattern({text})"));
+        }
+    }
+
+    #[test]
     fn wrong_patterns_are_refused_with_a_remedy() {
         let cases = [
             ("a b-%Y", PatternError::Character(' ')),
@@ -294,6 +302,19 @@ mod tests {
             ("a-%Y%m%d", "a-%Y%m01", true),
             ("a-%Y%m%d", "a-%Y99%m", false),
             ("a-%Y-%m-%d", "a-%Y-%m-%d-%H", false),
+            // The first digit of a field decides what a literal there may be.
+            ("%Y%m", "%Y19", true),
+            ("%Y%m", "%Y20", false),
+            ("%Y%m%d", "%Y%m39", true),
+            ("%Y%m%d", "%Y%m40", false),
+            ("%Y%m%d%H", "%Y%m%d29", true),
+            ("%Y%m%d%H", "%Y%m%d30", false),
+            ("%Y%m%d%H%M", "%Y%m%d%H59", true),
+            ("%Y%m%d%H%M", "%Y%m%d%H60", false),
+            ("%Y%m", "%Y0-", false),
+            ("%Y%m", "%Y-1", false),
+            ("a%Y", "%Ya", false),
+            ("9%Y", "%Y9", true),
         ];
         for (left, right, clash) in cases {
             assert_eq!(

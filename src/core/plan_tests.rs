@@ -45,16 +45,6 @@ fn fate(plan: &Plan, id: u64) -> Fate {
     found.expect("a verdict").fate
 }
 
-/// The step of a run that is more than a record.
-fn next_step(world: &mut World) -> Step {
-    loop {
-        match world.step() {
-            Step::Record(fact) => world.record(&fact),
-            step => return step,
-        }
-    }
-}
-
 /// Every server of up to four rows, each of these kinds, with room for four.
 fn every_small_server(mut visit: impl FnMut(World)) {
     let unknown = Status::Unknown("archiving".to_owned());
@@ -109,7 +99,7 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
     every_small_server(|mut world| {
         let plan = planned(&world);
         let first = plan.steps.first();
-        match next_step(&mut world) {
+        match world.recorded() {
             Step::Create { name, reason, .. } => {
                 let first = first.expect("a step");
                 assert_eq!((first.do_, first.id), (Do::Create, None));
@@ -222,7 +212,7 @@ fn two_rotations_due_at_once_are_planned_one_after_the_other() {
 #[test]
 fn a_slot_that_waits_for_its_next_attempt_is_planned_after_its_pause() {
     let mut world = World::weekly(3);
-    let Step::Create { name, .. } = next_step(&mut world) else {
+    let Step::Create { name, .. } = world.recorded() else {
         panic!("a create is due");
     };
     world.intend_create(&name);
@@ -244,7 +234,7 @@ fn a_slot_that_waits_for_its_next_attempt_is_planned_after_its_pause() {
 #[test]
 fn i9_an_answered_create_that_no_listing_shows_yet_is_not_planned_again() {
     let mut world = World::weekly(3);
-    let Step::Create { name, .. } = next_step(&mut world) else {
+    let Step::Create { name, .. } = world.recorded() else {
         panic!("a create is due");
     };
     world.intend_create(&name);
@@ -259,12 +249,30 @@ fn i9_an_answered_create_that_no_listing_shows_yet_is_not_planned_again() {
 }
 
 #[test]
+fn a_long_wait_is_one_step_and_is_not_overslept() {
+    let odd = Status::Unknown("archiving".to_owned());
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.snapshots = World::weekly(3)
+        .holding(&[(1, "daily-2026-11-21", odd, "2026-11-21T03:00:00Z")])
+        .snapshots;
+    let plan = planned(&world);
+    assert_eq!(words(&plan), ["wait", "create", "wait"], "{plan}");
+    let again = world.now.wall + world.rules.stuck_after * 2;
+    let until = plan.until.expect("a next look");
+    let late = until.duration_since(again);
+    assert!(
+        (SignedDuration::ZERO..=3 * MINUTE).contains(&late),
+        "{late:?}"
+    );
+}
+
+#[test]
 fn a_plan_that_finds_no_rest_is_broken_off_and_says_so() {
     let mut world = World::weekly(3);
     world.rules.stuck_after = SignedDuration::from_secs(100_000_000);
     world.rules.poll_interval = SignedDuration::from_nanos(1);
     world.rules.settle_window = world.rules.stuck_after * 1000;
-    next_step(&mut world);
+    world.recorded();
     world.intend_create("weekly-2026-11-22");
     world.policy.rotations.clear();
     world.record(&Fact::RotationRemoved {
@@ -302,6 +310,10 @@ web (id 7)
         "2026-11-22T03:00:00Z",
     )]));
     let text = rested.to_string();
+    let plans = Plans {
+        servers: vec![plan.clone(), rested],
+    };
+    assert_eq!(plans.to_string(), format!("{plan}{text}"));
     assert!(
         text.contains("\n  nothing to do until 2026-11-29T03:00:00Z\n"),
         "{text}"

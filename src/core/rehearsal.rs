@@ -97,12 +97,11 @@ impl Rehearsal<'_> {
     }
 
     fn create(&mut self, rotation: String, name: String, reason: String) {
-        let rows = self.inventory.snapshots.iter();
-        let known = rows.filter(|s| s.name == name).map(|s| s.id).collect();
         self.record(&Fact::CreateIntent {
             rotation,
             snapshot: name.clone(),
-            known,
+            // Asked for only when no answer gives the id, as here one does at once.
+            known: BTreeSet::new(),
             reason: reason.clone(),
         });
         let id = self.new_id();

@@ -29,7 +29,7 @@ impl Own<'_> {
 
     fn completed(&self) -> bool {
         self.snapshot.status == Status::Completed
-            || (Break::InProgressCounts.on() && self.snapshot.status == Status::InProgress)
+            || (Break::InProgressCounts.on() && matches!(self.snapshot.status, Status::InProgress))
     }
 
     /// Unprotected (I1), with a date that can be relied on (I11).
@@ -68,7 +68,8 @@ pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
             .iter()
             .filter(|other| other.place.rotation == rotation);
         let slots: BTreeSet<_> = held.map(|other| other.place).collect();
-        slots.len() + usize::from(Break::KeepOneLess.on()) > policy.rotations[rotation].keep
+        let keep = policy.rotations[rotation].keep;
+        slots.len() > keep.saturating_sub(usize::from(Break::KeepOneLess.on()))
     });
     // I2: the newest own completed one stays, whatever `keep` says.
     if let Some(own) = beyond.filter(|own| spare(own)) {
@@ -80,7 +81,7 @@ pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
             let mut newer = counted
                 .iter()
                 .filter(|own| own.place.rotation == failed.place.rotation);
-            newer.any(|own| own.age() > failed.age())
+            newer.any(|own| failed.age() < own.age())
         })
 }
 

@@ -10,21 +10,10 @@ use super::name::Pattern;
 use super::snapshot::{SnapshotId, Status};
 use super::world::*;
 
-/// Records what there is to record; the step that is left.
-fn recorded(world: &mut World) -> Step {
-    for _ in 0..100 {
-        match world.step() {
-            Step::Record(fact) => world.record(&fact),
-            step => return step,
-        }
-    }
-    panic!("it records without end");
-}
-
-/// As [`recorded`], and time passes while it waits.
+/// As [`World::recorded`], and time passes while it waits.
 fn awaited(world: &mut World) -> Step {
     for _ in 0..500 {
-        match recorded(world) {
+        match world.recorded() {
             Step::Wait { pause, .. } => world.pass(pause),
             step => return step,
         }
@@ -110,7 +99,7 @@ fn a_rotation_that_waits_holds_up_no_other_rotation() {
     world.now.mono += SignedDuration::from_hours(23);
     let due = time("2026-11-23T05:10:00Z");
     loop {
-        match recorded(&mut world) {
+        match world.recorded() {
             Step::Create { name, .. } if name.starts_with("b-") => break,
             Step::Create { name, .. } => {
                 answered(&mut world, &name, Outcome::Later);
@@ -130,7 +119,7 @@ fn a_slot_whose_snapshot_a_person_made_is_settled_and_never_called_skipped() {
     world.pass(SignedDuration::from_hours(20));
     world.make("daily-2026-11-23", DONE);
     world.pass(SignedDuration::from_hours(29));
-    recorded(&mut world);
+    world.recorded();
     assert!(
         world.history.alerts.is_empty(),
         "{:?}",
@@ -143,7 +132,7 @@ fn i8_an_open_delete_is_not_repeated_while_a_late_create_is_under_way() {
     let mut rows = old_weeklies().to_vec();
     rows.push((4, "by-hand", DONE, "2025-01-01T00:00:00Z"));
     let mut world = World::weekly(3).holding(&rows);
-    recorded(&mut world);
+    world.recorded();
     let name = "weekly-2026-11-22";
     answered(&mut world, name, Outcome::Unknown);
     let again = awaited(&mut world);
@@ -154,7 +143,7 @@ fn i8_an_open_delete_is_not_repeated_while_a_late_create_is_under_way() {
     world.snapshots.retain(|s| s.name != "by-hand-2");
     world.make(name, Status::InProgress);
     for _ in 0..60 {
-        match recorded(&mut world) {
+        match world.recorded() {
             Step::Wait { pause, .. } => world.pass(pause),
             Step::Delete { .. } => panic!("a delete while {name} is under way"),
             _ => break,
@@ -175,7 +164,7 @@ fn a_delete_that_is_refused_for_one_rotation_holds_up_no_other() {
     world.make("a-2026-11-22", Status::Failed);
     let refused = awaited(&mut world);
     deleted(&mut world, &refused, Outcome::Failed);
-    let next = recorded(&mut world);
+    let next = world.recorded();
     assert!(
         matches!(&next, Step::Create { name, .. } if name == "b-2026-11-22"),
         "{next:?}"
@@ -185,10 +174,10 @@ fn a_delete_that_is_refused_for_one_rotation_holds_up_no_other() {
 #[test]
 fn i9_a_policy_that_went_and_returns_still_knows_its_open_create() {
     let mut world = World::weekly(3);
-    recorded(&mut world);
+    world.recorded();
     let name = "weekly-2026-11-22";
     answered(&mut world, name, Outcome::Unknown);
     world.record(&Fact::ServerRemoved);
-    let step = recorded(&mut world);
+    let step = world.recorded();
     assert!(matches!(step, Step::Wait { .. }), "{step:?}");
 }

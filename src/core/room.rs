@@ -95,9 +95,7 @@ impl Server<'_> {
 
     pub(super) fn delete(&self, own: &Own<'_>, prune_first: bool) -> Step {
         let rotation = &self.policy.rotations[own.place.rotation];
-        if self.history.refused_deletes > 0
-            && let Some(last) = self.history.last_refusal
-        {
+        if let Some(last) = self.history.last_refusal {
             let due = self
                 .policy
                 .rotations
@@ -160,6 +158,9 @@ impl Server<'_> {
     }
 }
 
+#[cfg(test)]
+#[path = "full_tests.rs"]
+mod full_tests;
 #[cfg(test)]
 #[path = "room_tests.rs"]
 mod tests;

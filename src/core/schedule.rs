@@ -164,7 +164,7 @@ impl Schedule {
             match found {
                 // Of several slots on one instant only the last exists.
                 Some(slot) if at > slot.at => return Some(slot),
-                _ if at > now => found = Some(Slot { local, at }),
+                _ if now < at => found = Some(Slot { local, at }),
                 _ => {}
             }
         }
@@ -237,6 +237,35 @@ mod tests {
                 "2026-03-30T02:30:00 = 2026-03-30T00:30:00Z",
             ]
         );
+    }
+
+    #[test]
+    fn a_slot_at_the_very_start_of_the_spring_gap_is_the_first_instant_after_it_too() {
+        let got = slots("0 2 * * *", "Europe/Paris", "2026-03-28T12:00:00Z", 2);
+        assert_eq!(
+            got,
+            [
+                "2026-03-29T02:00:00 = 2026-03-29T01:00:00Z",
+                "2026-03-30T02:00:00 = 2026-03-30T00:00:00Z",
+            ]
+        );
+    }
+
+    #[test]
+    fn between_two_slots_the_expression_is_walked_but_once() {
+        let slot = "2026-11-24T03:00:00Z".parse().expect("time");
+        let later = |hours| slot + SignedDuration::from_hours(hours);
+        let ways: [fn(&Schedule, Timestamp) -> Option<Slot>; 2] =
+            [|s, now| s.next(now), |s, now| s.previous(now)];
+        for walk in ways {
+            let schedule = Schedule::new("0 3 * * *", TimeZone::UTC).expect("schedule");
+            assert!(walk(&schedule, later(1)).is_some());
+            for (hours, known) in [(-1, false), (0, true), (23, true), (24, false)] {
+                let around = schedule.walked.around(later(hours));
+                let around = around.map(|(slot, next)| (slot.at, next.at));
+                assert_eq!(around, known.then_some((slot, later(24))), "{hours}");
+            }
+        }
     }
 
     #[test]
@@ -323,9 +352,21 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_expression_says_what_to_write() {
-        let error = Schedule::new("5/15 * *", TimeZone::UTC).expect_err("refused");
-        assert_eq!(error.message, "it has 3 fields, not five");
-        assert!(error.remedy.contains("\"0 3 * * Sun\""), "{error}");
+    fn an_unreadable_expression_says_which_field_is_wrong_and_what_to_write() {
+        let cases = [
+            ("5/15 * *", "it has 3 fields, not five", "\"0 3 * * Sun\""),
+            ("daily", "it has 1 field, not five", "@daily"),
+            ("@nightly", "no such word is known", "@midnight"),
+            ("61 3 * * Sun", "the minute \"61\"", "\"30 3 * * Sun\""),
+            ("0 3 * * Som", "the day of week \"Som\"", "0 to 7"),
+            ("0 3 1,32 * *", "the day of month \"32\"", "1 to 31"),
+            ("99 0 3 * * Sun", "the second \"99\"", "0 to 59"),
+            ("0 0 24 * * Sun", "the hour \"24\"", "0 to 23"),
+        ];
+        for (expression, message, remedy) in cases {
+            let error = Schedule::new(expression, TimeZone::UTC).expect_err(expression);
+            assert!(error.message.starts_with(message), "{error}");
+            assert!(error.remedy.contains(remedy), "{error}");
+        }
     }
 }

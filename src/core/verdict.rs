@@ -118,20 +118,16 @@ pub fn verdicts(
     .collect()
 }
 
-/// All that rule 5 would delete one after the other, each with what makes it spare.
-fn spare(policy: &Policy, mut owned: Vec<Own<'_>>) -> BTreeMap<SnapshotId, Fate> {
+/// All that rule 5 would delete one after the other, each with whether another completed
+/// one of its slot then stays.
+fn spare(policy: &Policy, mut owned: Vec<Own<'_>>) -> BTreeMap<SnapshotId, bool> {
     let mut spare = BTreeMap::new();
     while let Some(gone) = retention::surplus(policy, &owned) {
         owned.retain(|own| own.snapshot.id != gone.snapshot.id);
         let copied = owned.iter().any(|own| {
             own.place == gone.place && own.snapshot.status == Status::Completed && own.deletable()
         });
-        let fate = match gone.snapshot.status {
-            Status::Completed if copied => Fate::Copy,
-            Status::Completed => Fate::Surplus,
-            _ => Fate::Failed,
-        };
-        spare.insert(gone.snapshot.id, fate);
+        spare.insert(gone.snapshot.id, copied);
     }
     spare
 }
@@ -150,7 +146,7 @@ impl Server<'_> {
     fn fate(
         &self,
         own: &Own<'_>,
-        spare: Option<Fate>,
+        spare: Option<bool>,
         newest: Option<SnapshotId>,
     ) -> (Fate, String) {
         let rotation = &self.policy.rotations[own.place.rotation];
@@ -187,11 +183,11 @@ impl Server<'_> {
                 "the newest own completed snapshot of the server is never deleted".to_owned(),
             ),
             Status::Completed => match spare {
-                Some(Fate::Copy) => (
+                Some(true) => (
                     Fate::Copy,
                     format!("the same slot of {name} has a newer copy"),
                 ),
-                Some(_) => (Fate::Surplus, format!("beyond keep = {keep} of {name}")),
+                Some(false) => (Fate::Surplus, format!("beyond keep = {keep} of {name}")),
                 None => (Fate::Keep, format!("within keep = {keep} of {name}")),
             },
         }

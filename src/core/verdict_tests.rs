@@ -124,11 +124,8 @@ fn a_failed_one_says_whether_it_is_outlived() {
     let found = judged(&mut world);
     let fates: Vec<_> = found.iter().map(|v| v.fate).collect();
     assert_eq!(fates, [Failed, Newest, Failed]);
-    assert!(
-        found[0]
-            .reason
-            .contains("a newer one of weekly is completed")
-    );
+    let outlived = "it failed, and a newer one of weekly is completed";
+    assert_eq!(found[0].reason, outlived);
     assert!(found[2].reason.contains("it goes when"));
 }
 
@@ -167,5 +164,27 @@ fn a_verdict_is_one_json_object_and_its_words_are_those_of_the_table() {
         Delete,
     ] {
         assert_eq!(serde_json::to_value(fate).expect("JSON"), fate.word());
+    }
+}
+
+#[test]
+fn only_a_completed_copy_of_the_very_slot_that_stays_makes_another_one_a_copy() {
+    let name = "weekly-2026-11-08";
+    let newest = || (9, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z");
+    let later = "2026-11-08T03:05:00Z";
+    // What stands beside a completed one that is beyond keep, and what that one then is.
+    for (beside, status, date, fate) in [
+        (name, DONE, later, Copy),
+        ("weekly-2026-11-09", Status::Failed, later, Surplus),
+        (name, Status::Failed, later, Surplus),
+        (name, DONE, "yesterday", Surplus),
+    ] {
+        let mut world = World::weekly(1).holding(&[
+            (1, name, DONE, "2026-11-08T03:00:00Z"),
+            (2, beside, status.clone(), date),
+            newest(),
+        ]);
+        let found = fates(&mut world);
+        assert_eq!(found[0], (1, fate), "{beside} {status:?} {date}");
     }
 }

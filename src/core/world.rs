@@ -129,6 +129,17 @@ impl World {
             .apply(fact, self.now.into(), self.rules.request_timeout);
     }
 
+    /// Records what there is to record; the step that is left.
+    pub(super) fn recorded(&mut self) -> Step {
+        for _ in 0..100 {
+            match self.step() {
+                Step::Record(fact) => self.record(&fact),
+                step => return step,
+            }
+        }
+        panic!("it records without end");
+    }
+
     pub(super) fn pass(&mut self, time: SignedDuration) {
         self.now.wall += time;
         self.now.mono += time;

@@ -1,0 +1,282 @@
+//! What a history remembers, fact by fact.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::core::fact::{AlertKind, Now};
+use crate::core::snapshot::{Snapshot, Status};
+use crate::core::world::*;
+
+const GRACE: SignedDuration = SignedDuration::from_secs(30);
+const NAME: &str = "weekly-2026-11-22";
+
+/// An instant of this process.
+fn at(minutes: i64) -> When {
+    When::from(now(minutes))
+}
+
+fn now(minutes: i64) -> Now {
+    Now {
+        wall: time("2026-11-22T04:00:00Z") + SignedDuration::from_mins(minutes),
+        mono: SignedDuration::from_mins(minutes),
+    }
+}
+
+/// The same instant, by the trail of an earlier process.
+fn before(minutes: i64) -> When {
+    let mono = None;
+    When {
+        mono,
+        ..at(minutes)
+    }
+}
+
+fn create() -> Fact {
+    Fact::CreateIntent {
+        rotation: "weekly".to_owned(),
+        snapshot: NAME.to_owned(),
+        known: BTreeSet::new(),
+        reason: String::new(),
+    }
+}
+
+fn created(outcome: Outcome, id: Option<u64>) -> Fact {
+    Fact::CreateResult {
+        snapshot: NAME.to_owned(),
+        outcome,
+        id: id.map(SnapshotId),
+        server_name: None,
+    }
+}
+
+fn delete(id: u64, prune_first: Option<&[u64]>) -> Fact {
+    Fact::DeleteIntent {
+        snapshot: "weekly-2026-11-01".to_owned(),
+        id: SnapshotId(id),
+        prune_first: prune_first.map(|ids| ids.iter().copied().map(SnapshotId).collect()),
+        reason: String::new(),
+    }
+}
+
+fn deleted(id: u64, outcome: Outcome) -> Fact {
+    let id = SnapshotId(id);
+    Fact::DeleteResult { id, outcome }
+}
+
+fn completed(id: u64) -> Fact {
+    Fact::SnapshotCompleted {
+        snapshot: NAME.to_owned(),
+        id: SnapshotId(id),
+    }
+}
+
+fn folded(facts: &[(Fact, When)]) -> History {
+    let mut history = History::default();
+    for (fact, at) in facts {
+        history.apply(fact, *at, GRACE);
+    }
+    history
+}
+
+fn since(history: &History) -> When {
+    match &history.open {
+        Some(Open::Create { since, .. } | Open::Delete { since, .. }) => *since,
+        None => panic!("nothing is open"),
+    }
+}
+
+#[test]
+fn i9_an_open_mutation_settles_from_its_answer_on_and_an_unanswered_one_after_its_call() {
+    for (outcome, grace) in [(Outcome::Done, false), (Outcome::Unknown, true)] {
+        let history = folded(&[(create(), before(0)), (created(outcome, None), before(2))]);
+        let wall = before(2).wall;
+        let expected = if grace { wall + GRACE } else { wall };
+        assert_eq!(since(&history).wall, expected, "{outcome:?}");
+        let history = folded(&[(delete(1, None), at(0)), (deleted(1, outcome), at(2))]);
+        assert_eq!(since(&history), at(2), "{outcome:?}");
+    }
+}
+
+#[test]
+fn i9_of_an_answered_create_its_id_and_when_it_began_are_remembered() {
+    let history = folded(&[(create(), at(0)), (created(Outcome::Done, Some(9)), at(2))]);
+    let id = SnapshotId(9);
+    assert!(matches!(&history.open, Some(Open::Create { id: Some(open), .. }) if *open == id));
+    assert_eq!(history.seen.get(&id), Some(&now(2).mono));
+}
+
+#[test]
+fn i4_every_answer_of_this_process_outdates_the_listings_before_it() {
+    let (id, outcome) = (SnapshotId(1), Outcome::Done);
+    let answers = [
+        created(outcome, None),
+        deleted(1, outcome),
+        Fact::RestoreResult { id, outcome },
+    ];
+    for answer in answers {
+        let history = folded(&[(answer.clone(), at(2)), (answer.clone(), before(3))]);
+        assert_eq!(history.last_answer, Some(now(2).mono), "{answer:?}");
+    }
+}
+
+#[test]
+fn i7_a_prune_first_is_made_good_only_by_the_completion_of_one_that_was_not_there() {
+    let pruned = [
+        (delete(1, Some(&[1, 2, 3])), at(0)),
+        (deleted(1, Outcome::Done), at(0)),
+    ];
+    for (id, made_good) in [(2, false), (9, true)] {
+        let mut facts = pruned.to_vec();
+        facts.push((completed(id), at(1)));
+        let open = folded(&facts).prune_first.is_none();
+        assert_eq!(open, made_good, "{id}");
+    }
+}
+
+#[test]
+fn a_failed_try_counts_for_its_own_slot_alone_and_for_none_that_ended() {
+    let slot = time("2026-11-22T03:00:00Z");
+    let due = |rotation: &str, snapshot: &str| Fact::SlotDue {
+        rotation: rotation.to_owned(),
+        slot,
+        snapshot: snapshot.to_owned(),
+    };
+    let given_up = Fact::SlotGivenUp {
+        rotation: "ended".to_owned(),
+        slot,
+        snapshot: NAME.to_owned(),
+        reason: String::new(),
+    };
+    let history = folded(&[
+        (due("weekly", NAME), at(0)),
+        (due("daily", "daily-2026-11-22"), at(0)),
+        (given_up, at(0)),
+        (create(), at(1)),
+        (created(Outcome::Failed, None), at(1)),
+    ]);
+    let tries = |rotation: &str| {
+        let mut slots = history.slots(rotation);
+        slots.next().map(|note| (note.attempts, note.tries))
+    };
+    assert_eq!(tries("weekly"), Some((1, 1)));
+    assert_eq!(tries("daily"), Some((0, 0)));
+    assert_eq!(tries("ended"), Some((0, 0)));
+}
+
+#[test]
+fn a_refusal_for_now_is_a_try_but_no_attempt() {
+    let due = Fact::SlotDue {
+        rotation: "weekly".to_owned(),
+        slot: time("2026-11-22T03:00:00Z"),
+        snapshot: NAME.to_owned(),
+    };
+    for (outcome, attempts) in [
+        (Outcome::Later, 0),
+        (Outcome::Failed, 1),
+        (Outcome::NoServer, 1),
+    ] {
+        let facts = [
+            (due.clone(), at(0)),
+            (create(), at(1)),
+            (created(outcome, None), at(1)),
+        ];
+        let history = folded(&facts);
+        let note = history.slot("weekly", NAME).expect("a slot");
+        assert_eq!((note.attempts, note.tries), (attempts, 1), "{outcome:?}");
+        assert_eq!(history.open, None, "{outcome:?}");
+        assert_eq!(history.no_server, outcome == Outcome::NoServer);
+    }
+}
+
+#[test]
+fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
+    let policy = World::weekly(3).policy;
+    let row = |id, name: &str, status| Snapshot {
+        id: SnapshotId(id),
+        name: name.to_owned(),
+        status,
+        created_at: None,
+    };
+    let mut history = folded(&[(create(), at(0)), (created(Outcome::Done, Some(9)), at(0))]);
+    let rows = [
+        row(1, "weekly-2026-11-08", Status::InProgress),
+        row(2, "weekly-2026-11-15", Status::InProgress),
+        row(3, "by-hand", Status::InProgress),
+        row(4, "weekly-2026-11-01", Status::Completed),
+    ];
+    let seen = |history: &History| -> Vec<_> {
+        let seen = history.seen.iter();
+        seen.map(|(id, since)| (id.0, since.as_mins())).collect()
+    };
+    history.observe(&policy, &rows, now(1));
+    assert_eq!(seen(&history), [(1, 1), (2, 1), (9, 0)]);
+    assert_eq!(since(&history), at(0), "the created one isn't listed yet");
+    let rows = [
+        row(2, "weekly-2026-11-15", Status::InProgress),
+        row(9, NAME, Status::InProgress),
+    ];
+    history.observe(&policy, &rows, now(5));
+    assert_eq!(seen(&history), [(2, 1), (9, 0)]);
+    assert_eq!(since(&history), at(5), "it was still there");
+}
+
+#[test]
+fn a_history_reads_back_as_it_was_written() {
+    let raised = Fact::AlertRaised {
+        alert: AlertKind::Copies,
+        about: NAME.to_owned(),
+        reason: "a reason".to_owned(),
+    };
+    let history = folded(&[
+        (create(), before(0)),
+        (raised, before(1)),
+        (Fact::Paused, before(2)),
+    ]);
+    assert_eq!(history.alerts.len(), 1);
+    let json = serde_json::to_string(&history).expect("JSON");
+    let back: History = serde_json::from_str(&json).expect("a history");
+    assert_eq!(back, history);
+}
+
+#[test]
+fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_it() {
+    let raised = |alert| Fact::AlertRaised {
+        alert,
+        about: "7".to_owned(),
+        reason: "a reason".to_owned(),
+    };
+    let blocked = Fact::Blocked {
+        reason: "a reason".to_owned(),
+    };
+    let went = Fact::ServerRemoved;
+    let added = Fact::RotationAdded {
+        rotation: "weekly".to_owned(),
+    };
+    for (facts, gone) in [
+        (vec![], false),
+        (
+            vec![raised(AlertKind::Blocked), blocked.clone(), went.clone()],
+            true,
+        ),
+        (vec![went.clone(), raised(AlertKind::Blocked)], false),
+        (vec![went.clone(), blocked], false),
+        (vec![went, added], false),
+    ] {
+        let facts: Vec<_> = facts.into_iter().map(|fact| (fact, at(0))).collect();
+        assert_eq!(folded(&facts).gone(), gone, "{facts:?}");
+    }
+}
+
+#[test]
+fn the_word_of_each_alert_is_that_of_the_trail() {
+    for alert in [
+        AlertKind::SlotFailed,
+        AlertKind::Blocked,
+        AlertKind::Stuck,
+        AlertKind::UnknownStatus,
+        AlertKind::Copies,
+        AlertKind::OddDate,
+    ] {
+        assert_eq!(serde_json::to_value(alert).expect("JSON"), alert.word());
+    }
+}

@@ -1,0 +1,239 @@
+//! What a full server gives for a due slot, and what it never gives.
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::core::fact::{Fact, Outcome};
+use crate::core::snapshot::SnapshotId;
+use crate::core::world::*;
+
+#[test]
+fn a_full_server_says_how_many_foreign_ones_fill_it_and_nothing_of_them_where_there_are_none() {
+    for (own, said) in [
+        (0, Some("5 of 5 are foreign")),
+        (2, Some("3 of 5 are foreign")),
+        (5, None),
+    ] {
+        let mut world = World::weekly(3);
+        for nth in 0..5 {
+            let name = if nth < own {
+                format!("weekly-2026-10-0{}", nth + 1)
+            } else {
+                "mine".to_owned()
+            };
+            let id = world.make(&name, DONE);
+            world.policy.protected_ids.insert(id);
+        }
+        let end = world.settle(&DONE);
+        let Step::Blocked { reason } = end else {
+            panic!("{end:?}");
+        };
+        match said {
+            Some(said) => assert!(reason.contains(said), "{reason}"),
+            None => assert!(!reason.contains("foreign"), "{reason}"),
+        }
+    }
+}
+
+#[test]
+fn of_two_rotations_the_fuller_one_gives_room_only_to_one_that_holds_less_than_two() {
+    // How many each holds, and whose oldest goes for the second one's slot.
+    for (others, own, gives) in [
+        (4, 0, Some("a")),
+        (3, 1, Some("a")),
+        (2, 2, Some("b")),
+        (1, 3, Some("b")),
+        (1, 1, Some("b")),
+        (2, 1, Some("a")),
+        (1, 0, None),
+    ] {
+        let mut world = World::new(vec![
+            rotation("a", "0 3 1 1 *", 9),
+            rotation("b", "0 3 * * *", 9),
+        ]);
+        world.policy.rotations[0].catch_up = Some(MINUTE);
+        for (name, count) in [("a", others), ("b", own)] {
+            for day in 1..=count {
+                world.make(&format!("{name}-2026-11-0{day}"), DONE);
+            }
+        }
+        // The newest of all is one that the policy protects: no floor is in the way.
+        let newest = world.make("a-2026-11-09", DONE);
+        world.policy.protected_ids.insert(newest);
+        world.rules.limit = world.snapshots.len();
+        let step = world.recorded();
+        let given = match &step {
+            Step::Delete { name, .. } => Some(name.as_str()),
+            Step::Blocked { .. } => None,
+            other => panic!("{other:?}"),
+        };
+        let expected = gives.map(|name| format!("{name}-2026-11-01"));
+        assert_eq!(given, expected.as_deref(), "{others} and {own}");
+    }
+}
+
+#[test]
+fn i3_one_without_a_date_that_can_be_relied_on_is_none_of_min_completed() {
+    let mut rows = full_of_own().snapshots;
+    rows[0].created_at = None;
+    for (least, pruned) in [(1, true), (2, false)] {
+        let mut world = full_of_own();
+        world.snapshots.clone_from(&rows);
+        world.policy.min_completed = least;
+        let step = world.recorded();
+        assert_eq!(matches!(step, Step::Delete { .. }), pruned, "{least}");
+    }
+}
+
+#[test]
+fn i2_a_failed_one_is_never_taken_for_the_newest() {
+    let mut world = full_of_own();
+    world
+        .policy
+        .protected_ids
+        .extend([SnapshotId(1), SnapshotId(2)]);
+    world.snapshots[4].name = "weekly-2026-11-16".to_owned();
+    world.snapshots[4].status = Status::Failed;
+    world.snapshots[4].created_at = Some(time("2026-11-16T03:00:00Z"));
+    world.policy.protected_ids.insert(SnapshotId(5));
+    let step = world.recorded();
+    assert!(matches!(step, Step::Blocked { .. }), "{step:?}");
+}
+
+#[test]
+fn i11_a_stuck_one_that_is_protected_undated_or_of_an_undocumented_status_never_goes_for_room() {
+    let odd = || Status::Unknown("archiving".to_owned());
+    for (status, protect, dated, goes) in [
+        (Status::InProgress, false, true, true),
+        (Status::InProgress, true, true, false),
+        (Status::InProgress, false, false, false),
+        (odd(), false, true, false),
+    ] {
+        let mut world = full_of_own();
+        world.policy.delete_stuck = true;
+        world.policy.rotations[0].when_full = WhenFull::Skip;
+        world.snapshots[0].status = status.clone();
+        world.snapshots[0].created_at = dated.then(|| time("2026-11-01T03:00:00Z"));
+        if protect {
+            world.policy.protected_ids.insert(SnapshotId(1));
+        }
+        assert!(matches!(world.recorded(), Step::Wait { .. }));
+        world.pass(world.rules.stuck_after);
+        let step = world.recorded();
+        assert_eq!(
+            matches!(step, Step::Delete { .. }),
+            goes,
+            "{status:?} {protect} {dated}: {step:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failed_one_of_another_slot_goes_for_room_unless_it_is_protected_or_has_no_date() {
+    for (protect, dated, goes) in [
+        (false, true, true),
+        (true, true, false),
+        (false, false, false),
+    ] {
+        let mut world = full_of_own();
+        world.policy.rotations[0].when_full = WhenFull::Skip;
+        // Nothing newer outlives it.
+        world.snapshots[2].status = Status::Failed;
+        world.snapshots[2].created_at = dated.then(|| time("2026-11-15T03:00:00Z"));
+        if protect {
+            world.policy.protected_ids.insert(SnapshotId(3));
+        }
+        let step = world.recorded();
+        let gone = matches!(
+            step,
+            Step::Delete {
+                id: SnapshotId(3),
+                prune_first: false,
+                ..
+            }
+        );
+        assert_eq!(gone, goes, "{protect} {dated}: {step:?}");
+        assert_eq!(matches!(step, Step::Blocked { .. }), !goes, "{step:?}");
+    }
+}
+
+#[test]
+fn i7_while_a_listing_still_shows_what_was_to_be_given_up_nothing_was_lost() {
+    for (shown, goes) in [(true, true), (false, false)] {
+        let mut world = full_of_own();
+        let known = world.snapshots.iter().map(|s| s.id).collect();
+        let victim = SnapshotId(if shown { 1 } else { 99 });
+        world.history.prune_first = Some(crate::core::history::PruneFirst { victim, known });
+        let step = world.recorded();
+        assert_eq!(matches!(step, Step::Delete { .. }), goes, "{step:?}");
+    }
+}
+
+#[test]
+fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() {
+    let refuse = |world: &mut World| {
+        let Step::Delete { id, name, .. } = world.recorded() else {
+            return false;
+        };
+        world.record(&Fact::DeleteIntent {
+            id,
+            snapshot: name,
+            prune_first: None,
+            reason: String::new(),
+        });
+        let outcome = Outcome::Failed;
+        world.record(&Fact::DeleteResult { id, outcome });
+        true
+    };
+    let mut world = full_of_own();
+    for minutes in [5, 10, 20] {
+        assert!(refuse(&mut world));
+        let paused = world.recorded();
+        if minutes < 20 {
+            let Step::Wait { pause, .. } = paused else {
+                panic!("{paused:?}");
+            };
+            assert!(pause > (minutes - 1) * MINUTE, "{pause:?}");
+        }
+        world.pass(minutes * 2 * MINUTE);
+    }
+    assert!(matches!(world.recorded(), Step::Blocked { .. }));
+    // The next slot is a reason to try it again, one at the refusal itself is none.
+    let slot = time("2026-11-29T03:00:00Z");
+    world.pass(slot.duration_since(world.now.wall));
+    for (seconds, tried) in [(0, false), (-1, true)] {
+        let last = world.history.last_refusal.as_mut().expect("a refusal");
+        last.wall = slot + SignedDuration::from_secs(seconds);
+        let step = world.recorded();
+        assert_eq!(matches!(step, Step::Delete { .. }), tried, "{step:?}");
+    }
+}
+
+#[test]
+fn each_delete_says_what_it_is_for() {
+    let failed = |id, name| (id, name, Status::Failed, "2026-11-14T03:00:00Z");
+    let mut stuck = full_of_own();
+    stuck.policy.delete_stuck = true;
+    stuck.snapshots[0].status = Status::InProgress;
+    stuck.recorded();
+    stuck.pass(stuck.rules.stuck_after);
+    let settled = (9, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z");
+    for (mut world, reason) in [
+        (full_of_own(), "the server is full and a slot is due"),
+        (stuck, "it is stuck and its room is needed"),
+        (
+            World::weekly(2).holding(&[old_weeklies().as_slice(), &[settled]].concat()),
+            "it is beyond keep",
+        ),
+        (
+            World::weekly(2).holding(&[failed(1, "weekly-2026-11-22")]),
+            "it failed",
+        ),
+    ] {
+        let step = world.recorded();
+        assert!(
+            matches!(&step, Step::Delete { reason: said, .. } if said == reason),
+            "{step:?}"
+        );
+    }
+}

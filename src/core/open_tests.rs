@@ -1,0 +1,250 @@
+//! Each boundary of a mutation whose effect has not been seen yet, by name.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::core::fact::When;
+use crate::core::world::*;
+
+#[test]
+fn i9_a_create_without_an_answer_is_looked_for_and_adopted() {
+    let mut world = World::weekly(3);
+    while let Step::Record(fact) = world.step() {
+        world.record(&fact);
+    }
+    world.intend_create("weekly-2026-11-22");
+    let unknown = create_result("weekly-2026-11-22", Outcome::Unknown, None);
+    world.record(&unknown);
+    for _ in 0..9 {
+        assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
+        world.pass(MINUTE);
+    }
+    world.make("weekly-2026-11-22", Status::InProgress);
+    assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
+    world.snapshots[0].status = DONE;
+    assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
+    assert_eq!(world.log, ["create weekly-2026-11-22"]);
+}
+
+#[test]
+fn i9_only_after_the_settle_window_and_the_pause_is_a_lost_create_sent_again() {
+    let mut world = World::weekly(3);
+    while let Step::Record(fact) = world.step() {
+        world.record(&fact);
+    }
+    let sent = world.now.mono;
+    world.intend_create("weekly-2026-11-22");
+    while world.log.len() < 2 {
+        world.settle(&DONE);
+        world.pass(world.rules.poll_interval);
+    }
+    let waited = world.now.mono - sent;
+    assert!(waited >= 15 * MINUTE, "{waited:?}");
+    assert_eq!(world.snapshots.len(), 1);
+}
+
+#[test]
+fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done() {
+    let mut world = World::weekly(2).holding(&old_weeklies());
+    while !matches!(world.step(), Step::Delete { .. }) {
+        match world.step() {
+            Step::Record(fact) => world.record(&fact),
+            Step::Create { name, .. } => {
+                world.intend_create(&name);
+                let id = Some(world.make(&name, DONE));
+                world.record(&Fact::CreateResult {
+                    snapshot: name,
+                    outcome: Outcome::Done,
+                    id,
+                    server_name: None,
+                });
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let (id, name) = (SnapshotId(1), "weekly-2026-11-01".to_owned());
+    world.record(&Fact::DeleteIntent {
+        id,
+        snapshot: name,
+        prune_first: None,
+        reason: String::new(),
+    });
+    world.record(&Fact::DeleteResult {
+        id,
+        outcome: Outcome::Unknown,
+    });
+    assert!(matches!(world.step(), Step::Wait { .. }));
+    world.pass(8 * MINUTE);
+    assert!(matches!(
+        world.step(),
+        Step::Delete {
+            id: SnapshotId(1),
+            ..
+        }
+    ));
+    world.policy.rotations[0].keep = 4;
+    assert!(
+        matches!(world.step(), Step::Wait { .. }),
+        "the policy in force no longer deletes it"
+    );
+    world.pass(2 * MINUTE);
+    assert!(matches!(
+        world.step(),
+        Step::Record(Fact::DeleteResult {
+            outcome: Outcome::Failed,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
+    let mut world = World::weekly(3);
+    let name = "weekly-2026-11-22".to_owned();
+    let before = When {
+        wall: world.now.wall,
+        mono: None,
+    };
+    let slot = time("2026-11-22T03:00:00Z");
+    let due = Fact::SlotDue {
+        rotation: "weekly".to_owned(),
+        snapshot: name.clone(),
+        slot,
+    };
+    let grace = world.rules.request_timeout;
+    world.history.apply(&due, before, grace);
+    world.history.apply(
+        &Fact::CreateIntent {
+            rotation: "weekly".to_owned(),
+            snapshot: name,
+            known: BTreeSet::new(),
+            reason: String::new(),
+        },
+        before,
+        grace,
+    );
+    world.pass(world.rules.settle_window + grace - SignedDuration::from_secs(1));
+    assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
+    world.pass(SignedDuration::from_secs(1));
+    assert!(matches!(
+        world.step(),
+        Step::Record(Fact::CreateResult {
+            outcome: Outcome::Failed,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn i9_a_wall_clock_that_leaps_ahead_does_not_end_the_settle_window() {
+    let mut world = World::weekly(3);
+    world.rules.settle_window = 30 * MINUTE;
+    world.record(&Fact::RotationAdded {
+        rotation: "weekly".to_owned(),
+    });
+    world.intend_create("weekly-2026-11-22");
+    world.now.wall += SignedDuration::from_hours(5);
+    assert!(matches!(world.step(), Step::Wait { .. }));
+}
+
+#[test]
+fn i9_only_a_new_row_of_the_very_name_is_taken_for_an_unanswered_create() {
+    let name = "weekly-2026-11-22";
+    let mut rows = old_weeklies().to_vec();
+    rows.push((4, name, Status::Failed, "yesterday"));
+    let mut world = World::weekly(4).holding(&rows);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+    world.intend_create(name);
+    world.record(&create_result(name, Outcome::Unknown, None));
+    world.make("weekly-2026-11-29", DONE);
+    let open = world.history.open.clone();
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    assert_eq!(world.history.open, open, "none of them is it");
+    let id = world.make(name, Status::InProgress);
+    world.recorded();
+    assert!(
+        matches!(&world.history.open, Some(Open::Create { id: Some(found), .. }) if *found == id)
+    );
+}
+
+#[test]
+fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
+    let mut world = World::weekly(2).holding(&old_weeklies());
+    world.settle(&Status::InProgress);
+    world.snapshots[3].status = DONE;
+    let id = SnapshotId(1);
+    assert!(matches!(
+        world.recorded(),
+        Step::Delete {
+            id: SnapshotId(1),
+            ..
+        }
+    ));
+    world.record(&Fact::DeleteIntent {
+        id,
+        snapshot: "weekly-2026-11-01".to_owned(),
+        prune_first: None,
+        reason: String::new(),
+    });
+    world.record(&Fact::DeleteResult {
+        id,
+        outcome: Outcome::Unknown,
+    });
+    // By the policy in force another would be next.
+    world.policy.protected_ids.insert(id);
+    for _ in 0..9 {
+        world.pass(MINUTE);
+        assert!(matches!(world.recorded(), Step::Wait { .. }));
+    }
+    world.pass(MINUTE);
+    world.step();
+    assert!(matches!(
+        world.step(),
+        Step::Record(Fact::DeleteResult {
+            id: SnapshotId(1),
+            outcome: Outcome::Failed,
+        })
+    ));
+}
+
+#[test]
+fn i5_the_pause_before_a_delete_is_sent_again_doubles() {
+    let mut world = full_of_own();
+    let mut sent = Vec::new();
+    while sent.len() < 3 {
+        match world.recorded() {
+            Step::Delete { id, name, .. } => {
+                sent.push(world.now.mono);
+                world.record(&Fact::DeleteIntent {
+                    id,
+                    snapshot: name,
+                    prune_first: None,
+                    reason: String::new(),
+                });
+                let outcome = Outcome::Unknown;
+                world.record(&Fact::DeleteResult { id, outcome });
+            }
+            Step::Wait { pause, .. } => world.pass(pause),
+            other => panic!("{other:?}"),
+        }
+    }
+    let poll = world.rules.poll_interval;
+    for (nth, at_least) in [(0, 5 * MINUTE), (1, 10 * MINUTE)] {
+        let pause = sent[nth + 1] - sent[nth];
+        let at_most = at_least + at_least / 4 + poll;
+        assert!((at_least..=at_most).contains(&pause), "{pause:?}");
+    }
+}
+
+#[test]
+fn i9_a_create_of_an_earlier_process_that_is_found_completed_is_no_longer_open() {
+    let mut world = World::weekly(3);
+    world.settle(&Status::InProgress);
+    // Another process knows it from the trail.
+    world.history.seen.clear();
+    world.snapshots[0].status = DONE;
+    world.settle(&DONE);
+    assert_eq!(world.history.open, None);
+}

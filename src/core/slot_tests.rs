@@ -1,0 +1,134 @@
+//! Slots at their edges: patterns that change, tries that count, splay, and what is settled.
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::core::fact::Outcome;
+use crate::core::world::*;
+
+#[test]
+fn a_pattern_that_changes_while_its_slot_is_under_way_gives_nothing_up() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    let pattern = crate::core::name::Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
+    let rotation = &mut world.policy.rotations[0];
+    let former = std::mem::replace(&mut rotation.pattern, pattern);
+    rotation.former.push(former);
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create new-2026-11-22"]);
+    let old = world.history.slot("weekly", "weekly-2026-11-22");
+    assert_eq!(old.expect("a slot").ending, None);
+}
+
+#[test]
+fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
+    let name = "weekly-2026-11-22";
+    for count_all in [false, true] {
+        let mut world = World::weekly(3);
+        world.rules.count_all = count_all;
+        let mut tries = 0;
+        while tries < 3 {
+            match world.recorded() {
+                Step::Create { .. } => {
+                    tries += 1;
+                    world.intend_create(name);
+                    world.record(&Fact::CreateResult {
+                        snapshot: name.to_owned(),
+                        outcome: Outcome::Later,
+                        id: None,
+                        server_name: None,
+                    });
+                }
+                Step::Wait { pause, .. } => world.pass(pause),
+                other => panic!("{other:?} after {tries} tries"),
+            }
+        }
+        world.recorded();
+        let ending = world
+            .history
+            .slot("weekly", name)
+            .and_then(|note| note.ending);
+        assert_eq!(ending, count_all.then_some(Ending::GivenUp), "{count_all}");
+    }
+}
+
+#[test]
+fn a_slot_at_the_very_instant_its_rotation_came_under_care_is_its_to_run_while_it_is_the_newest() {
+    for looked_at_in_time in [true, false] {
+        let mut world = World::new(vec![rotation("daily", "0 4 * * *", 3)]);
+        let added = Fact::RotationAdded {
+            rotation: "daily".to_owned(),
+        };
+        world.record(&added);
+        world.policy.rotations[0].catch_up = Some(MINUTE);
+        let hours = if looked_at_in_time { 1 } else { 24 };
+        world.pass(SignedDuration::from_hours(hours));
+        world.recorded();
+        let skipped = world.history.slot("daily", "daily-2026-11-22");
+        let skipped = skipped.and_then(|note| note.ending);
+        let expected = looked_at_in_time.then_some(Ending::Skipped);
+        assert_eq!(skipped, expected);
+    }
+}
+
+#[test]
+fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one() {
+    let newest = || (1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z");
+    let settled = |world: &World| {
+        let inventory = Inventory {
+            server_name: None,
+            snapshots: world.snapshots.clone(),
+            requested: world.now.mono,
+            doubt: None,
+        };
+        let (policy, history) = (&world.policy, &world.history);
+        all_settled(policy, &inventory, history, &world.rules, world.now)
+    };
+    assert!(settled(&World::new(Vec::new())));
+    assert!(settled(&World::weekly(3).holding(&[newest()])));
+    assert!(!settled(&World::weekly(3).holding(&old_weeklies())));
+    let mut unfinished = World::weekly(3).holding(&[newest()]);
+    unfinished.snapshots[0].status = Status::InProgress;
+    assert!(!settled(&unfinished));
+
+    let mut deleted_since = World::weekly(3);
+    deleted_since.settle(&DONE);
+    deleted_since.snapshots.clear();
+    assert!(settled(&deleted_since));
+    let mut given_up = World::weekly(3);
+    given_up.settle(&Status::Failed);
+    assert!(!settled(&given_up));
+
+    let mut one_of_two = World::weekly(3).holding(&[newest()]);
+    let daily = rotation("daily", "0 3 * * *", 3);
+    one_of_two.policy.rotations.push(daily);
+    assert!(!settled(&one_of_two));
+
+    // What became due since it began is not asked for.
+    let mut due_since = World::weekly(3).holding(&[newest()]);
+    due_since.rules.due_until = Some(due_since.now.wall);
+    due_since.pass(SignedDuration::from_hours(24 * 7));
+    assert!(settled(&due_since));
+}
+
+#[test]
+fn a_splay_moves_when_a_slot_is_due_and_its_catch_up_but_not_its_name() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let splay = 90 * MINUTE;
+    world.policy.rotations[0].splay = splay;
+    world.policy.rotations[0].catch_up = Some(10 * MINUTE);
+    let rotation = &world.policy.rotations[0];
+    let due = time("2026-11-22T04:30:00Z");
+    assert_eq!(rotation.next_due(world.now.wall), Some(due));
+    let slot = rotation.newest_due(due).expect("a slot");
+    assert_eq!(slot.at, time("2026-11-22T03:00:00Z"));
+    let before = rotation.newest_due(due - SignedDuration::from_secs(1));
+    assert_eq!(before.expect("a slot").at, time("2026-11-21T03:00:00Z"));
+    for (late, begun) in [(10 * MINUTE, true), (11 * MINUTE, false)] {
+        assert_eq!(
+            rotation.within_catch_up(slot, due + late),
+            begun,
+            "{late:?}"
+        );
+    }
+}
