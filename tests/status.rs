@@ -70,6 +70,24 @@ fn it_tells_room_last_and_next_slot_and_ends_with_0_while_no_alert_stands() {
 }
 
 #[test]
+fn a_slot_that_waits_for_the_provider_is_due_and_what_was_never_listed_is_not_known() {
+    // A port of this host that refuses connections.
+    let home = Home::new("http://127.0.0.1:9/api/v1", "", QUICK);
+    home.daily(12345, 2, "");
+    let _service = Service::start(&home);
+    let (_, view) = json(&home);
+    let server = &view["servers"][0];
+    assert_eq!(server["state"], "due", "{view}");
+    let rotation = &server["rotations"][0];
+    assert_eq!(rotation["last"]["snapshot"], daily_name(0), "{view}");
+    assert!(rotation["last"]["ending"].is_null(), "{view}");
+    assert!(
+        rotation["held"].is_null() && server["listed"].is_null(),
+        "{view}"
+    );
+}
+
+#[test]
 fn an_alert_stands_on_top_and_it_ends_with_1() {
     let (provider, home) = live(2);
     for n in 0..5 {
@@ -122,7 +140,7 @@ fn a_server_that_the_service_does_not_have_is_a_matter_of_usage() {
     let output = home.run(&["status", "--server", "mail"]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("no policy for server mail"),
+        stderr(&output).contains("no policy is for server mail"),
         "{}",
         stderr(&output)
     );

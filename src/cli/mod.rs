@@ -49,7 +49,7 @@ pub struct Cli {
         global = true,
         help_heading = EVERYWHERE,
         value_name = "FILE",
-        default_value = "/etc/snaprotate/snaprotate.toml"
+        default_value = config::DEFAULT_FILE
     )]
     pub config: PathBuf,
     /// How much is logged [default: info for run and once, else warn]

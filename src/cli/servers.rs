@@ -7,6 +7,7 @@ use crate::core::policy::Policy;
 use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
 use crate::daemon::Refusal;
+use crate::status::ServerView;
 
 /// How alike a name must be to be named as what may have been meant; 1 is the same.
 const ALIKE: f64 = 0.8;
@@ -17,22 +18,39 @@ const NAMED: usize = 3;
 /// As much of a name as is shown.
 const NAME_SHOWN: usize = 80;
 
-/// The policy of the server that was asked for: by id, else file, else name.
-pub(super) fn find<'p>(
-    policies: &'p [Arc<Policy>],
+/// What a server may be called by: its id, its policy file's stem, its name if it has one.
+pub(super) trait Called {
+    fn by(&self) -> (ServerId, &str, Option<&str>);
+}
+
+impl Called for Arc<Policy> {
+    fn by(&self) -> (ServerId, &str, Option<&str>) {
+        (self.server, &self.file, self.name.as_deref())
+    }
+}
+
+impl Called for ServerView {
+    fn by(&self) -> (ServerId, &str, Option<&str>) {
+        (self.id, &self.file, Some(&self.name))
+    }
+}
+
+/// The server that was asked for: by id, else file, else name.
+pub(super) fn find<'s, S: Called>(
+    servers: &'s [S],
     server: &str,
-) -> Result<Option<&'p Arc<Policy>>, Refusal> {
-    let by_id = |policy: &Policy| policy.server.to_string() == server;
-    let by_file = |policy: &Policy| policy.file == server;
-    let by_name = |policy: &Policy| policy.name.as_deref() == Some(server);
-    let ways: [&dyn Fn(&Policy) -> bool; 3] = [&by_id, &by_file, &by_name];
+) -> Result<Option<&'s S>, Refusal> {
+    let by_id = |one: &S| one.by().0.to_string() == server;
+    let by_file = |one: &S| one.by().1 == server;
+    let by_name = |one: &S| one.by().2 == Some(server);
+    let ways: [&dyn Fn(&S) -> bool; 3] = [&by_id, &by_file, &by_name];
     for fits in ways {
-        let found: Vec<_> = policies.iter().filter(|policy| fits(policy)).collect();
+        let found: Vec<_> = servers.iter().filter(|one| fits(one)).collect();
         match found.as_slice() {
             [] => {}
             [one] => return Ok(Some(one)),
             several => {
-                let files: Vec<_> = several.iter().map(|policy| policy.file.as_str()).collect();
+                let files: Vec<_> = several.iter().map(|one| one.by().1).collect();
                 return Err(Refusal::Settings(format!(
                     "several policies are for a server {}: {}; name one by its file",
                     printable(server, NAME_SHOWN),
@@ -58,8 +76,8 @@ pub(super) fn chosen(
 }
 
 /// What to say where there is no such server.
-pub(super) fn unknown(policies: &[Arc<Policy>], server: &str) -> Refusal {
-    let near = near(policies, server);
+pub(super) fn unknown<S: Called>(servers: &[S], server: &str) -> Refusal {
+    let near = near(servers, server);
     let near = match near.as_slice() {
         [] => String::new(),
         near => format!("; near it: {}", near.join(", ")),
@@ -71,12 +89,13 @@ pub(super) fn unknown(policies: &[Arc<Policy>], server: &str) -> Refusal {
 }
 
 /// The words that are nearest to `server`, most alike first.
-fn near(policies: &[Arc<Policy>], server: &str) -> Vec<String> {
-    let of = |policy: &Arc<Policy>| {
-        let words = [Some(policy.file.clone()), policy.name.clone()];
+fn near<S: Called>(servers: &[S], server: &str) -> Vec<String> {
+    let of = |one: &S| {
+        let (_, file, name) = one.by();
+        let words = [Some(file.to_owned()), name.map(str::to_owned)];
         words.into_iter().flatten()
     };
-    let words = policies.iter().flat_map(of);
+    let words = servers.iter().flat_map(of);
     let mut alike: Vec<_> = words
         .map(|word| (strsim::jaro_winkler(&word, server), word))
         .filter(|(likeness, _)| *likeness >= ALIKE)

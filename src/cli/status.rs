@@ -1,9 +1,9 @@
 //! `status`: how the running service and its servers stand.
 
-use super::{Cli, Exit, block_on, say};
+use super::{Cli, Exit, block_on, say, servers};
 use crate::config::Env;
 use crate::daemon::Refusal;
-use crate::status::{self, Absent, FleetView, ServerView};
+use crate::status::{self, Absent};
 
 /// What to show.
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,9 @@ pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
         Err(other) => return Err(Refusal::System(other.to_string())),
     };
     if let Some(wanted) = &args.server {
-        let server = chosen(&view, wanted)?.clone();
+        let found = servers::find(&view.servers, wanted)?;
+        let found = found.ok_or_else(|| servers::unknown(&view.servers, wanted));
+        let server = found?.clone();
         view.alerts
             .retain(|alert| alert.server.is_none_or(|id| id == server.id));
         view.healthy = view.alerts.is_empty();
@@ -47,21 +49,4 @@ pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
     };
     say(text.trim_end());
     Ok(exit)
-}
-
-/// The server that was asked for: by id, else file, else name, as the service calls it.
-fn chosen<'a>(view: &'a FleetView, wanted: &str) -> Result<&'a ServerView, Refusal> {
-    let by_id = |server: &ServerView| server.id.to_string() == wanted;
-    let by_file = |server: &ServerView| server.file == wanted;
-    let by_name = |server: &ServerView| server.name == wanted;
-    let ways: [&dyn Fn(&ServerView) -> bool; 3] = [&by_id, &by_file, &by_name];
-    let found = ways
-        .into_iter()
-        .find_map(|fits| view.servers.iter().find(|s| fits(s)));
-    found.ok_or_else(|| {
-        Refusal::Settings(format!(
-            "the running service has no policy for server {}; snaprotate status lists those that it has",
-            crate::core::printable::printable(wanted, 80)
-        ))
-    })
 }

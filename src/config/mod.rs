@@ -32,6 +32,9 @@ pub use self::report::{Problem, Problems, Severity};
 use crate::core::policy::{Policy, Rules};
 
 /// What to do where the main file can't be read.
+/// The main file, where none is named.
+pub const DEFAULT_FILE: &str = "/etc/snaprotate/snaprotate.toml";
+
 const NO_MAIN_FILE: &str =
     "create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
 
@@ -180,7 +183,8 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let missing =
         std::fs::metadata(file).is_err_and(|why| why.kind() == std::io::ErrorKind::NotFound);
-    if missing {
+    // One that was asked for by name and isn't there is a slip, and its trail another one.
+    if missing && file == Path::new(DEFAULT_FILE) {
         return Ok(main_file::folders(None, None, folder, env));
     }
     let mut log = Log::default();

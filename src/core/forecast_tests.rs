@@ -7,6 +7,7 @@ use crate::core::name::Pattern;
 use crate::core::policy::{Rotation, WhenFull};
 use crate::core::recovery::Moment;
 use crate::core::schedule::Schedule;
+use crate::core::snapshot::SnapshotId;
 use crate::core::world::{World, rotation, rules, time};
 
 /// A Wednesday.
@@ -42,6 +43,15 @@ fn happens(event: &Event) -> String {
 
 fn age(moment: Moment) -> SignedDuration {
     moment.age.expect("an age")
+}
+
+#[test]
+fn no_id_that_the_forecast_makes_up_is_a_protected_one() {
+    let mut policy = World::new(vec![rotation("daily", "0 2 * * *", 4)]).policy;
+    policy.protected_ids.extend((1..=20).map(SnapshotId));
+    let got = forecast(&policy, &rules(), time(NOON), 28);
+    let held = got.days.iter().map(|day| day.snapshots.len());
+    assert_eq!(held.collect::<Vec<_>>(), [4; 28]);
 }
 
 #[test]

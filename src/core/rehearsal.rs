@@ -210,12 +210,15 @@ impl Rehearsal<'_> {
         self.inventory.requested = self.now.mono;
     }
 
-    /// Greater than any id that is known: a new snapshot's must not be taken for an old one's.
+    /// Greater than any id that is known: a new snapshot's must not be taken for an old one's,
+    /// nor for a protected one's.
     fn new_id(&self) -> SnapshotId {
         let listed = self.inventory.snapshots.iter().map(|s| s.id);
         let pruned = self.history.prune_first.iter();
         let pruned = pruned.flat_map(|prune| prune.known.iter().copied());
-        let ids = listed.chain(pruned).chain(self.created.iter().copied());
+        let protected = self.policy.protected_ids.iter().copied();
+        let ids = listed.chain(pruned).chain(protected);
+        let ids = ids.chain(self.created.iter().copied());
         SnapshotId(ids.max().map_or(1, |id| id.0.saturating_add(1)))
     }
 

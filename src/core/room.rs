@@ -67,7 +67,7 @@ impl Server<'_> {
         if foreign > 0 {
             let _ = write!(
                 reason,
-                ": {foreign} of {all} are foreign (former_names takes in a renamed rotation's)"
+                ": {foreign} of {all} are foreign; delete one at the provider, or list a renamed rotation's pattern in former_names"
             );
         }
         reason

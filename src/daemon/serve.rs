@@ -83,7 +83,7 @@ impl Daemon {
             let engine = Arc::clone(&engine);
             async move { engine.run(until).await }
         });
-        let control = self.control();
+        let control = self.control().await;
         let mut ticker = Ticker::start().await;
         let mut watchdog = watchdog_period().map(every);
         let mut reading: JoinSet<Read> = JoinSet::new();
@@ -149,9 +149,9 @@ impl Daemon {
     }
 
     /// Answers on the control socket; rotation doesn't depend on it.
-    fn control(&self) -> Option<JoinHandle<()>> {
+    async fn control(&self) -> Option<JoinHandle<()>> {
         let path = status::socket(Env::from_process().runtime_directory.as_deref());
-        let control = match Control::listen(&path) {
+        let control = match Control::listen(&path).await {
             Ok(control) => control,
             Err(error) => {
                 let path = path.display();

@@ -128,7 +128,12 @@ fn settled(
             })
             .map(|row| row.name.as_str())
             .collect();
-        let under_way = rows.iter().any(|row| row.status == Status::InProgress);
+        // What was begun in the last hour may be completed this very instant, and the look
+        // that makes it count is yet to come.
+        let young = |at: Timestamp| now.duration_since(at) < SignedDuration::from_hours(1);
+        let mut begun = rows.iter();
+        let under_way =
+            begun.any(|row| row.status == Status::InProgress || row.shown.is_some_and(young));
         if counted.len() > rotation.keep && !blocked && !under_way {
             let what = format!("{} holds more than keep: {counted:?}", rotation.name);
             world.violated(server, &what);

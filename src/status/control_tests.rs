@@ -27,7 +27,7 @@ fn place() -> (tempfile::TempDir, PathBuf) {
 #[tokio::test]
 async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_with_it() {
     let (_folder, path) = place();
-    let control = Control::listen(&path).expect("it listens");
+    let control = Control::listen(&path).await.expect("it listens");
     let serving = tokio::spawn(control.serve(view));
     assert_eq!(ask(&path).await.expect("an answer"), view());
     serving.abort();
@@ -39,7 +39,7 @@ async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_wi
 #[tokio::test]
 async fn only_the_owner_can_open_the_socket_and_its_folder() {
     let (_folder, path) = place();
-    let _control = Control::listen(&path).expect("it listens");
+    let _control = Control::listen(&path).await.expect("it listens");
     let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().expect("a folder")), 0o700);
@@ -59,8 +59,8 @@ async fn a_socket_left_behind_is_replaced_and_one_that_answers_is_not() {
     std::fs::create_dir(path.parent().expect("a folder")).expect("made");
     // A listener that is dropped leaves its file, as a killed process does.
     drop(StdListener::bind(&path).expect("bound"));
-    let control = Control::listen(&path).expect("it listens");
-    let second = Control::listen(&path).err().expect("refused");
+    let control = Control::listen(&path).await.expect("it listens");
+    let second = Control::listen(&path).await.err().expect("refused");
     assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
     drop(control);
 }

@@ -76,7 +76,7 @@ pub fn server(
     let alerts: Vec<_> = view
         .alerts
         .iter()
-        .filter(|a| a.server == Some(server.id))
+        .filter(|a| a.server.is_none_or(|id| id == server.id))
         .cloned()
         .collect();
     text.push_str(&alert_lines(view, &alerts));
@@ -88,7 +88,10 @@ pub fn server(
         let next = rotation.next.as_ref();
         rotations.add_row([
             rotation.name.clone(),
-            format!("{} of {}", rotation.held, rotation.keep),
+            match rotation.held {
+                Some(held) => format!("{held} of {}", rotation.keep),
+                None => format!("? of {}", rotation.keep),
+            },
             last.map_or_else(String::new, |slot| last_slot(slot, view.time)),
             next.map_or_else(
                 || "never".to_owned(),
@@ -159,12 +162,12 @@ fn alert_lines(view: &FleetView, alerts: &[Alert]) -> String {
 
 fn last_slot(slot: &LastSlot, now: Timestamp) -> String {
     let ago = span(now.duration_since(slot.slot));
-    let ending = match slot.ending.as_deref() {
-        Some("completed") => String::new(),
-        Some(other) => format!(", {}", other.replace('_', " ")),
-        None => ", in work".to_owned(),
-    };
-    format!("{} ({ago} ago{ending})", slot.snapshot)
+    let name = &slot.snapshot;
+    match slot.ending.as_deref() {
+        Some("completed") => format!("{name} ({ago} ago)"),
+        Some(other) => format!("{name} ({ago} ago, {})", other.replace('_', " ")),
+        None => format!("{name} (due {ago} ago)"),
+    }
 }
 
 fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
@@ -176,6 +179,7 @@ fn word(state: State) -> &'static str {
     match state {
         State::Resting => "resting",
         State::Working => "working",
+        State::Due => "due",
         State::Blocked => "BLOCKED",
         State::Paused => "paused",
         State::Unseen => "not listed yet",

@@ -45,7 +45,7 @@ fn view() -> FleetView {
             rotations: vec![RotationView {
                 name: "weekly".to_owned(),
                 keep: 3,
-                held: 1,
+                held: Some(1),
                 last: Some(LastSlot {
                     snapshot: "weekly-snapshot-2026-11-22".to_owned(),
                     slot: at("2026-11-22T03:00:00Z"),
@@ -123,7 +123,7 @@ fn a_slot_that_did_not_end_well_says_so_and_a_server_not_listed_yet_too() {
     view.servers[0].listed = None;
     view.servers[0].state = State::Unseen;
     let text = fleet(&view, &TimeZone::UTC, None);
-    assert!(text.contains("(3 d 3 h ago, in work)"), "{text}");
+    assert!(text.contains("(due 3 d 3 h ago)"), "{text}");
     assert!(
         text.contains("?/5") && text.contains("not listed yet"),
         "{text}"
@@ -173,4 +173,19 @@ fn one_server_whole_shows_whose_each_snapshot_is_and_why_and_no_foreign_name_ste
     );
     assert!(row("by ").contains("foreign: why"), "{text}");
     assert!(text.contains("by \\u{1b}[31mhand"), "{text}");
+}
+
+#[test]
+fn the_accounts_alerts_stand_above_one_server_too_and_another_servers_do_not() {
+    let mut view = view();
+    view.alerts[0].server = Some(ServerId(6));
+    view.alerts.push(Alert {
+        alert: "api_unreachable".to_owned(),
+        server: None,
+        about: "account".to_owned(),
+        reason: "no answer".to_owned(),
+    });
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+    assert!(text.contains("api_unreachable"), "{text}");
+    assert!(!text.contains("slot_failed"), "{text}");
 }

@@ -58,6 +58,8 @@ pub enum State {
     Resting,
     /// A mutation is open, or a snapshot is being made.
     Working,
+    /// A slot is due and not settled: it waits for its turn, its next attempt, or the provider.
+    Due,
     /// Nothing may be done.
     Blocked,
     /// Nothing is done until `resume`.
@@ -116,8 +118,8 @@ pub struct RotationView {
     /// How many it keeps.
     pub keep: usize,
     /// How many completed ones it holds.
-    pub held: usize,
-    /// The newest slot that the trail knows.
+    pub held: Option<usize>,
+    /// The newest slot that is due, or that the trail knows.
     pub last: Option<LastSlot>,
     /// The next one.
     pub next: Option<NextSlot>,
@@ -223,8 +225,9 @@ fn view(known: Known<'_>) -> ServerView {
         })
         .collect()
     });
-    let (state, reason) = state(known, &snapshots);
     let rotations = policy.rotations.iter();
+    let rotations: Vec<_> = rotations.map(|r| rotation(known, r, &snapshots)).collect();
+    let (state, reason) = state(known, &snapshots, &rotations);
     ServerView {
         id: policy.server,
         name: policy.name.as_ref().unwrap_or(&policy.file).clone(),
@@ -233,12 +236,16 @@ fn view(known: Known<'_>) -> ServerView {
         reason,
         limit: rules.limit,
         listed: seen.map(|seen| seen.at),
-        rotations: rotations.map(|r| rotation(known, r, &snapshots)).collect(),
+        rotations,
         snapshots,
     }
 }
 
-fn state(known: Known<'_>, snapshots: &[SnapshotView]) -> (State, Option<String>) {
+fn state(
+    known: Known<'_>,
+    snapshots: &[SnapshotView],
+    rotations: &[RotationView],
+) -> (State, Option<String>) {
     let history = known.history;
     if let Some(since) = history.paused {
         return (State::Paused, Some(format!("paused since {since:.0}")));
@@ -248,6 +255,9 @@ fn state(known: Known<'_>, snapshots: &[SnapshotView]) -> (State, Option<String>
     }
     if let Some(open) = &history.open {
         let open = match open {
+            Open::Create { name, id: None, .. } => {
+                format!("whether {name} was made isn't known yet")
+            }
             Open::Create { name, .. } => format!("{name} is being made"),
             Open::Delete { id, .. } => format!("the snapshot with id {id} is being deleted"),
         };
@@ -256,6 +266,10 @@ fn state(known: Known<'_>, snapshots: &[SnapshotView]) -> (State, Option<String>
     let made = |s: &&SnapshotView| s.verdict == "in_progress";
     if let Some(made) = snapshots.iter().find(made) {
         return (State::Working, Some(format!("{} is being made", made.name)));
+    }
+    let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
+    if rotations.iter().any(waits) {
+        return (State::Due, None);
     }
     if known.seen.is_none() {
         return (State::Unseen, None);
@@ -268,22 +282,33 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
     let held = snapshots
         .iter()
         .filter(|s| s.rotation.as_ref() == Some(&rotation.name) && s.status == completed.word());
-    let last = known.history.newest(&rotation.name).map(|note| LastSlot {
-        snapshot: note.name.clone(),
-        slot: note.at,
-        ending: note.ending.map(|ending| ending_word(ending).to_owned()),
+    let noted = known.history.newest(&rotation.name);
+    let now = known.now.wall;
+    let due = rotation.newest_due(now).filter(|slot| {
+        noted.is_none_or(|note| note.at < slot.at) && rotation.within_catch_up(*slot, now)
     });
+    let last = match (due, noted) {
+        // The trail hears of it when the server is looked at.
+        (Some(slot), _) => Some(LastSlot {
+            snapshot: rotation.pattern.format(slot.local),
+            slot: slot.at,
+            ending: None,
+        }),
+        (None, noted) => noted.map(|note| LastSlot {
+            snapshot: note.name.clone(),
+            slot: note.at,
+            ending: note.ending.map(|ending| ending_word(ending).to_owned()),
+        }),
+    };
     RotationView {
         name: rotation.name.clone(),
         keep: rotation.keep,
-        held: held.count(),
+        held: known.seen.map(|_| held.count()),
         last,
-        next: rotation
-            .next_slot(known.now.wall)
-            .map(|(slot, at)| NextSlot {
-                snapshot: rotation.pattern.format(slot.local),
-                at,
-            }),
+        next: rotation.next_slot(now).map(|(slot, at)| NextSlot {
+            snapshot: rotation.pattern.format(slot.local),
+            at,
+        }),
     }
 }
 
