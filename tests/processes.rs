@@ -320,6 +320,11 @@ fn the_trail_is_verified_without_token_good_policies_and_good_settings() {
 
     // Without the main file the folders are those that the service manager gives.
     fs::remove_file(&file).expect("removed");
+    assert_eq!(
+        verify().status.code(),
+        Some(2),
+        "another trail may be intact"
+    );
     let mut command = home.command(&["audit", "verify"]);
     command
         .env("STATE_DIRECTORY", home.path("state"))

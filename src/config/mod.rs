@@ -183,8 +183,10 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let missing =
         std::fs::metadata(file).is_err_and(|why| why.kind() == std::io::ErrorKind::NotFound);
-    // One that was asked for by name and isn't there is a slip, and its trail another one.
-    if missing && file == Path::new(DEFAULT_FILE) {
+    // One that was asked for by name and isn't there may be a slip, and its trail another one,
+    // unless the service manager says where that is.
+    let sure = file == Path::new(DEFAULT_FILE) || env.logs_directory.is_some();
+    if missing && sure {
         return Ok(main_file::folders(None, None, folder, env));
     }
     let mut log = Log::default();
