@@ -48,9 +48,12 @@ rotates() { soon_recorded 1 create_intent && soon_recorded 1 snapshot_completed;
 point "makes the snapshot that is due, and records it" rotates
 
 answers() {
-    inside snaprotate status >"$work/status" && grep -q '^web-server-01 .*weekly-snapshot-' "$work/status" &&
-        inside setpriv --reuid=65534 --clear-groups snaprotate status 2>&1 | grep -F "only root and the service's own user" ||
-        { cat "$work/status"; said; }
+    inside snaprotate status >"$work/status" && grep -q '^web-server-01 .*weekly-snapshot-' "$work/status" ||
+        { cat "$work/status"; said; return 1; }
+    local code=0
+    inside setpriv --reuid=65534 --clear-groups snaprotate status >"$work/status" 2>&1 || code=$?
+    [ "$code" = 1 ] && grep -qF "only root and the service's own user" "$work/status" ||
+        { cat "$work/status"; return 1; }
 }
 point "tells root how it stands, over its control socket" answers
 
