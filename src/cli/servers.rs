@@ -108,15 +108,14 @@ fn near<S: Called>(servers: &[S], server: &str) -> Vec<String> {
 
 /// The servers by name: the policy's, else its file's; with the id where two have one name.
 pub(super) fn names(policies: &[Arc<Policy>]) -> BTreeMap<ServerId, String> {
-    let name = |policy: &Policy| policy.name.clone().unwrap_or_else(|| policy.file.clone());
-    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for policy in policies {
-        *times.entry(name(policy)).or_default() += 1;
+        *times.entry(policy.called()).or_default() += 1;
     }
     let shown = policies.iter().map(|policy| {
-        let name = name(policy);
-        let plain = printable(&name, NAME_SHOWN);
-        match times.get(&name) {
+        let name = policy.called();
+        let plain = printable(name, NAME_SHOWN);
+        match times.get(name) {
             Some(1) => (policy.server, plain),
             _ => (policy.server, format!("{plain} ({})", policy.server)),
         }

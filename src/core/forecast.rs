@@ -127,7 +127,7 @@ pub fn forecast(policy: &Policy, rules: &Rules, from: Timestamp, days: u32) -> F
     });
     Forecast {
         id: policy.server,
-        name: policy.name.as_ref().unwrap_or(&policy.file).clone(),
+        name: policy.called().to_owned(),
         from,
         until,
         recovery: of(None),

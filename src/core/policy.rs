@@ -98,6 +98,11 @@ pub struct Place {
 }
 
 impl Policy {
+    /// What the server is called: by the policy, else by the policy's file.
+    pub fn called(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.file)
+    }
+
     /// Which rotation's own snapshot bears this name; `None`: it is foreign.
     pub fn place(&self, name: &str) -> Option<Place> {
         let mut rotations = self.rotations.iter().enumerate();

@@ -77,8 +77,8 @@ impl<A: SnapshotApi> Engine<A> {
         }))
     }
 
-    /// The alerts of the whole account that stand, and whether the provider refuses the token.
-    pub fn account(&self) -> (Vec<StandingAlert>, bool) {
-        self.account.alerts()
+    /// The alerts of the whole account that stand.
+    pub fn account_alerts(&self) -> Vec<StandingAlert> {
+        self.account.alerts().0
     }
 }

@@ -154,8 +154,7 @@ impl FleetView {
         config: &Path,
         (started, time): (Timestamp, Timestamp),
     ) -> Self {
-        let (wide, _) = engine.account();
-        let wide = wide.into_iter().map(|standing| Alert {
+        let wide = engine.account_alerts().into_iter().map(|standing| Alert {
             alert: standing.alert,
             server: None,
             about: standing.about,
@@ -230,7 +229,7 @@ fn view(known: Known<'_>) -> ServerView {
     let (state, reason) = state(known, &snapshots, &rotations);
     ServerView {
         id: policy.server,
-        name: policy.name.as_ref().unwrap_or(&policy.file).clone(),
+        name: policy.called().to_owned(),
         file: policy.file.clone(),
         state,
         reason,
