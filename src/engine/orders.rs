@@ -134,7 +134,11 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let mine = |waiting: &mut Box<Waiting>| waiting.number == number;
         if lock(&seat).order.take_if(mine).is_some() {
-            return Answer::refused("it couldn't be begun within a minute: see snaprotate status");
+            return Answer::refused(if self.stop.is_cancelled() {
+                STOPPING
+            } else {
+                "it couldn't be begun within a minute: see snaprotate status"
+            });
         }
         // It is begun, and its call has a limit.
         answer.await.unwrap_or_else(|_| Answer::refused(STOPPING))
