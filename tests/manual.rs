@@ -138,7 +138,10 @@ fn an_unknown_page_is_told_which_there_are() {
     let output = snaprotate(&["man", "polcy"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("there is no page polcy; there are snaprotate, "), "{said}");
+    assert!(
+        said.contains("there is no page polcy; there are snaprotate, "),
+        "{said}"
+    );
     assert!(said.contains("snaprotate-policy"), "{said}");
 }
 

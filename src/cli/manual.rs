@@ -64,7 +64,9 @@ struct Page {
 impl Page {
     /// Its name without the section.
     fn name(&self) -> &str {
-        self.file.rsplit_once('.').map_or(&self.file, |(name, _)| name)
+        self.file
+            .rsplit_once('.')
+            .map_or(&self.file, |(name, _)| name)
     }
 
     /// `man` looks for each section in a folder of its own.
@@ -80,12 +82,17 @@ impl Page {
 
 fn find<'p>(pages: &'p [Page], name: &str) -> Result<&'p Page, Refusal> {
     let whole = format!("snaprotate-{}", name.replace(' ', "-"));
-    let mut fits = pages.iter().filter(|page| page.name() == name || page.name() == whole);
+    let mut fits = pages
+        .iter()
+        .filter(|page| page.name() == name || page.name() == whole);
     fits.next().ok_or_else(|| {
         let mut names: Vec<_> = pages.iter().map(Page::name).collect();
         names.sort_unstable();
         let name = crate::core::printable::printable(name, 80);
-        Refusal::Settings(format!("there is no page {name}; there are {}", names.join(", ")))
+        Refusal::Settings(format!(
+            "there is no page {name}; there are {}",
+            names.join(", ")
+        ))
     })
 }
 
@@ -261,7 +268,10 @@ mod tests {
     fn the_pages_of_the_files_tell_every_key_with_its_default() {
         let pages = all();
         let page = |name: &str| &pages.iter().find(|(file, _)| file == name).expect(name).1;
-        for (file, schema) in [("snaprotate.toml.5", "config"), ("snaprotate-policy.5", "policy")] {
+        for (file, schema) in [
+            ("snaprotate.toml.5", "config"),
+            ("snaprotate-policy.5", "policy"),
+        ] {
             let text = page(file);
             let schema: serde_json::Value =
                 serde_json::from_str(crate::cli::schema::text(schema)).expect("JSON");
@@ -270,7 +280,10 @@ mod tests {
                 assert!(text.contains(&format!("[{name}]")), "{file}: {name}");
                 let table = table.get("items").unwrap_or(table);
                 for key in table["properties"].as_object().expect("keys").keys() {
-                    assert!(text.contains(&format!("\\fB{key}\\fR (")), "{file}: {key}: {text}");
+                    assert!(
+                        text.contains(&format!("\\fB{key}\\fR (")),
+                        "{file}: {key}: {text}"
+                    );
                 }
             }
         }

@@ -95,9 +95,9 @@ fn tables(schema: &Value, name: &str, node: &Value, page: &mut Roff) {
     };
     page.control("SH", [heading.as_str()]);
     page.text([roman(of(node, "description"))]);
-    let required: Vec<&str> = table["required"]
-        .as_array()
-        .map_or_else(Vec::new, |keys| keys.iter().filter_map(Value::as_str).collect());
+    let required: Vec<&str> = table["required"].as_array().map_or_else(Vec::new, |keys| {
+        keys.iter().filter_map(Value::as_str).collect()
+    });
     let keys = entries(&table["properties"]);
     let needed = |key: &str| required.iter().position(|other| *other == key);
     let (mut first, rest): (Vec<_>, Vec<_>) =

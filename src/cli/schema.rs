@@ -13,9 +13,15 @@ use crate::daemon::Refusal;
 pub(super) const SCHEMAS: [(&str, &str); 8] = [
     ("config", include_str!("../../config/schema/config.json")),
     ("policy", include_str!("../../config/schema/policy.json")),
-    ("audit-show", include_str!("../../config/schema/audit-show.json")),
+    (
+        "audit-show",
+        include_str!("../../config/schema/audit-show.json"),
+    ),
     ("check", include_str!("../../config/schema/check.json")),
-    ("forecast", include_str!("../../config/schema/forecast.json")),
+    (
+        "forecast",
+        include_str!("../../config/schema/forecast.json"),
+    ),
     ("list", include_str!("../../config/schema/list.json")),
     ("plan", include_str!("../../config/schema/plan.json")),
     ("status", include_str!("../../config/schema/status.json")),
@@ -56,7 +62,11 @@ mod tests {
     fn each_schema_is_one_of_draft_2020_12_and_its_file_lies_beside_the_examples() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/schema");
         let files = std::fs::read_dir(folder).expect("listed").count();
-        assert_eq!(files, SCHEMAS.len(), "a schema in config/schema is not in SCHEMAS");
+        assert_eq!(
+            files,
+            SCHEMAS.len(),
+            "a schema in config/schema is not in SCHEMAS"
+        );
         for (name, text) in SCHEMAS {
             let schema: serde_json::Value = serde_json::from_str(text).expect(name);
             let draft = "https://json-schema.org/draft/2020-12/schema";
@@ -68,7 +78,7 @@ mod tests {
     #[test]
     fn the_trail_s_schema_has_every_event_and_no_other() {
         let schema: serde_json::Value = serde_json::from_str(text("audit-show")).expect("JSON");
-        let events = serde_json::json!(crate::cli::audit::EVENTS);
+        let events = serde_json::json!(crate::cli::audit::EVENTS.as_slice());
         let said = "write the events that differ into config/schema/audit-show.json, in the order of EVENTS in src/cli/audit/filter.rs";
         assert_eq!(schema["properties"]["event"]["enum"], events, "{said}");
     }

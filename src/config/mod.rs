@@ -310,5 +310,8 @@ mod reports;
 #[path = "schedule_tests.rs"]
 mod schedules;
 #[cfg(test)]
+#[path = "schema_tests.rs"]
+mod schemas;
+#[cfg(test)]
 #[path = "load_tests.rs"]
 mod tests;

@@ -44,7 +44,8 @@ pub(super) fn forms() -> Vec<String> {
             // Run together only where nothing else is set apart either.
             let apart = !between.is_empty();
             let times = TIMES.into_iter();
-            let times = times.filter(|time| apart || (date == "%Y%m%d" && !time.contains(['-', '_'])));
+            let times =
+                times.filter(|time| apart || (date == "%Y%m%d" && !time.contains(['-', '_'])));
             forms.extend(times.map(|time| format!("{date}{between}{time}")));
         }
     }

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
-use jiff::SignedDuration;
 
 use super::dated::{Dated, dated, forms};
 use super::name::Pattern;
@@ -78,7 +78,10 @@ pub fn recognise(snapshots: &[Snapshot]) -> Vec<Recognised> {
     let mut kept: Vec<Recognised> = Vec::new();
     for mut one in found {
         // Of two that could give one name the second stays foreign.
-        if kept.iter().any(|other| other.pattern.may_clash(&one.pattern)) {
+        if kept
+            .iter()
+            .any(|other| other.pattern.may_clash(&one.pattern))
+        {
             continue;
         }
         let taken = |name: &str| kept.iter().any(|other| other.rotation == name);
@@ -112,7 +115,9 @@ fn one(group: &[(Dated, &Snapshot)]) -> Option<Recognised> {
     if hint.is_some_and(|(_, kind)| kind != every.kind()) {
         return None;
     }
-    let completed = group.iter().filter(|(_, row)| row.status == Status::Completed);
+    let completed = group
+        .iter()
+        .filter(|(_, row)| row.status == Status::Completed);
     let completed: BTreeSet<DateTime> = completed.map(|(dated, _)| dated.at).collect();
     let word = hint.map_or(every.kind(), |(word, _)| word);
     let minute = minute.unwrap_or_else(|| earliest(&all, 60));
@@ -181,7 +186,11 @@ fn same(all: &BTreeSet<DateTime>) -> Option<i32> {
 fn earliest(all: &BTreeSet<DateTime>, span: i32) -> i32 {
     let minutes: BTreeSet<i32> = all.iter().map(|at| minute_of_day(*at) % span).collect();
     let first = minutes.first().copied().unwrap_or_default();
-    if minutes.len() == 1 { first } else { first / 5 * 5 }
+    if minutes.len() == 1 {
+        first
+    } else {
+        first / 5 * 5
+    }
 }
 
 fn minute_of_day(at: DateTime) -> i32 {
@@ -193,7 +202,8 @@ fn steps(mut of: impl Iterator<Item = i32>) -> Vec<i32> {
     let Some(mut last) = of.next() else {
         return Vec::new();
     };
-    of.map(|next| next - std::mem::replace(&mut last, next)).collect()
+    of.map(|next| next - std::mem::replace(&mut last, next))
+        .collect()
 }
 
 /// Whether steps are even: the smallest is one unit, and none is more than two, since one
@@ -209,7 +219,9 @@ fn hours(all: &BTreeSet<DateTime>) -> Option<Every> {
     if minutes.clone().max()? - minutes.min()? > JITTER {
         return None;
     }
-    let hours = all.iter().map(|at| number(at.date()) * 24 + i32::from(at.hour()));
+    let hours = all
+        .iter()
+        .map(|at| number(at.date()) * 24 + i32::from(at.hour()));
     let steps = steps(hours);
     let step = *steps.iter().min()?;
     let divides = [1, 2, 3, 4, 6, 8, 12].contains(&step);
@@ -252,7 +264,9 @@ fn months(all: &BTreeSet<DateTime>, group: &[(Dated, &Snapshot)], said: bool) ->
 }
 
 fn by_month(dates: &BTreeSet<Date>, day: i8, said: bool) -> Option<Every> {
-    let months = dates.iter().map(|date| i32::from(date.year()) * 12 + i32::from(date.month()));
+    let months = dates
+        .iter()
+        .map(|date| i32::from(date.year()) * 12 + i32::from(date.month()));
     let steps = steps(months);
     let newest = dates.last()?;
     if steps.iter().all(|step| step % 12 == 0) {

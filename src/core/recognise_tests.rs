@@ -54,12 +54,20 @@ fn usual_forms_are_recognised_with_schedule_and_keep() {
         ),
         // One was missed.
         (
-            &["nightly-2026-11-19", "nightly-2026-11-20", "nightly-2026-11-22"],
+            &[
+                "nightly-2026-11-19",
+                "nightly-2026-11-20",
+                "nightly-2026-11-22",
+            ],
             "nightly nightly-%Y-%m-%d [0 3 * * *] keep 3",
         ),
         // A script that began some minutes later each time.
         (
-            &["db_20261122_041702", "db_20261123_041931", "db_20261124_042259"],
+            &[
+                "db_20261122_041702",
+                "db_20261123_041931",
+                "db_20261124_042259",
+            ],
             "daily db_%Y%m%d_%H%M%S [15 4 * * *] keep 3",
         ),
         (
@@ -75,7 +83,11 @@ fn usual_forms_are_recognised_with_schedule_and_keep() {
             "daily web-01-%Y-%m-%d [0 3 * * *] keep 2",
         ),
         (
-            &["h-2026-11-22-2205", "h-2026-11-22-2305", "h-2026-11-23-0005"],
+            &[
+                "h-2026-11-22-2205",
+                "h-2026-11-22-2305",
+                "h-2026-11-23-0005",
+            ],
             "hourly h-%Y-%m-%d-%H%M [5 * * * *] keep 3",
         ),
         (
@@ -87,7 +99,11 @@ fn usual_forms_are_recognised_with_schedule_and_keep() {
             "hourly s-%Y%m%d%H%M [10 3-23/12 * * *] keep 2",
         ),
         (
-            &["monthly-2026-09-01", "monthly-2026-10-01", "monthly-2026-11-01"],
+            &[
+                "monthly-2026-09-01",
+                "monthly-2026-10-01",
+                "monthly-2026-11-01",
+            ],
             "monthly monthly-%Y-%m-%d [0 3 1 * *] keep 3",
         ),
         // Four weeks apart, and the same day of the month: what it says decides.
@@ -136,7 +152,11 @@ fn what_is_not_sure_is_not_recognised() {
         &["a-2026-11-22-99", "a-2026-11-23-99"],
         &["a-2026-1-22", "a-2026-1-23"],
         // By hand, now and then.
-        &["update-2026-11-03", "update-2026-11-04", "update-2026-11-19"],
+        &[
+            "update-2026-11-03",
+            "update-2026-11-04",
+            "update-2026-11-19",
+        ],
         &["a-2026-11-10", "a-2026-11-20"],
         &["a-2026-11-22-0300", "a-2026-11-22-0430"],
         // The words and the dates disagree.
@@ -175,7 +195,11 @@ fn several_patterns_of_one_server_get_names_of_their_own_shortest_interval_first
 fn each_name_comes_back_from_its_pattern_and_each_exact_time_is_a_slot() {
     let sets: [&[&str]; 4] = [
         &["d-2026-11-22-0300", "d-2026-11-23-0300"],
-        &["h-2026-11-22-2205", "h-2026-11-22-2305", "h-2026-11-23-0005"],
+        &[
+            "h-2026-11-22-2205",
+            "h-2026-11-22-2305",
+            "h-2026-11-23-0005",
+        ],
         &["s-202611220310", "s-202611221510"],
         &["w_20261115_233000", "w_20261122_233000"],
     ];
@@ -208,7 +232,10 @@ fn the_time_of_day_is_told_by_the_names_or_by_the_making_or_is_a_guess() {
     ] {
         assert_eq!(clue(&days, &made), ("0 3 * * *".to_owned(), Clue::Guess));
     }
-    assert_eq!(clue(&days, &made[..1]), ("0 3 * * *".to_owned(), Clue::Guess));
+    assert_eq!(
+        clue(&days, &made[..1]),
+        ("0 3 * * *".to_owned(), Clue::Guess)
+    );
     let times = ["a-2026-11-22-0300", "a-2026-11-23-0300"];
     for (made, ahead) in [
         (["2026-11-22T03:00:20Z", "2026-11-23T03:02:00Z"], Some(0)),
@@ -224,7 +251,12 @@ fn the_time_of_day_is_told_by_the_names_or_by_the_making_or_is_a_guess() {
 #[test]
 fn keep_counts_completed_dates_alone() {
     let mut rows = rows(
-        &["d-2026-11-20", "d-2026-11-21", "d-2026-11-22", "d-2026-11-22"],
+        &[
+            "d-2026-11-20",
+            "d-2026-11-21",
+            "d-2026-11-22",
+            "d-2026-11-22",
+        ],
         &[],
     );
     rows[0].status = Status::Failed;

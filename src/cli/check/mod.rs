@@ -128,7 +128,10 @@ fn unreadable(error: &ApiError) -> Finding {
             "make a new token at the provider, and write it into token_file",
         ),
         ErrorKind::Missing => ("api_unreadable", "look at base_url"),
-        _ => ("api_unreadable", "try again, or look at base_url and the network"),
+        _ => (
+            "api_unreadable",
+            "try again, or look at base_url and the network",
+        ),
     };
     Finding {
         severity: Weight::Error,
@@ -164,14 +167,20 @@ impl Online {
         };
         if self.reached {
             let seen = self.seen;
-            format!("online: the token works, {seen} of {policies} servers show snapshots; {counts}")
+            format!(
+                "online: the token works, {seen} of {policies} servers show snapshots; {counts}"
+            )
         } else {
             format!("online: {counts}")
         }
     }
 }
 
-fn report<'a>(policies: Option<usize>, problems: &'a [Problem], online: Option<Online>) -> Report<'a> {
+fn report<'a>(
+    policies: Option<usize>,
+    problems: &'a [Problem],
+    online: Option<Online>,
+) -> Report<'a> {
     let problems = problems.iter().map(|problem| Said {
         severity: match problem.severity {
             Severity::Error => "error",

@@ -105,7 +105,13 @@ impl Look<'_> {
         };
         if let Some(doubt) = &rows.doubt {
             let message = format!("its rows can't be relied on: {doubt}");
-            self.say(Weight::Error, "doubtful", None, message, "ask again; while it stays so nothing is changed on it");
+            self.say(
+                Weight::Error,
+                "doubtful",
+                None,
+                message,
+                "ask again; while it stays so nothing is changed on it",
+            );
         }
         self.named(rows);
         self.room(snapshots);
@@ -139,7 +145,13 @@ impl Look<'_> {
         if let (Some(name), Some((id, _))) = (name, other) {
             let message = format!("it shows no snapshot, but server {id} is named {name:?}");
             let about = Some(id.to_string());
-            self.say(Weight::Warning, "other_server", about, message, format!("write id = {id} if that is the one"));
+            self.say(
+                Weight::Warning,
+                "other_server",
+                about,
+                message,
+                format!("write id = {id} if that is the one"),
+            );
             return;
         }
         let what = match name {
@@ -147,7 +159,13 @@ impl Look<'_> {
             None => "exists".to_owned(),
         };
         let message = format!("it shows no snapshot, so whether it {what} can't be told yet");
-        self.say(Weight::Note, "unseen", None, message, "the answer to its first create tells it");
+        self.say(
+            Weight::Note,
+            "unseen",
+            None,
+            message,
+            "the answer to its first create tells it",
+        );
     }
 
     fn named(&mut self, rows: &ServerRows) {
@@ -160,7 +178,13 @@ impl Look<'_> {
                 rows.name
             );
             let about = Some(rows.name.clone());
-            self.say(Weight::Error, "wrong_name", about, message, "correct the name or the id");
+            self.say(
+                Weight::Error,
+                "wrong_name",
+                about,
+                message,
+                "correct the name or the id",
+            );
         }
     }
 
@@ -172,11 +196,21 @@ impl Look<'_> {
         let names = policy.protected_names.iter();
         let names = names
             .filter(|name| !there(&|row| row.name == **name))
-            .map(|name| (name.clone(), format!("{name:?}"), self.elsewhere(|row| row.name == *name)));
+            .map(|name| {
+                (
+                    name.clone(),
+                    format!("{name:?}"),
+                    self.elsewhere(|row| row.name == *name),
+                )
+            });
         let ids = policy.protected_ids.iter();
-        let ids = ids
-            .filter(|id| !there(&|row| row.id == **id))
-            .map(|id| (id.to_string(), format!("id {id}"), self.elsewhere(|row| row.id == *id)));
+        let ids = ids.filter(|id| !there(&|row| row.id == **id)).map(|id| {
+            (
+                id.to_string(),
+                format!("id {id}"),
+                self.elsewhere(|row| row.id == *id),
+            )
+        });
         let missing: Vec<_> = names.chain(ids).collect();
         for (about, what, elsewhere) in missing {
             let place = match elsewhere {
@@ -184,7 +218,13 @@ impl Look<'_> {
                 None => "is nowhere".to_owned(),
             };
             let message = format!("protect lists {what}, which {place}: it protects nothing");
-            self.say(Weight::Error, "protected_missing", Some(about), message, "correct it, or take it out of protect");
+            self.say(
+                Weight::Error,
+                "protected_missing",
+                Some(about),
+                message,
+                "correct it, or take it out of protect",
+            );
         }
     }
 
@@ -209,14 +249,22 @@ impl Look<'_> {
             );
             let remedy = match limit.saturating_sub(fixed) {
                 0 => "delete foreign ones that nobody needs: no snapshot can be made".to_owned(),
-                left => format!("let keep add up to {left} or less, or delete foreign ones that nobody needs"),
+                left => format!(
+                    "let keep add up to {left} or less, or delete foreign ones that nobody needs"
+                ),
             };
             self.say(Weight::Error, "no_room", None, message, remedy);
         } else if fixed > 0 && keep + fixed == limit {
             let message = format!(
                 "keep ({keep}) and foreign or protected snapshots ({fixed}) fill all {limit} places: the oldest goes before a new one is made"
             );
-            self.say(Weight::Warning, "tight", None, message, "lower one keep by 1 to make the new one first");
+            self.say(
+                Weight::Warning,
+                "tight",
+                None,
+                message,
+                "lower one keep by 1 to make the new one first",
+            );
         }
     }
 
@@ -239,19 +287,35 @@ impl Look<'_> {
         }
         let copies = times.into_iter().filter(|(_, times)| *times > 1);
         for (name, times) in copies {
-            let message = format!("{times} snapshots are named {name:?}: all but the newest will be pruned");
-            self.say(Weight::Warning, "copies", Some(name.to_owned()), message, "protect by id what is to stay");
+            let message =
+                format!("{times} snapshots are named {name:?}: all but the newest will be pruned");
+            self.say(
+                Weight::Warning,
+                "copies",
+                Some(name.to_owned()),
+                message,
+                "protect by id what is to stay",
+            );
         }
         for name in ahead {
-            let message = format!("{name:?} bears the name of a slot to come, which counts as made then");
-            self.say(Weight::Warning, "name_ahead", Some(name), message, "delete it by hand, or protect it");
+            let message =
+                format!("{name:?} bears the name of a slot to come, which counts as made then");
+            self.say(
+                Weight::Warning,
+                "name_ahead",
+                Some(name),
+                message,
+                "delete it by hand, or protect it",
+            );
         }
     }
 
     /// Foreign snapshots that follow a pattern: perhaps an earlier one of a rotation here.
     fn unmanaged(&mut self, snapshots: &[Snapshot]) {
         let policy = self.policy;
-        let foreign = snapshots.iter().filter(|row| policy.place(&row.name).is_none());
+        let foreign = snapshots
+            .iter()
+            .filter(|row| policy.place(&row.name).is_none());
         let foreign: Vec<_> = foreign.cloned().collect();
         for one in recognise(&foreign) {
             let message = format!(
@@ -262,7 +326,13 @@ impl Look<'_> {
                 "if they are a rotation's from before, add former_names = [\"{}\"] to it",
                 one.pattern
             );
-            self.say(Weight::Warning, "unmanaged_pattern", Some(one.pattern.to_string()), message, remedy);
+            self.say(
+                Weight::Warning,
+                "unmanaged_pattern",
+                Some(one.pattern.to_string()),
+                message,
+                remedy,
+            );
         }
     }
 }

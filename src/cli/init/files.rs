@@ -207,7 +207,9 @@ mod tests {
     fn the_staging_folder_goes_and_problems_name_the_files_as_meant() {
         let staging = Staging::new().expect("a folder");
         let path = staging.0.clone();
-        staging.put("snaprotate.toml", "[api]\nx = 1\n").expect("written");
+        staging
+            .put("snaprotate.toml", "[api]\nx = 1\n")
+            .expect("written");
         let policy = staging.put("web.toml", "server = 1\n").expect("written");
         let main = path.join("snaprotate.toml");
         let loaded = crate::config::load_files(&main, &[policy], &crate::config::Env::default());

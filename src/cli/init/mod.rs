@@ -177,7 +177,11 @@ fn told(
     checked: &Config,
 ) -> String {
     let mut text = String::new();
-    let rows: usize = listing.servers.values().map(|rows| rows.snapshots.len()).sum();
+    let rows: usize = listing
+        .servers
+        .values()
+        .map(|rows| rows.snapshots.len())
+        .sum();
     let servers = listing.servers.len();
     let _ = writeln!(
         text,
@@ -187,7 +191,10 @@ fn told(
         let name = printable(&rows.name, 80);
         if let Some(doubt) = &rows.doubt {
             let doubt = printable(doubt, SHOWN);
-            let _ = writeln!(text, "  server {id} {name}: left out, its rows can't be relied on: {doubt}");
+            let _ = writeln!(
+                text,
+                "  server {id} {name}: left out, its rows can't be relied on: {doubt}"
+            );
         } else if !proposals.iter().any(|one| one.server == Some(*id)) {
             let _ = writeln!(text, "  server {id} {name}: has a policy, which stays");
         }
@@ -197,9 +204,17 @@ fn told(
         let file = shown(&folder.join(one.file()));
         let _ = writeln!(text, "  {written} {file}: {}", one.summary);
     }
-    for warning in checked.warnings.iter().filter(|warning| !warning.remedy.is_empty()) {
+    for warning in checked
+        .warnings
+        .iter()
+        .filter(|warning| !warning.remedy.is_empty())
+    {
         let message = printable(&warning.message, SHOWN);
-        let name = warning.file.file_name().unwrap_or_default().to_string_lossy();
+        let name = warning
+            .file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         let _ = writeln!(text, "  note on {}: {message}", printable(&name, 80));
     }
     text.push_str("Nothing was changed at the provider.");

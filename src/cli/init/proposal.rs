@@ -121,9 +121,9 @@ pub(super) fn proposal(
     for one in &alive {
         rotation(&mut text, one);
     }
-    let each = alive.iter().map(|one| {
-        format!("{} [{}] keep {}", one.rotation, one.schedule, one.keep)
-    });
+    let each = alive
+        .iter()
+        .map(|one| format!("{} [{}] keep {}", one.rotation, one.schedule, one.keep));
     Proposal {
         server: Some(server),
         stem,
@@ -158,7 +158,7 @@ name = \"web-server-01\"
 const WEEKLY: &str = "
 [[rotation]]
 name = \"weekly\"
-schedule = \"0 3 * * Sun\"         # Sundays at 03:00 UTC
+schedule = \"0 3 * * Sun\"         # Sundays at 03:00
 ";
 
 /// A file that is not read: nothing must rotate by surprise.
@@ -191,7 +191,11 @@ fn idle(
         let weekly = Pattern::new(defaults::SNAPSHOT_NAME, "weekly").ok();
         let names = rows.snapshots.iter().map(|row| &row.name);
         let own: BTreeSet<_> = names
-            .filter(|name| weekly.as_ref().is_some_and(|weekly| weekly.parse(name).is_some()))
+            .filter(|name| {
+                weekly
+                    .as_ref()
+                    .is_some_and(|weekly| weekly.parse(name).is_some())
+            })
             .collect();
         if !own.is_empty() {
             let own: Vec<_> = own.into_iter().map(|name| quoted(name)).collect();
@@ -200,7 +204,11 @@ fn idle(
         comments(text, rows, &[], &[]);
         text.push_str(WEEKLY);
         let keep = free.saturating_sub(1).clamp(1, 3);
-        let _ = writeln!(text, "keep = {keep}                          # the server holds {held} of {} now", setting.limit);
+        let _ = writeln!(
+            text,
+            "keep = {keep}                          # the server holds {held} of {} now",
+            setting.limit
+        );
     } else {
         comments(text, rows, stopped, &[]);
         let all = bounded(stopped.to_vec(), setting.limit);
@@ -256,14 +264,21 @@ fn comments(text: &mut String, rows: &ServerRows, own: &[Recognised], stopped: &
 fn rotation(text: &mut String, one: &Recognised) {
     let newest = one.pattern.format(one.newest);
     let held = one.held;
-    let _ = writeln!(text, "\n[[rotation]]\n# {held} snapshots follow this pattern; the newest is {newest}.");
+    let _ = writeln!(
+        text,
+        "\n[[rotation]]\n# {held} snapshots follow this pattern; the newest is {newest}."
+    );
     let _ = writeln!(text, "name = {}", quoted(&one.rotation));
     let _ = writeln!(text, "snapshot_name = \"{}\"", one.pattern);
     let clue = match one.time {
         Clue::Names(Some(0)) => "The names tell this time, in UTC.".to_owned(),
         Clue::Names(None) => "The names tell this time; of which zone is not known.".to_owned(),
         Clue::Names(Some(minutes)) => {
-            let (way, minutes) = if minutes < 0 { ("behind", -minutes) } else { ("ahead of", minutes) };
+            let (way, minutes) = if minutes < 0 {
+                ("behind", -minutes)
+            } else {
+                ("ahead of", minutes)
+            };
             let span = SignedDuration::from_mins(minutes.into());
             format!("The names tell this time, {span:#} {way} UTC: write your own zone.")
         }

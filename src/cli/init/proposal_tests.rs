@@ -67,18 +67,30 @@ fn what_has_stopped_or_is_not_recognised_is_an_example_that_is_not_read() {
     assert_eq!(none.file(), "web.toml.example");
     let lines = plain(&none.text);
     // It would be the rotation's own, and be pruned.
-    assert!(lines.contains(&"protect = [\"weekly-snapshot-2025-01-08\"]"), "{lines:?}");
+    assert!(
+        lines.contains(&"protect = [\"weekly-snapshot-2025-01-08\"]"),
+        "{lines:?}"
+    );
     assert!(none.text.contains("keep = 2 "), "{}", none.text);
 }
 
 #[test]
 fn one_that_has_stopped_beside_one_that_goes_on_stays_foreign() {
-    let names = ["old-2026-10-01", "old-2026-10-02", "d-2026-11-24", "d-2026-11-25"];
+    let names = [
+        "old-2026-10-01",
+        "old-2026-10-02",
+        "d-2026-11-24",
+        "d-2026-11-25",
+    ];
     let found = propose("web", &names);
     let rotations = plain(&found.text);
     let rotations = rotations.iter().filter(|line| **line == "[[rotation]]");
     assert_eq!(rotations.count(), 1);
-    assert!(found.text.contains("# former_names = [\"old-%Y-%m-%d\"]"), "{}", found.text);
+    assert!(
+        found.text.contains("# former_names = [\"old-%Y-%m-%d\"]"),
+        "{}",
+        found.text
+    );
 }
 
 #[test]
@@ -94,7 +106,10 @@ fn keep_adds_up_to_no_more_than_a_server_may_hold_and_fewer_than_there_are_is_sa
     ];
     let found = propose("web", &names);
     let keeps = plain(&found.text);
-    let keeps: Vec<_> = keeps.iter().filter(|line| line.starts_with("keep")).collect();
+    let keeps: Vec<_> = keeps
+        .iter()
+        .filter(|line| line.starts_with("keep"))
+        .collect();
     assert_eq!(keeps, [&"keep = 3", &"keep = 2"]);
     assert!(found.text.contains("look twice"), "{}", found.text);
 }
@@ -104,7 +119,11 @@ fn a_foreign_name_neither_leaves_its_comment_nor_its_string() {
     let found = propose("a\"\n[x]\\", &["evil\nkeep = 9", "daily-2026-11-24"]);
     assert!(found.text.contains("#   evil\\nkeep = 9"), "{}", found.text);
     // A name with a line break can't stand in a policy.
-    assert!(!plain(&found.text).iter().any(|line| line.starts_with("name = \"a")));
+    assert!(
+        !plain(&found.text)
+            .iter()
+            .any(|line| line.starts_with("name = \"a"))
+    );
     let quoted = propose("a \"b\" \\c", &[]);
     let value: toml::Value = toml::from_str(&quoted.text).expect("TOML");
     assert_eq!(value["server"]["name"].as_str(), Some("a \"b\" \\c"));

@@ -94,7 +94,11 @@ fn total(servers: &[Server]) -> String {
     if sum.protected > 0 {
         let _ = write!(text, ", {} of them protected", sum.protected);
     }
-    match servers.iter().filter(|server| server.policy.is_none()).count() {
+    match servers
+        .iter()
+        .filter(|server| server.policy.is_none())
+        .count()
+    {
         0 => {}
         1 if servers.len() == 1 => text.push_str("; it has no policy"),
         1 => text.push_str("; 1 server has no policy"),
@@ -167,7 +171,10 @@ mod tests {
         let zone = TimeZone::get("Europe/Malta").expect("a zone");
         let now: Timestamp = "2026-11-25T12:00:00Z".parse().expect("a time");
         let at = |hours| Some(now + SignedDuration::from_hours(hours));
-        assert_eq!(created(at(-3), now, &zone), "2026-11-25 10:00 CET (3 h ago)");
+        assert_eq!(
+            created(at(-3), now, &zone),
+            "2026-11-25 10:00 CET (3 h ago)"
+        );
         assert_eq!(created(at(2), now, &zone), "2026-11-25 15:00 CET (in 2 h)");
         assert_eq!(created(None, now, &zone), "?");
     }
