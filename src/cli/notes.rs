@@ -91,8 +91,9 @@ Examples:
 
 pub(super) const LIST: &str = "\
 Own is what a rotation of the policy in force would name so; all else is foreign
-and never touched. Times are local (TZ). A listing that can't be relied on is
-shown with the reason.
+and never touched. Times are local (TZ); a terminal of less than 110 columns
+shows only how long ago they are. A listing that can't be relied on is shown
+with the reason.
 
 Exit codes:
   0  listed

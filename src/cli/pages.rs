@@ -70,10 +70,13 @@ impl FilePage {
         page.control("SH", ["SYNOPSIS"]).text([bold(self.path)]);
         page.control("SH", ["DESCRIPTION"]);
         page.text([roman(of(&schema, "description"))]);
-        page.control("PP", []).text([roman(
-            "It is TOML. snaprotate check(1) names everything that is wrong at once, each with its line and what to write instead.",
-        )]);
-        for (name, table) in entries(&schema["properties"]) {
+        for paragraph in [
+            "It is TOML. A duration is a whole number and one unit in a string: ms, s, m, h or d; a size likewise: B, KiB, MiB or GiB.",
+            "snaprotate check(1) names everything that is wrong at once, each with its line and what to write instead.",
+        ] {
+            page.control("PP", []).text([roman(paragraph)]);
+        }
+        for (name, table, _) in entries(&schema) {
             tables(&schema, name, table, &mut page);
         }
         page.control("SH", ["EXAMPLES"]).control("EX", []);
@@ -95,16 +98,8 @@ fn tables(schema: &Value, name: &str, node: &Value, page: &mut Roff) {
     };
     page.control("SH", [heading.as_str()]);
     page.text([roman(of(node, "description"))]);
-    let required: Vec<&str> = table["required"].as_array().map_or_else(Vec::new, |keys| {
-        keys.iter().filter_map(Value::as_str).collect()
-    });
-    let keys = entries(&table["properties"]);
-    let needed = |key: &str| required.iter().position(|other| *other == key);
-    let (mut first, rest): (Vec<_>, Vec<_>) =
-        keys.into_iter().partition(|(key, _)| needed(key).is_some());
-    first.sort_by_key(|(key, _)| needed(key));
     let mut below = Vec::new();
-    for (key, value) in first.into_iter().chain(rest) {
+    for (key, value, required) in entries(table) {
         let shape = resolved(schema, value);
         if shape.get("properties").is_some() || shape["items"].get("properties").is_some() {
             below.push((key, shape));
@@ -114,7 +109,7 @@ fn tables(schema: &Value, name: &str, node: &Value, page: &mut Roff) {
             "" => kind(shape),
             title => title.to_owned(),
         };
-        let asked = if needed(key).is_some() {
+        let asked = if required {
             "; required".to_owned()
         } else {
             match value.get("default") {
@@ -151,7 +146,15 @@ fn of<'s>(node: &'s Value, key: &str) -> &'s str {
     node[key].as_str().unwrap_or_default()
 }
 
-fn entries(node: &Value) -> Vec<(&str, &Value)> {
-    let object = node.as_object().into_iter().flatten();
-    object.map(|(key, value)| (key.as_str(), value)).collect()
+/// The keys of a table, and whether they are required: those first, in their order.
+fn entries(table: &Value) -> Vec<(&str, &Value, bool)> {
+    let required = table["required"].as_array().into_iter().flatten();
+    let required: Vec<&str> = required.filter_map(Value::as_str).collect();
+    let place = |key: &str| required.iter().position(|other| *other == key);
+    let all = table["properties"].as_object().into_iter().flatten();
+    let mut all: Vec<_> = all
+        .map(|(key, value)| (key.as_str(), value, place(key).is_some()))
+        .collect();
+    all.sort_by_key(|(key, _, _)| place(key).unwrap_or(usize::MAX));
+    all
 }

@@ -31,7 +31,7 @@ pub struct Recognised {
     pub schedule: String,
     /// From one to the next, about.
     pub interval: SignedDuration,
-    /// Completed dates that are kept, at least 1.
+    /// Dates that are kept, failed ones left out; at least 1.
     pub keep: usize,
     /// Names that follow it.
     pub held: usize,
@@ -115,10 +115,9 @@ fn one(group: &[(Dated, &Snapshot)]) -> Option<Recognised> {
     if hint.is_some_and(|(_, kind)| kind != every.kind()) {
         return None;
     }
-    let completed = group
-        .iter()
-        .filter(|(_, row)| row.status == Status::Completed);
-    let completed: BTreeSet<DateTime> = completed.map(|(dated, _)| dated.at).collect();
+    // One in progress is one of them as soon as it is completed.
+    let kept = group.iter().filter(|(_, row)| row.status != Status::Failed);
+    let kept: BTreeSet<DateTime> = kept.map(|(dated, _)| dated.at).collect();
     let word = hint.map_or(every.kind(), |(word, _)| word);
     let minute = minute.unwrap_or_else(|| earliest(&all, 60));
     Some(Recognised {
@@ -126,7 +125,7 @@ fn one(group: &[(Dated, &Snapshot)]) -> Option<Recognised> {
         pattern: first.pattern.clone(),
         schedule: every.schedule(minute, newest),
         interval: every.interval(),
-        keep: completed.len().max(1),
+        keep: kept.len().max(1),
         held: group.len(),
         newest,
         time,

@@ -249,7 +249,7 @@ fn the_time_of_day_is_told_by_the_names_or_by_the_making_or_is_a_guess() {
 }
 
 #[test]
-fn keep_counts_completed_dates_alone() {
+fn keep_counts_dates_but_no_failed_ones() {
     let mut rows = rows(
         &[
             "d-2026-11-20",
@@ -263,7 +263,11 @@ fn keep_counts_completed_dates_alone() {
     let [one] = <[Recognised; 1]>::try_from(recognise(&rows)).expect("one");
     assert_eq!((one.keep, one.held), (2, 4));
     for row in &mut rows {
-        row.status = Status::InProgress;
+        row.status = Status::Failed;
     }
     assert_eq!(recognise(&rows)[0].keep, 1);
+    for row in &mut rows {
+        row.status = Status::InProgress;
+    }
+    assert_eq!(recognise(&rows)[0].keep, 3);
 }

@@ -1,4 +1,4 @@
-//! A listing for a terminal: a line a snapshot, its server before the first.
+//! A listing for a terminal: a line a snapshot, by server.
 
 use std::fmt::Write as _;
 
@@ -11,6 +11,8 @@ use crate::status::{count, lines, local, span, table};
 
 /// A foreign name takes up no more of a line.
 const LONGEST_NAME: usize = 60;
+/// Columns that times in full need.
+const WIDE: u16 = 110;
 /// As much of a doubt as is shown.
 const DOUBT_SHOWN: usize = 300;
 
@@ -21,36 +23,13 @@ pub(super) fn listed(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> St
         let doubt = printable(doubt, DOUBT_SHOWN);
         let _ = writeln!(text, "This listing can't be relied on: {doubt}\n");
     }
-    let mut table = table(width);
-    table.set_header([
-        "server", "room", "id", "name", "status", "size", "created", "whose",
-    ]);
-    for server in &listed.servers {
-        let mut first = [
-            printable(&called(server), LONGEST_NAME),
-            format!("{}/{}", server.counts.total, server.limit),
-        ];
-        if server.snapshots.is_empty() {
-            let [name, room] = first;
-            table.add_row([name.as_str(), &room, "", "no snapshots", "", "", "", ""]);
-            continue;
-        }
-        for row in &server.snapshots {
-            let [name, room] = std::mem::take(&mut first);
-            table.add_row([
-                name,
-                room,
-                row.id.to_string(),
-                printable(&row.name, LONGEST_NAME),
-                printable(&row.status, 20),
-                row.size_mb.map_or_else(String::new, size),
-                created(row.created_at, listed.time, zone),
-                whose(row),
-            ]);
-        }
-    }
     if !listed.servers.is_empty() {
-        text.push_str(&lines(&table));
+        let narrow = width.is_some_and(|width| width < WIDE);
+        text.push_str(&if narrow {
+            by_server(listed, width)
+        } else {
+            one_table(listed, zone, width)
+        });
         text.push('\n');
     }
     for server in &listed.servers {
@@ -61,6 +40,64 @@ pub(super) fn listed(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> St
         }
     }
     text + &total(&listed.servers)
+}
+
+/// Where there is room: one table, the server before its first snapshot.
+fn one_table(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> String {
+    let mut table = table(width);
+    table.set_header([
+        "server", "room", "id", "name", "status", "size", "created", "whose",
+    ]);
+    for server in &listed.servers {
+        let mut first = [printable(&called(server), LONGEST_NAME), room(server)];
+        if server.snapshots.is_empty() {
+            let [name, room] = first;
+            table.add_row([name.as_str(), &room, "", "no snapshots", "", "", "", ""]);
+            continue;
+        }
+        for row in &server.snapshots {
+            let [server, room] = std::mem::take(&mut first);
+            let at = row.created_at.map(|at| local(at, zone));
+            let at = at.map(|at| format!("{at} ({})", relative(row, listed.time)));
+            let [id, name, status, size] = plain(row);
+            let created = at.unwrap_or_else(|| "?".to_owned());
+            table.add_row([server, room, id, name, status, size, created, whose(row)]);
+        }
+    }
+    lines(&table)
+}
+
+/// Where there is little: a table a server, and times told by how long ago they are.
+fn by_server(listed: &Listed, width: Option<u16>) -> String {
+    let parts = listed.servers.iter().map(|server| {
+        let name = printable(&called(server), LONGEST_NAME);
+        let mut text = format!("{name} (id {}), {}\n", server.id, room(server));
+        if !server.snapshots.is_empty() {
+            let mut table = table(width);
+            table.set_header(["id", "name", "status", "size", "created", "whose"]);
+            for row in &server.snapshots {
+                let [id, name, status, size] = plain(row);
+                let created = relative(row, listed.time);
+                table.add_row([id, name, status, size, created, whose(row)]);
+            }
+            text.push_str(&lines(&table));
+        }
+        text
+    });
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+fn plain(row: &Row) -> [String; 4] {
+    [
+        row.id.to_string(),
+        printable(&row.name, LONGEST_NAME),
+        printable(&row.status, 20),
+        row.size_mb.map_or_else(String::new, size),
+    ]
+}
+
+fn room(server: &Server) -> String {
+    format!("{}/{}", server.counts.total, server.limit)
 }
 
 fn called(server: &Server) -> String {
@@ -120,17 +157,17 @@ fn whose(row: &Row) -> String {
     whose + protected
 }
 
-fn created(at: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> String {
-    let Some(at) = at else {
+/// How long ago it was made: `3 d 4 h ago`.
+fn relative(row: &Row, now: Timestamp) -> String {
+    let Some(at) = row.created_at else {
         return "?".to_owned();
     };
     let age = now.duration_since(at);
-    let relative = if age < SignedDuration::ZERO {
+    if age < SignedDuration::ZERO {
         format!("in {}", span(-age))
     } else {
         format!("{} ago", span(age))
-    };
-    format!("{} ({relative})", local(at, zone))
+    }
 }
 
 /// In the largest unit of which there is one: `900 MB`, `5 GB`, `1.5 TB`.
@@ -149,33 +186,5 @@ fn size(megabytes: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_in_the_largest_unit_of_which_there_is_one() {
-        for (megabytes, text) in [
-            (0, "0 MB"),
-            (1023, "1023 MB"),
-            (5120, "5 GB"),
-            (1536, "1.5 GB"),
-            (1_048_576, "1 TB"),
-            (u64::MAX, "17592186044415 TB"),
-        ] {
-            assert_eq!(size(megabytes), text);
-        }
-    }
-
-    #[test]
-    fn a_date_is_local_with_its_zone_and_relative_also_when_it_lies_ahead() {
-        let zone = TimeZone::get("Europe/Malta").expect("a zone");
-        let now: Timestamp = "2026-11-25T12:00:00Z".parse().expect("a time");
-        let at = |hours| Some(now + SignedDuration::from_hours(hours));
-        assert_eq!(
-            created(at(-3), now, &zone),
-            "2026-11-25 10:00 CET (3 h ago)"
-        );
-        assert_eq!(created(at(2), now, &zone), "2026-11-25 15:00 CET (in 2 h)");
-        assert_eq!(created(None, now, &zone), "?");
-    }
-}
+#[path = "text_tests.rs"]
+mod tests;
