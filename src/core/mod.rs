@@ -12,6 +12,7 @@ pub mod forecast;
 mod foresight;
 pub mod history;
 pub mod name;
+pub mod order;
 pub mod plan;
 mod plan_text;
 pub mod policy;

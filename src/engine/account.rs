@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Engine, lock};
@@ -278,14 +278,21 @@ impl State {
 impl<A: SnapshotApi> Engine<A> {
     /// Records what concerns no single server.
     pub(super) async fn record_wide(&self, wide: Wide) {
+        let _said = self.try_wide(wide).await;
+    }
+
+    /// The same, for who goes by it.
+    pub(super) async fn try_wide(&self, wide: Wide) -> Result<Timestamp, TrailError> {
         super::tell::wide(&wide);
+        let time = self.clock.now().wall;
         let entry = Entry {
-            time: self.clock.now().wall,
+            time,
             server: None,
             event: Event::Wide(wide),
             extra: Extra::default(),
         };
         let written = self.trail.append(vec![entry]).await;
         self.account.trail_written(written.as_ref().err());
+        written.map(|()| time)
     }
 }
