@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 20] = [
     "run",
     "once",
     "check",
@@ -13,6 +13,11 @@ const COMMANDS: [&str; 15] = [
     "status",
     "list",
     "init",
+    "pause",
+    "resume",
+    "create",
+    "delete",
+    "restore",
     "demo",
     "audit",
     "audit show",

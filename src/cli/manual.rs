@@ -251,6 +251,11 @@ mod tests {
             "run",
             "schema",
             "status",
+            "pause",
+            "resume",
+            "create",
+            "delete",
+            "restore",
         ];
         let mut wanted: Vec<_> = commands.map(|name| format!("snaprotate-{name}.1")).into();
         let others = ["snaprotate.1", "snaprotate.toml.5", "snaprotate-policy.5"];
