@@ -42,8 +42,9 @@ impl Kind {
     fn schema(&self) -> Json {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/schema");
         let path = path.join(format!("{}.json", self.schema));
-        let text = fs::read_to_string(&path).unwrap_or_else(|why| panic!("{path:?}: {why}"));
-        serde_json::from_str(&text).unwrap_or_else(|why| panic!("{path:?}: {why}"))
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        serde_json::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
     }
 
     fn validator(&self) -> Validator {
@@ -148,13 +149,13 @@ fn every_key_that_the_reader_knows_is_in_the_schema_and_no_other() {
                 .1;
             let known: BTreeSet<&str> = known.split(", ").collect();
             let listed: BTreeSet<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
-            for key in known.difference(&listed) {
+            if let Some(key) = known.difference(&listed).next() {
                 panic!(
                     "the reader takes {key} in {place} of {}, and the schema lacks it: add {key:?} to \"properties\" of {place} in {path}, as its neighbours are: {{\"$ref\": \"#/$defs/…\", \"description\": what it means, \"default\": …}}; a table: {{\"description\", \"type\": \"object\", \"additionalProperties\": false, \"properties\"}}, an array of tables: {{\"type\": \"array\", \"items\": such a table}}",
                     kind.file
                 );
             }
-            for key in listed.difference(&known) {
+            if let Some(key) = listed.difference(&known).next() {
                 panic!(
                     "{path} has {key} in {place}, which the reader of {} doesn't know: take it out of \"properties\"",
                     kind.file

@@ -176,11 +176,7 @@ impl Online {
     }
 }
 
-fn report<'a>(
-    policies: Option<usize>,
-    problems: &'a [Problem],
-    online: Option<Online>,
-) -> Report<'a> {
+fn report(policies: Option<usize>, problems: &[Problem], online: Option<Online>) -> Report<'_> {
     let problems = problems.iter().map(|problem| Said {
         severity: match problem.severity {
             Severity::Error => "error",

@@ -212,7 +212,9 @@ fn idle(
     } else {
         comments(text, rows, stopped, &[]);
         let all = bounded(stopped.to_vec(), setting.limit);
-        all.iter().for_each(|one| rotation(text, one));
+        for one in &all {
+            rotation(text, one);
+        }
     }
     format!("{why}; not read until it is renamed")
 }
