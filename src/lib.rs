@@ -30,6 +30,7 @@
 //!   - [`core::decide`] (rules 0 to 3), [`core::due`] (4 to 6), `core::room`: the one decision.
 //!   - [`core::printable`]: foreign text made fit for a log.
 //!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take.
+//!   - [`core::recognise`]: which naming patterns of existing snapshots already rotate.
 //!   - [`core::forecast`], [`core::recovery`]: what a policy yields in the long run, by the same
 //!     decision; how much could be lost, and how far back one can go.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.

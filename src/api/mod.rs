@@ -91,6 +91,8 @@ pub struct Listing {
     pub doubt: Option<String>,
     /// Pages disagreed in their count or repeated an id: ask server by server instead.
     pub shifted: bool,
+    /// Sizes in MB where they were told; only [`HttpApi::browse`] gathers them.
+    pub sizes: BTreeMap<SnapshotId, u64>,
 }
 
 /// The rows of one server.

@@ -31,10 +31,10 @@ use self::report::{At, Log};
 pub use self::report::{Problem, Problems, Severity};
 use crate::core::policy::{Policy, Rules};
 
-/// What to do where the main file can't be read.
 /// The main file, where none is named.
 pub const DEFAULT_FILE: &str = "/etc/snaprotate/snaprotate.toml";
 
+/// What to do where the main file can't be read.
 const NO_MAIN_FILE: &str =
     "create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
 
@@ -130,7 +130,31 @@ pub fn load(file: &Path, env: &Env) -> Result<Config, Problems> {
 /// As [`load`], but with this one policy file in place of the policies folder: a draft that
 /// is not in force, under the limit and the defaults of the main file.
 pub fn load_draft(file: &Path, policy: &Path, env: &Env) -> Result<Config, Problems> {
-    load_with(file, Some(policy), env)
+    load_with(file, Some(&[policy.to_owned()]), env)
+}
+
+/// As [`load`], but with these policy files in place of the policies folder; there may be none.
+pub fn load_files(file: &Path, policies: &[PathBuf], env: &Env) -> Result<Config, Problems> {
+    load_with(file, Some(policies), env)
+}
+
+/// Where the main file has its policies, as far as it can be read.
+pub fn policies_folder(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut unsaid = Log::default();
+    let Some(source) = source::read(file, NO_MAIN_FILE, &mut unsaid) else {
+        return folder.join(defaults::POLICIES);
+    };
+    let (table, _) = source::parse_what_can_be(&source, &mut unsaid);
+    RawMain::read(table, &source, &mut unsaid).policies(folder)
+}
+
+/// The policy files of a folder, by name; none where there is no such folder.
+pub fn policy_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !folder.try_exists()? {
+        return Ok(Vec::new());
+    }
+    source::policies(folder, &mut Log::default()).map_err(std::io::Error::other)
 }
 
 /// Whether a file is a policy rather than a main file, by the tables in it.
@@ -150,9 +174,9 @@ pub fn is_policy(file: &Path) -> Result<bool, Problems> {
         .any(|key| table.contains_key(*key)))
 }
 
-fn load_with(file: &Path, draft: Option<&Path>, env: &Env) -> Result<Config, Problems> {
+fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config, Problems> {
     let mut log = Log::default();
-    let read = read(file, draft, env, &mut log);
+    let read = read(file, given, env, &mut log);
     let mut problems = log.0;
     problems.sort_by_key(|p| (p.file != file, p.file.clone(), p.line, p.column));
     let refused = problems.iter().any(|p| p.severity == Severity::Error);
@@ -206,7 +230,7 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
 
 type Read = (Option<main_file::Settings>, Vec<Arc<Policy>>);
 
-fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<Read> {
+fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Option<Read> {
     let source = source::read(file, NO_MAIN_FILE, log)?;
     let (table, whole) = source::parse_what_can_be(&source, log);
     // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
@@ -223,8 +247,8 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
         },
         |found| found.at.clone(),
     );
-    let found = match draft {
-        Some(draft) => Ok(vec![draft.to_owned()]),
+    let found = match given {
+        Some(files) => Ok(files.to_owned()),
         None => source::policies(&policies, main_log),
     };
     let files = match found {
@@ -242,7 +266,7 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
             Vec::new()
         }
     };
-    if files.is_empty() && policies.is_dir() {
+    if files.is_empty() && given.is_none() && policies.is_dir() {
         let message = format!(
             "the policies folder {} holds no file *.toml",
             policies.display()
@@ -285,6 +309,9 @@ mod reports;
 #[cfg(test)]
 #[path = "schedule_tests.rs"]
 mod schedules;
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod schemas;
 #[cfg(test)]
 #[path = "load_tests.rs"]
 mod tests;

@@ -187,7 +187,7 @@ fn word(state: State) -> &'static str {
 }
 
 /// A span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
-fn span(time: SignedDuration) -> String {
+pub(crate) fn span(time: SignedDuration) -> String {
     let seconds = time.as_secs().max(0);
     let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
     let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
@@ -203,16 +203,16 @@ fn span(time: SignedDuration) -> String {
     }
 }
 
-fn local(time: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn local(time: Timestamp, zone: &TimeZone) -> String {
     let time = time.to_zoned(zone.clone());
     time.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
-fn count(n: usize, what: &str) -> String {
+pub(crate) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-fn table(width: Option<u16>) -> Table {
+pub(crate) fn table(width: Option<u16>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     if let Some(width) = width {
@@ -224,7 +224,7 @@ fn table(width: Option<u16>) -> Table {
 }
 
 /// The table's lines without the blanks around them.
-fn lines(table: &Table) -> String {
+pub(crate) fn lines(table: &Table) -> String {
     let mut text = String::new();
     for line in table.lines() {
         text.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
