@@ -10,6 +10,7 @@ pub mod demo;
 pub mod forecast;
 pub mod manual;
 mod notes;
+pub mod notify;
 pub mod once;
 pub mod plan;
 pub mod run;
@@ -102,6 +103,9 @@ pub enum Command {
     /// Show the running service: each server's room, last and next slot, and what alerts stand
     #[command(after_long_help = notes::STATUS)]
     Status(status::Args),
+    /// Alerts to people: try whether they arrive
+    #[command(subcommand, after_long_help = notes::NOTIFY)]
+    Notify(notify::Command),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
     #[command(after_long_help = notes::DEMO)]
     Demo(demo::Demo),
@@ -147,6 +151,7 @@ impl Cli {
             Command::Plan(args) => plan::run(self, args),
             Command::Status(args) => status::run(self, args),
             Command::Forecast(args) => forecast::run(self, args),
+            Command::Notify(command) => notify::run(self, command),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
             Command::Completions(args) => Ok(completions::run(args)),

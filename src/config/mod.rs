@@ -2,7 +2,8 @@
 //!
 //! `reader` takes tables apart key by key, `values` knows the kinds of value, `main_file`,
 //! `policy` and `rotation` turn what is written into what is meant, `names`, `timing` and
-//! `slots` look at patterns and schedules, `access` at address and token, `source` at files; `report` says what is
+//! `slots` look at patterns and schedules, `access` at address and token, `receiver` at who is told of alerts
+//! (`notify`), `source` at files; `report` says what is
 //! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
 //! only when all files are good, so that a set is used or refused as a whole.
 
@@ -10,8 +11,10 @@ mod access;
 pub mod defaults;
 mod main_file;
 mod names;
+pub mod notify;
 mod policy;
 mod reader;
+mod receiver;
 mod report;
 mod rotation;
 mod slots;
@@ -55,6 +58,8 @@ pub struct Config {
     pub audit_dir: PathBuf,
     /// The policies, by server.
     pub policies: Vec<Arc<Policy>>,
+    /// Who is told of alerts.
+    pub receivers: Vec<notify::Receiver>,
     /// What looks unintended.
     pub warnings: Vec<Problem>,
 }
@@ -164,6 +169,7 @@ fn load_with(file: &Path, draft: Option<&Path>, env: &Env) -> Result<Config, Pro
             state_dir: settings.state_dir,
             audit_dir: settings.audit_dir,
             policies,
+            receivers: settings.receivers,
             warnings: problems,
         }),
         _ => Err(Problems(problems)),
@@ -213,7 +219,7 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
     // and the policies are read by what could be made out.
     let mut unsaid = Log::default();
     let main_log = if whole { &mut *log } else { &mut unsaid };
-    let raw = RawMain::read(table, &source, main_log);
+    let mut raw = RawMain::read(table, &source, main_log);
     let folder = file.parent().unwrap_or(Path::new(""));
     let policies = raw.policies(folder);
     let at = raw.policies.as_ref().map_or_else(
@@ -255,7 +261,8 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
     }
     let options = raw.defaults.clone();
     let limit = raw.limit();
-    let settings = raw.validate(folder, env, main_log);
+    let raw_receivers = std::mem::take(&mut raw.receivers);
+    let mut settings = raw.validate(folder, env, main_log);
 
     let mut reading = policy::Reading {
         limit,
@@ -268,6 +275,18 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
         .filter_map(|path| reading.policy(path, log).map(Arc::new))
         .collect();
     policies.sort_by_key(|policy| policy.server);
+    let ground = receiver::Ground {
+        folder,
+        env,
+        policies: &policies,
+        // A draft stands beside policies that are not read.
+        whole: draft.is_none() && policies.len() == files.len(),
+    };
+    let main_log = if whole { log } else { &mut unsaid };
+    let receivers = ground.receivers(raw_receivers, main_log);
+    if let Some(settings) = &mut settings {
+        settings.receivers = receivers;
+    }
     Some((settings, policies))
 }
 
@@ -279,6 +298,9 @@ mod cases;
 mod doubts;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+#[path = "notify_tests.rs"]
+mod notifies;
 #[cfg(test)]
 #[path = "report_tests.rs"]
 mod reports;

@@ -18,7 +18,7 @@ mod systemd;
 mod tick;
 
 pub use serve::{listen, once, serve};
-pub use service::api_settings;
+pub use service::{api_settings, means};
 pub use signals::Signals;
 
 use crate::audit::TrailError;
