@@ -4,13 +4,15 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "run",
     "once",
     "check",
     "plan",
     "forecast",
     "status",
+    "notify",
+    "notify test",
     "demo",
     "audit",
     "audit show",
@@ -94,7 +96,7 @@ fn the_long_help_of_each_command_ends_with_exit_codes_and_examples() {
         assert!(long.contains("\nExamples:\n  "), "{command}: {long}");
         assert_eq!(
             long.contains("\nExit codes:\n  0  "),
-            command != "audit",
+            !["audit", "notify"].contains(&command),
             "{command}: {long}"
         );
         // The short one stays short.

@@ -37,6 +37,8 @@ const MOST: usize = 50_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Known {
     Nothing,
+    /// That it stands, unless its process ended before it could say so.
+    Perhaps,
     /// That it stands, for this reason.
     Stands(String),
     /// That it went.
@@ -90,21 +92,23 @@ impl Desk {
     /// Takes in an alert that a process before raised, which lived until `last`: it was told
     /// by that, and as often as its repeats fell within that time.
     pub fn stood(&mut self, alert: Alert, last: Timestamp) {
-        if last.duration_since(alert.since) < FRESH {
-            let at = alert.since;
-            return self.raised(alert, at);
-        }
         let mut told = alert.since;
         if let Some(repeat) = self.repeat.filter(SignedDuration::is_positive) {
             let times = last.duration_since(told).as_millis() / repeat.as_millis().max(1);
             let times = i32::try_from(times).unwrap_or(i32::MAX);
             told = told.saturating_add(repeat.saturating_mul(times)).unwrap_or(told);
         }
+        let fresh = last.duration_since(alert.since) < FRESH;
+        let (known, told) = if fresh {
+            (Known::Perhaps, VecDeque::new())
+        } else {
+            (Known::Stands(alert.reason.clone()), VecDeque::from([told]))
+        };
         let entry = Entry {
-            known: Known::Stands(alert.reason.clone()),
+            known,
             stands: true,
             changed: alert.since,
-            told: VecDeque::from([told]),
+            told,
             alert,
         };
         self.entries.insert(entry.alert.key(), entry);
@@ -196,12 +200,14 @@ impl Desk {
             time.saturating_add(pause).unwrap_or(Timestamp::MAX)
         };
         let (event, at) = match (&entry.known, entry.stands) {
-            (Known::Nothing | Known::Gone, true) => (Event::Raised, entry.changed),
+            (Known::Nothing | Known::Perhaps | Known::Gone, true) => {
+                (Event::Raised, entry.changed)
+            }
             (Known::Stands(reason), true) if *reason != entry.alert.reason => {
                 (Event::Repeated, entry.changed.max(after(last, CALM)))
             }
             (Known::Stands(_), true) => (Event::Repeated, after(last, self.repeat?)),
-            (Known::Stands(_), false) => (Event::Recovered, entry.changed),
+            (Known::Perhaps | Known::Stands(_), false) => (Event::Recovered, entry.changed),
             (Known::Nothing | Known::Gone, false) => return None,
         };
         let full = entry.told.len() >= BURST;

@@ -191,6 +191,8 @@ mod tests {
             "demo",
             "forecast",
             "man",
+            "notify",
+            "notify-test",
             "once",
             "plan",
             "run",
@@ -202,7 +204,7 @@ mod tests {
         assert_eq!(files, wanted);
         for (file, text) in &pages {
             assert!(text.contains(".SH EXAMPLES"), "{file}");
-            let group = file == "snaprotate-audit.1";
+            let group = ["snaprotate-audit.1", "snaprotate-notify.1"].contains(&file.as_str());
             assert_eq!(text.contains(".SH \"EXIT STATUS\""), !group, "{file}");
         }
     }
