@@ -31,9 +31,16 @@ fn full() -> (Provider, Home, Vec<u64>) {
     for n in 0..5 {
         let name = format!("by-hand-{n}");
         let at = days_ago(n + 1);
-        provider.sandbox.add_snapshot(SERVER, &name, "completed", at);
+        provider
+            .sandbox
+            .add_snapshot(SERVER, &name, "completed", at);
     }
-    let ids = provider.sandbox.truth(SERVER).iter().map(|row| row.id).collect();
+    let ids = provider
+        .sandbox
+        .truth(SERVER)
+        .iter()
+        .map(|row| row.id)
+        .collect();
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
     home.daily(SERVER, 3, "");
     (provider, home, ids)
@@ -48,13 +55,18 @@ fn receiver(home: &Home, text: &str) {
 
 fn webhook(home: &Home, name: &str, url: &str) {
     home.secret(name, url);
-    receiver(home, &format!("type = \"webhook\"\nname = \"{name}\"\nurl_file = \"{name}\""));
+    receiver(
+        home,
+        &format!("type = \"webhook\"\nname = \"{name}\"\nurl_file = \"{name}\""),
+    );
 }
 
 /// So many looks at the server from now on.
 fn looks(provider: &Provider, more: u64) {
     let before = provider.sandbox.counts().lists();
-    until("it has looked again", || provider.sandbox.counts().lists() > before + more);
+    until("it has looked again", || {
+        provider.sandbox.counts().lists() > before + more
+    });
 }
 
 fn log(home: &Home) -> String {
@@ -100,7 +112,9 @@ fn a_block_is_told_once_and_its_end_once_and_the_address_stands_nowhere() {
 
     assert!(provider.sandbox.remove_snapshot(ids[0]));
     until("its end is told", || hook.came().len() > 1);
-    until("the slot is settled", || !home.events("slot_settled").is_empty());
+    until("the slot is settled", || {
+        !home.events("slot_settled").is_empty()
+    });
     assert_eq!(service.stop(), Some(0));
     assert_eq!(hook.told(), ["raised blocked", "recovered blocked"]);
     assert!(!written(&home).contains(SECRET));
@@ -115,15 +129,18 @@ fn a_slot_s_turns_are_pinged_and_one_that_is_given_up_is_an_alert() {
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
     home.daily(SERVER, 3, "");
     home.daily(8, 3, "attempts = 1");
-    let refused = snaprotate::sandbox::faults::Fault::status(
-        snaprotate::sandbox::faults::Call::Create,
-        400,
-    );
+    let refused =
+        snaprotate::sandbox::faults::Fault::status(snaprotate::sandbox::faults::Call::Create, 400);
     provider.sandbox.order(refused.server(8).forever());
     let (good, bad, hook) = (Hook::start(), Hook::start(), Hook::start());
     for (hook, server) in [(&good, "7"), (&bad, "\"server-8\"")] {
         let url = hook.url("/uuid");
-        receiver(&home, &format!("type = \"ping\"\nurl = \"{url}\"\nservers = [{server}]\nrotations = [\"daily\"]"));
+        receiver(
+            &home,
+            &format!(
+                "type = \"ping\"\nurl = \"{url}\"\nservers = [{server}]\nrotations = [\"daily\"]"
+            ),
+        );
     }
     webhook(&home, "hook", &hook.url("/"));
     let service = Service::start(&home);
@@ -154,15 +171,24 @@ fn i16_receivers_that_hang_or_are_down_hold_up_neither_rotation_nor_each_other_n
     until("the hanging one is asked", || hanging.connections() > 0);
     until("the good one is told", || !good.came().is_empty());
     let settled = home.events("slot_settled").len();
-    until("it rotates on", || home.events("slot_settled").len() > settled + 2);
+    until("it rotates on", || {
+        home.events("slot_settled").len() > settled + 2
+    });
     assert_eq!(hanging.connections(), 1, "still the first");
     let down = || log(&home).contains("the receiver can't be told");
     until("the one that is down is said", down);
     let text = stdout(&home.run(&["status"]));
-    assert!(text.contains("receiver down (webhook): can't be told: "), "{text}");
+    assert!(
+        text.contains("receiver down (webhook): can't be told: "),
+        "{text}"
+    );
     let began = Instant::now();
     assert_eq!(service.stop(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        began.elapsed()
+    );
     assert!(!written(&home).contains(SECRET) && !text.contains(SECRET));
     verified(&home);
 }
@@ -197,7 +223,11 @@ fn after_a_restart_what_stood_is_not_told_again_but_its_end_is() {
     assert_eq!(service.stop(), Some(0));
     assert_eq!(
         hook.told(),
-        ["raised config_refused", "recovered config_refused", "recovered blocked"]
+        [
+            "raised config_refused",
+            "recovered config_refused",
+            "recovered blocked"
+        ]
     );
     let since = hook.came()[2].json()["since"].clone();
     let since: Timestamp = since.as_str().expect("a time").parse().expect("a time");
@@ -227,7 +257,10 @@ fn stood(home: &Home, reason: &str) {
             reason: reason.to_owned(),
         },
     ];
-    let mut entries: Vec<_> = facts.into_iter().map(|f| entry(2, Event::Fact(f))).collect();
+    let mut entries: Vec<_> = facts
+        .into_iter()
+        .map(|f| entry(2, Event::Fact(f)))
+        .collect();
     let ended = Wide::DaemonStopped {
         reason: "SIGTERM".to_owned(),
     };
@@ -253,7 +286,10 @@ fn a_trail_that_can_t_be_written_is_told_though_it_can_t_be_recorded() {
     );
     let hook = Hook::start();
     let url = hook.url("/");
-    receiver(&home, &format!("type = \"webhook\"\nurl = \"{url}\"\non = [\"trail_unwritable\"]"));
+    receiver(
+        &home,
+        &format!("type = \"webhook\"\nurl = \"{url}\"\non = [\"trail_unwritable\"]"),
+    );
     let service = Service::start(&home);
     until("it rotates", || !home.events("slot_settled").is_empty());
     std::fs::rename(home.path("log"), home.path("away")).expect("moved");
@@ -277,8 +313,14 @@ fn once_tells_before_it_ends_and_a_receiver_added_by_a_reload_hears_what_comes_t
     webhook(&home, "second", &second.url("/"));
     service.reload();
     assert!(provider.sandbox.remove_snapshot(ids[0]));
-    let recovered = |hook: &Hook| hook.told().last().is_some_and(|last| last == "recovered blocked");
-    until("both hear of the end", || recovered(&first) && recovered(&second));
+    let recovered = |hook: &Hook| {
+        hook.told()
+            .last()
+            .is_some_and(|last| last == "recovered blocked")
+    };
+    until("both hear of the end", || {
+        recovered(&first) && recovered(&second)
+    });
     assert_eq!(service.stop(), Some(0));
 }
 
@@ -288,25 +330,45 @@ fn a_test_reaches_each_kind_of_receiver_beside_a_running_service() {
     let (hook, smtp) = (Hook::start(), Smtp::start());
     let of = |path: &str| hook.url(path);
     webhook(&home, "hook", &of("/hook"));
-    receiver(&home, &format!("type = \"ping\"\nurl = \"{}\"", of("/ping")));
+    receiver(
+        &home,
+        &format!("type = \"ping\"\nurl = \"{}\"", of("/ping")),
+    );
     home.secret("ntfy-token", SECRET);
-    receiver(&home, &format!("type = \"ntfy\"\nurl = \"{}\"\ntoken_file = \"ntfy-token\"", of("/ntfy")));
-    receiver(&home, &format!("type = \"slack\"\nurl = \"{}\"", of("/slack")));
+    receiver(
+        &home,
+        &format!(
+            "type = \"ntfy\"\nurl = \"{}\"\ntoken_file = \"ntfy-token\"",
+            of("/ntfy")
+        ),
+    );
+    receiver(
+        &home,
+        &format!("type = \"slack\"\nurl = \"{}\"", of("/slack")),
+    );
     home.secret("password", "pass word");
-    receiver(&home, &format!(
-        "type = \"email\"\nserver = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nfrom = \"s@example.org\"\nto = [\"a@example.org\", \"b@example.org\"]\nusername = \"user\"\npassword_file = \"password\"",
-        smtp.address.port()
-    ));
+    receiver(
+        &home,
+        &format!(
+            "type = \"email\"\nserver = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nfrom = \"s@example.org\"\nto = [\"a@example.org\", \"b@example.org\"]\nusername = \"user\"\npassword_file = \"password\"",
+            smtp.address.port()
+        ),
+    );
     let (heard, env) = (home.path("heard"), home.path("env"));
-    receiver(&home, &format!(
-        "type = \"command\"\ncommand = [\"/bin/sh\", \"-c\", \"cat > {}; env > {}; echo said\"]",
-        heard.display(),
-        env.display()
-    ));
+    receiver(
+        &home,
+        &format!(
+            "type = \"command\"\ncommand = [\"/bin/sh\", \"-c\", \"cat > {}; env > {}; echo said\"]",
+            heard.display(),
+            env.display()
+        ),
+    );
     let _service = Service::start(&home);
     looks(&provider, 2);
     let mut command = home.command(&["notify", "test"]);
-    let output = command.env("CREDENTIALS_DIRECTORY", home.path("none")).output();
+    let output = command
+        .env("CREDENTIALS_DIRECTORY", home.path("none"))
+        .output();
     let output = output.expect("it runs");
     let said = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{said}{}", stderr(&output));
@@ -315,19 +377,39 @@ fn a_test_reaches_each_kind_of_receiver_beside_a_running_service() {
         "hook (webhook): ok\nping (ping): ok\nntfy (ntfy): ok\nslack (slack): ok\nemail (email): ok\ncommand (command): ok\n"
     );
     let came = hook.came();
-    let tested = |path: &str| came.iter().find(|c| c.path == path && c.body.contains("TEST"));
+    let tested = |path: &str| {
+        came.iter()
+            .find(|c| c.path == path && c.body.contains("TEST"))
+    };
     let sent = |path: &str| tested(path).unwrap_or_else(|| panic!("{path} in {came:?}"));
     let (event, host) = (sent("/hook").json(), gethostname());
-    assert_eq!((&event["event"], &event["host"]), (&"test".into(), &host.into()));
+    assert_eq!(
+        (&event["event"], &event["host"]),
+        (&"test".into(), &host.into())
+    );
     sent("/ping/log");
     let slack = sent("/slack").json();
-    assert!(slack["text"].as_str().is_some_and(|text| text.starts_with("TEST ")));
-    let ntfy = came.iter().find(|c| c.path == "/ntfy" && c.header("priority") == Some("low"));
+    assert!(
+        slack["text"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("TEST "))
+    );
+    let ntfy = came
+        .iter()
+        .find(|c| c.path == "/ntfy" && c.header("priority") == Some("low"));
     let ntfy = ntfy.expect("one");
-    assert!(ntfy.header("title").is_some_and(|title| title.starts_with("TEST ")));
-    assert_eq!(ntfy.header("authorization"), Some(format!("Bearer {SECRET}").as_str()));
+    assert!(
+        ntfy.header("title")
+            .is_some_and(|title| title.starts_with("TEST "))
+    );
+    assert_eq!(
+        ntfy.header("authorization"),
+        Some(format!("Bearer {SECRET}").as_str())
+    );
     let letters = smtp.letters();
-    let letter = letters.iter().find(|letter| letter.data.contains("Subject: TEST"));
+    let letter = letters
+        .iter()
+        .find(|letter| letter.data.contains("Subject: TEST"));
     let letter = letter.expect("a letter");
     let plain = STANDARD.encode("\0user\0pass word");
     for line in [
@@ -335,35 +417,64 @@ fn a_test_reaches_each_kind_of_receiver_beside_a_running_service() {
         "RCPT TO:<b@example.org>".to_owned(),
         "MAIL FROM:<s@example.org>".to_owned(),
     ] {
-        assert!(letter.envelope.iter().any(|l| l.starts_with(&line)), "{line}: {letter:?}");
+        assert!(
+            letter.envelope.iter().any(|l| l.starts_with(&line)),
+            "{line}: {letter:?}"
+        );
     }
-    let body = letter.data.split_once("\r\n\r\n").expect("a body").1.replace("\r\n", "");
+    let body = letter
+        .data
+        .split_once("\r\n\r\n")
+        .expect("a body")
+        .1
+        .replace("\r\n", "");
     let body = STANDARD.decode(body).expect("base64");
-    assert_eq!(body, b"This receiver hears of alerts. Nothing is wrong.\r\n");
+    assert_eq!(
+        body,
+        b"This receiver hears of alerts. Nothing is wrong.\r\n"
+    );
     let heard: Value = serde_json::from_slice(&std::fs::read(heard).expect("heard")).expect("JSON");
     assert_eq!(heard["event"], "test");
     let env = std::fs::read_to_string(env).expect("written");
-    assert!(env.contains("PATH=") && !env.contains("CREDENTIALS"), "{env}");
+    assert!(
+        env.contains("PATH=") && !env.contains("CREDENTIALS"),
+        "{env}"
+    );
     assert!(!env.contains("RUNTIME_DIRECTORY"), "{env}");
     assert!(!written(&home).contains(SECRET) && !written(&home).contains("pass word"));
 }
 
 fn gethostname() -> String {
-    let output = std::process::Command::new("uname").arg("-n").output().expect("uname runs");
+    let output = std::process::Command::new("uname")
+        .arg("-n")
+        .output()
+        .expect("uname runs");
     stdout(&output).trim().to_owned()
 }
 
 #[test]
 fn a_test_names_who_could_not_be_told_and_why_without_the_address() {
     let (_provider, home, _) = full();
-    let (good, hook) = (Hook::start(), Hook::answering(Answer::Status("404 Not Found", String::new())));
-    let away = Hook::answering(Answer::Status("302 Found", format!("Location: {}\r\n", good.url("/away"))));
+    let (good, hook) = (
+        Hook::start(),
+        Hook::answering(Answer::Status("404 Not Found", String::new())),
+    );
+    let away = Hook::answering(Answer::Status(
+        "302 Found",
+        format!("Location: {}\r\n", good.url("/away")),
+    ));
     webhook(&home, "good", &good.url("/good"));
     webhook(&home, "missing", &hook.url(&format!("/{SECRET}")));
     webhook(&home, "moved", &away.url(&format!("/{SECRET}")));
     webhook(&home, "down", &format!("http://127.0.0.1:9/{SECRET}"));
-    receiver(&home, "type = \"email\"\nserver = \"127.0.0.1\"\nport = 9\ntls = \"none\"\nfrom = \"s@example.org\"\nto = [\"a@example.org\"]");
-    receiver(&home, "type = \"command\"\ncommand = [\"/bin/sh\", \"-c\", \"echo broken >&2; exit 3\"]");
+    receiver(
+        &home,
+        "type = \"email\"\nserver = \"127.0.0.1\"\nport = 9\ntls = \"none\"\nfrom = \"s@example.org\"\nto = [\"a@example.org\"]",
+    );
+    receiver(
+        &home,
+        "type = \"command\"\ncommand = [\"/bin/sh\", \"-c\", \"echo broken >&2; exit 3\"]",
+    );
     let output = home.run(&["notify", "test"]);
     assert_eq!(output.status.code(), Some(1));
     let said = stdout(&output) + &stderr(&output);
@@ -374,18 +485,32 @@ fn a_test_names_who_could_not_be_told_and_why_without_the_address() {
         (2, "moved (webhook): failed: it answered 302", ""),
         (3, "down (webhook): failed: ", "refused"),
         (4, "email (email): failed: ", "refused"),
-        (5, "command (command): failed: /bin/sh ended with exit status: 3", ": broken"),
+        (
+            5,
+            "command (command): failed: /bin/sh ended with exit status: 3",
+            ": broken",
+        ),
     ] {
-        assert!(lines[line].starts_with(begin) && lines[line].contains(end), "{begin}: {said}");
+        assert!(
+            lines[line].starts_with(begin) && lines[line].contains(end),
+            "{begin}: {said}"
+        );
     }
     assert!(!said.contains(SECRET), "{said}");
     assert_eq!(good.came().len(), 1, "no redirect is followed");
 
     let one = home.run(&["notify", "test", "--receiver", "good"]);
-    assert_eq!((one.status.code(), stdout(&one)), (Some(0), "good (webhook): ok\n".to_owned()));
+    assert_eq!(
+        (one.status.code(), stdout(&one)),
+        (Some(0), "good (webhook): ok\n".to_owned())
+    );
     let none = home.run(&["notify", "test", "--receiver", "god"]);
     assert_eq!(none.status.code(), Some(2));
-    assert!(stderr(&none).contains("there are good, missing, moved, down, email, command"), "{}", stderr(&none));
+    assert!(
+        stderr(&none).contains("there are good, missing, moved, down, email, command"),
+        "{}",
+        stderr(&none)
+    );
 }
 
 #[test]
@@ -393,20 +518,30 @@ fn without_receivers_a_test_is_a_matter_of_configuration() {
     let (_provider, home, _) = full();
     let output = home.run(&["notify", "test"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("write a [[notify]]"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("write a [[notify]]"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
 fn a_command_that_does_not_end_is_ended_with_all_that_it_began() {
     let (_provider, home, _) = full();
     let pid = home.path("pid");
-    receiver(&home, &format!(
-        "type = \"command\"\ntimeout = \"1s\"\ncommand = [\"/bin/sh\", \"-c\", \"sleep 600 & echo $! > {}; wait\"]",
-        pid.display()
-    ));
+    receiver(
+        &home,
+        &format!(
+            "type = \"command\"\ntimeout = \"1s\"\ncommand = [\"/bin/sh\", \"-c\", \"sleep 600 & echo $! > {}; wait\"]",
+            pid.display()
+        ),
+    );
     let output = home.run(&["notify", "test"]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stdout(&output), "command (command): failed: not done within 1s\n");
+    assert_eq!(
+        stdout(&output),
+        "command (command): failed: not done within 1s\n"
+    );
     let pid = std::fs::read_to_string(pid).expect("begun");
     let stat = format!("/proc/{}/stat", pid.trim());
     until("the child of the child is gone", || {

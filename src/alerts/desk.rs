@@ -96,7 +96,9 @@ impl Desk {
         if let Some(repeat) = self.repeat.filter(SignedDuration::is_positive) {
             let times = last.duration_since(told).as_millis() / repeat.as_millis().max(1);
             let times = i32::try_from(times).unwrap_or(i32::MAX);
-            told = told.saturating_add(repeat.saturating_mul(times)).unwrap_or(told);
+            told = told
+                .saturating_add(repeat.saturating_mul(times))
+                .unwrap_or(told);
         }
         let fresh = last.duration_since(alert.since) < FRESH;
         let (known, told) = if fresh {
@@ -118,7 +120,11 @@ impl Desk {
     pub fn raised(&mut self, alert: Alert, at: Timestamp) {
         let key = alert.key();
         if let Some(entry) = self.entries.get_mut(&key) {
-            let since = if entry.stands { entry.alert.since } else { alert.since };
+            let since = if entry.stands {
+                entry.alert.since
+            } else {
+                alert.since
+            };
             if !entry.stands || entry.alert.reason != alert.reason {
                 entry.changed = at;
             }
@@ -200,9 +206,7 @@ impl Desk {
             time.saturating_add(pause).unwrap_or(Timestamp::MAX)
         };
         let (event, at) = match (&entry.known, entry.stands) {
-            (Known::Nothing | Known::Perhaps | Known::Gone, true) => {
-                (Event::Raised, entry.changed)
-            }
+            (Known::Nothing | Known::Perhaps | Known::Gone, true) => (Event::Raised, entry.changed),
             (Known::Stands(reason), true) if *reason != entry.alert.reason => {
                 (Event::Repeated, entry.changed.max(after(last, CALM)))
             }

@@ -93,7 +93,11 @@ fn another_reason_is_told_as_a_repeat_an_hour_after_the_last_message_at_the_earl
     desk.raised(blocked("another name", at(80)), at(80));
     assert_eq!(hears(&mut desk, at(200)), []);
     // The alert stands since it was raised first.
-    assert!(desk.entries.values().all(|entry| entry.alert.since == at(0)));
+    assert!(
+        desk.entries
+            .values()
+            .all(|entry| entry.alert.since == at(0))
+    );
 }
 
 #[test]
@@ -118,7 +122,11 @@ fn an_alert_that_comes_and_goes_each_minute_gives_four_messages_an_hour() {
     assert_eq!(within(0), BURST);
     // It ends up as it is: the last change cleared it.
     for minute in 180..300 {
-        heard.extend(hears(&mut desk, at(minute)).iter().map(|(e, _)| (minute, *e)));
+        heard.extend(
+            hears(&mut desk, at(minute))
+                .iter()
+                .map(|(e, _)| (minute, *e)),
+        );
     }
     assert_eq!(heard.last().map(|(_, event)| *event), Some("recovered"));
 }

@@ -77,7 +77,10 @@ impl Message {
                 for alert in alerts {
                     *kinds.entry(kind(alert)).or_default() += 1;
                 }
-                let kinds: Vec<_> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+                let kinds: Vec<_> = kinds
+                    .iter()
+                    .map(|(kind, n)| format!("{n} {kind}"))
+                    .collect();
                 format!("{} alerts: {}", alerts.len(), kinds.join(", "))
             }
         };
@@ -143,7 +146,10 @@ fn kind(alert: &Alert) -> String {
 }
 
 fn called(alert: &Alert) -> String {
-    let name = alert.server.as_ref().map_or(&alert.about, |place| &place.name);
+    let name = alert
+        .server
+        .as_ref()
+        .map_or(&alert.about, |place| &place.name);
     printable(name, NAME)
 }
 

@@ -67,7 +67,10 @@ fn ten_thousand_alerts_are_one_message_that_names_the_first_and_the_number() {
     let json = message.json();
     assert_eq!(json["count"], 10_000);
     assert_eq!(json["alerts"].as_array().map(Vec::len), Some(ROWS));
-    assert!(json.get("server").is_none(), "only one alert stands at the top");
+    assert!(
+        json.get("server").is_none(),
+        "only one alert stands at the top"
+    );
 }
 
 #[test]
@@ -91,7 +94,9 @@ fn a_header_is_ascii_whatever_the_text() {
     let mut decoded = String::new();
     for word in encoded.split(' ') {
         assert!(word.len() <= 75, "{word}");
-        let inner = word.strip_prefix("=?UTF-8?B?").and_then(|w| w.strip_suffix("?="));
+        let inner = word
+            .strip_prefix("=?UTF-8?B?")
+            .and_then(|w| w.strip_suffix("?="));
         let bytes = STANDARD.decode(inner.expect("a word")).expect("base64");
         decoded.push_str(std::str::from_utf8(&bytes).expect("whole characters"));
     }

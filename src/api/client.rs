@@ -75,7 +75,11 @@ pub(super) fn build(settings: &ApiSettings, base: &Url, keep: bool) -> Result<Cl
     if !keep {
         builder = builder.pool_max_idle_per_host(0);
     }
-    trusting(builder, base.scheme() == "http", settings.ca_file.as_deref())
+    trusting(
+        builder,
+        base.scheme() == "http",
+        settings.ca_file.as_deref(),
+    )
 }
 
 /// A client for whoever is told of alerts, with a connection for each request: over TLS, or

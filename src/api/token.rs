@@ -92,11 +92,7 @@ impl Token {
 
 /// A secret alone in its file, which no other may read; `what` it is, for the message.
 /// `credentials` is systemd's `$CREDENTIALS_DIRECTORY`.
-pub fn secret(
-    path: &Path,
-    credentials: Option<&Path>,
-    what: &str,
-) -> Result<SecretString, String> {
+pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<SecretString, String> {
     let shown = path.display();
     let failed = |error: std::io::Error| format!("{shown}: can't read the {what}: {error}");
     // Looked at before it is opened: opening a pipe would wait for its writer.

@@ -37,7 +37,10 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
     if let Some(name) = &args.receiver {
         wanted.retain(|receiver| receiver.name == *name);
         if wanted.is_empty() {
-            let why = format!("{file}: there is no receiver {name:?}; there are {}", known());
+            let why = format!(
+                "{file}: there is no receiver {name:?}; there are {}",
+                known()
+            );
             return Err(Refusal::Settings(why));
         }
     }

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
+use super::notify::SecretFile;
 use super::reader::Found;
 use super::report::{At, Log, is_pasted};
-use super::notify::SecretFile;
 use super::{Env, defaults, source};
 
 /// A token is one short line.

@@ -2,8 +2,8 @@
 //!
 //! `reader` takes tables apart key by key, `values` knows the kinds of value, `main_file`,
 //! `policy` and `rotation` turn what is written into what is meant, `names`, `timing` and
-//! `slots` look at patterns and schedules, `access` at address and token, `receiver` at who is told of alerts
-//! (`notify`), `source` at files; `report` says what is
+//! `slots` look at patterns and schedules, `access` at address and token, `receiver` and
+//! `receivers` at who is told of alerts (`notify`), `source` at files; `report` says what is
 //! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
 //! only when all files are good, so that a set is used or refused as a whole.
 
@@ -15,6 +15,8 @@ pub mod notify;
 mod policy;
 mod reader;
 mod receiver;
+mod receiver_values;
+mod receivers;
 mod report;
 mod rotation;
 mod slots;
@@ -275,7 +277,7 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
         .filter_map(|path| reading.policy(path, log).map(Arc::new))
         .collect();
     policies.sort_by_key(|policy| policy.server);
-    let ground = receiver::Ground {
+    let ground = receivers::Ground {
         folder,
         env,
         policies: &policies,

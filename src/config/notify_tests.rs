@@ -37,7 +37,10 @@ fn receivers_mean_what_they_say_and_the_rest_is_by_default() {
     let config = folder.good();
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     let names: Vec<_> = config.receivers.iter().map(|r| r.name.as_str()).collect();
-    assert_eq!(names, ["webhook", "webhook-2", "ping", "phone", "email", "command"]);
+    assert_eq!(
+        names,
+        ["webhook", "webhook-2", "ping", "phone", "email", "command"]
+    );
     let [first, second, ping, ntfy, email, command] = config.receivers.as_slice() else {
         panic!("six");
     };
@@ -47,7 +50,10 @@ fn receivers_mean_what_they_say_and_the_rest_is_by_default() {
     let kinds = ["blocked".to_owned(), "trail_unwritable".to_owned()];
     assert_eq!(second.on, Some(kinds.into()));
     assert_eq!(second.servers, Some([ServerId(7)].into()));
-    assert_eq!((second.repeat, second.timeout), (None, Duration::from_secs(3)));
+    assert_eq!(
+        (second.repeat, second.timeout),
+        (None, Duration::from_secs(3))
+    );
     let secret = |name: &str| SecretFile(folder.path(name));
     assert_eq!(ping.servers, Some([ServerId(7)].into()));
     assert_eq!(
@@ -119,7 +125,10 @@ fn two_receivers_of_one_name_are_refused_and_a_given_name_is_not_given_again() {
     let named = |name: &str| format!("{HOOK}name = \"{name}\"\n");
     let said = with(&(named("a") + &named("a"))).said();
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains("two receivers are called \"a\""), "{said:?}");
+    assert!(
+        said[0].contains("two receivers are called \"a\""),
+        "{said:?}"
+    );
     let config = with(&(HOOK.to_owned() + &named("webhook"))).good();
     let names: Vec<_> = config.receivers.iter().map(|r| r.name.as_str()).collect();
     assert_eq!(names, ["webhook-2", "webhook"]);
@@ -133,7 +142,10 @@ fn a_secret_s_file_that_others_can_read_is_refused_and_no_report_shows_an_addres
         .mode("slack", 0o640);
     let problems = folder.problems();
     let report = format!("{problems}\n{}", problems.render(false));
-    assert!(report.contains("can be read by others (mode 640)"), "{report}");
+    assert!(
+        report.contains("can be read by others (mode 640)"),
+        "{report}"
+    );
     assert!(report.contains("chmod 600"), "{report}");
     assert!(report.contains("url is not a web address"), "{report}");
     assert!(!report.contains("s3cr3t"), "{report}");
@@ -177,8 +189,16 @@ fn the_shipped_example_s_receivers_are_good_when_their_signs_are_taken_away() {
     for name in ["ntfy-token", "mail-password"] {
         folder = folder.with(name, "s3cr3t\n").mode(name, 0o600);
     }
-    let words: Vec<_> = folder.good().receivers.iter().map(|r| r.way.word()).collect();
-    assert_eq!(words, ["webhook", "ping", "ntfy", "slack", "email", "command"]);
+    let words: Vec<_> = folder
+        .good()
+        .receivers
+        .iter()
+        .map(|r| r.way.word())
+        .collect();
+    assert_eq!(
+        words,
+        ["webhook", "ping", "ntfy", "slack", "email", "command"]
+    );
 }
 
 #[test]
@@ -191,6 +211,10 @@ fn every_kind_of_a_server_s_alert_can_be_chosen() {
         AlertKind::Copies,
         AlertKind::OddDate,
     ] {
-        assert!(crate::alerts::KINDS.contains(&kind.word()), "{}", kind.word());
+        assert!(
+            crate::alerts::KINDS.contains(&kind.word()),
+            "{}",
+            kind.word()
+        );
     }
 }

@@ -259,12 +259,7 @@ impl Account {
 }
 
 impl State {
-    fn refuse(
-        &mut self,
-        error: &ApiError,
-        now: Now,
-        pause: SignedDuration,
-    ) -> Option<Wide> {
+    fn refuse(&mut self, error: &ApiError, now: Now, pause: SignedDuration) -> Option<Wide> {
         self.refused_at = now.mono;
         self.next_probe = now.mono + pause;
         self.refused = Some(error.clone());

@@ -48,7 +48,9 @@ pub(super) async fn run(receiver: &str, argv: &[String], message: &Message) -> R
         .process_group(0)
         .kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| {
-        format!("{program} can't be run: {error}; under systemd a drop-in with ExecPaths= must allow it")
+        format!(
+            "{program} can't be run: {error}; under systemd a drop-in with ExecPaths= must allow it"
+        )
     })?;
     let id = child.id().and_then(|id| i32::try_from(id).ok());
     let mut group = Group(id.and_then(Pid::from_raw));

@@ -101,6 +101,9 @@ mod tests {
         assert_eq!(of(plain, None), plain);
         assert_eq!(of(plain, Some("fail")), "https://hc.example/u-u-i-d/fail");
         let more = "https://hc.example/ping/?rid=1";
-        assert_eq!(of(more, Some("start")), "https://hc.example/ping/start?rid=1");
+        assert_eq!(
+            of(more, Some("start")),
+            "https://hc.example/ping/start?rid=1"
+        );
     }
 }

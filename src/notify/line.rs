@@ -151,7 +151,9 @@ impl Line {
         };
         let servers = self.settings.servers.as_ref();
         servers.is_none_or(|servers| servers.iter().any(|id| id.0 == slot.server.id))
-            && rotations.as_ref().is_none_or(|names| names.contains(&slot.rotation))
+            && rotations
+                .as_ref()
+                .is_none_or(|names| names.contains(&slot.rotation))
     }
 
     /// How it fares; `lost` is what no receiver was told.
@@ -187,7 +189,10 @@ impl Line {
             }
             let Err(error) = self.deliver(&post, parcels, &mut sent).await else {
                 if pauses.take().is_some() {
-                    tracing::info!(receiver = self.settings.name, "the receiver can be told again");
+                    tracing::info!(
+                        receiver = self.settings.name,
+                        "the receiver can be told again"
+                    );
                 }
                 continue;
             };
@@ -204,7 +209,11 @@ impl Line {
             };
             if first {
                 let receiver = &self.settings.name;
-                tracing::warn!(receiver, error, "the receiver can't be told; it is tried again");
+                tracing::warn!(
+                    receiver,
+                    error,
+                    "the receiver can't be told; it is tried again"
+                );
             }
             tokio::select! {
                 biased;
@@ -316,7 +325,12 @@ impl Line {
         };
         lock(&self.tally).dropped += dropped as u64;
         let receiver = &self.settings.name;
-        tracing::warn!(receiver, dropped, error, "the receiver can't be told; dropped");
+        tracing::warn!(
+            receiver,
+            dropped,
+            error,
+            "the receiver can't be told; dropped"
+        );
     }
 }
 

@@ -176,7 +176,10 @@ async fn after_an_hour_of_growing_pauses_it_is_dropped_and_counted_and_later_one
     pass(LONGEST_PAUSE).await;
     assert_eq!(scene.fake.took(), ["raised 1"], "the later one");
     pass(Duration::from_hours(25)).await;
-    assert_eq!(scene.fake.took().first().map(String::as_str), Some("repeated 1"));
+    assert_eq!(
+        scene.fake.took().first().map(String::as_str),
+        Some("repeated 1")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,13 +248,22 @@ async fn a_ping_hears_each_turn_of_its_rotation_in_order_also_after_it_was_down(
     settings.servers = Some([ServerId(1)].into());
     let scene = Scene::of(settings);
     *lock(&scene.fake.down) = true;
-    scene.hears(&[turn(1, "weekly", Turn::Started), turn(1, "daily", Turn::Started)]);
+    scene.hears(&[
+        turn(1, "weekly", Turn::Started),
+        turn(1, "daily", Turn::Started),
+    ]);
     pass(Duration::from_secs(30)).await;
-    scene.hears(&[turn(2, "weekly", Turn::Failed), turn(1, "weekly", Turn::Completed)]);
+    scene.hears(&[
+        turn(2, "weekly", Turn::Failed),
+        turn(1, "weekly", Turn::Completed),
+    ]);
     scene.hears(&[raised(1)]);
     *lock(&scene.fake.down) = false;
     pass(LONGEST_PAUSE).await;
-    assert_eq!(scene.fake.took(), ["Started weekly-1", "Completed weekly-1"]);
+    assert_eq!(
+        scene.fake.took(),
+        ["Started weekly-1", "Completed weekly-1"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,11 +276,17 @@ async fn pings_that_a_down_receiver_can_t_take_are_dropped_from_the_oldest_on() 
     for _ in 0..PINGS {
         scene.hears(&[turn(1, "weekly", Turn::Started)]);
     }
-    scene.hears(&[turn(2, "weekly", Turn::Failed), turn(3, "weekly", Turn::Failed)]);
+    scene.hears(&[
+        turn(2, "weekly", Turn::Failed),
+        turn(3, "weekly", Turn::Failed),
+    ]);
     assert_eq!(scene.line.view(0).dropped, 2);
     *lock(&scene.fake.down) = false;
     pass(LONGEST_PAUSE).await;
-    assert_eq!(scene.fake.took().last().map(String::as_str), Some("Failed weekly-3"));
+    assert_eq!(
+        scene.fake.took().last().map(String::as_str),
+        Some("Failed weekly-3")
+    );
 }
 
 #[test]
@@ -284,7 +302,9 @@ fn after_a_reload_a_receiver_of_the_same_name_goes_on_and_one_with_another_filte
     let line = Line::new(slack, clock(), Some(&former));
     assert!(line.goes_on);
     line.hear(&[cleared(1)], now);
-    assert!(matches!(line.due().as_slice(), [Parcel::Message(m, _)] if m.event == Event::Recovered));
+    assert!(
+        matches!(line.due().as_slice(), [Parcel::Message(m, _)] if m.event == Event::Recovered)
+    );
     let narrow = Receiver {
         on: Some(["stuck".to_owned()].into()),
         ..settings

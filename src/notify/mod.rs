@@ -142,7 +142,11 @@ impl Notifier {
         let old = std::mem::take(&mut *lines);
         for receiver in receivers {
             let former = old.iter().find(|line| line.settings.name == receiver.name);
-            let line = Line::new(receiver.clone(), self.clock.clone(), former.map(Arc::as_ref));
+            let line = Line::new(
+                receiver.clone(),
+                self.clock.clone(),
+                former.map(Arc::as_ref),
+            );
             if !line.goes_on {
                 line.stood(standing, last);
             }
@@ -189,7 +193,10 @@ fn spread(tap: &Tap, watch: &Watch, clock: &Clock) {
     let (news, lost) = tap.drain();
     if lost > 0 {
         watch.lost.fetch_add(lost, Ordering::Relaxed);
-        tracing::warn!(lost, "more alerts at once than can be told of; the oldest were dropped");
+        tracing::warn!(
+            lost,
+            "more alerts at once than can be told of; the oldest were dropped"
+        );
     }
     if news.is_empty() {
         return;

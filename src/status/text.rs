@@ -169,16 +169,21 @@ fn alert_lines(view: &FleetView, alerts: &[Alert]) -> String {
 
 /// A receiver that can't be told, or wasn't told everything; nothing where all is well.
 fn receiver_line(receiver: &ReceiverView) -> String {
-    let failed = receiver.error.as_ref().map(|error| {
-        format!("can't be told: {}", printable(error, 300))
-    });
+    let failed = receiver
+        .error
+        .as_ref()
+        .map(|error| format!("can't be told: {}", printable(error, 300)));
     let dropped = (receiver.dropped > 0).then(|| format!("{} not told", receiver.dropped));
     let said: Vec<_> = failed.into_iter().chain(dropped).collect();
     if said.is_empty() {
         return String::new();
     }
     let name = printable(&receiver.name, LONGEST_NAME);
-    format!("receiver {name} ({}): {}\n", receiver.r#type, said.join("; "))
+    format!(
+        "receiver {name} ({}): {}\n",
+        receiver.r#type,
+        said.join("; ")
+    )
 }
 
 fn last_slot(slot: &LastSlot, now: Timestamp) -> String {

@@ -197,7 +197,11 @@ fn converse(mut stream: TcpStream) -> Option<Letter> {
             return None;
         }
         let line = line.trim_end().to_owned();
-        let word = line.split([' ', ':']).next().unwrap_or_default().to_uppercase();
+        let word = line
+            .split([' ', ':'])
+            .next()
+            .unwrap_or_default()
+            .to_uppercase();
         letter.envelope.push(line);
         match word.as_str() {
             "EHLO" => say("250-mail.example\r\n250 AUTH PLAIN\r\n")?,

@@ -4,6 +4,7 @@ mod account;
 mod fleet;
 mod listings;
 mod looks;
+mod news;
 mod provider;
 mod support;
 mod trail;
