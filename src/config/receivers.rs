@@ -100,12 +100,12 @@ impl Ground<'_> {
         })
     }
 
-    fn servers(&self, named: Vec<Found<Named>>, at: &At, log: &mut Log) -> BTreeSet<ServerId> {
-        if named.is_empty() {
+    fn servers(&self, wanted: Vec<Found<Named>>, at: &At, log: &mut Log) -> BTreeSet<ServerId> {
+        if wanted.is_empty() {
             log.error(at, "servers is empty", "name some, or take it out for all");
         }
         let mut servers = BTreeSet::new();
-        for found in named {
+        for found in wanted {
             let known = self.policies.iter().find(|policy| match &found.value {
                 Named::Id(id) => policy.server.0 == *id,
                 Named::Name(name) => policy.called() == name || policy.file == *name,

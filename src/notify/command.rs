@@ -30,7 +30,7 @@ impl Drop for Group {
 
 /// Runs it to its end; the caller bounds the time.
 pub(super) async fn run(receiver: &str, argv: &[String], message: &Message) -> Result<(), String> {
-    let Some((program, args)) = argv.split_first() else {
+    let Some((program, rest)) = argv.split_first() else {
         return Err("there is no command".to_owned());
     };
     let kept = ENVIRONMENT
@@ -38,7 +38,7 @@ pub(super) async fn run(receiver: &str, argv: &[String], message: &Message) -> R
         .filter_map(|name| Some((*name, std::env::var_os(name)?)));
     let mut command = Command::new(program);
     command
-        .args(args)
+        .args(rest)
         .env_clear()
         .envs(kept)
         .current_dir("/")

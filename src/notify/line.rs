@@ -11,10 +11,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{ReceiverView, host, lock};
-use crate::alerts::{Alert, Desk, Event, Message, News, Notice, Slot};
+use super::inbox::{Inbox, Parcel};
+use super::{ReceiverView, lock};
+use crate::alerts::{Alert, News};
 use crate::clock::Clock;
-use crate::config::notify::{Receiver, Way};
+use crate::config::notify::Receiver;
 
 /// What comes within this time goes into one message.
 const WINDOW: Duration = Duration::from_secs(2);
@@ -27,28 +28,11 @@ const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 const GIVE_UP: Duration = Duration::from_hours(1);
-/// Turns of slots that wait to be told of.
-const PINGS: usize = 1_000;
-
-/// One thing to deliver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Parcel {
-    /// Of alerts; with what was told by it.
-    Message(Message, Vec<Notice>),
-    /// Of a slot's turn.
-    Ping(Slot),
-}
 
 /// Who delivers.
 pub(super) trait Deliver: Send + Sync + 'static {
     /// Delivers within the receiver's limit; an error is one line without a secret.
     fn deliver(&self, parcel: &Parcel) -> impl Future<Output = Result<(), String>> + Send;
-}
-
-#[derive(Debug)]
-enum Inbox {
-    Alerts(Desk),
-    Pings(VecDeque<Slot>),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -72,26 +56,20 @@ pub(super) struct Line {
 impl Line {
     /// The line of a receiver; `former` was its before a reload.
     pub(super) fn new(settings: Receiver, clock: Clock, former: Option<&Self>) -> Self {
-        let pings = matches!(settings.way, Way::Ping { .. });
-        let mut inbox = if pings {
-            Inbox::Pings(VecDeque::new())
-        } else {
-            Inbox::Alerts(Desk::new(settings.repeat))
-        };
+        let mut inbox = Inbox::of(&settings);
         let mut tally = Tally::default();
-        let mut goes_on = false;
+        let former = former.filter(|former| {
+            let old = &former.settings;
+            let both = lock(&former.inbox).groups() == inbox.groups();
+            both && old.on == settings.on && old.servers == settings.servers
+        });
+        let goes_on = former.is_some();
         if let Some(former) = former {
-            let same = (former.settings.on == settings.on)
-                && (former.settings.servers == settings.servers)
-                && pings == matches!(former.settings.way, Way::Ping { .. });
-            if same {
-                std::mem::swap(&mut inbox, &mut *lock(&former.inbox));
-                if let Inbox::Alerts(desk) = &mut inbox {
-                    desk.set_repeat(settings.repeat);
-                }
-                tally = lock(&former.tally).clone();
-                goes_on = true;
+            std::mem::swap(&mut inbox, &mut *lock(&former.inbox));
+            if let Inbox::Alerts(desk) = &mut inbox {
+                desk.set_repeat(settings.repeat);
             }
+            tally = lock(&former.tally).clone();
         }
         Self {
             settings,
@@ -105,63 +83,19 @@ impl Line {
 
     /// What a process before has told, which lived until `last`.
     pub(super) fn stood(&self, standing: &[Alert], last: Timestamp) {
-        if let Inbox::Alerts(desk) = &mut *lock(&self.inbox) {
-            for alert in standing.iter().filter(|alert| self.wants(alert)) {
-                desk.stood(alert.clone(), last);
-            }
-        }
+        lock(&self.inbox).stood(&self.settings, standing, last);
     }
 
     /// Takes in what it is to hear of.
     pub(super) fn hear(&self, news: &[News], now: Timestamp) {
-        let mut inbox = lock(&self.inbox);
-        for one in news {
-            match (&mut *inbox, one) {
-                (Inbox::Alerts(desk), News::Raised(alert)) if self.wants(alert) => {
-                    desk.raised(alert.clone(), now);
-                }
-                (Inbox::Alerts(desk), News::Cleared(key)) => desk.cleared(key, now),
-                (Inbox::Pings(slots), News::Slot(slot)) if self.pings(slot) => {
-                    if slots.len() >= PINGS {
-                        slots.pop_front();
-                        lock(&self.tally).dropped += 1;
-                    }
-                    slots.push_back(slot.clone());
-                }
-                _ => {}
-            }
-        }
-        drop(inbox);
+        let dropped = lock(&self.inbox).hear(&self.settings, news, now);
+        lock(&self.tally).dropped += dropped;
         self.came.notify_one();
-    }
-
-    fn wants(&self, alert: &Alert) -> bool {
-        let settings = &self.settings;
-        let on = settings.on.as_ref();
-        on.is_none_or(|kinds| kinds.contains(&alert.kind))
-            && settings.servers.as_ref().is_none_or(|servers| {
-                let server = alert.server.as_ref();
-                server.is_some_and(|place| servers.iter().any(|id| id.0 == place.id))
-            })
-    }
-
-    fn pings(&self, slot: &Slot) -> bool {
-        let Way::Ping { rotations, .. } = &self.settings.way else {
-            return false;
-        };
-        let servers = self.settings.servers.as_ref();
-        servers.is_none_or(|servers| servers.iter().any(|id| id.0 == slot.server.id))
-            && rotations
-                .as_ref()
-                .is_none_or(|names| names.contains(&slot.rotation))
     }
 
     /// How it fares; `lost` is what no receiver was told.
     pub(super) fn view(&self, lost: u64) -> ReceiverView {
-        let refused = match &*lock(&self.inbox) {
-            Inbox::Alerts(desk) => desk.refused,
-            Inbox::Pings(_) => 0,
-        };
+        let refused = lock(&self.inbox).refused();
         let tally = lock(&self.tally).clone();
         ReceiverView {
             name: self.settings.name.clone(),
@@ -180,7 +114,7 @@ impl Line {
             if !stop.is_cancelled() && !self.wait(&sent, &stop).await {
                 continue;
             }
-            let parcels = self.due();
+            let parcels = lock(&self.inbox).due(self.clock.now().wall);
             if parcels.is_empty() {
                 if stop.is_cancelled() {
                     return;
@@ -226,13 +160,15 @@ impl Line {
     /// Waits until something is due, and then for what comes along with it; whether it is.
     async fn wait(&self, sent: &VecDeque<Instant>, stop: &CancellationToken) -> bool {
         let now = self.clock.now().wall;
-        let next = match &*lock(&self.inbox) {
-            Inbox::Alerts(desk) => desk.next(),
-            Inbox::Pings(slots) if slots.is_empty() => None,
-            Inbox::Pings(_) => return true,
+        let (next, groups) = {
+            let inbox = lock(&self.inbox);
+            (inbox.next(), inbox.groups())
         };
         let left = next.map(|at| at.duration_since(now));
         if left.is_some_and(|left| left <= SignedDuration::ZERO) {
+            if !groups {
+                return true;
+            }
             let mut pause = WINDOW;
             if sent.len() >= MESSAGES
                 && let Some(front) = sent.front()
@@ -256,31 +192,6 @@ impl Line {
         false
     }
 
-    /// What is to be delivered now: a message for each event, or pings one by one.
-    fn due(&self) -> Vec<Parcel> {
-        let time = self.clock.now().wall;
-        match &*lock(&self.inbox) {
-            Inbox::Pings(slots) => slots.iter().cloned().map(Parcel::Ping).collect(),
-            Inbox::Alerts(desk) => {
-                let due = desk.due(time);
-                let events = [Event::Raised, Event::Repeated, Event::Recovered];
-                let messages = events.into_iter().filter_map(|event| {
-                    let same = due.iter().filter(|notice| notice.event == event);
-                    let notices: Vec<_> = same.cloned().collect();
-                    let alerts: Vec<_> = notices.iter().map(|n| n.alert.clone()).collect();
-                    let message = Message {
-                        event,
-                        time,
-                        host: host(),
-                        alerts,
-                    };
-                    (!notices.is_empty()).then_some(Parcel::Message(message, notices))
-                });
-                messages.collect()
-            }
-        }
-    }
-
     async fn deliver(
         &self,
         post: &impl Deliver,
@@ -296,14 +207,7 @@ impl Line {
                 tally.error = done.as_ref().err().cloned();
             }
             done?;
-            match (&mut *lock(&self.inbox), &parcel) {
-                (Inbox::Alerts(desk), Parcel::Message(_, notices)) => desk.told(notices, now),
-                // It may have been dropped meanwhile, where too many came.
-                (Inbox::Pings(slots), Parcel::Ping(slot)) if slots.front() == Some(slot) => {
-                    slots.pop_front();
-                }
-                _ => {}
-            }
+            lock(&self.inbox).done(&parcel, now);
             sent.push_back(Instant::now());
             if sent.len() > MESSAGES {
                 sent.pop_front();
@@ -315,14 +219,7 @@ impl Line {
     /// What is due is not tried any more.
     fn give_up(&self, error: &str) {
         let now = self.clock.now().wall;
-        let dropped = match &mut *lock(&self.inbox) {
-            Inbox::Pings(slots) => slots.drain(..).count(),
-            Inbox::Alerts(desk) => {
-                let due = desk.due(now);
-                desk.told(&due, now);
-                due.len()
-            }
-        };
+        let dropped = lock(&self.inbox).give_up(now);
         lock(&self.tally).dropped += dropped as u64;
         let receiver = &self.settings.name;
         tracing::warn!(

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::super::inbox::PINGS;
 use super::*;
-use crate::alerts::{Place, Turn};
-use crate::config::notify::Address;
+use crate::alerts::{Event, Place, Slot, Turn};
+use crate::config::notify::{Address, Way};
 use crate::core::snapshot::ServerId;
 
 /// Takes what it is given, or fails, or never ends.
@@ -303,7 +304,7 @@ fn after_a_reload_a_receiver_of_the_same_name_goes_on_and_one_with_another_filte
     assert!(line.goes_on);
     line.hear(&[cleared(1)], now);
     assert!(
-        matches!(line.due().as_slice(), [Parcel::Message(m, _)] if m.event == Event::Recovered)
+        matches!(lock(&line.inbox).due(now).as_slice(), [Parcel::Message(m, _)] if m.event == Event::Recovered)
     );
     let narrow = Receiver {
         on: Some(["stuck".to_owned()].into()),

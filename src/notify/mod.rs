@@ -2,11 +2,13 @@
 //! engine's news come by a bounded queue, each receiver has a task and a limit of its own,
 //! and one that is down is tried again for an hour, then its messages are dropped and counted.
 //!
-//! - `line`: the loop of one receiver: a short wait for more, one message, growing pauses.
+//! - `line`: the loop of one receiver: a short wait for more, one message, growing pauses;
+//!   `inbox`: what it is still to be told.
 //! - `post`: one delivery, with one time limit; `http`, `mail`, `command`: the ways.
 
 mod command;
 mod http;
+mod inbox;
 mod line;
 mod mail;
 mod post;

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::line::{Deliver, Parcel};
+use super::inbox::Parcel;
+use super::line::Deliver;
 use super::{Means, command, http, lock, mail};
 use crate::alerts::{Event, Message};
 use crate::api::{is_loopback, outgoing, printable, secret};

@@ -1,12 +1,56 @@
 //! Receivers of alerts on loopback: one for HTTP, one for SMTP. Each keeps what it was sent.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::Value;
+
+use crate::support::{Home, Provider, QUICK, days_ago};
+
+pub const SERVER: u64 = 7;
+
+/// A server that is full of people's own snapshots, and the ids of these.
+pub fn full() -> (Provider, Home, Vec<u64>) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web-01");
+    for n in 0..5 {
+        let name = format!("by-hand-{n}");
+        let at = days_ago(n + 1);
+        provider
+            .sandbox
+            .add_snapshot(SERVER, &name, "completed", at);
+    }
+    let ids = provider
+        .sandbox
+        .truth(SERVER)
+        .iter()
+        .map(|row| row.id)
+        .collect();
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 3, "");
+    (provider, home, ids)
+}
+
+/// Adds a `[[notify]]` with these lines.
+pub fn receiver(home: &Home, text: &str) {
+    let path = home.path("snaprotate.toml");
+    let mut all = std::fs::read_to_string(&path).expect("read");
+    let _written = write!(all, "\n[[notify]]\n{text}\n");
+    std::fs::write(path, all).expect("written");
+}
+
+/// Adds a webhook whose address is a secret.
+pub fn webhook(home: &Home, name: &str, url: &str) {
+    home.secret(name, url);
+    receiver(
+        home,
+        &format!("type = \"webhook\"\nname = \"{name}\"\nurl_file = \"{name}\""),
+    );
+}
 
 /// What came in one request.
 #[derive(Clone, Debug)]
