@@ -216,6 +216,7 @@ fn night(time: &str) -> Vec<Entry> {
             snapshot: word("daily-snapshot"),
             known: [SnapshotId(3)].into(),
             reason: word("due"),
+            by: None,
         },
         Fact::CreateResult {
             snapshot: word("daily-snapshot"),

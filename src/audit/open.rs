@@ -21,6 +21,8 @@ use crate::core::snapshot::ServerId;
 pub struct Opened {
     /// What it says of each server.
     pub histories: BTreeMap<ServerId, History>,
+    /// Since when every server is paused.
+    pub paused: Option<Timestamp>,
     /// The alerts of the whole account or host that stand, by alert and what they are
     /// about, with their reasons and since when.
     pub wide_alerts: BTreeMap<(String, String), Standing>,
@@ -117,8 +119,12 @@ pub(super) fn open(
         },
     }
     let hold_creates = writer.notices.iter().any(Wide::is_loss);
+    for history in said.histories.values_mut() {
+        history.all_paused = said.paused;
+    }
     let opened = Opened {
         histories: said.histories,
+        paused: said.paused,
         wide_alerts: said.alerts,
         notices: writer.notices.clone(),
         hold_creates,

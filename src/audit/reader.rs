@@ -133,6 +133,8 @@ pub(super) struct State {
     pub alerts: BTreeMap<(String, String), Standing>,
     /// When a loss of records was last noticed.
     pub lost: Option<Timestamp>,
+    /// Since when every server is paused.
+    pub paused: Option<Timestamp>,
     /// The head that was last found to lead.
     pub noted_head: Option<Hash>,
     /// When the last record was written.
@@ -200,8 +202,19 @@ impl State {
                 self.alerts.remove(&(alert, about));
             }
             Wide::TailCut { head_hash, .. } => self.noted_head = Hash::parse(&head_hash),
-            Wide::Checkpoint { alerts, lost } => {
-                self.lost = lost;
+            Wide::Paused { .. } => self.paused = Some(time),
+            Wide::Resumed { .. } => {
+                self.paused = None;
+                for history in self.histories.values_mut() {
+                    history.resume(time);
+                }
+            }
+            Wide::Checkpoint {
+                alerts,
+                lost,
+                paused,
+            } => {
+                (self.lost, self.paused) = (lost, paused);
                 for one in alerts {
                     self.alerts.insert((one.alert, one.about), one.standing);
                 }
@@ -220,6 +233,7 @@ impl State {
         Wide::Checkpoint {
             alerts: self.alerts.iter().map(standing).collect(),
             lost: self.lost,
+            paused: self.paused,
         }
     }
 }

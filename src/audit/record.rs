@@ -80,6 +80,16 @@ pub enum Wide {
     },
     /// It no longer stands.
     AlertCleared { alert: String, about: String },
+    /// Every server was paused, those whose policies come later too.
+    Paused {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// That pause ended; a server that is paused by itself stays so.
+    Resumed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// A hook was started.
     HookStarted { hook: String, command: String },
     /// A hook ended.
@@ -107,6 +117,9 @@ pub enum Wide {
         /// When a loss of records was last noticed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lost: Option<Timestamp>,
+        /// Since when every server is paused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paused: Option<Timestamp>,
     },
 }
 

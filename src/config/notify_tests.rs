@@ -122,14 +122,14 @@ fn wrong_receivers_are_refused_with_place_and_remedy() {
 
 #[test]
 fn two_receivers_of_one_name_are_refused_and_a_given_name_is_not_given_again() {
-    let named = |name: &str| format!("{HOOK}name = \"{name}\"\n");
-    let said = with(&(named("a") + &named("a"))).said();
+    let hook = |name: &str| format!("{HOOK}name = \"{name}\"\n");
+    let said = with(&(hook("a") + &hook("a"))).said();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
         said[0].contains("two receivers are called \"a\""),
         "{said:?}"
     );
-    let config = with(&(HOOK.to_owned() + &named("webhook"))).good();
+    let config = with(&(HOOK.to_owned() + &hook("webhook"))).good();
     let names: Vec<_> = config.receivers.iter().map(|r| r.name.as_str()).collect();
     assert_eq!(names, ["webhook-2", "webhook"]);
 }

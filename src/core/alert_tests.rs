@@ -227,9 +227,9 @@ fn i15_a_slot_that_passed_in_a_pause_is_not_told_of_and_clears_nothing() {
         world.settle(&status);
         let before = standing(&mut world);
         assert_eq!(before.len(), usize::from(failed));
-        world.record(&Fact::Paused);
+        world.record(&Fact::Paused { by: None });
         world.pass(WEEK * 2);
-        world.record(&Fact::Resumed);
+        world.record(&Fact::Resumed { by: None });
         world.pass(WEEK / 2);
         world.recorded();
         let paused = world.history.slot("weekly", "weekly-2026-11-29");

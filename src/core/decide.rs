@@ -80,7 +80,7 @@ pub fn decide(
         now,
     };
     if let Some(step) = server.held() {
-        return step;
+        return server.conclude().unwrap_or(step);
     }
     if let Some(step) = server.doubt() {
         return server.announce(step, None);
@@ -105,41 +105,57 @@ pub(super) struct Server<'a> {
 impl Server<'_> {
     /// Rule 0. Paused, or a restore began a short while ago (I12).
     pub(super) fn held(&self) -> Option<Step> {
-        if self.history.paused.is_some() {
+        if self.history.paused().is_some() {
             return Some(Step::Idle { until: None });
         }
-        let left = self.rules.restore_window - self.history.restore?.elapsed(self.now);
-        (left > SignedDuration::ZERO).then(|| Step::Idle {
+        let left = self.restoring()?;
+        Some(Step::Idle {
             until: self.now.wall.checked_add(left).ok(),
         })
+    }
+
+    /// For how long the server is left alone after a restore. One that an earlier process
+    /// sent is at least as old as this process, whatever a wall clock says that was ahead.
+    pub(super) fn restoring(&self) -> Option<SignedDuration> {
+        let sent = self.history.restore?;
+        let elapsed = match sent.mono {
+            Some(_) => sent.elapsed(self.now),
+            None => sent.elapsed(self.now).max(self.now.mono),
+        };
+        let left = self.rules.restore_window - elapsed;
+        (left > SignedDuration::ZERO).then_some(left)
+    }
+
+    /// What was begun before is watched to its end while the server is held, and nothing new
+    /// is done.
+    fn conclude(&self) -> Option<Step> {
+        self.history.open.as_ref()?;
+        if let Some(step) = self.doubt() {
+            return Some(match step {
+                Step::Blocked { reason } => Step::Wait {
+                    pause: self.rules.retry_after,
+                    reason,
+                },
+                step => step,
+            });
+        }
+        match self.open_intent().or_else(|| self.under_way())? {
+            Step::Create { .. } | Step::Delete { .. } => None,
+            step => Some(step),
+        }
     }
 
     /// Rule 1. A listing, a name or a clock that can't be relied on (I11).
     fn doubt(&self) -> Option<Step> {
         let blocked = |reason: String| Some(Step::Blocked { reason });
-        if let Some(doubt) = &self.inventory.doubt
-            && !Break::ShortListingTrusted.on()
-        {
-            return blocked(format!("the listing can't be relied on: {doubt}"));
+        if let Some(reason) = self.unreliable() {
+            return blocked(reason);
         }
-        let reported = self
-            .inventory
-            .server_name
-            .as_ref()
-            .or(self.history.answered_name.as_ref());
-        if let (Some(wanted), Some(reported)) = (&self.policy.name, reported)
-            && wanted != reported
-        {
-            return blocked(format!(
-                "the provider calls this server {reported:?}, the policy {wanted:?}"
-            ));
-        }
-        if let Some(last) = self.history.last_intent
-            && last.duration_since(self.now.wall) > CLOCK_TOLERANCE
+        if let Some(last) = self.clock_behind()
             && !Break::ClockTrusted.on()
         {
             return blocked(format!(
-                "the clock is behind the trail's last intent of {last}"
+                "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"
             ));
         }
         // I4: only a listing requested after the last answer justifies anything.
@@ -152,6 +168,29 @@ impl Server<'_> {
             return Some(self.poll("the listing is older than the last mutation"));
         }
         None
+    }
+
+    /// Why the listing isn't to be believed, or is another server's (I11).
+    pub(super) fn unreliable(&self) -> Option<String> {
+        if let Some(doubt) = &self.inventory.doubt
+            && !Break::ShortListingTrusted.on()
+        {
+            return Some(format!("the listing can't be relied on: {doubt}"));
+        }
+        let reported = self
+            .inventory
+            .server_name
+            .as_ref()
+            .or(self.history.answered_name.as_ref());
+        let (wanted, reported) = (self.policy.name.as_ref()?, reported?);
+        (wanted != reported)
+            .then(|| format!("the provider calls this server {reported:?}, the policy {wanted:?}"))
+    }
+
+    /// The last intent, where the clock says that it is yet to come.
+    pub(super) fn clock_behind(&self) -> Option<Timestamp> {
+        let last = self.history.last_intent?;
+        (last.duration_since(self.now.wall) > CLOCK_TOLERANCE).then_some(last)
     }
 
     /// Notes which rotations are under care: what passed before is not theirs to judge.
@@ -181,7 +220,7 @@ impl Server<'_> {
                     None => s.name == *name && !known.contains(&s.id),
                 };
                 match (self.inventory.snapshots.iter().find(shown), id) {
-                    (Some(_), Some(_)) => None,
+                    (Some(found), Some(_)) => self.watched(found),
                     (Some(found), None) => Some(Step::Record(create_result(
                         name,
                         Outcome::Done,
@@ -203,7 +242,12 @@ impl Server<'_> {
                 }
             }
             Open::Delete { .. } if Break::OpenDeleteForgotten.on() => None,
-            Open::Delete { id, since } => {
+            // The process that sent it is gone, and with it the answer (I12: not sent again).
+            Open::Restore { id, .. } => Some(Step::Record(Fact::RestoreResult {
+                id: *id,
+                outcome: Outcome::Unknown,
+            })),
+            Open::Delete { id, since, ordered } => {
                 if !self.inventory.snapshots.iter().any(|s| s.id == *id) {
                     return Some(Step::Record(Fact::DeleteConfirmed { id: *id }));
                 }
@@ -212,8 +256,8 @@ impl Server<'_> {
                 let under_way = self.own().any(|(s, _)| {
                     matches!(s.status, Status::InProgress | Status::Unknown(_)) && !self.stuck(s)
                 });
-                let again = if under_way {
-                    self.poll("an own snapshot is under way")
+                let again = if under_way || *ordered || self.held().is_some() {
+                    self.poll("a delete isn't seen yet")
                 } else {
                     self.due_or_surplus()
                 };
@@ -237,6 +281,24 @@ impl Server<'_> {
                 }
             }
         }
+    }
+
+    /// One that an operator ordered bears no rotation's name: it is watched by its id alone.
+    fn watched(&self, snapshot: &Snapshot) -> Option<Step> {
+        if self.policy.place(&snapshot.name).is_some() {
+            return None;
+        }
+        let (name, id) = (snapshot.name.clone(), snapshot.id);
+        Some(match snapshot.status {
+            Status::InProgress | Status::Unknown(_) if !self.stuck(snapshot) => {
+                self.poll(&format!("{name} is under way"))
+            }
+            Status::InProgress | Status::Unknown(_) => {
+                Step::Record(Fact::SnapshotStuck { snapshot: name, id })
+            }
+            Status::Completed => Step::Record(Fact::SnapshotCompleted { snapshot: name, id }),
+            Status::Failed => Step::Record(failed(name, id)),
+        })
     }
 
     /// Rule 3. While an own snapshot is under way nothing else is done (I8).
@@ -285,11 +347,7 @@ impl Server<'_> {
                     }
                 }
                 Status::Failed if self.awaited(snapshot.id) => {
-                    return Some(Step::Record(Fact::SnapshotFailed {
-                        snapshot: snapshot.name.clone(),
-                        id: snapshot.id,
-                        reason: "the provider says that it failed".to_owned(),
-                    }));
+                    return Some(Step::Record(failed(snapshot.name.clone(), snapshot.id)));
                 }
                 Status::Failed => {}
             }
@@ -348,6 +406,14 @@ impl Server<'_> {
         });
         let quarter = i32::try_from((hash >> 32) % 256).unwrap_or(0);
         pause + pause * quarter / 1024
+    }
+}
+
+fn failed(snapshot: String, id: SnapshotId) -> Fact {
+    Fact::SnapshotFailed {
+        snapshot,
+        id,
+        reason: "the provider says that it failed".to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
+use crate::core::fact::{AlertKind, When};
 use crate::core::world::*;
 
 #[test]
@@ -129,10 +130,10 @@ fn a_clock_behind_the_last_intent_blocks_until_it_catches_up() {
 #[test]
 fn a_paused_server_is_left_alone() {
     let mut world = World::weekly(1).holding(&old_weeklies());
-    world.record(&Fact::Paused);
+    world.record(&Fact::Paused { by: None });
     assert_eq!(world.settle(&DONE), Step::Idle { until: None });
     assert!(world.log.is_empty());
-    world.record(&Fact::Resumed);
+    world.record(&Fact::Resumed { by: None });
     world.settle(&DONE);
     assert_eq!(world.log.len(), 4);
 }
@@ -140,16 +141,179 @@ fn a_paused_server_is_left_alone() {
 #[test]
 fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
     let mut world = World::weekly(3);
+    let id = SnapshotId(3);
     world.record(&Fact::RestoreIntent {
         snapshot: "weekly-2026-11-15".to_owned(),
-        id: SnapshotId(3),
+        id,
+        by: None,
     });
+    // As after a crash: nobody knows the answer, and it isn't sent again.
+    let outcome = Outcome::Unknown;
+    let unknown = Fact::RestoreResult { id, outcome };
+    assert_eq!(world.step(), Step::Record(unknown.clone()));
+    world.record(&unknown);
     let until = Some(world.now.wall + world.rules.restore_window);
     for _ in 0..3 {
         assert_eq!(world.step(), Step::Idle { until });
         world.pass(10 * MINUTE);
     }
     assert!(matches!(world.recorded(), Step::Create { .. }));
+}
+
+#[test]
+fn i12_a_restore_of_an_earlier_process_holds_no_longer_than_the_window_of_this_one() {
+    let mut world = World::weekly(3);
+    let mut ahead = When::from(world.now);
+    ahead.wall += SignedDuration::from_hours(24 * 365);
+    ahead.mono = None;
+    let (id, grace) = (SnapshotId(3), SignedDuration::ZERO);
+    let snapshot = "weekly-2026-11-15".to_owned();
+    let by = None;
+    let intent = Fact::RestoreIntent { snapshot, id, by };
+    world.history.apply(&intent, ahead, grace);
+    let outcome = Outcome::Done;
+    let result = Fact::RestoreResult { id, outcome };
+    world.history.apply(&result, ahead, grace);
+    world.history.last_intent = None;
+    world.now.mono = world.rules.restore_window - MINUTE;
+    assert!(matches!(world.step(), Step::Idle { .. }));
+    world.pass(MINUTE);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+}
+
+/// A weekly create of this status was begun, and then the server was paused.
+fn paused_in_a_create(status: Status) -> (World, SnapshotId) {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    let Step::Create { name, .. } = world.recorded() else {
+        panic!("a create is due");
+    };
+    world.intend_create(&name);
+    let id = world.make(&name, status);
+    world.record(&Fact::CreateResult {
+        snapshot: name,
+        outcome: Outcome::Done,
+        id: Some(id),
+        server_name: None,
+    });
+    world.record(&Fact::Paused { by: None });
+    (world, id)
+}
+
+#[test]
+fn what_was_begun_before_a_pause_is_watched_to_its_end_and_nothing_new_begins() {
+    let (mut world, id) = paused_in_a_create(Status::InProgress);
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    assert!(world.history.open.is_some());
+    for row in &mut world.snapshots {
+        row.status = DONE;
+    }
+    assert_eq!(world.recorded(), Step::Idle { until: None });
+    assert_eq!(world.history.open, None, "{id} is completed");
+    // Two are beyond keep, and stay while the pause lasts.
+    assert_eq!(world.snapshots.len(), 4);
+    world.record(&Fact::Resumed { by: None });
+    assert!(matches!(world.recorded(), Step::Delete { .. }));
+}
+
+#[test]
+fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_in_it() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    let (id, outcome) = (SnapshotId(1), Outcome::Unknown);
+    world.record(&Fact::DeleteIntent {
+        snapshot: "weekly-2026-11-01".to_owned(),
+        id,
+        prune_first: None,
+        reason: String::new(),
+        by: None,
+    });
+    world.record(&Fact::DeleteResult { id, outcome });
+    world.record(&Fact::Paused { by: None });
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    world.pass(world.rules.settle_window);
+    assert_eq!(world.recorded(), Step::Idle { until: None });
+    assert_eq!(world.history.open, None);
+}
+
+#[test]
+fn a_doubtful_listing_blocks_no_paused_server_and_ends_no_watch() {
+    let (mut world, _) = paused_in_a_create(DONE);
+    world.doubt = Some("its count differs".to_owned());
+    let pause = world.rules.retry_after;
+    assert!(matches!(world.recorded(), Step::Wait { pause: long, .. } if long == pause));
+    assert!(world.history.open.is_some());
+    assert_eq!(world.history.blocked, None);
+}
+
+#[test]
+fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() {
+    let mut policy = rotation("daily", "0 3 * * *", 3);
+    policy.catch_up = Some(SignedDuration::from_hours(2));
+    let hour = SignedDuration::from_hours(1);
+    // Paused over the whole slot; over the end of its catch_up; over the next slot.
+    for (before, paused, alert) in [
+        (20 * hour, 10 * hour, false),
+        (23 * hour + 30 * MINUTE, 3 * hour, false),
+        (2 * hour, 30 * hour, false),
+        (20 * hour, 3 * hour + 30 * MINUTE, true),
+    ] {
+        let mut world = World::new(vec![policy.clone()]);
+        world.settle(&DONE);
+        world.pass(before);
+        world.record(&Fact::Paused { by: None });
+        world.pass(paused);
+        world.record(&Fact::Resumed { by: None });
+        if alert {
+            // Blocked from the resume on, until its time has passed.
+            world.doubt = Some("odd".to_owned());
+            world.recorded();
+            world.pass(4 * hour);
+            world.doubt = None;
+        }
+        world.recorded();
+        let failed = world
+            .history
+            .alerts
+            .keys()
+            .any(|(kind, _)| *kind == AlertKind::SlotFailed);
+        assert_eq!(failed, alert, "{before} {paused} {:?}", world.history);
+        let last = world.history.newest("daily").and_then(|note| note.ending);
+        let ending = if alert {
+            Ending::Skipped
+        } else {
+            Ending::Paused
+        };
+        assert!(last == Some(ending) || last.is_none(), "{last:?}");
+    }
+}
+
+#[test]
+fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
+    for (status, left) in [
+        (DONE, "closed"),
+        (Status::Failed, "closed"),
+        (Status::InProgress, "open"),
+        (Status::Unknown("odd".to_owned()), "open"),
+    ] {
+        let mut world = World::weekly(3).holding(&old_weeklies());
+        world.settle(&DONE);
+        world.intend_create("by-hand");
+        let id = Some(world.make("by-hand", status.clone()));
+        world.record(&Fact::CreateResult {
+            snapshot: "by-hand".to_owned(),
+            outcome: Outcome::Done,
+            id,
+            server_name: None,
+        });
+        let step = world.recorded();
+        let open = world.history.open.is_some();
+        assert_eq!(open, left == "open", "{status:?}");
+        assert_eq!(matches!(step, Step::Wait { .. }), open, "{status:?}");
+        world.pass(world.rules.stuck_after);
+        world.recorded();
+        assert_eq!(world.history.open, None, "{status:?}: stuck ends the watch");
+        let attempts = world.history.slots("weekly").map(|note| note.attempts);
+        assert_eq!(attempts.sum::<u32>(), 0, "no slot pays for it");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Inventory, Server, Step, ended};
 use super::fact::{Ending, Fact, Now};
-use super::history::History;
+use super::history::{History, SlotNote};
 use super::policy::{Policy, Rotation, Rules};
 use super::retention;
 use super::schedule::Slot;
@@ -13,6 +13,9 @@ use super::snapshot::{Snapshot, Status};
 
 /// Of slots that passed unrun no more than this many are counted.
 const MOST_COUNTED: usize = 1000;
+
+const IN_PAUSE: &str = "it passed during a pause";
+const CATCH_UP_PASSED: &str = "its catch_up has passed";
 
 /// What one rotation asks for.
 pub(super) enum Due {
@@ -114,12 +117,9 @@ impl Server<'_> {
             .unsettled(&rotation.name)
             .find(|note| note.at < slot.at && note.name != name)
         {
-            return Due::Step(ended(
-                rotation,
-                old,
-                old.passed(),
-                "overtaken by the next slot".to_owned(),
-            ));
+            let paused = self.resumed_by(|resumed| slot.at <= resumed);
+            let (ending, why) = unrun(old, paused, "overtaken by the next slot");
+            return Due::Step(ended(rotation, old, ending, why));
         }
         if let Some(fact) = self.missed(index, rotation, slot) {
             return Due::Step(Step::Record(fact));
@@ -154,12 +154,9 @@ impl Server<'_> {
             return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
         }
         if !rotation.within_catch_up(slot, self.now.wall) {
-            return Due::Step(ended(
-                rotation,
-                note,
-                note.passed(),
-                "its catch_up has passed".to_owned(),
-            ));
+            let paused = self.resumed_by(|resumed| !rotation.within_catch_up(slot, resumed));
+            let (ending, why) = unrun(note, paused, CATCH_UP_PASSED);
+            return Due::Step(ended(rotation, note, ending, why));
         }
         if let Some(last) = note.last_try {
             let left = self.pause(&note.name, note.tries) - last.elapsed(self.now);
@@ -190,10 +187,7 @@ impl Server<'_> {
         let mut missed = walk.take(MOST_COUNTED).filter(unknown);
         let newest = missed.next()?;
         let others = missed.count();
-        let paused = self
-            .history
-            .resumed
-            .is_some_and(|resumed| newest.at <= resumed);
+        let paused = self.resumed_by(|resumed| newest.at <= resumed);
         Some(Fact::SlotSkipped {
             rotation: rotation.name.clone(),
             slot: newest.at,
@@ -201,11 +195,16 @@ impl Server<'_> {
             missed: u32::try_from(others).unwrap_or(u32::MAX),
             paused,
             reason: if paused {
-                "it passed during a pause".to_owned()
+                IN_PAUSE.to_owned()
             } else {
                 "it passed unrun: the service was down, or the server blocked".to_owned()
             },
         })
+    }
+
+    /// Whether this was so when the last pause ended.
+    fn resumed_by(&self, so: impl FnOnce(Timestamp) -> bool) -> bool {
+        self.history.resumed.is_some_and(so)
     }
 
     fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> Due {
@@ -225,13 +224,14 @@ impl Server<'_> {
         if since.is_none_or(|first| slot.at < first) {
             return Due::Nothing;
         }
+        let paused = self.resumed_by(|resumed| !rotation.within_catch_up(slot, resumed));
         Due::Step(Step::Record(Fact::SlotSkipped {
             rotation: name,
             slot: slot_at,
             snapshot,
             missed: 0,
-            paused: false,
-            reason: "its catch_up has passed".to_owned(),
+            paused,
+            reason: if paused { IN_PAUSE } else { CATCH_UP_PASSED }.to_owned(),
         }))
     }
 
@@ -255,6 +255,15 @@ impl Server<'_> {
                 let mut rows = self.inventory.snapshots.iter();
                 rows.find(|s| wanted(s) && s.name == name)
             })
+    }
+}
+
+/// How a slot ends that time has overtaken, and why; nobody needs to be told where a pause
+/// kept it from being tried.
+fn unrun(note: &SlotNote, paused: bool, why: &str) -> (Ending, String) {
+    match note.passed() {
+        Ending::Skipped if paused => (Ending::Paused, IN_PAUSE.to_owned()),
+        ending => (ending, why.to_owned()),
     }
 }
 

@@ -177,12 +177,16 @@ pub enum Fact {
         snapshot: String,
         reason: String,
     },
-    /// A create is about to be sent; `known` are the ids that bear the name already.
+    /// A create is about to be sent; `known` are the ids that bear the name already. An
+    /// operator's has no rotation, and `by` says who gave the order.
     CreateIntent {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         rotation: String,
         snapshot: String,
         known: BTreeSet<SnapshotId>,
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// What became of it. After `Unknown` a later result may follow.
     CreateResult {
@@ -194,12 +198,15 @@ pub enum Fact {
         server_name: Option<String>,
     },
     /// A delete is about to be sent; `prune_first` holds every id then listed, when it makes room for a create.
+    /// `by` says whose order it was; `None`: the rotation's own decision.
     DeleteIntent {
         snapshot: String,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prune_first: Option<BTreeSet<SnapshotId>>,
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// What became of it.
     DeleteResult { id: SnapshotId, outcome: Outcome },
@@ -227,12 +234,23 @@ pub enum Fact {
     },
     /// An alert no longer stands.
     AlertCleared { alert: AlertKind, about: String },
-    /// The server was paused.
-    Paused,
+    /// The server was paused, by whom.
+    Paused {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// The pause ended; the clock counts as right from here on.
-    Resumed,
-    /// A restore is about to be sent.
-    RestoreIntent { snapshot: String, id: SnapshotId },
+    Resumed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// A restore is about to be sent; it is always somebody's order.
+    RestoreIntent {
+        snapshot: String,
+        id: SnapshotId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// What became of it.
     RestoreResult { id: SnapshotId, outcome: Outcome },
 }

@@ -94,7 +94,10 @@ impl History {
                 self.created(snapshot, *outcome, *id, at, after_call);
             }
             Fact::DeleteIntent {
-                id, prune_first, ..
+                id,
+                prune_first,
+                by,
+                ..
             } => {
                 self.last_intent = Some(at.wall);
                 if let Some(known) = prune_first {
@@ -111,6 +114,7 @@ impl History {
                 self.open = Some(Open::Delete {
                     id: *id,
                     since: after_call,
+                    ordered: by.is_some(),
                 });
             }
             Fact::DeleteResult { outcome, .. } => {
@@ -119,6 +123,11 @@ impl History {
                     (Outcome::Done | Outcome::Unknown, Some(Open::Delete { since, .. })) => {
                         *since = at;
                     }
+                    // What an operator couldn't delete says nothing of the rotation's deletes.
+                    (
+                        Outcome::Failed | Outcome::NoServer | Outcome::Later,
+                        Some(Open::Delete { ordered: true, .. }),
+                    ) => self.open = None,
                     (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
                         self.open = None;
                         self.refused_deletes += 1;
@@ -174,17 +183,28 @@ impl History {
             Fact::AlertCleared { alert, about } => {
                 self.alerts.remove(&(*alert, about.clone()));
             }
-            Fact::Paused => self.paused = Some(at.wall),
-            Fact::Resumed => {
+            Fact::Paused { .. } => self.paused = Some(at.wall),
+            Fact::Resumed { .. } => {
                 self.paused = None;
-                self.resumed = Some(at.wall);
-                self.last_intent = None;
+                self.resume(at.wall);
             }
-            Fact::RestoreIntent { .. } => {
+            Fact::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
                 self.restore = Some(at);
+                self.open = Some(Open::Restore {
+                    id: *id,
+                    since: after_call,
+                });
             }
-            Fact::RestoreResult { .. } => self.answer(at),
+            Fact::RestoreResult { outcome, .. } => {
+                self.answer(at);
+                self.open = None;
+                self.restore = match outcome {
+                    Outcome::Done | Outcome::Unknown => Some(at),
+                    // It never began.
+                    Outcome::Failed | Outcome::NoServer | Outcome::Later => None,
+                };
+            }
         }
     }
 

@@ -37,6 +37,7 @@ fn create() -> Fact {
         snapshot: NAME.to_owned(),
         known: BTreeSet::new(),
         reason: String::new(),
+        by: None,
     }
 }
 
@@ -55,6 +56,7 @@ fn delete(id: u64, prune_first: Option<&[u64]>) -> Fact {
         id: SnapshotId(id),
         prune_first: prune_first.map(|ids| ids.iter().copied().map(SnapshotId).collect()),
         reason: String::new(),
+        by: None,
     }
 }
 
@@ -81,7 +83,7 @@ fn folded(facts: &[(Fact, When)]) -> History {
 fn since(history: &History) -> When {
     match &history.open {
         Some(Open::Create { since, .. } | Open::Delete { since, .. }) => *since,
-        None => panic!("nothing is open"),
+        Some(Open::Restore { .. }) | None => panic!("nothing is open"),
     }
 }
 
@@ -230,7 +232,7 @@ fn a_history_reads_back_as_it_was_written() {
     let history = folded(&[
         (create(), before(0)),
         (raised, before(1)),
-        (Fact::Paused, before(2)),
+        (Fact::Paused { by: None }, before(2)),
     ]);
     assert_eq!(history.alerts.len(), 1);
     let json = serde_json::to_string(&history).expect("JSON");

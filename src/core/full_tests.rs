@@ -180,6 +180,7 @@ fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() 
             snapshot: name,
             prune_first: None,
             reason: String::new(),
+            by: None,
         });
         let outcome = Outcome::Failed;
         world.record(&Fact::DeleteResult { id, outcome });

@@ -24,8 +24,15 @@ pub enum Open {
         id: Option<SnapshotId>,
         since: When,
     },
-    /// A delete.
-    Delete { id: SnapshotId, since: When },
+    /// A delete; one that an operator ordered is never sent again by itself.
+    Delete {
+        id: SnapshotId,
+        since: When,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ordered: bool,
+    },
+    /// A restore that has no answer yet. It is never sent again (I12).
+    Restore { id: SnapshotId, since: When },
 }
 
 /// What is remembered of a slot.
@@ -78,11 +85,14 @@ pub(super) struct RotationNotes {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct History {
-    /// Since when it is paused.
+    /// Since when it is paused by itself.
     pub paused: Option<Timestamp>,
+    /// Since when every server is; the trail keeps that once for all.
+    #[serde(skip)]
+    pub all_paused: Option<Timestamp>,
     /// When the last pause ended.
     pub resumed: Option<Timestamp>,
-    /// When the last restore was sent.
+    /// When the last restore was sent that may have had an effect.
     pub restore: Option<When>,
     /// The newest mutation intent, unless `resume` has set the clock right since.
     pub last_intent: Option<Timestamp>,
@@ -156,16 +166,16 @@ impl History {
     /// Notes what a valid listing shows, in memory only: since when an unfinished own
     /// snapshot is known, and that a created one was still there.
     pub fn observe(&mut self, policy: &Policy, snapshots: &[Snapshot], now: Now) {
-        let unfinished = |s: &&Snapshot| {
-            matches!(s.status, Status::InProgress | Status::Unknown(_))
-                && policy.place(&s.name).is_some()
-        };
-        let rows = snapshots.iter().filter(unfinished).map(|s| s.id);
-        let rows: BTreeSet<_> = rows.collect();
         let open = match &self.open {
             Some(Open::Create { id, .. }) => *id,
             _ => None,
         };
+        let unfinished = |s: &&Snapshot| {
+            matches!(s.status, Status::InProgress | Status::Unknown(_))
+                && (policy.place(&s.name).is_some() || open == Some(s.id))
+        };
+        let rows = snapshots.iter().filter(unfinished).map(|s| s.id);
+        let rows: BTreeSet<_> = rows.collect();
         self.seen
             .retain(|id, _| rows.contains(id) || open == Some(*id));
         self.stuck.retain(|id| rows.contains(id));
@@ -181,6 +191,17 @@ impl History {
         {
             *since = now.into();
         }
+    }
+
+    /// Since when nothing is changed by the rotation: a pause of its own, or one of all.
+    pub fn paused(&self) -> Option<Timestamp> {
+        self.paused.or(self.all_paused)
+    }
+
+    /// A pause ended, its own or one of all; the clock counts as right from here on.
+    pub fn resume(&mut self, at: Timestamp) {
+        self.resumed = Some(at);
+        self.last_intent = None;
     }
 
     /// Whether its policy went and nothing is left to be said of it: one that returned only

@@ -11,6 +11,7 @@ pub mod forecast;
 mod foresight;
 pub mod history;
 pub mod name;
+pub mod order;
 pub mod plan;
 mod plan_text;
 pub mod policy;

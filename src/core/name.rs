@@ -66,6 +66,15 @@ pub enum PatternError {
     NoDate,
 }
 
+/// Whether the provider takes this as a snapshot's name (API.md).
+pub fn is_accepted(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(accepts)
+}
+
+fn accepts(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
+}
+
 /// How the snapshots of a rotation are named.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pattern(Vec<Part>);
@@ -107,7 +116,7 @@ impl Pattern {
                     'S' => Part::Second,
                     other => return Err(PatternError::Field(other)),
                 },
-                c if c.is_ascii_alphanumeric() || c == '-' || c == '_' => Part::Literal(c),
+                c if accepts(c) => Part::Literal(c),
                 '{' => {
                     let mut word = String::from(c);
                     for c in chars.by_ref() {

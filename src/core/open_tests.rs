@@ -70,6 +70,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
         snapshot: name,
         prune_first: None,
         reason: String::new(),
+        by: None,
     });
     world.record(&Fact::DeleteResult {
         id,
@@ -121,6 +122,7 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
             snapshot: name,
             known: BTreeSet::new(),
             reason: String::new(),
+            by: None,
         },
         before,
         grace,
@@ -187,6 +189,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
         snapshot: "weekly-2026-11-01".to_owned(),
         prune_first: None,
         reason: String::new(),
+        by: None,
     });
     world.record(&Fact::DeleteResult {
         id,
@@ -222,6 +225,7 @@ fn i5_the_pause_before_a_delete_is_sent_again_doubles() {
                     snapshot: name,
                     prune_first: None,
                     reason: String::new(),
+                    by: None,
                 });
                 let outcome = Outcome::Unknown;
                 world.record(&Fact::DeleteResult { id, outcome });

@@ -190,11 +190,16 @@ fn a_paused_server_and_one_being_restored_wait() {
     world.record(&Fact::RestoreIntent {
         snapshot: "weekly-2026-11-15".to_owned(),
         id: SnapshotId(3),
+        by: None,
+    });
+    world.record(&Fact::RestoreResult {
+        id: SnapshotId(3),
+        outcome: Outcome::Done,
     });
     let plan = planned(&world);
     assert_eq!(words(&plan), ["wait"]);
     assert_eq!(plan.until, Some(time("2026-11-22T04:30:00Z")));
-    world.record(&Fact::Paused);
+    world.record(&Fact::Paused { by: None });
     let plan = planned(&world);
     assert_eq!((words(&plan), plan.until), (vec!["wait"], None));
     assert!(plan.steps[0].reason.starts_with("paused since 2026-11-22"));

@@ -103,6 +103,7 @@ impl Rehearsal<'_> {
             // Asked for only when no answer gives the id, as here one does at once.
             known: BTreeSet::new(),
             reason: reason.clone(),
+            by: None,
         });
         let id = self.new_id();
         self.created.insert(id);
@@ -131,6 +132,7 @@ impl Rehearsal<'_> {
             id,
             prune_first: prune_first.then(ids),
             reason: reason.clone(),
+            by: None,
         });
         let outcome = Outcome::Done;
         self.record(&Fact::DeleteResult { id, outcome });
@@ -192,7 +194,7 @@ impl Rehearsal<'_> {
         if self.server().held().is_none() {
             return;
         }
-        let reason = match self.history.paused {
+        let reason = match self.history.paused() {
             Some(since) => format!("paused since {since}: nothing is changed until resume"),
             None => "a restore began a short while ago: nothing is changed meanwhile".to_owned(),
         };

@@ -48,6 +48,7 @@ fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
         snapshot: name.clone(),
         prune_first: prune_first.then_some(ids),
         reason: String::new(),
+        by: None,
     });
     world.record(&Fact::DeleteResult { id: *id, outcome });
     *id

@@ -74,7 +74,7 @@ impl Server<'_> {
     }
 
     /// I7: since the last prune-first a snapshot was completed, or a foreign one took the room.
-    fn made_good(&self, owned: &[Own<'_>]) -> bool {
+    pub(super) fn made_good(&self, owned: &[Own<'_>]) -> bool {
         if Break::NoErosionGuard.on() {
             return true;
         }

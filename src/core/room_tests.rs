@@ -179,6 +179,7 @@ fn i7_a_foreign_snapshot_that_took_the_room_lets_the_next_prune_first_go() {
                     snapshot: name,
                     prune_first: Some(ids),
                     reason: String::new(),
+                    by: None,
                 });
                 world.record(&Fact::DeleteResult {
                     id,

@@ -157,6 +157,7 @@ impl World {
             snapshot: name.to_owned(),
             known,
             reason: String::new(),
+            by: None,
         });
         self.log.push(format!("create {name}"));
     }
@@ -202,6 +203,7 @@ impl World {
                         snapshot: name,
                         prune_first: prune_first.then_some(ids),
                         reason: String::new(),
+                        by: None,
                     });
                     self.record(&Fact::DeleteResult {
                         id,

@@ -295,6 +295,11 @@ impl State {
 impl<A: SnapshotApi> Engine<A> {
     /// Records what concerns no single server.
     pub(super) async fn record_wide(&self, wide: Wide) {
+        let _said = self.try_wide(wide).await;
+    }
+
+    /// The same, for who goes by it.
+    pub(super) async fn try_wide(&self, wide: Wide) -> Result<Timestamp, TrailError> {
         super::tell::wide(&wide);
         let time = self.clock.now().wall;
         // It stands whether or not it can be recorded.
@@ -307,5 +312,6 @@ impl<A: SnapshotApi> Engine<A> {
         };
         let written = self.trail.append(vec![entry]).await;
         self.note_written(written.as_ref().err(), time);
+        written.map(|()| time)
     }
 }

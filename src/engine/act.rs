@@ -1,9 +1,11 @@
 //! One mutation: a place in flight, the intent, the call, the outcome.
 
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use tokio::time::Instant;
+
 use super::account::Leave;
+use super::orders::Answer;
 use super::server::Stopped;
 use super::{Engine, Seat, lock};
 use crate::api::{ApiError, ErrorKind, NewSnapshot, Pass, SnapshotApi};
@@ -40,14 +42,27 @@ impl<A: SnapshotApi> Engine<A> {
             return Ok(());
         }
         let way = (pass, leave);
-        match step {
+        let answer = match step {
             Step::Create {
                 rotation,
                 name,
                 reason,
             } => {
-                self.create(policy, seat, inventory, way, (rotation, name, reason))
-                    .await
+                let rows = inventory.snapshots.iter();
+                let described = policy.rotations.iter().find(|r| r.name == rotation);
+                let new = NewSnapshot {
+                    server: policy.server,
+                    name: name.clone(),
+                    description: described.and_then(|r| r.description.clone()),
+                };
+                let intent = Fact::CreateIntent {
+                    rotation,
+                    known: rows.filter(|s| s.name == name).map(|s| s.id).collect(),
+                    snapshot: name,
+                    reason,
+                    by: None,
+                };
+                self.create(policy, seat, way, &new, intent).await?
             }
             Step::Delete {
                 id,
@@ -61,15 +76,20 @@ impl<A: SnapshotApi> Engine<A> {
                     id,
                     prune_first: prune_first.then(ids),
                     reason,
+                    by: None,
                 };
-                self.delete(policy, seat, way, id, intent).await
+                self.delete(policy, seat, way, id, intent).await?
             }
-            _ => Ok(()),
+            _ => return Ok(()),
+        };
+        if answer.is_none() {
+            return self.rest(self.wanted().rules.poll_interval).await;
         }
+        Ok(())
     }
 
-    /// Whether the step is still what the policy in force asks for: the wait for a place
-    /// may have been long.
+    /// Whether the step is still what the policy in force asks for, and no pause was asked
+    /// for: the wait for a place may have been long.
     fn still(
         &self,
         policy: &Policy,
@@ -79,42 +99,30 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> bool {
         let wanted = self.wanted();
         let in_force = wanted.policies.get(&policy.server);
-        let history = &lock(seat).history;
+        let seat = lock(seat);
+        if seat.pausing || lock(&self.all_paused).asked {
+            return false;
+        }
+        let history = &seat.history;
         let now = self.clock.now();
         in_force
             .is_some_and(|policy| decide(policy, inventory, history, &wanted.rules, now) == *step)
     }
 
-    async fn create(
+    /// Creates; `None`: the intent can't be recorded, so nothing was sent.
+    pub(super) async fn create(
         &self,
         policy: &Policy,
         seat: &Mutex<Seat>,
-        inventory: &Inventory,
         (pass, leave): (Pass, Leave<'_>),
-        (rotation, name, reason): (String, String, String),
-    ) -> Result<(), Stopped> {
-        let server = policy.server;
-        let same = inventory.snapshots.iter().filter(|s| s.name == name);
-        let known: BTreeSet<SnapshotId> = same.map(|s| s.id).collect();
-        let described = policy.rotations.iter().find(|r| r.name == rotation);
-        let new = NewSnapshot {
-            server,
-            name: name.clone(),
-            description: described.and_then(|r| r.description.clone()),
-        };
-        let intent = Fact::CreateIntent {
-            rotation,
-            snapshot: name.clone(),
-            known,
-            reason,
-        };
-        let intended = self.record(server, seat, intent, Extra::default()).await;
-        if intended.is_err() {
-            drop((pass, leave));
-            return self.rest(self.wanted().rules.poll_interval).await;
+        new: &NewSnapshot,
+        intent: Fact,
+    ) -> Result<Option<Answer>, Stopped> {
+        if !self.intend(policy, seat, intent).await {
+            return Ok(None);
         }
-        let began = tokio::time::Instant::now();
-        let answer = self.api.create(pass, &new).await;
+        let began = Instant::now();
+        let answer = self.api.create(pass, new).await;
         let extra = extra(began, answer.as_ref().err(), 201);
         let outcome = match &answer {
             Ok(_) => Outcome::Done,
@@ -125,29 +133,29 @@ impl<A: SnapshotApi> Engine<A> {
         // A listing that lacks what was answered is asked for once more.
         lock(seat).listed.extend(id);
         let fact = Fact::CreateResult {
-            snapshot: name,
+            snapshot: new.name.clone(),
             outcome,
             id,
             server_name,
         };
-        self.conclude(policy, seat, fact, extra).await
+        let answer = Answer::of(outcome, &extra, id);
+        self.conclude(policy, seat, fact, extra).await?;
+        Ok(Some(answer))
     }
 
-    async fn delete(
+    /// Deletes; `None`: the intent can't be recorded, so nothing was sent.
+    pub(super) async fn delete(
         &self,
         policy: &Policy,
         seat: &Mutex<Seat>,
         (pass, leave): (Pass, Leave<'_>),
         id: SnapshotId,
         intent: Fact,
-    ) -> Result<(), Stopped> {
-        let server = policy.server;
-        let intended = self.record(server, seat, intent, Extra::default()).await;
-        if intended.is_err() {
-            drop((pass, leave));
-            return self.rest(self.wanted().rules.poll_interval).await;
+    ) -> Result<Option<Answer>, Stopped> {
+        if !self.intend(policy, seat, intent).await {
+            return Ok(None);
         }
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let answer = self.api.delete(pass, id).await;
         let extra = extra(began, answer.as_ref().err(), 204);
         let outcome = match &answer {
@@ -160,8 +168,47 @@ impl<A: SnapshotApi> Engine<A> {
         if outcome == Outcome::Done {
             lock(seat).listed.retain(|listed| *listed != id);
         }
+        let answer = Answer::of(outcome, &extra, Some(id));
         let fact = Fact::DeleteResult { id, outcome };
-        self.conclude(policy, seat, fact, extra).await
+        self.conclude(policy, seat, fact, extra).await?;
+        Ok(Some(answer))
+    }
+
+    /// Restores, which an operator alone may order, and which is never sent again (I12);
+    /// `None`: the intent can't be recorded, so nothing was sent.
+    pub(super) async fn restore(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        (pass, leave): (Pass, Leave<'_>),
+        id: SnapshotId,
+        intent: Fact,
+    ) -> Result<Option<Answer>, Stopped> {
+        if !self.intend(policy, seat, intent).await {
+            return Ok(None);
+        }
+        let began = Instant::now();
+        let answer = self.api.restore(pass, id).await;
+        let extra = extra(began, answer.as_ref().err(), 200);
+        let outcome = match &answer {
+            Ok(()) => Outcome::Done,
+            Err(error) => outcome(error, Outcome::Failed),
+        };
+        self.hear(leave, answer.as_ref().err()).await;
+        let answer = Answer::of(outcome, &extra, Some(id));
+        let fact = Fact::RestoreResult { id, outcome };
+        self.conclude(policy, seat, fact, extra).await?;
+        Ok(Some(answer))
+    }
+
+    /// Records the intent. Nothing is awaited between the last check and this, so a pause
+    /// either came before the check or finds the intent.
+    async fn intend(&self, policy: &Policy, seat: &Mutex<Seat>, intent: Fact) -> bool {
+        lock(seat).intending = true;
+        let written = self.record(policy.server, seat, intent, Extra::default());
+        let written = written.await.is_ok();
+        lock(seat).intending = false;
+        written
     }
 
     /// Records the outcome, however long it takes: every intent gets one (I6). After a
@@ -217,7 +264,7 @@ fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
     }
 }
 
-fn extra(began: tokio::time::Instant, error: Option<&ApiError>, success: u16) -> Extra {
+fn extra(began: Instant, error: Option<&ApiError>, success: u16) -> Extra {
     Extra {
         status: error.map_or(Some(success), |error| error.status),
         error: error.map(|error| error.message.clone()),

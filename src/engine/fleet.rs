@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::orders::Called;
 use super::server::Rest;
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
@@ -76,6 +77,7 @@ impl<A: SnapshotApi> Engine<A> {
                 fleet.wake_all();
             }
             offset = moved;
+            fleet.call(std::mem::take(&mut *lock(&self.called)), &wanted);
             self.start_due(&mut fleet);
             self.working.store(fleet.at_work.len(), Ordering::Relaxed);
             let idle = fleet.at_work.is_empty();
@@ -99,6 +101,10 @@ impl<A: SnapshotApi> Engine<A> {
         }
         self.stop.cancel();
         while fleet.tasks.join_next().await.is_some() {}
+        // Whoever waits for an order hears that the end has come.
+        for seat in lock(&self.seats).values() {
+            lock(seat).order = None;
+        }
         observer.abort();
     }
 
@@ -183,6 +189,27 @@ impl Fleet {
         let resting = std::mem::take(&mut self.by_wall).into_iter();
         self.by_mono
             .extend(resting.map(|(_, server)| (SignedDuration::MIN, server)));
+    }
+
+    /// Those who were called are looked at now, and never by two loops at once.
+    fn call(&mut self, called: Called, wanted: &BTreeMap<ServerId, Arc<Policy>>) {
+        let mut servers = called.servers;
+        if called.all {
+            servers.extend(wanted.keys());
+        }
+        if servers.is_empty() {
+            return;
+        }
+        self.by_wall.retain(|(_, server)| !servers.contains(server));
+        self.by_mono.retain(|(_, server)| !servers.contains(server));
+        let at_work: BTreeSet<_> = self.at_work.values().copied().collect();
+        for server in servers {
+            if at_work.contains(&server) {
+                self.again.insert(server);
+            } else {
+                self.by_mono.insert((SignedDuration::MIN, server));
+            }
+        }
     }
 
     /// Every server is looked at by its new policy, the ones that left too.

@@ -4,6 +4,7 @@
 //! - `account`: whether the provider lets the account in, and can be reached.
 //! - `server`: the loop of one server, from due to rest.
 //! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
+//! - `orders`: what an operator orders beside the rotation, and pauses.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
 //! - `view`: what is known now, for those who look on.
 //! - `tell`: the same events to the log; `news`: to those who tell people.
@@ -15,6 +16,7 @@ mod act;
 mod fleet;
 mod news;
 mod observer;
+mod orders;
 mod server;
 mod tell;
 #[cfg(test)]
@@ -22,6 +24,7 @@ mod tests;
 mod view;
 
 pub use news::{tell_wide, wide_alert};
+pub use orders::{Answer, Begun, Held, PATIENCE, Unheld};
 pub use view::{Known, Seen};
 
 use std::collections::BTreeMap;
@@ -44,6 +47,7 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 
 use account::Account;
 use observer::Observer;
+use orders::{AllPaused, Called, Waiting};
 
 /// The policies in force.
 #[derive(Clone)]
@@ -72,6 +76,13 @@ struct Seat {
     unwritten: u32,
     /// Whether `once` may call this server good.
     settled: bool,
+    /// A pause is being recorded, and heeded already.
+    pausing: bool,
+    /// An intent is being recorded.
+    intending: bool,
+    /// Orders so far, and the one that waits.
+    orders: u64,
+    order: Option<Box<Waiting>>,
     /// A listing that a deliberate break uses twice.
     #[cfg(feature = "proof")]
     reused: Option<Box<Inventory>>,
@@ -107,6 +118,13 @@ impl Seat {
     }
 }
 
+impl Seat {
+    /// Paused, and nothing that was begun before is left to be watched, nor ordered.
+    fn nothing_to_do(&self) -> bool {
+        self.history.paused().is_some() && self.history.open.is_none() && self.order.is_none()
+    }
+}
+
 type SharedSeat = Arc<Mutex<Seat>>;
 
 /// What the service shows of itself.
@@ -133,6 +151,8 @@ pub struct Engine<A> {
     observer: Observer,
     wanted: RwLock<Wanted>,
     seats: Mutex<BTreeMap<ServerId, SharedSeat>>,
+    all_paused: Mutex<AllPaused>,
+    called: Mutex<Called>,
     /// No create before this much of the monotonic clock: the trail's tail was lost.
     no_create_before: SignedDuration,
     longest_sleep: OnceLock<SignedDuration>,
@@ -175,6 +195,11 @@ impl<A: SnapshotApi> Engine<A> {
             observer: Observer::new(),
             wanted: RwLock::new(wanted(rules, policies)),
             seats: Mutex::new(seats.collect()),
+            all_paused: Mutex::new(AllPaused {
+                since: opened.paused,
+                asked: false,
+            }),
+            called: Mutex::default(),
             no_create_before,
             longest_sleep: OnceLock::new(),
             tap: OnceLock::new(),
@@ -238,7 +263,13 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     fn seat(&self, server: ServerId) -> SharedSeat {
-        Arc::clone(lock(&self.seats).entry(server).or_default())
+        let mut seats = lock(&self.seats);
+        let new = || {
+            let mut seat = Seat::default();
+            seat.history.all_paused = lock(&self.all_paused).since;
+            Arc::new(Mutex::new(seat))
+        };
+        Arc::clone(seats.entry(server).or_insert_with(new))
     }
 
     /// Writes a fact to the trail, and only then believes it (I6).

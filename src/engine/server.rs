@@ -1,6 +1,6 @@
 //! The loop of one server: observe, decide, record, act, and look again, until rest.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -39,44 +39,36 @@ pub(super) enum Rest {
     Gone,
 }
 
+/// All that one step is performed on.
+pub(super) struct Ready {
+    pub(super) rules: Arc<Rules>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) inventory: Inventory,
+    pub(super) step: Step,
+}
+
 impl<A: SnapshotApi> Engine<A> {
     /// Runs one server's loop until there is nothing to do for a while.
     pub(super) async fn settle(&self, server: ServerId, seat: &Mutex<Seat>) -> Rest {
         loop {
-            let wanted = self.wanted();
-            let rules = &wanted.rules;
-            // `once` ends, without a trail too.
-            if rules.count_all && lock(seat).unwritten >= FAILURES {
-                return Rest::Blocked(rules.retry_after);
-            }
-            let Some(policy) = wanted.policies.get(&server) else {
-                if lock(seat).history.gone() {
-                    return Rest::Gone;
+            let ready = match self.ready(server, seat).await {
+                Ok(ready) => ready,
+                Err(rest) => return rest,
+            };
+            let Ready {
+                rules,
+                policy,
+                inventory,
+                step,
+            } = ready;
+            // An order goes first: what is due afterwards is decided anew.
+            if let Some(waiting) = self.take(seat) {
+                let obey = Box::pin(self.obey(&policy, seat, &inventory, waiting));
+                if obey.await.is_err() {
+                    return Rest::Until(None);
                 }
-                let gone = Fact::ServerRemoved;
-                return match self.record(server, seat, gone, Extra::default()).await {
-                    Ok(()) => Rest::Gone,
-                    Err(_) => Rest::After(rules.poll_interval),
-                };
-            };
-            if lock(seat).history.paused.is_some() {
-                return Rest::Until(None);
+                continue;
             }
-            let inventory = match self.look(server, seat).await {
-                Ok(inventory) => inventory,
-                Err(Some(error)) => {
-                    let down = self.account.down();
-                    let rest = no_listing(policy, seat, rules, &error, down);
-                    if lock(seat).own_failures >= FAILURES {
-                        self.own_trouble(policy, seat, rules, &error).await;
-                    }
-                    return rest;
-                }
-                Err(None) => return Rest::Until(None),
-            };
-            let Some(step) = self.decided(policy, seat, &inventory, rules).await else {
-                return Rest::After(rules.poll_interval);
-            };
             match step {
                 Step::Record(_) => {}
                 Step::Create { .. } if self.clock.now().mono < self.no_create_before => {
@@ -84,7 +76,7 @@ impl<A: SnapshotApi> Engine<A> {
                 }
                 Step::Create { .. } | Step::Delete { .. } => {
                     // A future of its own keeps a waiting server's small.
-                    let act = Box::pin(self.act(policy, seat, &inventory, step));
+                    let act = Box::pin(self.act(&policy, seat, &inventory, step));
                     if act.await.is_err() {
                         return Rest::Until(None);
                     }
@@ -102,11 +94,57 @@ impl<A: SnapshotApi> Engine<A> {
                     let now = self.clock.now();
                     let mut seat = lock(seat);
                     seat.settled = seat.history.alerts.is_empty()
-                        && all_settled(policy, &inventory, &seat.history, rules, now);
+                        && all_settled(&policy, &inventory, &seat.history, &rules, now);
                     return Rest::Until(until);
                 }
             }
         }
+    }
+
+    /// What is to be done next on the server, when all that is to be recorded before is;
+    /// else until when it needs no look. An order that waits is told why not.
+    pub(super) async fn ready(&self, server: ServerId, seat: &Mutex<Seat>) -> Result<Ready, Rest> {
+        let wanted = self.wanted();
+        let rules = wanted.rules;
+        // `once` ends, without a trail too.
+        if rules.count_all && lock(seat).unwritten >= FAILURES {
+            return Err(Rest::Blocked(rules.retry_after));
+        }
+        let Some(policy) = wanted.policies.get(&server).map(Arc::clone) else {
+            Self::turn_down(seat, || "its policy is gone".to_owned());
+            if lock(seat).history.gone() {
+                return Err(Rest::Gone);
+            }
+            let gone = Fact::ServerRemoved;
+            let written = self.record(server, seat, gone, Extra::default()).await;
+            return Err(written.map_or(Rest::After(rules.poll_interval), |()| Rest::Gone));
+        };
+        if lock(seat).nothing_to_do() {
+            return Err(Rest::Until(None));
+        }
+        let inventory = match self.look(server, seat).await {
+            Ok(inventory) => inventory,
+            Err(Some(error)) => {
+                Self::turn_down(seat, || format!("its snapshots can't be listed: {error}"));
+                let down = self.account.down();
+                let rest = no_listing(&policy, seat, &rules, &error, down);
+                if lock(seat).own_failures >= FAILURES {
+                    self.own_trouble(&policy, seat, &rules, &error).await;
+                }
+                return Err(rest);
+            }
+            Err(None) => return Err(Rest::Until(None)),
+        };
+        let Some(step) = self.decided(&policy, seat, &inventory, &rules).await else {
+            Self::turn_down(seat, || "the trail can't be written".to_owned());
+            return Err(Rest::After(rules.poll_interval));
+        };
+        Ok(Ready {
+            rules,
+            policy,
+            inventory,
+            step,
+        })
     }
 
     /// The step that is left when everything that was to be recorded is; `None`: the trail

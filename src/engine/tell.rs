@@ -28,6 +28,8 @@ pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
                 outcome: Outcome::Failed | Outcome::NoServer | Outcome::Unknown | Outcome::Later,
                 ..
             }
+            | Fact::RestoreIntent { .. }
+            | Fact::RestoreResult { .. }
     );
     macro_rules! tell {
         ($level:ident) => {
@@ -40,6 +42,7 @@ pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
                 about = text("about"),
                 outcome = text("outcome"),
                 reason = text("reason"),
+                by = text("by"),
                 status = extra.status,
                 error = extra.error,
                 duration_ms = extra.duration_ms,
@@ -65,6 +68,7 @@ pub(super) fn wide(wide: &Wide) {
             reason,
         } => warn!(alert, about, reason, "{event}"),
         Wide::AlertCleared { alert, about } => info!(alert, about, "{event}"),
+        Wide::Paused { by } | Wide::Resumed { by } => info!(by, "{event}: every server"),
         _ => warn!(detail = %value, "{event}"),
     }
 }

@@ -256,7 +256,7 @@ fn state(
     rotations: &[RotationView],
 ) -> (State, Option<String>) {
     let history = known.history;
-    if let Some(since) = history.paused {
+    if let Some(since) = history.paused() {
         return (State::Paused, Some(format!("paused since {since:.0}")));
     }
     if let Some(reason) = &history.blocked {
@@ -269,6 +269,7 @@ fn state(
             }
             Open::Create { name, .. } => format!("{name} is being made"),
             Open::Delete { id, .. } => format!("the snapshot with id {id} is being deleted"),
+            Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
         };
         return (State::Working, Some(open));
     }

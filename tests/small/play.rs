@@ -240,6 +240,7 @@ impl<'a> World<'a> {
             snapshot: name.clone(),
             known: known.iter().copied().collect(),
             reason: String::new(),
+            by: None,
         });
         let made = matches!(
             self.answers,
@@ -288,6 +289,7 @@ impl<'a> World<'a> {
             snapshot,
             prune_first: prune_first.then(|| ids.iter().copied().collect()),
             reason: String::new(),
+            by: None,
         });
         if prune_first {
             self.ledger.given = Some((id.0, ids.iter().map(|id| id.0).collect()));

@@ -170,6 +170,7 @@ fn create(rotation: usize, known: BTreeSet<u64>) -> Fact {
         snapshot: name(ROTATIONS[rotation], 0),
         known: known.into_iter().map(SnapshotId).collect(),
         reason: String::new(),
+        by: None,
     }
 }
 
@@ -188,6 +189,7 @@ fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> Fact {
         id: SnapshotId(id),
         prune_first: prune_first.map(|known| known.iter().copied().map(SnapshotId).collect()),
         reason: String::new(),
+        by: None,
     }
 }
 
@@ -339,6 +341,11 @@ fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
     let restore = Fact::RestoreIntent {
         snapshot: String::new(),
         id: SnapshotId(1),
+        by: None,
+    };
+    let restored = Fact::RestoreResult {
+        id: SnapshotId(1),
+        outcome: Outcome::Done,
     };
     let doubtful = |mut trail: Trail| {
         trail.ledger.doubtful = true;
@@ -366,14 +373,16 @@ fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
     trail.requested = -1;
     found.push(trail);
     let mut trail = held(base("paused"));
-    trail.old(-MINUTE, &Fact::Paused);
+    trail.old(-MINUTE, &Fact::Paused { by: None });
     found.push(trail);
     for at in [-MINUTE, 1 - 30 * MINUTE] {
         let mut trail = held(base("a restore under way"));
         trail.old(at, &restore);
+        trail.old(at, &restored);
         found.push(trail);
     }
     let mut trail = base("a restore half an hour ago");
     trail.old(-30 * MINUTE, &restore);
+    trail.old(-30 * MINUTE, &restored);
     found.push(trail);
 }

@@ -103,6 +103,7 @@ fn night(server: u64) -> Vec<Entry> {
             snapshot: snapshot(),
             known: [SnapshotId(3), SnapshotId(4)].into(),
             reason: reason(),
+            by: None,
         },
         Fact::CreateResult {
             snapshot: snapshot(),

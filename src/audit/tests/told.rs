@@ -241,6 +241,7 @@ fn only_what_can_be_read_back_is_recorded() {
     let checkpoint = || Wide::Checkpoint {
         alerts: Vec::new(),
         lost: None,
+        paused: None,
     };
     let fact = || blocked(NOVEMBER, "x").event;
     for (event, with_server, without) in [

@@ -5,6 +5,7 @@ mod fleet;
 mod listings;
 mod looks;
 mod news;
+mod orders;
 mod provider;
 mod support;
 mod trail;

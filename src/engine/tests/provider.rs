@@ -17,6 +17,7 @@ pub(super) enum What {
     List(Option<u64>),
     Create(u64),
     Delete(u64),
+    Restore(u64),
     Renew,
 }
 
@@ -106,6 +107,10 @@ impl Provider {
     pub(super) fn mutations(&self) -> usize {
         self.times(|what| matches!(what, What::Create(_) | What::Delete(_)))
             .len()
+    }
+
+    pub(super) fn restores(&self) -> usize {
+        self.times(|what| matches!(what, What::Restore(_))).len()
     }
 
     pub(super) fn names(&self, server: u64) -> Vec<String> {
@@ -242,8 +247,9 @@ impl SnapshotApi for Provider {
         Ok(())
     }
 
-    async fn restore(&self, _pass: Pass, _id: SnapshotId) -> Result<(), ApiError> {
-        panic!("I12: nothing here restores");
+    async fn restore(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+        let asked = self.answer(Call::Restore, What::Restore(id.0));
+        asked.await.map(|_| ())
     }
 
     fn renew(&self) -> Result<(), String> {

@@ -1,0 +1,181 @@
+//! What an operator may order beside the rotation, and what speaks against it now.
+//!
+//! An order goes the way of every mutation: one at a time on a server (I5), only on a
+//! listing that can be relied on (I4, I11), its intent before its call (I6). Only what the
+//! rotation alone owes, such as keeping foreign ones, doesn't bind an operator.
+
+use serde::{Deserialize, Serialize};
+
+use super::decide::{Inventory, Server};
+use super::fact::Now;
+use super::history::{History, Open};
+use super::name;
+use super::policy::{Policy, Rules};
+use super::snapshot::{Snapshot, SnapshotId, Status};
+
+/// One of the provider's calls, for one server.
+#[expect(
+    missing_docs,
+    reason = "the fields bear the names that the trail gives them"
+)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Order {
+    /// Make a snapshot of this name.
+    Create {
+        snapshot: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
+    /// Delete exactly the row that was shown.
+    Delete { snapshot: String, id: SnapshotId },
+    /// Overwrite the server with exactly the row that was shown.
+    Restore { snapshot: String, id: SnapshotId },
+}
+
+/// Why the order can't be carried out on what this listing shows; `None`: it can.
+pub fn objection(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+    order: &Order,
+) -> Option<String> {
+    let server = Server {
+        policy,
+        inventory,
+        history,
+        rules,
+        now,
+    };
+    server.at_all().or_else(|| match order {
+        Order::Create { snapshot, .. } => server.may_create(snapshot),
+        Order::Delete { snapshot, id } => server.may_delete(snapshot, *id),
+        Order::Restore { snapshot, id } => server.may_restore(snapshot, *id),
+    })
+}
+
+impl Server<'_> {
+    /// What speaks against any mutation.
+    fn at_all(&self) -> Option<String> {
+        if let Some(doubt) = self.unreliable() {
+            return Some(doubt);
+        }
+        if let Some(open) = &self.history.open {
+            return Some(format!("{}; try again when it is over", self.begun(open)));
+        }
+        if let Some(last) = self.clock_behind() {
+            return Some(format!(
+                "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"
+            ));
+        }
+        let left = self.restoring()?;
+        let until = self.now.wall.checked_add(left).ok()?;
+        Some(format!(
+            "it was restored a short while ago and is left alone until {until:.0}"
+        ))
+    }
+
+    fn begun(&self, open: &Open) -> String {
+        match open {
+            Open::Create { name, id: None, .. } => {
+                format!("whether {name} was made isn't known yet")
+            }
+            Open::Create { name, .. } => format!("{name} is being made"),
+            Open::Delete { id, .. } => {
+                let rows = &self.inventory.snapshots;
+                let name = rows.iter().find(|s| s.id == *id).map(|s| s.name.as_str());
+                let name = name.unwrap_or("a snapshot");
+                format!("{name} (id {id}) is being deleted")
+            }
+            Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
+        }
+    }
+
+    fn may_create(&self, wanted: &str) -> Option<String> {
+        if !name::is_accepted(wanted) {
+            return Some(format!(
+                "the provider takes only letters, digits, hyphens and underscores in a name, not {wanted:?}"
+            ));
+        }
+        if let Some(place) = self.policy.place(wanted) {
+            let rotation = &self.policy.rotations[place.rotation].name;
+            return Some(format!(
+                "{wanted} would be taken for a slot of the rotation {rotation}, and pruned with it: choose another name"
+            ));
+        }
+        let rows = &self.inventory.snapshots;
+        if let Some(there) = rows.iter().find(|s| s.name == wanted) {
+            return Some(format!(
+                "{wanted} is there already (id {}): choose another name",
+                there.id
+            ));
+        }
+        let (held, limit) = (rows.len(), self.rules.limit);
+        if held >= limit {
+            return Some(format!(
+                "it holds {held} of {limit} snapshots: delete one first"
+            ));
+        }
+        if held + 1 >= limit && self.history.prune_first.is_some() && !self.made_good(&self.owned())
+        {
+            return Some(
+                "the last free place was made by a delete for a slot that is due: delete one first"
+                    .to_owned(),
+            );
+        }
+        None
+    }
+
+    fn may_delete(&self, name: &str, id: SnapshotId) -> Option<String> {
+        let row = match self.row(name, id) {
+            Ok(row) => row,
+            Err(why) => return Some(why),
+        };
+        self.policy.protects(row).then(|| {
+            format!(
+                "{name} (id {id}) is protected: take it out of protect in {}.toml first",
+                self.policy.file
+            )
+        })
+    }
+
+    fn may_restore(&self, name: &str, id: SnapshotId) -> Option<String> {
+        let row = match self.row(name, id) {
+            Ok(row) => row,
+            Err(why) => return Some(why),
+        };
+        if row.status != Status::Completed {
+            return Some(format!(
+                "{name} (id {id}) is {:?}: only a completed one can be restored",
+                row.status.word()
+            ));
+        }
+        let mut rows = self.inventory.snapshots.iter();
+        let made = rows.find(|s| s.status == Status::InProgress)?;
+        Some(format!(
+            "{} is being made: try again when it is over",
+            made.name
+        ))
+    }
+
+    /// The row that was shown to the operator, if it is there and still the same one.
+    fn row(&self, name: &str, id: SnapshotId) -> Result<&Snapshot, String> {
+        let mut rows = self.inventory.snapshots.iter();
+        match rows.find(|s| s.id == id) {
+            Some(row) if row.name == name => Ok(row),
+            Some(row) => Err(format!(
+                "the snapshot with id {id} is called {:?} now, not {name:?}",
+                row.name
+            )),
+            None => Err(format!(
+                "it holds no snapshot {name} (id {id}), so it is another server's or gone"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

@@ -1,0 +1,425 @@
+//! What an operator orders beside the rotation, and pauses.
+//!
+//! An order waits in its server's seat and is carried out by that server's own loop, so it
+//! never meets another mutation there (I5). A pause holds from the moment it is asked for:
+//! no mutation begins after that, and what was begun before is named in the answer.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::server::Stopped;
+use super::{Engine, Seat, SharedSeat, lock};
+use crate::api::{NewSnapshot, SnapshotApi};
+use crate::audit::{Extra, TrailError, Wide};
+use crate::core::decide::Inventory;
+use crate::core::fact::{Fact, Outcome};
+use crate::core::history::{History, Open};
+use crate::core::order::{Order, objection};
+use crate::core::policy::Policy;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// How long an order may wait until it is begun.
+pub const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What the provider's answer says; `None`: it was refused, and nothing was sent.
+    pub outcome: Option<Outcome>,
+    /// Why it was refused or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The snapshot that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<SnapshotId>,
+}
+
+impl Answer {
+    pub(super) fn refused(reason: impl Into<String>) -> Self {
+        Self {
+            outcome: None,
+            reason: Some(reason.into()),
+            id: None,
+        }
+    }
+
+    pub(super) fn of(outcome: Outcome, extra: &Extra, id: Option<SnapshotId>) -> Self {
+        let status = extra.status.map_or(String::new(), |s| format!("{s}: "));
+        let error = extra.error.as_ref();
+        Self {
+            outcome: Some(outcome),
+            reason: error.map(|error| format!("{status}{error}")),
+            id,
+        }
+    }
+}
+
+/// What holds after a pause or its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Since when it is paused; `None`: it isn't any more.
+    pub since: Option<Timestamp>,
+    /// What was begun before, and is watched to its end.
+    pub begun: Vec<Begun>,
+    /// Servers that stay paused by themselves.
+    pub paused: Vec<ServerId>,
+}
+
+/// A mutation that was begun before a pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// The server.
+    pub server: ServerId,
+    /// What was begun, in a few words.
+    pub what: String,
+}
+
+/// Why a pause couldn't be begun or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Unheld {
+    /// It can't be recorded, so it would not survive a restart.
+    #[error("it can't be recorded, so nothing has changed: {0}")]
+    Trail(#[from] TrailError),
+    /// The one pause of all stands.
+    #[error("every server is paused: end that first with snaprotate resume")]
+    AllPaused,
+}
+
+/// An order that waits in its server's seat.
+pub(super) struct Waiting {
+    order: Order,
+    by: String,
+    until: SignedDuration,
+    number: u64,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// The one pause of all.
+#[derive(Default)]
+pub(super) struct AllPaused {
+    pub(super) since: Option<Timestamp>,
+    /// It is being recorded, and heeded already.
+    pub(super) asked: bool,
+}
+
+/// Servers to be looked at now.
+#[derive(Default)]
+pub(super) struct Called {
+    pub(super) servers: BTreeSet<ServerId>,
+    pub(super) all: bool,
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Carries out one order through the server's running loop. Whoever drops this takes an
+    /// order back that isn't begun yet.
+    pub async fn order(&self, server: ServerId, order: Order, by: String) -> Answer {
+        if !self.wanted().policies.contains_key(&server) {
+            return Answer::refused(NO_POLICY);
+        }
+        let (seat, mut answer, number) = match self.queue(server, order, by) {
+            Ok(queued) => queued,
+            Err(refused) => return refused,
+        };
+        lock(&self.called).servers.insert(server);
+        self.wake();
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer.unwrap_or_else(|_| Answer::refused(STOPPING)),
+            () = self.stop.cancelled() => {}
+            () = self.clock.sleep(PATIENCE) => {}
+        }
+        let mine = |waiting: &mut Box<Waiting>| waiting.number == number;
+        if lock(&seat).order.take_if(mine).is_some() {
+            return Answer::refused(if self.stop.is_cancelled() {
+                STOPPING
+            } else {
+                "it couldn't be begun within a minute: see snaprotate status"
+            });
+        }
+        // It is begun, and its call has a limit.
+        answer.await.unwrap_or_else(|_| Answer::refused(STOPPING))
+    }
+
+    /// Carries out one order and nothing else: where no loop runs.
+    pub async fn order_alone(
+        self: &Arc<Self>,
+        server: ServerId,
+        order: Order,
+        by: String,
+    ) -> Answer {
+        let observer = tokio::spawn(Arc::clone(self).observe());
+        let (seat, answer, _) = match self.queue(server, order, by) {
+            Ok(queued) => queued,
+            Err(refused) => return refused,
+        };
+        if let Ok(ready) = self.ready(server, &seat).await
+            && let Some(waiting) = self.take(&seat)
+        {
+            let _stopped = self
+                .obey(&ready.policy, &seat, &ready.inventory, waiting)
+                .await;
+        }
+        observer.abort();
+        lock(&seat).order = None;
+        let unready = "the listing or the trail can't be had: see the lines above";
+        answer.await.unwrap_or_else(|_| Answer::refused(unready))
+    }
+
+    fn queue(
+        &self,
+        server: ServerId,
+        order: Order,
+        by: String,
+    ) -> Result<(SharedSeat, oneshot::Receiver<Answer>, u64), Answer> {
+        let (reply, answer) = oneshot::channel();
+        let seat = self.seat(server);
+        let mut sitting = lock(&seat);
+        if sitting.order.as_ref().is_some_and(|w| !w.reply.is_closed()) {
+            return Err(Answer::refused("another order for it waits already"));
+        }
+        let number = sitting.orders + 1;
+        sitting.orders = number;
+        sitting.order = Some(Box::new(Waiting {
+            order,
+            by,
+            until: self.clock.now().mono + PATIENCE,
+            number,
+            reply,
+        }));
+        drop(sitting);
+        Ok((seat, answer, number))
+    }
+
+    /// The order that waits, if anyone still waits for it.
+    pub(super) fn take(&self, seat: &Mutex<Seat>) -> Option<Box<Waiting>> {
+        let waiting = lock(seat).order.take()?;
+        let late = self.clock.now().mono > waiting.until;
+        (!late && !waiting.reply.is_closed()).then_some(waiting)
+    }
+
+    /// Says why an order that waits can't be carried out now.
+    pub(super) fn turn_down(seat: &Mutex<Seat>, why: impl FnOnce() -> String) {
+        if let Some(waiting) = lock(seat).order.take() {
+            let _gone = waiting.reply.send(Answer::refused(why()));
+        }
+    }
+
+    /// Carries out an order on a listing that was requested after it came.
+    pub(super) async fn obey(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        waiting: Box<Waiting>,
+    ) -> Result<(), Stopped> {
+        let Waiting {
+            order,
+            by,
+            until,
+            reply,
+            ..
+        } = *waiting;
+        let answer = self
+            .carry_out(policy, seat, inventory, (order, by, until))
+            .await;
+        let (answer, stopped) = match answer {
+            Ok(answer) => (answer, Ok(())),
+            Err(Stopped) => (Answer::refused(STOPPING), Err(Stopped)),
+        };
+        let _gone = reply.send(answer);
+        stopped
+    }
+
+    async fn carry_out(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        (order, by, until): (Order, String, SignedDuration),
+    ) -> Result<Answer, Stopped> {
+        // Before a place is waited for, so that what can't be done is said at once.
+        if let Some(why) = self.objection(policy, seat, inventory, &order) {
+            return Ok(Answer::refused(why));
+        }
+        let left = until - self.clock.now().mono;
+        let pass = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Stopped),
+            pass = self.api.admit() => pass,
+            () = self.clock.sleep(left) => {
+                return Ok(Answer::refused("the provider asks to be left alone for longer than a minute"));
+            }
+        };
+        let Some(leave) = self.account.leave(self.clock.now().mono) else {
+            return Ok(Answer::refused(
+                "the provider refuses the token: see snaprotate status",
+            ));
+        };
+        if let Some(why) = self.objection(policy, seat, inventory, &order) {
+            return Ok(Answer::refused(why));
+        }
+        let way = (pass, leave);
+        let by = Some(by);
+        let reason = "an operator's order".to_owned();
+        let answer = match order {
+            Order::Create {
+                snapshot,
+                description,
+            } => {
+                let intent = Fact::CreateIntent {
+                    rotation: String::new(),
+                    snapshot: snapshot.clone(),
+                    known: BTreeSet::new(),
+                    reason,
+                    by,
+                };
+                let new = NewSnapshot {
+                    server: policy.server,
+                    name: snapshot,
+                    description,
+                };
+                self.create(policy, seat, way, &new, intent).await?
+            }
+            Order::Delete { snapshot, id } => {
+                let intent = Fact::DeleteIntent {
+                    snapshot,
+                    id,
+                    prune_first: None,
+                    reason,
+                    by,
+                };
+                self.delete(policy, seat, way, id, intent).await?
+            }
+            Order::Restore { snapshot, id } => {
+                let intent = Fact::RestoreIntent { snapshot, id, by };
+                self.restore(policy, seat, way, id, intent).await?
+            }
+        };
+        Ok(answer.unwrap_or_else(|| Answer::refused("the trail can't be written")))
+    }
+
+    fn objection(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        order: &Order,
+    ) -> Option<String> {
+        let wanted = self.wanted();
+        let Some(policy) = wanted.policies.get(&policy.server) else {
+            return Some(NO_POLICY.to_owned());
+        };
+        let now = self.clock.now();
+        if matches!(order, Order::Create { .. }) && now.mono < self.no_create_before {
+            let left = (self.no_create_before - now.mono).as_secs();
+            return Some(format!(
+                "records of the trail were lost, so a create may be on its way that nobody knows of: try again in {left} s"
+            ));
+        }
+        let history = &lock(seat).history;
+        objection(policy, inventory, history, &wanted.rules, now, order)
+    }
+
+    /// Pauses one server, or every one: from now on no mutation begins but by order, also
+    /// after a restart.
+    pub async fn pause(&self, server: Option<ServerId>, by: &str) -> Result<Held, Unheld> {
+        let by = Some(by.to_owned());
+        let Some(server) = server else {
+            if lock(&self.all_paused).since.is_none() {
+                lock(&self.all_paused).asked = true;
+                let written = self.try_wide(Wide::Paused { by }).await;
+                lock(&self.all_paused).asked = false;
+                let since = Some(written?);
+                lock(&self.all_paused).since = since;
+                self.each_seat(|_, seat| seat.history.all_paused = since);
+            }
+            return Ok(self.held(None));
+        };
+        let seat = self.seat(server);
+        if lock(&seat).history.paused.is_none() {
+            lock(&seat).pausing = true;
+            let fact = Fact::Paused { by };
+            let written = self.record(server, &seat, fact, Extra::default()).await;
+            lock(&seat).pausing = false;
+            written?;
+        }
+        Ok(self.held(Some(server)))
+    }
+
+    /// Ends the pause of one server, or the one of all.
+    pub async fn resume(&self, server: Option<ServerId>, by: &str) -> Result<Held, Unheld> {
+        let by = Some(by.to_owned());
+        if let Some(server) = server {
+            if lock(&self.all_paused).since.is_some() {
+                return Err(Unheld::AllPaused);
+            }
+            let seat = self.seat(server);
+            let fact = Fact::Resumed { by };
+            self.record(server, &seat, fact, Extra::default()).await?;
+            lock(&self.called).servers.insert(server);
+        } else {
+            let now = self.try_wide(Wide::Resumed { by }).await?;
+            lock(&self.all_paused).since = None;
+            self.each_seat(|_, seat| {
+                seat.history.all_paused = None;
+                seat.history.resume(now);
+            });
+            lock(&self.called).all = true;
+        }
+        self.wake();
+        Ok(self.held(server))
+    }
+
+    /// Since when every server is paused.
+    pub fn all_paused(&self) -> Option<Timestamp> {
+        lock(&self.all_paused).since
+    }
+
+    fn held(&self, server: Option<ServerId>) -> Held {
+        let mut held = Held {
+            since: self.all_paused(),
+            begun: Vec::new(),
+            paused: Vec::new(),
+        };
+        let policies = self.wanted().policies;
+        self.each_seat(|id, seat| {
+            if server.is_some_and(|one| one != id) || !policies.contains_key(&id) {
+                return;
+            }
+            if server.is_some() {
+                held.since = seat.history.paused();
+            } else if seat.history.paused.is_some() {
+                held.paused.push(id);
+            }
+            if let Some(what) = begun(&seat.history) {
+                held.begun.push(Begun { server: id, what });
+            } else if seat.intending {
+                let what = "a change is being sent".to_owned();
+                held.begun.push(Begun { server: id, what });
+            }
+        });
+        held
+    }
+
+    fn each_seat(&self, mut look: impl FnMut(ServerId, &mut Seat)) {
+        for (server, seat) in lock(&self.seats).iter() {
+            look(*server, &mut lock(seat));
+        }
+    }
+}
+
+/// What is open on a server, in a few words.
+fn begun(history: &History) -> Option<String> {
+    Some(match history.open.as_ref()? {
+        Open::Create { name, .. } => format!("{name} is being made"),
+        Open::Delete { id, .. } => format!("the snapshot with id {id} is being deleted"),
+        Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
+    })
+}
+
+const NO_POLICY: &str = "no policy in force is for this server";
+const STOPPING: &str = "the service is stopping; if it was sent, the trail tells what came of it";
