@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "run",
     "once",
     "check",
@@ -18,6 +18,8 @@ const COMMANDS: [&str; 20] = [
     "create",
     "delete",
     "restore",
+    "notify",
+    "notify test",
     "demo",
     "audit",
     "audit show",
@@ -102,7 +104,7 @@ fn the_long_help_of_each_command_ends_with_exit_codes_and_examples() {
         assert!(long.contains("\nExamples:\n  "), "{command}: {long}");
         assert_eq!(
             long.contains("\nExit codes:\n  0  "),
-            command != "audit",
+            !["audit", "notify"].contains(&command),
             "{command}: {long}"
         );
         // The short one stays short.

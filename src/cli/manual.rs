@@ -246,6 +246,8 @@ mod tests {
             "init",
             "list",
             "man",
+            "notify",
+            "notify-test",
             "once",
             "plan",
             "run",
@@ -264,7 +266,8 @@ mod tests {
         assert_eq!(files, wanted);
         for (file, text) in &pages {
             assert!(text.contains(".SH EXAMPLES"), "{file}");
-            let has_codes = file != "snaprotate-audit.1" && file.ends_with(".1");
+            let group = ["snaprotate-audit.1", "snaprotate-notify.1"].contains(&file.as_str());
+            let has_codes = !group && file.ends_with(".1");
             assert_eq!(text.contains(".SH \"EXIT STATUS\""), has_codes, "{file}");
         }
     }

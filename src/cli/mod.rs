@@ -12,6 +12,7 @@ pub mod init;
 pub mod list;
 pub mod manual;
 mod notes;
+pub mod notify;
 pub mod once;
 pub mod order;
 mod pages;
@@ -137,6 +138,9 @@ pub enum Command {
     /// asked for
     #[command(after_long_help = notes::RESTORE)]
     Restore(order::Restore),
+    /// Alerts to people: try whether they arrive
+    #[command(subcommand, after_long_help = notes::NOTIFY)]
+    Notify(notify::Command),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
     #[command(after_long_help = notes::DEMO)]
     Demo(demo::Demo),
@@ -192,6 +196,7 @@ impl Cli {
             Command::Create(args) => order::create(self, args),
             Command::Delete(args) => order::delete(self, args),
             Command::Restore(args) => order::restore(self, args),
+            Command::Notify(command) => notify::run(self, command),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
             Command::Completions(args) => Ok(completions::run(args)),

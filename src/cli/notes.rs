@@ -166,6 +166,25 @@ Examples:
   snaprotate status --server web-server-01
       what this server holds, why each snapshot stays or goes, and what is next";
 
+pub(super) const NOTIFY: &str = "\
+Examples:
+  snaprotate notify test
+      does every receiver of [[notify]] get a message?";
+
+pub(super) const NOTIFY_TEST: &str = "\
+A line for each receiver says ok, or why it could not be told. The service need
+not run, and isn't disturbed when it does. To a ping it is only noted (/log),
+without an effect on whether all is well there.
+
+Exit codes:
+  0  every receiver took it
+  1  one did not
+  2  configuration or usage, an unknown receiver, no receiver at all
+
+Examples:
+  snaprotate notify test --receiver ntfy
+      try one of them, by its name, or its type where it has none";
+
 pub(super) const DEMO: &str = "\
 Exit codes:
   0  the trail is whole at the end

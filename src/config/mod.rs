@@ -2,7 +2,8 @@
 //!
 //! `reader` takes tables apart key by key, `values` knows the kinds of value, `main_file`,
 //! `policy` and `rotation` turn what is written into what is meant, `names`, `timing` and
-//! `slots` look at patterns and schedules, `access` at address and token, `source` at files; `report` says what is
+//! `slots` look at patterns and schedules, `access` at address and token, `receiver` and
+//! `receivers` at who is told of alerts (`notify`), `source` at files; `report` says what is
 //! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
 //! only when all files are good, so that a set is used or refused as a whole.
 
@@ -10,8 +11,12 @@ mod access;
 pub mod defaults;
 mod main_file;
 mod names;
+pub mod notify;
 mod policy;
 mod reader;
+mod receiver;
+mod receiver_values;
+mod receivers;
 mod report;
 mod rotation;
 mod slots;
@@ -55,6 +60,8 @@ pub struct Config {
     pub audit_dir: PathBuf,
     /// The policies, by server.
     pub policies: Vec<Arc<Policy>>,
+    /// Who is told of alerts.
+    pub receivers: Vec<notify::Receiver>,
     /// What looks unintended.
     pub warnings: Vec<Problem>,
 }
@@ -188,6 +195,7 @@ fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config
             state_dir: settings.state_dir,
             audit_dir: settings.audit_dir,
             policies,
+            receivers: settings.receivers,
             warnings: problems,
         }),
         _ => Err(Problems(problems)),
@@ -237,7 +245,7 @@ fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Opt
     // and the policies are read by what could be made out.
     let mut unsaid = Log::default();
     let main_log = if whole { &mut *log } else { &mut unsaid };
-    let raw = RawMain::read(table, &source, main_log);
+    let mut raw = RawMain::read(table, &source, main_log);
     let folder = file.parent().unwrap_or(Path::new(""));
     let policies = raw.policies(folder);
     let at = raw.policies.as_ref().map_or_else(
@@ -279,7 +287,8 @@ fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Opt
     }
     let options = raw.defaults.clone();
     let limit = raw.limit();
-    let settings = raw.validate(folder, env, main_log);
+    let raw_receivers = std::mem::take(&mut raw.receivers);
+    let mut settings = raw.validate(folder, env, main_log);
 
     let mut reading = policy::Reading {
         limit,
@@ -292,6 +301,18 @@ fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Opt
         .filter_map(|path| reading.policy(path, log).map(Arc::new))
         .collect();
     policies.sort_by_key(|policy| policy.server);
+    let ground = receivers::Ground {
+        folder,
+        env,
+        policies: &policies,
+        // What was given stands beside policies that are not read.
+        whole: given.is_none() && policies.len() == files.len(),
+    };
+    let main_log = if whole { log } else { &mut unsaid };
+    let receivers = ground.receivers(raw_receivers, main_log);
+    if let Some(settings) = &mut settings {
+        settings.receivers = receivers;
+    }
     Some((settings, policies))
 }
 
@@ -303,6 +324,9 @@ mod cases;
 mod doubts;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+#[path = "notify_tests.rs"]
+mod notifies;
 #[cfg(test)]
 #[path = "report_tests.rs"]
 mod reports;
