@@ -8,12 +8,13 @@ use jiff::SignedDuration;
 use reqwest::Url;
 use toml::de::DeTable;
 
+use super::http::RawHttp;
 use super::reader::{Found, Section};
 use super::report::{At, Log, Source};
 use super::rotation::Options;
 use super::timing::said;
 use super::values::Size;
-use super::{Api, Env, Folders, access, defaults};
+use super::{Api, Env, Folders, Http, access, defaults};
 use crate::core::decide::LONGEST_PAUSE;
 use crate::core::policy::Rules;
 
@@ -40,6 +41,7 @@ pub(super) struct RawMain {
     restore_window: Option<Found<SignedDuration>>,
     pub(super) defaults: Options,
     audit_dir: Option<Found<PathBuf>>,
+    http: Option<RawHttp>,
 }
 
 /// The main file as it is meant.
@@ -48,6 +50,7 @@ pub(super) struct Settings {
     pub(super) rules: Rules,
     pub(super) state_dir: PathBuf,
     pub(super) audit_dir: PathBuf,
+    pub(super) http: Option<Http>,
 }
 
 type Bound = (&'static str, &'static str);
@@ -66,7 +69,6 @@ impl RawMain {
             ..Self::default()
         };
         for (key, why) in [
-            ("http", "the table [http] is not yet supported"),
             ("notify", "the table [[notify]] is not yet supported"),
             ("hooks", super::NO_HOOKS.0),
             ("hook", super::NO_HOOKS.0),
@@ -94,6 +96,9 @@ impl RawMain {
         if let Some(mut section) = root.take_table("audit", "[audit]", log) {
             raw.audit_dir = section.take("dir", log);
             section.finish(log);
+        }
+        if let Some(section) = root.take_table("http", "[http]", log) {
+            raw.http = Some(RawHttp::read(section, log));
         }
         for key in ["server", "rotation"] {
             let why = (
@@ -230,6 +235,7 @@ impl RawMain {
         let api_at = self.api_at.clone()?;
         self.doubtful(log);
         let limit = self.limit();
+        let http = self.http.and_then(|http| http.validate(log));
         let request_timeout = time(
             self.request_timeout.as_ref(),
             signed(defaults::REQUEST_TIMEOUT),
@@ -278,6 +284,7 @@ impl RawMain {
             rules,
             state_dir: folders.state_dir,
             audit_dir: folders.audit_dir,
+            http,
         })
     }
 }

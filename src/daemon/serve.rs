@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -14,8 +15,8 @@ use super::signals::{Signal, Signals};
 use super::systemd::{Systemd, describe, watchdog_period};
 use super::tick::Ticker;
 use crate::clock::Clock;
-use crate::config::{Config, Env};
-use crate::status::{self, Control, FleetView};
+use crate::config::{Config, Env, Http};
+use crate::status::{self, Control, FleetView, Look, Site};
 
 /// How long the end may take beyond the one call that is waited for.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -28,6 +29,7 @@ pub async fn serve(config: Config, signals: Signals) -> Result<(), Refusal> {
         stop: CancellationToken::new(),
         systemd: Systemd::default(),
         refused: Arc::default(),
+        page: watch::Sender::new(service.config.http.clone()),
         service,
     };
     daemon.run(signals).await
@@ -73,6 +75,8 @@ struct Daemon {
     systemd: Systemd,
     /// Why the files on disk are refused, if they are.
     refused: Arc<Mutex<Option<String>>>,
+    /// Where the page is served; it moves when this changes.
+    page: watch::Sender<Option<Http>>,
 }
 
 impl Daemon {
@@ -83,7 +87,9 @@ impl Daemon {
             let engine = Arc::clone(&engine);
             async move { engine.run(until).await }
         });
-        let control = self.control().await;
+        let look = self.look();
+        let control = self.control(Arc::clone(&look)).await;
+        self.serve_page(look);
         let mut ticker = Ticker::start().await;
         let mut watchdog = watchdog_period().map(every);
         let mut reading: JoinSet<Read> = JoinSet::new();
@@ -148,21 +154,12 @@ impl Daemon {
         Ok(())
     }
 
-    /// Answers on the control socket; rotation doesn't depend on it.
-    async fn control(&self) -> Option<JoinHandle<()>> {
-        let path = status::socket(Env::from_process().runtime_directory.as_deref());
-        let control = match Control::listen(&path).await {
-            Ok(control) => control,
-            Err(error) => {
-                let path = path.display();
-                tracing::warn!(%path, %error, "no control socket: status can't ask this process");
-                return None;
-            }
-        };
+    /// How things stand, for whoever asks, and from whichever thread.
+    fn look(&self) -> Look {
         let (engine, clock) = (Arc::clone(&self.service.engine), self.service.clock.clone());
         let config = self.service.config.file.clone();
         let (refused, started) = (Arc::clone(&self.refused), clock.now().wall);
-        Some(tokio::spawn(control.serve(move || {
+        Arc::new(move || {
             let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
             let reason = reason.clone();
             let alert = reason.map(|reason| status::Alert {
@@ -173,7 +170,31 @@ impl Daemon {
             });
             let more = alert.into_iter().collect();
             FleetView::of(&engine, more, &config, (started, clock.now().wall))
-        })))
+        })
+    }
+
+    /// Serves the page while there is an address for it. It ends with the daemon.
+    fn serve_page(&self, look: Look) {
+        let site = Site::new(
+            Arc::clone(&self.service.engine),
+            look,
+            self.service.api.tally(),
+            self.service.config.audit_dir.clone(),
+        );
+        tokio::spawn(status::serve(site, self.page.subscribe()));
+    }
+
+    /// Answers on the control socket; rotation doesn't depend on it.
+    async fn control(&self, look: Look) -> Option<JoinHandle<()>> {
+        let path = status::socket(Env::from_process().runtime_directory.as_deref());
+        match Control::listen(&path).await {
+            Ok(control) => Some(tokio::spawn(control.serve(move || look()))),
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!(%path, %error, "no control socket: status can't ask this process");
+                None
+            }
+        }
     }
 
     /// Puts what was read in force, or says why not.
@@ -184,6 +205,8 @@ impl Daemon {
             tracing::error!("config_refused: the files in force stay: {why}");
         }
         *self.refused() = why;
+        let http = self.service.config.http.clone();
+        self.page.send_if_modified(|page| std::mem::replace(page, http.clone()) != http);
     }
 
     fn refused(&self) -> MutexGuard<'_, Option<String>> {

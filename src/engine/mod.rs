@@ -19,7 +19,7 @@ mod tell;
 mod tests;
 mod view;
 
-pub use view::{Known, Seen};
+pub use view::{Known, Seen, Watched};
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -40,6 +40,7 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 
 use account::Account;
 use observer::Observer;
+use view::Decisions;
 
 /// The policies in force.
 #[derive(Clone)]
@@ -134,6 +135,7 @@ pub struct Engine<A> {
     longest_sleep: OnceLock<SignedDuration>,
     working: AtomicUsize,
     progress: AtomicU64,
+    decisions: Decisions,
     wake: Notify,
     stop: CancellationToken,
 }
@@ -173,6 +175,7 @@ impl<A: SnapshotApi> Engine<A> {
             longest_sleep: OnceLock::new(),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
+            decisions: Decisions::default(),
             wake: Notify::new(),
             stop: CancellationToken::new(),
         })

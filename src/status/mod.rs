@@ -2,16 +2,30 @@
 //!
 //! - `view`: how things stand, as a value; the JSON of `status --json`.
 //! - `text`: the same for a terminal.
+//! - `picture`: a forecast as SVG; `words`: how its parts are said.
+//! - `http`: what is served over TCP: `page` as HTML, `metrics` for Prometheus, of what
+//!   `site` puts together; `bounded`: its connections.
 //! - `control`: the socket on which the service answers; `client`: the one who asks there.
 
+mod bounded;
 mod client;
 mod control;
+mod http;
+mod metrics;
+mod page;
+mod picture;
+mod site;
 mod text;
 mod view;
+mod words;
 
 pub use client::{Absent, ask};
 pub use control::{Control, socket};
+pub use http::serve;
+pub use picture::picture;
+pub use site::{Look, Site};
 pub use text::{fleet, server};
 pub use view::{
     Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView, State,
 };
+pub use words::{age, heading, moment, name, zone_name};

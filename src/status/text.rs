@@ -187,7 +187,7 @@ fn word(state: State) -> &'static str {
 }
 
 /// A span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
-fn span(time: SignedDuration) -> String {
+pub(super) fn span(time: SignedDuration) -> String {
     let seconds = time.as_secs().max(0);
     let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
     let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
@@ -203,12 +203,12 @@ fn span(time: SignedDuration) -> String {
     }
 }
 
-fn local(time: Timestamp, zone: &TimeZone) -> String {
+pub(super) fn local(time: Timestamp, zone: &TimeZone) -> String {
     let time = time.to_zoned(zone.clone());
     time.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
-fn count(n: usize, what: &str) -> String {
+pub(super) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 

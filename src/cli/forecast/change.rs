@@ -7,7 +7,8 @@ use std::path::Path;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::text::{age, heading, name, table};
+use super::text::table;
+use crate::status::{age, heading, name};
 use crate::core::forecast::Forecast;
 use crate::core::recovery::Recovery;
 use crate::core::snapshot::ServerId;
