@@ -34,7 +34,8 @@ impl RawHttp {
     pub(super) fn validate(self, log: &mut Log) -> Option<Http> {
         for host in self.hosts.iter().filter(|host| !is_host(&host.value)) {
             let message = format!("{:?} is not the name of a host", host.value);
-            let remedy = "write a name without scheme, port and path, such as \"admin.example.org\"";
+            let remedy =
+                "write a name without scheme, port and path, such as \"admin.example.org\"";
             log.error(&host.at, message, remedy);
         }
         let listen = self.listen?;
@@ -111,7 +112,7 @@ mod tests {
             case("[http]\nlisten = \"http://127.0.0.1:8000\"", "4:10: error", "is not an address and a port", "write listen = \"127.0.0.1:8000\""),
             case("[http]\nlisten = \"127.0.0.1:0\"", "4:10: error", "port 0 would be another one at each start", "127.0.0.1:9180"),
             case("[http]\nlisten = 9180", "4:10: error", "", ""),
-            case("[http]\nhosts = [\"a\"]", "3:2: error", "listen", "listen = \"127.0.0.1:9180\""),
+            case("[http]\nhosts = [\"a\"]", "3:1: error", "listen", "listen = \"127.0.0.1:9180\""),
             case("[http]\nlisten = \"127.0.0.1:1\"\nhosts = [\"https://a.example\"]", "5:10: error", "\"https://a.example\" is not the name of a host", "without scheme, port and path"),
             case("[http]\nlisten = \"127.0.0.1:1\"\nport = 3", "5:1: error", "port", ""),
         ];

@@ -89,7 +89,7 @@ impl Daemon {
         });
         let look = self.look();
         let control = self.control(Arc::clone(&look)).await;
-        self.serve_page(look);
+        self.serve_page(look).await;
         let mut ticker = Ticker::start().await;
         let mut watchdog = watchdog_period().map(every);
         let mut reading: JoinSet<Read> = JoinSet::new();
@@ -174,14 +174,15 @@ impl Daemon {
     }
 
     /// Serves the page while there is an address for it. It ends with the daemon.
-    fn serve_page(&self, look: Look) {
+    async fn serve_page(&self, look: Look) {
         let site = Site::new(
             Arc::clone(&self.service.engine),
             look,
             self.service.api.tally(),
             self.service.config.audit_dir.clone(),
         );
-        tokio::spawn(status::serve(site, self.page.subscribe()));
+        let page = status::Server::open(site, self.page.subscribe()).await;
+        tokio::spawn(page.run());
     }
 
     /// Answers on the control socket; rotation doesn't depend on it.
@@ -206,7 +207,8 @@ impl Daemon {
         }
         *self.refused() = why;
         let http = self.service.config.http.clone();
-        self.page.send_if_modified(|page| std::mem::replace(page, http.clone()) != http);
+        self.page
+            .send_if_modified(|page| std::mem::replace(page, http.clone()) != http);
     }
 
     fn refused(&self) -> MutexGuard<'_, Option<String>> {

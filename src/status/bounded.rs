@@ -121,7 +121,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_more_than_there_are_places_waits_until_one_ends() {
-        let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into())
+            .await
+            .expect("a port");
         let address = bounded.local_addr().expect("an address");
         let mut held = Vec::new();
         for _ in 0..MOST {
@@ -138,7 +140,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_on_which_nothing_moves_is_ended() {
-        let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into())
+            .await
+            .expect("a port");
         let address = bounded.local_addr().expect("an address");
         let _silent = TcpStream::connect(address).await.expect("connected");
         let (mut connection, _) = bounded.accept().await;

@@ -58,46 +58,74 @@ const HEADERS: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// Serves where the settings say, now and after each change of them, until their sender is gone.
-pub async fn serve<A: SnapshotApi>(site: Arc<Site<A>>, mut settings: watch::Receiver<Option<Http>>) {
-    // What was said last of a port that can't be had: once is enough.
-    let mut said = None;
-    loop {
-        let Some(wanted) = settings.borrow_and_update().clone() else {
-            if settings.changed().await.is_err() {
-                return;
-            }
-            continue;
+/// Serves where the settings say, as they change.
+pub struct Server<A> {
+    site: Arc<Site<A>>,
+    settings: watch::Receiver<Option<Http>>,
+    /// What is to be served next, and the hosts by which it is asked.
+    listener: Option<(Bounded, Vec<String>)>,
+    /// What was said last of a port that can't be had: once is enough.
+    said: Option<String>,
+}
+
+impl<A: SnapshotApi> Server<A> {
+    /// Listens, if there is an address and the port can be had; nothing is answered before
+    /// [`run`](Self::run).
+    pub async fn open(site: Arc<Site<A>>, settings: watch::Receiver<Option<Http>>) -> Self {
+        let mut server = Self {
+            site,
+            settings,
+            listener: None,
+            said: None,
         };
-        let address = wanted.listen;
-        let listener = match Bounded::bind(address).await {
-            Ok(listener) => listener,
-            Err(error) => {
-                let why = format!("{address}: {error}");
-                if said.as_ref() != Some(&why) {
-                    tracing::error!(%address, %error, "no status page: the port can't be had; it is tried again twice a minute, and rotation goes on");
-                    said = Some(why);
+        server.listen().await;
+        server
+    }
+
+    /// Answers until the sender of the settings is gone.
+    pub async fn run(mut self) {
+        loop {
+            if let Some((listener, hosts)) = self.listener.take() {
+                let mut changes = self.settings.clone();
+                let stop = async move {
+                    let _changed_or_gone = changes.changed().await;
+                };
+                let routes = routes(Arc::clone(&self.site), hosts);
+                let served = axum::serve(listener, routes).with_graceful_shutdown(stop);
+                if let Err(error) = served.await {
+                    tracing::error!(%error, "the status page can't be served any more");
                 }
+                if self.settings.has_changed().is_err() {
+                    return;
+                }
+            } else {
+                let wanted = self.settings.borrow().is_some();
                 tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => {}
-                    changed = settings.changed() => if changed.is_err() { return },
+                    () = tokio::time::sleep(AGAIN), if wanted => {}
+                    changed = self.settings.changed() => if changed.is_err() { return },
                 }
-                continue;
             }
-        };
-        said = None;
-        tracing::info!(%address, "the status page is served");
-        let mut changes = settings.clone();
-        let stop = async move {
-            let _changed_or_gone = changes.changed().await;
-        };
-        let routes = routes(Arc::clone(&site), wanted.hosts);
-        let served = axum::serve(listener, routes).with_graceful_shutdown(stop);
-        if let Err(error) = served.await {
-            tracing::error!(%error, "the status page can't be served any more");
+            self.listen().await;
         }
-        if settings.has_changed().is_err() {
+    }
+
+    async fn listen(&mut self) {
+        let Some(Http { listen, hosts }) = self.settings.borrow_and_update().clone() else {
             return;
+        };
+        match Bounded::bind(listen).await {
+            Ok(listener) => {
+                tracing::info!(address = %listen, "the status page is served");
+                self.listener = Some((listener, hosts));
+                self.said = None;
+            }
+            Err(error) => {
+                let why = format!("{listen}: {error}");
+                if self.said.as_ref() != Some(&why) {
+                    tracing::error!(address = %listen, %error, "no status page: the port can't be had; it is tried again twice a minute, and rotation goes on");
+                    self.said = Some(why);
+                }
+            }
         }
     }
 }
@@ -110,9 +138,18 @@ fn routes<A: SnapshotApi>(site: Arc<Site<A>>, hosts: Vec<String>) -> Router {
         .route("/metrics", get(scrape::<A>))
         .route("/healthz", get(health::<A>))
         .route("/api/v1/status", get(json::<A>))
-        .route("/style.css", get(|| async { ([typed("text/css; charset=utf-8")], style) }))
-        .route("/page.js", get(|| async { ([typed("text/javascript; charset=utf-8")], SCRIPT) }))
-        .route("/icon.svg", get(|| async { ([typed("image/svg+xml")], ICON) }))
+        .route(
+            "/style.css",
+            get(|| async { ([typed("text/css; charset=utf-8")], style) }),
+        )
+        .route(
+            "/page.js",
+            get(|| async { ([typed("text/javascript; charset=utf-8")], SCRIPT) }),
+        )
+        .route(
+            "/icon.svg",
+            get(|| async { ([typed("image/svg+xml")], ICON) }),
+        )
         .fallback(|| async { nothing("There is no such page.") })
         .layer(from_fn_with_state(Arc::new(hosts), guard))
         .with_state(site)
@@ -146,7 +183,9 @@ fn addressed(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> bool {
     };
     let mut named = headers.get_all(header::HOST).iter();
     let one = named.next().and_then(|host| host.to_str().ok());
-    let absolute = uri.authority().is_none_or(|authority| known(authority.as_str()));
+    let absolute = uri
+        .authority()
+        .is_none_or(|authority| known(authority.as_str()));
     one.is_some_and(known) && named.next().is_none() && absolute
 }
 
@@ -201,7 +240,9 @@ fn nothing(why: &'static str) -> Response {
 async fn scrape<A: SnapshotApi>(State(site): State<Arc<Site<A>>>) -> Result<Response, Broken> {
     let view = site.view().await?;
     let (calls, watched) = site.counts();
-    let text = site.aside(move || metrics::text(view, calls, watched)).await?;
+    let text = site
+        .aside(move || metrics::text(view, calls, watched))
+        .await?;
     let text = text.map_err(|_| Broken)?;
     Ok(([typed("text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

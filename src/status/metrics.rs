@@ -108,7 +108,8 @@ impl Scrape {
         });
         gauge(encoder, "servers", about, states)?;
         let is = |wanted: State| {
-            let one = move |server: &ServerView| (server.labels(), u32::from(server.state == wanted));
+            let one =
+                move |server: &ServerView| (server.labels(), u32::from(server.state == wanted));
             servers.iter().map(one)
         };
         let about = "Whether nothing may be done on the server.";
@@ -140,10 +141,20 @@ impl Scrape {
         gauge(encoder, name, about, times(|r| r.completed))?;
         let name = "last_slot_timestamp_seconds";
         let about = "The rotation's newest slot that was due; 0: none is known.";
-        gauge(encoder, name, about, times(|r| r.last.as_ref().map(|last| last.slot)))?;
+        gauge(
+            encoder,
+            name,
+            about,
+            times(|r| r.last.as_ref().map(|last| last.slot)),
+        )?;
         let name = "next_slot_timestamp_seconds";
         let about = "When the rotation's next slot is due; 0: never.";
-        gauge(encoder, name, about, times(|r| r.next.as_ref().map(|next| next.at)))
+        gauge(
+            encoder,
+            name,
+            about,
+            times(|r| r.next.as_ref().map(|next| next.at)),
+        )
     }
 
     fn work(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -21,7 +21,7 @@ mod words;
 
 pub use client::{Absent, ask};
 pub use control::{Control, socket};
-pub use http::serve;
+pub use http::Server;
 pub use picture::picture;
 pub use site::{Look, Site};
 pub use text::{fleet, server};

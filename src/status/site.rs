@@ -67,12 +67,7 @@ pub(super) struct Detail {
 
 impl<A: SnapshotApi> Site<A> {
     /// Shows this engine by this look, these calls, and the trail in this folder.
-    pub fn new(
-        engine: Arc<Engine<A>>,
-        look: Look,
-        tally: Arc<Tally>,
-        audit: PathBuf,
-    ) -> Arc<Self> {
+    pub fn new(engine: Arc<Engine<A>>, look: Look, tally: Arc<Tally>, audit: PathBuf) -> Arc<Self> {
         let pulse = (engine.progress(), Instant::now());
         Arc::new(Self {
             engine,
@@ -198,7 +193,11 @@ fn outlook(policy: &Policy, rules: &Rules, now: Timestamp) -> Option<Forecast> {
         let (_, first) = rotation.next_slot(now)?;
         let (_, second) = rotation.next_slot(first)?;
         let (_, third) = rotation.next_slot(second)?;
-        Some(second.duration_since(first).min(third.duration_since(second)))
+        Some(
+            second
+                .duration_since(first)
+                .min(third.duration_since(second)),
+        )
     });
     let days = match gaps.min() {
         Some(gap) if gap < SignedDuration::from_mins(5) => return None,

@@ -8,10 +8,10 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::text::table;
-use crate::status::{age, heading, name};
 use crate::core::forecast::Forecast;
 use crate::core::recovery::Recovery;
 use crate::core::snapshot::ServerId;
+use crate::status::{age, heading, name};
 
 /// What `--against --json` writes.
 #[derive(Serialize)]

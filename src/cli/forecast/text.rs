@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use jiff::tz::TimeZone;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::core::forecast::{Forecast, Life};
 use crate::core::plan::Do;

@@ -64,7 +64,14 @@ impl Asked {
         let mut query = url::Query::default();
         query.add("q", &self.q);
         query.add("sort", if sort == COLUMNS[0].0 { "" } else { sort });
-        query.add("page", &if page > 1 { page.to_string() } else { String::new() });
+        query.add(
+            "page",
+            &if page > 1 {
+                page.to_string()
+            } else {
+                String::new()
+            },
+        );
         query.address()
     }
 }
@@ -108,7 +115,11 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
     };
     let title = match view.alerts.len() {
         0 => counted(view.servers.len(), "server"),
-        n => format!("{} · {}", counted(n, "alert"), counted(view.servers.len(), "server")),
+        n => format!(
+            "{} · {}",
+            counted(n, "alert"),
+            counted(view.servers.len(), "server")
+        ),
     };
     frame(&title, EVERY, &main, &foot(view, zone))
 }
@@ -176,7 +187,11 @@ fn search(asked: &Asked) -> Markup {
 
 fn found(asked: &Asked, rows: usize, page: usize, pages: usize) -> String {
     let servers = counted(rows, "server");
-    let of = if asked.q.trim().is_empty() { "" } else { " found" };
+    let of = if asked.q.trim().is_empty() {
+        ""
+    } else {
+        " found"
+    };
     if pages == 1 {
         return format!("{servers}{of}");
     }
@@ -221,12 +236,12 @@ fn row(view: &FleetView, server: &ServerView, zone: &TimeZone) -> Markup {
                 span.id { "id " (server.id) }
             }
             td role="cell" data-label="Snapshots" { (slots::drawn(server)) }
-            td role="cell" data-label="State" {
+            td role="cell" data-label="State" { div {
                 (badge(server.state))
                 @if let Some(reason) = &server.reason {
                     span.reason title=(shown(reason, REASON_SHOWN)) { (shown(reason, REASON_SHOWN)) }
                 }
-            }
+            } }
             td role="cell" data-label="Last slot" {
                 (lines(server, |rotation| html! {
                     @match &rotation.last {
@@ -266,7 +281,13 @@ fn pager(asked: &Asked, page: usize, pages: usize) -> Markup {
 }
 
 fn matches(server: &ServerView, alerts: &[&str], words: &[String]) -> bool {
-    let mut text = format!("{} {} {} {}", server.name, server.id, server.file, server.state.word());
+    let mut text = format!(
+        "{} {} {} {}",
+        server.name,
+        server.id,
+        server.file,
+        server.state.word()
+    );
     for rotation in &server.rotations {
         text.push(' ');
         text.push_str(&rotation.name);

@@ -22,7 +22,15 @@ const EVERY: u32 = 15;
 
 /// Fields of a record that say what it is about and why, in the order of telling.
 const TOLD: [&str; 10] = [
-    "snapshot", "rotation", "alert", "about", "outcome", "status", "error", "reason", "problems",
+    "snapshot",
+    "rotation",
+    "alert",
+    "about",
+    "outcome",
+    "status",
+    "error",
+    "reason",
+    "problems",
     "duration_ms",
 ];
 
@@ -33,7 +41,9 @@ pub(in crate::status) fn server(
     zone: &TimeZone,
 ) -> String {
     let standing = view.alerts.iter();
-    let standing: Vec<_> = standing.filter(|a| a.server.is_none_or(|id| id == server.id)).collect();
+    let standing: Vec<_> = standing
+        .filter(|a| a.server.is_none_or(|id| id == server.id))
+        .collect();
     let name = shown(&server.name, NAME_SHOWN);
     let main = html! {
         nav.crumbs aria-label="Where this is" { a href="/" { "← All servers" } }
@@ -96,8 +106,17 @@ fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
 /// The newest intent or block that the trail tells of, with its reason.
 fn last_change(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
     let records = detail.records.as_deref().unwrap_or_default();
-    let telling = ["create_intent", "delete_intent", "restore_intent", "blocked", "slot_given_up"];
-    let last = records.iter().rev().find(|r| telling.contains(&r.event.as_str()));
+    let telling = [
+        "create_intent",
+        "delete_intent",
+        "restore_intent",
+        "blocked",
+        "slot_given_up",
+    ];
+    let last = records
+        .iter()
+        .rev()
+        .find(|r| telling.contains(&r.event.as_str()));
     let Some(record) = last else {
         return html! { "none among the newest records" };
     };
@@ -121,9 +140,9 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
                             " " (shown(&rotation.name, NAME_SHOWN))
                         }
                         td role="cell" data-label="Holds" {
-                            @match rotation.held { Some(held) => (held), None => "?" } " of " (rotation.keep)
+                            div { @match rotation.held { Some(held) => (held), None => "?" } " of " (rotation.keep) }
                         }
-                        td role="cell" data-label="Last slot" {
+                        td role="cell" data-label="Last slot" { div {
                             @match &rotation.last {
                                 Some(slot) => {
                                     (last_slot(slot, view, zone))
@@ -131,13 +150,13 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
                                 }
                                 None => "none yet",
                             }
-                        }
-                        td role="cell" data-label="Next slot" {
+                        } }
+                        td role="cell" data-label="Next slot" { div {
                             (next_slot(rotation.next.as_ref(), view, zone))
                             @if let Some(next) = &rotation.next {
                                 span.sub { (local(next.at, zone)) }
                             }
-                        }
+                        } }
                     }
                 }
             }
@@ -177,19 +196,19 @@ fn snapshot_row(snapshot: &SnapshotView, view: &FleetView, zone: &TimeZone) -> M
                 span.id { "id " (snapshot.id) }
             }
             td role="cell" data-label="Status" { (word(&snapshot.status)) }
-            td role="cell" data-label="Made" {
+            td role="cell" data-label="Made" { div {
                 @match snapshot.created_at {
                     Some(at) => { (ago(at, view, zone)) span.sub { (local(at, zone)) } }
                     None => "?",
                 }
-            }
+            } }
             td role="cell" data-label="Rotation" {
                 @match &snapshot.rotation { Some(name) => (shown(name, NAME_SHOWN)), None => "foreign" }
             }
-            td role="cell" data-label="Verdict" {
+            td role="cell" data-label="Verdict" { div {
                 strong { (word(&snapshot.verdict)) }
                 span.reason { (shown(&snapshot.reason, REASON_SHOWN)) }
-            }
+            } }
         }
     }
 }
@@ -198,13 +217,16 @@ fn coming(forecast: Option<&Forecast>) -> Markup {
     let Some(forecast) = forecast else {
         return html! { p { "Its slots come too often to be drawn." } };
     };
-    let worst = (forecast.recovery.newest.worst, forecast.recovery.oldest.worst);
+    let worst = (
+        forecast.recovery.newest.worst,
+        forecast.recovery.oldest.worst,
+    );
     html! {
         p {
             "By the policy alone: at worst the work of " strong { (age(worst.0)) } " is lost ("
             (moment(worst.0.at, &forecast.zone)) "), and one can go back " strong { (age(worst.1)) } "."
         }
-        div.picture role="region" aria-labelledby="forecast" tabindex="0" {
+        div.picture role="region" aria-label="Picture of the coming days" tabindex="0" {
             (PreEscaped(figure(forecast)))
         }
     }
@@ -219,7 +241,7 @@ fn trail(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
         return html! { p { "The newest part of the trail says nothing of this server." } };
     }
     html! {
-        table.plain role="table" aria-labelledby="trail" {
+        table.plain.trail role="table" aria-labelledby="trail" {
             thead role="rowgroup" { tr role="row" {
                 @for heading in ["When", "Event", "What"] { th scope="col" role="columnheader" { (heading) } }
             } }
@@ -238,8 +260,15 @@ fn trail(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
 
 /// The clock's time alone on the day of the view.
 fn when(record: &Record, view: &FleetView, zone: &TimeZone) -> String {
-    let (at, now) = (record.time.to_zoned(zone.clone()), view.time.to_zoned(zone.clone()));
-    let format = if at.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    let (at, now) = (
+        record.time.to_zoned(zone.clone()),
+        view.time.to_zoned(zone.clone()),
+    );
+    let format = if at.date() == now.date() {
+        "%H:%M:%S"
+    } else {
+        "%Y-%m-%d %H:%M:%S"
+    };
     at.strftime(format).to_string()
 }
 

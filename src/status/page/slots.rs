@@ -97,7 +97,9 @@ pub(super) fn colour(rotation: usize) -> String {
 }
 
 pub(super) fn initial(name: &str) -> String {
-    name.chars().next().map_or_else(String::new, |c| c.to_uppercase().collect())
+    name.chars()
+        .next()
+        .map_or_else(String::new, |c| c.to_uppercase().collect())
 }
 
 /// What the signs mean.

@@ -61,8 +61,14 @@ fn asked(query: &str) -> Asked {
 fn rows(view: &FleetView, query: &str) -> Vec<u64> {
     let html = fleet(view, &asked(query), &TimeZone::UTC);
     let rows = html.split("id=\"row-").skip(1);
-    rows.map(|rest| rest.split('"').next().expect("an id").parse().expect("a number"))
-        .collect()
+    rows.map(|rest| {
+        rest.split('"')
+            .next()
+            .expect("an id")
+            .parse()
+            .expect("a number")
+    })
+    .collect()
 }
 
 #[test]
@@ -98,7 +104,9 @@ fn servers_are_sorted_by_any_column_and_numbers_in_names_by_their_size() {
         server_view(2, "web-9", State::Blocked),
         server_view(3, "db", State::Due),
     ];
-    servers[0].snapshots.push(snapshot(1, "x", "completed", None));
+    servers[0]
+        .snapshots
+        .push(snapshot(1, "x", "completed", None));
     servers[2].rotations[0].next = Some(NextSlot {
         snapshot: "n".to_owned(),
         at: at("2026-11-25T07:00:00Z"),
@@ -133,15 +141,28 @@ fn thousands_stand_on_pages_of_two_hundred_and_a_page_too_far_is_the_last() {
     assert_eq!(rows(&all, "page=-1").len(), 200);
     let html = fleet(&all, &asked("q=s&sort=-name&page=2"), &TimeZone::UTC);
     assert!(html.contains("450 servers found, 201 to 400 shown"));
-    assert!(html.contains("href=\"/?q=s&amp;sort=-name&amp;page=3\""), "{html}");
+    assert!(
+        html.contains("href=\"/?q=s&amp;sort=-name&amp;page=3\""),
+        "{html}"
+    );
 }
 
 #[test]
 fn what_stands_in_the_address_is_escaped_where_it_is_shown_again() {
     let all = view(vec![server_view(1, "a", State::Resting)]);
-    let html = fleet(&all, &asked("q=%22%3E%3Cscript%3E&sort=%3Cb%3E"), &TimeZone::UTC);
-    assert!(html.contains("value=\"&quot;&gt;&lt;script&gt;\""), "{html}");
-    assert!(!html.contains("<script>") && !html.contains("<b>"), "{html}");
+    let html = fleet(
+        &all,
+        &asked("q=%22%3E%3Cscript%3E&sort=%3Cb%3E"),
+        &TimeZone::UTC,
+    );
+    assert!(
+        html.contains("value=\"&quot;&gt;&lt;script&gt;\""),
+        "{html}"
+    );
+    assert!(
+        !html.contains("<script>") && !html.contains("<b>"),
+        "{html}"
+    );
 }
 
 #[test]
