@@ -79,7 +79,7 @@ impl Scrape {
         let about = "The version that runs.";
         gauge(encoder, "build_info", about, [(build, 1)])?;
         let about = "When the service started.";
-        alone(encoder, "start_time_seconds", about, seconds(view.started))?;
+        alone(encoder, "start_time_seconds", about, &seconds(view.started))?;
         let stands = |kind: &str| view.alerts.iter().filter(|a| a.alert == kind).count();
         let kinds = AlertKind::ALL.iter().map(|kind| kind.word()).chain(WIDE);
         let about = "Alerts that stand, by kind.";
@@ -87,16 +87,16 @@ impl Scrape {
         gauge(encoder, "alerts", about, alerts)?;
         let refused = u32::from(stands("config_refused") > 0);
         let about = "Whether the configuration on disk is refused and an older one is in force.";
-        alone(encoder, "config_refused", about, refused)?;
+        alone(encoder, "config_refused", about, &refused)?;
         let refused = u32::from(self.watched.account_refused);
         let about = "Whether the provider refuses the token.";
-        alone(encoder, "account_refused", about, refused)?;
+        alone(encoder, "account_refused", about, &refused)?;
         let writable = u32::from(self.watched.writable);
         let about = "Whether the last record could be written to the audit trail.";
-        alone(encoder, "audit_writable", about, writable)?;
+        alone(encoder, "audit_writable", about, &writable)?;
         let limit = view.servers.iter().map(|server| server.limit).max();
         let about = "Snapshots that a server may hold.";
-        alone(encoder, "snapshots_limit", about, limit.unwrap_or(0))
+        alone(encoder, "snapshots_limit", about, &limit.unwrap_or(0))
     }
 
     fn servers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -212,10 +212,10 @@ fn alone(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     about: &str,
-    value: impl EncodeGaugeValue,
+    value: &impl EncodeGaugeValue,
 ) -> fmt::Result {
     let mut gauge = encoder.encode_descriptor(name, about, None, MetricType::Gauge)?;
-    gauge.encode_gauge(&value)
+    gauge.encode_gauge(value)
 }
 
 /// A gauge with a value for each set of labels.

@@ -311,13 +311,12 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
     let held = snapshots
         .iter()
         .filter(|s| s.rotation.as_ref() == Some(&rotation.name) && s.status == completed.word());
-    let made = match known.seen {
-        Some(_) => held.clone().filter_map(|s| s.created_at).max(),
-        None => {
-            let slots = known.history.slots(&rotation.name);
-            let settled = slots.filter(|note| note.ending == Some(Ending::Completed));
-            settled.map(|note| note.at).max()
-        }
+    let made = if known.seen.is_some() {
+        held.clone().filter_map(|s| s.created_at).max()
+    } else {
+        let slots = known.history.slots(&rotation.name);
+        let settled = slots.filter(|note| note.ending == Some(Ending::Completed));
+        settled.map(|note| note.at).max()
     };
     let noted = known.history.newest(&rotation.name);
     let now = known.now.wall;

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -20,7 +21,7 @@ use crate::status::view::{FleetView, RotationView, ServerView, State};
 const ROWS: usize = 200;
 
 /// Alerts that are told one by one.
-const ALERTS: usize = 20;
+const ALERTS: usize = 8;
 
 /// How often a script renews it, in seconds.
 const EVERY: u32 = 5;
@@ -346,7 +347,8 @@ fn natural(server: &ServerView) -> (String, ServerId) {
             continue;
         }
         if !digits.is_empty() {
-            key.push_str(&format!("{digits:0>20}"));
+            // Writing into a string can't fail.
+            let _ = write!(key, "{digits:0>20}");
             digits.clear();
         }
         key.extend(c.to_lowercase());
