@@ -27,8 +27,23 @@ pub(super) struct Failure {
 }
 
 impl HttpApi {
-    /// Sends a request once; the body of its answer, if that is a success.
+    /// Sends a request once; the body of its answer, if that is a success. Every request
+    /// goes through here, and is counted.
     pub(super) async fn send(
+        &self,
+        call: Call,
+        what: &str,
+        request: RequestBuilder,
+        most: usize,
+    ) -> Result<Answer, Failure> {
+        let began = Instant::now();
+        let answer = self.exchange(call, what, request, most).await;
+        let kind = answer.as_ref().err().map(|failure| failure.error.kind);
+        self.tally.note(call, kind, began.elapsed());
+        answer
+    }
+
+    async fn exchange(
         &self,
         call: Call,
         what: &str,

@@ -16,6 +16,7 @@ use reqwest::{Client, RequestBuilder, Url};
 use super::error::Call;
 use super::exchange::Failure;
 use super::limit::{Limiter, Pass};
+use super::tally::Tally;
 use super::token::{Token, TokenSource};
 use super::wire::{self, CreateBody, Gathering};
 use super::{ApiError, Created, ErrorKind, Listing, NewSnapshot, SnapshotApi, client};
@@ -68,6 +69,7 @@ pub struct HttpApi {
     pub(super) clock: Clock,
     pub(super) request_timeout: Duration,
     pub(super) max_body: usize,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl HttpApi {
@@ -85,7 +87,13 @@ impl HttpApi {
             clock,
             request_timeout: settings.request_timeout,
             max_body: settings.max_body,
+            tally: Arc::default(),
         })
+    }
+
+    /// The counts of its calls.
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     /// The address of a path below the base; slashes at the end are part of the API's paths.

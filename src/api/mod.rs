@@ -6,6 +6,7 @@
 //!   says whom it talks to and trusts.
 //! - [`wire`]: the JSON, and the checks that decide whether a listing may be believed.
 //! - [`limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
+//! - [`tally`]: how often the provider was called, and what came of it.
 //! - [`token`]: where the token comes from.
 
 mod client;
@@ -18,6 +19,7 @@ pub mod http;
 pub mod limit;
 mod retry_after;
 mod servers;
+pub mod tally;
 pub mod token;
 pub mod wire;
 

@@ -1,5 +1,6 @@
 //! Reads the trail file by file, for people who look for something in it.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -7,8 +8,9 @@ use jiff::Timestamp;
 use super::TrailError;
 use super::disk::{Disk, RealDisk};
 use super::open::Head;
-use super::reader::{file_name, files};
-use super::verify::{Record, Records};
+use super::reader::{LineReader, file_name, files};
+use super::verify::{Record, Records, record};
+use crate::core::snapshot::ServerId;
 
 /// The trail's files, oldest first, without those that hold nothing from `since` on. A
 /// folder that is not there yet holds none.
@@ -36,6 +38,41 @@ pub fn records(file: PathBuf) -> impl Iterator<Item = Result<Record, TrailError>
         files: [file].into(),
         now: None,
     }
+}
+
+/// The last `most` records of one server in the last `bytes` of the newest file, oldest
+/// first, without the state that a file begins with: a look, not a search.
+pub fn tail(
+    audit: &Path,
+    server: ServerId,
+    most: usize,
+    bytes: u64,
+) -> Result<Vec<Record>, TrailError> {
+    let Some(file) = files_since(audit, None)?.pop() else {
+        return Ok(Vec::new());
+    };
+    let disk = RealDisk::default();
+    let length = disk.len(&file).map_err(TrailError::disk("read", &file))?;
+    let from = length.saturating_sub(bytes);
+    let opened = disk.read(&file, from);
+    let mut lines = LineReader::new(opened.map_err(TrailError::disk("read", &file))?);
+    let mut found = VecDeque::new();
+    // A line that was begun before, or has no end yet, is no record.
+    let mut whole = from == 0;
+    while lines.advance().map_err(TrailError::disk("read", &file))? {
+        if !std::mem::replace(&mut whole, true) || !lines.ended {
+            continue;
+        }
+        let taken = record(&lines.line)
+            .filter(|record| record.server == Some(server) && record.event != "checkpoint");
+        if let Some(taken) = taken {
+            found.push_back(taken);
+            if found.len() > most {
+                found.pop_front();
+            }
+        }
+    }
+    Ok(found.into())
 }
 
 /// Whether the state folder says that something was ever recorded.

@@ -51,7 +51,7 @@ mod trail;
 mod verify;
 mod writer;
 
-pub use browse::{files_since, records, was_begun};
+pub use browse::{files_since, records, tail, was_begun};
 pub use disk::{Disk, RealDisk};
 pub use error::TrailError;
 pub use open::Opened;

@@ -1,6 +1,7 @@
 //! The handle that everybody records through.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,8 @@ use super::writer::Writer;
 #[derive(Clone)]
 pub struct Trail {
     way: Way,
+    /// Records that were asked for and written, by all copies.
+    written: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
@@ -65,7 +68,8 @@ impl Trail {
             .spawn(move || serve(writer, receiver))
             .map_err(TrailError::disk("start the thread that writes", audit_dir))?;
         let way = Way::Thread(sender);
-        Ok((Self { way }, opened))
+        let written = Arc::default();
+        Ok((Self { way, written }, opened))
     }
 
     /// The same without a thread: each append writes and syncs before it first yields.
@@ -79,7 +83,8 @@ impl Trail {
     ) -> Result<(Self, Opened), TrailError> {
         let (writer, opened) = open(disk, audit_dir, state_dir, run, now, grace)?;
         let way = Way::Inline(Arc::new(Mutex::new(Some(writer))));
-        Ok((Self { way }, opened))
+        let written = Arc::default();
+        Ok((Self { way, written }, opened))
     }
 
     /// Records all entries, in order and next to each other, or none. When it returns
@@ -87,6 +92,18 @@ impl Trail {
     /// it may be tried again: it works as soon as the disk does.
     pub async fn append(&self, entries: Vec<Entry>) -> Result<(), TrailError> {
         entries.iter().try_for_each(Entry::placed)?;
+        let records = entries.len() as u64;
+        self.write(entries).await?;
+        self.written.fetch_add(records, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How many records were written through this handle and its copies.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    async fn write(&self, entries: Vec<Entry>) -> Result<(), TrailError> {
         match &self.way {
             Way::Thread(sender) => {
                 let (answer, answered) = oneshot::channel();

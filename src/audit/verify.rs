@@ -246,7 +246,7 @@ impl Iterator for Records {
     }
 }
 
-fn record(line: &[u8]) -> Option<Record> {
+pub(super) fn record(line: &[u8]) -> Option<Record> {
     let json = std::str::from_utf8(line).ok()?;
     let front: Front<'_> = serde_json::from_str(json).ok()?;
     Some(Record {

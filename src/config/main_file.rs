@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use reqwest::Url;
 use toml::de::DeTable;
 
+use super::http::RawHttp;
 use super::notify::Receiver;
 use super::reader::{Found, Section};
 use super::receiver::{self, RawReceiver};
@@ -15,7 +16,7 @@ use super::report::{At, Log, Source};
 use super::rotation::Options;
 use super::timing::said;
 use super::values::Size;
-use super::{Api, Env, Folders, access, defaults};
+use super::{Api, Env, Folders, Http, access, defaults};
 use crate::core::decide::LONGEST_PAUSE;
 use crate::core::policy::Rules;
 
@@ -43,6 +44,7 @@ pub(super) struct RawMain {
     pub(super) defaults: Options,
     audit_dir: Option<Found<PathBuf>>,
     pub(super) receivers: Vec<RawReceiver>,
+    http: Option<RawHttp>,
 }
 
 /// The main file as it is meant.
@@ -53,6 +55,7 @@ pub(super) struct Settings {
     pub(super) audit_dir: PathBuf,
     /// Read when the policies are.
     pub(super) receivers: Vec<Receiver>,
+    pub(super) http: Option<Http>,
 }
 
 type Bound = (&'static str, &'static str);
@@ -71,7 +74,6 @@ impl RawMain {
             ..Self::default()
         };
         for (key, why) in [
-            ("http", "the table [http] is not yet supported"),
             ("hooks", super::NO_HOOKS.0),
             ("hook", super::NO_HOOKS.0),
         ] {
@@ -102,6 +104,9 @@ impl RawMain {
         let receivers = root.take_tables("notify", receiver::TITLE, log);
         for section in receivers.unwrap_or_default() {
             raw.receivers.push(RawReceiver::read(section, log));
+        }
+        if let Some(section) = root.take_table("http", "[http]", log) {
+            raw.http = Some(RawHttp::read(section, log));
         }
         for key in ["server", "rotation"] {
             let why = (
@@ -238,6 +243,7 @@ impl RawMain {
         let api_at = self.api_at.clone()?;
         self.doubtful(log);
         let limit = self.limit();
+        let http = self.http.and_then(|http| http.validate(log));
         let request_timeout = time(
             self.request_timeout.as_ref(),
             signed(defaults::REQUEST_TIMEOUT),
@@ -287,6 +293,7 @@ impl RawMain {
             state_dir: folders.state_dir,
             audit_dir: folders.audit_dir,
             receivers: Vec::new(),
+            http,
         })
     }
 }

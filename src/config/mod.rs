@@ -2,13 +2,14 @@
 //!
 //! `reader` takes tables apart key by key, `values` knows the kinds of value, `main_file`,
 //! `policy` and `rotation` turn what is written into what is meant, `names`, `timing` and
-//! `slots` look at patterns and schedules, `access` at address and token, `receiver` and
-//! `receivers` at who is told of alerts (`notify`), `source` at files; `report` says what is
+//! `slots` look at patterns and schedules, `access` at address and token, `http` at where the
+//! page is, `receiver` and `receivers` at who is told of alerts (`notify`), `source` at files; `report` says what is
 //! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
 //! only when all files are good, so that a set is used or refused as a whole.
 
 mod access;
 pub mod defaults;
+mod http;
 mod main_file;
 mod names;
 pub mod notify;
@@ -25,6 +26,7 @@ mod timing;
 mod values;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,12 +60,23 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where the trail lies.
     pub audit_dir: PathBuf,
+    /// Where the page and the metrics are served; `None`: nowhere.
+    pub http: Option<Http>,
     /// The policies, by server.
     pub policies: Vec<Arc<Policy>>,
     /// Who is told of alerts.
     pub receivers: Vec<notify::Receiver>,
     /// What looks unintended.
     pub warnings: Vec<Problem>,
+}
+
+/// Where the page and the metrics are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// The one address that is listened on.
+    pub listen: SocketAddr,
+    /// Names that it is asked by, in lower case, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
 }
 
 /// Where the daemon writes.
@@ -194,6 +207,7 @@ fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config
             rules: settings.rules,
             state_dir: settings.state_dir,
             audit_dir: settings.audit_dir,
+            http: settings.http,
             policies,
             receivers: settings.receivers,
             warnings: problems,

@@ -99,6 +99,16 @@ pub enum AlertKind {
 }
 
 impl AlertKind {
+    /// All there are.
+    pub const ALL: [Self; 6] = [
+        Self::SlotFailed,
+        Self::Blocked,
+        Self::Stuck,
+        Self::UnknownStatus,
+        Self::Copies,
+        Self::OddDate,
+    ];
+
     /// The word that the trail, logs and other programs use.
     pub fn word(self) -> &'static str {
         match self {

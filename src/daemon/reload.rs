@@ -13,7 +13,7 @@ use super::rehearse;
 use super::service::{ABOUT, REFUSED, Service, cleared, loaded};
 use crate::api::SnapshotApi as _;
 use crate::audit::Wide;
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config, Env, Severity};
 
 /// What reading the files gave: a set and what it will delete, or why there is none; a line
 /// each.
@@ -36,8 +36,10 @@ pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
             tokio::task::spawn_blocking(move || config::load(&file, &Env::from_process()));
         let new = match reading.await {
             Ok(Ok(config)) => config,
-            Ok(Err(problems)) => {
-                return Read(Err(problems.0.iter().map(ToString::to_string).collect()));
+            Ok(Err(config::Problems(mut problems))) => {
+                // The alert tells the first one: that of which it is refused.
+                problems.sort_by_key(|problem| problem.severity == Severity::Warning);
+                return Read(Err(problems.iter().map(ToString::to_string).collect()));
             }
             Err(error) => return Read::broken(&error),
         };

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -15,8 +16,8 @@ use super::signals::{Signal, Signals};
 use super::systemd::{Systemd, describe, watchdog_period};
 use super::tick::Ticker;
 use crate::clock::Clock;
-use crate::config::{Config, Env};
-use crate::status::{self, Control, FleetView};
+use crate::config::{Config, Env, Http};
+use crate::status::{self, Control, FleetView, Look, Site};
 
 /// How long the end may take beyond the one call that is waited for.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -29,6 +30,7 @@ pub async fn serve(config: Config, signals: Signals) -> Result<(), Refusal> {
         stop: CancellationToken::new(),
         systemd: Systemd::default(),
         refused: Arc::default(),
+        page: watch::Sender::new(service.config.http.clone()),
         service,
     };
     daemon.run(signals).await
@@ -74,6 +76,8 @@ struct Daemon {
     systemd: Systemd,
     /// Why the files on disk are refused, if they are, and since when.
     refused: Arc<Mutex<Option<(String, Timestamp)>>>,
+    /// Where the page is served; it moves when this changes.
+    page: watch::Sender<Option<Http>>,
 }
 
 impl Daemon {
@@ -84,7 +88,9 @@ impl Daemon {
             let engine = Arc::clone(&engine);
             async move { engine.run(until).await }
         });
-        let control = self.control().await;
+        let look = self.look();
+        let control = self.control(Arc::clone(&look)).await;
+        self.serve_page(look).await;
         let mut ticker = Ticker::start().await;
         let mut watchdog = watchdog_period().map(every);
         let mut reading: JoinSet<Read> = JoinSet::new();
@@ -149,24 +155,13 @@ impl Daemon {
         Ok(())
     }
 
-    /// Answers on the control socket; rotation doesn't depend on it.
-    async fn control(&self) -> Option<JoinHandle<()>> {
-        let path = status::socket(Env::from_process().runtime_directory.as_deref());
-        let control = match Control::listen(&path).await {
-            Ok(control) => control,
-            Err(error) => {
-                let path = path.display();
-                tracing::warn!(%path, %error, "no control socket: status can't ask this process");
-                return None;
-            }
-        };
+    /// How things stand, for whoever asks, and from whichever thread.
+    fn look(&self) -> Look {
         let (engine, clock) = (Arc::clone(&self.service.engine), self.service.clock.clone());
         let config = self.service.config.file.clone();
         let (refused, started) = (Arc::clone(&self.refused), clock.now().wall);
         let receivers = self.service.notifier.watch();
-        let state_dir = self.service.config.state_dir.clone();
-        let asked = status::asked::routes(Arc::clone(&engine), state_dir);
-        let look = move || {
+        Arc::new(move || {
             let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
             let reason = reason.clone();
             let alert = reason.map(|(reason, since)| status::Alert {
@@ -180,8 +175,36 @@ impl Daemon {
             let mut view = FleetView::of(&engine, more, &config, (started, clock.now().wall));
             view.receivers = receivers.view();
             view
-        };
-        Some(tokio::spawn(control.serve(look, asked)))
+        })
+    }
+
+    /// Serves the page while there is an address for it. It ends with the daemon.
+    async fn serve_page(&self, look: Look) {
+        let site = Site::new(
+            Arc::clone(&self.service.engine),
+            look,
+            self.service.api.tally(),
+            self.service.config.audit_dir.clone(),
+        );
+        let page = status::Server::open(site, self.page.subscribe()).await;
+        tokio::spawn(page.run());
+    }
+
+    /// Answers on the control socket; rotation doesn't depend on it.
+    async fn control(&self, look: Look) -> Option<JoinHandle<()>> {
+        let path = status::socket(Env::from_process().runtime_directory.as_deref());
+        match Control::listen(&path).await {
+            Ok(control) => {
+                let state_dir = self.service.config.state_dir.clone();
+                let asked = status::asked::routes(Arc::clone(&self.service.engine), state_dir);
+                Some(tokio::spawn(control.serve(move || look(), asked)))
+            }
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!(%path, %error, "no control socket: status can't ask this process");
+                None
+            }
+        }
     }
 
     /// Puts what was read in force, or says why not.
@@ -195,6 +218,9 @@ impl Daemon {
         let mut refused = self.refused();
         let since = refused.take().map_or(now, |(_, since)| since);
         *refused = why.map(|why| (why, since));
+        let http = self.service.config.http.clone();
+        self.page
+            .send_if_modified(|page| std::mem::replace(page, http.clone()) != http);
     }
 
     fn refused(&self) -> MutexGuard<'_, Option<(String, Timestamp)>> {

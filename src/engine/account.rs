@@ -233,6 +233,11 @@ impl Account {
         }
     }
 
+    /// Whether the last record could be written.
+    pub(super) fn trail_writable(&self) -> bool {
+        lock(&self.0).trail_down.is_none()
+    }
+
     /// The alerts of the account that stand, and whether it is refused.
     pub(super) fn alerts(&self) -> (Vec<StandingAlert>, bool) {
         let state = lock(&self.0);

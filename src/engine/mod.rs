@@ -25,7 +25,7 @@ mod view;
 
 pub use news::{tell_wide, wide_alert};
 pub use orders::{Answer, Begun, Held, PATIENCE, Unheld};
-pub use view::{Known, Seen};
+pub use view::{Known, Seen, Watched};
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -48,6 +48,7 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 use account::Account;
 use observer::Observer;
 use orders::{AllPaused, Called, Waiting};
+use view::Decisions;
 
 /// So many deleted ones are remembered for each server: a listing lags behind by minutes.
 const MOST_GONE: usize = 8;
@@ -193,6 +194,7 @@ pub struct Engine<A> {
     tap: OnceLock<Arc<Tap>>,
     working: AtomicUsize,
     progress: AtomicU64,
+    decisions: Decisions,
     wake: Notify,
     stop: CancellationToken,
 }
@@ -238,6 +240,7 @@ impl<A: SnapshotApi> Engine<A> {
             tap: OnceLock::new(),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
+            decisions: Decisions::default(),
             wake: Notify::new(),
             stop: CancellationToken::new(),
         })

@@ -169,6 +169,7 @@ impl<A: SnapshotApi> Engine<A> {
                 }
                 decide(policy, inventory, &seat.history, rules, now)
             };
+            self.decisions.note(&step);
             let Step::Record(fact) = step else {
                 return Some(step);
             };

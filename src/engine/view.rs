@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Engine, Seat, lock};
 use crate::api::SnapshotApi;
 use crate::audit::StandingAlert;
-use crate::core::decide::Inventory;
+use crate::core::decide::{Inventory, Step};
 use crate::core::fact::Now;
 use crate::core::history::History;
 use crate::core::policy::{Policy, Rules};
@@ -39,6 +40,40 @@ pub struct Known<'a> {
     pub seen: Option<&'a Seen>,
     /// Both clocks.
     pub now: Now,
+}
+
+/// What the engine did since it began, for those who watch it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Decisions by what was decided.
+    pub decisions: Vec<(&'static str, u64)>,
+    /// Records written to the trail.
+    pub records: u64,
+    /// Whether the last record could be written.
+    pub writable: bool,
+    /// Whether the provider refuses the token.
+    pub account_refused: bool,
+}
+
+/// The kinds of step, in the order of [`Decisions`].
+const STEPS: [&str; 6] = ["record", "create", "delete", "wait", "blocked", "idle"];
+
+/// How often which kind of step was decided.
+#[derive(Default)]
+pub(super) struct Decisions([AtomicU64; STEPS.len()]);
+
+impl Decisions {
+    pub(super) fn note(&self, step: &Step) {
+        let kind = match step {
+            Step::Record(_) => 0,
+            Step::Create { .. } => 1,
+            Step::Delete { .. } => 2,
+            Step::Wait { .. } => 3,
+            Step::Blocked { .. } => 4,
+            Step::Idle { .. } => 5,
+        };
+        self.0[kind].fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Seat {
@@ -80,5 +115,17 @@ impl<A: SnapshotApi> Engine<A> {
     /// The alerts of the whole account that stand.
     pub fn account_alerts(&self) -> Vec<StandingAlert> {
         self.account.alerts().0
+    }
+    /// What was done so far.
+    pub fn watched(&self) -> Watched {
+        let counts = STEPS.iter().zip(&self.decisions.0);
+        Watched {
+            decisions: counts
+                .map(|(step, count)| (*step, count.load(Ordering::Relaxed)))
+                .collect(),
+            records: self.trail.written(),
+            writable: self.account.trail_writable(),
+            account_refused: self.account.alerts().1,
+        }
     }
 }

@@ -4,19 +4,33 @@
 //! - `text`: the same for a terminal.
 //! - `asked`: what the service does when it is asked to.
 //! - `servers`: which server is meant.
+//! - `picture`: a forecast as SVG; `words`: how its parts are said.
+//! - `http`: what is served over TCP: `page` as HTML, `metrics` for Prometheus, of what
+//!   `site` puts together; `bounded`: its connections.
 //! - `control`: the socket on which the service answers; `client`: the one who asks there.
 
 pub mod asked;
+mod bounded;
 mod client;
 mod control;
+mod http;
+mod metrics;
+mod page;
+mod picture;
 pub mod servers;
+mod site;
 mod text;
 mod view;
+mod words;
 
 pub use client::{Absent, ask, order, pause, resume};
 pub use control::{Control, socket};
 pub(crate) use text::{count, lines, local, span, table};
+pub use http::Server;
+pub use picture::picture;
+pub use site::{Look, Site};
 pub use text::{fleet, server};
 pub use view::{
     Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView, State,
 };
+pub use words::{age, heading, moment, name, zone_name};

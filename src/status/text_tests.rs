@@ -47,6 +47,7 @@ fn view() -> FleetView {
                 name: "weekly".to_owned(),
                 keep: 3,
                 held: Some(1),
+                completed: None,
                 last: Some(LastSlot {
                     snapshot: "weekly-snapshot-2026-11-22".to_owned(),
                     slot: at("2026-11-22T03:00:00Z"),

@@ -75,6 +75,20 @@ pub enum State {
     Unseen,
 }
 
+impl State {
+    /// Its word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resting => "resting",
+            Self::Working => "working",
+            Self::Due => "due",
+            Self::Blocked => "blocked",
+            Self::Paused => "paused",
+            Self::Unseen => "unseen",
+        }
+    }
+}
+
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerView {
@@ -117,6 +131,20 @@ pub struct SnapshotView {
     pub reason: String,
 }
 
+impl SnapshotView {
+    /// What takes up the room: `own` (and completed), `foreign`, or of the own ones
+    /// `in_progress`, `failed` and, with any other status, `odd`.
+    pub(super) fn kind(&self) -> &'static str {
+        match (&self.rotation, self.status.as_str()) {
+            (None, _) => "foreign",
+            (_, "completed") => "own",
+            (_, "in_progress") => "in_progress",
+            (_, "failed") => "failed",
+            _ => "odd",
+        }
+    }
+}
+
 /// A rotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotationView {
@@ -126,6 +154,8 @@ pub struct RotationView {
     pub keep: usize,
     /// How many completed ones it holds.
     pub held: Option<usize>,
+    /// When the newest completed one was made; before the first listing, for which slot.
+    pub completed: Option<Timestamp>,
     /// The newest slot that is due, or that the trail knows.
     pub last: Option<LastSlot>,
     /// The next one.
@@ -292,6 +322,13 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
     let held = snapshots
         .iter()
         .filter(|s| s.rotation.as_ref() == Some(&rotation.name) && s.status == completed.word());
+    let made = if known.seen.is_some() {
+        held.clone().filter_map(|s| s.created_at).max()
+    } else {
+        let slots = known.history.slots(&rotation.name);
+        let settled = slots.filter(|note| note.ending == Some(Ending::Completed));
+        settled.map(|note| note.at).max()
+    };
     let noted = known.history.newest(&rotation.name);
     let now = known.now.wall;
     let due = rotation.newest_due(now).filter(|slot| {
@@ -314,6 +351,7 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
         name: rotation.name.clone(),
         keep: rotation.keep,
         held: known.seen.map(|_| held.count()),
+        completed: made,
         last,
         next: rotation.next_slot(now).map(|(slot, at)| NextSlot {
             snapshot: rotation.pattern.format(slot.local),

@@ -1,4 +1,5 @@
 //! A small disk of its own for a folder, in a mount namespace that ends with it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::super::{files_since, records, was_begun};
+use super::super::{files_since, records, tail, was_begun};
 use super::*;
 
 fn folder(names: &[&str]) -> TempDir {
@@ -77,4 +77,36 @@ fn the_head_tells_whether_anything_was_ever_recorded() {
         fs::write(folder.path().join("head"), &head).unwrap();
         assert_eq!(begun(), so, "{head}");
     }
+}
+
+#[test]
+fn the_tail_is_the_newest_records_of_one_server_in_the_end_of_the_newest_file() {
+    let folder = folder(&[]);
+    let line = |seq: u64, server: u64, event: &str| {
+        format!(
+            "{{\"seq\":{seq},\"time\":\"{NOVEMBER}\",\"event\":\"{event}\",\"server\":{server},\"prev\":\"\"}}\n"
+        )
+    };
+    let seqs = |most, bytes| -> Vec<u64> {
+        let found = tail(folder.path(), ServerId(7), most, bytes).unwrap();
+        found.iter().map(|record| record.seq).collect()
+    };
+    assert_eq!(seqs(9, 9999), [0; 0], "no folder's files yet");
+    let file = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
+    file("audit-2026-10.jsonl", line(1, 7, "paused"));
+    let lines = [
+        line(2, 7, "checkpoint"),
+        line(3, 7, "paused"),
+        line(4, 8, "paused"),
+        "no record\n".to_owned(),
+        line(5, 7, "resumed"),
+        line(6, 7, "paused"),
+    ];
+    let last = lines[5].len() as u64;
+    file("audit-2026-11.jsonl", lines.concat() + "{\"seq\":7");
+    assert_eq!(seqs(9, 9999), [3, 5, 6]);
+    assert_eq!(seqs(2, 9999), [5, 6]);
+    // A line of which only the end is read is none; the half one at the end never is.
+    assert_eq!(seqs(9, last + 8 + 1), [6]);
+    assert_eq!(seqs(9, last + 8), [0; 0]);
 }

@@ -7,10 +7,11 @@ use std::path::Path;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::text::{age, heading, name, table};
+use super::text::table;
 use crate::core::forecast::Forecast;
 use crate::core::recovery::Recovery;
 use crate::core::snapshot::ServerId;
+use crate::status::{age, heading, name};
 
 /// What `--against --json` writes.
 #[derive(Serialize)]

@@ -1,9 +1,8 @@
 //! `forecast`: which snapshots will exist, from the policies alone; no network.
 //!
-//! `text` and `picture` show it, `change` sets two policies side by side.
+//! `text` shows it, and `status::picture` draws it; `change` sets two policies side by side.
 
 mod change;
-mod picture;
 mod text;
 
 use std::io::{self, Write as _};
@@ -22,6 +21,7 @@ use crate::core::forecast::{Forecast, forecast};
 use crate::core::policy::Policy;
 use crate::core::printable::printable;
 use crate::daemon::Refusal;
+use crate::status::picture;
 
 /// With more servers than this each has one line, unless one is asked for.
 const MOST_IN_FULL: usize = 20;
@@ -84,7 +84,7 @@ fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), Refusal> {
     let servers: Vec<_> = policies.iter().map(look).collect();
     if let Some(file) = &args.svg {
         let rows = servers.iter().map(|server| (None, server));
-        write(file, &picture::svg(rows.collect()))?;
+        write(file, &picture(rows.collect()))?;
     }
     if args.json {
         print_json(&Forecasts { servers })
@@ -147,7 +147,7 @@ fn against(
     let name = printable(&file.display().to_string(), 200);
     if let Some(file) = &args.svg {
         let rows = changes.iter().flat_map(|change| change.both(&name));
-        write(file, &picture::svg(rows.collect()))?;
+        write(file, &picture(rows.collect()))?;
     }
     if args.json {
         return print_json(&change::Changes {

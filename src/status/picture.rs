@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::text::{age, heading, moment, name};
+use super::words::{age, heading, moment, name};
 use crate::core::forecast::{Forecast, Life, Outlook};
 
 const WIDTH: f64 = 960.0;
@@ -22,21 +22,32 @@ const GAP: f64 = 26.0;
 /// Days written along the top, at most.
 const MOST_DATES: usize = 15;
 
-/// Colours that can be read on both grounds, and told apart by those who see few.
-const STYLE: &str = "
-svg { color-scheme: light dark; background: #fff; font: 13px system-ui, sans-serif }
-text { fill: #1b1f24 } .dim { fill: #57606a } .grid { stroke: #d0d7de }
-.life { stroke: #0969da; stroke-width: 2; opacity: .55 } .dot { fill: #0969da }
-.was { fill: #fff; stroke: #0969da; stroke-width: 2 }
+/// Colours that can be read on both grounds, and told apart by those who see few. The page
+/// serves them with its own: it allows no style within.
+pub(super) const STYLE: &str = "
+.forecast { color-scheme: light dark; background: #fff; font: 13px system-ui, sans-serif }
+.forecast text { fill: #1b1f24 } .forecast .dim { fill: #57606a } .forecast .grid { stroke: #d0d7de }
+.forecast .life { stroke: #0969da; stroke-width: 2; opacity: .55 } .forecast .dot { fill: #0969da }
+.forecast .was { fill: #fff; stroke: #0969da; stroke-width: 2 }
 @media (prefers-color-scheme: dark) {
-svg { background: #0d1117 } text { fill: #e6edf3 } .dim { fill: #8b949e }
-.grid { stroke: #30363d } .life { stroke: #58a6ff } .dot { fill: #58a6ff }
-.was { fill: #0d1117; stroke: #58a6ff }
+.forecast { background: #0d1117 } .forecast text { fill: #e6edf3 } .forecast .dim { fill: #8b949e }
+.forecast .grid { stroke: #30363d } .forecast .life { stroke: #58a6ff } .forecast .dot { fill: #58a6ff }
+.forecast .was { fill: #0d1117; stroke: #58a6ff }
 }
 ";
 
-/// Each forecast with what it is under, where there are two; all span the same days.
-pub(super) fn svg(forecasts: Vec<(Option<&str>, &Forecast)>) -> String {
+/// Each forecast with what it is under, where there are two; all span the same days. A file
+/// of its own, with its style in it.
+pub fn picture(forecasts: Vec<(Option<&str>, &Forecast)>) -> String {
+    draw_all(forecasts, &format!("<style>{STYLE}</style>\n"))
+}
+
+/// One forecast, to stand in the page.
+pub(super) fn figure(forecast: &Forecast) -> String {
+    draw_all(vec![(None, forecast)], "")
+}
+
+fn draw_all(forecasts: Vec<(Option<&str>, &Forecast)>, style: &str) -> String {
     let mut body = String::new();
     let mut spoken = Vec::new();
     let mut y = 20.0;
@@ -58,7 +69,7 @@ pub(super) fn svg(forecasts: Vec<(Option<&str>, &Forecast)>) -> String {
         spoken.join(" ")
     );
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {y}\" role=\"img\" aria-labelledby=\"title desc\">\n<title id=\"title\">Snapshots in the coming days</title>\n<desc id=\"desc\">{}</desc>\n<style>{STYLE}</style>\n{body}</svg>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"forecast\" viewBox=\"0 0 {WIDTH} {y}\" role=\"img\" aria-labelledby=\"forecast-title forecast-desc\">\n<title id=\"forecast-title\">Snapshots in the coming days</title>\n<desc id=\"forecast-desc\">{}</desc>\n{style}{body}</svg>\n",
         escaped(&desc)
     )
 }

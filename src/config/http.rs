@@ -1,0 +1,143 @@
+//! `[http]`: where the page and the metrics are served.
+
+use std::net::SocketAddr;
+
+use super::Http;
+use super::reader::{Found, Section};
+use super::report::Log;
+
+/// What is offered where none fits.
+const EXAMPLE: &str = "write listen = \"127.0.0.1:9180\"";
+
+/// Longer than any name that DNS knows.
+const LONGEST_HOST: usize = 253;
+
+/// The table as it is written.
+#[derive(Debug, Default)]
+pub(super) struct RawHttp {
+    listen: Option<Found<String>>,
+    hosts: Vec<Found<String>>,
+}
+
+impl RawHttp {
+    pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
+        section.require("listen", "\"127.0.0.1:9180\"", log);
+        let raw = Self {
+            listen: section.take("listen", log),
+            hosts: section.take_list("hosts", log).unwrap_or_default(),
+        };
+        section.finish(log);
+        raw
+    }
+
+    /// What is meant; `None` where it can't be used.
+    pub(super) fn validate(self, log: &mut Log) -> Option<Http> {
+        for host in self.hosts.iter().filter(|host| !is_host(&host.value)) {
+            let message = format!("{:?} is not the name of a host", host.value);
+            let remedy =
+                "write a name without scheme, port and path, such as \"admin.example.org\"";
+            log.error(&host.at, message, remedy);
+        }
+        let listen = self.listen?;
+        let address = match parse(&listen.value) {
+            Ok(address) => address,
+            Err((message, remedy)) => {
+                log.error(&listen.at, message, remedy);
+                return None;
+            }
+        };
+        if !address.ip().is_loopback() {
+            let who = if address.ip().is_unspecified() {
+                format!("on any address of this host, at port {}", address.port())
+            } else {
+                address.to_string()
+            };
+            let message = format!(
+                "listen = \"{address}\" shows the names of servers and snapshots, schedules, alerts and the audit trail, without a password, to all who reach it {who}"
+            );
+            let remedy = format!(
+                "write listen = \"127.0.0.1:{}\" and look through an ssh tunnel or a proxy that asks for a password, or let a firewall admit those alone who may see it",
+                address.port()
+            );
+            log.warn(&listen.at, message, remedy);
+        }
+        let hosts = self.hosts.into_iter();
+        Some(Http {
+            listen: address,
+            hosts: hosts.map(|host| host.value.to_ascii_lowercase()).collect(),
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<SocketAddr, (String, String)> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() == 0 => Err((
+            "port 0 would be another one at each start".to_owned(),
+            EXAMPLE.to_owned(),
+        )),
+        Ok(address) => Ok(address),
+        Err(_) => {
+            let port = text.rsplit(':').next().unwrap_or_default();
+            let port = port.parse::<u16>().ok().filter(|port| *port > 0);
+            let example = port.map_or_else(
+                || EXAMPLE.to_owned(),
+                |port| format!("write listen = \"127.0.0.1:{port}\""),
+            );
+            Err((
+                format!("listen = {text:?} is not an address and a port"),
+                format!("{example}, or \"[::1]:PORT\"; a name can't be listened on"),
+            ))
+        }
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    text.len() <= LONGEST_HOST && text.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases::{case, prove};
+    use super::super::fixture::{Folder, MAIN};
+
+    #[test]
+    fn what_is_no_address_with_a_port_is_refused_with_what_to_write() {
+        // One case a line, to be read as a table.
+        #[rustfmt::skip]
+        let cases = [
+            case("[http]\nlisten = \"localhost:9180\"", "4:10: error", "listen = \"localhost:9180\" is not an address and a port", "write listen = \"127.0.0.1:9180\", or \"[::1]:PORT\""),
+            case("[http]\nlisten = \"127.0.0.1\"", "4:10: error", "is not an address and a port", "write listen = \"127.0.0.1:9180\""),
+            case("[http]\nlisten = \"9180\"", "4:10: error", "is not an address and a port", "write listen = \"127.0.0.1:9180\""),
+            case("[http]\nlisten = \"http://127.0.0.1:8000\"", "4:10: error", "is not an address and a port", "write listen = \"127.0.0.1:8000\""),
+            case("[http]\nlisten = \"127.0.0.1:0\"", "4:10: error", "port 0 would be another one at each start", "127.0.0.1:9180"),
+            case("[http]\nlisten = 9180", "4:10: error", "", ""),
+            case("[http]\nhosts = [\"a\"]", "3:1: error", "listen", "listen = \"127.0.0.1:9180\""),
+            case("[http]\nlisten = \"127.0.0.1:1\"\nhosts = [\"https://a.example\"]", "5:10: error", "\"https://a.example\" is not the name of a host", "without scheme, port and path"),
+            case("[http]\nlisten = \"127.0.0.1:1\"\nport = 3", "5:1: error", "port", ""),
+        ];
+        prove("snaprotate.toml", MAIN, &cases);
+    }
+
+    #[test]
+    fn an_address_that_others_reach_is_warned_of_with_what_they_see() {
+        #[rustfmt::skip]
+        let cases = [
+            case("[http]\nlisten = \"0.0.0.0:9180\"", "4:10: warning", "schedules, alerts and the audit trail, without a password, to all who reach it on any address of this host, at port 9180", "write listen = \"127.0.0.1:9180\" and look through an ssh tunnel"),
+            case("[http]\nlisten = \"[::]:80\"", "4:10: warning", "on any address of this host, at port 80", "127.0.0.1:80"),
+            case("[http]\nlisten = \"192.0.2.7:9180\"", "4:10: warning", "to all who reach it 192.0.2.7:9180", "a firewall"),
+        ];
+        prove("snaprotate.toml", MAIN, &cases);
+    }
+
+    #[test]
+    fn loopback_is_taken_without_a_word_and_no_table_means_no_port() {
+        let text = "[http]\nlisten = \"[::1]:9180\"\nhosts = [\"Admin.Example.org\"]\n";
+        let folder = Folder::new().with("snaprotate.toml", format!("{MAIN}{text}"));
+        assert_eq!(folder.said(), Vec::<String>::new());
+        let http = folder.good().http.expect("a page");
+        assert_eq!(http.listen.to_string(), "[::1]:9180");
+        assert_eq!(http.hosts, ["admin.example.org"]);
+        assert!(Folder::new().good().http.is_none());
+    }
+}

@@ -1,0 +1,110 @@
+"use strict";
+// Renews the parts marked data-live in place, and searches as one types. All of it works
+// without this script, by following links and sending the form.
+(() => {
+  const every = Number(document.documentElement.dataset.every) * 1000;
+  if (!every) return;
+  const pause = document.getElementById("pause");
+  const stale = document.getElementById("stale");
+  const form = document.querySelector("form.search");
+  const input = document.getElementById("q");
+  let paused = false;
+  let running = null;
+  let timer = 0;
+
+  // Makes `old` as `fresh` is, changing as little as it can: what has the focus keeps it,
+  // what is selected stays so, and nothing jumps.
+  function renew(old, fresh) {
+    if (old.isEqualNode(fresh)) return;
+    const before = [...old.childNodes];
+    const after = [...fresh.childNodes];
+    const alike = before.length === after.length && before.every((node, n) =>
+      node.nodeName === after[n].nodeName && node.id === after[n].id);
+    if (!alike) {
+      const held = old.contains(document.activeElement) ? document.activeElement.id : "";
+      old.replaceChildren(...after.map((node) => document.importNode(node, true)));
+      if (held) document.getElementById(held)?.focus({ preventScroll: true });
+    } else {
+      before.forEach((node, n) => {
+        if (node.nodeType === Node.ELEMENT_NODE) renew(node, after[n]);
+        else if (node.nodeValue !== after[n].nodeValue) node.nodeValue = after[n].nodeValue;
+      });
+    }
+    for (const { name } of [...old.attributes]) {
+      if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    }
+    for (const { name, value } of fresh.attributes) {
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+  }
+
+  async function refresh() {
+    clearTimeout(timer);
+    running?.abort();
+    const mine = running = new AbortController();
+    try {
+      const answer = await fetch(location.href, { signal: mine.signal, cache: "no-store" });
+      if (!answer.ok) throw new Error(`it says ${answer.status}`);
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of document.querySelectorAll("[data-live]")) {
+        const other = fresh.getElementById(part.id);
+        if (other) renew(part, other);
+      }
+      document.title = fresh.title;
+      say("");
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      say("The service doesn’t answer: what is shown is old.");
+    }
+    if (running === mine) {
+      running = null;
+      later();
+    }
+  }
+
+  function say(words) {
+    if (stale.textContent !== words) stale.textContent = words;
+  }
+
+  function later() {
+    clearTimeout(timer);
+    if (!paused && !document.hidden) timer = setTimeout(refresh, every);
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) clearTimeout(timer);
+    else if (!paused) refresh();
+  });
+
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    if (paused) clearTimeout(timer);
+    else refresh();
+  });
+
+  if (form && input) {
+    let typing = 0;
+    const search = () => {
+      const address = new URL(location.href);
+      address.searchParams.delete("page");
+      if (input.value.trim()) address.searchParams.set("q", input.value);
+      else address.searchParams.delete("q");
+      if (address.href === location.href) return;
+      history.replaceState(null, "", address);
+      refresh();
+    };
+    input.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(search, 150);
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      clearTimeout(typing);
+      search();
+    });
+  }
+
+  later();
+})();

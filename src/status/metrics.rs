@@ -1,0 +1,241 @@
+//! `/metrics`, in Prometheus's text format.
+//!
+//! Times are seconds since 1970; what never happened is 0, so that a rule can compare it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeGaugeValue, EncodeLabelSet, prometheus_text,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::view::{FleetView, RotationView, ServerView, State};
+use crate::api::tally::{BUCKETS, Calls};
+use crate::core::fact::AlertKind;
+use crate::engine::Watched;
+
+/// Alerts that concern the whole service; those of one server are [`AlertKind::ALL`].
+const WIDE: [&str; 5] = [
+    "account_refused",
+    "api_unreachable",
+    "config_refused",
+    "trail_lost",
+    "trail_unwritable",
+];
+
+const KINDS: [&str; 5] = ["own", "foreign", "in_progress", "failed", "odd"];
+
+const STATES: [State; 6] = [
+    State::Resting,
+    State::Working,
+    State::Due,
+    State::Blocked,
+    State::Paused,
+    State::Unseen,
+];
+
+/// One answer to one scrape.
+#[derive(Debug)]
+struct Scrape {
+    view: Arc<FleetView>,
+    calls: Vec<Calls>,
+    watched: Watched,
+}
+
+pub(super) fn text(
+    view: Arc<FleetView>,
+    calls: Vec<Calls>,
+    watched: Watched,
+) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("snaprotate");
+    registry.register_collector(Box::new(Scrape {
+        view,
+        calls,
+        watched,
+    }));
+    let mut text = String::new();
+    prometheus_text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let encoder = &mut encoder;
+        self.service(encoder)?;
+        self.servers(encoder)?;
+        self.rotations(encoder)?;
+        self.work(encoder)
+    }
+}
+
+impl Scrape {
+    fn service(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let view = &self.view;
+        let build = [("version", view.version.as_str())];
+        let about = "The version that runs.";
+        gauge(encoder, "build_info", about, [(build, 1)])?;
+        let about = "When the service started.";
+        alone(encoder, "start_time_seconds", about, &seconds(view.started))?;
+        let stands = |kind: &str| view.alerts.iter().filter(|a| a.alert == kind).count();
+        let kinds = AlertKind::ALL.iter().map(|kind| kind.word()).chain(WIDE);
+        let about = "Alerts that stand, by kind.";
+        let alerts = kinds.map(|kind| ([("kind", kind)], stands(kind)));
+        gauge(encoder, "alerts", about, alerts)?;
+        let refused = u32::from(stands("config_refused") > 0);
+        let about = "Whether the configuration on disk is refused and an older one is in force.";
+        alone(encoder, "config_refused", about, &refused)?;
+        let refused = u32::from(self.watched.account_refused);
+        let about = "Whether the provider refuses the token.";
+        alone(encoder, "account_refused", about, &refused)?;
+        let writable = u32::from(self.watched.writable);
+        let about = "Whether the last record could be written to the audit trail.";
+        alone(encoder, "audit_writable", about, &writable)?;
+        let limit = view.servers.iter().map(|server| server.limit).max();
+        let about = "Snapshots that a server may hold.";
+        alone(encoder, "snapshots_limit", about, &limit.unwrap_or(0))
+    }
+
+    fn servers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let servers = &self.view.servers;
+        let about = "Servers with a policy, by what they are at.";
+        let states = STATES.iter().map(|state| {
+            let count = servers.iter().filter(|s| s.state == *state).count();
+            ([("state", state.word())], count)
+        });
+        gauge(encoder, "servers", about, states)?;
+        let is = |wanted: State| {
+            let one =
+                move |server: &ServerView| (server.labels(), u32::from(server.state == wanted));
+            servers.iter().map(one)
+        };
+        let about = "Whether nothing may be done on the server.";
+        gauge(encoder, "server_blocked", about, is(State::Blocked))?;
+        let about = "Whether the server is left alone until resume.";
+        gauge(encoder, "server_paused", about, is(State::Paused))?;
+        let listed = servers.iter().filter(|server| server.listed.is_some());
+        let held = listed.flat_map(|server| {
+            KINDS.iter().map(move |kind| {
+                let held = server.snapshots.iter().filter(|s| s.kind() == *kind);
+                ((server.labels(), [("kind", *kind)]), held.count())
+            })
+        });
+        let about = "Snapshots that the server holds: own completed ones, foreign ones, and own ones in progress, failed, or with an odd status.";
+        gauge(encoder, "snapshots", about, held)
+    }
+
+    fn rotations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let times = |time: fn(&RotationView) -> Option<Timestamp>| {
+            self.view.servers.iter().flat_map(move |server| {
+                server.rotations.iter().map(move |rotation| {
+                    let labels = (server.labels(), [("rotation", rotation.name.as_str())]);
+                    (labels, time(rotation).map_or(0.0, seconds))
+                })
+            })
+        };
+        let name = "last_success_timestamp_seconds";
+        let about = "When the rotation's newest completed snapshot was made; 0: there is none.";
+        gauge(encoder, name, about, times(|r| r.completed))?;
+        let name = "last_slot_timestamp_seconds";
+        let about = "The rotation's newest slot that was due; 0: none is known.";
+        gauge(
+            encoder,
+            name,
+            about,
+            times(|r| r.last.as_ref().map(|last| last.slot)),
+        )?;
+        let name = "next_slot_timestamp_seconds";
+        let about = "When the rotation's next slot is due; 0: never.";
+        gauge(
+            encoder,
+            name,
+            about,
+            times(|r| r.next.as_ref().map(|next| next.at)),
+        )
+    }
+
+    fn work(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let about = "Decisions by what was decided.";
+        let counter = MetricType::Counter;
+        let mut counts = encoder.encode_descriptor("decisions", about, None, counter)?;
+        for (step, count) in &self.watched.decisions {
+            let labels = [("step", *step)];
+            let mut count_of = counts.encode_family(&labels)?;
+            count_of.encode_counter::<[(&str, &str); 0], _, f64>(count, None)?;
+        }
+        let about = "Records that this process wrote to the audit trail.";
+        let mut records = encoder.encode_descriptor("audit_records", about, None, counter)?;
+        let written = self.watched.records;
+        records.encode_counter::<[(&str, &str); 0], _, f64>(&written, None)?;
+        let about = "Requests to the provider, by call and by what came of them.";
+        let mut requests = encoder.encode_descriptor("api_requests", about, None, counter)?;
+        for calls in &self.calls {
+            for (outcome, count) in &calls.ended {
+                let labels = [("call", calls.call), ("outcome", *outcome)];
+                let mut count_of = requests.encode_family(&labels)?;
+                count_of.encode_counter::<[(&str, &str); 0], _, f64>(count, None)?;
+            }
+        }
+        let name = "api_request_duration_seconds";
+        let about = "How long requests to the provider took.";
+        let histogram = MetricType::Histogram;
+        let mut took = encoder.encode_descriptor(name, about, None, histogram)?;
+        for calls in &self.calls {
+            let ends = BUCKETS.iter().map(std::time::Duration::as_secs_f64);
+            let ends = ends.chain([f64::INFINITY]);
+            let buckets: Vec<_> = ends.zip(calls.took.iter().copied()).collect();
+            let count = calls.took.iter().sum();
+            let sum = calls.time.as_secs_f64();
+            let labels = [("call", calls.call)];
+            let mut took_by = took.encode_family(&labels)?;
+            took_by.encode_histogram::<[(&str, &str); 0]>(sum, count, &buckets, None)?;
+        }
+        Ok(())
+    }
+}
+
+impl ServerView {
+    /// Names need not be unique, numbers are.
+    fn labels(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("server", self.name.clone()),
+            ("server_id", self.id.to_string()),
+        ]
+    }
+}
+
+/// A gauge without labels.
+fn alone(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    about: &str,
+    value: &impl EncodeGaugeValue,
+) -> fmt::Result {
+    let mut gauge = encoder.encode_descriptor(name, about, None, MetricType::Gauge)?;
+    gauge.encode_gauge(value)
+}
+
+/// A gauge with a value for each set of labels.
+fn gauge<L: EncodeLabelSet>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    about: &str,
+    values: impl IntoIterator<Item = (L, impl EncodeGaugeValue)>,
+) -> fmt::Result {
+    let mut gauge = encoder.encode_descriptor(name, about, None, MetricType::Gauge)?;
+    for (labels, value) in values {
+        gauge.encode_family(&labels)?.encode_gauge(&value)?;
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds since 1970 fit in 53 bits for longer than anything here lasts"
+)]
+fn seconds(at: Timestamp) -> f64 {
+    at.as_second() as f64
+}

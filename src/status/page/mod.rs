@@ -1,0 +1,175 @@
+//! The page as HTML: whole without JavaScript; with it, parts marked `data-live` are
+//! replaced in place as they change.
+//!
+//! - `fleet`: all servers, searched and sorted. `server`: one of them whole.
+//! - `slots`: the five places of a server, drawn.
+//!
+//! Every foreign text passes [`shown`], and maud escapes what is HTML in it.
+
+mod fleet;
+mod server;
+mod slots;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use maud::{DOCTYPE, Markup, html};
+
+pub(super) use self::fleet::{Asked, fleet};
+pub(super) use self::server::server;
+use super::text::{count, local, span};
+use super::view::{Alert, FleetView, LastSlot, NextSlot, ServerView, State};
+use crate::core::printable::printable;
+
+/// As much of a name and of a reason as is shown.
+const NAME_SHOWN: usize = 120;
+const REASON_SHOWN: usize = 600;
+
+/// What stands around every page; `every` is how often a script renews it, in seconds.
+fn frame(title: &str, every: u32, main: &Markup, foot: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" data-every=(every) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · snaprotate" }
+                link rel="icon" type="image/svg+xml" href="/icon.svg";
+                link rel="stylesheet" href="/style.css";
+                script src="/page.js" defer {}
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                header.top {
+                    a.brand href="/" { img src="/icon.svg" alt="" width="22" height="22"; "snaprotate" }
+                    p.stale id="stale" role="status" {}
+                    button id="pause" type="button" aria-pressed="false" hidden { "Pause updates" }
+                }
+                main id="main" tabindex="-1" { (main) }
+                footer { (foot) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// A page about nothing.
+pub(super) fn nothing(why: &str) -> String {
+    let main = html! {
+        h1 { "Not found" }
+        p { (why) " " a href="/" { "All servers" } }
+    };
+    frame("Not found", 0, &main, &html! {})
+}
+
+fn foot(view: &FleetView, zone: &TimeZone) -> Markup {
+    let zone_name = local(view.time, zone);
+    let zone_name = zone_name.rsplit(' ').next().unwrap_or_default();
+    html! {
+        p {
+            "snaprotate " (view.version) ", process " (view.pid) ", " (shown(&view.config, NAME_SHOWN))
+            ". Times are " (zone_name) ". "
+            a href="/metrics" { "Metrics" } " · " a href="/api/v1/status" { "JSON" } " · "
+            a href="/healthz" { "Health" }
+        }
+    }
+}
+
+/// The time of what is shown, and how long the service runs.
+fn as_of(view: &FleetView, zone: &TimeZone) -> Markup {
+    let running = span(view.time.duration_since(view.started));
+    html! {
+        p.asof id="asof" data-live {
+            "As of " (instant(view.time, zone, &seconds(view.time, zone)))
+            ", running for " (running) "."
+        }
+    }
+}
+
+fn seconds(at: Timestamp, zone: &TimeZone) -> String {
+    let at = at.to_zoned(zone.clone());
+    at.strftime("%H:%M:%S %Z").to_string()
+}
+
+/// An instant said in words, and exactly to machines and on pointing.
+fn instant(at: Timestamp, zone: &TimeZone, words: &str) -> Markup {
+    html! { time datetime=(at.to_string()) title=(local(at, zone)) { (words) } }
+}
+
+fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
+    let words = format!("{} ago", span(view.time.duration_since(at)));
+    instant(at, zone, &words)
+}
+
+/// How and when a slot went, in a few words.
+fn last_slot(slot: &LastSlot, view: &FleetView, zone: &TimeZone) -> Markup {
+    let (mark, class, words) = match slot.ending.as_deref() {
+        Some("completed") => ("✓", "good", None),
+        Some(other) => ("!", "bad", Some(other.replace('_', " "))),
+        None => ("…", "wait", Some("due".to_owned())),
+    };
+    html! {
+        span class=(class) aria-hidden="true" { (mark) } " "
+        @if let Some(words) = words { (words) " " }
+        (ago(slot.slot, view, zone))
+    }
+}
+
+fn next_slot(slot: Option<&NextSlot>, view: &FleetView, zone: &TimeZone) -> Markup {
+    let Some(slot) = slot else {
+        return html! { "never" };
+    };
+    let left = span(slot.at.duration_since(view.time));
+    html! { "in " (instant(slot.at, zone, &left)) }
+}
+
+/// The state as a word with a sign, so that colour is never the only one.
+fn badge(state: State) -> Markup {
+    let (sign, words) = match state {
+        State::Resting => ("✓", "resting"),
+        State::Working => ("↻", "working"),
+        State::Due => ("◷", "due"),
+        State::Blocked => ("✕", "blocked"),
+        State::Paused => ("‖", "paused"),
+        State::Unseen => ("?", "not listed yet"),
+    };
+    html! {
+        span class={ "badge " (state.word()) } { span aria-hidden="true" { (sign) } " " (words) }
+    }
+}
+
+/// Alerts, one a line; `servers` tells their names.
+fn alerts(alerts: &[&Alert], servers: &[ServerView], most: usize) -> Markup {
+    html! {
+        ul.alerts {
+            @for alert in alerts.iter().take(most) {
+                li {
+                    strong { (shown(&alert.alert, NAME_SHOWN).replace('_', " ")) }
+                    @if let Some(server) = alert.server.and_then(|id| find(servers, id)) {
+                        " " a href={ "/server/" (server.id) } { (shown(&server.name, NAME_SHOWN)) }
+                    }
+                    " " span.reason { (shown(&alert.reason, REASON_SHOWN)) }
+                }
+            }
+        }
+    }
+}
+
+/// They stand by id.
+fn find(servers: &[ServerView], id: crate::core::snapshot::ServerId) -> Option<&ServerView> {
+    let place = servers.binary_search_by_key(&id, |server| server.id);
+    place.ok().map(|place| &servers[place])
+}
+
+/// Foreign text, cut and without what would steer a terminal or turn the reading direction.
+fn shown(text: &str, most: usize) -> String {
+    printable(text, most)
+}
+
+/// "1 server", "2 servers".
+fn counted(n: usize, what: &str) -> String {
+    count(n, what)
+}
+
+#[cfg(test)]
+mod tests;

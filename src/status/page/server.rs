@@ -1,0 +1,294 @@
+//! One server whole: what it holds and why, what comes next, what was done.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use maud::{Markup, PreEscaped, html};
+use serde_json::{Map, Value};
+
+use super::{
+    NAME_SHOWN, REASON_SHOWN, ago, alerts, as_of, badge, foot, frame, instant, last_slot,
+    next_slot, shown, slots,
+};
+use crate::audit::Record;
+use crate::core::forecast::Forecast;
+use crate::status::picture::figure;
+use crate::status::site::Detail;
+use crate::status::text::local;
+use crate::status::view::{FleetView, ServerView, SnapshotView};
+use crate::status::words::{age, moment};
+
+/// How often a script renews it, in seconds: it reads the trail.
+const EVERY: u32 = 15;
+
+/// Fields of a record that say what it is about and why, in the order of telling.
+const TOLD: [&str; 10] = [
+    "snapshot",
+    "rotation",
+    "alert",
+    "about",
+    "outcome",
+    "status",
+    "error",
+    "reason",
+    "problems",
+    "duration_ms",
+];
+
+pub(in crate::status) fn server(
+    view: &FleetView,
+    server: &ServerView,
+    detail: &Detail,
+    zone: &TimeZone,
+) -> String {
+    let standing = view.alerts.iter();
+    let standing: Vec<_> = standing
+        .filter(|a| a.server.is_none_or(|id| id == server.id))
+        .collect();
+    let name = shown(&server.name, NAME_SHOWN);
+    let main = html! {
+        nav.crumbs aria-label="Where this is" { a href="/" { "← All servers" } }
+        h1 { (name) }
+        div id="state" data-live {
+            p.state {
+                (badge(server.state)) " "
+                @if let Some(reason) = &server.reason { span.reason { (shown(reason, REASON_SHOWN)) } }
+            }
+            dl.facts {
+                div { dt { "Server" } dd { "id " (server.id) ", policy " code { (shown(&server.file, NAME_SHOWN)) ".toml" } } }
+                div { dt { "Next decision" } dd { (shown(&detail.decision, REASON_SHOWN)) } }
+                div { dt { "Last change" } dd { (last_change(detail, view, zone)) } }
+                div { dt { "One can go back" } dd { (back(server, view, zone)) } }
+            }
+        }
+        (as_of(view, zone))
+        div id="alerts" data-live {
+            @if !standing.is_empty() {
+                section.alarm aria-labelledby="alerting" {
+                    h2 id="alerting" { "Alerts" }
+                    (alerts(&standing, &[], usize::MAX))
+                }
+            }
+        }
+        section aria-labelledby="rotations" {
+            h2 id="rotations" { "Rotations" }
+            div id="rotations-now" data-live { (rotations(server, view, zone)) }
+        }
+        section aria-labelledby="snapshots" {
+            h2 id="snapshots" { "Snapshots" }
+            div id="snapshots-now" data-live { (snapshots(server, view, zone)) }
+        }
+        section aria-labelledby="forecast" {
+            h2 id="forecast" { "The coming days" }
+            (coming(detail.forecast.as_ref()))
+        }
+        section aria-labelledby="trail" {
+            h2 id="trail" { "What was done" }
+            div id="trail-now" data-live { (trail(detail, view, zone)) }
+            p.hint { "All of it: " code { "snaprotate audit show --server " (server.id) } }
+        }
+    };
+    frame(&name, EVERY, &main, &foot(view, zone))
+}
+
+/// The newest completed snapshot and the oldest one, whosever they are.
+fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+    let completed = server.snapshots.iter().filter(|s| s.status == "completed");
+    let made: Vec<Timestamp> = completed.filter_map(|s| s.created_at).collect();
+    let (Some(newest), Some(oldest)) = (made.iter().max(), made.iter().min()) else {
+        return html! { "to nothing: no completed snapshot is known" };
+    };
+    html! {
+        "to " (ago(*newest, view, zone))
+        @if newest != oldest { ", and as far as " (ago(*oldest, view, zone)) }
+    }
+}
+
+/// The newest intent or block that the trail tells of, with its reason.
+fn last_change(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
+    let records = detail.records.as_deref().unwrap_or_default();
+    let telling = [
+        "create_intent",
+        "delete_intent",
+        "restore_intent",
+        "blocked",
+        "slot_given_up",
+    ];
+    let last = records
+        .iter()
+        .rev()
+        .find(|r| telling.contains(&r.event.as_str()));
+    let Some(record) = last else {
+        return html! { "none among the newest records" };
+    };
+    let what = record.event.trim_end_matches("_intent").replace('_', " ");
+    html! { (what) " " (about(record)) " (" (ago(record.time, view, zone)) ")" }
+}
+
+fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+    html! {
+        table.plain role="table" aria-labelledby="rotations" {
+            thead role="rowgroup" { tr role="row" {
+                @for heading in ["Rotation", "Holds", "Last slot", "Next slot"] {
+                    th scope="col" role="columnheader" { (heading) }
+                }
+            } }
+            tbody role="rowgroup" {
+                @for (nth, rotation) in server.rotations.iter().enumerate() {
+                    tr role="row" {
+                        th scope="row" role="rowheader" {
+                            span class={ "slot " (slots::colour(nth)) } aria-hidden="true" { (slots::initial(&rotation.name)) }
+                            " " (shown(&rotation.name, NAME_SHOWN))
+                        }
+                        td role="cell" data-label="Holds" {
+                            div { @match rotation.held { Some(held) => (held), None => "?" } " of " (rotation.keep) }
+                        }
+                        td role="cell" data-label="Last slot" { div {
+                            @match &rotation.last {
+                                Some(slot) => {
+                                    (last_slot(slot, view, zone))
+                                    span.sub { (shown(&slot.snapshot, NAME_SHOWN)) }
+                                }
+                                None => "none yet",
+                            }
+                        } }
+                        td role="cell" data-label="Next slot" { div {
+                            (next_slot(rotation.next.as_ref(), view, zone))
+                            @if let Some(next) = &rotation.next {
+                                span.sub { (local(next.at, zone)) }
+                            }
+                        } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn snapshots(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+    html! {
+        p {
+            (slots::drawn(server)) " "
+            @if let Some(listed) = server.listed {
+                span.muted { (server.snapshots.len()) " of " (server.limit) ", listed " (ago(listed, view, zone)) }
+            }
+        }
+        @if !server.snapshots.is_empty() {
+            table.plain role="table" aria-labelledby="snapshots" {
+                thead role="rowgroup" { tr role="row" {
+                    @for heading in ["Snapshot", "Status", "Made", "Rotation", "Verdict"] {
+                        th scope="col" role="columnheader" { (heading) }
+                    }
+                } }
+                tbody role="rowgroup" {
+                    @for snapshot in &server.snapshots { (snapshot_row(snapshot, view, zone)) }
+                }
+            }
+        }
+    }
+}
+
+fn snapshot_row(snapshot: &SnapshotView, view: &FleetView, zone: &TimeZone) -> Markup {
+    let word = |text: &str| shown(text, NAME_SHOWN).replace('_', " ");
+    html! {
+        tr role="row" id={ "snapshot-" (snapshot.id) } {
+            th scope="row" role="rowheader" {
+                (shown(&snapshot.name, NAME_SHOWN))
+                span.id { "id " (snapshot.id) }
+            }
+            td role="cell" data-label="Status" { (word(&snapshot.status)) }
+            td role="cell" data-label="Made" { div {
+                @match snapshot.created_at {
+                    Some(at) => { (ago(at, view, zone)) span.sub { (local(at, zone)) } }
+                    None => "?",
+                }
+            } }
+            td role="cell" data-label="Rotation" {
+                @match &snapshot.rotation { Some(name) => (shown(name, NAME_SHOWN)), None => "foreign" }
+            }
+            td role="cell" data-label="Verdict" { div {
+                strong { (word(&snapshot.verdict)) }
+                span.reason { (shown(&snapshot.reason, REASON_SHOWN)) }
+            } }
+        }
+    }
+}
+
+fn coming(forecast: Option<&Forecast>) -> Markup {
+    let Some(forecast) = forecast else {
+        return html! { p { "Its slots come too often to be drawn." } };
+    };
+    let worst = (
+        forecast.recovery.newest.worst,
+        forecast.recovery.oldest.worst,
+    );
+    html! {
+        p {
+            "By the policy alone: at worst the work of " strong { (age(worst.0)) } " is lost ("
+            (moment(worst.0.at, &forecast.zone)) "), and one can go back " strong { (age(worst.1)) } "."
+        }
+        div.picture role="region" aria-label="Picture of the coming days" tabindex="0" {
+            (PreEscaped(figure(forecast)))
+        }
+    }
+}
+
+fn trail(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
+    let records = match &detail.records {
+        Ok(records) => records,
+        Err(why) => return html! { p { "The trail can't be read: " (shown(why, REASON_SHOWN)) } },
+    };
+    if records.is_empty() {
+        return html! { p { "The newest part of the trail says nothing of this server." } };
+    }
+    html! {
+        table.plain.trail role="table" aria-labelledby="trail" {
+            thead role="rowgroup" { tr role="row" {
+                @for heading in ["When", "Event", "What"] { th scope="col" role="columnheader" { (heading) } }
+            } }
+            tbody role="rowgroup" {
+                @for record in records.iter().rev() {
+                    tr role="row" id={ "record-" (record.seq) } {
+                        th scope="row" role="rowheader" { (instant(record.time, zone, &when(record, view, zone))) }
+                        td role="cell" data-label="Event" { (shown(&record.event, NAME_SHOWN).replace('_', " ")) }
+                        td role="cell" data-label="What" { (about(record)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The clock's time alone on the day of the view.
+fn when(record: &Record, view: &FleetView, zone: &TimeZone) -> String {
+    let (at, now) = (
+        record.time.to_zoned(zone.clone()),
+        view.time.to_zoned(zone.clone()),
+    );
+    let format = if at.date() == now.date() {
+        "%H:%M:%S"
+    } else {
+        "%Y-%m-%d %H:%M:%S"
+    };
+    at.strftime(format).to_string()
+}
+
+/// What a record says beyond its event.
+fn about(record: &Record) -> String {
+    let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
+    let server = record.server.map(|id| id.to_string());
+    let told = TOLD.iter().filter_map(|key| {
+        let text = match fields.get(*key)? {
+            Value::Null => return None,
+            Value::String(text) if *key == "about" && Some(text) == server.as_ref() => return None,
+            Value::String(text) => shown(text, REASON_SHOWN),
+            other => shown(&other.to_string(), REASON_SHOWN),
+        };
+        Some(match *key {
+            "rotation" => format!("rotation {text}"),
+            "status" => format!("HTTP {text}"),
+            "duration_ms" => format!("{text} ms"),
+            _ => text,
+        })
+    });
+    told.collect::<Vec<_>>().join(" · ")
+}

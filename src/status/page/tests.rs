@@ -1,0 +1,186 @@
+use super::*;
+use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::status::view::{RotationView, SnapshotView};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn server_view(id: u64, name: &str, state: State) -> ServerView {
+    ServerView {
+        id: ServerId(id),
+        name: name.to_owned(),
+        file: format!("file-{id}"),
+        state,
+        reason: None,
+        limit: 5,
+        listed: Some(at("2026-11-25T06:00:00Z")),
+        snapshots: Vec::new(),
+        rotations: vec![RotationView {
+            name: "daily".to_owned(),
+            keep: 2,
+            held: Some(0),
+            completed: None,
+            last: None,
+            next: None,
+        }],
+    }
+}
+
+fn snapshot(id: u64, name: &str, status: &str, rotation: Option<&str>) -> SnapshotView {
+    SnapshotView {
+        id: SnapshotId(id),
+        name: name.to_owned(),
+        status: status.to_owned(),
+        created_at: None,
+        rotation: rotation.map(str::to_owned),
+        verdict: "keep".to_owned(),
+        reason: "within keep".to_owned(),
+    }
+}
+
+fn view(servers: Vec<ServerView>) -> FleetView {
+    FleetView {
+        version: "1".to_owned(),
+        pid: 1,
+        config: "x.toml".to_owned(),
+        started: at("2026-11-25T05:00:00Z"),
+        time: at("2026-11-25T06:00:00Z"),
+        healthy: true,
+        alerts: Vec::new(),
+        servers,
+    }
+}
+
+fn asked(query: &str) -> Asked {
+    let uri: axum::http::Uri = format!("/?{query}").parse().expect("a uri");
+    axum::extract::Query::try_from_uri(&uri).expect("a query").0
+}
+
+/// The ids of the rows in their order.
+fn rows(view: &FleetView, query: &str) -> Vec<u64> {
+    let html = fleet(view, &asked(query), &TimeZone::UTC);
+    let rows = html.split("id=\"row-").skip(1);
+    rows.map(|rest| {
+        rest.split('"')
+            .next()
+            .expect("an id")
+            .parse()
+            .expect("a number")
+    })
+    .collect()
+}
+
+#[test]
+fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
+    let mut all = view(vec![
+        server_view(7, "Web-1", State::Resting),
+        server_view(8, "web-2", State::Blocked),
+        server_view(9, "mail", State::Resting),
+    ]);
+    all.alerts.push(Alert {
+        alert: "slot_failed".to_owned(),
+        server: Some(ServerId(9)),
+        about: "daily".to_owned(),
+        reason: "given up".to_owned(),
+    });
+    for (query, found) in [
+        ("", vec![9, 7, 8]),
+        ("q=web", vec![7, 8]),
+        ("q=WEB+blocked", vec![8]),
+        ("q=file-9", vec![9]),
+        ("q=slot+failed", vec![9]),
+        ("q=alert", vec![9]),
+        ("q=nothing", vec![]),
+    ] {
+        assert_eq!(rows(&all, query), found, "{query}");
+    }
+}
+
+#[test]
+fn servers_are_sorted_by_any_column_and_numbers_in_names_by_their_size() {
+    let mut servers = vec![
+        server_view(1, "web-10", State::Resting),
+        server_view(2, "web-9", State::Blocked),
+        server_view(3, "db", State::Due),
+    ];
+    servers[0]
+        .snapshots
+        .push(snapshot(1, "x", "completed", None));
+    servers[2].rotations[0].next = Some(NextSlot {
+        snapshot: "n".to_owned(),
+        at: at("2026-11-25T07:00:00Z"),
+    });
+    servers[1].rotations[0].last = Some(LastSlot {
+        snapshot: "l".to_owned(),
+        slot: at("2026-11-25T04:00:00Z"),
+        ending: None,
+    });
+    let all = view(servers);
+    for (sort, order) in [
+        ("", [3, 2, 1]),
+        ("name", [3, 2, 1]),
+        ("-name", [1, 2, 3]),
+        ("state", [2, 3, 1]),
+        ("room", [1, 3, 2]),
+        ("next", [3, 2, 1]),
+        ("last", [2, 3, 1]),
+        ("no-such", [3, 2, 1]),
+    ] {
+        assert_eq!(rows(&all, &format!("sort={sort}")), order, "{sort}");
+    }
+}
+
+#[test]
+fn thousands_stand_on_pages_of_two_hundred_and_a_page_too_far_is_the_last() {
+    let servers = (1..=450).map(|id| server_view(id, &format!("s-{id}"), State::Resting));
+    let all = view(servers.collect());
+    assert_eq!(rows(&all, ""), (1..=200).collect::<Vec<_>>());
+    assert_eq!(rows(&all, "page=3"), (401..=450).collect::<Vec<_>>());
+    assert_eq!(rows(&all, "page=99").len(), 50);
+    assert_eq!(rows(&all, "page=-1").len(), 200);
+    let html = fleet(&all, &asked("q=s&sort=-name&page=2"), &TimeZone::UTC);
+    assert!(html.contains("450 servers found, 201 to 400 shown"));
+    assert!(
+        html.contains("href=\"/?q=s&amp;sort=-name&amp;page=3\""),
+        "{html}"
+    );
+}
+
+#[test]
+fn what_stands_in_the_address_is_escaped_where_it_is_shown_again() {
+    let all = view(vec![server_view(1, "a", State::Resting)]);
+    let html = fleet(
+        &all,
+        &asked("q=%22%3E%3Cscript%3E&sort=%3Cb%3E"),
+        &TimeZone::UTC,
+    );
+    assert!(
+        html.contains("value=\"&quot;&gt;&lt;script&gt;\""),
+        "{html}"
+    );
+    assert!(
+        !html.contains("<script>") && !html.contains("<b>"),
+        "{html}"
+    );
+}
+
+#[test]
+fn each_place_is_drawn_with_a_sign_and_told_in_words() {
+    let mut one = server_view(1, "a", State::Resting);
+    one.snapshots = vec![
+        snapshot(1, "theirs", "completed", None),
+        snapshot(2, "d-1", "completed", Some("daily")),
+        snapshot(3, "d-2", "in_progress", Some("daily")),
+        snapshot(4, "d-3", "failed", Some("daily")),
+    ];
+    let html = slots::drawn(&one).into_string();
+    let told = "aria-label=\"4 of 5: 1 daily, 1 foreign, 1 in progress, 1 failed; 1 empty\"";
+    assert!(html.contains(told), "{html}");
+    let classes: Vec<_> = html.split("class=\"slot ").skip(1).collect();
+    let order = ["r0", "foreign", "progress", "failed", "empty"];
+    assert_eq!(classes.len(), order.len());
+    for (place, class) in classes.iter().zip(order) {
+        assert!(place.starts_with(class), "{html}");
+    }
+}

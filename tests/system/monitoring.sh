@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# What is shipped for Prometheus and Grafana, checked by Prometheus's own tool: the rules, their
+# tests, and what a running service really says at /metrics.
+#
+#     tests/system/monitoring.sh [BINARY]     default: target/debug/snaprotate
+#
+# promtool is installed by apt where it is missing (as root), without its service being started. The
+# provider is provider.py on loopback; nothing else is asked for over the network.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+project=$(cd "$here/../.." && pwd)
+binary=${1:-$project/target/debug/snaprotate}
+monitoring=$project/config/monitoring
+token=fake-token-of-the-monitoring-test
+# All of 127/8 is this host: an address that nobody else listens on.
+address=127.$((RANDOM % 200 + 20)).$((RANDOM % 200 + 20)).1:9180
+work='' provider='' daemon=''
+
+give_up() { echo "monitoring.sh: $*" >&2; exit 1; }
+
+# Ends what this script started, by process id.
+clean_up() {
+    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+    [ -z "$provider" ] || kill "$provider" 2>/dev/null || true
+    wait 2>/dev/null || true
+    [ -z "$work" ] || rm -rf --one-file-system "$work"
+}
+
+within() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.2
+    done
+}
+
+install_promtool() {
+    command -v promtool >/dev/null && return
+    command -v apt-get >/dev/null || give_up "needs promtool; install Prometheus"
+    [ "$(id -u)" = 0 ] || give_up "needs promtool, which root can install: apt-get install prometheus"
+    echo "installing promtool"
+    # The package would start a server; a policy of ours says no, unless there is one.
+    local policy=/usr/sbin/policy-rc.d ours=''
+    [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && ours=1; }
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+        --no-install-recommends prometheus; } >"$work/apt" 2>&1 || tail -n 20 "$work/apt"
+    [ -z "$ours" ] || rm -f "$policy"
+    command -v promtool >/dev/null || give_up "apt could not install promtool"
+}
+
+get() {
+    python3 - "$address" "$1" <<'PY'
+import sys
+import urllib.request
+
+address, path = sys.argv[1:]
+with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
+    sys.stdout.write(answer.read().decode())
+PY
+}
+
+rotated() { get /metrics | grep -q '^snaprotate_api_requests_total{call="create",outcome="ok"} 1$'; }
+
+[ -x "$binary" ] || give_up "$binary is no program; run cargo build, or name one"
+command -v python3 >/dev/null || give_up "needs python3 for the stand-in of the provider"
+work=$(mktemp -d)
+trap clean_up EXIT
+install_promtool
+
+promtool check rules "$monitoring/snaprotate.rules.yml"
+promtool test rules "$monitoring/snaprotate.rules.test.yml"
+
+python3 "$here/provider.py" "$work/port" "$work/requests" "$token" 2>"$work/provider" &
+provider=$!
+within 10 test -s "$work/port" || give_up "the stand-in did not start: $(cat "$work/provider")"
+mkdir "$work/policies.d"
+(umask 077 && echo "$token" >"$work/token")
+cat >"$work/snaprotate.toml" <<TOML
+[api]
+base_url = "http://127.0.0.1:$(cat "$work/port")/api/v1"
+token_file = "token"
+[daemon]
+state_dir = "state"
+poll_interval = "200ms"
+[audit]
+dir = "log"
+[http]
+listen = "$address"
+TOML
+printf '[server]\nid = 12345\nname = "web-server-01"\n[[rotation]]\nname = "weekly"\nschedule = "0 3 * * Sun"\nkeep = 3\n' \
+    >"$work/policies.d/web-server-01.toml"
+RUNTIME_DIRECTORY=$work/run "$binary" --config "$work/snaprotate.toml" run 2>"$work/log.txt" &
+daemon=$!
+within 20 rotated || give_up "the service did not rotate: $(tail -n 5 "$work/log.txt")"
+get /metrics >"$work/metrics"
+promtool check metrics <"$work/metrics"
+
+# What rules and dashboard ask for is there.
+python3 - "$work/metrics" "$monitoring" <<'PY'
+import json
+import re
+import sys
+
+metrics = {re.split(r"[{ ]", line)[0] for line in open(sys.argv[1]) if not line.startswith("#")}
+dashboard = open(f"{sys.argv[2]}/grafana-dashboard.json").read()
+json.loads(dashboard)
+rules = open(f"{sys.argv[2]}/snaprotate.rules.yml").read()
+asked = set(re.findall(r"\bsnaprotate_[a-z_]+", rules + dashboard))
+missing = sorted(asked - metrics)
+if missing:
+    sys.exit(f"asked for, but not in /metrics: {', '.join(missing)}")
+print(f"{len(asked)} metrics are asked for by rules and dashboard, and all of {len(metrics)} are there")
+PY
+[ "$(get /healthz)" = ok ] || give_up "/healthz is not ok"
+echo "monitoring.sh: all is well"
