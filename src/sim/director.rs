@@ -133,7 +133,8 @@ impl Director {
                         }
                     }
                     let mut world = self.world();
-                    world.judge.trail_lost();
+                    let pending = world.pending_calls();
+                    world.judge.trail_lost(pending);
                     SignedDuration::from_secs(30)
                 }
             };

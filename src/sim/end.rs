@@ -81,9 +81,9 @@ fn settled(
     let rows = world.servers[&server].rows.clone();
     // What began just before the end may still be open.
     let since = history.open.as_ref().map(|open| match open {
-        Open::Create { since, .. }
-        | Open::Delete { since, .. }
-        | Open::Restore { since, .. } => since.wall,
+        Open::Create { since, .. } | Open::Delete { since, .. } | Open::Restore { since, .. } => {
+            since.wall
+        }
     });
     if since.is_some_and(|since| now.duration_since(since) > LONGEST) {
         world.violated(server, "I6: an intent is still open");

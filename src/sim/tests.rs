@@ -25,6 +25,28 @@ fn seeds_that_once_failed_pass() {
 }
 
 #[test]
+fn i6_a_create_whose_rotation_leaves_the_policy_is_not_open_for_ever() {
+    for seed in [10_989, 11_805] {
+        let report = simulate(Options::new(seed));
+        assert_eq!(report.violations, [""; 0], "seed {seed}");
+    }
+}
+
+#[test]
+fn i9_a_create_of_which_trail_and_head_are_both_gone_is_nobodys_to_know() {
+    for seed in [11_679, 14_545] {
+        let report = simulate(Options::new(seed));
+        assert_eq!(report.violations, [""; 0], "seed {seed}");
+    }
+}
+
+#[test]
+fn i15_a_slot_under_an_odd_clock_is_told_of_though_care_began_by_a_clock_ahead() {
+    let report = simulate(Options::new(14_051));
+    assert_eq!(report.violations, [""; 0]);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trail_byte_for_byte() {
     let first = simulate(Options::new(7));
     let again = simulate(Options::new(7));
