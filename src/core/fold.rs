@@ -101,9 +101,11 @@ impl History {
             } => {
                 self.last_intent = Some(at.wall);
                 if let Some(known) = prune_first {
+                    let before = self.prune_first.as_ref();
                     self.prune_first = Some(PruneFirst {
                         victim: *id,
                         known: known.clone(),
+                        gone: before.is_some_and(|prune| prune.victim == *id && prune.gone),
                     });
                 }
                 // A delete that is sent again had no effect so far: it counts as refused.
@@ -136,7 +138,10 @@ impl History {
                     _ => {}
                 }
             }
-            Fact::DeleteConfirmed { .. } => {
+            Fact::DeleteConfirmed { id } => {
+                if let Some(prune) = &mut self.prune_first {
+                    prune.gone |= prune.victim == *id;
+                }
                 self.open = None;
                 self.refused_deletes = 0;
                 self.last_refusal = None;

@@ -50,10 +50,16 @@ impl Server<'_> {
                 rotation.name
             ));
         }
-        if !self.made_good(&owned) {
+        let given = retention::prune_first(self.policy, &owned, index);
+        // What was given up already may go once more: it gives up no other.
+        let again = |own: &Own<'_>| {
+            let last = self.history.prune_first.as_ref();
+            last.is_some_and(|prune| prune.victim == own.snapshot.id)
+        };
+        if !self.made_good(&owned) && !given.as_ref().is_some_and(again) {
             return Due::Blocked("full, and the last prune-first isn't made good yet".to_owned());
         }
-        match retention::prune_first(self.policy, &owned, index) {
+        match given {
             Some(own) => self.delete(&own, true).into(),
             None => Due::Blocked(self.nothing_to_give(&owned)),
         }
@@ -82,8 +88,9 @@ impl Server<'_> {
             return true;
         };
         let rows = &self.inventory.snapshots;
-        // Refused, or never done: nothing was given up.
-        if rows.iter().any(|s| s.id == prune.victim) {
+        // Refused, or never done: nothing was given up. Once it was gone, a listing that shows
+        // it is an older one.
+        if !prune.gone && rows.iter().any(|s| s.id == prune.victim) {
             return true;
         }
         let mut new = rows.iter().filter(|s| !prune.known.contains(&s.id));

@@ -41,6 +41,12 @@ fn i9_a_create_of_which_trail_and_head_are_both_gone_is_nobodys_to_know() {
 }
 
 #[test]
+fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_second_one() {
+    let report = simulate(Options::new(15_539));
+    assert_eq!(report.violations, [""; 0]);
+}
+
+#[test]
 fn i15_a_slot_under_an_odd_clock_is_told_of_though_care_began_by_a_clock_ahead() {
     let report = simulate(Options::new(14_051));
     assert_eq!(report.violations, [""; 0]);
