@@ -62,7 +62,7 @@ struct Seat {
     listed: Vec<SnapshotId>,
     /// Those of them that the last listing lacked.
     lacked: Vec<SnapshotId>,
-    /// Listings in this process that could be relied on.
+    /// Listings in this process that could be relied on: counted on from two in a row.
     looks: u32,
     /// Listings in a row that couldn't be had.
     failures: u32,
@@ -91,8 +91,11 @@ impl Seat {
     fn believes(&mut self, inventory: &Inventory) -> bool {
         (self.failures, self.own_failures) = (0, 0);
         if inventory.doubt.is_some() {
-            // It changes nothing anyway, and can't bear witness.
+            // It changes nothing anyway, and can't bear witness, not for the first one either.
             self.lacked.clear();
+            if self.looks == 1 {
+                self.looks = 0;
+            }
             return true;
         }
         #[cfg(feature = "proof")]

@@ -18,7 +18,7 @@ fn what_is_not_there_can_be_neither_read_nor_written_nor_synced_nor_removed() {
         ("len", disk.len(&gone).map(drop)),
         ("read", disk.read(&gone, 0).map(drop)),
         ("append", disk.append(&gone, b"x")),
-        ("overwrite", disk.overwrite(&gone, b"x")),
+        ("overwrite", disk.overwrite(&gone, 0, b"x")),
         ("sync", disk.sync(&gone)),
         ("truncate", disk.truncate(&gone, 0)),
         ("rename", disk.rename(&gone, &other)),

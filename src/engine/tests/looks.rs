@@ -26,12 +26,23 @@ fn listings(scene: &Scene, replies: impl IntoIterator<Item = Reply>) {
 
 #[tokio::test(start_paused = true)]
 async fn i10_nothing_is_changed_on_the_word_of_the_first_listing_alone() {
-    let scene = full();
-    listings(&scene, [Reply::Lacks(101)]);
-    let running = scene.run();
-    scene.pass(30 * MINUTE).await;
-    assert_eq!(scene.provider.creates(1), 0);
-    running.ends().await;
+    use Reply::{Doubted, Lacks};
+    for replies in [
+        vec![Lacks(101)],
+        vec![Doubted, Lacks(101)],
+        vec![Lacks(101), Doubted, Lacks(101)],
+        vec![Lacks(101), Doubted, Lacks(101), Doubted, Lacks(101)],
+    ] {
+        let scene = full();
+        listings(&scene, replies.clone());
+        let running = scene.run();
+        scene.pass(30 * MINUTE).await;
+        assert_eq!(scene.provider.creates(1), 0, "{replies:?}");
+        scene.provider.take(101);
+        scene.pass(60 * MINUTE).await;
+        assert_eq!(scene.provider.creates(1), 1, "{replies:?}");
+        running.ends().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
