@@ -277,7 +277,11 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
             .any(|(kind, _)| *kind == AlertKind::SlotFailed);
         assert_eq!(failed, alert, "{before} {paused} {:?}", world.history);
         let last = world.history.newest("daily").and_then(|note| note.ending);
-        let ending = if alert { Ending::Skipped } else { Ending::Paused };
+        let ending = if alert {
+            Ending::Skipped
+        } else {
+            Ending::Paused
+        };
         assert!(last == Some(ending) || last.is_none(), "{last:?}");
     }
 }

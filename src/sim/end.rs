@@ -35,9 +35,14 @@ pub(super) fn judge(
     world.judge.checked.insert("I15", chosen.len() as u64);
     match verify_on(disk, audit_dir(), state_dir()) {
         Ok(verified) if verified.is_intact() => {}
-        Ok(verified) => {
-            let what = format!("the trail doesn't verify: {:?}", verified.problems);
-            world.violated(0, &what);
+        Ok(mut verified) => {
+            let said = world.judge.loss_said;
+            let loss = |what: &str| what.contains("all records before are missing, as was noticed");
+            verified.problems.retain(|what| !(said && loss(what)));
+            if !verified.is_intact() {
+                let what = format!("the trail doesn't verify: {:?}", verified.problems);
+                world.violated(0, &what);
+            }
         }
         Err(error) => world.violated(0, &format!("the trail can't be verified: {error}")),
     }
@@ -81,9 +86,9 @@ fn settled(
     let rows = world.servers[&server].rows.clone();
     // What began just before the end may still be open.
     let since = history.open.as_ref().map(|open| match open {
-        Open::Create { since, .. }
-        | Open::Delete { since, .. }
-        | Open::Restore { since, .. } => since.wall,
+        Open::Create { since, .. } | Open::Delete { since, .. } | Open::Restore { since, .. } => {
+            since.wall
+        }
     });
     if since.is_some_and(|since| now.duration_since(since) > LONGEST) {
         world.violated(server, "I6: an intent is still open");
@@ -115,7 +120,11 @@ fn settled(
                     let failed = matches!(note.ending, Some(Ending::GivenUp | Ending::Skipped));
                     note.name >= name && failed
                 });
-            if !there && !noted && !blocked && !said {
+            // With a clock that was ahead it may have come under care after the slot.
+            let later = history
+                .since(&rotation.name)
+                .is_some_and(|since| since > slot.at);
+            if !there && !noted && !blocked && !said && !later {
                 let what = format!("I15: {name} is neither there nor said to be missing");
                 world.violated(server, &what);
             }

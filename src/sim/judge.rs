@@ -16,6 +16,9 @@ use crate::core::snapshot::Status;
 /// The program's tolerance for dates and clocks, as documented.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
+/// Slots of a rotation that the program remembers, as documented.
+const REMEMBERED: usize = 6;
+
 /// The end of the trail that is searched for what was settled.
 const SEARCHED: usize = 64 * 1024;
 
@@ -46,6 +49,8 @@ pub(super) struct Judge {
     guards: BTreeMap<u64, Guard>,
     /// The wall clock at the last mutation of each server.
     last_wall: BTreeMap<u64, Timestamp>,
+    /// The trail alone was lost, which it goes on saying.
+    pub(super) loss_said: bool,
     /// Nothing more is to be learnt of this seed.
     pub(super) enough: bool,
     /// What was broken, in words.
@@ -63,7 +68,8 @@ impl Judge {
     }
 
     /// The trail is gone, and with it what only the trail could know.
-    pub(super) fn trail_lost(&mut self) {
+    pub(super) fn trail_lost(&mut self, head_stays: bool) {
+        self.loss_said = head_stays;
         self.guards.clear();
         self.last_wall.clear();
     }
@@ -236,15 +242,7 @@ impl World {
                 self.violated(server, why);
             }
         }
-        let tail = self.trail_tail(SEARCHED);
-        let pieces = [format!("\"server\":{server},"), subject];
-        let settled = tail.lines().any(|line| {
-            pieces.iter().all(|piece| line.contains(piece.as_str()))
-                && ["settled", "given_up", "skipped"]
-                    .iter()
-                    .any(|end| line.contains(&format!("\"event\":\"slot_{end}\"")))
-        });
-        if settled {
+        if ended(&self.trail_tail(SEARCHED), server, name) {
             self.violated(server, "I9: the trail says that the slot is settled");
         }
     }
@@ -307,6 +305,44 @@ impl World {
                 .insert(server, Guard { victim: id, known });
         }
     }
+}
+
+/// Whether the trail says that the slot of this name needs nothing more: that it was settled,
+/// or that it passed, as far as so many slots of its rotation are remembered. Under a clock
+/// that is ahead more than those can pass; set back, it may run one that it skipped.
+fn ended(trail: &str, server: u64, name: &str) -> bool {
+    let field = |line: &str, key: &str| -> Option<String> {
+        let (_, rest) = line.split_once(&format!("\"{key}\":\""))?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    let server = format!("\"server\":{server},");
+    let mut settled = false;
+    let mut noted: Vec<(String, String, bool)> = Vec::new();
+    for line in trail.lines().filter(|line| line.contains(&server)) {
+        let (Some(event), Some(rotation), Some(slot)) = (
+            field(line, "event").filter(|event| event.starts_with("slot_")),
+            field(line, "rotation"),
+            field(line, "snapshot"),
+        ) else {
+            continue;
+        };
+        settled |= event == "slot_settled" && slot == name;
+        let passed = event != "slot_due";
+        match noted.iter_mut().find(|(_, known, _)| *known == slot) {
+            Some((_, _, ended)) => *ended |= passed,
+            None => {
+                let mut same = (0..noted.len()).filter(|nth| noted[*nth].0 == rotation);
+                let oldest = same.next();
+                if same.count() + 1 >= REMEMBERED
+                    && let Some(oldest) = oldest
+                {
+                    noted.remove(oldest);
+                }
+                noted.push((rotation, slot, passed));
+            }
+        }
+    }
+    settled || noted.iter().any(|(_, slot, ended)| *ended && slot == name)
 }
 
 /// Why a delete is allowed.
