@@ -103,7 +103,6 @@ impl History {
                 if let Some(known) = prune_first {
                     self.prune_first = Some(PruneFirst {
                         victim: *id,
-                        gone: false,
                         known: known.clone(),
                     });
                 }
@@ -137,10 +136,7 @@ impl History {
                     _ => {}
                 }
             }
-            Fact::DeleteConfirmed { id } => {
-                if let Some(prune) = &mut self.prune_first {
-                    prune.gone |= prune.victim == *id;
-                }
+            Fact::DeleteConfirmed { .. } => {
                 self.open = None;
                 self.refused_deletes = 0;
                 self.last_refusal = None;

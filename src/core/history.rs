@@ -68,9 +68,6 @@ impl SlotNote {
 pub struct PruneFirst {
     /// What was given up; while a listing still shows it, nothing was lost.
     pub victim: SnapshotId,
-    /// Whether it was seen to be gone: a listing that shows it afterwards is stale.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub gone: bool,
     /// Every id that was listed then.
     pub known: BTreeSet<SnapshotId>,
 }

@@ -83,7 +83,7 @@ impl Server<'_> {
         };
         let rows = &self.inventory.snapshots;
         // Refused, or never done: nothing was given up.
-        if !prune.gone && rows.iter().any(|s| s.id == prune.victim) {
+        if rows.iter().any(|s| s.id == prune.victim) {
             return true;
         }
         let mut new = rows.iter().filter(|s| !prune.known.contains(&s.id));
