@@ -4,13 +4,18 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 17] = [
     "run",
     "once",
     "check",
     "plan",
     "forecast",
     "status",
+    "pause",
+    "resume",
+    "create",
+    "delete",
+    "restore",
     "demo",
     "audit",
     "audit show",

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// More pages than any account needs; what goes on longer goes in circles.
-const MOST_PAGES: usize = 10_000;
+pub(super) const MOST_PAGES: usize = 10_000;
 /// Times that a GET is sent at most.
 const GET_TRIES: usize = 3;
 /// The longest pause before the second try of a GET; twice that before the third.
@@ -54,12 +54,12 @@ pub struct ApiSettings {
 #[derive(Debug)]
 pub struct HttpApi {
     /// Keeps connections, for GETs.
-    reading: Client,
+    pub(super) reading: Client,
     /// Opens a connection for each request: one that was kept may be closed by the other
     /// side just as a mutation goes out, and leave its outcome unknown for no need.
     changing: Client,
     /// Without a slash at its end.
-    base: Url,
+    pub(super) base: Url,
     source: TokenSource,
     pub(super) token: RwLock<Arc<Token>>,
     /// Tokens before this one.
@@ -89,7 +89,7 @@ impl HttpApi {
     }
 
     /// The address of a path below the base; slashes at the end are part of the API's paths.
-    fn url(&self, path: &str) -> Url {
+    pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url

@@ -17,6 +17,7 @@ pub mod foreign;
 pub mod http;
 pub mod limit;
 mod retry_after;
+mod servers;
 pub mod token;
 pub mod wire;
 

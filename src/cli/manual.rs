@@ -195,6 +195,11 @@ mod tests {
             "plan",
             "run",
             "status",
+            "pause",
+            "resume",
+            "create",
+            "delete",
+            "restore",
         ];
         let mut wanted: Vec<_> = commands.map(|name| format!("snaprotate-{name}.1")).into();
         wanted.push("snaprotate.1".to_owned());

@@ -11,6 +11,8 @@ pub mod forecast;
 pub mod manual;
 mod notes;
 pub mod once;
+pub mod order;
+pub mod pause;
 pub mod plan;
 pub mod run;
 mod servers;
@@ -18,12 +20,14 @@ pub mod status;
 
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config, Env};
+use crate::core::printable::printable;
 use crate::daemon::Refusal;
 use crate::daemon::log::{self, Format, Level};
 
@@ -102,6 +106,22 @@ pub enum Command {
     /// Show the running service: each server's room, last and next slot, and what alerts stand
     #[command(after_long_help = notes::STATUS)]
     Status(status::Args),
+    /// Pause the rotation of one server or of all: no creates, no deletes until resumed
+    #[command(after_long_help = notes::PAUSE)]
+    Pause(pause::Args),
+    /// End such a pause
+    #[command(after_long_help = notes::RESUME)]
+    Resume(pause::Args),
+    /// Take a snapshot of a server beside its rotation
+    #[command(after_long_help = notes::CREATE)]
+    Create(order::Create),
+    /// Delete one snapshot for good; it is shown, and the server's name is asked for
+    #[command(after_long_help = notes::DELETE)]
+    Delete(order::Delete),
+    /// Overwrite a server with one of its snapshots; it is shown, and the server's name is
+    /// asked for
+    #[command(after_long_help = notes::RESTORE)]
+    Restore(order::Restore),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
     #[command(after_long_help = notes::DEMO)]
     Demo(demo::Demo),
@@ -147,6 +167,11 @@ impl Cli {
             Command::Plan(args) => plan::run(self, args),
             Command::Status(args) => status::run(self, args),
             Command::Forecast(args) => forecast::run(self, args),
+            Command::Pause(args) => pause::pause(self, args),
+            Command::Resume(args) => pause::resume(self, args),
+            Command::Create(args) => order::create(self, args),
+            Command::Delete(args) => order::delete(self, args),
+            Command::Restore(args) => order::restore(self, args),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
             Command::Completions(args) => Ok(completions::run(args)),
@@ -166,6 +191,26 @@ impl Cli {
     fn load(&self) -> Result<Config, Refusal> {
         Ok(config::load(&self.config, &Env::from_process())?)
     }
+}
+
+/// Where the running service listens.
+fn control_socket() -> PathBuf {
+    crate::status::socket(Env::from_process().runtime_directory.as_deref())
+}
+
+/// Who gives an order to this process itself.
+fn caller() -> String {
+    let user = std::fs::metadata("/proc/self").map(|process| process.uid());
+    match user {
+        Ok(0) => "root".to_owned(),
+        Ok(user) => format!("user {user}"),
+        Err(_) => "an unknown user".to_owned(),
+    }
+}
+
+/// A server's or snapshot's name, fit for a terminal.
+fn printable_name(name: &str) -> String {
+    printable(name, crate::status::servers::NAME_SHOWN)
 }
 
 /// Runs on one thread, which waits nearly always; the trail's disk has a thread of its own.

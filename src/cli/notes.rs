@@ -190,3 +190,84 @@ Examples:
       read it
   snaprotate man --dir /usr/local/share/man/man1
       install all pages";
+
+pub(super) const PAUSE: &str = "\
+A pause outlasts restarts. Operators' orders (create, delete, restore) are still
+carried out, and slots that pass meanwhile raise no alert. What was begun before
+is named, and watched to its end.
+
+Exit codes:
+  0  paused
+  1  it can't be recorded, or the service can't be asked
+  2  configuration or usage, an unknown server
+
+Examples:
+  snaprotate pause
+      before work at the provider: nothing is created or deleted
+  snaprotate pause --server web-server-01
+      one server alone";
+
+pub(super) const RESUME: &str = "\
+The newest slot that passed is run at once, if its catch_up allows it; older ones
+are not. The clock counts as right from here on: that ends a block by an intent
+that a wrong clock dated ahead. A server that was paused by itself stays so until
+it is resumed by its name.
+
+Exit codes:
+  0  resumed
+  1  it can't be recorded, every server is paused and one was named, or the
+     service can't be asked
+  2  configuration or usage, an unknown server
+
+Examples:
+  snaprotate resume
+      the end of snaprotate pause
+  snaprotate resume --server web-server-01
+      the end of snaprotate pause --server web-server-01";
+
+pub(super) const CREATE: &str = "\
+The snapshot is foreign to every rotation: it takes up room, and is never pruned.
+It is refused while something else is under way on the server, where there is no
+room, and where the name is taken or could be a slot's.
+
+Exit codes:
+  0  the provider makes it; with --wait: it is completed
+  1  it was refused or failed, or isn't completed
+  2  configuration or usage, an unknown server
+
+Examples:
+  snaprotate create web-server-01 before-upgrade --wait
+      and go on with the upgrade when it is there";
+
+pub(super) const DELETE: &str = "\
+Exactly the snapshot that is shown is deleted, whether a rotation's or not; one
+that the policy protects is not. It is sent once.
+
+Exit codes:
+  0  deleted
+  1  it was refused, failed, isn't known, or wasn't confirmed
+  2  configuration or usage, an unknown server or snapshot, no terminal to
+     confirm on and no --yes
+
+Examples:
+  snaprotate delete web-server-01 before-upgrade
+      shows it, and asks for the server's name
+  snaprotate delete web-server-01 801 --yes
+      by its id, from a script";
+
+pub(super) const RESTORE: &str = "\
+Everything on the server is overwritten with the snapshot; the provider stops it
+for that. The order is sent once, whatever comes back. Afterwards the rotation
+leaves the server alone for restore_window. With --safety, rotation is paused
+while the snapshot of the present state is made, so that it can't prune what is
+to be restored.
+
+Exit codes:
+  0  the provider restores it; with --wait: it is over
+  1  it was refused, failed, isn't known, or wasn't confirmed
+  2  configuration or usage, an unknown server or snapshot, no terminal to
+     confirm on and no --yes
+
+Examples:
+  snaprotate restore web-server-01 weekly-snapshot-2026-11-22 --wait
+      shows what will be lost, and asks for the server's name";

@@ -7,59 +7,22 @@ use crate::core::policy::Policy;
 use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
 use crate::daemon::Refusal;
-use crate::status::ServerView;
-
-/// How alike a name must be to be named as what may have been meant; 1 is the same.
-const ALIKE: f64 = 0.8;
-
-/// So many of them are named.
-const NAMED: usize = 3;
-
-/// As much of a name as is shown.
-const NAME_SHOWN: usize = 80;
-
-/// What a server may be called by: its id, its policy file's stem, its name if it has one.
-pub(super) trait Called {
-    fn by(&self) -> (ServerId, &str, Option<&str>);
-}
-
-impl Called for Arc<Policy> {
-    fn by(&self) -> (ServerId, &str, Option<&str>) {
-        (self.server, &self.file, self.name.as_deref())
-    }
-}
-
-impl Called for ServerView {
-    fn by(&self) -> (ServerId, &str, Option<&str>) {
-        (self.id, &self.file, Some(&self.name))
-    }
-}
+use crate::status::servers::{self, Called, NAME_SHOWN};
 
 /// The server that was asked for: by id, else file, else name.
 pub(super) fn find<'s, S: Called>(
     servers: &'s [S],
     server: &str,
 ) -> Result<Option<&'s S>, Refusal> {
-    let by_id = |one: &S| one.by().0.to_string() == server;
-    let by_file = |one: &S| one.by().1 == server;
-    let by_name = |one: &S| one.by().2 == Some(server);
-    let ways: [&dyn Fn(&S) -> bool; 3] = [&by_id, &by_file, &by_name];
-    for fits in ways {
-        let found: Vec<_> = servers.iter().filter(|one| fits(one)).collect();
-        match found.as_slice() {
-            [] => {}
-            [one] => return Ok(Some(one)),
-            several => {
-                let files: Vec<_> = several.iter().map(|one| one.by().1).collect();
-                return Err(Refusal::Settings(format!(
-                    "several policies are for a server {}: {}; name one by its file",
-                    printable(server, NAME_SHOWN),
-                    files.join(", ")
-                )));
-            }
-        }
-    }
-    Ok(None)
+    servers::find(servers, server).map_err(Refusal::Settings)
+}
+
+/// The policy of the server that was asked for.
+pub(super) fn one<'p>(
+    policies: &'p [Arc<Policy>],
+    server: &str,
+) -> Result<&'p Arc<Policy>, Refusal> {
+    find(policies, server)?.ok_or_else(|| unknown(policies, server))
 }
 
 /// The policies of the server that was asked for; all of them where none was.
@@ -70,40 +33,12 @@ pub(super) fn chosen(
     let Some(server) = server else {
         return Ok(policies.to_vec());
     };
-    let found = find(policies, server)?;
-    let found = found.ok_or_else(|| unknown(policies, server))?;
-    Ok(vec![Arc::clone(found)])
+    Ok(vec![Arc::clone(one(policies, server)?)])
 }
 
 /// What to say where there is no such server.
 pub(super) fn unknown<S: Called>(servers: &[S], server: &str) -> Refusal {
-    let near = near(servers, server);
-    let near = match near.as_slice() {
-        [] => String::new(),
-        near => format!("; near it: {}", near.join(", ")),
-    };
-    Refusal::Settings(format!(
-        "no policy is for server {}; name it by its id, its name, or its policy file without .toml{near}",
-        printable(server, NAME_SHOWN)
-    ))
-}
-
-/// The words that are nearest to `server`, most alike first.
-fn near<S: Called>(servers: &[S], server: &str) -> Vec<String> {
-    let of = |one: &S| {
-        let (_, file, name) = one.by();
-        let words = [Some(file.to_owned()), name.map(str::to_owned)];
-        words.into_iter().flatten()
-    };
-    let words = servers.iter().flat_map(of);
-    let mut alike: Vec<_> = words
-        .map(|word| (strsim::jaro_winkler(&word, server), word))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .collect();
-    alike.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
-    alike.dedup_by(|(_, one), (_, other)| one == other);
-    let near = alike.into_iter().take(NAMED);
-    near.map(|(_, word)| printable(&word, NAME_SHOWN)).collect()
+    Refusal::Settings(servers::unknown(servers, server))
 }
 
 /// The servers by name: the policy's, else its file's; with the id where two have one name.

@@ -1,9 +1,8 @@
 //! `status`: how the running service and its servers stand.
 
-use super::{Cli, Exit, block_on, say, servers};
-use crate::config::Env;
+use super::{Cli, Exit, block_on, control_socket, say, servers};
 use crate::daemon::Refusal;
-use crate::status::{self, Absent};
+use crate::status;
 
 /// What to show.
 #[derive(Debug, clap::Args)]
@@ -18,14 +17,8 @@ pub struct Args {
 
 /// Asks the service; good when no alert stands.
 pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
-    let runtime_directory = Env::from_process().runtime_directory;
-    let socket = status::socket(runtime_directory.as_deref());
-    let answer = block_on(async { Ok(status::ask(&socket).await) })?;
-    let mut view = match answer {
-        Ok(view) => view,
-        Err(absent @ Absent::NotRunning(_)) => return Err(Refusal::NotRunning(absent.to_string())),
-        Err(other) => return Err(Refusal::System(other.to_string())),
-    };
+    let socket = control_socket();
+    let mut view = block_on(async { Ok(status::ask(&socket).await?) })?;
     if let Some(wanted) = &args.server {
         let found = servers::find(&view.servers, wanted)?;
         let found = found.ok_or_else(|| servers::unknown(&view.servers, wanted));

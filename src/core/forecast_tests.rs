@@ -55,6 +55,20 @@ fn no_id_that_the_forecast_makes_up_is_a_protected_one() {
 }
 
 #[test]
+fn a_snapshot_that_is_begun_at_midnight_is_the_new_days() {
+    let got = of(vec![rotation("daily", "0 0 * * *", 2)], NOON, 2);
+    let days: Vec<_> = got.days.iter().map(names).collect();
+    let days = days.iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(
+        days,
+        [
+            "daily-2026-11-24 daily-2026-11-25",
+            "daily-2026-11-25 daily-2026-11-26"
+        ]
+    );
+}
+
+#[test]
 fn weekly_and_daily_are_full_when_the_span_begins_and_stay_within_keep() {
     let weekly = rotation("weekly", "0 3 * * Sun", 2);
     let got = of(vec![weekly, rotation("daily", "0 2 * * *", 2)], NOON, 7);

@@ -2,11 +2,13 @@
 //!
 //! - `service`: lock, trail, API and engine, put together once for `run` and `once`.
 //! - `serve`: the one select loop of the daemon.
+//! - `alone`: one change where no service runs.
 //! - `reload`: a new set of files in place of the one in force, or not at all.
 //! - `rehearse`: what a run would do, by reading alone.
 //! - `tick`: what makes the engine look; `signals`, `systemd`: what is heard and told.
 //! - `lock`: one writer; `log`: where events go.
 
+mod alone;
 pub mod lock;
 pub mod log;
 pub mod rehearse;
@@ -17,12 +19,14 @@ mod signals;
 mod systemd;
 mod tick;
 
+pub use alone::alone;
 pub use serve::{listen, once, serve};
 pub use service::api_settings;
 pub use signals::Signals;
 
 use crate::audit::TrailError;
 use crate::config::Problems;
+use crate::status::Absent;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,18 @@ pub enum Refusal {
     /// There is no running service to ask.
     #[error("{0}")]
     NotRunning(String),
+}
+
+impl From<Absent> for Refusal {
+    fn from(absent: Absent) -> Self {
+        match absent {
+            Absent::NotRunning(_) => Self::NotRunning(absent.to_string()),
+            Absent::NoServer(why) => Self::Settings(why),
+            Absent::Forbidden(_) | Absent::Refused(_) | Absent::Failed { .. } => {
+                Self::System(absent.to_string())
+            }
+        }
+    }
 }
 
 impl Refusal {

@@ -162,7 +162,9 @@ impl Daemon {
         let (engine, clock) = (Arc::clone(&self.service.engine), self.service.clock.clone());
         let config = self.service.config.file.clone();
         let (refused, started) = (Arc::clone(&self.refused), clock.now().wall);
-        Some(tokio::spawn(control.serve(move || {
+        let state_dir = self.service.config.state_dir.clone();
+        let asked = status::asked::routes(Arc::clone(&engine), state_dir);
+        let look = move || {
             let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
             let reason = reason.clone();
             let alert = reason.map(|reason| status::Alert {
@@ -173,7 +175,8 @@ impl Daemon {
             });
             let more = alert.into_iter().collect();
             FleetView::of(&engine, more, &config, (started, clock.now().wall))
-        })))
+        };
+        Some(tokio::spawn(control.serve(look, asked)))
     }
 
     /// Puts what was read in force, or says why not.

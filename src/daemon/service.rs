@@ -51,10 +51,14 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         pid: std::process::id(),
         command: command.to_owned(),
     };
-    let mut events = vec![started, loaded(&config, Vec::new())];
-    let refused = (REFUSED.to_owned(), ABOUT.to_owned());
-    if opened.wide_alerts.remove(&refused).is_some() {
-        events.push(cleared());
+    let mut events = vec![started];
+    // One order puts no configuration in force.
+    if matches!(command, "run" | "once") {
+        events.push(loaded(&config, Vec::new()));
+        let refused = (REFUSED.to_owned(), ABOUT.to_owned());
+        if opened.wide_alerts.remove(&refused).is_some() {
+            events.push(cleared());
+        }
     }
     events.extend(loss(&mut opened));
     if command == "run" {

@@ -45,6 +45,9 @@ use account::Account;
 use observer::Observer;
 use orders::{AllPaused, Called, Waiting};
 
+/// So many deleted ones are remembered for each server: a listing lags behind by minutes.
+const MOST_GONE: usize = 8;
+
 /// The policies in force.
 #[derive(Clone)]
 struct Wanted {
@@ -62,7 +65,11 @@ struct Seat {
     listed: Vec<SnapshotId>,
     /// Those of them that the last listing lacked.
     lacked: Vec<SnapshotId>,
-    /// Listings in this process that could be relied on.
+    /// The newest of those that a delete made go, as listings agreed.
+    gone: Vec<SnapshotId>,
+    /// Those of them that the last listing showed again.
+    returned: Vec<SnapshotId>,
+    /// Listings in this process that could be relied on: counted on from two in a row.
     looks: u32,
     /// Listings in a row that couldn't be had.
     failures: u32,
@@ -85,14 +92,18 @@ struct Seat {
 }
 
 impl Seat {
-    /// Whether to go by this listing. The first one of a process, and one that lacks what is
-    /// known to be there, are believed only when the next says the same; what fails to be
-    /// had in between says nothing.
+    /// Whether to go by this listing. The first one of a process, one that lacks what is
+    /// known to be there, and one that shows what was deleted, are believed only when the
+    /// next says the same; what fails to be had in between says nothing.
     fn believes(&mut self, inventory: &Inventory) -> bool {
         (self.failures, self.own_failures) = (0, 0);
         if inventory.doubt.is_some() {
-            // It changes nothing anyway, and can't bear witness.
+            // It changes nothing anyway, and can't bear witness, not for the first one either.
             self.lacked.clear();
+            self.returned.clear();
+            if self.looks == 1 {
+                self.looks = 0;
+            }
             return true;
         }
         #[cfg(feature = "proof")]
@@ -100,17 +111,43 @@ impl Seat {
             self.reused = Some(Box::new(inventory.clone()));
         }
         self.looks = self.looks.saturating_add(1);
-        let shown: Vec<_> = inventory.snapshots.iter().map(|s| s.id).collect();
+        let mut shown: Vec<_> = inventory.snapshots.iter().map(|s| s.id).collect();
+        let returned = self.returns(&shown);
+        if !returned {
+            shown.retain(|id| !self.returned.contains(id));
+        }
         let known = std::mem::replace(&mut self.listed, shown);
         let gone = |id: &SnapshotId| !self.listed.contains(id);
         let lacked: Vec<_> = known.into_iter().filter(gone).collect();
         if lacked.iter().all(|id| self.lacked.contains(id)) {
             self.lacked.clear();
-            return self.looks > 1;
+            return returned && self.looks > 1;
         }
         self.listed.extend(&lacked);
         self.lacked = lacked;
         false
+    }
+
+    /// Whether nothing that was deleted is shown, or the same as by the listing before: it
+    /// was not deleted after all.
+    fn returns(&mut self, shown: &[SnapshotId]) -> bool {
+        let back = self.gone.iter().copied().filter(|id| shown.contains(id));
+        let back: Vec<_> = back.collect();
+        if back.iter().all(|id| self.returned.contains(id)) {
+            self.gone.retain(|id| !back.contains(id));
+            self.returned.clear();
+            return true;
+        }
+        self.returned = back;
+        false
+    }
+
+    /// A delete made it go, as listings agreed.
+    fn went(&mut self, id: SnapshotId) {
+        if self.gone.len() == MOST_GONE {
+            self.gone.remove(0);
+        }
+        self.gone.push(id);
     }
 }
 
@@ -289,7 +326,11 @@ impl<A: SnapshotApi> Engine<A> {
         written?;
         tell::fact(server, &fact, &extra);
         let grace = self.wanted().rules.request_timeout;
-        lock(seat).history.apply(&fact, now.into(), grace);
+        let mut seat = lock(seat);
+        seat.history.apply(&fact, now.into(), grace);
+        if let Fact::DeleteConfirmed { id } = fact {
+            seat.went(id);
+        }
         self.progress.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

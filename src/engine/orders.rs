@@ -63,17 +63,19 @@ impl Answer {
 pub struct Held {
     /// Since when it is paused; `None`: it isn't any more.
     pub since: Option<Timestamp>,
+    /// Whether it is this that paused it, not an earlier one.
+    pub new: bool,
     /// What was begun before, and is watched to its end.
     pub begun: Vec<Begun>,
-    /// Servers that stay paused by themselves.
-    pub paused: Vec<ServerId>,
+    /// What the servers are called that stay paused by themselves.
+    pub paused: Vec<String>,
 }
 
 /// A mutation that was begun before a pause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
-    /// The server.
-    pub server: ServerId,
+    /// What the server is called.
+    pub server: String,
     /// What was begun, in a few words.
     pub what: String,
 }
@@ -329,7 +331,8 @@ impl<A: SnapshotApi> Engine<A> {
     pub async fn pause(&self, server: Option<ServerId>, by: &str) -> Result<Held, Unheld> {
         let by = Some(by.to_owned());
         let Some(server) = server else {
-            if lock(&self.all_paused).since.is_none() {
+            let new = lock(&self.all_paused).since.is_none();
+            if new {
                 lock(&self.all_paused).asked = true;
                 let written = self.try_wide(Wide::Paused { by }).await;
                 lock(&self.all_paused).asked = false;
@@ -337,17 +340,18 @@ impl<A: SnapshotApi> Engine<A> {
                 lock(&self.all_paused).since = since;
                 self.each_seat(|_, seat| seat.history.all_paused = since);
             }
-            return Ok(self.held(None));
+            return Ok(self.held(None, new));
         };
         let seat = self.seat(server);
-        if lock(&seat).history.paused.is_none() {
+        let new = lock(&seat).history.paused.is_none();
+        if new {
             lock(&seat).pausing = true;
             let fact = Fact::Paused { by };
             let written = self.record(server, &seat, fact, Extra::default()).await;
             lock(&seat).pausing = false;
             written?;
         }
-        Ok(self.held(Some(server)))
+        Ok(self.held(Some(server), new))
     }
 
     /// Ends the pause of one server, or the one of all.
@@ -371,7 +375,7 @@ impl<A: SnapshotApi> Engine<A> {
             lock(&self.called).all = true;
         }
         self.wake();
-        Ok(self.held(server))
+        Ok(self.held(server, false))
     }
 
     /// Since when every server is paused.
@@ -379,28 +383,33 @@ impl<A: SnapshotApi> Engine<A> {
         lock(&self.all_paused).since
     }
 
-    fn held(&self, server: Option<ServerId>) -> Held {
+    fn held(&self, server: Option<ServerId>, new: bool) -> Held {
         let mut held = Held {
             since: self.all_paused(),
+            new,
             begun: Vec::new(),
             paused: Vec::new(),
         };
         let policies = self.wanted().policies;
         self.each_seat(|id, seat| {
-            if server.is_some_and(|one| one != id) || !policies.contains_key(&id) {
+            let Some(policy) = policies.get(&id) else {
+                return;
+            };
+            if server.is_some_and(|one| one != id) {
                 return;
             }
+            let called = || policy.called().to_owned();
             if server.is_some() {
                 held.since = seat.history.paused();
             } else if seat.history.paused.is_some() {
-                held.paused.push(id);
+                held.paused.push(called());
             }
-            if let Some(what) = begun(&seat.history) {
-                held.begun.push(Begun { server: id, what });
-            } else if seat.intending {
-                let what = "a change is being sent".to_owned();
-                held.begun.push(Begun { server: id, what });
-            }
+            let sending = || "a change is being sent".to_owned();
+            let what = begun(&seat.history).or_else(|| seat.intending.then(sending));
+            held.begun.extend(what.map(|what| Begun {
+                server: called(),
+                what,
+            }));
         });
         held
     }

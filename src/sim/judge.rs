@@ -46,8 +46,8 @@ pub(super) struct Judge {
     guards: BTreeMap<u64, Guard>,
     /// The wall clock at the last mutation of each server.
     last_wall: BTreeMap<u64, Timestamp>,
-    /// Calls that may still take effect, of which only a lost trail told.
-    untold: BTreeSet<u64>,
+    /// The trail alone was lost, which it goes on saying.
+    pub(super) loss_said: bool,
     /// Nothing more is to be learnt of this seed.
     pub(super) enough: bool,
     /// What was broken, in words.
@@ -64,12 +64,11 @@ impl Judge {
         self.in_flight.clear();
     }
 
-    /// The trail is gone, and with it what only the trail could know: without the head too
-    /// nothing tells the next process from the very first, which creates at once.
-    pub(super) fn trail_lost(&mut self, pending: BTreeSet<u64>) {
+    /// The trail is gone, and with it what only the trail could know.
+    pub(super) fn trail_lost(&mut self, head_stays: bool) {
+        self.loss_said = head_stays;
         self.guards.clear();
         self.last_wall.clear();
-        self.untold = pending;
     }
 
     pub(super) fn listed(&mut self, server: u64, basis: Basis) {
@@ -143,11 +142,9 @@ impl World {
         }
         // A late delete of what is gone by now changes nothing any more.
         let there = |id: u64| self.servers[&server].rows.iter().any(|row| row.id == id);
-        let untold = |call| self.judge.untold.contains(&call);
         let other = self.pending(server).any(|due| match due {
-            Due::Delete { call, id, .. } => !untold(*call) && Some(*id) != own && there(*id),
-            Due::Create { call, .. } => !untold(*call),
-            Due::Status(..) | Due::Vanish(..) => false,
+            Due::Delete { id, .. } => Some(*id) != own && there(*id),
+            _ => true,
         });
         if other {
             self.violated(server, "I5, I9: an earlier mutation may still take effect");

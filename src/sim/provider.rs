@@ -221,15 +221,6 @@ impl World {
         })
     }
 
-    /// All calls that are still to take effect.
-    pub(super) fn pending_calls(&self) -> BTreeSet<u64> {
-        let call = |due: &Due| match due {
-            Due::Create { call, .. } | Due::Delete { call, .. } => Some(*call),
-            Due::Status(..) | Due::Vanish(..) => None,
-        };
-        self.due.values().filter_map(call).collect()
-    }
-
     /// Lets everything happen whose time has come.
     pub(super) fn advance(&mut self) {
         let now = self.now();

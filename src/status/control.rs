@@ -1,9 +1,10 @@
 //! The socket on which the running service answers: HTTP over a Unix socket, for root and
 //! the service's own user.
 //!
-//! `GET /api/v1/status` is a [`FleetView`]. The rotation doesn't depend on it: a socket that
+//! `GET /api/v1/status` is a [`FleetView`]; `asked` has what can be asked for. The rotation doesn't depend on it: a socket that
 //! can't be had is said in the log, and the service goes on.
 
+use std::fmt;
 use std::fs::{DirBuilder, Permissions, set_permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -71,16 +72,22 @@ impl Control {
         })
     }
 
-    /// Answers until it is dropped; `look` says how things stand.
-    pub async fn serve(mut self, look: impl Fn() -> FleetView + Send + Sync + 'static) {
+    /// Answers until it is dropped; `look` says how things stand, `more` is what else can be
+    /// asked for.
+    pub async fn serve(
+        mut self,
+        look: impl Fn() -> FleetView + Send + Sync + 'static,
+        more: Router,
+    ) {
         let Some(listener) = self.listener.take() else {
             return;
         };
         let look: Arc<dyn Fn() -> FleetView + Send + Sync> = Arc::new(look);
         let routes = Router::new()
             .route("/api/v1/status", get(status))
-            .layer(from_fn_with_state(self.owner, admit))
-            .with_state(look);
+            .with_state(look)
+            .merge(more)
+            .layer(from_fn_with_state(self.owner, admit));
         let service = routes.into_make_service_with_connect_info::<Peer>();
         if let Err(error) = axum::serve(listener, service).await {
             tracing::warn!(%error, "the control socket can't be served any more");
@@ -104,6 +111,19 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     }
 }
 
+/// Who asks.
+#[derive(Clone, Copy)]
+pub(super) struct User(u32);
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("root"),
+            user => write!(f, "user {user}"),
+        }
+    }
+}
+
 fn admits(Peer(user): Peer, owner: u32) -> bool {
     user.is_some_and(|user| user == 0 || user == owner)
 }
@@ -112,12 +132,15 @@ fn admits(Peer(user): Peer, owner: u32) -> bool {
 async fn admit(
     State(owner): State<u32>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, (StatusCode, &'static str)> {
     if !admits(peer, owner) {
         let why = "only root and the service's own user are answered here";
         return Err((StatusCode::FORBIDDEN, why));
+    }
+    if let Some(user) = peer.0 {
+        request.extensions_mut().insert(User(user));
     }
     Ok(next.run(request).await)
 }

@@ -28,7 +28,7 @@ fn place() -> (tempfile::TempDir, PathBuf) {
 async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_with_it() {
     let (_folder, path) = place();
     let control = Control::listen(&path).await.expect("it listens");
-    let serving = tokio::spawn(control.serve(view));
+    let serving = tokio::spawn(control.serve(view, Router::new()));
     assert_eq!(ask(&path).await.expect("an answer"), view());
     serving.abort();
     assert!(serving.await.is_err_and(|end| end.is_cancelled()));

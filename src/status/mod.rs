@@ -2,14 +2,18 @@
 //!
 //! - `view`: how things stand, as a value; the JSON of `status --json`.
 //! - `text`: the same for a terminal.
+//! - `asked`: what the service does when it is asked to.
+//! - `servers`: which server is meant.
 //! - `control`: the socket on which the service answers; `client`: the one who asks there.
 
+pub mod asked;
 mod client;
 mod control;
+pub mod servers;
 mod text;
 mod view;
 
-pub use client::{Absent, ask};
+pub use client::{Absent, ask, order, pause, resume};
 pub use control::{Control, socket};
 pub use text::{fleet, server};
 pub use view::{

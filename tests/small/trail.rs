@@ -377,12 +377,12 @@ fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
     found.push(trail);
     for at in [-MINUTE, 1 - 30 * MINUTE] {
         let mut trail = held(base("a restore under way"));
-        trail.old(at, &restore);
-        trail.old(at, &restored);
+        trail.lived(at, &restore);
+        trail.lived(at, &restored);
         found.push(trail);
     }
     let mut trail = base("a restore half an hour ago");
-    trail.old(-30 * MINUTE, &restore);
-    trail.old(-30 * MINUTE, &restored);
+    trail.lived(-30 * MINUTE, &restore);
+    trail.lived(-30 * MINUTE, &restored);
     found.push(trail);
 }

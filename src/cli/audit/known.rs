@@ -24,6 +24,7 @@ pub(super) struct Said {
     pub(super) alert: Option<String>,
     pub(super) outcome: Option<String>,
     pub(super) paused: bool,
+    pub(super) by: Option<String>,
     pub(super) deletes: Vec<String>,
     history: Option<Checkpoint>,
 }

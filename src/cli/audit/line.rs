@@ -195,7 +195,9 @@ impl Lines {
     /// names no file and not each rotation, so the policy in force fills in.
     fn origin(&self, record: &Record, said: &Said, known: &Known) -> Option<String> {
         let policy = record.server.and_then(|id| self.policies.get(&id));
-        let intent = matches!(record.event.as_str(), "create_intent" | "delete_intent");
+        // What an operator ordered, no policy wanted.
+        let ordered = said.by.is_some();
+        let intent = !ordered && matches!(record.event.as_str(), "create_intent" | "delete_intent");
         let rotation = match known.rotation(record.server, said) {
             Some(rotation) if intent || said.rotation.is_some() => Some(rotation),
             None if intent => policy.and_then(|policy| {

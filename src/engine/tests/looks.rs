@@ -26,12 +26,23 @@ fn listings(scene: &Scene, replies: impl IntoIterator<Item = Reply>) {
 
 #[tokio::test(start_paused = true)]
 async fn i10_nothing_is_changed_on_the_word_of_the_first_listing_alone() {
-    let scene = full();
-    listings(&scene, [Reply::Lacks(101)]);
-    let running = scene.run();
-    scene.pass(30 * MINUTE).await;
-    assert_eq!(scene.provider.creates(1), 0);
-    running.ends().await;
+    use Reply::{Doubted, Lacks};
+    for replies in [
+        vec![Lacks(101)],
+        vec![Doubted, Lacks(101)],
+        vec![Lacks(101), Doubted, Lacks(101)],
+        vec![Lacks(101), Doubted, Lacks(101), Doubted, Lacks(101)],
+    ] {
+        let scene = full();
+        listings(&scene, replies.clone());
+        let running = scene.run();
+        scene.pass(30 * MINUTE).await;
+        assert_eq!(scene.provider.creates(1), 0, "{replies:?}");
+        scene.provider.take(101);
+        scene.pass(60 * MINUTE).await;
+        assert_eq!(scene.provider.creates(1), 1, "{replies:?}");
+        running.ends().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,4 +123,49 @@ async fn i9_what_was_answered_is_not_missing_by_one_listing_after_an_outage() {
     assert!(scene.events("snapshot_failed").is_empty());
     assert_eq!(scene.events("slot_settled").len(), 1);
     running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i7_a_deleted_one_that_a_listing_shows_again_is_back_only_when_two_say_so() {
+    for (stale, doubted, again) in [(1, 0, false), (3, 4, false), (100, 0, true)] {
+        let scene = Scene::new([1]);
+        for name in ["by-hand-1", "by-hand-2", "by-hand-3"] {
+            scene.provider.put(1, name, "2026-11-01T00:00:00Z");
+        }
+        for day in [23, 24] {
+            let made = format!("2026-11-{day}T03:00:00Z");
+            let name = format!("daily-2026-11-{day}");
+            scene.provider.put(1, &name, &made);
+        }
+        // The create after the delete fails, and when it is due again a listing that lags shows
+        // the victim.
+        let (mut deleted, mut shown) = (false, 0);
+        scene.provider.script(move |what| match what {
+            What::Delete(_) => {
+                deleted = true;
+                Reply::Works
+            }
+            What::Create(_) if deleted => {
+                shown = 1;
+                Reply::Says(400)
+            }
+            What::List(_) if shown > 0 => {
+                shown += 1;
+                let lags = (3..3 + stale).contains(&shown);
+                if shown == doubted {
+                    Reply::Doubted
+                } else if lags {
+                    Reply::Shows(104)
+                } else {
+                    Reply::Works
+                }
+            }
+            _ => Reply::Works,
+        });
+        let running = scene.run();
+        scene.pass(14 * MINUTE).await;
+        let deletes = scene.provider.times(|what| matches!(what, What::Delete(_)));
+        assert_eq!(deletes.len() > 1, again, "{stale}: {deletes:?}");
+        running.ends().await;
+    }
 }

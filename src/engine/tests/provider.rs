@@ -39,6 +39,8 @@ pub(super) enum Reply {
     Slowly(SignedDuration, u16),
     /// By a listing that lacks this snapshot, and nothing shows it.
     Lacks(u64),
+    /// By a listing that still shows this snapshot, which is gone.
+    Shows(u64),
     /// By a listing that can't be relied on.
     Doubted,
     Panics,
@@ -48,6 +50,8 @@ type Script = Box<dyn FnMut(&What) -> Reply + Send>;
 
 struct State {
     snapshots: BTreeMap<u64, Vec<Snapshot>>,
+    /// What is gone, with its server.
+    gone: Vec<(u64, Snapshot)>,
     asked: Vec<Asked>,
     script: Script,
     last_id: u64,
@@ -68,6 +72,7 @@ impl Provider {
             limiter: Limiter::new(8, 0.0),
             state: Mutex::new(State {
                 snapshots: BTreeMap::new(),
+                gone: Vec::new(),
                 asked: Vec::new(),
                 script: Box::new(|_| Reply::Works),
                 last_id: 100,
@@ -155,7 +160,7 @@ impl Provider {
             (state.asked.len() - 1, reply)
         };
         let (time, status) = match reply {
-            Reply::Works | Reply::Lacks(_) | Reply::Doubted => {
+            Reply::Works | Reply::Lacks(_) | Reply::Shows(_) | Reply::Doubted => {
                 (SignedDuration::from_millis(100), 200)
             }
             Reply::Says(status) => (SignedDuration::from_millis(100), status),
@@ -221,6 +226,15 @@ impl SnapshotApi for Provider {
                     rows.snapshots.retain(|s| s.id != SnapshotId(id));
                 }
             }
+            Reply::Shows(id) => {
+                let state = lock(&self.state);
+                let gone = state.gone.iter().find(|(_, s)| s.id == SnapshotId(id));
+                if let Some((server, row)) = gone
+                    && let Some(rows) = listing.servers.get_mut(&ServerId(*server))
+                {
+                    rows.snapshots.push(row.clone());
+                }
+            }
             Reply::Doubted => listing.doubt = Some("its count differs".to_owned()),
             _ => {}
         }
@@ -241,8 +255,12 @@ impl SnapshotApi for Provider {
 
     async fn delete(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
         self.answer(Call::Delete, What::Delete(id.0)).await?;
-        for rows in lock(&self.state).snapshots.values_mut() {
-            rows.retain(|s| s.id != id);
+        let State {
+            snapshots, gone, ..
+        } = &mut *lock(&self.state);
+        for (server, rows) in snapshots {
+            let went = rows.extract_if(.., |s| s.id == id);
+            gone.extend(went.map(|row| (*server, row)));
         }
         Ok(())
     }

@@ -1,0 +1,46 @@
+//! Asking before what can't be undone.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use crate::daemon::Refusal;
+
+/// Whether a person can be asked.
+pub(super) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Has the server's name typed, unless `yes` was given.
+pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, Refusal> {
+    if yes {
+        return Ok(true);
+    }
+    if !can_ask() {
+        return Err(Refusal::Settings(format!(
+            "there is no terminal to ask on: to {what} without being asked, give --yes"
+        )));
+    }
+    let typed = ask(&format!(
+        "Type the server's name, {called}, to {what} (anything else: nothing is done): "
+    ))?;
+    Ok(typed == called)
+}
+
+/// A question that is answered by yes unless something else is typed.
+pub(super) fn yes_unless(question: &str) -> Result<bool, Refusal> {
+    let typed = ask(&format!("{question} [Y/n] "))?;
+    Ok(matches!(typed.to_lowercase().as_str(), "" | "y" | "yes"))
+}
+
+fn ask(question: &str) -> Result<String, Refusal> {
+    let failed = |why: io::Error| Refusal::System(format!("the terminal can't be read: {why}"));
+    let mut stderr = anstream::stderr();
+    write!(stderr, "{question}").map_err(failed)?;
+    stderr.flush().map_err(failed)?;
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line).map_err(failed)?;
+    if read == 0 {
+        // The end of the input is no answer, and no yes.
+        return Ok("\u{4}".to_owned());
+    }
+    Ok(line.trim().to_owned())
+}

@@ -1,0 +1,74 @@
+//! `create SERVER NAME`: a snapshot beside the rotation's.
+
+use super::target::{Target, undone};
+use crate::cli::{Cli, Exit, say};
+use crate::core::fact::Outcome;
+use crate::core::order::Order;
+use crate::core::snapshot::Status;
+use crate::daemon::Refusal;
+
+/// What to create.
+#[derive(Debug, clap::Args)]
+pub struct Create {
+    /// The server: its id, its name, or its policy file's stem
+    #[arg(value_name = "SERVER")]
+    pub server: String,
+    /// The snapshot's name: letters, digits, hyphens, underscores; none that a rotation's slot
+    /// could bear
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// A text for people, which the provider keeps with it
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Wait until it is completed, some minutes
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Has it made; good when the provider began it, or with `--wait` when it is completed.
+pub fn create(cli: &Cli, args: &Create) -> Result<Exit, Refusal> {
+    let mut target = Target::of(cli, &args.server)?;
+    make(&mut target, &args.name, args.description.clone(), args.wait)
+}
+
+/// Makes a snapshot, and waits for it if that is asked for.
+pub(super) fn make(
+    target: &mut Target,
+    name: &str,
+    description: Option<String>,
+    wait: bool,
+) -> Result<Exit, Refusal> {
+    let answer = target.order(Order::Create {
+        snapshot: name.to_owned(),
+        description,
+    })?;
+    let what = format!("create {name} of {}", target.called());
+    let (Some(Outcome::Done), Some(id)) = (answer.outcome, answer.id) else {
+        say(&undone(&answer, &what, None));
+        return Ok(Exit::Bad);
+    };
+    if !wait {
+        say(&format!(
+            "{name} (id {id}) of {} is being made, which takes some minutes",
+            target.called()
+        ));
+        return Ok(Exit::Good);
+    }
+    let (text, exit) = match target.finished(id, name)? {
+        Some(Status::Completed) => ("is completed".to_owned(), Exit::Good),
+        Some(Status::Failed) => ("failed: the provider says so".to_owned(), Exit::Bad),
+        Some(status) => (
+            format!(
+                "has the status {:?}, which is not documented",
+                status.word()
+            ),
+            Exit::Bad,
+        ),
+        None => (
+            "isn't completed yet, or isn't listed any more: look with snaprotate list".to_owned(),
+            Exit::Bad,
+        ),
+    };
+    say(&format!("{name} (id {id}) of {} {text}", target.called()));
+    Ok(exit)
+}

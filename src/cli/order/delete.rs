@@ -1,0 +1,59 @@
+//! `delete SERVER SNAPSHOT`: one snapshot for good, shown and confirmed.
+
+use super::confirm;
+use super::target::{Target, undone};
+use crate::cli::{Cli, Exit, printable_name, say};
+use crate::core::fact::Outcome;
+use crate::core::order::Order;
+use crate::core::snapshot::{Snapshot, Status};
+use crate::daemon::Refusal;
+
+/// What to delete.
+#[derive(Debug, clap::Args)]
+pub struct Delete {
+    /// The server: its id, its name, or its policy file's stem
+    #[arg(value_name = "SERVER")]
+    pub server: String,
+    /// The snapshot: its id or its name
+    #[arg(value_name = "SNAPSHOT")]
+    pub snapshot: String,
+    /// Don't ask for the server's name
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Has it deleted; good when the provider did so.
+pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
+    let target = Target::of(cli, &args.server)?;
+    let row = target.snapshot(&args.snapshot)?;
+    let mut text = format!("This deletes for good:\n{}", target.described(row));
+    if last_completed(&target.inventory.snapshots, row) {
+        text.push_str("\n  ATTENTION  it is the only completed snapshot of this server");
+    }
+    say(&text);
+    if !confirm::by_name(&target.called(), "delete it", args.yes)? {
+        say("nothing was done");
+        return Ok(Exit::Bad);
+    }
+    let answer = target.order(Order::Delete {
+        snapshot: row.name.clone(),
+        id: row.id,
+    })?;
+    let name = printable_name(&row.name);
+    if answer.outcome == Some(Outcome::Done) {
+        say(&format!(
+            "{name} (id {}) of {} is deleted",
+            row.id,
+            target.called()
+        ));
+        return Ok(Exit::Good);
+    }
+    let what = format!("delete {name} (id {}) of {}", row.id, target.called());
+    say(&undone(&answer, &what, Some(row.id)));
+    Ok(Exit::Bad)
+}
+
+fn last_completed(rows: &[Snapshot], row: &Snapshot) -> bool {
+    let completed = |s: &&Snapshot| s.status == Status::Completed;
+    row.status == Status::Completed && rows.iter().filter(completed).count() == 1
+}

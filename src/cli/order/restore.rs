@@ -1,0 +1,138 @@
+//! `restore SERVER SNAPSHOT`: overwrites a server, shown and confirmed, and never sent twice.
+
+use super::confirm;
+use super::create::make;
+use super::target::{Target, local, undone};
+use crate::cli::{Cli, Exit, pause, printable_name, say};
+use crate::core::fact::Outcome;
+use crate::core::order::Order;
+use crate::core::snapshot::SnapshotId;
+use crate::daemon::Refusal;
+
+/// What to restore.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
+#[derive(Debug, clap::Args)]
+pub struct Restore {
+    /// The server: its id, its name, or its policy file's stem
+    #[arg(value_name = "SERVER")]
+    pub server: String,
+    /// The snapshot: its id or its name
+    #[arg(value_name = "SNAPSHOT")]
+    pub snapshot: String,
+    /// Don't ask for the server's name
+    #[arg(long)]
+    pub yes: bool,
+    /// First take a snapshot of the server as it is now, and wait for it; without --safety or
+    /// --no-safety you are asked where there is room for one
+    #[arg(long, overrides_with = "no_safety")]
+    pub safety: bool,
+    /// Don't take one
+    #[arg(long)]
+    pub no_safety: bool,
+    /// Wait until the provider says that it is over, some minutes
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Has the server overwritten; good when the provider began it, or with `--wait` when it is
+/// over.
+pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, Refusal> {
+    let mut target = Target::of(cli, &args.server)?;
+    let row = target.snapshot(&args.snapshot)?.clone();
+    let name = printable_name(&row.name);
+    let made = row.created_at.map_or("it was made".to_owned(), local);
+    say(&format!(
+        "This overwrites everything on the server, and can't be undone:\n{}\n  lost       whatever was written on it since {made}\n  meanwhile  the provider stops the server; it takes 5 to 15 minutes",
+        target.described(&row)
+    ));
+    if !confirm::by_name(&target.called(), "restore it", args.yes)? {
+        say("nothing was done");
+        return Ok(Exit::Bad);
+    }
+    if safety(&target, args)? {
+        return safely(cli, &mut target, args, &name, row.id);
+    }
+    send(&target, args, &name, row.id)
+}
+
+/// Whether a snapshot of the present state is to be taken first.
+fn safety(target: &Target, args: &Restore) -> Result<bool, Refusal> {
+    if args.safety || args.no_safety {
+        return Ok(args.safety);
+    }
+    let (held, limit) = (target.inventory.snapshots.len(), target.config.rules.limit);
+    if args.yes || !confirm::can_ask() {
+        return Ok(false);
+    }
+    if held >= limit {
+        say(&format!(
+            "there is no room for a snapshot of the present state: {held} of {limit} are taken"
+        ));
+        return Ok(false);
+    }
+    confirm::yes_unless("Take a snapshot of the server as it is now, first?")
+}
+
+/// The rotation is held meanwhile: it must not prune what is to be restored.
+fn safely(
+    cli: &Cli,
+    target: &mut Target,
+    args: &Restore,
+    name: &str,
+    id: SnapshotId,
+) -> Result<Exit, Refusal> {
+    let which = pause::Args {
+        server: Some(target.policy.server.to_string()),
+    };
+    let paused = pause::was_paused(cli, &which)?;
+    let now = target.clock.now().wall.strftime("%Y%m%d-%H%M%S");
+    let made = make(target, &format!("before-restore-{now}"), None, true);
+    let sent = match made {
+        Ok(Exit::Good) => send(target, args, name, id),
+        Ok(Exit::Bad) => {
+            say(&format!(
+                "{} was not restored, since the snapshot of its present state is not there",
+                target.called()
+            ));
+            Ok(Exit::Bad)
+        }
+        Err(why) => Err(why),
+    };
+    if !paused {
+        pause::resume(cli, &which)?;
+    }
+    sent
+}
+
+fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<Exit, Refusal> {
+    let answer = target.order(Order::Restore {
+        snapshot: target.snapshot(&id.to_string())?.name.clone(),
+        id,
+    })?;
+    let called = target.called();
+    if answer.outcome != Some(Outcome::Done) {
+        let what = format!("restore {name} (id {id}) of {called}");
+        say(&undone(&answer, &what, None));
+        return Ok(Exit::Bad);
+    }
+    if !args.wait {
+        let minutes = target.config.rules.restore_window.as_mins();
+        say(&format!(
+            "{called} is being restored from {name} (id {id}); its rotation rests for {minutes} minutes"
+        ));
+        return Ok(Exit::Good);
+    }
+    if let Some(word) = target.restored()? {
+        say(&format!(
+            "{called} was restored from {name} (id {id}); the provider says that it is {word}"
+        ));
+        return Ok(Exit::Good);
+    }
+    say(&format!(
+        "{called} is still being restored, says the provider: look there"
+    ));
+    Ok(Exit::Bad)
+}

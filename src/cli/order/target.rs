@@ -1,0 +1,186 @@
+//! The server and the snapshot that are meant, as the provider shows them now.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::api::HttpApi;
+use crate::cli::{Cli, block_on, caller, control_socket, printable_name, servers};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::core::decide::Inventory;
+use crate::core::fact::Outcome;
+use crate::core::history::History;
+use crate::core::order::Order;
+use crate::core::policy::Policy;
+use crate::core::snapshot::{Snapshot, SnapshotId};
+use crate::core::verdict::verdicts;
+use crate::daemon::{Refusal, alone, api_settings};
+use crate::engine::{Answer, observe_once};
+use crate::status::asked::Ordered;
+use crate::status::{self, Absent};
+
+/// One server with a policy, and what it holds.
+pub(super) struct Target {
+    pub(super) config: Config,
+    pub(super) policy: Arc<Policy>,
+    pub(super) api: HttpApi,
+    pub(super) clock: Clock,
+    pub(super) inventory: Inventory,
+}
+
+impl Target {
+    /// Asks the provider what the server holds.
+    pub(super) fn of(cli: &Cli, server: &str) -> Result<Self, Refusal> {
+        let config = cli.load()?;
+        let policy = Arc::clone(servers::one(&config.policies, server)?);
+        let clock = Clock::system();
+        let settings = api_settings(&config.api);
+        let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
+        let mut target = Self {
+            inventory: Inventory {
+                server_name: None,
+                snapshots: Vec::new(),
+                requested: clock.now().mono,
+                doubt: None,
+            },
+            config,
+            policy,
+            api,
+            clock,
+        };
+        target.look()?;
+        Ok(target)
+    }
+
+    /// Asks anew.
+    pub(super) fn look(&mut self) -> Result<(), Refusal> {
+        let server = self.policy.server;
+        let found = block_on(async {
+            let asked = observe_once(&self.api, &self.clock, Some(server)).await;
+            asked.map_err(|error| Refusal::Api(error.to_string()))
+        })?;
+        let inventory = found.into_iter().find(|(id, _)| *id == server);
+        let (_, inventory) = inventory.ok_or_else(|| {
+            Refusal::Api(format!(
+                "the provider's answer says nothing of server {server}"
+            ))
+        })?;
+        if let Some(doubt) = &inventory.doubt {
+            return Err(Refusal::Api(format!(
+                "the listing of {} can't be relied on: {doubt}",
+                self.called()
+            )));
+        }
+        self.inventory = inventory;
+        Ok(())
+    }
+
+    /// What the server is called.
+    pub(super) fn called(&self) -> String {
+        printable_name(self.policy.called())
+    }
+
+    /// The snapshot of this id or name.
+    pub(super) fn snapshot(&self, wanted: &str) -> Result<&Snapshot, Refusal> {
+        let rows = &self.inventory.snapshots;
+        let by_id = rows.iter().find(|s| s.id.to_string() == wanted);
+        if let Some(found) = by_id {
+            return Ok(found);
+        }
+        let named: Vec<_> = rows.iter().filter(|s| s.name == wanted).collect();
+        match named.as_slice() {
+            [one] => Ok(one),
+            [] => {
+                let shown = rows.iter().map(|s| printable_name(&s.name));
+                let shown: Vec<_> = shown.collect();
+                let there = if shown.is_empty() {
+                    "no snapshot at all".to_owned()
+                } else {
+                    shown.join(", ")
+                };
+                Err(Refusal::Settings(format!(
+                    "{} holds no snapshot {}; it holds {there}",
+                    self.called(),
+                    printable_name(wanted)
+                )))
+            }
+            several => {
+                let ids: Vec<_> = several.iter().map(|s| s.id.to_string()).collect();
+                Err(Refusal::Settings(format!(
+                    "{} holds {} more than once: name one by its id, {}",
+                    self.called(),
+                    printable_name(wanted),
+                    ids.join(" or ")
+                )))
+            }
+        }
+    }
+
+    /// One snapshot in a few lines: what it is, when it was made, whose it is.
+    pub(super) fn described(&self, snapshot: &Snapshot) -> String {
+        let made = snapshot
+            .created_at
+            .map_or("at an unknown time".to_owned(), local);
+        let now = self.clock.now();
+        let (none, rules) = (History::default(), &self.config.rules);
+        let verdicts = verdicts(&self.policy, &self.inventory, &none, rules, now);
+        let verdict = verdicts.into_iter().find(|v| v.id == snapshot.id);
+        let why = verdict.map_or(String::new(), |verdict| {
+            format!("\n             {}", verdict.reason)
+        });
+        format!(
+            "  server     {} (id {})\n  snapshot   {} (id {}), {}, made {made}{why}",
+            self.called(),
+            self.policy.server,
+            printable_name(&snapshot.name),
+            snapshot.id,
+            snapshot.status.word().replace('_', " ")
+        )
+    }
+
+    /// Has the order carried out: by the running service, else by this process.
+    pub(super) fn order(&self, order: Order) -> Result<Answer, Refusal> {
+        let command = match &order {
+            Order::Create { .. } => "create",
+            Order::Delete { .. } => "delete",
+            Order::Restore { .. } => "restore",
+        };
+        let server = self.policy.server;
+        let ordered = Ordered {
+            server,
+            state_dir: self.config.state_dir.clone(),
+            order,
+        };
+        let socket = control_socket();
+        match block_on(async { Ok(status::order(&socket, &ordered).await) })? {
+            Err(Absent::NotRunning(_)) => {}
+            answer => return answer.map_err(Refusal::from),
+        }
+        let by = caller();
+        block_on(alone(self.config.clone(), command, async |engine| {
+            engine.order_alone(server, ordered.order, by).await
+        }))
+    }
+}
+
+/// What came of an order that wasn't done, as a line for people.
+pub(super) fn undone(answer: &Answer, what: &str, id: Option<SnapshotId>) -> String {
+    let why = answer.reason.as_deref().unwrap_or("no reason was given");
+    match answer.outcome {
+        None => format!("{what}: not done, nothing was sent: {why}"),
+        Some(Outcome::Unknown) => format!(
+            "{what}: whether it was done isn't known ({why}). It is not sent again: look with snaprotate list{}",
+            id.map_or(String::new(), |id| format!(", for id {id}"))
+        ),
+        Some(Outcome::Later) => format!("{what}: not done, the provider took no orders: {why}"),
+        Some(_) => format!("{what}: not done, the provider refused: {why}"),
+    }
+}
+
+/// A time for people, local and with its zone.
+pub(super) fn local(at: Timestamp) -> String {
+    let zoned = at.to_zoned(TimeZone::system());
+    zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}

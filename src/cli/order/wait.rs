@@ -1,0 +1,110 @@
+//! Waiting for what takes the provider minutes, with a line that says so.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use super::target::Target;
+use crate::cli::block_on;
+use crate::core::snapshot::{SnapshotId, Status};
+use crate::daemon::Refusal;
+
+/// One line on a terminal that is written anew, and nothing elsewhere.
+struct Progress {
+    what: String,
+    began: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    fn new(what: String) -> Self {
+        Self {
+            what,
+            began: Instant::now(),
+            shown: io::stderr().is_terminal(),
+        }
+    }
+
+    fn tell(&self) {
+        if self.shown {
+            let passed = self.began.elapsed().as_secs();
+            let _closed = write!(
+                anstream::stderr(),
+                "\r{} … {}:{:02} ",
+                self.what,
+                passed / 60,
+                passed % 60
+            );
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            let _closed = writeln!(anstream::stderr());
+        }
+    }
+}
+
+impl Target {
+    /// Waits until the snapshot is in progress no longer; `None`: it went, or took too long.
+    pub(super) fn finished(
+        &mut self,
+        id: SnapshotId,
+        name: &str,
+    ) -> Result<Option<Status>, Refusal> {
+        let progress = Progress::new(format!("{name} is being made"));
+        let mut unseen = 0;
+        while progress.began.elapsed() < self.longest() {
+            progress.tell();
+            self.rest();
+            self.look()?;
+            let rows = &self.inventory.snapshots;
+            match rows.iter().find(|s| s.id == id).map(|s| &s.status) {
+                Some(Status::InProgress) => unseen = 0,
+                Some(status) => return Ok(Some(status.clone())),
+                // A listing may lag behind.
+                None if unseen < 3 => unseen += 1,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits until the provider no longer says that the server is being restored; the word
+    /// that it then uses. `None`: it still says so.
+    pub(super) fn restored(&self) -> Result<Option<String>, Refusal> {
+        let progress = Progress::new(format!("{} is being restored", self.called()));
+        while progress.began.elapsed() < self.longest() {
+            progress.tell();
+            self.rest();
+            let server = self.policy.server;
+            let status = block_on(async {
+                let asked = self.api.server_status(server).await;
+                asked.map_err(|error| Refusal::Api(error.to_string()))
+            })?;
+            match status.as_deref() {
+                Some("restoring") => {}
+                Some(word) => return Ok(Some(word.to_owned())),
+                None => {
+                    return Err(Refusal::Api(format!(
+                        "the provider lists no server {server}: look there for what became of it"
+                    )));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn longest(&self) -> Duration {
+        self.clock.real(self.config.rules.stuck_after)
+    }
+
+    fn rest(&self) {
+        std::thread::sleep(
+            self.clock
+                .real(self.config.rules.poll_interval)
+                .min(Duration::from_secs(5)),
+        );
+    }
+}

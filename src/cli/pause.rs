@@ -1,0 +1,99 @@
+//! `pause` and `resume`: no mutations of the rotation until resumed.
+
+use std::fmt::Write as _;
+
+use super::{Cli, Exit, block_on, caller, control_socket, printable_name, say, servers};
+use crate::daemon::{Refusal, alone};
+use crate::engine::Held;
+use crate::status::asked::Which;
+use crate::status::{self, Absent};
+
+/// What to pause or resume.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this server: its id, its name, or its policy file's stem
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
+}
+
+/// Pauses; what was begun before is named.
+pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+    let held = held(cli, args, true)?;
+    let mut text = match &args.server {
+        Some(server) => format!(
+            "{} is paused: its rotation creates and deletes nothing until snaprotate resume --server {0}",
+            printable_name(server)
+        ),
+        None => {
+            "every server is paused: rotation creates and deletes nothing until snaprotate resume"
+                .to_owned()
+        }
+    };
+    for begun in &held.begun {
+        let server = printable_name(&begun.server);
+        let _ = write!(
+            text,
+            "\n{server}: {}; that is watched to its end",
+            begun.what
+        );
+    }
+    say(&text);
+    Ok(Exit::Good)
+}
+
+/// Resumes; servers that stay paused are named.
+pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+    let held = held(cli, args, false)?;
+    let mut text = match &args.server {
+        Some(server) => format!("{} is no longer paused", printable_name(server)),
+        None => "rotation goes on".to_owned(),
+    };
+    for server in &held.paused {
+        let _ = write!(
+            text,
+            "\n{} stays paused by itself: snaprotate resume --server {0}",
+            printable_name(server)
+        );
+    }
+    say(&text);
+    Ok(Exit::Good)
+}
+
+/// Pauses quietly; whether it was paused already, so that it has to stay so.
+pub(super) fn was_paused(cli: &Cli, args: &Args) -> Result<bool, Refusal> {
+    Ok(!held(cli, args, true)?.new)
+}
+
+/// By the running service, else by this process.
+fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
+    let which = Which {
+        server: args.server.clone(),
+    };
+    let socket = control_socket();
+    let asked = block_on(async {
+        Ok(if pause {
+            status::pause(&socket, &which).await
+        } else {
+            status::resume(&socket, &which).await
+        })
+    })?;
+    match asked {
+        Err(Absent::NotRunning(_)) => {}
+        answer => return answer.map_err(Refusal::from),
+    }
+    let config = cli.load()?;
+    let server = match &args.server {
+        Some(server) => Some(servers::one(&config.policies, server)?.server),
+        None => None,
+    };
+    let by = caller();
+    let command = if pause { "pause" } else { "resume" };
+    let work = alone(config, command, async |engine| {
+        if pause {
+            engine.pause(server, &by).await
+        } else {
+            engine.resume(server, &by).await
+        }
+    });
+    block_on(work)?.map_err(|why| Refusal::System(why.to_string()))
+}

@@ -1,0 +1,122 @@
+//! What the service does when it is asked to over its socket: pause, resume, and the
+//! provider's calls for an operator. The bodies are JSON; a refusal is a line of text.
+//!
+//! - `POST /api/v1/pause`, `/api/v1/resume`: a [`Which`]; answered by a `Held`.
+//! - `POST /api/v1/orders`: an [`Ordered`]; answered by an `Answer`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use serde::{Deserialize, Serialize};
+
+use super::control::User;
+use super::servers::{find, unknown};
+use crate::api::SnapshotApi;
+use crate::core::order::Order;
+use crate::core::policy::Policy;
+use crate::core::snapshot::ServerId;
+use crate::engine::{Answer, Engine, Held};
+
+/// One server, by id, name or policy file; `None`: every one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Which {
+    /// The server.
+    pub server: Option<String>,
+}
+
+/// An order for one server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ordered {
+    /// The server.
+    pub server: ServerId,
+    /// The state folder that the operator's configuration names: an order is never carried
+    /// out by the service of another.
+    pub state_dir: PathBuf,
+    /// What is to be done.
+    pub order: Order,
+}
+
+type Refused = (StatusCode, String);
+
+struct Asked<A> {
+    engine: Arc<Engine<A>>,
+    state_dir: PathBuf,
+}
+
+/// The routes of what can be asked of this engine.
+pub fn routes<A: SnapshotApi>(engine: Arc<Engine<A>>, state_dir: PathBuf) -> Router {
+    Router::new()
+        .route("/api/v1/pause", post(pause::<A>))
+        .route("/api/v1/resume", post(resume::<A>))
+        .route("/api/v1/orders", post(order::<A>))
+        .with_state(Arc::new(Asked { engine, state_dir }))
+}
+
+async fn pause<A: SnapshotApi>(
+    State(asked): State<Arc<Asked<A>>>,
+    Extension(user): Extension<User>,
+    Json(which): Json<Which>,
+) -> Result<Json<Held>, Refused> {
+    let server = asked.one(&which)?;
+    let engine = Arc::clone(&asked.engine);
+    // To its end, whether or not the client waits for it.
+    let held = tokio::spawn(async move { engine.pause(server, &user.to_string()).await });
+    answered(held.await)
+}
+
+async fn resume<A: SnapshotApi>(
+    State(asked): State<Arc<Asked<A>>>,
+    Extension(user): Extension<User>,
+    Json(which): Json<Which>,
+) -> Result<Json<Held>, Refused> {
+    let server = asked.one(&which)?;
+    let engine = Arc::clone(&asked.engine);
+    let held = tokio::spawn(async move { engine.resume(server, &user.to_string()).await });
+    answered(held.await)
+}
+
+/// Taken back when the client goes away before it is begun.
+async fn order<A: SnapshotApi>(
+    State(asked): State<Arc<Asked<A>>>,
+    Extension(user): Extension<User>,
+    Json(ordered): Json<Ordered>,
+) -> Result<Json<Answer>, Refused> {
+    if ordered.state_dir != asked.state_dir {
+        let why = format!(
+            "the running service keeps its state in {}, this configuration in {}: name the service's own with --config",
+            asked.state_dir.display(),
+            ordered.state_dir.display()
+        );
+        return Err((StatusCode::CONFLICT, why));
+    }
+    let Ordered { server, order, .. } = ordered;
+    Ok(Json(
+        asked.engine.order(server, order, user.to_string()).await,
+    ))
+}
+
+impl<A: SnapshotApi> Asked<A> {
+    fn one(&self, which: &Which) -> Result<Option<ServerId>, Refused> {
+        let Some(server) = &which.server else {
+            return Ok(None);
+        };
+        let policies: Vec<Arc<Policy>> = self.engine.policies().values().cloned().collect();
+        let found = find(&policies, server).map_err(|why| (StatusCode::NOT_FOUND, why))?;
+        let found = found.ok_or_else(|| (StatusCode::NOT_FOUND, unknown(&policies, server)))?;
+        Ok(Some(found.server))
+    }
+}
+
+fn answered<T, E: std::fmt::Display>(
+    answer: Result<Result<T, E>, tokio::task::JoinError>,
+) -> Result<Json<T>, Refused> {
+    match answer {
+        Ok(Ok(answer)) => Ok(Json(answer)),
+        Ok(Err(why)) => Err((StatusCode::CONFLICT, why.to_string())),
+        Err(broken) => Err((StatusCode::INTERNAL_SERVER_ERROR, broken.to_string())),
+    }
+}

@@ -1,0 +1,91 @@
+//! Which server is meant: one finder for the command line and the service.
+
+use std::sync::Arc;
+
+use crate::core::policy::Policy;
+use crate::core::printable::printable;
+use crate::core::snapshot::ServerId;
+
+use super::view::ServerView;
+
+/// How alike a name must be to be named as what may have been meant; 1 is the same.
+const ALIKE: f64 = 0.8;
+
+/// So many of them are named.
+const NAMED: usize = 3;
+
+/// As much of a name as is shown.
+pub const NAME_SHOWN: usize = 80;
+
+/// What a server may be called by: its id, its policy file's stem, its name if it has one.
+pub trait Called {
+    /// All three.
+    fn by(&self) -> (ServerId, &str, Option<&str>);
+}
+
+impl Called for Arc<Policy> {
+    fn by(&self) -> (ServerId, &str, Option<&str>) {
+        (self.server, &self.file, self.name.as_deref())
+    }
+}
+
+impl Called for ServerView {
+    fn by(&self) -> (ServerId, &str, Option<&str>) {
+        (self.id, &self.file, Some(&self.name))
+    }
+}
+
+/// The server that was asked for: by id, else file, else name.
+pub fn find<'s, S: Called>(servers: &'s [S], server: &str) -> Result<Option<&'s S>, String> {
+    let by_id = |one: &S| one.by().0.to_string() == server;
+    let by_file = |one: &S| one.by().1 == server;
+    let by_name = |one: &S| one.by().2 == Some(server);
+    let ways: [&dyn Fn(&S) -> bool; 3] = [&by_id, &by_file, &by_name];
+    for fits in ways {
+        let found: Vec<_> = servers.iter().filter(|one| fits(one)).collect();
+        match found.as_slice() {
+            [] => {}
+            [one] => return Ok(Some(one)),
+            several => {
+                let files: Vec<_> = several.iter().map(|one| one.by().1).collect();
+                return Err(format!(
+                    "several policies are for a server {}: {}; name one by its file",
+                    printable(server, NAME_SHOWN),
+                    files.join(", ")
+                ));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// What to say where there is no such server.
+pub fn unknown<S: Called>(servers: &[S], server: &str) -> String {
+    let near = near(servers, server);
+    let near = match near.as_slice() {
+        [] => String::new(),
+        near => format!("; near it: {}", near.join(", ")),
+    };
+    format!(
+        "no policy is for server {}; name it by its id, its name, or its policy file without .toml{near}",
+        printable(server, NAME_SHOWN)
+    )
+}
+
+/// The words that are nearest to `server`, most alike first.
+fn near<S: Called>(servers: &[S], server: &str) -> Vec<String> {
+    let of = |one: &S| {
+        let (_, file, name) = one.by();
+        let words = [Some(file.to_owned()), name.map(str::to_owned)];
+        words.into_iter().flatten()
+    };
+    let words = servers.iter().flat_map(of);
+    let mut alike: Vec<_> = words
+        .map(|word| (strsim::jaro_winkler(&word, server), word))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    alike.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
+    alike.dedup_by(|(_, one), (_, other)| one == other);
+    let near = alike.into_iter().take(NAMED);
+    near.map(|(_, word)| printable(&word, NAME_SHOWN)).collect()
+}

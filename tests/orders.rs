@@ -1,0 +1,318 @@
+//! What an operator does beside the rotation: pause, resume, create, delete, restore; by the
+//! real command, with and without the real daemon.
+
+#[path = "support/notify.rs"]
+mod notify;
+mod support;
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use notify::Service;
+use support::{
+    Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until, verified,
+};
+
+/// A server that holds an old one of the rotation and one by hand.
+struct Place {
+    provider: Provider,
+    home: Home,
+    old: u64,
+    by_hand: u64,
+}
+
+fn place(completes_after: SignedDuration) -> Place {
+    let provider = Provider::start(completes_after, Duration::from_millis(1));
+    provider.sandbox.add_server(12345, "web");
+    let add = |name: &str, days| {
+        let made = days_ago(days);
+        provider
+            .sandbox
+            .add_snapshot(12345, name, "completed", made)
+    };
+    let old = add(&daily_name(3), 3);
+    let by_hand = add("by-hand", 9);
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.policy(
+        "web",
+        "[server]\nid = 12345\nname = \"web\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\n",
+    );
+    Place {
+        provider,
+        home,
+        old,
+        by_hand,
+    }
+}
+
+fn quick() -> Place {
+    place(SignedDuration::from_millis(200))
+}
+
+/// The daemon, when today's slot is settled.
+fn settled(place: &Place) -> Service {
+    let service = Service::start(&place.home);
+    until("today's slot is settled", || {
+        !place.home.events("slot_settled").is_empty()
+    });
+    service
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn good(output: &Output) -> String {
+    let said = format!("{}{}", stdout(output), stderr(output));
+    assert_eq!(code(output), Some(0), "{said}");
+    said
+}
+
+fn ends(output: &Output, with: i32, why: &str) {
+    let said = format!("{}{}", stdout(output), stderr(output));
+    assert_eq!(code(output), Some(with), "{said}");
+    assert!(said.contains(why), "{said:?} instead of {why:?}");
+}
+
+/// What the command does with and without a running daemon.
+fn each_way(check: impl Fn(&Place, bool)) {
+    let place = quick();
+    let service = settled(&place);
+    check(&place, true);
+    assert_eq!(service.stop(), Some(0));
+    verified(&place.home);
+    let place = quick();
+    check(&place, false);
+    verified(&place.home);
+}
+
+#[test]
+fn a_snapshot_is_created_and_waited_for_and_the_trail_says_by_whom() {
+    each_way(|place, _| {
+        let made = place
+            .home
+            .run(&["create", "web", "before-upgrade", "--wait"]);
+        assert!(good(&made).contains("before-upgrade"), "{}", stdout(&made));
+        assert!(stdout(&made).contains("is completed"));
+        let names = place.provider.names(12345);
+        assert!(names.contains(&"before-upgrade".to_owned()), "{names:?}");
+        let intents = place.home.events("create_intent");
+        let intent = intents.last().expect("an intent");
+        assert_eq!(intent["snapshot"], "before-upgrade");
+        assert_eq!(intent["by"], "root");
+        let again = place.home.run(&["create", "web", "before-upgrade"]);
+        ends(&again, 1, "is there already");
+        let slot = place.home.run(&["create", "web", &daily_name(-9)]);
+        ends(&slot, 1, "a slot of the rotation daily");
+        let shown = place
+            .home
+            .run(&["audit", "show", "--snapshot", "before-upgrade"]);
+        assert!(good(&shown).contains("by root"), "{}", stdout(&shown));
+    });
+}
+
+#[test]
+fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
+    each_way(|place, daemon| {
+        let by_name = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+        assert!(
+            good(&by_name).contains("no rotation of the policy"),
+            "{}",
+            stdout(&by_name)
+        );
+        if daemon {
+            // It is gone from the listings, and nothing is under way any more.
+            until("it is confirmed", || {
+                !place.home.events("delete_confirmed").is_empty()
+            });
+        }
+        let id = place.old.to_string();
+        good(&place.home.run(&["delete", "web", &id, "--yes"]));
+        let left = place.provider.sandbox.truth(12345);
+        let gone = |id| left.iter().all(|row| row.id != id);
+        assert!(gone(place.by_hand) && gone(place.old));
+        assert_eq!(place.provider.sandbox.counts().delete, 2, "once each");
+        let none = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+        ends(&none, 2, "web holds no snapshot by-hand");
+    });
+}
+
+#[test]
+fn a_server_is_restored_once_and_left_alone_afterwards() {
+    each_way(|place, _| {
+        let done = place
+            .home
+            .run(&["restore", "web", "by-hand", "--yes", "--wait"]);
+        // The stand-in restores for minutes of its clock, so waiting ends with 1 here.
+        let said = stdout(&done);
+        assert!(said.contains("can't be undone"), "{said}");
+        assert!(said.contains("still being restored"), "{said}");
+        assert_eq!(code(&done), Some(1));
+        let again = place.home.run(&["restore", "web", "by-hand", "--yes"]);
+        ends(&again, 1, "left alone until");
+        let create = place.home.run(&["create", "web", "mine"]);
+        ends(&create, 1, "left alone until");
+        assert_eq!(place.provider.sandbox.counts().restore, 1);
+        let intents = place.home.events("restore_intent");
+        assert_eq!(intents.len(), 1);
+        assert_eq!(intents[0]["by"], "root");
+        assert_eq!(place.home.events("restore_result")[0]["outcome"], "done");
+    });
+}
+
+#[test]
+fn a_safety_snapshot_is_completed_before_the_restore_and_the_rotation_held_meanwhile() {
+    each_way(|place, _| {
+        let done = place
+            .home
+            .run(&["restore", "web", "by-hand", "--yes", "--safety"]);
+        assert!(good(&done).contains("is being restored from by-hand"));
+        let events: Vec<_> = place
+            .home
+            .trail()
+            .into_iter()
+            .filter_map(|record| record["event"].as_str().map(str::to_owned))
+            .filter(|event| {
+                matches!(
+                    event.as_str(),
+                    "paused" | "restore_intent" | "restore_result" | "resumed"
+                )
+            })
+            .collect();
+        let order = ["paused", "restore_intent", "restore_result", "resumed"];
+        assert_eq!(events, order);
+        let names = place.provider.names(12345);
+        assert!(names.iter().any(|name| name.starts_with("before-restore-")));
+    });
+}
+
+#[test]
+fn without_a_terminal_nothing_is_deleted_or_restored_unless_yes_is_given() {
+    let place = quick();
+    for command in ["delete", "restore"] {
+        let output = place.home.run(&[command, "web", "by-hand"]);
+        ends(&output, 2, "give --yes");
+    }
+    assert_eq!(place.provider.names(12345).len(), 2);
+    assert_eq!(place.provider.sandbox.counts().restore, 0);
+}
+
+#[test]
+fn on_a_terminal_only_the_servers_very_name_confirms() {
+    for (typed, done) in [
+        ("webb\n", false),
+        ("\n", false),
+        ("y\n", false),
+        ("web\n", true),
+    ] {
+        let place = quick();
+        let config = place.home.path("snaprotate.toml");
+        let line = format!(
+            "{} --config {} delete web by-hand",
+            env!("CARGO_BIN_EXE_snaprotate"),
+            config.display()
+        );
+        let mut terminal = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .env("RUNTIME_DIRECTORY", place.home.path("run"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a terminal");
+        let mut input = terminal.stdin.take().expect("its input");
+        input.write_all(typed.as_bytes()).expect("typed");
+        let output = terminal.wait_with_output().expect("it ends");
+        drop(input);
+        let said = stdout(&output);
+        assert!(said.contains("Type the server's name, web"), "{said}");
+        assert_eq!(said.contains("nothing was done"), !done, "{said}");
+        let left = place.provider.names(12345).len();
+        assert_eq!(left, if done { 1 } else { 2 }, "{typed:?}");
+    }
+}
+
+#[test]
+fn a_pause_holds_over_restarts_and_what_was_begun_is_named() {
+    let place = place(SignedDuration::from_secs(2));
+    let service = Service::start(&place.home);
+    until("the create is answered", || {
+        !place.home.events("create_result").is_empty()
+    });
+    let paused = place.home.run(&["pause", "--server", "web"]);
+    let said = good(&paused);
+    assert!(said.contains("web is paused"), "{said}");
+    assert!(
+        said.contains(&format!("{} is being made", daily_name(0))),
+        "{said}"
+    );
+    let status = place.home.run(&["status"]);
+    assert!(stdout(&status).contains("paused"), "{}", stdout(&status));
+    until("it is watched to its end", || {
+        !place.home.events("snapshot_completed").is_empty()
+    });
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(
+        code(&place.home.run(&["once"])),
+        Some(1),
+        "paused is not settled"
+    );
+    let resumed = place.home.run(&["resume", "--server", "web"]);
+    assert!(good(&resumed).contains("no longer paused"));
+    assert_eq!(code(&place.home.run(&["once"])), Some(0));
+    verified(&place.home);
+}
+
+#[test]
+fn a_pause_of_all_needs_no_readable_configuration_while_the_service_runs() {
+    let place = quick();
+    let service = settled(&place);
+    std::fs::write(place.home.path("snaprotate.toml"), "broken").expect("written");
+    assert!(good(&place.home.run(&["pause"])).contains("every server is paused"));
+    let one = place.home.run(&["resume", "--server", "web"]);
+    ends(&one, 1, "every server is paused");
+    assert!(good(&place.home.run(&["resume"])).contains("rotation goes on"));
+    let unknown = place.home.run(&["pause", "--server", "wep"]);
+    ends(&unknown, 2, "near it: web");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn an_order_is_not_carried_out_by_the_service_of_another_configuration() {
+    let place = quick();
+    let _service = settled(&place);
+    let text = std::fs::read_to_string(place.home.path("snaprotate.toml")).expect("read");
+    let other = text.replace("state_dir = \"state\"", "state_dir = \"elsewhere\"");
+    std::fs::write(place.home.path("snaprotate.toml"), other).expect("written");
+    let output = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+    ends(&output, 1, "name the service's own with --config");
+    assert_eq!(place.provider.sandbox.counts().delete, 0);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_before_anything_is_sent() {
+    let place = place(SignedDuration::from_hours(1));
+    let _service = Service::start(&place.home);
+    until("the create is answered", || {
+        !place.home.events("create_result").is_empty()
+    });
+    let busy = place.home.run(&["create", "web", "mine"]);
+    ends(&busy, 1, &format!("{} is being made", daily_name(0)));
+    let unknown = place.home.run(&["create", "mail", "mine"]);
+    ends(&unknown, 2, "no policy is for server mail");
+    assert_eq!(place.provider.sandbox.counts().create, 1);
+}
+
+/// The lock is held by a process that isn't a service with a socket.
+#[test]
+fn while_another_command_holds_the_lock_an_order_says_who_has_it() {
+    let place = place(SignedDuration::from_hours(1));
+    let once: Daemon = place.home.start(&["once"]);
+    until("it works", || {
+        !place.home.events("create_result").is_empty()
+    });
+    let output = place.home.run(&["create", "web", "mine"]);
+    ends(&output, 1, "snaprotate once");
+    drop(once);
+}
