@@ -103,6 +103,7 @@ impl History {
                 if let Some(known) = prune_first {
                     self.prune_first = Some(PruneFirst {
                         victim: *id,
+                        gone: None,
                         known: known.clone(),
                     });
                 }
@@ -136,7 +137,12 @@ impl History {
                     _ => {}
                 }
             }
-            Fact::DeleteConfirmed { .. } => {
+            Fact::DeleteConfirmed { id } => {
+                if let Some(prune) = &mut self.prune_first
+                    && prune.victim == *id
+                {
+                    prune.gone = Some(at);
+                }
                 self.open = None;
                 self.refused_deletes = 0;
                 self.last_refusal = None;

@@ -68,6 +68,9 @@ impl SlotNote {
 pub struct PruneFirst {
     /// What was given up; while a listing still shows it, nothing was lost.
     pub victim: SnapshotId,
+    /// When it was seen to be gone: for a settle window, listings that show it are stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<When>,
     /// Every id that was listed then.
     pub known: BTreeSet<SnapshotId>,
 }
