@@ -24,7 +24,7 @@ fn seeds_that_once_failed_pass() {
     // than are remembered before the clock is set back.
     for seed in [
         10, 47, 159, 350, 577, 6163, 9554, 10_322, 10_989, 11_679, 11_805, 12_788, 14_051, 14_545,
-        15_539, 15_692, 500_171, 500_507, 500_668,
+        15_539, 15_692, 16_799, 17_409, 500_171, 500_507, 500_668,
     ] {
         let report = simulate(Options::new(seed));
         assert_eq!(report.violations, [""; 0], "seed {seed}");
