@@ -103,11 +103,10 @@ impl History {
             } => {
                 self.last_intent = Some(at.wall);
                 if let Some(known) = prune_first {
-                    let before = self.prune_first.as_ref();
                     self.prune_first = Some(PruneFirst {
                         victim: *id,
+                        gone: None,
                         known: known.clone(),
-                        gone: before.is_some_and(|prune| prune.victim == *id && prune.gone),
                     });
                 }
                 // A delete that is sent again had no effect so far: it counts as refused.
@@ -141,8 +140,10 @@ impl History {
                 }
             }
             Fact::DeleteConfirmed { id } => {
-                if let Some(prune) = &mut self.prune_first {
-                    prune.gone |= prune.victim == *id;
+                if let Some(prune) = &mut self.prune_first
+                    && prune.victim == *id
+                {
+                    prune.gone = Some(at);
                 }
                 self.open = None;
                 self.refused_deletes = 0;

@@ -70,13 +70,13 @@ impl SlotNote {
 /// A prune-first that no completed snapshot has made good yet (I7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PruneFirst {
-    /// What was given up; as long as listings show it, nothing was lost.
+    /// What was given up; while a listing still shows it, nothing was lost.
     pub victim: SnapshotId,
+    /// When it was seen to be gone: for a settle window, listings that show it are stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<When>,
     /// Every id that was listed then.
     pub known: BTreeSet<SnapshotId>,
-    /// Listings have agreed that it is gone: one that shows it again is an older one.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub gone: bool,
 }
 
 /// What is remembered of one rotation.

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Server, Step};
 use super::due::Due;
+use super::fact::When;
 use super::policy::{Rotation, WhenFull};
 use super::retention::{self, Own};
 use super::snapshot::{Snapshot, Status};
@@ -50,16 +51,10 @@ impl Server<'_> {
                 rotation.name
             ));
         }
-        let given = retention::prune_first(self.policy, &owned, index);
-        // What was given up already may go once more: it gives up no other.
-        let again = |own: &Own<'_>| {
-            let last = self.history.prune_first.as_ref();
-            last.is_some_and(|prune| prune.victim == own.snapshot.id)
-        };
-        if !self.made_good(&owned) && !given.as_ref().is_some_and(again) {
+        if !self.made_good(&owned) {
             return Due::Blocked("full, and the last prune-first isn't made good yet".to_owned());
         }
-        match given {
+        match retention::prune_first(self.policy, &owned, index) {
             Some(own) => self.delete(&own, true).into(),
             None => Due::Blocked(self.nothing_to_give(&owned)),
         }
@@ -88,9 +83,10 @@ impl Server<'_> {
             return true;
         };
         let rows = &self.inventory.snapshots;
-        // Refused, or never done: nothing was given up. Once it was gone, a listing that shows
-        // it is an older one.
-        if !prune.gone && rows.iter().any(|s| s.id == prune.victim) {
+        // Refused, or never done: nothing was given up, unless the listing is stale.
+        let window = self.rules.settle_window;
+        let stale = |gone: When| gone.elapsed(self.now) < window;
+        if !prune.gone.is_some_and(stale) && rows.iter().any(|s| s.id == prune.victim) {
             return true;
         }
         let mut new = rows.iter().filter(|s| !prune.known.contains(&s.id));
