@@ -139,13 +139,13 @@ async fn i7_a_deleted_one_that_a_listing_shows_again_is_back_only_when_two_say_s
         }
         // The create after the delete fails, and when it is due again a listing that lags shows
         // the victim.
-        let (mut deleted, mut shown) = (false, 0);
+        let (mut over, mut shown) = (false, 0);
         scene.provider.script(move |what| match what {
             What::Delete(_) => {
-                deleted = true;
+                over = true;
                 Reply::Works
             }
-            What::Create(_) if deleted => {
+            What::Create(_) if over => {
                 shown = 1;
                 Reply::Says(400)
             }
