@@ -20,8 +20,8 @@ pub trait Disk: Send {
     fn create(&mut self, path: &Path) -> io::Result<()>;
     /// Adds bytes to an existing file; some may have been added when it fails.
     fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
-    /// Writes the first bytes of an existing file, in place.
-    fn overwrite(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Writes over bytes of an existing file, in place, from an offset on.
+    fn overwrite(&mut self, path: &Path, from: u64, bytes: &[u8]) -> io::Result<()>;
     /// Makes a file's contents durable.
     fn sync(&mut self, path: &Path) -> io::Result<()>;
     /// Cuts a file.
@@ -113,8 +113,8 @@ impl Disk for RealDisk {
         file.write_all(bytes)
     }
 
-    fn overwrite(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.file(path)?.write_all_at(bytes, 0)
+    fn overwrite(&mut self, path: &Path, from: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file(path)?.write_all_at(bytes, from)
     }
 
     fn sync(&mut self, path: &Path) -> io::Result<()> {

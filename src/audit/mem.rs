@@ -251,18 +251,28 @@ impl Disk for MemDisk {
         Ok(())
     }
 
-    fn overwrite(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn overwrite(&mut self, path: &Path, from: u64, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.set();
         inner.change()?;
         if inner.no_overwrite {
             return Err(ErrorKind::StorageFull.into());
         }
         let file = inner.file(path)?;
-        file.same = 0;
-        let now = &mut file.now;
-        let len = now.len().max(bytes.len());
-        now.resize(len, 0);
-        now[..bytes.len()].copy_from_slice(bytes);
+        let from = usize::try_from(from).unwrap();
+        let end = from + bytes.len();
+        file.same = file.same.min(from);
+        let len = file.now.len().max(end);
+        file.now.resize(len, 0);
+        file.now[from..end].copy_from_slice(bytes);
+        // The kernel has this part to write once more.
+        file.dropped = file.dropped.take().and_then(|mut gone| {
+            if from <= gone.start {
+                gone.start = gone.start.max(end);
+            } else {
+                gone.end = gone.end.min(from);
+            }
+            (!gone.is_empty()).then_some(gone)
+        });
         Ok(())
     }
 

@@ -32,6 +32,9 @@
 //!   comes after the head's record and nothing that follows it was ever relied on. Such a
 //!   tail is set aside as `audit-YYYY-MM.jsonl.torn-N`. A spoilt line before the head's
 //!   record is no crash: the trail is not opened.
+//! - What a start reads beyond the head's record may be on no disk yet, and a failed sync of
+//!   it may have been told to a process that is gone. It is written over itself and synced
+//!   before anything follows it.
 //! - Bytes that a failed write or sync may have left are cut off before anything is
 //!   appended, and sent again by the caller: a sync that failed once may say yes the next
 //!   time without having written anything.

@@ -103,6 +103,7 @@ pub(super) fn open(
         },
         // A file that a crash kept from being named durably is named so now.
         names_synced: false,
+        unproven: None,
         notices: Vec::new(),
         head_failed: false,
     };
@@ -186,6 +187,12 @@ fn read_newest(
         }
         Some(_) => {}
     }
+    writer.unproven = match (head.link(), scan.at_head) {
+        (Some(head), Some((hash, end))) if hash == head.hash => {
+            (end < scan.len).then_some((end, Some(head)))
+        }
+        _ => Some((0, None)),
+    };
     writer.file = Some(name);
     writer.len = scan.len;
     writer.link = last;
@@ -197,7 +204,7 @@ fn read_newest(
 pub(super) fn leads_to(head: Link, scan: &Scan, last: Link) -> bool {
     match (scan.first, scan.at_head) {
         _ if head.seq > last.seq => false,
-        (_, Some(hash)) => hash == head.hash,
+        (_, Some((hash, _))) => hash == head.hash,
         (Some((first, prev)), None) if head.seq + 1 == first.seq => prev == Some(head.hash),
         _ => true,
     }

@@ -247,8 +247,9 @@ pub(super) struct Scan {
     pub last: Option<Link>,
     /// The bytes up to the end of the last sound line.
     pub len: u64,
-    /// The hash of the record that the head names, if it is in this file.
-    pub at_head: Option<Hash>,
+    /// The hash of the record that the head names, and the offset after it, if it is in
+    /// this file.
+    pub at_head: Option<(Hash, u64)>,
     /// The first line that is not sound.
     pub bad: Option<Bad>,
 }
@@ -285,7 +286,7 @@ pub(super) fn scan(
                     scan.first = Some((link, Hash::parse(&front.prev)));
                 }
                 if head.is_some_and(|head| head.seq == link.seq) {
-                    scan.at_head = Some(link.hash);
+                    scan.at_head = Some((link.hash, lines.offset));
                 }
                 state
                     .fold(&front, &lines.line, grace)

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::TrailError;
 use super::disk::Disk;
 use super::link::Link;
-use super::reader::{State, file_name, scan};
+use super::reader::{Chain, LineReader, State, file_name, scan};
 use super::record::{Entry, Lines, Wide};
 use crate::core::breaks::Break;
 
@@ -52,6 +52,9 @@ pub(super) struct Writer {
     pub head: HeadFile,
     /// Whether the audit folder's names are durable.
     pub names_synced: bool,
+    /// From this offset on, after this record, an earlier process wrote what no sync may
+    /// have covered.
+    pub unproven: Option<(u64, Option<Link>)>,
     /// What opening found; recorded before anything else.
     pub notices: Vec<Wide>,
     /// Whether the last write of the head failed.
@@ -142,8 +145,13 @@ impl Writer {
         }
         let path = self.path();
         if !self.names_synced {
-            // What a killed process wrote last was read, and the next file will follow it.
+            // What a killed process wrote last was read, and what is written next relies on
+            // it. If a sync failed before, only bytes that are written again are synced.
+            if let Some((from, after)) = self.unproven {
+                self.write_again(&path, from, after)?;
+            }
             self.sync(&path)?;
+            self.unproven = None;
             self.sync_names()?;
         }
         if let Tail::Torn(aside) = &self.tail {
@@ -166,6 +174,42 @@ impl Writer {
                 expected: self.len,
                 found,
             });
+        }
+        Ok(())
+    }
+
+    /// Writes the records from an offset on over themselves, so that the next sync has them
+    /// to write: one that failed earlier may have been the last that knew of them.
+    fn write_again(
+        &mut self,
+        path: &Path,
+        from: u64,
+        after: Option<Link>,
+    ) -> Result<(), TrailError> {
+        let rest = (self.disk.read(path, from)).map_err(TrailError::disk("read", path))?;
+        let mut lines = LineReader::new(rest);
+        let mut chain = Chain { last: after };
+        let mut bytes = Vec::new();
+        let (mut at, mut sound) = (from, from);
+        while sound < self.len {
+            let more = lines.advance().map_err(TrailError::disk("read", path))?;
+            if !more || chain.follow(&lines.line, lines.ended).is_err() {
+                // The disk no longer says what it said when the file was read.
+                return Err(TrailError::Altered {
+                    file: path.display().to_string(),
+                    expected: self.len,
+                    found: sound,
+                });
+            }
+            sound = from + lines.offset;
+            bytes.append(&mut lines.line);
+            bytes.push(b'\n');
+            if bytes.len() >= CHUNK || sound >= self.len {
+                (self.disk.overwrite(path, at, &bytes))
+                    .map_err(TrailError::disk("write again", path))?;
+                at = sound;
+                bytes.clear();
+            }
         }
         Ok(())
     }
@@ -252,7 +296,7 @@ impl Writer {
         let moved = if self.head == HeadFile::None {
             self.create_head()
         } else {
-            match self.disk.overwrite(&path, contents.as_bytes()) {
+            match self.disk.overwrite(&path, 0, contents.as_bytes()) {
                 Err(why) if why.kind() == io::ErrorKind::NotFound => self.create_head(),
                 other => other,
             }

@@ -82,6 +82,9 @@ pub fn decide(
     if let Some(step) = server.held() {
         return server.conclude().unwrap_or(step);
     }
+    if let Some(step) = server.under_care_already() {
+        return step;
+    }
     if let Some(step) = server.doubt() {
         return server.announce(step, None);
     }
@@ -203,6 +206,17 @@ impl Server<'_> {
         let mut rotations = self.policy.rotations.iter();
         let new = rotations.find(|r| self.history.since(&r.name).is_none())?;
         let rotation = new.name.clone();
+        Some(Step::Record(Fact::RotationAdded { rotation }))
+    }
+
+    /// Where care began at a time that is yet to come, the clock was ahead then: it began now
+    /// at the latest, or a slot that passes before that time would be missed in silence (I15).
+    /// Noted even while the clock counts as odd, since nobody knows it afterwards.
+    fn under_care_already(&self) -> Option<Step> {
+        let ahead = |since: Timestamp| since.duration_since(self.now.wall) > CLOCK_TOLERANCE;
+        let mut rotations = self.policy.rotations.iter();
+        let early = rotations.find(|r| self.history.since(&r.name).is_some_and(ahead))?;
+        let rotation = early.name.clone();
         Some(Step::Record(Fact::RotationAdded { rotation }))
     }
 

@@ -317,6 +317,28 @@ fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
 }
 
 #[test]
+fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
+    for status in [DONE, Status::Failed] {
+        let mut world = World::weekly(3).holding(&old_weeklies());
+        while let Step::Record(fact) = world.step() {
+            world.record(&fact);
+        }
+        world.intend_create("weekly-2026-11-22");
+        world.record(&create_result("weekly-2026-11-22", Outcome::Unknown, None));
+        world.policy.rotations = vec![rotation("monthly", "0 4 1 * *", 1)];
+        world.make("weekly-2026-11-22", Status::InProgress);
+        let step = world.recorded();
+        assert!(matches!(step, Step::Wait { .. }), "{status:?}: {step:?}");
+        assert!(world.history.open.is_some());
+        let made = world.snapshots.len() - 1;
+        world.snapshots[made].status = status.clone();
+        let step = world.recorded();
+        assert_eq!(world.history.open, None, "{status:?}");
+        assert!(matches!(step, Step::Create { .. }), "{status:?}: {step:?}");
+    }
+}
+
+#[test]
 fn a_rotation_that_left_the_policy_and_returns_answers_for_no_slot_in_between() {
     let daily = || vec![rotation("daily", "0 3 * * *", 3)];
     let mut world = World::new(daily());

@@ -125,7 +125,12 @@ impl Server<'_> {
             return Due::Step(Step::Record(fact));
         }
         let note = self.history.slot(&rotation.name, &name);
-        if note.is_some_and(|note| note.ending.is_some()) && !Break::TrailForgotten.on() {
+        let over = match note {
+            Some(note) => note.ending.is_some(),
+            // As long ago as a clock that was set back can tell.
+            None => self.history.passed(&rotation.name, slot.at),
+        };
+        if over && !Break::TrailForgotten.on() {
             return Due::Nothing;
         }
         if self.completed(index, slot) {

@@ -185,6 +185,49 @@ fn a_slot_that_a_leaping_clock_made_due_too_early_still_runs_when_it_comes() {
     );
 }
 
+/// A full server skips its daily slots for so many days.
+fn skip(world: &mut World, days: i32) {
+    for _ in 0..days {
+        world.recorded();
+        world.pass(SignedDuration::from_hours(24));
+    }
+    world.recorded();
+}
+
+fn full_of_foreign() -> World {
+    let rows = [1, 2, 3, 4, 5].map(|id| (id, "by-hand", DONE, "2026-01-01T00:00:00Z"));
+    World::new(vec![rotation("daily", "0 3 * * *", 3)]).holding(&rows)
+}
+
+#[test]
+fn i9_a_clock_that_is_set_back_runs_no_skipped_slot_however_many_there_were() {
+    let mut world = full_of_foreign();
+    skip(&mut world, 20);
+    world.now.wall -= SignedDuration::from_hours(24 * 19);
+    world.snapshots.clear();
+    for _ in 0..19 {
+        assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
+        assert!(world.log.is_empty(), "{:?}", world.log);
+        world.pass(SignedDuration::from_hours(24));
+    }
+    // The last one had not ended when the clock was set.
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create daily-2026-12-12"]);
+}
+
+#[test]
+fn what_a_leap_of_the_clock_passed_over_still_runs_when_it_comes() {
+    let mut world = full_of_foreign();
+    skip(&mut world, 8);
+    let right = world.now.wall;
+    world.now.wall += SignedDuration::from_hours(24 * 30);
+    skip(&mut world, 12);
+    world.now.wall = right + SignedDuration::from_hours(24);
+    world.snapshots.clear();
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create daily-2026-12-01"]);
+}
+
 #[test]
 fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
     for tried in [true, false] {

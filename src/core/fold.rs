@@ -7,7 +7,7 @@ use super::fact::{Ending, Fact, Outcome, Standing, When};
 use super::history::{History, Open, PruneFirst, RotationNotes, SlotNote};
 use super::snapshot::SnapshotId;
 
-/// Slots remembered for each rotation; older ones are overtaken for good.
+/// Slots noted one by one for each rotation; of older ones only that they ended is kept.
 const REMEMBERED: usize = 6;
 
 impl History {
@@ -52,6 +52,7 @@ impl History {
                 slot,
                 snapshot,
                 paused,
+                missed,
                 ..
             } => {
                 let ending = if *paused {
@@ -60,6 +61,7 @@ impl History {
                     Ending::Skipped
                 };
                 self.end(rotation, snapshot, *slot, ending);
+                self.note(rotation, snapshot, *slot).leap |= *missed > 0;
             }
             Fact::SlotGivenUp {
                 rotation,
@@ -103,6 +105,7 @@ impl History {
                 if let Some(known) = prune_first {
                     self.prune_first = Some(PruneFirst {
                         victim: *id,
+                        gone: None,
                         known: known.clone(),
                     });
                 }
@@ -136,7 +139,12 @@ impl History {
                     _ => {}
                 }
             }
-            Fact::DeleteConfirmed { .. } => {
+            Fact::DeleteConfirmed { id } => {
+                if let Some(prune) = &mut self.prune_first
+                    && prune.victim == *id
+                {
+                    prune.gone = Some(at);
+                }
                 self.open = None;
                 self.refused_deletes = 0;
                 self.last_refusal = None;
@@ -264,12 +272,19 @@ impl History {
     }
 
     fn note(&mut self, rotation: &str, name: &str, at: Timestamp) -> &mut SlotNote {
-        let notes = &mut self.notes(rotation).slots;
+        let RotationNotes {
+            slots: notes,
+            passed,
+            ..
+        } = self.notes(rotation);
         if let Some(index) = notes.iter().position(|note| note.name == name) {
             return &mut notes[index];
         }
         if notes.len() == REMEMBERED {
-            notes.remove(0);
+            let oldest = notes.remove(0);
+            if oldest.ending.is_some() {
+                passed.add(oldest.at, oldest.leap);
+            }
         }
         notes.reserve_exact(1);
         notes.push(SlotNote {
@@ -279,6 +294,7 @@ impl History {
             attempts: 0,
             tries: 0,
             last_try: None,
+            leap: false,
         });
         let last = notes.len() - 1;
         &mut notes[last]

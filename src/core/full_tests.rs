@@ -163,10 +163,52 @@ fn i7_while_a_listing_still_shows_what_was_to_be_given_up_nothing_was_lost() {
         let mut world = full_of_own();
         let known = world.snapshots.iter().map(|s| s.id).collect();
         let victim = SnapshotId(if shown { 1 } else { 99 });
-        world.history.prune_first = Some(crate::core::history::PruneFirst { victim, known });
+        world.history.prune_first = Some(crate::core::history::PruneFirst {
+            victim,
+            gone: None,
+            known,
+        });
         let step = world.recorded();
         assert_eq!(matches!(step, Step::Delete { .. }), goes, "{step:?}");
     }
+}
+
+#[test]
+fn i7_for_a_settle_window_no_stale_listing_brings_back_what_was_seen_to_be_gone() {
+    let mut world = full_of_own();
+    let stale = world.snapshots.clone();
+    let Step::Delete { id, name, .. } = world.recorded() else {
+        panic!("a full server prunes first");
+    };
+    let known = stale.iter().map(|s| s.id).collect();
+    world.record(&Fact::DeleteIntent {
+        id,
+        snapshot: name,
+        prune_first: Some(known),
+        reason: String::new(),
+        by: None,
+    });
+    let outcome = Outcome::Unknown;
+    world.record(&Fact::DeleteResult { id, outcome });
+    world.snapshots.retain(|s| s.id != id);
+    let Step::Create { name, .. } = world.recorded() else {
+        panic!("there is room");
+    };
+    world.intend_create(&name);
+    world.record(&Fact::CreateResult {
+        snapshot: name,
+        outcome: Outcome::Failed,
+        id: None,
+        server_name: None,
+    });
+    world.snapshots = stale;
+    world.pass(9 * MINUTE);
+    let step = world.recorded();
+    assert!(matches!(step, Step::Blocked { .. }), "{step:?}");
+    world.pass(MINUTE);
+    let step = world.recorded();
+    let back = matches!(step, Step::Delete { id: again, .. } if again == id);
+    assert!(back, "it is there after all: {step:?}");
 }
 
 #[test]

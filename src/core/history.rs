@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::fact::{AlertKind, Ending, Now, Standing, When};
+use super::passed::Passed;
 use super::policy::Policy;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -50,6 +51,9 @@ pub struct SlotNote {
     pub tries: u32,
     /// When the last try ended.
     pub last_try: Option<When>,
+    /// Slots before it passed without a note of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leap: bool,
 }
 
 impl SlotNote {
@@ -68,6 +72,9 @@ impl SlotNote {
 pub struct PruneFirst {
     /// What was given up; while a listing still shows it, nothing was lost.
     pub victim: SnapshotId,
+    /// When it was seen to be gone: for a settle window, listings that show it are stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<When>,
     /// Every id that was listed then.
     pub known: BTreeSet<SnapshotId>,
 }
@@ -79,6 +86,9 @@ pub(super) struct RotationNotes {
     /// Since when it is under care; `None` when it left the policy.
     pub(super) since: Option<Timestamp>,
     pub(super) slots: Vec<SlotNote>,
+    /// The slots that ended before those.
+    #[serde(default, skip_serializing_if = "Passed::is_empty")]
+    pub(super) passed: Passed,
 }
 
 /// What the trail says of one server.
@@ -234,6 +244,12 @@ impl History {
     pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotNote> {
         let notes = self.rotation(rotation);
         notes.into_iter().flat_map(|notes| notes.slots.iter())
+    }
+
+    /// Whether the slot of this instant ended so long ago that no note of it is left.
+    pub(super) fn passed(&self, rotation: &str, at: Timestamp) -> bool {
+        self.rotation(rotation)
+            .is_some_and(|notes| notes.passed.holds(at))
     }
 
     /// The slots of a rotation that have no ending yet, in the order of the trail.

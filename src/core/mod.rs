@@ -13,6 +13,7 @@ mod foresight;
 pub mod history;
 pub mod name;
 pub mod order;
+mod passed;
 pub mod plan;
 mod plan_text;
 pub mod policy;

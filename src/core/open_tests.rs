@@ -252,3 +252,34 @@ fn i9_a_create_of_an_earlier_process_that_is_found_completed_is_no_longer_open()
     world.settle(&DONE);
     assert_eq!(world.history.open, None);
 }
+
+#[test]
+fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
+    for (status, closed) in [
+        (DONE, true),
+        (Status::Failed, true),
+        (Status::InProgress, false),
+        (Status::Unknown("odd".to_owned()), false),
+    ] {
+        let mut world = World::weekly(3);
+        world.settle(&Status::InProgress);
+        assert!(matches!(
+            world.history.open,
+            Some(Open::Create { id: Some(_), .. })
+        ));
+        world.policy.rotations = vec![rotation("daily", "0 3 * * *", 3)];
+        assert!(matches!(world.recorded(), Step::Wait { .. }));
+        world.snapshots[0].status = status.clone();
+        let step = world.recorded();
+        assert_eq!(world.history.open.is_none(), closed, "{status:?}");
+        assert_eq!(
+            matches!(step, Step::Create { .. }),
+            closed,
+            "{status:?}: {step:?}"
+        );
+        // What never ends holds the new rotation up no longer than one of its own would.
+        world.pass(world.rules.stuck_after);
+        assert!(matches!(world.recorded(), Step::Create { .. }));
+        assert_eq!(world.history.open, None, "{status:?}");
+    }
+}

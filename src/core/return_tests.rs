@@ -182,3 +182,21 @@ fn i9_a_policy_that_went_and_returns_still_knows_its_open_create() {
     let step = world.recorded();
     assert!(matches!(step, Step::Wait { .. }), "{step:?}");
 }
+
+#[test]
+fn i15_a_slot_that_an_odd_clock_kept_from_its_run_is_told_of_though_care_began_by_a_clock_ahead() {
+    let hours = SignedDuration::from_hours;
+    let mut weekly = rotation("weekly", "0 3 * * Sun", 2);
+    weekly.catch_up = Some(hours(2));
+    let mut world = World::new(vec![weekly, rotation("daily", "0 3 * * *", 2)]);
+    // It is the day before the weekly slot, and the clock says the day after.
+    world.now.wall = time("2026-11-23T12:00:00Z");
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create daily-2026-11-23"]);
+    world.now.wall = time("2026-11-21T20:00:00Z");
+    assert!(matches!(world.recorded(), Step::Blocked { .. }));
+    world.pass(hours(40));
+    assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
+    let told = (AlertKind::SlotFailed, "weekly".to_owned());
+    assert!(world.history.alerts.contains_key(&told));
+}

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Server, Step};
 use super::due::Due;
+use super::fact::When;
 use super::policy::{Rotation, WhenFull};
 use super::retention::{self, Own};
 use super::snapshot::{Snapshot, Status};
@@ -82,8 +83,10 @@ impl Server<'_> {
             return true;
         };
         let rows = &self.inventory.snapshots;
-        // Refused, or never done: nothing was given up.
-        if rows.iter().any(|s| s.id == prune.victim) {
+        // Refused, or never done: nothing was given up, unless the listing is stale.
+        let window = self.rules.settle_window;
+        let stale = |gone: When| gone.elapsed(self.now) < window;
+        if !prune.gone.is_some_and(stale) && rows.iter().any(|s| s.id == prune.victim) {
             return true;
         }
         let mut new = rows.iter().filter(|s| !prune.known.contains(&s.id));

@@ -203,6 +203,65 @@ fn i7_a_foreign_snapshot_that_took_the_room_lets_the_next_prune_first_go() {
     );
 }
 
+/// A prune-first for the first rotation's slot was done, and its create refused; then a listing
+/// shows once more what was given up.
+fn shown_once_more(world: &mut World) -> SnapshotId {
+    let Step::Delete { id, name, .. } = world.recorded() else {
+        panic!("a full server gives room");
+    };
+    let before = world.snapshots.clone();
+    world.record(&Fact::DeleteIntent {
+        snapshot: name,
+        id,
+        prune_first: Some(before.iter().map(|s| s.id).collect()),
+        reason: String::new(),
+        by: None,
+    });
+    let unknown = Outcome::Unknown;
+    let result = Fact::DeleteResult {
+        id,
+        outcome: unknown,
+    };
+    world.record(&result);
+    world.snapshots.retain(|s| s.id != id);
+    let Step::Create { name, .. } = world.recorded() else {
+        panic!("there is room now");
+    };
+    world.intend_create(&name);
+    world.record(&Fact::CreateResult {
+        snapshot: name,
+        outcome: Outcome::Failed,
+        id: None,
+        server_name: None,
+    });
+    world.snapshots = before;
+    id
+}
+
+#[test]
+fn i7_an_older_listing_that_shows_what_was_given_up_makes_nothing_good() {
+    let mut daily = rotation("daily", "0 3 * * *", 3);
+    daily.attempts = 1;
+    let mut world = World::new(vec![daily, rotation("weekly", "0 3 * * Sun", 3)]);
+    let rows = [
+        (1, "daily-2026-11-20", DONE, "2026-11-20T03:00:00Z"),
+        (2, "daily-2026-11-21", DONE, "2026-11-21T03:00:00Z"),
+        (3, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
+        (4, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+        (5, "by-hand", DONE, "2025-01-01T00:00:00Z"),
+    ];
+    world = world.holding(&rows);
+    let given = shown_once_more(&mut world);
+    // The daily slot is given up, and the weekly one asks for room.
+    assert!(matches!(world.recorded(), Step::Blocked { .. }));
+    world.snapshots.retain(|s| s.id != given);
+    let step = world.recorded();
+    assert!(
+        matches!(&step, Step::Create { rotation, .. } if rotation == "weekly"),
+        "{step:?}"
+    );
+}
+
 #[test]
 fn i2_the_newest_own_completed_one_stays_even_where_keep_lets_everything_go() {
     let mut world = World::weekly(0).holding(&old_weeklies());

@@ -203,7 +203,7 @@ impl Disk for ReadOnly {
         refused()
     }
 
-    fn overwrite(&mut self, _: &Path, _: &[u8]) -> io::Result<()> {
+    fn overwrite(&mut self, _: &Path, _: u64, _: &[u8]) -> io::Result<()> {
         refused()
     }
 

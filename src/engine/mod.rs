@@ -74,7 +74,7 @@ struct Seat {
     gone: Vec<SnapshotId>,
     /// Those of them that the last listing showed again.
     returned: Vec<SnapshotId>,
-    /// Listings in this process that could be relied on.
+    /// Listings in this process that could be relied on: counted on from two in a row.
     looks: u32,
     /// Listings in a row that couldn't be had.
     failures: u32,
@@ -103,8 +103,12 @@ impl Seat {
     fn believes(&mut self, inventory: &Inventory) -> bool {
         (self.failures, self.own_failures) = (0, 0);
         if inventory.doubt.is_some() {
-            // It changes nothing anyway, and can't bear witness.
+            // It changes nothing anyway, and can't bear witness, not for the first one either.
             self.lacked.clear();
+            self.returned.clear();
+            if self.looks == 1 {
+                self.looks = 0;
+            }
             return true;
         }
         #[cfg(feature = "proof")]

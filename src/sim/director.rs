@@ -127,13 +127,18 @@ impl Director {
                 }
                 Ending::Restart(pause) => pause,
                 Ending::TrailLost => {
-                    for dir in [audit_dir(), state_dir()] {
+                    let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+                    // With both gone it is a first start, and nobody could know of a call
+                    // that is on its way.
+                    let mut servers = world.servers.keys();
+                    let head_stays = servers.any(|server| world.pending(*server).next().is_some());
+                    let state = (!head_stays).then(state_dir);
+                    for dir in [Some(audit_dir()), state].into_iter().flatten() {
                         for file in self.disk.names(dir) {
                             self.disk.take(&file);
                         }
                     }
-                    let mut world = self.world();
-                    world.judge.trail_lost();
+                    world.judge.trail_lost(head_stays);
                     SignedDuration::from_secs(30)
                 }
             };

@@ -46,6 +46,8 @@ pub(super) struct Judge {
     guards: BTreeMap<u64, Guard>,
     /// The wall clock at the last mutation of each server.
     last_wall: BTreeMap<u64, Timestamp>,
+    /// The trail alone was lost, which it goes on saying.
+    pub(super) loss_said: bool,
     /// Nothing more is to be learnt of this seed.
     pub(super) enough: bool,
     /// What was broken, in words.
@@ -63,7 +65,8 @@ impl Judge {
     }
 
     /// The trail is gone, and with it what only the trail could know.
-    pub(super) fn trail_lost(&mut self) {
+    pub(super) fn trail_lost(&mut self, head_stays: bool) {
+        self.loss_said = head_stays;
         self.guards.clear();
         self.last_wall.clear();
     }

@@ -77,6 +77,30 @@ fn i6_a_power_loss_soon_after_a_kill_loses_no_acknowledged_record() {
 }
 
 #[test]
+fn i6_syncs_that_fail_after_a_kill_lose_no_acknowledged_record_with_the_power() {
+    let counted = MemDisk::default();
+    life(&counted, 0);
+    let changes = counted.set().changes;
+    for first in 0..changes {
+        // The second process dies early, so that the third one meets what it was told.
+        for (second, fails) in [(u64::MAX, 1), (u64::MAX, 2), (2, 1), (3, 1), (4, 1), (5, 2)] {
+            for how in CRASHES {
+                let disk = MemDisk::default();
+                let mut acknowledged = Vec::new();
+                for (nth, left) in [first, second, u64::MAX].into_iter().enumerate() {
+                    disk.set().changes_left = Some(left);
+                    acknowledged.extend(life(&disk, nth));
+                    disk.crash(if nth == 2 { how } else { Crash::Killed });
+                    disk.set().failing_syncs = if nth == 0 { fails } else { 0 };
+                }
+                let place = format!("{first}, {second}, {fails}, {how:?}");
+                survives(&disk, &acknowledged, how == Crash::Holes, &place);
+            }
+        }
+    }
+}
+
+#[test]
 fn i6_no_crash_anywhere_loses_an_acknowledged_record_or_raises_a_false_alarm() {
     let counted = MemDisk::default();
     assert_eq!(life(&counted, 0).len(), 4);

@@ -18,7 +18,7 @@ fn what_is_not_there_can_be_neither_read_nor_written_nor_synced_nor_removed() {
         ("len", disk.len(&gone).map(drop)),
         ("read", disk.read(&gone, 0).map(drop)),
         ("append", disk.append(&gone, b"x")),
-        ("overwrite", disk.overwrite(&gone, b"x")),
+        ("overwrite", disk.overwrite(&gone, 0, b"x")),
         ("sync", disk.sync(&gone)),
         ("truncate", disk.truncate(&gone, 0)),
         ("rename", disk.rename(&gone, &other)),
@@ -33,7 +33,7 @@ fn what_is_not_there_can_be_neither_read_nor_written_nor_synced_nor_removed() {
 }
 
 #[test]
-fn a_file_is_cut_where_it_is_told_and_removed_for_good() {
+fn a_file_is_cut_and_written_over_where_it_is_told_and_removed_for_good() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     let mut disk = RealDisk::default();
@@ -42,6 +42,8 @@ fn a_file_is_cut_where_it_is_told_and_removed_for_good() {
     disk.truncate(&path, 3).unwrap();
     disk.append(&path, b".").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"one.");
+    disk.overwrite(&path, 1, b"ff").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"off.");
     disk.remove(&path).unwrap();
     assert!(!path.exists());
 }

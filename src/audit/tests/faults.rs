@@ -56,6 +56,53 @@ fn i6_after_a_failed_sync_records_are_written_anew() {
 }
 
 #[test]
+fn i6_what_a_killed_process_left_unsynced_is_on_the_disk_before_anything_follows_it() {
+    // The failing sync is told to the process that goes on, or to one that dies of it.
+    for restarts in [false, true] {
+        let disk = some_nights();
+        let (mut writer, _) = start(&disk).unwrap();
+        disk.set().changes_left = Some(1);
+        let unsynced = blocked(NOVEMBER, "written, not synced");
+        assert!(writer.append(&[unsynced]).is_err());
+        disk.crash(Crash::Killed);
+        disk.set().failing_syncs = 1;
+        let (mut writer, _) = start(&disk).unwrap();
+        assert_eq!(disk.set().failing_syncs, 0);
+        if restarts {
+            (writer, _) = start(&disk).unwrap();
+        }
+        writer.append(&[blocked(DECEMBER, "on")]).unwrap();
+        disk.crash(Crash::Lost);
+        let found = check(&disk);
+        assert!(found.is_intact(), "{restarts}: {:?}", found.problems);
+        assert_eq!(found.files.len(), 2);
+        assert!(disk.text(&november()).contains("written, not synced"));
+    }
+}
+
+#[test]
+fn what_changed_since_it_was_read_is_not_written_again() {
+    let disk = some_nights();
+    let whole = disk.text(&november());
+    let head = disk.text(&state().join("head"));
+    let (mut writer, _) = start(&disk).unwrap();
+    writer.append(&[blocked(NOVEMBER, "forgotten")]).unwrap();
+    disk.put(&state().join("head"), &head);
+    disk.set().failing_syncs = 1;
+    let (mut writer, _) = start(&disk).unwrap();
+    // The cache forgets what the failed sync did not write.
+    let forgotten = disk.text(&november()).len() - whole.len();
+    let zeros = "\0".repeat(forgotten);
+    disk.put(&november(), &format!("{whole}{zeros}"));
+    let error = writer.append(&[blocked(NOVEMBER, "no")]).unwrap_err();
+    assert!(matches!(error, TrailError::Altered { .. }), "{error}");
+    let (mut writer, opened) = start(&disk).unwrap();
+    assert!(matches!(opened.notices[..], [Wide::TornTail { .. }]));
+    writer.append(&[blocked(NOVEMBER, "yes")]).unwrap();
+    assert!(check(&disk).is_intact());
+}
+
+#[test]
 fn a_month_that_cannot_begin_leaves_the_old_file_in_force() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();

@@ -26,12 +26,23 @@ fn listings(scene: &Scene, replies: impl IntoIterator<Item = Reply>) {
 
 #[tokio::test(start_paused = true)]
 async fn i10_nothing_is_changed_on_the_word_of_the_first_listing_alone() {
-    let scene = full();
-    listings(&scene, [Reply::Lacks(101)]);
-    let running = scene.run();
-    scene.pass(30 * MINUTE).await;
-    assert_eq!(scene.provider.creates(1), 0);
-    running.ends().await;
+    use Reply::{Doubted, Lacks};
+    for replies in [
+        vec![Lacks(101)],
+        vec![Doubted, Lacks(101)],
+        vec![Lacks(101), Doubted, Lacks(101)],
+        vec![Lacks(101), Doubted, Lacks(101), Doubted, Lacks(101)],
+    ] {
+        let scene = full();
+        listings(&scene, replies.clone());
+        let running = scene.run();
+        scene.pass(30 * MINUTE).await;
+        assert_eq!(scene.provider.creates(1), 0, "{replies:?}");
+        scene.provider.take(101);
+        scene.pass(60 * MINUTE).await;
+        assert_eq!(scene.provider.creates(1), 1, "{replies:?}");
+        running.ends().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,7 +127,7 @@ async fn i9_what_was_answered_is_not_missing_by_one_listing_after_an_outage() {
 
 #[tokio::test(start_paused = true)]
 async fn i7_a_deleted_one_that_a_listing_shows_again_is_back_only_when_two_say_so() {
-    for (stale, again) in [(1, false), (100, true)] {
+    for (stale, doubted, again) in [(1, 0, false), (3, 4, false), (100, 0, true)] {
         let scene = Scene::new([1]);
         for name in ["by-hand-1", "by-hand-2", "by-hand-3"] {
             scene.provider.put(1, name, "2026-11-01T00:00:00Z");
@@ -128,20 +139,22 @@ async fn i7_a_deleted_one_that_a_listing_shows_again_is_back_only_when_two_say_s
         }
         // The create after the delete fails, and when it is due again a listing that lags shows
         // the victim.
-        let (mut deleted, mut shown) = (false, 0);
+        let (mut over, mut shown) = (false, 0);
         scene.provider.script(move |what| match what {
             What::Delete(_) => {
-                deleted = true;
+                over = true;
                 Reply::Works
             }
-            What::Create(_) if deleted => {
+            What::Create(_) if over => {
                 shown = 1;
                 Reply::Says(400)
             }
             What::List(_) if shown > 0 => {
                 shown += 1;
                 let lags = (3..3 + stale).contains(&shown);
-                if lags {
+                if shown == doubted {
+                    Reply::Doubted
+                } else if lags {
                     Reply::Shows(104)
                 } else {
                     Reply::Works
@@ -150,7 +163,7 @@ async fn i7_a_deleted_one_that_a_listing_shows_again_is_back_only_when_two_say_s
             _ => Reply::Works,
         });
         let running = scene.run();
-        scene.pass(10 * MINUTE).await;
+        scene.pass(30 * MINUTE).await;
         let deletes = scene.provider.times(|what| matches!(what, What::Delete(_)));
         assert_eq!(deletes.len() > 1, again, "{stale}: {deletes:?}");
         running.ends().await;

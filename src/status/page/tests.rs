@@ -48,6 +48,7 @@ fn view(servers: Vec<ServerView>) -> FleetView {
         time: at("2026-11-25T06:00:00Z"),
         healthy: true,
         alerts: Vec::new(),
+        receivers: Vec::new(),
         servers,
     }
 }
@@ -83,6 +84,7 @@ fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
         server: Some(ServerId(9)),
         about: "daily".to_owned(),
         reason: "given up".to_owned(),
+        since: None,
     });
     for (query, found) in [
         ("", vec![9, 7, 8]),

@@ -1,0 +1,91 @@
+//! Slots that have ended and are too many to be noted one by one.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// So many stretches are kept; each leap of the clock begins another.
+const KEPT: usize = 4;
+
+/// Slots that ended one after the other, as stretches from the first to the last of each: a
+/// clock that is set back meets them again, however far it goes, and runs none twice. What a
+/// leap ahead passed over is in none of them, since it still comes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Passed(Vec<(Timestamp, Timestamp)>);
+
+impl Passed {
+    /// The slot of this instant has ended; after a `leap` it doesn't follow the one before.
+    pub(super) fn add(&mut self, at: Timestamp, leap: bool) {
+        if self.holds(at) {
+            return;
+        }
+        match self.0.last_mut() {
+            Some((_, last)) if *last < at && !leap => *last = at,
+            _ => {
+                if self.0.len() == KEPT {
+                    self.0.remove(0);
+                }
+                self.0.reserve_exact(1);
+                self.0.push((at, at));
+            }
+        }
+    }
+
+    pub(super) fn holds(&self, at: Timestamp) -> bool {
+        let mut stretches = self.0.iter();
+        stretches.any(|(first, last)| (*first..=*last).contains(&at))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn held(passed: &Passed) -> Vec<i64> {
+        (0..100)
+            .filter(|second| passed.holds(at(*second)))
+            .collect()
+    }
+
+    #[test]
+    fn slots_that_follow_each_other_are_one_stretch() {
+        let mut passed = Passed::default();
+        assert!(passed.is_empty());
+        for second in [10, 11, 12, 11, 10, 13] {
+            passed.add(at(second), false);
+        }
+        assert_eq!(held(&passed), [10, 11, 12, 13]);
+        assert_eq!(passed.0, [(at(10), at(13))]);
+    }
+
+    #[test]
+    fn what_a_leap_passed_over_is_in_no_stretch_and_what_comes_after_its_return_begins_another() {
+        let mut passed = Passed::default();
+        for (second, leap) in [
+            (10, false),
+            (50, true),
+            (51, false),
+            (11, false),
+            (12, false),
+        ] {
+            passed.add(at(second), leap);
+        }
+        assert_eq!(held(&passed), [10, 11, 12, 50, 51]);
+    }
+
+    #[test]
+    fn of_many_leaps_the_newest_stretches_are_kept() {
+        let mut passed = Passed::default();
+        for second in [1, 3, 5, 7, 9] {
+            passed.add(at(second), true);
+        }
+        assert_eq!(held(&passed), [3, 5, 7, 9]);
+    }
+}
