@@ -328,19 +328,17 @@ fn ended(trail: &str, server: u64, name: &str) -> bool {
         };
         settled |= event == "slot_settled" && slot == name;
         let passed = event != "slot_due";
-        match noted.iter_mut().find(|(_, known, _)| *known == slot) {
-            Some((_, _, ended)) => *ended |= passed,
-            None => {
-                let mut same = (0..noted.len()).filter(|nth| noted[*nth].0 == rotation);
-                let oldest = same.next();
-                if same.count() + 1 >= REMEMBERED
-                    && let Some(oldest) = oldest
-                {
-                    noted.remove(oldest);
-                }
-                noted.push((rotation, slot, passed));
-            }
+        if let Some((_, _, ended)) = noted.iter_mut().find(|(_, known, _)| *known == slot) {
+            *ended |= passed;
+            continue;
         }
+        let same = noted.iter().filter(|(other, ..)| *other == rotation);
+        if same.count() >= REMEMBERED
+            && let Some(oldest) = noted.iter().position(|(other, ..)| *other == rotation)
+        {
+            noted.remove(oldest);
+        }
+        noted.push((rotation, slot, passed));
     }
     settled || noted.iter().any(|(_, slot, ended)| *ended && slot == name)
 }
