@@ -164,8 +164,8 @@ async fn i7_a_deleted_one_that_a_listing_shows_again_is_back_only_when_two_say_s
         });
         let running = scene.run();
         scene.pass(30 * MINUTE).await;
-        let deletes = scene.provider.times(|what| matches!(what, What::Delete(_)));
-        assert_eq!(deletes.len() > 1, again, "{stale}: {deletes:?}");
+        let sent = scene.provider.times(|what| matches!(what, What::Delete(_)));
+        assert_eq!(sent.len() > 1, again, "{stale}: {sent:?}");
         running.ends().await;
     }
 }
