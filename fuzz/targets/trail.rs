@@ -217,6 +217,7 @@ fn night(time: &str) -> Vec<Entry> {
             known: [SnapshotId(3)].into(),
             reason: word("due"),
             by: None,
+            spare: None,
         },
         Fact::CreateResult {
             snapshot: word("daily-snapshot"),

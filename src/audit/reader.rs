@@ -204,9 +204,9 @@ impl State {
             Wide::TailCut { head_hash, .. } => self.noted_head = Hash::parse(&head_hash),
             Wide::Paused { .. } => self.paused = Some(time),
             Wide::Resumed { .. } => {
-                self.paused = None;
+                let from = self.paused.take();
                 for history in self.histories.values_mut() {
-                    history.resume(time);
+                    history.resume(from, time);
                 }
             }
             Wide::Checkpoint {

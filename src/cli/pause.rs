@@ -59,11 +59,6 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     Ok(Exit::Good)
 }
 
-/// Pauses quietly; whether it was paused already, so that it has to stay so.
-pub(super) fn was_paused(cli: &Cli, args: &Args) -> Result<bool, Refusal> {
-    Ok(!held(cli, args, true)?.new)
-}
-
 /// By the running service, else by this process.
 fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
     let which = Which {

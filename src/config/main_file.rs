@@ -73,10 +73,7 @@ impl RawMain {
             api_at: Some(root.at().clone()),
             ..Self::default()
         };
-        for (key, why) in [
-            ("hooks", super::NO_HOOKS.0),
-            ("hook", super::NO_HOOKS.0),
-        ] {
+        for (key, why) in [("hooks", super::NO_HOOKS.0), ("hook", super::NO_HOOKS.0)] {
             root.refuse(key, (why, "take it out"), log);
         }
         if let Some(section) = root.take_table("api", "[api]", log) {

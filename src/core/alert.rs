@@ -68,6 +68,16 @@ impl Server<'_> {
         step
     }
 
+    /// That nobody knows whether a restore took effect.
+    pub(super) fn restore_unknown(&self) -> Option<((AlertKind, String), String)> {
+        let id = self.history.unknown_restore?;
+        let reason = format!(
+            "whether the server was restored from the snapshot with id {id} isn't known, and it is not sent again: look at the server, then snaprotate resume --server {}",
+            self.policy.server
+        );
+        Some(((AlertKind::RestoreUnknown, id.to_string()), reason))
+    }
+
     /// The alerts that a listing which can be relied on gives rise to.
     pub(super) fn alerts(&self) -> Alerts {
         let mut alerts = Alerts::new();
@@ -110,6 +120,9 @@ impl Server<'_> {
                     format!("the provider holds {name} more than once"),
                 );
             }
+        }
+        if let Some((key, reason)) = self.restore_unknown() {
+            alerts.insert(key, reason);
         }
         for rotation in &self.policy.rotations {
             // The newest ending tells: a completed one clears what stood before it.

@@ -132,20 +132,30 @@ impl Server<'_> {
     /// What was begun before is watched to its end while the server is held, and nothing new
     /// is done.
     fn conclude(&self) -> Option<Step> {
-        self.history.open.as_ref()?;
-        if let Some(step) = self.doubt() {
-            return Some(match step {
-                Step::Blocked { reason } => Step::Wait {
-                    pause: self.rules.retry_after,
-                    reason,
-                },
-                step => step,
-            });
+        if let Some(((alert, about), reason)) = self.restore_unknown()
+            && !self.history.alerts.contains_key(&(alert, about.clone()))
+        {
+            return Some(Step::Record(Fact::AlertRaised {
+                alert,
+                about,
+                reason,
+            }));
         }
-        match self.open_intent().or_else(|| self.under_way())? {
-            Step::Create { .. } | Step::Delete { .. } => None,
-            step => Some(step),
+        let open = self.history.open.is_some();
+        match self.doubt() {
+            // `once` has to end.
+            Some(Step::Blocked { .. }) if self.rules.count_all => return None,
+            Some(Step::Blocked { reason }) if open => {
+                let pause = self.rules.retry_after;
+                return Some(Step::Wait { pause, reason });
+            }
+            Some(step) => return Some(step).filter(|_| open),
+            None => {}
         }
+        let step = self.open_intent().or_else(|| self.under_way())?;
+        // What is seen to have ended is settled; what still goes on needs no watch of its own.
+        let done = matches!(step, Step::Record(_)) || (open && matches!(step, Step::Wait { .. }));
+        done.then_some(step)
     }
 
     /// Rule 1. A listing, a name or a clock that can't be relied on (I11).

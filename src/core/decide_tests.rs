@@ -154,7 +154,7 @@ fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
     world.record(&unknown);
     let until = Some(world.now.wall + world.rules.restore_window);
     for _ in 0..3 {
-        assert_eq!(world.step(), Step::Idle { until });
+        assert_eq!(world.recorded(), Step::Idle { until });
         world.pass(10 * MINUTE);
     }
     assert!(matches!(world.recorded(), Step::Create { .. }));
@@ -284,6 +284,93 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
         };
         assert!(last == Some(ending) || last.is_none(), "{last:?}");
     }
+}
+
+#[test]
+fn a_resume_without_a_pause_hides_no_slot_that_passed() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(72));
+    world.record(&Fact::Resumed { by: None });
+    world.recorded();
+    let failed = (AlertKind::SlotFailed, "daily".to_owned());
+    let missed = world.history.slots("daily").nth(1).map(|note| note.ending);
+    assert_eq!(missed, Some(Some(Ending::Skipped)), "{failed:?}");
+}
+
+#[test]
+fn what_completes_in_a_pause_is_settled_in_it() {
+    let (mut world, id) = paused_in_a_create(DONE);
+    assert_eq!(world.recorded(), Step::Idle { until: None });
+    let name = "weekly-2026-11-22";
+    let ending = world.history.slot("weekly", name).and_then(|n| n.ending);
+    assert_eq!(ending, Some(Ending::Completed));
+    // Taken away in the pause, it isn't made again.
+    world.snapshots.retain(|s| s.id != id);
+    world.record(&Fact::Resumed { by: None });
+    assert!(!matches!(world.recorded(), Step::Create { .. }));
+}
+
+#[test]
+fn once_ends_on_a_paused_server_whose_listing_is_in_doubt() {
+    let (mut world, _) = paused_in_a_create(Status::InProgress);
+    world.rules.count_all = true;
+    world.doubt = Some("its count differs".to_owned());
+    assert_eq!(world.recorded(), Step::Idle { until: None });
+}
+
+#[test]
+fn i12_a_restore_whose_outcome_is_unknown_is_an_alert_until_a_person_resumes() {
+    let mut world = World::weekly(3).holding(&old_weeklies());
+    let id = SnapshotId(3);
+    let (snapshot, by) = ("weekly-2026-11-15".to_owned(), None);
+    world.record(&Fact::RestoreIntent { snapshot, id, by });
+    world.recorded();
+    let alert = (AlertKind::RestoreUnknown, "3".to_owned());
+    let reason = |world: &World| {
+        let standing = world.history.alerts.get(&alert);
+        standing.map(|standing| standing.reason.clone())
+    };
+    assert!(reason(&world).is_some_and(|why| why.contains("snaprotate resume --server 7")));
+    world.pass(world.rules.restore_window);
+    world.settle(&DONE);
+    assert!(reason(&world).is_some(), "it outlasts the window");
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&DONE);
+    assert_eq!(reason(&world), None);
+}
+
+#[test]
+fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.settle(&DONE);
+    let newest = world.snapshots[0].clone();
+    let mut spare = newest.clone();
+    spare.id = SnapshotId(3);
+    spare.name = "weekly-2026-11-15".to_owned();
+    spare.created_at = Some(time("2026-11-15T03:00:00Z"));
+    world.snapshots.push(spare);
+    let name = "before-restore-20261122".to_owned();
+    world.record(&Fact::CreateIntent {
+        rotation: String::new(),
+        snapshot: name.clone(),
+        known: BTreeSet::new(),
+        reason: String::new(),
+        by: Some("root".to_owned()),
+        spare: Some(SnapshotId(3)),
+    });
+    let id = Some(world.make(&name, DONE));
+    let (outcome, server_name) = (Outcome::Done, None);
+    world.record(&Fact::CreateResult {
+        snapshot: name,
+        outcome,
+        id,
+        server_name,
+    });
+    assert!(matches!(world.recorded(), Step::Idle { .. }));
+    world.pass(world.rules.stuck_after + world.rules.restore_window);
+    let pruned = matches!(world.recorded(), Step::Delete { id, .. } if id == SnapshotId(3));
+    assert!(pruned);
 }
 
 #[test]

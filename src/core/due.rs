@@ -117,7 +117,7 @@ impl Server<'_> {
             .unsettled(&rotation.name)
             .find(|note| note.at < slot.at && note.name != name)
         {
-            let paused = self.resumed_by(|resumed| slot.at <= resumed);
+            let paused = self.passed_in_pause(rotation, old.at);
             let (ending, why) = unrun(old, paused, "overtaken by the next slot");
             return Due::Step(ended(rotation, old, ending, why));
         }
@@ -159,7 +159,7 @@ impl Server<'_> {
             return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
         }
         if !rotation.within_catch_up(slot, self.now.wall) {
-            let paused = self.resumed_by(|resumed| !rotation.within_catch_up(slot, resumed));
+            let paused = self.passed_in_pause(rotation, slot.at);
             let (ending, why) = unrun(note, paused, CATCH_UP_PASSED);
             return Due::Step(ended(rotation, note, ending, why));
         }
@@ -192,7 +192,7 @@ impl Server<'_> {
         let mut missed = walk.take(MOST_COUNTED).filter(unknown);
         let newest = missed.next()?;
         let others = missed.count();
-        let paused = self.resumed_by(|resumed| newest.at <= resumed);
+        let paused = self.passed_in_pause(rotation, newest.at);
         Some(Fact::SlotSkipped {
             rotation: rotation.name.clone(),
             slot: newest.at,
@@ -207,9 +207,14 @@ impl Server<'_> {
         })
     }
 
-    /// Whether this was so when the last pause ended.
-    fn resumed_by(&self, so: impl FnOnce(Timestamp) -> bool) -> bool {
-        self.history.resumed.is_some_and(so)
+    /// Whether the time of the slot ran out while the server was paused last: before, the
+    /// service or the server kept it from being run, and people must be told.
+    fn passed_in_pause(&self, rotation: &Rotation, slot: Timestamp) -> bool {
+        let Some(pause) = &self.history.last_pause else {
+            return false;
+        };
+        let end = rotation.end_of(slot);
+        end.is_some_and(|end| pause.from < end && end <= pause.until)
     }
 
     fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> Due {
@@ -229,7 +234,7 @@ impl Server<'_> {
         if since.is_none_or(|first| slot.at < first) {
             return Due::Nothing;
         }
-        let paused = self.resumed_by(|resumed| !rotation.within_catch_up(slot, resumed));
+        let paused = self.passed_in_pause(rotation, slot.at);
         Due::Step(Step::Record(Fact::SlotSkipped {
             rotation: name,
             slot: slot_at,

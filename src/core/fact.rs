@@ -94,6 +94,9 @@ pub enum AlertKind {
     UnknownStatus,
     /// The provider holds two snapshots of one slot (I9); about the name.
     Copies,
+    /// Nobody knows whether a restore took effect; about the snapshot's id. Stands until the
+    /// next restore, or until `resume`.
+    RestoreUnknown,
     /// A completed snapshot has no date, or one in the future, so it is kept (I11); about its name.
     OddDate,
 }
@@ -117,6 +120,7 @@ impl AlertKind {
             Self::Stuck => "stuck",
             Self::UnknownStatus => "unknown_status",
             Self::Copies => "copies",
+            Self::RestoreUnknown => "restore_unknown",
             Self::OddDate => "odd_date",
         }
     }
@@ -197,6 +201,9 @@ pub enum Fact {
         reason: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
+        /// What is to be restored when this one is there, and not to be pruned before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spare: Option<SnapshotId>,
     },
     /// What became of it. After `Unknown` a later result may follow.
     CreateResult {

@@ -72,9 +72,15 @@ impl History {
                 self.end(rotation, snapshot, *slot, Ending::GivenUp);
             }
             Fact::CreateIntent {
-                snapshot, known, ..
+                snapshot,
+                known,
+                spare,
+                ..
             } => {
                 self.last_intent = Some(at.wall);
+                if let Some(id) = spare {
+                    self.spared = Some((*id, at));
+                }
                 self.open = Some(Open::Create {
                     name: snapshot.clone(),
                     known: known.clone(),
@@ -193,20 +199,22 @@ impl History {
             }
             Fact::Paused { .. } => self.paused = Some(at.wall),
             Fact::Resumed { .. } => {
-                self.paused = None;
-                self.resume(at.wall);
+                let from = self.paused.take();
+                self.resume(from, at.wall);
             }
             Fact::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
                 self.restore = Some(at);
+                (self.spared, self.unknown_restore) = (None, None);
                 self.open = Some(Open::Restore {
                     id: *id,
                     since: after_call,
                 });
             }
-            Fact::RestoreResult { outcome, .. } => {
+            Fact::RestoreResult { id, outcome } => {
                 self.answer(at);
                 self.open = None;
+                self.unknown_restore = (*outcome == Outcome::Unknown).then_some(*id);
                 self.restore = match outcome {
                     Outcome::Done | Outcome::Unknown => Some(at),
                     // It never began.

@@ -38,6 +38,7 @@ fn create() -> Fact {
         known: BTreeSet::new(),
         reason: String::new(),
         by: None,
+        spare: None,
     }
 }
 

@@ -36,6 +36,15 @@ pub enum Open {
     Restore { id: SnapshotId, since: When },
 }
 
+/// A pause that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// When it began.
+    pub from: Timestamp,
+    /// When it ended.
+    pub until: Timestamp,
+}
+
 /// What is remembered of a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotNote {
@@ -100,10 +109,14 @@ pub struct History {
     /// Since when every server is; the trail keeps that once for all.
     #[serde(skip)]
     pub all_paused: Option<Timestamp>,
-    /// When the last pause ended.
-    pub resumed: Option<Timestamp>,
+    /// The last pause that ended.
+    pub last_pause: Option<Pause>,
     /// When the last restore was sent that may have had an effect.
     pub restore: Option<When>,
+    /// The restore of which nobody knows whether it took effect, until a person looked.
+    pub unknown_restore: Option<SnapshotId>,
+    /// What an operator is about to restore, and since when: it is not pruned meanwhile.
+    pub spared: Option<(SnapshotId, When)>,
     /// The newest mutation intent, unless `resume` has set the clock right since.
     pub last_intent: Option<Timestamp>,
     /// When the last mutation was answered in this process.
@@ -208,10 +221,17 @@ impl History {
         self.paused.or(self.all_paused)
     }
 
-    /// A pause ended, its own or one of all; the clock counts as right from here on.
-    pub fn resume(&mut self, at: Timestamp) {
-        self.resumed = Some(at);
+    /// A pause ended, its own or one of all, if there was one since `from`; the clock counts
+    /// as right from here on.
+    pub fn resume(&mut self, from: Option<Timestamp>, at: Timestamp) {
         self.last_intent = None;
+        if self.restore.is_some_and(|sent| sent.wall > at) {
+            self.restore = None;
+        }
+        self.unknown_restore = None;
+        if let Some(from) = from {
+            self.last_pause = Some(Pause { from, until: at });
+        }
     }
 
     /// Whether its policy went and nothing is left to be said of it: one that returned only

@@ -123,6 +123,7 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
             known: BTreeSet::new(),
             reason: String::new(),
             by: None,
+            spare: None,
         },
         before,
         grace,

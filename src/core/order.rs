@@ -11,7 +11,11 @@ use super::fact::Now;
 use super::history::{History, Open};
 use super::name;
 use super::policy::{Policy, Rules};
+use super::printable::printable;
 use super::snapshot::{Snapshot, SnapshotId, Status};
+
+/// As much of a name as is shown.
+const NAME_SHOWN: usize = 80;
 
 /// One of the provider's calls, for one server.
 #[expect(
@@ -21,9 +25,11 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Order {
-    /// Make a snapshot of this name.
+    /// Make a snapshot of this name; meanwhile the rotation spares what is to be restored.
     Create {
         snapshot: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spare: Option<SnapshotId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
     },
@@ -86,7 +92,7 @@ impl Server<'_> {
             Open::Delete { id, .. } => {
                 let rows = &self.inventory.snapshots;
                 let name = rows.iter().find(|s| s.id == *id).map(|s| s.name.as_str());
-                let name = name.unwrap_or("a snapshot");
+                let name = name.map_or("a snapshot".to_owned(), shown);
                 format!("{name} (id {id}) is being deleted")
             }
             Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
@@ -135,7 +141,8 @@ impl Server<'_> {
         };
         self.policy.protects(row).then(|| {
             format!(
-                "{name} (id {id}) is protected: take it out of protect in {}.toml first",
+                "{} (id {id}) is protected: take it out of protect in {}.toml first",
+                shown(name),
                 self.policy.file
             )
         })
@@ -148,7 +155,8 @@ impl Server<'_> {
         };
         if row.status != Status::Completed {
             return Some(format!(
-                "{name} (id {id}) is {:?}: only a completed one can be restored",
+                "{} (id {id}) is {:?}: only a completed one can be restored",
+                shown(name),
                 row.status.word()
             ));
         }
@@ -156,7 +164,7 @@ impl Server<'_> {
         let made = rows.find(|s| s.status == Status::InProgress)?;
         Some(format!(
             "{} is being made: try again when it is over",
-            made.name
+            shown(&made.name)
         ))
     }
 
@@ -170,10 +178,16 @@ impl Server<'_> {
                 row.name
             )),
             None => Err(format!(
-                "it holds no snapshot {name} (id {id}), so it is another server's or gone"
+                "it holds no snapshot {} (id {id}), so it is another server's or gone",
+                shown(name)
             )),
         }
     }
+}
+
+/// A foreign name, fit for a terminal and a log.
+fn shown(name: &str) -> String {
+    printable(name, NAME_SHOWN)
 }
 
 #[cfg(test)]

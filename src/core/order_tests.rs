@@ -6,6 +6,7 @@ use crate::core::decide::Step;
 fn create(name: &str) -> Order {
     Order::Create {
         snapshot: name.to_owned(),
+        spare: None,
         description: None,
     }
 }

@@ -149,6 +149,16 @@ impl Rotation {
         Some((slot, due))
     }
 
+    /// Until when the slot of this instant may be begun; `None`: for ever.
+    pub fn end_of(&self, slot: Timestamp) -> Option<Timestamp> {
+        let next = self.schedule.next(slot).map(|next| next.at);
+        let late = self
+            .catch_up
+            .and_then(|catch_up| slot.checked_add(catch_up).ok());
+        let end = next.into_iter().chain(late).min()?;
+        end.checked_add(self.splay).ok()
+    }
+
     /// Whether the slot may still be begun at `now`.
     pub fn within_catch_up(&self, slot: Slot, now: Timestamp) -> bool {
         let late = now.duration_since(slot.at) - self.splay;

@@ -104,6 +104,7 @@ impl Rehearsal<'_> {
             known: BTreeSet::new(),
             reason: reason.clone(),
             by: None,
+            spare: None,
         });
         let id = self.new_id();
         self.created.insert(id);

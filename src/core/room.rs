@@ -11,7 +11,7 @@ use super::due::Due;
 use super::fact::When;
 use super::policy::{Rotation, WhenFull};
 use super::retention::{self, Own};
-use super::snapshot::{Snapshot, Status};
+use super::snapshot::{Snapshot, SnapshotId, Status};
 
 impl Server<'_> {
     /// Makes the slot's snapshot, or the room for it.
@@ -150,10 +150,20 @@ impl Server<'_> {
             .map(|(snapshot, place)| Own {
                 snapshot,
                 place,
-                protected: self.policy.protects(snapshot),
+                protected: self.policy.protects(snapshot) || self.spares(snapshot.id),
                 dated: snapshot.created_at.filter(|_| self.dated(snapshot)),
             })
             .collect()
+    }
+
+    /// Whether an operator is about to restore it: the snapshot of the present state that is
+    /// made before must not cost it.
+    fn spares(&self, id: SnapshotId) -> bool {
+        let Some((spared, since)) = self.history.spared else {
+            return false;
+        };
+        let window = self.rules.stuck_after + self.rules.restore_window;
+        spared == id && since.elapsed(self.now) < window
     }
 
     fn long_stuck(&self, own: &Own<'_>) -> bool {

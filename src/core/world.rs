@@ -158,6 +158,7 @@ impl World {
             known,
             reason: String::new(),
             by: None,
+            spare: None,
         });
         self.log.push(format!("create {name}"));
     }

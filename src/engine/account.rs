@@ -305,7 +305,12 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// The same, for who goes by it.
     pub(super) async fn try_wide(&self, wide: Wide) -> Result<Timestamp, TrailError> {
-        super::tell::wide(&wide);
+        // What nobody was told of before it held.
+        let pause =
+            matches!(wide, Wide::Paused { .. } | Wide::Resumed { .. }).then(|| wide.clone());
+        if pause.is_none() {
+            super::tell::wide(&wide);
+        }
         let time = self.clock.now().wall;
         // It stands whether or not it can be recorded.
         self.tap_wide(&wide, time);
@@ -317,6 +322,10 @@ impl<A: SnapshotApi> Engine<A> {
         };
         let written = self.trail.append(vec![entry]).await;
         self.note_written(written.as_ref().err(), time);
-        written.map(|()| time)
+        written?;
+        if let Some(pause) = pause {
+            super::tell::wide(&pause);
+        }
+        Ok(time)
     }
 }

@@ -61,6 +61,7 @@ impl<A: SnapshotApi> Engine<A> {
                     snapshot: name,
                     reason,
                     by: None,
+                    spare: None,
                 };
                 self.create(policy, seat, way, &new, intent).await?
             }

@@ -63,8 +63,6 @@ impl Answer {
 pub struct Held {
     /// Since when it is paused; `None`: it isn't any more.
     pub since: Option<Timestamp>,
-    /// Whether it is this that paused it, not an earlier one.
-    pub new: bool,
     /// What was begun before, and is watched to its end.
     pub begun: Vec<Begun>,
     /// What the servers are called that stay paused by themselves.
@@ -122,7 +120,8 @@ impl<A: SnapshotApi> Engine<A> {
         if !self.wanted().policies.contains_key(&server) {
             return Answer::refused(NO_POLICY);
         }
-        let (seat, mut answer, number) = match self.queue(server, order, by) {
+        let until = self.clock.now().mono + PATIENCE;
+        let (seat, mut answer, number) = match self.queue(server, order, by, until) {
             Ok(queued) => queued,
             Err(refused) => return refused,
         };
@@ -154,7 +153,8 @@ impl<A: SnapshotApi> Engine<A> {
         by: String,
     ) -> Answer {
         let observer = tokio::spawn(Arc::clone(self).observe());
-        let (seat, answer, _) = match self.queue(server, order, by) {
+        let queued = self.queue(server, order, by, SignedDuration::MAX);
+        let (seat, answer, _) = match queued {
             Ok(queued) => queued,
             Err(refused) => return refused,
         };
@@ -176,6 +176,7 @@ impl<A: SnapshotApi> Engine<A> {
         server: ServerId,
         order: Order,
         by: String,
+        until: SignedDuration,
     ) -> Result<(SharedSeat, oneshot::Receiver<Answer>, u64), Answer> {
         let (reply, answer) = oneshot::channel();
         let seat = self.seat(server);
@@ -188,7 +189,7 @@ impl<A: SnapshotApi> Engine<A> {
         sitting.order = Some(Box::new(Waiting {
             order,
             by,
-            until: self.clock.now().mono + PATIENCE,
+            until,
             number,
             reply,
         }));
@@ -210,7 +211,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Carries out an order on a listing that was requested after it came.
+    /// Carries out an order on a listing that was requested after the last change (I4).
     pub(super) async fn obey(
         &self,
         policy: &Policy,
@@ -247,7 +248,7 @@ impl<A: SnapshotApi> Engine<A> {
         if let Some(why) = self.objection(policy, seat, inventory, &order) {
             return Ok(Answer::refused(why));
         }
-        let left = until - self.clock.now().mono;
+        let left = until.saturating_sub(self.clock.now().mono).min(PATIENCE);
         let pass = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(Stopped),
@@ -270,6 +271,7 @@ impl<A: SnapshotApi> Engine<A> {
         let answer = match order {
             Order::Create {
                 snapshot,
+                spare,
                 description,
             } => {
                 let intent = Fact::CreateIntent {
@@ -278,6 +280,7 @@ impl<A: SnapshotApi> Engine<A> {
                     known: BTreeSet::new(),
                     reason,
                     by,
+                    spare,
                 };
                 let new = NewSnapshot {
                     server: policy.server,
@@ -331,8 +334,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub async fn pause(&self, server: Option<ServerId>, by: &str) -> Result<Held, Unheld> {
         let by = Some(by.to_owned());
         let Some(server) = server else {
-            let new = lock(&self.all_paused).since.is_none();
-            if new {
+            if lock(&self.all_paused).since.is_none() {
                 lock(&self.all_paused).asked = true;
                 let written = self.try_wide(Wide::Paused { by }).await;
                 lock(&self.all_paused).asked = false;
@@ -340,18 +342,17 @@ impl<A: SnapshotApi> Engine<A> {
                 lock(&self.all_paused).since = since;
                 self.each_seat(|_, seat| seat.history.all_paused = since);
             }
-            return Ok(self.held(None, new));
+            return Ok(self.held(None));
         };
         let seat = self.seat(server);
-        let new = lock(&seat).history.paused.is_none();
-        if new {
+        if lock(&seat).history.paused.is_none() {
             lock(&seat).pausing = true;
             let fact = Fact::Paused { by };
             let written = self.record(server, &seat, fact, Extra::default()).await;
             lock(&seat).pausing = false;
             written?;
         }
-        Ok(self.held(Some(server), new))
+        Ok(self.held(Some(server)))
     }
 
     /// Ends the pause of one server, or the one of all.
@@ -369,13 +370,13 @@ impl<A: SnapshotApi> Engine<A> {
             let now = self.try_wide(Wide::Resumed { by }).await?;
             lock(&self.all_paused).since = None;
             self.each_seat(|_, seat| {
-                seat.history.all_paused = None;
-                seat.history.resume(now);
+                let from = seat.history.all_paused.take();
+                seat.history.resume(from, now);
             });
             lock(&self.called).all = true;
         }
         self.wake();
-        Ok(self.held(server, false))
+        Ok(self.held(server))
     }
 
     /// Since when every server is paused.
@@ -383,10 +384,9 @@ impl<A: SnapshotApi> Engine<A> {
         lock(&self.all_paused).since
     }
 
-    fn held(&self, server: Option<ServerId>, new: bool) -> Held {
+    fn held(&self, server: Option<ServerId>) -> Held {
         let mut held = Held {
             since: self.all_paused(),
-            new,
             begun: Vec::new(),
             paused: Vec::new(),
         };

@@ -23,6 +23,7 @@ use crate::engine::{Answer, Engine, Held};
 
 /// One server, by id, name or policy file; `None`: every one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Which {
     /// The server.
     pub server: Option<String>,
@@ -30,6 +31,7 @@ pub struct Which {
 
 /// An order for one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ordered {
     /// The server.
     pub server: ServerId,

@@ -25,10 +25,10 @@ mod words;
 
 pub use client::{Absent, ask, order, pause, resume};
 pub use control::{Control, socket};
-pub(crate) use text::{count, lines, local, span, table};
 pub use http::Server;
 pub use picture::picture;
 pub use site::{Look, Site};
+pub(crate) use text::{count, lines, local, span, table};
 pub use text::{fleet, server};
 pub use view::{
     Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView, State,

@@ -241,6 +241,7 @@ impl<'a> World<'a> {
             known: known.iter().copied().collect(),
             reason: String::new(),
             by: None,
+            spare: None,
         });
         let made = matches!(
             self.answers,

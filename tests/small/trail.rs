@@ -171,6 +171,7 @@ fn create(rotation: usize, known: BTreeSet<u64>) -> Fact {
         known: known.into_iter().map(SnapshotId).collect(),
         reason: String::new(),
         by: None,
+        spare: None,
     }
 }
 

@@ -104,6 +104,7 @@ fn night(server: u64) -> Vec<Entry> {
             known: [SnapshotId(3), SnapshotId(4)].into(),
             reason: reason(),
             by: None,
+            spare: None,
         },
         Fact::CreateResult {
             snapshot: snapshot(),

@@ -28,23 +28,24 @@ pub struct Create {
 /// Has it made; good when the provider began it, or with `--wait` when it is completed.
 pub fn create(cli: &Cli, args: &Create) -> Result<Exit, Refusal> {
     let mut target = Target::of(cli, &args.server)?;
-    make(&mut target, &args.name, args.description.clone(), args.wait)
+    let order = Order::Create {
+        snapshot: args.name.clone(),
+        spare: None,
+        description: args.description.clone(),
+    };
+    make(&mut target, order, args.wait)
 }
 
 /// Makes a snapshot, and waits for it if that is asked for.
-pub(super) fn make(
-    target: &mut Target,
-    name: &str,
-    description: Option<String>,
-    wait: bool,
-) -> Result<Exit, Refusal> {
-    let answer = target.order(Order::Create {
-        snapshot: name.to_owned(),
-        description,
-    })?;
+pub(super) fn make(target: &mut Target, order: Order, wait: bool) -> Result<Exit, Refusal> {
+    let name = match &order {
+        Order::Create { snapshot, .. } => snapshot.clone(),
+        Order::Delete { .. } | Order::Restore { .. } => String::new(),
+    };
+    let answer = target.order(order)?;
     let what = format!("create {name} of {}", target.called());
     let (Some(Outcome::Done), Some(id)) = (answer.outcome, answer.id) else {
-        say(&undone(&answer, &what, None));
+        say(&undone(&answer, &what, "with snaprotate list"));
         return Ok(Exit::Bad);
     };
     if !wait {
@@ -54,7 +55,7 @@ pub(super) fn make(
         ));
         return Ok(Exit::Good);
     }
-    let (text, exit) = match target.finished(id, name)? {
+    let (text, exit) = match target.finished(id, &name)? {
         Some(Status::Completed) => ("is completed".to_owned(), Exit::Good),
         Some(Status::Failed) => ("failed: the provider says so".to_owned(), Exit::Bad),
         Some(status) => (

@@ -49,7 +49,7 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
         return Ok(Exit::Good);
     }
     let what = format!("delete {name} (id {}) of {}", row.id, target.called());
-    say(&undone(&answer, &what, Some(row.id)));
+    say(&undone(&answer, &what, "with snaprotate list"));
     Ok(Exit::Bad)
 }
 

@@ -3,7 +3,7 @@
 use super::confirm;
 use super::create::make;
 use super::target::{Target, local, undone};
-use crate::cli::{Cli, Exit, pause, printable_name, say};
+use crate::cli::{Cli, Exit, printable_name, say};
 use crate::core::fact::Outcome;
 use crate::core::order::Order;
 use crate::core::snapshot::SnapshotId;
@@ -53,7 +53,7 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, Refusal> {
         return Ok(Exit::Bad);
     }
     if safety(&target, args)? {
-        return safely(cli, &mut target, args, &name, row.id);
+        return safely(&mut target, args, &name, row.id);
     }
     send(&target, args, &name, row.id)
 }
@@ -76,35 +76,28 @@ fn safety(target: &Target, args: &Restore) -> Result<bool, Refusal> {
     confirm::yes_unless("Take a snapshot of the server as it is now, first?")
 }
 
-/// The rotation is held meanwhile: it must not prune what is to be restored.
+/// The rotation spares meanwhile what is to be restored.
 fn safely(
-    cli: &Cli,
     target: &mut Target,
     args: &Restore,
     name: &str,
     id: SnapshotId,
 ) -> Result<Exit, Refusal> {
-    let which = pause::Args {
-        server: Some(target.policy.server.to_string()),
-    };
-    let paused = pause::was_paused(cli, &which)?;
     let now = target.clock.now().wall.strftime("%Y%m%d-%H%M%S");
-    let made = make(target, &format!("before-restore-{now}"), None, true);
-    let sent = match made {
-        Ok(Exit::Good) => send(target, args, name, id),
-        Ok(Exit::Bad) => {
-            say(&format!(
-                "{} was not restored, since the snapshot of its present state is not there",
-                target.called()
-            ));
-            Ok(Exit::Bad)
-        }
-        Err(why) => Err(why),
+    let order = Order::Create {
+        snapshot: format!("before-restore-{now}"),
+        spare: Some(id),
+        description: None,
     };
-    if !paused {
-        pause::resume(cli, &which)?;
+    let made = make(target, order, true);
+    if !matches!(made, Ok(Exit::Good)) {
+        say(&format!(
+            "{} was not restored, since the snapshot of its present state isn't known to be there",
+            target.called()
+        ));
+        return made;
     }
-    sent
+    send(target, args, name, id)
 }
 
 fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<Exit, Refusal> {
@@ -115,7 +108,7 @@ fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<E
     let called = target.called();
     if answer.outcome != Some(Outcome::Done) {
         let what = format!("restore {name} (id {id}) of {called}");
-        say(&undone(&answer, &what, None));
+        say(&undone(&answer, &what, "at the server and at the provider"));
         return Ok(Exit::Bad);
     }
     if !args.wait {

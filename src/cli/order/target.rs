@@ -14,8 +14,8 @@ use crate::core::fact::Outcome;
 use crate::core::history::History;
 use crate::core::order::Order;
 use crate::core::policy::Policy;
-use crate::core::snapshot::{Snapshot, SnapshotId};
-use crate::core::verdict::verdicts;
+use crate::core::snapshot::Snapshot;
+use crate::core::verdict::{Fate, verdicts};
 use crate::daemon::{Refusal, alone, api_settings};
 use crate::engine::{Answer, observe_once};
 use crate::status::asked::Ordered;
@@ -127,8 +127,9 @@ impl Target {
         let (none, rules) = (History::default(), &self.config.rules);
         let verdicts = verdicts(&self.policy, &self.inventory, &none, rules, now);
         let verdict = verdicts.into_iter().find(|v| v.id == snapshot.id);
-        let why = verdict.map_or(String::new(), |verdict| {
-            format!("\n             {}", verdict.reason)
+        let why = verdict.map_or(String::new(), |verdict| match verdict.fate {
+            Fate::Foreign => "\n             it isn't one of the rotation's".to_owned(),
+            _ => format!("\n             for the rotation: {}", verdict.reason),
         });
         format!(
             "  server     {} (id {})\n  snapshot   {} (id {}), {}, made {made}{why}",
@@ -166,13 +167,12 @@ impl Target {
 }
 
 /// What came of an order that wasn't done, as a line for people.
-pub(super) fn undone(answer: &Answer, what: &str, id: Option<SnapshotId>) -> String {
+pub(super) fn undone(answer: &Answer, what: &str, look: &str) -> String {
     let why = answer.reason.as_deref().unwrap_or("no reason was given");
     match answer.outcome {
         None => format!("{what}: not done, nothing was sent: {why}"),
         Some(Outcome::Unknown) => format!(
-            "{what}: whether it was done isn't known ({why}). It is not sent again: look with snaprotate list{}",
-            id.map_or(String::new(), |id| format!(", for id {id}"))
+            "{what}: whether it was done isn't known ({why}). It is not sent again: look {look}"
         ),
         Some(Outcome::Later) => format!("{what}: not done, the provider took no orders: {why}"),
         Some(_) => format!("{what}: not done, the provider refused: {why}"),

@@ -8,6 +8,27 @@ use crate::cli::block_on;
 use crate::core::snapshot::{SnapshotId, Status};
 use crate::daemon::Refusal;
 
+/// Failed looks in a row that are borne.
+const BORNE: u32 = 5;
+
+/// After so long a restore has begun for certain, though nobody saw it.
+const BEGINS: Duration = Duration::from_mins(2);
+
+/// A look that failed is tried again, some times in a row.
+fn bear<T>(look: Result<T, Refusal>, failed: &mut u32) -> Result<Option<T>, Refusal> {
+    match look {
+        Ok(seen) => {
+            *failed = 0;
+            Ok(Some(seen))
+        }
+        Err(why) if *failed == BORNE => Err(why),
+        Err(_) => {
+            *failed += 1;
+            Ok(None)
+        }
+    }
+}
+
 /// One line on a terminal that is written anew, and nothing elsewhere.
 struct Progress {
     what: String,
@@ -54,11 +75,13 @@ impl Target {
         name: &str,
     ) -> Result<Option<Status>, Refusal> {
         let progress = Progress::new(format!("{name} is being made"));
-        let mut unseen = 0;
+        let (mut unseen, mut failed) = (0, 0);
         while progress.began.elapsed() < self.longest() {
             progress.tell();
             self.rest();
-            self.look()?;
+            if bear(self.look(), &mut failed)?.is_none() {
+                continue;
+            }
             let rows = &self.inventory.snapshots;
             match rows.iter().find(|s| s.id == id).map(|s| &s.status) {
                 Some(Status::InProgress) => unseen = 0,
@@ -75,17 +98,25 @@ impl Target {
     /// that it then uses. `None`: it still says so.
     pub(super) fn restored(&self) -> Result<Option<String>, Refusal> {
         let progress = Progress::new(format!("{} is being restored", self.called()));
+        let (mut seen, mut failed) = (false, 0);
         while progress.began.elapsed() < self.longest() {
             progress.tell();
             self.rest();
             let server = self.policy.server;
-            let status = block_on(async {
+            let asked = block_on(async {
                 let asked = self.api.server_status(server).await;
                 asked.map_err(|error| Refusal::Api(error.to_string()))
-            })?;
+            });
+            let Some(status) = bear(asked, &mut failed)? else {
+                continue;
+            };
             match status.as_deref() {
-                Some("restoring") => {}
-                Some(word) => return Ok(Some(word.to_owned())),
+                Some("restoring") => seen = true,
+                // The provider stops the server first: only a running one is done.
+                Some("active") if seen || progress.began.elapsed() > BEGINS => {
+                    return Ok(Some("active".to_owned()));
+                }
+                Some(_) => {}
                 None => {
                     return Err(Refusal::Api(format!(
                         "the provider lists no server {server}: look there for what became of it"

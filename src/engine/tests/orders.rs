@@ -18,6 +18,7 @@ const SERVER: ServerId = ServerId(1);
 fn create(name: &str) -> Order {
     Order::Create {
         snapshot: name.to_owned(),
+        spare: None,
         description: None,
     }
 }
