@@ -18,9 +18,11 @@
 //! - [`daemon`]: wires everything: the select loop, signals, systemd, the lock, the log, the tick.
 //! - [`status`]: what others may see of the running service, and ask of it.
 //! - [`engine`]: performs steps: `observer`, `account`, `server` (the loop of one), `act`, `fleet`.
+//! - [`notify`]: delivers to receivers what is to be told of alerts; none holds anything up.
 //! - [`config`]: TOML into validated settings, all problems at once.
 //! - [`api`]: the provider's four calls, errors by what can be done about them, limits.
 //! - [`audit`]: the trail, its format, and what holds after a failure.
+//! - [`alerts`]: what each receiver knows of each alert, and what it must hear next; pure.
 //! - [`core`]: pure; no clock, no I/O, no randomness:
 //!   - [`core::name`]: a slot's local time into a name and back; what is own and what foreign.
 //!   - [`core::schedule`]: the slots of a cron schedule in a zone, with the gap and fold rules.
@@ -30,6 +32,7 @@
 //!   - [`core::decide`] (rules 0 to 3), [`core::due`] (4 to 6), `core::room`: the one decision.
 //!   - [`core::printable`]: foreign text made fit for a log.
 //!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take.
+//!   - [`core::recognise`]: which naming patterns of existing snapshots already rotate.
 //!   - [`core::forecast`], [`core::recovery`]: what a policy yields in the long run, by the same
 //!     decision; how much could be lost, and how far back one can go.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
@@ -39,6 +42,7 @@
 //! through seeded months of faults, `core::breaks`, which break it on purpose, and
 //! `api::foreign`, by which fuzzing reads answers without a network.
 
+pub mod alerts;
 pub mod api;
 pub mod audit;
 pub mod cli;
@@ -47,6 +51,7 @@ pub mod config;
 pub mod core;
 pub mod daemon;
 pub mod engine;
+pub mod notify;
 pub mod sandbox;
 #[cfg(feature = "proof")]
 pub mod sim;

@@ -4,23 +4,28 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 22] = [
     "run",
     "once",
     "check",
     "plan",
     "forecast",
     "status",
+    "list",
+    "init",
     "pause",
     "resume",
     "create",
     "delete",
     "restore",
+    "notify",
+    "notify test",
     "demo",
     "audit",
     "audit show",
     "audit verify",
     "completions",
+    "schema",
     "man",
 ];
 
@@ -99,7 +104,7 @@ fn the_long_help_of_each_command_ends_with_exit_codes_and_examples() {
         assert!(long.contains("\nExamples:\n  "), "{command}: {long}");
         assert_eq!(
             long.contains("\nExit codes:\n  0  "),
-            command != "audit",
+            !["audit", "notify"].contains(&command),
             "{command}: {long}"
         );
         // The short one stays short.
@@ -113,7 +118,7 @@ fn man_prints_the_page_of_the_program_and_writes_one_for_each_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let pages = folder.path().join("share/man1");
     let said = text(&["man", "--dir", pages.to_str().expect("text")]);
-    let all = COMMANDS.len() + 1;
+    let all = COMMANDS.len() + 3;
     assert_eq!(said, format!("{all} pages in {}\n", pages.display()));
     let top = std::fs::read_to_string(pages.join("snaprotate.1")).expect("a page");
     assert_eq!(text(&["man"]), top);
@@ -122,6 +127,29 @@ fn man_prints_the_page_of_the_program_and_writes_one_for_each_command() {
         assert!(pages.join(&page).exists(), "{page}");
     }
     rendered(&pages);
+    // Section 5 has a folder of its own, where `man` looks for it.
+    let files = folder.path().join("share/man5");
+    for (file, name) in [
+        ("snaprotate.toml.5", "snaprotate.toml"),
+        ("snaprotate-policy.5", "policy"),
+    ] {
+        let page = std::fs::read_to_string(files.join(file)).expect("a page");
+        assert_eq!(text(&["man", name]), page);
+    }
+    assert_eq!(std::fs::read_dir(&files).expect("pages").count(), 2);
+    rendered(&files);
+}
+
+#[test]
+fn an_unknown_page_is_told_which_there_are() {
+    let output = snaprotate(&["man", "polcy"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("there is no page polcy; there are snaprotate, "),
+        "{said}"
+    );
+    assert!(said.contains("snaprotate-policy"), "{said}");
 }
 
 #[test]

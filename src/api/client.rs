@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Url};
+use reqwest::{Certificate, Client, ClientBuilder, Url};
 
 use super::error::chain;
 use super::http::ApiSettings;
@@ -38,7 +38,8 @@ pub(super) fn base(text: &str) -> Result<Url, String> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether nothing sent there leaves this host.
+pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
@@ -70,25 +71,47 @@ pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, St
 
 /// A client for this origin; `keep` says whether connections are kept for later requests.
 pub(super) fn build(settings: &ApiSettings, base: &Url, keep: bool) -> Result<Client, String> {
+    let mut builder = plain().connect_timeout(settings.connect_timeout);
+    if !keep {
+        builder = builder.pool_max_idle_per_host(0);
+    }
+    trusting(
+        builder,
+        base.scheme() == "http",
+        settings.ca_file.as_deref(),
+    )
+}
+
+/// A client for whoever is told of alerts, with a connection for each request: over TLS, or
+/// `loopback` alone.
+pub fn outgoing(loopback: bool, ca_file: Option<&Path>) -> Result<Client, String> {
+    trusting(plain().pool_max_idle_per_host(0), loopback, ca_file)
+}
+
+/// What no client of ours does: follow a redirect, repeat a request, ask a proxy.
+fn plain() -> ClientBuilder {
     // An error only says that one is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder()
+    Client::builder()
         .user_agent(USER_AGENT)
-        .connect_timeout(settings.connect_timeout)
         .redirect(Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
         .no_proxy()
-        .http1_only();
-    if !keep {
-        builder = builder.pool_max_idle_per_host(0);
-    }
-    if base.scheme() == "http" {
-        // On loopback, where no certificate is looked at: don't ask for the system's either.
+        .http1_only()
+}
+
+fn trusting(
+    mut builder: ClientBuilder,
+    loopback: bool,
+    ca_file: Option<&Path>,
+) -> Result<Client, String> {
+    if loopback {
+        // Where no certificate is looked at: don't ask for the system's either.
         return finish(builder.tls_certs_only([]));
     }
     builder = builder.https_only(true);
-    if let Some(path) = &settings.ca_file {
+    if let Some(path) = ca_file {
         let shown = path.display();
         let pem = std::fs::read(path).map_err(|error| format!("{shown}: {error}"))?;
         let roots = Certificate::from_pem_bundle(&pem)
@@ -112,7 +135,7 @@ pub fn over_socket(socket: &Path, patience: Duration) -> Result<Client, String> 
     finish(builder)
 }
 
-fn finish(builder: reqwest::ClientBuilder) -> Result<Client, String> {
+fn finish(builder: ClientBuilder) -> Result<Client, String> {
     builder.build().map_err(|error| {
         let text = chain(&error);
         let hint = if text.contains("No CA certificates") {

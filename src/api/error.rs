@@ -70,7 +70,7 @@ pub(crate) fn kind_of(call: Call, status: u16) -> ErrorKind {
 }
 
 /// An error and what caused it, in one line. Links repeated word by word are left out.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

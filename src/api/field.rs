@@ -45,6 +45,7 @@ pub(super) struct Row<'a> {
     pub server: ServerField<'a>,
     pub name: Field<'a>,
     pub status: Field<'a>,
+    pub size_mb: Field<'a>,
     pub created_at: Field<'a>,
 }
 
@@ -114,6 +115,7 @@ impl<'de> Lenient<'de> for Row<'de> {
             "server" => self.server = map.next_value()?,
             "name" => self.name = map.next_value()?,
             "status" => self.status = map.next_value()?,
+            "size_mb" => self.size_mb = map.next_value()?,
             "created_at" => self.created_at = map.next_value()?,
             _ => drop(map.next_value::<IgnoredAny>()?),
         }

@@ -95,6 +95,49 @@ impl HttpApi {
         url
     }
 
+    /// A listing for people to read, sizes included.
+    pub async fn browse(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
+        let gathering = Gathering::new(server).with_sizes();
+        self.gather(server, gathering).await
+    }
+
+    /// All pages of one listing.
+    async fn gather(
+        &self,
+        server: Option<ServerId>,
+        mut gathering: Gathering,
+    ) -> Result<Listing, ApiError> {
+        let mut url = self.url("/snapshots/");
+        let what = match server {
+            None => "list all snapshots".to_owned(),
+            Some(server) => {
+                url.query_pairs_mut()
+                    .append_pair("server_id", &server.to_string());
+                format!("list the snapshots of server {server}")
+            }
+        };
+        let mut seen = BTreeSet::from([url.clone()]);
+        let mut room = self.max_body;
+        loop {
+            let (link, length) = self.page(&what, &url, room, &mut gathering).await?;
+            room -= length.min(room);
+            let Some(link) = link else { break };
+            let next = match client::next_page(&self.base, &url, &link) {
+                Ok(next) => next,
+                Err(reason) => {
+                    gathering.doubt(&reason);
+                    break;
+                }
+            };
+            if seen.len() == MOST_PAGES || !seen.insert(next.clone()) {
+                gathering.doubt("the pages of the listing never end");
+                break;
+            }
+            url = next;
+        }
+        Ok(gathering.finish())
+    }
+
     /// Sends a mutation, exactly once (I9, I12); `check` reads the answer's body.
     async fn change<T>(
         &self,
@@ -152,36 +195,7 @@ impl SnapshotApi for HttpApi {
     }
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
-        let mut url = self.url("/snapshots/");
-        let what = match server {
-            None => "list all snapshots".to_owned(),
-            Some(server) => {
-                url.query_pairs_mut()
-                    .append_pair("server_id", &server.to_string());
-                format!("list the snapshots of server {server}")
-            }
-        };
-        let mut gathering = Gathering::new(server);
-        let mut seen = BTreeSet::from([url.clone()]);
-        let mut room = self.max_body;
-        loop {
-            let (link, length) = self.page(&what, &url, room, &mut gathering).await?;
-            room -= length.min(room);
-            let Some(link) = link else { break };
-            let next = match client::next_page(&self.base, &url, &link) {
-                Ok(next) => next,
-                Err(reason) => {
-                    gathering.doubt(&reason);
-                    break;
-                }
-            };
-            if seen.len() == MOST_PAGES || !seen.insert(next.clone()) {
-                gathering.doubt("the pages of the listing never end");
-                break;
-            }
-            url = next;
-        }
-        Ok(gathering.finish())
+        self.gather(server, Gathering::new(server)).await
     }
 
     async fn create(&self, pass: Pass, create: &NewSnapshot) -> Result<Created, ApiError> {

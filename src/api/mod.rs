@@ -29,11 +29,11 @@ mod tls_tests;
 use std::collections::BTreeMap;
 use std::future::Future;
 
-pub use client::over_socket;
-pub use error::{ApiError, ErrorKind};
+pub use client::{is_loopback, outgoing, over_socket};
+pub use error::{ApiError, ErrorKind, chain};
 pub use http::{ApiSettings, HttpApi};
 pub use limit::{Limiter, Pass};
-pub use token::TokenSource;
+pub use token::{TokenSource, secret};
 
 pub use crate::core::printable::printable;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
@@ -91,6 +91,8 @@ pub struct Listing {
     pub doubt: Option<String>,
     /// Pages disagreed in their count or repeated an id: ask server by server instead.
     pub shifted: bool,
+    /// Sizes in MB where they were told; only [`HttpApi::browse`] gathers them.
+    pub sizes: BTreeMap<SnapshotId, u64>,
 }
 
 /// The rows of one server.

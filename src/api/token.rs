@@ -37,7 +37,8 @@ impl Token {
     pub(super) fn load(source: &TokenSource, credentials: Option<&Path>) -> Result<Self, String> {
         match source {
             TokenSource::File(path) => {
-                Self::check(&read(path, credentials)?, &path.display().to_string())
+                let secret = secret(path, credentials, "token")?;
+                Self::check(&secret, &path.display().to_string())
             }
             TokenSource::Given(secret) => Self::check(secret, "the token"),
         }
@@ -89,13 +90,15 @@ impl Token {
     }
 }
 
-fn read(path: &Path, credentials: Option<&Path>) -> Result<SecretString, String> {
+/// A secret alone in its file, which no other may read; `what` it is, for the message.
+/// `credentials` is systemd's `$CREDENTIALS_DIRECTORY`.
+pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<SecretString, String> {
     let shown = path.display();
-    let failed = |error: std::io::Error| format!("{shown}: can't read the token: {error}");
+    let failed = |error: std::io::Error| format!("{shown}: can't read the {what}: {error}");
     // Looked at before it is opened: opening a pipe would wait for its writer.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(format!(
-            "{shown}: not a regular file; the token is read from one"
+            "{shown}: not a regular file; the {what} is read from one"
         ));
     }
     let file = File::open(path).map_err(failed)?;
@@ -109,7 +112,7 @@ fn read(path: &Path, credentials: Option<&Path>) -> Result<SecretString, String>
     };
     if mode & 0o077 & !spared != 0 {
         return Err(format!(
-            "{shown}: mode {mode:04o} lets others at the token; run chmod 600 on it"
+            "{shown}: mode {mode:04o} lets others at the {what}; run chmod 600 on it"
         ));
     }
     let mut text = String::new();
@@ -118,7 +121,7 @@ fn read(path: &Path, credentials: Option<&Path>) -> Result<SecretString, String>
         .map_err(failed)?;
     if text.len() as u64 > LONGEST {
         return Err(format!(
-            "{shown}: longer than any token; is it the right file?"
+            "{shown}: longer than any {what}; is it the right file?"
         ));
     }
     if text.ends_with('\n') {

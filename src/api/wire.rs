@@ -31,6 +31,7 @@ struct Page<'a> {
 #[derive(Debug)]
 pub(super) struct Gathering {
     filter: Option<ServerId>,
+    sizes: bool,
     listing: Listing,
     /// The first page's; `None` until there was one.
     count: Option<u64>,
@@ -44,12 +45,19 @@ impl Gathering {
     pub(super) fn new(filter: Option<ServerId>) -> Self {
         Self {
             filter,
+            sizes: false,
             listing: Listing::default(),
             count: None,
             pages: 0,
             rows: 0,
             ids: BTreeSet::new(),
         }
+    }
+
+    /// Sizes too, which rotating doesn't need.
+    pub(super) fn with_sizes(mut self) -> Self {
+        self.sizes = true;
+        self
     }
 
     /// Takes in the next page; gives the link to the one after it.
@@ -149,6 +157,11 @@ impl Gathering {
             cast(&mut rows.doubt, &format!("{what} can't be read"));
             return;
         };
+        if self.sizes
+            && let Some(size) = row.size_mb.number()
+        {
+            self.listing.sizes.insert(id, size);
+        }
         rows.snapshots.push(Snapshot {
             id,
             name: name.to_owned(),

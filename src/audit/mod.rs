@@ -12,7 +12,7 @@
 //! zeros for record 1. The last 76 bytes of a line are thus always `,"hash":"…"}\n`.
 //!
 //! A file begins with `checkpoint` records: one without `server` (standing alerts that
-//! concern the whole account, the newest loss of records), then one for each server with
+//! concern the whole account and since when, the newest loss of records), then one for each server with
 //! its `history`. So a start reads the newest file alone, and older ones may be archived.
 //! It is built under another name, synced and renamed: it is there wholly or not at all.
 //! It begins when a record's month is later than the newest file's, never earlier.

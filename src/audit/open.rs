@@ -12,6 +12,7 @@ use super::link::Link;
 use super::reader::{Bad, Scan, State, files, is_torn, scan};
 use super::record::Wide;
 use super::writer::{HEAD, HeadFile, Tail, Writer};
+use crate::core::fact::Standing;
 use crate::core::history::History;
 use crate::core::snapshot::ServerId;
 
@@ -23,8 +24,8 @@ pub struct Opened {
     /// Since when every server is paused.
     pub paused: Option<Timestamp>,
     /// The alerts of the whole account or host that stand, by alert and what they are
-    /// about, with their reasons.
-    pub wide_alerts: BTreeMap<(String, String), String>,
+    /// about, with their reasons and since when.
+    pub wide_alerts: BTreeMap<(String, String), Standing>,
     /// What was found amiss. The trail records it by itself, before the first append.
     pub notices: Vec<Wide>,
     /// Records may have been lost, as found just now: no create for a settle window.
@@ -32,6 +33,8 @@ pub struct Opened {
     /// When that was last found, now or by an earlier process whose window may not have
     /// ended: no create before this time plus the settle window.
     pub hold_since: Option<Timestamp>,
+    /// The time of the last record, where there is one: the process before lived until then.
+    pub last: Option<Timestamp>,
 }
 
 /// What the state folder says.
@@ -127,6 +130,7 @@ pub(super) fn open(
         notices: writer.notices.clone(),
         hold_creates,
         hold_since: if hold_creates { Some(now) } else { said.lost },
+        last: said.newest,
     };
     // What can't be mended now, on a full disk say, is mended before the first append.
     if writer.file.is_some() {

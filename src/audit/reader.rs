@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::disk::Disk;
 use super::link::{Hash, Link};
 use super::record::{Front, Kept, StandingAlert, Wide, decode};
-use crate::core::fact::{Fact, When};
+use crate::core::fact::{Fact, Standing, When};
 use crate::core::history::History;
 use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
@@ -130,13 +130,15 @@ fn begins_a_file(front: &Front<'_>) -> bool {
 #[derive(Default)]
 pub(super) struct State {
     pub histories: BTreeMap<ServerId, History>,
-    pub alerts: BTreeMap<(String, String), String>,
+    pub alerts: BTreeMap<(String, String), Standing>,
     /// When a loss of records was last noticed.
     pub lost: Option<Timestamp>,
     /// Since when every server is paused.
     pub paused: Option<Timestamp>,
     /// The head that was last found to lead.
     pub noted_head: Option<Hash>,
+    /// When the last record was written.
+    pub newest: Option<Timestamp>,
 }
 
 impl State {
@@ -152,6 +154,7 @@ impl State {
             let why = printable(&why.to_string(), WHY_SHOWN);
             format!("event {event} can't be understood ({why})")
         };
+        self.newest = Some(front.time);
         let Some(server) = front.server else {
             let wide = serde_json::from_slice(line).map_err(unknown)?;
             self.wide(front.time, wide);
@@ -191,7 +194,9 @@ impl State {
                 about,
                 reason,
             } => {
-                self.alerts.insert((alert, about), reason);
+                let key = (alert, about);
+                let standing = Standing::raised(&reason, time, self.alerts.get(&key));
+                self.alerts.insert(key, standing);
             }
             Wide::AlertCleared { alert, about } => {
                 self.alerts.remove(&(alert, about));
@@ -211,7 +216,7 @@ impl State {
             } => {
                 (self.lost, self.paused) = (lost, paused);
                 for one in alerts {
-                    self.alerts.insert((one.alert, one.about), one.reason);
+                    self.alerts.insert((one.alert, one.about), one.standing);
                 }
             }
             _ => {}
@@ -220,10 +225,10 @@ impl State {
 
     /// The general state, as the first record of a file has it.
     pub(super) fn checkpoint(&self) -> Wide {
-        let standing = |((alert, about), reason): (&(String, String), &String)| StandingAlert {
+        let standing = |((alert, about), standing): (&(String, String), &Standing)| StandingAlert {
             alert: alert.clone(),
             about: about.clone(),
-            reason: reason.clone(),
+            standing: standing.clone(),
         };
         Wide::Checkpoint {
             alerts: self.alerts.iter().map(standing).collect(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TrailError;
 use super::link::{Hash, Link, TOO_MANY};
-use crate::core::fact::Fact;
+use crate::core::fact::{Fact, Standing};
 use crate::core::history::History;
 use crate::core::snapshot::ServerId;
 
@@ -132,7 +132,8 @@ pub enum Wide {
 pub struct StandingAlert {
     pub alert: String,
     pub about: String,
-    pub reason: String,
+    #[serde(flatten)]
+    pub standing: Standing,
 }
 
 impl Wide {

@@ -1,4 +1,5 @@
-//! `man`: the manual pages, made from the same texts as `--help`.
+//! `man`: the manual pages, made from the same texts as `--help`; those of the two files, from
+//! their schemas (`pages`).
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -7,24 +8,34 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+use super::pages::FILES;
 use super::{Cli, Exit, say};
 use crate::daemon::Refusal;
 
 /// Which pages.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Write a page for each command into this folder, which is made if it is missing
+    /// The page to print: snaprotate.toml, snaprotate-policy, snaprotate-audit-show, or a
+    /// command alone, such as plan [default: snaprotate]
+    #[arg(value_name = "PAGE", conflicts_with = "dir")]
+    page: Option<String>,
+    /// Write all pages into this folder, which is made if it is missing; if its name is man1,
+    /// those of the two files go to man5 beside it
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-/// Prints the page of the program, or writes all.
+/// Prints one page, or writes all.
 pub fn run(args: &Args) -> Result<Exit, Refusal> {
     let pages =
         pages().map_err(|why| Refusal::System(format!("the pages can't be made: {why}")))?;
     let Some(folder) = &args.dir else {
+        let page = match &args.page {
+            None => pages.first(),
+            Some(name) => Some(find(&pages, name)?),
+        };
         // That a reader went away is no error.
-        let _closed = pages.first().map(|page| io::stdout().write_all(&page.text));
+        let _closed = page.map(|page| io::stdout().write_all(&page.text));
         return Ok(Exit::Good);
     };
     write(folder, &pages)?;
@@ -36,8 +47,9 @@ fn write(folder: &Path, pages: &[Page]) -> Result<(), Refusal> {
     let failed = |path: &Path, why: &io::Error| {
         Refusal::System(format!("{}: can't be written: {why}", path.display()))
     };
-    std::fs::create_dir_all(folder).map_err(|why| failed(folder, &why))?;
     for page in pages {
+        let folder = page.folder(folder);
+        std::fs::create_dir_all(&folder).map_err(|why| failed(&folder, &why))?;
         let path = folder.join(&page.file);
         std::fs::write(&path, &page.text).map_err(|why| failed(&path, &why))?;
     }
@@ -49,7 +61,42 @@ struct Page {
     text: Vec<u8>,
 }
 
-/// The program's page, then one for each command.
+impl Page {
+    /// Its name without the section.
+    fn name(&self) -> &str {
+        self.file
+            .rsplit_once('.')
+            .map_or(&self.file, |(name, _)| name)
+    }
+
+    /// `man` looks for each section in a folder of its own.
+    fn folder(&self, folder: &Path) -> PathBuf {
+        let manual = folder.file_name().is_some_and(|name| name == "man1");
+        if manual && self.file.ends_with(".5") {
+            folder.with_file_name("man5")
+        } else {
+            folder.to_owned()
+        }
+    }
+}
+
+fn find<'p>(pages: &'p [Page], name: &str) -> Result<&'p Page, Refusal> {
+    let whole = format!("snaprotate-{}", name.replace(' ', "-"));
+    let mut fits = pages
+        .iter()
+        .filter(|page| page.name() == name || page.name() == whole);
+    fits.next().ok_or_else(|| {
+        let mut names: Vec<_> = pages.iter().map(Page::name).collect();
+        names.sort_unstable();
+        let name = crate::core::printable::printable(name, 80);
+        Refusal::Settings(format!(
+            "there is no page {name}; there are {}",
+            names.join(", ")
+        ))
+    })
+}
+
+/// The program's page, then one for each command, then those of the files.
 fn pages() -> io::Result<Vec<Page>> {
     let mut top = Cli::command().disable_help_subcommand(true);
     top.build();
@@ -60,6 +107,12 @@ fn pages() -> io::Result<Vec<Page>> {
             .get_subcommands()
             .filter(|below| !below.is_hide_set());
         waiting.extend(below.cloned());
+    }
+    for file in FILES {
+        pages.push(Page {
+            text: file.render()?,
+            file: format!("{}.5", file.name),
+        });
     }
     Ok(pages)
 }
@@ -190,10 +243,15 @@ mod tests {
             "completions",
             "demo",
             "forecast",
+            "init",
+            "list",
             "man",
+            "notify",
+            "notify-test",
             "once",
             "plan",
             "run",
+            "schema",
             "status",
             "pause",
             "resume",
@@ -202,14 +260,43 @@ mod tests {
             "restore",
         ];
         let mut wanted: Vec<_> = commands.map(|name| format!("snaprotate-{name}.1")).into();
-        wanted.push("snaprotate.1".to_owned());
+        let others = ["snaprotate.1", "snaprotate.toml.5", "snaprotate-policy.5"];
+        wanted.extend(others.map(str::to_owned));
         wanted.sort_unstable();
         assert_eq!(files, wanted);
         for (file, text) in &pages {
             assert!(text.contains(".SH EXAMPLES"), "{file}");
-            let group = file == "snaprotate-audit.1";
-            assert_eq!(text.contains(".SH \"EXIT STATUS\""), !group, "{file}");
+            let group = ["snaprotate-audit.1", "snaprotate-notify.1"].contains(&file.as_str());
+            let has_codes = !group && file.ends_with(".1");
+            assert_eq!(text.contains(".SH \"EXIT STATUS\""), has_codes, "{file}");
         }
+    }
+
+    #[test]
+    fn the_pages_of_the_files_tell_every_key_with_its_default() {
+        let pages = all();
+        let page = |name: &str| &pages.iter().find(|(file, _)| file == name).expect(name).1;
+        for (file, schema) in [
+            ("snaprotate.toml.5", "config"),
+            ("snaprotate-policy.5", "policy"),
+        ] {
+            let text = page(file);
+            let schema: serde_json::Value =
+                serde_json::from_str(crate::cli::schema::text(schema)).expect("JSON");
+            let tables = schema["properties"].as_object().expect("tables");
+            for (name, table) in tables {
+                assert!(text.contains(&format!("[{name}]")), "{file}: {name}");
+                let table = table.get("items").unwrap_or(table);
+                for key in table["properties"].as_object().expect("keys").keys() {
+                    assert!(
+                        text.contains(&format!("\\fB{key}\\fR (")),
+                        "{file}: {key}: {text}"
+                    );
+                }
+            }
+        }
+        assert!(page("snaprotate.toml.5").contains("default \"10m\""));
+        assert!(page("snaprotate-policy.5").contains("required)"));
     }
 
     #[test]

@@ -8,13 +8,18 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod forecast;
+pub mod init;
+pub mod list;
 pub mod manual;
 mod notes;
+pub mod notify;
 pub mod once;
 pub mod order;
+mod pages;
 pub mod pause;
 pub mod plan;
 pub mod run;
+pub mod schema;
 mod servers;
 pub mod status;
 
@@ -90,12 +95,15 @@ pub enum Command {
     /// Settle everything that is due now, and end
     #[command(after_long_help = notes::ONCE)]
     Once,
-    /// Validate the configuration and all policies
+    /// Validate the configuration and all policies, and whether they fit the account
     #[command(after_long_help = notes::CHECK)]
-    Check,
+    Check(check::Args),
     /// Show what would be done now, and why; changes nothing
     #[command(after_long_help = notes::PLAN)]
     Plan(plan::Args),
+    /// Show what the provider holds, and whose each snapshot is
+    #[command(after_long_help = notes::LIST)]
+    List(list::Args),
     /// Show which snapshots will exist when, and how far back one can go; no network
     ///
     /// It says what the policies yield in the long run, as if they had been in force for long
@@ -106,6 +114,14 @@ pub enum Command {
     /// Show the running service: each server's room, last and next slot, and what alerts stand
     #[command(after_long_help = notes::STATUS)]
     Status(status::Args),
+    /// Write first policies from the snapshots that exist; changes nothing at the provider
+    ///
+    /// Naming patterns that already rotate become policies: names with a date in them, of
+    /// which two at least come back exactly from the pattern, evenly apart. A server without
+    /// one gets a proposal that is not read until it is renamed. No file is ever overwritten,
+    /// and where anything is wrong none is written.
+    #[command(after_long_help = notes::INIT)]
+    Init(init::Args),
     /// Pause the rotation of one server or of all: no creates, no deletes until resumed
     #[command(after_long_help = notes::PAUSE)]
     Pause(pause::Args),
@@ -122,6 +138,9 @@ pub enum Command {
     /// asked for
     #[command(after_long_help = notes::RESTORE)]
     Restore(order::Restore),
+    /// Alerts to people: try whether they arrive
+    #[command(subcommand, after_long_help = notes::NOTIFY)]
+    Notify(notify::Command),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
     #[command(after_long_help = notes::DEMO)]
     Demo(demo::Demo),
@@ -131,7 +150,10 @@ pub enum Command {
     /// Print what a shell needs to complete this command line
     #[command(after_long_help = notes::COMPLETIONS)]
     Completions(completions::Args),
-    /// Print the manual page, or write all of them
+    /// Print the JSON Schema of a file, or of a command's JSON
+    #[command(after_long_help = notes::SCHEMA)]
+    Schema(schema::Args),
+    /// Print a manual page, or write all of them
     #[command(after_long_help = notes::MAN)]
     Man(manual::Args),
 }
@@ -163,18 +185,22 @@ impl Cli {
         match &self.command {
             Command::Run => run::run(self),
             Command::Once => once::run(self),
-            Command::Check => check::run(self),
+            Command::Check(args) => check::run(self, args),
             Command::Plan(args) => plan::run(self, args),
             Command::Status(args) => status::run(self, args),
             Command::Forecast(args) => forecast::run(self, args),
+            Command::List(args) => list::run(self, args),
+            Command::Init(args) => init::run(self, args),
             Command::Pause(args) => pause::pause(self, args),
             Command::Resume(args) => pause::resume(self, args),
             Command::Create(args) => order::create(self, args),
             Command::Delete(args) => order::delete(self, args),
             Command::Restore(args) => order::restore(self, args),
+            Command::Notify(command) => notify::run(self, command),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
             Command::Completions(args) => Ok(completions::run(args)),
+            Command::Schema(args) => schema::run(args),
             Command::Man(args) => manual::run(args),
         }
     }

@@ -30,11 +30,13 @@ Environment:
   CREDENTIALS_DIRECTORY
       where systemd puts the credential api-token, which goes before token_file
   NO_COLOR  no colours, whatever it is set to
-  TZ  the zone of the times that are read and shown by audit show
+  TZ  the zone of the times that audit show reads, and that are shown
 
 Examples:
   snaprotate demo
       see it rotate for half a minute; no files, no account
+  snaprotate init --dry-run --token-file ./token
+      first policies from what the account holds
   snaprotate check && snaprotate plan
       what would be done now, and why; changes nothing";
 
@@ -70,13 +72,60 @@ Examples:
       from a timer or another scheduler, in place of the service";
 
 pub(super) const CHECK: &str = "\
+Online, a server without snapshots shows nowhere: whether it exists under its
+name can't be told yet, which is a note and no problem.
+
 Exit codes:
   0  no problems, though there may be warnings
-  2  problems, each with file, line, column and remedy
+  1  with --online: the files are good, but don't fit the account, or it
+      can't be asked
+  2  problems in the files, each with file, line, column and remedy
 
 Examples:
   snaprotate check --config ./snaprotate.toml
-      before the files are put in place";
+      before the files are put in place
+  snaprotate check --online
+      does the token work, and is there room for what is to be kept?
+  snaprotate check --json --online | jq '.online.problems'
+      for another program";
+
+pub(super) const LIST: &str = "\
+Own is what a rotation of the policy in force would name so; all else is foreign
+and never touched. Times are local (TZ); a terminal of less than 110 columns
+shows only how long ago they are. A listing that can't be relied on is shown
+with the reason.
+
+Exit codes:
+  0  listed
+  1  the API can't be read
+  2  configuration or usage, an unknown server
+
+Examples:
+  snaprotate list
+      all that the account holds
+  snaprotate list web-server-01
+      one server; its id will do too, also without a policy
+  snaprotate list --json | jq '.servers[] | select(.counts.total >= .limit) | .name'
+      the servers that are full";
+
+pub(super) const INIT: &str = "\
+From the service's first start on, the oldest snapshots of a recognised pattern
+are pruned beyond keep: look with plan first. What made them until now is to be
+stopped, or both will make them. A server without snapshots shows in no listing
+and gets no file.
+
+Exit codes:
+  0  written, or printed
+  1  the API can't be read, or a file can't be written; then none is
+  2  usage, a file that is in the way, or files there that are not good
+
+Examples:
+  snaprotate init --dry-run --token-file ./token
+      see what would be written; an ordinary user may
+  snaprotate init --token-file /etc/snaprotate/api-token
+      write /etc/snaprotate/snaprotate.toml and policies.d
+  snaprotate init --token-file ./token --dir ./draft
+      into another folder";
 
 pub(super) const PLAN: &str = "\
 Exit codes:
@@ -116,6 +165,25 @@ Examples:
       is all well?
   snaprotate status --server web-server-01
       what this server holds, why each snapshot stays or goes, and what is next";
+
+pub(super) const NOTIFY: &str = "\
+Examples:
+  snaprotate notify test
+      does every receiver of [[notify]] get a message?";
+
+pub(super) const NOTIFY_TEST: &str = "\
+A line for each receiver says ok, or why it could not be told. The service need
+not run, and isn't disturbed when it does. To a ping it is only noted (/log),
+without an effect on whether all is well there.
+
+Exit codes:
+  0  every receiver took it
+  1  one did not
+  2  configuration or usage, an unknown receiver, no receiver at all
+
+Examples:
+  snaprotate notify test --receiver ntfy
+      try one of them, by its name, or its type where it has none";
 
 pub(super) const DEMO: &str = "\
 Exit codes:
@@ -179,17 +247,39 @@ Examples:
   snaprotate completions fish > /etc/fish/completions/snaprotate.fish
       for fish";
 
+pub(super) const SCHEMA: &str = "\
+The schemas are of JSON Schema, draft 2020-12. Editors find those of the two
+files by the first line of the examples, #:schema, once the package is
+installed.
+
+Exit codes:
+  0  printed
+  2  usage, such as an unknown name
+
+Examples:
+  snaprotate schema
+      the names
+  snaprotate schema policy
+      what a policy file may hold
+  snaprotate schema status
+      what status --json writes";
+
 pub(super) const MAN: &str = "\
+There is a page for the program, one for each command, and one for each of the
+two files: snaprotate.toml(5) and snaprotate-policy(5).
+
 Exit codes:
   0  printed or written
   1  the pages can't be written
-  2  usage
+  2  usage, such as an unknown page
 
 Examples:
   snaprotate man | man -l -
       read it
+  snaprotate man snaprotate-policy | man -l -
+      every key of a policy
   snaprotate man --dir /usr/local/share/man/man1
-      install all pages";
+      install all pages; those of the files into man5 beside it";
 
 pub(super) const PAUSE: &str = "\
 A pause outlasts restarts. Operators' orders (create, delete, restore) are still

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
+use super::notify::SecretFile;
 use super::reader::Found;
 use super::report::{At, Log, is_pasted};
 use super::{Env, defaults, source};
@@ -31,7 +32,7 @@ pub(super) fn base_url(text: &Found<String>, log: &mut Log) -> Option<Url> {
             "base_url must end with its path: no '?' and no '#'".to_owned()
         }
         // I13: over plain http anyone on the way could read the token.
-        Ok(url) if url.scheme() == "http" && !is_loopback(&url) => {
+        Ok(url) if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) => {
             "base_url would send the token unencrypted".to_owned()
         }
         Ok(mut url) => {
@@ -49,11 +50,10 @@ pub(super) fn base_url(text: &Found<String>, log: &mut Log) -> Option<Url> {
     None
 }
 
-fn is_loopback(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-        address.map_or(host == "localhost", |address| address.is_loopback())
-    })
+/// Whether nothing sent to this host leaves ours.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
 /// The token's file, and whether it is the credential that systemd hands over.
@@ -91,41 +91,76 @@ pub(super) fn token(
         );
         return (None, false);
     };
-    if let Err((message, remedy)) = check_token(&path, is_credential) {
+    if let Err((message, remedy)) = check_secret(&path, is_credential, "token") {
         log.error(at, message, remedy);
     }
     (Some(path), is_credential)
 }
 
-fn check_token(path: &Path, is_credential: bool) -> Result<(), (String, String)> {
+/// A receiver's secret: its file, or the credential of the same name that systemd hands over.
+pub(super) fn secret(
+    (key, file): (&str, &Found<PathBuf>),
+    what: &str,
+    folder: &Path,
+    env: &Env,
+    log: &mut Log,
+) -> Option<SecretFile> {
+    let path = folder.join(&file.value);
+    let credential = env.credentials_directory.as_ref().and_then(|directory| {
+        let given = directory.join(path.file_name()?);
+        given.exists().then_some(given)
+    });
+    let is_credential = credential.is_some();
+    let written = file.value.to_string_lossy();
+    let pasted = written.contains("://") || is_pasted(&written);
+    if !is_credential && pasted && !path.exists() {
+        let remedy = format!(
+            "write the path of a file that holds the {what}, and change the {what} if it stands here"
+        );
+        log.error(&file.at, format!("{key} names no file"), remedy);
+        return None;
+    }
+    let path = credential.unwrap_or(path);
+    if let Err((message, remedy)) = check_secret(&path, is_credential, what) {
+        log.error(&file.at, message, remedy);
+        return None;
+    }
+    Some(SecretFile(path))
+}
+
+fn check_secret(path: &Path, is_credential: bool, what: &str) -> Result<(), (String, String)> {
     let shown = path.display();
     let bytes = source::bytes(path, LARGEST_TOKEN).map_err(|why| {
-        let message = format!("the token file {shown} can't be read: {why}");
-        (
-            message,
-            "write the token into it, readable by the service's user alone".to_owned(),
-        )
+        let message = format!("the {what} file {shown} can't be read: {why}");
+        let remedy = format!("write the {what} into it, readable by the service's user alone");
+        (message, remedy)
     })?;
     // systemd guards a credential by an access list, which shows as a bit for the group.
     let mode = path.metadata().map_or(0, |data| data.permissions().mode());
     if !is_credential && mode & 0o077 != 0 {
         let message = format!(
-            "the token file {shown} can be read by others (mode {:03o})",
+            "the {what} file {shown} can be read by others (mode {:03o})",
             mode & 0o777
         );
         return Err((message, format!("run chmod 600 {shown}")));
     }
-    let token = bytes.trim_ascii();
-    if token.is_empty() {
-        let message = format!("the token file {shown} is empty");
-        return Err((message, "write the API token into it".to_owned()));
+    let named = match what {
+        "token" => "the API token".to_owned(),
+        other => format!("the {other}"),
+    };
+    let secret = bytes.trim_ascii();
+    if secret.is_empty() {
+        let message = format!("the {what} file {shown} is empty");
+        return Err((message, format!("write {named} into it")));
     }
-    if !token.iter().all(u8::is_ascii_graphic) {
-        let message = format!("the token file {shown} holds more than one word");
-        return Err((
-            message,
-            "write the API token alone into it, on one line".to_owned(),
-        ));
+    let word = if what == "password" {
+        !secret.iter().any(u8::is_ascii_control)
+    } else {
+        secret.iter().all(u8::is_ascii_graphic)
+    };
+    if !word {
+        let message = format!("the {what} file {shown} holds more than one word");
+        return Err((message, format!("write {named} alone into it, on one line")));
     }
     Ok(())
 }

@@ -73,7 +73,6 @@ fn wrong_main_files_are_refused_with_place_and_remedy() {
         case("ca_file = \"ca.pem\"", "3:11: error", "no such file", "PEM file"),
         case("ca_file = \"token\"", "3:11: error", "holds no PEM certificate", "PEM file"),
         case("[http]\nlisten = \"[::1]:80\"", "3:2: error", "[http] is not yet supported", "take it out"),
-        case("[[notify]]\nto = \"x\"", "3:3: error", "[[notify]] is not yet supported", "take it out"),
         case("[hooks]\nbefore = \"x\"", "3:2: error", "hooks are not yet supported", "take it out"),
         case("[daemon]\npolicies = \"elsewhere\"", "4:12: error", "elsewhere can't be read: no such file", "make the folder"),
         case("[daemon]\npoll_interval = \"0s\"", "4:17: error", "longer than nothing", "default"),

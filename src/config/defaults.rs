@@ -45,6 +45,11 @@ pub const SNAPSHOT_NAME: &str = "{name}-snapshot-%Y-%m-%d";
 /// Creates tried for a slot before it is given up.
 pub const ATTEMPTS: u32 = 3;
 
+/// After how long a receiver is told again of what still stands.
+pub const REPEAT: SignedDuration = SignedDuration::from_hours(24);
+/// How long one delivery to a receiver may take.
+pub const DELIVERY: SignedDuration = SignedDuration::from_secs(10);
+
 /// The credential's name in `$CREDENTIALS_DIRECTORY`.
 pub const CREDENTIAL: &str = "api-token";
 /// The longest duration that can be meant.

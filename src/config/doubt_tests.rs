@@ -49,12 +49,14 @@ fn what_lies_unread_in_the_policies_folder_is_warned_of_by_name() {
             "{said:?}"
         );
     }
-    let folder = Folder::new().with("policies.d/.web.toml.swp", "x");
+    let folder = Folder::new()
+        .with("policies.d/.web.toml.swp", "x")
+        .with("policies.d/db.toml.example", "x");
     std::fs::create_dir(folder.path("policies.d/.git")).expect("a folder");
     assert_eq!(
         folder.said(),
         Vec::<String>::new(),
-        "hidden ones are left alone"
+        "hidden ones and examples are left alone"
     );
     std::fs::create_dir(folder.path("policies.d/old")).expect("a folder");
     let said = folder.said();

@@ -8,7 +8,9 @@ use jiff::SignedDuration;
 use reqwest::Url;
 use toml::de::DeTable;
 
+use super::notify::Receiver;
 use super::reader::{Found, Section};
+use super::receiver::{self, RawReceiver};
 use super::report::{At, Log, Source};
 use super::rotation::Options;
 use super::timing::said;
@@ -40,6 +42,7 @@ pub(super) struct RawMain {
     restore_window: Option<Found<SignedDuration>>,
     pub(super) defaults: Options,
     audit_dir: Option<Found<PathBuf>>,
+    pub(super) receivers: Vec<RawReceiver>,
 }
 
 /// The main file as it is meant.
@@ -48,6 +51,8 @@ pub(super) struct Settings {
     pub(super) rules: Rules,
     pub(super) state_dir: PathBuf,
     pub(super) audit_dir: PathBuf,
+    /// Read when the policies are.
+    pub(super) receivers: Vec<Receiver>,
 }
 
 type Bound = (&'static str, &'static str);
@@ -67,7 +72,6 @@ impl RawMain {
         };
         for (key, why) in [
             ("http", "the table [http] is not yet supported"),
-            ("notify", "the table [[notify]] is not yet supported"),
             ("hooks", super::NO_HOOKS.0),
             ("hook", super::NO_HOOKS.0),
         ] {
@@ -94,6 +98,10 @@ impl RawMain {
         if let Some(mut section) = root.take_table("audit", "[audit]", log) {
             raw.audit_dir = section.take("dir", log);
             section.finish(log);
+        }
+        let receivers = root.take_tables("notify", receiver::TITLE, log);
+        for section in receivers.unwrap_or_default() {
+            raw.receivers.push(RawReceiver::read(section, log));
         }
         for key in ["server", "rotation"] {
             let why = (
@@ -278,6 +286,7 @@ impl RawMain {
             rules,
             state_dir: folders.state_dir,
             audit_dir: folders.audit_dir,
+            receivers: Vec::new(),
         })
     }
 }

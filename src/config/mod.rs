@@ -2,7 +2,8 @@
 //!
 //! `reader` takes tables apart key by key, `values` knows the kinds of value, `main_file`,
 //! `policy` and `rotation` turn what is written into what is meant, `names`, `timing` and
-//! `slots` look at patterns and schedules, `access` at address and token, `source` at files; `report` says what is
+//! `slots` look at patterns and schedules, `access` at address and token, `receiver` and
+//! `receivers` at who is told of alerts (`notify`), `source` at files; `report` says what is
 //! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
 //! only when all files are good, so that a set is used or refused as a whole.
 
@@ -10,8 +11,12 @@ mod access;
 pub mod defaults;
 mod main_file;
 mod names;
+pub mod notify;
 mod policy;
 mod reader;
+mod receiver;
+mod receiver_values;
+mod receivers;
 mod report;
 mod rotation;
 mod slots;
@@ -31,10 +36,10 @@ use self::report::{At, Log};
 pub use self::report::{Problem, Problems, Severity};
 use crate::core::policy::{Policy, Rules};
 
-/// What to do where the main file can't be read.
 /// The main file, where none is named.
 pub const DEFAULT_FILE: &str = "/etc/snaprotate/snaprotate.toml";
 
+/// What to do where the main file can't be read.
 const NO_MAIN_FILE: &str =
     "create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
 
@@ -55,6 +60,8 @@ pub struct Config {
     pub audit_dir: PathBuf,
     /// The policies, by server.
     pub policies: Vec<Arc<Policy>>,
+    /// Who is told of alerts.
+    pub receivers: Vec<notify::Receiver>,
     /// What looks unintended.
     pub warnings: Vec<Problem>,
 }
@@ -130,7 +137,31 @@ pub fn load(file: &Path, env: &Env) -> Result<Config, Problems> {
 /// As [`load`], but with this one policy file in place of the policies folder: a draft that
 /// is not in force, under the limit and the defaults of the main file.
 pub fn load_draft(file: &Path, policy: &Path, env: &Env) -> Result<Config, Problems> {
-    load_with(file, Some(policy), env)
+    load_with(file, Some(&[policy.to_owned()]), env)
+}
+
+/// As [`load`], but with these policy files in place of the policies folder; there may be none.
+pub fn load_files(file: &Path, policies: &[PathBuf], env: &Env) -> Result<Config, Problems> {
+    load_with(file, Some(policies), env)
+}
+
+/// Where the main file has its policies, as far as it can be read.
+pub fn policies_folder(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut unsaid = Log::default();
+    let Some(source) = source::read(file, NO_MAIN_FILE, &mut unsaid) else {
+        return folder.join(defaults::POLICIES);
+    };
+    let (table, _) = source::parse_what_can_be(&source, &mut unsaid);
+    RawMain::read(table, &source, &mut unsaid).policies(folder)
+}
+
+/// The policy files of a folder, by name; none where there is no such folder.
+pub fn policy_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !folder.try_exists()? {
+        return Ok(Vec::new());
+    }
+    source::policies(folder, &mut Log::default()).map_err(std::io::Error::other)
 }
 
 /// Whether a file is a policy rather than a main file, by the tables in it.
@@ -150,9 +181,9 @@ pub fn is_policy(file: &Path) -> Result<bool, Problems> {
         .any(|key| table.contains_key(*key)))
 }
 
-fn load_with(file: &Path, draft: Option<&Path>, env: &Env) -> Result<Config, Problems> {
+fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config, Problems> {
     let mut log = Log::default();
-    let read = read(file, draft, env, &mut log);
+    let read = read(file, given, env, &mut log);
     let mut problems = log.0;
     problems.sort_by_key(|p| (p.file != file, p.file.clone(), p.line, p.column));
     let refused = problems.iter().any(|p| p.severity == Severity::Error);
@@ -164,6 +195,7 @@ fn load_with(file: &Path, draft: Option<&Path>, env: &Env) -> Result<Config, Pro
             state_dir: settings.state_dir,
             audit_dir: settings.audit_dir,
             policies,
+            receivers: settings.receivers,
             warnings: problems,
         }),
         _ => Err(Problems(problems)),
@@ -206,14 +238,14 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
 
 type Read = (Option<main_file::Settings>, Vec<Arc<Policy>>);
 
-fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<Read> {
+fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Option<Read> {
     let source = source::read(file, NO_MAIN_FILE, log)?;
     let (table, whole) = source::parse_what_can_be(&source, log);
     // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
     // and the policies are read by what could be made out.
     let mut unsaid = Log::default();
     let main_log = if whole { &mut *log } else { &mut unsaid };
-    let raw = RawMain::read(table, &source, main_log);
+    let mut raw = RawMain::read(table, &source, main_log);
     let folder = file.parent().unwrap_or(Path::new(""));
     let policies = raw.policies(folder);
     let at = raw.policies.as_ref().map_or_else(
@@ -223,8 +255,8 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
         },
         |found| found.at.clone(),
     );
-    let found = match draft {
-        Some(draft) => Ok(vec![draft.to_owned()]),
+    let found = match given {
+        Some(files) => Ok(files.to_owned()),
         None => source::policies(&policies, main_log),
     };
     let files = match found {
@@ -242,7 +274,7 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
             Vec::new()
         }
     };
-    if files.is_empty() && policies.is_dir() {
+    if files.is_empty() && given.is_none() && policies.is_dir() {
         let message = format!(
             "the policies folder {} holds no file *.toml",
             policies.display()
@@ -255,7 +287,8 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
     }
     let options = raw.defaults.clone();
     let limit = raw.limit();
-    let settings = raw.validate(folder, env, main_log);
+    let raw_receivers = std::mem::take(&mut raw.receivers);
+    let mut settings = raw.validate(folder, env, main_log);
 
     let mut reading = policy::Reading {
         limit,
@@ -268,6 +301,18 @@ fn read(file: &Path, draft: Option<&Path>, env: &Env, log: &mut Log) -> Option<R
         .filter_map(|path| reading.policy(path, log).map(Arc::new))
         .collect();
     policies.sort_by_key(|policy| policy.server);
+    let ground = receivers::Ground {
+        folder,
+        env,
+        policies: &policies,
+        // What was given stands beside policies that are not read.
+        whole: given.is_none() && policies.len() == files.len(),
+    };
+    let main_log = if whole { log } else { &mut unsaid };
+    let receivers = ground.receivers(raw_receivers, main_log);
+    if let Some(settings) = &mut settings {
+        settings.receivers = receivers;
+    }
     Some((settings, policies))
 }
 
@@ -280,11 +325,17 @@ mod doubts;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+#[path = "notify_tests.rs"]
+mod notifies;
+#[cfg(test)]
 #[path = "report_tests.rs"]
 mod reports;
 #[cfg(test)]
 #[path = "schedule_tests.rs"]
 mod schedules;
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod schemas;
 #[cfg(test)]
 #[path = "load_tests.rs"]
 mod tests;

@@ -224,6 +224,10 @@ fn counted(count: usize, noun: &str) -> String {
 fn may_hold_a_secret(line: &str) -> bool {
     let (key, value) = line.split_once('=').unwrap_or((line, ""));
     let key = key.trim();
+    // A receiver's address may be all that it takes to write to it.
+    if key == "url" || (key == "url_file" && value.contains("://")) {
+        return true;
+    }
     if key == "token_file" {
         return is_pasted(value.trim().trim_matches(['"', '\'']));
     }

@@ -98,7 +98,7 @@ pub(super) fn parse_what_can_be<'s>(source: &'s Arc<Source>, log: &mut Log) -> (
 }
 
 /// The policy files of a folder, sorted. Whatever else lies there is said, since it may be
-/// meant as a policy; hidden files are nobody's business.
+/// meant as a policy; hidden files and examples are nobody's business.
 pub(super) fn policies(folder: &Path, log: &mut Log) -> Result<Vec<PathBuf>, String> {
     let said = |error: std::io::Error| error.to_string().to_lowercase();
     let mut files = Vec::new();
@@ -110,8 +110,11 @@ pub(super) fn policies(folder: &Path, log: &mut Log) -> Result<Vec<PathBuf>, Str
         if hidden {
             continue;
         }
-        if path.extension().is_some_and(|ending| ending == "toml") {
+        let ending = path.extension().unwrap_or_default();
+        if ending == "toml" {
             files.push(path);
+        } else if ending == "example" && !path.is_dir() {
+            // Says itself that it is not meant to be read.
         } else if path.is_dir() {
             log.unused(
                 &path,

@@ -41,7 +41,7 @@ impl Server<'_> {
             let others = standing.iter();
             others
                 .filter(|((kind, _), _)| *kind != AlertKind::Blocked)
-                .map(|(key, reason)| (key.clone(), reason.clone()))
+                .map(|(key, standing)| (key.clone(), standing.reason.clone()))
                 .collect()
         });
         let still = blocked.or(self.history.blocked.as_ref());
@@ -51,7 +51,7 @@ impl Server<'_> {
         }
         let new = wanted
             .iter()
-            .find(|(key, reason)| standing.get(*key) != Some(*reason));
+            .find(|(key, reason)| standing.get(*key).map(|s| &s.reason) != Some(*reason));
         if let Some(((alert, about), reason)) = new {
             return Step::Record(Fact::AlertRaised {
                 alert: *alert,

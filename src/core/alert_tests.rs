@@ -123,7 +123,11 @@ fn a_snapshot_in_progress_is_called_stuck_once_it_is_and_until_it_is_completed()
     world.pass(world.rules.stuck_after);
     world.recorded();
     let stuck = (AlertKind::Stuck, name.to_owned());
-    assert!(world.history.alerts[&stuck].contains("look at it at the provider"));
+    assert!(
+        world.history.alerts[&stuck]
+            .reason
+            .contains("look at it at the provider")
+    );
     world.snapshots[0].status = DONE;
     world.recorded();
     assert!(!world.history.alerts.contains_key(&stuck));
@@ -135,7 +139,13 @@ fn an_undocumented_status_is_told_with_its_word() {
     let name = "weekly-2026-11-22";
     let mut world = World::weekly(3).holding(&[(1, name, odd, "2026-11-22T03:00:00Z")]);
     assert_eq!(standing(&mut world), about(AlertKind::UnknownStatus, name));
-    let reason = world.history.alerts.values().next().expect("a reason");
+    let reason = &world
+        .history
+        .alerts
+        .values()
+        .next()
+        .expect("a reason")
+        .reason;
     assert!(reason.contains("\"archiving\""), "{reason}");
 }
 
@@ -194,7 +204,13 @@ fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled()
             about(AlertKind::SlotFailed, "weekly"),
             "given up: {given_up}"
         );
-        let reason = world.history.alerts.values().next().expect("a reason");
+        let reason = &world
+            .history
+            .alerts
+            .values()
+            .next()
+            .expect("a reason")
+            .reason;
         assert_eq!(reason.ends_with("was given up"), given_up, "{reason}");
         world.policy.rotations[0].catch_up = None;
         world.pass(WEEK);

@@ -112,6 +112,27 @@ impl AlertKind {
     }
 }
 
+/// An alert that stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Why, as it was said last.
+    pub reason: String,
+    /// Since when; `None` where an older trail doesn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl Standing {
+    /// What stands once it was raised for this reason; one that stood already does so since
+    /// it was raised first.
+    pub fn raised(reason: &str, at: Timestamp, before: Option<&Self>) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            since: before.map_or(Some(at), |standing| standing.since),
+        }
+    }
+}
+
 /// One thing that happened on a server, as the trail records it: the variants are its
 /// events, the fields bear its names. `snapshot` is a snapshot's name, `id` its id.
 #[expect(

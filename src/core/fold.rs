@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::fact::{Ending, Fact, Outcome, When};
+use super::fact::{Ending, Fact, Outcome, Standing, When};
 use super::history::{History, Open, PruneFirst, RotationNotes, SlotNote};
 use super::snapshot::SnapshotId;
 
@@ -184,7 +184,9 @@ impl History {
                 about,
                 reason,
             } => {
-                self.alerts.insert((*alert, about.clone()), reason.clone());
+                let key = (*alert, about.clone());
+                let standing = Standing::raised(reason, at.wall, self.alerts.get(&key));
+                self.alerts.insert(key, standing);
             }
             Fact::AlertCleared { alert, about } => {
                 self.alerts.remove(&(*alert, about.clone()));

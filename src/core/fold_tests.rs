@@ -241,6 +241,26 @@ fn a_history_reads_back_as_it_was_written() {
 }
 
 #[test]
+fn an_alert_stands_since_it_was_raised_first_and_one_of_an_older_trail_since_nobody_knows_when() {
+    let raised = |reason: &str| Fact::AlertRaised {
+        alert: AlertKind::Copies,
+        about: NAME.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let mut history = folded(&[(raised("one"), before(1)), (raised("another"), before(5))]);
+    let key = (AlertKind::Copies, NAME.to_owned());
+    assert_eq!(history.alerts[&key].since, Some(before(1).wall));
+    assert_eq!(history.alerts[&key].reason, "another");
+
+    let older = format!("{{\"alerts\":[[[\"copies\",\"{NAME}\"],\"one\"]]}}");
+    history = serde_json::from_str(&older).expect("a history");
+    let standing = &history.alerts[&key];
+    assert_eq!((standing.reason.as_str(), standing.since), ("one", None));
+    history.apply(&raised("another"), before(5), SignedDuration::ZERO);
+    assert_eq!(history.alerts[&key].since, None);
+}
+
+#[test]
 fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_it() {
     let raised = |alert| Fact::AlertRaised {
         alert,

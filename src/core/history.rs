@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::fact::{AlertKind, Ending, Now, When};
+use super::fact::{AlertKind, Ending, Now, Standing, When};
 use super::passed::Passed;
 use super::policy::Policy;
 use super::snapshot::{Snapshot, SnapshotId, Status};
@@ -125,9 +125,9 @@ pub struct History {
     pub no_server: bool,
     /// Why the server is blocked, if it is.
     pub blocked: Option<String>,
-    /// The alerts that stand, with their reasons.
+    /// The alerts that stand, with their reasons, and since when.
     #[serde(with = "alert_rows")]
-    pub alerts: BTreeMap<(AlertKind, String), String>,
+    pub alerts: BTreeMap<(AlertKind, String), Standing>,
     /// The unfinished own snapshots that are called stuck, by this process or one before.
     pub stuck: BTreeSet<SnapshotId>,
     /// When this process first saw an unfinished own snapshot, by the clock that doesn't
@@ -140,22 +140,35 @@ pub struct History {
 
 /// Alerts as rows, since JSON has no keys of two parts.
 mod alert_rows {
-    use super::{AlertKind, BTreeMap, Deserialize, Serialize};
+    use super::{AlertKind, BTreeMap, Deserialize, Serialize, Standing, Timestamp};
 
-    type Alerts = BTreeMap<(AlertKind, String), String>;
+    type Alerts = BTreeMap<(AlertKind, String), Standing>;
+
+    /// Trails were written without the third part once.
+    #[derive(Serialize, Deserialize)]
+    struct Row(
+        (AlertKind, String),
+        String,
+        #[serde(default)] Option<Timestamp>,
+    );
 
     pub(super) fn serialize<S: serde::Serializer>(
         alerts: &Alerts,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let rows: Vec<_> = alerts.iter().collect();
+        let row = |(key, standing): (&(AlertKind, String), &Standing)| {
+            Row(key.clone(), standing.reason.clone(), standing.since)
+        };
+        let rows: Vec<_> = alerts.iter().map(row).collect();
         rows.serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Alerts, D::Error> {
-        Vec::deserialize(deserializer).map(|rows: Vec<_>| rows.into_iter().collect())
+        let rows: Vec<Row> = Vec::deserialize(deserializer)?;
+        let alert = |Row(key, reason, since)| (key, Standing { reason, since });
+        Ok(rows.into_iter().map(alert).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod alert;
 pub mod breaks;
+mod dated;
 pub mod decide;
 pub mod due;
 mod expression;
@@ -17,6 +18,7 @@ pub mod plan;
 mod plan_text;
 pub mod policy;
 pub mod printable;
+pub mod recognise;
 pub mod recovery;
 mod rehearsal;
 pub mod retention;

@@ -21,7 +21,7 @@ mod tick;
 
 pub use alone::alone;
 pub use serve::{listen, once, serve};
-pub use service::api_settings;
+pub use service::{api_settings, means};
 pub use signals::Signals;
 
 use crate::audit::TrailError;

@@ -92,7 +92,14 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
         .engine
         .reload(new.rules.clone(), new.policies.clone());
     tracing::info!(policies = new.policies.len(), "config_loaded");
+    if alert {
+        service.tell(&cleared());
+    }
+    let receivers = service.config.receivers != new.receivers;
     service.config = new;
+    if receivers {
+        service.renotify();
+    }
     Ok(())
 }
 
@@ -105,14 +112,13 @@ async fn refuse(service: &Service, problems: Vec<String>) -> String {
     for problem in &problems {
         tracing::error!("{problem}");
     }
-    let events = vec![
-        Wide::ConfigRefused { problems },
-        Wide::AlertRaised {
-            alert: REFUSED.to_owned(),
-            about: ABOUT.to_owned(),
-            reason: reason.clone(),
-        },
-    ];
+    let raised = Wide::AlertRaised {
+        alert: REFUSED.to_owned(),
+        about: ABOUT.to_owned(),
+        reason: reason.clone(),
+    };
+    service.tell(&raised);
+    let events = vec![Wide::ConfigRefused { problems }, raised];
     if let Err(error) = service.record(events).await {
         tracing::error!(%error, "the refusal can't be recorded");
     }

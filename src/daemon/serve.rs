@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -71,8 +72,8 @@ struct Daemon {
     service: Service,
     stop: CancellationToken,
     systemd: Systemd,
-    /// Why the files on disk are refused, if they are.
-    refused: Arc<Mutex<Option<String>>>,
+    /// Why the files on disk are refused, if they are, and since when.
+    refused: Arc<Mutex<Option<(String, Timestamp)>>>,
 }
 
 impl Daemon {
@@ -162,19 +163,23 @@ impl Daemon {
         let (engine, clock) = (Arc::clone(&self.service.engine), self.service.clock.clone());
         let config = self.service.config.file.clone();
         let (refused, started) = (Arc::clone(&self.refused), clock.now().wall);
+        let receivers = self.service.notifier.watch();
         let state_dir = self.service.config.state_dir.clone();
         let asked = status::asked::routes(Arc::clone(&engine), state_dir);
         let look = move || {
             let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
             let reason = reason.clone();
-            let alert = reason.map(|reason| status::Alert {
+            let alert = reason.map(|(reason, since)| status::Alert {
                 alert: REFUSED.to_owned(),
                 server: None,
                 about: ABOUT.to_owned(),
                 reason,
+                since: Some(since),
             });
             let more = alert.into_iter().collect();
-            FleetView::of(&engine, more, &config, (started, clock.now().wall))
+            let mut view = FleetView::of(&engine, more, &config, (started, clock.now().wall));
+            view.receivers = receivers.view();
+            view
         };
         Some(tokio::spawn(control.serve(look, asked)))
     }
@@ -186,10 +191,13 @@ impl Daemon {
         if let Some(why) = &why {
             tracing::error!("config_refused: the files in force stay: {why}");
         }
-        *self.refused() = why;
+        let now = self.service.clock.now().wall;
+        let mut refused = self.refused();
+        let since = refused.take().map_or(now, |(_, since)| since);
+        *refused = why.map(|why| (why, since));
     }
 
-    fn refused(&self) -> MutexGuard<'_, Option<String>> {
+    fn refused(&self) -> MutexGuard<'_, Option<(String, Timestamp)>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,16 +1,20 @@
 //! Lock, trail, API and engine, put together once for `run` and `once`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Refusal;
 use super::lock::Lock;
+use crate::alerts::Alert;
 use crate::api::{ApiSettings, HttpApi, TokenSource};
-use crate::audit::{Entry, Event, Extra, Opened, Trail, TrailError, Wide};
+use crate::audit::{Entry, Event, Extra, Opened, StandingAlert, Trail, TrailError, Wide};
 use crate::clock::Clock;
-use crate::config::{Api, Config};
-use crate::engine::Engine;
+use crate::config::{Api, Config, Env};
+use crate::core::fact::Standing;
+use crate::engine::{Engine, tell_wide, wide_alert};
+use crate::notify::{Means, Notifier};
 
 /// The alert while the files on disk are refused and older ones are in force.
 pub(super) const REFUSED: &str = "config_refused";
@@ -22,12 +26,16 @@ pub(super) const ABOUT: &str = "configuration";
 /// by the next one that finds the trail whole.
 const LOST: &str = "trail_lost";
 
+/// How long the end waits for receivers that are still to be told something.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// Everything that a writing process holds. The lock goes last.
 pub struct Service {
     pub(super) config: Config,
     pub(super) api: Arc<HttpApi>,
     pub(super) engine: Arc<Engine<HttpApi>>,
     pub(super) clock: Clock,
+    pub(super) notifier: Notifier,
     trail: Trail,
     _lock: Lock,
 }
@@ -52,6 +60,17 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         command: command.to_owned(),
     };
     let mut events = vec![started];
+    let last = opened.last.unwrap_or(now);
+    let stood = opened.wide_alerts.clone().into_iter();
+    let mut standing: Vec<_> = stood
+        .map(|((alert, about), standing)| {
+            wide_alert(StandingAlert {
+                alert,
+                about,
+                standing,
+            })
+        })
+        .collect();
     // One order puts no configuration in force.
     if matches!(command, "run" | "once") {
         events.push(loaded(&config, Vec::new()));
@@ -60,7 +79,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
             events.push(cleared());
         }
     }
-    events.extend(loss(&mut opened));
+    events.extend(loss(&mut opened, now));
     if command == "run" {
         remind(&opened);
     }
@@ -72,11 +91,19 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         config.rules.clone(),
         config.policies.clone(),
     );
+    standing.extend(engine.standing());
+    let means = means(&config);
+    let notifier = Notifier::start(&config.receivers, &means, &clock, &standing, last);
+    engine.tap(notifier.tap());
+    for event in &events {
+        tell_wide(&notifier.tap(), event, now);
+    }
     let service = Service {
         config,
         api,
         engine,
         clock,
+        notifier,
         trail,
         _lock: lock,
     };
@@ -112,8 +139,25 @@ impl Service {
             .await
     }
 
-    /// Records the end, and returns when everything recorded is written.
-    pub(super) async fn end(self, reason: &str) {
+    /// Lets it be known, by the receivers of before or others, as the files in force say.
+    pub(super) fn renotify(&mut self) {
+        let (engine, now) = (&self.engine, self.clock.now().wall);
+        let wide = engine.account_alerts().into_iter().map(wide_alert);
+        let standing: Vec<Alert> = wide.chain(engine.standing()).collect();
+        let means = means(&self.config);
+        let receivers = &self.config.receivers;
+        self.notifier.reload(receivers, &means, &standing, now);
+    }
+
+    /// Lets a wide alert's change be known.
+    pub(super) fn tell(&self, wide: &Wide) {
+        tell_wide(&self.notifier.tap(), wide, self.clock.now().wall);
+    }
+
+    /// Tells what is still to be told, records the end, and returns when everything recorded
+    /// is written.
+    pub(super) async fn end(mut self, reason: &str) {
+        self.notifier.finish(LAST_WORDS).await;
         let stopped = Wide::DaemonStopped {
             reason: reason.to_owned(),
         };
@@ -127,19 +171,20 @@ impl Service {
 
 /// Says which alerts still stand: they were logged when they were raised, maybe long ago.
 fn remind(opened: &Opened) {
-    for ((alert, about), reason) in &opened.wide_alerts {
+    for ((alert, about), standing) in &opened.wide_alerts {
+        let reason = &standing.reason;
         tracing::warn!(%alert, %about, %reason, "alert_standing");
     }
     for (server, history) in &opened.histories {
-        for ((alert, about), reason) in &history.alerts {
-            let alert = alert.word();
+        for ((alert, about), standing) in &history.alerts {
+            let (alert, reason) = (alert.word(), &standing.reason);
             tracing::warn!(%server, alert, %about, %reason, "alert_standing");
         }
     }
 }
 
 /// What is to be said of the trail's own state; the engine counts the alert from the start.
-fn loss(opened: &mut Opened) -> Option<Wide> {
+fn loss(opened: &mut Opened, now: Timestamp) -> Option<Wide> {
     let found: Vec<_> = opened.notices.iter().map(amiss).collect();
     for notice in &found {
         tracing::warn!("the trail is not as it was left: {notice}");
@@ -151,7 +196,8 @@ fn loss(opened: &mut Opened) -> Option<Wide> {
             "{}; look into it: snaprotate audit verify",
             found.join("; ")
         );
-        opened.wide_alerts.insert(key, reason.clone());
+        let standing = Standing::raised(&reason, now, opened.wide_alerts.get(&key));
+        opened.wide_alerts.insert(key, standing);
         return Some(Wide::AlertRaised {
             alert,
             about,
@@ -192,6 +238,14 @@ pub fn api_settings(api: &Api) -> ApiSettings {
         requests_per_second: api.requests_per_second,
         max_body: api.max_body,
         ca_file: api.ca_file.clone(),
+    }
+}
+
+/// What deliveries to receivers have in common.
+pub fn means(config: &Config) -> Means {
+    Means {
+        ca_file: config.api.ca_file.clone(),
+        credentials: Env::from_process().credentials_directory,
     }
 }
 

@@ -16,6 +16,7 @@ use super::{Engine, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
 use crate::audit::{Entry, Event, Extra, StandingAlert, TrailError, Wide};
 use crate::core::decide::Inventory;
+use crate::core::fact::{Now, Standing};
 use crate::core::policy::Rules;
 
 /// The alert while the provider refuses the token.
@@ -26,6 +27,12 @@ const UNREACHABLE: &str = "api_unreachable";
 
 /// The alert while the trail can't be written.
 const TRAIL_DOWN: &str = "trail_unwritable";
+
+/// What that alert is about.
+const TRAIL: &str = "trail";
+
+/// Why it stands.
+const TRAIL_DOWN_REASON: &str = "the trail can't be written, and nothing is changed until it can";
 
 /// The longest pause between two tries of a token that may only read.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
@@ -48,8 +55,9 @@ struct State {
     trying: bool,
     failures: u32,
     /// What the trail says stands, by kind and subject.
-    alerts: BTreeMap<(String, String), String>,
-    trail_down: bool,
+    alerts: BTreeMap<(String, String), Standing>,
+    /// Since when the trail can't be written.
+    trail_down: Option<Timestamp>,
 }
 
 pub(super) struct Account(Mutex<State>);
@@ -83,7 +91,7 @@ impl Drop for Leave<'_> {
 }
 
 impl Account {
-    pub(super) fn new(alerts: BTreeMap<(String, String), String>) -> Self {
+    pub(super) fn new(alerts: BTreeMap<(String, String), Standing>) -> Self {
         Self(Mutex::new(State {
             alerts,
             ..State::default()
@@ -143,7 +151,7 @@ impl Account {
     pub(super) fn listed(
         &self,
         error: Option<&ApiError>,
-        (requested, now): (SignedDuration, SignedDuration),
+        (requested, now): (SignedDuration, Now),
         token: u64,
         rules: &Rules,
     ) -> Vec<Wide> {
@@ -158,7 +166,8 @@ impl Account {
                 if state.failures < FAILURES {
                     return Vec::new();
                 }
-                let raised = state.raise(UNREACHABLE, format!("listings can't be had: {error}"));
+                let reason = format!("listings can't be had: {error}");
+                let raised = state.raise(UNREACHABLE, reason, now.wall);
                 raised.into_iter().collect()
             }
             // Requested before the refusal was heard, it says nothing of the token now.
@@ -180,7 +189,7 @@ impl Account {
     pub(super) fn barred(
         &self,
         error: &ApiError,
-        now: SignedDuration,
+        now: Now,
         token: u64,
         rules: &Rules,
     ) -> Option<Wide> {
@@ -191,46 +200,58 @@ impl Account {
         }
         let doublings = (state.barred - 1).min(16);
         let pause = rules.retry_after.saturating_mul(1 << doublings);
-        state.next_trial = now + pause.min(LONGEST_PAUSE);
+        state.next_trial = now.mono + pause.min(LONGEST_PAUSE);
         state.refuse(error, now, rules.retry_after)
     }
 
-    /// Notes whether the trail could be written; no trail, no mutation (I6).
-    pub(super) fn trail_written(&self, error: Option<&TrailError>) {
+    /// Notes whether the trail could be written; no trail, no mutation (I6). A change is
+    /// returned: the trail can't say this one itself.
+    pub(super) fn trail_written(&self, error: Option<&TrailError>, at: Timestamp) -> Option<Wide> {
         let mut state = lock(&self.0);
+        let (alert, about) = (TRAIL_DOWN.to_owned(), TRAIL.to_owned());
         match error {
-            Some(error) if !state.trail_down => {
-                tracing::error!(event = "alert_raised", alert = TRAIL_DOWN, %error, "nothing is changed while the trail can't be written");
-                state.trail_down = true;
+            Some(error) if state.trail_down.is_none() => {
+                tracing::error!(event = "alert_raised", alert, %error, "nothing is changed while the trail can't be written");
+                state.trail_down = Some(at);
+                let reason = format!("{TRAIL_DOWN_REASON}: {error}");
+                Some(Wide::AlertRaised {
+                    alert,
+                    about,
+                    reason,
+                })
             }
-            None if state.trail_down => {
+            None if state.trail_down.is_some() => {
                 tracing::info!(
                     event = "alert_cleared",
-                    alert = TRAIL_DOWN,
+                    alert,
                     "the trail can be written again"
                 );
-                state.trail_down = false;
+                state.trail_down = None;
+                Some(Wide::AlertCleared { alert, about })
             }
-            _ => {}
+            _ => None,
         }
     }
 
     /// The alerts of the account that stand, and whether it is refused.
     pub(super) fn alerts(&self) -> (Vec<StandingAlert>, bool) {
         let state = lock(&self.0);
-        let alerts = state.alerts.iter().map(|((alert, about), reason)| {
-            let (alert, about, reason) = (alert.clone(), about.clone(), reason.clone());
+        let alerts = state.alerts.iter().map(|((alert, about), standing)| {
+            let (alert, about, standing) = (alert.clone(), about.clone(), standing.clone());
             StandingAlert {
                 alert,
                 about,
-                reason,
+                standing,
             }
         });
         // The trail can't say this one itself.
-        let trail = state.trail_down.then(|| StandingAlert {
+        let trail = state.trail_down.map(|since| StandingAlert {
             alert: TRAIL_DOWN.to_owned(),
-            about: "trail".to_owned(),
-            reason: "the trail can't be written, and nothing is changed until it can".to_owned(),
+            about: TRAIL.to_owned(),
+            standing: Standing {
+                reason: TRAIL_DOWN_REASON.to_owned(),
+                since: Some(since),
+            },
         });
         let refused = state.refused.is_some() || state.barred > 0;
         (alerts.chain(trail).collect(), refused)
@@ -238,27 +259,23 @@ impl Account {
 }
 
 impl State {
-    fn refuse(
-        &mut self,
-        error: &ApiError,
-        now: SignedDuration,
-        pause: SignedDuration,
-    ) -> Option<Wide> {
-        self.refused_at = now;
-        self.next_probe = now + pause;
+    fn refuse(&mut self, error: &ApiError, now: Now, pause: SignedDuration) -> Option<Wide> {
+        self.refused_at = now.mono;
+        self.next_probe = now.mono + pause;
         self.refused = Some(error.clone());
         let reason = format!(
             "the provider refuses the token, and nothing is changed until it is taken again: {error}"
         );
-        self.raise(REFUSED, reason)
+        self.raise(REFUSED, reason, now.wall)
     }
 
-    fn raise(&mut self, alert: &str, reason: String) -> Option<Wide> {
+    fn raise(&mut self, alert: &str, reason: String, at: Timestamp) -> Option<Wide> {
         let key = (alert.to_owned(), "account".to_owned());
         if self.alerts.contains_key(&key) {
             return None;
         }
-        self.alerts.insert(key.clone(), reason.clone());
+        let standing = Standing::raised(&reason, at, None);
+        self.alerts.insert(key.clone(), standing);
         let (alert, about) = key;
         Some(Wide::AlertRaised {
             alert,
@@ -285,6 +302,8 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn try_wide(&self, wide: Wide) -> Result<Timestamp, TrailError> {
         super::tell::wide(&wide);
         let time = self.clock.now().wall;
+        // It stands whether or not it can be recorded.
+        self.tap_wide(&wide, time);
         let entry = Entry {
             time,
             server: None,
@@ -292,7 +311,7 @@ impl<A: SnapshotApi> Engine<A> {
             extra: Extra::default(),
         };
         let written = self.trail.append(vec![entry]).await;
-        self.account.trail_written(written.as_ref().err());
+        self.note_written(written.as_ref().err(), time);
         written.map(|()| time)
     }
 }

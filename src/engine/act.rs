@@ -240,7 +240,7 @@ impl<A: SnapshotApi> Engine<A> {
         let change = match error {
             Some(error) if error.kind == ErrorKind::Account => {
                 let rules = self.wanted().rules;
-                let now = self.clock.now().mono;
+                let now = self.clock.now();
                 self.account.barred(error, now, self.api.token(), &rules)
             }
             // Not reached, busy or unanswered: nobody looked at the token for sure.

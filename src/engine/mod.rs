@@ -7,12 +7,14 @@
 //! - `orders`: what an operator orders beside the rotation, and pauses.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
 //! - `view`: what is known now, for those who look on.
+//! - `tell`: the same events to the log; `news`: to those who tell people.
 //!
 //! What to do is never decided here: that is `core::decide`'s.
 
 mod account;
 mod act;
 mod fleet;
+mod news;
 mod observer;
 mod orders;
 mod server;
@@ -21,6 +23,7 @@ mod tell;
 mod tests;
 mod view;
 
+pub use news::{tell_wide, wide_alert};
 pub use orders::{Answer, Begun, Held, PATIENCE, Unheld};
 pub use view::{Known, Seen};
 
@@ -32,6 +35,7 @@ use jiff::SignedDuration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::Tap;
 use crate::api::{ApiError, SnapshotApi};
 use crate::audit::{Entry, Event, Extra, Opened, Trail, TrailError};
 use crate::clock::Clock;
@@ -189,6 +193,8 @@ pub struct Engine<A> {
     /// No create before this much of the monotonic clock: the trail's tail was lost.
     no_create_before: SignedDuration,
     longest_sleep: OnceLock<SignedDuration>,
+    /// Where news go for those who tell people.
+    tap: OnceLock<Arc<Tap>>,
     working: AtomicUsize,
     progress: AtomicU64,
     wake: Notify,
@@ -233,6 +239,7 @@ impl<A: SnapshotApi> Engine<A> {
             called: Mutex::default(),
             no_create_before,
             longest_sleep: OnceLock::new(),
+            tap: OnceLock::new(),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
             wake: Notify::new(),
@@ -248,6 +255,11 @@ impl<A: SnapshotApi> Engine<A> {
     /// Looks at its queues less often: for a simulation, in which no timer is ever late.
     pub fn look_rarely(&self, longest_sleep: SignedDuration) {
         self.longest_sleep.get_or_init(|| longest_sleep);
+    }
+
+    /// Lets those who tell people know what happens; never waits for them.
+    pub fn tap(&self, tap: Arc<Tap>) {
+        self.tap.get_or_init(|| tap);
     }
 
     /// Puts new policies in force: every next decision uses them.
@@ -314,7 +326,7 @@ impl<A: SnapshotApi> Engine<A> {
             extra: extra.clone(),
         };
         let written = self.trail.append(vec![entry]).await;
-        self.account.trail_written(written.as_ref().err());
+        self.note_written(written.as_ref().err(), now.wall);
         {
             let mut seat = lock(seat);
             seat.unwritten = if written.is_ok() {
@@ -327,10 +339,12 @@ impl<A: SnapshotApi> Engine<A> {
         tell::fact(server, &fact, &extra);
         let grace = self.wanted().rules.request_timeout;
         let mut seat = lock(seat);
+        self.tap_fact(server, &seat.history, &fact, now.wall);
         seat.history.apply(&fact, now.into(), grace);
         if let Fact::DeleteConfirmed { id } = fact {
             seat.went(id);
         }
+        drop(seat);
         self.progress.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

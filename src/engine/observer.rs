@@ -179,7 +179,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     async fn note(&self, listing: &Result<Listing, ApiError>, requested: SignedDuration) {
         let (rules, token) = (self.wanted().rules, self.api.token());
-        let times = (requested, self.clock.now().mono);
+        let times = (requested, self.clock.now());
         let changes = (self.account).listed(listing.as_ref().err(), times, token, &rules);
         for change in changes {
             self.record_wide(change).await;

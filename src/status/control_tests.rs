@@ -14,6 +14,7 @@ fn view() -> FleetView {
         healthy: true,
         alerts: Vec::new(),
         servers: Vec::new(),
+        receivers: Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@ mod view;
 
 pub use client::{Absent, ask, order, pause, resume};
 pub use control::{Control, socket};
+pub(crate) use text::{count, lines, local, span, table};
 pub use text::{fleet, server};
 pub use view::{
     Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView, State,

@@ -9,6 +9,7 @@ use owo_colors::OwoColorize as _;
 
 use super::view::{Alert, FleetView, LastSlot, NextSlot, ServerView, State};
 use crate::core::printable::printable;
+use crate::notify::ReceiverView;
 
 /// A foreign name takes up no more of a line.
 const LONGEST_NAME: usize = 60;
@@ -29,6 +30,9 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         local(view.time, zone),
     );
     text.push_str(&alert_lines(view, &view.alerts));
+    for receiver in &view.receivers {
+        text.push_str(&receiver_line(receiver));
+    }
     if view.servers.is_empty() {
         return text;
     }
@@ -149,8 +153,11 @@ fn alert_lines(view: &FleetView, alerts: &[Alert]) -> String {
         server.map_or_else(|| alert.about.clone(), |server| server.name.clone())
     };
     let lines = alerts.iter().map(|alert| {
+        let since = alert.since.map_or_else(String::new, |since| {
+            format!("  for {}", span(view.time.duration_since(since)))
+        });
         let line = format!(
-            "ALERT  {}  {}  {}",
+            "ALERT  {}  {}{since}  {}",
             printable(&name(alert), LONGEST_NAME),
             alert.alert,
             printable(&alert.reason, 300),
@@ -158,6 +165,25 @@ fn alert_lines(view: &FleetView, alerts: &[Alert]) -> String {
         format!("{}\n", line.red())
     });
     lines.collect()
+}
+
+/// A receiver that can't be told, or wasn't told everything; nothing where all is well.
+fn receiver_line(receiver: &ReceiverView) -> String {
+    let failed = receiver
+        .error
+        .as_ref()
+        .map(|error| format!("can't be told: {}", printable(error, 300)));
+    let dropped = (receiver.dropped > 0).then(|| format!("{} not told", receiver.dropped));
+    let said: Vec<_> = failed.into_iter().chain(dropped).collect();
+    if said.is_empty() {
+        return String::new();
+    }
+    let name = printable(&receiver.name, LONGEST_NAME);
+    format!(
+        "receiver {name} ({}): {}\n",
+        receiver.r#type,
+        said.join("; ")
+    )
 }
 
 fn last_slot(slot: &LastSlot, now: Timestamp) -> String {
@@ -187,7 +213,7 @@ fn word(state: State) -> &'static str {
 }
 
 /// A span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
-fn span(time: SignedDuration) -> String {
+pub(crate) fn span(time: SignedDuration) -> String {
     let seconds = time.as_secs().max(0);
     let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
     let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
@@ -203,16 +229,16 @@ fn span(time: SignedDuration) -> String {
     }
 }
 
-fn local(time: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn local(time: Timestamp, zone: &TimeZone) -> String {
     let time = time.to_zoned(zone.clone());
     time.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
-fn count(n: usize, what: &str) -> String {
+pub(crate) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-fn table(width: Option<u16>) -> Table {
+pub(crate) fn table(width: Option<u16>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     if let Some(width) = width {
@@ -224,7 +250,7 @@ fn table(width: Option<u16>) -> Table {
 }
 
 /// The table's lines without the blanks around them.
-fn lines(table: &Table) -> String {
+pub(crate) fn lines(table: &Table) -> String {
     let mut text = String::new();
     for line in table.lines() {
         text.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());

@@ -29,6 +29,7 @@ fn view() -> FleetView {
             server: Some(ServerId(5)),
             about: "daily".to_owned(),
             reason: "given up".to_owned(),
+            since: Some(at("2026-11-23T03:00:00Z")),
         }],
         servers: vec![ServerView {
             id: ServerId(5),
@@ -57,6 +58,7 @@ fn view() -> FleetView {
                 }),
             }],
         }],
+        receivers: Vec::new(),
     }
 }
 
@@ -89,7 +91,7 @@ fn a_line_a_server_tells_room_state_last_and_next_slot_after_the_alerts() {
         "snaprotate 1.2.3 (process 77, /etc/x.toml), running for 3 d 4 h: 1 server, 1 alert; 2026-11-25 06:00 UTC"
     );
     assert!(
-        lines[1].contains("ALERT  web  slot_failed  given up"),
+        lines[1].contains("ALERT  web  slot_failed  for 2 d 3 h  given up"),
         "{text}"
     );
     let cells: Vec<_> = lines[4]
@@ -184,8 +186,28 @@ fn the_accounts_alerts_stand_above_one_server_too_and_another_servers_do_not() {
         server: None,
         about: "account".to_owned(),
         reason: "no answer".to_owned(),
+        since: None,
     });
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
     assert!(text.contains("api_unreachable"), "{text}");
     assert!(!text.contains("slot_failed"), "{text}");
+}
+
+#[test]
+fn only_a_receiver_that_misses_something_has_a_line() {
+    let mut view = view();
+    let receiver = |dropped, error: Option<&str>| ReceiverView {
+        name: "chat".to_owned(),
+        r#type: "slack".to_owned(),
+        delivered: 5,
+        dropped,
+        error: error.map(str::to_owned),
+    };
+    view.receivers.push(receiver(0, None));
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(!text.contains("chat"), "{text}");
+    view.receivers[0] = receiver(3, Some("it answered 500"));
+    let text = fleet(&view, &TimeZone::UTC, None);
+    let line = "receiver chat (slack): can't be told: it answered 500; 3 not told";
+    assert!(text.lines().any(|found| found == line), "{text}");
 }

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
-use crate::core::fact::{AlertKind, Ending};
+use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
 use crate::core::policy::Rotation;
 use crate::core::snapshot::{ServerId, SnapshotId, Status};
 use crate::core::verdict::verdicts;
 use crate::engine::{Engine, Known};
+use crate::notify::ReceiverView;
 
 /// The whole service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub struct FleetView {
     pub alerts: Vec<Alert>,
     /// Every server with a policy, by id.
     pub servers: Vec<ServerView>,
+    /// Who is told of alerts, and how that goes.
+    #[serde(default)]
+    pub receivers: Vec<ReceiverView>,
 }
 
 /// An alert that stands.
@@ -48,6 +52,9 @@ pub struct Alert {
     pub about: String,
     /// Why it stands, and what to do.
     pub reason: String,
+    /// Since when; `null` where an older trail doesn't say.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 /// What a server is at, in one word.
@@ -158,7 +165,8 @@ impl FleetView {
             alert: standing.alert,
             server: None,
             about: standing.about,
-            reason: standing.reason,
+            reason: standing.standing.reason,
+            since: standing.standing.since,
         });
         let mut alerts: Vec<_> = more.into_iter().chain(wide).collect();
         let mut servers = Vec::new();
@@ -177,6 +185,7 @@ impl FleetView {
             healthy: alerts.is_empty(),
             alerts,
             servers,
+            receivers: Vec::new(),
         }
     }
 }
@@ -185,11 +194,12 @@ fn standing(known: Known<'_>) -> impl Iterator<Item = Alert> {
     let server = Some(known.policy.server);
     let alerts = known.history.alerts.iter();
     alerts.map(
-        move |((kind, about), reason): (&(AlertKind, String), _)| Alert {
+        move |((kind, about), standing): (&(AlertKind, String), &Standing)| Alert {
             alert: kind.word().to_owned(),
             server,
             about: about.clone(),
-            reason: reason.clone(),
+            reason: standing.reason.clone(),
+            since: standing.since,
         },
     )
 }

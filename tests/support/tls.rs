@@ -1,4 +1,5 @@
 //! A TLS server on loopback that counts what clients trust it with, and answers nothing.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -97,6 +97,13 @@ fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
     assert_eq!(after.histories, before.histories);
     assert_eq!(after.wide_alerts, before.wide_alerts);
     assert_eq!(after.wide_alerts.len(), 1);
+    let since = after
+        .wide_alerts
+        .values()
+        .next()
+        .and_then(|alert| alert.since);
+    assert_eq!(since, Some(at(NOVEMBER)));
+    assert!(after.last > since, "the end of the process before");
     assert_eq!(after.notices, []);
     let verified = check(&disk);
     assert_eq!(verified.problems, Vec::<String>::new());

@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The events of the trail.
-pub(super) const EVENTS: [&str; 34] = [
+pub(in crate::cli) const EVENTS: [&str; 34] = [
     "alert_cleared",
     "alert_raised",
     "blocked",

@@ -13,6 +13,8 @@ mod verify;
 
 use std::path::Path;
 
+#[cfg(test)]
+pub(super) use self::filter::EVENTS;
 use super::{Cli, Exit, notes};
 use crate::config::Folders;
 use crate::daemon::Refusal;

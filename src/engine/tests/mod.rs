@@ -4,6 +4,7 @@ mod account;
 mod fleet;
 mod listings;
 mod looks;
+mod news;
 mod orders;
 mod provider;
 mod support;

@@ -1,0 +1,208 @@
+//! What a receiver hears of an alert's life, and when.
+
+use super::*;
+use crate::alerts::Place;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+fn at(minutes: i64) -> Timestamp {
+    let start: Timestamp = "2026-11-25T03:00:00Z".parse().expect("a time");
+    start + SignedDuration::from_mins(minutes)
+}
+
+fn blocked(reason: &str, since: Timestamp) -> Alert {
+    Alert {
+        kind: "blocked".to_owned(),
+        server: Some(Place {
+            id: 7,
+            name: "web-01".to_owned(),
+            policy: "web".to_owned(),
+        }),
+        about: "7".to_owned(),
+        reason: reason.to_owned(),
+        since,
+    }
+}
+
+fn desk() -> Desk {
+    Desk::new(Some(DAY))
+}
+
+/// Tells what is due, and returns it as words.
+fn hears(desk: &mut Desk, now: Timestamp) -> Vec<(&'static str, String)> {
+    let due = desk.due(now);
+    desk.told(&due, now);
+    due.into_iter()
+        .map(|notice| (notice.event.word(), notice.alert.reason))
+        .collect()
+}
+
+fn one(event: &'static str, reason: &str) -> Vec<(&'static str, String)> {
+    vec![(event, reason.to_owned())]
+}
+
+#[test]
+fn an_alert_is_told_once_repeated_after_a_day_and_recovers_once() {
+    let mut desk = desk();
+    desk.raised(blocked("full", at(0)), at(0));
+    assert_eq!(hears(&mut desk, at(0)), one("raised", "full"));
+    assert_eq!(hears(&mut desk, at(24 * 60 - 1)), []);
+    assert_eq!(desk.next(), Some(at(24 * 60)));
+    assert_eq!(hears(&mut desk, at(24 * 60)), one("repeated", "full"));
+    assert_eq!(hears(&mut desk, at(24 * 60 + 1)), []);
+    let key = blocked("", at(0)).key();
+    desk.cleared(&key, at(25 * 60));
+    desk.cleared(&key, at(25 * 60));
+    assert_eq!(hears(&mut desk, at(25 * 60)), one("recovered", "full"));
+    assert_eq!(hears(&mut desk, at(100 * 60)), []);
+    assert_eq!(desk.next(), None);
+}
+
+#[test]
+fn without_a_repeat_it_is_told_once_however_long_it_stands() {
+    let mut desk = Desk::new(None);
+    desk.raised(blocked("full", at(0)), at(0));
+    assert_eq!(hears(&mut desk, at(0)).len(), 1);
+    assert_eq!(desk.next(), None);
+}
+
+#[test]
+fn what_came_and_went_before_it_was_told_is_not_told() {
+    let mut desk = desk();
+    desk.raised(blocked("full", at(0)), at(0));
+    desk.cleared(&blocked("", at(0)).key(), at(1));
+    assert_eq!(hears(&mut desk, at(2)), []);
+    // And what went and came back before that was told is as it was.
+    desk.raised(blocked("full", at(3)), at(3));
+    assert_eq!(hears(&mut desk, at(3)).len(), 1);
+    desk.cleared(&blocked("", at(0)).key(), at(100));
+    desk.raised(blocked("full", at(101)), at(101));
+    assert_eq!(hears(&mut desk, at(102)), []);
+}
+
+#[test]
+fn another_reason_is_told_as_a_repeat_an_hour_after_the_last_message_at_the_earliest() {
+    let mut desk = desk();
+    desk.raised(blocked("full", at(0)), at(0));
+    hears(&mut desk, at(0));
+    desk.raised(blocked("another name", at(10)), at(10));
+    assert_eq!(hears(&mut desk, at(59)), []);
+    assert_eq!(hears(&mut desk, at(60)), one("repeated", "another name"));
+    // A reason that is back before it was told is no news.
+    desk.raised(blocked("full", at(70)), at(70));
+    desk.raised(blocked("another name", at(80)), at(80));
+    assert_eq!(hears(&mut desk, at(200)), []);
+    // The alert stands since it was raised first.
+    assert!(
+        desk.entries
+            .values()
+            .all(|entry| entry.alert.since == at(0))
+    );
+}
+
+#[test]
+fn an_alert_that_comes_and_goes_each_minute_gives_four_messages_an_hour() {
+    let mut desk = desk();
+    let mut heard = Vec::new();
+    for minute in 0..180 {
+        if minute % 2 == 0 {
+            desk.raised(blocked("full", at(minute)), at(minute));
+        } else {
+            desk.cleared(&blocked("", at(0)).key(), at(minute));
+        }
+        for (event, _) in hears(&mut desk, at(minute)) {
+            heard.push((minute, event));
+        }
+    }
+    let within = |from: i64| {
+        let hour = heard.iter().filter(|(m, _)| (from..from + 60).contains(m));
+        hour.count()
+    };
+    assert!((0..120).all(|from| within(from) <= BURST), "{heard:?}");
+    assert_eq!(within(0), BURST);
+    // It ends up as it is: the last change cleared it.
+    for minute in 180..300 {
+        heard.extend(
+            hears(&mut desk, at(minute))
+                .iter()
+                .map(|(e, _)| (minute, *e)),
+        );
+    }
+    assert_eq!(heard.last().map(|(_, event)| *event), Some("recovered"));
+}
+
+#[test]
+fn one_alert_holds_up_no_other() {
+    let mut desk = desk();
+    for minute in 0..20 {
+        desk.raised(blocked("full", at(minute)), at(minute));
+        hears(&mut desk, at(minute));
+        desk.cleared(&blocked("", at(0)).key(), at(minute));
+        hears(&mut desk, at(minute));
+    }
+    let other = Alert {
+        about: "8".to_owned(),
+        ..blocked("odd", at(20))
+    };
+    desk.raised(other, at(20));
+    assert_eq!(hears(&mut desk, at(20)), one("raised", "odd"));
+}
+
+#[test]
+fn after_a_restart_what_stands_is_not_told_again_before_its_repeat() {
+    let mut desk = desk();
+    // Raised two days and an hour before; the old process lived for most of that.
+    desk.stood(blocked("full", at(0)), at(49 * 60));
+    assert_eq!(hears(&mut desk, at(50 * 60)), []);
+    assert_eq!(desk.next(), Some(at(72 * 60)));
+    assert_eq!(hears(&mut desk, at(72 * 60)), one("repeated", "full"));
+    desk.cleared(&blocked("", at(0)).key(), at(73 * 60));
+    assert_eq!(hears(&mut desk, at(73 * 60)), one("recovered", "full"));
+}
+
+#[test]
+fn a_repeat_that_fell_due_while_no_process_ran_is_told_by_the_next() {
+    let mut desk = desk();
+    desk.stood(blocked("full", at(0)), at(60));
+    assert_eq!(hears(&mut desk, at(30 * 60)), one("repeated", "full"));
+}
+
+#[test]
+fn what_was_raised_just_before_the_end_is_told_by_the_next_process() {
+    let mut desk = desk();
+    let raised = at(10) - SignedDuration::from_secs(29);
+    desk.stood(blocked("full", raised), at(10));
+    assert_eq!(hears(&mut desk, at(11)), one("raised", "full"));
+    // Where it is over by then, its end is told: the process before may have told the rest.
+    let mut desk = Desk::new(Some(DAY));
+    desk.stood(blocked("full", raised), at(10));
+    desk.cleared(&blocked("", raised).key(), at(11));
+    assert_eq!(hears(&mut desk, at(11)), one("recovered", "full"));
+    let mut desk = Desk::new(Some(DAY));
+    let raised = at(10) - FRESH;
+    desk.stood(blocked("full", raised), at(10));
+    assert_eq!(hears(&mut desk, at(11)), []);
+}
+
+#[test]
+fn a_clock_that_was_set_back_breaks_nothing() {
+    let mut desk = desk();
+    desk.stood(blocked("full", at(1000)), at(0));
+    assert_eq!(hears(&mut desk, at(1000)), one("raised", "full"));
+    desk.raised(blocked("full", at(0)), at(0));
+    desk.cleared(&blocked("", at(0)).key(), at(0));
+    assert_eq!(hears(&mut desk, at(0)), one("recovered", "full"));
+}
+
+#[test]
+fn more_alerts_than_can_be_are_refused_and_counted() {
+    let mut desk = desk();
+    for n in 0..MOST + 2 {
+        let alert = Alert {
+            about: n.to_string(),
+            ..blocked("full", at(0))
+        };
+        desk.raised(alert, at(0));
+    }
+    assert_eq!((desk.due(at(0)).len(), desk.refused), (MOST, 2));
+}

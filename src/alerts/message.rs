@@ -1,0 +1,176 @@
+//! What is said: JSON for programs, a subject and lines for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Alert;
+use crate::core::printable::printable;
+
+/// Alerts that one message lists for people.
+const LINES: usize = 20;
+/// Alerts that one message lists for programs.
+const ROWS: usize = 100;
+/// As much of a name or reason as people read.
+const NAME: usize = 60;
+const REASON: usize = 300;
+
+/// What happened to an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// It stands from now on.
+    Raised,
+    /// It still stands, after a while or for another reason.
+    Repeated,
+    /// It no longer stands.
+    Recovered,
+    /// Nothing: somebody tries the receiver.
+    Test,
+}
+
+impl Event {
+    /// The word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Repeated => "repeated",
+            Self::Recovered => "recovered",
+            Self::Test => "test",
+        }
+    }
+
+    fn cry(self) -> &'static str {
+        match self {
+            Self::Raised => "ALERT",
+            Self::Repeated => "STILL",
+            Self::Recovered => "RECOVERED",
+            Self::Test => "TEST",
+        }
+    }
+}
+
+/// One message: the same event of one alert or more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What happened to them.
+    pub event: Event,
+    /// When this is said.
+    pub time: Timestamp,
+    /// The host that says it.
+    pub host: String,
+    /// The alerts; none in a test.
+    pub alerts: Vec<Alert>,
+}
+
+impl Message {
+    /// For people, in one line.
+    pub fn subject(&self) -> String {
+        let what = match self.alerts.as_slice() {
+            [] => "of snaprotate's alerts".to_owned(),
+            [alert] => format!("{} {}", called(alert), kind(alert)),
+            alerts => {
+                let mut kinds = BTreeMap::<_, u32>::new();
+                for alert in alerts {
+                    *kinds.entry(kind(alert)).or_default() += 1;
+                }
+                let kinds: Vec<_> = kinds
+                    .iter()
+                    .map(|(kind, n)| format!("{n} {kind}"))
+                    .collect();
+                format!("{} alerts: {}", alerts.len(), kinds.join(", "))
+            }
+        };
+        let host = printable(&self.host, NAME);
+        format!("{} {what} (snaprotate on {host})", self.event.cry())
+    }
+
+    /// For people, a line an alert; how many more there are.
+    pub fn text(&self) -> String {
+        if self.alerts.is_empty() {
+            return "This receiver hears of alerts. Nothing is wrong.\n".to_owned();
+        }
+        let mut text = String::new();
+        for alert in self.alerts.iter().take(LINES) {
+            let since = alert.since.strftime("%Y-%m-%d %H:%M UTC");
+            let reason = printable(&alert.reason, REASON);
+            let name = called(alert);
+            let _ = writeln!(text, "{name} {} since {since}: {reason}", kind(alert));
+        }
+        let more = self.alerts.len().saturating_sub(LINES);
+        if more > 0 {
+            let _ = writeln!(text, "and {more} more: snaprotate status shows what stands");
+        }
+        text
+    }
+
+    /// For programs: `event`, `time`, `host`, `text`, `count`, and `alerts` with the first
+    /// hundred; of one alert alone its fields stand at the top too.
+    pub fn json(&self) -> Value {
+        let rows: Vec<_> = self.alerts.iter().take(ROWS).map(row).collect();
+        let mut json = json!({
+            "event": self.event.word(),
+            "time": self.time,
+            "host": self.host,
+            "text": self.subject(),
+            "count": self.alerts.len(),
+        });
+        if let ([alert], Some(top)) = (rows.as_slice(), json.as_object_mut())
+            && let Some(fields) = alert.as_object()
+        {
+            top.extend(fields.clone());
+        }
+        json["alerts"] = Value::Array(rows);
+        json
+    }
+}
+
+fn row(alert: &Alert) -> Value {
+    let server = alert.server.as_ref();
+    json!({
+        "alert": alert.kind,
+        "server": server.map(|place| place.id),
+        "server_name": server.map(|place| &place.name),
+        "policy": server.map(|place| &place.policy),
+        "about": alert.about,
+        "reason": alert.reason,
+        "since": alert.since,
+    })
+}
+
+fn kind(alert: &Alert) -> String {
+    alert.kind.replace('_', " ")
+}
+
+fn called(alert: &Alert) -> String {
+    let name = alert
+        .server
+        .as_ref()
+        .map_or(&alert.about, |place| &place.name);
+    printable(name, NAME)
+}
+
+/// A text that fits into a header, which is ASCII (RFC 2047); what is no more stays as it is.
+pub fn encoded_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic() || c == ' ';
+    if text.chars().all(plain) && !text.contains("=?") {
+        return text.to_owned();
+    }
+    // A word has 75 characters at most, and no character is cut.
+    let mut words: Vec<String> = vec![String::new()];
+    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
+        match words.last_mut() {
+            Some(word) if word.len() + c.len_utf8() <= 42 => word.push(c),
+            _ => words.push(c.to_string()),
+        }
+    }
+    let encode = |word: &String| format!("=?UTF-8?B?{}?=", STANDARD.encode(word));
+    words.iter().map(encode).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+//! What programs and people are told.
+
+use super::*;
+use crate::alerts::Place;
+
+fn alert(id: u64, kind: &str) -> Alert {
+    Alert {
+        kind: kind.to_owned(),
+        server: Some(Place {
+            id,
+            name: format!("web-{id:02}"),
+            policy: format!("server-{id}"),
+        }),
+        about: id.to_string(),
+        reason: "the server is full".to_owned(),
+        since: "2026-11-25T03:00:00Z".parse().expect("a time"),
+    }
+}
+
+fn message(event: Event, alerts: Vec<Alert>) -> Message {
+    Message {
+        event,
+        time: "2026-11-25T03:00:02Z".parse().expect("a time"),
+        host: "admin-01".to_owned(),
+        alerts,
+    }
+}
+
+#[test]
+fn one_alert_s_json_has_its_fields_at_the_top_and_in_the_list() {
+    let json = message(Event::Raised, vec![alert(7, "blocked")]).json();
+    let row = json!({
+        "alert": "blocked",
+        "server": 7,
+        "server_name": "web-07",
+        "policy": "server-7",
+        "about": "7",
+        "reason": "the server is full",
+        "since": "2026-11-25T03:00:00Z",
+    });
+    let mut wanted = json!({
+        "event": "raised",
+        "time": "2026-11-25T03:00:02Z",
+        "host": "admin-01",
+        "text": "ALERT web-07 blocked (snaprotate on admin-01)",
+        "count": 1,
+        "alerts": [row.clone()],
+    });
+    let top = wanted.as_object_mut().expect("an object");
+    top.extend(row.as_object().expect("an object").clone());
+    assert_eq!(json, wanted);
+}
+
+#[test]
+fn ten_thousand_alerts_are_one_message_that_names_the_first_and_the_number() {
+    let mut alerts: Vec<_> = (1..10_000).map(|id| alert(id, "blocked")).collect();
+    alerts.push(alert(7, "slot_failed"));
+    let message = message(Event::Raised, alerts);
+    assert_eq!(
+        message.subject(),
+        "ALERT 10000 alerts: 9999 blocked, 1 slot failed (snaprotate on admin-01)"
+    );
+    let text = message.text();
+    assert_eq!(text.lines().count(), LINES + 1);
+    assert!(text.starts_with("web-01 blocked since 2026-11-25 03:00 UTC: the server is full\n"));
+    assert!(text.contains("and 9980 more"), "{text}");
+    let json = message.json();
+    assert_eq!(json["count"], 10_000);
+    assert_eq!(json["alerts"].as_array().map(Vec::len), Some(ROWS));
+    assert!(
+        json.get("server").is_none(),
+        "only one alert stands at the top"
+    );
+}
+
+#[test]
+fn foreign_text_can_neither_break_a_line_nor_steer_a_terminal() {
+    let mut alert = alert(7, "stuck");
+    alert.reason = "a\r\nBcc: x\u{1b}[31m".to_owned();
+    if let Some(place) = &mut alert.server {
+        place.name = "web\n01".to_owned();
+    }
+    let message = message(Event::Recovered, vec![alert]);
+    assert!(!message.subject().contains(char::is_control));
+    assert_eq!(message.text().lines().count(), 1);
+}
+
+#[test]
+fn a_header_is_ascii_whatever_the_text() {
+    assert_eq!(encoded_word("ALERT web-01 blocked"), "ALERT web-01 blocked");
+    let umlauts = "Größe ".repeat(20);
+    let encoded = encoded_word(&umlauts);
+    assert!(encoded.is_ascii());
+    let mut decoded = String::new();
+    for word in encoded.split(' ') {
+        assert!(word.len() <= 75, "{word}");
+        let inner = word
+            .strip_prefix("=?UTF-8?B?")
+            .and_then(|w| w.strip_suffix("?="));
+        let bytes = STANDARD.decode(inner.expect("a word")).expect("base64");
+        decoded.push_str(std::str::from_utf8(&bytes).expect("whole characters"));
+    }
+    assert_eq!(decoded, umlauts);
+    assert!(!encoded_word("a\r\nb").contains('\n'));
+}

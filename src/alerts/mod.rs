@@ -1,0 +1,120 @@
+//! Who is to be told what of the alerts: pure, but for the queue that the news come by.
+//!
+//! - `desk`: the one state machine: what a receiver knows of each alert, and what it must
+//!   hear next.
+//! - `message`: what is said, as JSON for programs and as text for people.
+//! - `tap`: the bounded queue between the engine, which never waits for it, and those who tell.
+//!
+//! Whether an alert stands is decided in `core`, and recorded in the trail; here is only
+//! whether that was told.
+
+mod desk;
+mod message;
+mod tap;
+
+pub use desk::{BURST, CALM, Desk, FRESH, Notice};
+pub use message::{Event, Message, encoded_word};
+pub use tap::Tap;
+
+use jiff::Timestamp;
+
+/// The kinds of alert, by the words that trail and configuration use.
+pub const KINDS: [&str; 12] = [
+    "slot_failed",
+    "blocked",
+    "stuck",
+    "unknown_status",
+    "copies",
+    "odd_date",
+    "account_refused",
+    "api_unreachable",
+    "trail_unwritable",
+    "trail_lost",
+    "config_refused",
+    "hook_failed",
+];
+
+/// A server as receivers know it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The provider's number of it.
+    pub id: u64,
+    /// What it is called: by the policy, else by the policy's file.
+    pub name: String,
+    /// The policy file's stem.
+    pub policy: String,
+}
+
+/// What an alert is one of: its kind, the server's number, and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The kind's word.
+    pub kind: String,
+    /// The server; `None` where it concerns the whole account, or the service itself.
+    pub server: Option<u64>,
+    /// A rotation, a snapshot's name, the account…
+    pub about: String,
+}
+
+/// An alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// The kind's word.
+    pub kind: String,
+    /// The server, if it concerns one.
+    pub server: Option<Place>,
+    /// A rotation, a snapshot's name, the account…
+    pub about: String,
+    /// Why it stands, and what to do.
+    pub reason: String,
+    /// Since when it stands.
+    pub since: Timestamp,
+}
+
+impl Alert {
+    /// What it is known by.
+    pub fn key(&self) -> Key {
+        Key {
+            kind: self.kind.clone(),
+            server: self.server.as_ref().map(|place| place.id),
+            about: self.about.clone(),
+        }
+    }
+}
+
+/// What became of a slot, for those who are pinged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Work on it begins.
+    Started,
+    /// Its snapshot is completed.
+    Completed,
+    /// It was given up, or passed unrun.
+    Failed,
+}
+
+/// A slot's turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its server.
+    pub server: Place,
+    /// Its rotation.
+    pub rotation: String,
+    /// Its snapshot's name.
+    pub snapshot: String,
+    /// What became of it.
+    pub turn: Turn,
+    /// Why, where there is more to say.
+    pub reason: String,
+}
+
+/// What the engine and the daemon let be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// An alert stands from now on, or for another reason than before.
+    Raised(Alert),
+    /// An alert no longer stands.
+    Cleared(Key),
+    /// A slot began or ended.
+    Slot(Slot),
+}

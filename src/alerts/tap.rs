@@ -1,0 +1,76 @@
+//! The queue from those who know to those who tell. Who puts something in never waits: when
+//! it is full, the oldest is dropped and counted.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::News;
+
+/// More than ten thousand servers say at once.
+const MOST: usize = 20_000;
+
+/// The queue.
+#[derive(Debug, Default)]
+pub struct Tap {
+    queue: Mutex<(VecDeque<News>, u64)>,
+    came: Notify,
+}
+
+impl Tap {
+    /// Puts something in, at once.
+    pub fn put(&self, news: News) {
+        {
+            let mut queue = self.queue();
+            if queue.0.len() >= MOST {
+                queue.0.pop_front();
+                queue.1 += 1;
+            }
+            queue.0.push_back(news);
+        }
+        self.came.notify_one();
+    }
+
+    /// All that is in it now, and how many were dropped before them.
+    pub fn drain(&self) -> (Vec<News>, u64) {
+        let mut queue = self.queue();
+        let dropped = std::mem::take(&mut queue.1);
+        (queue.0.drain(..).collect(), dropped)
+    }
+
+    /// Returns when something came since the last time.
+    pub async fn came(&self) {
+        self.came.notified().await;
+    }
+
+    fn queue(&self) -> MutexGuard<'_, (VecDeque<News>, u64)> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::Key;
+
+    #[test]
+    fn a_full_queue_drops_the_oldest_and_counts_them() {
+        let tap = Tap::default();
+        let cleared = |n: usize| {
+            News::Cleared(Key {
+                kind: "blocked".to_owned(),
+                server: None,
+                about: n.to_string(),
+            })
+        };
+        for n in 0..MOST + 3 {
+            tap.put(cleared(n));
+        }
+        let (news, dropped) = tap.drain();
+        assert_eq!((news.len(), dropped), (MOST, 3));
+        assert_eq!(news.first(), Some(&cleared(3)));
+        assert_eq!(news.last(), Some(&cleared(MOST + 2)));
+        assert_eq!(tap.drain(), (Vec::new(), 0));
+    }
+}

@@ -1,0 +1,224 @@
+//! `check`: is the configuration good, and does it fit what the provider holds?
+
+mod online;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use self::online::{Finding, Weight, findings};
+use super::{Cli, Exit, list, say};
+use crate::api::{ApiError, ErrorKind, Listing};
+use crate::clock::Clock;
+use crate::config::{Config, Problem, Severity};
+use crate::core::printable::printable;
+use crate::daemon::Refusal;
+
+/// What to look at, and how to say it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Then ask the provider too: does the token work, is each server named as its policy says,
+    /// is there room for what is to be kept, is what is protected there? One listing, only GETs
+    #[arg(long)]
+    pub online: bool,
+    /// Print the problems as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `--json` writes.
+#[derive(Serialize)]
+struct Report<'a> {
+    /// Whether nothing has to be mended.
+    good: bool,
+    /// How many policies there are; `None`: the files are refused.
+    policies: Option<usize>,
+    problems: Vec<Said<'a>>,
+    /// `None`: not asked.
+    online: Option<Online>,
+}
+
+/// A problem of a file.
+#[derive(Serialize)]
+struct Said<'a> {
+    severity: &'static str,
+    file: String,
+    line: usize,
+    column: usize,
+    message: &'a str,
+    remedy: &'a str,
+}
+
+/// What the provider's answer says of the policies.
+#[derive(Serialize)]
+struct Online {
+    /// Whether the listing could be read.
+    reached: bool,
+    /// Servers with a policy that the listing shows.
+    seen: usize,
+    problems: Vec<Finding>,
+}
+
+/// Says all that is wrong, or how many policies are good.
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+    let config = match cli.load() {
+        Err(Refusal::Problems(problems)) if args.json => {
+            print(&report(None, &problems.0, None))?;
+            return Err(Refusal::Problems(problems));
+        }
+        config => config?,
+    };
+    let online = if args.online {
+        let clock = Clock::system();
+        let answer = list::ask(&config, &clock, None)?;
+        Some(online(&config, answer, clock.now().wall))
+    } else {
+        None
+    };
+    let report = report(Some(config.policies.len()), &config.warnings, online);
+    let exit = if report.good { Exit::Good } else { Exit::Bad };
+    if args.json {
+        print(&report)?;
+        return Ok(exit);
+    }
+    for warning in &config.warnings {
+        say(&warning.to_string());
+    }
+    for finding in report.online.iter().flat_map(|online| &online.problems) {
+        say(&finding.to_string());
+    }
+    let warnings = match config.warnings.len() {
+        0 => String::new(),
+        n => format!(", {}", counted(n, "warning")),
+    };
+    let policies = match config.policies.len() {
+        1 => "1 policy".to_owned(),
+        n => format!("{n} policies"),
+    };
+    say(&format!("{policies}, no problems{warnings}"));
+    if let Some(online) = &report.online {
+        say(&online.summary(config.policies.len()));
+    }
+    Ok(exit)
+}
+
+fn online(config: &Config, answer: Result<Listing, ApiError>, now: Timestamp) -> Online {
+    let listing = match answer {
+        Ok(listing) => listing,
+        Err(error) => {
+            return Online {
+                reached: false,
+                seen: 0,
+                problems: vec![unreadable(&error)],
+            };
+        }
+    };
+    let policies = config.policies.iter();
+    let seen = policies.filter(|policy| listing.servers.contains_key(&policy.server));
+    Online {
+        reached: true,
+        seen: seen.count(),
+        problems: findings(config, &listing, now),
+    }
+}
+
+fn unreadable(error: &ApiError) -> Finding {
+    let (problem, remedy) = match error.kind {
+        ErrorKind::Account => (
+            "token_refused",
+            "make a new token at the provider, and write it into token_file",
+        ),
+        ErrorKind::Missing => ("api_unreadable", "look at base_url"),
+        _ => (
+            "api_unreadable",
+            "try again, or look at base_url and the network",
+        ),
+    };
+    Finding {
+        severity: Weight::Error,
+        problem,
+        server: None,
+        name: None,
+        about: None,
+        message: error.to_string(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+impl Online {
+    fn summary(&self, policies: usize) -> String {
+        let of = |weight| {
+            let found = self.problems.iter();
+            found.filter(|finding| finding.severity == weight).count()
+        };
+        let counts = [
+            (of(Weight::Error), "problem"),
+            (of(Weight::Warning), "warning"),
+            (of(Weight::Note), "note"),
+        ];
+        let counts: Vec<_> = counts
+            .into_iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| counted(n, what))
+            .collect();
+        let counts = if counts.is_empty() {
+            "no problems".to_owned()
+        } else {
+            counts.join(", ")
+        };
+        if self.reached {
+            let seen = self.seen;
+            format!(
+                "online: the token works, {seen} of {policies} servers show snapshots; {counts}"
+            )
+        } else {
+            format!("online: {counts}")
+        }
+    }
+}
+
+fn report(policies: Option<usize>, problems: &[Problem], online: Option<Online>) -> Report<'_> {
+    let problems = problems.iter().map(|problem| Said {
+        severity: match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        file: problem.file.display().to_string(),
+        line: problem.line,
+        column: problem.column,
+        message: &problem.message,
+        remedy: &problem.remedy,
+    });
+    let wrong = |online: &Online| {
+        let mut found = online.problems.iter();
+        found.any(|finding| finding.severity == Weight::Error)
+    };
+    Report {
+        good: policies.is_some() && !online.as_ref().is_some_and(wrong),
+        policies,
+        problems: problems.collect(),
+        online,
+    }
+}
+
+fn print(report: &Report<'_>) -> Result<(), Refusal> {
+    let json = serde_json::to_string_pretty(report);
+    say(&json.map_err(|error| Refusal::System(error.to_string()))?);
+    Ok(())
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// One line for people, as a problem of a file is.
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |text: &str| printable(text, 600);
+        match (&self.name, self.server) {
+            (Some(name), Some(server)) => write!(f, "{} (id {server}): ", printable(name, 80))?,
+            _ => f.write_str("account: ")?,
+        }
+        let (message, remedy) = (shown(&self.message), shown(&self.remedy));
+        write!(f, "{}: {message}; {remedy}", self.severity.word())
+    }
+}

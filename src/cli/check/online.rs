@@ -1,0 +1,338 @@
+//! What a listing of the account says of the policies.
+//!
+//! A server without snapshots shows nowhere (API.md), so that its absence proves nothing; and
+//! a listing that can't be relied on proves no absence of anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::api::{Listing, ServerRows};
+use crate::config::Config;
+use crate::core::policy::Policy;
+use crate::core::recognise::recognise;
+use crate::core::snapshot::{ServerId, Snapshot, Status};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Weight {
+    /// Can't be told yet, or worth knowing.
+    Note,
+    /// Looks unintended.
+    Warning,
+    /// The policy can't do what it says.
+    Error,
+}
+
+/// One thing that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Finding {
+    pub(super) severity: Weight,
+    /// Which kind, for other programs.
+    pub(super) problem: &'static str,
+    /// The server; `None`: the whole account.
+    pub(super) server: Option<ServerId>,
+    /// What the policy calls it.
+    pub(super) name: Option<String>,
+    /// The snapshot, pattern or name that is meant.
+    pub(super) about: Option<String>,
+    pub(super) message: String,
+    pub(super) remedy: String,
+}
+
+impl Weight {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// All that does not fit, by server.
+pub(super) fn findings(config: &Config, listing: &Listing, now: Timestamp) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Some(doubt) = &listing.doubt {
+        found.push(Finding {
+            severity: Weight::Error,
+            problem: "doubtful",
+            server: None,
+            name: None,
+            about: None,
+            message: format!("the listing can't be relied on: {doubt}"),
+            remedy: "ask again; while it stays so nothing is changed".to_owned(),
+        });
+    }
+    for policy in &config.policies {
+        let mut look = Look {
+            policy,
+            listing,
+            limit: config.rules.limit,
+            now,
+            found: &mut found,
+        };
+        look.server();
+    }
+    found
+}
+
+/// One policy beside the listing.
+struct Look<'a> {
+    policy: &'a Policy,
+    listing: &'a Listing,
+    limit: usize,
+    now: Timestamp,
+    found: &'a mut Vec<Finding>,
+}
+
+impl Look<'_> {
+    fn server(&mut self) {
+        let listing = self.listing;
+        let rows = listing.servers.get(&self.policy.server);
+        let sound = listing.doubt.is_none() && rows.is_none_or(|rows| rows.doubt.is_none());
+        let snapshots = rows.map_or(&[][..], |rows| &rows.snapshots);
+        if sound {
+            self.protected(snapshots);
+        }
+        let Some(rows) = rows else {
+            if sound {
+                self.unseen();
+            }
+            return;
+        };
+        if let Some(doubt) = &rows.doubt {
+            let message = format!("its rows can't be relied on: {doubt}");
+            self.say(
+                Weight::Error,
+                "doubtful",
+                None,
+                message,
+                "ask again; while it stays so nothing is changed on it",
+            );
+        }
+        self.named(rows);
+        self.room(snapshots);
+        self.names(snapshots);
+        self.unmanaged(snapshots);
+    }
+
+    fn say(
+        &mut self,
+        severity: Weight,
+        problem: &'static str,
+        about: Option<String>,
+        message: String,
+        remedy: impl Into<String>,
+    ) {
+        self.found.push(Finding {
+            severity,
+            problem,
+            server: Some(self.policy.server),
+            name: Some(self.policy.called().to_owned()),
+            about,
+            message,
+            remedy: remedy.into(),
+        });
+    }
+
+    fn unseen(&mut self) {
+        let name = self.policy.name.as_deref();
+        let mut servers = self.listing.servers.iter();
+        let other = servers.find(|(_, rows)| Some(rows.name.as_str()) == name);
+        if let (Some(name), Some((id, _))) = (name, other) {
+            let message = format!("it shows no snapshot, but server {id} is named {name:?}");
+            let about = Some(id.to_string());
+            self.say(
+                Weight::Warning,
+                "other_server",
+                about,
+                message,
+                format!("write id = {id} if that is the one"),
+            );
+            return;
+        }
+        let what = match name {
+            Some(name) => format!("exists and is named {name:?}"),
+            None => "exists".to_owned(),
+        };
+        let message = format!("it shows no snapshot, so whether it {what} can't be told yet");
+        self.say(
+            Weight::Note,
+            "unseen",
+            None,
+            message,
+            "the answer to its first create tells it",
+        );
+    }
+
+    fn named(&mut self, rows: &ServerRows) {
+        let Some(wanted) = &self.policy.name else {
+            return;
+        };
+        if !rows.name.is_empty() && rows.name != *wanted {
+            let message = format!(
+                "the provider names it {:?}, and the policy {wanted:?}: it will be blocked",
+                rows.name
+            );
+            let about = Some(rows.name.clone());
+            self.say(
+                Weight::Error,
+                "wrong_name",
+                about,
+                message,
+                "correct the name or the id",
+            );
+        }
+    }
+
+    /// Protected names and ids that protect nothing: a slip leaves the one that was meant
+    /// to be pruned.
+    fn protected(&mut self, snapshots: &[Snapshot]) {
+        let policy = self.policy;
+        let there = |fits: &dyn Fn(&Snapshot) -> bool| snapshots.iter().any(fits);
+        let names = policy.protected_names.iter();
+        let names = names
+            .filter(|name| !there(&|row| row.name == **name))
+            .map(|name| {
+                (
+                    name.clone(),
+                    format!("{name:?}"),
+                    self.elsewhere(|row| row.name == *name),
+                )
+            });
+        let ids = policy.protected_ids.iter();
+        let ids = ids.filter(|id| !there(&|row| row.id == **id)).map(|id| {
+            (
+                id.to_string(),
+                format!("id {id}"),
+                self.elsewhere(|row| row.id == *id),
+            )
+        });
+        let missing: Vec<_> = names.chain(ids).collect();
+        for (about, what, elsewhere) in missing {
+            let place = match elsewhere {
+                Some(server) => format!("is on server {server}, not on this one"),
+                None => "is nowhere".to_owned(),
+            };
+            let message = format!("protect lists {what}, which {place}: it protects nothing");
+            self.say(
+                Weight::Error,
+                "protected_missing",
+                Some(about),
+                message,
+                "correct it, or take it out of protect",
+            );
+        }
+    }
+
+    fn elsewhere(&self, fits: impl Fn(&Snapshot) -> bool) -> Option<ServerId> {
+        let mut servers = self.listing.servers.iter();
+        let found = servers.find(|(_, rows)| rows.snapshots.iter().any(&fits));
+        found.map(|(server, _)| *server)
+    }
+
+    /// Whether what is to be kept finds room beside what nothing here may delete.
+    fn room(&mut self, snapshots: &[Snapshot]) {
+        let policy = self.policy;
+        let fixed = snapshots
+            .iter()
+            .filter(|row| policy.place(&row.name).is_none() || policy.protects(row));
+        let fixed = fixed.count();
+        let keep: usize = policy.rotations.iter().map(|rotation| rotation.keep).sum();
+        let limit = self.limit;
+        if fixed > 0 && keep + fixed > limit {
+            let message = format!(
+                "keep adds up to {keep}, but {fixed} of the {limit} places are taken by foreign or protected snapshots"
+            );
+            let remedy = match limit.saturating_sub(fixed) {
+                0 => "delete foreign ones that nobody needs: no snapshot can be made".to_owned(),
+                left => format!(
+                    "let keep add up to {left} or less, or delete foreign ones that nobody needs"
+                ),
+            };
+            self.say(Weight::Error, "no_room", None, message, remedy);
+        } else if fixed > 0 && keep + fixed == limit {
+            let message = format!(
+                "keep ({keep}) and foreign or protected snapshots ({fixed}) fill all {limit} places: the oldest goes before a new one is made"
+            );
+            self.say(
+                Weight::Warning,
+                "tight",
+                None,
+                message,
+                "lower one keep by 1 to make the new one first",
+            );
+        }
+    }
+
+    /// Existing names that a slot would clash with.
+    fn names(&mut self, snapshots: &[Snapshot]) {
+        let policy = self.policy;
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut ahead = BTreeSet::new();
+        for row in snapshots {
+            let Some(place) = policy.place(&row.name) else {
+                continue;
+            };
+            if row.status == Status::Completed {
+                *times.entry(&row.name).or_default() += 1;
+            }
+            let zone = policy.rotations[place.rotation].schedule.zone();
+            if place.local > zone.to_datetime(self.now) {
+                ahead.insert(row.name.clone());
+            }
+        }
+        let copies = times.into_iter().filter(|(_, times)| *times > 1);
+        for (name, times) in copies {
+            let message =
+                format!("{times} snapshots are named {name:?}: all but the newest will be pruned");
+            self.say(
+                Weight::Warning,
+                "copies",
+                Some(name.to_owned()),
+                message,
+                "protect by id what is to stay",
+            );
+        }
+        for name in ahead {
+            let message =
+                format!("{name:?} bears the name of a slot to come, which counts as made then");
+            self.say(
+                Weight::Warning,
+                "name_ahead",
+                Some(name),
+                message,
+                "delete it by hand, or protect it",
+            );
+        }
+    }
+
+    /// Foreign snapshots that follow a pattern: perhaps an earlier one of a rotation here.
+    fn unmanaged(&mut self, snapshots: &[Snapshot]) {
+        let policy = self.policy;
+        let foreign = snapshots
+            .iter()
+            .filter(|row| policy.place(&row.name).is_none());
+        let foreign: Vec<_> = foreign.cloned().collect();
+        for one in recognise(&foreign) {
+            let message = format!(
+                "{} foreign snapshots follow {}: nothing here prunes them",
+                one.held, one.pattern
+            );
+            let remedy = format!(
+                "if they are a rotation's from before, add former_names = [\"{}\"] to it",
+                one.pattern
+            );
+            self.say(
+                Weight::Warning,
+                "unmanaged_pattern",
+                Some(one.pattern.to_string()),
+                message,
+                remedy,
+            );
+        }
+    }
+}

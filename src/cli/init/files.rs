@@ -1,0 +1,224 @@
+//! New files, all of them or none: tried in a folder of their own, then put in place, never
+//! over another file.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::shown;
+use crate::config::Problems;
+use crate::daemon::Refusal;
+
+/// The service runs as a user that is made anew at each start, so all must be able to read
+/// the files; nothing in them is secret.
+const FILE_MODE: u32 = 0o644;
+const FOLDER_MODE: u32 = 0o755;
+
+/// A file to be written.
+pub(super) struct New {
+    pub(super) to: PathBuf,
+    pub(super) text: String,
+}
+
+impl New {
+    /// Whether anything stands in its place, a broken link too.
+    pub(super) fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.to).is_ok()
+    }
+}
+
+/// A folder where the files are validated before any of them is in place; it goes with this.
+pub(super) struct Staging(PathBuf);
+
+impl Staging {
+    pub(super) fn new() -> Result<Self, Refusal> {
+        let temporary = std::env::temp_dir();
+        let make = |nth: u32| {
+            let name = format!("snaprotate-init-{}-{nth}", std::process::id());
+            let path = temporary.join(name);
+            DirBuilder::new().mode(0o700).create(&path).map(|()| path)
+        };
+        let mut last = None;
+        // One that a killed process of this number left behind is passed over.
+        for nth in 0..100 {
+            match make(nth) {
+                Ok(path) => return Ok(Self(path)),
+                Err(why) if why.kind() == io::ErrorKind::AlreadyExists => last = Some(why),
+                Err(why) => {
+                    last = Some(why);
+                    break;
+                }
+            }
+        }
+        let why = last.map_or_else(String::new, |why| why.to_string());
+        Err(Refusal::System(format!(
+            "no folder can be made in {}: {why}",
+            shown(&temporary)
+        )))
+    }
+
+    pub(super) fn put(&self, name: &str, text: &str) -> Result<PathBuf, Refusal> {
+        let path = self.0.join(name);
+        fs::write(&path, text).map_err(|why| unwritten(&path, &why))?;
+        Ok(path)
+    }
+
+    /// Problems by the paths that the files are meant for.
+    pub(super) fn as_meant(&self, problems: Problems, main: &Path, folder: &Path) -> Problems {
+        let meant = problems.0.into_iter().map(|mut problem| {
+            if let Ok(name) = problem.file.strip_prefix(&self.0) {
+                problem.file = if name == Path::new("snaprotate.toml") {
+                    main.to_owned()
+                } else {
+                    folder.join(name)
+                };
+            }
+            problem
+        });
+        Problems(meant.collect())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What was made so far; taken back unless all of it succeeds.
+#[derive(Default)]
+struct Made {
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+    kept: bool,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        for file in &self.files {
+            let _gone = fs::remove_file(file);
+        }
+        // Only where nothing else came into it.
+        for folder in self.folders.iter().rev() {
+            let _gone = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Puts all files in place, or none.
+pub(super) fn place(new: &[New]) -> Result<(), Refusal> {
+    let mut made = Made::default();
+    for file in new {
+        let folder = file.to.parent().unwrap_or(Path::new(""));
+        folders(folder, &mut made).map_err(|why| unwritten(folder, &why))?;
+        whole(file, folder, &mut made).map_err(|why| unwritten(&file.to, &why))?;
+    }
+    made.kept = true;
+    Ok(())
+}
+
+fn folders(folder: &Path, made: &mut Made) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        folders(above, made)?;
+    }
+    DirBuilder::new().mode(FOLDER_MODE).create(folder)?;
+    made.folders.push(folder.to_owned());
+    Ok(())
+}
+
+/// Written in full beside its place, then linked there: a link never replaces anything.
+fn whole(file: &New, folder: &Path, made: &mut Made) -> io::Result<()> {
+    let beside = folder.join(format!(".snaprotate-init-{}", std::process::id()));
+    let mut open = OpenOptions::new();
+    let mut written = open
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(&beside)?;
+    let linked = written
+        .write_all(file.text.as_bytes())
+        .and_then(|()| written.set_permissions(Permissions::from_mode(FILE_MODE)))
+        .and_then(|()| written.sync_all())
+        .and_then(|()| fs::hard_link(&beside, &file.to));
+    let removed = fs::remove_file(&beside);
+    linked?;
+    made.files.push(file.to.clone());
+    removed
+}
+
+fn unwritten(path: &Path, why: &io::Error) -> Refusal {
+    Refusal::System(format!(
+        "{} can't be written: {why}; nothing was",
+        shown(path)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(to: PathBuf) -> New {
+        New {
+            to,
+            text: "text\n".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_made_is_taken_back_when_a_later_file_cannot_be_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let taken = folder.path().join("taken");
+        fs::write(&taken, "mine").expect("written");
+        let set = [
+            new(folder.path().join("a/b/one.toml")),
+            new(folder.path().join("two.toml")),
+            new(taken.clone()),
+        ];
+        let refusal = place(&set).expect_err("refused").to_string();
+        assert!(refusal.contains("taken can't be written"), "{refusal}");
+        let left: Vec<_> = fs::read_dir(folder.path())
+            .expect("listed")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        assert_eq!(left, ["taken"]);
+        assert_eq!(fs::read_to_string(taken).expect("read"), "mine");
+    }
+
+    #[test]
+    fn files_are_whole_and_readable_by_the_service_and_nothing_is_left_beside_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let to = folder.path().join("policies.d/web.toml");
+        place(&[new(to.clone())]).expect("written");
+        assert_eq!(fs::read_to_string(&to).expect("read"), "text\n");
+        let mode = fs::metadata(&to).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, FILE_MODE);
+        let beside = fs::read_dir(folder.path().join("policies.d")).expect("listed");
+        assert_eq!(beside.count(), 1);
+    }
+
+    #[test]
+    fn the_staging_folder_goes_and_problems_name_the_files_as_meant() {
+        let staging = Staging::new().expect("a folder");
+        let path = staging.0.clone();
+        staging
+            .put("snaprotate.toml", "[api]\nx = 1\n")
+            .expect("written");
+        let policy = staging.put("web.toml", "server = 1\n").expect("written");
+        let main = path.join("snaprotate.toml");
+        let loaded = crate::config::load_files(&main, &[policy], &crate::config::Env::default());
+        let problems = loaded.expect_err("refused");
+        let meant = staging.as_meant(problems, Path::new("/etc/m.toml"), Path::new("/etc/p"));
+        let said = meant.to_string();
+        assert!(said.contains("/etc/m.toml:2:"), "{said}");
+        assert!(said.contains("/etc/p/web.toml:"), "{said}");
+        drop(staging);
+        assert!(!path.exists());
+    }
+}

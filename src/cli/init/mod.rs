@@ -1,0 +1,271 @@
+//! `init`: first files from what the provider holds; changes nothing there.
+//!
+//! `proposal` writes the policies' texts, `files` puts them in place: all of them, or none.
+
+mod files;
+mod proposal;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use self::files::{New, Staging};
+use self::proposal::{Proposal, Setting, example, main_file, proposal};
+use super::{Cli, Exit, block_on, say};
+use crate::api::{HttpApi, Listing, SnapshotApi as _};
+use crate::clock::Clock;
+use crate::config::{self, Config, Env};
+use crate::core::printable::printable;
+use crate::daemon::{Refusal, api_settings};
+
+/// As much of a path or a reason as is shown.
+const SHOWN: usize = 300;
+
+/// Where the unit of the service takes the token from.
+const UNIT_TOKEN: &str = "/etc/snaprotate/api-token";
+
+/// Where from, and where to.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print the files, and write none
+    #[arg(long)]
+    dry_run: bool,
+    /// The provider's API [default: of the main file if there is one, else
+    /// <https://admin.vps.org/api/v1>]
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// The file that holds the API token, readable by its owner alone; needed where there is no
+    /// main file yet
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Where snaprotate.toml and policies.d are to be [default: the folder of --config]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// Asks once, and writes what is missing.
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+    let main = match &args.dir {
+        Some(dir) => dir.join("snaprotate.toml"),
+        None => cli.config.clone(),
+    };
+    let env = Env::from_process();
+    let staging = Staging::new()?;
+    // Whatever is asked, and whatever is validated, goes by the files that will be in force.
+    let is_new = std::fs::symlink_metadata(&main).is_err();
+    let mut new = Vec::new();
+    let (in_force, folder) = if is_new {
+        let text = main_file(args.base_url.as_deref(), &token_file(args, &main)?);
+        let staged = staging.put("snaprotate.toml", &text)?;
+        new.push(New {
+            to: main.clone(),
+            text,
+        });
+        let folder = main.parent().unwrap_or(Path::new(""));
+        (staged, folder.join(config::defaults::POLICIES))
+    } else {
+        (main.clone(), config::policies_folder(&main))
+    };
+    let present = config::policy_files(&folder).map_err(|why| {
+        let folder = shown(&folder);
+        Refusal::System(format!("the policies folder {folder} can't be read: {why}"))
+    })?;
+    let load = |files: &[PathBuf]| {
+        let loaded = config::load_files(&in_force, files, &env);
+        loaded.map_err(|problems| Refusal::from(staging.as_meant(problems, &main, &folder)))
+    };
+    let config = load(&present)?;
+    let clock = Clock::system();
+    let listing = ask(&config, args, &clock)?;
+
+    let proposals = proposals(&config, &listing, clock.now().wall);
+    let mut all = present.clone();
+    for one in &proposals {
+        let name = one.file();
+        all.push(staging.put(&name, &one.text)?);
+        new.push(New {
+            to: folder.join(name),
+            text: one.text.clone(),
+        });
+    }
+    if let Some(there) = new.iter().find(|file| file.is_there()) {
+        return Err(Refusal::Settings(format!(
+            "{} is there already, and no file is overwritten: move it away, or name another folder by --dir; nothing was written",
+            shown(&there.to)
+        )));
+    }
+    let checked = load(&all)?;
+    let told = told(args, &main, &folder, &listing, &proposals, &checked);
+    if args.dry_run {
+        for file in &new {
+            say(&format!("# ---- {} ----\n{}", shown(&file.to), file.text));
+        }
+    } else {
+        files::place(&new)?;
+    }
+    say(&told);
+    Ok(Exit::Good)
+}
+
+fn token_file(args: &Args, main: &Path) -> Result<PathBuf, Refusal> {
+    let Some(file) = &args.token_file else {
+        return Err(Refusal::Settings(format!(
+            "there is no {} yet: name the file that holds the API token by --token-file FILE (mode 0600)",
+            shown(main)
+        )));
+    };
+    std::path::absolute(file)
+        .map_err(|why| Refusal::Settings(format!("--token-file {}: {why}", shown(file))))
+}
+
+/// One listing of the account; once more where its pages had shifted meanwhile.
+fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, Refusal> {
+    let mut settings = api_settings(&config.api);
+    if let Some(url) = &args.base_url {
+        settings.base_url.clone_from(url);
+    }
+    if let Some(file) = &args.token_file {
+        settings.token = crate::api::TokenSource::File(file.clone());
+    }
+    let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
+    let listing = block_on(async {
+        let mut listing = api.list(None).await;
+        if listing.as_ref().is_ok_and(|listing| listing.shifted) {
+            listing = api.list(None).await;
+        }
+        listing.map_err(|error| Refusal::Api(error.to_string()))
+    })?;
+    match &listing.doubt {
+        None => Ok(listing),
+        Some(doubt) => Err(Refusal::Api(format!(
+            "the listing can't be relied on: {}; nothing was written",
+            printable(doubt, SHOWN)
+        ))),
+    }
+}
+
+/// A file for each server that has none.
+fn proposals(config: &Config, listing: &Listing, now: Timestamp) -> Vec<Proposal> {
+    let setting = Setting {
+        limit: config.rules.limit,
+        now: now.to_zoned(TimeZone::UTC).datetime(),
+    };
+    let has_policy = |id| config.policies.iter().any(|policy| policy.server == id);
+    let mut stems = BTreeSet::new();
+    let mut proposals = Vec::new();
+    for (id, rows) in &listing.servers {
+        if rows.doubt.is_none() && !has_policy(*id) {
+            proposals.push(proposal(*id, rows, &setting, &mut stems));
+        }
+    }
+    if listing.servers.is_empty() && config.policies.is_empty() {
+        proposals.push(example());
+    }
+    proposals
+}
+
+/// What was found and written, and what to do next.
+fn told(
+    args: &Args,
+    main: &Path,
+    folder: &Path,
+    listing: &Listing,
+    proposals: &[Proposal],
+    checked: &Config,
+) -> String {
+    let mut text = String::new();
+    let rows: usize = listing
+        .servers
+        .values()
+        .map(|rows| rows.snapshots.len())
+        .sum();
+    let servers = listing.servers.len();
+    let _ = writeln!(
+        text,
+        "The account shows {rows} snapshots on {servers} servers; a server without one does not show."
+    );
+    for (id, rows) in &listing.servers {
+        let name = printable(&rows.name, 80);
+        if let Some(doubt) = &rows.doubt {
+            let doubt = printable(doubt, SHOWN);
+            let _ = writeln!(
+                text,
+                "  server {id} {name}: left out, its rows can't be relied on: {doubt}"
+            );
+        } else if !proposals.iter().any(|one| one.server == Some(*id)) {
+            let _ = writeln!(text, "  server {id} {name}: has a policy, which stays");
+        }
+    }
+    let written = if args.dry_run { "would write" } else { "wrote" };
+    for one in proposals {
+        let file = shown(&folder.join(one.file()));
+        let _ = writeln!(text, "  {written} {file}: {}", one.summary);
+    }
+    for warning in checked
+        .warnings
+        .iter()
+        .filter(|warning| !warning.remedy.is_empty())
+    {
+        let message = printable(&warning.message, SHOWN);
+        let name = warning
+            .file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let _ = writeln!(text, "  note on {}: {message}", printable(&name, 80));
+    }
+    text.push_str("Nothing was changed at the provider.");
+    if args.dry_run {
+        text.push_str(" Nothing was written either: leave out --dry-run for that.");
+        return text;
+    }
+    text.push_str(" Next:\n");
+    let config = if main == Path::new(config::DEFAULT_FILE) {
+        String::new()
+    } else {
+        format!(" --config {}", shown(main))
+    };
+    let mut next = |command: String, why: &str| {
+        let _ = writeln!(text, "  {command}\n      {why}");
+    };
+    if let Some(one) = proposals.iter().find(|one| !one.read) {
+        let file = shown(&folder.join(one.file()));
+        let named = file.strip_suffix(".example").unwrap_or(&file);
+        next(
+            format!("mv {file} {named}"),
+            "once you have edited it; likewise for each server that is to be rotated",
+        );
+    }
+    next(
+        format!("snaprotate check --online{config}"),
+        "whether the files are good and fit the account",
+    );
+    next(
+        format!("snaprotate plan{config}"),
+        "what the first start will create and delete: from then on the oldest beyond keep go",
+    );
+    let token = args.token_file.as_ref().filter(|_| config.is_empty());
+    if let Some(token) = token.filter(|token| token.as_path() != Path::new(UNIT_TOKEN)) {
+        next(
+            format!("install -m 0600 {} {UNIT_TOKEN}", shown(token)),
+            "the service's unit takes the token from there",
+        );
+    }
+    if config.is_empty() {
+        next(
+            "systemctl enable --now snaprotate".to_owned(),
+            "rotates from now on",
+        );
+    } else {
+        next(format!("snaprotate run{config}"), "rotates from now on");
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string(), SHOWN)
+}

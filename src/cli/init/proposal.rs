@@ -1,0 +1,346 @@
+//! The texts of first policies, from what a server holds.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+
+use crate::api::ServerRows;
+use crate::config::defaults;
+use crate::core::name::Pattern;
+use crate::core::printable::printable;
+use crate::core::recognise::{Clue, Recognised, recognise};
+use crate::core::snapshot::{ServerId, Snapshot};
+
+/// Editors find the schema by this line, once the program is installed.
+const CONFIG_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/config.json";
+const POLICY_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/policy.json";
+
+/// A pattern whose newest date lies so many intervals back has stopped.
+const STOPPED_AFTER: i32 = 3;
+
+/// As much of a foreign name as a comment repeats.
+const NAME_SHOWN: usize = 80;
+/// A file's stem is no longer.
+const LONGEST_STEM: usize = 60;
+/// So many foreign snapshots are named.
+const NAMED: usize = 10;
+
+/// What proposals go by.
+pub(super) struct Setting {
+    /// Snapshots that a server may hold.
+    pub(super) limit: usize,
+    /// The time, in UTC.
+    pub(super) now: DateTime,
+}
+
+/// A policy file.
+#[derive(Debug)]
+pub(super) struct Proposal {
+    /// `None`: an example of no server.
+    pub(super) server: Option<ServerId>,
+    stem: String,
+    /// Whether the service will read it; else it is an example.
+    pub(super) read: bool,
+    pub(super) text: String,
+    /// In a few words, what it does.
+    pub(super) summary: String,
+}
+
+impl Proposal {
+    /// The name of the file; only `.toml` is read.
+    pub(super) fn file(&self) -> String {
+        let example = if self.read { "" } else { ".example" };
+        format!("{}.toml{example}", self.stem)
+    }
+}
+
+/// The main file: what has no default, and where to find the rest.
+pub(super) fn main_file(base_url: Option<&str>, token_file: &Path) -> String {
+    let base_url = match base_url {
+        Some(url) => format!("base_url = {}", quoted(url)),
+        None => format!("#base_url = {}", quoted(defaults::BASE_URL)),
+    };
+    let token_file = quoted(&token_file.display().to_string());
+    format!(
+        "{CONFIG_SCHEMA}
+# snaprotate: the main file, as `snaprotate init` wrote it. What is left out stands at its
+# default; `man snaprotate.toml` has every key. The policies lie in policies.d beside it.
+
+[api]
+{base_url}
+
+# Holds the API token, alone on one line, readable by its owner only. Under systemd the
+# unit's credential goes before it.
+token_file = {token_file}
+"
+    )
+}
+
+/// The policy of a server, from its snapshots; `stems` are those of other servers so far.
+pub(super) fn proposal(
+    server: ServerId,
+    rows: &ServerRows,
+    setting: &Setting,
+    stems: &mut BTreeSet<String>,
+) -> Proposal {
+    let found = recognise(&rows.snapshots);
+    let goes_on = |one: &Recognised| {
+        let quiet = setting.now.duration_since(one.newest);
+        quiet <= one.interval * STOPPED_AFTER
+    };
+    let (alive, stopped): (Vec<_>, Vec<_>) = found.into_iter().partition(goes_on);
+    let stem = stem(&rows.name, server, stems);
+    let mut text = format!("{POLICY_SCHEMA}\n");
+    if alive.is_empty() {
+        let summary = idle(&mut text, server, rows, &stopped, setting, &stem);
+        return Proposal {
+            server: Some(server),
+            stem,
+            read: false,
+            text,
+            summary,
+        };
+    }
+    let alive = bounded(alive, setting.limit);
+    let _ = writeln!(
+        text,
+        "# {}, as `snaprotate init` found it on {}.
+#
+# With this file the service makes the snapshots below, and FROM ITS FIRST START ON deletes
+# the oldest of each pattern beyond `keep`. What that will be: snaprotate plan
+# Stop whatever made them until now, or both will make them.
+",
+        called(server, rows),
+        setting.now.date(),
+    );
+    head(&mut text, server, rows);
+    comments(&mut text, rows, &alive, &stopped);
+    for one in &alive {
+        rotation(&mut text, one);
+    }
+    let each = alive
+        .iter()
+        .map(|one| format!("{} [{}] keep {}", one.rotation, one.schedule, one.keep));
+    Proposal {
+        server: Some(server),
+        stem,
+        read: true,
+        text,
+        summary: each.collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// What to write where the account shows no server at all.
+pub(super) fn example() -> Proposal {
+    let text = format!(
+        "{POLICY_SCHEMA}
+# An example: this file is not read, since its name doesn't end in .toml. Write the number
+# and the name of a server of yours, then rename it.
+
+[server]
+id = 12345
+name = \"web-server-01\"
+{WEEKLY}keep = 3
+"
+    );
+    Proposal {
+        server: None,
+        stem: "web-server-01".to_owned(),
+        read: false,
+        text,
+        summary: "an example, which is not read until it is renamed".to_owned(),
+    }
+}
+
+const WEEKLY: &str = "
+[[rotation]]
+name = \"weekly\"
+schedule = \"0 3 * * Sun\"         # Sundays at 03:00
+";
+
+/// A file that is not read: nothing must rotate by surprise.
+fn idle(
+    text: &mut String,
+    server: ServerId,
+    rows: &ServerRows,
+    stopped: &[Recognised],
+    setting: &Setting,
+    stem: &str,
+) -> String {
+    let why = if stopped.is_empty() {
+        "nothing that rotates was recognised"
+    } else {
+        "what rotated has stopped"
+    };
+    let _ = writeln!(
+        text,
+        "# A proposal for {}: {why}, so this file is not read.
+# Once it says what you want, rename it to {stem}.toml; see with `snaprotate plan` what the
+# service would do then.
+",
+        called(server, rows),
+    );
+    head(text, server, rows);
+    if stopped.is_empty() {
+        let held = rows.snapshots.len();
+        let free = setting.limit.saturating_sub(held);
+        // A lone snapshot of such a name would become the rotation's own.
+        let weekly = Pattern::new(defaults::SNAPSHOT_NAME, "weekly").ok();
+        let names = rows.snapshots.iter().map(|row| &row.name);
+        let own: BTreeSet<_> = names
+            .filter(|name| {
+                weekly
+                    .as_ref()
+                    .is_some_and(|weekly| weekly.parse(name).is_some())
+            })
+            .collect();
+        if !own.is_empty() {
+            let own: Vec<_> = own.into_iter().map(|name| quoted(name)).collect();
+            let _ = writeln!(text, "protect = [{}]", own.join(", "));
+        }
+        comments(text, rows, &[], &[]);
+        text.push_str(WEEKLY);
+        let keep = free.saturating_sub(1).clamp(1, 3);
+        let _ = writeln!(
+            text,
+            "keep = {keep}                          # the server holds {held} of {} now",
+            setting.limit
+        );
+    } else {
+        comments(text, rows, stopped, &[]);
+        let all = bounded(stopped.to_vec(), setting.limit);
+        for one in &all {
+            rotation(text, one);
+        }
+    }
+    format!("{why}; not read until it is renamed")
+}
+
+fn head(text: &mut String, server: ServerId, rows: &ServerRows) {
+    let _ = writeln!(text, "[server]\nid = {server}");
+    let usable = !rows.name.trim().is_empty() && !rows.name.chars().any(char::is_control);
+    if usable {
+        let _ = writeln!(text, "name = {}", quoted(&rows.name));
+    }
+}
+
+/// What else lies there: foreign, so never touched.
+fn comments(text: &mut String, rows: &ServerRows, own: &[Recognised], stopped: &[Recognised]) {
+    for one in stopped {
+        let _ = writeln!(
+            text,
+            "
+# {} snapshots follow {}, the newest of {}: nothing seems to make them any
+# more, so they are left alone. To have a rotation prune them with its own, add to it
+# former_names = [\"{}\"]",
+            one.held,
+            one.pattern,
+            one.newest.date(),
+            one.pattern
+        );
+    }
+    let known = |row: &&Snapshot| {
+        let mut all = own.iter().chain(stopped);
+        all.any(|one| one.pattern.parse(&row.name).is_some())
+    };
+    let foreign: Vec<_> = rows.snapshots.iter().filter(|row| !known(row)).collect();
+    if foreign.is_empty() {
+        return;
+    }
+    text.push_str("\n# Foreign to the rotations below: never touched, but they take up room.\n");
+    for row in foreign.iter().take(NAMED) {
+        let made = row.created_at.map_or_else(
+            || "of an unknown day".to_owned(),
+            |at| at.to_string().chars().take(10).collect(),
+        );
+        let _ = writeln!(text, "#   {} ({made})", printable(&row.name, NAME_SHOWN));
+    }
+    if foreign.len() > NAMED {
+        let _ = writeln!(text, "#   and {} more", foreign.len() - NAMED);
+    }
+}
+
+fn rotation(text: &mut String, one: &Recognised) {
+    let newest = one.pattern.format(one.newest);
+    let held = one.held;
+    let _ = writeln!(
+        text,
+        "\n[[rotation]]\n# {held} snapshots follow this pattern; the newest is {newest}."
+    );
+    let _ = writeln!(text, "name = {}", quoted(&one.rotation));
+    let _ = writeln!(text, "snapshot_name = \"{}\"", one.pattern);
+    let clue = match one.time {
+        Clue::Names(Some(0)) => "The names tell this time, in UTC.".to_owned(),
+        Clue::Names(None) => "The names tell this time; of which zone is not known.".to_owned(),
+        Clue::Names(Some(minutes)) => {
+            let (way, minutes) = if minutes < 0 {
+                ("behind", -minutes)
+            } else {
+                ("ahead of", minutes)
+            };
+            let span = SignedDuration::from_mins(minutes.into());
+            format!("The names tell this time, {span:#} {way} UTC: write your own zone.")
+        }
+        Clue::Made => "They were made at this time, in UTC.".to_owned(),
+        Clue::Guess => "Nothing tells the time of day: this is a guess.".to_owned(),
+    };
+    let _ = writeln!(text, "# {clue}");
+    let _ = writeln!(text, "schedule = \"{}\"", one.schedule);
+    text.push_str("timezone = \"UTC\"\n");
+    if one.keep < one.held {
+        text.push_str("# Fewer than there are: the oldest beyond it go, so look twice.\n");
+    }
+    let _ = writeln!(text, "keep = {}", one.keep);
+}
+
+/// Keeps no more in all than a server may hold.
+fn bounded(mut all: Vec<Recognised>, limit: usize) -> Vec<Recognised> {
+    all.truncate(limit);
+    while all.iter().map(|one| one.keep).sum::<usize>() > limit {
+        let Some(most) = all.iter_mut().max_by_key(|one| one.keep) else {
+            break;
+        };
+        most.keep -= 1;
+    }
+    all
+}
+
+fn called(server: ServerId, rows: &ServerRows) -> String {
+    if rows.name.trim().is_empty() {
+        format!("Server {server}")
+    } else {
+        format!("{} (id {server})", printable(&rows.name, NAME_SHOWN))
+    }
+}
+
+/// A file's stem: the server's name as far as it may stand in one; its number where two share it.
+fn stem(name: &str, server: ServerId, taken: &mut BTreeSet<String>) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let letters = name.chars().map(|c| if safe(c) { c } else { '-' });
+    let text: String = letters.take(LONGEST_STEM).collect();
+    let text = text.trim_matches(['-', '.']);
+    let plain = if text.is_empty() {
+        format!("server-{server}")
+    } else {
+        text.to_owned()
+    };
+    // Some file systems don't tell capitals apart.
+    if taken.insert(plain.to_lowercase()) {
+        return plain;
+    }
+    let numbered = format!("{plain}-{server}");
+    taken.insert(numbered.to_lowercase());
+    numbered
+}
+
+/// As TOML writes it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+#[path = "proposal_tests.rs"]
+mod tests;

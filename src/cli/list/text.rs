@@ -1,0 +1,190 @@
+//! A listing for a terminal: a line a snapshot, by server.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::view::{Counts, Listed, Row, Server, Whose};
+use crate::core::printable::printable;
+use crate::status::{count, lines, local, span, table};
+
+/// A foreign name takes up no more of a line.
+const LONGEST_NAME: usize = 60;
+/// Columns that times in full need.
+const WIDE: u16 = 110;
+/// As much of a doubt as is shown.
+const DOUBT_SHOWN: usize = 300;
+
+/// All of it; lines at most `width` wide, where that is known.
+pub(super) fn listed(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> String {
+    let mut text = String::new();
+    if let Some(doubt) = &listed.doubt {
+        let doubt = printable(doubt, DOUBT_SHOWN);
+        let _ = writeln!(text, "This listing can't be relied on: {doubt}\n");
+    }
+    if !listed.servers.is_empty() {
+        let narrow = width.is_some_and(|width| width < WIDE);
+        text.push_str(&if narrow {
+            by_server(listed, width)
+        } else {
+            one_table(listed, zone, width)
+        });
+        text.push('\n');
+    }
+    for server in &listed.servers {
+        if let Some(doubt) = &server.doubt {
+            let (name, doubt) = (called(server), printable(doubt, DOUBT_SHOWN));
+            let name = printable(&name, LONGEST_NAME);
+            let _ = writeln!(text, "What {name} holds can't be relied on: {doubt}");
+        }
+    }
+    text + &total(&listed.servers)
+}
+
+/// Where there is room: one table, the server before its first snapshot.
+fn one_table(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> String {
+    let mut table = table(width);
+    table.set_header([
+        "server", "room", "id", "name", "status", "size", "created", "whose",
+    ]);
+    for server in &listed.servers {
+        let mut first = [printable(&called(server), LONGEST_NAME), room(server)];
+        if server.snapshots.is_empty() {
+            let [name, room] = first;
+            table.add_row([name.as_str(), &room, "", "no snapshots", "", "", "", ""]);
+            continue;
+        }
+        for row in &server.snapshots {
+            let [server, room] = std::mem::take(&mut first);
+            let at = row.created_at.map(|at| local(at, zone));
+            let at = at.map(|at| format!("{at} ({})", relative(row, listed.time)));
+            let [id, name, status, size] = plain(row);
+            let created = at.unwrap_or_else(|| "?".to_owned());
+            table.add_row([server, room, id, name, status, size, created, whose(row)]);
+        }
+    }
+    lines(&table)
+}
+
+/// Where there is little: a table a server, and times told by how long ago they are.
+fn by_server(listed: &Listed, width: Option<u16>) -> String {
+    let parts = listed.servers.iter().map(|server| {
+        let name = printable(&called(server), LONGEST_NAME);
+        let mut text = format!("{name} (id {}), {}\n", server.id, room(server));
+        if !server.snapshots.is_empty() {
+            let mut table = table(width);
+            table.set_header(["id", "name", "status", "size", "created", "whose"]);
+            for row in &server.snapshots {
+                let [id, name, status, size] = plain(row);
+                let created = relative(row, listed.time);
+                table.add_row([id, name, status, size, created, whose(row)]);
+            }
+            text.push_str(&lines(&table));
+        }
+        text
+    });
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+fn plain(row: &Row) -> [String; 4] {
+    [
+        row.id.to_string(),
+        printable(&row.name, LONGEST_NAME),
+        printable(&row.status, 20),
+        row.size_mb.map_or_else(String::new, size),
+    ]
+}
+
+fn room(server: &Server) -> String {
+    format!("{}/{}", server.counts.total, server.limit)
+}
+
+fn called(server: &Server) -> String {
+    let name = server.name.as_deref();
+    name.map_or_else(|| format!("server {}", server.id), str::to_owned)
+}
+
+/// `12 snapshots on 3 servers: 8 own, 4 foreign, 1 of them protected; 1 server has no policy`.
+fn total(servers: &[Server]) -> String {
+    let mut sum = Counts::default();
+    for server in servers {
+        sum.total += server.counts.total;
+        sum.own += server.counts.own;
+        sum.foreign += server.counts.foreign;
+        sum.protected += server.counts.protected;
+    }
+    let place = match servers {
+        [one] => format!(
+            "{} (id {}), of {} at most",
+            printable(&called(one), LONGEST_NAME),
+            one.id,
+            one.limit
+        ),
+        all => count(all.len(), "server"),
+    };
+    let mut text = format!("{} on {place}", count(sum.total, "snapshot"));
+    let ruled = sum.own + sum.foreign;
+    if ruled > 0 {
+        let _ = write!(text, ": {} own, {} foreign", sum.own, sum.foreign);
+    }
+    if sum.protected > 0 {
+        let _ = write!(text, ", {} of them protected", sum.protected);
+    }
+    match servers
+        .iter()
+        .filter(|server| server.policy.is_none())
+        .count()
+    {
+        0 => {}
+        1 if servers.len() == 1 => text.push_str("; it has no policy"),
+        1 => text.push_str("; 1 server has no policy"),
+        n => {
+            let _ = write!(text, "; {n} servers have no policy");
+        }
+    }
+    text
+}
+
+fn whose(row: &Row) -> String {
+    let whose = match (row.whose, &row.rotation) {
+        (None, _) => "no policy".to_owned(),
+        (Some(Whose::Own), Some(rotation)) => format!("own ({rotation})"),
+        (Some(Whose::Own), None) => "own".to_owned(),
+        (Some(Whose::Foreign), _) => "foreign".to_owned(),
+    };
+    let protected = if row.protected { ", protected" } else { "" };
+    whose + protected
+}
+
+/// How long ago it was made: `3 d 4 h ago`.
+fn relative(row: &Row, now: Timestamp) -> String {
+    let Some(at) = row.created_at else {
+        return "?".to_owned();
+    };
+    let age = now.duration_since(at);
+    if age < SignedDuration::ZERO {
+        format!("in {}", span(-age))
+    } else {
+        format!("{} ago", span(age))
+    }
+}
+
+/// In the largest unit of which there is one: `900 MB`, `5 GB`, `1.5 TB`.
+fn size(megabytes: u64) -> String {
+    let tenths = |unit: u64| match (megabytes * 10 / unit % 10, megabytes / unit) {
+        (0, whole) => whole.to_string(),
+        (tenth, whole) => format!("{whole}.{tenth}"),
+    };
+    match megabytes {
+        0..1024 => format!("{megabytes} MB"),
+        1024..1_048_576 => format!("{} GB", tenths(1024)),
+        // Beyond what a disk holds the tenths matter to nobody, and could overflow.
+        1_048_576..1_000_000_000_000 => format!("{} TB", tenths(1_048_576)),
+        _ => format!("{} TB", megabytes / 1_048_576),
+    }
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;

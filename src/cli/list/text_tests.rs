@@ -1,0 +1,119 @@
+//! Listings as people see them.
+
+use super::*;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// 2026-11-25 12:00 UTC.
+const NOW: Timestamp = Timestamp::constant(1_795_608_000, 0);
+
+/// A day and two hours old, protected, in progress.
+fn row(id: u64, name: &str, whose: Whose) -> Row {
+    Row {
+        id: SnapshotId(id),
+        name: name.to_owned(),
+        status: "in_progress".to_owned(),
+        size_mb: Some(1536),
+        created_at: Some(NOW - SignedDuration::from_hours(26)),
+        whose: Some(whose),
+        rotation: Some("nightly".to_owned()),
+        protected: true,
+    }
+}
+
+fn of(snapshots: Vec<Row>) -> Listed {
+    let server = Server {
+        id: ServerId(12345),
+        name: Some("web-server-01".to_owned()),
+        policy: Some("web".to_owned()),
+        limit: 5,
+        doubt: None,
+        counts: Counts::default(),
+        snapshots,
+    };
+    Listed {
+        time: NOW,
+        doubt: None,
+        servers: vec![server],
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let all = of(vec![
+        row(1, "nightly-snapshot-2026-11-22", Whose::Own),
+        row(20_000, &"long-".repeat(40), Whose::Foreign),
+    ]);
+    for width in [60, 80, 120] {
+        let text = listed(&all, &TimeZone::UTC, Some(width));
+        let (table, _total) = text.rsplit_once("\n\n").expect("a table");
+        for line in table.lines() {
+            assert!(
+                line.chars().count() <= usize::from(width),
+                "{width}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn eighty_columns_break_no_row_of_a_usual_server() {
+    let mut row = row(801, "daily-snapshot-2026-11-22", Whose::Own);
+    row.status = "completed".to_owned();
+    row.protected = false;
+    let text = listed(&of(vec![row]), &TimeZone::UTC, Some(80));
+    let words: Vec<Vec<_>> = text
+        .lines()
+        .map(|line| {
+            line.split("  ")
+                .filter(|cell| !cell.is_empty())
+                .map(str::trim)
+                .collect()
+        })
+        .collect();
+    assert_eq!(words[0], ["web-server-01 (id 12345), 0/5"]);
+    assert_eq!(
+        words[1],
+        ["id", "name", "status", "size", "created", "whose"]
+    );
+    let cells = [
+        "801",
+        "daily-snapshot-2026-11-22",
+        "completed",
+        "1.5 GB",
+        "1 d 2 h ago",
+        "own (nightly)",
+    ];
+    assert_eq!(words[2], cells, "{text}");
+}
+
+#[test]
+fn a_date_is_local_with_its_zone_and_relative_also_when_it_lies_ahead() {
+    let zone = TimeZone::get("Europe/Malta").expect("a zone");
+    let mut later = row(2, "later", Whose::Own);
+    later.created_at = Some(NOW + SignedDuration::from_hours(2));
+    let mut undated = row(3, "undated", Whose::Own);
+    undated.created_at = None;
+    let rows = vec![row(1, "golden", Whose::Foreign), later, undated];
+    let text = listed(&of(rows), &zone, None);
+    for words in [
+        "2026-11-24 11:00 CET (1 d 2 h ago)",
+        "2026-11-25 15:00 CET (in 2 h)",
+        "  ?  ",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn sizes_are_in_the_largest_unit_of_which_there_is_one() {
+    for (megabytes, text) in [
+        (0, "0 MB"),
+        (1023, "1023 MB"),
+        (5120, "5 GB"),
+        (1536, "1.5 GB"),
+        (1_048_576, "1 TB"),
+        (u64::MAX, "17592186044415 TB"),
+    ] {
+        assert_eq!(size(megabytes), text);
+    }
+}

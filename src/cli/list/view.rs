@@ -1,0 +1,151 @@
+//! A listing beside the policies, as a value: what `list --json` writes.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::api::{Listing, ServerRows};
+use crate::config::Config;
+use crate::core::policy::Policy;
+use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
+
+/// What the provider said it holds.
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    /// When it was asked.
+    pub(super) time: Timestamp,
+    /// Why the whole listing can't be relied on.
+    pub(super) doubt: Option<String>,
+    /// By id.
+    pub(super) servers: Vec<Server>,
+}
+
+/// One server.
+#[derive(Debug, Serialize)]
+pub(super) struct Server {
+    pub(super) id: ServerId,
+    /// By the provider, else by the policy, else by the policy's file.
+    pub(super) name: Option<String>,
+    /// The policy file's stem; `None`: no policy.
+    pub(super) policy: Option<String>,
+    /// Snapshots that it may hold.
+    pub(super) limit: usize,
+    /// Why its rows can't be relied on.
+    pub(super) doubt: Option<String>,
+    pub(super) counts: Counts,
+    /// In the listing's order.
+    pub(super) snapshots: Vec<Row>,
+}
+
+/// How many there are of each kind.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Counts {
+    pub(super) total: usize,
+    pub(super) own: usize,
+    pub(super) foreign: usize,
+    /// Own or foreign, and listed in `protect`.
+    pub(super) protected: usize,
+}
+
+/// Whose a snapshot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Whose {
+    /// A rotation's.
+    Own,
+    /// None of the policy's.
+    Foreign,
+}
+
+/// One snapshot.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    pub(super) id: SnapshotId,
+    pub(super) name: String,
+    /// The provider's status word.
+    pub(super) status: String,
+    pub(super) size_mb: Option<u64>,
+    pub(super) created_at: Option<Timestamp>,
+    /// `None`: the server has no policy.
+    pub(super) whose: Option<Whose>,
+    pub(super) rotation: Option<String>,
+    pub(super) protected: bool,
+}
+
+/// The servers of the listing and of the policies; or the one that was asked for.
+pub(super) fn view(
+    config: &Config,
+    listing: &Listing,
+    asked: Option<ServerId>,
+    time: Timestamp,
+) -> Listed {
+    let with_policy = config.policies.iter().map(|policy| policy.server);
+    let listed = listing.servers.keys().copied();
+    let mut ids: BTreeSet<_> = with_policy.chain(listed).chain(asked).collect();
+    ids.retain(|id| asked.is_none_or(|asked| asked == *id));
+    let none = ServerRows::default();
+    let servers = ids.into_iter().map(|id| {
+        let policy = config.policies.iter().find(|policy| policy.server == id);
+        let rows = listing.servers.get(&id).unwrap_or(&none);
+        server(config, listing, id, policy.map(AsRef::as_ref), rows)
+    });
+    Listed {
+        time,
+        doubt: listing.doubt.clone(),
+        servers: servers.collect(),
+    }
+}
+
+fn server(
+    config: &Config,
+    listing: &Listing,
+    id: ServerId,
+    policy: Option<&Policy>,
+    rows: &ServerRows,
+) -> Server {
+    let snapshots = rows.snapshots.iter();
+    let snapshots: Vec<_> = snapshots
+        .map(|snapshot| {
+            let size = listing.sizes.get(&snapshot.id).copied();
+            row(policy, snapshot, size)
+        })
+        .collect();
+    let mut counts = Counts::default();
+    for row in &snapshots {
+        counts.total += 1;
+        counts.own += usize::from(row.whose == Some(Whose::Own));
+        counts.foreign += usize::from(row.whose == Some(Whose::Foreign));
+        counts.protected += usize::from(row.protected);
+    }
+    let given = Some(rows.name.clone()).filter(|name| !name.is_empty());
+    Server {
+        id,
+        name: given.or_else(|| policy.map(|policy| policy.called().to_owned())),
+        policy: policy.map(|policy| policy.file.clone()),
+        limit: config.rules.limit,
+        doubt: rows.doubt.clone(),
+        counts,
+        snapshots,
+    }
+}
+
+fn row(policy: Option<&Policy>, snapshot: &Snapshot, size_mb: Option<u64>) -> Row {
+    let place = policy.and_then(|policy| Some((policy, policy.place(&snapshot.name)?)));
+    let rotation = place.map(|(policy, place)| policy.rotations[place.rotation].name.clone());
+    let whose = match (policy, &rotation) {
+        (None, _) => None,
+        (Some(_), Some(_)) => Some(Whose::Own),
+        (Some(_), None) => Some(Whose::Foreign),
+    };
+    Row {
+        id: snapshot.id,
+        name: snapshot.name.clone(),
+        status: snapshot.status.word().to_owned(),
+        size_mb,
+        created_at: snapshot.created_at,
+        whose,
+        rotation,
+        protected: policy.is_some_and(|policy| policy.protects(snapshot)),
+    }
+}

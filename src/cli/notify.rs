@@ -1,0 +1,68 @@
+//! `notify test`: do alerts arrive?
+
+use super::{Cli, Exit, block_on, notes, say};
+use crate::daemon::{Refusal, means};
+use crate::notify::Post;
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Send a message that tells of nothing to each receiver
+    #[command(after_long_help = notes::NOTIFY_TEST)]
+    Test(Args),
+}
+
+/// Whom to try.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this one, by its name
+    #[arg(long, value_name = "NAME")]
+    pub receiver: Option<String>,
+}
+
+/// Tries each receiver, all at once, and says how it went in the order of the file.
+pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
+    let Command::Test(args) = command;
+    let config = cli.load()?;
+    let file = config.file.display();
+    let known = || {
+        let names = config.receivers.iter().map(|r| r.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    if config.receivers.is_empty() {
+        let why = format!("{file}: nobody is told of alerts; write a [[notify]] for each receiver");
+        return Err(Refusal::Settings(why));
+    }
+    let mut wanted = config.receivers.clone();
+    if let Some(name) = &args.receiver {
+        wanted.retain(|receiver| receiver.name == *name);
+        if wanted.is_empty() {
+            let why = format!(
+                "{file}: there is no receiver {name:?}; there are {}",
+                known()
+            );
+            return Err(Refusal::Settings(why));
+        }
+    }
+    let means = means(&config);
+    let ends = block_on(async {
+        let tries = wanted.iter().map(|receiver| {
+            let post = Post::new(receiver.clone(), means.clone());
+            async move { post.test().await }
+        });
+        Ok(futures_util::future::join_all(tries).await)
+    })?;
+    let mut exit = Exit::Good;
+    for (receiver, end) in wanted.iter().zip(ends) {
+        let (name, way) = (&receiver.name, receiver.way.word());
+        let end = match end {
+            Ok(()) => "ok".to_owned(),
+            Err(why) => {
+                exit = Exit::Bad;
+                format!("failed: {why}")
+            }
+        };
+        say(&format!("{name} ({way}): {end}"));
+    }
+    Ok(exit)
+}

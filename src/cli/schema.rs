@@ -1,0 +1,85 @@
+//! `schema`: what the two files may hold, and what the commands write as JSON.
+//!
+//! The schemas are files, so that editors can use them too; tests hold them to the code.
+
+use std::io::Write as _;
+
+use clap::builder::PossibleValuesParser;
+
+use super::{Exit, say};
+use crate::daemon::Refusal;
+
+/// Every schema, by the name that it is asked by.
+pub(super) const SCHEMAS: [(&str, &str); 8] = [
+    ("config", include_str!("../../config/schema/config.json")),
+    ("policy", include_str!("../../config/schema/policy.json")),
+    (
+        "audit-show",
+        include_str!("../../config/schema/audit-show.json"),
+    ),
+    ("check", include_str!("../../config/schema/check.json")),
+    (
+        "forecast",
+        include_str!("../../config/schema/forecast.json"),
+    ),
+    ("list", include_str!("../../config/schema/list.json")),
+    ("plan", include_str!("../../config/schema/plan.json")),
+    ("status", include_str!("../../config/schema/status.json")),
+];
+
+/// Which one.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// config and policy are the two files; the others, the command whose --json it is
+    /// [default: list the names]
+    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(SCHEMAS.map(|(name, _)| name)))]
+    name: Option<String>,
+}
+
+/// Prints it, or the names.
+pub fn run(args: &Args) -> Result<Exit, Refusal> {
+    let Some(name) = &args.name else {
+        say(&SCHEMAS.map(|(name, _)| name).join("\n"));
+        return Ok(Exit::Good);
+    };
+    // That a reader went away is no error.
+    let _closed = std::io::stdout().write_all(text(name).as_bytes());
+    Ok(Exit::Good)
+}
+
+/// A schema's text; none where there is no such name.
+pub(super) fn text(name: &str) -> &'static str {
+    let mut all = SCHEMAS.into_iter();
+    all.find(|(known, _)| *known == name)
+        .map_or("", |(_, text)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_schema_is_one_of_draft_2020_12_and_its_file_lies_beside_the_examples() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/schema");
+        let files = std::fs::read_dir(folder).expect("listed").count();
+        assert_eq!(
+            files,
+            SCHEMAS.len(),
+            "a schema in config/schema is not in SCHEMAS"
+        );
+        for (name, text) in SCHEMAS {
+            let schema: serde_json::Value = serde_json::from_str(text).expect(name);
+            let draft = "https://json-schema.org/draft/2020-12/schema";
+            assert_eq!(schema["$schema"], draft, "{name}");
+            jsonschema::meta::validate(&schema).unwrap_or_else(|why| panic!("{name}: {why}"));
+        }
+    }
+
+    #[test]
+    fn the_trail_s_schema_has_every_event_and_no_other() {
+        let schema: serde_json::Value = serde_json::from_str(text("audit-show")).expect("JSON");
+        let events = serde_json::json!(crate::cli::audit::EVENTS.as_slice());
+        let said = "write the events that differ into config/schema/audit-show.json, in the order of EVENTS in src/cli/audit/filter.rs";
+        assert_eq!(schema["properties"]["event"]["enum"], events, "{said}");
+    }
+}

@@ -1,0 +1,220 @@
+//! `[[notify]]`: what it means, and each mistake with its place and remedy.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::cases::{case, prove};
+use super::fixture::{Folder, MAIN};
+use super::notify::{Address, Mail, SecretFile, Tls, Way};
+use crate::core::fact::AlertKind;
+use crate::core::snapshot::ServerId;
+
+const HOOK: &str = "[[notify]]\ntype = \"webhook\"\nurl = \"https://hooks.example/T0/x\"\n";
+
+fn with(text: &str) -> Folder {
+    Folder::new().with("snaprotate.toml", format!("{MAIN}{text}"))
+}
+
+#[test]
+fn receivers_mean_what_they_say_and_the_rest_is_by_default() {
+    let text = format!(
+        "{HOOK}{HOOK}on = [\"blocked\", \"trail_unwritable\"]\nservers = [7]\nrepeat = \"0s\"\ntimeout = \"3s\"\n\
+        [[notify]]\ntype = \"ping\"\nurl_file = \"ping-url\"\nrotations = [\"weekly\"]\nservers = [\"web\"]\n\
+        [[notify]]\ntype = \"ntfy\"\nname = \"phone\"\nurl = \"http://[::1]:2586/topic\"\ntoken_file = \"ntfy\"\n\
+        [[notify]]\ntype = \"email\"\nserver = \"mail.example.org\"\nfrom = \"a@example.org\"\nto = [\"b@example.org\"]\nusername = \"a\"\npassword_file = \"password\"\n\
+        [[notify]]\ntype = \"command\"\ncommand = [\"/bin/sh\", \"-c\", \"true\"]\n",
+    );
+    let mut folder = with(&text);
+    for (name, secret) in [
+        ("ping-url", "https://hc.example/uuid\n"),
+        ("ntfy", "tk_1\n"),
+        ("password", "two words\n"),
+    ] {
+        folder = folder.with(name, secret).mode(name, 0o600);
+    }
+    let config = folder.good();
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let names: Vec<_> = config.receivers.iter().map(|r| r.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["webhook", "webhook-2", "ping", "phone", "email", "command"]
+    );
+    let [first, second, ping, ntfy, email, command] = config.receivers.as_slice() else {
+        panic!("six");
+    };
+    assert_eq!((&first.on, &first.servers), (&None, &None));
+    assert_eq!(first.repeat, Some(SignedDuration::from_hours(24)));
+    assert_eq!(first.timeout, Duration::from_secs(10));
+    let kinds = ["blocked".to_owned(), "trail_unwritable".to_owned()];
+    assert_eq!(second.on, Some(kinds.into()));
+    assert_eq!(second.servers, Some([ServerId(7)].into()));
+    assert_eq!(
+        (second.repeat, second.timeout),
+        (None, Duration::from_secs(3))
+    );
+    let secret = |name: &str| SecretFile(folder.path(name));
+    assert_eq!(ping.servers, Some([ServerId(7)].into()));
+    assert_eq!(
+        ping.way,
+        Way::Ping {
+            address: Address::File(secret("ping-url")),
+            rotations: Some(["weekly".to_owned()].into()),
+        }
+    );
+    assert!(matches!(&ntfy.way, Way::Ntfy { token: Some(token), .. } if *token == secret("ntfy")));
+    assert_eq!(
+        email.way,
+        Way::Email(Mail {
+            server: "mail.example.org".to_owned(),
+            port: 587,
+            tls: Tls::Starttls,
+            from: "a@example.org".to_owned(),
+            to: vec!["b@example.org".to_owned()],
+            login: Some(("a".to_owned(), secret("password"))),
+        })
+    );
+    let argv = ["/bin/sh", "-c", "true"].map(str::to_owned);
+    assert_eq!(command.way, Way::Command(argv.into()));
+}
+
+#[test]
+fn wrong_receivers_are_refused_with_place_and_remedy() {
+    let main = format!("{MAIN}[[notify]]\n");
+    #[rustfmt::skip]
+    let cases = [
+        case("name = \"x\"\nurl = \"x\"", "3:1: error", "type is missing in [[notify]]", "type = "),
+        case("type = \"web-hook\"\nurl = \"x\"", "4:8: error", "\"web-hook\" is not known", "did you mean \"webhook\"?"),
+        case("type = \"pigeon\"", "4:8: error", "\"pigeon\" is not known", "\"ntfy\""),
+        case("type = \"webhook\"", "3:1: error", "url is missing", "url_file"),
+        case("type = \"webhook\"\nurl = \"hooks.example\"", "5:7: error", "url is not a URL", "https://"),
+        case("type = \"webhook\"\nurl = \"ftp://hooks.example/\"", "5:7: error", "url is not a web address", "https://"),
+        case("type = \"webhook\"\nurl = \"http://hooks.example/\"", "5:7: error", "unencrypted", "https://"),
+        case("type = \"webhook\"\nurl = \"https://u:p@hooks.example/\"", "5:7: error", "a user or a password", "https://"),
+        case("type = \"webhook\"\nurl = \"https://x.example\"\nurl_file = \"token\"", "5:7: error", "both", "keep one"),
+        case("type = \"webhook\"\nurl_file = \"https://x.example/s3cr3t\"", "5:12: error", "url_file names no file", "holds the address"),
+        case("type = \"webhook\"\nurl_file = \"none\"", "5:12: error", "can't be read", "address"),
+        case("type = \"webhook\"\nurl_file = \"token\"", "5:12: error", "is not a URL", "https://"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\ntoken_file = \"token\"", "6:1: error", "unknown key \"token_file\"", "timeout"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\non = [\"blockd\"]", "6:7: error", "no alert \"blockd\"", "did you mean \"blocked\"?"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\non = []", "3:1: error", "on is empty", "take it out"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nservers = [8]", "6:12: error", "no policy is for a server 8", "name a server"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nservers = [\"wep\"]", "6:12: error", "no policy is for a server \"wep\"", "did you mean \"web\"?"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nrepeat = \"5m\"", "6:10: error", "repeat must be an hour or more", "never"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\ntimeout = \"2m\"", "6:11: error", "a minute at most", "10s"),
+        case("type = \"ping\"\nurl = \"https://x.example\"\non = [\"blocked\"]", "6:1: error", "unknown key \"on\"", "rotations"),
+        case("type = \"ping\"\nurl = \"https://x.example\"\nrotations = [\"weakly\"]", "6:14: error", "no policy has a rotation \"weakly\"", "did you mean \"weekly\"?"),
+        case("type = \"email\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]", "3:1: error", "server is missing", "mail.example.org"),
+        case("type = \"email\"\nserver = \"m\"\nfrom = \"A <a@x.org>\"\nto = [\"b@x.org\"]", "6:8: error", "not a mail address", "without a name"),
+        case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = \"b@x.org\"", "7:6: error", "to must be a list", "to = ["),
+        case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = []", "3:1: error", "to names nobody", "to = ["),
+        case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]\ntls = \"none\"", "8:7: error", "unencrypted", "starttls"),
+        case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]\nport = 70000", "8:8: error", "is no port", "65535"),
+        case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]\nusername = \"a\"", "8:12: error", "no password_file", "password_file ="),
+        case("type = \"command\"", "3:1: error", "command is missing", "command = ["),
+        case("type = \"command\"\ncommand = []", "3:1: error", "command is empty", "command = ["),
+        case("type = \"command\"\ncommand = [\"sh\"]", "5:12: error", "not a whole path", "no shell"),
+        case("type = \"command\"\ncommand = [\"/none/of/it\"]", "5:12: error", "is not there", "name a program"),
+    ];
+    prove("snaprotate.toml", &main, &cases);
+}
+
+#[test]
+fn two_receivers_of_one_name_are_refused_and_a_given_name_is_not_given_again() {
+    let hook = |name: &str| format!("{HOOK}name = \"{name}\"\n");
+    let said = with(&(hook("a") + &hook("a"))).said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("two receivers are called \"a\""),
+        "{said:?}"
+    );
+    let config = with(&(HOOK.to_owned() + &hook("webhook"))).good();
+    let names: Vec<_> = config.receivers.iter().map(|r| r.name.as_str()).collect();
+    assert_eq!(names, ["webhook-2", "webhook"]);
+}
+
+#[test]
+fn a_secret_s_file_that_others_can_read_is_refused_and_no_report_shows_an_address() {
+    let text = "[[notify]]\ntype = \"slack\"\nurl_file = \"slack\"\n[[notify]]\ntype = \"slack\"\nurl = \"ftp://hooks.example/s3cr3t-part\"\n";
+    let folder = with(text)
+        .with("slack", "https://hooks.example/s3cr3t-part")
+        .mode("slack", 0o640);
+    let problems = folder.problems();
+    let report = format!("{problems}\n{}", problems.render(false));
+    assert!(
+        report.contains("can be read by others (mode 640)"),
+        "{report}"
+    );
+    assert!(report.contains("chmod 600"), "{report}");
+    assert!(report.contains("url is not a web address"), "{report}");
+    assert!(!report.contains("s3cr3t"), "{report}");
+    let shown = format!("{:?}", with(HOOK).good().receivers);
+    assert!(!shown.contains("hooks.example"), "{shown}");
+}
+
+#[test]
+fn a_credential_of_the_same_name_goes_before_the_file() {
+    let credentials = tempfile::tempdir().expect("a folder");
+    std::fs::write(credentials.path().join("slack"), "https://x.example/y\n").expect("written");
+    std::fs::write(credentials.path().join("api-token"), "s3cr3t\n").expect("written");
+    let folder = with("[[notify]]\ntype = \"slack\"\nurl_file = \"/etc/snaprotate/slack\"\n");
+    let env = super::Env {
+        credentials_directory: Some(credentials.path().to_owned()),
+        ..super::Env::default()
+    };
+    let config = super::load(&folder.path("snaprotate.toml"), &env).expect("good");
+    let file = SecretFile(credentials.path().join("slack"));
+    assert_eq!(config.receivers[0].way, Way::Slack(Address::File(file)));
+}
+
+#[test]
+fn the_shipped_example_s_receivers_are_good_when_their_signs_are_taken_away() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/snaprotate.toml");
+    let shipped = std::fs::read_to_string(shipped).expect("read");
+    let begins = shipped.find("# [[notify]]").expect("an example");
+    let bare: Vec<_> = shipped[begins..]
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| line.starts_with("[[") || line.split(' ').nth(1) == Some("="))
+        .collect();
+    let text = bare
+        .join("\n")
+        .replace("/usr/local/bin/tell-us", "/bin/sh")
+        .replace("web-server-01", "web");
+    let mut folder = with(&text);
+    for name in ["slack-url", "ping-url"] {
+        folder = folder.with(name, "https://x.example/y\n").mode(name, 0o600);
+    }
+    for name in ["ntfy-token", "mail-password"] {
+        folder = folder.with(name, "s3cr3t\n").mode(name, 0o600);
+    }
+    let words: Vec<_> = folder
+        .good()
+        .receivers
+        .iter()
+        .map(|r| r.way.word())
+        .collect();
+    assert_eq!(
+        words,
+        ["webhook", "ping", "ntfy", "slack", "email", "command"]
+    );
+}
+
+#[test]
+fn every_kind_of_a_server_s_alert_can_be_chosen() {
+    for kind in [
+        AlertKind::SlotFailed,
+        AlertKind::Blocked,
+        AlertKind::Stuck,
+        AlertKind::UnknownStatus,
+        AlertKind::Copies,
+        AlertKind::OddDate,
+    ] {
+        assert!(
+            crate::alerts::KINDS.contains(&kind.word()),
+            "{}",
+            kind.word()
+        );
+    }
+}

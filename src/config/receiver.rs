@@ -1,0 +1,245 @@
+//! One `[[notify]]` as it is written: its keys by its type, and the checks of each.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use jiff::SignedDuration;
+use lettre::Address as MailAddress;
+
+use super::notify::{Address, Mail, Tls, address};
+use super::reader::{Found, Section};
+use super::receiver_values::{Named, Type};
+use super::report::{At, Log};
+use super::{Env, access};
+
+/// The title of each table.
+pub(super) const TITLE: &str = "[[notify]]";
+
+/// One table as it is written.
+#[derive(Debug)]
+pub(super) struct RawReceiver {
+    pub(super) at: At,
+    pub(super) name: Option<Found<String>>,
+    pub(super) on: Option<Vec<Found<String>>>,
+    pub(super) servers: Option<Vec<Found<Named>>>,
+    pub(super) rotations: Option<Vec<Found<String>>>,
+    pub(super) repeat: Option<Found<SignedDuration>>,
+    pub(super) timeout: Option<Found<SignedDuration>>,
+    pub(super) way: RawWay,
+}
+
+/// How it is reached, as it is written.
+#[derive(Debug)]
+pub(super) enum RawWay {
+    /// Its type can't be made out.
+    Nothing,
+    Webhook(RawAddress),
+    Ping(RawAddress),
+    Ntfy(RawAddress, Option<Found<PathBuf>>),
+    Slack(RawAddress),
+    Email(Box<RawMail>),
+    Command(Option<Vec<Found<String>>>),
+}
+
+#[derive(Debug)]
+pub(super) struct RawAddress {
+    url: Option<Found<String>>,
+    file: Option<Found<PathBuf>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawMail {
+    server: Option<Found<String>>,
+    port: Option<Found<u64>>,
+    tls: Option<Found<Tls>>,
+    from: Option<Found<String>>,
+    pub(super) to: Option<Vec<Found<String>>>,
+    username: Option<Found<String>>,
+    password_file: Option<Found<PathBuf>>,
+}
+
+impl RawReceiver {
+    pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
+        section.require("type", "\"webhook\"", log);
+        let kind = section.take::<Type>("type", log);
+        let mut raw = Self {
+            at: section.at().clone(),
+            name: section.take("name", log),
+            on: None,
+            servers: section.take_list("servers", log),
+            rotations: None,
+            repeat: None,
+            timeout: section.take_if("timeout", log, sound_timeout, WRONG_TIMEOUT),
+            way: RawWay::Nothing,
+        };
+        let Some(kind) = kind else {
+            // Which of the other keys are right, nobody can say.
+            return raw;
+        };
+        if kind.value == Type::Ping {
+            raw.rotations = section.take_list("rotations", log);
+        } else {
+            raw.on = section.take_list("on", log);
+            raw.repeat = section.take_if("repeat", log, sound_repeat, WRONG_REPEAT);
+        }
+        raw.way = match kind.value {
+            Type::Webhook => RawWay::Webhook(RawAddress::read(&mut section, log)),
+            Type::Ping => RawWay::Ping(RawAddress::read(&mut section, log)),
+            Type::Ntfy => {
+                let address = RawAddress::read(&mut section, log);
+                RawWay::Ntfy(address, section.take("token_file", log))
+            }
+            Type::Slack => RawWay::Slack(RawAddress::read(&mut section, log)),
+            Type::Email => RawWay::Email(Box::new(RawMail::read(&mut section, log))),
+            Type::Command => {
+                section.require("command", "[\"/usr/local/bin/tell\"]", log);
+                RawWay::Command(section.take_list("command", log))
+            }
+        };
+        section.finish(log);
+        raw
+    }
+}
+
+const WRONG_TIMEOUT: (&str, &str) = (
+    "must be more than nothing, and a minute at most",
+    "write a duration such as \"10s\"",
+);
+const WRONG_REPEAT: (&str, &str) = (
+    "must be an hour or more",
+    "write a duration such as \"24h\", or \"0s\" for never",
+);
+
+fn sound_timeout(time: &SignedDuration) -> bool {
+    time.is_positive() && *time <= SignedDuration::from_mins(1)
+}
+
+fn sound_repeat(time: &SignedDuration) -> bool {
+    time.is_zero() || *time >= SignedDuration::from_hours(1)
+}
+
+impl RawAddress {
+    fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
+        if !section.has("url_file") {
+            section.require("url", "\"https://…\", or url_file = \"FILE\"", log);
+        }
+        Self {
+            url: section.take("url", log),
+            file: section.take("url_file", log),
+        }
+    }
+
+    pub(super) fn validate(self, folder: &Path, env: &Env, log: &mut Log) -> Option<Address> {
+        let remedy =
+            "write an https:// address (http:// is for 127.0.0.1, [::1] and localhost alone)";
+        match (self.url, self.file) {
+            (Some(url), Some(_)) => {
+                log.error(
+                    &url.at,
+                    "url and url_file both say where",
+                    "keep one of the two",
+                );
+                None
+            }
+            (Some(url), None) => match address(&url.value) {
+                Ok(address) => Some(Address::Written(address)),
+                Err(why) => {
+                    log.error(&url.at, format!("url {why}"), remedy);
+                    None
+                }
+            },
+            (None, Some(file)) => {
+                let secret = access::secret(("url_file", &file), "address", folder, env, log)?;
+                let text = std::fs::read_to_string(&secret.0).unwrap_or_default();
+                if let Err(why) = address(text.trim()) {
+                    let shown = secret.0.display();
+                    log.error(&file.at, format!("what {shown} holds {why}"), remedy);
+                    return None;
+                }
+                Some(Address::File(secret))
+            }
+            (None, None) => None,
+        }
+    }
+}
+
+impl RawMail {
+    fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
+        section.require("server", "\"mail.example.org\"", log);
+        section.require("from", "\"snaprotate@example.org\"", log);
+        section.require("to", "[\"admin@example.org\"]", log);
+        Self {
+            server: section.take("server", log),
+            port: section.take_if(
+                "port",
+                log,
+                |port| (1..=65_535).contains(port),
+                ("is no port", "write a whole number from 1 to 65535"),
+            ),
+            tls: section.take("tls", log),
+            from: section.take("from", log),
+            to: section.take_list("to", log),
+            username: section.take("username", log),
+            password_file: section.take("password_file", log),
+        }
+    }
+
+    pub(super) fn validate(self, folder: &Path, env: &Env, log: &mut Log) -> Option<Mail> {
+        let tls = self.tls.as_ref().map_or(Tls::Starttls, |tls| tls.value);
+        let local = self.server.as_ref().map(|s| access::is_loopback(&s.value));
+        if let Some(at) = self.tls.as_ref().map(|found| &found.at)
+            && tls == Tls::None
+            && local == Some(false)
+        {
+            log.error(
+                at,
+                "tls = \"none\" would send alerts unencrypted",
+                "write \"starttls\" or \"tls\" (\"none\" is for 127.0.0.1, ::1 and localhost alone)",
+            );
+        }
+        let sound = |found: Found<String>, log: &mut Log| {
+            if MailAddress::from_str(&found.value).is_ok() {
+                return Some(found.value);
+            }
+            let message = format!("{:?} is not a mail address", found.value);
+            log.error(
+                &found.at,
+                message,
+                "write it like admin@example.org, without a name",
+            );
+            None
+        };
+        let from = self.from.and_then(|from| sound(from, log));
+        let to: Option<Vec<_>> = self.to.map(|to| {
+            let to = to.into_iter();
+            to.filter_map(|one| sound(one, log)).collect()
+        });
+        let login = match (self.username, self.password_file) {
+            (None, None) => None,
+            (Some(user), Some(file)) => {
+                let found = ("password_file", &file);
+                let password = access::secret(found, "password", folder, env, log)?;
+                Some((user.value, password))
+            }
+            (Some(user), None) => {
+                let remedy = "write password_file = \"FILE\", or take username out";
+                log.error(&user.at, "username has no password_file", remedy);
+                None
+            }
+            (None, Some(file)) => {
+                let remedy = "write username = \"…\", or take password_file out";
+                log.error(&file.at, "password_file has no username", remedy);
+                None
+            }
+        };
+        let port = self.port.and_then(|port| u16::try_from(port.value).ok());
+        Some(Mail {
+            server: self.server?.value,
+            port: port.unwrap_or(tls.usual_port()),
+            tls,
+            from: from?,
+            to: to?,
+            login,
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! The kinds of value that `[[notify]]` holds.
+
+use toml::de::DeValue;
+
+use super::notify::Tls;
+use super::reader::{Fault, Value, nearest};
+
+const TYPES: [&str; 6] = ["webhook", "ping", "ntfy", "slack", "email", "command"];
+
+/// The word of `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Type {
+    Webhook,
+    Ping,
+    Ntfy,
+    Slack,
+    Email,
+    Command,
+}
+
+impl Value for Type {
+    const WANTED: &'static str = "a word in a string";
+    const EXAMPLE: &'static str =
+        "\"webhook\", \"ping\", \"ntfy\", \"slack\", \"email\" or \"command\"";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        Some(match value.as_str()? {
+            "webhook" => Ok(Self::Webhook),
+            "ping" => Ok(Self::Ping),
+            "ntfy" => Ok(Self::Ntfy),
+            "slack" => Ok(Self::Slack),
+            "email" => Ok(Self::Email),
+            "command" => Ok(Self::Command),
+            other => Err(Fault {
+                message: format!("{other:?} is not known"),
+                remedy: match nearest(other, TYPES.into_iter()) {
+                    Some(near) => format!("did you mean {near:?}?"),
+                    None => format!("write {}", Self::EXAMPLE),
+                },
+            }),
+        })
+    }
+}
+
+impl Value for Tls {
+    const WANTED: &'static str = "a word in a string";
+    const EXAMPLE: &'static str = "\"starttls\", \"tls\" or \"none\"";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        Some(match value.as_str()? {
+            "starttls" => Ok(Self::Starttls),
+            "tls" => Ok(Self::Tls),
+            "none" => Ok(Self::None),
+            other => Err(Fault {
+                message: format!("{other:?} is not known"),
+                remedy: format!("write {}", Self::EXAMPLE),
+            }),
+        })
+    }
+}
+
+/// A server as people name it.
+#[derive(Clone, Debug)]
+pub(super) enum Named {
+    Id(u64),
+    Name(String),
+}
+
+impl Value for Named {
+    const WANTED: &'static str = "names (strings) or ids (whole numbers)";
+    const EXAMPLE: &'static str = "\"web-server-01\" or 12345";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        if value.is_str() {
+            return Some(String::read(value)?.map(Self::Name));
+        }
+        Some(u64::read(value)?.map(Self::Id))
+    }
+}

@@ -1,0 +1,214 @@
+//! All `[[notify]]` into what is meant: names, and what they say of servers and rotations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::notify::{Receiver, SecretFile, Way};
+use super::reader::{Found, nearest};
+use super::receiver::{RawReceiver, RawWay};
+use super::receiver_values::Named;
+use super::report::{At, Log};
+use super::{Env, access, defaults};
+use crate::alerts::KINDS;
+use crate::core::policy::Policy;
+use crate::core::snapshot::ServerId;
+
+/// What receivers are checked against.
+pub(super) struct Ground<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) env: &'a Env,
+    pub(super) policies: &'a [Arc<Policy>],
+    /// Whether every policy could be read, so that a name that none has is a wrong one.
+    pub(super) whole: bool,
+}
+
+impl Ground<'_> {
+    /// All receivers; what is wrong is said.
+    pub(super) fn receivers(&self, raw: Vec<RawReceiver>, log: &mut Log) -> Vec<Receiver> {
+        let mut taken: BTreeSet<String> = BTreeSet::new();
+        for name in raw.iter().filter_map(|raw| raw.name.as_ref()) {
+            if !taken.insert(name.value.clone()) {
+                let message = format!("two receivers are called {:?}", name.value);
+                log.error(&name.at, message, "give one of them another name");
+            }
+        }
+        let mut counts = BTreeMap::new();
+        let read = raw.into_iter().filter_map(|raw| {
+            let (at, name) = (raw.at.clone(), raw.name.clone());
+            let mut receiver = self.receiver(raw, &at, log)?;
+            receiver.name = name.map_or_else(
+                || loop {
+                    let word = receiver.way.word();
+                    let count = counts.entry(word).or_insert(0u32);
+                    *count += 1;
+                    let name = match count {
+                        1 => word.to_owned(),
+                        n => format!("{word}-{n}"),
+                    };
+                    if !taken.contains(&name) {
+                        break name;
+                    }
+                },
+                |name| name.value,
+            );
+            Some(receiver)
+        });
+        read.collect()
+    }
+
+    fn receiver(&self, raw: RawReceiver, at: &At, log: &mut Log) -> Option<Receiver> {
+        let on = raw.on.map(|kinds| kinds_of(kinds, at, log));
+        let servers = raw.servers.map(|servers| self.servers(servers, at, log));
+        let rotations = raw.rotations.map(|names| self.rotations(names, at, log));
+        let (folder, env) = (self.folder, self.env);
+        let way = match raw.way {
+            RawWay::Nothing => return None,
+            RawWay::Webhook(raw) => Way::Webhook(raw.validate(folder, env, log)?),
+            RawWay::Slack(raw) => Way::Slack(raw.validate(folder, env, log)?),
+            RawWay::Ping(raw) => Way::Ping {
+                address: raw.validate(folder, env, log)?,
+                rotations,
+            },
+            RawWay::Ntfy(raw, file) => {
+                let address = raw.validate(folder, env, log);
+                let token: Option<SecretFile> = file.and_then(|file| {
+                    access::secret(("token_file", &file), "access token", folder, env, log)
+                });
+                Way::Ntfy {
+                    address: address?,
+                    token,
+                }
+            }
+            RawWay::Email(raw) => {
+                if raw.to.as_ref().is_some_and(Vec::is_empty) {
+                    log.error(at, "to names nobody", "write to = [\"admin@example.org\"]");
+                }
+                Way::Email(raw.validate(folder, env, log)?)
+            }
+            RawWay::Command(argv) => Way::Command(command(argv?, at, log)?),
+        };
+        let repeat = raw.repeat.map_or(defaults::REPEAT, |found| found.value);
+        let timeout = raw.timeout.map_or(defaults::DELIVERY, |found| found.value);
+        Some(Receiver {
+            name: String::new(),
+            way,
+            on,
+            servers,
+            repeat: repeat.is_positive().then_some(repeat),
+            timeout: timeout.unsigned_abs(),
+        })
+    }
+
+    fn servers(&self, wanted: Vec<Found<Named>>, at: &At, log: &mut Log) -> BTreeSet<ServerId> {
+        if wanted.is_empty() {
+            log.error(at, "servers is empty", "name some, or take it out for all");
+        }
+        let mut servers = BTreeSet::new();
+        for found in wanted {
+            let known = self.policies.iter().find(|policy| match &found.value {
+                Named::Id(id) => policy.server.0 == *id,
+                Named::Name(name) => policy.called() == name || policy.file == *name,
+            });
+            if let Some(policy) = known {
+                servers.insert(policy.server);
+                continue;
+            }
+            if !self.whole {
+                continue;
+            }
+            let (said, near) = match &found.value {
+                Named::Id(id) => (id.to_string(), None),
+                Named::Name(name) => {
+                    let names = self
+                        .policies
+                        .iter()
+                        .flat_map(|p| [p.called(), p.file.as_str()]);
+                    (format!("{name:?}"), nearest(name, names))
+                }
+            };
+            let remedy = near.map_or_else(
+                || "name a server by its id, its name, or its policy file's stem".to_owned(),
+                |near| format!("did you mean {near:?}?"),
+            );
+            log.error(
+                &found.at,
+                format!("no policy is for a server {said}"),
+                remedy,
+            );
+        }
+        servers
+    }
+
+    fn rotations(&self, names: Vec<Found<String>>, at: &At, log: &mut Log) -> BTreeSet<String> {
+        if names.is_empty() {
+            log.error(
+                at,
+                "rotations is empty",
+                "name some, or take it out for all",
+            );
+        }
+        let all = || {
+            let rotations = self.policies.iter().flat_map(|policy| &policy.rotations);
+            rotations.map(|rotation| rotation.name.as_str())
+        };
+        for found in &names {
+            if self.whole && !all().any(|name| name == found.value) {
+                let remedy = nearest(&found.value, all()).map_or_else(
+                    || "name a rotation of a policy".to_owned(),
+                    |near| format!("did you mean {near:?}?"),
+                );
+                log.error(
+                    &found.at,
+                    format!("no policy has a rotation {:?}", found.value),
+                    remedy,
+                );
+            }
+        }
+        names.into_iter().map(|found| found.value).collect()
+    }
+}
+
+fn kinds_of(kinds: Vec<Found<String>>, at: &At, log: &mut Log) -> BTreeSet<String> {
+    if kinds.is_empty() {
+        log.error(at, "on is empty", "name some kinds, or take it out for all");
+    }
+    for found in &kinds {
+        if !KINDS.contains(&found.value.as_str()) {
+            let remedy = nearest(&found.value, KINDS.into_iter()).map_or_else(
+                || format!("write one of {}", KINDS.join(", ")),
+                |near| format!("did you mean {near:?}?"),
+            );
+            let message = format!("there is no alert {:?}", found.value);
+            log.error(&found.at, message, remedy);
+        }
+    }
+    kinds.into_iter().map(|found| found.value).collect()
+}
+
+fn command(argv: Vec<Found<String>>, at: &At, log: &mut Log) -> Option<Vec<String>> {
+    let Some(program) = argv.first() else {
+        log.error(
+            at,
+            "command is empty",
+            "write command = [\"/usr/local/bin/tell\"]",
+        );
+        return None;
+    };
+    let path = Path::new(&program.value);
+    if !path.is_absolute() {
+        let message = format!("command {:?} is not a whole path", program.value);
+        log.error(
+            &program.at,
+            message,
+            "write the program's path from / on; no shell looks for it",
+        );
+        return None;
+    }
+    if !path.is_file() {
+        let message = format!("command {} is not there", path.display());
+        log.error(&program.at, message, "name a program that is");
+        return None;
+    }
+    Some(argv.into_iter().map(|found| found.value).collect())
+}

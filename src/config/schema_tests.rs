@@ -1,0 +1,297 @@
+//! The schemas of the two files say what the reader takes: every key and no other, no value
+//! of a wrong type, and the defaults of the code.
+//!
+//! Where this fails after a key or a table was added, its message says what to write into
+//! `config/schema/`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use jsonschema::Validator;
+use serde_json::Value as Json;
+use toml::{Table, Value};
+
+use super::fixture::{Folder, MAIN, POLICY};
+use super::report::Severity;
+
+/// No key comes near to this one, so that the reader names all that it knows.
+const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqq";
+
+/// A file that has a schema, and a good text for it that has every table.
+struct Kind {
+    schema: &'static str,
+    file: &'static str,
+    good: &'static str,
+}
+
+const KINDS: [Kind; 2] = [
+    Kind {
+        schema: "config",
+        file: "snaprotate.toml",
+        good: MAIN,
+    },
+    Kind {
+        schema: "policy",
+        file: "policies.d/web.toml",
+        good: POLICY,
+    },
+];
+
+impl Kind {
+    fn schema(&self) -> Json {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/schema");
+        let path = path.join(format!("{}.json", self.schema));
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        serde_json::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+    }
+
+    fn validator(&self) -> Validator {
+        jsonschema::draft202012::new(&self.schema()).expect("a schema")
+    }
+
+    fn table(&self) -> Table {
+        toml::from_str(self.good).expect("TOML")
+    }
+
+    /// What the reader says of this text: errors alone.
+    fn errors(&self, folder: &Folder, text: &str) -> Vec<String> {
+        fs::write(folder.path(self.file), text).expect("written");
+        let problems = folder.problems().0.into_iter();
+        let errors = problems.filter(|problem| problem.severity == Severity::Error);
+        errors
+            .map(|problem| format!("{}; {}", problem.message, problem.remedy))
+            .collect()
+    }
+}
+
+/// A table of a schema: the way to it, and its keys.
+struct Keys {
+    /// Names of tables from the top; of an array its first one is meant.
+    way: Vec<String>,
+    keys: Vec<(String, Json)>,
+}
+
+/// Every table of a schema, the whole file first.
+fn tables(schema: &Json) -> Vec<Keys> {
+    let mut found = Vec::new();
+    let mut waiting = vec![(Vec::new(), schema.clone())];
+    while let Some((way, node)) = waiting.pop() {
+        let properties = node["properties"].as_object().expect("properties");
+        let mut keys = Vec::new();
+        for (key, value) in properties {
+            keys.push((key.clone(), value.clone()));
+            let table = value.get("items").unwrap_or(value);
+            if table.get("properties").is_some() {
+                let mut below = way.clone();
+                below.push(key.clone());
+                waiting.push((below, table.clone()));
+            }
+        }
+        found.push(Keys { way, keys });
+    }
+    found
+}
+
+/// `file` with `key` set in the table that the way leads to; tables on it are made.
+fn with(schema: &Json, mut file: Table, way: &[String], key: &str, value: Value) -> Table {
+    let mut table = &mut file;
+    let mut node = schema;
+    for step in way {
+        node = &node["properties"][step];
+        let array = node.get("items").is_some();
+        node = node.get("items").unwrap_or(node);
+        let empty = Value::Table(Table::new());
+        let entry = table.entry(step.clone());
+        let entry = entry.or_insert_with(|| {
+            if array {
+                Value::Array(vec![empty])
+            } else {
+                empty
+            }
+        });
+        table = match entry {
+            Value::Array(all) => all[0].as_table_mut().expect("a table"),
+            other => other.as_table_mut().expect("a table"),
+        };
+    }
+    table.insert(key.to_owned(), value);
+    file
+}
+
+fn said(way: &[String]) -> String {
+    match way {
+        [] => "the top of the file".to_owned(),
+        way => format!("the table {}", way.join(".")),
+    }
+}
+
+#[test]
+fn every_key_that_the_reader_knows_is_in_the_schema_and_no_other() {
+    for kind in KINDS {
+        let folder = Folder::new();
+        let schema = kind.schema();
+        let path = format!("config/schema/{}.json", kind.schema);
+        for Keys { way, keys } in tables(&schema) {
+            let file = with(&schema, kind.table(), &way, UNKNOWN, Value::Integer(1));
+            let errors = kind.errors(&folder, &toml::to_string(&file).expect("TOML"));
+            let place = said(&way);
+            let unknown = errors.iter().find(|error| error.contains(UNKNOWN));
+            let known = unknown
+                .and_then(|error| error.split_once("use one of "))
+                .unwrap_or_else(|| {
+                    panic!(
+                        "{}, {place}: the reader doesn't look for unknown keys: {errors:?}",
+                        kind.file
+                    )
+                })
+                .1;
+            let known: BTreeSet<&str> = known.split(", ").collect();
+            let listed: BTreeSet<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
+            if let Some(key) = known.difference(&listed).next() {
+                panic!(
+                    "the reader takes {key} in {place} of {}, and the schema lacks it: add {key:?} to \"properties\" of {place} in {path}, as its neighbours are: {{\"$ref\": \"#/$defs/…\", \"description\": what it means, \"default\": …}}; a table: {{\"description\", \"type\": \"object\", \"additionalProperties\": false, \"properties\"}}, an array of tables: {{\"type\": \"array\", \"items\": such a table}}",
+                    kind.file
+                );
+            }
+            if let Some(key) = listed.difference(&known).next() {
+                panic!(
+                    "{path} has {key} in {place}, which the reader of {} doesn't know: take it out of \"properties\"",
+                    kind.file
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_key_of_the_schema_is_described_and_unknown_ones_are_refused() {
+    for kind in KINDS {
+        let schema = kind.schema();
+        let validator = kind.validator();
+        for Keys { way, keys } in tables(&schema) {
+            let place = said(&way);
+            for (key, node) in keys {
+                let described = node["description"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty());
+                assert!(
+                    described,
+                    "{}: {key} in {place} has no description",
+                    kind.schema
+                );
+            }
+            let file = with(&schema, kind.table(), &way, UNKNOWN, Value::Integer(1));
+            let json = serde_json::to_value(&file).expect("JSON");
+            assert!(
+                !validator.is_valid(&json),
+                "{}: write \"additionalProperties\": false for {place}",
+                kind.schema
+            );
+        }
+    }
+}
+
+/// Values of every type, good ones and bad ones; whole numbers with a point are left out,
+/// since JSON knows no difference.
+fn samples() -> Vec<Value> {
+    let all = "all = ['', ' ', 'text', \"a\\u0007b\", '90s', '0s', '5', '64MiB', '0B', '%Y-%m-%d', 'prune-first', 0, 1, -1, 2.5, true, 2026-11-25, 2026-11-25T03:00:00Z, [], ['text'], [''], [1], [-1], [true], [[]], [{}], {}, {x = 1}]";
+    let table: Table = toml::from_str(all).expect("TOML");
+    table["all"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn the_schema_refuses_every_wrong_type_and_nothing_that_the_reader_takes() {
+    let mut wrong = 0;
+    for kind in KINDS {
+        let folder = Folder::new();
+        let schema = kind.schema();
+        let validator = kind.validator();
+        for Keys { way, keys } in tables(&schema) {
+            for (key, _) in &keys {
+                for value in samples() {
+                    let file = with(&schema, kind.table(), &way, key, value.clone());
+                    let errors = kind.errors(&folder, &toml::to_string(&file).expect("TOML"));
+                    let valid = validator.is_valid(&serde_json::to_value(&file).expect("JSON"));
+                    let what = format!("{} = {value} in {} of {}", key, said(&way), kind.file);
+                    let mistyped = errors.iter().any(|error| {
+                        error.starts_with(&format!("{key} must be ")) && error.contains(", not ")
+                    });
+                    wrong += usize::from(mistyped);
+                    assert!(
+                        !(mistyped && valid),
+                        "the reader refuses the type of {what}, and the schema takes it: {errors:?}"
+                    );
+                    assert!(
+                        valid || !errors.is_empty(),
+                        "the schema refuses {what}, and the reader takes it"
+                    );
+                }
+            }
+        }
+    }
+    assert!(
+        wrong > 400,
+        "only {wrong} values of a wrong type were tried"
+    );
+}
+
+#[test]
+fn the_defaults_of_the_schema_are_those_of_the_code() {
+    for kind in KINDS {
+        let schema = kind.schema();
+        let folder = Folder::new();
+        let meant = |text: &str| {
+            fs::write(folder.path(kind.file), text).expect("written");
+            let config = folder.good();
+            format!(
+                "{:#?} {:#?} {:#?}",
+                config.api, config.rules, config.policies
+            )
+        };
+        let mut file = kind.table();
+        let mut written = 0;
+        for Keys { way, keys } in tables(&schema) {
+            for (key, node) in keys {
+                if let Some(default) = node.get("default") {
+                    let value = Value::try_from(default).expect("a TOML value");
+                    file = with(&schema, file, &way, &key, value);
+                    written += 1;
+                }
+            }
+        }
+        assert!(written >= 8, "{}: {written}", kind.schema);
+        assert_eq!(
+            meant(&toml::to_string(&file).expect("TOML")),
+            meant(kind.good),
+            "{}",
+            kind.schema
+        );
+    }
+}
+
+#[test]
+fn the_shipped_examples_are_valid_by_the_schemas_that_they_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    for (file, kind) in [
+        ("snaprotate.toml", 0),
+        ("policies.d/web-server-01.toml", 1),
+        ("policies.d/db-server-01.toml", 1),
+    ] {
+        let text = fs::read_to_string(folder.join(file)).expect("read");
+        let kind = &KINDS[kind];
+        let named = format!(
+            "#:schema file:///usr/share/snaprotate/schema/{}.json",
+            kind.schema
+        );
+        assert_eq!(text.lines().next(), Some(named.as_str()), "{file}");
+        let table: Table = toml::from_str(&text).expect("TOML");
+        let json = serde_json::to_value(table).expect("JSON");
+        let checked = kind
+            .validator()
+            .validate(&json)
+            .map_err(|error| error.to_string());
+        assert_eq!(checked, Ok(()), "{file}");
+    }
+}

@@ -1,0 +1,79 @@
+//! What those who tell people are let know, and that nobody waits for them.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::support::{MINUTE, Scene, TODAY};
+use crate::alerts::{News, Tap, Turn};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// The news so far, in short.
+fn news(tap: &Tap) -> Vec<String> {
+    let (news, lost) = tap.drain();
+    assert_eq!(lost, 0);
+    news.into_iter()
+        .map(|one| match one {
+            News::Raised(alert) => {
+                let place = alert.server.expect("a server");
+                format!("raised {} {} {}", alert.kind, place.id, place.policy)
+            }
+            News::Cleared(key) => format!("cleared {} {:?}", key.kind, key.server),
+            News::Slot(slot) => {
+                let turn = match slot.turn {
+                    Turn::Started => "started",
+                    Turn::Completed => "completed",
+                    Turn::Failed => "failed",
+                };
+                format!("{turn} {} {}", slot.rotation, slot.snapshot)
+            }
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_and_alerts_are_let_known_and_what_stood_on_a_server_goes_with_its_policy() {
+    let scene = Scene::new([1]);
+    let tap = Arc::new(Tap::default());
+    scene.engine.tap(Arc::clone(&tap));
+    let running = scene.run();
+    scene.pass(2 * HOUR).await;
+    let slot = |turn: &str| format!("{turn} daily {TODAY}");
+    assert_eq!(news(&tap), [slot("started"), slot("completed")]);
+
+    scene.stepper.step(-48 * HOUR);
+    scene.pass(MINUTE).await;
+    let policy = &scene.engine.policies()[&crate::core::snapshot::ServerId(1)].file;
+    assert_eq!(news(&tap), [format!("raised blocked 1 {policy}")]);
+    let standing = scene.engine.standing();
+    assert_eq!(standing.len(), 1);
+    assert!(standing[0].since < scene.clock.now().wall);
+
+    scene.reload([]);
+    scene.pass(MINUTE).await;
+    assert_eq!(news(&tap), ["cleared blocked Some(1)"]);
+    assert!(scene.engine.standing().is_empty());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trail_that_can_t_be_written_is_news_though_it_can_t_be_recorded() {
+    let scene = Scene::new([1]);
+    let tap = Arc::new(Tap::default());
+    scene.engine.tap(Arc::clone(&tap));
+    scene.disk.set().room = Some(0);
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    let (news, _) = tap.drain();
+    let [News::Raised(alert)] = news.as_slice() else {
+        panic!("{news:?}");
+    };
+    assert_eq!(alert.kind, "trail_unwritable");
+    assert_eq!(alert.server, None);
+    scene.disk.set().room = None;
+    scene.pass(10 * MINUTE).await;
+    let (news, _) = tap.drain();
+    assert!(matches!(&news[0], News::Cleared(key) if key.kind == "trail_unwritable"));
+    running.ends().await;
+}

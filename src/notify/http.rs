@@ -1,0 +1,109 @@
+//! What is sent over HTTP. An error never holds the address: it may be a secret.
+
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Client, RequestBuilder, Url};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use crate::alerts::{Event, Message, Slot, Turn, encoded_word};
+use crate::api::chain;
+
+pub(super) async fn webhook(client: &Client, url: Url, message: &Message) -> Result<(), String> {
+    send(client.post(url).json(&message.json())).await
+}
+
+/// Slack's form, which Mattermost, Rocket.Chat and others take too.
+pub(super) async fn slack(client: &Client, url: Url, message: &Message) -> Result<(), String> {
+    let text = format!("{}\n{}", message.subject(), message.text());
+    // Slack's own signs: else a name could call a whole channel.
+    let text = text.replace('&', "&amp;");
+    let text = text.replace('<', "&lt;").replace('>', "&gt;");
+    send(client.post(url).json(&json!({ "text": text.trim_end() }))).await
+}
+
+pub(super) async fn ntfy(
+    client: &Client,
+    url: Url,
+    token: Option<SecretString>,
+    message: &Message,
+) -> Result<(), String> {
+    let (priority, tags) = match message.event {
+        Event::Raised => ("high", "rotating_light"),
+        Event::Repeated => ("default", "hourglass"),
+        Event::Recovered => ("default", "white_check_mark"),
+        Event::Test => ("low", "test_tube"),
+    };
+    let mut request = client
+        .post(url)
+        .header("Title", encoded_word(&message.subject()))
+        .header("Priority", priority)
+        .header("Tags", tags)
+        .body(message.text());
+    if let Some(token) = token {
+        let text = format!("Bearer {}", token.expose_secret());
+        let mut value = HeaderValue::try_from(text)
+            .map_err(|_| "the access token does not fit into a header".to_owned())?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
+    send(request).await
+}
+
+/// In the way of healthchecks.io: `/start`, nothing, `/fail` after the address's path.
+pub(super) async fn ping(client: &Client, url: Url, slot: &Slot) -> Result<(), String> {
+    let turn = match slot.turn {
+        Turn::Started => Some("start"),
+        Turn::Completed => None,
+        Turn::Failed => Some("fail"),
+    };
+    let Slot {
+        server,
+        rotation,
+        snapshot,
+        reason,
+        ..
+    } = slot;
+    let text = format!("{} {rotation}: {snapshot}: {reason}\n", server.name);
+    send(client.post(below(url, turn)).body(text)).await
+}
+
+/// Noted there without an effect on whether all is well.
+pub(super) async fn ping_log(client: &Client, url: Url, text: String) -> Result<(), String> {
+    send(client.post(below(url, Some("log"))).body(text)).await
+}
+
+fn below(mut url: Url, segment: Option<&str>) -> Url {
+    if let (Some(segment), Ok(mut path)) = (segment, url.path_segments_mut()) {
+        path.pop_if_empty().push(segment);
+    }
+    url
+}
+
+async fn send(request: RequestBuilder) -> Result<(), String> {
+    let answer = request.send().await;
+    let answer = answer.map_err(|error| chain(&error.without_url()))?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    // What it says beside that may repeat the address.
+    Err(format!("it answered {status}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_s_turn_stands_after_the_path_and_before_the_query() {
+        let of = |text: &str, turn| below(Url::parse(text).expect("a url"), turn).to_string();
+        let plain = "https://hc.example/u-u-i-d";
+        assert_eq!(of(plain, None), plain);
+        assert_eq!(of(plain, Some("fail")), "https://hc.example/u-u-i-d/fail");
+        let more = "https://hc.example/ping/?rid=1";
+        assert_eq!(
+            of(more, Some("start")),
+            "https://hc.example/ping/start?rid=1"
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! What one receiver is still to be told: of alerts, or of slots.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use super::host;
+use crate::alerts::{Alert, Desk, Event, Message, News, Notice, Slot};
+use crate::config::notify::{Receiver, Way};
+
+/// Turns of slots that wait to be told of.
+pub(super) const PINGS: usize = 1_000;
+
+/// One thing to deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Parcel {
+    /// Of alerts; with what was told by it.
+    Message(Message, Vec<Notice>),
+    /// Of a slot's turn.
+    Ping(Slot),
+}
+
+/// What waits.
+#[derive(Debug)]
+pub(super) enum Inbox {
+    Alerts(Desk),
+    Pings(VecDeque<Slot>),
+}
+
+impl Inbox {
+    pub(super) fn of(settings: &Receiver) -> Self {
+        match settings.way {
+            Way::Ping { .. } => Self::Pings(VecDeque::new()),
+            _ => Self::Alerts(Desk::new(settings.repeat)),
+        }
+    }
+
+    /// Takes in what a process before has told, which lived until `last`.
+    pub(super) fn stood(&mut self, settings: &Receiver, standing: &[Alert], last: Timestamp) {
+        if let Self::Alerts(desk) = self {
+            for alert in standing.iter().filter(|alert| wants(settings, alert)) {
+                desk.stood(alert.clone(), last);
+            }
+        }
+    }
+
+    /// Takes in what the receiver is to hear of; how many older ones were dropped for it.
+    pub(super) fn hear(&mut self, settings: &Receiver, news: &[News], now: Timestamp) -> u64 {
+        let mut dropped = 0;
+        for one in news {
+            match (&mut *self, one) {
+                (Self::Alerts(desk), News::Raised(alert)) if wants(settings, alert) => {
+                    desk.raised(alert.clone(), now);
+                }
+                (Self::Alerts(desk), News::Cleared(key)) => desk.cleared(key, now),
+                (Self::Pings(slots), News::Slot(slot)) if pings(settings, slot) => {
+                    if slots.len() >= PINGS {
+                        slots.pop_front();
+                        dropped += 1;
+                    }
+                    slots.push_back(slot.clone());
+                }
+                _ => {}
+            }
+        }
+        dropped
+    }
+
+    /// When something is to be told; `None`: when something comes.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        match self {
+            Self::Alerts(desk) => desk.next(),
+            Self::Pings(slots) => slots.front().map(|_| Timestamp::MIN),
+        }
+    }
+
+    /// Whether what comes at once goes together.
+    pub(super) fn groups(&self) -> bool {
+        matches!(self, Self::Alerts(_))
+    }
+
+    /// What is to be delivered now: a message for each event, or pings one by one.
+    pub(super) fn due(&self, time: Timestamp) -> Vec<Parcel> {
+        let desk = match self {
+            Self::Pings(slots) => return slots.iter().cloned().map(Parcel::Ping).collect(),
+            Self::Alerts(desk) => desk,
+        };
+        let due = desk.due(time);
+        let events = [Event::Raised, Event::Repeated, Event::Recovered];
+        let messages = events.into_iter().filter_map(|event| {
+            let same = due.iter().filter(|notice| notice.event == event);
+            let notices: Vec<_> = same.cloned().collect();
+            let message = Message {
+                event,
+                time,
+                host: host(),
+                alerts: notices.iter().map(|notice| notice.alert.clone()).collect(),
+            };
+            (!notices.is_empty()).then_some(Parcel::Message(message, notices))
+        });
+        messages.collect()
+    }
+
+    /// It was delivered.
+    pub(super) fn done(&mut self, parcel: &Parcel, now: Timestamp) {
+        match (self, parcel) {
+            (Self::Alerts(desk), Parcel::Message(_, notices)) => desk.told(notices, now),
+            // It may have been dropped meanwhile, where too many came.
+            (Self::Pings(slots), Parcel::Ping(slot)) if slots.front() == Some(slot) => {
+                slots.pop_front();
+            }
+            _ => {}
+        }
+    }
+
+    /// What is due is not tried any more; how much that is.
+    pub(super) fn give_up(&mut self, now: Timestamp) -> usize {
+        match self {
+            Self::Pings(slots) => slots.drain(..).count(),
+            Self::Alerts(desk) => {
+                let due = desk.due(now);
+                desk.told(&due, now);
+                due.len()
+            }
+        }
+    }
+
+    /// What found no place.
+    pub(super) fn refused(&self) -> u64 {
+        match self {
+            Self::Alerts(desk) => desk.refused,
+            Self::Pings(_) => 0,
+        }
+    }
+}
+
+fn wants(settings: &Receiver, alert: &Alert) -> bool {
+    let on = settings.on.as_ref();
+    on.is_none_or(|kinds| kinds.contains(&alert.kind))
+        && settings.servers.as_ref().is_none_or(|servers| {
+            let server = alert.server.as_ref();
+            server.is_some_and(|place| servers.iter().any(|id| id.0 == place.id))
+        })
+}
+
+fn pings(settings: &Receiver, slot: &Slot) -> bool {
+    let Way::Ping { rotations, .. } = &settings.way else {
+        return false;
+    };
+    let servers = settings.servers.as_ref();
+    servers.is_none_or(|servers| servers.iter().any(|id| id.0 == slot.server.id))
+        && rotations
+            .as_ref()
+            .is_none_or(|names| names.contains(&slot.rotation))
+}

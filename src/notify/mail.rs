@@ -1,0 +1,110 @@
+//! What is sent by SMTP.
+
+use std::path::Path;
+use std::str::FromStr as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
+use lettre::address::Envelope;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls as SmtpTls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::alerts::{Event, Message, encoded_word};
+use crate::api::chain;
+use crate::config::notify::{Mail, Tls};
+
+/// Base64's characters in a line (RFC 2045).
+const LINE: usize = 76;
+
+pub(super) async fn send(
+    settings: &Mail,
+    password: Option<SecretString>,
+    ca_file: Option<&Path>,
+    message: &Message,
+) -> Result<(), String> {
+    let wrong = |error: &dyn std::error::Error| chain(error);
+    let address = |text: &str| Address::from_str(text).map_err(|error| wrong(&error));
+    let to: Result<Vec<_>, _> = settings.to.iter().map(|to| address(to)).collect();
+    let envelope = Envelope::new(Some(address(&settings.from)?), to?);
+    let envelope = envelope.map_err(|error| wrong(&error))?;
+    let host = domain(&message.host);
+    let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.server);
+    let mut builder = builder
+        .port(settings.port)
+        .hello_name(ClientId::Domain(host.clone()))
+        .tls(guard(settings, ca_file)?);
+    if let (Some((user, _)), Some(password)) = (&settings.login, &password) {
+        let secret = password.expose_secret().to_owned();
+        builder = builder.credentials(Credentials::new(user.clone(), secret));
+    }
+    let letter = letter(settings, &host, message);
+    let sent = builder.build().send_raw(&envelope, letter.as_bytes()).await;
+    sent.map(|_| ()).map_err(|error| {
+        // A server's words may repeat what it was told.
+        let text = chain(&error);
+        match &password {
+            Some(password) => text.replace(password.expose_secret(), "[password]"),
+            None => text,
+        }
+    })
+}
+
+fn guard(settings: &Mail, ca_file: Option<&Path>) -> Result<SmtpTls, String> {
+    if settings.tls == Tls::None {
+        return Ok(SmtpTls::None);
+    }
+    let mut parameters = TlsParameters::builder(settings.server.clone());
+    if let Some(path) = ca_file {
+        let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let certificate = Certificate::from_pem(&pem);
+        let certificate =
+            certificate.map_err(|error| format!("{}: {}", path.display(), chain(&error)))?;
+        parameters = parameters.add_root_certificate(certificate);
+    }
+    let parameters = parameters.build_rustls().map_err(|error| chain(&error))?;
+    Ok(match settings.tls {
+        Tls::Tls => SmtpTls::Wrapper(parameters),
+        _ => SmtpTls::Required(parameters),
+    })
+}
+
+/// The message with its headers (RFC 5322), all ASCII.
+fn letter(settings: &Mail, host: &str, message: &Message) -> String {
+    let zoned = message.time.to_zoned(TimeZone::UTC);
+    let date = rfc2822::to_string(&zoned).unwrap_or_default();
+    let id = format!("{}.{}", message.time.as_nanosecond(), std::process::id());
+    let priority = match message.event {
+        Event::Raised => "Importance: high\r\n",
+        _ => "",
+    };
+    let body = STANDARD.encode(message.text().replace('\n', "\r\n"));
+    let lines: Vec<_> = body
+        .as_bytes()
+        .chunks(LINE)
+        .map(String::from_utf8_lossy)
+        .collect();
+    format!(
+        "From: snaprotate <{}>\r\nTo: {}\r\nSubject: {}\r\nDate: {date}\r\nMessage-ID: <{id}@{host}>\r\n{priority}\
+         Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+        settings.from,
+        settings.to.join(", "),
+        encoded_word(&message.subject()).replace("?= =?", "?=\r\n =?"),
+        lines.join("\r\n"),
+    )
+}
+
+/// The host's name as SMTP may hear it.
+fn domain(host: &str) -> String {
+    let fit = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let name: String = host.chars().filter(fit).collect();
+    if name.is_empty() {
+        return "localhost".to_owned();
+    }
+    name
+}

@@ -1,0 +1,369 @@
+//! `list` and `check --online`: what the provider holds beside what the policies want.
+
+mod support;
+
+use jiff::SignedDuration;
+use serde_json::Value;
+use snaprotate::sandbox::faults::{Call, Fault, Listing};
+use support::{Home, Provider, daily_name, days_ago, stderr, stdout};
+
+/// A provider with the server 12345, and a home with a daily rotation of it.
+fn live(keep: usize, more: &str) -> (Provider, Home) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", "");
+    home.policy(
+        "server-12345",
+        &format!("[server]\nid = 12345\nname = \"web\"\n{more}\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = {keep}\n"),
+    );
+    (provider, home)
+}
+
+/// Runs it with `--json`; the exit code, and the value.
+fn json(home: &Home, args: &[&str]) -> (Option<i32>, Value) {
+    let output = home.run(&[args, &["--json"]].concat());
+    let value = serde_json::from_str(&stdout(&output));
+    let value = value.unwrap_or_else(|why| panic!("{args:?}: {why}: {}", stderr(&output)));
+    (output.status.code(), value)
+}
+
+/// The kinds of what does not fit, each with its severity.
+fn found(home: &Home) -> (Option<i32>, Vec<String>) {
+    let (code, report) = json(home, &["check", "--online"]);
+    let found = report["online"]["problems"]
+        .as_array()
+        .expect("a list")
+        .clone();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let found = found
+        .iter()
+        .map(|one| format!("{} {}", text(&one["severity"]), text(&one["problem"])));
+    (code, found.collect())
+}
+
+#[test]
+fn list_tells_whose_each_snapshot_is_and_sends_one_get() {
+    let (provider, home) = live(2, "protect = [\"golden\"]");
+    let today = daily_name(0);
+    provider
+        .sandbox
+        .add_snapshot(12345, &today, "completed", days_ago(0));
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(30));
+    provider
+        .sandbox
+        .add_snapshot(12345, "by-hand", "in_progress", days_ago(40));
+    provider.sandbox.add_server(9, "other");
+    provider
+        .sandbox
+        .add_snapshot(9, &today, "completed", days_ago(1));
+    let (code, listed) = json(&home, &["list"]);
+    assert_eq!(code, Some(0));
+    let methods: Vec<_> = provider
+        .sandbox
+        .log()
+        .into_iter()
+        .map(|one| one.method)
+        .collect();
+    assert_eq!(methods, ["GET"]);
+
+    let servers = listed["servers"].as_array().expect("a list");
+    assert_eq!(servers.len(), 2);
+    let (other, web) = (&servers[0], &servers[1]);
+    assert_eq!((&other["id"], &other["policy"]), (&9.into(), &Value::Null));
+    assert_eq!(other["snapshots"][0]["whose"], Value::Null);
+    assert_eq!(
+        (&web["name"], &web["policy"]),
+        (&"web".into(), &"server-12345".into())
+    );
+    let counts = &web["counts"];
+    assert_eq!(counts["total"], 3);
+    assert_eq!(
+        (&counts["own"], &counts["foreign"], &counts["protected"]),
+        (&1.into(), &2.into(), &1.into())
+    );
+    let rows = web["snapshots"].as_array().expect("rows");
+    let row = |name: &str| rows.iter().find(|row| row["name"] == name).expect("a row");
+    let own = row(&today);
+    assert_eq!(
+        (&own["whose"], &own["rotation"]),
+        (&"own".into(), &"daily".into())
+    );
+    assert_eq!(
+        (&own["size_mb"], &own["protected"]),
+        (&5120.into(), &false.into())
+    );
+    assert_eq!(row("golden")["protected"], true);
+    assert_eq!(row("by-hand")["size_mb"], Value::Null);
+
+    let text = stdout(&home.run(&["list"]));
+    for words in [
+        "3/5",
+        "5 GB",
+        "own (daily)",
+        "foreign, protected",
+        "no policy",
+        "(30 d ago)",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let total =
+        "4 snapshots on 2 servers: 1 own, 2 foreign, 1 of them protected; 1 server has no policy";
+    assert!(text.trim_end().ends_with(total), "{text}");
+}
+
+#[test]
+fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
+    let (provider, home) = live(2, "");
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(1));
+    provider.sandbox.add_server(9, "other");
+    provider
+        .sandbox
+        .add_snapshot(9, "lone", "completed", days_ago(1));
+    for (server, id, name) in [
+        ("web", 12345, "golden"),
+        ("server-12345", 12345, "golden"),
+        ("12345", 12345, "golden"),
+        ("9", 9, "lone"),
+    ] {
+        let (code, listed) = json(&home, &["list", server]);
+        assert_eq!(code, Some(0), "{server}");
+        let servers = listed["servers"].as_array().expect("a list");
+        assert_eq!(
+            (servers.len(), &servers[0]["id"]),
+            (1, &id.into()),
+            "{server}"
+        );
+        assert_eq!(servers[0]["snapshots"][0]["name"], name, "{server}");
+    }
+    let asked = provider.sandbox.log().last().map(|one| one.path.clone());
+    assert_eq!(asked.as_deref(), Some("/api/v1/snapshots/?server_id=9"));
+    let output = home.run(&["list", "77"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        stdout(&output).contains("no snapshots"),
+        "{}",
+        stdout(&output)
+    );
+    for unknown in ["wep", "0", "-1x", "other"] {
+        let output = home.run(&["list", "--", unknown]);
+        assert_eq!(output.status.code(), Some(2), "{unknown}");
+        assert!(
+            stderr(&output).contains("no policy is for server"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    assert!(stderr(&home.run(&["list", "wep"])).contains("near it: web"));
+}
+
+#[test]
+fn list_ends_with_1_when_the_api_cannot_be_read_and_says_what_it_cannot_rely_on() {
+    let (provider, home) = live(2, "");
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(1));
+    let doubt = Fault::listing(Listing::Count(1));
+    provider.sandbox.order(doubt);
+    let output = home.run(&["list"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        stdout(&output).starts_with("This listing can't be relied on: "),
+        "{}",
+        stdout(&output)
+    );
+    provider.sandbox.set_token("another");
+    let output = home.run(&["list"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("401"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains(support::TOKEN));
+    std::fs::write(home.path("snaprotate.toml"), "[api]\nx = 1\n").expect("written");
+    assert_eq!(home.run(&["list"]).status.code(), Some(2));
+}
+
+#[test]
+fn list_shows_a_foreign_name_without_letting_it_steer_the_terminal() {
+    let (provider, home) = live(2, "");
+    provider
+        .sandbox
+        .add_snapshot(12345, "evil\u{1b}[2J\nname", "completed", days_ago(1));
+    let text = stdout(&home.run(&["list"]));
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    assert!(text.contains("evil"), "{text}");
+}
+
+#[test]
+fn check_online_is_good_where_all_fits_and_stays_offline_unless_asked() {
+    let (provider, home) = live(2, "protect = [\"golden\"]");
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(30));
+    provider
+        .sandbox
+        .add_snapshot(12345, &daily_name(0), "completed", days_ago(0));
+    assert_eq!(home.run(&["check"]).status.code(), Some(0));
+    assert_eq!(provider.sandbox.log().len(), 0);
+    let output = home.run(&["check", "--online"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert_eq!(
+        stdout(&output),
+        "1 policy, no problems\nonline: the token works, 1 of 1 servers show snapshots; no problems\n"
+    );
+    let methods: Vec<_> = provider
+        .sandbox
+        .log()
+        .into_iter()
+        .map(|one| one.method)
+        .collect();
+    assert_eq!(methods, ["GET"]);
+}
+
+#[test]
+fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
+    let (provider, home) = live(2, "");
+    assert_eq!(found(&home), (Some(0), vec!["note unseen".to_owned()]));
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(text.contains("web (id 12345): note: it shows no snapshot, so whether it exists and is named \"web\" can't be told yet"), "{text}");
+    // One that has the name with another number is rather the one that is meant.
+    provider.sandbox.add_server(12354, "web");
+    provider
+        .sandbox
+        .add_snapshot(12354, "golden", "completed", days_ago(1));
+    assert_eq!(
+        found(&home),
+        (Some(0), vec!["warning other_server".to_owned()])
+    );
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(text.contains("write id = 12354"), "{text}");
+}
+
+#[test]
+fn another_name_no_room_and_what_protects_nothing_are_problems() {
+    let (provider, home) = live(3, "protect = [\"goldne\", 4711, \"golden\"]");
+    provider.sandbox.rename_server(12345, "web-02");
+    for name in ["golden", "by-hand-1", "by-hand-2"] {
+        provider
+            .sandbox
+            .add_snapshot(12345, name, "completed", days_ago(9));
+    }
+    provider.sandbox.add_server(9, "other");
+    provider
+        .sandbox
+        .add_snapshot(9, "goldne", "completed", days_ago(1));
+    let (code, problems) = found(&home);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        problems,
+        [
+            "error protected_missing",
+            "error protected_missing",
+            "error wrong_name",
+            "error no_room"
+        ]
+    );
+    let output = home.run(&["check", "--online"]);
+    let text = stdout(&output);
+    for words in [
+        "protect lists \"goldne\", which is on server 9, not on this one",
+        "protect lists id 4711, which is nowhere",
+        "the provider names it \"web-02\"",
+        "keep adds up to 3, but 3 of the 5 places are taken",
+        "let keep add up to 2 or less",
+        "4 problems",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn a_full_fit_copies_names_to_come_and_an_earlier_pattern_are_warned_of() {
+    let (provider, home) = live(3, "");
+    let today = daily_name(0);
+    for (name, age) in [
+        (today.as_str(), 0),
+        (today.as_str(), 1),
+        (&daily_name(-3), 0),
+        ("backup-2026-11-01", 24),
+        ("backup-2026-11-02", 23),
+    ] {
+        provider
+            .sandbox
+            .add_snapshot(12345, name, "completed", days_ago(age));
+    }
+    let (code, problems) = found(&home);
+    assert_eq!(code, Some(0), "{problems:?}");
+    assert_eq!(
+        problems,
+        [
+            "warning tight",
+            "warning copies",
+            "warning name_ahead",
+            "warning unmanaged_pattern"
+        ]
+    );
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(
+        text.contains("former_names = [\"backup-%Y-%m-%d\"]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_token_that_is_refused_an_api_that_is_away_and_a_doubtful_listing_end_with_1() {
+    let (provider, home) = live(2, "protect = [\"golden\"]");
+    provider
+        .sandbox
+        .add_snapshot(12345, "x", "completed", days_ago(1));
+    provider.sandbox.order(Fault::listing(Listing::Count(1)));
+    // What is missing may be what the listing lacks: nothing is said of it.
+    assert_eq!(found(&home), (Some(1), vec!["error doubtful".to_owned()]));
+    provider.sandbox.order(Fault::status(Call::List, 404));
+    assert_eq!(
+        found(&home),
+        (Some(1), vec!["error api_unreadable".to_owned()])
+    );
+    provider.sandbox.set_token("another");
+    let (code, report) = json(&home, &["check", "--online"]);
+    assert_eq!((code, &report["good"]), (Some(1), &false.into()));
+    assert_eq!(report["online"]["problems"][0]["problem"], "token_refused");
+    assert_eq!(report["online"]["reached"], false);
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(text.contains("account: error: "), "{text}");
+    assert!(text.contains("write it into token_file"), "{text}");
+}
+
+#[test]
+fn problems_of_the_files_come_first_as_values_too_and_end_with_2() {
+    let (provider, home) = live(2, "");
+    home.policy("broken", "[server]\nid = 7\nnmae = \"x\"\n");
+    let (code, report) = json(&home, &["check", "--online"]);
+    assert_eq!((code, &report["good"]), (Some(2), &false.into()));
+    let problems = report["problems"].as_array().expect("a list");
+    let unknown = problems
+        .iter()
+        .find(|one| one["line"] == 3)
+        .expect("the key");
+    assert!(
+        unknown["remedy"]
+            .as_str()
+            .is_some_and(|text| text.contains("name"))
+    );
+    assert_eq!(
+        (&report["online"], provider.sandbox.log().len()),
+        (&Value::Null, 0)
+    );
+}
+
+#[test]
+fn a_day_s_name_of_another_zone_is_no_name_to_come() {
+    // The home's zone is one where it is noon; that day's name is never ahead there.
+    let (provider, home) = live(3, "");
+    let later = jiff::Timestamp::now() + SignedDuration::from_hours(1);
+    provider
+        .sandbox
+        .add_snapshot(12345, &daily_name(0), "completed", later);
+    assert_eq!(found(&home), (Some(0), Vec::new()));
+}
