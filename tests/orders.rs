@@ -118,7 +118,7 @@ fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
     each_way(|place, daemon| {
         let by_name = place.home.run(&["delete", "web", "by-hand", "--yes"]);
         assert!(
-            good(&by_name).contains("no rotation of the policy"),
+            good(&by_name).contains("isn't one of the rotation's"),
             "{}",
             stdout(&by_name)
         );
