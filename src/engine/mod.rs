@@ -4,7 +4,7 @@
 //! - `account`: whether the provider lets the account in, and can be reached.
 //! - `server`: the loop of one server, from due to rest.
 //! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
-//! - `orders`: what an operator orders beside the rotation, and pauses.
+//! - `orders`: what an operator orders beside the rotation; `pauses`: when it rests.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
 //! - `view`: what is known now, for those who look on.
 //! - `tell`: the same events to the log; `news`: to those who tell people.
@@ -17,6 +17,7 @@ mod fleet;
 mod news;
 mod observer;
 mod orders;
+mod pauses;
 mod server;
 mod tell;
 #[cfg(test)]
@@ -24,7 +25,8 @@ mod tests;
 mod view;
 
 pub use news::{tell_wide, wide_alert};
-pub use orders::{Answer, Begun, Held, PATIENCE, Unheld};
+pub use orders::Answer;
+pub use pauses::{Begun, Held, Unheld};
 pub use view::{Known, Seen, Watched};
 
 use std::collections::BTreeMap;
@@ -47,7 +49,8 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 
 use account::Account;
 use observer::Observer;
-use orders::{AllPaused, Called, Waiting};
+use orders::{Called, Waiting};
+use pauses::AllPaused;
 use view::Decisions;
 
 /// So many deleted ones are remembered for each server: a listing lags behind by minutes.

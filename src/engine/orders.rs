@@ -1,29 +1,27 @@
-//! What an operator orders beside the rotation, and pauses.
+//! What an operator orders beside the rotation.
 //!
 //! An order waits in its server's seat and is carried out by that server's own loop, so it
-//! never meets another mutation there (I5). A pause holds from the moment it is asked for:
-//! no mutation begins after that, and what was begun before is named in the answer.
+//! never meets another mutation there (I5).
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::server::Stopped;
 use super::{Engine, Seat, SharedSeat, lock};
 use crate::api::{NewSnapshot, SnapshotApi};
-use crate::audit::{Extra, TrailError, Wide};
+use crate::audit::Extra;
 use crate::core::decide::Inventory;
 use crate::core::fact::{Fact, Outcome};
-use crate::core::history::{History, Open};
 use crate::core::order::{Order, objection};
 use crate::core::policy::Policy;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// How long an order may wait until it is begun.
-pub const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,37 +56,6 @@ impl Answer {
     }
 }
 
-/// What holds after a pause or its end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// Since when it is paused; `None`: it isn't any more.
-    pub since: Option<Timestamp>,
-    /// What was begun before, and is watched to its end.
-    pub begun: Vec<Begun>,
-    /// What the servers are called that stay paused by themselves.
-    pub paused: Vec<String>,
-}
-
-/// A mutation that was begun before a pause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Begun {
-    /// What the server is called.
-    pub server: String,
-    /// What was begun, in a few words.
-    pub what: String,
-}
-
-/// Why a pause couldn't be begun or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum Unheld {
-    /// It can't be recorded, so it would not survive a restart.
-    #[error("it can't be recorded, so nothing has changed: {0}")]
-    Trail(#[from] TrailError),
-    /// The one pause of all stands.
-    #[error("every server is paused: end that first with snaprotate resume")]
-    AllPaused,
-}
-
 /// An order that waits in its server's seat.
 pub(super) struct Waiting {
     order: Order,
@@ -96,14 +63,6 @@ pub(super) struct Waiting {
     until: SignedDuration,
     number: u64,
     reply: oneshot::Sender<Answer>,
-}
-
-/// The one pause of all.
-#[derive(Default)]
-pub(super) struct AllPaused {
-    pub(super) since: Option<Timestamp>,
-    /// It is being recorded, and heeded already.
-    pub(super) asked: bool,
 }
 
 /// Servers to be looked at now.
@@ -328,106 +287,6 @@ impl<A: SnapshotApi> Engine<A> {
         let history = &lock(seat).history;
         objection(policy, inventory, history, &wanted.rules, now, order)
     }
-
-    /// Pauses one server, or every one: from now on no mutation begins but by order, also
-    /// after a restart.
-    pub async fn pause(&self, server: Option<ServerId>, by: &str) -> Result<Held, Unheld> {
-        let by = Some(by.to_owned());
-        let Some(server) = server else {
-            if lock(&self.all_paused).since.is_none() {
-                lock(&self.all_paused).asked = true;
-                let written = self.try_wide(Wide::Paused { by }).await;
-                lock(&self.all_paused).asked = false;
-                let since = Some(written?);
-                lock(&self.all_paused).since = since;
-                self.each_seat(|_, seat| seat.history.all_paused = since);
-            }
-            return Ok(self.held(None));
-        };
-        let seat = self.seat(server);
-        if lock(&seat).history.paused.is_none() {
-            lock(&seat).pausing = true;
-            let fact = Fact::Paused { by };
-            let written = self.record(server, &seat, fact, Extra::default()).await;
-            lock(&seat).pausing = false;
-            written?;
-        }
-        Ok(self.held(Some(server)))
-    }
-
-    /// Ends the pause of one server, or the one of all.
-    pub async fn resume(&self, server: Option<ServerId>, by: &str) -> Result<Held, Unheld> {
-        let by = Some(by.to_owned());
-        if let Some(server) = server {
-            if lock(&self.all_paused).since.is_some() {
-                return Err(Unheld::AllPaused);
-            }
-            let seat = self.seat(server);
-            let fact = Fact::Resumed { by };
-            self.record(server, &seat, fact, Extra::default()).await?;
-            lock(&self.called).servers.insert(server);
-        } else {
-            let now = self.try_wide(Wide::Resumed { by }).await?;
-            lock(&self.all_paused).since = None;
-            self.each_seat(|_, seat| {
-                let from = seat.history.all_paused.take();
-                seat.history.resume(from, now);
-            });
-            lock(&self.called).all = true;
-        }
-        self.wake();
-        Ok(self.held(server))
-    }
-
-    /// Since when every server is paused.
-    pub fn all_paused(&self) -> Option<Timestamp> {
-        lock(&self.all_paused).since
-    }
-
-    fn held(&self, server: Option<ServerId>) -> Held {
-        let mut held = Held {
-            since: self.all_paused(),
-            begun: Vec::new(),
-            paused: Vec::new(),
-        };
-        let policies = self.wanted().policies;
-        self.each_seat(|id, seat| {
-            let Some(policy) = policies.get(&id) else {
-                return;
-            };
-            if server.is_some_and(|one| one != id) {
-                return;
-            }
-            let called = || policy.called().to_owned();
-            if server.is_some() {
-                held.since = seat.history.paused();
-            } else if seat.history.paused.is_some() {
-                held.paused.push(called());
-            }
-            let sending = || "a change is being sent".to_owned();
-            let what = begun(&seat.history).or_else(|| seat.intending.then(sending));
-            held.begun.extend(what.map(|what| Begun {
-                server: called(),
-                what,
-            }));
-        });
-        held
-    }
-
-    fn each_seat(&self, mut look: impl FnMut(ServerId, &mut Seat)) {
-        for (server, seat) in lock(&self.seats).iter() {
-            look(*server, &mut lock(seat));
-        }
-    }
-}
-
-/// What is open on a server, in a few words.
-fn begun(history: &History) -> Option<String> {
-    Some(match history.open.as_ref()? {
-        Open::Create { name, .. } => format!("{name} is being made"),
-        Open::Delete { id, .. } => format!("the snapshot with id {id} is being deleted"),
-        Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
-    })
 }
 
 const NO_POLICY: &str = "no policy in force is for this server";
