@@ -61,7 +61,12 @@ with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
 PY
 }
 
-rotated() { get /metrics | grep -q '^snaprotate_api_requests_total{call="create",outcome="ok"} 1$'; }
+# The create was answered, and what the server holds was listed since.
+rotated() {
+    get /metrics >"$work/metrics" &&
+        grep -q '^snaprotate_api_requests_total{call="create",outcome="ok"} 1$' "$work/metrics" &&
+        grep -q '^snaprotate_snapshots{' "$work/metrics"
+}
 
 [ -x "$binary" ] || give_up "$binary is no program; run cargo build, or name one"
 command -v python3 >/dev/null || give_up "needs python3 for the stand-in of the provider"
