@@ -17,7 +17,8 @@
 //!   trail for people; `cli::notes` is what help and manual pages say beyond the options.
 //! - [`daemon`]: wires everything: the select loop, signals, systemd, the lock, the log, the tick.
 //! - [`status`]: what others may see of the running service, and ask of it.
-//! - [`engine`]: performs steps: `observer`, `account`, `server` (the loop of one), `act`, `fleet`.
+//! - [`engine`]: performs steps: `observer`, `account`, `server` (the loop of one), `act`,
+//!   `orders` and `pauses` of operators, `fleet`.
 //! - [`notify`]: delivers to receivers what is to be told of alerts; none holds anything up.
 //! - [`config`]: TOML into validated settings, all problems at once.
 //! - [`api`]: the provider's four calls, errors by what can be done about them, limits.
@@ -30,6 +31,7 @@
 //!   - [`core::fact`], [`core::history`]: what can happen, and what the trail says of it, as a value.
 //!   - [`core::retention`]: which snapshot may go, and which goes first.
 //!   - [`core::decide`] (rules 0 to 3), [`core::due`] (4 to 6), `core::room`: the one decision.
+//!   - [`core::order`]: what an operator may order, and what speaks against it now.
 //!   - [`core::printable`]: foreign text made fit for a log.
 //!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take.
 //!   - [`core::recognise`]: which naming patterns of existing snapshots already rotate.

@@ -57,6 +57,18 @@ answers() {
 }
 point "tells root how it stands, over its control socket" answers
 
+obeys() {
+    inside snaprotate create web-server-01 by-hand && soon_recorded 2 snapshot_completed &&
+        inside snaprotate pause && inside snaprotate status | grep paused &&
+        inside snaprotate delete web-server-01 by-hand --yes && soon_recorded 1 delete_confirmed &&
+        inside snaprotate resume && recorded 2 create_intent
+}
+point "carries out root's orders over its control socket, in a pause too" obeys
+
+shows() { python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read())' "http://$page/$1"; }
+shows_the_page() { shows healthz | grep "ok" && shows metrics | grep -o 'snaprotate_build_info[^}]*}'; }
+point "serves its page and metrics where it was told to" shows_the_page
+
 writes_where_it_should() {
     ls -la "$work/root$logs" "$work/root$state"
     [ -s "$work/root$state/head" ] &&

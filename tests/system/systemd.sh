@@ -18,6 +18,8 @@ binary=${1:-$project/target/debug/snaprotate}
 suite=${SUITE:-bookworm}
 cache=${CACHE:-$project/target/system-test}
 token=fake-token-of-the-system-test
+# The container has the host's network; all of 127/8 is this host, and nobody else is there.
+page=127.$((RANDOM % 200 + 20)).$((RANDOM % 200 + 20)).1:9180
 
 work='' provider='' nspawn='' init='' cgroups=() passed=0 failed=0
 
@@ -132,6 +134,9 @@ token_file = "api-token"
 
 [daemon]
 poll_interval = "1s"
+
+[http]
+listen = "$page"
 TOML
     cat >"$etc/policies.d/web-server-01.toml" <<TOML
 [server]
