@@ -187,3 +187,7 @@ impl Seen {
         (lives, events)
     }
 }
+
+#[cfg(test)]
+#[path = "foresight_tests.rs"]
+mod tests;

@@ -165,3 +165,18 @@ impl Rotation {
         self.catch_up.is_none_or(|catch_up| late <= catch_up)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::core::world::World;
+
+    #[test]
+    fn a_server_is_called_by_its_name_and_without_one_by_its_file() {
+        let mut policy = World::weekly(1).policy;
+        policy.file = "web-file".to_owned();
+        policy.name = Some("web-name".to_owned());
+        assert_eq!(policy.called(), "web-name");
+        policy.name = None;
+        assert_eq!(policy.called(), "web-file");
+    }
+}

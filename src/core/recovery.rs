@@ -196,6 +196,12 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_when_the_span_ends_was_there_to_its_end() {
+        let found = recovery([usable(-2, -1, Some(10))], at(0), at(10));
+        assert_eq!(hours(found.newest.worst), (Some(12), 10));
+    }
+
+    #[test]
     fn one_that_comes_at_the_instant_when_another_goes_leaves_no_gap() {
         let points = [usable(-2, -1, Some(5)), usable(4, 5, None)];
         let found = recovery(points, at(0), at(10));
