@@ -271,7 +271,13 @@ impl Server<'_> {
                 id: *id,
                 outcome: Outcome::Unknown,
             })),
-            Open::Delete { id, since, ordered } => {
+            Open::Delete {
+                id,
+                since,
+                ordered,
+                refused,
+                ..
+            } => {
                 if !self.inventory.snapshots.iter().any(|s| s.id == *id) {
                     return Some(Step::Record(Fact::DeleteConfirmed { id: *id }));
                 }
@@ -280,7 +286,7 @@ impl Server<'_> {
                 let under_way = self.own().any(|(s, _)| {
                     matches!(s.status, Status::InProgress | Status::Unknown(_)) && !self.stuck(s)
                 });
-                let again = if under_way || *ordered || self.held().is_some() {
+                let again = if under_way || *ordered || *refused || self.held().is_some() {
                     self.poll("a delete isn't seen yet")
                 } else {
                     self.due_or_surplus()

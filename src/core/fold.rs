@@ -116,7 +116,13 @@ impl History {
                     });
                 }
                 // A delete that is sent again had no effect so far: it counts as refused.
-                if matches!(&self.open, Some(Open::Delete { id: open, .. }) if open == id) {
+                let before = match &self.open {
+                    Some(Open::Delete {
+                        id: open, since, ..
+                    }) if open == id => Some(*since),
+                    _ => None,
+                };
+                if before.is_some() {
                     self.refused_deletes += 1;
                     self.last_refusal = Some(at);
                 }
@@ -124,6 +130,8 @@ impl History {
                     id: *id,
                     since: after_call,
                     ordered: by.is_some(),
+                    before,
+                    refused: false,
                 });
             }
             Fact::DeleteResult { outcome, .. } => {
@@ -132,11 +140,28 @@ impl History {
                     (Outcome::Done | Outcome::Unknown, Some(Open::Delete { since, .. })) => {
                         *since = at;
                     }
-                    // What an operator couldn't delete says nothing of the rotation's deletes.
+                    // What an operator couldn't delete says nothing of the rotation's deletes,
+                    // and a refusal is counted once.
                     (
                         Outcome::Failed | Outcome::NoServer | Outcome::Later,
-                        Some(Open::Delete { ordered: true, .. }),
+                        Some(
+                            Open::Delete { ordered: true, .. } | Open::Delete { refused: true, .. },
+                        ),
                     ) => self.open = None,
+                    // The try before it may still have its effect (I5).
+                    (
+                        Outcome::Failed | Outcome::NoServer | Outcome::Later,
+                        Some(Open::Delete {
+                            since,
+                            before: Some(before),
+                            refused,
+                            ..
+                        }),
+                    ) => {
+                        (*since, *refused) = (*before, true);
+                        self.refused_deletes += 1;
+                        self.last_refusal = Some(at);
+                    }
                     (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
                         self.open = None;
                         self.refused_deletes += 1;

@@ -21,10 +21,11 @@ fn seeds_that_once_failed_pass() {
     // lack the same row, a failing sync of what a killed process left, a create whose rotation
     // left the policy, a lost trail while a create is on its way, a slot after the first
     // record of a clock that was ahead, a stale listing after a prune-first, more skipped slots
-    // than are noted one by one before the clock is set back.
+    // than are noted one by one before the clock is set back, a refused second try of a delete
+    // whose first one may still have its effect.
     for seed in [
-        10, 47, 159, 350, 577, 6163, 9554, 10_322, 10_989, 11_679, 11_805, 12_788, 14_051, 14_545,
-        15_539, 15_692, 16_799, 17_409, 500_171, 500_507, 500_668,
+        10, 47, 93, 159, 350, 577, 6163, 9554, 10_322, 10_989, 11_679, 11_805, 12_788, 14_051,
+        14_545, 15_539, 15_692, 16_799, 17_409, 500_171, 500_507, 500_668,
     ] {
         let report = simulate(Options::new(seed));
         assert_eq!(report.violations, [""; 0], "seed {seed}");
