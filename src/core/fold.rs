@@ -137,8 +137,11 @@ impl History {
             Fact::DeleteResult { outcome, .. } => {
                 self.answer(at);
                 match (outcome, &mut self.open) {
-                    (Outcome::Done | Outcome::Unknown, Some(Open::Delete { since, .. })) => {
-                        *since = at;
+                    (
+                        Outcome::Done | Outcome::Unknown,
+                        Some(Open::Delete { since, before, .. }),
+                    ) => {
+                        (*since, *before) = (at, None);
                     }
                     // What an operator couldn't delete says nothing of the rotation's deletes,
                     // and a refusal is counted once.
@@ -148,7 +151,8 @@ impl History {
                             Open::Delete { ordered: true, .. } | Open::Delete { refused: true, .. },
                         ),
                     ) => self.open = None,
-                    // The try before it may still have its effect (I5).
+                    // An answer, since it came while the call could run: the try before it may
+                    // still have its effect (I5).
                     (
                         Outcome::Failed | Outcome::NoServer | Outcome::Later,
                         Some(Open::Delete {
@@ -157,7 +161,7 @@ impl History {
                             refused,
                             ..
                         }),
-                    ) => {
+                    ) if at.wall <= since.wall => {
                         (*since, *refused) = (*before, true);
                         self.refused_deletes += 1;
                         self.last_refusal = Some(at);
