@@ -271,13 +271,7 @@ impl Server<'_> {
                 id: *id,
                 outcome: Outcome::Unknown,
             })),
-            Open::Delete {
-                id,
-                since,
-                ordered,
-                refused,
-                ..
-            } => {
+            Open::Delete { id, since, ordered } => {
                 if !self.inventory.snapshots.iter().any(|s| s.id == *id) {
                     return Some(Step::Record(Fact::DeleteConfirmed { id: *id }));
                 }
@@ -286,15 +280,17 @@ impl Server<'_> {
                 let under_way = self.own().any(|(s, _)| {
                     matches!(s.status, Status::InProgress | Status::Unknown(_)) && !self.stuck(s)
                 });
-                let again = if under_way || *ordered || *refused || self.held().is_some() {
+                let again = if under_way || *ordered || self.held().is_some() {
                     self.poll("a delete isn't seen yet")
                 } else {
                     self.due_or_surplus()
                 };
                 match again {
                     Step::Delete { id: candidate, .. } if candidate == *id => {
-                        let left = self.pause(&id.0.to_string(), self.history.refused_deletes + 1)
-                            - waited;
+                        // Not before the last try can have no effect any more: if this one is
+                        // refused, nothing is open (I5).
+                        let pause = self.pause(&id.0.to_string(), self.history.refused_deletes + 1);
+                        let left = pause.max(self.rules.settle_window) - waited;
                         if left <= SignedDuration::ZERO {
                             Some(again)
                         } else {

@@ -116,13 +116,7 @@ impl History {
                     });
                 }
                 // A delete that is sent again had no effect so far: it counts as refused.
-                let before = match &self.open {
-                    Some(Open::Delete {
-                        id: open, since, ..
-                    }) if open == id => Some(*since),
-                    _ => None,
-                };
-                if before.is_some() {
+                if matches!(&self.open, Some(Open::Delete { id: open, .. }) if open == id) {
                     self.refused_deletes += 1;
                     self.last_refusal = Some(at);
                 }
@@ -130,42 +124,19 @@ impl History {
                     id: *id,
                     since: after_call,
                     ordered: by.is_some(),
-                    before,
-                    refused: false,
                 });
             }
             Fact::DeleteResult { outcome, .. } => {
                 self.answer(at);
                 match (outcome, &mut self.open) {
-                    (
-                        Outcome::Done | Outcome::Unknown,
-                        Some(Open::Delete { since, before, .. }),
-                    ) => {
-                        (*since, *before) = (at, None);
+                    (Outcome::Done | Outcome::Unknown, Some(Open::Delete { since, .. })) => {
+                        *since = at;
                     }
-                    // What an operator couldn't delete says nothing of the rotation's deletes,
-                    // and a refusal is counted once.
+                    // What an operator couldn't delete says nothing of the rotation's deletes.
                     (
                         Outcome::Failed | Outcome::NoServer | Outcome::Later,
-                        Some(
-                            Open::Delete { ordered: true, .. } | Open::Delete { refused: true, .. },
-                        ),
+                        Some(Open::Delete { ordered: true, .. }),
                     ) => self.open = None,
-                    // An answer, since it came while the call could run: the try before it may
-                    // still have its effect (I5).
-                    (
-                        Outcome::Failed | Outcome::NoServer | Outcome::Later,
-                        Some(Open::Delete {
-                            since,
-                            before: Some(before),
-                            refused,
-                            ..
-                        }),
-                    ) if at.wall <= since.wall => {
-                        (*since, *refused) = (*before, true);
-                        self.refused_deletes += 1;
-                        self.last_refusal = Some(at);
-                    }
                     (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
                         self.open = None;
                         self.refused_deletes += 1;

@@ -31,12 +31,6 @@ pub enum Open {
         since: When,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ordered: bool,
-        /// Since when the try before this one is waited for, which had no answer.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        before: Option<When>,
-        /// The last try was refused, so only what an earlier one may still do is waited for.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        refused: bool,
     },
     /// A restore that has no answer yet. It is never sent again (I12).
     Restore { id: SnapshotId, since: When },

@@ -284,35 +284,3 @@ fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
         assert_eq!(world.history.open, None, "{status:?}");
     }
 }
-
-#[test]
-fn i5_a_delete_whose_second_try_is_refused_is_open_until_the_first_one_can_have_no_effect() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
-    world.settle(&DONE);
-    let id = world.make("weekly-2026-11-15", DONE);
-    let name = "weekly-2026-11-15".to_owned();
-    let send = |world: &mut World, outcome| {
-        world.record(&Fact::DeleteIntent {
-            id,
-            snapshot: name.clone(),
-            prune_first: None,
-            reason: String::new(),
-            by: None,
-        });
-        world.record(&Fact::DeleteResult { id, outcome });
-    };
-    for (refusal, counted) in [(Outcome::Later, 2), (Outcome::Failed, 2)] {
-        world.history.refused_deletes = 0;
-        send(&mut world, Outcome::Unknown);
-        world.pass(6 * MINUTE);
-        send(&mut world, refusal);
-        assert!(matches!(world.recorded(), Step::Wait { .. }));
-        world.pass(3 * MINUTE);
-        assert!(matches!(world.recorded(), Step::Wait { .. }));
-        assert!(world.history.open.is_some());
-        world.pass(MINUTE);
-        world.recorded();
-        assert_eq!(world.history.open, None, "ten minutes after the first try");
-        assert_eq!(world.history.refused_deletes, counted);
-    }
-}
