@@ -19,7 +19,7 @@ use crate::api::SnapshotApi;
 use crate::core::order::Order;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
-use crate::engine::{Answer, Engine, Held};
+use crate::engine::{Answer, Engine, Held, Unheld};
 
 /// One server, by id, name or policy file; `None`: every one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +63,11 @@ async fn pause<A: SnapshotApi>(
     Extension(user): Extension<User>,
     Json(which): Json<Which>,
 ) -> Result<Json<Held>, Refused> {
-    let server = asked.one(&which)?;
-    let engine = Arc::clone(&asked.engine);
-    // To its end, whether or not the client waits for it.
-    let held = tokio::spawn(async move { engine.pause(server, &user.to_string()).await });
-    answered(held.await)
+    asked
+        .held(&which, |engine, server| async move {
+            engine.pause(server, &user.to_string()).await
+        })
+        .await
 }
 
 async fn resume<A: SnapshotApi>(
@@ -75,10 +75,11 @@ async fn resume<A: SnapshotApi>(
     Extension(user): Extension<User>,
     Json(which): Json<Which>,
 ) -> Result<Json<Held>, Refused> {
-    let server = asked.one(&which)?;
-    let engine = Arc::clone(&asked.engine);
-    let held = tokio::spawn(async move { engine.resume(server, &user.to_string()).await });
-    answered(held.await)
+    asked
+        .held(&which, |engine, server| async move {
+            engine.resume(server, &user.to_string()).await
+        })
+        .await
 }
 
 /// Taken back when the client goes away before it is begun.
@@ -102,6 +103,23 @@ async fn order<A: SnapshotApi>(
 }
 
 impl<A: SnapshotApi> Asked<A> {
+    /// Pauses or resumes, to its end, whether or not the client waits for it.
+    async fn held<F>(
+        &self,
+        which: &Which,
+        work: impl FnOnce(Arc<Engine<A>>, Option<ServerId>) -> F,
+    ) -> Result<Json<Held>, Refused>
+    where
+        F: Future<Output = Result<Held, Unheld>> + Send + 'static,
+    {
+        let server = self.one(which)?;
+        match tokio::spawn(work(Arc::clone(&self.engine), server)).await {
+            Ok(Ok(held)) => Ok(Json(held)),
+            Ok(Err(why)) => Err((StatusCode::CONFLICT, why.to_string())),
+            Err(broken) => Err((StatusCode::INTERNAL_SERVER_ERROR, broken.to_string())),
+        }
+    }
+
     fn one(&self, which: &Which) -> Result<Option<ServerId>, Refused> {
         let Some(server) = &which.server else {
             return Ok(None);
@@ -110,15 +128,5 @@ impl<A: SnapshotApi> Asked<A> {
         let found = find(&policies, server).map_err(|why| (StatusCode::NOT_FOUND, why))?;
         let found = found.ok_or_else(|| (StatusCode::NOT_FOUND, unknown(&policies, server)))?;
         Ok(Some(found.server))
-    }
-}
-
-fn answered<T, E: std::fmt::Display>(
-    answer: Result<Result<T, E>, tokio::task::JoinError>,
-) -> Result<Json<T>, Refused> {
-    match answer {
-        Ok(Ok(answer)) => Ok(Json(answer)),
-        Ok(Err(why)) => Err((StatusCode::CONFLICT, why.to_string())),
-        Err(broken) => Err((StatusCode::INTERNAL_SERVER_ERROR, broken.to_string())),
     }
 }
