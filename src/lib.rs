@@ -18,7 +18,8 @@
 //! - [`daemon`]: wires everything: the select loop, signals, systemd, the lock, the log, the tick.
 //! - [`status`]: what others may see of the running service, and ask of it.
 //! - [`engine`]: performs steps: `observer`, `account`, `server` (the loop of one), `act`,
-//!   `orders` and `pauses` of operators, `fleet`.
+//!   `holds`, `orders` and `pauses` of operators, `fleet`.
+//! - [`hooks`]: what is run around snapshots, by a process of its own that outlives ours.
 //! - [`notify`]: delivers to receivers what is to be told of alerts; none holds anything up.
 //! - [`config`]: TOML into validated settings, all problems at once.
 //! - [`api`]: the provider's four calls, errors by what can be done about them, limits.
@@ -31,6 +32,7 @@
 //!   - [`core::fact`], [`core::history`]: what can happen, and what the trail says of it, as a value.
 //!   - [`core::retention`]: which snapshot may go, and which goes first.
 //!   - [`core::decide`] (rules 0 to 3), [`core::due`] (4 to 6), `core::room`: the one decision.
+//!   - [`core::hold`]: what hooks did by the trail, and when the server is released.
 //!   - [`core::order`]: what an operator may order, and what speaks against it now.
 //!   - [`core::printable`]: foreign text made fit for a log.
 //!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take.
@@ -38,7 +40,7 @@
 //!   - [`core::forecast`], [`core::recovery`]: what a policy yields in the long run, by the same
 //!     decision; how much could be lost, and how far back one can go.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
-//! - [`clock`]: the one place that reads the clock.
+//! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that reads the clock.
 //!
 //! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
 //! through seeded months of faults, `core::breaks`, which break it on purpose, and
@@ -47,12 +49,14 @@
 pub mod alerts;
 pub mod api;
 pub mod audit;
+pub mod child;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod core;
 pub mod daemon;
 pub mod engine;
+pub mod hooks;
 pub mod notify;
 pub mod sandbox;
 #[cfg(feature = "proof")]

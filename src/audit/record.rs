@@ -90,10 +90,6 @@ pub enum Wide {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// A hook was started.
-    HookStarted { hook: String, command: String },
-    /// A hook ended.
-    HookFinished { hook: String, reason: String },
     /// A crash left a spoilt tail, which was set aside in `file`. `whole` when lines
     /// ended within it: more than one half-written line.
     TornTail {

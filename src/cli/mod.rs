@@ -8,6 +8,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod forecast;
+mod hook_runner;
 pub mod init;
 pub mod list;
 pub mod manual;
@@ -153,6 +154,9 @@ pub enum Command {
     /// Print the JSON Schema of a file, or of a command's JSON
     #[command(after_long_help = notes::SCHEMA)]
     Schema(schema::Args),
+    /// Run the hooks of one hold, for the service
+    #[command(hide = true)]
+    HookRunner,
     /// Print a manual page, or write all of them
     #[command(after_long_help = notes::MAN)]
     Man(manual::Args),
@@ -185,6 +189,7 @@ impl Cli {
         match &self.command {
             Command::Run => run::run(self),
             Command::Once => once::run(self),
+            Command::HookRunner => hook_runner::run(self),
             Command::Check(args) => check::run(self, args),
             Command::Plan(args) => plan::run(self, args),
             Command::Status(args) => status::run(self, args),
@@ -208,7 +213,7 @@ impl Cli {
     /// Commands that people read say only what is wrong.
     fn level(&self) -> Level {
         self.log.unwrap_or(match self.command {
-            Command::Run | Command::Once => Level::Info,
+            Command::Run | Command::Once | Command::HookRunner => Level::Info,
             _ => Level::Warn,
         })
     }

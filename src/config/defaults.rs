@@ -50,6 +50,12 @@ pub const REPEAT: SignedDuration = SignedDuration::from_hours(24);
 /// How long one delivery to a receiver may take.
 pub const DELIVERY: SignedDuration = SignedDuration::from_secs(10);
 
+/// How long one run of a hook may take.
+pub const HOOK: SignedDuration = SignedDuration::from_secs(60);
+/// How long a server is held by `before` at most; the provider says 3 to 10 minutes for a
+/// snapshot (API.md).
+pub const MAX_HOLD: SignedDuration = SignedDuration::from_hours(1);
+
 /// The credential's name in `$CREDENTIALS_DIRECTORY`.
 pub const CREDENTIAL: &str = "api-token";
 /// The longest duration that can be meant.

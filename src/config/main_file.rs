@@ -73,8 +73,12 @@ impl RawMain {
             api_at: Some(root.at().clone()),
             ..Self::default()
         };
-        for (key, why) in [("hooks", super::NO_HOOKS.0), ("hook", super::NO_HOOKS.0)] {
-            root.refuse(key, (why, "take it out"), log);
+        for key in ["hooks", "hook"] {
+            let why = (
+                "hooks belong to a rotation",
+                "write them below [rotation.hooks] in a policy file, or below [defaults.hooks] for all",
+            );
+            root.refuse(key, why, log);
         }
         if let Some(section) = root.take_table("api", "[api]", log) {
             raw.api_at = Some(section.at().clone());
@@ -91,7 +95,7 @@ impl RawMain {
                 );
                 section.refuse(key, why, log);
             }
-            raw.defaults = Options::read(&mut section, log);
+            raw.defaults = Options::read(&mut section, "[defaults.hooks]", log);
             section.finish(log);
         }
         if let Some(mut section) = root.take_table("audit", "[audit]", log) {

@@ -9,11 +9,13 @@
 
 mod access;
 pub mod defaults;
+mod hooks;
 mod http;
 mod main_file;
 mod names;
 pub mod notify;
 mod policy;
+mod program;
 mod reader;
 mod receiver;
 mod receiver_values;
@@ -36,7 +38,7 @@ use reqwest::Url;
 use self::main_file::RawMain;
 use self::report::{At, Log};
 pub use self::report::{Problem, Problems, Severity};
-use crate::core::policy::{Policy, Rules};
+use crate::core::policy::{Hooks, Policy, Rules};
 
 /// The main file, where none is named.
 pub const DEFAULT_FILE: &str = "/etc/snaprotate/snaprotate.toml";
@@ -44,8 +46,6 @@ pub const DEFAULT_FILE: &str = "/etc/snaprotate/snaprotate.toml";
 /// What to do where the main file can't be read.
 const NO_MAIN_FILE: &str =
     "create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
-
-const NO_HOOKS: (&str, &str) = ("hooks are not yet supported", "take it out");
 
 /// A set of files that was found good.
 #[derive(Clone, Debug)]
@@ -122,6 +122,8 @@ pub struct Env {
     pub logs_directory: Option<PathBuf>,
     /// `$RUNTIME_DIRECTORY`.
     pub runtime_directory: Option<PathBuf>,
+    /// `$SNAPROTATE_HOOKS`: the socket behind which hooks are run in a unit of their own.
+    pub hooks: Option<PathBuf>,
 }
 
 impl Env {
@@ -138,6 +140,7 @@ impl Env {
             state_directory: folder("STATE_DIRECTORY"),
             logs_directory: folder("LOGS_DIRECTORY"),
             runtime_directory: folder("RUNTIME_DIRECTORY"),
+            hooks: folder("SNAPROTATE_HOOKS"),
         }
     }
 }
@@ -192,6 +195,32 @@ pub fn is_policy(file: &Path) -> Result<bool, Problems> {
     Ok(["server", "rotation"]
         .iter()
         .any(|key| table.contains_key(*key)))
+}
+
+/// The hooks of one rotation, from its policy's file alone, whatever is wrong elsewhere.
+pub fn hooks_of(file: &Path, policy: &str, rotation: &str) -> Result<Arc<Hooks>, String> {
+    let mut log = Log::default();
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let source = source::read(file, NO_MAIN_FILE, &mut log);
+    let main = source.map(|source| {
+        let (table, _) = source::parse_what_can_be(&source, &mut log);
+        RawMain::read(table, &source, &mut log)
+    });
+    let main = main.unwrap_or_default();
+    let policies = main.policies(folder);
+    // A stem, and nothing that leads elsewhere.
+    let files = policy_files(&policies).map_err(|error| format!("{policies:?}: {error}"))?;
+    let path = files.iter().find(|path| path.file_stem() == Some(policy.as_ref()));
+    let path = path.ok_or(format!("{} has no policy {policy}", policies.display()))?;
+    let mut log = Log::default();
+    let found = policy::hooks(path, rotation, &main.defaults, &mut log);
+    found.ok_or_else(|| {
+        let why = log.0.into_iter().find(|p| p.severity == Severity::Error);
+        why.map_or_else(
+            || format!("{}: {rotation} has no hooks", path.display()),
+            |problem| problem.to_string(),
+        )
+    })
 }
 
 fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config, Problems> {

@@ -13,7 +13,7 @@ use super::slots::Schedules;
 use super::source;
 use super::values::Protected;
 use super::{defaults, names};
-use crate::core::policy::{Policy, Rotation};
+use crate::core::policy::{Hooks, Policy, Rotation};
 use crate::core::snapshot::ServerId;
 
 /// A policy as it is written.
@@ -28,6 +28,21 @@ struct RawPolicy {
     delete_stuck: Option<Found<bool>>,
     /// `None`: what there is can't be read, and that was said.
     rotations: Option<Vec<RawRotation>>,
+}
+
+/// The hooks of one rotation, read from its policy's file and from nothing else of it.
+pub(super) fn hooks(
+    path: &Path,
+    rotation: &str,
+    defaults: &Options,
+    log: &mut Log,
+) -> Option<Arc<Hooks>> {
+    let source = source::read(path, "make it a readable file", log)?;
+    let (table, _) = source::parse_what_can_be(&source, log);
+    let mut unsaid = Log::default();
+    let rotations = RawPolicy::read(table, &source, &mut unsaid).rotations?;
+    let named = |raw: &RawRotation| raw.name.as_ref().is_some_and(|name| name.value == rotation);
+    rotations.into_iter().find(named)?.hooks(defaults, log)
 }
 
 /// What all policies share while they are read.
@@ -212,7 +227,11 @@ impl RawPolicy {
     fn read<'s>(table: DeTable<'s>, source: &'s Arc<Source>, log: &mut Log) -> Self {
         let mut root = Section::root(source, table);
         for key in ["hooks", "hook"] {
-            root.refuse(key, super::NO_HOOKS, log);
+            let why = (
+                "hooks belong to a rotation",
+                "write them below [rotation.hooks], after the [[rotation]] that they are for",
+            );
+            root.refuse(key, why, log);
         }
         let top = root.at().clone();
         if !root.has("server") {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::notify::{Receiver, SecretFile, Way};
+use super::program::program;
 use super::reader::{Found, nearest};
 use super::receiver::{RawReceiver, RawWay};
 use super::receiver_values::Named;
@@ -86,7 +87,13 @@ impl Ground<'_> {
                 }
                 Way::Email(raw.validate(folder, env, log)?)
             }
-            RawWay::Command(argv) => Way::Command(command(argv?, at, log)?),
+            RawWay::Command(argv) => Way::Command(program(
+                "command",
+                argv?,
+                at,
+                "/usr/local/bin/tell",
+                log,
+            )?),
         };
         let repeat = raw.repeat.map_or(defaults::REPEAT, |found| found.value);
         let timeout = raw.timeout.map_or(defaults::DELIVERY, |found| found.value);
@@ -184,31 +191,4 @@ fn kinds_of(kinds: Vec<Found<String>>, at: &At, log: &mut Log) -> BTreeSet<Strin
         }
     }
     kinds.into_iter().map(|found| found.value).collect()
-}
-
-fn command(argv: Vec<Found<String>>, at: &At, log: &mut Log) -> Option<Vec<String>> {
-    let Some(program) = argv.first() else {
-        log.error(
-            at,
-            "command is empty",
-            "write command = [\"/usr/local/bin/tell\"]",
-        );
-        return None;
-    };
-    let path = Path::new(&program.value);
-    if !path.is_absolute() {
-        let message = format!("command {:?} is not a whole path", program.value);
-        log.error(
-            &program.at,
-            message,
-            "write the program's path from / on; no shell looks for it",
-        );
-        return None;
-    }
-    if !path.is_file() {
-        let message = format!("command {} is not there", path.display());
-        log.error(&program.at, message, "name a program that is");
-        return None;
-    }
-    Some(argv.into_iter().map(|found| found.value).collect())
 }

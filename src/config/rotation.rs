@@ -1,7 +1,10 @@
 //! One `[[rotation]]`: as it is written, and as what it means.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 
+use super::hooks::RawHooks;
 use super::reader::{Found, Section};
 use super::report::{At, Log};
 use super::slots::Schedules;
@@ -9,7 +12,7 @@ use super::timing::{self, Timing};
 use super::values::Zone;
 use super::{defaults, names};
 use crate::core::name::Pattern;
-use crate::core::policy::{Rotation, WhenFull};
+use crate::core::policy::{Hooks, Rotation, WhenFull};
 use crate::core::snapshot::ServerId;
 
 /// The keys that `[defaults]` may give for all rotations.
@@ -23,6 +26,7 @@ pub(super) struct Options {
     splay: Option<Found<SignedDuration>>,
     attempts: Option<Found<u32>>,
     when_full: Option<Found<WhenFull>>,
+    hooks: Option<RawHooks>,
 }
 
 /// A rotation as it is written.
@@ -36,8 +40,9 @@ pub(super) struct RawRotation {
 }
 
 impl Options {
-    /// Reads the optional keys of a rotation, or of `[defaults]`.
-    pub(super) fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
+    /// Reads the optional keys of a rotation, or of `[defaults]`; its table of hooks is
+    /// titled so.
+    pub(super) fn read(section: &mut Section<'_>, hooks: &'static str, log: &mut Log) -> Self {
         let positive = |duration: &SignedDuration| duration.is_positive();
         let options = Self {
             timezone: section.take("timezone", log),
@@ -61,6 +66,9 @@ impl Options {
                 ("must be at least 1", "write attempts = 1 for a single try"),
             ),
             when_full: section.take("when_full", log),
+            hooks: section
+                .take_table("hooks", hooks, log)
+                .map(|section| RawHooks::read(section, log)),
         };
         let former = options.former_names.iter().flatten();
         former
@@ -81,6 +89,7 @@ impl Options {
             splay: self.splay.or(defaults.splay),
             attempts: self.attempts.or(defaults.attempts),
             when_full: self.when_full.or(defaults.when_full),
+            hooks: self.hooks.or(defaults.hooks),
         }
     }
 }
@@ -91,8 +100,12 @@ impl RawRotation {
         section.require("name", "\"weekly\"", log);
         section.require("schedule", "\"0 3 * * Sun\"", log);
         section.require("keep", "3", log);
-        for key in ["hooks", "hook", "before", "after"] {
-            section.refuse(key, super::NO_HOOKS, log);
+        for key in ["hook", "before", "after"] {
+            let why = (
+                "hooks stand in a table of their own",
+                "write it below [rotation.hooks]",
+            );
+            section.refuse(key, why, log);
         }
         let plain = |name: &String| {
             let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -119,10 +132,15 @@ impl RawRotation {
                     "write keep = 1, or take the whole rotation out",
                 ),
             ),
-            own: Options::read(&mut section, log),
+            own: Options::read(&mut section, "[rotation.hooks]", log),
         };
         section.finish(log);
         raw
+    }
+
+    /// Its hooks alone.
+    pub(super) fn hooks(self, defaults: &Options, log: &mut Log) -> Option<Arc<Hooks>> {
+        self.own.or(defaults).hooks?.validate(log)
     }
 
     /// The rotation that is meant, unless something in it is wrong.
@@ -178,7 +196,12 @@ impl RawRotation {
             catch_up,
         };
         timing.check(schedules, log);
+        let hooks = match options.hooks {
+            Some(hooks) => Some(hooks.validate(log)?),
+            None => None,
+        };
         Some(Rotation {
+            hooks,
             schedule,
             keep: self.keep?.value,
             pattern,

@@ -78,6 +78,20 @@ impl Server<'_> {
         Some(((AlertKind::RestoreUnknown, id.to_string()), reason))
     }
 
+    /// That a server can't be released.
+    pub(super) fn stuck_hold(&self) -> Option<((AlertKind, String), String)> {
+        let hold = self.history.hold.as_deref()?;
+        let fault = self.history.hook_fault(&hold.rotation)?;
+        if hold.failures == 0 {
+            return None;
+        }
+        let reason = format!(
+            "the server is held since {:.0} for {}, and can't be released: {fault}; it is tried again: if you release it by hand, snaprotate resume --server {}",
+            hold.since.wall, hold.snapshot, self.policy.server
+        );
+        Some(((AlertKind::HookFailed, hold.rotation.clone()), reason))
+    }
+
     /// The alerts that a listing which can be relied on gives rise to.
     pub(super) fn alerts(&self) -> Alerts {
         let mut alerts = Alerts::new();
@@ -124,6 +138,15 @@ impl Server<'_> {
         if let Some((key, reason)) = self.restore_unknown() {
             alerts.insert(key, reason);
         }
+        for rotation in &self.policy.rotations {
+            if rotation.hooks.is_some()
+                && let Some(fault) = self.history.hook_fault(&rotation.name)
+            {
+                let key = (AlertKind::HookFailed, rotation.name.clone());
+                alerts.insert(key, fault.to_owned());
+            }
+        }
+        alerts.extend(self.stuck_hold());
         for rotation in &self.policy.rotations {
             // The newest ending tells: a completed one clears what stood before it.
             let last = self

@@ -53,6 +53,14 @@ pub enum Step {
         prune_first: bool,
         reason: String,
     },
+    /// Run the rotation's `after`: it releases the server that was held for this snapshot.
+    /// `early` where the snapshot is not over yet.
+    After {
+        rotation: String,
+        name: String,
+        early: bool,
+        reason: String,
+    },
     /// Something is under way: look again after this long.
     Wait {
         pause: SignedDuration,
@@ -79,23 +87,48 @@ pub fn decide(
         rules,
         now,
     };
-    if let Some(step) = server.held() {
-        return server.conclude().unwrap_or(step);
-    }
-    if let Some(step) = server.under_care_already() {
+    if let Some(step) = server.release() {
         return step;
     }
-    if let Some(step) = server.doubt() {
-        return server.announce(step, None);
-    }
-    let step = server
-        .care()
-        .or_else(|| server.open_intent())
-        .or_else(|| server.under_way())
-        .unwrap_or_else(|| server.due_or_surplus());
-    server.announce(step, Some(server.alerts()))
+    server.in_time_for_after(server.by_rules())
 }
 
+/// Decides as if the server were not held: whether what it was held for is still wanted.
+pub fn decide_in_hold(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+) -> Step {
+    let server = Server {
+        policy,
+        inventory,
+        history,
+        rules,
+        now,
+    };
+    server.by_rules()
+}
+
+/// Whether a rotation's `after` is due; for that no listing is needed.
+pub fn release(policy: &Policy, history: &History, rules: &Rules, now: Now) -> Option<Step> {
+    history.hold.as_ref()?;
+    let nothing = Inventory {
+        server_name: None,
+        snapshots: Vec::new(),
+        requested: now.mono,
+        doubt: None,
+    };
+    let server = Server {
+        policy,
+        inventory: &nothing,
+        history,
+        rules,
+        now,
+    };
+    server.release()
+}
 /// Everything that one decision looks at.
 pub(super) struct Server<'a> {
     pub(super) policy: &'a Policy,
@@ -106,6 +139,25 @@ pub(super) struct Server<'a> {
 }
 
 impl Server<'_> {
+    /// The rules one after the other.
+    fn by_rules(&self) -> Step {
+        if let Some(step) = self.held() {
+            return self.conclude().unwrap_or(step);
+        }
+        if let Some(step) = self.under_care_already() {
+            return step;
+        }
+        if let Some(step) = self.doubt() {
+            return self.announce(step, None);
+        }
+        let step = self
+            .care()
+            .or_else(|| self.open_intent())
+            .or_else(|| self.under_way())
+            .unwrap_or_else(|| self.due_or_surplus());
+        self.announce(step, Some(self.alerts()))
+    }
+
     /// Rule 0. Paused, or a restore began a short while ago (I12).
     pub(super) fn held(&self) -> Option<Step> {
         if self.history.paused().is_some() {
@@ -132,9 +184,11 @@ impl Server<'_> {
     /// What was begun before is watched to its end while the server is held, and nothing new
     /// is done.
     fn conclude(&self) -> Option<Step> {
-        if let Some(((alert, about), reason)) = self.restore_unknown()
-            && !self.history.alerts.contains_key(&(alert, about.clone()))
-        {
+        let alarming = self.restore_unknown().into_iter().chain(self.stuck_hold());
+        for ((alert, about), reason) in alarming {
+            if self.history.alerts.contains_key(&(alert, about.clone())) {
+                continue;
+            }
             return Some(Step::Record(Fact::AlertRaised {
                 alert,
                 about,

@@ -66,6 +66,28 @@ pub enum Outcome {
     Unknown,
 }
 
+/// Which of a rotation's hooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hook {
+    /// Run before the snapshot: it holds the server.
+    Before,
+    /// Run when the snapshot is over: it releases the server.
+    After,
+}
+
+/// How a hook ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ran {
+    /// It did well, or there was none to run.
+    Done,
+    /// It failed, or was not done in time.
+    Failed,
+    /// It could not be begun at all.
+    NotStarted,
+}
+
 /// How a slot ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,17 +121,21 @@ pub enum AlertKind {
     RestoreUnknown,
     /// A completed snapshot has no date, or one in the future, so it is kept (I11); about its name.
     OddDate,
+    /// A hook failed, or the server was released before its snapshot was over; about the
+    /// rotation. Stands until the rotation's hooks went well once.
+    HookFailed,
 }
 
 impl AlertKind {
     /// All there are.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::SlotFailed,
         Self::Blocked,
         Self::Stuck,
         Self::UnknownStatus,
         Self::Copies,
         Self::OddDate,
+        Self::HookFailed,
     ];
 
     /// The word that the trail, logs and other programs use.
@@ -122,6 +148,7 @@ impl AlertKind {
             Self::Copies => "copies",
             Self::RestoreUnknown => "restore_unknown",
             Self::OddDate => "odd_date",
+            Self::HookFailed => "hook_failed",
         }
     }
 }
@@ -251,6 +278,30 @@ pub enum Fact {
     },
     /// An alert no longer stands.
     AlertCleared { alert: AlertKind, about: String },
+    /// A hook is about to be run. From `before` on the server is held, and `after` is owed;
+    /// `command` is empty where a rotation has no `before`.
+    HookStarted {
+        hook: Hook,
+        rotation: String,
+        snapshot: String,
+        command: Vec<String>,
+    },
+    /// A hook ended. `go_on`: its snapshot is made although it failed. `early`: the server
+    /// was released before its snapshot was over. `later`: the create could not be sent, so
+    /// the slot is tried again after a pause.
+    HookFinished {
+        hook: Hook,
+        rotation: String,
+        snapshot: String,
+        ran: Ran,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        go_on: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        early: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        later: bool,
+        reason: String,
+    },
     /// The server was paused, by whom.
     Paused {
         #[serde(default, skip_serializing_if = "Option::is_none")]

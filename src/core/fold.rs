@@ -26,6 +26,7 @@ impl History {
             Fact::RotationRemoved { rotation } => self.notes(rotation).since = None,
             Fact::ServerRemoved => {
                 self.removed = true;
+                self.hold = None;
                 self.blocked = None;
                 self.alerts.clear();
                 for notes in &mut self.rotations {
@@ -72,14 +73,18 @@ impl History {
                 self.end(rotation, snapshot, *slot, Ending::GivenUp);
             }
             Fact::CreateIntent {
+                rotation,
                 snapshot,
                 known,
                 spare,
                 ..
             } => {
                 self.last_intent = Some(at.wall);
+                if let Some(hold) = &mut self.hold {
+                    hold.created |= hold.rotation == *rotation && hold.snapshot == *snapshot;
+                }
                 if let Some(id) = spare {
-                    self.spared = Some((*id, at));
+                    self.spared = Some(Box::new((*id, at)));
                 }
                 self.open = Some(Open::Create {
                     name: snapshot.clone(),
@@ -109,11 +114,11 @@ impl History {
             } => {
                 self.last_intent = Some(at.wall);
                 if let Some(known) = prune_first {
-                    self.prune_first = Some(PruneFirst {
+                    self.prune_first = Some(Box::new(PruneFirst {
                         victim: *id,
                         gone: None,
                         known: known.clone(),
-                    });
+                    }));
                 }
                 // A delete that is sent again had no effect so far: it counts as refused.
                 if matches!(&self.open, Some(Open::Delete { id: open, .. }) if open == id) {
@@ -197,6 +202,7 @@ impl History {
             Fact::AlertCleared { alert, about } => {
                 self.alerts.remove(&(*alert, about.clone()));
             }
+            Fact::HookStarted { .. } | Fact::HookFinished { .. } => self.hooked(fact, at),
             Fact::Paused { .. } => self.paused = Some(at.wall),
             Fact::Resumed { .. } => {
                 let from = self.paused.take();
@@ -263,7 +269,7 @@ impl History {
         }
     }
 
-    fn notes(&mut self, rotation: &str) -> &mut RotationNotes {
+    pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationNotes {
         let at = self
             .rotations
             .binary_search_by(|notes| notes.name.as_str().cmp(rotation));
@@ -316,7 +322,7 @@ impl History {
         }
     }
 
-    fn tried(&mut self, name: &str, at: When, counts: bool) {
+    pub(super) fn tried(&mut self, name: &str, at: When, counts: bool) {
         let notes = self.rotations.iter_mut().flat_map(|r| r.slots.iter_mut());
         for note in notes.filter(|note| note.name == name && note.ending.is_none()) {
             note.attempts += u32::from(counts);

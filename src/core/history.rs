@@ -10,6 +10,9 @@ use super::passed::Passed;
 use super::policy::Policy;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
+/// Runs of `after` that failed, from which on a person has to release the server.
+const HOPELESS: u32 = 3;
+
 /// A mutation whose effect has not been seen yet.
 #[expect(
     missing_docs,
@@ -88,6 +91,32 @@ pub struct PruneFirst {
     pub known: BTreeSet<SnapshotId>,
 }
 
+/// A server that a rotation's `before` holds for a snapshot; its `after` is owed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The rotation whose hooks they are.
+    pub rotation: String,
+    /// The snapshot that it is held for.
+    pub snapshot: String,
+    /// When `before` was begun.
+    pub since: When,
+    /// Whether the snapshot's create was sent.
+    pub created: bool,
+    /// Whether something went wrong on the way.
+    pub faulty: bool,
+    /// Runs of `after` that failed.
+    pub failures: u32,
+    /// When the last of them did.
+    pub last: Option<When>,
+}
+
+impl Hold {
+    /// Whether only a person can release the server.
+    pub fn hopeless(&self) -> bool {
+        self.failures >= HOPELESS
+    }
+}
+
 /// What is remembered of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RotationNotes {
@@ -98,9 +127,13 @@ pub(super) struct RotationNotes {
     /// The slots that ended before those.
     #[serde(default, skip_serializing_if = "Passed::is_empty")]
     pub(super) passed: Passed,
+    /// Why its hooks didn't go well last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hook_fault: Option<Box<String>>,
 }
 
-/// What the trail says of one server.
+/// What the trail says of one server. What is rare stands in a box of its own: ten thousand
+/// servers pay for every byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct History {
@@ -110,13 +143,13 @@ pub struct History {
     #[serde(skip)]
     pub all_paused: Option<Timestamp>,
     /// The last pause that ended.
-    pub last_pause: Option<Pause>,
+    pub last_pause: Option<Box<Pause>>,
     /// When the last restore was sent that may have had an effect.
     pub restore: Option<When>,
     /// The restore of which nobody knows whether it took effect, until a person looked.
     pub unknown_restore: Option<SnapshotId>,
     /// What an operator is about to restore, and since when: it is not pruned meanwhile.
-    pub spared: Option<(SnapshotId, When)>,
+    pub spared: Option<Box<(SnapshotId, When)>>,
     /// The newest mutation intent, unless `resume` has set the clock right since.
     pub last_intent: Option<Timestamp>,
     /// When the last mutation was answered in this process.
@@ -124,8 +157,11 @@ pub struct History {
     pub last_answer: Option<SignedDuration>,
     /// The open mutation, one at most (I5).
     pub open: Option<Open>,
+    /// The hold that has not been released yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Box<Hold>>,
     /// The prune-first that is not made good yet (I7).
-    pub prune_first: Option<PruneFirst>,
+    pub prune_first: Option<Box<PruneFirst>>,
     /// Deletes refused in a row.
     pub refused_deletes: u32,
     /// When the last delete was refused.
@@ -147,7 +183,7 @@ pub struct History {
     /// step: neither its date nor an earlier process's clock makes it stuck (I8).
     #[serde(skip)]
     pub seen: BTreeMap<SnapshotId, SignedDuration>,
-    /// By name; a row of few, since ten thousand servers pay for every spare byte.
+    /// By name; a row of few.
     pub(super) rotations: Vec<RotationNotes>,
 }
 
@@ -229,15 +265,17 @@ impl History {
             self.restore = None;
         }
         self.unknown_restore = None;
+        // Somebody looked: what can't be released by itself is theirs to release.
+        self.hold.take_if(|hold| hold.hopeless());
         if let Some(from) = from {
-            self.last_pause = Some(Pause { from, until: at });
+            self.last_pause = Some(Box::new(Pause { from, until: at }));
         }
     }
 
     /// Whether its policy went and nothing is left to be said of it: one that returned only
     /// to be blocked has an alert that must go with it.
     pub fn gone(&self) -> bool {
-        self.removed && self.alerts.is_empty() && self.blocked.is_none()
+        self.removed && self.hold.is_none() && self.alerts.is_empty() && self.blocked.is_none()
     }
 
     fn rotation(&self, name: &str) -> Option<&RotationNotes> {
@@ -264,6 +302,12 @@ impl History {
     pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotNote> {
         let notes = self.rotation(rotation);
         notes.into_iter().flat_map(|notes| notes.slots.iter())
+    }
+
+    /// Why the rotation's hooks didn't go well last time, if so.
+    pub fn hook_fault(&self, rotation: &str) -> Option<&str> {
+        let fault = self.rotation(rotation)?.hook_fault.as_ref()?;
+        Some(fault.as_str())
     }
 
     /// Whether the slot of this instant ended so long ago that no note of it is left.

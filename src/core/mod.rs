@@ -11,6 +11,7 @@ mod fold;
 pub mod forecast;
 mod foresight;
 pub mod history;
+pub mod hold;
 pub mod name;
 pub mod order;
 mod passed;

@@ -71,6 +71,12 @@ impl Server<'_> {
         if let Some(open) = &self.history.open {
             return Some(format!("{}; try again when it is over", self.begun(open)));
         }
+        if let Some(hold) = &self.history.hold {
+            return Some(format!(
+                "its hooks hold it for {}; try again when it is released",
+                hold.snapshot
+            ));
+        }
         if let Some(last) = self.clock_behind() {
             return Some(format!(
                 "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"

@@ -119,6 +119,7 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
                 assert_eq!((first, plan.until), (None, until));
             }
             Step::Record(_) => unreachable!("all is recorded"),
+            Step::After { .. } => unreachable!("nothing is held"),
         }
         seen += 1;
     });

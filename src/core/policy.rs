@@ -54,6 +54,34 @@ pub struct Rotation {
     pub attempts: u32,
     /// What a slot does on a full server.
     pub when_full: WhenFull,
+    /// What is run around each of its snapshots.
+    pub hooks: Option<Arc<Hooks>>,
+}
+
+/// Programs that are run around each snapshot of a rotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hooks {
+    /// Run before it: the program, then its arguments.
+    pub before: Option<Vec<String>>,
+    /// Run when it is over, always, once `before` was begun.
+    pub after: Option<Vec<String>>,
+    /// How long one run may take.
+    pub timeout: SignedDuration,
+    /// Whether the snapshot is made all the same when `before` failed.
+    pub go_on: bool,
+    /// When it is over.
+    pub release: Release,
+    /// So long after `before` was begun `after` is run at the latest.
+    pub max_hold: SignedDuration,
+}
+
+/// When `after` is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// When the snapshot is completed, or known not to become so.
+    Completed,
+    /// When the provider has answered that it makes it.
+    Accepted,
 }
 
 /// What a due slot does when the server holds the limit.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Server, Step, decide};
-use super::fact::{Fact, Now, Outcome};
+use super::fact::{Fact, Hook, Now, Outcome, Ran};
 use super::history::{History, Open};
 use super::plan::{Do, Plan, Planned};
 use super::policy::{Policy, Rules};
@@ -74,6 +74,7 @@ impl Rehearsal<'_> {
                 prune_first,
                 reason,
             } => self.delete(id, name, prune_first, reason),
+            Step::After { rotation, name, .. } => self.after(rotation, name),
             Step::Wait { pause, reason } => self.wait(pause, reason),
             Step::Blocked { reason } => {
                 self.push(Do::Blocked, None, None, reason);
@@ -141,6 +142,22 @@ impl Rehearsal<'_> {
         self.inventory.requested = self.now.mono;
         let id = Some(id).filter(|id| !self.created.contains(id));
         self.push(Do::Delete, Some(name), id, reason);
+    }
+
+    /// A hold that is there now is released; the holds of what is created here are not tried.
+    fn after(&mut self, rotation: String, snapshot: String) {
+        let reason = format!("after of {rotation} is run: it releases the server");
+        self.record(&Fact::HookFinished {
+            hook: Hook::After,
+            rotation,
+            snapshot,
+            ran: Ran::Done,
+            go_on: false,
+            early: false,
+            later: false,
+            reason: reason.clone(),
+        });
+        self.push(Do::Wait, None, None, reason);
     }
 
     /// Time passes, and what is in progress is completed. A wait that repeats itself is one

@@ -25,6 +25,9 @@ impl Server<'_> {
         }
         // I10: no create on a full server; everything listed takes up room.
         if self.inventory.snapshots.len() < self.rules.limit || Break::NoRoomCheck.on() {
+            if let Some(left) = self.held_by_others(rotation, &name) {
+                return Due::Later(left);
+            }
             let reason = format!("slot of {} is due, and there is room", rotation.name);
             return Due::Step(Step::Create {
                 rotation: rotation.name.clone(),
@@ -159,11 +162,11 @@ impl Server<'_> {
     /// Whether an operator is about to restore it: the snapshot of the present state that is
     /// made before must not cost it.
     fn spares(&self, id: SnapshotId) -> bool {
-        let Some((spared, since)) = self.history.spared else {
+        let Some((spared, since)) = self.history.spared.as_deref() else {
             return false;
         };
         let window = self.rules.stuck_after + self.rules.restore_window;
-        spared == id && since.elapsed(self.now) < window
+        *spared == id && since.elapsed(self.now) < window
     }
 
     fn long_stuck(&self, own: &Own<'_>) -> bool {

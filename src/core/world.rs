@@ -33,6 +33,7 @@ pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
         splay: SignedDuration::ZERO,
         attempts: 3,
         when_full: WhenFull::PruneFirst,
+        hooks: None,
     }
 }
 

@@ -22,7 +22,7 @@ mod tick;
 pub use alone::alone;
 pub use serve::{listen, once, serve};
 pub use service::{api_settings, means};
-pub use signals::Signals;
+pub use signals::{Signal, Signals};
 
 use crate::audit::TrailError;
 use crate::config::Problems;

@@ -19,8 +19,9 @@ use crate::clock::Clock;
 use crate::config::{Config, Env, Http};
 use crate::status::{self, Control, FleetView, Look, Site};
 
-/// How long the end may take beyond the one call that is waited for.
-const MARGIN: Duration = Duration::from_secs(5);
+/// How long the end may take beyond the one call that is waited for: servers that hooks hold
+/// are released.
+const MARGIN: Duration = Duration::from_secs(25);
 
 /// Runs the daemon until a signal ends it.
 pub async fn serve(config: Config, signals: Signals) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::account::Leave;
@@ -11,7 +12,7 @@ use super::{Engine, Seat, lock};
 use crate::api::{ApiError, ErrorKind, NewSnapshot, Pass, SnapshotApi};
 use crate::audit::Extra;
 use crate::core::breaks::Break;
-use crate::core::decide::{Inventory, Step, decide};
+use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
 use crate::core::fact::{Fact, Outcome};
 use crate::core::policy::Policy;
 use crate::core::snapshot::SnapshotId;
@@ -28,17 +29,42 @@ impl<A: SnapshotApi> Engine<A> {
         inventory: &Inventory,
         step: Step,
     ) -> Result<(), Stopped> {
+        if let Step::Create { rotation, .. } = &step
+            && let Some(rotation) = policy.rotations.iter().find(|r| r.name == *rotation)
+            && let Some(hooks) = rotation.hooks.as_deref()
+        {
+            let hooks = (rotation, hooks);
+            return Box::pin(self.act_in_hold(policy, seat, inventory, step, hooks)).await;
+        }
+        self.perform(policy, seat, inventory, step, None).await
+    }
+
+    /// Performs it. Where the server is held for it, a place is waited for with `patience`
+    /// only, and whatever hinders leaves it undone.
+    pub(super) async fn perform(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        step: Step,
+        patience: Option<SignedDuration>,
+    ) -> Result<(), Stopped> {
+        let held = patience.is_some();
         // The intent is written last: everything that takes time stands before it.
         let pass = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(Stopped),
             pass = self.api.admit() => pass,
+            () = self.clock.sleep(patience.unwrap_or_default()), if held => return Ok(()),
         };
         let Some(leave) = self.account.leave(self.clock.now().mono) else {
             drop(pass);
+            if held {
+                return Ok(());
+            }
             return self.rest(self.wanted().rules.retry_after).await;
         };
-        if !self.still(policy, seat, inventory, &step) {
+        if !self.still(policy, seat, inventory, &step, held) {
             return Ok(());
         }
         let way = (pass, leave);
@@ -83,7 +109,7 @@ impl<A: SnapshotApi> Engine<A> {
             }
             _ => return Ok(()),
         };
-        if answer.is_none() {
+        if answer.is_none() && !held {
             return self.rest(self.wanted().rules.poll_interval).await;
         }
         Ok(())
@@ -91,12 +117,13 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Whether the step is still what the policy in force asks for, and no pause was asked
     /// for: the wait for a place may have been long.
-    fn still(
+    pub(super) fn still(
         &self,
         policy: &Policy,
         seat: &Mutex<Seat>,
         inventory: &Inventory,
         step: &Step,
+        held: bool,
     ) -> bool {
         let wanted = self.wanted();
         let in_force = wanted.policies.get(&policy.server);
@@ -106,6 +133,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let history = &seat.history;
         let now = self.clock.now();
+        let decide = if held { decide_in_hold } else { decide };
         in_force
             .is_some_and(|policy| decide(policy, inventory, history, &wanted.rules, now) == *step)
     }
@@ -132,7 +160,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.hear(leave, answer.as_ref().err()).await;
         let (id, server_name) = answer.map_or((None, None), |c| (Some(c.id), c.server_name));
         // A listing that lacks what was answered is asked for once more.
-        lock(seat).listed.extend(id);
+        lock(seat).listed.made(id);
         let fact = Fact::CreateResult {
             snapshot: new.name.clone(),
             outcome,
@@ -167,7 +195,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.hear(leave, answer.as_ref().err()).await;
         // Without an answer it takes two listings to believe that it is gone.
         if outcome == Outcome::Done {
-            lock(seat).listed.retain(|listed| *listed != id);
+            lock(seat).listed.deleted(id);
         }
         let answer = Answer::of(outcome, &extra, Some(id));
         let fact = Fact::DeleteResult { id, outcome };

@@ -1,9 +1,11 @@
 //! Performs the steps: observe, decide, record, act, and look again.
 //!
 //! - `observer`: one answer for all who ask what a server holds, with few requests.
+//! - `listed`: which listing is believed, and which only when the next says the same.
 //! - `account`: whether the provider lets the account in, and can be reached.
 //! - `server`: the loop of one server, from due to rest.
 //! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
+//! - `holds`: a rotation's hooks around its create, and the release in the end.
 //! - `orders`: what an operator orders beside the rotation; `pauses`: when it rests.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
 //! - `view`: what is known now, for those who look on.
@@ -14,6 +16,8 @@
 mod account;
 mod act;
 mod fleet;
+mod holds;
+mod listed;
 mod news;
 mod observer;
 mod orders;
@@ -34,7 +38,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use jiff::SignedDuration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::Tap;
@@ -45,16 +49,16 @@ use crate::core::decide::Inventory;
 use crate::core::fact::Fact;
 use crate::core::history::History;
 use crate::core::policy::{Policy, Rules};
-use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::core::snapshot::ServerId;
+use crate::hooks::Runner;
 
 use account::Account;
+use holds::Holding;
+use listed::Listed;
 use observer::Observer;
 use orders::{Called, Waiting};
 use pauses::AllPaused;
 use view::Decisions;
-
-/// So many deleted ones are remembered for each server: a listing lags behind by minutes.
-const MOST_GONE: usize = 8;
 
 /// The policies in force.
 #[derive(Clone)]
@@ -69,16 +73,8 @@ struct Seat {
     history: History,
     /// What the last listing showed that was gone by; for those who look on.
     seen: Option<Seen>,
-    /// The ids that are known to be there.
-    listed: Vec<SnapshotId>,
-    /// Those of them that the last listing lacked.
-    lacked: Vec<SnapshotId>,
-    /// The newest of those that a delete made go, as listings agreed.
-    gone: Vec<SnapshotId>,
-    /// Those of them that the last listing showed again.
-    returned: Vec<SnapshotId>,
-    /// Listings in this process that could be relied on: counted on from two in a row.
-    looks: u32,
+    /// What listings showed so far, and which of them are believed.
+    listed: Listed,
     /// Listings in a row that couldn't be had.
     failures: u32,
     /// Of these, the last ones in a row while the account's could be had.
@@ -87,6 +83,8 @@ struct Seat {
     unwritten: u32,
     /// Whether `once` may call this server good.
     settled: bool,
+    /// What keeps it held by hooks, if it is.
+    held: Option<Box<Holding>>,
     /// A pause is being recorded, and heeded already.
     pausing: bool,
     /// An intent is being recorded.
@@ -100,69 +98,23 @@ struct Seat {
 }
 
 impl Seat {
-    /// Whether to go by this listing. The first one of a process, one that lacks what is
-    /// known to be there, and one that shows what was deleted, are believed only when the
-    /// next says the same; what fails to be had in between says nothing.
+    /// Whether to go by this listing; what fails to be had in between says nothing.
     fn believes(&mut self, inventory: &Inventory) -> bool {
         (self.failures, self.own_failures) = (0, 0);
-        if inventory.doubt.is_some() {
-            // It changes nothing anyway, and can't bear witness, not for the first one either.
-            self.lacked.clear();
-            self.returned.clear();
-            if self.looks == 1 {
-                self.looks = 0;
-            }
-            return true;
-        }
         #[cfg(feature = "proof")]
-        if crate::core::breaks::Break::StaleListingReused.on() {
+        if inventory.doubt.is_none() && crate::core::breaks::Break::StaleListingReused.on() {
             self.reused = Some(Box::new(inventory.clone()));
         }
-        self.looks = self.looks.saturating_add(1);
-        let mut shown: Vec<_> = inventory.snapshots.iter().map(|s| s.id).collect();
-        let returned = self.returns(&shown);
-        if !returned {
-            shown.retain(|id| !self.returned.contains(id));
-        }
-        let known = std::mem::replace(&mut self.listed, shown);
-        let gone = |id: &SnapshotId| !self.listed.contains(id);
-        let lacked: Vec<_> = known.into_iter().filter(gone).collect();
-        if lacked.iter().all(|id| self.lacked.contains(id)) {
-            self.lacked.clear();
-            return returned && self.looks > 1;
-        }
-        self.listed.extend(&lacked);
-        self.lacked = lacked;
-        false
+        self.listed.believes(inventory)
     }
 
-    /// Whether nothing that was deleted is shown, or the same as by the listing before: it
-    /// was not deleted after all.
-    fn returns(&mut self, shown: &[SnapshotId]) -> bool {
-        let back = self.gone.iter().copied().filter(|id| shown.contains(id));
-        let back: Vec<_> = back.collect();
-        if back.iter().all(|id| self.returned.contains(id)) {
-            self.gone.retain(|id| !back.contains(id));
-            self.returned.clear();
-            return true;
-        }
-        self.returned = back;
-        false
-    }
-
-    /// A delete made it go, as listings agreed.
-    fn went(&mut self, id: SnapshotId) {
-        if self.gone.len() == MOST_GONE {
-            self.gone.remove(0);
-        }
-        self.gone.push(id);
-    }
-}
-
-impl Seat {
     /// Paused, and nothing that was begun before is left to be watched, nor ordered.
     fn nothing_to_do(&self) -> bool {
-        self.history.paused().is_some() && self.history.open.is_none() && self.order.is_none()
+        let history = &self.history;
+        history.paused().is_some()
+            && history.open.is_none()
+            && history.hold.is_none()
+            && self.order.is_none()
     }
 }
 
@@ -199,6 +151,9 @@ pub struct Engine<A> {
     longest_sleep: OnceLock<SignedDuration>,
     /// Where news go for those who tell people.
     tap: OnceLock<Arc<Tap>>,
+    /// Who runs hooks, and how many servers may be begun to be held at once.
+    runner: OnceLock<Arc<dyn Runner>>,
+    holds: Semaphore,
     working: AtomicUsize,
     progress: AtomicU64,
     decisions: Decisions,
@@ -245,6 +200,8 @@ impl<A: SnapshotApi> Engine<A> {
             no_create_before,
             longest_sleep: OnceLock::new(),
             tap: OnceLock::new(),
+            runner: OnceLock::new(),
+            holds: Semaphore::new(holds::MOST_AT_ONCE),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
             decisions: Decisions::default(),
@@ -266,6 +223,11 @@ impl<A: SnapshotApi> Engine<A> {
     /// Lets those who tell people know what happens; never waits for them.
     pub fn tap(&self, tap: Arc<Tap>) {
         self.tap.get_or_init(|| tap);
+    }
+
+    /// Has hooks run by this runner; without one no rotation with hooks creates anything.
+    pub fn run_hooks_by(&self, runner: Arc<dyn Runner>) {
+        self.runner.get_or_init(|| runner);
     }
 
     /// Puts new policies in force: every next decision uses them.
@@ -348,7 +310,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.tap_fact(server, &seat.history, &fact, now.wall);
         seat.history.apply(&fact, now.into(), grace);
         if let Fact::DeleteConfirmed { id } = fact {
-            seat.went(id);
+            seat.listed.went(id);
         }
         drop(seat);
         self.progress.fetch_add(1, Ordering::Relaxed);

@@ -70,7 +70,8 @@ impl<A: SnapshotApi> Engine<A> {
                 continue;
             }
             match step {
-                Step::Record(_) => {}
+                // A release is the first thing that the next turn does.
+                Step::Record(_) | Step::After { .. } => {}
                 Step::Create { .. } if self.clock.now().mono < self.no_create_before => {
                     return Rest::After(self.no_create_before - self.clock.now().mono);
                 }
@@ -106,6 +107,15 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn ready(&self, server: ServerId, seat: &Mutex<Seat>) -> Result<Ready, Rest> {
         let wanted = self.wanted();
         let rules = wanted.rules;
+        let in_force = wanted.policies.get(&server).map(Arc::as_ref);
+        if lock(seat).history.hold.is_some() && !self.released(server, seat, in_force).await {
+            let last = rules.count_all && lock(seat).unwritten >= FAILURES;
+            return Err(if last {
+                Rest::Blocked(rules.retry_after)
+            } else {
+                Rest::After(rules.poll_interval)
+            });
+        }
         // `once` ends, without a trail too.
         if rules.count_all && lock(seat).unwritten >= FAILURES {
             return Err(Rest::Blocked(rules.retry_after));
@@ -145,6 +155,31 @@ impl<A: SnapshotApi> Engine<A> {
             inventory,
             step,
         })
+    }
+
+    /// Releases the server if it is time to; `false`: what came of it can't be recorded.
+    async fn released(
+        &self,
+        server: ServerId,
+        seat: &Mutex<Seat>,
+        policy: Option<&Policy>,
+    ) -> bool {
+        let release = async {
+            let Some(policy) = policy else {
+                let why = "its policy is gone".to_owned();
+                let released = self.release(None, server, seat, true, why).await;
+                if lock(seat).history.hold.is_some() {
+                    tracing::error!(
+                        server = server.0,
+                        "its policy is gone, and its hooks held it: release it by hand"
+                    );
+                }
+                return released;
+            };
+            self.release_if_due(policy, seat).await
+        };
+        // A future of its own keeps a waiting server's small.
+        Box::pin(release).await
     }
 
     /// The step that is left when everything that was to be recorded is; `None`: the trail

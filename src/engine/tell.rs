@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use crate::audit::{Extra, Wide};
-use crate::core::fact::{Fact, Outcome};
+use crate::core::fact::{Fact, Outcome, Ran};
 use crate::core::snapshot::ServerId;
 
 /// Tells of one server's fact, with fields by the trail's names.
@@ -30,6 +30,11 @@ pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
             }
             | Fact::RestoreIntent { .. }
             | Fact::RestoreResult { .. }
+            | Fact::HookFinished {
+                ran: Ran::Failed | Ran::NotStarted,
+                ..
+            }
+            | Fact::HookFinished { early: true, .. }
     );
     macro_rules! tell {
         ($level:ident) => {
@@ -41,6 +46,8 @@ pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
                 alert = text("alert"),
                 about = text("about"),
                 outcome = text("outcome"),
+                hook = text("hook"),
+                ran = text("ran"),
                 reason = text("reason"),
                 by = text("by"),
                 status = extra.status,

@@ -56,7 +56,9 @@ pub struct Watched {
 }
 
 /// The kinds of step, in the order of [`Decisions`].
-const STEPS: [&str; 6] = ["record", "create", "delete", "wait", "blocked", "idle"];
+const STEPS: [&str; 7] = [
+    "record", "create", "delete", "after", "wait", "blocked", "idle",
+];
 
 /// How often which kind of step was decided.
 #[derive(Default)]
@@ -68,9 +70,10 @@ impl Decisions {
             Step::Record(_) => 0,
             Step::Create { .. } => 1,
             Step::Delete { .. } => 2,
-            Step::Wait { .. } => 3,
-            Step::Blocked { .. } => 4,
-            Step::Idle { .. } => 5,
+            Step::After { .. } => 3,
+            Step::Wait { .. } => 4,
+            Step::Blocked { .. } => 5,
+            Step::Idle { .. } => 6,
         };
         self.0[kind].fetch_add(1, Ordering::Relaxed);
     }

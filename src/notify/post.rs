@@ -86,7 +86,10 @@ impl Post {
                 let ca_file = self.means.ca_file.as_deref();
                 mail::send(settings, password.transpose()?, ca_file, message).await
             }
-            Way::Command(argv) => command::run(&self.receiver.name, argv, message).await,
+            Way::Command(argv) => {
+                let (name, limit) = (&self.receiver.name, self.receiver.timeout);
+                command::run(name, argv, message, limit).await
+            }
             // It hears of slots.
             Way::Ping { .. } => Ok(()),
         }

@@ -321,6 +321,7 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
             splay: SignedDuration::from_mins(rng.pick(&[0, 0, 7])),
             attempts: u32::try_from(1 + rng.below(3)).unwrap_or(1),
             when_full,
+            hooks: None,
         });
         views.push(RotationView {
             prefix: format!("{name}-snapshot-"),

@@ -178,6 +178,9 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         Step::Delete {
             id, name, reason, ..
         } => format!("delete {name} (id {id}): {reason}"),
+        Step::After {
+            rotation, reason, ..
+        } => format!("release it by after of {rotation}: {reason}"),
         Step::Wait { reason, .. } => format!("wait: {reason}"),
         Step::Blocked { reason } => format!("nothing: {reason}"),
         Step::Idle { until: Some(at) } => {

@@ -204,13 +204,12 @@ fn losses_that_the_trail_records_are_told_as_problems_or_notices() {
 
 #[test]
 fn wide_events_may_name_a_server_but_its_alerts_must_be_known() {
-    let hook = Wide::HookStarted {
-        hook: "after".to_owned(),
-        command: "true".to_owned(),
+    let stopped = Wide::DaemonStopped {
+        reason: "of that server's".to_owned(),
     };
     let entry = Entry {
         server: Some(ServerId(7)),
-        ..wide(NOVEMBER, hook)
+        ..wide(NOVEMBER, stopped)
     };
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();

@@ -1,0 +1,227 @@
+//! Other people's programs, run to their end: no shell, no more of our environment than they
+//! need, a bounded share of their output, and a time limit that ends all that they began.
+
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{ChildStdin, Command};
+use tokio::time::timeout;
+
+use crate::api::printable;
+
+/// As much of its output as is looked at, and as the log repeats.
+const OUTPUT: u64 = 4096;
+const SHOWN: usize = 500;
+
+/// What it gets of our environment.
+const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];
+
+/// For so long its output is awaited after its end: what it left behind may hold it open.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
+
+/// Between being asked to end and being ended.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Program<'a> {
+    /// The program and its arguments.
+    pub argv: &'a [String],
+    /// What its environment says besides.
+    pub env: Vec<(&'static str, String)>,
+    /// Its standard input.
+    pub input: String,
+    /// How long it may take; then it is asked to end, and soon made to.
+    pub limit: Duration,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The beginning of what it said, made fit for a log.
+    pub output: String,
+    /// Why it didn't do well, if so: `ended with exit status: 3`, `was not done
+    /// within 60s`.
+    pub fault: Option<String>,
+}
+
+/// Ends the program with all that it began, should it not have ended by itself.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        if let Some(leader) = self.0 {
+            let _gone = kill_process_group(leader, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+/// Runs it to its end, or its limit; `Err`: it can't be run at all.
+pub async fn run(program: Program<'_>) -> Result<Ended, String> {
+    let Some((path, rest)) = program.argv.split_first() else {
+        return Err("there is no command".to_owned());
+    };
+    let kept = ENVIRONMENT
+        .iter()
+        .filter_map(|name| Some((*name, std::env::var_os(name)?)));
+    let mut command = Command::new(path);
+    command
+        .args(rest)
+        .env_clear()
+        .envs(kept)
+        .envs(program.env)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("{path} can't be run: {error}"))?;
+    let id = child.id().and_then(|id| i32::try_from(id).ok());
+    let mut group = Group(id.and_then(Pid::from_raw));
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (mut out, mut errors) = (Vec::new(), Vec::new());
+    let ended = {
+        let talk = async {
+            tokio::join!(
+                feed(stdin, program.input),
+                read(stdout, &mut out),
+                read(stderr, &mut errors)
+            );
+        };
+        let mut talk = pin!(talk);
+        let mut work = pin!(async {
+            tokio::select! {
+                ended = child.wait() => {
+                    let _open = timeout(LEFT_BEHIND, &mut talk).await;
+                    ended
+                }
+                () = &mut talk => child.wait().await,
+            }
+        });
+        match timeout(program.limit, &mut work).await {
+            Ok(ended) => Some(ended),
+            Err(_late) => {
+                group.signal(Signal::TERM);
+                let _late = timeout(GRACE, &mut work).await;
+                None
+            }
+        }
+    };
+    out.append(&mut errors);
+    let fault = match ended {
+        None => Some(format!("was not done within {:?}", program.limit)),
+        Some(ended) => {
+            // What it left behind on purpose goes on.
+            group.0 = None;
+            fault(ended)
+        }
+    };
+    Ok(Ended {
+        output: printable(String::from_utf8_lossy(&out).trim(), SHOWN),
+        fault,
+    })
+}
+
+fn fault(ended: std::io::Result<ExitStatus>) -> Option<String> {
+    match ended {
+        Ok(status) if status.success() => None,
+        Ok(status) => Some(format!("ended with {status}")),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+async fn feed(stdin: Option<ChildStdin>, text: String) {
+    if let Some(mut stdin) = stdin {
+        // It need not read what it is given.
+        let _closed = stdin.write_all(text.as_bytes()).await;
+    }
+}
+
+/// The beginning of what it says; the rest is taken and thrown away, so that it doesn't wait.
+async fn read(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
+    if let Some(mut from) = from {
+        let _broken = (&mut from).take(OUTPUT).read_to_end(into).await;
+        let _broken = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn shell(script: &str, limit: Duration) -> Ended {
+        let argv = ["/bin/sh", "-c", script].map(str::to_owned);
+        let program = Program {
+            argv: &argv,
+            env: vec![("SNAPROTATE_TEST", "spoken".to_owned())],
+            input: "heard\n".to_owned(),
+            limit,
+        };
+        run(program).await.unwrap()
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn it_reads_its_input_and_environment_and_says_how_it_ended() {
+        let ended = shell("read line; echo $line $SNAPROTATE_TEST; exit 3", LONG).await;
+        assert_eq!(ended.output, "heard spoken");
+        assert_eq!(ended.fault.as_deref(), Some("ended with exit status: 3"));
+    }
+
+    #[tokio::test]
+    async fn no_more_of_our_environment_is_handed_on_than_it_needs() {
+        let ended = shell("env | grep -c '^CARGO'", LONG).await;
+        assert_eq!(ended.output, "0");
+    }
+
+    #[tokio::test]
+    async fn megabytes_of_output_hold_nothing_up_and_are_cut() {
+        let ended = shell("head -c 5000000 /dev/zero | tr '\\0' x", LONG).await;
+        assert!(ended.output.starts_with("xxx"));
+        assert!(ended.output.len() < 4096);
+        assert_eq!(ended.fault, None);
+    }
+
+    #[tokio::test]
+    async fn what_it_left_behind_doesnt_keep_it_from_having_ended() {
+        let began = std::time::Instant::now();
+        let ended = shell("sleep 50 & echo begun", LONG).await;
+        assert_eq!(ended.output, "begun");
+        assert_eq!(ended.fault, None);
+        assert!(began.elapsed() < Duration::from_secs(40));
+    }
+
+    #[tokio::test]
+    async fn at_its_limit_it_is_asked_to_end_and_may_tidy_up() {
+        let script = "trap 'echo tidied; exit 0' TERM; while :; do sleep 0.05; done";
+        let ended = shell(script, Duration::from_millis(300)).await;
+        assert_eq!(ended.fault.as_deref(), Some("was not done within 300ms"));
+        assert_eq!(ended.output, "tidied");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_isnt_there_is_named() {
+        let argv = ["/nowhere/freeze".to_owned()];
+        let program = Program {
+            argv: &argv,
+            env: Vec::new(),
+            input: String::new(),
+            limit: LONG,
+        };
+        let error = run(program).await.unwrap_err();
+        assert!(error.starts_with("/nowhere/freeze can't be run: No such file"));
+    }
+}

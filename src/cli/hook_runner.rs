@@ -1,0 +1,51 @@
+//! `hook-runner`: the process that has one hold. The service begins it, by a socket of
+//! systemd's or as a child; nobody does so by hand, so no help shows it.
+
+use std::io::{stdin, stdout};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream as StdStream;
+
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe::{Receiver, Sender};
+
+use super::{Cli, Exit, block_on};
+use crate::daemon::{self, Refusal, Signal};
+use crate::hooks::{peer, runner};
+
+/// Good when the hold was served to its end.
+pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
+    block_on(async {
+        let mut signals = daemon::listen()?;
+        let ended = async move { while !matches!(signals.next().await, Signal::Stop(_)) {} };
+        let input = stdin().as_fd().try_clone_to_owned().map_err(odd)?;
+        let served = match socket(&input)? {
+            Some(stream) => {
+                peer::admit(&stream).map_err(Refusal::System)?;
+                let (input, output) = stream.into_split();
+                runner::serve(&cli.config, input, output, ended).await
+            }
+            None => {
+                let output = stdout().as_fd().try_clone_to_owned().map_err(odd)?;
+                let input = Receiver::from_owned_fd(input).map_err(odd)?;
+                let output = Sender::from_owned_fd(output).map_err(odd)?;
+                runner::serve(&cli.config, input, output, ended).await
+            }
+        };
+        served.map_err(Refusal::System)?;
+        Ok(Exit::Good)
+    })
+}
+
+/// The input as a stream of both directions, if it is a socket.
+fn socket(input: &OwnedFd) -> Result<Option<UnixStream>, Refusal> {
+    let stream = StdStream::from(input.try_clone().map_err(odd)?);
+    if stream.local_addr().is_err() {
+        return Ok(None);
+    }
+    stream.set_nonblocking(true).map_err(odd)?;
+    UnixStream::from_std(stream).map(Some).map_err(odd)
+}
+
+fn odd(error: std::io::Error) -> Refusal {
+    Refusal::System(format!("it is begun by the service, not by hand: {error}"))
+}

@@ -1,0 +1,109 @@
+//! Runs the hooks of a rotation. One process, the runner, has a hold from `before` to
+//! `after`: it runs `after` when it is told to, and by itself when whoever began the hold is
+//! gone, when it is asked to end, and when `max_hold` is over. So a service that dies
+//! releases the server all the same.
+//!
+//! - here: what the engine asks for, and what it is answered.
+//! - `runner`: what the runner does; `talk`: what is said between it and the service;
+//!   `peer`: who may ask.
+//! - `begin`: a runner for each hold: behind a socket of systemd's, else a child of ours.
+
+mod begin;
+pub mod peer;
+pub mod runner;
+mod talk;
+
+pub use begin::Runners;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::core::fact::Ran;
+
+/// For what a server is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The stem of the policy's file.
+    pub policy: String,
+    /// The rotation whose hooks are run.
+    pub rotation: String,
+    /// The snapshot's name.
+    pub snapshot: String,
+    /// The provider's number of the server.
+    pub server: u64,
+    /// What the server is called.
+    pub server_name: String,
+}
+
+/// What came of a hook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// How it ended.
+    pub ran: Ran,
+    /// Why, or what it said.
+    pub reason: String,
+    /// Whether it was run before it was asked for.
+    #[serde(default)]
+    pub early: bool,
+}
+
+impl Report {
+    /// One that didn't do well.
+    pub fn bad(ran: Ran, reason: impl Into<String>) -> Self {
+        Self {
+            ran,
+            reason: reason.into(),
+            early: false,
+        }
+    }
+}
+
+/// A future that the engine can hold without knowing who made it.
+pub type Promised<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Who runs hooks.
+pub trait Runner: Send + Sync {
+    /// Runs `before`. From then on the server is held, until the lease is released or dropped;
+    /// there is none where nothing was run.
+    fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)>;
+
+    /// Runs `after` of a hold whose lease is lost.
+    fn after(&self, job: Job, why: String) -> Promised<'_, Report>;
+}
+
+/// A hold: who drops it releases the server.
+pub struct Lease {
+    release: oneshot::Sender<String>,
+    ended: oneshot::Receiver<Report>,
+}
+
+/// The other side of a lease.
+pub struct Leased {
+    /// Why the server is to be released; an error when the lease was dropped.
+    pub released: oneshot::Receiver<String>,
+    /// What came of `after`.
+    pub ended: oneshot::Sender<Report>,
+}
+
+impl Lease {
+    /// A lease and its other side.
+    pub fn new() -> (Self, Leased) {
+        let (release, released) = oneshot::channel();
+        let (ended, end) = oneshot::channel();
+        let lease = Self {
+            release,
+            ended: end,
+        };
+        (lease, Leased { released, ended })
+    }
+
+    /// Has `after` run, and waits for it.
+    pub async fn release(self, why: String) -> Report {
+        let _ended_already = self.release.send(why);
+        let lost = || Report::bad(Ran::Failed, "the runner of the hooks is gone");
+        self.ended.await.unwrap_or_else(|_| lost())
+    }
+}
