@@ -9,6 +9,7 @@ use super::defaults;
 use super::program::program;
 use super::reader::{Fault, Found, Section, Value, nearest};
 use super::report::{At, Log};
+use super::timing::said;
 use crate::core::policy::{Hooks, Release};
 
 /// Hooks as they are written.
@@ -67,15 +68,29 @@ impl RawHooks {
         };
         let before = argv("before", self.before, "/usr/local/sbin/freeze");
         let after = argv("after", self.after, "/usr/local/sbin/thaw");
+        let timeout = self.timeout.map_or(defaults::HOOK, |time| time.value);
+        let max_hold = self
+            .max_hold
+            .as_ref()
+            .map_or(defaults::MAX_HOLD, |time| time.value);
+        if max_hold <= timeout {
+            let message = format!(
+                "max_hold ({}) is not above timeout ({})",
+                said(max_hold),
+                said(timeout)
+            );
+            let at = self.max_hold.as_ref().map_or(&at, |time| &time.at);
+            log.error(at, message, "write a longer max_hold, or a shorter timeout");
+        }
         Some(Arc::new(Hooks {
             before: before?,
             after: after?,
-            timeout: self.timeout.map_or(defaults::HOOK, |time| time.value),
+            timeout,
             go_on: self
                 .on_failure
                 .is_some_and(|word| word.value == OnFailure::Continue),
             release: self.release.map_or(Release::Completed, |word| word.value),
-            max_hold: self.max_hold.map_or(defaults::MAX_HOLD, |time| time.value),
+            max_hold,
         }))
     }
 }
@@ -110,10 +125,7 @@ impl Value for Release {
     const EXAMPLE: &'static str = "\"completed\" or \"accepted\"";
 
     fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
-        let words = [
-            ("completed", Self::Completed),
-            ("accepted", Self::Accepted),
-        ];
+        let words = [("completed", Self::Completed), ("accepted", Self::Accepted)];
         word(value, words)
     }
 }

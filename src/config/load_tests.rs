@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::fixture::{Folder, POLICY};
-use super::{Config, Env, load};
-use crate::core::policy::WhenFull;
+use super::fixture::{Folder, MAIN, POLICY};
+use super::{Config, Env, hooks_of, load};
+use crate::core::policy::{Hooks, Release, WhenFull};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 fn shipped() -> PathBuf {
@@ -246,4 +246,52 @@ fn a_name_without_the_hour_is_enough_for_one_slot_a_day_in_every_zone() {
             );
         }
     }
+}
+
+#[test]
+fn a_rotation_has_its_own_hooks_or_those_of_the_defaults() {
+    let main = format!("{MAIN}[defaults.hooks]\nafter = [\"/bin/true\", \"all\"]\n");
+    let own = "[rotation.hooks]\nbefore = [\"/bin/true\"]\ntimeout = \"5s\"\non_failure = \"continue\"\nrelease = \"accepted\"\nmax_hold = \"2h\"\n";
+    let policy =
+        format!("{POLICY}{own}[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n");
+    let folder = Folder::new()
+        .with("snaprotate.toml", main)
+        .with("policies.d/web.toml", policy);
+    let config = folder.good();
+    let rotations = config.policies[0].rotations.iter();
+    let hooks: Vec<_> = rotations
+        .map(|r| r.hooks.as_deref().expect("hooks"))
+        .collect();
+    let own = Hooks {
+        before: Some(vec!["/bin/true".to_owned()]),
+        after: None,
+        timeout: SignedDuration::from_secs(5),
+        go_on: true,
+        release: Release::Accepted,
+        max_hold: SignedDuration::from_hours(2),
+    };
+    let all = Hooks {
+        before: None,
+        after: Some(vec!["/bin/true".to_owned(), "all".to_owned()]),
+        timeout: SignedDuration::from_secs(60),
+        go_on: false,
+        release: Release::Completed,
+        max_hold: SignedDuration::from_hours(1),
+    };
+    assert_eq!(hooks, [&own, &all]);
+
+    // The runner reads the one rotation alone, whatever is wrong elsewhere.
+    let file = folder.path("snaprotate.toml");
+    let folder = folder.with("policies.d/broken.toml", "x = [");
+    assert_eq!(*hooks_of(&file, "web", "weekly").expect("hooks"), own);
+    assert_eq!(*hooks_of(&file, "web", "daily").expect("hooks"), all);
+    for (policy, rotation, wanted) in [
+        ("web", "monthly", "web.toml: monthly has no hooks"),
+        ("mail", "weekly", "has no policy mail"),
+        ("../web", "weekly", "has no policy ../web"),
+    ] {
+        let error = hooks_of(&file, policy, rotation).expect_err("refused");
+        assert!(error.contains(wanted), "{error}");
+    }
+    drop(folder);
 }

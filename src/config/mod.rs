@@ -210,7 +210,9 @@ pub fn hooks_of(file: &Path, policy: &str, rotation: &str) -> Result<Arc<Hooks>,
     let policies = main.policies(folder);
     // A stem, and nothing that leads elsewhere.
     let files = policy_files(&policies).map_err(|error| format!("{policies:?}: {error}"))?;
-    let path = files.iter().find(|path| path.file_stem() == Some(policy.as_ref()));
+    let path = files
+        .iter()
+        .find(|path| path.file_stem() == Some(policy.as_ref()));
     let path = path.ok_or(format!("{} has no policy {policy}", policies.display()))?;
     let mut log = Log::default();
     let found = policy::hooks(path, rotation, &main.defaults, &mut log);

@@ -87,13 +87,9 @@ impl Ground<'_> {
                 }
                 Way::Email(raw.validate(folder, env, log)?)
             }
-            RawWay::Command(argv) => Way::Command(program(
-                "command",
-                argv?,
-                at,
-                "/usr/local/bin/tell",
-                log,
-            )?),
+            RawWay::Command(argv) => {
+                Way::Command(program("command", argv?, at, "/usr/local/bin/tell", log)?)
+            }
         };
         let repeat = raw.repeat.map_or(defaults::REPEAT, |found| found.value);
         let timeout = raw.timeout.map_or(defaults::DELIVERY, |found| found.value);

@@ -291,6 +291,10 @@ fn the_defaults_of_the_schema_are_those_of_the_code() {
         let mut file = kind.table();
         let mut written = 0;
         for Keys { way, keys } in tables(&schema) {
+            if way.last().is_some_and(|last| last == "hooks") {
+                hooks_have_the_defaults_of_the_code(&kind, &folder, &way, &keys);
+                continue;
+            }
             for (key, node) in keys {
                 if let Some(default) = node.get("default") {
                     let value = Value::try_from(default).expect("a TOML value");
@@ -307,6 +311,36 @@ fn the_defaults_of_the_schema_are_those_of_the_code() {
             kind.schema
         );
     }
+}
+
+/// A table of hooks is an error without a program in it.
+fn hooks_have_the_defaults_of_the_code(
+    kind: &Kind,
+    folder: &Folder,
+    way: &[String],
+    keys: &[(String, Json)],
+) {
+    let schema = kind.schema();
+    let program = Value::try_from(["/bin/true"]).expect("a TOML value");
+    let bare = with(&schema, kind.table(), way, "before", program);
+    let mut file = bare.clone();
+    let mut written = 0;
+    for (key, node) in keys {
+        if let Some(default) = node.get("default") {
+            let value = Value::try_from(default).expect("a TOML value");
+            file = with(&schema, file, way, key, value);
+            written += 1;
+        }
+    }
+    assert_eq!(written, 4);
+    let meant = [&bare, &file].map(|file| {
+        let text = toml::to_string(file).expect("TOML");
+        fs::write(folder.path(kind.file), text).expect("written");
+        let hooks = folder.good().policies[0].rotations[0].hooks.clone();
+        hooks.expect("hooks")
+    });
+    assert_eq!(meant[0], meant[1]);
+    fs::write(folder.path(kind.file), kind.good).expect("written");
 }
 
 #[test]

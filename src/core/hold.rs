@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::decide::{Server, Step};
 use super::fact::{Fact, Hook, Ran, When};
-use super::history::{Hold, History, Open};
+use super::history::{History, Hold, Open};
 use super::policy::{Hooks, Release, Rotation};
 
 impl History {

@@ -317,7 +317,11 @@ fn a_failed_after_is_tried_again_with_growing_pauses_and_never_forgotten() {
     }
     assert!(pauses[0] >= 5 * MINUTE && pauses[0] < pauses[1]);
     assert!(pauses.iter().all(|pause| *pause <= 75 * MINUTE));
-    assert!(alert(&world).expect("an alert").contains("can't be released"));
+    assert!(
+        alert(&world)
+            .expect("an alert")
+            .contains("can't be released")
+    );
     world.record(&finished(Hook::After, Ran::Done));
     world.recorded();
     assert_eq!(world.history.hold, None);

@@ -12,8 +12,8 @@ use crate::api::SnapshotApi;
 use crate::audit::Extra;
 use crate::core::decide::{Inventory, Step, release};
 use crate::core::fact::{Fact, Hook, Ran};
-use crate::core::hold::command;
 use crate::core::history::Open;
+use crate::core::hold::command;
 use crate::core::policy::{Hooks, Policy, Rotation};
 use crate::core::snapshot::ServerId;
 use crate::hooks::{Job, Lease, Report};
@@ -112,7 +112,10 @@ impl<A: SnapshotApi> Engine<A> {
             let Some(Step::After { early, reason, .. }) = due else {
                 return true;
             };
-            if !self.release(Some(policy), policy.server, seat, early, reason).await {
+            if !self
+                .release(Some(policy), policy.server, seat, early, reason)
+                .await
+            {
                 return false;
             }
         }
@@ -186,8 +189,11 @@ impl<A: SnapshotApi> Engine<A> {
         let policies = self.wanted().policies;
         let held: Vec<_> = {
             let seats = lock(&self.seats);
-            let held = seats.iter().filter(|(_, seat)| lock(seat).history.hold.is_some());
-            held.map(|(server, seat)| (*server, Arc::clone(seat))).collect()
+            let held = seats
+                .iter()
+                .filter(|(_, seat)| lock(seat).history.hold.is_some());
+            held.map(|(server, seat)| (*server, Arc::clone(seat)))
+                .collect()
         };
         let releases = held.iter().map(|(server, seat)| {
             let policy = policies.get(server).map(Arc::as_ref);

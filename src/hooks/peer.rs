@@ -19,7 +19,9 @@ pub fn admit(stream: &UnixStream) -> Result<(), String> {
         return Ok(());
     }
     let uid = peer.uid();
-    Err(format!("process {pid} of user {uid} is not of {SERVICE}: it may not have hooks run"))
+    Err(format!(
+        "process {pid} of user {uid} is not of {SERVICE}: it may not have hooks run"
+    ))
 }
 
 /// Whether a process with these groups is the service's. Only root can put one there.
@@ -39,7 +41,9 @@ mod tests {
     #[test]
     fn only_a_process_of_the_unit_is_the_service() {
         assert!(is_service("0::/system.slice/snaprotate.service\n"));
-        assert!(is_service("4:cpu:/\n1:name=systemd:/system.slice/snaprotate.service\n"));
+        assert!(is_service(
+            "4:cpu:/\n1:name=systemd:/system.slice/snaprotate.service\n"
+        ));
         for other in [
             "",
             "0::/\n",

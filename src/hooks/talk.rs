@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite};
 use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite};
 
 use super::Job;
 
@@ -55,5 +55,7 @@ pub(super) async fn hear<T: DeserializeOwned>(
         return Ok(None);
     }
     let heard = serde_json::from_slice(&line);
-    heard.map(Some).map_err(|error| format!("not understood: {error}"))
+    heard
+        .map(Some)
+        .map_err(|error| format!("not understood: {error}"))
 }

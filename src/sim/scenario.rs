@@ -163,7 +163,7 @@ impl Scenario {
             // A death in a create may cost one, and a story has three deaths at most.
             attempts: 4,
             when_full: WhenFull::PruneFirst,
-        hooks: None,
+            hooks: None,
         };
         let policy = Policy {
             file: format!("server-{SERVER}"),

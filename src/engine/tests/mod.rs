@@ -2,6 +2,7 @@
 
 mod account;
 mod fleet;
+mod holds;
 mod listings;
 mod looks;
 mod news;
