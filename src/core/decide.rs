@@ -93,7 +93,7 @@ pub fn decide(
     server.in_time_for_after(server.by_rules())
 }
 
-/// Decides as if the server were not held: whether what it was held for is still wanted.
+/// What is wanted of a server that is held for its create; what has to be said can wait.
 pub fn decide_in_hold(
     policy: &Policy,
     inventory: &Inventory,
@@ -108,7 +108,8 @@ pub fn decide_in_hold(
         rules,
         now,
     };
-    server.by_rules()
+    let held = server.held().or_else(|| server.doubt());
+    held.unwrap_or_else(|| server.wanted())
 }
 
 /// Whether a rotation's `after` is due; for that no listing is needed.
@@ -139,7 +140,7 @@ pub(super) struct Server<'a> {
 }
 
 impl Server<'_> {
-    /// The rules one after the other.
+    /// The rules one after the other, and what has to be said along with the step.
     fn by_rules(&self) -> Step {
         if let Some(step) = self.held() {
             return self.conclude().unwrap_or(step);
@@ -150,12 +151,15 @@ impl Server<'_> {
         if let Some(step) = self.doubt() {
             return self.announce(step, None);
         }
-        let step = self
-            .care()
+        self.announce(self.wanted(), Some(self.alerts()))
+    }
+
+    /// Rules 2 to 6.
+    fn wanted(&self) -> Step {
+        self.care()
             .or_else(|| self.open_intent())
             .or_else(|| self.under_way())
-            .unwrap_or_else(|| self.due_or_surplus());
-        self.announce(step, Some(self.alerts()))
+            .unwrap_or_else(|| self.due_or_surplus())
     }
 
     /// Rule 0. Paused, or a restore began a short while ago (I12).
