@@ -53,7 +53,7 @@ impl History {
             } => {
                 let faulty = self.hold.take().is_some_and(|hold| hold.faulty);
                 if *early {
-                    self.notes(rotation).hook_fault = Some(Box::new(reason.clone()));
+                    self.notes(rotation).hook_fault = Some(reason.as_str().into());
                 } else if !faulty {
                     self.notes(rotation).hook_fault = None;
                 }
@@ -72,7 +72,7 @@ impl History {
                     hold.last = Some(at);
                     hold.faulty = true;
                 }
-                self.notes(rotation).hook_fault = Some(Box::new(reason.clone()));
+                self.notes(rotation).hook_fault = Some(reason.as_str().into());
             }
             _ => {}
         }
@@ -91,7 +91,7 @@ impl History {
         if ran == Ran::Done {
             return;
         }
-        self.notes(rotation).hook_fault = Some(Box::new(reason.to_owned()));
+        self.notes(rotation).hook_fault = Some(reason.into());
         if let Some(hold) = &mut self.hold {
             hold.faulty = true;
         }
@@ -195,7 +195,7 @@ impl Server<'_> {
         let Some(left) = hold.and_then(|hold| self.until_next_try(hold)) else {
             return step;
         };
-        let hopeless = hold.is_some_and(|hold| hold.hopeless());
+        let hopeless = hold.is_some_and(Hold::hopeless);
         match step {
             // `once` goes on while it may help.
             Step::Idle { .. } if self.rules.count_all && !hopeless => Step::Wait {
