@@ -7,6 +7,7 @@
 
 use jiff::SignedDuration;
 
+use super::breaks::Break;
 use super::decide::{Server, Step};
 use super::fact::{Fact, Hook, Ran, When};
 use super::history::{History, Hold, Open};
@@ -67,6 +68,9 @@ impl History {
                 reason,
                 ..
             } => {
+                if Break::AfterRunOnce.on() {
+                    self.hold = None;
+                }
                 if let Some(hold) = &mut self.hold {
                     hold.failures += 1;
                     hold.last = Some(at);
@@ -108,7 +112,7 @@ impl Server<'_> {
     /// `after`, where it is due: before every other rule, without a listing.
     pub(super) fn release(&self) -> Option<Step> {
         let hold = self.history.hold.as_deref()?;
-        if self.until_next_try(hold).is_some() {
+        if self.until_next_try(hold).is_some() || (hold.created && Break::HoldForgotten.on()) {
             return None;
         }
         let reason = self.why_released(hold)?;

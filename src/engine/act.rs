@@ -32,6 +32,7 @@ impl<A: SnapshotApi> Engine<A> {
         if let Step::Create { rotation, .. } = &step
             && let Some(rotation) = policy.rotations.iter().find(|r| r.name == *rotation)
             && let Some(hooks) = rotation.hooks.as_deref()
+            && !Break::BeforeLeftOut.on()
         {
             let hooks = (rotation, hooks);
             return Box::pin(self.act_in_hold(policy, seat, inventory, step, hooks)).await;
