@@ -345,16 +345,56 @@ fn a_server_that_can_t_be_released_gets_no_other_before_but_its_other_rotations_
 }
 
 #[test]
-fn resume_gives_up_only_what_failed_three_times() {
-    for (failures, stays) in [(2, true), (3, false)] {
+fn a_resume_of_the_server_itself_gives_up_what_failed_and_one_of_all_does_not() {
+    for (failures, stays) in [(0, true), (1, false)] {
         let mut world = world();
         hold(&mut world);
         for _ in 0..failures {
             fails(&mut world);
         }
+        let now = world.now.wall;
+        world.history.resume(None, now);
+        assert!(world.history.hold.is_some());
         world.record(&Fact::Resumed { by: None });
         assert_eq!(world.history.hold.is_some(), stays, "{failures}");
     }
+}
+
+#[test]
+fn a_failed_after_of_an_earlier_process_rests_no_longer_than_its_pause_in_this_one() {
+    let mut world = world();
+    hold(&mut world);
+    fails(&mut world);
+    let hold = world.history.hold.as_mut().expect("held");
+    // The clock was a day ahead then.
+    hold.last = Some(When {
+        wall: world.now.wall + 24 * 60 * MINUTE,
+        mono: None,
+    });
+    world.now.mono = MINUTE;
+    assert_eq!(released(&world.step()), None);
+    world.now.mono = 10 * MINUTE;
+    assert_eq!(released(&world.step()), Some(false));
+}
+
+#[test]
+fn where_nothing_is_released_the_answer_is_enough_and_nothing_is_early() {
+    let mut world = with(Hooks {
+        after: None,
+        ..hooks()
+    });
+    hold(&mut world);
+    create(&mut world, Status::InProgress);
+    assert_eq!(released(&world.recorded()), Some(false));
+}
+
+#[test]
+fn a_hold_outlives_its_policy() {
+    let mut world = world();
+    hold(&mut world);
+    world.record(&Fact::ServerRemoved);
+    assert!(world.history.hold.is_some());
+    assert!(!world.history.gone());
 }
 
 #[test]
