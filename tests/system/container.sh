@@ -15,7 +15,6 @@ cache=${CACHE:-$project/target/system-test}
 nspawn='' init='' cgroups=() helpers=()
 unit=snaprotate.service
 logs=/var/log/private/snaprotate
-state=/var/lib/private/snaprotate
 
 # Ends what this script started, by process id, and removes what it laid down.
 clean_up() {

@@ -1,5 +1,6 @@
 # What is looked at, in this order: systemd.sh reads this once the container is up.
 # shellcheck shell=bash disable=SC2154
+state=/var/lib/private/snaprotate
 policy=$work/root/etc/snaprotate/policies.d/web-server-01.toml
 
 clean_unit() { inside systemd-analyze verify /etc/systemd/system/snaprotate{,-hook@}.service /etc/systemd/system/snaprotate-hook.socket && ! inside journalctl --no-pager | grep 'snaprotate.*ignoring'; }
