@@ -43,7 +43,9 @@ fn files(source: &str) -> Vec<String> {
 fn names(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(project().join(folder)).expect("a folder");
     let names = entries.map(|entry| entry.expect("an entry").file_name());
-    names.map(|name| name.into_string().expect("text")).collect()
+    names
+        .map(|name| name.into_string().expect("text"))
+        .collect()
 }
 
 #[test]
@@ -59,7 +61,12 @@ fn the_packages_hold_the_same_files() {
 #[test]
 fn every_unit_example_and_rule_is_in_the_packages() {
     let packaged = sources("generate-rpm");
-    for folder in ["systemd", "config/policies.d", "config/monitoring"] {
+    for folder in [
+        "systemd",
+        "config/hooks",
+        "config/monitoring",
+        "config/policies.d",
+    ] {
         for name in names(folder) {
             let file = format!("{folder}/{name}");
             assert!(packaged.contains(&file), "{file} is in no package");
