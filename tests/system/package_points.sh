@@ -37,7 +37,10 @@ complete() {
         fish/vendor_completions.d/snaprotate.fish doc/snaprotate/{copyright,changelog.Debian.gz,README.Debian}; do
         [ -s "$work/root/usr/share/$file" ] || { echo "$file is missing"; return 1; }
     done
-    [ "$(find "$work/root/usr/share/man" -name 'snaprotate*.gz' | wc -l)" = "$(inside snaprotate man --dir /tmp/man | grep -o '^[0-9]*')" ]
+    local pages
+    pages=$(inside snaprotate man --dir /tmp/pages | grep -o '^[0-9]*')
+    inside rm -r /tmp/pages
+    [ "$(find "$work/root/usr/share/man" -name 'snaprotate*.gz' | wc -l)" = "$pages" ]
 }
 point "brings manual pages, completions, schemas and examples" complete
 
@@ -131,6 +134,6 @@ left() {
     grep -rl snaprotate "$work"/root/etc "$work"/root/var/lib
 }
 purges() {
-    get purge snaprotate && ! inside pgrep snaprotate && ! left | grep .
+    get purge snaprotate && ! inside pgrep snaprotate && [ -z "$(left)" ] || { left; return 1; }
 }
 point "purge stops it too, asks nothing, and leaves nothing of it on disk" purges
