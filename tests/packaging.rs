@@ -27,12 +27,12 @@ fn files(source: &str) -> Vec<String> {
         return vec![source.to_owned()];
     }
     let (folder, name) = source.rsplit_once('/').unwrap_or(("", source));
-    let (start, end) = name.split_once('*').unwrap_or((name, ""));
+    let ends = name.split_once('*');
     let found: Vec<_> = names(folder)
         .into_iter()
-        .filter(|file| match name.contains('*') {
-            true => file.starts_with(start) && file.ends_with(end),
-            false => file == name,
+        .filter(|file| match ends {
+            Some((start, end)) => file.starts_with(start) && file.ends_with(end),
+            None => file == name,
         })
         .map(|file| Path::new(folder).join(file).display().to_string())
         .collect();
