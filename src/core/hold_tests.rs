@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::core::decide::{Step, decide_in_hold};
+use crate::core::decide::{Inventory, Step, decide_in_hold};
 use crate::core::fact::{AlertKind, Fact, Hook, Outcome, Ran, When};
 use crate::core::order::{Order, objection};
 use crate::core::policy::{Hooks, Release};
@@ -84,6 +84,16 @@ fn released(step: &Step) -> Option<bool> {
     match step {
         Step::After { early, .. } => Some(*early),
         _ => None,
+    }
+}
+
+/// A listing without rows.
+fn nothing(world: &World) -> Inventory {
+    Inventory {
+        server_name: None,
+        snapshots: Vec::new(),
+        requested: world.now.mono,
+        doubt: None,
     }
 }
 
@@ -177,12 +187,7 @@ fn a_server_that_is_held_for_nothing_is_released_at_once() {
     hold(&mut world);
     assert_eq!(released(&world.step()), Some(false));
     // Within the hold the create itself is still what is wanted.
-    let inventory = crate::core::decide::Inventory {
-        server_name: None,
-        snapshots: Vec::new(),
-        requested: world.now.mono,
-        doubt: None,
-    };
+    let inventory = nothing(&world);
     let within = decide_in_hold(
         &world.policy,
         &inventory,
@@ -454,12 +459,7 @@ fn an_operator_s_create_is_not_the_one_that_is_held_for_and_must_wait() {
     let held = world.history.hold.as_ref().expect("held");
     assert!(!held.created);
     world.history.open = None;
-    let inventory = crate::core::decide::Inventory {
-        server_name: None,
-        snapshots: Vec::new(),
-        requested: world.now.mono,
-        doubt: None,
-    };
+    let inventory = nothing(&world);
     let order = Order::Create {
         snapshot: "by-hand".to_owned(),
         spare: None,
