@@ -294,7 +294,7 @@ pub enum Fact {
         hook: Hook,
         rotation: String,
         snapshot: String,
-        ran: Ran,
+        outcome: Ran,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         go_on: bool,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -151,7 +151,7 @@ impl Rehearsal<'_> {
             hook: Hook::After,
             rotation,
             snapshot,
-            ran: Ran::Done,
+            outcome: Ran::Done,
             go_on: false,
             early: false,
             later: false,

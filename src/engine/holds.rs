@@ -93,7 +93,7 @@ impl<A: SnapshotApi> Engine<A> {
             hook: Hook::Before,
             rotation: rotation.name.clone(),
             snapshot: name.clone(),
-            ran: report.ran,
+            outcome: report.ran,
             go_on,
             early: false,
             later: false,
@@ -196,7 +196,7 @@ impl<A: SnapshotApi> Engine<A> {
             later: !(hold.created || hold.tried || paused || self.stop.is_cancelled()),
             rotation: hold.rotation,
             snapshot: hold.snapshot,
-            ran: report.ran,
+            outcome: report.ran,
             go_on: false,
             reason,
         }

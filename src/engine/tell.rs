@@ -31,7 +31,7 @@ pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
             | Fact::RestoreIntent { .. }
             | Fact::RestoreResult { .. }
             | Fact::HookFinished {
-                ran: Ran::Failed | Ran::NotStarted,
+                outcome: Ran::Failed | Ran::NotStarted,
                 ..
             }
             | Fact::HookFinished { early: true, .. }
@@ -47,7 +47,6 @@ pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
                 about = text("about"),
                 outcome = text("outcome"),
                 hook = text("hook"),
-                ran = text("ran"),
                 reason = text("reason"),
                 by = text("by"),
                 status = extra.status,

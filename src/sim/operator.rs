@@ -1,7 +1,7 @@
 //! What operators order and pause while all this happens, drawn from a stream of its own; and
 //! that nothing is done which they didn't order, or paused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -35,6 +35,8 @@ pub(super) struct Wishes {
     deletes: BTreeSet<u64>,
     restores: BTreeSet<u64>,
     paused: BTreeSet<Option<u64>>,
+    /// Ends of pauses that were asked for: a pause that is recorded after one is over.
+    resumes: BTreeMap<Option<u64>, u64>,
     orders: u64,
 }
 
@@ -152,12 +154,14 @@ impl Director {
     fn pause(&self, server: Option<u64>, engine: &Arc<Engine<SimApi>>) {
         self.world().fire("operator: pauses");
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
+        let resumes = self.world().wishes.resumes.get(&server).copied();
         tokio::spawn(async move {
             let paused = engine.pause(server.map(ServerId), "root").await;
             // What was begun before is still on its way.
             if paused.is_ok_and(|held| held.begun.is_empty())
                 && let Ok(mut world) = world.lock()
                 && !world.disk.set().dead
+                && world.wishes.resumes.get(&server).copied() == resumes
             {
                 world.wishes.paused.insert(server);
             }
@@ -168,6 +172,7 @@ impl Director {
         {
             let mut world = self.world();
             world.wishes.paused.remove(&server);
+            *world.wishes.resumes.entry(server).or_default() += 1;
             // The clock counts as right from here on.
             match server {
                 Some(server) => drop(world.judge.last_wall.remove(&server)),

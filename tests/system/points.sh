@@ -34,7 +34,7 @@ point "makes the snapshot that is due, and records it" rotates
 
 finished() { cat "$work/root$logs"/audit-*.jsonl | grep '"event":"hook_finished"'; }
 runs_hooks() {
-    soon_recorded 2 hook_finished && ! finished | grep -v '"ran":"done"' &&
+    soon_recorded 2 hook_finished && ! finished | grep -v '"outcome":"done"' &&
         finished | grep -E '/bin/sh did well: snaprotate-hook@[^ ]*\.service.{1,4}[1-9][0-9]+' &&
         ! finished | grep -F "$token"
 }

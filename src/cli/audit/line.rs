@@ -28,7 +28,7 @@ const EVENT_WIDTH: usize = 18;
 const NARROWEST: usize = 30;
 
 /// What every line has, or says in words of its own; and what only the program needs.
-const SAID_ELSEWHERE: [&str; 17] = [
+const SAID_ELSEWHERE: [&str; 18] = [
     "seq",
     "time",
     "event",
@@ -46,6 +46,7 @@ const SAID_ELSEWHERE: [&str; 17] = [
     "reason",
     "prune_first",
     "history",
+    "hook",
 ];
 
 /// How lines are made.
@@ -163,6 +164,9 @@ impl Lines {
             parts.extend(text("about").filter(|about| Some(about) != own_server.as_ref()));
             what = std::mem::take(&mut parts).join(" ");
         }
+        if let Some(hook) = text("hook") {
+            what = format!("{hook} for {what}");
+        }
         parts.extend(text("outcome"));
         let status = fields.get("status").and_then(Value::as_u64);
         parts.extend(status.map(|status| format!("HTTP {status}")));
@@ -229,6 +233,7 @@ fn other(key: &str, value: &Value) -> Option<String> {
         Value::Bool(true) => return Some(printable(key, WORD_SHOWN)),
         Value::Array(all) if all.is_empty() => return None,
         value if value.as_u64() == Some(0) => return None,
+        Value::Array(argv) if key == "command" => quoted(argv),
         Value::Array(all) => all.iter().map(shown).collect::<Vec<_>>().join("; "),
         value => shown(value),
     };
@@ -239,6 +244,19 @@ fn other(key: &str, value: &Value) -> Option<String> {
         "{} {text}",
         printable(key, WORD_SHOWN).replace('_', " ")
     ))
+}
+
+/// A program and its arguments, as a shell would want them.
+fn quoted(argv: &[Value]) -> String {
+    let word = |word: &Value| {
+        let word = printable(word.as_str().unwrap_or_default(), TEXT_SHOWN);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            return word;
+        }
+        format!("'{}'", word.replace('\'', "'\\''"))
+    };
+    argv.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// Puts words behind a line that has `column` columns, and breaks before the one that would

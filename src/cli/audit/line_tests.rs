@@ -181,3 +181,23 @@ fn only_a_terminal_sees_colours_and_what_went_wrong_is_red() {
             .contains("\u{1b}[31msnapshot_failed")
     );
 }
+
+#[test]
+fn a_hook_says_which_it_is_for_what_and_how_it_was_run() {
+    let begun = told(
+        "hook_started",
+        r#""hook":"before","rotation":"weekly","snapshot":"w-1","command":["/bin/freeze","/srv","it's"]"#,
+    );
+    assert_eq!(
+        begun,
+        r"hook_started        before for w-1: rotation weekly; command /bin/freeze /srv 'it'\''s'"
+    );
+    let ended = told(
+        "hook_finished",
+        r#""hook":"after","rotation":"weekly","snapshot":"w-1","outcome":"done","early":true,"reason":"max_hold is over""#,
+    );
+    assert_eq!(
+        ended,
+        "hook_finished       after for w-1: done; max_hold is over; rotation weekly; early"
+    );
+}
