@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use notify::Service;
+use snaprotate::sandbox::faults::{Call, Fault};
 use support::{
     Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until, verified,
 };
@@ -160,6 +161,37 @@ fn a_server_is_restored_once_and_left_alone_afterwards() {
         assert_eq!(intents[0]["by"], "root");
         assert_eq!(place.home.events("restore_result")[0]["outcome"], "done");
     });
+}
+
+#[test]
+fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_servers_tells_more() {
+    let answer = |place: &Place, status| {
+        let fault = Fault::status(Call::Servers, status).forever();
+        place.provider.sandbox.order(fault);
+    };
+    let ways: [(&dyn Fn(&Place), &str); 3] = [
+        (&|place| answer(place, 404), "404"),
+        (&|place| answer(place, 403), "403"),
+        (&|_| {}, "still being restored"),
+    ];
+    for (spoil, why) in ways {
+        let place = quick();
+        spoil(&place);
+        let done = place
+            .home
+            .run(&["restore", "web", "by-hand", "--yes", "--wait"]);
+        let said = stdout(&done);
+        let (begun, end) = said.split_once("waiting until").expect("a wait");
+        assert!(
+            begun.contains("web is being restored from by-hand"),
+            "{said}"
+        );
+        assert!(end.contains(why), "{said}");
+        assert_eq!(code(&done), Some(1), "{said}");
+        let asked = place.provider.sandbox.log();
+        let asked = asked.iter().filter(|r| r.call == Call::Servers).count();
+        assert!(why.contains("still") || asked == 1, "{asked}");
+    }
 }
 
 #[test]
