@@ -195,6 +195,22 @@ fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_ser
 }
 
 #[test]
+fn the_trail_holds_the_status_that_was_received_not_the_documented_one() {
+    let place = quick();
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Delete, 200).done());
+    sandbox.order(Fault::status(Call::Restore, 202).done());
+    let old = place.old.to_string();
+    good(&place.home.run(&["delete", "web", &old, "--yes"]));
+    good(&place.home.run(&["create", "web", "mine", "--wait"]));
+    good(&place.home.run(&["restore", "web", "by-hand", "--yes"]));
+    let status = |event| place.home.events(event)[0]["status"].clone();
+    assert_eq!(status("delete_result"), 200);
+    assert_eq!(status("create_result"), 201);
+    assert_eq!(status("restore_result"), 202);
+}
+
+#[test]
 fn a_safety_snapshot_is_completed_before_the_restore_and_what_is_restored_is_spared_meanwhile() {
     each_way(|place, _| {
         let done = place
