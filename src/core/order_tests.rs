@@ -122,7 +122,7 @@ fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
         by: Some("root".to_owned()),
     });
     for order in orders() {
-        refused(&world, &order, "id 3 is being restored");
+        refused(&world, &order, "(id 3) is being restored");
     }
     let outcome = Outcome::Done;
     world.record(&Fact::RestoreResult { id, outcome });

@@ -8,7 +8,7 @@ use super::{Engine, Seat, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Extra, TrailError, Wide};
 use crate::core::fact::Fact;
-use crate::core::history::{History, Open};
+use crate::core::order;
 use crate::core::snapshot::ServerId;
 
 /// What holds after a pause or its end.
@@ -126,9 +126,7 @@ impl<A: SnapshotApi> Engine<A> {
             } else if seat.history.paused.is_some() {
                 held.paused.push(called());
             }
-            let sending = || "a change is being sent".to_owned();
-            let what = begun(&seat.history).or_else(|| seat.intending.then(sending));
-            held.begun.extend(what.map(|what| Begun {
+            held.begun.extend(begun(seat).map(|what| Begun {
                 server: called(),
                 what,
             }));
@@ -143,11 +141,17 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// What is open on a server, in a few words.
-fn begun(history: &History) -> Option<String> {
-    Some(match history.open.as_ref()? {
-        Open::Create { name, .. } => format!("{name} is being made"),
-        Open::Delete { id, .. } => format!("the snapshot with id {id} is being deleted"),
-        Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
-    })
+/// What is open on a server, and what holds it, in a few words.
+fn begun(seat: &Seat) -> Option<String> {
+    let rows = seat.seen.as_ref().map_or(&[][..], |seen| &seen.rows);
+    let open = seat
+        .history
+        .open
+        .as_ref()
+        .map(|open| order::begun(open, rows));
+    let sending = || "a change is being sent".to_owned();
+    let open = open.or_else(|| seat.intending.then(sending));
+    let hold = seat.history.hold.as_deref().map(order::holding);
+    let both: Vec<_> = open.into_iter().chain(hold).collect();
+    (!both.is_empty()).then(|| both.join("; "))
 }

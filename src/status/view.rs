@@ -10,12 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::fact::{AlertKind, Ending, Standing};
-use crate::core::history::Open;
+use crate::core::order;
 use crate::core::policy::Rotation;
 use crate::core::snapshot::{ServerId, SnapshotId, Status};
 use crate::core::verdict::verdicts;
 use crate::engine::{Engine, Known};
 use crate::notify::ReceiverView;
+
+/// Why nothing is done on any server while the whole account's alert stands.
+const TOKEN_REFUSED: &str =
+    "the provider refuses the token, and nothing is changed until it is taken";
 
 /// The whole service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,10 +204,11 @@ impl FleetView {
         });
         let mut alerts: Vec<_> = more.into_iter().chain(wide).collect();
         let mut servers = Vec::new();
+        let refused = engine.watched().account_refused;
         for server in engine.policies().keys() {
             engine.known(*server, |known| {
                 alerts.extend(standing(known));
-                servers.push(view(known));
+                servers.push(view(known, refused));
             });
         }
         Self {
@@ -234,7 +239,7 @@ fn standing(known: Known<'_>) -> impl Iterator<Item = Alert> {
     )
 }
 
-fn view(known: Known<'_>) -> ServerView {
+fn view(known: Known<'_>, refused: bool) -> ServerView {
     let Known {
         policy,
         rules,
@@ -266,13 +271,15 @@ fn view(known: Known<'_>) -> ServerView {
     });
     let rotations = policy.rotations.iter();
     let rotations: Vec<_> = rotations.map(|r| rotation(known, r, &snapshots)).collect();
-    let (state, reason) = state(known, &snapshots, &rotations);
+    let (state, reason) = state(known, refused, &snapshots, &rotations);
+    let hold = history.hold.as_deref().map(order::holding);
+    let reasons: Vec<_> = reason.into_iter().chain(hold).collect();
     ServerView {
         id: policy.server,
         name: policy.called().to_owned(),
         file: policy.file.clone(),
         state,
-        reason,
+        reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
         limit: rules.limit,
         listed: seen.map(|seen| seen.at),
         rotations,
@@ -282,6 +289,7 @@ fn view(known: Known<'_>) -> ServerView {
 
 fn state(
     known: Known<'_>,
+    refused: bool,
     snapshots: &[SnapshotView],
     rotations: &[RotationView],
 ) -> (State, Option<String>) {
@@ -293,28 +301,26 @@ fn state(
         return (State::Blocked, Some(reason.clone()));
     }
     if let Some(open) = &history.open {
-        let open = match open {
-            Open::Create { name, id: None, .. } => {
-                format!("whether {name} was made isn't known yet")
-            }
-            Open::Create { name, .. } => format!("{name} is being made"),
-            Open::Delete { id, .. } => format!("the snapshot with id {id} is being deleted"),
-            Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
-        };
-        return (State::Working, Some(open));
+        let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
+        return (State::Working, Some(order::begun(open, rows)));
     }
     let made = |s: &&SnapshotView| s.verdict == "in_progress";
     if let Some(made) = snapshots.iter().find(made) {
         return (State::Working, Some(format!("{} is being made", made.name)));
     }
+    if history.hold.is_some() {
+        return (State::Working, None);
+    }
+    let left_alone = order::left_alone(history, known.rules, known.now);
+    let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
     let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
     if rotations.iter().any(waits) {
-        return (State::Due, None);
+        return (State::Due, held);
     }
     if known.seen.is_none() {
-        return (State::Unseen, None);
+        return (State::Unseen, held);
     }
-    (State::Resting, None)
+    (State::Resting, held)
 }
 
 fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -> RotationView {
