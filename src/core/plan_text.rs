@@ -31,6 +31,12 @@ impl fmt::Display for Plan {
             (Some(until), Some(_)) => writeln!(f, "  then nothing to do until {until}")?,
             (None, None) => writeln!(f, "  nothing to do")?,
         }
+        if !self.next.is_empty() {
+            writeln!(f, "  next:")?;
+        }
+        for step in &self.next {
+            writeln!(f, "    {step}")?;
+        }
         if !self.snapshots.is_empty() {
             writeln!(f, "  snapshots now:")?;
         }

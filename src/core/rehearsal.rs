@@ -40,7 +40,26 @@ impl Rehearsal<'_> {
         self.observe();
         self.plan.snapshots = self.verdicts();
         self.run(|_| {});
-        self.plan
+        let plan = self.plan.clone();
+        Plan {
+            next: self.next(),
+            ..plan
+        }
+    }
+
+    /// What is created and deleted when the rest that was reached is over.
+    fn next(&mut self) -> Vec<Planned> {
+        let held = self.server().held().is_some();
+        let Some(at) = self.plan.until.filter(|_| !held) else {
+            return Vec::new();
+        };
+        let before = self.plan.steps.len();
+        self.pass_until(at);
+        self.run(|_| {});
+        let steps = self.plan.steps.drain(before..);
+        steps
+            .filter(|step| matches!(step.do_, Do::Create | Do::Delete))
+            .collect()
     }
 
     /// Tries step after step, and shows each look's outcome to `seen`.

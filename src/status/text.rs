@@ -115,6 +115,7 @@ pub fn server(
         server.limit,
         span(view.time.duration_since(listed)),
     );
+    let _ = writeln!(text, "one can go back {}", back(view, server));
     if server.snapshots.is_empty() {
         return text;
     }
@@ -144,6 +145,15 @@ pub fn server(
     }
     let _ = write!(text, "{}", lines(&snapshots));
     text
+}
+
+fn back(view: &FleetView, server: &ServerView) -> String {
+    let ago = |at| format!("{} ago", span(view.time.duration_since(at)));
+    match server.back() {
+        None => "to nothing: no completed snapshot is known".to_owned(),
+        Some((newest, oldest)) if newest == oldest => format!("to {}", ago(newest)),
+        Some((newest, oldest)) => format!("to {}, and as far as {}", ago(newest), ago(oldest)),
+    }
 }
 
 fn alert_lines(view: &FleetView, alerts: &[Alert]) -> String {

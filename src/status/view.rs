@@ -116,6 +116,16 @@ pub struct ServerView {
     pub rotations: Vec<RotationView>,
 }
 
+impl ServerView {
+    /// When the newest and the oldest completed snapshot were made, whosever they are: as far
+    /// as one can go back.
+    pub(super) fn back(&self) -> Option<(Timestamp, Timestamp)> {
+        let completed = self.snapshots.iter().filter(|s| s.status == "completed");
+        let made: Vec<_> = completed.filter_map(|s| s.created_at).collect();
+        Some((*made.iter().max()?, *made.iter().min()?))
+    }
+}
+
 /// A snapshot, and what it is to the policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotView {

@@ -1,6 +1,5 @@
 //! One server whole: what it holds and why, what comes next, what was done.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Map, Value};
@@ -92,14 +91,12 @@ pub(in crate::status) fn server(
 
 /// The newest completed snapshot and the oldest one, whosever they are.
 fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
-    let completed = server.snapshots.iter().filter(|s| s.status == "completed");
-    let made: Vec<Timestamp> = completed.filter_map(|s| s.created_at).collect();
-    let (Some(newest), Some(oldest)) = (made.iter().max(), made.iter().min()) else {
+    let Some((newest, oldest)) = server.back() else {
         return html! { "to nothing: no completed snapshot is known" };
     };
     html! {
-        "to " (ago(*newest, view, zone))
-        @if newest != oldest { ", and as far as " (ago(*oldest, view, zone)) }
+        "to " (ago(newest, view, zone))
+        @if newest != oldest { ", and as far as " (ago(oldest, view, zone)) }
     }
 }
 
