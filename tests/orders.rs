@@ -110,7 +110,11 @@ fn a_snapshot_is_created_and_waited_for_and_the_trail_says_by_whom() {
         let shown = place
             .home
             .run(&["audit", "show", "--snapshot", "before-upgrade"]);
-        assert!(good(&shown).contains("by root"), "{}", stdout(&shown));
+        assert!(
+            good(&shown).contains("by order of root"),
+            "{}",
+            stdout(&shown)
+        );
     });
 }
 
@@ -307,6 +311,23 @@ fn a_pause_holds_over_restarts_and_what_was_begun_is_named() {
     );
     let resumed = place.home.run(&["resume", "--server", "web"]);
     assert!(good(&resumed).contains("no longer paused"));
+    let again = place.home.run(&["resume", "--server", "web"]);
+    assert!(
+        good(&again).contains("web isn't paused"),
+        "{}",
+        stdout(&again)
+    );
+    let all = place.home.run(&["resume"]);
+    assert!(
+        good(&all).contains("isn't paused as a whole"),
+        "{}",
+        stdout(&all)
+    );
+    assert_eq!(
+        place.home.events("resumed").len(),
+        1,
+        "the others are not recorded"
+    );
     assert_eq!(code(&place.home.run(&["once"])), Some(0));
     verified(&place.home);
 }

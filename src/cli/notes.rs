@@ -274,8 +274,8 @@ Exit codes:
   2  usage, such as an unknown page
 
 Examples:
-  snaprotate man | man -l -
-      read it
+  snaprotate man
+      read it; on a terminal man shows it, elsewhere its source is printed
   snaprotate man snaprotate-policy | man -l -
       every key of a policy
   snaprotate man --dir /usr/local/share/man/man1
@@ -304,7 +304,7 @@ that a wrong clock dated ahead. A server that was paused by itself stays so unti
 it is resumed by its name.
 
 Exit codes:
-  0  resumed
+  0  resumed; or it isn't paused, and nothing is recorded
   1  it can't be recorded, every server is paused and one was named, or the
      service can't be asked
   2  configuration or usage, an unknown server

@@ -269,6 +269,15 @@ impl History {
         (left > SignedDuration::ZERO).then_some(left)
     }
 
+    /// Whether the end of a pause would change anything besides the pause.
+    pub fn awaits_resume(&self, now: Timestamp) -> bool {
+        let ahead = |at: Timestamp| at > now;
+        self.last_intent.is_some_and(ahead)
+            || self.restore.is_some_and(|sent| ahead(sent.wall))
+            || self.unknown_restore.is_some()
+            || self.hold.as_ref().is_some_and(|hold| hold.hopeless())
+    }
+
     /// A pause ended, its own or one of all, if there was one since `from`; the clock counts
     /// as right from here on.
     pub fn resume(&mut self, from: Option<Timestamp>, at: Timestamp) {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::fact::{AlertKind, Ending, Standing};
+use crate::core::history::Open;
 use crate::core::order;
 use crate::core::policy::Rotation;
 use crate::core::snapshot::{ServerId, SnapshotId, Status};
@@ -265,6 +266,10 @@ fn view(known: Known<'_>, refused: bool) -> ServerView {
             doubt: None,
         };
         let verdicts = verdicts(policy, &inventory, history, rules, now);
+        let deleted = match &history.open {
+            Some(Open::Delete { id, .. }) => Some(*id),
+            _ => None,
+        };
         let rows = inventory.snapshots.into_iter().zip(verdicts);
         rows.map(|(row, verdict)| SnapshotView {
             id: row.id,
@@ -274,7 +279,10 @@ fn view(known: Known<'_>, refused: bool) -> ServerView {
                 .place(&row.name)
                 .map(|place| policy.rotations[place.rotation].name.clone()),
             verdict: verdict.fate.word().to_owned(),
-            reason: verdict.reason,
+            reason: match deleted {
+                Some(id) if id == row.id => "it is being deleted".to_owned(),
+                _ => verdict.reason,
+            },
             name: row.name,
         })
         .collect()
