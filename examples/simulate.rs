@@ -17,6 +17,9 @@ struct Args {
     /// A rule to break on purpose, such as `NoFloor`
     #[arg(long)]
     broken: Option<String>,
+    /// No rotation has hooks
+    #[arg(long)]
+    no_hooks: bool,
     /// Print the trail too
     #[arg(long)]
     trail: bool,
@@ -31,6 +34,7 @@ fn main() -> std::process::ExitCode {
     let report = simulate(Options {
         seed: args.seed,
         days: args.days,
+        hooks: !args.no_hooks,
         broken: args.broken.as_ref().map(named),
         story: true,
     });

@@ -172,7 +172,7 @@ mod tests {
         run(program).await.unwrap()
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn it_reads_its_input_and_environment_and_says_how_it_ended() {

@@ -31,7 +31,8 @@
 //!   - [`core::policy`]: what is wanted of one server.
 //!   - [`core::fact`], [`core::history`]: what can happen, and what the trail says of it, as a value.
 //!   - [`core::retention`]: which snapshot may go, and which goes first.
-//!   - [`core::decide`] (rules 0 to 3), [`core::due`] (4 to 6), `core::room`: the one decision.
+//!   - [`core::decide`]: the one decision; its rules stand in `core::pause` (0), `decide` (1),
+//!     `core::open` (2 and 3), [`core::due`] and `core::room` (4 to 6).
 //!   - [`core::hold`]: what hooks did by the trail, and when the server is released.
 //!   - [`core::order`]: what an operator may order, and what speaks against it now.
 //!   - [`core::printable`]: foreign text made fit for a log.

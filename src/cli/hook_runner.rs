@@ -18,18 +18,17 @@ pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
         let mut signals = daemon::listen()?;
         let ended = async move { while !matches!(signals.next().await, Signal::Stop(_)) {} };
         let input = stdin().as_fd().try_clone_to_owned().map_err(odd)?;
-        let served = match socket(&input)? {
-            Some(stream) => {
-                peer::admit(&stream).map_err(Refusal::System)?;
-                let (input, output) = stream.into_split();
-                runner::serve(&cli.config, input, output, ended).await
-            }
-            None => {
-                let output = stdout().as_fd().try_clone_to_owned().map_err(odd)?;
-                let input = Receiver::from_owned_fd(input).map_err(odd)?;
-                let output = Sender::from_owned_fd(output).map_err(odd)?;
-                runner::serve(&cli.config, input, output, ended).await
-            }
+        let served = if let Some(stream) = socket(&input)? {
+            peer::admit(&stream).map_err(Refusal::System)?;
+            let (input, output) = stream.into_split();
+            let credentials = std::env::var("CREDENTIALS_DIRECTORY").ok();
+            runner::serve(&cli.config, credentials, input, output, ended).await
+        } else {
+            let output = stdout().as_fd().try_clone_to_owned().map_err(odd)?;
+            let input = Receiver::from_owned_fd(input).map_err(odd)?;
+            let output = Sender::from_owned_fd(output).map_err(odd)?;
+            // A child of the service is told nothing of the service's own credentials.
+            runner::serve(&cli.config, None, input, output, ended).await
         };
         served.map_err(Refusal::System)?;
         Ok(Exit::Good)
@@ -46,6 +45,7 @@ fn socket(input: &OwnedFd) -> Result<Option<UnixStream>, Refusal> {
     UnixStream::from_std(stream).map(Some).map_err(odd)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn odd(error: std::io::Error) -> Refusal {
     Refusal::System(format!("it is begun by the service, not by hand: {error}"))
 }

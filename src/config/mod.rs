@@ -208,7 +208,8 @@ pub fn hooks_of(file: &Path, policy: &str, rotation: &str) -> Result<Arc<Hooks>,
     let main = main.unwrap_or_default();
     let policies = main.policies(folder);
     // A stem, and nothing that leads elsewhere.
-    let files = policy_files(&policies).map_err(|error| format!("{policies:?}: {error}"))?;
+    let files =
+        policy_files(&policies).map_err(|error| format!("{}: {error}", policies.display()))?;
     let path = files
         .iter()
         .find(|path| path.file_stem() == Some(policy.as_ref()));

@@ -46,11 +46,17 @@ pub enum Break {
     SilentFailure,
     /// After a restart a due slot is never looked at again (I15).
     SlotsLost,
+    /// Once its create was sent, a server that hooks hold is not released.
+    HoldForgotten,
+    /// An `after` that failed is not run again.
+    AfterRunOnce,
+    /// A create goes out although its server isn't held for it.
+    BeforeLeftOut,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -71,6 +77,9 @@ impl Break {
         Self::OpenDeleteForgotten,
         Self::SilentFailure,
         Self::SlotsLost,
+        Self::HoldForgotten,
+        Self::AfterRunOnce,
+        Self::BeforeLeftOut,
     ];
 
     /// Whether this rule is broken on this thread.

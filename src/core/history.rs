@@ -129,7 +129,7 @@ pub(super) struct RotationNotes {
     pub(super) passed: Passed,
     /// Why its hooks didn't go well last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) hook_fault: Option<Box<String>>,
+    pub(super) hook_fault: Option<Box<str>>,
 }
 
 /// What the trail says of one server. What is rare stands in a box of its own: ten thousand
@@ -327,8 +327,7 @@ impl History {
 
     /// Why the rotation's hooks didn't go well last time, if so.
     pub fn hook_fault(&self, rotation: &str) -> Option<&str> {
-        let fault = self.rotation(rotation)?.hook_fault.as_ref()?;
-        Some(fault.as_str())
+        self.rotation(rotation)?.hook_fault.as_deref()
     }
 
     /// Whether the slot of this instant ended so long ago that no note of it is left.

@@ -7,6 +7,7 @@
 
 use jiff::SignedDuration;
 
+use super::breaks::Break;
 use super::decide::{Server, Step};
 use super::fact::{Fact, Hook, Ran, When};
 use super::history::{History, Hold, Open};
@@ -53,7 +54,7 @@ impl History {
             } => {
                 let faulty = self.hold.take().is_some_and(|hold| hold.faulty);
                 if *early {
-                    self.notes(rotation).hook_fault = Some(Box::new(reason.clone()));
+                    self.notes(rotation).hook_fault = Some(reason.as_str().into());
                 } else if !faulty {
                     self.notes(rotation).hook_fault = None;
                 }
@@ -67,12 +68,15 @@ impl History {
                 reason,
                 ..
             } => {
+                if Break::AfterRunOnce.on() {
+                    self.hold = None;
+                }
                 if let Some(hold) = &mut self.hold {
                     hold.failures += 1;
                     hold.last = Some(at);
                     hold.faulty = true;
                 }
-                self.notes(rotation).hook_fault = Some(Box::new(reason.clone()));
+                self.notes(rotation).hook_fault = Some(reason.as_str().into());
             }
             _ => {}
         }
@@ -91,7 +95,7 @@ impl History {
         if ran == Ran::Done {
             return;
         }
-        self.notes(rotation).hook_fault = Some(Box::new(reason.to_owned()));
+        self.notes(rotation).hook_fault = Some(reason.into());
         if let Some(hold) = &mut self.hold {
             hold.faulty = true;
         }
@@ -108,7 +112,7 @@ impl Server<'_> {
     /// `after`, where it is due: before every other rule, without a listing.
     pub(super) fn release(&self) -> Option<Step> {
         let hold = self.history.hold.as_deref()?;
-        if self.until_next_try(hold).is_some() {
+        if self.until_next_try(hold).is_some() || (hold.created && Break::HoldForgotten.on()) {
             return None;
         }
         let reason = self.why_released(hold)?;
@@ -195,7 +199,7 @@ impl Server<'_> {
         let Some(left) = hold.and_then(|hold| self.until_next_try(hold)) else {
             return step;
         };
-        let hopeless = hold.is_some_and(|hold| hold.hopeless());
+        let hopeless = hold.is_some_and(Hold::hopeless);
         match step {
             // `once` goes on while it may help.
             Step::Idle { .. } if self.rules.count_all && !hopeless => Step::Wait {

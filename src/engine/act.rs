@@ -32,6 +32,7 @@ impl<A: SnapshotApi> Engine<A> {
         if let Step::Create { rotation, .. } = &step
             && let Some(rotation) = policy.rotations.iter().find(|r| r.name == *rotation)
             && let Some(hooks) = rotation.hooks.as_deref()
+            && !Break::BeforeLeftOut.on()
         {
             let hooks = (rotation, hooks);
             return Box::pin(self.act_in_hold(policy, seat, inventory, step, hooks)).await;
@@ -127,6 +128,7 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> bool {
         let wanted = self.wanted();
         let in_force = wanted.policies.get(&policy.server);
+        let in_force = in_force.filter(|in_force| same_hooks(policy, in_force, step));
         let seat = lock(seat);
         if seat.pausing || lock(&self.all_paused).asked {
             return false;
@@ -281,6 +283,18 @@ impl<A: SnapshotApi> Engine<A> {
             self.record_wide(change).await;
         }
     }
+}
+
+/// Whether what is to be run around the create hasn't changed.
+fn same_hooks(policy: &Policy, in_force: &Policy, step: &Step) -> bool {
+    let Step::Create { rotation, .. } = step else {
+        return true;
+    };
+    let hooks = |policy: &Policy| {
+        let mut rotations = policy.rotations.iter();
+        rotations.find(|r| r.name == *rotation)?.hooks.clone()
+    };
+    hooks(policy) == hooks(in_force)
 }
 
 fn outcome(error: &ApiError, missing: Outcome) -> Outcome {

@@ -12,7 +12,7 @@ use crate::api::SnapshotApi;
 use crate::audit::Extra;
 use crate::core::decide::{Inventory, Step, release};
 use crate::core::fact::{Fact, Hook, Ran};
-use crate::core::history::Open;
+use crate::core::history::{Hold, Open};
 use crate::core::hold::command;
 use crate::core::policy::{Hooks, Policy, Rotation};
 use crate::core::snapshot::ServerId;
@@ -130,52 +130,15 @@ impl<A: SnapshotApi> Engine<A> {
         early: bool,
         why: String,
     ) -> bool {
-        let (lease, unrecorded, hold) = {
-            let mut seat = lock(seat);
-            let Some(hold) = seat.history.hold.as_deref().cloned() else {
-                return true;
-            };
-            let mut held = seat.held.take().unwrap_or_default();
-            (held.lease.take(), held.unrecorded.take(), hold)
-        };
-        let fact = match unrecorded {
-            Some(fact) => fact,
-            None => {
-                let rotations = policy.map(|policy| policy.rotations.iter());
-                let hooks = rotations.and_then(|mut rotations| {
-                    let rotation = rotations.find(|r| r.name == hold.rotation)?;
-                    rotation.hooks.as_deref()
-                });
-                let argv = hooks.map_or(&[][..], |hooks| command(hooks, Hook::After));
-                let begun = Fact::HookStarted {
-                    hook: Hook::After,
-                    rotation: hold.rotation.clone(),
-                    snapshot: hold.snapshot.clone(),
-                    command: argv.to_vec(),
-                };
-                // It doesn't depend on the trail.
-                self.noted(server, seat, begun).await;
-                let report = match (lease, policy, self.runner.get()) {
-                    (Some(lease), ..) => lease.release(why.clone()).await,
-                    (None, Some(policy), Some(runner)) => {
-                        let job = job(policy, &hold.rotation, &hold.snapshot);
-                        runner.after(job, why.clone()).await
-                    }
-                    (None, None, _) => Report::bad(Ran::Failed, "its policy is gone"),
-                    (None, _, None) => Report::bad(Ran::Failed, "nobody is there to run it"),
-                };
-                let paused = lock(seat).history.paused().is_some();
-                Fact::HookFinished {
-                    hook: Hook::After,
-                    rotation: hold.rotation,
-                    snapshot: hold.snapshot.clone(),
-                    ran: report.ran,
-                    go_on: false,
-                    early: early || (report.early && self.making(seat, &hold.snapshot)),
-                    later: !(hold.created || hold.faulty || paused || self.stop.is_cancelled()),
-                    reason: reason(&why, report),
-                }
-            }
+        let Holding { lease, unrecorded } = *lock(seat).held.take().unwrap_or_default();
+        let fact = if let Some(fact) = unrecorded {
+            fact
+        } else {
+            let hold = lock(seat).history.hold.as_deref().cloned();
+            let Some(hold) = hold else { return true };
+            let owed = (hold, lease);
+            self.run_after(policy, (server, seat), owed, early, why)
+                .await
         };
         let noted = self.noted(server, seat, fact.clone()).await;
         if !noted {
@@ -184,10 +147,58 @@ impl<A: SnapshotApi> Engine<A> {
         noted
     }
 
+    /// Runs it, and tells what is to be recorded.
+    async fn run_after(
+        &self,
+        policy: Option<&Policy>,
+        (server, seat): (ServerId, &Mutex<Seat>),
+        (hold, lease): (Hold, Option<Lease>),
+        early: bool,
+        why: String,
+    ) -> Fact {
+        let hooks = policy.and_then(|policy| {
+            let mut rotations = policy.rotations.iter();
+            let rotation = rotations.find(|r| r.name == hold.rotation)?;
+            rotation.hooks.as_deref()
+        });
+        let begun = Fact::HookStarted {
+            hook: Hook::After,
+            rotation: hold.rotation.clone(),
+            snapshot: hold.snapshot.clone(),
+            command: hooks.map_or_else(Vec::new, |hooks| command(hooks, Hook::After).to_vec()),
+        };
+        // It doesn't depend on the trail.
+        self.noted(server, seat, begun).await;
+        let report = match (lease, policy, self.runner.get()) {
+            (Some(lease), ..) => lease.release(why.clone()).await,
+            (None, Some(policy), Some(runner)) => {
+                let job = job(policy, &hold.rotation, &hold.snapshot);
+                runner.after(job, why.clone()).await
+            }
+            (None, None, _) => Report::bad(Ran::Failed, "its policy is gone"),
+            (None, _, None) => Report::bad(Ran::Failed, "nobody is there to run it"),
+        };
+        let paused = lock(seat).history.paused().is_some();
+        let reason = match report.ran {
+            Ran::Done if !report.early => why,
+            _ => report.reason,
+        };
+        Fact::HookFinished {
+            hook: Hook::After,
+            early: early || (report.early && making(seat, &hold.snapshot)),
+            later: !(hold.created || hold.faulty || paused || self.stop.is_cancelled()),
+            rotation: hold.rotation,
+            snapshot: hold.snapshot,
+            ran: report.ran,
+            go_on: false,
+            reason,
+        }
+    }
+
     /// At the end of the service no server is left held.
     pub(super) async fn release_all(&self) {
         let policies = self.wanted().policies;
-        let held: Vec<_> = {
+        let owed: Vec<_> = {
             let seats = lock(&self.seats);
             let held = seats
                 .iter()
@@ -195,11 +206,11 @@ impl<A: SnapshotApi> Engine<A> {
             held.map(|(server, seat)| (*server, Arc::clone(seat)))
                 .collect()
         };
-        let releases = held.iter().map(|(server, seat)| {
+        let releases = owed.iter().map(|(server, seat)| {
             let policy = policies.get(server).map(Arc::as_ref);
             async move {
                 let hold = lock(seat).history.hold.as_deref().cloned();
-                let early = hold.is_some_and(|hold| self.making(seat, &hold.snapshot));
+                let early = hold.is_some_and(|hold| making(seat, &hold.snapshot));
                 let why = "the service is stopping".to_owned();
                 self.release(policy, *server, seat, early, why).await;
             }
@@ -210,24 +221,16 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Whether the snapshot is still being made, as far as is known.
-    fn making(&self, seat: &Mutex<Seat>, snapshot: &str) -> bool {
-        let seat = lock(seat);
-        matches!(&seat.history.open, Some(Open::Create { name, .. }) if name == snapshot)
-    }
-
     async fn noted(&self, server: ServerId, seat: &Mutex<Seat>, fact: Fact) -> bool {
         let written = self.record(server, seat, fact, Extra::default());
         written.await.is_ok()
     }
 }
 
-fn reason(why: &str, report: Report) -> String {
-    match report.ran {
-        Ran::Done if report.early => report.reason,
-        Ran::Done => why.to_owned(),
-        Ran::Failed | Ran::NotStarted => report.reason,
-    }
+/// Whether the snapshot is still being made, as far as is known.
+fn making(seat: &Mutex<Seat>, snapshot: &str) -> bool {
+    let seat = lock(seat);
+    matches!(&seat.history.open, Some(Open::Create { name, .. }) if name == snapshot)
 }
 
 fn job(policy: &Policy, rotation: &str, snapshot: &str) -> Job {

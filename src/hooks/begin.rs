@@ -14,7 +14,7 @@ use super::{Job, Lease, Leased, Promised, Report, Runner};
 use crate::core::fact::Ran;
 
 /// A runner that says nothing for so long is given up: hooks have limits of their own below.
-const PATIENCE: Duration = Duration::from_secs(2 * 3600);
+const PATIENCE: Duration = Duration::from_hours(2);
 
 /// The command that makes this program a runner.
 pub const RUNNER: &str = "hook-runner";

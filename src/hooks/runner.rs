@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
@@ -17,9 +18,11 @@ use crate::core::fact::{Hook, Ran};
 use crate::core::hold::command;
 use crate::core::policy::Hooks;
 
-/// Serves one hold to its end; `ended` comes true when the runner is asked to end.
+/// Serves one hold to its end; `ended` comes true when the runner is asked to end. Hooks are
+/// told where `credentials` of their unit lie, if it has any.
 pub async fn serve(
     config: &Path,
+    credentials: Option<String>,
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
     ended: impl Future<Output = ()>,
@@ -31,7 +34,11 @@ pub async fn serve(
         .ok_or("nothing was asked for")?;
     let Request { job, after } = request;
     let hooks = match hooks_of(config, &job.policy, &job.rotation) {
-        Ok(hooks) => hooks,
+        Ok(hooks) => Run {
+            hooks,
+            job,
+            credentials,
+        },
         Err(why) => {
             let ran = match after {
                 None => Ran::NotStarted,
@@ -41,7 +48,7 @@ pub async fn serve(
         }
     };
     if let Some(why) = after {
-        let report = run(&hooks, Hook::After, &job, &why).await;
+        let report = hooks.run(Hook::After, &why).await;
         return say(&mut output, &report).await;
     }
     let mut released = pin!(async {
@@ -51,9 +58,9 @@ pub async fn serve(
         }
     });
     let mut ended = pin!(ended);
-    let latest = Instant::now() + std(hooks.max_hold);
+    let latest = Instant::now() + std(hooks.hooks.max_hold);
     let before = tokio::select! {
-        report = run(&hooks, Hook::Before, &job, "") => Some(report),
+        report = hooks.run(Hook::Before, "") => Some(report),
         _ = &mut released => None,
         () = &mut ended => None,
     };
@@ -67,7 +74,7 @@ pub async fn serve(
             }
             tokio::select! {
                 why = &mut released, if heard.is_ok() => match why {
-                    Some(why) => return release(&hooks, &job, &why, false, &mut output).await,
+                    Some(why) => return hooks.release(&why, false, &mut output).await,
                     None => gone,
                 },
                 () = std::future::ready(()), if heard.is_err() => gone,
@@ -76,82 +83,99 @@ pub async fn serve(
             }
         }
     };
-    release(&hooks, &job, why, true, &mut output).await
+    hooks.release(why, true, &mut output).await
 }
 
-async fn release(
-    hooks: &Hooks,
-    job: &Job,
-    why: &str,
-    early: bool,
-    output: &mut (impl AsyncWrite + Unpin),
-) -> Result<(), String> {
-    let mut report = run(hooks, Hook::After, job, why).await;
-    report.early = early;
-    if early && report.ran == Ran::Done {
-        report.reason = why.to_owned();
-    }
-    tracing::info!(rotation = job.rotation, ran = ?report.ran, reason = report.reason, "after");
-    // Nobody need be left to hear it.
-    let _gone = say(output, &report).await;
-    Ok(())
+/// What is run, and for what.
+struct Run {
+    hooks: Arc<Hooks>,
+    job: Job,
+    credentials: Option<String>,
 }
 
-async fn run(hooks: &Hooks, hook: Hook, job: &Job, why: &str) -> Report {
-    let argv = command(hooks, hook);
-    if argv.is_empty() {
-        return Report {
-            ran: Ran::Done,
-            reason: "there is none to run".to_owned(),
-            early: false,
-        };
-    }
-    let word = match hook {
-        Hook::Before => "before",
-        Hook::After => "after",
-    };
-    let context = serde_json::json!({
-        "hook": word,
-        "policy": job.policy,
-        "server": job.server,
-        "server_name": job.server_name,
-        "rotation": job.rotation,
-        "snapshot": job.snapshot,
-        "reason": why,
-    });
-    let program = Program {
-        argv,
-        env: vec![
-            ("SNAPROTATE_HOOK", word.to_owned()),
-            ("SNAPROTATE_POLICY", job.policy.clone()),
-            ("SNAPROTATE_SERVER", job.server.to_string()),
-            ("SNAPROTATE_SERVER_NAME", job.server_name.clone()),
-            ("SNAPROTATE_ROTATION", job.rotation.clone()),
-            ("SNAPROTATE_SNAPSHOT", job.snapshot.clone()),
-            ("SNAPROTATE_REASON", why.to_owned()),
-        ],
-        input: context.to_string() + "\n",
-        limit: std(hooks.timeout),
-    };
-    match child::run(program).await {
-        Err(error) => {
-            let ran = match hook {
-                Hook::Before => Ran::NotStarted,
-                Hook::After => Ran::Failed,
-            };
-            Report::bad(ran, error)
+impl Run {
+    async fn release(
+        &self,
+        why: &str,
+        early: bool,
+        output: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), String> {
+        let mut report = self.run(Hook::After, why).await;
+        report.early = early;
+        if early && report.ran == Ran::Done {
+            report.reason = why.to_owned();
         }
-        Ok(ended) => {
-            let name = &argv[0];
-            let colon = if ended.output.is_empty() { "" } else { ": " };
-            let output = ended.output;
-            match ended.fault {
-                Some(fault) => Report::bad(Ran::Failed, format!("{name} {fault}{colon}{output}")),
-                None => Report {
-                    ran: Ran::Done,
-                    reason: format!("{name} did well{colon}{output}"),
-                    early: false,
-                },
+        let (rotation, reason) = (&self.job.rotation, &report.reason);
+        tracing::info!(rotation, ran = ?report.ran, reason, "after");
+        // Nobody need be left to hear it.
+        let _gone = say(output, &report).await;
+        Ok(())
+    }
+
+    async fn run(&self, hook: Hook, why: &str) -> Report {
+        let (hooks, job) = (&*self.hooks, &self.job);
+        let argv = command(hooks, hook);
+        if argv.is_empty() {
+            return Report {
+                ran: Ran::Done,
+                reason: "there is none to run".to_owned(),
+                early: false,
+            };
+        }
+        let word = match hook {
+            Hook::Before => "before",
+            Hook::After => "after",
+        };
+        let context = serde_json::json!({
+            "hook": word,
+            "policy": job.policy,
+            "server": job.server,
+            "server_name": job.server_name,
+            "rotation": job.rotation,
+            "snapshot": job.snapshot,
+            "reason": why,
+        });
+        let credentials = self.credentials.clone();
+        let credentials = credentials.map(|folder| ("CREDENTIALS_DIRECTORY", folder));
+        let program = Program {
+            argv,
+            env: [
+                ("SNAPROTATE_HOOK", word.to_owned()),
+                ("SNAPROTATE_POLICY", job.policy.clone()),
+                ("SNAPROTATE_SERVER", job.server.to_string()),
+                ("SNAPROTATE_SERVER_NAME", job.server_name.clone()),
+                ("SNAPROTATE_ROTATION", job.rotation.clone()),
+                ("SNAPROTATE_SNAPSHOT", job.snapshot.clone()),
+                ("SNAPROTATE_REASON", why.to_owned()),
+            ]
+            .into_iter()
+            .chain(credentials)
+            .collect(),
+            input: context.to_string() + "\n",
+            limit: std(hooks.timeout),
+        };
+        match child::run(program).await {
+            Err(error) => {
+                let ran = match hook {
+                    Hook::Before => Ran::NotStarted,
+                    Hook::After => Ran::Failed,
+                };
+                Report::bad(ran, error)
+            }
+            Ok(ended) => {
+                let name = &argv[0];
+                let colon = if ended.output.is_empty() { "" } else { ": " };
+                let output = ended.output;
+                match ended.fault {
+                    Some(fault) => {
+                        Report::bad(Ran::Failed, format!("{name} {fault}{colon}{output}"))
+                    }
+                    None => Report {
+                        ran: Ran::Done,
+                        reason: format!("{name} did well{colon}{output}"),
+                        early: false,
+                    },
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::SimApi;
 use super::death::{Death, Life, Point};
 use super::events::Event;
+use super::hooks::{self, Holds, SimRunner};
 use super::provider::World;
 use super::rng::Rng;
 use super::setting::Setting;
@@ -54,11 +55,15 @@ pub(super) struct Director {
 
 pub(super) fn direct(options: Options) -> Report {
     let mut rng = Rng::new(options.seed);
-    let setting = Setting::draw(&mut rng);
+    let mut setting = Setting::draw(&mut rng);
+    let holds = options
+        .hooks
+        .then(|| hooks::draw(&mut setting, options.seed));
     let start = setting.start;
     let servers = setting.wanted.len();
     let quiet_from = start + SignedDuration::from_hours(24 * options.days);
-    let world = World::new(setting, rng.clone(), MemDisk::default(), options.story);
+    let mut world = World::new(setting, rng.clone(), MemDisk::default(), options.story);
+    world.holds = Holds::new(holds.unwrap_or(Rng::new(0)));
     let mut director = Director::new(world, quiet_from, quiet_from + QUIET);
     director.draw(&mut rng, start, servers as u64);
     director.live();
@@ -94,6 +99,11 @@ impl Director {
         director
     }
 
+    /// Between two processes, when no time passes.
+    fn the_world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance();
@@ -119,6 +129,8 @@ impl Director {
             });
             // Every task is dropped where it waits.
             drop(runtime);
+            let power_lost = matches!(&ending, Ending::Crash(how, _) if *how != Crash::Killed);
+            self.the_world().holds.process_ended(power_lost);
             let pause = match ending {
                 Ending::Over => return,
                 Ending::Crash(how, pause) => {
@@ -139,6 +151,7 @@ impl Director {
                         }
                     }
                     world.judge.trail_lost(head_stays);
+                    world.holds.forgotten(None);
                     SignedDuration::from_secs(30)
                 }
             };
@@ -161,7 +174,10 @@ impl Director {
         world.in_force.clear();
         let mut policies = Vec::new();
         for (index, chosen) in self.chosen.iter().enumerate() {
-            let Some(chosen) = chosen else { continue };
+            let Some(chosen) = chosen else {
+                world.holds.forgotten(Some(index as u64 + 1));
+                continue;
+            };
             let (policy, view) = world.setting.wanted[index][*chosen].clone();
             world.in_force.insert(index as u64 + 1, view);
             policies.push(policy);
@@ -203,6 +219,7 @@ impl Director {
             self.rules(),
             self.policies(),
         );
+        engine.run_hooks_by(Arc::new(SimRunner(Arc::clone(&self.world))));
         engine.look_rarely(SignedDuration::from_mins(10));
         let stop = CancellationToken::new();
         let running = tokio::spawn({

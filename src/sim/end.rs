@@ -46,6 +46,9 @@ pub(super) fn judge(
         }
         Err(error) => world.violated(0, &format!("the trail can't be verified: {error}")),
     }
+    for (server, since) in world.holds.held() {
+        world.violated(server, &format!("hooks: it is held since {since:.0}"));
+    }
     for (server, what) in without_outcome(&trail_text(disk)) {
         world.violated(server, &format!("I6: {what}"));
     }

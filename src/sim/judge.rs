@@ -219,6 +219,16 @@ impl World {
         if owned.is_none() {
             self.violated(server, "I1: a create that no policy asks for");
         }
+        let hooked = owned.is_some_and(|owned| {
+            let view = self.in_force.get(&server);
+            view.is_some_and(|view| view.rotations[owned].hooked)
+        });
+        if hooked && !self.holds.holds(server, name) {
+            self.violated(
+                server,
+                "hooks: a create on a server that is not held for it",
+            );
+        }
         let room = self.at_some_instant(server, &bases, |rows| {
             if rows.len() < LIMIT {
                 Ok(())

@@ -8,6 +8,7 @@
 //! - `api`: the four calls as the engine meets them, with every fault;
 //! - `director`, `events`: processes that begin, die and begin again; clocks, disks, reloads, people;
 //! - `judge`: the invariants, measured by the provider's truth at every mutation;
+//! - `hooks`: which servers are truly held, and a runner that fails;
 //! - `death`: where a process dies;
 //! - `end`: what must be so when the faults have stopped.
 //!
@@ -22,6 +23,7 @@ mod director;
 mod effects;
 mod end;
 mod events;
+mod hooks;
 mod judge;
 pub mod points;
 mod provider;
@@ -46,6 +48,8 @@ pub struct Options {
     pub seed: u64,
     /// Days with faults; two quiet ones follow.
     pub days: i64,
+    /// Whether some rotations have hooks; all else is drawn alike with them and without.
+    pub hooks: bool,
     /// A rule that is broken on purpose.
     pub broken: Option<Break>,
     /// Whether what happens is written down line by line.
@@ -53,11 +57,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Two weeks, nothing broken, no story.
+    /// Two weeks, with hooks, nothing broken, no story.
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
             days: 14,
+            hooks: true,
             broken: None,
             story: false,
         }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::death::{Doomed, Life};
+use super::hooks::Holds;
 use super::judge::Judge;
 use super::rng::Rng;
 use super::setting::{Setting, View};
@@ -102,6 +103,7 @@ pub(super) struct World {
     pub(super) quiet: bool,
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) judge: Judge,
+    pub(super) holds: Holds,
     pub(super) in_force: BTreeMap<u64, View>,
     pub(super) disk: MemDisk,
     /// The process dies in one of the next calls.
@@ -134,6 +136,7 @@ impl World {
             quiet: false,
             fired: BTreeMap::new(),
             judge: Judge::default(),
+            holds: Holds::new(Rng::new(0)),
             in_force: BTreeMap::new(),
             disk,
             doom: None,

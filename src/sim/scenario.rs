@@ -181,6 +181,7 @@ impl Scenario {
                 timed: false,
                 keep: self.keep,
                 prune_first: true,
+                hooked: false,
             }],
             protected_names: BTreeSet::new(),
             protected_ids: BTreeSet::new(),

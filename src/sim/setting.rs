@@ -70,6 +70,7 @@ pub(super) struct RotationView {
     pub(super) timed: bool,
     pub(super) keep: usize,
     pub(super) prune_first: bool,
+    pub(super) hooked: bool,
 }
 
 /// What the judge knows of a policy.
@@ -328,6 +329,7 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
             timed,
             keep,
             prune_first: when_full == WhenFull::PruneFirst,
+            hooked: false,
         });
     }
     // Ids count up from 1 for each server's first rows: some are protected.

@@ -74,6 +74,7 @@ pub fn judge(view: &View<'_>, step: &Step, checks: &mut Checks) -> Verdict {
             judge.must(Rule::End, !reason.is_empty(), || "no reason".to_owned())
         }
         Step::Idle { .. } => Ok(()),
+        Step::After { .. } => judge.must(Rule::End, false, || "nothing is held".to_owned()),
     }
 }
 

@@ -129,6 +129,7 @@ impl<'a> World<'a> {
                     self.delete(id, name, prune_first);
                 }
                 Step::Wait { pause, .. } => self.wait(pause.as_secs().max(1)),
+                Step::After { .. } => {}
                 end @ (Step::Blocked { .. } | Step::Idle { .. }) => {
                     tally.longest = tally.longest.max(looks);
                     tally.blocked += u64::from(matches!(end, Step::Blocked { .. }));

@@ -88,6 +88,7 @@ pub fn wanted(
         splay: SignedDuration::ZERO,
         attempts: ATTEMPTS,
         when_full,
+        hooks: None,
     });
     Wanted {
         policy: Policy {

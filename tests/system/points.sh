@@ -18,7 +18,7 @@ recorded() {
 soon_recorded() { within 20 recorded "$@" || { recorded "$@"; said; }; }
 running() { [ "$(property ActiveState)/$(property SubState)" = active/running ]; }
 
-clean_unit() { inside systemd-analyze verify "/etc/systemd/system/$unit" && ! inside journalctl --no-pager | grep 'snaprotate.*ignoring'; }
+clean_unit() { inside systemd-analyze verify /etc/systemd/system/snaprotate{,-hook@}.service /etc/systemd/system/snaprotate-hook.socket && ! inside journalctl --no-pager | grep 'snaprotate.*ignoring'; }
 point "holds nothing that this systemd doesn't know" clean_unit
 
 starts() { inside systemctl start "$unit" && is ActiveState active && is SubState running; }
@@ -46,6 +46,27 @@ point "reaches the provider with the credential" reaches_provider
 
 rotates() { soon_recorded 1 create_intent && soon_recorded 1 snapshot_completed; }
 point "makes the snapshot that is due, and records it" rotates
+
+finished() { cat "$work/root$logs"/audit-*.jsonl | grep '"event":"hook_finished"'; }
+runs_hooks() {
+    soon_recorded 2 hook_finished && ! finished | grep -v '"ran":"done"' &&
+        finished | grep -E '/bin/sh did well: snaprotate-hook@[^ ]*\.service.{1,4}[1-9][0-9]+' &&
+        ! finished | grep -F "$token"
+}
+point "runs hooks in a unit of their own, by a user of its own, without the token" runs_hooks
+
+# A line of a stranger's that would run a hook, if it were heard.
+# shellcheck disable=SC2016
+stranger='use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new($ARGV[0]) or die "no socket: $!";
+    print $s q({"job":{"policy":"web-server-01","rotation":"weekly","snapshot":"x","server":12345,"server_name":"x"},"after":"x"}), "\n";
+    $s->flush; print <$s>;'
+sends_away() {
+    local heard
+    heard=$(inside setpriv --reuid=65534 --clear-groups perl -e "$stranger" /run/snaprotate-hook.sock) || return
+    [ -z "$heard" ] || { echo "it was answered: $heard"; return 1; }
+    within 10 inside sh -c 'journalctl --no-pager | grep -F "may not have hooks run"'
+}
+point "has hooks run by nobody but root and the service" sends_away
 
 answers() {
     inside snaprotate status >"$work/status" && grep -q '^web-server-01 .*weekly-snapshot-' "$work/status" ||

@@ -123,7 +123,7 @@ start_provider() {
 install_service() {
     local etc=$work/root/etc/snaprotate units=$work/root/etc/systemd/system
     install -m 755 "$binary" "$work/root/usr/bin/snaprotate"
-    install -m 644 "$project/systemd/snaprotate.service" "$units/"
+    install -m 644 "$project"/systemd/snaprotate*.{service,socket} "$units/"
     install -d "$etc/policies.d"
     (umask 077 && echo "$token" >"$etc/api-token")
     cat >"$etc/snaprotate.toml" <<TOML
@@ -147,6 +147,10 @@ name = "web-server-01"
 name = "weekly"
 schedule = "0 3 * * Sun"
 keep = 3
+
+[rotation.hooks]
+before = ["/bin/sh", "-c", "grep -o 'snaprotate-hook@[^/]*' /proc/self/cgroup | head -n 1; id -u; cat /run/credentials/snaprotate.service/api-token; true"]
+after = ["/bin/sh", "-c", "echo \$SNAPROTATE_HOOK of \$SNAPROTATE_SNAPSHOT"]
 TOML
 }
 

@@ -1,0 +1,53 @@
+//! Rule 0 of the decision: a server that is paused, or was restored a short while ago, is left
+//! alone; what was begun before is watched to its end.
+
+use super::decide::{Server, Step};
+use super::fact::Fact;
+
+impl Server<'_> {
+    /// Rule 0. Paused, or a restore began a short while ago (I12).
+    pub(super) fn held(&self) -> Option<Step> {
+        if self.history.paused().is_some() {
+            return Some(Step::Idle { until: None });
+        }
+        let left = self.history.restoring(self.rules, self.now)?;
+        Some(Step::Idle {
+            until: self.now.wall.checked_add(left).ok(),
+        })
+    }
+
+    /// What was begun before is watched to its end while the server is held, and nothing new
+    /// is done.
+    pub(super) fn conclude(&self) -> Option<Step> {
+        let alarming = self.restore_unknown().into_iter().chain(self.stuck_hold());
+        for ((alert, about), reason) in alarming {
+            if self.history.alerts.contains_key(&(alert, about.clone())) {
+                continue;
+            }
+            return Some(Step::Record(Fact::AlertRaised {
+                alert,
+                about,
+                reason,
+            }));
+        }
+        let open = self.history.open.is_some();
+        match self.doubt() {
+            // `once` has to end.
+            Some(Step::Blocked { .. }) if self.rules.count_all => return None,
+            Some(Step::Blocked { reason }) if open => {
+                let pause = self.rules.retry_after;
+                return Some(Step::Wait { pause, reason });
+            }
+            Some(step) => return Some(step).filter(|_| open),
+            None => {}
+        }
+        let step = self.open_intent().or_else(|| self.under_way())?;
+        // What is seen to have ended is settled; what still goes on needs no watch of its own.
+        let done = matches!(step, Step::Record(_)) || (open && matches!(step, Step::Wait { .. }));
+        done.then_some(step)
+    }
+}
+
+#[cfg(test)]
+#[path = "pause_tests.rs"]
+mod tests;

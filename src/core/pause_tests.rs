@@ -1,0 +1,255 @@
+//! Pauses and restores by name: what is left alone, and what is watched to its end.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::core::fact::{AlertKind, Ending, Outcome, When};
+use crate::core::snapshot::{SnapshotId, Status};
+use crate::core::world::*;
+
+#[test]
+fn a_paused_server_is_left_alone() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.record(&Fact::Paused { by: None });
+    assert_eq!(world.settle(&DONE), Step::Idle { until: None });
+    assert!(world.log.is_empty());
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&DONE);
+    assert_eq!(world.log.len(), 4);
+}
+
+#[test]
+fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
+    let mut world = World::weekly(3);
+    let id = SnapshotId(3);
+    world.record(&Fact::RestoreIntent {
+        snapshot: "weekly-2026-11-15".to_owned(),
+        id,
+        by: None,
+    });
+    // As after a crash: nobody knows the answer, and it isn't sent again.
+    let outcome = Outcome::Unknown;
+    let unknown = Fact::RestoreResult { id, outcome };
+    assert_eq!(world.step(), Step::Record(unknown.clone()));
+    world.record(&unknown);
+    let until = Some(world.now.wall + world.rules.restore_window);
+    for _ in 0..3 {
+        assert_eq!(world.recorded(), Step::Idle { until });
+        world.pass(10 * MINUTE);
+    }
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+}
+
+#[test]
+fn i12_a_restore_of_an_earlier_process_holds_no_longer_than_the_window_of_this_one() {
+    let mut world = World::weekly(3);
+    let mut ahead = When::from(world.now);
+    ahead.wall += SignedDuration::from_hours(24 * 365);
+    ahead.mono = None;
+    let (id, grace) = (SnapshotId(3), SignedDuration::ZERO);
+    let snapshot = "weekly-2026-11-15".to_owned();
+    let by = None;
+    let intent = Fact::RestoreIntent { snapshot, id, by };
+    world.history.apply(&intent, ahead, grace);
+    let outcome = Outcome::Done;
+    let result = Fact::RestoreResult { id, outcome };
+    world.history.apply(&result, ahead, grace);
+    world.history.last_intent = None;
+    world.now.mono = world.rules.restore_window - MINUTE;
+    assert!(matches!(world.step(), Step::Idle { .. }));
+    world.pass(MINUTE);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+}
+
+fn paused_in_a_create(status: Status) -> (World, SnapshotId) {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    let Step::Create { name, .. } = world.recorded() else {
+        panic!("a create is due");
+    };
+    world.intend_create(&name);
+    let id = world.make(&name, status);
+    world.record(&Fact::CreateResult {
+        snapshot: name,
+        outcome: Outcome::Done,
+        id: Some(id),
+        server_name: None,
+    });
+    world.record(&Fact::Paused { by: None });
+    (world, id)
+}
+
+#[test]
+fn what_was_begun_before_a_pause_is_watched_to_its_end_and_nothing_new_begins() {
+    let (mut world, id) = paused_in_a_create(Status::InProgress);
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    assert!(world.history.open.is_some());
+    for row in &mut world.snapshots {
+        row.status = DONE;
+    }
+    assert_eq!(world.recorded(), Step::Idle { until: None });
+    assert_eq!(world.history.open, None, "{id} is completed");
+    // Two are beyond keep, and stay while the pause lasts.
+    assert_eq!(world.snapshots.len(), 4);
+    world.record(&Fact::Resumed { by: None });
+    assert!(matches!(world.recorded(), Step::Delete { .. }));
+}
+
+#[test]
+fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_in_it() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    let (id, outcome) = (SnapshotId(1), Outcome::Unknown);
+    world.record(&Fact::DeleteIntent {
+        snapshot: "weekly-2026-11-01".to_owned(),
+        id,
+        prune_first: None,
+        reason: String::new(),
+        by: None,
+    });
+    world.record(&Fact::DeleteResult { id, outcome });
+    world.record(&Fact::Paused { by: None });
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    world.pass(world.rules.settle_window);
+    assert_eq!(world.recorded(), Step::Idle { until: None });
+    assert_eq!(world.history.open, None);
+}
+
+#[test]
+fn a_doubtful_listing_blocks_no_paused_server_and_ends_no_watch() {
+    let (mut world, _) = paused_in_a_create(DONE);
+    world.doubt = Some("its count differs".to_owned());
+    let pause = world.rules.retry_after;
+    assert!(matches!(world.recorded(), Step::Wait { pause: long, .. } if long == pause));
+    assert!(world.history.open.is_some());
+    assert_eq!(world.history.blocked, None);
+}
+
+#[test]
+fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() {
+    let mut policy = rotation("daily", "0 3 * * *", 3);
+    policy.catch_up = Some(SignedDuration::from_hours(2));
+    let hour = SignedDuration::from_hours(1);
+    // Paused over the whole slot; over the end of its catch_up; over the next slot.
+    for (before, paused, alert) in [
+        (20 * hour, 10 * hour, false),
+        (23 * hour + 30 * MINUTE, 3 * hour, false),
+        (2 * hour, 30 * hour, false),
+        (20 * hour, 3 * hour + 30 * MINUTE, true),
+    ] {
+        let mut world = World::new(vec![policy.clone()]);
+        world.settle(&DONE);
+        world.pass(before);
+        world.record(&Fact::Paused { by: None });
+        world.pass(paused);
+        world.record(&Fact::Resumed { by: None });
+        if alert {
+            // Blocked from the resume on, until its time has passed.
+            world.doubt = Some("odd".to_owned());
+            world.recorded();
+            world.pass(4 * hour);
+            world.doubt = None;
+        }
+        world.recorded();
+        let failed = world
+            .history
+            .alerts
+            .keys()
+            .any(|(kind, _)| *kind == AlertKind::SlotFailed);
+        assert_eq!(failed, alert, "{before} {paused} {:?}", world.history);
+        let last = world.history.newest("daily").and_then(|note| note.ending);
+        let ending = if alert {
+            Ending::Skipped
+        } else {
+            Ending::Paused
+        };
+        assert!(last == Some(ending) || last.is_none(), "{last:?}");
+    }
+}
+
+#[test]
+fn a_resume_without_a_pause_hides_no_slot_that_passed() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(72));
+    world.record(&Fact::Resumed { by: None });
+    world.recorded();
+    let failed = (AlertKind::SlotFailed, "daily".to_owned());
+    let missed = world.history.slots("daily").nth(1).map(|note| note.ending);
+    assert_eq!(missed, Some(Some(Ending::Skipped)), "{failed:?}");
+}
+
+#[test]
+fn what_completes_in_a_pause_is_settled_in_it() {
+    let (mut world, id) = paused_in_a_create(DONE);
+    assert_eq!(world.recorded(), Step::Idle { until: None });
+    let name = "weekly-2026-11-22";
+    let ending = world.history.slot("weekly", name).and_then(|n| n.ending);
+    assert_eq!(ending, Some(Ending::Completed));
+    // Taken away in the pause, it isn't made again.
+    world.snapshots.retain(|s| s.id != id);
+    world.record(&Fact::Resumed { by: None });
+    assert!(!matches!(world.recorded(), Step::Create { .. }));
+}
+
+#[test]
+fn once_ends_on_a_paused_server_whose_listing_is_in_doubt() {
+    let (mut world, _) = paused_in_a_create(Status::InProgress);
+    world.rules.count_all = true;
+    world.doubt = Some("its count differs".to_owned());
+    assert_eq!(world.recorded(), Step::Idle { until: None });
+}
+
+#[test]
+fn i12_a_restore_whose_outcome_is_unknown_is_an_alert_until_a_person_resumes() {
+    let mut world = World::weekly(3).holding(&old_weeklies());
+    let id = SnapshotId(3);
+    let (snapshot, by) = ("weekly-2026-11-15".to_owned(), None);
+    world.record(&Fact::RestoreIntent { snapshot, id, by });
+    world.recorded();
+    let alert = (AlertKind::RestoreUnknown, "3".to_owned());
+    let reason = |world: &World| {
+        let standing = world.history.alerts.get(&alert);
+        standing.map(|standing| standing.reason.clone())
+    };
+    assert!(reason(&world).is_some_and(|why| why.contains("snaprotate resume --server 7")));
+    world.pass(world.rules.restore_window);
+    world.settle(&DONE);
+    assert!(reason(&world).is_some(), "it outlasts the window");
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&DONE);
+    assert_eq!(reason(&world), None);
+}
+
+#[test]
+fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.settle(&DONE);
+    let newest = world.snapshots[0].clone();
+    let mut spare = newest.clone();
+    spare.id = SnapshotId(3);
+    spare.name = "weekly-2026-11-15".to_owned();
+    spare.created_at = Some(time("2026-11-15T03:00:00Z"));
+    world.snapshots.push(spare);
+    let name = "before-restore-20261122".to_owned();
+    world.record(&Fact::CreateIntent {
+        rotation: String::new(),
+        snapshot: name.clone(),
+        known: BTreeSet::new(),
+        reason: String::new(),
+        by: Some("root".to_owned()),
+        spare: Some(SnapshotId(3)),
+    });
+    let id = Some(world.make(&name, DONE));
+    let (outcome, server_name) = (Outcome::Done, None);
+    world.record(&Fact::CreateResult {
+        snapshot: name,
+        outcome,
+        id,
+        server_name,
+    });
+    assert!(matches!(world.recorded(), Step::Idle { .. }));
+    world.pass(world.rules.stuck_after + world.rules.restore_window);
+    let pruned = matches!(world.recorded(), Step::Delete { id, .. } if id == SnapshotId(3));
+    assert!(pruned);
+}
