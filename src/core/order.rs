@@ -11,7 +11,7 @@ use super::fact::Now;
 use super::history::{History, Hold, Open};
 use super::name;
 use super::policy::{Policy, Rules};
-use super::printable::printable;
+use super::printable::{printable, utc};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// As much of a name as is shown.
@@ -84,7 +84,10 @@ pub fn holding(hold: &Hold) -> String {
         rotation, snapshot, ..
     } = hold;
     let since = hold.since.wall;
-    format!("its hooks hold it for {snapshot} of {rotation} since {since:.0}")
+    format!(
+        "its hooks hold it for {snapshot} of {rotation} since {}",
+        utc(since)
+    )
 }
 
 /// Until when the server is left alone after a restore, if it is.
@@ -92,7 +95,8 @@ pub fn left_alone(history: &History, rules: &Rules, now: Now) -> Option<String> 
     let left = history.restoring(rules, now)?;
     let until = now.wall.checked_add(left).ok()?;
     Some(format!(
-        "it was restored a short while ago and is left alone until {until:.0}"
+        "it was restored a short while ago and is left alone until {}",
+        utc(until)
     ))
 }
 

@@ -301,7 +301,7 @@ web (id 7)
   create weekly-2026-11-22: slot of weekly is due, and there is room
   wait: weekly-2026-11-22 is under way
   delete weekly-2026-11-01 (id 1): it is beyond keep
-  then nothing to do until 2026-11-29T03:00:00Z
+  then nothing to do until 2026-11-29 03:00 UTC
   next:
     create weekly-2026-11-29: slot of weekly is due, and there is room
     delete weekly-2026-11-08 (id 2): it is beyond keep
@@ -324,7 +324,7 @@ web (id 7)
     };
     assert_eq!(plans.to_string(), format!("{plan}{text}"));
     assert!(
-        text.contains("\n  nothing to do until 2026-11-29T03:00:00Z\n"),
+        text.contains("\n  nothing to do until 2026-11-29 03:00 UTC\n"),
         "{text}"
     );
 }

@@ -13,6 +13,7 @@ use super::fact::{Fact, Hook, Now, Outcome, Ran};
 use super::history::{History, Open};
 use super::plan::{Do, Plan, Planned};
 use super::policy::{Policy, Rules};
+use super::printable::utc;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 use super::verdict::{Fate, Verdict, verdicts, whole_seconds};
 
@@ -232,7 +233,10 @@ impl Rehearsal<'_> {
             return;
         }
         let reason = match self.history.paused() {
-            Some(since) => format!("paused since {since}: nothing is changed until resume"),
+            Some(since) => format!(
+                "paused since {}: nothing is changed until resume",
+                utc(since)
+            ),
             None => "a restore began a short while ago: nothing is changed meanwhile".to_owned(),
         };
         self.push(Do::Wait, None, None, reason);

@@ -13,6 +13,7 @@ use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
 use crate::core::order;
 use crate::core::policy::Rotation;
+use crate::core::printable::utc;
 use crate::core::snapshot::{ServerId, SnapshotId, Status};
 use crate::core::verdict::verdicts;
 use crate::engine::{Engine, Known};
@@ -313,7 +314,7 @@ fn state(
 ) -> (State, Option<String>) {
     let history = known.history;
     if let Some(since) = history.paused() {
-        return (State::Paused, Some(format!("paused since {since:.0}")));
+        return (State::Paused, Some(format!("paused since {}", utc(since))));
     }
     if let Some(reason) = &history.blocked {
         return (State::Blocked, Some(reason.clone()));
