@@ -17,9 +17,9 @@ struct Args {
     /// A rule to break on purpose, such as `NoFloor`
     #[arg(long)]
     broken: Option<String>,
-    /// No rotation has hooks
+    /// No rotation has hooks, and no operator is there
     #[arg(long)]
-    no_hooks: bool,
+    alone: bool,
     /// Print the trail too
     #[arg(long)]
     trail: bool,
@@ -34,7 +34,7 @@ fn main() -> std::process::ExitCode {
     let report = simulate(Options {
         seed: args.seed,
         days: args.days,
-        hooks: !args.no_hooks,
+        company: !args.alone,
         broken: args.broken.as_ref().map(named),
         story: true,
     });

@@ -39,6 +39,7 @@ const NO_TIME: (&str, &str) = (
 impl RawHooks {
     pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
         let positive = |time: &SignedDuration| time.is_positive();
+        let none = !section.has("before") && !section.has("after");
         let raw = Self {
             at: section.at().clone(),
             before: section.take_list("before", log),
@@ -48,7 +49,7 @@ impl RawHooks {
             release: section.take("release", log),
             max_hold: section.take_if("max_hold", log, positive, NO_TIME),
         };
-        if raw.before.is_none() && raw.after.is_none() {
+        if none {
             log.error(
                 &raw.at,
                 "hooks has neither before nor after",

@@ -283,8 +283,10 @@ fn a_rotation_has_its_own_hooks_or_those_of_the_defaults() {
     // The runner reads the one rotation alone, whatever is wrong elsewhere.
     let file = folder.path("snaprotate.toml");
     let folder = folder.with("policies.d/broken.toml", "x = [");
-    assert_eq!(*hooks_of(&file, "web", "weekly").expect("hooks"), own);
-    assert_eq!(*hooks_of(&file, "web", "daily").expect("hooks"), all);
+    for (rotation, wanted) in [("weekly", own), ("daily", all)] {
+        let (hooks, server, called) = hooks_of(&file, "web", rotation).expect("hooks");
+        assert_eq!((&*hooks, server, called.as_str()), (&wanted, 7, "web"));
+    }
     for (policy, rotation, wanted) in [
         ("web", "monthly", "web.toml: monthly has no hooks"),
         ("mail", "weekly", "has no policy mail"),

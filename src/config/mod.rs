@@ -43,6 +43,9 @@ use crate::core::policy::{Hooks, Policy, Rules};
 /// The main file, where none is named.
 pub const DEFAULT_FILE: &str = "/etc/snaprotate/snaprotate.toml";
 
+/// Where the shipped unit has hooks run.
+const HOOKS_SOCKET: &str = "/run/snaprotate-hook.sock";
+
 /// What to do where the main file can't be read.
 const NO_MAIN_FILE: &str = "let snaprotate init write it, create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
 
@@ -121,7 +124,8 @@ pub struct Env {
     pub logs_directory: Option<PathBuf>,
     /// `$RUNTIME_DIRECTORY`.
     pub runtime_directory: Option<PathBuf>,
-    /// `$SNAPROTATE_HOOKS`: the socket behind which hooks are run in a unit of their own.
+    /// The socket behind which hooks are run in a unit of their own: `$SNAPROTATE_HOOKS`, else
+    /// that of the shipped unit where it is there.
     pub hooks: Option<PathBuf>,
 }
 
@@ -139,7 +143,8 @@ impl Env {
             state_directory: folder("STATE_DIRECTORY"),
             logs_directory: folder("LOGS_DIRECTORY"),
             runtime_directory: folder("RUNTIME_DIRECTORY"),
-            hooks: folder("SNAPROTATE_HOOKS"),
+            hooks: folder("SNAPROTATE_HOOKS")
+                .or_else(|| Some(PathBuf::from(HOOKS_SOCKET)).filter(|path| path.exists())),
         }
     }
 }
@@ -196,8 +201,13 @@ pub fn is_policy(file: &Path) -> Result<bool, Problems> {
         .any(|key| table.contains_key(*key)))
 }
 
-/// The hooks of one rotation, from its policy's file alone, whatever is wrong elsewhere.
-pub fn hooks_of(file: &Path, policy: &str, rotation: &str) -> Result<Arc<Hooks>, String> {
+/// The hooks of one rotation with the server's number and what it is called, from its policy's
+/// file alone, whatever is wrong elsewhere.
+pub fn hooks_of(
+    file: &Path,
+    policy: &str,
+    rotation: &str,
+) -> Result<(Arc<Hooks>, u64, String), String> {
     let mut log = Log::default();
     let folder = file.parent().unwrap_or(Path::new(""));
     let source = source::read(file, NO_MAIN_FILE, &mut log);

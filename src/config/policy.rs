@@ -30,19 +30,27 @@ struct RawPolicy {
     rotations: Option<Vec<RawRotation>>,
 }
 
-/// The hooks of one rotation, read from its policy's file and from nothing else of it.
+/// The hooks of one rotation with the server's number and what it is called, read from its
+/// policy's file and from nothing else of it.
 pub(super) fn hooks(
     path: &Path,
     rotation: &str,
     defaults: &Options,
     log: &mut Log,
-) -> Option<Arc<Hooks>> {
+) -> Option<(Arc<Hooks>, u64, String)> {
     let source = source::read(path, "make it a readable file", log)?;
     let (table, _) = source::parse_what_can_be(&source, log);
     let mut unsaid = Log::default();
-    let rotations = RawPolicy::read(table, &source, &mut unsaid).rotations?;
+    let raw = RawPolicy::read(table, &source, &mut unsaid);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let called = raw.name.map_or(stem.into_owned(), |name| name.value);
     let named = |raw: &RawRotation| raw.name.as_ref().is_some_and(|name| name.value == rotation);
-    rotations.into_iter().find(named)?.hooks(defaults, log)
+    let hooks = raw
+        .rotations?
+        .into_iter()
+        .find(named)?
+        .hooks(defaults, log)?;
+    Some((hooks, raw.id?.value, called))
 }
 
 /// What all policies share while they are read.

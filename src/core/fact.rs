@@ -128,12 +128,13 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// All there are.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SlotFailed,
         Self::Blocked,
         Self::Stuck,
         Self::UnknownStatus,
         Self::Copies,
+        Self::RestoreUnknown,
         Self::OddDate,
         Self::HookFailed,
     ];

@@ -26,7 +26,6 @@ impl History {
             Fact::RotationRemoved { rotation } => self.notes(rotation).since = None,
             Fact::ServerRemoved => {
                 self.removed = true;
-                self.hold = None;
                 self.blocked = None;
                 self.alerts.clear();
                 for notes in &mut self.rotations {
@@ -207,6 +206,8 @@ impl History {
             Fact::Resumed { .. } => {
                 let from = self.paused.take();
                 self.resume(from, at.wall);
+                // Somebody looked at this very server: what can't be released is theirs.
+                self.hold.take_if(|hold| hold.failures > 0);
             }
             Fact::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);

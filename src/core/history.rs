@@ -102,6 +102,8 @@ pub struct Hold {
     pub since: When,
     /// Whether the snapshot's create was sent.
     pub created: bool,
+    /// Whether the slot had its try by a `before` that failed.
+    pub tried: bool,
     /// Whether something went wrong on the way.
     pub faulty: bool,
     /// Runs of `after` that failed.
@@ -286,8 +288,6 @@ impl History {
             self.restore = None;
         }
         self.unknown_restore = None;
-        // Somebody looked: what can't be released by itself is theirs to release.
-        self.hold.take_if(|hold| hold.hopeless());
         if let Some(from) = from {
             self.last_pause = Some(Box::new(Pause { from, until: at }));
         }
@@ -295,8 +295,14 @@ impl History {
 
     /// Whether its policy went and nothing is left to be said of it: one that returned only
     /// to be blocked has an alert that must go with it.
+    pub fn left(&self) -> bool {
+        self.removed && self.alerts.is_empty() && self.blocked.is_none()
+    }
+
+    /// Whether that is so, and nothing is left to be done either: one that is still held
+    /// waits for its policy.
     pub fn gone(&self) -> bool {
-        self.removed && self.hold.is_none() && self.alerts.is_empty() && self.blocked.is_none()
+        self.left() && self.hold.is_none()
     }
 
     fn rotation(&self, name: &str) -> Option<&RotationNotes> {

@@ -28,6 +28,7 @@ impl History {
                     snapshot: snapshot.clone(),
                     since: at,
                     created: false,
+                    tried: false,
                     faulty: false,
                     failures: 0,
                     last: None,
@@ -99,11 +100,14 @@ impl History {
         if let Some(hold) = &mut self.hold {
             hold.faulty = true;
         }
+        if !go_on {
+            self.tried(snapshot, at, true);
+        }
         if ran == Ran::NotStarted {
             self.hold = None;
         }
-        if !go_on {
-            self.tried(snapshot, at, true);
+        if let Some(hold) = &mut self.hold {
+            hold.tried = !go_on;
         }
     }
 }
@@ -127,7 +131,13 @@ impl Server<'_> {
     /// How long a failed `after` still rests; `None`: it didn't fail, or has rested.
     fn until_next_try(&self, hold: &Hold) -> Option<SignedDuration> {
         let last = hold.last?;
-        let left = self.pause(&hold.snapshot, hold.failures) - last.elapsed(self.now);
+        // One that an earlier process tried is at least as old as this process, whatever a
+        // wall clock says that was ahead.
+        let elapsed = match last.mono {
+            Some(_) => last.elapsed(self.now),
+            None => last.elapsed(self.now).max(self.now.mono),
+        };
+        let left = self.pause(&hold.snapshot, hold.failures) - elapsed;
         left.is_positive().then_some(left)
     }
 
@@ -171,12 +181,14 @@ impl Server<'_> {
 
     /// By the policy in force; where that has no such hooks any more, nothing is waited for.
     fn bounds(&self, hold: &Hold) -> (SignedDuration, Release) {
-        let mut rotations = self.policy.rotations.iter();
-        let rotation = rotations.find(|r| r.name == hold.rotation);
+        let rotation = self.policy.rotation(&hold.rotation);
         let hooks = rotation.and_then(|r| r.hooks.as_deref());
-        hooks.map_or((SignedDuration::ZERO, Release::Completed), |hooks| {
-            (hooks.max_hold, hooks.release)
-        })
+        match hooks {
+            // Nothing is held where nothing is released.
+            Some(hooks) if hooks.after.is_none() => (hooks.max_hold, Release::Accepted),
+            Some(hooks) => (hooks.max_hold, hooks.release),
+            None => (SignedDuration::ZERO, Release::Completed),
+        }
     }
 
     /// For how long the rotation's hooks must wait for others by which the server is still
@@ -221,7 +233,7 @@ impl Server<'_> {
     }
 }
 
-/// What a rotation's hooks run before its snapshot.
+/// The program that a hook runs, and its arguments; nothing where there is none.
 pub fn command(hooks: &Hooks, hook: Hook) -> &[String] {
     let argv = match hook {
         Hook::Before => &hooks.before,

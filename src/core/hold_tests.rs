@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::core::decide::{Step, decide_in_hold};
+use crate::core::decide::{Inventory, Step, decide_in_hold};
 use crate::core::fact::{AlertKind, Fact, Hook, Outcome, Ran, When};
 use crate::core::order::{Order, objection};
 use crate::core::policy::{Hooks, Release};
@@ -84,6 +84,16 @@ fn released(step: &Step) -> Option<bool> {
     match step {
         Step::After { early, .. } => Some(*early),
         _ => None,
+    }
+}
+
+/// A listing without rows.
+fn nothing(world: &World) -> Inventory {
+    Inventory {
+        server_name: None,
+        snapshots: Vec::new(),
+        requested: world.now.mono,
+        doubt: None,
     }
 }
 
@@ -177,12 +187,7 @@ fn a_server_that_is_held_for_nothing_is_released_at_once() {
     hold(&mut world);
     assert_eq!(released(&world.step()), Some(false));
     // Within the hold the create itself is still what is wanted.
-    let inventory = crate::core::decide::Inventory {
-        server_name: None,
-        snapshots: Vec::new(),
-        requested: world.now.mono,
-        doubt: None,
-    };
+    let inventory = nothing(&world);
     let within = decide_in_hold(
         &world.policy,
         &inventory,
@@ -345,16 +350,56 @@ fn a_server_that_can_t_be_released_gets_no_other_before_but_its_other_rotations_
 }
 
 #[test]
-fn resume_gives_up_only_what_failed_three_times() {
-    for (failures, stays) in [(2, true), (3, false)] {
+fn a_resume_of_the_server_itself_gives_up_what_failed_and_one_of_all_does_not() {
+    for (failures, stays) in [(0, true), (1, false)] {
         let mut world = world();
         hold(&mut world);
         for _ in 0..failures {
             fails(&mut world);
         }
+        let now = world.now.wall;
+        world.history.resume(None, now);
+        assert!(world.history.hold.is_some());
         world.record(&Fact::Resumed { by: None });
         assert_eq!(world.history.hold.is_some(), stays, "{failures}");
     }
+}
+
+#[test]
+fn a_failed_after_of_an_earlier_process_rests_no_longer_than_its_pause_in_this_one() {
+    let mut world = world();
+    hold(&mut world);
+    fails(&mut world);
+    let hold = world.history.hold.as_mut().expect("held");
+    // The clock was a day ahead then.
+    hold.last = Some(When {
+        wall: world.now.wall + 24 * 60 * MINUTE,
+        mono: None,
+    });
+    world.now.mono = MINUTE;
+    assert_eq!(released(&world.step()), None);
+    world.now.mono = 10 * MINUTE;
+    assert_eq!(released(&world.step()), Some(false));
+}
+
+#[test]
+fn where_nothing_is_released_the_answer_is_enough_and_nothing_is_early() {
+    let mut world = with(Hooks {
+        after: None,
+        ..hooks()
+    });
+    hold(&mut world);
+    create(&mut world, Status::InProgress);
+    assert_eq!(released(&world.recorded()), Some(false));
+}
+
+#[test]
+fn a_hold_outlives_its_policy() {
+    let mut world = world();
+    hold(&mut world);
+    world.record(&Fact::ServerRemoved);
+    assert!(world.history.hold.is_some());
+    assert!(!world.history.gone());
 }
 
 #[test]
@@ -414,12 +459,7 @@ fn an_operator_s_create_is_not_the_one_that_is_held_for_and_must_wait() {
     let held = world.history.hold.as_ref().expect("held");
     assert!(!held.created);
     world.history.open = None;
-    let inventory = crate::core::decide::Inventory {
-        server_name: None,
-        snapshots: Vec::new(),
-        requested: world.now.mono,
-        doubt: None,
-    };
+    let inventory = nothing(&world);
     let order = Order::Create {
         snapshot: "by-hand".to_owned(),
         spare: None,

@@ -131,6 +131,11 @@ impl Policy {
         self.name.as_deref().unwrap_or(&self.file)
     }
 
+    /// The rotation of this name.
+    pub fn rotation(&self, name: &str) -> Option<&Rotation> {
+        self.rotations.iter().find(|rotation| rotation.name == name)
+    }
+
     /// Which rotation's own snapshot bears this name; `None`: it is foreign.
     pub fn place(&self, name: &str) -> Option<Place> {
         let mut rotations = self.rotations.iter().enumerate();

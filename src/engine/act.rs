@@ -30,7 +30,7 @@ impl<A: SnapshotApi> Engine<A> {
         step: Step,
     ) -> Result<(), Stopped> {
         if let Step::Create { rotation, .. } = &step
-            && let Some(rotation) = policy.rotations.iter().find(|r| r.name == *rotation)
+            && let Some(rotation) = policy.rotation(rotation)
             && let Some(hooks) = rotation.hooks.as_deref()
             && !Break::BeforeLeftOut.on()
         {
@@ -76,7 +76,7 @@ impl<A: SnapshotApi> Engine<A> {
                 reason,
             } => {
                 let rows = inventory.snapshots.iter();
-                let described = policy.rotations.iter().find(|r| r.name == rotation);
+                let described = policy.rotation(&rotation);
                 let new = NewSnapshot {
                     server: policy.server,
                     name: name.clone(),
@@ -131,6 +131,9 @@ impl<A: SnapshotApi> Engine<A> {
         let in_force = in_force.filter(|in_force| same_hooks(policy, in_force, step));
         let seat = lock(seat);
         if seat.pausing || lock(&self.all_paused).asked {
+            return false;
+        }
+        if held && seat.held.as_ref().is_some_and(|held| held.is_over()) {
             return false;
         }
         let history = &seat.history;
@@ -290,10 +293,7 @@ fn same_hooks(policy: &Policy, in_force: &Policy, step: &Step) -> bool {
     let Step::Create { rotation, .. } = step else {
         return true;
     };
-    let hooks = |policy: &Policy| {
-        let mut rotations = policy.rotations.iter();
-        rotations.find(|r| r.name == *rotation)?.hooks.clone()
-    };
+    let hooks = |policy: &Policy| policy.rotation(rotation)?.hooks.clone();
     hooks(policy) == hooks(in_force)
 }
 

@@ -25,6 +25,9 @@ pub(super) const MOST_AT_ONCE: usize = 8;
 /// How long the end of the service waits for servers to be released.
 const LAST_RELEASES: Duration = Duration::from_secs(20);
 
+/// For a hook that the policy in force doesn't have any more.
+const UNKNOWN_LIMIT: Duration = Duration::from_mins(5);
+
 /// What a seat has of a hold.
 #[derive(Default)]
 pub(super) struct Holding {
@@ -32,6 +35,13 @@ pub(super) struct Holding {
     lease: Option<Lease>,
     /// `after` ran, and that is still to be recorded.
     unrecorded: Option<Fact>,
+}
+
+impl Holding {
+    /// Whether the runner has released the server already, or is gone.
+    pub(super) fn is_over(&self) -> bool {
+        self.lease.as_ref().is_some_and(Lease::is_over)
+    }
 }
 
 impl<A: SnapshotApi> Engine<A> {
@@ -74,21 +84,17 @@ impl<A: SnapshotApi> Engine<A> {
             drop(place);
             return self.rest(self.wanted().rules.poll_interval).await;
         }
-        let (report, lease) = tokio::select! {
-            biased;
-            // What was begun is released by its runner, and again by the next start.
-            () = self.stop.cancelled() => return Err(Stopped),
-            begun = runner.begin(job) => begun,
-        };
+        // Not broken off by a stop either: it has a limit of its own.
+        let (report, lease) = runner.begin(job).await;
         lock(seat).held.get_or_insert_default().lease = lease;
         let go_on = report.ran != Ran::Done && hooks.go_on;
-        let good = report.ran == Ran::Done || (go_on && report.ran == Ran::Failed);
+        let good = report.ran == Ran::Done || go_on;
         let ended = Fact::HookFinished {
             hook: Hook::Before,
             rotation: rotation.name.clone(),
             snapshot: name.clone(),
             ran: report.ran,
-            go_on: go_on && good,
+            go_on,
             early: false,
             later: false,
             reason: report.reason,
@@ -156,11 +162,8 @@ impl<A: SnapshotApi> Engine<A> {
         early: bool,
         why: String,
     ) -> Fact {
-        let hooks = policy.and_then(|policy| {
-            let mut rotations = policy.rotations.iter();
-            let rotation = rotations.find(|r| r.name == hold.rotation)?;
-            rotation.hooks.as_deref()
-        });
+        let rotation = policy.and_then(|policy| policy.rotation(&hold.rotation));
+        let hooks = rotation.and_then(|rotation| rotation.hooks.as_deref());
         let begun = Fact::HookStarted {
             hook: Hook::After,
             rotation: hold.rotation.clone(),
@@ -169,8 +172,12 @@ impl<A: SnapshotApi> Engine<A> {
         };
         // It doesn't depend on the trail.
         self.noted(server, seat, begun).await;
-        let report = match (lease, policy, self.runner.get()) {
-            (Some(lease), ..) => lease.release(why.clone()).await,
+        let by_lease = match lease {
+            Some(lease) => lease.release(why.clone()).await,
+            None => None,
+        };
+        let report = match (by_lease, policy, self.runner.get()) {
+            (Some(report), ..) => report,
             (None, Some(policy), Some(runner)) => {
                 let job = job(policy, &hold.rotation, &hold.snapshot);
                 runner.after(job, why.clone()).await
@@ -185,8 +192,8 @@ impl<A: SnapshotApi> Engine<A> {
         };
         Fact::HookFinished {
             hook: Hook::After,
-            early: early || (report.early && making(seat, &hold.snapshot)),
-            later: !(hold.created || hold.faulty || paused || self.stop.is_cancelled()),
+            early: early || (report.early && hold.created),
+            later: !(hold.created || hold.tried || paused || self.stop.is_cancelled()),
             rotation: hold.rotation,
             snapshot: hold.snapshot,
             ran: report.ran,
@@ -234,11 +241,13 @@ fn making(seat: &Mutex<Seat>, snapshot: &str) -> bool {
 }
 
 fn job(policy: &Policy, rotation: &str, snapshot: &str) -> Job {
+    let hooks = policy.rotation(rotation).and_then(|r| r.hooks.as_deref());
+    let limit = hooks.and_then(|hooks| hooks.timeout.try_into().ok());
     Job {
         policy: policy.file.clone(),
         rotation: rotation.to_owned(),
         snapshot: snapshot.to_owned(),
         server: policy.server.0,
-        server_name: policy.called().to_owned(),
+        limit: limit.unwrap_or(UNKNOWN_LIMIT),
     }
 }

@@ -122,7 +122,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let Some(policy) = wanted.policies.get(&server).map(Arc::clone) else {
             Self::turn_down(seat, || "its policy is gone".to_owned());
-            if lock(seat).history.gone() {
+            if lock(seat).history.left() {
                 return Err(Rest::Gone);
             }
             let gone = Fact::ServerRemoved;

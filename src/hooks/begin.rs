@@ -4,32 +4,43 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::talk::{Release, Request, hear, say};
+use super::talk::{Begun, Release, Request, hear, say};
 use super::{Job, Lease, Leased, Promised, Report, Runner};
 use crate::core::fact::Ran;
 
-/// A runner that says nothing for so long is given up: hooks have limits of their own below.
-const PATIENCE: Duration = Duration::from_hours(2);
+/// A runner may take so much longer than the hook: it asks it to end, and makes it.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// So many runs of `after` are begun at once, however many leases are lost.
+const AFTERS: usize = 8;
 
 /// The command that makes this program a runner.
 pub const RUNNER: &str = "hook-runner";
 
 /// Begins runners.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Runners {
     config: PathBuf,
     socket: Option<PathBuf>,
+    afters: Semaphore,
 }
 
 impl Runners {
     /// By this main file; through this socket where there is one, and then by no other way.
     pub fn new(config: PathBuf, socket: Option<PathBuf>) -> Self {
-        Self { config, socket }
+        Self {
+            config,
+            socket,
+            afters: Semaphore::new(AFTERS),
+        }
     }
 
     async fn reach(&self) -> Result<Reached, String> {
@@ -47,8 +58,8 @@ impl Runners {
                 child: None,
             });
         }
-        let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let mut child = Command::new(program)
+        // This very program, also when another was installed over it.
+        let mut child = Command::new("/proc/self/exe")
             .arg(RUNNER)
             .arg("--config")
             .arg(&self.config)
@@ -77,37 +88,39 @@ struct Reached {
 }
 
 impl Reached {
-    async fn report(&mut self) -> Result<Report, String> {
-        let heard = timeout(PATIENCE, hear(&mut self.input)).await;
+    async fn told<T: DeserializeOwned>(&mut self, limit: Duration) -> Result<T, String> {
+        let heard = timeout(limit + MARGIN, hear(&mut self.input)).await;
         let heard = heard.map_err(|_| "the runner of the hooks says nothing".to_owned())??;
         heard.ok_or_else(|| "the runner of the hooks is gone: see its log".to_owned())
     }
 
-    async fn ask(&mut self, request: Request) -> Result<Report, String> {
+    /// Whether `before` is begun; else why not.
+    async fn begun(&mut self, request: Request) -> Result<(), String> {
         say(&mut self.output, &request).await?;
-        self.report().await
+        match self.told::<First>(Duration::ZERO).await? {
+            First::Begun(Begun { begun: true }) => Ok(()),
+            First::Begun(_) => Err("the runner of the hooks doesn't begin".to_owned()),
+            First::Report(report) => Err(report.reason),
+        }
     }
 
     /// Has the lease until it is released or dropped.
-    async fn hold(mut self, leased: Leased) {
+    async fn hold(mut self, leased: Leased, limit: Duration) {
         let Leased { released, ended } = leased;
         let report = tokio::select! {
             why = released => match why {
-                Ok(why) => match say(&mut self.output, &Release { why }).await {
-                    Ok(()) => self.report().await,
+                Ok(why) => {
                     // It may have ended by itself, and said so.
-                    Err(error) => self.report().await.map_err(|_| error),
-                },
-                Err(_dropped) => Err(String::new()),
+                    let _gone = say(&mut self.output, &Release { why }).await;
+                    self.told(limit).await.ok()
+                }
+                Err(_dropped) => None,
             },
-            report = hear(&mut self.input) => match report {
-                Ok(Some(report)) => Ok(report),
-                Ok(None) => Err("the runner of the hooks is gone: see its log".to_owned()),
-                Err(error) => Err(error),
-            },
+            report = hear(&mut self.input) => report.ok().flatten(),
         };
-        let report = report.unwrap_or_else(|error| Report::bad(Ran::Failed, error));
-        let _gone = ended.send(report);
+        if let Some(report) = report {
+            let _gone = ended.send(report);
+        }
         self.end().await;
     }
 
@@ -120,44 +133,51 @@ impl Reached {
     }
 }
 
+/// What a runner says first.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum First {
+    Begun(Begun),
+    Report(Report),
+}
+
 impl Runner for Runners {
     fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)> {
         Box::pin(async move {
-            let mut reached = match self.reach().await {
+            let limit = job.limit;
+            let reached = async {
+                let mut reached = self.reach().await?;
+                reached.begun(Request { job, after: None }).await?;
+                Ok::<_, String>(reached)
+            };
+            let mut reached = match reached.await {
                 Ok(reached) => reached,
                 Err(why) => return (Report::bad(Ran::NotStarted, why), None),
             };
-            let request = Request { job, after: None };
-            match reached.ask(request).await {
-                Ok(report) if report.ran == Ran::NotStarted => {
-                    tokio::spawn(reached.end());
-                    (report, None)
-                }
-                Ok(report) => {
-                    let (lease, leased) = Lease::new();
-                    tokio::spawn(reached.hold(leased));
-                    (report, Some(lease))
-                }
-                Err(why) => {
-                    tokio::spawn(reached.end());
-                    (Report::bad(Ran::Failed, why), None)
-                }
+            let report = reached.told::<Report>(limit).await;
+            let report = report.unwrap_or_else(|why| Report::bad(Ran::Failed, why));
+            if report.ran == Ran::NotStarted {
+                tokio::spawn(reached.end());
+                return (report, None);
             }
+            let (lease, leased) = Lease::new();
+            tokio::spawn(reached.hold(leased, limit));
+            (report, Some(lease))
         })
     }
 
     fn after(&self, job: Job, why: String) -> Promised<'_, Report> {
         Box::pin(async move {
-            let mut reached = match self.reach().await {
-                Ok(reached) => reached,
-                Err(why) => return Report::bad(Ran::Failed, why),
+            let _place = self.afters.acquire().await;
+            let (limit, after) = (job.limit, Some(why));
+            let report = async {
+                let mut reached = self.reach().await?;
+                say(&mut reached.output, &Request { job, after }).await?;
+                let report = reached.told::<Report>(limit).await?;
+                tokio::spawn(reached.end());
+                Ok::<_, String>(report)
             };
-            let request = Request {
-                job,
-                after: Some(why),
-            };
-            let report = reached.ask(request).await;
-            tokio::spawn(reached.end());
+            let report = report.await;
             report.unwrap_or_else(|why| Report::bad(Ran::Failed, why))
         })
     }

@@ -17,6 +17,7 @@ pub use begin::Runners;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -32,10 +33,11 @@ pub struct Job {
     pub rotation: String,
     /// The snapshot's name.
     pub snapshot: String,
-    /// The provider's number of the server.
+    /// The provider's number of the server; the runner goes by the policy's file.
     pub server: u64,
-    /// What the server is called.
-    pub server_name: String,
+    /// How long one run may take, as the service knows it.
+    #[serde(skip)]
+    pub limit: Duration,
 }
 
 /// What came of a hook.
@@ -100,10 +102,14 @@ impl Lease {
         (lease, Leased { released, ended })
     }
 
-    /// Has `after` run, and waits for it.
-    pub async fn release(self, why: String) -> Report {
+    /// Has `after` run, and waits for it; `None`: the runner is gone, and nobody knows.
+    pub async fn release(self, why: String) -> Option<Report> {
         let _ended_already = self.release.send(why);
-        let lost = || Report::bad(Ran::Failed, "the runner of the hooks is gone");
-        self.ended.await.unwrap_or_else(|_| lost())
+        self.ended.await.ok()
+    }
+
+    /// Whether the runner has released the server by itself, or is gone.
+    pub fn is_over(&self) -> bool {
+        self.release.is_closed()
     }
 }

@@ -3,19 +3,22 @@
 
 use tokio::net::UnixStream;
 
-/// The unit that the service is.
+/// The service's unit, and the slice that it and the runner are in.
 const SERVICE: &str = "snaprotate.service";
+const SLICE: &str = "/system.slice/";
 
 /// Whether the one at the other end may have hooks run; else why not.
 pub fn admit(stream: &UnixStream) -> Result<(), String> {
     let peer = stream.peer_cred().map_err(|error| error.to_string())?;
-    if peer.uid() == 0 {
+    if peer.uid() == 0 || peer.uid() == rustix::process::getuid().as_raw() {
         return Ok(());
     }
     let pid = peer.pid().ok_or("nobody knows which process asks")?;
-    let path = format!("/proc/{pid}/cgroup");
-    let groups = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    if is_service(&groups) {
+    let groups = |process: &str| {
+        let path = format!("/proc/{process}/cgroup");
+        std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
+    };
+    if is_service(&groups(&pid.to_string())?, &groups("self")?) {
         return Ok(());
     }
     let uid = peer.uid();
@@ -24,35 +27,63 @@ pub fn admit(stream: &UnixStream) -> Result<(), String> {
     ))
 }
 
-/// Whether a process with these groups is the service's. Only root can put one there.
-fn is_service(groups: &str) -> bool {
-    let path = |line: &str| line.splitn(3, ':').nth(2).map(str::to_owned);
-    // By the hierarchy of systemd's own.
+/// Whether a process with these groups is the service's: its unit stands in the slice that the
+/// runner's own does. Only root can put one there, while users make groups of any name below
+/// their own.
+fn is_service(groups: &str, own: &str) -> bool {
+    let (Some(group), Some(own)) = (unit(groups), unit(own)) else {
+        return false;
+    };
+    let root = own.find(SLICE).map(|at| &own[..at]);
+    let inside = root.and_then(|root| group.strip_prefix(root));
+    inside.and_then(|inside| inside.strip_prefix(SLICE)) == Some(SERVICE)
+}
+
+/// The group by the hierarchy of systemd's own.
+fn unit(groups: &str) -> Option<&str> {
     let own = |line: &&str| line.starts_with("0::") || line.contains(":name=systemd:");
-    let paths = groups.lines().filter(own).filter_map(path);
-    let mut units = paths.map(|path| path.rsplit('/').next().map(str::to_owned));
-    units.any(|unit| unit.as_deref() == Some(SERVICE))
+    let mut lines = groups.lines().filter(own);
+    // Where both hierarchies are there, systemd's named one tells.
+    let line = lines.clone().find(|line| !line.starts_with("0::"));
+    line.or_else(|| lines.next())?.splitn(3, ':').nth(2)
 }
 
 #[cfg(test)]
 mod tests {
     use super::is_service;
 
+    const OWN: &str =
+        "0::/system.slice/system-snaprotate\\x2dhook.slice/snaprotate-hook@1.service\n";
+
     #[test]
     fn only_a_process_of_the_unit_is_the_service() {
-        assert!(is_service("0::/system.slice/snaprotate.service\n"));
+        assert!(is_service("0::/system.slice/snaprotate.service\n", OWN));
+        let nested = OWN.replace("0::", "0::/machine.slice/box");
         assert!(is_service(
-            "4:cpu:/\n1:name=systemd:/system.slice/snaprotate.service\n"
+            "0::/machine.slice/box/system.slice/snaprotate.service\n",
+            &nested
         ));
+        let mixed = OWN.replace("0::", "0::/\n1:name=systemd:");
+        assert!(is_service(
+            "0::/\n1:name=systemd:/system.slice/snaprotate.service\n",
+            &mixed
+        ));
+        let user = "/user.slice/user-1000.slice/user@1000.service";
         for other in [
             "",
             "0::/\n",
-            "0::/user.slice/user-1000.slice/user@1000.service/app.slice/x.service\n",
+            &format!("0::{user}/app.slice/snaprotate.service\n"),
+            &format!("0::{user}/system.slice/snaprotate.service\n"),
             "0::/system.slice/not-snaprotate.service\n",
-            "0::/system.slice/snaprotate.service.d/x\n",
-            "4:cpu:/snaprotate.service\n",
+            "0::/system.slice/snaprotate.service/x\n",
+            "4:cpu:/system.slice/snaprotate.service\n",
         ] {
-            assert!(!is_service(other), "{other}");
+            assert!(!is_service(other, OWN), "{other}");
         }
+        // A runner that is nobody's unit knows nobody.
+        assert!(!is_service(
+            "0::/system.slice/snaprotate.service\n",
+            "0::/\n"
+        ));
     }
 }

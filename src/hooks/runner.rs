@@ -3,19 +3,19 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::talk::{FIRST, Release, Request, hear, say};
+use super::talk::{Begun, FIRST, Release, Request, hear, say};
 use super::{Job, Report};
 use crate::child::{self, Program};
 use crate::config::hooks_of;
 use crate::core::fact::{Hook, Ran};
 use crate::core::hold::command;
+use crate::core::name::is_accepted;
 use crate::core::policy::Hooks;
 
 /// Serves one hold to its end; `ended` comes true when the runner is asked to end. Hooks are
@@ -33,63 +33,60 @@ pub async fn serve(
         .map_err(|_| "nothing was asked for".to_owned())??
         .ok_or("nothing was asked for")?;
     let Request { job, after } = request;
-    let hooks = match hooks_of(config, &job.policy, &job.rotation) {
-        Ok(hooks) => Run {
+    let found = hooks_of(config, &job.policy, &job.rotation);
+    let found = match found {
+        Ok(_) if !is_accepted(&job.snapshot) => Err("no snapshot has such a name".to_owned()),
+        found => found,
+    };
+    let run = match found {
+        Ok((hooks, server, called)) => Run {
             hooks,
             job,
+            server,
+            called,
             credentials,
         },
-        Err(why) => {
-            let ran = match after {
-                None => Ran::NotStarted,
-                Some(_) => Ran::Failed,
-            };
-            return say(&mut output, &Report::bad(ran, why)).await;
+        // Nothing is begun.
+        Err(why) if after.is_none() => {
+            return say(&mut output, &Report::bad(Ran::NotStarted, why)).await;
         }
+        Err(why) => return say(&mut output, &Report::bad(Ran::Failed, why)).await,
     };
     if let Some(why) = after {
-        let report = hooks.run(Hook::After, &why).await;
+        let report = run.run(Hook::After, &why).await;
         return say(&mut output, &report).await;
     }
-    let mut released = pin!(async {
-        match hear::<Release>(&mut input).await {
-            Ok(Some(release)) => Some(release.why),
-            _ => None,
-        }
-    });
-    let mut ended = pin!(ended);
-    let latest = Instant::now() + std(hooks.hooks.max_hold);
-    let before = tokio::select! {
-        report = hooks.run(Hook::Before, "") => Some(report),
-        _ = &mut released => None,
-        () = &mut ended => None,
-    };
+    if say(&mut output, &Begun { begun: true }).await.is_err() {
+        return Ok(());
+    }
+    let latest = Instant::now() + std(run.hooks.max_hold);
+    // Never broken off: what it begun elsewhere would come to its end behind `after`.
+    let report = run.run(Hook::Before, "").await;
+    let heard = say(&mut output, &report).await;
+    if report.ran == Ran::NotStarted {
+        return Ok(());
+    }
     let gone = "whoever began it is gone";
-    let why = match before {
-        None => "it was broken off",
-        Some(report) => {
-            let heard = say(&mut output, &report).await;
-            if report.ran == Ran::NotStarted {
-                return Ok(());
-            }
-            tokio::select! {
-                why = &mut released, if heard.is_ok() => match why {
-                    Some(why) => return hooks.release(&why, false, &mut output).await,
-                    None => gone,
-                },
-                () = std::future::ready(()), if heard.is_err() => gone,
-                () = &mut ended => "the runner was asked to end",
-                () = sleep_until(latest) => "max_hold is over",
-            }
-        }
+    let why = tokio::select! {
+        biased;
+        () = std::future::ready(()), if heard.is_err() => gone,
+        release = hear::<Release>(&mut input) => match release {
+            Ok(Some(release)) => return run.release(&release.why, false, &mut output).await,
+            _ => gone,
+        },
+        () = ended => "the runner was asked to end",
+        () = sleep_until(latest) => "max_hold is over",
     };
-    hooks.release(why, true, &mut output).await
+    run.release(why, true, &mut output).await
 }
 
 /// What is run, and for what.
 struct Run {
     hooks: Arc<Hooks>,
     job: Job,
+    /// By the policy's file, whatever was asked.
+    server: u64,
+    called: String,
     credentials: Option<String>,
 }
 
@@ -129,8 +126,8 @@ impl Run {
         let context = serde_json::json!({
             "hook": word,
             "policy": job.policy,
-            "server": job.server,
-            "server_name": job.server_name,
+            "server": self.server,
+            "server_name": self.called,
             "rotation": job.rotation,
             "snapshot": job.snapshot,
             "reason": why,
@@ -142,8 +139,8 @@ impl Run {
             env: [
                 ("SNAPROTATE_HOOK", word.to_owned()),
                 ("SNAPROTATE_POLICY", job.policy.clone()),
-                ("SNAPROTATE_SERVER", job.server.to_string()),
-                ("SNAPROTATE_SERVER_NAME", job.server_name.clone()),
+                ("SNAPROTATE_SERVER", self.server.to_string()),
+                ("SNAPROTATE_SERVER_NAME", self.called.clone()),
                 ("SNAPROTATE_ROTATION", job.rotation.clone()),
                 ("SNAPROTATE_SNAPSHOT", job.snapshot.clone()),
                 ("SNAPROTATE_REASON", why.to_owned()),
@@ -182,5 +179,5 @@ impl Run {
 }
 
 fn std(time: jiff::SignedDuration) -> Duration {
-    time.try_into().unwrap_or(Duration::MAX)
+    time.try_into().unwrap_or_default()
 }

@@ -24,6 +24,12 @@ pub(super) struct Request {
     pub(super) after: Option<String>,
 }
 
+/// That `before` is about to be run: from here on the server may be held.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Begun {
+    pub(super) begun: bool,
+}
+
 /// That the server is to be released.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Release {

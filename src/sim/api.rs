@@ -348,10 +348,17 @@ impl SnapshotApi for SimApi {
         self.mutate(course, server).await.map(|_| ())
     }
 
-    async fn restore(&self, _pass: Pass, _id: SnapshotId) -> Result<(), ApiError> {
-        self.world()
-            .violated(0, "I12: a restore that nobody asked for");
-        Ok(())
+    async fn restore(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+        self.alive().await;
+        let (server, course) = {
+            let mut world = self.world();
+            world.tell(|| format!("request  restore {id}"));
+            let server = world.judge_restore(id.0);
+            let kind = world.weather(|world| &world.setting.delete);
+            let course = world.course(kind, |call| Due::Restore { call, server });
+            (server, course)
+        };
+        self.mutate(course, server).await.map(|_| ())
     }
 
     fn renew(&self) -> Result<(), String> {

@@ -57,7 +57,7 @@ pub(super) fn direct(options: Options) -> Report {
     let mut rng = Rng::new(options.seed);
     let mut setting = Setting::draw(&mut rng);
     let holds = options
-        .hooks
+        .company
         .then(|| hooks::draw(&mut setting, options.seed));
     let start = setting.start;
     let servers = setting.wanted.len();
@@ -66,6 +66,9 @@ pub(super) fn direct(options: Options) -> Report {
     world.holds = Holds::new(holds.unwrap_or(Rng::new(0)));
     let mut director = Director::new(world, quiet_from, quiet_from + QUIET);
     director.draw(&mut rng, start, servers as u64);
+    if options.company {
+        director.draw_deeds(options.seed, start, servers as u64);
+    }
     director.live();
     let world = director.world();
     let hours = director.end.duration_since(start).as_hours() * i64::try_from(servers).unwrap_or(0);
@@ -151,7 +154,8 @@ impl Director {
                         }
                     }
                     world.judge.trail_lost(head_stays);
-                    world.holds.forgotten(None);
+                    world.holds.forgotten();
+                    world.wishes.forgotten();
                     SignedDuration::from_secs(30)
                 }
             };
@@ -174,10 +178,7 @@ impl Director {
         world.in_force.clear();
         let mut policies = Vec::new();
         for (index, chosen) in self.chosen.iter().enumerate() {
-            let Some(chosen) = chosen else {
-                world.holds.forgotten(Some(index as u64 + 1));
-                continue;
-            };
+            let Some(chosen) = chosen else { continue };
             let (policy, view) = world.setting.wanted[index][*chosen].clone();
             world.in_force.insert(index as u64 + 1, view);
             policies.push(policy);

@@ -79,6 +79,15 @@ impl World {
                 self.tell(|| format!("effect   server {server}: {id} is deleted ({there})"));
                 self.answers.insert(call, answer);
             }
+            Due::Restore { call, server } => {
+                self.tell(|| format!("effect   server {server}: it is restored"));
+                let done = Created {
+                    id: SnapshotId(0),
+                    server_name: None,
+                    name: String::new(),
+                };
+                self.answers.insert(call, Ok(done));
+            }
             Due::Status(server, id, status) => {
                 self.tell(|| format!("effect   server {server}: {id} is {status:?}"));
                 self.change(at, server, |rows| {

@@ -168,6 +168,11 @@ fn without_outcome(trail: &str) -> Vec<(u64, String)> {
                     missing.push((server, format!("no outcome of {before}")));
                 }
             }
+            "restore_intent" => {
+                if let Some(before) = open.insert(server, about("id")) {
+                    missing.push((server, format!("no outcome of {before}")));
+                }
+            }
             "delete_intent" => {
                 let what = about("id");
                 if let Some(before) = open.insert(server, what.clone())
@@ -176,7 +181,7 @@ fn without_outcome(trail: &str) -> Vec<(u64, String)> {
                     missing.push((server, format!("no outcome of {before}")));
                 }
             }
-            "create_result" | "delete_result" | "delete_confirmed" => {
+            "create_result" | "delete_result" | "delete_confirmed" | "restore_result" => {
                 open.remove(&server);
             }
             _ => {}

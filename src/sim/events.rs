@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::api::SimApi;
 use super::death::{Death, Doom, Doomed, Point};
 use super::director::{Director, Ending};
+use super::operator::Deed;
 use super::rng::Rng;
 use crate::audit::mem::Crash;
 use crate::clock::Stepper;
@@ -42,6 +43,7 @@ pub(super) enum Event {
     /// A server has another name for a while.
     Renamed(u64),
     NamedBack(u64),
+    Operator(Deed),
     Quiet,
     End,
 }
@@ -205,6 +207,7 @@ impl Director {
             Event::PersonForestalls(server) => self.forestall(server),
             Event::Renamed(server) => self.rename(server, "another-server".to_owned()),
             Event::NamedBack(server) => self.rename(server, format!("server-{server}")),
+            Event::Operator(deed) => self.operate(deed, engine),
             Event::Quiet => self.quiet(engine, stepper),
             Event::End => return Some(Ending::Over),
         }
@@ -257,5 +260,6 @@ impl Director {
         }
         self.events.retain(|_, event| matches!(event, Event::End));
         engine.reload(self.rules(), self.policies());
+        self.resume_all(engine);
     }
 }

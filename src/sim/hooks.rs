@@ -21,6 +21,8 @@ const LIMIT: SignedDuration = SignedDuration::from_mins(1);
 pub(super) struct Holds {
     rng: Rng,
     held: BTreeMap<u64, Held>,
+    /// Whose `before` couldn't be started, where that is no reason not to create.
+    excused: BTreeMap<u64, String>,
 }
 
 /// A server that stands still.
@@ -65,6 +67,7 @@ impl Holds {
         Self {
             rng,
             held: BTreeMap::new(),
+            excused: BTreeMap::new(),
         }
     }
 
@@ -77,12 +80,9 @@ impl Holds {
         });
     }
 
-    /// Nobody can know of it any more: people release it.
-    pub(super) fn forgotten(&mut self, server: Option<u64>) {
-        match server {
-            Some(server) => drop(self.held.remove(&server)),
-            None => self.held.clear(),
-        }
+    /// Nobody can know of them any more: people release them.
+    pub(super) fn forgotten(&mut self) {
+        self.held.clear();
     }
 
     /// The servers that are held, and since when.
@@ -94,6 +94,10 @@ impl Holds {
     pub(super) fn holds(&self, server: u64, snapshot: &str) -> bool {
         let held = self.held.get(&server);
         held.is_some_and(|held| held.snapshot == snapshot)
+            || self
+                .excused
+                .get(&server)
+                .is_some_and(|name| name == snapshot)
     }
 }
 
@@ -128,7 +132,13 @@ impl World {
             .entry("hooks")
             .and_modify(|n| *n += 1)
             .or_insert(1);
-        if ran != Ran::NotStarted {
+        self.holds.excused.remove(&job.server);
+        if ran == Ran::NotStarted {
+            if self.hooks(job).is_some_and(|hooks| hooks.go_on) {
+                let excused = &mut self.holds.excused;
+                excused.insert(job.server, job.snapshot.clone());
+            }
+        } else {
             if self.holds.held.contains_key(&job.server) {
                 self.violated(job.server, "hooks: before on a server that is held already");
             }
@@ -164,13 +174,13 @@ impl World {
         (time, ran)
     }
 
-    fn max_hold(&self, job: &Job) -> SignedDuration {
+    /// By the policy in force, of which the judge knows which it is.
+    fn hooks(&self, job: &Job) -> Option<&Hooks> {
         let index = usize::try_from(job.server - 1).unwrap_or(0);
         let wanted = self.setting.wanted.get(index).into_iter().flatten();
         let mut rotations = wanted.flat_map(|(policy, _)| &policy.rotations);
         let rotation = rotations.find(|r| r.name == job.rotation && r.hooks.is_some());
-        let hooks = rotation.and_then(|r| r.hooks.as_deref());
-        hooks.map_or(LIMIT, |hooks| hooks.max_hold)
+        rotation?.hooks.as_deref()
     }
 }
 
@@ -192,7 +202,10 @@ impl SimRunner {
 
     /// Has the lease until it is released or dropped, or its time is over.
     async fn hold(self, job: Job, leased: Leased) {
-        let longest = self.world().max_hold(&job);
+        let longest = self
+            .world()
+            .hooks(&job)
+            .map_or(LIMIT, |hooks| hooks.max_hold);
         let Leased { released, ended } = leased;
         let mut early = true;
         tokio::select! {

@@ -45,7 +45,7 @@ pub(super) struct Judge {
     in_flight: BTreeMap<u64, u64>,
     guards: BTreeMap<u64, Guard>,
     /// The wall clock at the last mutation of each server.
-    last_wall: BTreeMap<u64, Timestamp>,
+    pub(super) last_wall: BTreeMap<u64, Timestamp>,
     /// The trail alone was lost, which it goes on saying.
     pub(super) loss_said: bool,
     /// Nothing more is to be learnt of this seed.
@@ -216,8 +216,15 @@ impl World {
             .in_force
             .get(&server)
             .and_then(|view| view.rotation(name));
-        if owned.is_none() {
+        let ordered = self.wishes.takes_create(name);
+        if ordered == Some(false) {
+            self.violated(server, "I9: a create that was ordered once is sent twice");
+        }
+        if owned.is_none() && ordered.is_none() {
             self.violated(server, "I1: a create that no policy asks for");
+        }
+        if ordered.is_none() && self.wishes.paused(server) {
+            self.violated(server, "paused: a create that nobody ordered");
         }
         let hooked = owned.is_some_and(|owned| {
             let view = self.in_force.get(&server);
@@ -276,6 +283,13 @@ impl World {
         };
         let subject = format!("\"id\":{id},");
         let bases = self.mutation(server, "delete_intent", &subject, Some(id));
+        if self.wishes.takes_delete(id) {
+            self.judge.ask("I17");
+            return Some(server);
+        }
+        if self.wishes.paused(server) {
+            self.violated(server, "paused: a delete that nobody ordered");
+        }
         for invariant in ["I1", "I2", "I3", "I7", "I8"] {
             self.judge.ask(invariant);
         }

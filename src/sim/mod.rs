@@ -9,7 +9,7 @@
 //! - `director`, `events`: processes that begin, die and begin again; clocks, disks, reloads, people;
 //! - `judge`: the invariants, measured by the provider's truth at every mutation;
 //! - `hooks`: which servers are truly held, and a runner that fails;
-//! - `death`: where a process dies;
+//! - `operator`: orders and pauses; `death`: where a process dies;
 //! - `end`: what must be so when the faults have stopped.
 //!
 //! [`points`] draws nothing: a few short stories (`scenario`) are killed at every point
@@ -25,6 +25,7 @@ mod end;
 mod events;
 mod hooks;
 mod judge;
+mod operator;
 pub mod points;
 mod provider;
 mod rng;
@@ -48,8 +49,9 @@ pub struct Options {
     pub seed: u64,
     /// Days with faults; two quiet ones follow.
     pub days: i64,
-    /// Whether some rotations have hooks; all else is drawn alike with them and without.
-    pub hooks: bool,
+    /// Whether some rotations have hooks, and operators order and pause; all else is drawn
+    /// alike with them and without.
+    pub company: bool,
     /// A rule that is broken on purpose.
     pub broken: Option<Break>,
     /// Whether what happens is written down line by line.
@@ -57,12 +59,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Two weeks, with hooks, nothing broken, no story.
+    /// Two weeks, with hooks and operators, nothing broken, no story.
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
             days: 14,
-            hooks: true,
+            company: true,
             broken: None,
             story: false,
         }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::death::{Doomed, Life};
 use super::hooks::Holds;
 use super::judge::Judge;
+use super::operator::Wishes;
 use super::rng::Rng;
 use super::setting::{Setting, View};
 use crate::api::{ApiError, Created, ErrorKind};
@@ -69,6 +70,10 @@ pub(super) enum Due {
         server: u64,
         id: u64,
     },
+    Restore {
+        call: u64,
+        server: u64,
+    },
     Status(u64, u64, Status),
     Vanish(u64, u64),
 }
@@ -78,6 +83,7 @@ impl Due {
         match self {
             Self::Create { server, .. }
             | Self::Delete { server, .. }
+            | Self::Restore { server, .. }
             | Self::Status(server, ..)
             | Self::Vanish(server, _) => *server,
         }
@@ -104,6 +110,7 @@ pub(super) struct World {
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) judge: Judge,
     pub(super) holds: Holds,
+    pub(super) wishes: Wishes,
     pub(super) in_force: BTreeMap<u64, View>,
     pub(super) disk: MemDisk,
     /// The process dies in one of the next calls.
@@ -137,6 +144,7 @@ impl World {
             fired: BTreeMap::new(),
             judge: Judge::default(),
             holds: Holds::new(Rng::new(0)),
+            wishes: Wishes::default(),
             in_force: BTreeMap::new(),
             disk,
             doom: None,

@@ -8,16 +8,11 @@
 # provider is provider.py on loopback; nothing else is asked for over the network.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-project=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/common.sh
+. "$(dirname "$0")/common.sh"
 binary=${1:-$project/target/debug/snaprotate}
 monitoring=$project/config/monitoring
-token=fake-token-of-the-monitoring-test
-# All of 127/8 is this host: an address that nobody else listens on.
-address=127.$((RANDOM % 200 + 20)).$((RANDOM % 200 + 20)).1:9180
-work='' provider='' daemon=''
-
-give_up() { echo "monitoring.sh: $*" >&2; exit 1; }
+daemon=''
 
 # Ends what this script started, by process id.
 clean_up() {
@@ -27,31 +22,19 @@ clean_up() {
     [ -z "$work" ] || rm -rf --one-file-system "$work"
 }
 
-within() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.2
-    done
-}
-
 install_promtool() {
     command -v promtool >/dev/null && return
-    command -v apt-get >/dev/null || give_up "needs promtool; install Prometheus"
-    [ "$(id -u)" = 0 ] || give_up "needs promtool, which root can install: apt-get install prometheus"
-    echo "installing promtool"
     # The package would start a server; a policy of ours says no, unless there is one.
     local policy=/usr/sbin/policy-rc.d ours=''
     [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && ours=1; }
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-        --no-install-recommends prometheus; } >"$work/apt" 2>&1 || tail -n 20 "$work/apt"
+    # In a shell of its own, so that the policy goes whatever comes of it.
+    (install_packages prometheus) || true
     [ -z "$ours" ] || rm -f "$policy"
-    command -v promtool >/dev/null || give_up "apt could not install promtool"
+    command -v promtool >/dev/null || give_up "needs promtool; install Prometheus"
 }
 
 get() {
-    python3 - "$address" "$1" <<'PY'
+    python3 - "$page" "$1" <<'PY'
 import sys
 import urllib.request
 
@@ -69,7 +52,6 @@ rotated() {
 }
 
 [ -x "$binary" ] || give_up "$binary is no program; run cargo build, or name one"
-command -v python3 >/dev/null || give_up "needs python3 for the stand-in of the provider"
 work=$(mktemp -d)
 trap clean_up EXIT
 install_promtool
@@ -77,9 +59,7 @@ install_promtool
 promtool check rules "$monitoring/snaprotate.rules.yml"
 promtool test rules "$monitoring/snaprotate.rules.test.yml"
 
-python3 "$here/provider.py" "$work/port" "$work/requests" "$token" 2>"$work/provider" &
-provider=$!
-within 10 test -s "$work/port" || give_up "the stand-in did not start: $(cat "$work/provider")"
+start_provider
 mkdir "$work/policies.d"
 (umask 077 && echo "$token" >"$work/token")
 cat >"$work/snaprotate.toml" <<TOML
@@ -92,7 +72,7 @@ poll_interval = "200ms"
 [audit]
 dir = "log"
 [http]
-listen = "$address"
+listen = "$page"
 TOML
 printf '[server]\nid = 12345\nname = "web-server-01"\n[[rotation]]\nname = "weekly"\nschedule = "0 3 * * Sun"\nkeep = 3\n' \
     >"$work/policies.d/web-server-01.toml"

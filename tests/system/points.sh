@@ -1,22 +1,7 @@
 # What is looked at, in this order: systemd.sh reads this once the container is up.
 # shellcheck shell=bash disable=SC2154
-unit=snaprotate.service
-logs=/var/log/private/snaprotate
 state=/var/lib/private/snaprotate
 policy=$work/root/etc/snaprotate/policies.d/web-server-01.toml
-
-property() { inside systemctl show "$unit" --property="$1" --value; }
-is() { [ "$(property "$1")" = "$2" ] || { echo "$1 is $(property "$1"), not $2"; said; }; }
-said() { inside journalctl --no-pager --lines=12 --unit="$unit"; return 1; }
-
-# recorded COUNT EVENT: the trail holds it that often, no more and no less.
-recorded() {
-    local lines
-    lines=$(cat "$work/root$logs"/audit-*.jsonl | grep -c "\"event\":\"$2\"")
-    [ "$lines" = "$1" ] || { echo "$2 stands $lines times in the trail, not $1 times"; return 1; }
-}
-soon_recorded() { within 20 recorded "$@" || { recorded "$@"; said; }; }
-running() { [ "$(property ActiveState)/$(property SubState)" = active/running ]; }
 
 clean_unit() { inside systemd-analyze verify /etc/systemd/system/snaprotate{,-hook@}.service /etc/systemd/system/snaprotate-hook.socket && ! inside journalctl --no-pager | grep 'snaprotate.*ignoring'; }
 point "holds nothing that this systemd doesn't know" clean_unit

@@ -1,152 +1,15 @@
 //! Hooks around creates, and the release in the end, whatever comes between.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-use jiff::SignedDuration;
-
+use super::hands::{HOUR, SECOND, Stage};
 use super::provider::{Reply, What};
-use super::support::{MINUTE, Running, Scene, TODAY};
-use crate::clock::Clock;
+use super::support::{MINUTE, Scene, TODAY};
 use crate::core::fact::Ran;
-use crate::core::policy::{Hooks, Policy, Release};
 use crate::core::snapshot::ServerId;
 use crate::engine::lock;
-use crate::hooks::{Job, Lease, Promised, Report, Runner};
-
-const SECOND: SignedDuration = SignedDuration::from_secs(1);
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
-
-/// How a run of a hook goes: how long it takes, and how it ends.
-type Script = Box<dyn FnMut(&str) -> (SignedDuration, Ran) + Send>;
-
-/// Runs hooks by a script, and knows which servers stand still.
-struct Hands(Arc<Inner>);
-
-struct Inner {
-    clock: Clock,
-    said: Mutex<Vec<String>>,
-    held: Mutex<BTreeSet<u64>>,
-    script: Mutex<Script>,
-}
-
-impl Inner {
-    async fn run(&self, hook: &str, job: &Job) -> Report {
-        let (time, ran) = lock(&self.script)(hook);
-        {
-            let mut held = lock(&self.held);
-            match hook {
-                "before" => assert!(held.insert(job.server), "it stood still already"),
-                _ if ran == Ran::Done => drop(held.remove(&job.server)),
-                _ => {}
-            }
-        }
-        lock(&self.said).push(format!("{hook} {}", job.server));
-        self.clock.sleep(time).await;
-        Report {
-            ran,
-            reason: format!("{hook} said so"),
-            early: false,
-        }
-    }
-}
-
-impl Runner for Hands {
-    fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)> {
-        Box::pin(async move {
-            let report = self.0.run("before", &job).await;
-            let (lease, leased) = Lease::new();
-            let inner = Arc::clone(&self.0);
-            tokio::spawn(async move {
-                let hook = match leased.released.await {
-                    Ok(_) => "after",
-                    Err(_) => "after (dropped)",
-                };
-                let _gone = leased.ended.send(inner.run(hook, &job).await);
-            });
-            (report, Some(lease))
-        })
-    }
-
-    fn after(&self, job: Job, _why: String) -> Promised<'_, Report> {
-        Box::pin(async move { self.0.run("after (again)", &job).await })
-    }
-}
-
-struct Stage {
-    scene: Scene,
-    hands: Arc<Inner>,
-    hooks: Hooks,
-}
-
-impl Stage {
-    fn new(servers: impl IntoIterator<Item = u64>) -> Self {
-        let servers: Vec<u64> = servers.into_iter().collect();
-        let scene = Scene::new(servers.clone());
-        let hands = Arc::new(Inner {
-            clock: scene.clock.clone(),
-            said: Mutex::default(),
-            held: Mutex::default(),
-            script: Mutex::new(Box::new(|_| (SECOND, Ran::Done))),
-        });
-        let hooks = Hooks {
-            before: Some(vec!["/bin/freeze".to_owned()]),
-            after: Some(vec!["/bin/thaw".to_owned()]),
-            timeout: MINUTE,
-            go_on: false,
-            release: Release::Completed,
-            max_hold: HOUR,
-        };
-        let stage = Self {
-            scene,
-            hands,
-            hooks,
-        };
-        stage.begin();
-        stage
-    }
-
-    /// Puts the policies in force with hooks, and hands to run them.
-    fn begin(&self) {
-        let engine = &self.scene.engine;
-        engine.run_hooks_by(Arc::new(Hands(Arc::clone(&self.hands))));
-        let policies = engine.policies();
-        let hooked = policies.values().map(|policy| {
-            let mut policy = Policy::clone(policy);
-            policy.rotations[0].hooks = Some(Arc::new(self.hooks.clone()));
-            Arc::new(policy)
-        });
-        let hooked = hooked.collect();
-        engine.reload(self.scene.rules.clone(), hooked);
-    }
-
-    fn script(&self, script: impl FnMut(&str) -> (SignedDuration, Ran) + Send + 'static) {
-        *lock(&self.hands.script) = Box::new(script);
-    }
-
-    fn said(&self) -> Vec<String> {
-        lock(&self.hands.said).clone()
-    }
-
-    fn held(&self) -> usize {
-        lock(&self.hands.held).len()
-    }
-
-    fn ran(&self, hook: &str) -> usize {
-        let said = self.said();
-        said.iter().filter(|line| line.starts_with(hook)).count()
-    }
-
-    /// The process ends without a word, and another begins.
-    async fn crash(&mut self, running: Running) -> Running {
-        running.task.abort();
-        let _aborted = running.task.await;
-        let servers: Vec<u64> = self.scene.engine.policies().keys().map(|id| id.0).collect();
-        self.scene.restart(servers);
-        self.begin();
-        self.scene.run()
-    }
-}
 
 /// `reason` of the last end of a hook.
 fn last_end(scene: &Scene) -> serde_json::Value {
@@ -350,7 +213,7 @@ async fn of_many_servers_few_stand_still_at_once() {
     let seen = Arc::clone(&most);
     stage.script(move |_| {
         let mut most = lock(&seen);
-        *most = lock(&held.held).len().max(*most);
+        *most = held.held().max(*most);
         (30 * SECOND, Ran::Done)
     });
     let running = stage.scene.run();
@@ -407,4 +270,68 @@ async fn an_order_waits_until_the_server_is_released_and_is_told_so() {
     let reason = answer.reason.unwrap_or_default();
     assert!(reason.contains("hooks hold it"), "{reason}");
     running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_is_gone_is_made_up_for_at_once_and_no_create_follows() {
+    let stage = Stage::new([1]);
+    stage.hands.lost.store(true, Relaxed);
+    let running = stage.scene.run();
+    stage.scene.pass(MINUTE).await;
+    assert_eq!(stage.said(), ["before 1", "after (again) 1"]);
+    assert_eq!((stage.held(), stage.scene.provider.mutations()), (0, 0));
+    stage.hands.lost.store(false, Relaxed);
+    stage.scene.pass(10 * MINUTE).await;
+    assert_eq!(stage.scene.made(), BTreeSet::from([1]));
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_its_runner_released_too_early_is_an_alert() {
+    let stage = Stage::new([1]);
+    stage.hands.early.store(true, Relaxed);
+    let running = stage.scene.run();
+    stage.scene.pass(5 * MINUTE).await;
+    assert_eq!(stage.scene.made(), BTreeSet::from([1]));
+    assert_eq!(stage.scene.raised(), ["hook_failed daily"]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_before_that_can_t_be_started_keeps_nothing_back_where_it_goes_on() {
+    for (go_on, creates) in [(true, 1), (false, 0)] {
+        let stage = Stage::with([1], |hooks| hooks.go_on = go_on);
+        stage.script(|_| (SECOND, Ran::NotStarted));
+        let running = stage.scene.run();
+        stage.scene.pass(HOUR).await;
+        assert_eq!(stage.scene.provider.creates(1), creates);
+        assert_eq!(stage.ran("after"), 0, "nothing is held");
+        assert!(
+            stage
+                .scene
+                .raised()
+                .contains(&"hook_failed daily".to_owned())
+        );
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_finds_no_place_in_time_is_tried_again_after_a_pause() {
+    for before in [Ran::Done, Ran::Failed] {
+        let stage = Stage::with([1], |hooks| hooks.go_on = true);
+        stage.script(move |hook| match hook {
+            "before" => (SECOND, before),
+            _ => (SECOND, Ran::Done),
+        });
+        let places = stage.scene.provider.take_all_places().await;
+        let running = stage.scene.run();
+        stage.scene.pass(4 * MINUTE).await;
+        assert_eq!(stage.said(), ["before 1", "after 1"]);
+        drop(places);
+        stage.scene.pass(10 * MINUTE).await;
+        assert_eq!(stage.scene.made(), BTreeSet::from([1]));
+        assert_eq!(stage.scene.provider.creates(1), 1);
+        running.ends().await;
+    }
 }

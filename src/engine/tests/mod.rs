@@ -2,6 +2,7 @@
 
 mod account;
 mod fleet;
+mod hands;
 mod holds;
 mod listings;
 mod looks;

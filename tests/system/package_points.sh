@@ -1,0 +1,139 @@
+# What is looked at, in this order: package.sh reads this once the container is up.
+# shellcheck shell=bash disable=SC2154
+etc=$work/root/etc/snaprotate
+policy=$etc/policies.d/web-server-01.toml
+socket=snaprotate-hook.socket
+
+faultless() { lintian --allow-root --fail-on error "$deb"; }
+point "has no fault that lintian calls an error" faultless
+
+enabled() { [ "$(inside systemctl is-enabled "$unit")" = "$1" ] || { inside systemctl is-enabled "$unit"; return 1; }; }
+socket_is() { [ "$(inside systemctl is-active "$socket")" = "$1" ] || { inside systemctl status "$socket"; return 1; }; }
+installs() {
+    get install /srv/packages/this.deb && inside dpkg --verify snaprotate && is LoadState loaded &&
+        enabled disabled && is ActiveState inactive && socket_is inactive &&
+        [ -z "$(inside systemctl list-units --failed --quiet)" ] &&
+        [ -d "$etc/policies.d" ] && [ -z "$(ls -A "$etc/policies.d")" ]
+}
+# Without that there is nothing else to see.
+point "installs, and starts nothing" installs || return
+
+tells() {
+    local code=0
+    inside snaprotate check >"$work/check" 2>&1 || code=$?
+    cat "$work/check"
+    [ "$code" = 2 ] && grep -q 'write a policy' "$work/check" && grep -q 'write the token' "$work/check"
+}
+point "says what has to be written before the first start" tells
+
+complete() {
+    local file
+    # The files that the examples name for editors are there.
+    for file in "$etc/snaprotate.toml" "$work"/root/usr/share/doc/snaprotate/examples/policies.d/*.toml; do
+        [ -s "$work/root$(sed -n '1s,^#:schema file://,,p' "$file")" ] || { echo "the schema of $file is missing"; return 1; }
+    done
+    for file in man/man1/snaprotate{,-audit-show}.1.gz man/man5/{snaprotate.toml,snaprotate-policy}.5.gz \
+        bash-completion/completions/snaprotate zsh/vendor-completions/_snaprotate \
+        fish/vendor_completions.d/snaprotate.fish doc/snaprotate/{copyright,changelog.Debian.gz,README.Debian}; do
+        [ -s "$work/root/usr/share/$file" ] || { echo "$file is missing"; return 1; }
+    done
+    local pages
+    pages=$(inside snaprotate man --dir /tmp/pages | grep -o '^[0-9]*')
+    inside rm -r /tmp/pages
+    [ "$(find "$work/root/usr/share/man" -name 'snaprotate*.gz' | wc -l)" = "$pages" ]
+}
+point "brings manual pages, completions, schemas and examples" complete
+
+configure() {
+    (umask 077 && echo "$token" >"$etc/api-token")
+    sed -i "s,^#base_url = .*,base_url = \"http://127.0.0.1:$(cat "$work/port")/api/v1\"," "$etc/snaprotate.toml"
+    sed -i 's,^#poll_interval = .*,poll_interval = "1s",' "$etc/snaprotate.toml"
+    cat >>"$etc/snaprotate.toml" <<TOML
+[[notify]]
+type = "webhook"
+url = "http://127.0.0.1:$webhook_port/alerts"
+
+[[notify]]
+type = "email"
+server = "127.0.0.1"
+port = $mail_port
+tls = "none"
+from = "snaprotate@example.org"
+to = ["admin@example.org"]
+TOML
+    cat >"$policy" <<TOML
+[server]
+id = 12345
+name = "web-server-01"
+
+[[rotation]]
+name = "weekly"
+schedule = "0 3 * * Sun"
+keep = 3
+TOML
+    inside snaprotate check && inside systemctl enable --now "$unit" && running && socket_is active
+}
+point "starts once there are a token and a policy" configure || return
+
+rotates() {
+    soon_recorded 1 create_intent && soon_recorded 1 snapshot_completed &&
+        grep '^POST .* 201$' "$work/requests" && inside snaprotate status | grep '^web-server-01 .*weekly-snapshot-'
+}
+point "rotates, and status shows it" rotates
+
+# told EVENT SUBJECT: both receivers heard of it.
+told() { grep "\"event\":\"$1\"" "$work/webhook" | grep config_refused && grep "^Subject: $2 .*config refused" "$work/mail"; }
+told_soon() { within 20 told "$@" || { cat "$work/webhook" "$work/mail"; said; }; }
+alerts() {
+    cp "$policy" "$work/good"
+    sed -i 's/^keep = .*/keep = 0/' "$policy"
+    inside systemctl reload "$unit"
+    told_soon raised ALERT
+    local seen=$?
+    cp "$work/good" "$policy"
+    [ "$seen" = 0 ] && inside systemctl reload "$unit" && told_soon recovered RECOVERED
+}
+point "tells a webhook and by mail of an alert, and when it is over" alerts
+
+exposure() { inside systemd-analyze security --no-pager --threshold=13 "$unit" | tail -n 1; }
+point "is exposed by 1.3 at most: $(exposure | grep -Eo '[0-9]+\.[0-9]+ [A-Z]+')" exposure
+
+sums() { (cd "$etc" && find . -type f -exec sha256sum {} + | sort -k 2); }
+upgrades() {
+    local pid
+    pid=$(property MainPID)
+    sums >"$work/sums"
+    get install /srv/packages/newer.deb || return
+    inside dpkg-query -W snaprotate | grep -e '-2$' && sums | diff "$work/sums" - && enabled enabled &&
+        [ "$(property MainPID)" != "$pid" ] && running && socket_is active && soon_recorded 2 daemon_started &&
+        recorded 1 daemon_stopped && is NRestarts 0
+}
+point "an upgrade keeps the configuration, and restarts the service that runs" upgrades
+
+stays_stopped() {
+    inside systemctl stop "$unit" && inside dpkg -i /srv/packages/newer.deb && is ActiveState inactive && enabled enabled
+}
+point "an upgrade leaves a service stopped that was stopped" stays_stopped
+
+removes() {
+    inside systemctl start "$unit" || return
+    get remove snaprotate && is ActiveState inactive && socket_is inactive && ! inside pgrep snaprotate &&
+        [ ! -e "$work/root/usr/bin/snaprotate" ] && sums | diff "$work/sums" - && recorded 3 daemon_stopped
+}
+point "removal stops it, and keeps configuration and trail" removes
+
+returns() {
+    get install /srv/packages/this.deb && enabled enabled && inside systemctl start "$unit" && running &&
+        inside snaprotate audit verify && sums | diff "$work/sums" -
+}
+point "goes on where it was when it is installed again" returns
+
+left() {
+    find "$work/root" -xdev -iname '*snaprotate*'
+    inside find /run /tmp -xdev -iname '*snaprotate*'
+    grep -rl snaprotate "$work"/root/etc "$work"/root/var/lib
+}
+purges() {
+    get purge snaprotate && ! inside pgrep snaprotate && [ -z "$(left)" ] || { left; return 1; }
+}
+point "purge stops it too, asks nothing, and leaves nothing of it on disk" purges
