@@ -182,7 +182,7 @@ fn servers_keep_their_names_when_the_token_and_a_policy_are_spoilt() {
 fn what_cannot_be_used_is_said_with_what_can() {
     let home = fresh();
     for (args, said) in [
-        (&["--event", "delete"][..], "delete_intent"),
+        (&["--event", "deleted"][..], "delete"),
         (&["--since", "soon"], "yesterday"),
         (&["--since", "1h", "--until", "2h"], "exchange them"),
         (&["--server", "nobody"], "nobody"),

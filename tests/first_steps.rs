@@ -324,7 +324,10 @@ fn wrong_options_end_with_2_and_say_what_to_write() {
             "name the file that holds the API token by --token-file FILE",
         ),
         (&["--token-file", "/nowhere/token"], "/nowhere/token"),
-        (&["--token-file", open], "chmod 600"),
+        (
+            &["--token-file", open],
+            "lets others at the token; run chmod 600",
+        ),
         (
             &["--token-file", token, "--base-url", "http://example.org/"],
             "base_url would send the token unencrypted",

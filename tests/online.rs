@@ -128,6 +128,7 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
         ("server-12345", 12345, "golden"),
         ("12345", 12345, "golden"),
         ("9", 9, "lone"),
+        ("other", 9, "lone"),
     ] {
         let (code, listed) = json(&home, &["list", server]);
         assert_eq!(code, Some(0), "{server}");
@@ -139,8 +140,17 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
         );
         assert_eq!(servers[0]["snapshots"][0]["name"], name, "{server}");
     }
-    let asked = provider.sandbox.log().last().map(|one| one.path.clone());
-    assert_eq!(asked.as_deref(), Some("/api/v1/snapshots/?server_id=9"));
+    let log = provider.sandbox.log();
+    let asked: Vec<_> = log.iter().rev().map(|one| one.path.as_str()).collect();
+    let by_name_and_by_id = ["/api/v1/snapshots/", "/api/v1/snapshots/?server_id=9"];
+    assert_eq!(asked[..2], by_name_and_by_id);
+    provider.sandbox.add_server(10, "other");
+    provider
+        .sandbox
+        .add_snapshot(10, "lone", "completed", days_ago(1));
+    let two = home.run(&["list", "other"]);
+    assert_eq!(two.status.code(), Some(2));
+    assert!(stderr(&two).contains("its id, 9 or 10"), "{}", stderr(&two));
     let output = home.run(&["list", "77"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(
@@ -148,7 +158,7 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
         "{}",
         stdout(&output)
     );
-    for unknown in ["wep", "0", "-1x", "other"] {
+    for unknown in ["wep", "0", "-1x"] {
         let output = home.run(&["list", "--", unknown]);
         assert_eq!(output.status.code(), Some(2), "{unknown}");
         assert!(

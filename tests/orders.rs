@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use notify::Service;
+use snaprotate::sandbox::faults::{Call, Fault};
 use support::{
     Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until, verified,
 };
@@ -109,7 +110,11 @@ fn a_snapshot_is_created_and_waited_for_and_the_trail_says_by_whom() {
         let shown = place
             .home
             .run(&["audit", "show", "--snapshot", "before-upgrade"]);
-        assert!(good(&shown).contains("by root"), "{}", stdout(&shown));
+        assert!(
+            good(&shown).contains("by order of root"),
+            "{}",
+            stdout(&shown)
+        );
     });
 }
 
@@ -160,6 +165,52 @@ fn a_server_is_restored_once_and_left_alone_afterwards() {
         assert_eq!(intents[0]["by"], "root");
         assert_eq!(place.home.events("restore_result")[0]["outcome"], "done");
     });
+}
+
+#[test]
+fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_servers_tells_more() {
+    let ways = [
+        (Some(404), "404"),
+        (Some(403), "403"),
+        (None, "still being restored"),
+    ];
+    for (status, why) in ways {
+        let place = quick();
+        if let Some(status) = status {
+            let fault = Fault::status(Call::Servers, status).forever();
+            place.provider.sandbox.order(fault);
+        }
+        let done = place
+            .home
+            .run(&["restore", "web", "by-hand", "--yes", "--wait"]);
+        let said = stdout(&done);
+        let (begun, end) = said.split_once("waiting until").expect("a wait");
+        assert!(
+            begun.contains("web is being restored from by-hand"),
+            "{said}"
+        );
+        assert!(end.contains(why), "{said}");
+        assert_eq!(code(&done), Some(1), "{said}");
+        let asked = place.provider.sandbox.log();
+        let asked = asked.iter().filter(|r| r.call == Call::Servers).count();
+        assert!(why.contains("still") || asked == 1, "{asked}");
+    }
+}
+
+#[test]
+fn the_trail_holds_the_status_that_was_received_not_the_documented_one() {
+    let place = quick();
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Delete, 200).done());
+    sandbox.order(Fault::status(Call::Restore, 202).done());
+    let old = place.old.to_string();
+    good(&place.home.run(&["delete", "web", &old, "--yes"]));
+    good(&place.home.run(&["create", "web", "mine", "--wait"]));
+    good(&place.home.run(&["restore", "web", "by-hand", "--yes"]));
+    let status = |event| place.home.events(event)[0]["status"].clone();
+    assert_eq!(status("delete_result"), 200);
+    assert_eq!(status("create_result"), 201);
+    assert_eq!(status("restore_result"), 202);
 }
 
 #[test]
@@ -259,6 +310,23 @@ fn a_pause_holds_over_restarts_and_what_was_begun_is_named() {
     );
     let resumed = place.home.run(&["resume", "--server", "web"]);
     assert!(good(&resumed).contains("no longer paused"));
+    let again = place.home.run(&["resume", "--server", "web"]);
+    assert!(
+        good(&again).contains("web isn't paused"),
+        "{}",
+        stdout(&again)
+    );
+    let all = place.home.run(&["resume"]);
+    assert!(
+        good(&all).contains("isn't paused as a whole"),
+        "{}",
+        stdout(&all)
+    );
+    assert_eq!(
+        place.home.events("resumed").len(),
+        1,
+        "the others are not recorded"
+    );
     assert_eq!(code(&place.home.run(&["once"])), Some(0));
     verified(&place.home);
 }

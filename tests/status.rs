@@ -4,6 +4,8 @@
 mod notify;
 mod support;
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use notify::Service;
 use serde_json::Value;
 use support::{Home, Provider, QUICK, daily_name, stderr, stdout, until};
@@ -144,4 +146,75 @@ fn a_server_that_the_service_does_not_have_is_a_matter_of_usage() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn a_server_that_was_restored_says_until_when_it_is_left_alone() {
+    let (provider, home) = live(2);
+    let made = support::days_ago(3);
+    provider
+        .sandbox
+        .add_snapshot(12345, "by-hand", "completed", made);
+    let _service = Service::start(&home);
+    until("the slot is settled", || {
+        !home.events("slot_settled").is_empty()
+    });
+    let restored = home.run(&["restore", "12345", "by-hand", "--yes"]);
+    assert_eq!(restored.status.code(), Some(0), "{}", stderr(&restored));
+    let (_, view) = json(&home);
+    let why = "it was restored a short while ago and is left alone until";
+    let reason = view["servers"][0]["reason"].to_string();
+    assert!(reason.contains(why), "{view}");
+    for args in [&["status"][..], &["status", "--server", "12345"]] {
+        let text = stdout(&home.run(args));
+        assert!(text.contains("resting, it was restored"), "{text}");
+    }
+}
+
+#[test]
+fn while_the_token_is_refused_every_server_says_that_nothing_is_changed() {
+    let (provider, home) = live(2);
+    let service = Service::start(&home);
+    until("the slot is settled", || {
+        !home.events("slot_settled").is_empty()
+    });
+    provider.sandbox.set_token("another");
+    service.reload();
+    until("it is refused", || !home.events("alert_raised").is_empty());
+    let text = stdout(&home.run(&["status"]));
+    let row = text.lines().last().expect("a row");
+    assert!(
+        row.contains("resting, the provider refuses the token"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_server_that_hooks_hold_says_so_to_status_and_to_a_pause() {
+    let (_provider, home) = live(2);
+    let script = home.path("hook");
+    let gate = home.path("gate");
+    let text = format!(
+        "#!/bin/sh\nwhile ! [ -e {} ]; do sleep 0.05; done\n",
+        gate.display()
+    );
+    std::fs::write(&script, text).expect("written");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("mode set");
+    let hooks = format!("[rotation.hooks]\nbefore = [\"{}\"]", script.display());
+    home.daily(12345, 2, &hooks);
+    let service = Service::start(&home);
+    until("before runs", || !home.events("hook_started").is_empty());
+    let holds = format!("its hooks hold it for {} of daily since", daily_name(0));
+    let (_, view) = json(&home);
+    assert_eq!(view["servers"][0]["state"], "working", "{view}");
+    for args in [
+        &["status"][..],
+        &["status", "--server", "12345"],
+        &["pause", "--server", "12345"],
+    ] {
+        let text = stdout(&home.run(args));
+        assert!(text.contains(&holds), "{text}");
+    }
+    std::fs::write(gate, "").expect("written");
+    assert_eq!(service.stop(), Some(0));
 }

@@ -107,6 +107,14 @@ impl Message {
         text
     }
 
+    /// The subject, and of one alert alone the reason: programs pass it on to people.
+    fn summary(&self) -> String {
+        match self.alerts.as_slice() {
+            [alert] => format!("{}: {}", self.subject(), printable(&alert.reason, REASON)),
+            _ => self.subject(),
+        }
+    }
+
     /// For programs: `event`, `time`, `host`, `text`, `count`, and `alerts` with the first
     /// hundred; of one alert alone its fields stand at the top too.
     pub fn json(&self) -> Value {
@@ -115,7 +123,7 @@ impl Message {
             "event": self.event.word(),
             "time": self.time,
             "host": self.host,
-            "text": self.subject(),
+            "text": self.summary(),
             "count": self.alerts.len(),
         });
         if let ([alert], Some(top)) = (rows.as_slice(), json.as_object_mut())

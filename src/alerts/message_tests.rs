@@ -42,7 +42,7 @@ fn one_alert_s_json_has_its_fields_at_the_top_and_in_the_list() {
         "event": "raised",
         "time": "2026-11-25T03:00:02Z",
         "host": "admin-01",
-        "text": "ALERT web-07 blocked (snaprotate on admin-01)",
+        "text": "ALERT web-07 blocked (snaprotate on admin-01): the server is full",
         "count": 1,
         "alerts": [row.clone()],
     });

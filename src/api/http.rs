@@ -146,9 +146,11 @@ impl HttpApi {
         Ok(gathering.finish())
     }
 
-    /// Sends a mutation, exactly once (I9, I12); `check` reads the answer's body.
+    /// Sends a mutation, exactly once (I9, I12); `check` reads the answer's body. The pass is
+    /// held until then, and told the status.
     async fn change<T>(
         &self,
+        pass: Pass,
         call: Call,
         what: &str,
         request: RequestBuilder,
@@ -158,6 +160,7 @@ impl HttpApi {
             .send(call, what, request, self.max_body)
             .await
             .map_err(|failure| failure.error)?;
+        pass.heard().tell(answer.status.as_u16());
         check(&answer.body).map_err(|reason| self.unreadable(what, &reason, &answer))
     }
 
@@ -212,33 +215,28 @@ impl SnapshotApi for HttpApi {
             .changing
             .post(self.url("/snapshots/"))
             .json(&CreateBody::from(create));
-        let answer = self.change(Call::Create, &what, request, |body| {
+        self.change(pass, Call::Create, &what, request, |body| {
             wire::created(body, create)
-        });
-        let created = answer.await;
-        drop(pass);
-        created
+        })
+        .await
     }
 
     async fn delete(&self, pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
         let what = format!("delete snapshot {id}");
         let request = self.changing.delete(self.url(&format!("/snapshots/{id}/")));
         // 204 has no body; whether it is gone is the listing's to say.
-        let deleted = self.change(Call::Delete, &what, request, |_| Ok(())).await;
-        drop(pass);
-        deleted
+        self.change(pass, Call::Delete, &what, request, |_| Ok(()))
+            .await
     }
 
     async fn restore(&self, pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
         let what = format!("restore snapshot {id}");
         let url = self.url(&format!("/snapshots/{id}/restore/"));
         let request = self.changing.post(url);
-        let answer = self.change(Call::Restore, &what, request, |body| {
+        self.change(pass, Call::Restore, &what, request, |body| {
             wire::restored(body, id)
-        });
-        let restored = answer.await;
-        drop(pass);
-        restored
+        })
+        .await
     }
 
     fn renew(&self) -> Result<(), String> {

@@ -3,7 +3,7 @@
 //! One limiter serves all calls of the account. Who waits is served in the order of asking,
 //! so ten thousand servers due in one minute all get their turn.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,6 +14,32 @@ use tokio::time::{Instant, sleep_until};
 #[derive(Debug)]
 pub struct Pass {
     _place: OwnedSemaphorePermit,
+    heard: Heard,
+}
+
+impl Pass {
+    /// Where the status of the answer will be found.
+    pub fn heard(&self) -> Heard {
+        self.heard.clone()
+    }
+}
+
+/// The status of the answer to the one request of a pass, as it was received: the trail
+/// says what came, not what is documented.
+#[derive(Clone, Debug, Default)]
+pub struct Heard(Arc<OnceLock<u16>>);
+
+impl Heard {
+    /// `None` where no success was answered.
+    pub fn status(&self) -> Option<u16> {
+        self.0.get().copied()
+    }
+
+    /// Says which status came.
+    pub fn tell(&self, status: u16) {
+        // A pass is for one request, so there is nothing to lose.
+        let _told_already = self.0.set(status);
+    }
 }
 
 /// The account's limits.
@@ -54,7 +80,10 @@ impl Limiter {
         while let Some(until) = self.closed() {
             sleep_until(until).await;
         }
-        Pass { _place: place }
+        Pass {
+            _place: place,
+            heard: Heard::default(),
+        }
     }
 
     /// Holds back all requests for `time` from now; a shorter one never opens earlier.

@@ -34,7 +34,7 @@ use std::future::Future;
 pub use client::{is_loopback, outgoing, over_socket};
 pub use error::{ApiError, ErrorKind, chain};
 pub use http::{ApiSettings, HttpApi};
-pub use limit::{Limiter, Pass};
+pub use limit::{Heard, Limiter, Pass};
 pub use token::{TokenSource, secret};
 
 pub use crate::core::printable::printable;

@@ -1,8 +1,9 @@
 //! `man`: the manual pages, made from the same texts as `--help`; those of the two files, from
 //! their schemas (`pages`).
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
@@ -34,13 +35,42 @@ pub fn run(args: &Args) -> Result<Exit, Refusal> {
             None => pages.first(),
             Some(name) => Some(find(&pages, name)?),
         };
-        // That a reader went away is no error.
-        let _closed = page.map(|page| io::stdout().write_all(&page.text));
+        if let Some(page) = page
+            && !(io::stdout().is_terminal() && read(page))
+        {
+            // That a reader went away is no error.
+            let _closed = io::stdout().write_all(&page.text);
+        }
         return Ok(Exit::Good);
     };
     write(folder, &pages)?;
     say(&format!("{} pages in {}", pages.len(), folder.display()));
     Ok(Exit::Good)
+}
+
+/// Has the system's `man` show it; whether it did. Where it can't, how to read it is said.
+fn read(page: &Page) -> bool {
+    let shown = man(&page.text);
+    if !shown {
+        let _closed = writeln!(
+            anstream::stderr(),
+            "this is the source of {}: install man-db, or read it with --help",
+            page.file
+        );
+    }
+    shown
+}
+
+fn man(text: &[u8]) -> bool {
+    let mut man = std::process::Command::new("man");
+    let Ok(mut man) = man.args(["-l", "-"]).stdin(Stdio::piped()).spawn() else {
+        return false;
+    };
+    if let Some(mut stdin) = man.stdin.take() {
+        // Who leaves the page before its end has seen enough.
+        let _left = stdin.write_all(text);
+    }
+    man.wait().is_ok_and(|status| status.success())
 }
 
 fn write(folder: &Path, pages: &[Page]) -> Result<(), Refusal> {

@@ -274,8 +274,8 @@ Exit codes:
   2  usage, such as an unknown page
 
 Examples:
-  snaprotate man | man -l -
-      read it
+  snaprotate man
+      read it; on a terminal man shows it, elsewhere its source is printed
   snaprotate man snaprotate-policy | man -l -
       every key of a policy
   snaprotate man --dir /usr/local/share/man/man1
@@ -304,7 +304,7 @@ that a wrong clock dated ahead. A server that was paused by itself stays so unti
 it is resumed by its name.
 
 Exit codes:
-  0  resumed
+  0  resumed; or it isn't paused, and nothing is recorded
   1  it can't be recorded, every server is paused and one was named, or the
      service can't be asked
   2  configuration or usage, an unknown server
@@ -348,13 +348,15 @@ Examples:
 pub(super) const RESTORE: &str = "\
 Everything on the server is overwritten with the snapshot; the provider stops it
 for that. The order is sent once, whatever comes back. Afterwards the rotation
-leaves the server alone for restore_window. With --safety, rotation is paused
-while the snapshot of the present state is made, so that it can't prune what is
-to be restored.
+leaves the server alone for restore_window. With --safety, rotation spares what
+is to be restored while the snapshot of the present state is made. Whether it is
+over shows in the provider's list of servers alone, GET /servers/: where there is
+none, --wait ends at once.
 
 Exit codes:
   0  the provider restores it; with --wait: it is over
-  1  it was refused, failed, isn't known, or wasn't confirmed
+  1  it was refused, failed, isn't known, or wasn't confirmed; with --wait also:
+     it isn't over yet, or whether it is can't be told
   2  configuration or usage, an unknown server or snapshot, no terminal to
      confirm on and no --yes
 

@@ -45,6 +45,15 @@ pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
 pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let held = held(cli, args, false)?;
     let mut text = match &args.server {
+        Some(server) if held.nothing => {
+            format!(
+                "{} isn't paused: there was nothing to end",
+                printable_name(server)
+            )
+        }
+        None if held.nothing => {
+            "rotation isn't paused as a whole: there was nothing to end".to_owned()
+        }
         Some(server) => format!("{} is no longer paused", printable_name(server)),
         None => "rotation goes on".to_owned(),
     };

@@ -102,6 +102,8 @@ fn wrong_servers_are_refused_with_place_and_remedy() {
         case("[server]\nid = 7\nmin_completed = 0", "7:17: error", "min_completed must be at least 1", "min_completed = 1"),
         case("[server]\nid = 7\nmin_completed = 6", "7:17: error", "min_completed (6) is above the 5", "5 or less"),
         case("[server]\nid = 7\ndelete_stuck = 1", "7:16: error", "must be true or false", "without quotes"),
+        case("[sever]\nid = 7\n", "5:2: error", "unknown key \"sever\" in this file, which lacks server", "did you mean server?"),
+        case("[server]\nidd = 7\n", "6:1: error", "unknown key \"idd\" in [server], which lacks id", "did you mean id?"),
         case("[server]\nid = 7\nprotct = []", "7:1: error", "unknown key \"protct\"", "did you mean protect?"),
         case("[[server]]\nid = 7", "5:1: error", "server must be a table, not a list", "write [server]"),
     ];
@@ -117,6 +119,7 @@ fn wrong_rotations_are_refused_with_place_and_remedy() {
         case("", "1:1: error", "has no rotation", "[[rotation]]"),
         case("[rotation]\nname = \"weekly\"", "3:1: error", "rotation must be a list of tables, not a table", "two brackets"),
         case("[[rotation]]\nschedule = \"@daily\"\nkeep = 1", "3:1: error", "name is missing in [[rotation]]", "name = \"weekly\""),
+        case("[[rotation]]\nname = \"d\"\nshedule = \"@daily\"\nkeep = 1", "5:1: error", "unknown key \"shedule\" in [[rotation]], which lacks schedule", "did you mean schedule?"),
         case("[[rotation]]\nname = \"d\"\nkeep = 1", "3:1: error", "schedule is missing", "0 3 * * Sun"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"", "3:1: error", "keep is missing", "keep = 3"),
         case("[[rotation]]\nname = \"a b\"\nschedule = \"@daily\"\nkeep = 1", "4:8: error", "letters, digits", "name = \"weekly\""),

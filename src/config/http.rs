@@ -21,7 +21,7 @@ pub(super) struct RawHttp {
 
 impl RawHttp {
     pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
-        section.require("listen", "\"127.0.0.1:9180\"", log);
+        section.require("listen", "\"127.0.0.1:9180\"");
         let raw = Self {
             listen: section.take("listen", log),
             hosts: section.take_list("hosts", log).unwrap_or_default(),

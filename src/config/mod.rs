@@ -47,8 +47,7 @@ pub const DEFAULT_FILE: &str = "/etc/snaprotate/snaprotate.toml";
 const HOOKS_SOCKET: &str = "/run/snaprotate-hook.sock";
 
 /// What to do where the main file can't be read.
-const NO_MAIN_FILE: &str =
-    "create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
+const NO_MAIN_FILE: &str = "let snaprotate init write it, create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
 
 /// A set of files that was found good.
 #[derive(Clone, Debug)]

@@ -87,6 +87,7 @@ fn wrong_receivers_are_refused_with_place_and_remedy() {
         case("name = \"x\"\nurl = \"x\"", "3:1: error", "type is missing in [[notify]]", "type = "),
         case("type = \"web-hook\"\nurl = \"x\"", "4:8: error", "\"web-hook\" is not known", "did you mean \"webhook\"?"),
         case("type = \"pigeon\"", "4:8: error", "\"pigeon\" is not known", "\"ntfy\""),
+        case("tpye = \"webhook\"\nurl = \"https://x.example\"", "4:1: error", "unknown key \"tpye\" in [[notify]], which lacks type", "did you mean type?"),
         case("type = \"webhook\"", "3:1: error", "url is missing", "url_file"),
         case("type = \"webhook\"\nurl = \"hooks.example\"", "5:7: error", "url is not a URL", "https://"),
         case("type = \"webhook\"\nurl = \"ftp://hooks.example/\"", "5:7: error", "url is not a web address", "https://"),

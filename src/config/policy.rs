@@ -242,13 +242,11 @@ impl RawPolicy {
             root.refuse(key, why, log);
         }
         let top = root.at().clone();
-        if !root.has("server") {
-            log.error(
-                &top,
-                "the table [server] is missing",
-                "write [server] and below it id = 12345",
-            );
-        }
+        root.require_saying(
+            "server",
+            "the table [server] is missing",
+            "write [server] and below it id = 12345",
+        );
         let mut raw = Self {
             top,
             id: None,
@@ -279,7 +277,7 @@ impl RawPolicy {
     }
 
     fn server(&mut self, mut section: Section<'_>, log: &mut Log) {
-        section.require("id", "12345, the provider's number of the server", log);
+        section.require("id", "12345, the provider's number of the server");
         self.id = section.take_if(
             "id",
             log,

@@ -3,6 +3,7 @@
 //! Deserializing stops at the first fault. A [`Section`] takes each key as a typed
 //! value, or says what is wrong with it and goes on; what is left over at the end is unknown.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -42,6 +43,14 @@ pub(super) struct Section<'a> {
     at: At,
     table: DeTable<'a>,
     known: Vec<&'static str>,
+    missing: Vec<Missing>,
+}
+
+/// A key that must be there and isn't.
+struct Missing {
+    key: &'static str,
+    message: String,
+    remedy: String,
 }
 
 impl<'a> Section<'a> {
@@ -57,6 +66,7 @@ impl<'a> Section<'a> {
             at,
             table,
             known: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -92,14 +102,26 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// Says so when a key that must be there isn't; call it before the key is taken.
-    pub(super) fn require(&self, key: &'static str, example: &str, log: &mut Log) {
+    /// Notes when a key that must be there isn't, which is said at the end; call it before the
+    /// key is taken.
+    pub(super) fn require(&mut self, key: &'static str, example: &str) {
+        let message = format!("{key} is missing in {}", self.title);
+        self.require_saying(key, message, format!("write {key} = {example}"));
+    }
+
+    /// The same, said in words of its own.
+    pub(super) fn require_saying(
+        &mut self,
+        key: &'static str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         if !self.has(key) {
-            log.error(
-                &self.at,
-                format!("{key} is missing in {}", self.title),
-                format!("write {key} = {example}"),
-            );
+            self.missing.push(Missing {
+                key,
+                message: message.into(),
+                remedy: remedy.into(),
+            });
         }
     }
 
@@ -185,19 +207,51 @@ impl<'a> Section<'a> {
     }
 
     /// Ends the reading: whatever wasn't asked for is unknown.
-    pub(super) fn finish(self, log: &mut Log) {
+    pub(super) fn finish(mut self, log: &mut Log) {
+        self.lacks(log);
         for key in self.table.keys() {
-            let at = At {
-                source: Arc::clone(self.source),
-                span: key.span(),
-            };
             let name = key.get_ref();
-            let remedy = match nearest(name, self.known.iter().copied()) {
+            let remedy = match self.near(name) {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("take it out, or use one of {}", self.known.join(", ")),
             };
             let message = format!("unknown key {name:?} in {}", self.title);
-            log.error(&at, message, remedy);
+            log.error(&self.span(key.span()), message, remedy);
+        }
+    }
+
+    /// Says which keys are missing. One that is there misspelt is one problem, not two: who
+    /// is told of the first alone hears what to do.
+    pub(super) fn lacks(&mut self, log: &mut Log) {
+        for Missing {
+            key,
+            message,
+            remedy,
+        } in std::mem::take(&mut self.missing)
+        {
+            let mut keys = self.table.keys();
+            let misspelt = keys.find(|written| self.near(written.get_ref()) == Some(key));
+            let Some(misspelt) = misspelt.cloned() else {
+                log.error(&self.at, message, remedy);
+                continue;
+            };
+            let name = misspelt.get_ref();
+            let message = format!("unknown key {name:?} in {}, which lacks {key}", self.title);
+            let at = self.span(misspelt.span());
+            log.error(&at, message, format!("did you mean {key}?"));
+            self.table.remove(name.as_ref());
+        }
+    }
+
+    /// The known key that was probably meant.
+    fn near(&self, name: &str) -> Option<&'static str> {
+        nearest(name, self.known.iter().copied())
+    }
+
+    fn span(&self, span: Range<usize>) -> At {
+        At {
+            source: Arc::clone(self.source),
+            span,
         }
     }
 
@@ -208,6 +262,7 @@ impl<'a> Section<'a> {
             at,
             table,
             known: Vec::new(),
+            missing: Vec::new(),
         }
     }
 

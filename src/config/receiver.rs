@@ -60,7 +60,7 @@ pub(super) struct RawMail {
 
 impl RawReceiver {
     pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
-        section.require("type", "\"webhook\"", log);
+        section.require("type", "\"webhook\"");
         let kind = section.take::<Type>("type", log);
         let mut raw = Self {
             at: section.at().clone(),
@@ -74,6 +74,7 @@ impl RawReceiver {
         };
         let Some(kind) = kind else {
             // Which of the other keys are right, nobody can say.
+            section.lacks(log);
             return raw;
         };
         if kind.value == Type::Ping {
@@ -92,7 +93,7 @@ impl RawReceiver {
             Type::Slack => RawWay::Slack(RawAddress::read(&mut section, log)),
             Type::Email => RawWay::Email(Box::new(RawMail::read(&mut section, log))),
             Type::Command => {
-                section.require("command", "[\"/usr/local/bin/tell\"]", log);
+                section.require("command", "[\"/usr/local/bin/tell\"]");
                 RawWay::Command(section.take_list("command", log))
             }
         };
@@ -121,7 +122,7 @@ fn sound_repeat(time: &SignedDuration) -> bool {
 impl RawAddress {
     fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
         if !section.has("url_file") {
-            section.require("url", "\"https://…\", or url_file = \"FILE\"", log);
+            section.require("url", "\"https://…\", or url_file = \"FILE\"");
         }
         Self {
             url: section.take("url", log),
@@ -165,9 +166,9 @@ impl RawAddress {
 
 impl RawMail {
     fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
-        section.require("server", "\"mail.example.org\"", log);
-        section.require("from", "\"snaprotate@example.org\"", log);
-        section.require("to", "[\"admin@example.org\"]", log);
+        section.require("server", "\"mail.example.org\"");
+        section.require("from", "\"snaprotate@example.org\"");
+        section.require("to", "[\"admin@example.org\"]");
         Self {
             server: section.take("server", log),
             port: section.take_if(

@@ -97,9 +97,9 @@ impl Options {
 impl RawRotation {
     /// Reads one `[[rotation]]`.
     pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
-        section.require("name", "\"weekly\"", log);
-        section.require("schedule", "\"0 3 * * Sun\"", log);
-        section.require("keep", "3", log);
+        section.require("name", "\"weekly\"");
+        section.require("schedule", "\"0 3 * * Sun\"");
+        section.require("keep", "3");
         for key in ["hook", "before", "after"] {
             let why = (
                 "hooks stand in a table of their own",

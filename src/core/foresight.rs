@@ -48,6 +48,7 @@ pub(super) fn live(
             steps: Vec::new(),
             snapshots: Vec::new(),
             until: None,
+            next: Vec::new(),
         },
     };
     let mut seen = Seen::default();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::{AlertKind, Ending, Now, Standing, When};
 use super::passed::Passed;
-use super::policy::Policy;
+use super::policy::{Policy, Rules};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Runs of `after` that failed, from which on a person has to release the server.
@@ -257,6 +257,27 @@ impl History {
     /// Since when nothing is changed by the rotation: a pause of its own, or one of all.
     pub fn paused(&self) -> Option<Timestamp> {
         self.paused.or(self.all_paused)
+    }
+
+    /// For how long the server is left alone after a restore. One that an earlier process
+    /// sent is at least as old as this process, whatever a wall clock says that was ahead.
+    pub(super) fn restoring(&self, rules: &Rules, now: Now) -> Option<SignedDuration> {
+        let sent = self.restore?;
+        let elapsed = match sent.mono {
+            Some(_) => sent.elapsed(now),
+            None => sent.elapsed(now).max(now.mono),
+        };
+        let left = rules.restore_window - elapsed;
+        (left > SignedDuration::ZERO).then_some(left)
+    }
+
+    /// Whether the end of a pause would change anything besides the pause.
+    pub fn awaits_resume(&self, now: Timestamp) -> bool {
+        let ahead = |at: Timestamp| at > now;
+        self.last_intent.is_some_and(ahead)
+            || self.restore.is_some_and(|sent| ahead(sent.wall))
+            || self.unknown_restore.is_some()
+            || self.hold.as_ref().is_some_and(|hold| hold.hopeless())
     }
 
     /// A pause ended, its own or one of all, if there was one since `from`; the clock counts

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::{Inventory, Server};
 use super::fact::Now;
-use super::history::{History, Open};
+use super::history::{History, Hold, Open};
 use super::name;
 use super::policy::{Policy, Rules};
-use super::printable::printable;
+use super::printable::{printable, utc};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// As much of a name as is shown.
@@ -62,6 +62,44 @@ pub fn objection(
     })
 }
 
+/// What is open on a server, in a few words; its last rows tell names.
+pub fn begun(open: &Open, rows: &[Snapshot]) -> String {
+    let named = |id: SnapshotId| {
+        let name = rows.iter().find(|s| s.id == id).map(|s| shown(&s.name));
+        name.map_or(format!("the snapshot with id {id}"), |name| {
+            format!("{name} (id {id})")
+        })
+    };
+    match open {
+        Open::Create { name, id: None, .. } => format!("whether {name} was made isn't known yet"),
+        Open::Create { name, .. } => format!("{name} is being made"),
+        Open::Delete { id, .. } => format!("{} is being deleted", named(*id)),
+        Open::Restore { id, .. } => format!("{} is being restored", named(*id)),
+    }
+}
+
+/// For which snapshot hooks hold the server, and since when.
+pub fn holding(hold: &Hold) -> String {
+    let Hold {
+        rotation, snapshot, ..
+    } = hold;
+    let since = hold.since.wall;
+    format!(
+        "its hooks hold it for {snapshot} of {rotation} since {}",
+        utc(since)
+    )
+}
+
+/// Until when the server is left alone after a restore, if it is.
+pub fn left_alone(history: &History, rules: &Rules, now: Now) -> Option<String> {
+    let left = history.restoring(rules, now)?;
+    let until = now.wall.checked_add(left).ok()?;
+    Some(format!(
+        "it was restored a short while ago and is left alone until {}",
+        utc(until)
+    ))
+}
+
 impl Server<'_> {
     /// What speaks against any mutation.
     fn at_all(&self) -> Option<String> {
@@ -69,40 +107,18 @@ impl Server<'_> {
             return Some(doubt);
         }
         if let Some(open) = &self.history.open {
-            return Some(format!("{}; try again when it is over", self.begun(open)));
+            let begun = begun(open, &self.inventory.snapshots);
+            return Some(format!("{begun}; try again when it is over"));
         }
         if let Some(hold) = &self.history.hold {
-            return Some(format!(
-                "its hooks hold it for {}; try again when it is released",
-                hold.snapshot
-            ));
+            return Some(format!("{}; try again when it is released", holding(hold)));
         }
         if let Some(last) = self.clock_behind() {
             return Some(format!(
                 "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"
             ));
         }
-        let left = self.restoring()?;
-        let until = self.now.wall.checked_add(left).ok()?;
-        Some(format!(
-            "it was restored a short while ago and is left alone until {until:.0}"
-        ))
-    }
-
-    fn begun(&self, open: &Open) -> String {
-        match open {
-            Open::Create { name, id: None, .. } => {
-                format!("whether {name} was made isn't known yet")
-            }
-            Open::Create { name, .. } => format!("{name} is being made"),
-            Open::Delete { id, .. } => {
-                let rows = &self.inventory.snapshots;
-                let name = rows.iter().find(|s| s.id == *id).map(|s| s.name.as_str());
-                let name = name.map_or("a snapshot".to_owned(), shown);
-                format!("{name} (id {id}) is being deleted")
-            }
-            Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
-        }
+        left_alone(self.history, self.rules, self.now)
     }
 
     fn may_create(&self, wanted: &str) -> Option<String> {

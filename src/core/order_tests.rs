@@ -122,13 +122,13 @@ fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
         by: Some("root".to_owned()),
     });
     for order in orders() {
-        refused(&world, &order, "id 3 is being restored");
+        refused(&world, &order, "(id 3) is being restored");
     }
     let outcome = Outcome::Done;
     world.record(&Fact::RestoreResult { id, outcome });
     world.pass(29 * MINUTE);
     for order in orders() {
-        refused(&world, &order, "left alone until 2026-11-22T04:30:00Z");
+        refused(&world, &order, "left alone until 2026-11-22 04:30 UTC");
     }
     world.pass(MINUTE);
     for order in orders() {

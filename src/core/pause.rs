@@ -1,8 +1,6 @@
 //! Rule 0 of the decision: a server that is paused, or was restored a short while ago, is left
 //! alone; what was begun before is watched to its end.
 
-use jiff::SignedDuration;
-
 use super::decide::{Server, Step};
 use super::fact::Fact;
 
@@ -12,22 +10,10 @@ impl Server<'_> {
         if self.history.paused().is_some() {
             return Some(Step::Idle { until: None });
         }
-        let left = self.restoring()?;
+        let left = self.history.restoring(self.rules, self.now)?;
         Some(Step::Idle {
             until: self.now.wall.checked_add(left).ok(),
         })
-    }
-
-    /// For how long the server is left alone after a restore. One that an earlier process
-    /// sent is at least as old as this process, whatever a wall clock says that was ahead.
-    pub(super) fn restoring(&self) -> Option<SignedDuration> {
-        let sent = self.history.restore?;
-        let elapsed = match sent.mono {
-            Some(_) => sent.elapsed(self.now),
-            None => sent.elapsed(self.now).max(self.now.mono),
-        };
-        let left = self.rules.restore_window - elapsed;
-        (left > SignedDuration::ZERO).then_some(left)
     }
 
     /// What was begun before is watched to its end while the server is held, and nothing new

@@ -56,8 +56,9 @@ pub struct Plan {
     /// Every snapshot there is now; one that a step deletes has the fate `delete`.
     pub snapshots: Vec<Verdict>,
     /// Until when the server then rests; `None`: until something changes.
-    #[serde(skip)]
     pub until: Option<Timestamp>,
+    /// What is created and deleted then, if nothing changes meanwhile.
+    pub next: Vec<Planned>,
 }
 
 /// The plans of several servers: what `plan --json` writes.
@@ -83,6 +84,7 @@ pub fn plan(
         steps: Vec::new(),
         snapshots: Vec::new(),
         until: None,
+        next: Vec::new(),
     };
     Rehearsal {
         policy,

@@ -301,7 +301,10 @@ web (id 7)
   create weekly-2026-11-22: slot of weekly is due, and there is room
   wait: weekly-2026-11-22 is under way
   delete weekly-2026-11-01 (id 1): it is beyond keep
-  then nothing to do until 2026-11-29T03:00:00Z
+  then nothing to do until 2026-11-29 03:00 UTC
+  next:
+    create weekly-2026-11-29: slot of weekly is due, and there is room
+    delete weekly-2026-11-08 (id 2): it is beyond keep
   snapshots now:
     delete         weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
     keep           weekly-2026-11-08 (id 2): within keep = 3 of weekly
@@ -321,9 +324,25 @@ web (id 7)
     };
     assert_eq!(plans.to_string(), format!("{plan}{text}"));
     assert!(
-        text.contains("\n  nothing to do until 2026-11-29T03:00:00Z\n"),
+        text.contains("\n  nothing to do until 2026-11-29 03:00 UTC\n"),
         "{text}"
     );
+}
+
+#[test]
+fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
+    let rows = [
+        (1, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
+        (2, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+        (3, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
+    ];
+    let plan = planned(&World::weekly(3).holding(&rows));
+    assert!(plan.steps.is_empty(), "{plan}");
+    assert_eq!(plan.until, Some(time("2026-11-29T03:00:00Z")));
+    let next: Vec<_> = plan.next.iter().map(|step| (step.do_, step.id)).collect();
+    let oldest = Some(SnapshotId(1));
+    assert_eq!(next, [(Do::Create, None), (Do::Delete, oldest)]);
+    assert_eq!(fate(&plan, 1), Fate::Keep, "not now");
 }
 
 #[test]
@@ -347,6 +366,13 @@ fn the_plan_as_json_has_the_fields_of_its_contract() {
             ],
             "snapshots": [{"id": 3, "name": "weekly-2026-11-15", "verdict": "delete",
                 "reason": "beyond keep = 1 of weekly"}],
+            "until": "2026-11-29T03:00:00Z",
+            "next": [
+                {"do": "create", "name": "weekly-2026-11-29", "id": null,
+                    "reason": "slot of weekly is due, and there is room"},
+                {"do": "delete", "name": "weekly-2026-11-22", "id": null,
+                    "reason": "it is beyond keep"},
+            ],
         }]})
     );
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::plan::{Do, Plan, Planned, Plans};
+use super::printable::utc;
 use super::verdict::Verdict;
 
 impl fmt::Display for Planned {
@@ -27,9 +28,15 @@ impl fmt::Display for Plan {
         let last = self.steps.last().map(|step| step.do_);
         match (self.until, last) {
             (_, Some(Do::Blocked)) | (None, Some(_)) => {}
-            (Some(until), None) => writeln!(f, "  nothing to do until {until}")?,
-            (Some(until), Some(_)) => writeln!(f, "  then nothing to do until {until}")?,
+            (Some(until), None) => writeln!(f, "  nothing to do until {}", utc(until))?,
+            (Some(until), Some(_)) => writeln!(f, "  then nothing to do until {}", utc(until))?,
             (None, None) => writeln!(f, "  nothing to do")?,
+        }
+        if !self.next.is_empty() {
+            writeln!(f, "  next:")?;
+        }
+        for step in &self.next {
+            writeln!(f, "    {step}")?;
         }
         if !self.snapshots.is_empty() {
             writeln!(f, "  snapshots now:")?;

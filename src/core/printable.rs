@@ -1,6 +1,8 @@
-//! Foreign text made fit for a log, a page or a terminal.
+//! Foreign text made fit for a log, a page or a terminal; and times in texts.
 
 use std::fmt::Write as _;
+
+use jiff::Timestamp;
 
 /// `text` in one line, with everything escaped that could steer a terminal or turn the
 /// reading direction, and cut after `max` characters of the result (an ellipsis then shows it).
@@ -52,6 +54,11 @@ fn deceives(c: char) -> bool {
                 | '\u{e000}'..='\u{f8ff}'
                 | '\u{e0000}'..='\u{10ffff}'
         )
+}
+
+/// A time in a text that doesn't know its reader's zone.
+pub fn utc(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 #[cfg(test)]

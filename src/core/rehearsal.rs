@@ -13,6 +13,7 @@ use super::fact::{Fact, Hook, Now, Outcome, Ran};
 use super::history::{History, Open};
 use super::plan::{Do, Plan, Planned};
 use super::policy::{Policy, Rules};
+use super::printable::utc;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 use super::verdict::{Fate, Verdict, verdicts, whole_seconds};
 
@@ -40,7 +41,26 @@ impl Rehearsal<'_> {
         self.observe();
         self.plan.snapshots = self.verdicts();
         self.run(|_| {});
-        self.plan
+        let plan = self.plan.clone();
+        Plan {
+            next: self.next(),
+            ..plan
+        }
+    }
+
+    /// What is created and deleted when the rest that was reached is over.
+    fn next(&mut self) -> Vec<Planned> {
+        let held = self.server().held().is_some();
+        let Some(at) = self.plan.until.filter(|_| !held) else {
+            return Vec::new();
+        };
+        let before = self.plan.steps.len();
+        self.pass_until(at);
+        self.run(|_| {});
+        let steps = self.plan.steps.drain(before..);
+        steps
+            .filter(|step| matches!(step.do_, Do::Create | Do::Delete))
+            .collect()
     }
 
     /// Tries step after step, and shows each look's outcome to `seen`.
@@ -213,7 +233,10 @@ impl Rehearsal<'_> {
             return;
         }
         let reason = match self.history.paused() {
-            Some(since) => format!("paused since {since}: nothing is changed until resume"),
+            Some(since) => format!(
+                "paused since {}: nothing is changed until resume",
+                utc(since)
+            ),
             None => "a restore began a short while ago: nothing is changed meanwhile".to_owned(),
         };
         self.push(Do::Wait, None, None, reason);

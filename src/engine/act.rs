@@ -9,7 +9,7 @@ use super::account::Leave;
 use super::orders::Answer;
 use super::server::Stopped;
 use super::{Engine, Seat, lock};
-use crate::api::{ApiError, ErrorKind, NewSnapshot, Pass, SnapshotApi};
+use crate::api::{ApiError, ErrorKind, Heard, NewSnapshot, Pass, SnapshotApi};
 use crate::audit::Extra;
 use crate::core::breaks::Break;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
@@ -155,9 +155,9 @@ impl<A: SnapshotApi> Engine<A> {
         if !self.intend(policy, seat, intent).await {
             return Ok(None);
         }
-        let began = Instant::now();
+        let (began, heard) = (Instant::now(), pass.heard());
         let answer = self.api.create(pass, new).await;
-        let extra = extra(began, answer.as_ref().err(), 201);
+        let extra = extra(began, answer.as_ref().err(), &heard);
         let outcome = match &answer {
             Ok(_) => Outcome::Done,
             Err(error) => outcome(error, Outcome::NoServer),
@@ -189,9 +189,9 @@ impl<A: SnapshotApi> Engine<A> {
         if !self.intend(policy, seat, intent).await {
             return Ok(None);
         }
-        let began = Instant::now();
+        let (began, heard) = (Instant::now(), pass.heard());
         let answer = self.api.delete(pass, id).await;
-        let extra = extra(began, answer.as_ref().err(), 204);
+        let extra = extra(began, answer.as_ref().err(), &heard);
         let outcome = match &answer {
             Ok(()) => Outcome::Done,
             // 404: gone, once the listing agrees.
@@ -221,9 +221,9 @@ impl<A: SnapshotApi> Engine<A> {
         if !self.intend(policy, seat, intent).await {
             return Ok(None);
         }
-        let began = Instant::now();
+        let (began, heard) = (Instant::now(), pass.heard());
         let answer = self.api.restore(pass, id).await;
-        let extra = extra(began, answer.as_ref().err(), 200);
+        let extra = extra(began, answer.as_ref().err(), &heard);
         let outcome = match &answer {
             Ok(()) => Outcome::Done,
             Err(error) => outcome(error, Outcome::Failed),
@@ -307,9 +307,9 @@ fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
     }
 }
 
-fn extra(began: Instant, error: Option<&ApiError>, success: u16) -> Extra {
+fn extra(began: Instant, error: Option<&ApiError>, heard: &Heard) -> Extra {
     Extra {
-        status: error.map_or(Some(success), |error| error.status),
+        status: error.map_or_else(|| heard.status(), |error| error.status),
         error: error.map(|error| error.message.clone()),
         duration_ms: u64::try_from(began.elapsed().as_millis()).ok(),
     }

@@ -8,7 +8,7 @@ use super::{Engine, Seat, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Extra, TrailError, Wide};
 use crate::core::fact::Fact;
-use crate::core::history::{History, Open};
+use crate::core::order;
 use crate::core::snapshot::ServerId;
 
 /// What holds after a pause or its end.
@@ -20,6 +20,9 @@ pub struct Held {
     pub begun: Vec<Begun>,
     /// What the servers are called that stay paused by themselves.
     pub paused: Vec<String>,
+    /// Whether there was nothing to resume, and nothing was recorded.
+    #[serde(default)]
+    pub nothing: bool,
 }
 
 /// A mutation that was begun before a pause.
@@ -80,10 +83,17 @@ impl<A: SnapshotApi> Engine<A> {
     /// Ends the pause of one server, or the one of all.
     pub async fn resume(&self, server: Option<ServerId>, by: &str) -> Result<Held, Unheld> {
         let by = Some(by.to_owned());
+        if server.is_some() && self.all_paused().is_some() {
+            return Err(Unheld::AllPaused);
+        }
+        if self.nothing_to_resume(server) {
+            let nothing = true;
+            return Ok(Held {
+                nothing,
+                ..self.held(server)
+            });
+        }
         if let Some(server) = server {
-            if lock(&self.all_paused).since.is_some() {
-                return Err(Unheld::AllPaused);
-            }
             let seat = self.seat(server);
             let fact = Fact::Resumed { by };
             self.record(server, &seat, fact, Extra::default()).await?;
@@ -101,6 +111,19 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(self.held(server))
     }
 
+    /// Whether neither a pause nor anything else waits for the end of one.
+    fn nothing_to_resume(&self, server: Option<ServerId>) -> bool {
+        let now = self.clock.now().wall;
+        let mut nothing = server.is_some() || self.all_paused().is_none();
+        self.each_seat(|id, seat| {
+            let paused = server.is_some() && seat.history.paused.is_some();
+            if server.is_none_or(|one| one == id) {
+                nothing &= !paused && !seat.history.awaits_resume(now);
+            }
+        });
+        nothing
+    }
+
     /// Since when every server is paused.
     pub fn all_paused(&self) -> Option<Timestamp> {
         lock(&self.all_paused).since
@@ -111,6 +134,7 @@ impl<A: SnapshotApi> Engine<A> {
             since: self.all_paused(),
             begun: Vec::new(),
             paused: Vec::new(),
+            nothing: false,
         };
         let policies = self.wanted().policies;
         self.each_seat(|id, seat| {
@@ -126,9 +150,7 @@ impl<A: SnapshotApi> Engine<A> {
             } else if seat.history.paused.is_some() {
                 held.paused.push(called());
             }
-            let sending = || "a change is being sent".to_owned();
-            let what = begun(&seat.history).or_else(|| seat.intending.then(sending));
-            held.begun.extend(what.map(|what| Begun {
+            held.begun.extend(begun(seat).map(|what| Begun {
                 server: called(),
                 what,
             }));
@@ -143,11 +165,17 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// What is open on a server, in a few words.
-fn begun(history: &History) -> Option<String> {
-    Some(match history.open.as_ref()? {
-        Open::Create { name, .. } => format!("{name} is being made"),
-        Open::Delete { id, .. } => format!("the snapshot with id {id} is being deleted"),
-        Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
-    })
+/// What is open on a server, and what holds it, in a few words.
+fn begun(seat: &Seat) -> Option<String> {
+    let rows = seat.seen.as_ref().map_or(&[][..], |seen| &seen.rows);
+    let open = seat
+        .history
+        .open
+        .as_ref()
+        .map(|open| order::begun(open, rows));
+    let sending = || "a change is being sent".to_owned();
+    let open = open.or_else(|| seat.intending.then(sending));
+    let hold = seat.history.hold.as_deref().map(order::holding);
+    let both: Vec<_> = open.into_iter().chain(hold).collect();
+    (!both.is_empty()).then(|| both.join("; "))
 }

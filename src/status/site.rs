@@ -157,7 +157,10 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         now,
     } = known;
     if let Some(since) = history.paused {
-        return format!("nothing until resume: paused since {since:.0}");
+        return format!(
+            "nothing until resume: paused since {}",
+            super::text::local(since, zone)
+        );
     }
     // It may rest on a listing that is not the one shown.
     if let Some(reason) = &history.blocked {

@@ -14,6 +14,9 @@ use crate::notify::ReceiverView;
 /// A foreign name takes up no more of a line.
 const LONGEST_NAME: usize = 60;
 
+/// As much of a reason as stands beside a state.
+const REASON_SHOWN: usize = 200;
+
 /// The whole service; lines at most `width` wide, where it is known.
 pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
     let servers = count(view.servers.len(), "server");
@@ -50,7 +53,7 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         table.add_row([
             printable(&server.name, LONGEST_NAME),
             room,
-            word(server.state).to_owned(),
+            state(server),
             last.map_or_else(String::new, |slot| last_slot(slot, view.time)),
             next.map_or_else(String::new, |slot| next_slot(slot, view.time)),
         ]);
@@ -67,16 +70,12 @@ pub fn server(
     width: Option<u16>,
 ) -> String {
     let mut text = format!(
-        "{} (id {}, {}.toml): {}",
+        "{} (id {}, {}.toml): {}\n",
         printable(&server.name, LONGEST_NAME),
         server.id,
         server.file,
-        word(server.state),
+        said(server),
     );
-    if let Some(reason) = &server.reason {
-        let _ = write!(text, ", {}", printable(reason, 200));
-    }
-    text.push('\n');
     let alerts: Vec<_> = view
         .alerts
         .iter()
@@ -116,6 +115,7 @@ pub fn server(
         server.limit,
         span(view.time.duration_since(listed)),
     );
+    let _ = writeln!(text, "one can go back {}", back(view, server));
     if server.snapshots.is_empty() {
         return text;
     }
@@ -145,6 +145,15 @@ pub fn server(
     }
     let _ = write!(text, "{}", lines(&snapshots));
     text
+}
+
+fn back(view: &FleetView, server: &ServerView) -> String {
+    let ago = |at| format!("{} ago", span(view.time.duration_since(at)));
+    match server.back() {
+        None => "to nothing: no completed snapshot is known".to_owned(),
+        Some((newest, oldest)) if newest == oldest => format!("to {}", ago(newest)),
+        Some((newest, oldest)) => format!("to {}, and as far as {}", ago(newest), ago(oldest)),
+    }
 }
 
 fn alert_lines(view: &FleetView, alerts: &[Alert]) -> String {
@@ -199,6 +208,24 @@ fn last_slot(slot: &LastSlot, now: Timestamp) -> String {
 fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
     let left = span(slot.at.duration_since(now));
     format!("{} (in {left})", slot.snapshot)
+}
+
+/// In the overview; why a server is blocked stands among the alerts.
+fn state(server: &ServerView) -> String {
+    match server.state {
+        State::Blocked => word(server.state).to_owned(),
+        _ => said(server),
+    }
+}
+
+/// What a server is at, and why.
+fn said(server: &ServerView) -> String {
+    let word = word(server.state);
+    match &server.reason {
+        Some(reason) if reason.starts_with(word) => printable(reason, REASON_SHOWN),
+        Some(reason) => format!("{word}, {}", printable(reason, REASON_SHOWN)),
+        None => word.to_owned(),
+    }
 }
 
 fn word(state: State) -> &'static str {

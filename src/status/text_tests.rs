@@ -179,6 +179,23 @@ fn one_server_whole_shows_whose_each_snapshot_is_and_why_and_no_foreign_name_ste
 }
 
 #[test]
+fn one_server_whole_says_how_far_one_can_go_back() {
+    let mut view = view();
+    let mut says = |made: Option<&str>, line: &str| {
+        view.servers[0].snapshots[1].created_at = made.map(at);
+        let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+        assert!(text.contains(line), "{text}");
+    };
+    says(None, "one can go back to 3 d 2 h ago\n");
+    let older = "one can go back to 3 d 2 h ago, and as far as 10 d 6 h ago\n";
+    says(Some("2026-11-15T00:00:00Z"), older);
+    view.servers[0].snapshots.retain(|s| s.rotation.is_none());
+    view.servers[0].snapshots[0].created_at = None;
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+    assert!(text.contains("one can go back to nothing"), "{text}");
+}
+
+#[test]
 fn the_accounts_alerts_stand_above_one_server_too_and_another_servers_do_not() {
     let mut view = view();
     view.alerts[0].server = Some(ServerId(6));

@@ -11,11 +11,17 @@ use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
+use crate::core::order;
 use crate::core::policy::Rotation;
+use crate::core::printable::utc;
 use crate::core::snapshot::{ServerId, SnapshotId, Status};
 use crate::core::verdict::verdicts;
 use crate::engine::{Engine, Known};
 use crate::notify::ReceiverView;
+
+/// Why nothing is done on any server while the whole account's alert stands.
+const TOKEN_REFUSED: &str =
+    "the provider refuses the token, and nothing is changed until it is taken";
 
 /// The whole service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +118,16 @@ pub struct ServerView {
     pub rotations: Vec<RotationView>,
 }
 
+impl ServerView {
+    /// When the newest and the oldest completed snapshot were made, whosever they are: as far
+    /// as one can go back.
+    pub(super) fn back(&self) -> Option<(Timestamp, Timestamp)> {
+        let completed = self.snapshots.iter().filter(|s| s.status == "completed");
+        let made: Vec<_> = completed.filter_map(|s| s.created_at).collect();
+        Some((*made.iter().max()?, *made.iter().min()?))
+    }
+}
+
 /// A snapshot, and what it is to the policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotView {
@@ -200,10 +216,11 @@ impl FleetView {
         });
         let mut alerts: Vec<_> = more.into_iter().chain(wide).collect();
         let mut servers = Vec::new();
+        let refused = engine.watched().account_refused;
         for server in engine.policies().keys() {
             engine.known(*server, |known| {
                 alerts.extend(standing(known));
-                servers.push(view(known));
+                servers.push(view(known, refused));
             });
         }
         Self {
@@ -234,7 +251,7 @@ fn standing(known: Known<'_>) -> impl Iterator<Item = Alert> {
     )
 }
 
-fn view(known: Known<'_>) -> ServerView {
+fn view(known: Known<'_>, refused: bool) -> ServerView {
     let Known {
         policy,
         rules,
@@ -250,6 +267,10 @@ fn view(known: Known<'_>) -> ServerView {
             doubt: None,
         };
         let verdicts = verdicts(policy, &inventory, history, rules, now);
+        let deleted = match &history.open {
+            Some(Open::Delete { id, .. }) => Some(*id),
+            _ => None,
+        };
         let rows = inventory.snapshots.into_iter().zip(verdicts);
         rows.map(|(row, verdict)| SnapshotView {
             id: row.id,
@@ -259,20 +280,25 @@ fn view(known: Known<'_>) -> ServerView {
                 .place(&row.name)
                 .map(|place| policy.rotations[place.rotation].name.clone()),
             verdict: verdict.fate.word().to_owned(),
-            reason: verdict.reason,
+            reason: match deleted {
+                Some(id) if id == row.id => "it is being deleted".to_owned(),
+                _ => verdict.reason,
+            },
             name: row.name,
         })
         .collect()
     });
     let rotations = policy.rotations.iter();
     let rotations: Vec<_> = rotations.map(|r| rotation(known, r, &snapshots)).collect();
-    let (state, reason) = state(known, &snapshots, &rotations);
+    let (state, reason) = state(known, refused, &snapshots, &rotations);
+    let hold = history.hold.as_deref().map(order::holding);
+    let reasons: Vec<_> = reason.into_iter().chain(hold).collect();
     ServerView {
         id: policy.server,
         name: policy.called().to_owned(),
         file: policy.file.clone(),
         state,
-        reason,
+        reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
         limit: rules.limit,
         listed: seen.map(|seen| seen.at),
         rotations,
@@ -282,39 +308,38 @@ fn view(known: Known<'_>) -> ServerView {
 
 fn state(
     known: Known<'_>,
+    refused: bool,
     snapshots: &[SnapshotView],
     rotations: &[RotationView],
 ) -> (State, Option<String>) {
     let history = known.history;
     if let Some(since) = history.paused() {
-        return (State::Paused, Some(format!("paused since {since:.0}")));
+        return (State::Paused, Some(format!("paused since {}", utc(since))));
     }
     if let Some(reason) = &history.blocked {
         return (State::Blocked, Some(reason.clone()));
     }
     if let Some(open) = &history.open {
-        let open = match open {
-            Open::Create { name, id: None, .. } => {
-                format!("whether {name} was made isn't known yet")
-            }
-            Open::Create { name, .. } => format!("{name} is being made"),
-            Open::Delete { id, .. } => format!("the snapshot with id {id} is being deleted"),
-            Open::Restore { id, .. } => format!("the snapshot with id {id} is being restored"),
-        };
-        return (State::Working, Some(open));
+        let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
+        return (State::Working, Some(order::begun(open, rows)));
     }
     let made = |s: &&SnapshotView| s.verdict == "in_progress";
     if let Some(made) = snapshots.iter().find(made) {
         return (State::Working, Some(format!("{} is being made", made.name)));
     }
+    if history.hold.is_some() {
+        return (State::Working, None);
+    }
+    let left_alone = order::left_alone(history, known.rules, known.now);
+    let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
     let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
     if rotations.iter().any(waits) {
-        return (State::Due, None);
+        return (State::Due, held);
     }
     if known.seen.is_none() {
-        return (State::Unseen, None);
+        return (State::Unseen, held);
     }
-    (State::Resting, None)
+    (State::Resting, held)
 }
 
 fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -> RotationView {

@@ -46,6 +46,15 @@ pub(in crate::cli) const EVENTS: [&str; 34] = [
     "trail_lost",
 ];
 
+/// Events that are asked for together, by what their words begin with.
+pub(super) const GROUPS: [&str; 6] = ["alert", "create", "delete", "hook", "restore", "slot"];
+
+/// Whether the event is the one that was asked for, or of the group.
+fn is_of(event: &str, asked: &str) -> bool {
+    let rest = event.strip_prefix(asked);
+    rest.is_some_and(|rest| rest.is_empty() || (GROUPS.contains(&asked) && rest.starts_with('_')))
+}
+
 /// What is asked for; an empty one takes every record.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
@@ -77,7 +86,8 @@ impl Filter {
         (self.server.is_none() || self.server == server)
             && self.since.is_none_or(|since| record.time >= since)
             && self.until.is_none_or(|until| record.time <= until)
-            && (self.events.is_empty() || self.events.contains(&record.event))
+            && (self.events.is_empty()
+                || self.events.iter().any(|asked| is_of(&record.event, asked)))
             && (!self.failed || went_wrong(&record.event, said))
             && self.rotation.as_ref().is_none_or(|rotation| {
                 let about_rotation = said.alert.as_deref() == Some("slot_failed");
@@ -215,6 +225,21 @@ mod tests {
             };
             assert_eq!(takes(&filter, &one), taken, "{since:?} {until:?}");
         }
+    }
+
+    #[test]
+    fn a_group_takes_each_of_its_events_and_no_other() {
+        let of = |group: &str| -> Vec<_> {
+            let events = EVENTS.iter().copied();
+            events.filter(|event| is_of(event, group)).collect()
+        };
+        assert_eq!(
+            of("delete"),
+            ["delete_confirmed", "delete_intent", "delete_result"]
+        );
+        assert_eq!(of("create"), ["create_intent", "create_result"]);
+        assert_eq!(of("delete_intent"), ["delete_intent"]);
+        assert!(GROUPS.iter().all(|group| of(group).len() > 1));
     }
 
     #[test]

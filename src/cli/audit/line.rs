@@ -171,7 +171,14 @@ impl Lines {
         let status = fields.get("status").and_then(Value::as_u64);
         parts.extend(status.map(|status| format!("HTTP {status}")));
         parts.extend(text("error"));
-        parts.extend(text("reason"));
+        let ordered = said
+            .by
+            .as_ref()
+            .filter(|_| record.event.ends_with("_intent"));
+        parts.extend(match ordered {
+            Some(by) => Some(format!("by order of {}", printable(by, NAME_SHOWN))),
+            None => text("reason"),
+        });
         parts.extend(self.origin(record, said, known));
         for (key, value) in &fields {
             let alert =
@@ -183,7 +190,8 @@ impl Lines {
                     .and_then(|id| self.names.get(&id))
                     .map(String::as_str)
                     == value.as_str();
-            if !alert && !named && !SAID_ELSEWHERE.contains(&key.as_str()) {
+            let told = alert || named || (key == "by" && ordered.is_some());
+            if !told && !SAID_ELSEWHERE.contains(&key.as_str()) {
                 parts.extend(other(key, value));
             }
         }

@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::filter::{Asked, EVENTS, Filter};
+use super::filter::{Asked, EVENTS, Filter, GROUPS};
 use super::known::{Known, Said};
 use super::line::Lines;
 use super::time::{self, End};
@@ -40,8 +40,9 @@ pub struct Args {
     /// Up to this time, written likewise; a day counts to its end
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Only this event, such as `delete_intent`; may be given more than once
-    #[arg(long = "event", value_name = "EVENT", value_parser = PossibleValuesParser::new(EVENTS), hide_possible_values = true)]
+    /// Only this event, such as `delete_intent`, or all of alert, create, delete, hook, restore
+    /// or slot; may be given more than once
+    #[arg(long = "event", value_name = "EVENT", value_parser = PossibleValuesParser::new(EVENTS.iter().chain(&GROUPS)), hide_possible_values = true)]
     events: Vec<String>,
     /// Only what went wrong: calls refused or unanswered, snapshots failed or stuck, slots
     /// without one, blocks, alerts, refused configurations, lost records

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use self::files::{New, Staging};
 use self::proposal::{Proposal, Setting, example, main_file, proposal};
 use super::{Cli, Exit, block_on, say};
-use crate::api::{HttpApi, Listing, SnapshotApi as _};
+use crate::api::{HttpApi, Listing, SnapshotApi as _, secret};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env};
 use crate::core::printable::printable;
@@ -117,6 +117,8 @@ fn token_file(args: &Args, main: &Path) -> Result<PathBuf, Refusal> {
             shown(main)
         )));
     };
+    // Else it would be said of a line in a file that isn't there yet.
+    secret(file, None, "token").map_err(Refusal::Settings)?;
     std::path::absolute(file)
         .map_err(|why| Refusal::Settings(format!("--token-file {}: {why}", shown(file))))
 }

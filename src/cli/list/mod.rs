@@ -5,7 +5,7 @@ mod view;
 
 use self::view::view;
 use super::servers::{find, unknown};
-use super::{Cli, Exit, block_on, say};
+use super::{Cli, Exit, block_on, printable_name, say};
 use crate::api::{ApiError, HttpApi, Listing};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -15,8 +15,8 @@ use crate::daemon::{Refusal, api_settings};
 /// What to list.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this server: its id, its name, or its policy file's stem; the id may also be that of
-    /// a server without a policy
+    /// Only this server: its id, its name, or its policy file's stem; of a server without a
+    /// policy its id, or the provider's name of it
     #[arg(value_name = "SERVER")]
     pub server: Option<String>,
     /// Print it as JSON: times in UTC; null is not known, or there is none
@@ -27,10 +27,15 @@ pub struct Args {
 /// Shows the listing; good also when parts of it can't be relied on, which is then said.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let config = cli.load()?;
-    let server = args.server.as_deref();
-    let server = server.map(|server| meant(&config, server)).transpose()?;
+    let wanted = args.server.as_deref();
+    let known = wanted.map(|wanted| meant(&config, wanted)).transpose()?;
     let clock = Clock::system();
-    let listing = ask(&config, &clock, server)?.map_err(|error| Refusal::Api(error.to_string()))?;
+    let listing = ask(&config, &clock, known.flatten())?;
+    let listing = listing.map_err(|error| Refusal::Api(error.to_string()))?;
+    let server = match (wanted, known.flatten()) {
+        (Some(wanted), None) => Some(named(&config, &listing, wanted)?),
+        (_, known) => known,
+    };
     let now = clock.now().wall;
     let listed = view(&config, &listing, server, now);
     if args.json {
@@ -44,12 +49,29 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     Ok(Exit::Good)
 }
 
-/// By its policy; a bare id needs none.
-fn meant(config: &Config, server: &str) -> Result<ServerId, Refusal> {
+/// By its policy; a bare id needs none. `None`: only the listing may know it.
+fn meant(config: &Config, server: &str) -> Result<Option<ServerId>, Refusal> {
     let policy = find(&config.policies, server)?.map(|policy| policy.server);
     let bare = || server.parse().ok().filter(|id| *id > 0).map(ServerId);
-    let found = policy.or_else(bare);
-    found.ok_or_else(|| unknown(&config.policies, server))
+    Ok(policy.or_else(bare))
+}
+
+/// The server without a policy that the provider calls so.
+fn named(config: &Config, listing: &Listing, name: &str) -> Result<ServerId, Refusal> {
+    let rows = listing.servers.iter();
+    let found: Vec<_> = rows.filter(|(_, rows)| rows.name == name).collect();
+    match found.as_slice() {
+        [(id, _)] => Ok(**id),
+        [] => Err(unknown(&config.policies, name)),
+        several => {
+            let ids: Vec<_> = several.iter().map(|(id, _)| id.to_string()).collect();
+            Err(Refusal::Settings(format!(
+                "the provider calls several servers {}: name one by its id, {}",
+                printable_name(name),
+                ids.join(" or ")
+            )))
+        }
+    }
 }
 
 /// The listing with sizes; once more where its pages had shifted while they were read.

@@ -48,11 +48,12 @@ pub(super) fn make(target: &mut Target, order: Order, wait: bool) -> Result<Exit
         say(&undone(&answer, &what, "with snaprotate list"));
         return Ok(Exit::Bad);
     };
+    say(&format!(
+        "{name} (id {id}) of {} is being made, which takes some minutes{}",
+        target.called(),
+        if wait { "; waiting" } else { "" }
+    ));
     if !wait {
-        say(&format!(
-            "{name} (id {id}) of {} is being made, which takes some minutes",
-            target.called()
-        ));
         return Ok(Exit::Good);
     }
     let (text, exit) = match target.finished(id, &name)? {

@@ -3,6 +3,7 @@
 use super::confirm;
 use super::create::make;
 use super::target::{Target, local, undone};
+use super::wait::Ending;
 use crate::cli::{Cli, Exit, printable_name, say};
 use crate::core::fact::Outcome;
 use crate::core::order::Order;
@@ -111,21 +112,30 @@ fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<E
         say(&undone(&answer, &what, "at the server and at the provider"));
         return Ok(Exit::Bad);
     }
-    if !args.wait {
-        let minutes = target.config.rules.restore_window.as_mins();
-        say(&format!(
-            "{called} is being restored from {name} (id {id}); its rotation rests for {minutes} minutes"
-        ));
-        return Ok(Exit::Good);
-    }
-    if let Some(word) = target.restored()? {
-        say(&format!(
-            "{called} was restored from {name} (id {id}); the provider says that it is {word}"
-        ));
-        return Ok(Exit::Good);
-    }
+    let minutes = target.config.rules.restore_window.as_mins();
     say(&format!(
-        "{called} is still being restored, says the provider: look there"
+        "{called} is being restored from {name} (id {id}); its rotation rests for {minutes} minutes"
     ));
-    Ok(Exit::Bad)
+    if !args.wait {
+        return Ok(Exit::Good);
+    }
+    say("waiting until the provider says that it is over, 5 to 15 minutes");
+    let (text, exit) = match target.restored()? {
+        Ending::Over(word) => (
+            format!("was restored from {name} (id {id}); the provider says that it is {word}"),
+            Exit::Good,
+        ),
+        Ending::Still => (
+            "is still being restored, says the provider: look there".to_owned(),
+            Exit::Bad,
+        ),
+        Ending::Untold(why) => (
+            format!(
+                "is being restored, but when that is over can't be told: {why}; look at the provider"
+            ),
+            Exit::Bad,
+        ),
+    };
+    say(&format!("{called} {text}"));
+    Ok(exit)
 }

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use super::target::Target;
+use crate::api::{ApiError, ErrorKind};
 use crate::cli::block_on;
 use crate::core::snapshot::{SnapshotId, Status};
 use crate::daemon::Refusal;
@@ -14,8 +15,18 @@ const BORNE: u32 = 5;
 /// After so long a restore has begun for certain, though nobody saw it.
 const BEGINS: Duration = Duration::from_mins(2);
 
+/// What is known of a restore at the end of the wait.
+pub(super) enum Ending {
+    /// It is over; what the provider says of the server now.
+    Over(String),
+    /// The provider still says that it is under way.
+    Still,
+    /// Nothing can be told, and why.
+    Untold(String),
+}
+
 /// A look that failed is tried again, some times in a row.
-fn bear<T>(look: Result<T, Refusal>, failed: &mut u32) -> Result<Option<T>, Refusal> {
+fn bear<T, E>(look: Result<T, E>, failed: &mut u32) -> Result<Option<T>, E> {
     match look {
         Ok(seen) => {
             *failed = 0;
@@ -59,6 +70,23 @@ impl Progress {
     }
 }
 
+/// Whether asking again would be answered no better.
+fn lasting(why: &ApiError) -> bool {
+    matches!(
+        why.kind,
+        ErrorKind::Missing | ErrorKind::Refused | ErrorKind::Account
+    )
+}
+
+fn unlisted(why: &ApiError) -> String {
+    match why.kind {
+        ErrorKind::Missing => {
+            "the provider has no list of servers (GET /servers/ was answered 404)".to_owned()
+        }
+        _ => why.to_string(),
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.shown {
@@ -94,37 +122,43 @@ impl Target {
         Ok(None)
     }
 
-    /// Waits until the provider no longer says that the server is being restored; the word
-    /// that it then uses. `None`: it still says so.
-    pub(super) fn restored(&self) -> Result<Option<String>, Refusal> {
+    /// Waits until the provider no longer says that the server is being restored. Its list of
+    /// servers, which alone says so, is one that rotating doesn't need: it may not be there.
+    pub(super) fn restored(&self) -> Result<Ending, Refusal> {
         let progress = Progress::new(format!("{} is being restored", self.called()));
-        let (mut seen, mut failed) = (false, 0);
+        let (mut looked, mut seen, mut failed) = (false, false, 0);
         while progress.began.elapsed() < self.longest() {
             progress.tell();
-            self.rest();
+            if looked {
+                self.rest();
+            }
+            looked = true;
             let server = self.policy.server;
-            let asked = block_on(async {
-                let asked = self.api.server_status(server).await;
-                asked.map_err(|error| Refusal::Api(error.to_string()))
-            });
-            let Some(status) = bear(asked, &mut failed)? else {
-                continue;
+            let asked = block_on(async { Ok(self.api.server_status(server).await) })?;
+            let asked = match asked {
+                Err(why) if lasting(&why) => return Ok(Ending::Untold(unlisted(&why))),
+                asked => bear(asked, &mut failed),
+            };
+            let status = match asked {
+                Ok(Some(status)) => status,
+                Ok(None) => continue,
+                Err(why) => return Ok(Ending::Untold(why.to_string())),
             };
             match status.as_deref() {
                 Some("restoring") => seen = true,
                 // The provider stops the server first: only a running one is done.
                 Some("active") if seen || progress.began.elapsed() > BEGINS => {
-                    return Ok(Some("active".to_owned()));
+                    return Ok(Ending::Over("active".to_owned()));
                 }
                 Some(_) => {}
                 None => {
-                    return Err(Refusal::Api(format!(
-                        "the provider lists no server {server}: look there for what became of it"
+                    return Ok(Ending::Untold(format!(
+                        "the provider's list of servers lacks server {server}"
                     )));
                 }
             }
         }
-        Ok(None)
+        Ok(Ending::Still)
     }
 
     fn longest(&self) -> Duration {

@@ -315,7 +315,8 @@ async fn a_pause_names_the_call_in_flight_whose_end_is_still_recorded() {
     let running = scene.run();
     scene.pass(15 * SECOND).await;
     let held = scene.engine.pause(Some(SERVER), "root").await.unwrap();
-    assert_eq!(held.begun[0].what, format!("{TODAY} is being made"));
+    let unanswered = format!("whether {TODAY} was made isn't known yet");
+    assert_eq!(held.begun[0].what, unanswered);
     scene.pass(10 * MINUTE).await;
     assert_eq!(scene.events("create_result").len(), 1);
     assert_eq!(scene.events("snapshot_completed").len(), 1);

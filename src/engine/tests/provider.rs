@@ -250,10 +250,11 @@ impl SnapshotApi for Provider {
         Ok(listing)
     }
 
-    async fn create(&self, _pass: Pass, new: &NewSnapshot) -> Result<Created, ApiError> {
+    async fn create(&self, pass: Pass, new: &NewSnapshot) -> Result<Created, ApiError> {
         let server = new.server.0;
         self.answer(Call::Create, What::Create(server)).await?;
         let now = self.clock.now().wall;
+        pass.heard().tell(201);
         let id = lock(&self.state).make(server, &new.name, Some(now));
         Ok(Created {
             id,

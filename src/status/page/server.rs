@@ -1,6 +1,5 @@
 //! One server whole: what it holds and why, what comes next, what was done.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Map, Value};
@@ -21,7 +20,7 @@ use crate::status::words::{age, moment};
 const EVERY: u32 = 15;
 
 /// Fields of a record that say what it is about and why, in the order of telling.
-const TOLD: [&str; 10] = [
+const TOLD: [&str; 11] = [
     "snapshot",
     "rotation",
     "alert",
@@ -29,6 +28,7 @@ const TOLD: [&str; 10] = [
     "outcome",
     "status",
     "error",
+    "by",
     "reason",
     "problems",
     "duration_ms",
@@ -92,14 +92,12 @@ pub(in crate::status) fn server(
 
 /// The newest completed snapshot and the oldest one, whosever they are.
 fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
-    let completed = server.snapshots.iter().filter(|s| s.status == "completed");
-    let made: Vec<Timestamp> = completed.filter_map(|s| s.created_at).collect();
-    let (Some(newest), Some(oldest)) = (made.iter().max(), made.iter().min()) else {
+    let Some((newest, oldest)) = server.back() else {
         return html! { "to nothing: no completed snapshot is known" };
     };
     html! {
-        "to " (ago(*newest, view, zone))
-        @if newest != oldest { ", and as far as " (ago(*oldest, view, zone)) }
+        "to " (ago(newest, view, zone))
+        @if newest != oldest { ", and as far as " (ago(oldest, view, zone)) }
     }
 }
 
@@ -276,15 +274,22 @@ fn when(record: &Record, view: &FleetView, zone: &TimeZone) -> String {
 fn about(record: &Record) -> String {
     let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
     let server = record.server.map(|id| id.to_string());
+    let ordered =
+        record.event.ends_with("_intent") && fields.get("by").is_some_and(Value::is_string);
     let told = TOLD.iter().filter_map(|key| {
         let text = match fields.get(*key)? {
             Value::Null => return None,
             Value::String(text) if *key == "about" && Some(text) == server.as_ref() => return None,
+            // Who ordered it says it all.
+            Value::String(_) if *key == "reason" && ordered => return None,
+            Value::String(text) if text.is_empty() => return None,
             Value::String(text) => shown(text, REASON_SHOWN),
             other => shown(&other.to_string(), REASON_SHOWN),
         };
         Some(match *key {
             "rotation" => format!("rotation {text}"),
+            "by" if ordered => format!("by order of {text}"),
+            "by" => format!("by {text}"),
             "status" => format!("HTTP {text}"),
             "duration_ms" => format!("{text} ms"),
             _ => text,
