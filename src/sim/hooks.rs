@@ -85,6 +85,13 @@ impl Holds {
         self.held.clear();
     }
 
+    /// An operator says that what can't be released is released by hand.
+    pub(super) fn by_hand(&mut self, server: u64) {
+        if self.held.get(&server).is_some_and(|held| !held.leased) {
+            self.held.remove(&server);
+        }
+    }
+
     /// The servers that are held, and since when.
     pub(super) fn held(&self) -> Vec<(u64, Timestamp)> {
         let held = self.held.iter();

@@ -35,6 +35,8 @@ pub(super) struct Wishes {
     deletes: BTreeSet<u64>,
     restores: BTreeSet<u64>,
     paused: BTreeSet<Option<u64>>,
+    /// Pauses that were asked for, and whose end was not.
+    asked: BTreeSet<Option<u64>>,
     /// Ends of pauses that were asked for: a pause that is recorded after one is over.
     resumes: BTreeMap<Option<u64>, u64>,
     orders: u64,
@@ -101,7 +103,7 @@ impl Director {
     pub(super) fn operate(&self, deed: Deed, engine: &Arc<Engine<SimApi>>) {
         match deed {
             Deed::Pause(server) => self.pause(server, engine),
-            Deed::Resume(server) => self.resume(server, engine),
+            Deed::Resume(server) => self.resume(vec![server], engine),
             Deed::Create(server) => {
                 let name = {
                     let wishes = &mut self.world().wishes;
@@ -145,14 +147,13 @@ impl Director {
         if self.world().wishes.rng.is_none() {
             return;
         }
-        let servers = self.world().servers.len() as u64;
-        for server in std::iter::once(None).chain((1..=servers).map(Some)) {
-            self.resume(server, engine);
-        }
+        let asked: Vec<_> = self.world().wishes.asked.iter().copied().collect();
+        self.resume(asked, engine);
     }
 
     fn pause(&self, server: Option<u64>, engine: &Arc<Engine<SimApi>>) {
         self.world().fire("operator: pauses");
+        self.world().wishes.asked.insert(server);
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
         let resumes = self.world().wishes.resumes.get(&server).copied();
         tokio::spawn(async move {
@@ -168,19 +169,29 @@ impl Director {
         });
     }
 
-    fn resume(&self, server: Option<u64>, engine: &Arc<Engine<SimApi>>) {
-        {
+    /// One after the other: while every server is paused, none can be resumed by itself.
+    fn resume(&self, which: Vec<Option<u64>>, engine: &Arc<Engine<SimApi>>) {
+        for server in &which {
             let mut world = self.world();
-            world.wishes.paused.remove(&server);
-            *world.wishes.resumes.entry(server).or_default() += 1;
+            world.wishes.paused.remove(server);
+            world.wishes.asked.remove(server);
+            *world.wishes.resumes.entry(*server).or_default() += 1;
             // The clock counts as right from here on.
             match server {
-                Some(server) => drop(world.judge.last_wall.remove(&server)),
+                Some(server) => {
+                    world.judge.last_wall.remove(server);
+                    world.holds.by_hand(*server);
+                }
                 None => world.judge.last_wall.clear(),
             }
         }
         let engine = Arc::clone(engine);
-        tokio::spawn(async move { engine.resume(server.map(ServerId), "root").await.is_ok() });
+        tokio::spawn(async move {
+            for server in which {
+                // One that isn't paused any more, or can't be recorded, stays as it is.
+                let _refused = engine.resume(server.map(ServerId), "root").await;
+            }
+        });
     }
 
     /// One of the snapshots that a server holds.
