@@ -314,10 +314,17 @@ mod tests {
             let schema: serde_json::Value =
                 serde_json::from_str(crate::cli::schema::text(schema)).expect("JSON");
             let tables = schema["properties"].as_object().expect("tables");
-            for (name, table) in tables {
+            let named =
+                |(name, table): (&String, &serde_json::Value)| (name.clone(), table.clone());
+            let mut tables: Vec<_> = tables.iter().map(named).collect();
+            while let Some((name, table)) = tables.pop() {
                 assert!(text.contains(&format!("[{name}]")), "{file}: {name}");
-                let table = table.get("items").unwrap_or(table);
-                for key in table["properties"].as_object().expect("keys").keys() {
+                let table = table.get("items").unwrap_or(&table);
+                for (key, value) in table["properties"].as_object().expect("keys") {
+                    if value.get("properties").is_some() {
+                        tables.push((format!("{name}.{key}"), value.clone()));
+                        continue;
+                    }
                     assert!(
                         text.contains(&format!("\\fB{key}\\fR (")),
                         "{file}: {key}: {text}"
