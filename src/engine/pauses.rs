@@ -114,9 +114,12 @@ impl<A: SnapshotApi> Engine<A> {
     /// Whether neither a pause nor anything else waits for the end of one.
     fn nothing_to_resume(&self, server: Option<ServerId>) -> bool {
         let now = self.clock.now().wall;
-        let mut nothing = server.is_some() || self.all_paused().is_none();
+        let all = lock(&self.all_paused);
+        let mut nothing = server.is_some() || (all.since.is_none() && !all.asked);
+        drop(all);
         self.each_seat(|id, seat| {
-            let paused = server.is_some() && seat.history.paused.is_some();
+            // One that is being recorded counts too.
+            let paused = server.is_some() && (seat.history.paused.is_some() || seat.pausing);
             if server.is_none_or(|one| one == id) {
                 nothing &= !paused && !seat.history.awaits_resume(now);
             }

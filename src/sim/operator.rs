@@ -40,6 +40,8 @@ pub(super) struct Wishes {
     /// Ends of pauses that were asked for: a pause that is recorded after one is over.
     resumes: BTreeMap<Option<u64>, u64>,
     orders: u64,
+    /// One deed is over before the next begins, as when one person does them.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Wishes {
@@ -156,7 +158,9 @@ impl Director {
         self.world().wishes.asked.insert(server);
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
         let resumes = self.world().wishes.resumes.get(&server).copied();
+        let turn = Arc::clone(&self.world().wishes.turn);
         tokio::spawn(async move {
+            let _turn = turn.lock().await;
             let paused = engine.pause(server.map(ServerId), "root").await;
             // What was begun before is still on its way.
             if paused.is_ok_and(|held| held.begun.is_empty())
@@ -185,11 +189,18 @@ impl Director {
                 None => world.judge.last_wall.clear(),
             }
         }
-        let engine = Arc::clone(engine);
+        let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
+        let turn = Arc::clone(&self.world().wishes.turn);
         tokio::spawn(async move {
+            let _turn = turn.lock().await;
             for server in which {
-                // One that isn't paused any more, or can't be recorded, stays as it is.
-                let _refused = engine.resume(server.map(ServerId), "root").await;
+                // It stays paused where all are, and where it can't be recorded.
+                let resumed = engine.resume(server.map(ServerId), "root").await;
+                if resumed.is_err()
+                    && let Ok(mut world) = world.lock()
+                {
+                    world.wishes.asked.insert(server);
+                }
             }
         });
     }
