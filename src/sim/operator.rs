@@ -35,7 +35,7 @@ pub(super) struct Wishes {
     deletes: BTreeSet<u64>,
     restores: BTreeSet<u64>,
     paused: BTreeSet<Option<u64>>,
-    /// Pauses that were asked for, and whose end was not.
+    /// Pauses that were asked for, and whose end is not recorded.
     asked: BTreeSet<Option<u64>>,
     /// Ends of pauses that were asked for: a pause that is recorded after one is over.
     resumes: BTreeMap<Option<u64>, u64>,
@@ -178,7 +178,6 @@ impl Director {
         for server in &which {
             let mut world = self.world();
             world.wishes.paused.remove(server);
-            world.wishes.asked.remove(server);
             *world.wishes.resumes.entry(*server).or_default() += 1;
             // The clock counts as right from here on.
             match server {
@@ -194,12 +193,13 @@ impl Director {
         tokio::spawn(async move {
             let _turn = turn.lock().await;
             for server in which {
-                // It stays paused where all are, and where it can't be recorded.
+                // It stays paused where all are, where it can't be recorded, and where the
+                // process dies before.
                 let resumed = engine.resume(server.map(ServerId), "root").await;
-                if resumed.is_err()
+                if resumed.is_ok()
                     && let Ok(mut world) = world.lock()
                 {
-                    world.wishes.asked.insert(server);
+                    world.wishes.asked.remove(&server);
                 }
             }
         });
