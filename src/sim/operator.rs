@@ -155,12 +155,14 @@ impl Director {
 
     fn pause(&self, server: Option<u64>, engine: &Arc<Engine<SimApi>>) {
         self.world().fire("operator: pauses");
-        self.world().wishes.asked.insert(server);
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
         let resumes = self.world().wishes.resumes.get(&server).copied();
         let turn = Arc::clone(&self.world().wishes.turn);
         tokio::spawn(async move {
             let _turn = turn.lock().await;
+            if let Ok(mut world) = world.lock() {
+                world.wishes.asked.insert(server);
+            }
             let paused = engine.pause(server.map(ServerId), "root").await;
             // What was begun before is still on its way.
             if paused.is_ok_and(|held| held.begun.is_empty())
