@@ -1,7 +1,7 @@
 //! What operators order and pause while all this happens, drawn from a stream of its own; and
 //! that nothing is done which they didn't order, or paused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -37,8 +37,6 @@ pub(super) struct Wishes {
     paused: BTreeSet<Option<u64>>,
     /// Pauses that were asked for, and whose end is not recorded.
     asked: BTreeSet<Option<u64>>,
-    /// Ends of pauses that were asked for: a pause that is recorded after one is over.
-    resumes: BTreeMap<Option<u64>, u64>,
     orders: u64,
     /// One deed is over before the next begins, as when one person does them.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -105,7 +103,7 @@ impl Director {
     pub(super) fn operate(&self, deed: Deed, engine: &Arc<Engine<SimApi>>) {
         match deed {
             Deed::Pause(server) => self.pause(server, engine),
-            Deed::Resume(server) => self.resume(vec![server], engine),
+            Deed::Resume(server) => self.resume([server].into(), engine),
             Deed::Create(server) => {
                 let name = {
                     let wishes = &mut self.world().wishes;
@@ -149,14 +147,12 @@ impl Director {
         if self.world().wishes.rng.is_none() {
             return;
         }
-        let asked: Vec<_> = self.world().wishes.asked.iter().copied().collect();
-        self.resume(asked, engine);
+        self.resume(BTreeSet::new(), engine);
     }
 
     fn pause(&self, server: Option<u64>, engine: &Arc<Engine<SimApi>>) {
         self.world().fire("operator: pauses");
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
-        let resumes = self.world().wishes.resumes.get(&server).copied();
         let turn = Arc::clone(&self.world().wishes.turn);
         tokio::spawn(async move {
             let _turn = turn.lock().await;
@@ -168,33 +164,28 @@ impl Director {
             if paused.is_ok_and(|held| held.begun.is_empty())
                 && let Ok(mut world) = world.lock()
                 && !world.disk.set().dead
-                && world.wishes.resumes.get(&server).copied() == resumes
             {
                 world.wishes.paused.insert(server);
             }
         });
     }
 
-    /// One after the other: while every server is paused, none can be resumed by itself.
-    fn resume(&self, which: Vec<Option<u64>>, engine: &Arc<Engine<SimApi>>) {
-        for server in &which {
-            let mut world = self.world();
-            world.wishes.paused.remove(server);
-            *world.wishes.resumes.entry(*server).or_default() += 1;
-            // The clock counts as right from here on.
-            match server {
-                Some(server) => {
-                    world.judge.last_wall.remove(server);
-                    world.holds.by_hand(*server);
-                }
-                None => world.judge.last_wall.clear(),
-            }
-        }
+    /// Ends these pauses, or where none is named all that were asked for by then. One after the
+    /// other: while every server is paused, none can be resumed by itself.
+    fn resume(&self, mut which: BTreeSet<Option<u64>>, engine: &Arc<Engine<SimApi>>) {
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
         let turn = Arc::clone(&self.world().wishes.turn);
         tokio::spawn(async move {
             let _turn = turn.lock().await;
+            if which.is_empty()
+                && let Ok(world) = world.lock()
+            {
+                which.clone_from(&world.wishes.asked);
+            }
             for server in which {
+                if let Ok(mut world) = world.lock() {
+                    world.resumed(server);
+                }
                 // It stays paused where all are, where it can't be recorded, and where the
                 // process dies before.
                 let resumed = engine.resume(server.map(ServerId), "root").await;
@@ -229,6 +220,18 @@ fn give(server: u64, order: Order, engine: &Arc<Engine<SimApi>>) {
 }
 
 impl World {
+    /// From here on the server may be changed again, and the clock counts as right.
+    fn resumed(&mut self, server: Option<u64>) {
+        self.wishes.paused.remove(&server);
+        match server {
+            Some(server) => {
+                self.judge.last_wall.remove(&server);
+                self.holds.by_hand(server);
+            }
+            None => self.judge.last_wall.clear(),
+        }
+    }
+
     /// A restore is being sent.
     pub(super) fn judge_restore(&mut self, id: u64) -> u64 {
         *self.judge.checked.entry("I12").or_default() += 1;
