@@ -81,13 +81,7 @@ pub fn decide(
     rules: &Rules,
     now: Now,
 ) -> Step {
-    let server = Server {
-        policy,
-        inventory,
-        history,
-        rules,
-        now,
-    };
+    let server = Server::of(policy, inventory, history, rules, now);
     if let Some(step) = server.release() {
         return step;
     }
@@ -102,13 +96,7 @@ pub fn decide_in_hold(
     rules: &Rules,
     now: Now,
 ) -> Step {
-    let server = Server {
-        policy,
-        inventory,
-        history,
-        rules,
-        now,
-    };
+    let server = Server::of(policy, inventory, history, rules, now);
     let held = server.held().or_else(|| server.doubt());
     held.unwrap_or_else(|| server.wanted())
 }
@@ -122,15 +110,9 @@ pub fn release(policy: &Policy, history: &History, rules: &Rules, now: Now) -> O
         requested: now.mono,
         doubt: None,
     };
-    let server = Server {
-        policy,
-        inventory: &nothing,
-        history,
-        rules,
-        now,
-    };
-    server.release()
+    Server::of(policy, &nothing, history, rules, now).release()
 }
+
 /// Everything that one decision looks at.
 pub(super) struct Server<'a> {
     pub(super) policy: &'a Policy,
@@ -138,6 +120,24 @@ pub(super) struct Server<'a> {
     pub(super) history: &'a History,
     pub(super) rules: &'a Rules,
     pub(super) now: Now,
+}
+
+impl<'a> Server<'a> {
+    pub(super) fn of(
+        policy: &'a Policy,
+        inventory: &'a Inventory,
+        history: &'a History,
+        rules: &'a Rules,
+        now: Now,
+    ) -> Self {
+        Self {
+            policy,
+            inventory,
+            history,
+            rules,
+            now,
+        }
+    }
 }
 
 impl Server<'_> {

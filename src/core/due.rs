@@ -286,13 +286,7 @@ pub fn all_settled(
     rules: &Rules,
     now: Now,
 ) -> bool {
-    let server = Server {
-        policy,
-        inventory,
-        history,
-        rules,
-        now,
-    };
+    let server = Server::of(policy, inventory, history, rules, now);
     let due_until = rules.due_until.unwrap_or(now.wall).min(now.wall);
     policy
         .rotations

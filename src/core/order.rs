@@ -48,13 +48,7 @@ pub fn objection(
     now: Now,
     order: &Order,
 ) -> Option<String> {
-    let server = Server {
-        policy,
-        inventory,
-        history,
-        rules,
-        now,
-    };
+    let server = Server::of(policy, inventory, history, rules, now);
     server.at_all().or_else(|| match order {
         Order::Create { snapshot, .. } => server.may_create(snapshot),
         Order::Delete { snapshot, id } => server.may_delete(snapshot, *id),

@@ -87,13 +87,7 @@ pub fn verdicts(
     rules: &Rules,
     now: Now,
 ) -> Vec<Verdict> {
-    let server = Server {
-        policy,
-        inventory,
-        history,
-        rules,
-        now,
-    };
+    let server = Server::of(policy, inventory, history, rules, now);
     let owned = server.owned();
     let spare = spare(policy, owned.clone());
     let newest = retention::newest_completed(&owned);
