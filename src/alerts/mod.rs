@@ -19,12 +19,14 @@ pub use tap::Tap;
 use jiff::Timestamp;
 
 /// The kinds of alert, by the words that trail and configuration use.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 14] = [
     "slot_failed",
+    "overdue",
     "blocked",
     "stuck",
     "unknown_status",
     "copies",
+    "restore_unknown",
     "odd_date",
     "account_refused",
     "api_unreachable",

@@ -204,14 +204,7 @@ fn the_shipped_example_s_receivers_are_good_when_their_signs_are_taken_away() {
 
 #[test]
 fn every_kind_of_a_server_s_alert_can_be_chosen() {
-    for kind in [
-        AlertKind::SlotFailed,
-        AlertKind::Blocked,
-        AlertKind::Stuck,
-        AlertKind::UnknownStatus,
-        AlertKind::Copies,
-        AlertKind::OddDate,
-    ] {
+    for kind in AlertKind::ALL {
         assert!(
             crate::alerts::KINDS.contains(&kind.word()),
             "{}",

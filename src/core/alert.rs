@@ -147,29 +147,50 @@ impl Server<'_> {
             }
         }
         alerts.extend(self.stuck_hold());
-        for rotation in &self.policy.rotations {
-            // The newest ending tells: a completed one clears what stood before it.
-            let last = self
-                .history
-                .slots(&rotation.name)
-                .filter(|note| !matches!(note.ending, None | Some(Ending::Paused)))
-                .max_by_key(|note| note.at);
-            let what = match last.and_then(|note| note.ending) {
-                Some(Ending::GivenUp) => "was given up",
-                Some(Ending::Skipped) => "passed without a snapshot",
-                _ => continue,
-            };
-            if Break::SilentFailure.on() {
-                continue;
-            }
-            if let Some(note) = last {
-                alerts.insert(
-                    (AlertKind::SlotFailed, rotation.name.clone()),
-                    format!("the slot of {} {what}", note.name),
-                );
+        if !Break::SilentFailure.on() {
+            for rotation in &self.policy.rotations {
+                self.fruitless_slots(&rotation.name, &mut alerts);
             }
         }
         alerts
+    }
+
+    /// What the rotation's last slots gave rise to. The newest ending tells: a completed one
+    /// clears what stood before it.
+    fn fruitless_slots(&self, rotation: &str, alerts: &mut Alerts) {
+        let ended = self.history.slots(rotation);
+        let mut ended: Vec<_> = ended
+            .filter(|note| !matches!(note.ending, None | Some(Ending::Paused)))
+            .collect();
+        ended.sort_by_key(|note| std::cmp::Reverse(note.at));
+        let good = ended
+            .iter()
+            .position(|note| note.ending == Some(Ending::Completed));
+        let fruitless = &ended[..good.unwrap_or(ended.len())];
+        let Some(last) = fruitless.first() else {
+            return;
+        };
+        let what = match last.ending {
+            Some(Ending::GivenUp) => "was given up",
+            _ => "passed without a snapshot",
+        };
+        alerts.insert(
+            (AlertKind::SlotFailed, rotation.to_owned()),
+            format!("the slot of {} {what}", last.name),
+        );
+        if fruitless.len() > 1 || last.leap {
+            let since = match good.and_then(|good| ended.get(good)) {
+                Some(good) => format!("since {}", good.name),
+                None => "of those that are remembered".to_owned(),
+            };
+            alerts.insert(
+                (AlertKind::Overdue, rotation.to_owned()),
+                format!(
+                    "no slot of {rotation} {since} has its snapshot: snaprotate audit show --server {} --failed tells why",
+                    self.policy.server
+                ),
+            );
+        }
     }
 }
 

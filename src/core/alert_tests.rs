@@ -237,3 +237,50 @@ fn i15_a_slot_that_passed_in_a_pause_is_not_told_of_and_clears_nothing() {
         assert_eq!(standing(&mut world), before);
     }
 }
+
+#[test]
+fn i15_a_rotation_is_overdue_from_its_second_fruitless_slot_in_a_row_until_one_is_settled() {
+    let overdue = |world: &World| {
+        let key = (AlertKind::Overdue, "weekly".to_owned());
+        world.history.alerts.get(&key).map(|s| s.reason.clone())
+    };
+    let mut world = World::weekly(3);
+    world.settle(&DONE);
+    let mut reasons = Vec::new();
+    for status in [Status::Failed, Status::Failed, Status::Failed, DONE] {
+        world.pass(WEEK);
+        world.settle(&status);
+        reasons.push(overdue(&world));
+    }
+    let since = "no slot of weekly since weekly-2026-11-22 has its snapshot: snaprotate audit show --server 7 --failed tells why";
+    let since = Some(since.to_owned());
+    // The same words for as long as it stands, so it is raised once.
+    assert_eq!(reasons, [None, since.clone(), since, None]);
+}
+
+#[test]
+fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_do_not() {
+    let overdue = (AlertKind::Overdue, "weekly".to_owned());
+    for (weeks, stands) in [(1, false), (2, true)] {
+        let mut world = World::weekly(3);
+        world.settle(&DONE);
+        world.policy.rotations[0].catch_up = Some(MINUTE);
+        world.pass(WEEK * weeks + MINUTE);
+        world.recorded();
+        let told = world.history.alerts.contains_key(&overdue);
+        assert_eq!(told, stands, "{weeks} weeks");
+    }
+    let mut world = World::weekly(3);
+    world.settle(&Status::Failed);
+    world.record(&Fact::Paused { by: None });
+    world.pass(WEEK * 2);
+    world.record(&Fact::Resumed { by: None });
+    world.pass(WEEK / 2);
+    assert!(!standing(&mut world).contains(&overdue));
+    // None has succeeded yet, and the one before the pause counts.
+    world.pass(WEEK);
+    world.settle(&Status::Failed);
+    assert!(standing(&mut world).contains(&overdue));
+    let reason = &world.history.alerts[&overdue].reason;
+    assert!(reason.starts_with("no slot of weekly of those that are remembered has"));
+}

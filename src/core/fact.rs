@@ -108,6 +108,9 @@ pub enum Ending {
 pub enum AlertKind {
     /// A slot was given up or skipped; about the rotation. Stands until a later slot is settled.
     SlotFailed,
+    /// Slot after slot ended without a snapshot; about the rotation. Stands until a later one
+    /// is settled.
+    Overdue,
     /// Nothing may be done on the server; about the server.
     Blocked,
     /// A snapshot has been in progress for too long; about its name.
@@ -128,8 +131,9 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SlotFailed,
+        Self::Overdue,
         Self::Blocked,
         Self::Stuck,
         Self::UnknownStatus,
@@ -143,6 +147,7 @@ impl AlertKind {
     pub fn word(self) -> &'static str {
         match self {
             Self::SlotFailed => "slot_failed",
+            Self::Overdue => "overdue",
             Self::Blocked => "blocked",
             Self::Stuck => "stuck",
             Self::UnknownStatus => "unknown_status",

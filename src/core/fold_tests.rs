@@ -292,14 +292,7 @@ fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_
 
 #[test]
 fn the_word_of_each_alert_is_that_of_the_trail() {
-    for alert in [
-        AlertKind::SlotFailed,
-        AlertKind::Blocked,
-        AlertKind::Stuck,
-        AlertKind::UnknownStatus,
-        AlertKind::Copies,
-        AlertKind::OddDate,
-    ] {
+    for alert in AlertKind::ALL {
         assert_eq!(serde_json::to_value(alert).expect("JSON"), alert.word());
     }
 }

@@ -90,7 +90,10 @@ impl Filter {
                 || self.events.iter().any(|asked| is_of(&record.event, asked)))
             && (!self.failed || went_wrong(&record.event, said))
             && self.rotation.as_ref().is_none_or(|rotation| {
-                let about_rotation = said.alert.as_deref() == Some("slot_failed");
+                let about_rotation = matches!(
+                    said.alert.as_deref(),
+                    Some("slot_failed" | "overdue" | "hook_failed")
+                );
                 known.rotation(server, said) == Some(rotation)
                     || (about_rotation && said.about.as_ref() == Some(rotation))
             })
@@ -259,6 +262,8 @@ mod tests {
             (r#""rotation":"daily""#, true),
             (r#""rotation":"daily2""#, false),
             (r#""alert":"slot_failed","about":"daily""#, true),
+            (r#""alert":"overdue","about":"daily""#, true),
+            (r#""alert":"hook_failed","about":"daily""#, true),
             (r#""alert":"stuck","about":"daily""#, false),
             ("", false),
         ] {
