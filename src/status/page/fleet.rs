@@ -263,7 +263,7 @@ fn lines(server: &ServerView, line: impl Fn(&RotationView) -> Markup) -> Markup 
     html! {
         ul.rotations {
             @for rotation in &server.rotations {
-                li { span.rotation { (shown(&rotation.name, NAME_SHOWN)) } " " span.when { (line(rotation)) } }
+                li { span.rotation title=(shown(&rotation.name, NAME_SHOWN)) { (shown(&rotation.name, NAME_SHOWN)) } " " span.when { (line(rotation)) } }
             }
         }
     }

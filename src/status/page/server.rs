@@ -124,7 +124,7 @@ fn last_change(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
 
 fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     html! {
-        table.plain role="table" aria-labelledby="rotations" {
+        table.plain.rotating role="table" aria-labelledby="rotations" {
             thead role="rowgroup" { tr role="row" {
                 @for heading in ["Rotation", "Holds", "Last slot", "Next slot"] {
                     th scope="col" role="columnheader" { (heading) }
@@ -171,7 +171,7 @@ fn snapshots(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
             }
         }
         @if !server.snapshots.is_empty() {
-            table.plain role="table" aria-labelledby="snapshots" {
+            table.plain.held role="table" aria-labelledby="snapshots" {
                 thead role="rowgroup" { tr role="row" {
                     @for heading in ["Snapshot", "Status", "Made", "Rotation", "Verdict"] {
                         th scope="col" role="columnheader" { (heading) }
