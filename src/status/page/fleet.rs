@@ -2,7 +2,7 @@
 //! that thousands work in any browser.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -11,8 +11,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{
-    NAME_SHOWN, REASON_SHOWN, alerts, as_of, badge, counted, foot, frame, last_slot, next_slot,
-    shown, slots,
+    NAME_SHOWN, REASON_SHOWN, alerts, as_of, badge, counted, foot, frame, kind, last_slot,
+    next_slot, shown, slots,
 };
 use crate::core::snapshot::ServerId;
 use crate::status::view::{FleetView, RotationView, ServerView, State};
@@ -77,20 +77,31 @@ impl Asked {
     }
 }
 
-pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone) -> String {
-    let mut standing: BTreeMap<ServerId, Vec<&str>> = BTreeMap::new();
-    for alert in &view.alerts {
-        if let Some(server) = alert.server {
-            standing.entry(server).or_default().push(&alert.alert);
+/// The kinds of the alerts that stand about each server.
+struct Standing<'a>(BTreeMap<ServerId, BTreeSet<&'a str>>);
+
+impl<'a> Standing<'a> {
+    fn new(view: &'a FleetView) -> Self {
+        let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for alert in &view.alerts {
+            if let Some(server) = alert.server {
+                kinds.entry(server).or_default().insert(&*alert.alert);
+            }
         }
+        Self(kinds)
     }
+
+    fn of(&self, server: &ServerView) -> impl Iterator<Item = &'a str> {
+        self.0.get(&server.id).into_iter().flatten().copied()
+    }
+}
+
+pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone) -> String {
+    let standing = Standing::new(view);
     let words: Vec<_> = asked.q.split_whitespace().map(str::to_lowercase).collect();
     let mut rows: Vec<_> = view.servers.iter().collect();
-    rows.retain(|server| {
-        let kinds = standing.get(&server.id).map_or(&[][..], Vec::as_slice);
-        words.is_empty() || matches(server, kinds, &words)
-    });
-    sort(&mut rows, asked.sorted());
+    rows.retain(|server| words.is_empty() || matches(server, &standing, &words));
+    sort(&mut rows, &standing, asked.sorted());
     let pages = rows.len().div_ceil(ROWS).max(1);
     let page = asked.page.parse().unwrap_or(1).clamp(1, pages);
     let shown_rows = rows.chunks(ROWS).nth(page - 1).unwrap_or_default();
@@ -98,7 +109,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
     let main = html! {
         div id="summary" data-live { (summary(view)) }
         (as_of(view, zone))
-        div id="alerts" data-live { (alert_list(view)) }
+        div id="alerts" data-live { (alert_list(view, zone)) }
         section aria-labelledby="servers" {
             h2 id="servers" { "Servers" }
             (search(asked))
@@ -107,7 +118,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
                 @if shown_rows.is_empty() {
                     p.none { "No server is found by that. " a href="/" { "Show all" } }
                 } @else {
-                    (table(view, asked, shown_rows, zone))
+                    (table(view, &standing, asked, shown_rows, zone))
                 }
                 (pager(asked, page, pages))
             }
@@ -157,16 +168,37 @@ fn summary(view: &FleetView) -> Markup {
     }
 }
 
-fn alert_list(view: &FleetView) -> Markup {
-    let all: Vec<_> = view.alerts.iter().collect();
+fn alert_list(view: &FleetView, zone: &TimeZone) -> Markup {
+    let told: Vec<_> = view.alerts.iter().take(ALERTS).collect();
     html! {
-        @if !all.is_empty() {
+        @if !told.is_empty() {
             section.alarm aria-labelledby="alerting" {
                 h2 id="alerting" { "Alerts" }
-                (alerts(&all, &view.servers, ALERTS))
-                @if all.len() > ALERTS {
-                    p { "And " (all.len() - ALERTS) " more: " a href="/?q=alert" { "servers with an alert" } "." }
+                (alerts(&told, true, view, zone))
+                @if view.alerts.len() > told.len() {
+                    p {
+                        "And " (view.alerts.len() - told.len()) " more: "
+                        a href="/?q=alert" { "servers with an alert" } "."
+                    }
+                    (by_kind(view))
                 }
+            }
+        }
+    }
+}
+
+/// How many alerts of each kind stand, the most first.
+fn by_kind(view: &FleetView) -> Markup {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for alert in view.alerts.iter().filter(|alert| alert.server.is_some()) {
+        *counts.entry(&alert.alert).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    html! {
+        ul.counts aria-label="Alerts of servers by kind" {
+            @for (alert, count) in counts {
+                li { a href={ "/?q=alert+" (alert) } { strong { (count) } " " (kind(alert)) } }
             }
         }
     }
@@ -201,7 +233,13 @@ fn found(asked: &Asked, rows: usize, page: usize, pages: usize) -> String {
     format!("{servers}{of}, {first} to {last} shown")
 }
 
-fn table(view: &FleetView, asked: &Asked, rows: &[&ServerView], zone: &TimeZone) -> Markup {
+fn table(
+    view: &FleetView,
+    standing: &Standing<'_>,
+    asked: &Asked,
+    rows: &[&ServerView],
+    zone: &TimeZone,
+) -> Markup {
     let (sorted, down) = asked.sorted();
     // The roles are said again: a narrow window shows rows as cards, and browsers then
     // forget that they are a table.
@@ -223,13 +261,21 @@ fn table(view: &FleetView, asked: &Asked, rows: &[&ServerView], zone: &TimeZone)
                 }
             }
             tbody role="rowgroup" {
-                @for server in rows { (row(view, server, zone)) }
+                @for server in rows { (row(view, standing, server, zone)) }
             }
         }
     }
 }
 
-fn row(view: &FleetView, server: &ServerView, zone: &TimeZone) -> Markup {
+fn row(
+    view: &FleetView,
+    standing: &Standing<'_>,
+    server: &ServerView,
+    zone: &TimeZone,
+) -> Markup {
+    // The badge says of itself that it is blocked.
+    let kinds = standing.of(server).filter(|kind| *kind != server.state.word());
+    let kinds: Vec<_> = kinds.map(kind).collect();
     html! {
         tr role="row" id={ "row-" (server.id) } {
             th scope="row" role="rowheader" {
@@ -239,6 +285,7 @@ fn row(view: &FleetView, server: &ServerView, zone: &TimeZone) -> Markup {
             td role="cell" data-label="Snapshots" { (slots::drawn(server)) }
             td role="cell" data-label="State" { div {
                 (badge(server.state))
+                @if !kinds.is_empty() { span.standing { span aria-hidden="true" { "! " } (kinds.join(", ")) } }
                 @if let Some(reason) = &server.reason {
                     span.reason title=(shown(reason, REASON_SHOWN)) { (shown(reason, REASON_SHOWN)) }
                 }
@@ -281,7 +328,7 @@ fn pager(asked: &Asked, page: usize, pages: usize) -> Markup {
     }
 }
 
-fn matches(server: &ServerView, alerts: &[&str], words: &[String]) -> bool {
+fn matches(server: &ServerView, standing: &Standing<'_>, words: &[String]) -> bool {
     let mut text = format!(
         "{} {} {} {}",
         server.name,
@@ -293,7 +340,7 @@ fn matches(server: &ServerView, alerts: &[&str], words: &[String]) -> bool {
         text.push(' ');
         text.push_str(&rotation.name);
     }
-    for alert in alerts {
+    for alert in standing.of(server) {
         text.push_str(" alert ");
         text.push_str(alert);
         text.push(' ');
@@ -303,7 +350,7 @@ fn matches(server: &ServerView, alerts: &[&str], words: &[String]) -> bool {
     words.iter().all(|word| text.contains(word))
 }
 
-fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
+fn sort(rows: &mut [&ServerView], standing: &Standing<'_>, (column, down): (&str, bool)) {
     // What has no time stands last.
     let last = |server: &ServerView| {
         let slots = server.rotations.iter().filter_map(|r| r.last.as_ref());
@@ -315,7 +362,7 @@ fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
     };
     match column {
         "room" => rows.sort_by_cached_key(|s| (Reverse(s.snapshots.len()), natural(s))),
-        "state" => rows.sort_by_cached_key(|s| (urgency(s.state), natural(s))),
+        "state" => rows.sort_by_cached_key(|s| (urgency(s, standing), natural(s))),
         "last" => rows.sort_by_cached_key(|s| (Reverse(last(s)), natural(s))),
         "next" => rows.sort_by_cached_key(|s| (next(s), natural(s))),
         _ => rows.sort_by_cached_key(|s| natural(s)),
@@ -326,14 +373,15 @@ fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
 }
 
 /// What needs a look stands first.
-fn urgency(state: State) -> u8 {
-    match state {
+fn urgency(server: &ServerView, standing: &Standing<'_>) -> u8 {
+    match server.state {
         State::Blocked => 0,
-        State::Due => 1,
-        State::Working => 2,
-        State::Paused => 3,
-        State::Unseen => 4,
-        State::Resting => 5,
+        _ if standing.of(server).next().is_some() => 1,
+        State::Due => 2,
+        State::Working => 3,
+        State::Paused => 4,
+        State::Unseen => 5,
+        State::Resting => 6,
     }
 }
 

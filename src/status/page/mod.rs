@@ -138,19 +138,39 @@ fn badge(state: State) -> Markup {
     }
 }
 
-/// Alerts, one a line; `servers` tells their names.
-fn alerts(alerts: &[&Alert], servers: &[ServerView], most: usize) -> Markup {
+/// Alerts, one a line, with the names of their servers where they are of several.
+fn alerts(alerts: &[&Alert], named: bool, view: &FleetView, zone: &TimeZone) -> Markup {
+    let servers = if named { &view.servers[..] } else { &[] };
     html! {
         ul.alerts {
-            @for alert in alerts.iter().take(most) {
+            @for alert in alerts {
                 li {
-                    strong { (shown(&alert.alert, NAME_SHOWN).replace('_', " ")) }
+                    strong { (kind(&alert.alert)) }
                     @if let Some(server) = alert.server.and_then(|id| find(servers, id)) {
                         " " a href={ "/server/" (server.id) } { (shown(&server.name, NAME_SHOWN)) }
                     }
-                    " " span.reason { (shown(&alert.reason, REASON_SHOWN)) }
+                    " " span.reason { (told(&alert.reason)) }
+                    @if let Some(since) = alert.since {
+                        " " span.muted { "for " (instant(since, zone, &span(view.time.duration_since(since)))) }
+                    }
                 }
             }
+        }
+    }
+}
+
+/// An alert's kind in words.
+fn kind(alert: &str) -> String {
+    shown(alert, NAME_SHOWN).replace('_', " ")
+}
+
+/// A reason; an option of a command in it isn't broken at its dashes.
+fn told(reason: &str) -> Markup {
+    let reason = shown(reason, REASON_SHOWN);
+    html! {
+        @for (nth, word) in reason.split(' ').enumerate() {
+            @if nth > 0 { " " }
+            @if word.starts_with("--") { span.option { (word) } } @else { (word) }
         }
     }
 }

@@ -100,6 +100,40 @@ fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
 }
 
 #[test]
+fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
+    let mut all = view(vec![
+        server_view(1, "blocked", State::Blocked),
+        server_view(2, "due", State::Due),
+        server_view(3, "resting", State::Resting),
+    ]);
+    for (server, alert) in [(1, "blocked"), (3, "slot_failed"), (3, "overdue"), (3, "overdue")] {
+        all.alerts.push(Alert {
+            alert: alert.to_owned(),
+            server: Some(ServerId(server)),
+            about: "daily".to_owned(),
+            reason: "see snaprotate audit show --failed".to_owned(),
+            since: Some(at("2026-11-23T03:00:00Z")),
+        });
+    }
+    assert_eq!(rows(&all, "sort=state"), [1, 3, 2]);
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    assert_eq!(html.matches("class=\"standing\"").count(), 1, "{html}");
+    for part in [
+        "! </span>overdue, slot failed</span>",
+        "see snaprotate audit show <span class=\"option\">--failed</span></span>",
+        "for <time datetime=\"2026-11-23T03:00:00Z\" title=\"2026-11-23 03:00 UTC\">2 d 3 h</time>",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    assert!(!html.contains("more: "), "{html}");
+    let one = all.alerts[1].clone();
+    all.alerts.resize(20, one);
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    let counted = "<a href=\"/?q=alert+slot_failed\"><strong>17</strong> slot failed</a>";
+    assert!(html.contains("And 12 more: ") && html.contains(counted), "{html}");
+}
+
+#[test]
 fn servers_are_sorted_by_any_column_and_numbers_in_names_by_their_size() {
     let mut servers = vec![
         server_view(1, "web-10", State::Resting),
