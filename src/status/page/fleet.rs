@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use super::{
     NAME_SHOWN, REASON_SHOWN, alerts, as_of, badge, counted, foot, frame, kind, last_slot,
@@ -37,17 +36,30 @@ const COLUMNS: [(&str, &str); 5] = [
 
 /// What is asked for, as it stands in the address; what can't be understood is as if it
 /// were not there.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(in crate::status) struct Asked {
     /// Words that all must be found in a server's name, id, file, state, rotations or alerts.
-    #[serde(default)]
     q: String,
     /// A column; with a minus before it, the other way round.
-    #[serde(default)]
     sort: String,
     /// From 1.
-    #[serde(default)]
     page: String,
+}
+
+impl From<Vec<(String, String)>> for Asked {
+    /// What is said twice is taken by its last word.
+    fn from(fields: Vec<(String, String)>) -> Self {
+        let mut asked = Self::default();
+        for (field, value) in fields {
+            match &*field {
+                "q" => asked.q = value,
+                "sort" => asked.sort = value,
+                "page" => asked.page = value,
+                _ => {}
+            }
+        }
+        asked
+    }
 }
 
 impl Asked {

@@ -55,7 +55,8 @@ fn view(servers: Vec<ServerView>) -> FleetView {
 
 fn asked(query: &str) -> Asked {
     let uri: axum::http::Uri = format!("/?{query}").parse().expect("a uri");
-    axum::extract::Query::try_from_uri(&uri).expect("a query").0
+    let fields = axum::extract::Query::<Vec<_>>::try_from_uri(&uri);
+    Asked::from(fields.expect("a query").0)
 }
 
 /// The ids of the rows in their order.
@@ -94,6 +95,7 @@ fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
         ("q=slot+failed", vec![9]),
         ("q=alert", vec![9]),
         ("q=nothing", vec![]),
+        ("q=nothing&x=1&q=file-9", vec![9]),
     ] {
         assert_eq!(rows(&all, query), found, "{query}");
     }
