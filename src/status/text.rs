@@ -177,7 +177,7 @@ fn alert_lines(view: &FleetView, alerts: &[Alert]) -> String {
 }
 
 /// A receiver that can't be told, or wasn't told everything; nothing where all is well.
-fn receiver_line(receiver: &ReceiverView) -> String {
+pub(super) fn receiver_line(receiver: &ReceiverView) -> String {
     let failed = receiver
         .error
         .as_ref()

@@ -14,6 +14,7 @@ use super::{
     next_slot, shown, slots,
 };
 use crate::core::snapshot::ServerId;
+use crate::status::text::receiver_line;
 use crate::status::view::{FleetView, RotationView, ServerView, State};
 
 /// Rows on one page.
@@ -121,7 +122,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
     let main = html! {
         div id="summary" data-live { (summary(view)) }
         (as_of(view, zone))
-        div id="alerts" data-live { (alert_list(view, zone)) }
+        div id="alerts" data-live { (alert_list(view, zone)) (receivers(view)) }
         section aria-labelledby="servers" {
             h2 id="servers" { "Servers" }
             (search(asked))
@@ -195,6 +196,16 @@ fn alert_list(view: &FleetView, zone: &TimeZone) -> Markup {
                     (by_kind(view))
                 }
             }
+        }
+    }
+}
+
+/// Who can't be told of alerts, or wasn't told everything.
+fn receivers(view: &FleetView) -> Markup {
+    let lines = view.receivers.iter().map(receiver_line);
+    html! {
+        @for line in lines.filter(|line| !line.is_empty()) {
+            p.receiver { span.bad aria-hidden="true" { "! " } (line.trim_end()) }
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::notify::ReceiverView;
 use crate::status::view::{RotationView, SnapshotView};
 
 fn at(text: &str) -> Timestamp {
@@ -133,6 +134,26 @@ fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
     let counted = "<a href=\"/?q=alert+slot_failed\"><strong>17</strong> slot failed</a>";
     assert!(html.contains("And 12 more: ") && html.contains(counted), "{html}");
+}
+
+#[test]
+fn a_receiver_that_cant_be_told_is_named() {
+    let mut all = view(vec![server_view(1, "a", State::Resting)]);
+    let receiver = |name: &str, error: Option<&str>| ReceiverView {
+        name: name.to_owned(),
+        r#type: "slack".to_owned(),
+        delivered: 1,
+        dropped: 0,
+        error: error.map(str::to_owned),
+    };
+    all.receivers = vec![
+        receiver("ops", None),
+        receiver("<b>", Some("HTTP 500")),
+    ];
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    let line = "! </span>receiver &lt;b&gt; (slack): can't be told: HTTP 500</p>";
+    assert!(html.contains(line), "{html}");
+    assert_eq!(html.matches("class=\"receiver\"").count(), 1, "{html}");
 }
 
 #[test]
