@@ -1,113 +1,22 @@
-//! All servers: alerts on top, then a row each, searched, sorted and cut into pages here, so
-//! that thousands work in any browser.
+//! All servers: alerts on top, then a row each, searched, sorted and cut into pages by the
+//! service, so that thousands work in any browser.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
+use super::alerts::{self, Standing};
+use super::search::{Asked, COLUMNS, matches, sort};
 use super::{
-    NAME_SHOWN, REASON_SHOWN, alerts, as_of, badge, counted, foot, frame, kind, last_slot,
-    next_slot, shown, slots,
+    NAME_SHOWN, REASON_SHOWN, as_of, badge, counted, foot, frame, last_slot, next_slot, shown,
+    slots,
 };
-use crate::core::snapshot::ServerId;
-use crate::status::text::receiver_line;
 use crate::status::view::{FleetView, RotationView, ServerView, State};
 
 /// Rows on one page.
 const ROWS: usize = 200;
 
-/// Alerts that are told one by one.
-const ALERTS: usize = 8;
-
 /// How often a script renews it, in seconds.
 const EVERY: u32 = 5;
-
-/// The columns that can be sorted by: the word in the address, and the heading.
-const COLUMNS: [(&str, &str); 5] = [
-    ("name", "Server"),
-    ("room", "Snapshots"),
-    ("state", "State"),
-    ("last", "Last slot"),
-    ("next", "Next slot"),
-];
-
-/// What is asked for, as it stands in the address; what can't be understood is as if it
-/// were not there.
-#[derive(Debug, Default)]
-pub(in crate::status) struct Asked {
-    /// Words that all must be found in a server's name, id, file, state, rotations or alerts.
-    q: String,
-    /// A column; with a minus before it, the other way round.
-    sort: String,
-    /// From 1.
-    page: String,
-}
-
-impl From<Vec<(String, String)>> for Asked {
-    /// What is said twice is taken by its last word.
-    fn from(fields: Vec<(String, String)>) -> Self {
-        let mut asked = Self::default();
-        for (field, value) in fields {
-            match &*field {
-                "q" => asked.q = value,
-                "sort" => asked.sort = value,
-                "page" => asked.page = value,
-                _ => {}
-            }
-        }
-        asked
-    }
-}
-
-impl Asked {
-    fn sorted(&self) -> (&'static str, bool) {
-        let (word, down) = match self.sort.strip_prefix('-') {
-            Some(word) => (word, true),
-            None => (self.sort.as_str(), false),
-        };
-        let known = COLUMNS.iter().find(|(column, _)| *column == word);
-        known.map_or((COLUMNS[0].0, false), |(column, _)| (column, down))
-    }
-
-    /// The address of the same search, sorted and opened so.
-    fn link(&self, sort: &str, page: usize) -> String {
-        let mut query = url::Query::default();
-        query.add("q", &self.q);
-        query.add("sort", if sort == COLUMNS[0].0 { "" } else { sort });
-        query.add(
-            "page",
-            &if page > 1 {
-                page.to_string()
-            } else {
-                String::new()
-            },
-        );
-        query.address()
-    }
-}
-
-/// The kinds of the alerts that stand about each server.
-struct Standing<'a>(BTreeMap<ServerId, BTreeSet<&'a str>>);
-
-impl<'a> Standing<'a> {
-    fn new(view: &'a FleetView) -> Self {
-        let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for alert in &view.alerts {
-            if let Some(server) = alert.server {
-                kinds.entry(server).or_default().insert(&*alert.alert);
-            }
-        }
-        Self(kinds)
-    }
-
-    fn of(&self, server: &ServerView) -> impl Iterator<Item = &'a str> {
-        self.0.get(&server.id).into_iter().flatten().copied()
-    }
-}
 
 pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone) -> String {
     let standing = Standing::new(view);
@@ -122,7 +31,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
     let main = html! {
         div id="summary" data-live { (summary(view)) }
         (as_of(view, zone))
-        div id="alerts" data-live { (alert_list(view, zone)) (receivers(view)) }
+        div id="alerts" data-live { (alerts::all(view, zone)) (alerts::receivers(view)) }
         section aria-labelledby="servers" {
             h2 id="servers" { "Servers" }
             (search(asked))
@@ -176,52 +85,6 @@ fn summary(view: &FleetView) -> Markup {
             li { strong { (view.servers.len()) } " " (if view.servers.len() == 1 { "server" } else { "servers" }) }
             @for (count, state, words) in counts {
                 li { a href={ "/?q=" (state.word()) } { strong { (count) } " " (words) } }
-            }
-        }
-    }
-}
-
-fn alert_list(view: &FleetView, zone: &TimeZone) -> Markup {
-    let told: Vec<_> = view.alerts.iter().take(ALERTS).collect();
-    html! {
-        @if !told.is_empty() {
-            section.alarm aria-labelledby="alerting" {
-                h2 id="alerting" { "Alerts" }
-                (alerts(&told, true, view, zone))
-                @if view.alerts.len() > told.len() {
-                    p {
-                        "And " (view.alerts.len() - told.len()) " more: "
-                        a href="/?q=alert" { "servers with an alert" } "."
-                    }
-                    (by_kind(view))
-                }
-            }
-        }
-    }
-}
-
-/// Who can't be told of alerts, or wasn't told everything.
-fn receivers(view: &FleetView) -> Markup {
-    let lines = view.receivers.iter().map(receiver_line);
-    html! {
-        @for line in lines.filter(|line| !line.is_empty()) {
-            p.receiver { span.bad aria-hidden="true" { "! " } (line.trim_end()) }
-        }
-    }
-}
-
-/// How many alerts of each kind stand, the most first.
-fn by_kind(view: &FleetView) -> Markup {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for alert in view.alerts.iter().filter(|alert| alert.server.is_some()) {
-        *counts.entry(&alert.alert).or_default() += 1;
-    }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| Reverse(*count));
-    html! {
-        ul.counts aria-label="Alerts of servers by kind" {
-            @for (alert, count) in counts {
-                li { a href={ "/?q=alert+" (alert) } { strong { (count) } " " (kind(alert)) } }
             }
         }
     }
@@ -290,15 +153,12 @@ fn table(
     }
 }
 
-fn row(
-    view: &FleetView,
-    standing: &Standing<'_>,
-    server: &ServerView,
-    zone: &TimeZone,
-) -> Markup {
+fn row(view: &FleetView, standing: &Standing<'_>, server: &ServerView, zone: &TimeZone) -> Markup {
     // The badge says of itself that it is blocked.
-    let kinds = standing.of(server).filter(|kind| *kind != server.state.word());
-    let kinds: Vec<_> = kinds.map(kind).collect();
+    let kinds = standing
+        .of(server)
+        .filter(|kind| *kind != server.state.word());
+    let kinds: Vec<_> = kinds.map(alerts::kind).collect();
     html! {
         tr role="row" id={ "row-" (server.id) } {
             th scope="row" role="rowheader" {
@@ -347,112 +207,6 @@ fn pager(asked: &Asked, page: usize, pages: usize) -> Markup {
                 span { "Page " (page) " of " (pages) }
                 @if page < pages { a rel="next" id="next" href=(asked.link(&asked.sort, page + 1)) { "Next →" } }
             }
-        }
-    }
-}
-
-fn matches(server: &ServerView, standing: &Standing<'_>, words: &[String]) -> bool {
-    let mut text = format!(
-        "{} {} {} {}",
-        server.name,
-        server.id,
-        server.file,
-        server.state.word()
-    );
-    for rotation in &server.rotations {
-        text.push(' ');
-        text.push_str(&rotation.name);
-    }
-    for alert in standing.of(server) {
-        text.push_str(" alert ");
-        text.push_str(alert);
-        text.push(' ');
-        text.push_str(&alert.replace('_', " "));
-    }
-    let text = text.to_lowercase();
-    words.iter().all(|word| text.contains(word))
-}
-
-fn sort(rows: &mut [&ServerView], standing: &Standing<'_>, (column, down): (&str, bool)) {
-    // What has no time stands last.
-    let last = |server: &ServerView| {
-        let slots = server.rotations.iter().filter_map(|r| r.last.as_ref());
-        slots.map(|slot| slot.slot).max().unwrap_or(Timestamp::MIN)
-    };
-    let next = |server: &ServerView| {
-        let slots = server.rotations.iter().filter_map(|r| r.next.as_ref());
-        slots.map(|slot| slot.at).min().unwrap_or(Timestamp::MAX)
-    };
-    match column {
-        "room" => rows.sort_by_cached_key(|s| (Reverse(s.snapshots.len()), natural(s))),
-        "state" => rows.sort_by_cached_key(|s| (urgency(s, standing), natural(s))),
-        "last" => rows.sort_by_cached_key(|s| (Reverse(last(s)), natural(s))),
-        "next" => rows.sort_by_cached_key(|s| (next(s), natural(s))),
-        _ => rows.sort_by_cached_key(|s| natural(s)),
-    }
-    if down {
-        rows.reverse();
-    }
-}
-
-/// What needs a look stands first.
-fn urgency(server: &ServerView, standing: &Standing<'_>) -> u8 {
-    match server.state {
-        State::Blocked => 0,
-        _ if standing.of(server).next().is_some() => 1,
-        State::Due => 2,
-        State::Working => 3,
-        State::Paused => 4,
-        State::Unseen => 5,
-        State::Resting => 6,
-    }
-}
-
-/// By name, with numbers in it by their size: `web-2` before `web-10`.
-fn natural(server: &ServerView) -> (String, ServerId) {
-    let mut key = String::new();
-    let mut digits = String::new();
-    for c in server.name.chars().chain(['\0']) {
-        if c.is_ascii_digit() {
-            digits.push(c);
-            continue;
-        }
-        if !digits.is_empty() {
-            // Writing into a string can't fail.
-            let _ = write!(key, "{digits:0>20}");
-            digits.clear();
-        }
-        key.extend(c.to_lowercase());
-    }
-    (key, server.id)
-}
-
-/// The query of an address.
-mod url {
-    use std::fmt::Write as _;
-
-    #[derive(Default)]
-    pub(super) struct Query(String);
-
-    impl Query {
-        /// Adds a value, unless it is empty.
-        pub(super) fn add(&mut self, key: &str, value: &str) {
-            if value.is_empty() {
-                return;
-            }
-            let separator = if self.0.is_empty() { '?' } else { '&' };
-            let _ = write!(self.0, "{separator}{key}=");
-            for byte in value.bytes() {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                    self.0.push(char::from(byte));
-                } else {
-                    let _ = write!(self.0, "%{byte:02X}");
-                }
-            }
-        }
-
-        pub(super) fn address(self) -> String {
-            format!("/{}", self.0)
         }
     }
 }

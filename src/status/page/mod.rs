@@ -1,12 +1,15 @@
 //! The page as HTML: whole without JavaScript; with it, parts marked `data-live` are
 //! replaced in place as they change.
 //!
-//! - `fleet`: all servers, searched and sorted. `server`: one of them whole.
+//! - `fleet`: all servers; `search`: which of them, in which order. `server`: one of them whole.
+//! - `alerts`: those that stand.
 //! - `slots`: the five places of a server, drawn.
 //!
 //! Every foreign text passes [`shown`], and maud escapes what is HTML in it.
 
+mod alerts;
 mod fleet;
+mod search;
 mod server;
 mod slots;
 
@@ -14,10 +17,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
-pub(super) use self::fleet::{Asked, fleet};
+pub(super) use self::fleet::fleet;
+pub(super) use self::search::Asked;
 pub(super) use self::server::server;
 use super::text::{count, local, span};
-use super::view::{Alert, FleetView, LastSlot, NextSlot, ServerView, State};
+use super::view::{FleetView, LastSlot, NextSlot, State};
 use crate::core::printable::printable;
 
 /// As much of a name and of a reason as is shown.
@@ -136,49 +140,6 @@ fn badge(state: State) -> Markup {
     html! {
         span class={ "badge " (state.word()) } { span aria-hidden="true" { (sign) } " " (words) }
     }
-}
-
-/// Alerts, one a line, with the names of their servers where they are of several.
-fn alerts(alerts: &[&Alert], named: bool, view: &FleetView, zone: &TimeZone) -> Markup {
-    let servers = if named { &view.servers[..] } else { &[] };
-    html! {
-        ul.alerts {
-            @for alert in alerts {
-                li {
-                    strong { (kind(&alert.alert)) }
-                    @if let Some(server) = alert.server.and_then(|id| find(servers, id)) {
-                        " " a href={ "/server/" (server.id) } { (shown(&server.name, NAME_SHOWN)) }
-                    }
-                    " " span.reason { (told(&alert.reason)) }
-                    @if let Some(since) = alert.since {
-                        " " span.muted { "for " (instant(since, zone, &span(view.time.duration_since(since)))) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// An alert's kind in words.
-fn kind(alert: &str) -> String {
-    shown(alert, NAME_SHOWN).replace('_', " ")
-}
-
-/// A reason; an option of a command in it isn't broken at its dashes.
-fn told(reason: &str) -> Markup {
-    let reason = shown(reason, REASON_SHOWN);
-    html! {
-        @for (nth, word) in reason.split(' ').enumerate() {
-            @if nth > 0 { " " }
-            @if word.starts_with("--") { span.option { (word) } } @else { (word) }
-        }
-    }
-}
-
-/// They stand by id.
-fn find(servers: &[ServerView], id: crate::core::snapshot::ServerId) -> Option<&ServerView> {
-    let place = servers.binary_search_by_key(&id, |server| server.id);
-    place.ok().map(|place| &servers[place])
 }
 
 /// Foreign text, cut and without what would steer a terminal or turn the reading direction.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::notify::ReceiverView;
-use crate::status::view::{RotationView, SnapshotView};
+use crate::status::view::{Alert, RotationView, ServerView, SnapshotView};
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -109,7 +109,12 @@ fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
         server_view(2, "due", State::Due),
         server_view(3, "resting", State::Resting),
     ]);
-    for (server, alert) in [(1, "blocked"), (3, "slot_failed"), (3, "overdue"), (3, "overdue")] {
+    for (server, alert) in [
+        (1, "blocked"),
+        (3, "slot_failed"),
+        (3, "overdue"),
+        (3, "overdue"),
+    ] {
         all.alerts.push(Alert {
             alert: alert.to_owned(),
             server: Some(ServerId(server)),
@@ -133,7 +138,10 @@ fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
     all.alerts.resize(20, one);
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
     let counted = "<a href=\"/?q=alert+slot_failed\"><strong>17</strong> slot failed</a>";
-    assert!(html.contains("And 12 more: ") && html.contains(counted), "{html}");
+    assert!(
+        html.contains("And 12 more: ") && html.contains(counted),
+        "{html}"
+    );
 }
 
 #[test]
@@ -146,10 +154,7 @@ fn a_receiver_that_cant_be_told_is_named() {
         dropped: 0,
         error: error.map(str::to_owned),
     };
-    all.receivers = vec![
-        receiver("ops", None),
-        receiver("<b>", Some("HTTP 500")),
-    ];
+    all.receivers = vec![receiver("ops", None), receiver("<b>", Some("HTTP 500"))];
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
     let line = "! </span>receiver &lt;b&gt; (slack): can't be told: HTTP 500</p>";
     assert!(html.contains(line), "{html}");
