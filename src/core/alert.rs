@@ -158,11 +158,16 @@ impl Server<'_> {
     /// What the rotation's last slots gave rise to. The newest ending tells: a completed one
     /// clears what stood before it.
     fn fruitless_slots(&self, rotation: &str, alerts: &mut Alerts) {
-        let ended = self.history.slots(rotation);
-        let mut ended: Vec<_> = ended
-            .filter(|note| !matches!(note.ending, None | Some(Ending::Paused)))
-            .collect();
-        ended.sort_by_key(|note| std::cmp::Reverse(note.at));
+        // Those of a clock that was ahead are still to come.
+        let latest = self.now.wall.saturating_add(CLOCK_TOLERANCE);
+        let latest = latest.unwrap_or(self.now.wall);
+        let ended = self.history.slots(rotation).filter(|note| {
+            note.at <= latest && !matches!(note.ending, None | Some(Ending::Paused))
+        });
+        let mut ended: Vec<_> = ended.collect();
+        // Of two of one instant, under an earlier pattern and this one, the later record tells.
+        ended.sort_by_key(|note| note.at);
+        ended.reverse();
         let good = ended
             .iter()
             .position(|note| note.ending == Some(Ending::Completed));

@@ -247,15 +247,18 @@ fn i15_a_rotation_is_overdue_from_its_second_fruitless_slot_in_a_row_until_one_i
     let mut world = World::weekly(3);
     world.settle(&DONE);
     let mut reasons = Vec::new();
-    for status in [Status::Failed, Status::Failed, Status::Failed, DONE] {
+    for _ in 0..8 {
         world.pass(WEEK);
-        world.settle(&status);
+        world.settle(&Status::Failed);
         reasons.push(overdue(&world));
     }
+    world.pass(WEEK);
+    world.settle(&DONE);
+    reasons.push(overdue(&world));
     let since = "no slot of weekly since weekly-2026-11-22 has its snapshot: snaprotate audit show --server 7 --failed tells why";
-    let since = Some(since.to_owned());
     // The same words for as long as it stands, so it is raised once.
-    assert_eq!(reasons, [None, since.clone(), since, None]);
+    let stands = vec![Some(since.to_owned()); 7];
+    assert_eq!(reasons, [vec![None], stands, vec![None]].concat());
 }
 
 #[test]
@@ -283,4 +286,72 @@ fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_
     assert!(standing(&mut world).contains(&overdue));
     let reason = &world.history.alerts[&overdue].reason;
     assert!(reason.starts_with("no slot of weekly of those that are remembered has"));
+}
+
+/// A slot of the weekly rotation ends without a look at the server.
+fn ends(world: &mut World, name: &str, slot: &str, completed: bool) {
+    let (rotation, snapshot) = ("weekly".to_owned(), name.to_owned());
+    let (slot, reason) = (time(slot), String::new());
+    world.record(&if completed {
+        Fact::SlotSettled {
+            rotation,
+            slot,
+            snapshot,
+            reason,
+        }
+    } else {
+        Fact::SlotGivenUp {
+            rotation,
+            slot,
+            snapshot,
+            reason,
+        }
+    });
+}
+
+#[test]
+fn i15_of_two_names_of_one_slot_the_later_record_tells_how_it_ended() {
+    let slot = "2026-11-22T03:00:00Z";
+    for completed in [true, false] {
+        let mut world = World::weekly(3);
+        ends(&mut world, "old-2026-11-22", slot, !completed);
+        ends(&mut world, "weekly-2026-11-22", slot, completed);
+        let told = standing(&mut world) == about(AlertKind::SlotFailed, "weekly");
+        assert_eq!(told, !completed, "completed: {completed}");
+    }
+}
+
+#[test]
+fn i15_a_slot_that_ended_by_a_clock_ahead_hides_no_failure_before_its_time() {
+    for completed in [true, false] {
+        let mut world = World::weekly(3);
+        ends(
+            &mut world,
+            "weekly-2027-03-07",
+            "2027-03-07T03:00:00Z",
+            completed,
+        );
+        assert_eq!(standing(&mut world), [], "completed: {completed}");
+        ends(
+            &mut world,
+            "weekly-2026-11-22",
+            "2026-11-22T03:00:00Z",
+            false,
+        );
+        let failed = about(AlertKind::SlotFailed, "weekly");
+        assert_eq!(standing(&mut world), failed, "completed: {completed}");
+    }
+}
+
+#[test]
+fn i15_a_snapshot_that_is_completed_late_settles_its_slot() {
+    let mut world = World::weekly(3);
+    world.settle(&Status::InProgress);
+    world.pass(world.rules.stuck_after);
+    world.settle(&Status::InProgress);
+    assert!(standing(&mut world).contains(&(AlertKind::SlotFailed, "weekly".to_owned())));
+    world.snapshots[0].status = DONE;
+    assert_eq!(standing(&mut world), []);
+    let note = world.history.slot("weekly", "weekly-2026-11-22");
+    assert_eq!(note.and_then(|note| note.ending), Some(Ending::Completed));
 }

@@ -296,7 +296,9 @@ impl History {
             return &mut notes[index];
         }
         if notes.len() == REMEMBERED {
-            let oldest = notes.remove(0);
+            // The last one with a snapshot is kept: it tells since when there was none.
+            let good = |note: &SlotNote| note.ending == Some(Ending::Completed);
+            let oldest = notes.remove(usize::from(notes.iter().rposition(good) == Some(0)));
             if oldest.ending.is_some() {
                 passed.add(oldest.at, oldest.leap);
             }

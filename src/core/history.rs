@@ -259,15 +259,9 @@ impl History {
         self.paused.or(self.all_paused)
     }
 
-    /// For how long the server is left alone after a restore. One that an earlier process
-    /// sent is at least as old as this process, whatever a wall clock says that was ahead.
+    /// For how long the server is left alone after a restore.
     pub(super) fn restoring(&self, rules: &Rules, now: Now) -> Option<SignedDuration> {
-        let sent = self.restore?;
-        let elapsed = match sent.mono {
-            Some(_) => sent.elapsed(now),
-            None => sent.elapsed(now).max(now.mono),
-        };
-        let left = rules.restore_window - elapsed;
+        let left = rules.restore_window - self.restore?.elapsed(now);
         (left > SignedDuration::ZERO).then_some(left)
     }
 
@@ -277,7 +271,7 @@ impl History {
         self.last_intent.is_some_and(ahead)
             || self.restore.is_some_and(|sent| ahead(sent.wall))
             || self.unknown_restore.is_some()
-            || self.hold.as_ref().is_some_and(|hold| hold.hopeless())
+            || self.hold.as_ref().is_some_and(|hold| hold.failures > 0)
     }
 
     /// A pause ended, its own or one of all, if there was one since `from`; the clock counts
@@ -347,8 +341,16 @@ impl History {
         self.slots(rotation).filter(|note| note.ending.is_none())
     }
 
-    /// The newest slot of a rotation that the trail knows.
-    pub fn newest(&self, rotation: &str) -> Option<&SlotNote> {
-        self.slots(rotation).max_by_key(|note| note.at)
+    /// The newest slot up to an instant that the trail knows to have been met.
+    pub(super) fn met_until(&self, rotation: &str, until: Timestamp) -> Option<Timestamp> {
+        let noted = self.newest(rotation, until).map(|note| note.at);
+        noted.max(self.rotation(rotation)?.passed.last_until(until))
+    }
+
+    /// The newest slot of a rotation that the trail notes, up to an instant: those of a clock
+    /// that was ahead are still to come.
+    pub fn newest(&self, rotation: &str, until: Timestamp) -> Option<&SlotNote> {
+        let met = self.slots(rotation).filter(|note| note.at <= until);
+        met.max_by_key(|note| note.at)
     }
 }

@@ -101,7 +101,8 @@ impl History {
             hold.faulty = true;
         }
         if !go_on {
-            self.tried(snapshot, at, true);
+            // What can't be started touched nothing: that costs no attempt.
+            self.tried(snapshot, at, ran != Ran::NotStarted);
         }
         if ran == Ran::NotStarted {
             self.hold = None;
@@ -130,13 +131,7 @@ impl Server<'_> {
 
     /// How long a failed `after` still rests; `None`: it didn't fail, or has rested.
     fn until_next_try(&self, hold: &Hold) -> Option<SignedDuration> {
-        let last = hold.last?;
-        // One that an earlier process tried is at least as old as this process, whatever a
-        // wall clock says that was ahead.
-        let elapsed = match last.mono {
-            Some(_) => last.elapsed(self.now),
-            None => last.elapsed(self.now).max(self.now.mono),
-        };
+        let elapsed = hold.last?.elapsed(self.now);
         let left = self.pause(&hold.snapshot, hold.failures) - elapsed;
         left.is_positive().then_some(left)
     }

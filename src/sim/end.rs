@@ -49,16 +49,18 @@ pub(super) fn judge(
     for (server, since) in world.holds.held() {
         world.violated(server, &format!("hooks: it is held since {since:.0}"));
     }
-    for (server, what) in without_outcome(&trail_text(disk)) {
+    let trail = trail_text(disk);
+    for (server, what) in without_outcome(&trail) {
         world.violated(server, &format!("I6: {what}"));
     }
     let histories = histories(disk, world.wall());
+    let missed = missed(&trail);
     for (index, chosen) in chosen.iter().enumerate() {
         if let Some(chosen) = chosen {
             let server = index as u64 + 1;
             let none = History::default();
             let history = histories.get(&ServerId(server)).unwrap_or(&none);
-            settled(world, server, *chosen, history, quiet_from);
+            settled(world, server, *chosen, history, &missed, quiet_from);
         }
     }
 }
@@ -81,6 +83,7 @@ fn settled(
     server: u64,
     chosen: usize,
     history: &History,
+    missed: &BTreeSet<(u64, String)>,
     quiet_from: Timestamp,
 ) {
     let now = world.now();
@@ -117,12 +120,13 @@ fn settled(
             let noted = history
                 .slots(&rotation.name)
                 .any(|note| note.name >= name && note.ending == Some(Ending::Completed));
-            // An alert counts for its own slot, or one that has overtaken it.
-            let said = said
-                && history.slots(&rotation.name).any(|note| {
-                    let failed = matches!(note.ending, Some(Ending::GivenUp | Ending::Skipped));
-                    note.name >= name && failed
-                });
+            // An alert counts for its own slot, or one that has overtaken it. Of one that a
+            // clock ahead let pass there may be no note any more, but a record.
+            let failed = history.slots(&rotation.name).any(|note| {
+                let failed = matches!(note.ending, Some(Ending::GivenUp | Ending::Skipped));
+                note.name >= name && failed
+            });
+            let said = said && (failed || missed.contains(&(server, name.clone())));
             if !there && !noted && !blocked && !said {
                 let what = format!("I15: {name} is neither there nor said to be missing");
                 world.violated(server, &what);
@@ -149,6 +153,23 @@ fn settled(
             world.violated(server, &what);
         }
     }
+}
+
+/// The snapshots whose slots the trail says to have ended without one, but for a pause.
+fn missed(trail: &str) -> BTreeSet<(u64, String)> {
+    let records = trail
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ended = records.filter(|record| match record["event"].as_str() {
+        Some("slot_given_up") => true,
+        Some("slot_skipped") => record["paused"] == false,
+        _ => false,
+    });
+    let name = |record: Value| {
+        let server = record["server"].as_u64()?;
+        Some((server, record["snapshot"].as_str()?.to_owned()))
+    };
+    ended.filter_map(name).collect()
 }
 
 /// Intents that the trail never ends, though it goes on for that server.

@@ -354,8 +354,8 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
         let settled = slots.filter(|note| note.ending == Some(Ending::Completed));
         settled.map(|note| note.at).max()
     };
-    let noted = known.history.newest(&rotation.name);
     let now = known.now.wall;
+    let noted = known.history.newest(&rotation.name, now);
     let due = rotation.newest_due(now).filter(|slot| {
         noted.is_none_or(|note| note.at < slot.at) && rotation.within_catch_up(*slot, now)
     });
