@@ -206,8 +206,10 @@ impl History {
             Fact::Resumed { .. } => {
                 let from = self.paused.take();
                 self.resume(from, at.wall);
-                // Somebody looked at this very server: what can't be released is theirs.
+                // Somebody looked at this very server: what can't be released is theirs, and
+                // a restore is over if they say so.
                 self.hold.take_if(|hold| hold.failures > 0);
+                self.restore = None;
             }
             Fact::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);

@@ -265,13 +265,30 @@ impl History {
         (left > SignedDuration::ZERO).then_some(left)
     }
 
-    /// Whether the end of a pause would change anything besides the pause.
-    pub fn awaits_resume(&self, now: Timestamp) -> bool {
-        let ahead = |at: Timestamp| at > now;
-        self.last_intent.is_some_and(ahead)
-            || self.restore.is_some_and(|sent| ahead(sent.wall))
-            || self.unknown_restore.is_some()
-            || self.hold.as_ref().is_some_and(|hold| hold.failures > 0)
+    /// What an operator's `resume` ends besides a pause, in words; for one of the server
+    /// itself also what a person has to have seen to.
+    pub fn ended_by_resume(&self, rules: &Rules, now: Now, own: bool) -> Vec<String> {
+        let ahead = |at: Timestamp| at > now.wall;
+        let mut ended = Vec::new();
+        if self.last_intent.is_some_and(ahead) || self.restore.is_some_and(|sent| ahead(sent.wall))
+        {
+            ended.push("the clock counts as right from now on".to_owned());
+        }
+        if let Some(id) = self.unknown_restore {
+            ended.push(format!(
+                "what became of the restore from {id} is yours to know"
+            ));
+        }
+        if own && self.restoring(rules, now).is_some() {
+            ended.push("the rest after its restore is over".to_owned());
+        }
+        if let Some(hold) = self.hold.as_deref().filter(|hold| own && hold.failures > 0) {
+            ended.push(format!(
+                "the hold of {} is given up, as released by you",
+                hold.rotation
+            ));
+        }
+        ended
     }
 
     /// A pause ended, its own or one of all, if there was one since `from`; the clock counts

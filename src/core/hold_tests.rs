@@ -355,8 +355,13 @@ fn a_resume_of_the_server_itself_gives_up_what_failed_and_one_of_all_does_not() 
         for _ in 0..failures {
             fails(&mut world);
         }
+        let ended = |own| {
+            let (rules, now) = (&world.rules, world.now);
+            world.history.ended_by_resume(rules, now, own)
+        };
+        assert_eq!(ended(false), [""; 0], "{failures}");
+        assert_eq!(ended(true).is_empty(), stays, "{failures}");
         let now = world.now.wall;
-        assert_eq!(world.history.awaits_resume(now), !stays, "{failures}");
         world.history.resume(None, now);
         assert!(world.history.hold.is_some());
         world.record(&Fact::Resumed { by: None });

@@ -330,7 +330,7 @@ fn state(
     if history.hold.is_some() {
         return (State::Working, None);
     }
-    let left_alone = order::left_alone(history, known.rules, known.now);
+    let left_alone = order::left_alone(known.policy.server, history, known.rules, known.now);
     let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
     let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
     if rotations.iter().any(waits) {
