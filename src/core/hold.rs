@@ -60,7 +60,7 @@ impl History {
                     self.notes(rotation).hook_fault = None;
                 }
                 if *later {
-                    self.tried(snapshot, at, false);
+                    self.tried(snapshot, at, false, "it was released before its create");
                 }
             }
             Fact::HookFinished {
@@ -102,7 +102,8 @@ impl History {
         }
         if !go_on {
             // What can't be started touched nothing: that costs no attempt.
-            self.tried(snapshot, at, ran != Ran::NotStarted);
+            let why = format!("its hook before: {reason}");
+            self.tried(snapshot, at, ran != Ran::NotStarted, &why);
         }
         if ran == Ran::NotStarted {
             self.hold = None;
