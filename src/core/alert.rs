@@ -155,7 +155,7 @@ impl Server<'_> {
         alerts
     }
 
-    /// What the rotation's last slots gave rise to. The newest ending tells: a completed one
+    /// I15: what the rotation's last slots gave rise to. The newest ending tells: a completed one
     /// clears what stood before it.
     fn fruitless_slots(&self, rotation: &str, alerts: &mut Alerts) {
         // Those of a clock that was ahead are still to come.

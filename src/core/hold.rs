@@ -1,8 +1,8 @@
 //! Holds: what a rotation's hooks did, as the trail tells it, and when `after` is due.
 //!
 //! `before` holds a server (a file system is frozen, a server stopped), `after` releases it.
-//! From the moment that `before` is begun `after` is owed, until it did well; nothing of the
-//! provider's is needed for it, so it stands before every other rule. No hold outlives the
+//! From the moment that `before` is begun `after` is owed, until it did well (I18); nothing of
+//! the provider's is needed for it, so it stands before every other rule. No hold outlives the
 //! process that began it.
 
 use jiff::SignedDuration;

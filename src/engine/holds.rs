@@ -1,7 +1,7 @@
 //! Holds: a rotation's `before`, its create, and its `after`, whatever comes between.
 //!
 //! `before` is begun only when nothing but the create itself is left to be done. From then
-//! on every way out leads to `release`, which needs neither the provider nor the trail.
+//! on every way out leads to `release`, which needs neither the provider nor the trail (I18).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
