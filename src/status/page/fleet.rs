@@ -7,9 +7,9 @@ use maud::{Markup, html};
 use super::alerts::{self, Standing};
 use super::search::{Asked, COLUMNS, matches, sort};
 use super::{
-    NAME_SHOWN, REASON_SHOWN, as_of, badge, counted, foot, frame, last_slot, next_slot, shown,
-    slots,
+    NAME_SHOWN, REASON_SHOWN, as_of, badge, foot, frame, last_slot, next_slot, shown, slots,
 };
+use crate::core::printable::counted;
 use crate::status::view::{FleetView, RotationView, ServerView, State};
 
 /// Rows on one page.

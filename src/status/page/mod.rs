@@ -20,7 +20,7 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) use self::fleet::fleet;
 pub(super) use self::search::Asked;
 pub(super) use self::server::server;
-use super::text::{count, local, span};
+use super::text::{local, span};
 use super::view::{FleetView, LastSlot, NextSlot, State};
 use crate::core::printable::printable;
 
@@ -145,11 +145,6 @@ fn badge(state: State) -> Markup {
 /// Foreign text, cut and without what would steer a terminal or turn the reading direction.
 fn shown(text: &str, most: usize) -> String {
     printable(text, most)
-}
-
-/// "1 server", "2 servers".
-fn counted(n: usize, what: &str) -> String {
-    count(n, what)
 }
 
 #[cfg(test)]
