@@ -108,7 +108,7 @@ fn an_alert_stands_on_top_and_it_ends_with_1() {
     let text = stdout(&home.run(&["status"]));
     let lines: Vec<_> = text.lines().collect();
     assert!(
-        lines[1].starts_with("ALERT  server-12345  blocked"),
+        lines[2].starts_with("ALERT  server-12345  blocked"),
         "{text}"
     );
 }

@@ -1,5 +1,7 @@
 //! `status`: how the running service and its servers stand.
 
+use std::io::IsTerminal as _;
+
 use super::{Cli, Exit, block_on, control_socket, say, servers};
 use crate::daemon::Refusal;
 use crate::status;
@@ -35,7 +37,10 @@ pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
         return Ok(exit);
     }
     let zone = jiff::tz::TimeZone::system();
-    let width = terminal_size::terminal_size().map(|(width, _)| width.0);
+    // Elsewhere a line stays one, for other programs to find.
+    let terminal = std::io::stdout().is_terminal();
+    let width = terminal.then(terminal_size::terminal_size).flatten();
+    let width = width.map(|(width, _)| width.0);
     let text = match view.servers.as_slice() {
         [server] if args.server.is_some() => status::server(&view, server, &zone, width),
         _ => status::fleet(&view, &zone, width),

@@ -159,7 +159,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
     if let Some(since) = history.paused {
         return format!(
             "nothing until resume: paused since {}",
-            super::text::local(since, zone)
+            super::standing::local(since, zone)
         );
     }
     // It may rest on a listing that is not the one shown.
@@ -187,7 +187,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         Step::Wait { reason, .. } => format!("wait: {reason}"),
         Step::Blocked { reason } => format!("nothing: {reason}"),
         Step::Idle { until: Some(at) } => {
-            format!("nothing before {}", super::text::local(at, zone))
+            format!("nothing before {}", super::standing::local(at, zone))
         }
         Step::Idle { until: None } => "nothing".to_owned(),
     }

@@ -1,4 +1,6 @@
-use super::super::view::{RotationView, SnapshotView};
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::view::{LastSlot, NextSlot, RotationView, SnapshotView, State};
 use super::*;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
@@ -87,15 +89,16 @@ fn spans_are_told_in_their_two_largest_units() {
 fn a_line_a_server_tells_room_state_last_and_next_slot_after_the_alerts() {
     let text = fleet(&view(), &TimeZone::UTC, None);
     let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "1 server, 1 alert; 2026-11-25 06:00 UTC");
     assert_eq!(
-        lines[0],
-        "snaprotate 1.2.3 (process 77, /etc/x.toml), running for 3 d 4 h: 1 server, 1 alert; 2026-11-25 06:00 UTC"
+        lines[1],
+        "snaprotate 1.2.3 (process 77, /etc/x.toml), running for 3 d 4 h"
     );
     assert!(
-        lines[1].contains("ALERT  web  slot_failed  for 2 d 3 h  given up"),
+        lines[2].contains("ALERT  web  slot_failed  for 2 d 3 h  given up"),
         "{text}"
     );
-    let cells: Vec<_> = lines[4]
+    let cells: Vec<_> = lines[5]
         .split("  ")
         .filter(|cell| !cell.is_empty())
         .collect();
@@ -136,20 +139,51 @@ fn a_slot_that_did_not_end_well_says_so_and_a_server_not_listed_yet_too() {
 #[test]
 fn lines_are_no_wider_than_the_terminal() {
     for width in [60, 80, 120] {
-        let view = view();
+        let mut view = view();
+        view.config = "/etc/snaprotate/a-folder/snaprotate.toml".to_owned();
+        view.alerts[0].reason = "what is wrong and what to do ".repeat(9);
+        view.servers[0].reason = Some("why it rests ".repeat(9));
+        view.receivers.push(ReceiverView {
+            name: "chat".to_owned(),
+            r#type: "slack".to_owned(),
+            delivered: 0,
+            dropped: 3,
+            error: Some("it answered 500 ".repeat(9)),
+        });
         for text in [
             fleet(&view, &TimeZone::UTC, Some(width)),
             server(&view, &view.servers[0], &TimeZone::UTC, Some(width)),
         ] {
-            let rows = text.lines().skip_while(|line| !line.is_empty());
-            for line in rows.filter(|line| !line.contains("ALERT")) {
+            for line in text.lines() {
                 assert!(
-                    line.chars().count() <= usize::from(width),
+                    anstream::adapter::strip_str(line)
+                        .to_string()
+                        .chars()
+                        .count()
+                        <= usize::from(width),
                     "{width}: {line}"
                 );
             }
         }
     }
+}
+
+#[test]
+fn of_a_long_reason_both_ends_stay_among_all_alerts_and_all_of_it_for_one_server() {
+    let mut view = view();
+    let middle = "and so on ".repeat(60);
+    let reason = format!("the folder is full, {middle}: make room in it");
+    view.alerts[0].reason.clone_from(&reason);
+    let text = fleet(&view, &TimeZone::UTC, None);
+    let line = text.lines().find(|line| line.contains("ALERT"));
+    let line = anstream::adapter::strip_str(line.expect("a line")).to_string();
+    assert!(line.contains("the folder is full"), "{line}");
+    assert!(line.ends_with(": make room in it"), "{line}");
+    assert!(line.chars().count() < 400, "{line}");
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, Some(80));
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let whole = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(&whole), "{text}");
 }
 
 #[test]

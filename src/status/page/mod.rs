@@ -16,9 +16,9 @@ use maud::{DOCTYPE, Markup, html};
 
 pub(super) use self::fleet::{Asked, fleet};
 pub(super) use self::server::server;
-use super::text::{local, span};
+use super::standing::{local, span};
 use super::view::{Alert, FleetView, LastSlot, NextSlot, ServerView, State};
-use crate::core::printable::printable;
+use crate::core::printable::{printable, shortened};
 
 /// As much of a name and of a reason as is shown.
 const NAME_SHOWN: usize = 120;
@@ -148,7 +148,7 @@ fn alerts(alerts: &[&Alert], servers: &[ServerView], most: usize) -> Markup {
                     @if let Some(server) = alert.server.and_then(|id| find(servers, id)) {
                         " " a href={ "/server/" (server.id) } { (shown(&server.name, NAME_SHOWN)) }
                     }
-                    " " span.reason { (shown(&alert.reason, REASON_SHOWN)) }
+                    " " span.reason { (shortened(&alert.reason, REASON_SHOWN)) }
                 }
             }
         }

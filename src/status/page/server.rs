@@ -12,7 +12,7 @@ use crate::audit::Record;
 use crate::core::forecast::Forecast;
 use crate::status::picture::figure;
 use crate::status::site::Detail;
-use crate::status::text::local;
+use crate::status::standing::local;
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 use crate::status::words::{age, moment};
 

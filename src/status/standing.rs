@@ -1,0 +1,76 @@
+//! How a server's state, its slots and their times are said, for a terminal.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::view::{LastSlot, NextSlot, ServerView, State};
+use crate::core::printable::shortened;
+
+/// As much of a reason as stands beside a state in the overview.
+const REASON_SHOWN: usize = 200;
+
+pub(super) fn last_slot(slot: &LastSlot, now: Timestamp) -> String {
+    let ago = span(now.duration_since(slot.slot));
+    let name = &slot.snapshot;
+    match slot.ending.as_deref() {
+        Some("completed") => format!("{name} ({ago} ago)"),
+        Some(other) => format!("{name} ({ago} ago, {})", other.replace('_', " ")),
+        None => format!("{name} (due {ago} ago)"),
+    }
+}
+
+pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
+    let left = span(slot.at.duration_since(now));
+    format!("{} (in {left})", slot.snapshot)
+}
+
+/// In the overview; why a server is blocked stands among the alerts.
+pub(super) fn state(server: &ServerView) -> String {
+    match server.state {
+        State::Blocked => word(server.state).to_owned(),
+        _ => said(server, REASON_SHOWN),
+    }
+}
+
+/// What a server is at, and why, with at most `shown` characters of it.
+pub(super) fn said(server: &ServerView, shown: usize) -> String {
+    let word = word(server.state);
+    match &server.reason {
+        Some(reason) if reason.starts_with(word) => shortened(reason, shown),
+        Some(reason) => format!("{word}, {}", shortened(reason, shown)),
+        None => word.to_owned(),
+    }
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Resting => "resting",
+        State::Working => "working",
+        State::Due => "due",
+        State::Blocked => "BLOCKED",
+        State::Paused => "paused",
+        State::Unseen => "not listed yet",
+    }
+}
+
+/// A span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
+pub fn span(time: SignedDuration) -> String {
+    let seconds = time.as_secs().max(0);
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    let two = |large: i64, unit: &str, small: i64, next: &str| match small {
+        0 => format!("{large} {unit}"),
+        small => format!("{large} {unit} {small} {next}"),
+    };
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => two(hours, "h", minutes, "min"),
+        (_, _, _) => two(days, "d", hours, "h"),
+    }
+}
+
+pub fn local(time: Timestamp, zone: &TimeZone) -> String {
+    let time = time.to_zoned(zone.clone());
+    time.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
