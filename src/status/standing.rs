@@ -3,11 +3,21 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::view::{LastSlot, NextSlot, ServerView, State};
-use crate::core::printable::shortened;
+use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
+use crate::core::printable::{counted, shortened};
 
 /// As much of a reason as stands beside a state in the overview.
 const REASON_SHOWN: usize = 200;
+
+/// What is paused, on top of everything: a pause that is forgotten raises no alert.
+pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
+    if let Some(since) = view.paused {
+        return Some(format!("ALL PAUSED since {}", local(since, zone)));
+    }
+    let paused = view.servers.iter().filter(|s| s.state == State::Paused);
+    let paused = paused.count();
+    (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
+}
 
 pub(super) fn last_slot(slot: &LastSlot, now: Timestamp) -> String {
     let ago = span(now.duration_since(slot.slot));

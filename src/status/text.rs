@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
 use owo_colors::OwoColorize as _;
 
-use super::standing::{last_slot, local, next_slot, said, span, state};
+use super::standing::{last_slot, local, next_slot, paused, said, span, state};
 use super::view::{Alert, FleetView, ServerView};
 use super::wrap::wrap;
 use crate::core::printable::{counted, printable, shortened};
@@ -29,7 +29,13 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         n => counted(n, "alert"),
     };
     let running = span(view.time.duration_since(view.started));
-    let mut text = format!("{servers}, {alerts}; {}\n", local(view.time, zone));
+    let paused = paused(view, zone);
+    let all: Vec<_> = [Some(servers), paused, Some(alerts)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let first = format!("{}; {}", all.join(", "), local(view.time, zone));
+    let mut text = wrapped(&first, width);
     let service = format!(
         "snaprotate {} (process {}, {}), running for {running}",
         view.version, view.pid, view.config,

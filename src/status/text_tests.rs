@@ -26,6 +26,7 @@ fn view() -> FleetView {
         started: at("2026-11-22T02:00:00Z"),
         time: at("2026-11-25T06:00:00Z"),
         healthy: false,
+        paused: None,
         alerts: vec![Alert {
             alert: "slot_failed".to_owned(),
             server: Some(ServerId(5)),
@@ -113,6 +114,20 @@ fn a_line_a_server_tells_room_state_last_and_next_slot_after_the_alerts() {
             "weekly-snapshot-2026-11-29 (in 3 d 21 h)"
         ]
     );
+}
+
+#[test]
+fn what_is_paused_stands_in_the_first_line() {
+    let mut view = view();
+    let first = |view: &FleetView| {
+        let text = fleet(view, &TimeZone::UTC, None);
+        text.lines().next().expect("a line").to_owned()
+    };
+    view.servers[0].state = State::Paused;
+    assert!(first(&view).starts_with("1 server, 1 server paused, 1 alert;"));
+    view.paused = Some(at("2026-11-20T12:00:00Z"));
+    let all = "1 server, ALL PAUSED since 2026-11-20 12:00 UTC, 1 alert;";
+    assert!(first(&view).starts_with(all), "{}", first(&view));
 }
 
 #[test]

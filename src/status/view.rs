@@ -38,6 +38,9 @@ pub struct FleetView {
     pub time: Timestamp,
     /// Whether no alert stands.
     pub healthy: bool,
+    /// Since when every server is paused at once.
+    #[serde(default)]
+    pub paused: Option<Timestamp>,
     /// Every alert that stands, the whole service's first.
     pub alerts: Vec<Alert>,
     /// Every server with a policy, by id.
@@ -230,6 +233,7 @@ impl FleetView {
             started,
             time,
             healthy: alerts.is_empty(),
+            paused: engine.all_paused(),
             alerts,
             servers,
             receivers: Vec::new(),

@@ -47,6 +47,7 @@ fn view(servers: Vec<ServerView>) -> FleetView {
         started: at("2026-11-25T05:00:00Z"),
         time: at("2026-11-25T06:00:00Z"),
         healthy: true,
+        paused: None,
         alerts: Vec::new(),
         receivers: Vec::new(),
         servers,
@@ -165,6 +166,26 @@ fn what_stands_in_the_address_is_escaped_where_it_is_shown_again() {
         !html.contains("<script>") && !html.contains("<b>"),
         "{html}"
     );
+}
+
+#[test]
+fn what_is_paused_stands_above_the_summary_and_nothing_where_nothing_is() {
+    let mut all = view(vec![
+        server_view(1, "a", State::Paused),
+        server_view(2, "b", State::Resting),
+    ]);
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    let before = |html: &str, words: &str| html.find(words) < html.find("No alert stands");
+    assert!(html.contains("1 server paused"), "{html}");
+    assert!(before(&html, "1 server paused"), "{html}");
+    all.paused = Some(at("2026-11-20T12:00:00Z"));
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    let told = "ALL PAUSED since 2026-11-20 12:00 UTC";
+    assert!(html.contains(told) && before(&html, told), "{html}");
+    all.paused = None;
+    all.servers[0].state = State::Resting;
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    assert!(!html.contains("class=\"held\""), "{html}");
 }
 
 #[test]
