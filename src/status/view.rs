@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
+use crate::core::due::attempt_in;
 use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
 use crate::core::order;
@@ -338,12 +339,42 @@ fn state(
     let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
     let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
     if rotations.iter().any(waits) {
-        return (State::Due, held);
+        return (State::Due, held.or_else(|| attempts(known)));
     }
     if known.seen.is_none() {
         return (State::Unseen, held);
     }
     (State::Resting, held)
+}
+
+/// What came of the tries of a slot that is not settled, and when it is tried again.
+fn attempts(known: Known<'_>) -> Option<String> {
+    let Known {
+        policy,
+        rules,
+        history,
+        now,
+        ..
+    } = known;
+    policy.rotations.iter().find_map(|rotation| {
+        let mut slots = history.slots(&rotation.name);
+        let note = slots.rfind(|note| note.ending.is_none() && note.tries > 0)?;
+        let which = match policy.rotations.as_slice() {
+            [_] => String::new(),
+            _ => format!(" of {}", rotation.name),
+        };
+        let tried = match (note.attempts, note.tries) {
+            (0, 1) => format!("a try{which} came to nothing"),
+            (0, tries) => format!("{tries} tries{which} came to nothing"),
+            (nth, _) => format!("attempt {nth} of {}{which} failed", rotation.attempts),
+        };
+        let left = attempt_in(policy.server, note, rules, now);
+        let next = left.and_then(|left| now.wall.checked_add(left).ok());
+        Some(next.map_or_else(
+            || format!("{tried}, the next one is due"),
+            |at| format!("{tried}, next at {}", utc(at)),
+        ))
+    })
 }
 
 fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -> RotationView {
