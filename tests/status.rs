@@ -124,9 +124,8 @@ fn a_slot_whose_attempt_failed_says_how_often_and_when_it_is_tried_again() {
     home.daily(12345, 2, "");
     let _service = Service::start(&home);
     until("it failed", || !home.events("snapshot_failed").is_empty());
-    let says = |args: &[&str]| {
-        stdout(&home.run(args)).contains("due, attempt 1 of 3 failed, next at 2")
-    };
+    let says =
+        |args: &[&str]| stdout(&home.run(args)).contains("due, attempt 1 of 3 failed, next at 2");
     for args in [&["status"][..], &["status", "--server", "12345"]] {
         until("it waits for the next attempt", || says(args));
     }

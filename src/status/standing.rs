@@ -19,11 +19,15 @@ pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
     (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
 }
 
-pub(super) fn last_slot(slot: &LastSlot, now: Timestamp) -> String {
+/// A snapshot by its own age: its slot may have been due long before.
+pub(super) fn last_slot(slot: &LastSlot, server: &ServerView, now: Timestamp) -> String {
     let ago = span(now.duration_since(slot.slot));
     let name = &slot.snapshot;
     match slot.ending.as_deref() {
-        Some("completed") => format!("{name} ({ago} ago)"),
+        Some("completed") => match server.made(slot) {
+            Some(made) => format!("{name} (made {} ago)", span(now.duration_since(made))),
+            None => format!("{name} (slot {ago} ago)"),
+        },
         Some(other) => format!("{name} ({ago} ago, {})", other.replace('_', " ")),
         None => format!("{name} (due {ago} ago)"),
     }

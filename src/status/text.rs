@@ -63,7 +63,7 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
             printable(&server.name, LONGEST_NAME),
             room,
             state(server),
-            last.map_or_else(String::new, |slot| last_slot(slot, view.time)),
+            last.map_or_else(String::new, |slot| last_slot(slot, server, view.time)),
             next.map_or_else(String::new, |slot| next_slot(slot, view.time)),
         ]);
     }
@@ -105,7 +105,7 @@ pub fn server(
                 Some(held) => format!("{held} of {}", rotation.keep),
                 None => format!("? of {}", rotation.keep),
             },
-            last.map_or_else(String::new, |slot| last_slot(slot, view.time)),
+            last.map_or_else(String::new, |slot| last_slot(slot, server, view.time)),
             next.map_or_else(
                 || "never".to_owned(),
                 |slot| format!("{}, {}", next_slot(slot, view.time), local(slot.at, zone)),

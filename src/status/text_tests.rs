@@ -110,7 +110,7 @@ fn a_line_a_server_tells_room_state_last_and_next_slot_after_the_alerts() {
             "web",
             "2/5",
             "resting",
-            "weekly-snapshot-2026-11-22 (3 d 3 h ago)",
+            "weekly-snapshot-2026-11-22 (made 3 d 2 h ago)",
             "weekly-snapshot-2026-11-29 (in 3 d 21 h)"
         ]
     );

@@ -130,6 +130,13 @@ impl ServerView {
         let made: Vec<_> = completed.filter_map(|s| s.created_at).collect();
         Some((*made.iter().max()?, *made.iter().min()?))
     }
+
+    /// When the completed snapshot of this slot was made, as far as a listing showed it.
+    pub(super) fn made(&self, slot: &LastSlot) -> Option<Timestamp> {
+        let mut all = self.snapshots.iter();
+        let own = all.find(|s| s.name == slot.snapshot && s.status == "completed")?;
+        own.created_at
+    }
 }
 
 /// A snapshot, and what it is to the policy.

@@ -256,7 +256,7 @@ fn row(view: &FleetView, server: &ServerView, zone: &TimeZone) -> Markup {
             td role="cell" data-label="Last slot" {
                 (lines(server, |rotation| html! {
                     @match &rotation.last {
-                        Some(slot) => (last_slot(slot, view, zone)),
+                        Some(slot) => (last_slot(slot, server, view, zone)),
                         None => "none yet",
                     }
                 }))

@@ -102,16 +102,16 @@ fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
 }
 
 /// How and when a slot went, in a few words.
-fn last_slot(slot: &LastSlot, view: &FleetView, zone: &TimeZone) -> Markup {
-    let (mark, class, words) = match slot.ending.as_deref() {
-        Some("completed") => ("✓", "good", None),
-        Some(other) => ("!", "bad", Some(other.replace('_', " "))),
-        None => ("…", "wait", Some("due".to_owned())),
+fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+    let made = server.made(slot);
+    let (mark, class, words, at) = match (slot.ending.as_deref(), made) {
+        (Some("completed"), Some(made)) => ("✓", "good", "made".to_owned(), made),
+        (Some("completed"), None) => ("✓", "good", "slot".to_owned(), slot.slot),
+        (Some(other), _) => ("!", "bad", other.replace('_', " "), slot.slot),
+        (None, _) => ("…", "wait", "due".to_owned(), slot.slot),
     };
     html! {
-        span class=(class) aria-hidden="true" { (mark) } " "
-        @if let Some(words) = words { (words) " " }
-        (ago(slot.slot, view, zone))
+        span class=(class) aria-hidden="true" { (mark) } " " (words) " " (ago(at, view, zone))
     }
 }
 

@@ -143,7 +143,7 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
                         td role="cell" data-label="Last slot" { div {
                             @match &rotation.last {
                                 Some(slot) => {
-                                    (last_slot(slot, view, zone))
+                                    (last_slot(slot, server, view, zone))
                                     span.sub { (shown(&slot.snapshot, NAME_SHOWN)) }
                                 }
                                 None => "none yet",

@@ -169,6 +169,27 @@ fn what_stands_in_the_address_is_escaped_where_it_is_shown_again() {
 }
 
 #[test]
+fn a_snapshot_is_shown_by_its_own_age_and_not_by_its_slots() {
+    let mut one = server_view(1, "a", State::Resting);
+    one.snapshots = vec![snapshot(2, "d-1", "completed", Some("daily"))];
+    one.rotations[0].last = Some(LastSlot {
+        snapshot: "d-1".to_owned(),
+        slot: at("2026-11-20T06:00:00Z"),
+        ending: Some("completed".to_owned()),
+    });
+    let html = |made: Option<&str>| {
+        let mut one = one.clone();
+        one.snapshots[0].created_at = made.map(at);
+        let html = fleet(&view(vec![one]), &asked(""), &TimeZone::UTC);
+        let words = html.split('<').filter_map(|part| part.split('>').nth(1));
+        words.collect::<String>()
+    };
+    let made = html(Some("2026-11-25T05:59:50Z"));
+    assert!(made.contains("✓ made 10 s ago"), "{made}");
+    assert!(html(None).contains("✓ slot 5 d ago"));
+}
+
+#[test]
 fn what_is_paused_stands_above_the_summary_and_nothing_where_nothing_is() {
     let mut all = view(vec![
         server_view(1, "a", State::Paused),
