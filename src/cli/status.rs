@@ -24,7 +24,10 @@ pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
     if let Some(wanted) = &args.server {
         let found = servers::find(&view.servers, wanted)?;
         let found = found.ok_or_else(|| servers::unknown(&view.servers, wanted));
-        let server = found?.clone();
+        let mut server = found?.clone();
+        // A service from before an upgrade may not know; the rest is known anyway.
+        let next = block_on(async { Ok(status::ask_upcoming(&socket, server.id).await) })?;
+        server.upcoming = next.unwrap_or_default();
         view.alerts
             .retain(|alert| alert.server.is_none_or(|id| id == server.id));
         view.healthy = view.alerts.is_empty();

@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use super::asked::{Ordered, Which};
 use super::view::FleetView;
 use crate::api::over_socket;
+use crate::core::plan::Upcoming;
+use crate::core::snapshot::ServerId;
 use crate::engine::{Answer, Held};
 
 /// Longer than the service takes for any answer.
@@ -48,6 +50,14 @@ pub enum Absent {
 pub async fn ask(socket: &Path) -> Result<FleetView, Absent> {
     asked(socket, PATIENCE, |client| {
         client.get("http://localhost/api/v1/status")
+    })
+    .await
+}
+
+/// Asks it what is created and deleted next on a server.
+pub async fn ask_upcoming(socket: &Path, server: ServerId) -> Result<Option<Upcoming>, Absent> {
+    asked(socket, PATIENCE, |client| {
+        client.get(format!("http://localhost/api/v1/upcoming/{server}"))
     })
     .await
 }

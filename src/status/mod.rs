@@ -3,6 +3,7 @@
 //! - `view`: how things stand, as a value; the JSON of `status --json`.
 //! - `text`: the same for a terminal; `standing`: its words for states, slots and times;
 //!   `wrap`: its lines.
+//! - `upcoming`: what is created and deleted next on one server.
 //! - `asked`: what the service does when it is asked to.
 //! - `servers`: which server is meant.
 //! - `picture`: a forecast as SVG; `words`: how its parts are said.
@@ -22,11 +23,12 @@ pub mod servers;
 mod site;
 mod standing;
 mod text;
+pub mod upcoming;
 mod view;
 mod words;
 mod wrap;
 
-pub use client::{Absent, ask, order, pause, resume};
+pub use client::{Absent, ask, ask_upcoming, order, pause, resume};
 pub use control::{Control, socket};
 pub use http::Server;
 pub use picture::picture;

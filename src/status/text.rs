@@ -9,6 +9,7 @@ use owo_colors::OwoColorize as _;
 use super::standing::{last_slot, local, next_slot, paused, said, span, state};
 use super::view::{Alert, FleetView, ServerView};
 use super::wrap::wrap;
+use crate::core::plan::one_after_the_other;
 use crate::core::printable::{counted, printable, shortened};
 use crate::notify::ReceiverView;
 
@@ -113,6 +114,12 @@ pub fn server(
         ]);
     }
     let _ = write!(text, "\n{}", lines(&rotations));
+
+    if let Some(upcoming) = &server.upcoming {
+        let steps = one_after_the_other(&upcoming.steps);
+        let line = format!("next, {}: {steps}", local(upcoming.at, zone));
+        let _ = write!(text, "\n{}", wrapped(&line, width));
+    }
 
     let Some(listed) = server.listed else {
         text.push_str("\nnot listed yet by this process\n");

@@ -2,6 +2,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::view::{LastSlot, NextSlot, RotationView, SnapshotView, State};
 use super::*;
+use crate::core::plan::{Do, Planned, Upcoming};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 fn at(text: &str) -> Timestamp {
@@ -61,6 +62,7 @@ fn view() -> FleetView {
                     at: at("2026-11-29T03:00:00Z"),
                 }),
             }],
+            upcoming: None,
         }],
         receivers: Vec::new(),
     }
@@ -242,6 +244,27 @@ fn one_server_whole_says_how_far_one_can_go_back() {
     view.servers[0].snapshots[0].created_at = None;
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
     assert!(text.contains("one can go back to nothing"), "{text}");
+}
+
+#[test]
+fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
+    let mut view = view();
+    let step = |do_, name: &str, id| Planned {
+        do_,
+        name: Some(name.to_owned()),
+        id,
+        reason: "why".to_owned(),
+    };
+    view.servers[0].upcoming = Some(Upcoming {
+        at: at("2026-11-29T03:00:00Z"),
+        steps: vec![
+            step(Do::Create, "new", None),
+            step(Do::Delete, "old", Some(SnapshotId(7))),
+        ],
+    });
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+    let line = "next, 2026-11-29 03:00 UTC: create new, then delete old (id 7)";
+    assert!(text.lines().any(|found| found == line), "{text}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::core::due::attempt_in;
 use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
 use crate::core::order;
+use crate::core::plan::Upcoming;
 use crate::core::policy::Rotation;
 use crate::core::printable::utc;
 use crate::core::snapshot::{ServerId, SnapshotId, Status};
@@ -120,6 +121,9 @@ pub struct ServerView {
     pub snapshots: Vec<SnapshotView>,
     /// Its rotations, in the order of the file.
     pub rotations: Vec<RotationView>,
+    /// What is created and deleted next; only of a server that is asked for by itself.
+    #[serde(default)]
+    pub upcoming: Option<Upcoming>,
 }
 
 impl ServerView {
@@ -315,6 +319,7 @@ fn view(known: Known<'_>, refused: bool) -> ServerView {
         listed: seen.map(|seen| seen.at),
         rotations,
         snapshots,
+        upcoming: None,
     }
 }
 

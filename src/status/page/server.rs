@@ -10,6 +10,7 @@ use super::{
 };
 use crate::audit::Record;
 use crate::core::forecast::Forecast;
+use crate::core::plan::one_after_the_other;
 use crate::status::picture::figure;
 use crate::status::site::Detail;
 use crate::status::standing::local;
@@ -56,6 +57,12 @@ pub(in crate::status) fn server(
             dl.facts {
                 div { dt { "Server" } dd { "id " (server.id) ", policy " code { (shown(&server.file, NAME_SHOWN)) ".toml" } } }
                 div { dt { "Next decision" } dd { (shown(&detail.decision, REASON_SHOWN)) } }
+                @if let Some(next) = &detail.upcoming {
+                    div { dt { "Comes next" } dd {
+                        (instant(next.at, zone, &local(next.at, zone))) ": "
+                        (one_after_the_other(&next.steps))
+                    } }
+                }
                 div { dt { "Last change" } dd { (last_change(detail, view, zone)) } }
                 div { dt { "One can go back" } dd { (back(server, view, zone)) } }
             }

@@ -24,6 +24,7 @@ fn server_view(id: u64, name: &str, state: State) -> ServerView {
             last: None,
             next: None,
         }],
+        upcoming: None,
     }
 }
 
