@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 
+use super::servers::Which;
 use super::{Cli, Exit, block_on, control_socket, say, servers};
 use crate::daemon::Refusal;
 use crate::status;
@@ -9,9 +10,9 @@ use crate::status;
 /// What to show.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this server, whole: its id, its name, or its policy file's stem
-    #[arg(long, value_name = "SERVER")]
-    pub server: Option<String>,
+    /// Which server: shown whole.
+    #[command(flatten)]
+    pub server: Which,
     /// Print it as JSON
     #[arg(long)]
     pub json: bool,
@@ -21,7 +22,7 @@ pub struct Args {
 pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let socket = control_socket();
     let mut view = block_on(async { Ok(status::ask(&socket).await?) })?;
-    if let Some(wanted) = &args.server {
+    if let Some(wanted) = args.server.one() {
         let found = servers::find(&view.servers, wanted)?;
         let found = found.ok_or_else(|| servers::unknown(&view.servers, wanted));
         let mut server = found?.clone();
@@ -45,7 +46,7 @@ pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let width = terminal.then(terminal_size::terminal_size).flatten();
     let width = width.map(|(width, _)| width.0);
     let text = match view.servers.as_slice() {
-        [server] if args.server.is_some() => status::server(&view, server, &zone, width),
+        [server] if args.server.one().is_some() => status::server(&view, server, &zone, width),
         _ => status::fleet(&view, &zone, width),
     };
     say(text.trim_end());

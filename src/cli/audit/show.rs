@@ -14,6 +14,7 @@ use super::line::Lines;
 use super::time::{self, End};
 use super::{lost, no_trail};
 use crate::audit::{Record, TrailError, files_since, records, was_begun};
+use crate::cli::servers::Which;
 use crate::cli::{Cli, Exit, servers};
 use crate::clock::Clock;
 use crate::config::{self, Env, Folders};
@@ -29,10 +30,9 @@ const TOLD: u64 = 5;
 /// Which records to show, and how.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this server: its id, its name, or its policy file's stem; an id may also be that of
-    /// a server that has no policy any more
-    #[arg(long, value_name = "SERVER")]
-    server: Option<String>,
+    /// Which server.
+    #[command(flatten)]
+    server: Which,
     /// From this time on: 2026-11-25T03:00:00Z, "2026-11-25 03:00", 2026-11-25, today,
     /// yesterday, or how long ago: 2d, 12h, 90m; local where no zone stands there
     #[arg(long, value_name = "TIME")]
@@ -141,7 +141,7 @@ fn filter(
             "--since {since} is later than --until {until}: exchange them"
         )));
     }
-    let server = args.server.as_deref().map(|server| {
+    let server = args.server.one().map(|server| {
         let id = || server.parse().ok().map(ServerId);
         let found = servers::find(policies, server)?.map(|policy| policy.server);
         // The trail remembers servers that have no policy any more.

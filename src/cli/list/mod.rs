@@ -4,7 +4,7 @@ mod text;
 mod view;
 
 use self::view::view;
-use super::servers::{find, unknown};
+use super::servers::{Which, find, unknown};
 use super::{Cli, Exit, block_on, printable_name, say};
 use crate::api::{ApiError, HttpApi, Listing};
 use crate::clock::Clock;
@@ -15,10 +15,9 @@ use crate::daemon::{Refusal, api_settings};
 /// What to list.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this server: its id, its name, or its policy file's stem; of a server without a
-    /// policy its id, or the provider's name of it
-    #[arg(value_name = "SERVER")]
-    pub server: Option<String>,
+    /// Which server.
+    #[command(flatten)]
+    pub server: Which,
     /// Print it as JSON: times in UTC; null is not known, or there is none
     #[arg(long)]
     pub json: bool,
@@ -27,7 +26,7 @@ pub struct Args {
 /// Shows the listing; good also when parts of it can't be relied on, which is then said.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let config = cli.load()?;
-    let wanted = args.server.as_deref();
+    let wanted = args.server.one();
     let known = wanted.map(|wanted| meant(&config, wanted)).transpose()?;
     let clock = Clock::system();
     let listing = ask(&config, &clock, known.flatten())?;
