@@ -23,6 +23,7 @@ pub mod run;
 pub mod schema;
 mod servers;
 pub mod status;
+mod unread;
 
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _};

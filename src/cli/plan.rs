@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::servers::{Which, chosen};
+use super::unread::unread;
 use super::{Cli, Exit, block_on, say};
 use crate::api::HttpApi;
 use crate::clock::Clock;
@@ -33,7 +34,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let plans = block_on(async {
         let inventories = rehearse::inventories(&api, &clock, &policies)
             .await
-            .map_err(|error| Refusal::Api(error.to_string()))?;
+            .map_err(|error| unread(&error, &config.api))?;
         let now = clock.now();
         Ok(rehearse::plans(
             &policies,

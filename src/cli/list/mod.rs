@@ -5,6 +5,7 @@ mod view;
 
 use self::view::view;
 use super::servers::{Which, find, unknown};
+use super::unread::unread;
 use super::{Cli, Exit, block_on, printable_name, say};
 use crate::api::{ApiError, HttpApi, Listing};
 use crate::clock::Clock;
@@ -30,7 +31,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let known = wanted.map(|wanted| meant(&config, wanted)).transpose()?;
     let clock = Clock::system();
     let listing = ask(&config, &clock, known.flatten())?;
-    let listing = listing.map_err(|error| Refusal::Api(error.to_string()))?;
+    let listing = listing.map_err(|error| unread(&error, &config.api))?;
     let server = match (wanted, known.flatten()) {
         (Some(wanted), None) => Some(named(&config, &listing, wanted)?),
         (_, known) => known,
