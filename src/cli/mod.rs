@@ -276,6 +276,11 @@ fn say(text: &str) {
     let _closed = writeln!(anstream::stdout(), "{text}");
 }
 
+/// Says something beside the output.
+fn note(text: &str) {
+    let _closed = writeln!(anstream::stderr(), "{text}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

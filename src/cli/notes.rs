@@ -90,7 +90,8 @@ Examples:
       for another program";
 
 pub(super) const LIST: &str = "\
-A server without a policy is named by its id, or as the provider calls it.
+A server without a policy is named by its id, or as the provider calls it. Before
+the first policy is written all is listed as foreign.
 
 Own is what a rotation of the policy in force would name so; all else is foreign
 and never touched. Times are local (TZ); a terminal of less than 110 columns

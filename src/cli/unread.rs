@@ -12,10 +12,10 @@ pub(super) fn unread(error: &ApiError, api: &Api) -> Refusal {
 /// What to do.
 pub(super) fn remedy(error: &ApiError, api: &Api) -> String {
     let file = api.token_file.as_ref();
-    let file = file.map_or("token_file".to_owned(), |file| file.display().to_string());
+    let file = file.map_or_else(String::new, |file| format!(" ({})", file.display()));
     match error.kind {
         ErrorKind::Account => {
-            format!("make a new token at the provider, and write it into {file}")
+            format!("make a new token at the provider, and write it into token_file{file}")
         }
         ErrorKind::Missing => format!(
             "there is no API like that at {}: correct base_url",

@@ -337,7 +337,7 @@ fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Opt
         main_log.error(
             &at,
             message,
-            "write a policy such as web-server-01.toml into it",
+            "let snaprotate init write first ones, or write one such as web-server-01.toml into it",
         );
     }
     let options = raw.defaults.clone();

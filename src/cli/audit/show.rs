@@ -15,7 +15,7 @@ use super::time::{self, End};
 use super::{lost, no_trail};
 use crate::audit::{Record, TrailError, files_since, records, was_begun};
 use crate::cli::servers::Which;
-use crate::cli::{Cli, Exit, servers};
+use crate::cli::{Cli, Exit, note, servers};
 use crate::clock::Clock;
 use crate::config::{self, Env, Folders};
 use crate::core::policy::Policy;
@@ -295,9 +295,4 @@ impl<W: Write> Show<W> {
             Exit::Good
         }
     }
-}
-
-/// Says something beside the records.
-fn note(text: &str) {
-    let _closed = writeln!(anstream::stderr(), "{text}");
 }
