@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config, Env, Secrets};
 use crate::core::printable::printable;
 use crate::daemon::Refusal;
 use crate::daemon::log::{self, Format, Level};
@@ -221,7 +221,16 @@ impl Cli {
 
     /// The configuration that was asked for.
     fn load(&self) -> Result<Config, Refusal> {
-        Ok(config::load(&self.config, &Env::from_process())?)
+        self.load_with(Secrets::Needed)
+    }
+
+    /// The same, with as much of the secrets as is needed.
+    fn load_with(&self, secrets: Secrets) -> Result<Config, Refusal> {
+        let env = Env {
+            secrets,
+            ..Env::from_process()
+        };
+        Ok(config::load(&self.config, &env)?)
     }
 }
 

@@ -10,7 +10,7 @@ use super::unread::remedy;
 use super::{Cli, Exit, list, say};
 use crate::api::{ApiError, ErrorKind, Listing};
 use crate::clock::Clock;
-use crate::config::{Api, Config, Problem, Severity};
+use crate::config::{Api, Config, Problem, Secrets, Severity};
 use crate::core::printable::{counted, printable};
 use crate::daemon::Refusal;
 
@@ -61,7 +61,12 @@ struct Online {
 
 /// Says all that is wrong, or how many policies are good.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
-    let config = match cli.load() {
+    let secrets = if args.online {
+        Secrets::Needed
+    } else {
+        Secrets::There
+    };
+    let config = match cli.load_with(secrets) {
         Err(Refusal::Problems(problems)) if args.json => {
             print(&report(None, &problems.0, None))?;
             return Err(Refusal::Problems(problems));

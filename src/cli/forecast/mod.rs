@@ -16,7 +16,7 @@ use self::change::Change;
 use super::servers::{Which, chosen};
 use super::{Cli, Exit, say};
 use crate::clock::Clock;
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config, Env, Secrets};
 use crate::core::forecast::{Forecast, forecast};
 use crate::core::policy::Policy;
 use crate::core::printable::printable;
@@ -60,7 +60,7 @@ struct Forecasts {
 
 /// Prints what will exist, and the recovery points.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
-    let config = cli.load()?;
+    let config = cli.load_with(Secrets::Unneeded)?;
     let from = whole_second(Clock::system().now().wall);
     match &args.against {
         Some(other) => against(cli, args, &config, other, from)?,
