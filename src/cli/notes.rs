@@ -210,6 +210,8 @@ the names of the configuration in force, and no checkpoints unless --event asks
 for them; --json shows everything as it stands in the trail. The policy and,
 where the trail doesn't say it, the rotation of an intent are those of the
 configuration in force. A server that has no policy any more is named by its id.
+An alert that only repeats the record before it is left out; --event alert shows
+it.
 
 Exit codes:
   0  shown, also when no record is as asked for or there is no trail yet

@@ -1,6 +1,6 @@
 //! `audit show`: what happened, when and why.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 
@@ -181,6 +181,20 @@ fn names_of(asked: &mut Asked, files: &[PathBuf]) {
     }
 }
 
+/// What was shown last of each server: an alert that only repeats it is left out for people.
+#[derive(Default)]
+struct Told(BTreeMap<ServerId, Option<String>>);
+
+impl Told {
+    fn is_new(&mut self, record: &Record, said: &Said) -> bool {
+        let Some(server) = record.server else {
+            return true;
+        };
+        let before = self.0.insert(server, said.reason.clone()).flatten();
+        record.event != "alert_raised" || before.is_none() || before != said.reason
+    }
+}
+
 /// Picks records, and prints them.
 struct Show<W: Write> {
     filter: Filter,
@@ -239,6 +253,7 @@ impl<W: Write> Show<W> {
         mut take: impl FnMut(&mut Self, String) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut known = Known::default();
+        let mut told = Told::default();
         for record in records(file) {
             let record = match record {
                 Ok(record) => record,
@@ -250,6 +265,7 @@ impl<W: Write> Show<W> {
             let said = Said::of(&record);
             known.learn(record.server, &said);
             if self.filter.takes(&record, &said, &known)
+                && (self.lines.is_none() || told.is_new(&record, &said))
                 && let Some(text) = self.words(&record, &said, &known)
             {
                 take(self, text)?;
