@@ -35,7 +35,7 @@ fn without_a_service_it_says_so_and_ends_with_3() {
     let output = home.run(&["status"]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("control.sock: it isn't running"),
+        stderr(&output).contains("control.sock: it isn't running (systemctl start snaprotate"),
         "{}",
         stderr(&output)
     );
