@@ -131,6 +131,8 @@ Examples:
       into another folder";
 
 pub(super) const PLAN: &str = "\
+Times are in UTC.
+
 Exit codes:
   0  planned
   1  the API can't be read
@@ -141,6 +143,8 @@ Examples:
       why each snapshot of this server stays or goes";
 
 pub(super) const FORECAST: &str = "\
+Times are in the zone that stands beside the server: its first rotation's.
+
 Exit codes:
   0  forecast
   2  configuration or usage, an unknown server

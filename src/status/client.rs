@@ -25,7 +25,9 @@ const ORDER_PATIENCE: Duration = Duration::from_mins(30);
 #[derive(Debug, thiserror::Error)]
 pub enum Absent {
     /// Nobody listens.
-    #[error("no service answers at {0}: it isn't running (systemctl start snaprotate; systemctl status snaprotate says why it ended), or uses another $RUNTIME_DIRECTORY")]
+    #[error(
+        "no service answers at {0}: it isn't running (systemctl start snaprotate; systemctl status snaprotate says why it ended), or uses another $RUNTIME_DIRECTORY"
+    )]
     NotRunning(String),
     /// The socket is another user's.
     #[error("{0}: only root and the service's own user may ask; try sudo")]

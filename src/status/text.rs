@@ -132,7 +132,7 @@ pub fn server(
         server.limit,
         span(view.time.duration_since(listed)),
     );
-    let _ = writeln!(text, "one can go back {}", back(view, server));
+    let _ = writeln!(text, "{}", back(view, server));
     if server.snapshots.is_empty() {
         return text;
     }
@@ -167,9 +167,15 @@ pub fn server(
 fn back(view: &FleetView, server: &ServerView) -> String {
     let ago = |at| format!("{} ago", span(view.time.duration_since(at)));
     match server.back() {
-        None => "to nothing: no completed snapshot is known".to_owned(),
-        Some((newest, oldest)) if newest == oldest => format!("to {}", ago(newest)),
-        Some((newest, oldest)) => format!("to {}, and as far as {}", ago(newest), ago(oldest)),
+        None => "there is nothing to go back to: no completed snapshot is known".to_owned(),
+        Some((newest, oldest)) if newest == oldest => {
+            format!("one can go back to {}", ago(newest))
+        }
+        Some((newest, oldest)) => format!(
+            "one can go back to {}, and as far as {}",
+            ago(newest),
+            ago(oldest)
+        ),
     }
 }
 

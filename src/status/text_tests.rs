@@ -243,7 +243,7 @@ fn one_server_whole_says_how_far_one_can_go_back() {
     view.servers[0].snapshots.retain(|s| s.rotation.is_none());
     view.servers[0].snapshots[0].created_at = None;
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
-    assert!(text.contains("one can go back to nothing"), "{text}");
+    assert!(text.contains("there is nothing to go back to"), "{text}");
 }
 
 #[test]

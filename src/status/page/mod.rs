@@ -43,7 +43,7 @@ fn frame(title: &str, every: u32, main: &Markup, foot: &Markup) -> String {
                 header.top {
                     a.brand href="/" { img src="/icon.svg" alt="" width="22" height="22"; "snaprotate" }
                     p.stale id="stale" role="status" {}
-                    button id="pause" type="button" aria-pressed="false" hidden { "Pause updates" }
+                    button id="pause" type="button" aria-pressed="false" hidden { "Stop refreshing" }
                 }
                 main id="main" tabindex="-1" { (main) }
                 footer { (foot) }

@@ -100,7 +100,7 @@ pub(in crate::status) fn server(
 /// The newest completed snapshot and the oldest one, whosever they are.
 fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     let Some((newest, oldest)) = server.back() else {
-        return html! { "to nothing: no completed snapshot is known" };
+        return html! { "not at all: no completed snapshot is known" };
     };
     html! {
         "to " (ago(newest, view, zone))
