@@ -1,6 +1,7 @@
 //! What others may see of the running service, and ask of it: one writer, many readers.
 //!
-//! - `view`: how things stand, as a value; the JSON of `status --json`.
+//! - `view`: how things stand, as a value; the JSON of `status --json`. `state`: what each
+//!   server is at.
 //! - `text`: the same for a terminal; `standing`: its words for states, slots and times;
 //!   `wrap`: its lines.
 //! - `upcoming`: what is created and deleted next on one server.
@@ -22,6 +23,7 @@ mod picture;
 pub mod servers;
 mod site;
 mod standing;
+mod state;
 mod text;
 pub mod upcoming;
 mod view;

@@ -19,23 +19,22 @@ pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
     (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
 }
 
-/// A snapshot by its own age: its slot may have been due long before.
+/// How a slot went and when: a snapshot by its own age, since its slot may have been due long
+/// before.
 pub(super) fn last_slot(slot: &LastSlot, server: &ServerView, now: Timestamp) -> String {
     let ago = span(now.duration_since(slot.slot));
-    let name = &slot.snapshot;
     match slot.ending.as_deref() {
         Some("completed") => match server.made(slot) {
-            Some(made) => format!("{name} (made {} ago)", span(now.duration_since(made))),
-            None => format!("{name} (slot {ago} ago)"),
+            Some(made) => format!("made {} ago", span(now.duration_since(made))),
+            None => format!("slot {ago} ago"),
         },
-        Some(other) => format!("{name} ({ago} ago, {})", other.replace('_', " ")),
-        None => format!("{name} (due {ago} ago)"),
+        Some(other) => format!("{ago} ago, {}", other.replace('_', " ")),
+        None => format!("due {ago} ago"),
     }
 }
 
 pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
-    let left = span(slot.at.duration_since(now));
-    format!("{} (in {left})", slot.snapshot)
+    format!("in {}", span(slot.at.duration_since(now)))
 }
 
 /// In the overview; why a server is blocked stands among the alerts.

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use owo_colors::OwoColorize as _;
 
 use super::standing::{last_slot, local, next_slot, paused, said, span, state};
-use super::view::{Alert, FleetView, ServerView};
+use super::view::{Alert, FleetView, RotationView, ServerView};
 use super::wrap::wrap;
 use crate::core::plan::one_after_the_other;
 use crate::core::printable::{counted, printable, shortened};
@@ -18,6 +18,9 @@ const LONGEST_NAME: usize = 60;
 
 /// As much of a text as is shown where many stand; of one server's it is all.
 const TEXT_SHOWN: usize = 300;
+
+/// Columns that rows in full need.
+const WIDE: u16 = 130;
 
 /// How far the further lines of a text are indented.
 const INDENT: usize = 7;
@@ -56,16 +59,28 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
             Some(_) => format!("{}/{}", server.snapshots.len(), server.limit),
             None => format!("?/{}", server.limit),
         };
-        let last = server.rotations.iter().filter_map(|r| r.last.as_ref());
-        let last = last.max_by_key(|slot| slot.slot);
-        let next = server.rotations.iter().filter_map(|r| r.next.as_ref());
-        let next = next.min_by_key(|slot| slot.at);
+        let last = server.rotations.iter();
+        let last = last.filter_map(|r| Some((r, r.last.as_ref()?)));
+        let last = last.max_by_key(|(_, slot)| slot.slot);
+        let next = server.rotations.iter();
+        let next = next.filter_map(|r| Some((r, r.next.as_ref()?)));
+        let next = next.min_by_key(|(_, slot)| slot.at);
+        // A snapshot's name is long, and says little more than its rotation's.
+        let cell = |rotation: &RotationView, snapshot: &str, when: String| match narrow(width) {
+            true => format!("{} {when}", rotation.name),
+            false => format!("{snapshot} ({when})"),
+        };
         table.add_row([
             printable(&server.name, LONGEST_NAME),
             room,
             state(server),
-            last.map_or_else(String::new, |slot| last_slot(slot, server, view.time)),
-            next.map_or_else(String::new, |slot| next_slot(slot, view.time)),
+            last.map_or_else(String::new, |(rotation, slot)| {
+                let when = last_slot(slot, server, view.time);
+                cell(rotation, &slot.snapshot, when)
+            }),
+            next.map_or_else(String::new, |(rotation, slot)| {
+                cell(rotation, &slot.snapshot, next_slot(slot, view.time))
+            }),
         ]);
     }
     let _ = write!(text, "\n{}", lines(&table));
@@ -106,10 +121,15 @@ pub fn server(
                 Some(held) => format!("{held} of {}", rotation.keep),
                 None => format!("? of {}", rotation.keep),
             },
-            last.map_or_else(String::new, |slot| last_slot(slot, server, view.time)),
+            last.map_or_else(String::new, |slot| {
+                format!("{} ({})", slot.snapshot, last_slot(slot, server, view.time))
+            }),
             next.map_or_else(
                 || "never".to_owned(),
-                |slot| format!("{}, {}", next_slot(slot, view.time), local(slot.at, zone)),
+                |slot| {
+                    let (left, at) = (next_slot(slot, view.time), local(slot.at, zone));
+                    format!("{} ({left}), {at}", slot.snapshot)
+                },
             ),
         ]);
     }
@@ -136,8 +156,13 @@ pub fn server(
     if server.snapshots.is_empty() {
         return text;
     }
-    let mut snapshots = table(width);
-    snapshots.set_header([
+    text + &snapshots(server, zone, width)
+}
+
+/// What a server holds: a row each, or two lines where there is little room.
+fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String {
+    let mut table = table(width);
+    table.set_header([
         "snapshot",
         "id",
         "status",
@@ -145,23 +170,32 @@ pub fn server(
         "whose",
         "why it is what it is",
     ]);
+    let mut text = String::new();
     for snapshot in &server.snapshots {
-        snapshots.add_row([
+        let made = snapshot.created_at;
+        let whose = snapshot.rotation.as_deref().unwrap_or("foreign");
+        let cells = [
             printable(&snapshot.name, LONGEST_NAME),
             snapshot.id.to_string(),
             printable(&snapshot.status, 20),
-            snapshot
-                .created_at
-                .map_or_else(|| "?".to_owned(), |at| local(at, zone)),
-            snapshot
-                .rotation
-                .clone()
-                .unwrap_or_else(|| "foreign".to_owned()),
-            format!("{}: {}", snapshot.verdict, snapshot.reason),
-        ]);
+            made.map_or_else(|| "?".to_owned(), |at| local(at, zone)),
+            whose.to_owned(),
+        ];
+        let why = format!("{}: {}", snapshot.verdict, snapshot.reason);
+        if narrow(width) {
+            text.push_str(&wrapped(&cells.join("  "), width));
+            let indent = " ".repeat(INDENT);
+            text.push_str(&wrapped(&format!("{indent}{why}"), width));
+        } else {
+            table.add_row(cells.into_iter().chain([why]));
+        }
     }
-    let _ = write!(text, "{}", lines(&snapshots));
-    text
+    if narrow(width) { text } else { lines(&table) }
+}
+
+/// Whether a row in full would break within its words.
+fn narrow(width: Option<u16>) -> bool {
+    width.is_some_and(|width| width < WIDE)
 }
 
 fn back(view: &FleetView, server: &ServerView) -> String {

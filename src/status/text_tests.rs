@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::view::{LastSlot, NextSlot, RotationView, SnapshotView, State};
+use super::super::view::{LastSlot, NextSlot, SnapshotView, State};
 use super::*;
 use crate::core::plan::{Do, Planned, Upcoming};
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -183,6 +183,20 @@ fn lines_are_no_wider_than_the_terminal() {
             }
         }
     }
+}
+
+#[test]
+fn on_a_narrow_terminal_no_name_is_broken() {
+    let view = view();
+    let text = fleet(&view, &TimeZone::UTC, Some(80));
+    let row = text.lines().last().expect("a row");
+    let words = ["web", "weekly made 3 d 2 h ago", "weekly in 3 d 21 h"];
+    assert!(words.iter().all(|words| row.contains(words)), "{text}");
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, Some(80));
+    let row = "weekly-snapshot-2026-11-22  1  completed  2026-11-22 03:05 UTC  weekly";
+    let mut lines = text.lines().skip_while(|line| *line != row);
+    assert!(lines.next().is_some(), "{text}");
+    assert_eq!(lines.next(), Some("       newest: why"), "{text}");
 }
 
 #[test]
