@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Inventory, Server, Step, ended, pause};
 use super::fact::{Ending, Fact, Now};
-use super::history::{History, SlotNote};
+use super::history::History;
+use super::noted::SlotNote;
 use super::policy::{Policy, Rotation, Rules};
 use super::retention;
 use super::schedule::Slot;
@@ -169,7 +170,7 @@ impl Server<'_> {
         self.make(index, rotation, name)
     }
 
-    /// Slots that passed without a look since the last one that the trail knows, as one
+    /// I15: slots that passed without a look since the last one that the trail knows, as one
     /// record named after the newest of them: older ones are never run.
     fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<Fact> {
         let known = self.history.met_until(&rotation.name, slot.at);

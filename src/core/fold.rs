@@ -1,14 +1,11 @@
 //! How a history comes about: facts folded in the order of the trail, the same way while
 //! they happen and when a start reads them back.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::fact::{Ending, Fact, Outcome, Standing, When};
-use super::history::{History, Open, PruneFirst, RotationNotes, SlotNote};
+use super::history::{History, Open, PruneFirst};
 use super::snapshot::SnapshotId;
-
-/// Slots noted one by one for each rotation; of older ones only that they ended is kept.
-const REMEMBERED: usize = 6;
 
 impl History {
     /// Folds one fact in. `grace` is added to the wait for an intent that an earlier
@@ -46,6 +43,8 @@ impl History {
                 ..
             } => {
                 self.note(rotation, snapshot, *slot).ending = Some(Ending::Completed);
+                let notes = self.notes(rotation);
+                (notes.failed, notes.missing) = (None, None);
             }
             Fact::SlotSkipped {
                 rotation,
@@ -53,7 +52,7 @@ impl History {
                 snapshot,
                 paused,
                 missed,
-                ..
+                reason,
             } => {
                 let ending = if *paused {
                     Ending::Paused
@@ -62,14 +61,18 @@ impl History {
                 };
                 self.end(rotation, snapshot, *slot, ending);
                 self.note(rotation, snapshot, *slot).leap |= *missed > 0;
+                if !paused {
+                    self.missed(rotation, snapshot, reason);
+                }
             }
             Fact::SlotGivenUp {
                 rotation,
                 slot,
                 snapshot,
-                ..
+                reason,
             } => {
                 self.end(rotation, snapshot, *slot, Ending::GivenUp);
+                self.missed(rotation, snapshot, reason);
             }
             Fact::CreateIntent {
                 rotation,
@@ -173,13 +176,17 @@ impl History {
                     self.prune_first = None;
                 }
             }
-            Fact::SnapshotFailed { id, snapshot, .. } => {
+            Fact::SnapshotFailed {
+                id,
+                snapshot,
+                reason,
+            } => {
                 self.seen.remove(id);
                 self.stuck.remove(id);
                 if matches!(&self.open, Some(Open::Create { id: open, .. }) if *open == Some(*id)) {
                     self.open = None;
                 }
-                self.tried(snapshot, at, true);
+                self.tried(snapshot, at, true, reason);
             }
             Fact::SnapshotStuck { id, .. } => {
                 self.stuck.insert(*id);
@@ -260,7 +267,12 @@ impl History {
             }
             (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
                 self.open = None;
-                self.tried(name, at, outcome != Outcome::Later);
+                let why = match outcome {
+                    Outcome::NoServer => "the provider knows no such server",
+                    Outcome::Later => "the provider was busy, or out of reach",
+                    _ => "the create was refused, or had no effect",
+                };
+                self.tried(name, at, outcome != Outcome::Later, why);
             }
             _ => {}
         }
@@ -269,70 +281,6 @@ impl History {
     fn answer(&mut self, at: When) {
         if at.mono.is_some() {
             self.last_answer = at.mono;
-        }
-    }
-
-    pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationNotes {
-        let at = self
-            .rotations
-            .binary_search_by(|notes| notes.name.as_str().cmp(rotation));
-        let at = at.unwrap_or_else(|at| {
-            self.rotations.reserve_exact(1);
-            let notes = RotationNotes {
-                name: rotation.to_owned(),
-                ..RotationNotes::default()
-            };
-            self.rotations.insert(at, notes);
-            at
-        });
-        &mut self.rotations[at]
-    }
-
-    fn note(&mut self, rotation: &str, name: &str, at: Timestamp) -> &mut SlotNote {
-        let RotationNotes {
-            slots: notes,
-            passed,
-            ..
-        } = self.notes(rotation);
-        if let Some(index) = notes.iter().position(|note| note.name == name) {
-            return &mut notes[index];
-        }
-        if notes.len() == REMEMBERED {
-            // The last one with a snapshot is kept: it tells since when there was none.
-            let good = |note: &SlotNote| note.ending == Some(Ending::Completed);
-            let oldest = notes.remove(usize::from(notes.iter().rposition(good) == Some(0)));
-            if oldest.ending.is_some() {
-                passed.add(oldest.at, oldest.leap);
-            }
-        }
-        notes.reserve_exact(1);
-        notes.push(SlotNote {
-            name: name.to_owned(),
-            at,
-            ending: None,
-            attempts: 0,
-            tries: 0,
-            last_try: None,
-            leap: false,
-        });
-        let last = notes.len() - 1;
-        &mut notes[last]
-    }
-
-    /// A slot ends; one that is settled by a completed snapshot stays so.
-    fn end(&mut self, rotation: &str, name: &str, at: Timestamp, ending: Ending) {
-        let note = self.note(rotation, name, at);
-        if note.ending != Some(Ending::Completed) {
-            note.ending = Some(ending);
-        }
-    }
-
-    pub(super) fn tried(&mut self, name: &str, at: When, counts: bool) {
-        let notes = self.rotations.iter_mut().flat_map(|r| r.slots.iter_mut());
-        for note in notes.filter(|note| note.name == name && note.ending.is_none()) {
-            note.attempts += u32::from(counts);
-            note.tries += 1;
-            note.last_try = Some(at);
         }
     }
 }
