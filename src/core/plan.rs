@@ -79,9 +79,10 @@ impl Plan {
         let changes = |step: &Planned| matches!(step.do_, Do::Create | Do::Delete);
         let mut due = self.steps;
         due.retain(changes);
-        let (at, steps) = match due.is_empty() {
-            false => (now, due),
-            true => (self.until?, self.next),
+        let (at, steps) = if due.is_empty() {
+            (self.until?, self.next)
+        } else {
+            (now, due)
         };
         (!steps.is_empty()).then_some(Upcoming { at, steps })
     }

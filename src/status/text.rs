@@ -66,9 +66,12 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         let next = next.filter_map(|r| Some((r, r.next.as_ref()?)));
         let next = next.min_by_key(|(_, slot)| slot.at);
         // A snapshot's name is long, and says little more than its rotation's.
-        let cell = |rotation: &RotationView, snapshot: &str, when: String| match narrow(width) {
-            true => format!("{} {when}", rotation.name),
-            false => format!("{snapshot} ({when})"),
+        let cell = |rotation: &RotationView, snapshot: &str, when: String| {
+            if narrow(width) {
+                format!("{} {when}", rotation.name)
+            } else {
+                format!("{snapshot} ({when})")
+            }
         };
         table.add_row([
             printable(&server.name, LONGEST_NAME),
