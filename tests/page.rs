@@ -154,6 +154,7 @@ fn each_route_answers_and_every_answer_is_sealed() {
         "slot of daily is due, and there is room",
         "create result",
         "nothing before ",
+        &format!("create {}", daily_name(-1)),
     ] {
         assert!(whole.contains(part), "{part}: {whole}");
     }

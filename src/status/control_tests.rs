@@ -12,6 +12,7 @@ fn view() -> FleetView {
         started: time,
         time,
         healthy: true,
+        paused: None,
         alerts: Vec::new(),
         servers: Vec::new(),
         receivers: Vec::new(),

@@ -1,7 +1,10 @@
 //! What others may see of the running service, and ask of it: one writer, many readers.
 //!
-//! - `view`: how things stand, as a value; the JSON of `status --json`.
-//! - `text`: the same for a terminal.
+//! - `view`: how things stand, as a value; the JSON of `status --json`. `state`: what each
+//!   server is at.
+//! - `text`: the same for a terminal; `standing`: its words for states, slots and times;
+//!   `wrap`: its lines.
+//! - `upcoming`: what is created and deleted next on one server.
 //! - `asked`: what the service does when it is asked to.
 //! - `servers`: which server is meant.
 //! - `picture`: a forecast as SVG; `words`: how its parts are said.
@@ -19,18 +22,24 @@ mod page;
 mod picture;
 pub mod servers;
 mod site;
+mod standing;
+mod state;
 mod text;
+pub mod upcoming;
 mod view;
 mod words;
+mod wrap;
 
-pub use client::{Absent, ask, order, pause, resume};
+pub use client::{Absent, ask, ask_upcoming, order, pause, resume};
 pub use control::{Control, socket};
 pub use http::Server;
 pub use picture::picture;
 pub use site::{Look, Site};
+pub(crate) use standing::{local, span};
 pub use text::{fleet, server};
-pub(crate) use text::{lines, local, span, table};
+pub(crate) use text::{lines, table};
 pub use view::{
     Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView, State,
 };
 pub use words::{age, heading, moment, name, zone_name};
+pub(crate) use wrap::wrap;

@@ -10,12 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::upcoming::upcoming;
 use super::view::FleetView;
 use crate::api::SnapshotApi;
 use crate::api::tally::{Calls, Tally};
 use crate::audit::{self, Record};
 use crate::core::decide::{Inventory, Step, decide};
 use crate::core::forecast::{Forecast, forecast};
+use crate::core::plan::Upcoming;
 use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
 use crate::engine::{Engine, Known, Watched};
@@ -59,6 +61,8 @@ pub(super) struct Broken;
 pub(super) struct Detail {
     /// What the engine would do next, and why.
     pub(super) decision: String,
+    /// What is created and deleted next.
+    pub(super) upcoming: Option<Upcoming>,
     /// The coming weeks; `None` where they would hold too much to be drawn.
     pub(super) forecast: Option<Forecast>,
     /// Its newest records, oldest first, or why they can't be read.
@@ -118,6 +122,7 @@ impl<A: SnapshotApi> Site<A> {
         let records = audit::tail(&self.audit, server, MOST_RECORDS, TRAIL_SEARCHED);
         Some(Detail {
             decision,
+            upcoming: upcoming(&self.engine, server),
             forecast: outlook(&policy, &rules, now),
             records: records.map_err(|error| error.to_string()),
         })
@@ -159,7 +164,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
     if let Some(since) = history.paused {
         return format!(
             "nothing until resume: paused since {}",
-            super::text::local(since, zone)
+            super::standing::local(since, zone)
         );
     }
     // It may rest on a listing that is not the one shown.
@@ -187,7 +192,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         Step::Wait { reason, .. } => format!("wait: {reason}"),
         Step::Blocked { reason } => format!("nothing: {reason}"),
         Step::Idle { until: Some(at) } => {
-            format!("nothing before {}", super::text::local(at, zone))
+            format!("nothing before {}", super::standing::local(at, zone))
         }
         Step::Idle { until: None } => "nothing".to_owned(),
     }

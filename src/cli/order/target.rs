@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::api::HttpApi;
+use crate::cli::unread::unread;
 use crate::cli::{Cli, block_on, caller, control_socket, printable_name, servers};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -59,7 +60,7 @@ impl Target {
         let server = self.policy.server;
         let found = block_on(async {
             let asked = observe_once(&self.api, &self.clock, Some(server)).await;
-            asked.map_err(|error| Refusal::Api(error.to_string()))
+            asked.map_err(|error| unread(&error, &self.config.api))
         })?;
         let inventory = found.into_iter().find(|(id, _)| *id == server);
         let (_, inventory) = inventory.ok_or_else(|| {

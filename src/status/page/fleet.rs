@@ -15,6 +15,7 @@ use super::{
 };
 use crate::core::printable::counted;
 use crate::core::snapshot::ServerId;
+use crate::status::standing::paused;
 use crate::status::view::{FleetView, RotationView, ServerView, State};
 
 /// Rows on one page.
@@ -96,7 +97,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
     let shown_rows = rows.chunks(ROWS).nth(page - 1).unwrap_or_default();
 
     let main = html! {
-        div id="summary" data-live { (summary(view)) }
+        div id="summary" data-live { (summary(view, zone)) }
         (as_of(view, zone))
         div id="alerts" data-live { (alert_list(view)) }
         section aria-labelledby="servers" {
@@ -115,6 +116,9 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
         }
     };
     let title = match view.alerts.len() {
+        0 if view.paused.is_some() => {
+            format!("ALL PAUSED · {}", counted(view.servers.len(), "server"))
+        }
         0 => counted(view.servers.len(), "server"),
         n => format!(
             "{} · {}",
@@ -125,7 +129,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
     frame(&title, EVERY, &main, &foot(view, zone))
 }
 
-fn summary(view: &FleetView) -> Markup {
+fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
     let states = [
         (State::Blocked, "blocked"),
         (State::Due, "due"),
@@ -141,6 +145,12 @@ fn summary(view: &FleetView) -> Markup {
         .filter(|(count, _, _)| *count > 0)
         .collect();
     html! {
+        @if let Some(paused) = paused(view, zone) {
+            p.held {
+                span aria-hidden="true" { "‖ " } strong { (paused) }
+                ": nothing is created or deleted there until " code { "snaprotate resume" } "."
+            }
+        }
         h1 class=(if view.healthy { "well" } else { "ill" }) {
             @match view.alerts.len() {
                 0 => { span.sign aria-hidden="true" { "✓" } " No alert stands" }
@@ -246,7 +256,7 @@ fn row(view: &FleetView, server: &ServerView, zone: &TimeZone) -> Markup {
             td role="cell" data-label="Last slot" {
                 (lines(server, |rotation| html! {
                     @match &rotation.last {
-                        Some(slot) => (last_slot(slot, view, zone)),
+                        Some(slot) => (last_slot(slot, server, view, zone)),
                         None => "none yet",
                     }
                 }))

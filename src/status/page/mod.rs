@@ -16,9 +16,9 @@ use maud::{DOCTYPE, Markup, html};
 
 pub(super) use self::fleet::{Asked, fleet};
 pub(super) use self::server::server;
-use super::text::{local, span};
+use super::standing::{local, span};
 use super::view::{Alert, FleetView, LastSlot, NextSlot, ServerView, State};
-use crate::core::printable::printable;
+use crate::core::printable::{printable, shortened};
 
 /// As much of a name and of a reason as is shown.
 const NAME_SHOWN: usize = 120;
@@ -43,7 +43,7 @@ fn frame(title: &str, every: u32, main: &Markup, foot: &Markup) -> String {
                 header.top {
                     a.brand href="/" { img src="/icon.svg" alt="" width="22" height="22"; "snaprotate" }
                     p.stale id="stale" role="status" {}
-                    button id="pause" type="button" aria-pressed="false" hidden { "Pause updates" }
+                    button id="pause" type="button" aria-pressed="false" hidden { "Stop refreshing" }
                 }
                 main id="main" tabindex="-1" { (main) }
                 footer { (foot) }
@@ -102,16 +102,16 @@ fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
 }
 
 /// How and when a slot went, in a few words.
-fn last_slot(slot: &LastSlot, view: &FleetView, zone: &TimeZone) -> Markup {
-    let (mark, class, words) = match slot.ending.as_deref() {
-        Some("completed") => ("✓", "good", None),
-        Some(other) => ("!", "bad", Some(other.replace('_', " "))),
-        None => ("…", "wait", Some("due".to_owned())),
+fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+    let made = server.made(slot);
+    let (mark, class, words, at) = match (slot.ending.as_deref(), made) {
+        (Some("completed"), Some(made)) => ("✓", "good", "made".to_owned(), made),
+        (Some("completed"), None) => ("✓", "good", "slot".to_owned(), slot.slot),
+        (Some(other), _) => ("!", "bad", other.replace('_', " "), slot.slot),
+        (None, _) => ("…", "wait", "due".to_owned(), slot.slot),
     };
     html! {
-        span class=(class) aria-hidden="true" { (mark) } " "
-        @if let Some(words) = words { (words) " " }
-        (ago(slot.slot, view, zone))
+        span class=(class) aria-hidden="true" { (mark) } " " (words) " " (ago(at, view, zone))
     }
 }
 
@@ -148,7 +148,7 @@ fn alerts(alerts: &[&Alert], servers: &[ServerView], most: usize) -> Markup {
                     @if let Some(server) = alert.server.and_then(|id| find(servers, id)) {
                         " " a href={ "/server/" (server.id) } { (shown(&server.name, NAME_SHOWN)) }
                     }
-                    " " span.reason { (shown(&alert.reason, REASON_SHOWN)) }
+                    " " span.reason { (shortened(&alert.reason, REASON_SHOWN)) }
                 }
             }
         }

@@ -10,9 +10,10 @@ use super::{
 };
 use crate::audit::Record;
 use crate::core::forecast::Forecast;
+use crate::core::plan::one_after_the_other;
 use crate::status::picture::figure;
 use crate::status::site::Detail;
-use crate::status::text::local;
+use crate::status::standing::local;
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 use crate::status::words::{age, moment};
 
@@ -56,6 +57,12 @@ pub(in crate::status) fn server(
             dl.facts {
                 div { dt { "Server" } dd { "id " (server.id) ", policy " code { (shown(&server.file, NAME_SHOWN)) ".toml" } } }
                 div { dt { "Next decision" } dd { (shown(&detail.decision, REASON_SHOWN)) } }
+                @if let Some(next) = &detail.upcoming {
+                    div { dt { "Comes next" } dd {
+                        (instant(next.at, zone, &local(next.at, zone))) ": "
+                        (one_after_the_other(&next.steps))
+                    } }
+                }
                 div { dt { "Last change" } dd { (last_change(detail, view, zone)) } }
                 div { dt { "One can go back" } dd { (back(server, view, zone)) } }
             }
@@ -93,7 +100,7 @@ pub(in crate::status) fn server(
 /// The newest completed snapshot and the oldest one, whosever they are.
 fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     let Some((newest, oldest)) = server.back() else {
-        return html! { "to nothing: no completed snapshot is known" };
+        return html! { "not at all: no completed snapshot is known" };
     };
     html! {
         "to " (ago(newest, view, zone))
@@ -143,7 +150,7 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
                         td role="cell" data-label="Last slot" { div {
                             @match &rotation.last {
                                 Some(slot) => {
-                                    (last_slot(slot, view, zone))
+                                    (last_slot(slot, server, view, zone))
                                     span.sub { (shown(&slot.snapshot, NAME_SHOWN)) }
                                 }
                                 None => "none yet",
