@@ -1,0 +1,117 @@
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+
+use super::*;
+use crate::api::{ApiSettings, HttpApi, TokenSource};
+use crate::audit::Trail;
+use crate::audit::mem::MemDisk;
+use crate::clock::Clock;
+use crate::core::world;
+
+/// More requests than are worked on at once.
+const MANY: usize = 4 * AT_ONCE;
+
+/// A site of an engine that rotates nothing.
+fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<Site<HttpApi>> {
+    let clock = Clock::system();
+    let settings = ApiSettings {
+        base_url: "http://127.0.0.1:9/".to_owned(),
+        token: TokenSource::Given("a-token".into()),
+        connect_timeout: Duration::from_secs(1),
+        request_timeout: Duration::from_secs(1),
+        max_in_flight: 1,
+        requests_per_second: 0.0,
+        max_body: 1,
+        ca_file: None,
+    };
+    let api = Arc::new(HttpApi::new(&settings, clock.clone()).expect("a client"));
+    let rules = world::rules();
+    let (trail, opened) = Trail::open_inline(
+        Box::new(MemDisk::default()),
+        Path::new("/audit"),
+        Path::new("/state"),
+        "test",
+        clock.now().wall,
+        rules.request_timeout,
+    )
+    .expect("a trail");
+    let tally = api.tally();
+    let engine = Engine::new(api, trail, clock, opened, rules, Vec::new());
+    Site::new(engine, Arc::new(look), tally, PathBuf::from("/audit"))
+}
+
+fn view() -> FleetView {
+    let time = "2026-11-25T06:00:00Z".parse().expect("a time");
+    FleetView {
+        version: "1".to_owned(),
+        pid: 1,
+        config: "x.toml".to_owned(),
+        started: time,
+        time,
+        healthy: true,
+        alerts: Vec::new(),
+        servers: Vec::new(),
+        receivers: Vec::new(),
+    }
+}
+
+/// Begins it, as far as that goes at once, and goes away.
+async fn abandon(asked: impl Future) {
+    tokio::select! {
+        biased;
+        _ = asked => panic!("it is answered already"),
+        () = std::future::ready(()) => {}
+    }
+}
+
+fn all<T>(from: &Receiver<T>) -> usize {
+    from.iter().count()
+}
+
+#[tokio::test]
+async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_for_those_who_wait() {
+    let site = site(view);
+    let (begin, begun) = channel();
+    let (open, gate) = channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    for _ in 0..MANY {
+        let (begin, gate) = (begin.clone(), Arc::clone(&gate));
+        let work = move || {
+            begin.send(()).expect("heard");
+            // Until it is opened, that is: until the sender is gone.
+            let _opened = gate.lock().expect("whole").recv();
+        };
+        abandon(site.aside(work)).await;
+    }
+    drop(begin);
+    for _ in 0..AT_ONCE {
+        begun.recv().expect("begun");
+    }
+    drop(open);
+    // Whoever found no place is gone, and so is what they asked for.
+    assert_eq!(all(&begun), 0);
+    assert!(site.aside(|| ()).await.is_ok(), "there are places again");
+}
+
+#[tokio::test]
+async fn a_view_that_was_made_for_one_who_went_away_serves_the_next() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let (begin, begun) = channel();
+    let (open, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let count = Arc::clone(&made);
+    let site = site(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        begin.send(()).expect("heard");
+        let _opened = gate.lock().expect("whole").recv();
+        view()
+    });
+    for _ in 0..MANY {
+        abandon(site.view()).await;
+    }
+    begun.recv().expect("begun");
+    drop(open);
+    site.view().await.expect("a view");
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+}
