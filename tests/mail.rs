@@ -1,10 +1,12 @@
-//! E-mail: what a mail server's own words may give away.
+//! E-mail: what a mail server is told, and when, and what its own words may give away.
 
 #[path = "support/receivers.rs"]
 mod receivers;
 #[path = "support/smtp.rs"]
 mod smtp;
 mod support;
+#[path = "support/tls.rs"]
+mod tls;
 
 use std::process::Output;
 
@@ -13,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use receivers::{full, receiver, trust};
 use smtp::{Manner, Smtp};
 use support::{stderr, stdout};
+use tls::{Certificate, identity};
 
 /// What must stand nowhere.
 const PASSWORD: &str = "s3cr3t pass word";
@@ -61,5 +64,56 @@ fn a_password_that_a_mail_server_repeats_as_it_came_is_not_said() {
         for form in &forms {
             assert!(!said.contains(form.trim_end_matches('=')), "{said}");
         }
+    }
+}
+
+#[test]
+fn by_starttls_nothing_but_a_greeting_is_said_before_the_connection_is_secured() {
+    let (tls, trusted) = identity(Certificate::Fits);
+    let server = Smtp::start(Manner {
+        tls: Some(tls),
+        ..Manner::default()
+    });
+    let output = sent(&server, "starttls", Some(&trusted));
+    assert_eq!(
+        stdout(&output),
+        "email (email): ok\n",
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(server.open(), ["EHLO", "STARTTLS"]);
+    let letters = server.letters();
+    let told = letters.first().expect("a letter").envelope.join(" ");
+    let plain = STANDARD.encode(format!("\0user\0{PASSWORD}"));
+    assert!(told.contains(&format!("AUTH PLAIN {plain}")), "{told}");
+    assert!(told.contains("RCPT TO:<a@example.org>"), "{told}");
+}
+
+#[test]
+fn a_mail_server_without_starttls_gets_neither_address_nor_password() {
+    let server = Smtp::start(Manner::default());
+    let said = failed(&sent(&server, "starttls", None));
+    assert!(said.contains("STARTTLS is not supported"), "{said}");
+    let told = server.open();
+    let harmless = |word: &String| ["EHLO", "QUIT"].contains(&word.as_str());
+    assert!(told.iter().all(harmless), "{told:?}");
+}
+
+#[test]
+fn by_starttls_a_certificate_that_does_not_fit_gets_neither_address_nor_password() {
+    for certificate in [
+        Certificate::SelfSigned,
+        Certificate::OtherHost,
+        Certificate::Expired,
+    ] {
+        let (tls, trusted) = identity(certificate);
+        let server = Smtp::start(Manner {
+            tls: Some(tls),
+            ..Manner::default()
+        });
+        let said = failed(&sent(&server, "starttls", Some(&trusted)));
+        assert!(said.contains("certificate"), "{certificate:?}: {said}");
+        assert_eq!(server.open(), ["EHLO", "STARTTLS"], "{certificate:?}");
+        assert!(server.letters().is_empty(), "{certificate:?}");
     }
 }
