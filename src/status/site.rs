@@ -165,7 +165,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         seen,
         now,
     } = known;
-    if let Some(since) = history.paused {
+    if let Some(since) = history.paused() {
         return format!(
             "nothing until resume: paused since {}",
             super::text::local(since, zone)

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -7,6 +8,8 @@ use crate::api::{ApiSettings, HttpApi, TokenSource};
 use crate::audit::Trail;
 use crate::audit::mem::MemDisk;
 use crate::clock::Clock;
+use crate::core::fact::Now;
+use crate::core::history::History;
 use crate::core::world;
 
 /// More requests than are worked on at once.
@@ -114,4 +117,41 @@ async fn a_view_that_was_made_for_one_who_went_away_serves_the_next() {
     drop(open);
     site.view().await.expect("a view");
     assert_eq!(made.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn the_next_decision_waits_for_resume_whether_one_server_is_paused_or_all() {
+    let since = "2026-11-25T06:00:00Z".parse().expect("a time");
+    let (mut one, mut all) = (History::default(), History::default());
+    one.paused = Some(since);
+    all.all_paused = Some(since);
+    let policy = Policy {
+        file: "web".to_owned(),
+        server: ServerId(1),
+        name: None,
+        protected_names: BTreeSet::new(),
+        protected_ids: BTreeSet::new(),
+        min_completed: 1,
+        delete_stuck: false,
+        rotations: vec![world::rotation("daily", "0 3 * * *", 2)],
+    };
+    for history in [one, all] {
+        let next = decision(
+            Known {
+                policy: &policy,
+                rules: &world::rules(),
+                history: &history,
+                seen: None,
+                now: Now {
+                    wall: since,
+                    mono: SignedDuration::ZERO,
+                },
+            },
+            &TimeZone::UTC,
+        );
+        assert_eq!(
+            next,
+            "nothing until resume: paused since 2026-11-25 06:00 UTC"
+        );
+    }
 }
