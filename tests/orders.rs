@@ -164,6 +164,13 @@ fn a_server_is_restored_once_and_left_alone_afterwards() {
         assert_eq!(intents.len(), 1);
         assert_eq!(intents[0]["by"], "root");
         assert_eq!(place.home.events("restore_result")[0]["outcome"], "done");
+        // Somebody who has seen that it is over may say so.
+        let over = good(&place.home.run(&["resume", "--server", "web"]));
+        assert!(
+            over.contains("the rest after its restore is over"),
+            "{over}"
+        );
+        good(&place.home.run(&["create", "web", "mine"]));
     });
 }
 

@@ -56,9 +56,15 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         None if held.nothing => {
             "rotation isn't paused as a whole: there was nothing to end".to_owned()
         }
-        Some(server) => format!("{} is no longer paused", printable_name(server)),
+        Some(server) if held.ended.is_empty() => {
+            format!("{} is no longer paused", printable_name(server))
+        }
+        Some(server) => format!("{} goes on", printable_name(server)),
         None => "rotation goes on".to_owned(),
     };
+    for ended in &held.ended {
+        let _ = write!(text, "\n{ended}");
+    }
     for server in &held.paused {
         let _ = write!(
             text,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::reader::nearest;
+use crate::core::printable::counted;
 
 /// Lines longer than this are named but not shown.
 const LONGEST_LINE: usize = 400;
@@ -215,10 +216,6 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
 
 /// Whether the line looks like a token written into the file, misspelt keys too (I13).
 fn may_hold_a_secret(line: &str) -> bool {

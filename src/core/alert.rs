@@ -155,14 +155,19 @@ impl Server<'_> {
         alerts
     }
 
-    /// What the rotation's last slots gave rise to. The newest ending tells: a completed one
+    /// I15: what the rotation's last slots gave rise to. The newest ending tells: a completed one
     /// clears what stood before it.
     fn fruitless_slots(&self, rotation: &str, alerts: &mut Alerts) {
-        let ended = self.history.slots(rotation);
-        let mut ended: Vec<_> = ended
-            .filter(|note| !matches!(note.ending, None | Some(Ending::Paused)))
-            .collect();
-        ended.sort_by_key(|note| std::cmp::Reverse(note.at));
+        // Those of a clock that was ahead are still to come.
+        let latest = self.now.wall.saturating_add(CLOCK_TOLERANCE);
+        let latest = latest.unwrap_or(self.now.wall);
+        let ended = self.history.slots(rotation).filter(|note| {
+            note.at <= latest && !matches!(note.ending, None | Some(Ending::Paused))
+        });
+        let mut ended: Vec<_> = ended.collect();
+        // Of two of one instant, under an earlier pattern and this one, the later record tells.
+        ended.sort_by_key(|note| note.at);
+        ended.reverse();
         let good = ended
             .iter()
             .position(|note| note.ending == Some(Ending::Completed));
@@ -170,13 +175,14 @@ impl Server<'_> {
         let Some(last) = fruitless.first() else {
             return;
         };
-        let what = match last.ending {
-            Some(Ending::GivenUp) => "was given up",
-            _ => "passed without a snapshot",
-        };
+        let why = self.history.missing(rotation, &last.name);
+        let why = why.unwrap_or(match last.ending {
+            Some(Ending::GivenUp) => "given up",
+            _ => "it passed unrun",
+        });
         alerts.insert(
             (AlertKind::SlotFailed, rotation.to_owned()),
-            format!("the slot of {} {what}", last.name),
+            format!("the slot of {} has no snapshot: {why}", last.name),
         );
         if fruitless.len() > 1 || last.leap {
             let since = match good.and_then(|good| ended.get(good)) {

@@ -172,10 +172,10 @@ impl Server<'_> {
         self.make(index, rotation, name)
     }
 
-    /// Slots that passed without a look since the last one that the trail knows, as one
+    /// I15: slots that passed without a look since the last one that the trail knows, as one
     /// record named after the newest of them: older ones are never run.
     fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<Fact> {
-        let known = self.history.newest(&rotation.name).map(|note| note.at);
+        let known = self.history.met_until(&rotation.name, slot.at);
         let since = known.max(self.history.since(&rotation.name))?;
         let before = |at: Timestamp| {
             let instant = at.checked_sub(SignedDuration::from_nanos(1)).ok()?;

@@ -40,11 +40,18 @@ impl From<Now> for When {
 }
 
 impl When {
-    /// How long ago this was; never negative.
+    /// How long ago this was; never negative. What an earlier process saw is at least as old
+    /// as this process, whatever a wall clock says that was ahead.
     pub fn elapsed(self, now: Now) -> SignedDuration {
+        self.elapsed_with(SignedDuration::ZERO, now)
+    }
+
+    /// The same of an instant that was set so much later than its record: when the call of an
+    /// intent is over at the latest.
+    pub(super) fn elapsed_with(self, grace: SignedDuration, now: Now) -> SignedDuration {
         let passed = match self.mono {
             Some(mono) => now.mono - mono,
-            None => now.wall.duration_since(self.wall),
+            None => now.wall.duration_since(self.wall).max(now.mono - grace),
         };
         passed.max(SignedDuration::ZERO)
     }

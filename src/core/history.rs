@@ -119,6 +119,21 @@ impl Hold {
     }
 }
 
+/// Why a slot has no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fault {
+    /// The name of its snapshot.
+    pub(super) name: Box<str>,
+    pub(super) why: Box<str>,
+}
+
+impl Fault {
+    pub(super) fn of(name: &str, why: &str) -> Option<Box<Self>> {
+        let (name, why) = (name.into(), why.into());
+        Some(Box::new(Self { name, why }))
+    }
+}
+
 /// What is remembered of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RotationNotes {
@@ -132,6 +147,12 @@ pub(super) struct RotationNotes {
     /// Why its hooks didn't go well last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hook_fault: Option<Box<str>>,
+    /// How the last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<Box<Fault>>,
+    /// How the last slot ended that has no snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<Box<Fault>>,
 }
 
 /// What the trail says of one server. What is rare stands in a box of its own: ten thousand
@@ -259,25 +280,36 @@ impl History {
         self.paused.or(self.all_paused)
     }
 
-    /// For how long the server is left alone after a restore. One that an earlier process
-    /// sent is at least as old as this process, whatever a wall clock says that was ahead.
+    /// For how long the server is left alone after a restore.
     pub(super) fn restoring(&self, rules: &Rules, now: Now) -> Option<SignedDuration> {
-        let sent = self.restore?;
-        let elapsed = match sent.mono {
-            Some(_) => sent.elapsed(now),
-            None => sent.elapsed(now).max(now.mono),
-        };
-        let left = rules.restore_window - elapsed;
+        let left = rules.restore_window - self.restore?.elapsed(now);
         (left > SignedDuration::ZERO).then_some(left)
     }
 
-    /// Whether the end of a pause would change anything besides the pause.
-    pub fn awaits_resume(&self, now: Timestamp) -> bool {
-        let ahead = |at: Timestamp| at > now;
-        self.last_intent.is_some_and(ahead)
-            || self.restore.is_some_and(|sent| ahead(sent.wall))
-            || self.unknown_restore.is_some()
-            || self.hold.as_ref().is_some_and(|hold| hold.hopeless())
+    /// What an operator's `resume` ends besides a pause, in words; for one of the server
+    /// itself also what a person has to have seen to.
+    pub fn ended_by_resume(&self, rules: &Rules, now: Now, own: bool) -> Vec<String> {
+        let ahead = |at: Timestamp| at > now.wall;
+        let mut ended = Vec::new();
+        if self.last_intent.is_some_and(ahead) || self.restore.is_some_and(|sent| ahead(sent.wall))
+        {
+            ended.push("the clock counts as right from now on".to_owned());
+        }
+        if let Some(id) = self.unknown_restore {
+            ended.push(format!(
+                "what became of the restore from {id} is yours to know"
+            ));
+        }
+        if own && self.restoring(rules, now).is_some() {
+            ended.push("the rest after its restore is over".to_owned());
+        }
+        if let Some(hold) = self.hold.as_deref().filter(|hold| own && hold.failures > 0) {
+            ended.push(format!(
+                "the hold of {} is given up, as released by you",
+                hold.rotation
+            ));
+        }
+        ended
     }
 
     /// A pause ended, its own or one of all, if there was one since `from`; the clock counts
@@ -336,6 +368,18 @@ impl History {
         self.rotation(rotation)?.hook_fault.as_deref()
     }
 
+    /// How the last attempt on the slot of this name failed.
+    pub fn failed(&self, rotation: &str, name: &str) -> Option<&str> {
+        let fault = self.rotation(rotation)?.failed.as_deref()?;
+        (*fault.name == *name).then_some(&*fault.why)
+    }
+
+    /// Why the slot of this name, which has ended, has no snapshot.
+    pub(super) fn missing(&self, rotation: &str, name: &str) -> Option<&str> {
+        let fault = self.rotation(rotation)?.missing.as_deref()?;
+        (*fault.name == *name).then_some(&*fault.why)
+    }
+
     /// Whether the slot of this instant ended so long ago that no note of it is left.
     pub(super) fn passed(&self, rotation: &str, at: Timestamp) -> bool {
         self.rotation(rotation)
@@ -347,8 +391,16 @@ impl History {
         self.slots(rotation).filter(|note| note.ending.is_none())
     }
 
-    /// The newest slot of a rotation that the trail knows.
-    pub fn newest(&self, rotation: &str) -> Option<&SlotNote> {
-        self.slots(rotation).max_by_key(|note| note.at)
+    /// The newest slot up to an instant that the trail knows to have been met.
+    pub(super) fn met_until(&self, rotation: &str, until: Timestamp) -> Option<Timestamp> {
+        let noted = self.newest(rotation, until).map(|note| note.at);
+        noted.max(self.rotation(rotation)?.passed.last_until(until))
+    }
+
+    /// The newest slot of a rotation that the trail notes, up to an instant: those of a clock
+    /// that was ahead are still to come.
+    pub fn newest(&self, rotation: &str, until: Timestamp) -> Option<&SlotNote> {
+        let met = self.slots(rotation).filter(|note| note.at <= until);
+        met.max_by_key(|note| note.at)
     }
 }

@@ -1,8 +1,8 @@
 //! Holds: what a rotation's hooks did, as the trail tells it, and when `after` is due.
 //!
 //! `before` holds a server (a file system is frozen, a server stopped), `after` releases it.
-//! From the moment that `before` is begun `after` is owed, until it did well; nothing of the
-//! provider's is needed for it, so it stands before every other rule. No hold outlives the
+//! From the moment that `before` is begun `after` is owed, until it did well (I18); nothing of
+//! the provider's is needed for it, so it stands before every other rule. No hold outlives the
 //! process that began it.
 
 use jiff::SignedDuration;
@@ -60,7 +60,7 @@ impl History {
                     self.notes(rotation).hook_fault = None;
                 }
                 if *later {
-                    self.tried(snapshot, at, false);
+                    self.tried(snapshot, at, false, "it was released before its create");
                 }
             }
             Fact::HookFinished {
@@ -101,7 +101,9 @@ impl History {
             hold.faulty = true;
         }
         if !go_on {
-            self.tried(snapshot, at, true);
+            // What can't be started touched nothing: that costs no attempt.
+            let why = format!("its hook before: {reason}");
+            self.tried(snapshot, at, ran != Ran::NotStarted, &why);
         }
         if ran == Ran::NotStarted {
             self.hold = None;
@@ -130,13 +132,7 @@ impl Server<'_> {
 
     /// How long a failed `after` still rests; `None`: it didn't fail, or has rested.
     fn until_next_try(&self, hold: &Hold) -> Option<SignedDuration> {
-        let last = hold.last?;
-        // One that an earlier process tried is at least as old as this process, whatever a
-        // wall clock says that was ahead.
-        let elapsed = match last.mono {
-            Some(_) => last.elapsed(self.now),
-            None => last.elapsed(self.now).max(self.now.mono),
-        };
+        let elapsed = hold.last?.elapsed(self.now);
         let left = self.pause(&hold.snapshot, hold.failures) - elapsed;
         left.is_positive().then_some(left)
     }

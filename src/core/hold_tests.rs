@@ -1,8 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
 use crate::core::decide::{Inventory, Step, decide_in_hold};
 use crate::core::fact::{AlertKind, Fact, Hook, Outcome, Ran, When};
 use crate::core::order::{Order, objection};
@@ -252,14 +250,14 @@ fn a_before_that_fails_is_a_failed_attempt_and_after_follows_all_the_same() {
 }
 
 #[test]
-fn one_that_can_t_be_started_holds_nothing_and_is_an_attempt() {
+fn one_that_can_t_be_started_holds_nothing_and_costs_no_attempt() {
     let mut world = world();
     world.record(&started(Hook::Before));
     world.record(&finished(Hook::Before, Ran::NotStarted));
     assert_eq!(world.history.hold, None);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     let note = world.history.slot("weekly", NAME).expect("a note");
-    assert_eq!((note.attempts, note.tries), (1, 1));
+    assert_eq!((note.attempts, note.tries), (0, 1));
 }
 
 #[test]
@@ -357,6 +355,12 @@ fn a_resume_of_the_server_itself_gives_up_what_failed_and_one_of_all_does_not() 
         for _ in 0..failures {
             fails(&mut world);
         }
+        let ended = |own| {
+            let (rules, now) = (&world.rules, world.now);
+            world.history.ended_by_resume(rules, now, own)
+        };
+        assert_eq!(ended(false), [""; 0], "{failures}");
+        assert_eq!(ended(true).is_empty(), stays, "{failures}");
         let now = world.now.wall;
         world.history.resume(None, now);
         assert!(world.history.hold.is_some());
@@ -491,5 +495,4 @@ fn a_hold_outlives_a_checkpoint_and_so_does_a_fault() {
         mono: None,
     };
     assert_eq!(hold.last, Some(early));
-    assert_eq!(SignedDuration::ZERO, early.elapsed(world.now));
 }

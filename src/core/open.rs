@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::breaks::Break;
 use super::decide::{Server, Step, ended};
-use super::fact::{Ending, Fact, Outcome};
+use super::fact::{Ending, Fact, Outcome, When};
 use super::history::Open;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -32,7 +32,7 @@ impl Server<'_> {
                     ))),
                     // I9: not sent again while the earlier one may still happen.
                     (None, _)
-                        if since.elapsed(self.now) < self.rules.settle_window
+                        if self.over_for(*since) < self.rules.settle_window
                             && !Break::NoSettleWindow.on() =>
                     {
                         Some(self.poll(&format!("whether {name} was made isn't known yet")))
@@ -55,7 +55,7 @@ impl Server<'_> {
                 if !self.inventory.snapshots.iter().any(|s| s.id == *id) {
                     return Some(Step::Record(Fact::DeleteConfirmed { id: *id }));
                 }
-                let waited = since.elapsed(self.now);
+                let waited = self.over_for(*since);
                 // I8: what appeared in the meantime may make the delete needless.
                 let under_way = self.own().any(|(s, _)| {
                     matches!(s.status, Status::InProgress | Status::Unknown(_)) && !self.stuck(s)
@@ -87,6 +87,11 @@ impl Server<'_> {
                 }
             }
         }
+    }
+
+    /// For how long the call of an open mutation is over.
+    fn over_for(&self, since: When) -> SignedDuration {
+        since.elapsed_with(self.rules.request_timeout, self.now)
     }
 
     /// One that an operator ordered bears no rotation's name: it is watched by its id alone.
@@ -143,13 +148,17 @@ impl Server<'_> {
                             id: snapshot.id,
                         }));
                     }
-                    if let Some(note) = unsettled {
-                        return Some(ended(
-                            rotation,
-                            note,
-                            Ending::Completed,
-                            "completed".to_owned(),
-                        ));
+                    // One that was completed late settles its slot all the same.
+                    let late = note.filter(|note| {
+                        matches!(note.ending, Some(Ending::GivenUp | Ending::Skipped))
+                    });
+                    if let Some(note) = unsettled.or(late) {
+                        let how = if late.is_some() {
+                            "completed late"
+                        } else {
+                            "completed"
+                        };
+                        return Some(ended(rotation, note, Ending::Completed, how.to_owned()));
                     }
                 }
                 Status::Failed if self.awaited(snapshot.id) => {

@@ -128,6 +128,8 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
         before,
         grace,
     );
+    // The next process starts at once.
+    world.now.mono = SignedDuration::ZERO;
     world.pass(world.rules.settle_window + grace - SignedDuration::from_secs(1));
     assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
     world.pass(SignedDuration::from_secs(1));
@@ -285,4 +287,26 @@ fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
         assert!(matches!(world.recorded(), Step::Create { .. }));
         assert_eq!(world.history.open, None, "{status:?}");
     }
+}
+
+#[test]
+fn i6_what_a_clock_that_was_ahead_left_open_is_over_a_settle_window_after_the_next_start() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    world.now.wall += SignedDuration::from_hours(24 * 365);
+    world.intend_create("weekly-2026-11-22");
+    // The clock is put right, the service starts anew, and an operator says so.
+    world.now.wall = time("2026-11-22T05:00:00Z");
+    world.now.mono = SignedDuration::ZERO;
+    let kept = serde_json::to_string(&world.history).expect("JSON");
+    world.history = serde_json::from_str(&kept).expect("a history");
+    assert!(matches!(world.recorded(), Step::Blocked { .. }));
+    world.record(&Fact::Resumed { by: None });
+    let window = world.rules.settle_window + world.rules.request_timeout;
+    world.pass(window - SignedDuration::from_secs(1));
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    assert!(world.history.open.is_some());
+    world.pass(SignedDuration::from_secs(1));
+    assert!(!matches!(world.recorded(), Step::Blocked { .. }));
+    assert_eq!(world.history.open, None);
 }

@@ -2,7 +2,8 @@
 //!
 //! An order goes the way of every mutation: one at a time on a server (I5), only on a
 //! listing that can be relied on (I4, I11), its intent before its call (I6). Only what the
-//! rotation alone owes, such as keeping foreign ones, doesn't bind an operator.
+//! rotation alone owes, such as keeping foreign ones, doesn't bind an operator. What is
+//! changed is exactly the row that was shown (I17).
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use super::history::{History, Hold, Open};
 use super::name;
 use super::policy::{Policy, Rules};
 use super::printable::{printable, utc};
-use super::snapshot::{Snapshot, SnapshotId, Status};
+use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// As much of a name as is shown.
 const NAME_SHOWN: usize = 80;
@@ -85,11 +86,11 @@ pub fn holding(hold: &Hold) -> String {
 }
 
 /// Until when the server is left alone after a restore, if it is.
-pub fn left_alone(history: &History, rules: &Rules, now: Now) -> Option<String> {
+pub fn left_alone(server: ServerId, history: &History, rules: &Rules, now: Now) -> Option<String> {
     let left = history.restoring(rules, now)?;
     let until = now.wall.checked_add(left).ok()?;
     Some(format!(
-        "it was restored a short while ago and is left alone until {}",
+        "it was restored a short while ago and is left alone until {}; if the restore is over, snaprotate resume --server {server}",
         utc(until)
     ))
 }
@@ -112,7 +113,7 @@ impl Server<'_> {
                 "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"
             ));
         }
-        left_alone(self.history, self.rules, self.now)
+        left_alone(self.policy.server, self.history, self.rules, self.now)
     }
 
     fn may_create(&self, wanted: &str) -> Option<String> {

@@ -130,6 +130,15 @@ fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
     for order in orders() {
         refused(&world, &order, "left alone until 2026-11-22 04:30 UTC");
     }
+    // One who looked says that it is over; an end of the pause of all says nothing of it.
+    let mut told = World::weekly(3);
+    told.history = world.history.clone();
+    told.now = world.now;
+    told.snapshots.clone_from(&world.snapshots);
+    told.history.resume(None, told.now.wall);
+    assert!(left_alone(ServerId(7), &told.history, &told.rules, told.now).is_some());
+    told.record(&Fact::Resumed { by: None });
+    assert!(left_alone(ServerId(7), &told.history, &told.rules, told.now).is_none());
     world.pass(MINUTE);
     for order in orders() {
         assert_eq!(objection_of(&world, &order), None);

@@ -35,6 +35,12 @@ impl Passed {
         stretches.any(|(first, last)| (*first..=*last).contains(&at))
     }
 
+    /// The last instant of any stretch up to this one.
+    pub(super) fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
+        let begun = self.0.iter().filter(|(first, _)| *first <= until);
+        begun.map(|(_, last)| until.min(*last)).max()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -78,6 +84,9 @@ mod tests {
             passed.add(at(second), leap);
         }
         assert_eq!(held(&passed), [10, 11, 12, 50, 51]);
+        let last = [9, 11, 20, 50, 60].map(|second| passed.last_until(at(second)));
+        let expected = [None, Some(11), Some(12), Some(50), Some(51)];
+        assert_eq!(last, expected.map(|second| second.map(at)));
     }
 
     #[test]

@@ -157,7 +157,10 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
             .keys()
             .any(|(kind, _)| *kind == AlertKind::SlotFailed);
         assert_eq!(failed, alert, "{before} {paused} {:?}", world.history);
-        let last = world.history.newest("daily").and_then(|note| note.ending);
+        let last = world
+            .history
+            .newest("daily", world.now.wall)
+            .and_then(|note| note.ending);
         let ending = if alert {
             Ending::Skipped
         } else {

@@ -56,6 +56,11 @@ fn deceives(c: char) -> bool {
         )
 }
 
+/// "1 server", "2 servers".
+pub fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 /// A time in a text that doesn't know its reader's zone.
 pub fn utc(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()

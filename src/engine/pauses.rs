@@ -23,6 +23,9 @@ pub struct Held {
     /// Whether there was nothing to resume, and nothing was recorded.
     #[serde(default)]
     pub nothing: bool,
+    /// What a resume ended besides a pause, in words.
+    #[serde(default)]
+    pub ended: Vec<String>,
 }
 
 /// A mutation that was begun before a pause.
@@ -86,7 +89,8 @@ impl<A: SnapshotApi> Engine<A> {
         if server.is_some() && self.all_paused().is_some() {
             return Err(Unheld::AllPaused);
         }
-        if self.nothing_to_resume(server) {
+        let (paused, ended) = self.to_resume(server);
+        if !paused && ended.is_empty() {
             let nothing = true;
             return Ok(Held {
                 nothing,
@@ -108,23 +112,30 @@ impl<A: SnapshotApi> Engine<A> {
             lock(&self.called).all = true;
         }
         self.wake();
-        Ok(self.held(server))
+        Ok(Held {
+            ended,
+            ..self.held(server)
+        })
     }
 
-    /// Whether neither a pause nor anything else waits for the end of one.
-    fn nothing_to_resume(&self, server: Option<ServerId>) -> bool {
-        let now = self.clock.now().wall;
+    /// Whether there is a pause to end, and what else would end with it.
+    fn to_resume(&self, server: Option<ServerId>) -> (bool, Vec<String>) {
+        let (now, rules) = (self.clock.now(), self.wanted().rules);
         let all = lock(&self.all_paused);
-        let mut nothing = server.is_some() || (all.since.is_none() && !all.asked);
+        let mut paused = server.is_none() && (all.since.is_some() || all.asked);
         drop(all);
+        let mut ended = Vec::new();
         self.each_seat(|id, seat| {
-            // One that is being recorded counts too.
-            let paused = server.is_some() && (seat.history.paused.is_some() || seat.pausing);
             if server.is_none_or(|one| one == id) {
-                nothing &= !paused && !seat.history.awaits_resume(now);
+                // One that is being recorded counts too.
+                paused |= server.is_some() && (seat.history.paused.is_some() || seat.pausing);
+                let own = server.is_some();
+                ended.append(&mut seat.history.ended_by_resume(&rules, now, own));
             }
         });
-        nothing
+        ended.sort();
+        ended.dedup();
+        (paused, ended)
     }
 
     /// Since when every server is paused.
@@ -138,6 +149,7 @@ impl<A: SnapshotApi> Engine<A> {
             begun: Vec::new(),
             paused: Vec::new(),
             nothing: false,
+            ended: Vec::new(),
         };
         let policies = self.wanted().policies;
         self.each_seat(|id, seat| {

@@ -49,16 +49,18 @@ pub(super) fn judge(
     for (server, since) in world.holds.held() {
         world.violated(server, &format!("hooks: it is held since {since:.0}"));
     }
-    for (server, what) in without_outcome(&trail_text(disk)) {
+    let trail = trail_text(disk);
+    for (server, what) in without_outcome(&trail) {
         world.violated(server, &format!("I6: {what}"));
     }
     let histories = histories(disk, world.wall());
+    let missed = missed(&trail);
     for (index, chosen) in chosen.iter().enumerate() {
         if let Some(chosen) = chosen {
             let server = index as u64 + 1;
             let none = History::default();
             let history = histories.get(&ServerId(server)).unwrap_or(&none);
-            settled(world, server, *chosen, history, quiet_from);
+            settled(world, server, *chosen, history, &missed, quiet_from);
         }
     }
 }
@@ -81,6 +83,7 @@ fn settled(
     server: u64,
     chosen: usize,
     history: &History,
+    (missed, paused): &(Slots, Slots),
     quiet_from: Timestamp,
 ) {
     let now = world.now();
@@ -117,12 +120,15 @@ fn settled(
             let noted = history
                 .slots(&rotation.name)
                 .any(|note| note.name >= name && note.ending == Some(Ending::Completed));
-            // An alert counts for its own slot, or one that has overtaken it.
-            let said = said
-                && history.slots(&rotation.name).any(|note| {
-                    let failed = matches!(note.ending, Some(Ending::GivenUp | Ending::Skipped));
-                    note.name >= name && failed
-                });
+            // An alert counts for its own slot, or one that has overtaken it. Of one that a
+            // clock ahead let pass there may be no note any more, but a record.
+            let failed = history.slots(&rotation.name).any(|note| {
+                let failed = matches!(note.ending, Some(Ending::GivenUp | Ending::Skipped));
+                note.name >= name && failed
+            });
+            let which = (server, name.clone());
+            // Nobody needs to be told of a pause, whatever clock it was by.
+            let said = said && (failed || missed.contains(&which)) || paused.contains(&which);
             if !there && !noted && !blocked && !said {
                 let what = format!("I15: {name} is neither there nor said to be missing");
                 world.violated(server, &what);
@@ -149,6 +155,40 @@ fn settled(
             world.violated(server, &what);
         }
     }
+}
+
+type Slots = BTreeSet<(u64, String)>;
+
+/// The slots that the trail says to have ended without a snapshot, by server and name; and of
+/// those that ended in a pause, whichever ended by a clock that was ahead.
+fn missed(trail: &str) -> (Slots, Slots) {
+    let (mut failed, mut paused) = (Slots::new(), Slots::new());
+    let mut open: Vec<(Timestamp, (u64, String))> = Vec::new();
+    for line in trail.lines() {
+        let Ok(record) = serde_json::from_str::<Value>(line) else {
+            continue;
+        };
+        let time = |key: &str| record[key].as_str()?.parse::<Timestamp>().ok();
+        if let Some(now) = time("time").filter(|_| !open.is_empty()) {
+            let (ahead, others) = open.into_iter().partition(|(slot, _)| *slot > now);
+            open = others;
+            let ahead: Vec<_> = ahead;
+            paused.extend(ahead.into_iter().map(|(_, which)| which));
+        }
+        let server = record["server"].as_u64().unwrap_or(0);
+        let name = record["snapshot"].as_str().unwrap_or_default();
+        let which = (server, name.to_owned());
+        match record["event"].as_str().unwrap_or_default() {
+            "slot_skipped" if record["paused"] == true => {
+                open.extend(time("slot").map(|slot| (slot, which)));
+            }
+            "slot_skipped" | "slot_given_up" => {
+                failed.insert(which);
+            }
+            _ => {}
+        }
+    }
+    (failed, paused)
 }
 
 /// Intents that the trail never ends, though it goes on for that server.

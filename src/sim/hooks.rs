@@ -141,7 +141,7 @@ impl World {
             .or_insert(1);
         self.holds.excused.remove(&job.server);
         if ran == Ran::NotStarted {
-            if self.hooks(job).is_some_and(|hooks| hooks.go_on) {
+            if self.hooks(job).any(|hooks| hooks.go_on) {
                 let excused = &mut self.holds.excused;
                 excused.insert(job.server, job.snapshot.clone());
             }
@@ -181,13 +181,14 @@ impl World {
         (time, ran)
     }
 
-    /// By the policy in force, of which the judge knows which it is.
-    fn hooks(&self, job: &Job) -> Option<&Hooks> {
+    /// By each policy that the server may have: a reload may come between a decision and its
+    /// `before`.
+    fn hooks(&self, job: &Job) -> impl Iterator<Item = &Hooks> {
         let index = usize::try_from(job.server - 1).unwrap_or(0);
         let wanted = self.setting.wanted.get(index).into_iter().flatten();
-        let mut rotations = wanted.flat_map(|(policy, _)| &policy.rotations);
-        let rotation = rotations.find(|r| r.name == job.rotation && r.hooks.is_some());
-        rotation?.hooks.as_deref()
+        let rotations = wanted.flat_map(|(policy, _)| &policy.rotations);
+        let named = rotations.filter(|rotation| rotation.name == job.rotation);
+        named.filter_map(|rotation| rotation.hooks.as_deref())
     }
 }
 
@@ -212,6 +213,7 @@ impl SimRunner {
         let longest = self
             .world()
             .hooks(&job)
+            .next()
             .map_or(LIMIT, |hooks| hooks.max_hold);
         let Leased { released, ended } = leased;
         let mut early = true;

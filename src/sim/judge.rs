@@ -316,6 +316,8 @@ impl World {
         let rows = &self.servers[&server].rows;
         let there = |id: u64| rows.iter().any(|row| row.id == id);
         let known = rows.iter().map(|row| row.id).collect();
+        // What a person took before, on the word of a stale listing, was not given up by us.
+        let taken_before = !there(id);
         let open = self
             .judge
             .guards
@@ -328,7 +330,7 @@ impl World {
             );
         }
         let same = self.judge.guards.get(&server);
-        if same.is_none_or(|guard| guard.victim != id) {
+        if !taken_before && same.is_none_or(|guard| guard.victim != id) {
             self.judge
                 .guards
                 .insert(server, Guard { victim: id, known });

@@ -36,6 +36,17 @@ fn seeds_that_once_failed_pass() {
 }
 
 #[test]
+fn seeds_that_the_judge_once_took_wrongly_pass() {
+    // A policy that goes on without `before` where another version of it doesn't, a prune-first
+    // of what a person had taken unseen, a slot that ended by a clock ahead and is forgotten, one
+    // that such a clock ended in a pause.
+    for seed in [3183, 3193, 3716, 6951] {
+        let report = simulate(Options::new(seed));
+        assert_eq!(report.violations, [""; 0], "seed {seed}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trail_byte_for_byte() {
     let first = simulate(Options::new(7));
     let again = simulate(Options::new(7));

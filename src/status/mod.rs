@@ -30,8 +30,8 @@ pub use control::{Control, socket};
 pub use http::Server;
 pub use picture::picture;
 pub use site::{Look, Site};
-pub(crate) use text::{count, lines, local, span, table};
 pub use text::{fleet, server};
+pub(crate) use text::{lines, local, span, table};
 pub use view::{
     Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView, State,
 };

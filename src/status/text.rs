@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use owo_colors::OwoColorize as _;
 
 use super::view::{Alert, FleetView, LastSlot, NextSlot, ServerView, State};
-use crate::core::printable::printable;
+use crate::core::printable::{counted, printable};
 use crate::notify::ReceiverView;
 
 /// A foreign name takes up no more of a line.
@@ -19,10 +19,10 @@ const REASON_SHOWN: usize = 200;
 
 /// The whole service; lines at most `width` wide, where it is known.
 pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
-    let servers = count(view.servers.len(), "server");
+    let servers = counted(view.servers.len(), "server");
     let alerts = match view.alerts.len() {
         0 => "no alerts".to_owned(),
-        n => count(n, "alert"),
+        n => counted(n, "alert"),
     };
     let running = span(view.time.duration_since(view.started));
     let mut text = format!(
@@ -259,10 +259,6 @@ pub(crate) fn span(time: SignedDuration) -> String {
 pub(crate) fn local(time: Timestamp, zone: &TimeZone) -> String {
     let time = time.to_zoned(zone.clone());
     time.strftime("%Y-%m-%d %H:%M %Z").to_string()
-}
-
-pub(crate) fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 pub(crate) fn table(width: Option<u16>) -> Table {

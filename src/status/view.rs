@@ -330,7 +330,7 @@ fn state(
     if history.hold.is_some() {
         return (State::Working, None);
     }
-    let left_alone = order::left_alone(history, known.rules, known.now);
+    let left_alone = order::left_alone(known.policy.server, history, known.rules, known.now);
     let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
     let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
     if rotations.iter().any(waits) {
@@ -354,8 +354,8 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
         let settled = slots.filter(|note| note.ending == Some(Ending::Completed));
         settled.map(|note| note.at).max()
     };
-    let noted = known.history.newest(&rotation.name);
     let now = known.now.wall;
+    let noted = known.history.newest(&rotation.name, now);
     let due = rotation.newest_due(now).filter(|slot| {
         noted.is_none_or(|note| note.at < slot.at) && rotation.within_catch_up(*slot, now)
     });

@@ -142,8 +142,11 @@ watched() {
 }
 point "tells the watchdog that it is well" watched
 
-ends() { inside systemctl stop "$unit" && is Result success; }
-point "stops in time after that too" ends
+ends_well() { inside systemctl stop "$unit" && is Result success; }
+point "stops in time after that too" ends_well
+
+# shellcheck source=tests/system/commands.sh
+. "$system/commands.sh"
 
 intact() { inside snaprotate audit verify --config /etc/snaprotate/snaprotate.toml; }
 point "leaves a trail that is whole" intact

@@ -35,7 +35,10 @@ class Provider(BaseHTTPRequestHandler):
         global made
         length = int(self.headers.get("Content-Length") or 0)
         wanted = json.loads(self.rfile.read(length) or b"{}")
-        if urlsplit(self.path).path != LIST:
+        path = urlsplit(self.path).path
+        if path.startswith(LIST) and path.endswith("/restore/"):
+            return self.restore(path.removeprefix(LIST).removesuffix("/restore/"))
+        if path != LIST:
             return self.answer(404, {"detail": "not found"})
         server = wanted["server_id"]
         if sum(s["server"]["id"] == server for s in snapshots) >= LIMIT:
@@ -53,6 +56,18 @@ class Provider(BaseHTTPRequestHandler):
         sent = self.answer(201, snapshot | {"message": "snapshot creation started"})
         if sent:
             snapshots.append(snapshot | {"status": "completed", "size_mb": 5120})
+
+    def restore(self, name):
+        found = [s for s in snapshots if str(s["id"]) == name]
+        if not found:
+            return self.answer(404, {"detail": "not found"})
+        row = found[0]
+        return self.answer(200, {
+            "status": "success",
+            "message": "restore started",
+            "snapshot": {key: row[key] for key in ("id", "name", "created_at")},
+            "server": row["server"] | {"status": "restoring"},
+        })
 
     def do_DELETE(self):
         name = self.path.removeprefix(LIST).rstrip("/")

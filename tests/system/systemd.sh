@@ -26,6 +26,7 @@ token_file = "api-token"
 
 [daemon]
 poll_interval = "1s"
+restore_window = "1s"
 
 [http]
 listen = "$page"

@@ -49,11 +49,3 @@ fn lost(folders: &Folders) -> String {
         folders.state_dir.display()
     )
 }
-
-fn counted(count: u64, what: &str) -> String {
-    if count == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{count} {what}s")
-    }
-}

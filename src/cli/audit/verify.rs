@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{counted, lost, no_trail};
+use super::{lost, no_trail};
 use crate::audit::{Verified, verify, was_begun};
 use crate::cli::{Cli, Exit, say};
 use crate::config::{self, Env, Folders};
+use crate::core::printable::counted;
 use crate::daemon::Refusal;
 
 /// How to check it.
@@ -80,8 +81,11 @@ fn as_text(folder: &Path, found: &Verified) -> String {
     };
     lines.push(format!(
         "{verdict}: {} in {} of {}{span}",
-        counted(found.records, "record"),
-        counted(found.files.len() as u64, "file"),
+        counted(
+            usize::try_from(found.records).unwrap_or(usize::MAX),
+            "record"
+        ),
+        counted(found.files.len(), "file"),
         folder.display()
     ));
     lines.join("\n")

@@ -10,7 +10,7 @@ use super::{Cli, Exit, list, say};
 use crate::api::{ApiError, ErrorKind, Listing};
 use crate::clock::Clock;
 use crate::config::{Config, Problem, Severity};
-use crate::core::printable::printable;
+use crate::core::printable::{counted, printable};
 use crate::daemon::Refusal;
 
 /// What to look at, and how to say it.
@@ -204,10 +204,6 @@ fn print(report: &Report<'_>) -> Result<(), Refusal> {
     let json = serde_json::to_string_pretty(report);
     say(&json.map_err(|error| Refusal::System(error.to_string()))?);
     Ok(())
-}
-
-fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// One line for people, as a problem of a file is.

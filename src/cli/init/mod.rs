@@ -18,7 +18,7 @@ use super::{Cli, Exit, block_on, say};
 use crate::api::{HttpApi, Listing, SnapshotApi as _, secret};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env};
-use crate::core::printable::printable;
+use crate::core::printable::{counted, printable};
 use crate::daemon::{Refusal, api_settings};
 
 /// As much of a path or a reason as is shown.
@@ -184,10 +184,11 @@ fn told(
         .values()
         .map(|rows| rows.snapshots.len())
         .sum();
-    let servers = listing.servers.len();
     let _ = writeln!(
         text,
-        "The account shows {rows} snapshots on {servers} servers; a server without one does not show."
+        "The account shows {} on {}; a server without one does not show.",
+        counted(rows, "snapshot"),
+        counted(listing.servers.len(), "server")
     );
     for (id, rows) in &listing.servers {
         let name = printable(&rows.name, 80);

@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::view::{Counts, Listed, Row, Server, Whose};
-use crate::core::printable::printable;
-use crate::status::{count, lines, local, span, table};
+use crate::core::printable::{counted, printable};
+use crate::status::{lines, local, span, table};
 
 /// A foreign name takes up no more of a line.
 const LONGEST_NAME: usize = 60;
@@ -121,9 +121,9 @@ fn total(servers: &[Server]) -> String {
             one.id,
             one.limit
         ),
-        all => count(all.len(), "server"),
+        all => counted(all.len(), "server"),
     };
-    let mut text = format!("{} on {place}", count(sum.total, "snapshot"));
+    let mut text = format!("{} on {place}", counted(sum.total, "snapshot"));
     let ruled = sum.own + sum.foreign;
     if ruled > 0 {
         let _ = write!(text, ": {} own, {} foreign", sum.own, sum.foreign);

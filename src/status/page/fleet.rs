@@ -12,9 +12,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{
-    NAME_SHOWN, REASON_SHOWN, alerts, as_of, badge, counted, foot, frame, last_slot, next_slot,
-    shown, slots,
+    NAME_SHOWN, REASON_SHOWN, alerts, as_of, badge, foot, frame, last_slot, next_slot, shown, slots,
 };
+use crate::core::printable::counted;
 use crate::core::snapshot::ServerId;
 use crate::status::view::{FleetView, RotationView, ServerView, State};
 

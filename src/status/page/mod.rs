@@ -18,7 +18,7 @@ use maud::{DOCTYPE, Markup, html};
 
 pub(super) use self::fleet::{Asked, fleet};
 pub(super) use self::server::server;
-use super::text::{count, local, span};
+use super::text::{local, span};
 use super::view::{Alert, FleetView, LastSlot, NextSlot, ServerView, State};
 use crate::core::printable::printable;
 
@@ -166,11 +166,6 @@ fn find(servers: &[ServerView], id: crate::core::snapshot::ServerId) -> Option<&
 /// Foreign text, cut and without what would steer a terminal or turn the reading direction.
 fn shown(text: &str, most: usize) -> String {
     printable(text, most)
-}
-
-/// "1 server", "2 servers".
-fn counted(n: usize, what: &str) -> String {
-    count(n, what)
 }
 
 #[cfg(test)]
