@@ -38,6 +38,9 @@ const TRAIL_SEARCHED: u64 = 4 << 20;
 /// How things stand, made anew; it waits for nothing.
 pub type Look = Arc<dyn Fn() -> FleetView + Send + Sync>;
 
+/// A view, and when it was made.
+type Kept = (Instant, Arc<FleetView>);
+
 /// Everything that is shown, and where it comes from.
 pub struct Site<A> {
     engine: Arc<Engine<A>>,
@@ -45,7 +48,7 @@ pub struct Site<A> {
     tally: Arc<Tally>,
     audit: PathBuf,
     pub(super) zone: TimeZone,
-    kept: Arc<tokio::sync::Mutex<Option<(Instant, Arc<FleetView>)>>>,
+    kept: Arc<tokio::sync::Mutex<Option<Kept>>>,
     /// The engine's progress, and when it was seen to change.
     pulse: Mutex<(u64, Instant)>,
     places: Arc<Semaphore>,

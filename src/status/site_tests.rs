@@ -75,45 +75,45 @@ fn all<T>(from: &Receiver<T>) -> usize {
 #[tokio::test]
 async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_for_those_who_wait() {
     let site = site(view);
-    let (begin, begun) = channel();
+    let (say, heard) = channel();
     let (open, gate) = channel::<()>();
     let gate = Arc::new(Mutex::new(gate));
     for _ in 0..MANY {
-        let (begin, gate) = (begin.clone(), Arc::clone(&gate));
+        let (say, gate) = (say.clone(), Arc::clone(&gate));
         let work = move || {
-            begin.send(()).expect("heard");
+            say.send(()).expect("heard");
             // Until it is opened, that is: until the sender is gone.
             let _opened = gate.lock().expect("whole").recv();
         };
         abandon(site.aside(work)).await;
     }
-    drop(begin);
+    drop(say);
     for _ in 0..AT_ONCE {
-        begun.recv().expect("begun");
+        heard.recv().expect("begun");
     }
     drop(open);
     // Whoever found no place is gone, and so is what they asked for.
-    assert_eq!(all(&begun), 0);
+    assert_eq!(all(&heard), 0);
     assert!(site.aside(|| ()).await.is_ok(), "there are places again");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_view_that_was_made_for_one_who_went_away_serves_the_next() {
     let made = Arc::new(AtomicUsize::new(0));
-    let (begin, begun) = channel();
+    let (say, heard) = channel();
     let (open, gate) = channel::<()>();
     let gate = Mutex::new(gate);
     let count = Arc::clone(&made);
     let site = site(move || {
         count.fetch_add(1, Ordering::SeqCst);
-        begin.send(()).expect("heard");
+        say.send(()).expect("heard");
         let _opened = gate.lock().expect("whole").recv();
         view()
     });
     for _ in 0..MANY {
         abandon(site.view()).await;
     }
-    begun.recv().expect("begun");
+    heard.recv().expect("begun");
     drop(open);
     site.view().await.expect("a view");
     assert_eq!(made.load(Ordering::SeqCst), 1);
