@@ -42,7 +42,7 @@
 //!   - [`core::forecast`], [`core::recovery`]: what a policy yields in the long run, by the same
 //!     decision; how much could be lost, and how far back one can go.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
-//! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that reads the clock.
+//! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what time it is.
 //!
 //! What it promises, as I1 to I18, and where each is kept: `docs/invariants.md`.
 //!

@@ -28,7 +28,7 @@ mod unread;
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -237,6 +237,11 @@ impl Cli {
 /// Where the running service listens.
 fn control_socket() -> PathBuf {
     crate::status::socket(Env::from_process().runtime_directory.as_deref())
+}
+
+/// A folder as another process finds it, too.
+fn absolute(folder: &Path) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Who gives an order to this process itself.

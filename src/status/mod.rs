@@ -11,6 +11,7 @@
 //! - `http`: what is served over TCP: `page` as HTML, `metrics` for Prometheus, of what
 //!   `site` puts together; `bounded`: its connections.
 //! - `control`: the socket on which the service answers; `client`: the one who asks there.
+//! - `serve`: how both answer, for no longer than it may take.
 
 pub mod asked;
 mod bounded;
@@ -20,6 +21,7 @@ mod http;
 mod metrics;
 mod page;
 mod picture;
+mod serve;
 pub mod servers;
 mod site;
 mod standing;

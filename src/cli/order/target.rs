@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::api::HttpApi;
 use crate::cli::unread::unread;
-use crate::cli::{Cli, block_on, caller, control_socket, printable_name, servers};
+use crate::cli::{Cli, absolute, block_on, caller, control_socket, printable_name, servers};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::decide::Inventory;
@@ -152,7 +152,7 @@ impl Target {
         let server = self.policy.server;
         let ordered = Ordered {
             server,
-            state_dir: self.config.state_dir.clone(),
+            state_dir: absolute(&self.config.state_dir),
             order,
         };
         let socket = control_socket();

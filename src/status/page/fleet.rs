@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -24,8 +25,8 @@ const ROWS: usize = 200;
 /// Alerts that are told one by one.
 const ALERTS: usize = 8;
 
-/// How often a script renews it, in seconds.
-const EVERY: u32 = 5;
+/// How often a script renews it.
+const EVERY: Duration = Duration::from_secs(5);
 
 /// The columns that can be sorted by: the word in the address, and the heading.
 const COLUMNS: [(&str, &str); 5] = [
@@ -126,7 +127,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
             counted(view.servers.len(), "server")
         ),
     };
-    frame(&title, EVERY, &main, &foot(view, zone))
+    frame(&title, Some(EVERY), &main, &foot(view, zone))
 }
 
 fn summary(view: &FleetView, zone: &TimeZone) -> Markup {

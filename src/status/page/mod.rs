@@ -10,6 +10,8 @@ mod fleet;
 mod server;
 mod slots;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
@@ -24,11 +26,11 @@ use crate::core::printable::{printable, shortened};
 const NAME_SHOWN: usize = 120;
 const REASON_SHOWN: usize = 600;
 
-/// What stands around every page; `every` is how often a script renews it, in seconds.
-fn frame(title: &str, every: u32, main: &Markup, foot: &Markup) -> String {
+/// What stands around every page; `every` is how often a script renews it, if it does.
+fn frame(title: &str, every: Option<Duration>, main: &Markup, foot: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
-        html lang="en" data-every=(every) {
+        html lang="en" data-every=[every.map(|every| every.as_secs())] {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -59,7 +61,7 @@ pub(super) fn nothing(why: &str) -> String {
         h1 { "Not found" }
         p { (why) " " a href="/" { "All servers" } }
     };
-    frame("Not found", 0, &main, &html! {})
+    frame("Not found", None, &main, &html! {})
 }
 
 fn foot(view: &FleetView, zone: &TimeZone) -> Markup {

@@ -1,5 +1,7 @@
 //! One server whole: what it holds and why, what comes next, what was done.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Map, Value};
@@ -17,8 +19,8 @@ use crate::status::standing::local;
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 use crate::status::words::{age, moment};
 
-/// How often a script renews it, in seconds: it reads the trail.
-const EVERY: u32 = 15;
+/// How often a script renews it: it reads the trail.
+const EVERY: Duration = Duration::from_secs(15);
 
 /// Fields of a record that say what it is about and why, in the order of telling.
 const TOLD: [&str; 11] = [
@@ -94,7 +96,7 @@ pub(in crate::status) fn server(
             p.hint { "All of it: " code { "snaprotate audit show --server " (server.id) } }
         }
     };
-    frame(&name, EVERY, &main, &foot(view, zone))
+    frame(&name, Some(EVERY), &main, &foot(view, zone))
 }
 
 /// The newest completed snapshot and the oldest one, whosever they are.

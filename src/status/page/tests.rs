@@ -229,3 +229,13 @@ fn each_place_is_drawn_with_a_sign_and_told_in_words() {
         assert!(place.starts_with(class), "{html}");
     }
 }
+
+#[test]
+fn a_page_says_how_often_a_script_renews_it_and_one_that_is_not_there_says_nothing() {
+    let page = fleet(&view(Vec::new()), &asked(""), &TimeZone::UTC);
+    assert!(
+        page.contains("<html lang=\"en\" data-every=\"5\">"),
+        "{page}"
+    );
+    assert!(!nothing("There is no such page.").contains("data-every"));
+}
