@@ -255,6 +255,7 @@ fn hostile_names_are_text_in_the_page_and_values_in_the_metrics() {
         "/",
         "/server/12345",
         "/?q=%3Cimg%20src%3Dx%20onerror&sort=%22%3E%3Cscript%3E",
+        "/?q=none&q=%3Cimg%20src%3Dx%20onerror",
     ] {
         let html = get(address, path).body;
         let escaped = "&lt;img src=x onerror=alert(1)&gt;&quot;'\\";

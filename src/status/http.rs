@@ -204,10 +204,11 @@ impl IntoResponse for Broken {
 
 async fn fleet<A: SnapshotApi>(
     State(site): State<Arc<Site<A>>>,
-    Query(asked): Query<page::Asked>,
+    Query(fields): Query<Vec<(String, String)>>,
 ) -> Result<Response, Broken> {
     let view = site.view().await?;
     let zone = site.zone.clone();
+    let asked = page::Asked::from(fields);
     let html = site.aside(move || page::fleet(&view, &asked, &zone));
     Ok(([typed(HTML)], html.await?).into_response())
 }

@@ -10,17 +10,20 @@ use jiff::Timestamp;
 
 use super::words::{age, heading, moment, name};
 use crate::core::forecast::{Forecast, Life, Outlook};
+use crate::core::printable::printable;
 
 const WIDTH: f64 = 960.0;
-/// Room for the rotations' names.
+/// Room for the rotations' names, and as many characters as it holds.
 const LEFT: f64 = 150.0;
+const NAME_SHOWN: usize = 17;
 const RIGHT: f64 = 20.0;
 /// From one line of a rotation to the next.
 const LANE: f64 = 14.0;
 /// From one block to the next.
 const GAP: f64 = 26.0;
-/// Days written along the top, at most.
+/// Days written along the top, at most, and the room that a date takes.
 const MOST_DATES: usize = 15;
+const DATE: f64 = 42.0;
 
 /// Colours that can be read on both grounds, and told apart by those who see few. The page
 /// serves them with its own: it allows no style within.
@@ -83,6 +86,8 @@ fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
         bottom = row(&mut rows, forecast, rotation, bottom + LANE);
     }
     let step = forecast.days.len().div_ceil(MOST_DATES).max(1);
+    // The first day is one that has begun, and its midnight may lie close to the next.
+    let mut free = 0.0;
     for day in forecast.days.iter().step_by(step) {
         let midnight = day.date.to_zoned(forecast.zone.clone());
         let Ok(midnight) = midnight.map(|at| at.timestamp()) else {
@@ -93,7 +98,10 @@ fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
             body,
             "<line class=\"grid\" x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\"/>"
         );
-        text(body, "dim", x, y, &day.date.strftime("%m-%d").to_string());
+        if x >= free {
+            text(body, "dim", x, y, &day.date.strftime("%m-%d").to_string());
+            free = x + DATE;
+        }
     }
     body.push_str(&rows);
     bottom
@@ -101,7 +109,13 @@ fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
 
 /// One rotation; lives that overlap stand below one another.
 fn row(body: &mut String, forecast: &Forecast, rotation: &Outlook, y: f64) -> f64 {
-    text(body, "", 12.0, y + 4.0, &rotation.name);
+    let _ = writeln!(
+        body,
+        "<text class=\"\" x=\"12.0\" y=\"{:.1}\"><title>{}</title>{}</text>",
+        y + 4.0,
+        escaped(&rotation.name),
+        escaped(&printable(&rotation.name, NAME_SHOWN))
+    );
     // When the last life of each lane ends; `None`: not in the span.
     let mut lanes: Vec<Option<Timestamp>> = Vec::new();
     let mut bottom = y;
@@ -169,4 +183,44 @@ fn escaped(text: &str) -> String {
         }
     }
     safe
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::core::forecast::forecast;
+    use crate::core::policy::Policy;
+    use crate::core::snapshot::ServerId;
+    use crate::core::world::{rotation, rules};
+
+    #[test]
+    fn neither_dates_nor_a_long_name_run_into_what_stands_beside_them() {
+        let long = "quarterly-for-the-auditors-of-the-company";
+        let policy = Policy {
+            file: "web".to_owned(),
+            server: ServerId(7),
+            name: None,
+            protected_names: BTreeSet::new(),
+            protected_ids: BTreeSet::new(),
+            min_completed: 1,
+            delete_stuck: false,
+            rotations: vec![rotation(long, "0 0 * * *", 2)],
+        };
+        let evening = "2026-11-26T20:00:00Z".parse().expect("a time");
+        let svg = figure(&forecast(&policy, &rules(), evening, 28));
+        let dates: Vec<f64> = svg
+            .split("<text class=\"dim\" x=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().expect("a number"))
+            .map(|x| x.parse().expect("a number"))
+            .collect();
+        assert!(dates.len() > 10, "{dates:?}");
+        for two in dates.windows(2) {
+            assert!(two[1] - two[0] >= DATE, "{dates:?}");
+        }
+        let cut = format!("<title>{long}</title>quarterly-for-the…</text>");
+        assert!(svg.contains(&cut), "{svg}");
+    }
 }

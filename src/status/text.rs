@@ -250,7 +250,7 @@ fn alert_lines(view: &FleetView, alerts: &[Alert], shown: usize, width: Option<u
 }
 
 /// A receiver that can't be told, or wasn't told everything; nothing where all is well.
-fn receiver_line(receiver: &ReceiverView, width: Option<u16>) -> String {
+pub(super) fn receiver_line(receiver: &ReceiverView, width: Option<u16>) -> String {
     let failed = receiver
         .error
         .as_ref()

@@ -1,98 +1,32 @@
-//! All servers: alerts on top, then a row each, searched, sorted and cut into pages here, so
-//! that thousands work in any browser.
+//! All servers: alerts on top, then a row each, searched, sorted and cut into pages by the
+//! service, so that thousands work in any browser.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
-use serde::Deserialize;
 
+use super::alerts::{self, Standing};
+use super::search::{Asked, COLUMNS, matches, sort};
 use super::{
-    NAME_SHOWN, REASON_SHOWN, alerts, as_of, badge, foot, frame, last_slot, next_slot, shown, slots,
+    NAME_SHOWN, REASON_SHOWN, as_of, badge, foot, frame, last_slot, next_slot, shown, slots,
 };
 use crate::core::printable::counted;
-use crate::core::snapshot::ServerId;
 use crate::status::standing::paused;
 use crate::status::view::{FleetView, RotationView, ServerView, State};
 
 /// Rows on one page.
 const ROWS: usize = 200;
 
-/// Alerts that are told one by one.
-const ALERTS: usize = 8;
-
 /// How often a script renews it.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The columns that can be sorted by: the word in the address, and the heading.
-const COLUMNS: [(&str, &str); 5] = [
-    ("name", "Server"),
-    ("room", "Snapshots"),
-    ("state", "State"),
-    ("last", "Last slot"),
-    ("next", "Next slot"),
-];
-
-/// What is asked for, as it stands in the address; what can't be understood is as if it
-/// were not there.
-#[derive(Debug, Default, Deserialize)]
-pub(in crate::status) struct Asked {
-    /// Words that all must be found in a server's name, id, file, state, rotations or alerts.
-    #[serde(default)]
-    q: String,
-    /// A column; with a minus before it, the other way round.
-    #[serde(default)]
-    sort: String,
-    /// From 1.
-    #[serde(default)]
-    page: String,
-}
-
-impl Asked {
-    fn sorted(&self) -> (&'static str, bool) {
-        let (word, down) = match self.sort.strip_prefix('-') {
-            Some(word) => (word, true),
-            None => (self.sort.as_str(), false),
-        };
-        let known = COLUMNS.iter().find(|(column, _)| *column == word);
-        known.map_or((COLUMNS[0].0, false), |(column, _)| (column, down))
-    }
-
-    /// The address of the same search, sorted and opened so.
-    fn link(&self, sort: &str, page: usize) -> String {
-        let mut query = url::Query::default();
-        query.add("q", &self.q);
-        query.add("sort", if sort == COLUMNS[0].0 { "" } else { sort });
-        query.add(
-            "page",
-            &if page > 1 {
-                page.to_string()
-            } else {
-                String::new()
-            },
-        );
-        query.address()
-    }
-}
-
 pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone) -> String {
-    let mut standing: BTreeMap<ServerId, Vec<&str>> = BTreeMap::new();
-    for alert in &view.alerts {
-        if let Some(server) = alert.server {
-            standing.entry(server).or_default().push(&alert.alert);
-        }
-    }
+    let standing = Standing::new(view);
     let words: Vec<_> = asked.q.split_whitespace().map(str::to_lowercase).collect();
     let mut rows: Vec<_> = view.servers.iter().collect();
-    rows.retain(|server| {
-        let kinds = standing.get(&server.id).map_or(&[][..], Vec::as_slice);
-        words.is_empty() || matches(server, kinds, &words)
-    });
-    sort(&mut rows, asked.sorted());
+    rows.retain(|server| words.is_empty() || matches(server, &standing, &words));
+    sort(&mut rows, &standing, asked.sorted());
     let pages = rows.len().div_ceil(ROWS).max(1);
     let page = asked.page.parse().unwrap_or(1).clamp(1, pages);
     let shown_rows = rows.chunks(ROWS).nth(page - 1).unwrap_or_default();
@@ -100,7 +34,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
     let main = html! {
         div id="summary" data-live { (summary(view, zone)) }
         (as_of(view, zone))
-        div id="alerts" data-live { (alert_list(view)) }
+        div id="alerts" data-live { (alerts::all(view, zone)) (alerts::receivers(view)) }
         section aria-labelledby="servers" {
             h2 id="servers" { "Servers" }
             (search(asked))
@@ -109,7 +43,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
                 @if shown_rows.is_empty() {
                     p.none { "No server is found by that. " a href="/" { "Show all" } }
                 } @else {
-                    (table(view, asked, shown_rows, zone))
+                    (table(view, &standing, asked, shown_rows, zone))
                 }
                 (pager(asked, page, pages))
             }
@@ -168,21 +102,6 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
     }
 }
 
-fn alert_list(view: &FleetView) -> Markup {
-    let all: Vec<_> = view.alerts.iter().collect();
-    html! {
-        @if !all.is_empty() {
-            section.alarm aria-labelledby="alerting" {
-                h2 id="alerting" { "Alerts" }
-                (alerts(&all, &view.servers, ALERTS))
-                @if all.len() > ALERTS {
-                    p { "And " (all.len() - ALERTS) " more: " a href="/?q=alert" { "servers with an alert" } "." }
-                }
-            }
-        }
-    }
-}
-
 fn search(asked: &Asked) -> Markup {
     html! {
         form.search action="/" method="get" role="search" {
@@ -212,7 +131,13 @@ fn found(asked: &Asked, rows: usize, page: usize, pages: usize) -> String {
     format!("{servers}{of}, {first} to {last} shown")
 }
 
-fn table(view: &FleetView, asked: &Asked, rows: &[&ServerView], zone: &TimeZone) -> Markup {
+fn table(
+    view: &FleetView,
+    standing: &Standing<'_>,
+    asked: &Asked,
+    rows: &[&ServerView],
+    zone: &TimeZone,
+) -> Markup {
     let (sorted, down) = asked.sorted();
     // The roles are said again: a narrow window shows rows as cards, and browsers then
     // forget that they are a table.
@@ -234,13 +159,18 @@ fn table(view: &FleetView, asked: &Asked, rows: &[&ServerView], zone: &TimeZone)
                 }
             }
             tbody role="rowgroup" {
-                @for server in rows { (row(view, server, zone)) }
+                @for server in rows { (row(view, standing, server, zone)) }
             }
         }
     }
 }
 
-fn row(view: &FleetView, server: &ServerView, zone: &TimeZone) -> Markup {
+fn row(view: &FleetView, standing: &Standing<'_>, server: &ServerView, zone: &TimeZone) -> Markup {
+    // The badge says of itself that it is blocked.
+    let kinds = standing
+        .of(server)
+        .filter(|kind| *kind != server.state.word());
+    let kinds: Vec<_> = kinds.map(alerts::kind).collect();
     html! {
         tr role="row" id={ "row-" (server.id) } {
             th scope="row" role="rowheader" {
@@ -250,6 +180,7 @@ fn row(view: &FleetView, server: &ServerView, zone: &TimeZone) -> Markup {
             td role="cell" data-label="Snapshots" { (slots::drawn(server)) }
             td role="cell" data-label="State" { div {
                 (badge(server.state))
+                @if !kinds.is_empty() { span.standing { span aria-hidden="true" { "! " } (kinds.join(", ")) } }
                 @if let Some(reason) = &server.reason {
                     span.reason title=(shown(reason, REASON_SHOWN)) { (shown(reason, REASON_SHOWN)) }
                 }
@@ -274,7 +205,7 @@ fn lines(server: &ServerView, line: impl Fn(&RotationView) -> Markup) -> Markup 
     html! {
         ul.rotations {
             @for rotation in &server.rotations {
-                li { span.rotation { (shown(&rotation.name, NAME_SHOWN)) } " " span.when { (line(rotation)) } }
+                li { span.rotation title=(shown(&rotation.name, NAME_SHOWN)) { (shown(&rotation.name, NAME_SHOWN)) } " " span.when { (line(rotation)) } }
             }
         }
     }
@@ -288,111 +219,6 @@ fn pager(asked: &Asked, page: usize, pages: usize) -> Markup {
                 span { "Page " (page) " of " (pages) }
                 @if page < pages { a rel="next" id="next" href=(asked.link(&asked.sort, page + 1)) { "Next →" } }
             }
-        }
-    }
-}
-
-fn matches(server: &ServerView, alerts: &[&str], words: &[String]) -> bool {
-    let mut text = format!(
-        "{} {} {} {}",
-        server.name,
-        server.id,
-        server.file,
-        server.state.word()
-    );
-    for rotation in &server.rotations {
-        text.push(' ');
-        text.push_str(&rotation.name);
-    }
-    for alert in alerts {
-        text.push_str(" alert ");
-        text.push_str(alert);
-        text.push(' ');
-        text.push_str(&alert.replace('_', " "));
-    }
-    let text = text.to_lowercase();
-    words.iter().all(|word| text.contains(word))
-}
-
-fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
-    // What has no time stands last.
-    let last = |server: &ServerView| {
-        let slots = server.rotations.iter().filter_map(|r| r.last.as_ref());
-        slots.map(|slot| slot.slot).max().unwrap_or(Timestamp::MIN)
-    };
-    let next = |server: &ServerView| {
-        let slots = server.rotations.iter().filter_map(|r| r.next.as_ref());
-        slots.map(|slot| slot.at).min().unwrap_or(Timestamp::MAX)
-    };
-    match column {
-        "room" => rows.sort_by_cached_key(|s| (Reverse(s.snapshots.len()), natural(s))),
-        "state" => rows.sort_by_cached_key(|s| (urgency(s.state), natural(s))),
-        "last" => rows.sort_by_cached_key(|s| (Reverse(last(s)), natural(s))),
-        "next" => rows.sort_by_cached_key(|s| (next(s), natural(s))),
-        _ => rows.sort_by_cached_key(|s| natural(s)),
-    }
-    if down {
-        rows.reverse();
-    }
-}
-
-/// What needs a look stands first.
-fn urgency(state: State) -> u8 {
-    match state {
-        State::Blocked => 0,
-        State::Due => 1,
-        State::Working => 2,
-        State::Paused => 3,
-        State::Unseen => 4,
-        State::Resting => 5,
-    }
-}
-
-/// By name, with numbers in it by their size: `web-2` before `web-10`.
-fn natural(server: &ServerView) -> (String, ServerId) {
-    let mut key = String::new();
-    let mut digits = String::new();
-    for c in server.name.chars().chain(['\0']) {
-        if c.is_ascii_digit() {
-            digits.push(c);
-            continue;
-        }
-        if !digits.is_empty() {
-            // Writing into a string can't fail.
-            let _ = write!(key, "{digits:0>20}");
-            digits.clear();
-        }
-        key.extend(c.to_lowercase());
-    }
-    (key, server.id)
-}
-
-/// The query of an address.
-mod url {
-    use std::fmt::Write as _;
-
-    #[derive(Default)]
-    pub(super) struct Query(String);
-
-    impl Query {
-        /// Adds a value, unless it is empty.
-        pub(super) fn add(&mut self, key: &str, value: &str) {
-            if value.is_empty() {
-                return;
-            }
-            let separator = if self.0.is_empty() { '?' } else { '&' };
-            let _ = write!(self.0, "{separator}{key}=");
-            for byte in value.bytes() {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                    self.0.push(char::from(byte));
-                } else {
-                    let _ = write!(self.0, "%{byte:02X}");
-                }
-            }
-        }
-
-        pub(super) fn address(self) -> String {
-            format!("/{}", self.0)
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The page as HTML: whole without JavaScript; with it, parts marked `data-live` are
 //! replaced in place as they change.
 //!
-//! - `fleet`: all servers, searched and sorted. `server`: one of them whole.
+//! - `fleet`: all servers; `search`: which of them, in which order. `server`: one of them whole.
+//! - `alerts`: those that stand.
 //! - `slots`: the five places of a server, drawn.
 //!
 //! Every foreign text passes [`shown`], and maud escapes what is HTML in it.
 
+mod alerts;
 mod fleet;
+mod search;
 mod server;
 mod slots;
 
@@ -16,11 +19,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
-pub(super) use self::fleet::{Asked, fleet};
+pub(super) use self::fleet::fleet;
+pub(super) use self::search::Asked;
 pub(super) use self::server::server;
 use super::standing::{local, span};
-use super::view::{Alert, FleetView, LastSlot, NextSlot, ServerView, State};
-use crate::core::printable::{printable, shortened};
+use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
+use crate::core::printable::printable;
 
 /// As much of a name and of a reason as is shown.
 const NAME_SHOWN: usize = 120;
@@ -138,29 +142,6 @@ fn badge(state: State) -> Markup {
     html! {
         span class={ "badge " (state.word()) } { span aria-hidden="true" { (sign) } " " (words) }
     }
-}
-
-/// Alerts, one a line; `servers` tells their names.
-fn alerts(alerts: &[&Alert], servers: &[ServerView], most: usize) -> Markup {
-    html! {
-        ul.alerts {
-            @for alert in alerts.iter().take(most) {
-                li {
-                    strong { (shown(&alert.alert, NAME_SHOWN).replace('_', " ")) }
-                    @if let Some(server) = alert.server.and_then(|id| find(servers, id)) {
-                        " " a href={ "/server/" (server.id) } { (shown(&server.name, NAME_SHOWN)) }
-                    }
-                    " " span.reason { (shortened(&alert.reason, REASON_SHOWN)) }
-                }
-            }
-        }
-    }
-}
-
-/// They stand by id.
-fn find(servers: &[ServerView], id: crate::core::snapshot::ServerId) -> Option<&ServerView> {
-    let place = servers.binary_search_by_key(&id, |server| server.id);
-    place.ok().map(|place| &servers[place])
 }
 
 /// Foreign text, cut and without what would steer a terminal or turn the reading direction.

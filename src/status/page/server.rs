@@ -74,7 +74,7 @@ pub(in crate::status) fn server(
             @if !standing.is_empty() {
                 section.alarm aria-labelledby="alerting" {
                     h2 id="alerting" { "Alerts" }
-                    (alerts(&standing, &[], usize::MAX))
+                    (alerts::list(&standing, false, view, zone))
                 }
             }
         }
@@ -133,7 +133,7 @@ fn last_change(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
 
 fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     html! {
-        table.plain role="table" aria-labelledby="rotations" {
+        table.plain.rotating role="table" aria-labelledby="rotations" {
             thead role="rowgroup" { tr role="row" {
                 @for heading in ["Rotation", "Holds", "Last slot", "Next slot"] {
                     th scope="col" role="columnheader" { (heading) }
@@ -180,7 +180,7 @@ fn snapshots(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
             }
         }
         @if !server.snapshots.is_empty() {
-            table.plain role="table" aria-labelledby="snapshots" {
+            table.plain.held role="table" aria-labelledby="snapshots" {
                 thead role="rowgroup" { tr role="row" {
                     @for heading in ["Snapshot", "Status", "Made", "Rotation", "Verdict"] {
                         th scope="col" role="columnheader" { (heading) }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::core::snapshot::{ServerId, SnapshotId};
-use crate::status::view::{RotationView, SnapshotView};
+use crate::notify::ReceiverView;
+use crate::status::view::{Alert, RotationView, ServerView, SnapshotView};
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -57,7 +58,8 @@ fn view(servers: Vec<ServerView>) -> FleetView {
 
 fn asked(query: &str) -> Asked {
     let uri: axum::http::Uri = format!("/?{query}").parse().expect("a uri");
-    axum::extract::Query::try_from_uri(&uri).expect("a query").0
+    let fields = axum::extract::Query::<Vec<_>>::try_from_uri(&uri);
+    Asked::from(fields.expect("a query").0)
 }
 
 /// The ids of the rows in their order.
@@ -96,9 +98,69 @@ fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
         ("q=slot+failed", vec![9]),
         ("q=alert", vec![9]),
         ("q=nothing", vec![]),
+        ("q=nothing&x=1&q=file-9", vec![9]),
     ] {
         assert_eq!(rows(&all, query), found, "{query}");
     }
+}
+
+#[test]
+fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
+    let mut all = view(vec![
+        server_view(1, "blocked", State::Blocked),
+        server_view(2, "due", State::Due),
+        server_view(3, "resting", State::Resting),
+    ]);
+    for (server, alert) in [
+        (1, "blocked"),
+        (3, "slot_failed"),
+        (3, "overdue"),
+        (3, "overdue"),
+    ] {
+        all.alerts.push(Alert {
+            alert: alert.to_owned(),
+            server: Some(ServerId(server)),
+            about: "daily".to_owned(),
+            reason: "see snaprotate audit show --failed".to_owned(),
+            since: Some(at("2026-11-23T03:00:00Z")),
+        });
+    }
+    assert_eq!(rows(&all, "sort=state"), [1, 3, 2]);
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    assert_eq!(html.matches("class=\"standing\"").count(), 1, "{html}");
+    for part in [
+        "! </span>overdue, slot failed</span>",
+        "see snaprotate audit show <span class=\"option\">--failed</span></span>",
+        "for <time datetime=\"2026-11-23T03:00:00Z\" title=\"2026-11-23 03:00 UTC\">2 d 3 h</time>",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    assert!(!html.contains("more: "), "{html}");
+    let one = all.alerts[1].clone();
+    all.alerts.resize(20, one);
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    let counted = "<a href=\"/?q=alert+slot_failed\"><strong>17</strong> slot failed</a>";
+    assert!(
+        html.contains("And 12 more: ") && html.contains(counted),
+        "{html}"
+    );
+}
+
+#[test]
+fn a_receiver_that_cant_be_told_is_named() {
+    let mut all = view(vec![server_view(1, "a", State::Resting)]);
+    let receiver = |name: &str, error: Option<&str>| ReceiverView {
+        name: name.to_owned(),
+        r#type: "slack".to_owned(),
+        delivered: 1,
+        dropped: 0,
+        error: error.map(str::to_owned),
+    };
+    all.receivers = vec![receiver("ops", None), receiver("<b>", Some("HTTP 500"))];
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    let line = "! </span>receiver &lt;b&gt; (slack): can't be told: HTTP 500</p>";
+    assert!(html.contains(line), "{html}");
+    assert_eq!(html.matches("class=\"receiver\"").count(), 1, "{html}");
 }
 
 #[test]

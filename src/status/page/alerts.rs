@@ -1,0 +1,126 @@
+//! The alerts that stand: in full, counted by kind, and by server; and who can't be told.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
+
+use super::{NAME_SHOWN, REASON_SHOWN, instant, shown};
+use crate::core::printable::shortened;
+use crate::core::snapshot::ServerId;
+use crate::status::standing::span;
+use crate::status::text::receiver_line;
+use crate::status::view::{Alert, FleetView, ServerView};
+
+/// Alerts that are told one by one.
+const ALERTS: usize = 8;
+
+/// The kinds of the alerts that stand about each server.
+pub(super) struct Standing<'a>(BTreeMap<ServerId, BTreeSet<&'a str>>);
+
+impl<'a> Standing<'a> {
+    pub(super) fn new(view: &'a FleetView) -> Self {
+        let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for alert in &view.alerts {
+            if let Some(server) = alert.server {
+                kinds.entry(server).or_default().insert(&*alert.alert);
+            }
+        }
+        Self(kinds)
+    }
+
+    pub(super) fn of(&self, server: &ServerView) -> impl Iterator<Item = &'a str> {
+        self.0.get(&server.id).into_iter().flatten().copied()
+    }
+}
+
+/// What the page of all servers says of alerts.
+pub(super) fn all(view: &FleetView, zone: &TimeZone) -> Markup {
+    let told: Vec<_> = view.alerts.iter().take(ALERTS).collect();
+    html! {
+        @if !told.is_empty() {
+            section.alarm aria-labelledby="alerting" {
+                h2 id="alerting" { "Alerts" }
+                (list(&told, true, view, zone))
+                @if view.alerts.len() > told.len() {
+                    p {
+                        "And " (view.alerts.len() - told.len()) " more: "
+                        a href="/?q=alert" { "servers with an alert" } "."
+                    }
+                    (by_kind(view))
+                }
+            }
+        }
+    }
+}
+
+/// How many alerts of each kind stand, the most first.
+fn by_kind(view: &FleetView) -> Markup {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for alert in view.alerts.iter().filter(|alert| alert.server.is_some()) {
+        *counts.entry(&alert.alert).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    html! {
+        ul.counts aria-label="Alerts of servers by kind" {
+            @for (alert, count) in counts {
+                li { a href={ "/?q=alert+" (alert) } { strong { (count) } " " (kind(alert)) } }
+            }
+        }
+    }
+}
+
+/// Who can't be told of alerts, or wasn't told everything.
+pub(super) fn receivers(view: &FleetView) -> Markup {
+    let lines = view.receivers.iter().map(|one| receiver_line(one, None));
+    html! {
+        @for line in lines.filter(|line| !line.is_empty()) {
+            p.receiver { span.bad aria-hidden="true" { "! " } (line.trim_end()) }
+        }
+    }
+}
+
+/// Alerts, one a line, with the names of their servers where they are of several.
+pub(super) fn list(alerts: &[&Alert], named: bool, view: &FleetView, zone: &TimeZone) -> Markup {
+    let servers = if named { &view.servers[..] } else { &[] };
+    html! {
+        ul.alerts {
+            @for alert in alerts {
+                li {
+                    strong { (kind(&alert.alert)) }
+                    @if let Some(server) = alert.server.and_then(|id| find(servers, id)) {
+                        " " a href={ "/server/" (server.id) } { (shown(&server.name, NAME_SHOWN)) }
+                    }
+                    " " span.reason { (told(&alert.reason)) }
+                    @if let Some(since) = alert.since {
+                        " " span.muted { "for " (instant(since, zone, &span(view.time.duration_since(since)))) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An alert's kind in words.
+pub(super) fn kind(alert: &str) -> String {
+    shown(alert, NAME_SHOWN).replace('_', " ")
+}
+
+/// A reason; an option of a command in it isn't broken at its dashes.
+fn told(reason: &str) -> Markup {
+    let reason = shortened(reason, REASON_SHOWN);
+    html! {
+        @for (nth, word) in reason.split(' ').enumerate() {
+            @if nth > 0 { " " }
+            @if word.starts_with("--") { span.option { (word) } } @else { (word) }
+        }
+    }
+}
+
+/// They stand by id.
+fn find(servers: &[ServerView], id: ServerId) -> Option<&ServerView> {
+    let place = servers.binary_search_by_key(&id, |server| server.id);
+    place.ok().map(|place| &servers[place])
+}

@@ -1,0 +1,185 @@
+//! Which servers are asked for, and in which order: what stands in the address of the page.
+
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::alerts::Standing;
+use crate::core::snapshot::ServerId;
+use crate::status::view::{ServerView, State};
+
+/// The columns that can be sorted by: the word in the address, and the heading.
+pub(super) const COLUMNS: [(&str, &str); 5] = [
+    ("name", "Server"),
+    ("room", "Snapshots"),
+    ("state", "State"),
+    ("last", "Last slot"),
+    ("next", "Next slot"),
+];
+
+/// What is asked for, as it stands in the address; what can't be understood is as if it
+/// were not there.
+#[derive(Debug, Default)]
+pub(in crate::status) struct Asked {
+    /// Words that all must be found in a server's name, id, file, state, rotations or alerts.
+    pub(super) q: String,
+    /// A column; with a minus before it, the other way round.
+    pub(super) sort: String,
+    /// From 1.
+    pub(super) page: String,
+}
+
+impl From<Vec<(String, String)>> for Asked {
+    /// What is said twice is taken by its last word.
+    fn from(fields: Vec<(String, String)>) -> Self {
+        let mut asked = Self::default();
+        for (field, value) in fields {
+            match &*field {
+                "q" => asked.q = value,
+                "sort" => asked.sort = value,
+                "page" => asked.page = value,
+                _ => {}
+            }
+        }
+        asked
+    }
+}
+
+impl Asked {
+    pub(super) fn sorted(&self) -> (&'static str, bool) {
+        let (word, down) = match self.sort.strip_prefix('-') {
+            Some(word) => (word, true),
+            None => (self.sort.as_str(), false),
+        };
+        let known = COLUMNS.iter().find(|(column, _)| *column == word);
+        known.map_or((COLUMNS[0].0, false), |(column, _)| (column, down))
+    }
+
+    /// The address of the same search, sorted and opened so.
+    pub(super) fn link(&self, sort: &str, page: usize) -> String {
+        let mut query = url::Query::default();
+        query.add("q", &self.q);
+        query.add("sort", if sort == COLUMNS[0].0 { "" } else { sort });
+        query.add(
+            "page",
+            &if page > 1 {
+                page.to_string()
+            } else {
+                String::new()
+            },
+        );
+        query.address()
+    }
+}
+
+/// Whether all words are found in what is known of a server.
+pub(super) fn matches(server: &ServerView, standing: &Standing<'_>, words: &[String]) -> bool {
+    let mut text = format!(
+        "{} {} {} {}",
+        server.name,
+        server.id,
+        server.file,
+        server.state.word()
+    );
+    for rotation in &server.rotations {
+        text.push(' ');
+        text.push_str(&rotation.name);
+    }
+    for alert in standing.of(server) {
+        text.push_str(" alert ");
+        text.push_str(alert);
+        text.push(' ');
+        text.push_str(&alert.replace('_', " "));
+    }
+    let text = text.to_lowercase();
+    words.iter().all(|word| text.contains(word))
+}
+
+pub(super) fn sort(
+    rows: &mut [&ServerView],
+    standing: &Standing<'_>,
+    (column, down): (&str, bool),
+) {
+    // What has no time stands last.
+    let last = |server: &ServerView| {
+        let slots = server.rotations.iter().filter_map(|r| r.last.as_ref());
+        slots.map(|slot| slot.slot).max().unwrap_or(Timestamp::MIN)
+    };
+    let next = |server: &ServerView| {
+        let slots = server.rotations.iter().filter_map(|r| r.next.as_ref());
+        slots.map(|slot| slot.at).min().unwrap_or(Timestamp::MAX)
+    };
+    match column {
+        "room" => rows.sort_by_cached_key(|s| (Reverse(s.snapshots.len()), natural(s))),
+        "state" => rows.sort_by_cached_key(|s| (urgency(s, standing), natural(s))),
+        "last" => rows.sort_by_cached_key(|s| (Reverse(last(s)), natural(s))),
+        "next" => rows.sort_by_cached_key(|s| (next(s), natural(s))),
+        _ => rows.sort_by_cached_key(|s| natural(s)),
+    }
+    if down {
+        rows.reverse();
+    }
+}
+
+/// What needs a look stands first.
+fn urgency(server: &ServerView, standing: &Standing<'_>) -> u8 {
+    match server.state {
+        State::Blocked => 0,
+        _ if standing.of(server).next().is_some() => 1,
+        State::Due => 2,
+        State::Working => 3,
+        State::Paused => 4,
+        State::Unseen => 5,
+        State::Resting => 6,
+    }
+}
+
+/// By name, with numbers in it by their size: `web-2` before `web-10`.
+fn natural(server: &ServerView) -> (String, ServerId) {
+    let mut key = String::new();
+    let mut digits = String::new();
+    for c in server.name.chars().chain(['\0']) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        if !digits.is_empty() {
+            // Writing into a string can't fail.
+            let _ = write!(key, "{digits:0>20}");
+            digits.clear();
+        }
+        key.extend(c.to_lowercase());
+    }
+    (key, server.id)
+}
+
+/// The query of an address.
+mod url {
+    use std::fmt::Write as _;
+
+    #[derive(Default)]
+    pub(super) struct Query(String);
+
+    impl Query {
+        /// Adds a value, unless it is empty.
+        pub(super) fn add(&mut self, key: &str, value: &str) {
+            if value.is_empty() {
+                return;
+            }
+            let separator = if self.0.is_empty() { '?' } else { '&' };
+            let _ = write!(self.0, "{separator}{key}=");
+            for byte in value.bytes() {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                    self.0.push(char::from(byte));
+                } else {
+                    let _ = write!(self.0, "%{byte:02X}");
+                }
+            }
+        }
+
+        pub(super) fn address(self) -> String {
+            format!("/{}", self.0)
+        }
+    }
+}
