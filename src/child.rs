@@ -129,9 +129,16 @@ pub async fn run(program: Program<'_>) -> Result<Ended, String> {
         }
     };
     Ok(Ended {
-        output: printable(String::from_utf8_lossy(&out).trim(), SHOWN),
+        output: in_one_line(&String::from_utf8_lossy(&out)),
         fault,
     })
+}
+
+/// Several lines as one, for reasons and logs.
+fn in_one_line(output: &str) -> String {
+    let lines = output.lines().map(str::trim);
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    printable(&lines.join(" | "), SHOWN)
 }
 
 fn fault(ended: std::io::Result<ExitStatus>) -> Option<String> {
@@ -193,6 +200,12 @@ mod tests {
         assert!(ended.output.starts_with("xxx"));
         assert!(ended.output.len() < 4096);
         assert_eq!(ended.fault, None);
+    }
+
+    #[tokio::test]
+    async fn lines_of_output_stand_in_one() {
+        let ended = shell("echo frozen; echo; echo '  /srv'", LONG).await;
+        assert_eq!(ended.output, "frozen | /srv");
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
-//! The one place that reads the clock.
+//! The one place that asks what time it is.
 //!
-//! Everything that asks for the time, or waits, does it here: so the demo can run fast,
-//! tests can pause time, and a wall clock that steps can be told from time that passes.
+//! The engine waits by it, too: so the demo can run fast, tests can pause time, and a wall
+//! clock that steps can be told from time that passes. How long a call or a connection takes
+//! is measured where it is made, by a clock that never steps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

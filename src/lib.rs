@@ -29,7 +29,8 @@
 //!   - [`core::name`]: a slot's local time into a name and back; what is own and what foreign.
 //!   - [`core::schedule`]: the slots of a cron schedule in a zone, with the gap and fold rules.
 //!   - [`core::policy`]: what is wanted of one server.
-//!   - [`core::fact`], [`core::history`]: what can happen, and what the trail says of it, as a value.
+//!   - [`core::fact`], [`core::history`], [`core::noted`]: what can happen, and what the trail says of
+//!     it and of each slot, as a value.
 //!   - [`core::retention`]: which snapshot may go, and which goes first.
 //!   - [`core::decide`]: the one decision; its rules stand in `core::pause` (0), `decide` (1),
 //!     `core::open` (2 and 3), [`core::due`] and `core::room` (4 to 6).
@@ -41,7 +42,7 @@
 //!   - [`core::forecast`], [`core::recovery`]: what a policy yields in the long run, by the same
 //!     decision; how much could be lost, and how far back one can go.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
-//! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that reads the clock.
+//! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what time it is.
 //!
 //! What it promises, as I1 to I18, and where each is kept: `docs/invariants.md`.
 //!

@@ -137,6 +137,30 @@ fn records_are_picked_by_event_rotation_time_and_number() {
 }
 
 #[test]
+fn an_alert_that_repeats_the_record_before_it_is_left_out_for_people_alone() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web");
+    for nth in 0..5 {
+        let name = format!("by-hand-{nth}");
+        provider
+            .sandbox
+            .add_snapshot(SERVER, &name, "completed", days_ago(nth));
+    }
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 1, "");
+    assert_eq!(home.run(&["once"]).status.code(), Some(1));
+    let reason = "nothing on it may be deleted";
+    let failed = lines(&home, &["--failed"]);
+    let told = failed.iter().filter(|line| line.contains(reason));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 1, "{failed:?}");
+    assert!(told[0].contains("  blocked  "), "{failed:?}");
+    assert_eq!(lines(&home, &["--event", "alert"]).len(), 1);
+    let json = stdout(&show(&home, &["--json", "--failed"]));
+    assert_eq!(json.matches(reason).count(), 2, "{json}");
+}
+
+#[test]
 fn json_is_the_trail_byte_for_byte() {
     let (_provider, home) = rotated();
     let trail = fs::read_to_string(file(&home)).expect("a trail");

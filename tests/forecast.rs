@@ -216,6 +216,21 @@ fn against_the_draft_of_one_policy_only_its_server_and_its_difference_is_shown()
 }
 
 #[test]
+fn days_on_which_the_same_is_lost_as_many_days_before_stand_in_one_row() {
+    let home = home();
+    let draft = home.path("draft.toml");
+    let fewer =
+        "[server]\nid = 7\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 1\n";
+    std::fs::write(&draft, fewer).expect("written");
+    let draft = draft.to_str().expect("text");
+    let text = good(&home, &["forecast", "--against", draft]);
+    let (_, days) = text.split_once("no more there").expect("the days");
+    let rows: Vec<_> = days.lines().skip(1).collect();
+    assert!(rows.len() < 4, "{text}");
+    assert!(days.contains("daily of 2, 1 days before"), "{text}");
+}
+
+#[test]
 fn against_another_main_file_servers_may_come_and_go() {
     let (home, other) = (home(), Home::new(NOBODY, "", ""));
     other.policy("web", WEB);

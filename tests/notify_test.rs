@@ -4,6 +4,8 @@
 mod notify;
 #[path = "support/receivers.rs"]
 mod receivers;
+#[path = "support/smtp.rs"]
+mod smtp;
 mod support;
 #[path = "support/tls.rs"]
 mod tls;
@@ -13,9 +15,10 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use notify::Service;
-use receivers::{Answer, Hook, Smtp, full, receiver, webhook};
+use receivers::{Answer, Hook, full, receiver, trust, webhook};
 use serde_json::Value;
-use support::{Home, stderr, stdout, until};
+use smtp::{Manner, Smtp};
+use support::{stderr, stdout, until};
 use tls::{Certificate, TlsServer};
 
 /// What must stand nowhere.
@@ -24,7 +27,7 @@ const SECRET: &str = "s3cr3t-part-of-an-address";
 #[test]
 fn a_test_reaches_each_kind_of_receiver_beside_a_running_service() {
     let (_provider, home, _) = full();
-    let (hook, smtp) = (Hook::start(), Smtp::start());
+    let (hook, smtp) = (Hook::start(), Smtp::start(Manner::default()));
     let of = |path: &str| hook.url(path);
     webhook(&home, "hook", &of("/hook"));
     receiver(
@@ -280,16 +283,5 @@ fn a_certificate_that_ca_file_does_not_vouch_for_gets_neither_address_nor_passwo
         trust(&home, mail.trusted());
         let said = stdout(&home.run(&["notify", "test", "--receiver", "email"]));
         assert_eq!(!said.contains("certificate"), trusted, "{said}");
-    }
-}
-
-/// Makes these the certificates of `ca_file`.
-fn trust(home: &Home, pem: &str) {
-    std::fs::write(home.path("ca.pem"), pem).expect("written");
-    let path = home.path("snaprotate.toml");
-    let text = std::fs::read_to_string(&path).expect("read");
-    if !text.contains("ca_file") {
-        let text = text.replace("[api]\n", "[api]\nca_file = \"ca.pem\"\n");
-        std::fs::write(path, text).expect("written");
     }
 }

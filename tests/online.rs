@@ -377,3 +377,67 @@ fn a_day_s_name_of_another_zone_is_no_name_to_come() {
         .add_snapshot(12345, &daily_name(0), "completed", later);
     assert_eq!(found(&home), (Some(0), Vec::new()));
 }
+
+#[test]
+fn every_command_that_reads_the_account_says_what_to_do_about_a_refused_token_and_a_wrong_address()
+{
+    let (provider, home) = live(2, "");
+    provider.sandbox.set_token("another");
+    let says = |remedy: &str, address: &str| {
+        for args in [
+            &["list"][..],
+            &["plan"],
+            &["create", "12345", "x"],
+            &["delete", "12345", "x", "--yes"],
+            &["restore", "12345", "x", "--yes"],
+        ] {
+            let output = home.run(args);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+            let found = said.contains(remedy) && said.contains(address);
+            assert!(found, "{args:?}: {said}");
+        }
+    };
+    let token = home.path("token");
+    says(
+        "make a new token at the provider, and write it into token_file",
+        &token.display().to_string(),
+    );
+    provider.sandbox.set_token(support::TOKEN);
+    let file = home.path("snaprotate.toml");
+    let right = provider.sandbox.base_url();
+    let wrong = right.replace("/api/v1", "/api/v7");
+    assert_ne!(right, wrong);
+    let text = std::fs::read_to_string(&file).expect("read");
+    std::fs::write(&file, text.replace(&right, &wrong)).expect("written");
+    says("correct base_url", &wrong);
+}
+
+#[test]
+fn before_the_first_policy_list_shows_the_account_and_the_others_name_init() {
+    let (provider, home) = live(2, "");
+    let at = days_ago(1);
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", at);
+    let policies = std::fs::read_dir(home.path("policies.d")).expect("a folder");
+    for policy in policies {
+        std::fs::remove_file(policy.expect("a file").path()).expect("removed");
+    }
+    for args in [&["list"][..], &["list", "--server", "12345"]] {
+        let output = home.run(args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let text = stdout(&output);
+        assert!(text.contains("golden") && text.contains("12345"), "{text}");
+        assert!(stderr(&output).contains("no policy is in"));
+    }
+    let output = home.run(&["plan"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("let snaprotate init write first ones"),
+        "{said}"
+    );
+    std::fs::remove_dir(home.path("policies.d")).expect("removed");
+    assert_eq!(home.run(&["list"]).status.code(), Some(0));
+}

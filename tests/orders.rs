@@ -365,6 +365,33 @@ fn an_order_is_not_carried_out_by_the_service_of_another_configuration() {
 }
 
 #[test]
+fn a_pause_is_not_heeded_by_the_service_of_another_configuration() {
+    let place = quick();
+    let service = settled(&place);
+    let file = place.home.path("snaprotate.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let other = text.replace("state_dir = \"state\"", "state_dir = \"elsewhere\"");
+    std::fs::write(&file, other).expect("written");
+    for args in [&["pause"][..], &["pause", "--server", "web"], &["resume"]] {
+        let refused = place.home.run(args);
+        ends(&refused, 1, "name the service's own with --config");
+    }
+    assert!(place.home.events("paused").is_empty());
+    // The same folder by another path is the service's own.
+    std::os::unix::fs::symlink(place.home.path("state"), place.home.path("again")).expect("linked");
+    let again = text.replace("state_dir = \"state\"", "state_dir = \"again\"");
+    std::fs::write(&file, again).expect("written");
+    assert!(good(&place.home.run(&["pause"])).contains("every server is paused"));
+    std::fs::write(&file, text).expect("written");
+    let mut near = Command::new(env!("CARGO_BIN_EXE_snaprotate"));
+    near.args(["--config", "snaprotate.toml", "resume"]);
+    near.env("RUNTIME_DIRECTORY", place.home.path("run"));
+    near.current_dir(place.home.0.path());
+    assert!(good(&near.output().expect("it runs")).contains("rotation goes on"));
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_before_anything_is_sent() {
     let place = place(SignedDuration::from_hours(1));
     let _service = Service::start(&place.home);

@@ -8,7 +8,8 @@ mod http;
 mod notify;
 mod support;
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 
 use disk::SmallDisk;
@@ -154,6 +155,7 @@ fn each_route_answers_and_every_answer_is_sealed() {
         "slot of daily is due, and there is room",
         "create result",
         "nothing before ",
+        &format!("create {}", daily_name(-1)),
     ] {
         assert!(whole.contains(part), "{part}: {whole}");
     }
@@ -497,7 +499,10 @@ fn a_port_in_use_stops_nothing_and_a_reload_moves_the_page() {
     until("it moved", || {
         ask(second, "GET", "/healthz", "localhost").is_some()
     });
-    // Gone from the configuration, gone from the port; what was open is ended.
+    // Gone from the configuration, gone from the port; who is connected holds nothing up.
+    let mut slow = TcpStream::connect(second).expect("connected");
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").expect("sent");
+    assert_eq!(get(second, "/healthz").status, 200);
     listen(&home, &format!("listen = \"{address}\""));
     drop(other);
     service.reload();

@@ -173,6 +173,9 @@ fn status_and_the_trail_are_what_their_schemas_say() {
         },
     );
     holds(&home, "status", &written(&home, &["status", "--json"], 1));
+    let one = written(&home, &["status", "--server", "1", "--json"], 0);
+    assert!(one["servers"][0]["upcoming"].is_object(), "{one}");
+    holds(&home, "status", &one);
     assert_eq!(service.stop(), Some(0));
     let output = home.run(&["audit", "show", "--json"]);
     assert_eq!(output.status.code(), Some(0));

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use notify::Service;
 use serde_json::Value;
+use snaprotate::sandbox::faults::{Fault, Made};
 use support::{Home, Provider, QUICK, daily_name, stderr, stdout, until};
 
 /// A provider with this server, and a home with a daily rotation of it.
@@ -34,7 +35,7 @@ fn without_a_service_it_says_so_and_ends_with_3() {
     let output = home.run(&["status"]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("control.sock: it isn't running"),
+        stderr(&output).contains("control.sock: it isn't running (systemctl start snaprotate"),
         "{}",
         stderr(&output)
     );
@@ -108,9 +109,26 @@ fn an_alert_stands_on_top_and_it_ends_with_1() {
     let text = stdout(&home.run(&["status"]));
     let lines: Vec<_> = text.lines().collect();
     assert!(
-        lines[1].starts_with("ALERT  server-12345  blocked"),
+        lines[2].starts_with("ALERT  server-12345  blocked"),
         "{text}"
     );
+}
+
+#[test]
+fn a_slot_whose_attempt_failed_says_how_often_and_when_it_is_tried_again() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    provider.sandbox.order(Fault::made(Made::Failed));
+    let slow = QUICK.replace("retry_after = \"100ms\"", "retry_after = \"20m\"");
+    let home = Home::new(&provider.sandbox.base_url(), "", &slow);
+    home.daily(12345, 2, "");
+    let _service = Service::start(&home);
+    until("it failed", || !home.events("snapshot_failed").is_empty());
+    let says =
+        |args: &[&str]| stdout(&home.run(args)).contains("due, attempt 1 of 3 failed, next at 2");
+    for args in [&["status"][..], &["status", "--server", "12345"]] {
+        until("it waits for the next attempt", || says(args));
+    }
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::Path;
 
+/// What to do where this user may not.
+const DENIED: &str = "the trail is for root and the service's user: run this with sudo";
+
 /// Why the trail could not be opened, read or written. One line, and cheap to copy: all
 /// who waited for one sync get the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +59,10 @@ impl TrailError {
         move |why| Self::Disk {
             what,
             path,
-            why: why.to_string(),
+            why: match why.kind() {
+                io::ErrorKind::PermissionDenied => format!("{why}; {DENIED}"),
+                _ => why.to_string(),
+            },
         }
     }
 }

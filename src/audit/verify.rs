@@ -12,7 +12,7 @@ use super::link::{Hash, Link};
 use super::open::Head;
 use super::reader::{Chain, LineReader, files, is_torn};
 use super::record::{Front, Wide};
-use crate::core::printable::printable;
+use crate::core::printable::{printable, utc};
 use crate::core::snapshot::ServerId;
 
 /// What a check of the whole trail found.
@@ -145,7 +145,7 @@ fn losses(found: &mut Verified, file: &str, line: u64, front: &Front<'_>, bytes:
     if front.server.is_some() || !(front.event.ends_with("_lost") || front.event.contains("tail")) {
         return;
     }
-    let time = front.time;
+    let time = utc(front.time);
     match serde_json::from_slice(bytes) {
         Ok(Wide::TailCut { last, head, .. }) => found.problems.push(format!(
             "{file} line {line}: the records after {last}, up to {head} at least, are missing, as was noticed at {time}"

@@ -23,16 +23,17 @@ pub mod run;
 pub mod schema;
 mod servers;
 pub mod status;
+mod unread;
 
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config, Env, Secrets};
 use crate::core::printable::printable;
 use crate::daemon::Refusal;
 use crate::daemon::log::{self, Format, Level};
@@ -220,13 +221,27 @@ impl Cli {
 
     /// The configuration that was asked for.
     fn load(&self) -> Result<Config, Refusal> {
-        Ok(config::load(&self.config, &Env::from_process())?)
+        self.load_with(Secrets::Needed)
+    }
+
+    /// The same, with as much of the secrets as is needed.
+    fn load_with(&self, secrets: Secrets) -> Result<Config, Refusal> {
+        let env = Env {
+            secrets,
+            ..Env::from_process()
+        };
+        Ok(config::load(&self.config, &env)?)
     }
 }
 
 /// Where the running service listens.
 fn control_socket() -> PathBuf {
     crate::status::socket(Env::from_process().runtime_directory.as_deref())
+}
+
+/// A folder as another process finds it, too.
+fn absolute(folder: &Path) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Who gives an order to this process itself.
@@ -273,6 +288,11 @@ fn fail(refusal: &Refusal, to_journal: bool) -> ExitCode {
 /// Writes to stdout; that a reader such as `head` went away is no error.
 fn say(text: &str) {
     let _closed = writeln!(anstream::stdout(), "{text}");
+}
+
+/// Says something beside the output.
+fn note(text: &str) {
+    let _closed = writeln!(anstream::stderr(), "{text}");
 }
 
 #[cfg(test)]

@@ -90,6 +90,9 @@ Examples:
       for another program";
 
 pub(super) const LIST: &str = "\
+A server without a policy is named by its id, or as the provider calls it. Before
+the first policy is written all is listed as foreign.
+
 Own is what a rotation of the policy in force would name so; all else is foreign
 and never touched. Times are local (TZ); a terminal of less than 110 columns
 shows only how long ago they are. A listing that can't be relied on is shown
@@ -128,22 +131,26 @@ Examples:
       into another folder";
 
 pub(super) const PLAN: &str = "\
+Times are in UTC.
+
 Exit codes:
   0  planned
   1  the API can't be read
   2  configuration or usage, an unknown server
 
 Examples:
-  snaprotate plan --server web-server-01
+  snaprotate plan web-server-01
       why each snapshot of this server stays or goes";
 
 pub(super) const FORECAST: &str = "\
+Times are in the zone that stands beside the server: its first rotation's.
+
 Exit codes:
   0  forecast
   2  configuration or usage, an unknown server
 
 Examples:
-  snaprotate forecast --server web-server-01
+  snaprotate forecast web-server-01
       how far back can one go on this server, at worst?
   snaprotate forecast --against draft.toml --svg forecast.svg
       what would a draft of one policy change?";
@@ -163,7 +170,7 @@ Files:
 Examples:
   snaprotate status
       is all well?
-  snaprotate status --server web-server-01
+  snaprotate status web-server-01
       what this server holds, why each snapshot stays or goes, and what is next";
 
 pub(super) const NOTIFY: &str = "\
@@ -206,7 +213,9 @@ Older records come first. Text shows times in the local zone (TZ), servers by
 the names of the configuration in force, and no checkpoints unless --event asks
 for them; --json shows everything as it stands in the trail. The policy and,
 where the trail doesn't say it, the rotation of an intent are those of the
-configuration in force.
+configuration in force. A server that has no policy any more is named by its id.
+An alert that only repeats the record before it is left out; --event alert shows
+it.
 
 Exit codes:
   0  shown, also when no record is as asked for or there is no trail yet
@@ -218,7 +227,7 @@ Examples:
       why this snapshot was deleted, when, and by which policy
   snaprotate audit show --since yesterday --failed
       what failed last night
-  snaprotate audit show --server web-server-01 --since 2d
+  snaprotate audit show web-server-01 --since 2d
       what happened to one server
   snaprotate audit show --json --event delete_intent | jq -r .reason
       the reasons of all deletes, for another program";

@@ -1,6 +1,7 @@
 //! `notify test`: do alerts arrive?
 
 use super::{Cli, Exit, block_on, notes, say};
+use crate::clock::Clock;
 use crate::daemon::{Refusal, means};
 use crate::notify::Post;
 
@@ -45,10 +46,11 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
         }
     }
     let means = means(&config);
+    let now = Clock::system().now().wall;
     let ends = block_on(async {
         let tries = wanted.iter().map(|receiver| {
             let post = Post::new(receiver.clone(), means.clone());
-            async move { post.test().await }
+            async move { post.test(now).await }
         });
         Ok(futures_util::future::join_all(tries).await)
     })?;

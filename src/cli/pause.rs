@@ -1,8 +1,10 @@
 //! `pause` and `resume`: no mutations of the rotation until resumed.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use super::{Cli, Exit, block_on, caller, control_socket, printable_name, say, servers};
+use super::{Cli, Exit, absolute, block_on, caller, control_socket, printable_name, say, servers};
+use crate::config::{self, Env};
 use crate::daemon::{Refusal, alone};
 use crate::engine::Held;
 use crate::status::asked::Which;
@@ -74,10 +76,21 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     Ok(Exit::Good)
 }
 
+/// The state folder that the configuration names, where it can be read: it tells which
+/// service is meant.
+fn state_dir(cli: &Cli) -> Option<PathBuf> {
+    if !cli.config.exists() {
+        return None;
+    }
+    let folders = config::folders(&cli.config, &Env::from_process()).ok()?;
+    Some(absolute(&folders.state_dir))
+}
+
 /// By the running service, else by this process.
 fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
     let which = Which {
         server: args.server.clone(),
+        state_dir: state_dir(cli),
     };
     let socket = control_socket();
     let asked = block_on(async {

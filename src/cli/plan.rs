@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::servers::chosen;
+use super::servers::{Which, chosen};
+use super::unread::unread;
 use super::{Cli, Exit, block_on, say};
 use crate::api::HttpApi;
 use crate::clock::Clock;
@@ -11,9 +12,9 @@ use crate::daemon::{Refusal, api_settings, rehearse};
 /// What to plan.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this server: its id, its name, or its policy file's stem
-    #[arg(long, value_name = "SERVER")]
-    pub server: Option<String>,
+    /// Which server.
+    #[command(flatten)]
+    pub server: Which,
     /// Print the plan as JSON
     #[arg(long)]
     pub json: bool,
@@ -22,7 +23,7 @@ pub struct Args {
 /// Prints the steps to rest, and each snapshot's fate.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let config = cli.load()?;
-    let policies = chosen(&config.policies, args.server.as_deref())?;
+    let policies = chosen(&config.policies, args.server.one())?;
     let clock = Clock::system();
     let api = HttpApi::new(&api_settings(&config.api), clock.clone()).map_err(Refusal::Settings)?;
     // Whoever plans need not be who may read the trail; the listing alone says most of it.
@@ -33,7 +34,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let plans = block_on(async {
         let inventories = rehearse::inventories(&api, &clock, &policies)
             .await
-            .map_err(|error| Refusal::Api(error.to_string()))?;
+            .map_err(|error| unread(&error, &config.api))?;
         let now = clock.now();
         Ok(rehearse::plans(
             &policies,

@@ -9,6 +9,25 @@ use crate::core::snapshot::ServerId;
 use crate::daemon::Refusal;
 use crate::status::servers::{self, Called, NAME_SHOWN};
 
+/// One server or all, for a command whose only object is a server: it may be named bare, or
+/// by the option that every command has.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    /// Only this server: its id, its name, or its policy file's stem [default: all]
+    #[arg(value_name = "SERVER")]
+    bare: Option<String>,
+    /// The same as SERVER
+    #[arg(long = "server", value_name = "SERVER", conflicts_with = "bare")]
+    named: Option<String>,
+}
+
+impl Which {
+    /// What was asked for, if one was.
+    pub(super) fn one(&self) -> Option<&str> {
+        self.bare.as_deref().or(self.named.as_deref())
+    }
+}
+
 /// The server that was asked for: by id, else file, else name.
 pub(super) fn find<'s, S: Called>(
     servers: &'s [S],
@@ -56,4 +75,28 @@ pub(super) fn names(policies: &[Arc<Policy>]) -> BTreeMap<ServerId, String> {
         }
     });
     shown.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_server_is_named_bare_or_by_the_option_but_not_by_both() {
+        let commands = ["plan", "list", "forecast", "status", "audit show"];
+        for command in commands {
+            let parsed = |more: &[&str]| {
+                let words = ["snaprotate"].into_iter().chain(command.split(' '));
+                let cli = Cli::try_parse_from(words.chain(more.iter().copied()));
+                cli.map(|cli| format!("{:?}", cli.command))
+            };
+            for form in [&["web"][..], &["--server", "web"], &["--server=web"]] {
+                let command = parsed(form).expect("good");
+                assert!(command.contains("Some(\"web\")"), "{form:?}: {command}");
+            }
+            assert!(parsed(&["web", "--server", "web"]).is_err(), "{command}");
+        }
+    }
 }

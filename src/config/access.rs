@@ -12,7 +12,7 @@ use reqwest::Url;
 use super::notify::SecretFile;
 use super::reader::Found;
 use super::report::{At, Log, is_pasted};
-use super::{Env, defaults, source};
+use super::{Env, Secrets, defaults, source};
 
 /// A token is one short line.
 const LARGEST_TOKEN: u64 = 4096;
@@ -91,9 +91,7 @@ pub(super) fn token(
         );
         return (None, false);
     };
-    if let Err((message, remedy)) = check_secret(&path, is_credential, "token") {
-        log.error(at, message, remedy);
-    }
+    check_secret(&path, is_credential, "token", env.secrets, at, log);
     (Some(path), is_credential)
 }
 
@@ -121,20 +119,52 @@ pub(super) fn secret(
         return None;
     }
     let path = credential.unwrap_or(path);
-    if let Err((message, remedy)) = check_secret(&path, is_credential, what) {
-        log.error(&file.at, message, remedy);
-        return None;
-    }
-    Some(SecretFile(path))
+    let good = check_secret(&path, is_credential, what, env.secrets, &file.at, log);
+    good.then_some(SecretFile(path))
 }
 
-fn check_secret(path: &Path, is_credential: bool, what: &str) -> Result<(), (String, String)> {
+/// Whether a secret's file is as good as is wanted; what it lacks is said.
+fn check_secret(
+    path: &Path,
+    is_credential: bool,
+    what: &str,
+    wanted: Secrets,
+    at: &At,
+    log: &mut Log,
+) -> bool {
+    if wanted == Secrets::Unneeded {
+        return true;
+    }
     let shown = path.display();
-    let bytes = source::bytes(path, LARGEST_TOKEN).map_err(|why| {
-        let message = format!("the {what} file {shown} can't be read: {why}");
-        let remedy = format!("write the {what} into it, readable by the service's user alone");
-        (message, remedy)
-    })?;
+    let bytes = match source::bytes(path, LARGEST_TOKEN) {
+        Ok(bytes) => bytes,
+        Err(why) => {
+            let denied = source::is_denied(&why);
+            let message = format!("the {what} file {shown} can't be read: {why}");
+            if denied && wanted == Secrets::There {
+                log.warn(at, message, source::DENIED);
+                return true;
+            }
+            let usual = format!("write the {what} into it, readable by the service's user alone");
+            let remedy = if denied {
+                source::DENIED.to_owned()
+            } else {
+                usual
+            };
+            log.error(at, message, remedy);
+            return false;
+        }
+    };
+    let fault = fault(path, &bytes, is_credential, what);
+    if let Some((message, remedy)) = &fault {
+        log.error(at, message, remedy);
+    }
+    fault.is_none()
+}
+
+/// What is wrong with a secret that could be read, and what to do.
+fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(String, String)> {
+    let shown = path.display();
     // systemd guards a credential by an access list, which shows as a bit for the group.
     let mode = path.metadata().map_or(0, |data| data.permissions().mode());
     if !is_credential && mode & 0o077 != 0 {
@@ -142,7 +172,7 @@ fn check_secret(path: &Path, is_credential: bool, what: &str) -> Result<(), (Str
             "the {what} file {shown} can be read by others (mode {:03o})",
             mode & 0o777
         );
-        return Err((message, format!("run chmod 600 {shown}")));
+        return Some((message, format!("run chmod 600 {shown}")));
     }
     let named = match what {
         "token" => "the API token".to_owned(),
@@ -151,7 +181,7 @@ fn check_secret(path: &Path, is_credential: bool, what: &str) -> Result<(), (Str
     let secret = bytes.trim_ascii();
     if secret.is_empty() {
         let message = format!("the {what} file {shown} is empty");
-        return Err((message, format!("write {named} into it")));
+        return Some((message, format!("write {named} into it")));
     }
     let word = if what == "password" {
         !secret.iter().any(u8::is_ascii_control)
@@ -160,9 +190,9 @@ fn check_secret(path: &Path, is_credential: bool, what: &str) -> Result<(), (Str
     };
     if !word {
         let message = format!("the {what} file {shown} holds more than one word");
-        return Err((message, format!("write {named} alone into it, on one line")));
+        return Some((message, format!("write {named} alone into it, on one line")));
     }
-    Ok(())
+    None
 }
 
 /// A file of certificates.

@@ -113,9 +113,23 @@ pub struct Api {
     pub ca_file: Option<PathBuf>,
 }
 
-/// The folders that systemd gives to a service.
+/// How far the files of token and passwords are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Secrets {
+    /// They are needed: each must be good.
+    #[default]
+    Needed,
+    /// Each must be there; that this user may not read it is only warned of.
+    There,
+    /// Nothing depends on them.
+    Unneeded,
+}
+
+/// The folders that systemd gives to a service, and what is wanted of the secrets.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
+    /// How far the files of secrets are looked at.
+    pub secrets: Secrets,
     /// `$CREDENTIALS_DIRECTORY`.
     pub credentials_directory: Option<PathBuf>,
     /// `$STATE_DIRECTORY`.
@@ -139,6 +153,7 @@ impl Env {
                 .filter(|path| !path.as_os_str().is_empty())
         };
         Self {
+            secrets: Secrets::default(),
             credentials_directory: folder("CREDENTIALS_DIRECTORY"),
             state_directory: folder("STATE_DIRECTORY"),
             logs_directory: folder("LOGS_DIRECTORY"),
@@ -321,11 +336,10 @@ fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Opt
                 "the policies folder {} can't be read: {why}",
                 policies.display()
             );
-            main_log.error(
-                &at,
-                message,
-                "make the folder, or name another by policies = \"…\" below [daemon]",
-            );
+            let usual = "make the folder, or name another by policies = \"…\" below [daemon]";
+            let denied = source::is_denied(&why);
+            let remedy = if denied { source::DENIED } else { usual };
+            main_log.error(&at, message, remedy);
             Vec::new()
         }
     };
@@ -337,7 +351,7 @@ fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Opt
         main_log.error(
             &at,
             message,
-            "write a policy such as web-server-01.toml into it",
+            "let snaprotate init write first ones, or write one such as web-server-01.toml into it",
         );
     }
     let options = raw.defaults.clone();

@@ -10,11 +10,20 @@ use toml::de::DeTable;
 use super::defaults::LARGEST_FILE;
 use super::report::{At, Log, Source};
 
+/// What to do where this user may not read a file.
+pub(super) const DENIED: &str = "it is for root and the service's user: run this with sudo";
+
+/// Whether a file can't be read for want of the right to.
+pub(super) fn is_denied(why: &str) -> bool {
+    why.starts_with("permission denied")
+}
+
 /// A file's text; what hinders is said, with this remedy where it can't be read.
 pub(super) fn read(path: &Path, remedy: &str, log: &mut Log) -> Option<Arc<Source>> {
     let bytes = match bytes(path, LARGEST_FILE) {
         Ok(bytes) => bytes,
         Err(why) => {
+            let remedy = if is_denied(&why) { DENIED } else { remedy };
             log.unread(path, format!("the file can't be read: {why}"), remedy);
             return None;
         }

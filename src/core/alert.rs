@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Server, Step};
 use super::fact::{AlertKind, Ending, Fact};
+use super::printable::utc;
 use super::snapshot::Status;
 
 type Alerts = BTreeMap<(AlertKind, String), String>;
@@ -86,8 +87,10 @@ impl Server<'_> {
             return None;
         }
         let reason = format!(
-            "the server is held since {:.0} for {}, and can't be released: {fault}; it is tried again: if you release it by hand, snaprotate resume --server {}",
-            hold.since.wall, hold.snapshot, self.policy.server
+            "the server is held since {} for {}, and can't be released: {fault}; it is tried again: if you release it by hand, snaprotate resume --server {}",
+            utc(hold.since.wall),
+            hold.snapshot,
+            self.policy.server
         );
         Some(((AlertKind::HookFailed, hold.rotation.clone()), reason))
     }

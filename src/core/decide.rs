@@ -9,9 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
 use super::fact::{Ending, Fact, Now};
-use super::history::{History, SlotNote};
+use super::history::History;
+use super::noted::SlotNote;
 use super::policy::{Place, Policy, Rotation, Rules};
-use super::snapshot::{Snapshot, SnapshotId};
+use super::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The clock may lie this far behind the newest intent, and a date this far ahead.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -247,25 +248,28 @@ impl Server<'_> {
         }
     }
 
-    /// The pause after the nth try: doubling, an hour at most, up to a quarter longer by a
-    /// hash of what is tried, so that servers don't come back in step.
     pub(super) fn pause(&self, what: &str, tries: u32) -> SignedDuration {
-        let doublings = tries.saturating_sub(1).min(16);
-        let pause = self
-            .rules
-            .retry_after
-            .saturating_mul(1 << doublings)
-            .min(LONGEST_PAUSE);
-        let seed = self.policy.server.0.to_le_bytes();
-        let nth = tries.to_le_bytes();
-        let bytes = seed.iter().chain(what.as_bytes()).chain(&nth);
-        // FNV-1a.
-        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        let quarter = i32::try_from((hash >> 32) % 256).unwrap_or(0);
-        pause + pause * quarter / 1024
+        pause(self.policy.server, self.rules, what, tries)
     }
+}
+
+/// The pause after the nth try: doubling, an hour at most, up to a quarter longer by a hash of
+/// what is tried, so that servers don't come back in step.
+pub(super) fn pause(server: ServerId, rules: &Rules, what: &str, tries: u32) -> SignedDuration {
+    let doublings = tries.saturating_sub(1).min(16);
+    let pause = rules
+        .retry_after
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_PAUSE);
+    let seed = server.0.to_le_bytes();
+    let nth = tries.to_le_bytes();
+    let bytes = seed.iter().chain(what.as_bytes()).chain(&nth);
+    // FNV-1a.
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let quarter = i32::try_from((hash >> 32) % 256).unwrap_or(0);
+    pause + pause * quarter / 1024
 }
 
 pub(super) fn ended(rotation: &Rotation, note: &SlotNote, ending: Ending, reason: String) -> Step {

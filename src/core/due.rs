@@ -3,13 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
-use super::decide::{CLOCK_TOLERANCE, Inventory, Server, Step, ended};
+use super::decide::{CLOCK_TOLERANCE, Inventory, Server, Step, ended, pause};
 use super::fact::{Ending, Fact, Now};
-use super::history::{History, SlotNote};
+use super::history::History;
+use super::noted::SlotNote;
 use super::policy::{Policy, Rotation, Rules};
 use super::retention;
 use super::schedule::Slot;
-use super::snapshot::{Snapshot, Status};
+use super::snapshot::{ServerId, Snapshot, Status};
 
 /// Of slots that passed unrun no more than this many are counted.
 const MOST_COUNTED: usize = 1000;
@@ -163,11 +164,8 @@ impl Server<'_> {
             let (ending, why) = unrun(note, paused, CATCH_UP_PASSED);
             return Due::Step(ended(rotation, note, ending, why));
         }
-        if let Some(last) = note.last_try {
-            let left = self.pause(&note.name, note.tries) - last.elapsed(self.now);
-            if left > SignedDuration::ZERO {
-                return Due::Later(left);
-            }
+        if let Some(left) = attempt_in(self.policy.server, note, self.rules, self.now) {
+            return Due::Later(left);
         }
         self.make(index, rotation, name)
     }
@@ -275,6 +273,18 @@ fn unrun(note: &SlotNote, paused: bool, why: &str) -> (Ending, String) {
         Ending::Skipped if paused => (Ending::Paused, IN_PAUSE.to_owned()),
         ending => (ending, why.to_owned()),
     }
+}
+
+/// How long a slot that was tried is left before it is tried again, if that isn't due yet.
+pub fn attempt_in(
+    server: ServerId,
+    note: &SlotNote,
+    rules: &Rules,
+    now: Now,
+) -> Option<SignedDuration> {
+    let pause = pause(server, rules, &note.name, note.tries);
+    let left = pause - note.last_try?.elapsed(now);
+    (left > SignedDuration::ZERO).then_some(left)
 }
 
 /// Whether the newest due slot of every rotation is settled by a completed snapshot: what

@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+pub use super::plan_text::one_after_the_other;
 
 use super::decide::Inventory;
 use super::fact::Now;
@@ -17,7 +19,7 @@ use super::snapshot::{ServerId, SnapshotId};
 use super::verdict::Verdict;
 
 /// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Do {
     /// Creates a snapshot.
@@ -31,7 +33,7 @@ pub enum Do {
 }
 
 /// One step of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planned {
     /// What is done.
     #[serde(rename = "do")]
@@ -59,6 +61,31 @@ pub struct Plan {
     pub until: Option<Timestamp>,
     /// What is created and deleted then, if nothing changes meanwhile.
     pub next: Vec<Planned>,
+}
+
+/// What is created and deleted next on one server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upcoming {
+    /// When.
+    pub at: Timestamp,
+    /// What, in order.
+    pub steps: Vec<Planned>,
+}
+
+impl Plan {
+    /// What is created and deleted next after `now`, which the plan is of: what is due, else
+    /// what comes when the server has rested.
+    pub fn upcoming(self, now: Timestamp) -> Option<Upcoming> {
+        let changes = |step: &Planned| matches!(step.do_, Do::Create | Do::Delete);
+        let mut due = self.steps;
+        due.retain(changes);
+        let (at, steps) = if due.is_empty() {
+            (self.until?, self.next)
+        } else {
+            (now, due)
+        };
+        (!steps.is_empty()).then_some(Upcoming { at, steps })
+    }
 }
 
 /// The plans of several servers: what `plan --json` writes.

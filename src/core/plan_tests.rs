@@ -303,8 +303,7 @@ web (id 7)
   delete weekly-2026-11-01 (id 1): it is beyond keep
   then nothing to do until 2026-11-29 03:00 UTC
   next:
-    create weekly-2026-11-29: slot of weekly is due, and there is room
-    delete weekly-2026-11-08 (id 2): it is beyond keep
+    2026-11-29 03:00 UTC: create weekly-2026-11-29, then delete weekly-2026-11-08 (id 2)
   snapshots now:
     delete         weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
     keep           weekly-2026-11-08 (id 2): within keep = 3 of weekly
@@ -343,6 +342,21 @@ fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
     let oldest = Some(SnapshotId(1));
     assert_eq!(next, [(Do::Create, None), (Do::Delete, oldest)]);
     assert_eq!(fate(&plan, 1), Fate::Keep, "not now");
+}
+
+#[test]
+fn what_comes_next_is_what_is_due_now_else_what_the_next_slot_brings() {
+    let rows = old_weeklies();
+    let mut world = World::weekly(3).holding(&rows);
+    let now = planned(&world).upcoming(world.now.wall).expect("due");
+    assert_eq!(now.at, world.now.wall);
+    let due = "create weekly-2026-11-22, then delete weekly-2026-11-01 (id 1)";
+    assert_eq!(one_after_the_other(&now.steps), due);
+    world.settle(&DONE);
+    let later = planned(&world).upcoming(world.now.wall).expect("a slot");
+    assert_eq!(later.at, time("2026-11-29T03:00:00Z"));
+    let slot = "create weekly-2026-11-29, then delete weekly-2026-11-08 (id 2)";
+    assert_eq!(one_after_the_other(&later.steps), slot);
 }
 
 #[test]

@@ -8,15 +8,24 @@ use super::verdict::Verdict;
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.do_.word())?;
-        if let Some(name) = &self.name {
-            write!(f, " {}", Plain(name))?;
-        }
-        if let Some(id) = self.id {
-            write!(f, " (id {id})")?;
-        }
-        write!(f, ": {}", self.reason)
+        write!(f, "{}: {}", self.deed(), self.reason)
     }
+}
+
+impl Planned {
+    /// What is done to what, without the reason.
+    fn deed(&self) -> String {
+        let name = self.name.as_deref();
+        let name = name.map_or_else(String::new, |name| format!(" {}", Plain(name)));
+        let id = self.id.map_or_else(String::new, |id| format!(" (id {id})"));
+        format!("{}{name}{id}", self.do_.word())
+    }
+}
+
+/// Steps in one line: `create X, then delete Y (id 3)`.
+pub fn one_after_the_other(steps: &[Planned]) -> String {
+    let deeds: Vec<_> = steps.iter().map(Planned::deed).collect();
+    deeds.join(", then ")
 }
 
 impl fmt::Display for Plan {
@@ -32,11 +41,9 @@ impl fmt::Display for Plan {
             (Some(until), Some(_)) => writeln!(f, "  then nothing to do until {}", utc(until))?,
             (None, None) => writeln!(f, "  nothing to do")?,
         }
-        if !self.next.is_empty() {
-            writeln!(f, "  next:")?;
-        }
-        for step in &self.next {
-            writeln!(f, "    {step}")?;
+        if let (Some(until), false) = (self.until, self.next.is_empty()) {
+            let steps = one_after_the_other(&self.next);
+            writeln!(f, "  next:\n    {}: {steps}", utc(until))?;
         }
         if !self.snapshots.is_empty() {
             writeln!(f, "  snapshots now:")?;

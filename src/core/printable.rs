@@ -32,6 +32,20 @@ pub fn printable(text: &str, max: usize) -> String {
     line
 }
 
+/// As [`printable`], but of what is too long the middle is left out: a reason begins with what
+/// is wrong, and ends with what to do.
+pub fn shortened(text: &str, max: usize) -> String {
+    let line = printable(text, usize::MAX);
+    let length = line.chars().count();
+    if length <= max {
+        return line;
+    }
+    let end = max / 2;
+    let begin: String = line.chars().take(max - end).collect();
+    let rest: String = line.chars().skip(length - end).collect();
+    format!("{}… {}", begin.trim_end(), rest.trim_start())
+}
+
 /// Whether a character is invisible, breaks the line, or changes how others are shown.
 fn deceives(c: char) -> bool {
     c.is_control()
@@ -68,7 +82,7 @@ pub fn utc(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{printable, shortened};
 
     #[test]
     fn ordinary_text_of_any_language_stays_as_it_is() {
@@ -106,5 +120,13 @@ mod tests {
         // An escape is never cut in two.
         assert_eq!(printable("ab\u{1b}", 4), "ab…");
         assert_eq!(printable("", 0), "");
+    }
+
+    #[test]
+    fn both_ends_of_a_text_that_is_too_long_stay() {
+        assert_eq!(shortened("it fits", 7), "it fits");
+        let cut = shortened("the disk is full of old logs: make room", 24);
+        assert_eq!(cut, "the disk is… s: make room");
+        assert_eq!(shortened("a\nb", 9), "a\\nb");
     }
 }

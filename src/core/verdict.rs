@@ -10,6 +10,7 @@ use super::decide::{CLOCK_TOLERANCE, Inventory, Server};
 use super::fact::Now;
 use super::history::History;
 use super::policy::{Policy, Rules};
+use super::printable::utc;
 use super::retention::{self, Own};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -195,7 +196,10 @@ impl Server<'_> {
             "it keeps its room, look at it at the provider"
         };
         match snapshot.created_at {
-            Some(at) => format!("in progress since {at}, longer than {limit:#}: {then}"),
+            Some(at) => format!(
+                "in progress since {}, longer than {limit:#}: {then}",
+                utc(at)
+            ),
             None => format!("in progress for longer than {limit:#}: {then}"),
         }
     }
@@ -205,7 +209,8 @@ fn odd_date(snapshot: &Snapshot) -> String {
     let tolerance = CLOCK_TOLERANCE.as_mins();
     match snapshot.created_at {
         Some(at) => format!(
-            "its date {at} lies more than {tolerance} minutes ahead: it is kept, and not counted in keep"
+            "its date {} lies more than {tolerance} minutes ahead: it is kept, and not counted in keep",
+            utc(at)
         ),
         None => "it has no readable date: it is kept, and not counted in keep".to_owned(),
     }

@@ -101,7 +101,7 @@ fn i11_an_undocumented_status_and_an_odd_date_are_kept_and_named() {
     assert_eq!(fates, [UnknownStatus, OddDate, OddDate, Newest, OddDate]);
     assert!(found[0].reason.contains("\"archiving\""));
     assert!(found[1].reason.contains("no readable date"));
-    assert!(found[2].reason.contains("2026-11-22T04:05:01Z"));
+    assert!(found[2].reason.contains("2026-11-22 04:05 UTC"));
 }
 
 #[test]

@@ -198,7 +198,9 @@ impl Daemon {
             Ok(control) => {
                 let state_dir = self.service.config.state_dir.clone();
                 let asked = status::asked::routes(Arc::clone(&self.service.engine), state_dir);
-                Some(tokio::spawn(control.serve(move || look(), asked)))
+                let upcoming = status::upcoming::route(Arc::clone(&self.service.engine));
+                let more = asked.merge(upcoming);
+                Some(tokio::spawn(control.serve(move || look(), more)))
             }
             Err(error) => {
                 let path = path.display();

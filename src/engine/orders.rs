@@ -4,6 +4,7 @@
 //! never meets another mutation there (I5).
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
@@ -26,7 +27,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// What the provider's answer says; `None`: it was refused, and nothing was sent.
+    /// What the provider's answer says; `Unknown` also where the order was begun, and nobody
+    /// could tell any more what came of it. `None`: it was refused, and nothing was sent.
     pub outcome: Option<Outcome>,
     /// Why it was refused or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +44,17 @@ impl Answer {
             outcome: None,
             reason: Some(reason.into()),
             id: None,
+        }
+    }
+
+    /// The answer to an order that nobody else answers any more.
+    fn unanswered(begun: &AtomicBool, why: &str) -> Self {
+        if !begun.load(Ordering::SeqCst) {
+            return Self::refused(why);
+        }
+        Self {
+            outcome: Some(Outcome::Unknown),
+            ..Self::refused(UNTOLD)
         }
     }
 
@@ -62,7 +75,17 @@ pub(super) struct Waiting {
     by: String,
     until: SignedDuration,
     number: u64,
+    begun: Arc<AtomicBool>,
     reply: oneshot::Sender<Answer>,
+}
+
+/// An order that waits, as its giver sees it.
+struct Queued {
+    seat: SharedSeat,
+    answer: oneshot::Receiver<Answer>,
+    number: u64,
+    /// Whether it may be sent already.
+    begun: Arc<AtomicBool>,
 }
 
 /// Servers to be looked at now.
@@ -80,15 +103,22 @@ impl<A: SnapshotApi> Engine<A> {
             return Answer::refused(NO_POLICY);
         }
         let until = self.clock.now().mono + PATIENCE;
-        let (seat, mut answer, number) = match self.queue(server, order, by, until) {
+        let queued = match self.queue(server, order, by, until) {
             Ok(queued) => queued,
             Err(refused) => return refused,
         };
+        let Queued {
+            seat,
+            mut answer,
+            number,
+            begun,
+        } = queued;
+        let unanswered = |_| Answer::unanswered(&begun, STOPPING);
         lock(&self.called).servers.insert(server);
         self.wake();
         tokio::select! {
             biased;
-            answer = &mut answer => return answer.unwrap_or_else(|_| Answer::refused(STOPPING)),
+            answer = &mut answer => return answer.unwrap_or_else(unanswered),
             () = self.stop.cancelled() => {}
             () = self.clock.sleep(PATIENCE) => {}
         }
@@ -101,7 +131,7 @@ impl<A: SnapshotApi> Engine<A> {
             });
         }
         // It is begun, and its call has a limit.
-        answer.await.unwrap_or_else(|_| Answer::refused(STOPPING))
+        answer.await.unwrap_or_else(unanswered)
     }
 
     /// Carries out one order and nothing else: where no loop runs.
@@ -113,7 +143,12 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> Answer {
         let observer = tokio::spawn(Arc::clone(self).observe());
         let queued = self.queue(server, order, by, SignedDuration::MAX);
-        let (seat, answer, _) = match queued {
+        let Queued {
+            seat,
+            answer,
+            begun,
+            ..
+        } = match queued {
             Ok(queued) => queued,
             Err(refused) => return refused,
         };
@@ -127,7 +162,9 @@ impl<A: SnapshotApi> Engine<A> {
         observer.abort();
         lock(&seat).order = None;
         let unready = "the listing or the trail can't be had: see the lines above";
-        answer.await.unwrap_or_else(|_| Answer::refused(unready))
+        answer
+            .await
+            .unwrap_or_else(|_| Answer::unanswered(&begun, unready))
     }
 
     fn queue(
@@ -136,8 +173,9 @@ impl<A: SnapshotApi> Engine<A> {
         order: Order,
         by: String,
         until: SignedDuration,
-    ) -> Result<(SharedSeat, oneshot::Receiver<Answer>, u64), Answer> {
+    ) -> Result<Queued, Answer> {
         let (reply, answer) = oneshot::channel();
+        let begun = Arc::new(AtomicBool::new(false));
         let seat = self.seat(server);
         let mut sitting = lock(&seat);
         if sitting.order.as_ref().is_some_and(|w| !w.reply.is_closed()) {
@@ -150,10 +188,16 @@ impl<A: SnapshotApi> Engine<A> {
             by,
             until,
             number,
+            begun: Arc::clone(&begun),
             reply,
         }));
         drop(sitting);
-        Ok((seat, answer, number))
+        Ok(Queued {
+            seat,
+            answer,
+            number,
+            begun,
+        })
     }
 
     /// The order that waits, if anyone still waits for it.
@@ -182,15 +226,16 @@ impl<A: SnapshotApi> Engine<A> {
             order,
             by,
             until,
+            begun,
             reply,
             ..
         } = *waiting;
         let answer = self
-            .carry_out(policy, seat, inventory, (order, by, until))
+            .carry_out(policy, seat, inventory, (order, by, until), &begun)
             .await;
         let (answer, stopped) = match answer {
             Ok(answer) => (answer, Ok(())),
-            Err(Stopped) => (Answer::refused(STOPPING), Err(Stopped)),
+            Err(Stopped) => (Answer::unanswered(&begun, STOPPING), Err(Stopped)),
         };
         let _gone = reply.send(answer);
         stopped
@@ -202,6 +247,7 @@ impl<A: SnapshotApi> Engine<A> {
         seat: &Mutex<Seat>,
         inventory: &Inventory,
         (order, by, until): (Order, String, SignedDuration),
+        begun: &AtomicBool,
     ) -> Result<Answer, Stopped> {
         // Before a place is waited for, so that what can't be done is said at once.
         if let Some(why) = self.objection(policy, seat, inventory, &order) {
@@ -224,6 +270,7 @@ impl<A: SnapshotApi> Engine<A> {
         if let Some(why) = self.objection(policy, seat, inventory, &order) {
             return Ok(Answer::refused(why));
         }
+        begun.store(true, Ordering::SeqCst);
         let way = (pass, leave);
         let by = Some(by);
         let reason = "an operator's order".to_owned();
@@ -290,4 +337,5 @@ impl<A: SnapshotApi> Engine<A> {
 }
 
 const NO_POLICY: &str = "no policy in force is for this server";
-const STOPPING: &str = "the service is stopping; if it was sent, the trail tells what came of it";
+const STOPPING: &str = "the service is stopping";
+const UNTOLD: &str = "it was begun, and the service could no longer tell what came of it";

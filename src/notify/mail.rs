@@ -45,13 +45,24 @@ pub(super) async fn send(
     let letter = letter(settings, &host, message);
     let sent = builder.build().send_raw(&envelope, letter.as_bytes()).await;
     sent.map(|_| ()).map_err(|error| {
-        // A server's words may repeat what it was told.
         let text = chain(&error);
-        match &password {
-            Some(password) => text.replace(password.expose_secret(), "[password]"),
-            None => text,
+        match (&settings.login, &password) {
+            (Some((user, _)), Some(password)) => unsaid(text, user, password),
+            _ => text,
         }
     })
+}
+
+/// Without the password, where a server's words repeat what it was told. It is sent in
+/// base64: after the user's name (PLAIN, RFC 4616), or by itself (LOGIN).
+fn unsaid(text: String, user: &str, password: &SecretString) -> String {
+    let password = password.expose_secret();
+    let plain = STANDARD.encode(format!("\0{user}\0{password}"));
+    let login = STANDARD.encode(password);
+    // What ends in padding may be repeated without it.
+    let forms = [&plain, &login].map(|form| [form, form.trim_end_matches('=')]);
+    let forms = forms.as_flattened().iter().chain([&password]);
+    forms.fold(text, |text, form| text.replace(form, "[password]"))
 }
 
 fn guard(settings: &Mail, ca_file: Option<&Path>) -> Result<SmtpTls, String> {

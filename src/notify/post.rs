@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Mutex;
 
+use jiff::Timestamp;
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -34,11 +35,11 @@ impl Post {
         }
     }
 
-    /// Sends a message that tells of nothing.
-    pub async fn test(&self) -> Result<(), String> {
+    /// Sends a message that tells of nothing, and when that was asked for.
+    pub async fn test(&self, time: Timestamp) -> Result<(), String> {
         let message = Message {
             event: Event::Test,
-            time: jiff::Timestamp::now(),
+            time,
             host: host(),
             alerts: Vec::new(),
         };

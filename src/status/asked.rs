@@ -4,7 +4,7 @@
 //! - `POST /api/v1/pause`, `/api/v1/resume`: a [`Which`]; answered by a `Held`.
 //! - `POST /api/v1/orders`: an [`Ordered`]; answered by an `Answer`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -27,6 +27,10 @@ use crate::engine::{Answer, Engine, Held, Unheld};
 pub struct Which {
     /// The server.
     pub server: Option<String>,
+    /// As in [`Ordered`], but `None` where the configuration can't be read: a pause must be
+    /// had even then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<PathBuf>,
 }
 
 /// An order for one server.
@@ -88,14 +92,7 @@ async fn order<A: SnapshotApi>(
     Extension(user): Extension<User>,
     Json(ordered): Json<Ordered>,
 ) -> Result<Json<Answer>, Refused> {
-    if ordered.state_dir != asked.state_dir {
-        let why = format!(
-            "the running service keeps its state in {}, this configuration in {}: name the service's own with --config",
-            asked.state_dir.display(),
-            ordered.state_dir.display()
-        );
-        return Err((StatusCode::CONFLICT, why));
-    }
+    asked.meant(&ordered.state_dir)?;
     let Ordered { server, order, .. } = ordered;
     Ok(Json(
         asked.engine.order(server, order, user.to_string()).await,
@@ -112,12 +109,31 @@ impl<A: SnapshotApi> Asked<A> {
     where
         F: Future<Output = Result<Held, Unheld>> + Send + 'static,
     {
+        if let Some(state_dir) = &which.state_dir {
+            self.meant(state_dir)?;
+        }
         let server = self.one(which)?;
         match tokio::spawn(work(Arc::clone(&self.engine), server)).await {
             Ok(Ok(held)) => Ok(Json(held)),
             Ok(Err(why)) => Err((StatusCode::CONFLICT, why.to_string())),
             Err(broken) => Err((StatusCode::INTERNAL_SERVER_ERROR, broken.to_string())),
         }
+    }
+
+    /// Whether it is this service that is meant, by whose configuration the state is there.
+    fn meant(&self, state_dir: &Path) -> Result<(), Refused> {
+        let found = |folder: &Path| std::fs::canonicalize(folder).ok();
+        if state_dir == self.state_dir
+            || found(state_dir).is_some_and(|other| found(&self.state_dir) == Some(other))
+        {
+            return Ok(());
+        }
+        let why = format!(
+            "the running service keeps its state in {}, this configuration in {}: name the service's own with --config",
+            self.state_dir.display(),
+            state_dir.display()
+        );
+        Err((StatusCode::CONFLICT, why))
     }
 
     fn one(&self, which: &Which) -> Result<Option<ServerId>, Refused> {

@@ -18,8 +18,8 @@ use tokio::time::{Instant, Sleep, sleep};
 /// Connections at once; more wait in the system's queue.
 const MOST: usize = 64;
 
-/// A connection on which nothing moves for so long is closed. Longer than the usual time
-/// between two scrapes, so that these keep theirs.
+/// A connection on which nothing comes for so long is closed. So an answer is put together
+/// and taken within it, however steadily a slow reader takes its bytes.
 const QUIET: Duration = Duration::from_secs(75);
 
 /// A listener that accepts no more than it has places for.
@@ -58,7 +58,7 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection that ends when nothing moves.
+/// A connection that ends when nothing comes.
 pub(super) struct Connection {
     stream: TcpStream,
     quiet: Pin<Box<Sleep>>,
@@ -66,14 +66,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Something moved, or it is waited for; too long a wait is an error.
+    /// Too long a wait is an error.
     fn watch<T>(
         &mut self,
         context: &mut Context<'_>,
         moved: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if moved.is_ready() {
-            self.quiet.as_mut().reset(Instant::now() + QUIET);
             return moved;
         }
         match self.quiet.as_mut().poll(context) {
@@ -90,6 +89,9 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let moved = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if moved.is_ready() {
+            self.quiet.as_mut().reset(Instant::now() + QUIET);
+        }
         self.watch(context, moved)
     }
 }
@@ -115,7 +117,7 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_on_which_nothing_moves_is_ended() {
+    async fn a_connection_on_which_nothing_comes_is_ended() {
         let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");
@@ -149,6 +151,32 @@ mod tests {
         tokio::time::pause();
         let began = Instant::now();
         let error = connection.read_u8().await.expect_err("ended");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), QUIET.as_secs());
+    }
+
+    #[tokio::test]
+    async fn a_reader_who_takes_an_answer_bit_by_bit_gets_no_more_time() {
+        let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into())
+            .await
+            .expect("a port");
+        let address = bounded.local_addr().expect("an address");
+        let mut reader = TcpStream::connect(address).await.expect("connected");
+        let (mut connection, _) = bounded.accept().await;
+        tokio::time::pause();
+        let began = Instant::now();
+        let take = async {
+            let mut some = vec![0; 1 << 18];
+            loop {
+                reader.read_exact(&mut some).await.expect("taken");
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let much = vec![0; 1 << 26];
+        let error = tokio::select! {
+            sent = connection.write_all(&much) => sent.expect_err("ended"),
+            () = take => unreachable!(),
+        };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed().as_secs(), QUIET.as_secs());
     }

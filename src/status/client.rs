@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use super::asked::{Ordered, Which};
 use super::view::FleetView;
 use crate::api::over_socket;
+use crate::core::plan::Upcoming;
+use crate::core::snapshot::ServerId;
 use crate::engine::{Answer, Held};
 
 /// Longer than the service takes for any answer.
@@ -23,7 +25,9 @@ const ORDER_PATIENCE: Duration = Duration::from_mins(30);
 #[derive(Debug, thiserror::Error)]
 pub enum Absent {
     /// Nobody listens.
-    #[error("no service answers at {0}: it isn't running, or uses another $RUNTIME_DIRECTORY")]
+    #[error(
+        "no service answers at {0}: it isn't running (systemctl start snaprotate; systemctl status snaprotate says why it ended), or uses another $RUNTIME_DIRECTORY"
+    )]
     NotRunning(String),
     /// The socket is another user's.
     #[error("{0}: only root and the service's own user may ask; try sudo")]
@@ -48,6 +52,14 @@ pub enum Absent {
 pub async fn ask(socket: &Path) -> Result<FleetView, Absent> {
     asked(socket, PATIENCE, |client| {
         client.get("http://localhost/api/v1/status")
+    })
+    .await
+}
+
+/// Asks it what is created and deleted next on a server.
+pub async fn ask_upcoming(socket: &Path, server: ServerId) -> Result<Option<Upcoming>, Absent> {
+    asked(socket, PATIENCE, |client| {
+        client.get(format!("http://localhost/api/v1/upcoming/{server}"))
     })
     .await
 }

@@ -12,16 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use axum::serve::IncomingStream;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::serve::serve;
 use super::view::FleetView;
 
 /// Where the socket is when `$RUNTIME_DIRECTORY` doesn't say.
@@ -88,10 +87,8 @@ impl Control {
             .with_state(look)
             .merge(more)
             .layer(from_fn_with_state(self.owner, admit));
-        let service = routes.into_make_service_with_connect_info::<Peer>();
-        if let Err(error) = axum::serve(listener, service).await {
-            tracing::warn!(%error, "the control socket can't be served any more");
-        }
+        let routes = |stream: &UnixStream| routes.clone().layer(Extension(Peer::of(stream)));
+        serve(listener, routes, std::future::pending()).await;
     }
 }
 
@@ -105,9 +102,9 @@ impl Drop for Control {
 #[derive(Clone, Copy)]
 struct Peer(Option<u32>);
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self(stream.io().peer_cred().ok().map(|peer| peer.uid()))
+impl Peer {
+    fn of(stream: &UnixStream) -> Self {
+        Self(stream.peer_cred().ok().map(|peer| peer.uid()))
     }
 }
 
@@ -131,7 +128,7 @@ fn admits(Peer(user): Peer, owner: u32) -> bool {
 /// Lets in root and the service's own user.
 async fn admit(
     State(owner): State<u32>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Extension(peer): Extension<Peer>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, (StatusCode, &'static str)> {

@@ -1,5 +1,7 @@
 use std::os::unix::net::UnixListener as StdListener;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::super::client::{Absent, ask};
 use super::*;
 
@@ -12,6 +14,7 @@ fn view() -> FleetView {
         started: time,
         time,
         healthy: true,
+        paused: None,
         alerts: Vec::new(),
         servers: Vec::new(),
         receivers: Vec::new(),
@@ -35,6 +38,20 @@ async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_wi
     assert!(serving.await.is_err_and(|end| end.is_cancelled()));
     assert!(!path.exists());
     assert!(matches!(ask(&path).await, Err(Absent::NotRunning(_))));
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_get_whole_is_not_waited_for() {
+    let (_folder, path) = place();
+    let control = Control::listen(&path).await.expect("it listens");
+    let serving = tokio::spawn(control.serve(view, Router::new()));
+    let mut client = UnixStream::connect(&path).await.expect("connected");
+    client.write_all(b"GET /api").await.expect("sent");
+    tokio::time::pause();
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_mins(1), client.read_to_end(&mut rest));
+    assert_eq!(ended.await.expect("ended").expect("closed"), 0);
+    serving.abort();
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use axum::routing::get;
 use tokio::sync::watch;
 
 use super::bounded::Bounded;
+use super::serve::serve;
 use super::site::{Broken, Site};
 use super::{metrics, page, picture};
 use crate::api::SnapshotApi;
@@ -91,10 +92,7 @@ impl<A: SnapshotApi> Server<A> {
                     let _changed_or_gone = changes.changed().await;
                 };
                 let routes = routes(Arc::clone(&self.site), hosts);
-                let served = axum::serve(listener, routes).with_graceful_shutdown(stop);
-                if let Err(error) = served.await {
-                    tracing::error!(%error, "the status page can't be served any more");
-                }
+                serve(listener, |_| routes.clone(), stop).await;
                 if self.settings.has_changed().is_err() {
                     return;
                 }

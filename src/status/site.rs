@@ -10,12 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::upcoming::upcoming;
 use super::view::FleetView;
 use crate::api::SnapshotApi;
 use crate::api::tally::{Calls, Tally};
 use crate::audit::{self, Record};
 use crate::core::decide::{Inventory, Step, decide};
 use crate::core::forecast::{Forecast, forecast};
+use crate::core::plan::Upcoming;
 use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
 use crate::engine::{Engine, Known, Watched};
@@ -38,6 +40,9 @@ const TRAIL_SEARCHED: u64 = 4 << 20;
 /// How things stand, made anew; it waits for nothing.
 pub type Look = Arc<dyn Fn() -> FleetView + Send + Sync>;
 
+/// A view, and when it was made.
+type Kept = (Instant, Arc<FleetView>);
+
 /// Everything that is shown, and where it comes from.
 pub struct Site<A> {
     engine: Arc<Engine<A>>,
@@ -45,10 +50,10 @@ pub struct Site<A> {
     tally: Arc<Tally>,
     audit: PathBuf,
     pub(super) zone: TimeZone,
-    kept: tokio::sync::Mutex<Option<(Instant, Arc<FleetView>)>>,
+    kept: Arc<tokio::sync::Mutex<Option<Kept>>>,
     /// The engine's progress, and when it was seen to change.
     pulse: Mutex<(u64, Instant)>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 /// The service broke while it put an answer together.
@@ -59,6 +64,8 @@ pub(super) struct Broken;
 pub(super) struct Detail {
     /// What the engine would do next, and why.
     pub(super) decision: String,
+    /// What is created and deleted next.
+    pub(super) upcoming: Option<Upcoming>,
     /// The coming weeks; `None` where they would hold too much to be drawn.
     pub(super) forecast: Option<Forecast>,
     /// Its newest records, oldest first, or why they can't be read.
@@ -75,33 +82,42 @@ impl<A: SnapshotApi> Site<A> {
             tally,
             audit,
             zone: TimeZone::system(),
-            kept: tokio::sync::Mutex::default(),
+            kept: Arc::default(),
             pulse: Mutex::new(pulse),
-            places: Semaphore::new(AT_ONCE),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
         })
     }
 
-    /// How things stand, a second old at most. Those who ask at once get the same.
+    /// How things stand, a second old at most. Those who ask at once get the same, and what
+    /// was made for one who went away serves the next.
     pub(super) async fn view(&self) -> Result<Arc<FleetView>, Broken> {
-        let mut kept = self.kept.lock().await;
+        let mut kept = Arc::clone(&self.kept).lock_owned().await;
         if let Some((made, view)) = kept.as_ref()
             && made.elapsed() < FRESH
         {
             return Ok(Arc::clone(view));
         }
         let look = Arc::clone(&self.look);
-        let view = Arc::new(self.aside(move || look()).await?);
-        *kept = Some((Instant::now(), Arc::clone(&view)));
-        Ok(view)
+        self.aside(move || {
+            let view = Arc::new(look());
+            *kept = Some((Instant::now(), Arc::clone(&view)));
+            view
+        })
+        .await
     }
 
-    /// Works on a thread of its own: the loop that rotates has only one.
+    /// Works on a thread of its own: the loop that rotates has only one. Work that is begun
+    /// keeps its place to its end, though nobody may wait for it any more.
     pub(super) async fn aside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Broken> {
         // It is never closed.
-        let _place = self.places.acquire().await;
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let work = move || {
+            let _place = place;
+            work()
+        };
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| {
             tracing::error!(%error, "the page broke");
@@ -118,6 +134,7 @@ impl<A: SnapshotApi> Site<A> {
         let records = audit::tail(&self.audit, server, MOST_RECORDS, TRAIL_SEARCHED);
         Some(Detail {
             decision,
+            upcoming: upcoming(&self.engine, server),
             forecast: outlook(&policy, &rules, now),
             records: records.map_err(|error| error.to_string()),
         })
@@ -156,10 +173,10 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         seen,
         now,
     } = known;
-    if let Some(since) = history.paused {
+    if let Some(since) = history.paused() {
         return format!(
             "nothing until resume: paused since {}",
-            super::text::local(since, zone)
+            super::standing::local(since, zone)
         );
     }
     // It may rest on a listing that is not the one shown.
@@ -187,7 +204,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         Step::Wait { reason, .. } => format!("wait: {reason}"),
         Step::Blocked { reason } => format!("nothing: {reason}"),
         Step::Idle { until: Some(at) } => {
-            format!("nothing before {}", super::text::local(at, zone))
+            format!("nothing before {}", super::standing::local(at, zone))
         }
         Step::Idle { until: None } => "nothing".to_owned(),
     }
@@ -214,3 +231,7 @@ fn outlook(policy: &Policy, rules: &Rules, now: Timestamp) -> Option<Forecast> {
     let from = Timestamp::from_second(now.as_second()).unwrap_or(now);
     Some(forecast(policy, rules, from, days))
 }
+
+#[cfg(test)]
+#[path = "site_tests.rs"]
+mod tests;

@@ -4,18 +4,26 @@ use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use owo_colors::OwoColorize as _;
 
-use super::view::{Alert, FleetView, LastSlot, NextSlot, ServerView, State};
-use crate::core::printable::{counted, printable};
+use super::standing::{last_slot, local, next_slot, paused, said, span, state};
+use super::view::{Alert, FleetView, RotationView, ServerView};
+use super::wrap::wrap;
+use crate::core::plan::one_after_the_other;
+use crate::core::printable::{counted, printable, shortened};
 use crate::notify::ReceiverView;
 
 /// A foreign name takes up no more of a line.
 const LONGEST_NAME: usize = 60;
 
-/// As much of a reason as stands beside a state.
-const REASON_SHOWN: usize = 200;
+/// As much of a text as is shown where many stand; of one server's it is all.
+const TEXT_SHOWN: usize = 300;
+
+/// Columns that rows in full need.
+const WIDE: u16 = 130;
+
+/// How far the further lines of a text are indented.
+const INDENT: usize = 7;
 
 /// The whole service; lines at most `width` wide, where it is known.
 pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
@@ -25,16 +33,21 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         n => counted(n, "alert"),
     };
     let running = span(view.time.duration_since(view.started));
-    let mut text = format!(
-        "snaprotate {} (process {}, {}), running for {running}: {servers}, {alerts}; {}\n",
-        view.version,
-        view.pid,
-        view.config,
-        local(view.time, zone),
+    let paused = paused(view, zone);
+    let all: Vec<_> = [Some(servers), paused, Some(alerts)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let first = format!("{}; {}", all.join(", "), local(view.time, zone));
+    let mut text = wrapped(&first, width);
+    let service = format!(
+        "snaprotate {} (process {}, {}), running for {running}",
+        view.version, view.pid, view.config,
     );
-    text.push_str(&alert_lines(view, &view.alerts));
+    text.push_str(&wrapped(&service, width));
+    text.push_str(&alert_lines(view, &view.alerts, TEXT_SHOWN, width));
     for receiver in &view.receivers {
-        text.push_str(&receiver_line(receiver));
+        text.push_str(&receiver_line(receiver, width));
     }
     if view.servers.is_empty() {
         return text;
@@ -46,16 +59,31 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
             Some(_) => format!("{}/{}", server.snapshots.len(), server.limit),
             None => format!("?/{}", server.limit),
         };
-        let last = server.rotations.iter().filter_map(|r| r.last.as_ref());
-        let last = last.max_by_key(|slot| slot.slot);
-        let next = server.rotations.iter().filter_map(|r| r.next.as_ref());
-        let next = next.min_by_key(|slot| slot.at);
+        let last = server.rotations.iter();
+        let last = last.filter_map(|r| Some((r, r.last.as_ref()?)));
+        let last = last.max_by_key(|(_, slot)| slot.slot);
+        let next = server.rotations.iter();
+        let next = next.filter_map(|r| Some((r, r.next.as_ref()?)));
+        let next = next.min_by_key(|(_, slot)| slot.at);
+        // A snapshot's name is long, and says little more than its rotation's.
+        let cell = |rotation: &RotationView, snapshot: &str, when: String| {
+            if narrow(width) {
+                format!("{} {when}", rotation.name)
+            } else {
+                format!("{snapshot} ({when})")
+            }
+        };
         table.add_row([
             printable(&server.name, LONGEST_NAME),
             room,
             state(server),
-            last.map_or_else(String::new, |slot| last_slot(slot, view.time)),
-            next.map_or_else(String::new, |slot| next_slot(slot, view.time)),
+            last.map_or_else(String::new, |(rotation, slot)| {
+                let when = last_slot(slot, server, view.time);
+                cell(rotation, &slot.snapshot, when)
+            }),
+            next.map_or_else(String::new, |(rotation, slot)| {
+                cell(rotation, &slot.snapshot, next_slot(slot, view.time))
+            }),
         ]);
     }
     let _ = write!(text, "\n{}", lines(&table));
@@ -69,20 +97,21 @@ pub fn server(
     zone: &TimeZone,
     width: Option<u16>,
 ) -> String {
-    let mut text = format!(
-        "{} (id {}, {}.toml): {}\n",
+    let title = format!(
+        "{} (id {}, {}.toml): {}",
         printable(&server.name, LONGEST_NAME),
         server.id,
         server.file,
-        said(server),
+        said(server, usize::MAX),
     );
+    let mut text = wrapped(&title, width);
     let alerts: Vec<_> = view
         .alerts
         .iter()
         .filter(|a| a.server.is_none_or(|id| id == server.id))
         .cloned()
         .collect();
-    text.push_str(&alert_lines(view, &alerts));
+    text.push_str(&alert_lines(view, &alerts, usize::MAX, width));
 
     let mut rotations = table(width);
     rotations.set_header(["rotation", "holds", "last", "next"]);
@@ -95,14 +124,25 @@ pub fn server(
                 Some(held) => format!("{held} of {}", rotation.keep),
                 None => format!("? of {}", rotation.keep),
             },
-            last.map_or_else(String::new, |slot| last_slot(slot, view.time)),
+            last.map_or_else(String::new, |slot| {
+                format!("{} ({})", slot.snapshot, last_slot(slot, server, view.time))
+            }),
             next.map_or_else(
                 || "never".to_owned(),
-                |slot| format!("{}, {}", next_slot(slot, view.time), local(slot.at, zone)),
+                |slot| {
+                    let (left, at) = (next_slot(slot, view.time), local(slot.at, zone));
+                    format!("{} ({left}), {at}", slot.snapshot)
+                },
             ),
         ]);
     }
     let _ = write!(text, "\n{}", lines(&rotations));
+
+    if let Some(upcoming) = &server.upcoming {
+        let steps = one_after_the_other(&upcoming.steps);
+        let line = format!("next, {}: {steps}", local(upcoming.at, zone));
+        let _ = write!(text, "\n{}", wrapped(&line, width));
+    }
 
     let Some(listed) = server.listed else {
         text.push_str("\nnot listed yet by this process\n");
@@ -115,12 +155,17 @@ pub fn server(
         server.limit,
         span(view.time.duration_since(listed)),
     );
-    let _ = writeln!(text, "one can go back {}", back(view, server));
+    let _ = writeln!(text, "{}", back(view, server));
     if server.snapshots.is_empty() {
         return text;
     }
-    let mut snapshots = table(width);
-    snapshots.set_header([
+    text + &snapshots(server, zone, width)
+}
+
+/// What a server holds: a row each, or two lines where there is little room.
+fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String {
+    let mut table = table(width);
+    table.set_header([
         "snapshot",
         "id",
         "status",
@@ -128,35 +173,63 @@ pub fn server(
         "whose",
         "why it is what it is",
     ]);
+    let mut text = String::new();
     for snapshot in &server.snapshots {
-        snapshots.add_row([
+        let made = snapshot.created_at;
+        let whose = snapshot.rotation.as_deref().unwrap_or("foreign");
+        let cells = [
             printable(&snapshot.name, LONGEST_NAME),
             snapshot.id.to_string(),
             printable(&snapshot.status, 20),
-            snapshot
-                .created_at
-                .map_or_else(|| "?".to_owned(), |at| local(at, zone)),
-            snapshot
-                .rotation
-                .clone()
-                .unwrap_or_else(|| "foreign".to_owned()),
-            format!("{}: {}", snapshot.verdict, snapshot.reason),
-        ]);
+            made.map_or_else(|| "?".to_owned(), |at| local(at, zone)),
+            whose.to_owned(),
+        ];
+        let why = format!("{}: {}", snapshot.verdict, snapshot.reason);
+        if narrow(width) {
+            text.push_str(&wrapped(&cells.join("  "), width));
+            let indent = " ".repeat(INDENT);
+            text.push_str(&wrapped(&format!("{indent}{why}"), width));
+        } else {
+            table.add_row(cells.into_iter().chain([why]));
+        }
     }
-    let _ = write!(text, "{}", lines(&snapshots));
-    text
+    if narrow(width) { text } else { lines(&table) }
+}
+
+/// Whether a row in full would break within its words.
+fn narrow(width: Option<u16>) -> bool {
+    width.is_some_and(|width| width < WIDE)
 }
 
 fn back(view: &FleetView, server: &ServerView) -> String {
     let ago = |at| format!("{} ago", span(view.time.duration_since(at)));
     match server.back() {
-        None => "to nothing: no completed snapshot is known".to_owned(),
-        Some((newest, oldest)) if newest == oldest => format!("to {}", ago(newest)),
-        Some((newest, oldest)) => format!("to {}, and as far as {}", ago(newest), ago(oldest)),
+        None => "there is nothing to go back to: no completed snapshot is known".to_owned(),
+        Some((newest, oldest)) if newest == oldest => {
+            format!("one can go back to {}", ago(newest))
+        }
+        Some((newest, oldest)) => format!(
+            "one can go back to {}, and as far as {}",
+            ago(newest),
+            ago(oldest)
+        ),
     }
 }
 
-fn alert_lines(view: &FleetView, alerts: &[Alert]) -> String {
+/// A line, broken where it would be wider than the terminal.
+fn wrapped(text: &str, width: Option<u16>) -> String {
+    let mut line = String::new();
+    match width {
+        Some(width) => wrap(&mut line, text, 0, width.into(), INDENT),
+        None => line.push_str(text),
+    }
+    line.push('\n');
+    line
+}
+
+/// A line each, with at most `shown` characters of its reason: both ends of it, since what to
+/// do stands at the end.
+fn alert_lines(view: &FleetView, alerts: &[Alert], shown: usize, width: Option<u16>) -> String {
     let name = |alert: &Alert| {
         let server = view.servers.iter().find(|s| Some(s.id) == alert.server);
         server.map_or_else(|| alert.about.clone(), |server| server.name.clone())
@@ -169,96 +242,27 @@ fn alert_lines(view: &FleetView, alerts: &[Alert]) -> String {
             "ALERT  {}  {}{since}  {}",
             printable(&name(alert), LONGEST_NAME),
             alert.alert,
-            printable(&alert.reason, 300),
+            shortened(&alert.reason, shown),
         );
-        format!("{}\n", line.red())
+        format!("{}\n", wrapped(&line, width).trim_end().red())
     });
     lines.collect()
 }
 
 /// A receiver that can't be told, or wasn't told everything; nothing where all is well.
-pub(super) fn receiver_line(receiver: &ReceiverView) -> String {
+pub(super) fn receiver_line(receiver: &ReceiverView, width: Option<u16>) -> String {
     let failed = receiver
         .error
         .as_ref()
-        .map(|error| format!("can't be told: {}", printable(error, 300)));
+        .map(|error| format!("can't be told: {}", shortened(error, TEXT_SHOWN)));
     let dropped = (receiver.dropped > 0).then(|| format!("{} not told", receiver.dropped));
     let said: Vec<_> = failed.into_iter().chain(dropped).collect();
     if said.is_empty() {
         return String::new();
     }
     let name = printable(&receiver.name, LONGEST_NAME);
-    format!(
-        "receiver {name} ({}): {}\n",
-        receiver.r#type,
-        said.join("; ")
-    )
-}
-
-fn last_slot(slot: &LastSlot, now: Timestamp) -> String {
-    let ago = span(now.duration_since(slot.slot));
-    let name = &slot.snapshot;
-    match slot.ending.as_deref() {
-        Some("completed") => format!("{name} ({ago} ago)"),
-        Some(other) => format!("{name} ({ago} ago, {})", other.replace('_', " ")),
-        None => format!("{name} (due {ago} ago)"),
-    }
-}
-
-fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
-    let left = span(slot.at.duration_since(now));
-    format!("{} (in {left})", slot.snapshot)
-}
-
-/// In the overview; why a server is blocked stands among the alerts.
-fn state(server: &ServerView) -> String {
-    match server.state {
-        State::Blocked => word(server.state).to_owned(),
-        _ => said(server),
-    }
-}
-
-/// What a server is at, and why.
-fn said(server: &ServerView) -> String {
-    let word = word(server.state);
-    match &server.reason {
-        Some(reason) if reason.starts_with(word) => printable(reason, REASON_SHOWN),
-        Some(reason) => format!("{word}, {}", printable(reason, REASON_SHOWN)),
-        None => word.to_owned(),
-    }
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Resting => "resting",
-        State::Working => "working",
-        State::Due => "due",
-        State::Blocked => "BLOCKED",
-        State::Paused => "paused",
-        State::Unseen => "not listed yet",
-    }
-}
-
-/// A span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
-pub(crate) fn span(time: SignedDuration) -> String {
-    let seconds = time.as_secs().max(0);
-    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
-    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
-    let two = |large: i64, unit: &str, small: i64, next: &str| match small {
-        0 => format!("{large} {unit}"),
-        small => format!("{large} {unit} {small} {next}"),
-    };
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{rest} s"),
-        (0, 0, _) => format!("{minutes} min"),
-        (0, _, _) => two(hours, "h", minutes, "min"),
-        (_, _, _) => two(days, "d", hours, "h"),
-    }
-}
-
-pub(crate) fn local(time: Timestamp, zone: &TimeZone) -> String {
-    let time = time.to_zoned(zone.clone());
-    time.strftime("%Y-%m-%d %H:%M %Z").to_string()
+    let line = format!("receiver {name} ({}): {}", receiver.r#type, said.join("; "));
+    wrapped(&line, width)
 }
 
 pub(crate) fn table(width: Option<u16>) -> Table {

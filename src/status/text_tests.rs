@@ -1,5 +1,8 @@
-use super::super::view::{RotationView, SnapshotView};
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::view::{LastSlot, NextSlot, SnapshotView, State};
 use super::*;
+use crate::core::plan::{Do, Planned, Upcoming};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 fn at(text: &str) -> Timestamp {
@@ -24,6 +27,7 @@ fn view() -> FleetView {
         started: at("2026-11-22T02:00:00Z"),
         time: at("2026-11-25T06:00:00Z"),
         healthy: false,
+        paused: None,
         alerts: vec![Alert {
             alert: "slot_failed".to_owned(),
             server: Some(ServerId(5)),
@@ -58,6 +62,7 @@ fn view() -> FleetView {
                     at: at("2026-11-29T03:00:00Z"),
                 }),
             }],
+            upcoming: None,
         }],
         receivers: Vec::new(),
     }
@@ -87,15 +92,16 @@ fn spans_are_told_in_their_two_largest_units() {
 fn a_line_a_server_tells_room_state_last_and_next_slot_after_the_alerts() {
     let text = fleet(&view(), &TimeZone::UTC, None);
     let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "1 server, 1 alert; 2026-11-25 06:00 UTC");
     assert_eq!(
-        lines[0],
-        "snaprotate 1.2.3 (process 77, /etc/x.toml), running for 3 d 4 h: 1 server, 1 alert; 2026-11-25 06:00 UTC"
+        lines[1],
+        "snaprotate 1.2.3 (process 77, /etc/x.toml), running for 3 d 4 h"
     );
     assert!(
-        lines[1].contains("ALERT  web  slot_failed  for 2 d 3 h  given up"),
+        lines[2].contains("ALERT  web  slot_failed  for 2 d 3 h  given up"),
         "{text}"
     );
-    let cells: Vec<_> = lines[4]
+    let cells: Vec<_> = lines[5]
         .split("  ")
         .filter(|cell| !cell.is_empty())
         .collect();
@@ -106,10 +112,24 @@ fn a_line_a_server_tells_room_state_last_and_next_slot_after_the_alerts() {
             "web",
             "2/5",
             "resting",
-            "weekly-snapshot-2026-11-22 (3 d 3 h ago)",
+            "weekly-snapshot-2026-11-22 (made 3 d 2 h ago)",
             "weekly-snapshot-2026-11-29 (in 3 d 21 h)"
         ]
     );
+}
+
+#[test]
+fn what_is_paused_stands_in_the_first_line() {
+    let mut view = view();
+    let first = |view: &FleetView| {
+        let text = fleet(view, &TimeZone::UTC, None);
+        text.lines().next().expect("a line").to_owned()
+    };
+    view.servers[0].state = State::Paused;
+    assert!(first(&view).starts_with("1 server, 1 server paused, 1 alert;"));
+    view.paused = Some(at("2026-11-20T12:00:00Z"));
+    let all = "1 server, ALL PAUSED since 2026-11-20 12:00 UTC, 1 alert;";
+    assert!(first(&view).starts_with(all), "{}", first(&view));
 }
 
 #[test]
@@ -136,20 +156,65 @@ fn a_slot_that_did_not_end_well_says_so_and_a_server_not_listed_yet_too() {
 #[test]
 fn lines_are_no_wider_than_the_terminal() {
     for width in [60, 80, 120] {
-        let view = view();
+        let mut view = view();
+        view.config = "/etc/snaprotate/a-folder/snaprotate.toml".to_owned();
+        view.alerts[0].reason = "what is wrong and what to do ".repeat(9);
+        view.servers[0].reason = Some("why it rests ".repeat(9));
+        view.receivers.push(ReceiverView {
+            name: "chat".to_owned(),
+            r#type: "slack".to_owned(),
+            delivered: 0,
+            dropped: 3,
+            error: Some("it answered 500 ".repeat(9)),
+        });
         for text in [
             fleet(&view, &TimeZone::UTC, Some(width)),
             server(&view, &view.servers[0], &TimeZone::UTC, Some(width)),
         ] {
-            let rows = text.lines().skip_while(|line| !line.is_empty());
-            for line in rows.filter(|line| !line.contains("ALERT")) {
+            for line in text.lines() {
                 assert!(
-                    line.chars().count() <= usize::from(width),
+                    anstream::adapter::strip_str(line)
+                        .to_string()
+                        .chars()
+                        .count()
+                        <= usize::from(width),
                     "{width}: {line}"
                 );
             }
         }
     }
+}
+
+#[test]
+fn on_a_narrow_terminal_no_name_is_broken() {
+    let view = view();
+    let text = fleet(&view, &TimeZone::UTC, Some(80));
+    let row = text.lines().last().expect("a row");
+    let words = ["web", "weekly made 3 d 2 h ago", "weekly in 3 d 21 h"];
+    assert!(words.iter().all(|words| row.contains(words)), "{text}");
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, Some(80));
+    let row = "weekly-snapshot-2026-11-22  1  completed  2026-11-22 03:05 UTC  weekly";
+    let mut lines = text.lines().skip_while(|line| *line != row);
+    assert!(lines.next().is_some(), "{text}");
+    assert_eq!(lines.next(), Some("       newest: why"), "{text}");
+}
+
+#[test]
+fn of_a_long_reason_both_ends_stay_among_all_alerts_and_all_of_it_for_one_server() {
+    let mut view = view();
+    let middle = "and so on ".repeat(60);
+    let reason = format!("the folder is full, {middle}: make room in it");
+    view.alerts[0].reason.clone_from(&reason);
+    let text = fleet(&view, &TimeZone::UTC, None);
+    let line = text.lines().find(|line| line.contains("ALERT"));
+    let line = anstream::adapter::strip_str(line.expect("a line")).to_string();
+    assert!(line.contains("the folder is full"), "{line}");
+    assert!(line.ends_with(": make room in it"), "{line}");
+    assert!(line.chars().count() < 400, "{line}");
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, Some(80));
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let whole = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(&whole), "{text}");
 }
 
 #[test]
@@ -192,7 +257,28 @@ fn one_server_whole_says_how_far_one_can_go_back() {
     view.servers[0].snapshots.retain(|s| s.rotation.is_none());
     view.servers[0].snapshots[0].created_at = None;
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
-    assert!(text.contains("one can go back to nothing"), "{text}");
+    assert!(text.contains("there is nothing to go back to"), "{text}");
+}
+
+#[test]
+fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
+    let mut view = view();
+    let step = |do_, name: &str, id| Planned {
+        do_,
+        name: Some(name.to_owned()),
+        id,
+        reason: "why".to_owned(),
+    };
+    view.servers[0].upcoming = Some(Upcoming {
+        at: at("2026-11-29T03:00:00Z"),
+        steps: vec![
+            step(Do::Create, "new", None),
+            step(Do::Delete, "old", Some(SnapshotId(7))),
+        ],
+    });
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+    let line = "next, 2026-11-29 03:00 UTC: create new, then delete old (id 7)";
+    assert!(text.lines().any(|found| found == line), "{text}");
 }
 
 #[test]

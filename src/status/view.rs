@@ -7,21 +7,18 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::state::state;
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
 use crate::core::order;
+use crate::core::plan::Upcoming;
 use crate::core::policy::Rotation;
-use crate::core::printable::utc;
 use crate::core::snapshot::{ServerId, SnapshotId, Status};
 use crate::core::verdict::verdicts;
 use crate::engine::{Engine, Known};
 use crate::notify::ReceiverView;
-
-/// Why nothing is done on any server while the whole account's alert stands.
-const TOKEN_REFUSED: &str =
-    "the provider refuses the token, and nothing is changed until it is taken";
 
 /// The whole service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +35,9 @@ pub struct FleetView {
     pub time: Timestamp,
     /// Whether no alert stands.
     pub healthy: bool,
+    /// Since when every server is paused at once.
+    #[serde(default)]
+    pub paused: Option<Timestamp>,
     /// Every alert that stands, the whole service's first.
     pub alerts: Vec<Alert>,
     /// Every server with a policy, by id.
@@ -116,6 +116,9 @@ pub struct ServerView {
     pub snapshots: Vec<SnapshotView>,
     /// Its rotations, in the order of the file.
     pub rotations: Vec<RotationView>,
+    /// What is created and deleted next; only of a server that is asked for by itself.
+    #[serde(default)]
+    pub upcoming: Option<Upcoming>,
 }
 
 impl ServerView {
@@ -125,6 +128,13 @@ impl ServerView {
         let completed = self.snapshots.iter().filter(|s| s.status == "completed");
         let made: Vec<_> = completed.filter_map(|s| s.created_at).collect();
         Some((*made.iter().max()?, *made.iter().min()?))
+    }
+
+    /// When the completed snapshot of this slot was made, as far as a listing showed it.
+    pub(super) fn made(&self, slot: &LastSlot) -> Option<Timestamp> {
+        let mut all = self.snapshots.iter();
+        let own = all.find(|s| s.name == slot.snapshot && s.status == "completed")?;
+        own.created_at
     }
 }
 
@@ -230,6 +240,7 @@ impl FleetView {
             started,
             time,
             healthy: alerts.is_empty(),
+            paused: engine.all_paused(),
             alerts,
             servers,
             receivers: Vec::new(),
@@ -303,43 +314,8 @@ fn view(known: Known<'_>, refused: bool) -> ServerView {
         listed: seen.map(|seen| seen.at),
         rotations,
         snapshots,
+        upcoming: None,
     }
-}
-
-fn state(
-    known: Known<'_>,
-    refused: bool,
-    snapshots: &[SnapshotView],
-    rotations: &[RotationView],
-) -> (State, Option<String>) {
-    let history = known.history;
-    if let Some(since) = history.paused() {
-        return (State::Paused, Some(format!("paused since {}", utc(since))));
-    }
-    if let Some(reason) = &history.blocked {
-        return (State::Blocked, Some(reason.clone()));
-    }
-    if let Some(open) = &history.open {
-        let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
-        return (State::Working, Some(order::begun(open, rows)));
-    }
-    let made = |s: &&SnapshotView| s.verdict == "in_progress";
-    if let Some(made) = snapshots.iter().find(made) {
-        return (State::Working, Some(format!("{} is being made", made.name)));
-    }
-    if history.hold.is_some() {
-        return (State::Working, None);
-    }
-    let left_alone = order::left_alone(known.policy.server, history, known.rules, known.now);
-    let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
-    let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
-    if rotations.iter().any(waits) {
-        return (State::Due, held);
-    }
-    if known.seen.is_none() {
-        return (State::Unseen, held);
-    }
-    (State::Resting, held)
 }
 
 fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -> RotationView {

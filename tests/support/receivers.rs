@@ -1,4 +1,4 @@
-//! Receivers of alerts on loopback: one for HTTP, one for SMTP. Each keeps what it was sent.
+//! A receiver of alerts on loopback, over HTTP, which keeps what it was sent.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fmt::Write as _;
@@ -50,6 +50,17 @@ pub fn webhook(home: &Home, name: &str, url: &str) {
         home,
         &format!("type = \"webhook\"\nname = \"{name}\"\nurl_file = \"{name}\""),
     );
+}
+
+/// Makes these the certificates of `ca_file`.
+pub fn trust(home: &Home, pem: &str) {
+    std::fs::write(home.path("ca.pem"), pem).expect("written");
+    let path = home.path("snaprotate.toml");
+    let text = std::fs::read_to_string(&path).expect("read");
+    if !text.contains("ca_file") {
+        let text = text.replace("[api]\n", "[api]\nca_file = \"ca.pem\"\n");
+        std::fs::write(path, text).expect("written");
+    }
 }
 
 /// What came in one request.
@@ -189,81 +200,6 @@ fn serve(stream: TcpStream, kept: &Mutex<Kept>, answer: &Answer) {
             );
             kept.lock().expect("whole").came.push(came);
             let _gone = stream.write_all(said.as_bytes());
-        }
-    }
-}
-
-/// What one SMTP client said: its lines before the message, and the message.
-#[derive(Clone, Debug, Default)]
-pub struct Letter {
-    pub envelope: Vec<String>,
-    pub data: String,
-}
-
-/// A small SMTP server without TLS.
-pub struct Smtp {
-    pub address: SocketAddr,
-    letters: Arc<Mutex<Vec<Letter>>>,
-}
-
-impl Smtp {
-    pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let letters = Arc::new(Mutex::new(Vec::new()));
-        let smtp = Self {
-            address,
-            letters: Arc::clone(&letters),
-        };
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if let Some(letter) = converse(stream) {
-                    letters.lock().expect("whole").push(letter);
-                }
-            }
-        });
-        smtp
-    }
-
-    pub fn letters(&self) -> Vec<Letter> {
-        self.letters.lock().expect("whole").clone()
-    }
-}
-
-fn converse(mut stream: TcpStream) -> Option<Letter> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut letter = Letter::default();
-    let mut say = move |text: &str| stream.write_all(text.as_bytes()).ok();
-    say("220 mail.example ESMTP\r\n")?;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let line = line.trim_end().to_owned();
-        let word = line
-            .split([' ', ':'])
-            .next()
-            .unwrap_or_default()
-            .to_uppercase();
-        letter.envelope.push(line);
-        match word.as_str() {
-            "EHLO" => say("250-mail.example\r\n250 AUTH PLAIN\r\n")?,
-            "AUTH" => say("235 good\r\n")?,
-            "DATA" => {
-                say("354 go on\r\n")?;
-                loop {
-                    let mut line = String::new();
-                    reader.read_line(&mut line).ok()?;
-                    if line == ".\r\n" {
-                        break;
-                    }
-                    letter.data.push_str(&line);
-                }
-                say("250 taken\r\n")?;
-                return Some(letter);
-            }
-            _ => say("250 good\r\n")?,
         }
     }
 }

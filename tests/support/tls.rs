@@ -21,6 +21,37 @@ pub enum Certificate {
     Expired,
 }
 
+/// How a server shows who it is, and the certificate for the client's `ca_file`.
+pub fn identity(kind: Certificate) -> (Arc<ServerConfig>, String) {
+    let _once = rustls::crypto::ring::default_provider().install_default();
+    let host = match kind {
+        Certificate::OtherHost => "elsewhere.example",
+        _ => "localhost",
+    };
+    let params = || {
+        let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a name");
+        if kind == Certificate::Expired {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(2021, 1, 1);
+        }
+        params
+    };
+    let key = KeyPair::generate().expect("a key");
+    let shown = params().self_signed(&key).expect("a certificate");
+    let trusted = if kind == Certificate::SelfSigned {
+        let other = KeyPair::generate().expect("a key");
+        params().self_signed(&other).expect("a certificate").pem()
+    } else {
+        shown.pem()
+    };
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![shown.der().clone()], key)
+        .expect("a server's settings");
+    (Arc::new(config), trusted)
+}
+
 pub struct TlsServer {
     address: SocketAddr,
     received: Arc<AtomicUsize>,
@@ -29,36 +60,11 @@ pub struct TlsServer {
 
 impl TlsServer {
     pub fn start(kind: Certificate) -> Self {
-        let _once = rustls::crypto::ring::default_provider().install_default();
-        let host = match kind {
-            Certificate::OtherHost => "elsewhere.example",
-            _ => "localhost",
-        };
-        let params = || {
-            let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a name");
-            if kind == Certificate::Expired {
-                params.not_before = date_time_ymd(2020, 1, 1);
-                params.not_after = date_time_ymd(2021, 1, 1);
-            }
-            params
-        };
-        let key = KeyPair::generate().expect("a key");
-        let shown = params().self_signed(&key).expect("a certificate");
-        let trusted = if kind == Certificate::SelfSigned {
-            let other = KeyPair::generate().expect("a key");
-            params().self_signed(&other).expect("a certificate").pem()
-        } else {
-            shown.pem()
-        };
-        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![shown.der().clone()], key)
-            .expect("a server's settings");
+        let (config, trusted) = identity(kind);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let received = Arc::new(AtomicUsize::new(0));
-        let (count, config) = (Arc::clone(&received), Arc::new(config));
+        let count = Arc::clone(&received);
         // It lives as long as the test's process: nothing waits for it.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {

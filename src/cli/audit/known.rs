@@ -23,6 +23,7 @@ pub(super) struct Said {
     pub(super) about: Option<String>,
     pub(super) alert: Option<String>,
     pub(super) outcome: Option<String>,
+    pub(super) reason: Option<String>,
     pub(super) paused: bool,
     pub(super) by: Option<String>,
     pub(super) deletes: Vec<String>,

@@ -15,6 +15,7 @@ use crate::cli::servers;
 use crate::core::policy::Policy;
 use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
+use crate::status::wrap;
 
 /// As much of a word, a name or a text of the trail as is shown.
 const WORD_SHOWN: usize = 30;
@@ -265,30 +266,6 @@ fn quoted(argv: &[Value]) -> String {
         format!("'{}'", word.replace('\'', "'\\''"))
     };
     argv.iter().map(word).collect::<Vec<_>>().join(" ")
-}
-
-/// Puts words behind a line that has `column` columns, and breaks before the one that would
-/// not fit into `width`; the next line is indented.
-fn wrap(line: &mut String, text: &str, mut column: usize, width: usize, indent: usize) {
-    let mut begins = true;
-    // An id stays with its word.
-    let glued = text.replace("(id ", "(id\u{a0}");
-    for word in glued.split(' ') {
-        let columns = word.chars().count();
-        let space = usize::from(!begins);
-        let fits = column + space + columns <= width;
-        if fits || (begins && column <= indent) {
-            line.push_str(&" ".repeat(space));
-            column += space + columns;
-        } else {
-            line.truncate(line.trim_end().len());
-            line.push('\n');
-            line.push_str(&" ".repeat(indent));
-            column = indent + columns;
-        }
-        line.push_str(&word.replace('\u{a0}', " "));
-        begins = false;
-    }
 }
 
 fn style(event: &str, said: &Said) -> Style {

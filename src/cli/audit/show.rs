@@ -1,6 +1,6 @@
 //! `audit show`: what happened, when and why.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 
@@ -14,7 +14,8 @@ use super::line::Lines;
 use super::time::{self, End};
 use super::{lost, no_trail};
 use crate::audit::{Record, TrailError, files_since, records, was_begun};
-use crate::cli::{Cli, Exit, servers};
+use crate::cli::servers::Which;
+use crate::cli::{Cli, Exit, note, servers};
 use crate::clock::Clock;
 use crate::config::{self, Env, Folders};
 use crate::core::policy::Policy;
@@ -29,10 +30,9 @@ const TOLD: u64 = 5;
 /// Which records to show, and how.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this server: its id, its name, or its policy file's stem; an id may also be that of
-    /// a server that has no policy any more
-    #[arg(long, value_name = "SERVER")]
-    server: Option<String>,
+    /// Which server.
+    #[command(flatten)]
+    server: Which,
     /// From this time on: 2026-11-25T03:00:00Z, "2026-11-25 03:00", 2026-11-25, today,
     /// yesterday, or how long ago: 2d, 12h, 90m; local where no zone stands there
     #[arg(long, value_name = "TIME")]
@@ -141,7 +141,7 @@ fn filter(
             "--since {since} is later than --until {until}: exchange them"
         )));
     }
-    let server = args.server.as_deref().map(|server| {
+    let server = args.server.one().map(|server| {
         let id = || server.parse().ok().map(ServerId);
         let found = servers::find(policies, server)?.map(|policy| policy.server);
         // The trail remembers servers that have no policy any more.
@@ -178,6 +178,20 @@ fn names_of(asked: &mut Asked, files: &[PathBuf]) {
         {
             asked.named.insert((server, name));
         }
+    }
+}
+
+/// What was shown last of each server: an alert that only repeats it is left out for people.
+#[derive(Default)]
+struct Told(BTreeMap<ServerId, Option<String>>);
+
+impl Told {
+    fn is_new(&mut self, record: &Record, said: &Said) -> bool {
+        let Some(server) = record.server else {
+            return true;
+        };
+        let before = self.0.insert(server, said.reason.clone()).flatten();
+        record.event != "alert_raised" || before.is_none() || before != said.reason
     }
 }
 
@@ -239,6 +253,7 @@ impl<W: Write> Show<W> {
         mut take: impl FnMut(&mut Self, String) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut known = Known::default();
+        let mut told = Told::default();
         for record in records(file) {
             let record = match record {
                 Ok(record) => record,
@@ -250,6 +265,7 @@ impl<W: Write> Show<W> {
             let said = Said::of(&record);
             known.learn(record.server, &said);
             if self.filter.takes(&record, &said, &known)
+                && (self.lines.is_none() || told.is_new(&record, &said))
                 && let Some(text) = self.words(&record, &said, &known)
             {
                 take(self, text)?;
@@ -295,9 +311,4 @@ impl<W: Write> Show<W> {
             Exit::Good
         }
     }
-}
-
-/// Says something beside the records.
-fn note(text: &str) {
-    let _closed = writeln!(anstream::stderr(), "{text}");
 }

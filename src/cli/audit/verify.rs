@@ -8,7 +8,7 @@ use super::{lost, no_trail};
 use crate::audit::{Verified, verify, was_begun};
 use crate::cli::{Cli, Exit, say};
 use crate::config::{self, Env, Folders};
-use crate::core::printable::counted;
+use crate::core::printable::{counted, utc};
 use crate::daemon::Refusal;
 
 /// How to check it.
@@ -76,7 +76,7 @@ fn as_text(folder: &Path, found: &Verified) -> String {
         "broken"
     };
     let span = match (found.first, found.last) {
-        (Some(first), Some(last)) => format!(", {first} to {last}"),
+        (Some(first), Some(last)) => format!(", {} to {}", utc(first), utc(last)),
         _ => String::new(),
     };
     lines.push(format!(

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::online::{Finding, Weight, findings};
+use super::unread::remedy;
 use super::{Cli, Exit, list, say};
 use crate::api::{ApiError, ErrorKind, Listing};
 use crate::clock::Clock;
-use crate::config::{Config, Problem, Severity};
+use crate::config::{Api, Config, Problem, Secrets, Severity};
 use crate::core::printable::{counted, printable};
 use crate::daemon::Refusal;
 
@@ -60,7 +61,12 @@ struct Online {
 
 /// Says all that is wrong, or how many policies are good.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
-    let config = match cli.load() {
+    let secrets = if args.online {
+        Secrets::Needed
+    } else {
+        Secrets::There
+    };
+    let config = match cli.load_with(secrets) {
         Err(Refusal::Problems(problems)) if args.json => {
             print(&report(None, &problems.0, None))?;
             return Err(Refusal::Problems(problems));
@@ -108,7 +114,7 @@ fn online(config: &Config, answer: Result<Listing, ApiError>, now: Timestamp) ->
             return Online {
                 reached: false,
                 seen: 0,
-                problems: vec![unreadable(&error)],
+                problems: vec![unreadable(&error, &config.api)],
             };
         }
     };
@@ -121,17 +127,10 @@ fn online(config: &Config, answer: Result<Listing, ApiError>, now: Timestamp) ->
     }
 }
 
-fn unreadable(error: &ApiError) -> Finding {
-    let (problem, remedy) = match error.kind {
-        ErrorKind::Account => (
-            "token_refused",
-            "make a new token at the provider, and write it into token_file",
-        ),
-        ErrorKind::Missing => ("api_unreadable", "look at base_url"),
-        _ => (
-            "api_unreadable",
-            "try again, or look at base_url and the network",
-        ),
+fn unreadable(error: &ApiError, api: &Api) -> Finding {
+    let problem = match error.kind {
+        ErrorKind::Account => "token_refused",
+        _ => "api_unreadable",
     };
     Finding {
         severity: Weight::Error,
@@ -140,7 +139,7 @@ fn unreadable(error: &ApiError) -> Finding {
         name: None,
         about: None,
         message: error.to_string(),
-        remedy: remedy.to_owned(),
+        remedy: remedy(error, api),
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
@@ -65,7 +65,7 @@ impl Demo {
 
     async fn show(&self) -> anyhow::Result<Exit> {
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let base = Timestamp::now();
+        let base = Clock::system().now().wall;
         let clock = Clock::fast(base, HOURS_A_SECOND * 3600);
         let sandbox = Sandbox::start(SandboxConfig {
             clock: clock.clone(),

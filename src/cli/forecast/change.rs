@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use jiff::Unit;
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -154,13 +155,26 @@ fn server(change: &Change, other: &str) -> String {
     let mut rest = change.days.as_slice();
     while let Some(first) = rest.first() {
         let alike = |day: &&Differs| day.lost == first.lost && day.gained == first.gained;
-        let count = rest.iter().take_while(alike).count();
+        let same = rest.iter().take_while(alike).count();
+        // Of a daily rotation each day lacks other names, but those of as many days before.
+        let before = |day: &Differs| {
+            let lost = days_before(now, day.date, &day.lost)?;
+            Some([lost, days_before(then, day.date, &day.gained)?])
+        };
+        let moved = before(first);
+        let moving = rest.iter().take_while(|day| before(day) == moved);
+        let moving = moved.as_ref().map_or(0, |_| moving.count());
+        let count = same.max(moving);
         let mut when = first.date.strftime("%a %Y-%m-%d").to_string();
         if count > 1 {
             let _ = write!(when, " to {}", rest[count - 1].date.strftime("%m-%d"));
         }
         rest = &rest[count..];
-        days.add_row([when, first.lost.join(" "), first.gained.join(" ")]);
+        let cells = match moved {
+            Some(moved) if moving > same => moved.map(|moved| in_words(&moved)),
+            _ => [first.lost.join(" "), first.gained.join(" ")],
+        };
+        days.add_row(std::iter::once(when).chain(cells).collect::<Vec<_>>());
     }
     if !change.days.is_empty() {
         let _ = write!(text, "{days}");
@@ -168,14 +182,37 @@ fn server(change: &Change, other: &str) -> String {
     text
 }
 
+/// How many days before this one the slots of these snapshots were, by rotation.
+fn days_before<'a>(
+    forecast: &'a Forecast,
+    date: Date,
+    names: &[String],
+) -> Option<BTreeMap<&'a str, Vec<i32>>> {
+    let mut found: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for name in names {
+        let life = forecast.snapshots.iter().find(|life| life.name == *name)?;
+        let days = date.since((Unit::Day, life.slot.date())).ok()?.get_days();
+        found.entry(&life.rotation).or_default().push(days);
+    }
+    Some(found)
+}
+
+fn in_words(found: &BTreeMap<&str, Vec<i32>>) -> String {
+    let each = found.iter().map(|(rotation, days)| {
+        let days: Vec<_> = days.iter().map(ToString::to_string).collect();
+        format!("{rotation} of {} days before", days.join(", "))
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
 /// The recovery points at worst, side by side.
 fn points(now: &Forecast, then: &Forecast) -> comfy_table::Table {
     let mut table = table();
     table.set_header([
-        "at worst",
-        "newest, now",
+        "age at worst",
+        "of the newest, now",
         "with it",
-        "oldest, now",
+        "of the oldest, now",
         "with it",
     ]);
     let of = |forecast: &Forecast, name: &str| {

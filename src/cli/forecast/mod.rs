@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::change::Change;
-use super::servers::chosen;
+use super::servers::{Which, chosen};
 use super::{Cli, Exit, say};
 use crate::clock::Clock;
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config, Env, Secrets};
 use crate::core::forecast::{Forecast, forecast};
 use crate::core::policy::Policy;
 use crate::core::printable::printable;
@@ -36,9 +36,9 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 28,
         value_parser = clap::value_parser!(u32).range(1..=3660))]
     pub days: u32,
-    /// Only this server: its id, its name, or its policy file's stem
-    #[arg(long, value_name = "SERVER")]
-    pub server: Option<String>,
+    /// Which server.
+    #[command(flatten)]
+    pub server: Which,
     /// Show what changes if FILE were in force: another main configuration file with its
     /// policies, or the draft of one policy, which then stands under this configuration's
     /// limit and defaults
@@ -60,7 +60,7 @@ struct Forecasts {
 
 /// Prints what will exist, and the recovery points.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
-    let config = cli.load()?;
+    let config = cli.load_with(Secrets::Unneeded)?;
     let from = whole_second(Clock::system().now().wall);
     match &args.against {
         Some(other) => against(cli, args, &config, other, from)?,
@@ -70,7 +70,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
 }
 
 fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), Refusal> {
-    let policies = chosen(&config.policies, args.server.as_deref())?;
+    let policies = chosen(&config.policies, args.server.one())?;
     let look = |policy: &Arc<Policy>| forecast(policy, &config.rules, from, args.days);
     if !args.json && args.svg.is_none() && policies.len() > MOST_IN_FULL {
         // One at a time: thousands in full would fill the memory.
@@ -117,7 +117,7 @@ fn against(
     if draft {
         now.retain(|policy| then.iter().any(|draft| draft.server == policy.server));
     }
-    if let Some(server) = args.server.as_deref() {
+    if let Some(server) = args.server.one() {
         let meant = match chosen(&now, Some(server)) {
             Ok(found) => found,
             // A server may be new in the other set.

@@ -17,7 +17,11 @@ const NARROW: u16 = 80;
 /// One server in full.
 pub(super) fn server(forecast: &Forecast) -> String {
     let mut text = heading(forecast);
-    let _ = write!(text, "\n\n{}\n", points(forecast));
+    let _ = write!(
+        text,
+        "\n\nHow old the newest and the oldest completed snapshot are:\n{}\n",
+        points(forecast)
+    );
     let _ = writeln!(text, "{}", worst(&forecast.recovery, &forecast.zone));
     if let Some(line) = blocked(forecast) {
         let _ = writeln!(text, "{line}");
@@ -32,10 +36,10 @@ fn points(forecast: &Forecast) -> Table {
     table.set_header([
         "rotation",
         "keep",
-        "newest, best",
-        "worst",
-        "oldest, best",
-        "worst",
+        "newest at best",
+        "at worst",
+        "oldest at best",
+        "at worst",
     ]);
     let mut row = |name: String, keep: usize, found: &Recovery| {
         let moments = [

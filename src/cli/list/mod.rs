@@ -4,21 +4,21 @@ mod text;
 mod view;
 
 use self::view::view;
-use super::servers::{find, unknown};
-use super::{Cli, Exit, block_on, printable_name, say};
+use super::servers::{Which, find, unknown};
+use super::unread::unread;
+use super::{Cli, Exit, block_on, note, printable_name, say};
 use crate::api::{ApiError, HttpApi, Listing};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config, Env};
 use crate::core::snapshot::ServerId;
 use crate::daemon::{Refusal, api_settings};
 
 /// What to list.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this server: its id, its name, or its policy file's stem; of a server without a
-    /// policy its id, or the provider's name of it
-    #[arg(value_name = "SERVER")]
-    pub server: Option<String>,
+    /// Which server.
+    #[command(flatten)]
+    pub server: Which,
     /// Print it as JSON: times in UTC; null is not known, or there is none
     #[arg(long)]
     pub json: bool,
@@ -26,12 +26,12 @@ pub struct Args {
 
 /// Shows the listing; good also when parts of it can't be relied on, which is then said.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
-    let config = cli.load()?;
-    let wanted = args.server.as_deref();
+    let config = loaded(cli)?;
+    let wanted = args.server.one();
     let known = wanted.map(|wanted| meant(&config, wanted)).transpose()?;
     let clock = Clock::system();
     let listing = ask(&config, &clock, known.flatten())?;
-    let listing = listing.map_err(|error| Refusal::Api(error.to_string()))?;
+    let listing = listing.map_err(|error| unread(&error, &config.api))?;
     let server = match (wanted, known.flatten()) {
         (Some(wanted), None) => Some(named(&config, &listing, wanted)?),
         (_, known) => known,
@@ -47,6 +47,21 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let width = terminal_size::terminal_size().map(|(width, _)| width.0);
     say(text::listed(&listed, &zone, width).trim_end());
     Ok(Exit::Good)
+}
+
+/// Before the first policy is written the account can be listed already: that is when ids are
+/// looked for.
+fn loaded(cli: &Cli) -> Result<Config, Refusal> {
+    let folder = config::policies_folder(&cli.config);
+    if !config::policy_files(&folder).is_ok_and(|files| files.is_empty()) {
+        return cli.load();
+    }
+    let config = config::load_files(&cli.config, &[], &Env::from_process())?;
+    note(&format!(
+        "no policy is in {} yet, so that all is foreign; snaprotate init writes first ones",
+        folder.display()
+    ));
+    Ok(config)
 }
 
 /// By its policy; a bare id needs none. `None`: only the listing may know it.

@@ -49,7 +49,12 @@ fn one_table(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> String {
         "server", "room", "id", "name", "status", "size", "created", "whose",
     ]);
     for server in &listed.servers {
-        let mut first = [printable(&called(server), LONGEST_NAME), room(server)];
+        let mut name = printable(&called(server), LONGEST_NAME);
+        // The id is what a first policy for it wants.
+        if server.policy.is_none() && server.name.is_some() {
+            let _ = write!(name, " (id {})", server.id);
+        }
+        let mut first = [name, room(server)];
         if server.snapshots.is_empty() {
             let [name, room] = first;
             table.add_row([name.as_str(), &room, "", "no snapshots", "", "", "", ""]);

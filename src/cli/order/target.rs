@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::api::HttpApi;
-use crate::cli::{Cli, block_on, caller, control_socket, printable_name, servers};
+use crate::cli::unread::unread;
+use crate::cli::{Cli, absolute, block_on, caller, control_socket, printable_name, servers};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::decide::Inventory;
@@ -59,7 +60,7 @@ impl Target {
         let server = self.policy.server;
         let found = block_on(async {
             let asked = observe_once(&self.api, &self.clock, Some(server)).await;
-            asked.map_err(|error| Refusal::Api(error.to_string()))
+            asked.map_err(|error| unread(&error, &self.config.api))
         })?;
         let inventory = found.into_iter().find(|(id, _)| *id == server);
         let (_, inventory) = inventory.ok_or_else(|| {
@@ -151,7 +152,7 @@ impl Target {
         let server = self.policy.server;
         let ordered = Ordered {
             server,
-            state_dir: self.config.state_dir.clone(),
+            state_dir: absolute(&self.config.state_dir),
             order,
         };
         let socket = control_socket();

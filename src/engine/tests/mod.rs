@@ -11,3 +11,4 @@ mod orders;
 mod provider;
 mod support;
 mod trail;
+mod untold;

@@ -7,8 +7,10 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::{NAME_SHOWN, REASON_SHOWN, instant, shown};
+use crate::core::printable::shortened;
 use crate::core::snapshot::ServerId;
-use crate::status::text::{receiver_line, span};
+use crate::status::standing::span;
+use crate::status::text::receiver_line;
 use crate::status::view::{Alert, FleetView, ServerView};
 
 /// Alerts that are told one by one.
@@ -72,7 +74,7 @@ fn by_kind(view: &FleetView) -> Markup {
 
 /// Who can't be told of alerts, or wasn't told everything.
 pub(super) fn receivers(view: &FleetView) -> Markup {
-    let lines = view.receivers.iter().map(receiver_line);
+    let lines = view.receivers.iter().map(|one| receiver_line(one, None));
     html! {
         @for line in lines.filter(|line| !line.is_empty()) {
             p.receiver { span.bad aria-hidden="true" { "! " } (line.trim_end()) }
@@ -108,7 +110,7 @@ pub(super) fn kind(alert: &str) -> String {
 
 /// A reason; an option of a command in it isn't broken at its dashes.
 fn told(reason: &str) -> Markup {
-    let reason = shown(reason, REASON_SHOWN);
+    let reason = shortened(reason, REASON_SHOWN);
     html! {
         @for (nth, word) in reason.split(' ').enumerate() {
             @if nth > 0 { " " }

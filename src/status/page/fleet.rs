@@ -1,6 +1,8 @@
 //! All servers: alerts on top, then a row each, searched, sorted and cut into pages by the
 //! service, so that thousands work in any browser.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
@@ -10,13 +12,14 @@ use super::{
     NAME_SHOWN, REASON_SHOWN, as_of, badge, foot, frame, last_slot, next_slot, shown, slots,
 };
 use crate::core::printable::counted;
+use crate::status::standing::paused;
 use crate::status::view::{FleetView, RotationView, ServerView, State};
 
 /// Rows on one page.
 const ROWS: usize = 200;
 
-/// How often a script renews it, in seconds.
-const EVERY: u32 = 5;
+/// How often a script renews it.
+const EVERY: Duration = Duration::from_secs(5);
 
 pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone) -> String {
     let standing = Standing::new(view);
@@ -29,7 +32,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
     let shown_rows = rows.chunks(ROWS).nth(page - 1).unwrap_or_default();
 
     let main = html! {
-        div id="summary" data-live { (summary(view)) }
+        div id="summary" data-live { (summary(view, zone)) }
         (as_of(view, zone))
         div id="alerts" data-live { (alerts::all(view, zone)) (alerts::receivers(view)) }
         section aria-labelledby="servers" {
@@ -48,6 +51,9 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
         }
     };
     let title = match view.alerts.len() {
+        0 if view.paused.is_some() => {
+            format!("ALL PAUSED · {}", counted(view.servers.len(), "server"))
+        }
         0 => counted(view.servers.len(), "server"),
         n => format!(
             "{} · {}",
@@ -55,10 +61,10 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
             counted(view.servers.len(), "server")
         ),
     };
-    frame(&title, EVERY, &main, &foot(view, zone))
+    frame(&title, Some(EVERY), &main, &foot(view, zone))
 }
 
-fn summary(view: &FleetView) -> Markup {
+fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
     let states = [
         (State::Blocked, "blocked"),
         (State::Due, "due"),
@@ -74,6 +80,12 @@ fn summary(view: &FleetView) -> Markup {
         .filter(|(count, _, _)| *count > 0)
         .collect();
     html! {
+        @if let Some(paused) = paused(view, zone) {
+            p.held {
+                span aria-hidden="true" { "‖ " } strong { (paused) }
+                ": nothing is created or deleted there until " code { "snaprotate resume" } "."
+            }
+        }
         h1 class=(if view.healthy { "well" } else { "ill" }) {
             @match view.alerts.len() {
                 0 => { span.sign aria-hidden="true" { "✓" } " No alert stands" }
@@ -176,7 +188,7 @@ fn row(view: &FleetView, standing: &Standing<'_>, server: &ServerView, zone: &Ti
             td role="cell" data-label="Last slot" {
                 (lines(server, |rotation| html! {
                     @match &rotation.last {
-                        Some(slot) => (last_slot(slot, view, zone)),
+                        Some(slot) => (last_slot(slot, server, view, zone)),
                         None => "none yet",
                     }
                 }))

@@ -13,6 +13,8 @@ mod search;
 mod server;
 mod slots;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
@@ -20,19 +22,19 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) use self::fleet::fleet;
 pub(super) use self::search::Asked;
 pub(super) use self::server::server;
-use super::text::{local, span};
-use super::view::{FleetView, LastSlot, NextSlot, State};
+use super::standing::{local, span};
+use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
 use crate::core::printable::printable;
 
 /// As much of a name and of a reason as is shown.
 const NAME_SHOWN: usize = 120;
 const REASON_SHOWN: usize = 600;
 
-/// What stands around every page; `every` is how often a script renews it, in seconds.
-fn frame(title: &str, every: u32, main: &Markup, foot: &Markup) -> String {
+/// What stands around every page; `every` is how often a script renews it, if it does.
+fn frame(title: &str, every: Option<Duration>, main: &Markup, foot: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
-        html lang="en" data-every=(every) {
+        html lang="en" data-every=[every.map(|every| every.as_secs())] {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -47,7 +49,7 @@ fn frame(title: &str, every: u32, main: &Markup, foot: &Markup) -> String {
                 header.top {
                     a.brand href="/" { img src="/icon.svg" alt="" width="22" height="22"; "snaprotate" }
                     p.stale id="stale" role="status" {}
-                    button id="pause" type="button" aria-pressed="false" hidden { "Pause updates" }
+                    button id="pause" type="button" aria-pressed="false" hidden { "Stop refreshing" }
                 }
                 main id="main" tabindex="-1" { (main) }
                 footer { (foot) }
@@ -63,7 +65,7 @@ pub(super) fn nothing(why: &str) -> String {
         h1 { "Not found" }
         p { (why) " " a href="/" { "All servers" } }
     };
-    frame("Not found", 0, &main, &html! {})
+    frame("Not found", None, &main, &html! {})
 }
 
 fn foot(view: &FleetView, zone: &TimeZone) -> Markup {
@@ -106,16 +108,16 @@ fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
 }
 
 /// How and when a slot went, in a few words.
-fn last_slot(slot: &LastSlot, view: &FleetView, zone: &TimeZone) -> Markup {
-    let (mark, class, words) = match slot.ending.as_deref() {
-        Some("completed") => ("✓", "good", None),
-        Some(other) => ("!", "bad", Some(other.replace('_', " "))),
-        None => ("…", "wait", Some("due".to_owned())),
+fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+    let made = server.made(slot);
+    let (mark, class, words, at) = match (slot.ending.as_deref(), made) {
+        (Some("completed"), Some(made)) => ("✓", "good", "made".to_owned(), made),
+        (Some("completed"), None) => ("✓", "good", "slot".to_owned(), slot.slot),
+        (Some(other), _) => ("!", "bad", other.replace('_', " "), slot.slot),
+        (None, _) => ("…", "wait", "due".to_owned(), slot.slot),
     };
     html! {
-        span class=(class) aria-hidden="true" { (mark) } " "
-        @if let Some(words) = words { (words) " " }
-        (ago(slot.slot, view, zone))
+        span class=(class) aria-hidden="true" { (mark) } " " (words) " " (ago(at, view, zone))
     }
 }
 

@@ -1,5 +1,7 @@
 //! One server whole: what it holds and why, what comes next, what was done.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Map, Value};
@@ -10,14 +12,15 @@ use super::{
 };
 use crate::audit::Record;
 use crate::core::forecast::Forecast;
+use crate::core::plan::one_after_the_other;
 use crate::status::picture::figure;
 use crate::status::site::Detail;
-use crate::status::text::local;
+use crate::status::standing::local;
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 use crate::status::words::{age, moment};
 
-/// How often a script renews it, in seconds: it reads the trail.
-const EVERY: u32 = 15;
+/// How often a script renews it: it reads the trail.
+const EVERY: Duration = Duration::from_secs(15);
 
 /// Fields of a record that say what it is about and why, in the order of telling.
 const TOLD: [&str; 11] = [
@@ -56,6 +59,12 @@ pub(in crate::status) fn server(
             dl.facts {
                 div { dt { "Server" } dd { "id " (server.id) ", policy " code { (shown(&server.file, NAME_SHOWN)) ".toml" } } }
                 div { dt { "Next decision" } dd { (shown(&detail.decision, REASON_SHOWN)) } }
+                @if let Some(next) = &detail.upcoming {
+                    div { dt { "Comes next" } dd {
+                        (instant(next.at, zone, &local(next.at, zone))) ": "
+                        (one_after_the_other(&next.steps))
+                    } }
+                }
                 div { dt { "Last change" } dd { (last_change(detail, view, zone)) } }
                 div { dt { "One can go back" } dd { (back(server, view, zone)) } }
             }
@@ -87,13 +96,13 @@ pub(in crate::status) fn server(
             p.hint { "All of it: " code { "snaprotate audit show --server " (server.id) } }
         }
     };
-    frame(&name, EVERY, &main, &foot(view, zone))
+    frame(&name, Some(EVERY), &main, &foot(view, zone))
 }
 
 /// The newest completed snapshot and the oldest one, whosever they are.
 fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     let Some((newest, oldest)) = server.back() else {
-        return html! { "to nothing: no completed snapshot is known" };
+        return html! { "not at all: no completed snapshot is known" };
     };
     html! {
         "to " (ago(newest, view, zone))
@@ -143,7 +152,7 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
                         td role="cell" data-label="Last slot" { div {
                             @match &rotation.last {
                                 Some(slot) => {
-                                    (last_slot(slot, view, zone))
+                                    (last_slot(slot, server, view, zone))
                                     span.sub { (shown(&slot.snapshot, NAME_SHOWN)) }
                                 }
                                 None => "none yet",

@@ -25,6 +25,7 @@ fn server_view(id: u64, name: &str, state: State) -> ServerView {
             last: None,
             next: None,
         }],
+        upcoming: None,
     }
 }
 
@@ -48,6 +49,7 @@ fn view(servers: Vec<ServerView>) -> FleetView {
         started: at("2026-11-25T05:00:00Z"),
         time: at("2026-11-25T06:00:00Z"),
         healthy: true,
+        paused: None,
         alerts: Vec::new(),
         receivers: Vec::new(),
         servers,
@@ -230,6 +232,47 @@ fn what_stands_in_the_address_is_escaped_where_it_is_shown_again() {
 }
 
 #[test]
+fn a_snapshot_is_shown_by_its_own_age_and_not_by_its_slots() {
+    let mut one = server_view(1, "a", State::Resting);
+    one.snapshots = vec![snapshot(2, "d-1", "completed", Some("daily"))];
+    one.rotations[0].last = Some(LastSlot {
+        snapshot: "d-1".to_owned(),
+        slot: at("2026-11-20T06:00:00Z"),
+        ending: Some("completed".to_owned()),
+    });
+    let html = |made: Option<&str>| {
+        let mut one = one.clone();
+        one.snapshots[0].created_at = made.map(at);
+        let html = fleet(&view(vec![one]), &asked(""), &TimeZone::UTC);
+        let words = html.split('<').filter_map(|part| part.split('>').nth(1));
+        words.collect::<String>()
+    };
+    let made = html(Some("2026-11-25T05:59:50Z"));
+    assert!(made.contains("✓ made 10 s ago"), "{made}");
+    assert!(html(None).contains("✓ slot 5 d ago"));
+}
+
+#[test]
+fn what_is_paused_stands_above_the_summary_and_nothing_where_nothing_is() {
+    let mut all = view(vec![
+        server_view(1, "a", State::Paused),
+        server_view(2, "b", State::Resting),
+    ]);
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    let before = |html: &str, words: &str| html.find(words) < html.find("No alert stands");
+    assert!(html.contains("1 server paused"), "{html}");
+    assert!(before(&html, "1 server paused"), "{html}");
+    all.paused = Some(at("2026-11-20T12:00:00Z"));
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    let told = "ALL PAUSED since 2026-11-20 12:00 UTC";
+    assert!(html.contains(told) && before(&html, told), "{html}");
+    all.paused = None;
+    all.servers[0].state = State::Resting;
+    let html = fleet(&all, &asked(""), &TimeZone::UTC);
+    assert!(!html.contains("class=\"held\""), "{html}");
+}
+
+#[test]
 fn each_place_is_drawn_with_a_sign_and_told_in_words() {
     let mut one = server_view(1, "a", State::Resting);
     one.snapshots = vec![
@@ -247,4 +290,14 @@ fn each_place_is_drawn_with_a_sign_and_told_in_words() {
     for (place, class) in classes.iter().zip(order) {
         assert!(place.starts_with(class), "{html}");
     }
+}
+
+#[test]
+fn a_page_says_how_often_a_script_renews_it_and_one_that_is_not_there_says_nothing() {
+    let page = fleet(&view(Vec::new()), &asked(""), &TimeZone::UTC);
+    assert!(
+        page.contains("<html lang=\"en\" data-every=\"5\">"),
+        "{page}"
+    );
+    assert!(!nothing("There is no such page.").contains("data-every"));
 }

@@ -1,0 +1,89 @@
+//! How a server's state, its slots and their times are said, for a terminal.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
+use crate::core::printable::{counted, shortened};
+
+/// As much of a reason as stands beside a state in the overview.
+const REASON_SHOWN: usize = 200;
+
+/// What is paused, on top of everything: a pause that is forgotten raises no alert.
+pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
+    if let Some(since) = view.paused {
+        return Some(format!("ALL PAUSED since {}", local(since, zone)));
+    }
+    let paused = view.servers.iter().filter(|s| s.state == State::Paused);
+    let paused = paused.count();
+    (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
+}
+
+/// How a slot went and when: a snapshot by its own age, since its slot may have been due long
+/// before.
+pub(super) fn last_slot(slot: &LastSlot, server: &ServerView, now: Timestamp) -> String {
+    let ago = span(now.duration_since(slot.slot));
+    match slot.ending.as_deref() {
+        Some("completed") => match server.made(slot) {
+            Some(made) => format!("made {} ago", span(now.duration_since(made))),
+            None => format!("slot {ago} ago"),
+        },
+        Some(other) => format!("{ago} ago, {}", other.replace('_', " ")),
+        None => format!("due {ago} ago"),
+    }
+}
+
+pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
+    format!("in {}", span(slot.at.duration_since(now)))
+}
+
+/// In the overview; why a server is blocked stands among the alerts.
+pub(super) fn state(server: &ServerView) -> String {
+    match server.state {
+        State::Blocked => word(server.state).to_owned(),
+        _ => said(server, REASON_SHOWN),
+    }
+}
+
+/// What a server is at, and why, with at most `shown` characters of it.
+pub(super) fn said(server: &ServerView, shown: usize) -> String {
+    let word = word(server.state);
+    match &server.reason {
+        Some(reason) if reason.starts_with(word) => shortened(reason, shown),
+        Some(reason) => format!("{word}, {}", shortened(reason, shown)),
+        None => word.to_owned(),
+    }
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Resting => "resting",
+        State::Working => "working",
+        State::Due => "due",
+        State::Blocked => "BLOCKED",
+        State::Paused => "paused",
+        State::Unseen => "not listed yet",
+    }
+}
+
+/// A span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
+pub fn span(time: SignedDuration) -> String {
+    let seconds = time.as_secs().max(0);
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    let two = |large: i64, unit: &str, small: i64, next: &str| match small {
+        0 => format!("{large} {unit}"),
+        small => format!("{large} {unit} {small} {next}"),
+    };
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => two(hours, "h", minutes, "min"),
+        (_, _, _) => two(days, "d", hours, "h"),
+    }
+}
+
+pub fn local(time: Timestamp, zone: &TimeZone) -> String {
+    let time = time.to_zoned(zone.clone());
+    time.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}

@@ -1,0 +1,78 @@
+//! What a server is at, and why.
+
+use super::view::{RotationView, SnapshotView, State};
+use crate::core::due::attempt_in;
+use crate::core::order;
+use crate::core::printable::utc;
+use crate::engine::Known;
+
+/// Why nothing is done on any server while the whole account's alert stands.
+const TOKEN_REFUSED: &str =
+    "the provider refuses the token, and nothing is changed until it is taken";
+
+/// What a server is at, in one word, and why where there is more to say.
+pub(super) fn state(
+    known: Known<'_>,
+    refused: bool,
+    snapshots: &[SnapshotView],
+    rotations: &[RotationView],
+) -> (State, Option<String>) {
+    let history = known.history;
+    if let Some(since) = history.paused() {
+        return (State::Paused, Some(format!("paused since {}", utc(since))));
+    }
+    if let Some(reason) = &history.blocked {
+        return (State::Blocked, Some(reason.clone()));
+    }
+    if let Some(open) = &history.open {
+        let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
+        return (State::Working, Some(order::begun(open, rows)));
+    }
+    let made = |s: &&SnapshotView| s.verdict == "in_progress";
+    if let Some(made) = snapshots.iter().find(made) {
+        return (State::Working, Some(format!("{} is being made", made.name)));
+    }
+    if history.hold.is_some() {
+        return (State::Working, None);
+    }
+    let left_alone = order::left_alone(known.policy.server, history, known.rules, known.now);
+    let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
+    let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
+    if rotations.iter().any(waits) {
+        return (State::Due, held.or_else(|| attempts(known)));
+    }
+    if known.seen.is_none() {
+        return (State::Unseen, held);
+    }
+    (State::Resting, held)
+}
+
+/// What came of the tries of a slot that is not settled, and when it is tried again.
+fn attempts(known: Known<'_>) -> Option<String> {
+    let Known {
+        policy,
+        rules,
+        history,
+        now,
+        ..
+    } = known;
+    policy.rotations.iter().find_map(|rotation| {
+        let mut slots = history.slots(&rotation.name);
+        let note = slots.rfind(|note| note.ending.is_none() && note.tries > 0)?;
+        let which = match policy.rotations.as_slice() {
+            [_] => String::new(),
+            _ => format!(" of {}", rotation.name),
+        };
+        let tried = match (note.attempts, note.tries) {
+            (0, 1) => format!("a try{which} came to nothing"),
+            (0, tries) => format!("{tries} tries{which} came to nothing"),
+            (nth, _) => format!("attempt {nth} of {}{which} failed", rotation.attempts),
+        };
+        let left = attempt_in(policy.server, note, rules, now);
+        let next = left.and_then(|left| now.wall.checked_add(left).ok());
+        Some(next.map_or_else(
+            || format!("{tried}, the next one is due"),
+            |at| format!("{tried}, next at {}", utc(at)),
+        ))
+    })
+}
