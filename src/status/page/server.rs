@@ -180,7 +180,7 @@ fn snapshots(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
             }
         }
         @if !server.snapshots.is_empty() {
-            table.plain.held role="table" aria-labelledby="snapshots" {
+            table.plain.kept role="table" aria-labelledby="snapshots" {
                 thead role="rowgroup" { tr role="row" {
                     @for heading in ["Snapshot", "Status", "Made", "Rotation", "Verdict"] {
                         th scope="col" role="columnheader" { (heading) }
