@@ -93,6 +93,24 @@ fn hooks_are_told_for_what_they_run_and_stand_around_the_snapshot() {
 }
 
 #[test]
+fn the_runner_logs_as_much_as_its_service_and_names_the_server() {
+    for (level, lines) in [("info", 1), ("warn", 0)] {
+        let place = place(SignedDuration::from_millis(100), "", "");
+        let once = place.home.run(&["once", "--log", level]);
+        let told = support::stderr(&once);
+        let of_runner = told.lines().filter(|line| line.contains("after did well"));
+        let of_runner: Vec<_> = of_runner.collect();
+        assert_eq!(of_runner.len(), lines, "{told}");
+        for line in of_runner {
+            assert!(line.contains("server=12345 server_name=\"web\""), "{line}");
+        }
+        assert!(!told.contains("Done"), "{told}");
+        let mut quiet = told.lines().filter(|line| !line.contains("warning: "));
+        assert_eq!(quiet.next().is_some(), level == "info", "{told}");
+    }
+}
+
+#[test]
 fn a_before_that_fails_means_no_snapshot_and_says_what_the_hook_said() {
     let more = "[ $SNAPROTATE_HOOK = after ] || { echo no such volume; exit 3; }";
     let place = place(SignedDuration::from_millis(100), more, "");

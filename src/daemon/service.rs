@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Refusal;
 use super::lock::Lock;
+use super::log;
 use crate::alerts::Alert;
 use crate::api::{ApiSettings, HttpApi, TokenSource};
 use crate::audit::{Entry, Event, Extra, Opened, StandingAlert, Trail, TrailError, Wide};
@@ -93,7 +94,11 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         config.policies.clone(),
     );
     let socket = Env::from_process().hooks;
-    engine.run_hooks_by(Arc::new(Runners::new(config.file.clone(), socket)));
+    engine.run_hooks_by(Arc::new(Runners::new(
+        config.file.clone(),
+        socket,
+        log::options(),
+    )));
     standing.extend(engine.standing());
     let means = means(&config);
     let notifier = Notifier::start(&config.receivers, &means, &clock, &standing, last);

@@ -30,15 +30,18 @@ pub const RUNNER: &str = "hook-runner";
 pub struct Runners {
     config: PathBuf,
     socket: Option<PathBuf>,
+    options: Vec<String>,
     afters: Semaphore,
 }
 
 impl Runners {
-    /// By this main file; through this socket where there is one, and then by no other way.
-    pub fn new(config: PathBuf, socket: Option<PathBuf>) -> Self {
+    /// By this main file; through this socket where there is one, and then by no other way,
+    /// else by children of ours, which are given these `options` too.
+    pub fn new(config: PathBuf, socket: Option<PathBuf>, options: Vec<String>) -> Self {
         Self {
             config,
             socket,
+            options,
             afters: Semaphore::new(AFTERS),
         }
     }
@@ -63,6 +66,7 @@ impl Runners {
             .arg(RUNNER)
             .arg("--config")
             .arg(&self.config)
+            .args(&self.options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A signal that is meant for us would end it too.
