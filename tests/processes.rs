@@ -306,6 +306,35 @@ fn once_records_whether_all_that_was_due_is_dealt_with() {
 }
 
 #[test]
+fn once_names_the_old_alert_and_the_unsettled_slot_that_it_ends_with_1_for() {
+    let (provider, home) = live();
+    provider.sandbox.add_server(2, "full-01");
+    for by_hand in 0..5 {
+        let name = format!("by-hand-{by_hand}");
+        let made = days_ago(by_hand);
+        provider.sandbox.add_snapshot(2, &name, "completed", made);
+    }
+    home.daily(2, 3, "");
+    assert_eq!(home.run(&["once"]).status.code(), Some(1));
+    // The alert is raised once, and stands.
+    let paused = home.run(&["pause", "--server", "server-12345"]);
+    assert!(paused.status.success(), "{}", stderr(&paused));
+    let again = home.run(&["once", "--log", "error"]);
+    assert_eq!(again.status.code(), Some(1));
+    let told = stderr(&again);
+    let line = |event: &str, more: &str| {
+        let mut lines = told.lines();
+        lines.any(|line| line.contains(event) && line.contains(more))
+    };
+    assert!(line("alert_standing", "server=2 "), "{told}");
+    assert!(line("alert_standing", "alert=\"blocked\""), "{told}");
+    assert!(line("slot_unsettled", &daily_name(0)), "{told}");
+    assert!(line("slot_unsettled", "server=12345 "), "{told}");
+    assert!(line("slot_unsettled", "the server is paused"), "{told}");
+    assert!(told.lines().count() <= 5, "{told}");
+}
+
+#[test]
 fn the_trail_is_verified_without_token_good_policies_and_good_settings() {
     let home = home();
     Service::start(&home).stop();

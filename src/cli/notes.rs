@@ -64,7 +64,7 @@ pub(super) const ONCE: &str = "\
 Exit codes:
   0  each policy's newest due slot is settled by a completed snapshot, and no
       alert stands
-  1  otherwise
+  1  otherwise: the last lines on stderr name the alerts and the slots
   2  configuration or usage
 
 Examples:

@@ -23,6 +23,9 @@ use crate::status::{self, Control, FleetView, Look, Site};
 /// are released.
 const MARGIN: Duration = Duration::from_secs(25);
 
+/// So many alerts, and so many slots, are named when `once` ends without success.
+const MOST_SAID: usize = 20;
+
 /// Runs the daemon until a signal ends it.
 pub async fn serve(config: Config, signals: Signals) -> Result<(), Refusal> {
     let clock = Clock::system();
@@ -67,8 +70,52 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refu
         }
     };
     let settled = settled.map_err(|error| broken(&error));
+    let settled = settled.map(|settled| settled && !stop.is_cancelled());
+    if matches!(settled, Ok(false)) {
+        say_why(&service, reason);
+    }
     service.end(reason).await;
-    Ok(settled? && !stop.is_cancelled())
+    settled
+}
+
+/// What an exit with 1 is for, at every level of logging: an alert may be older than this process.
+fn say_why(service: &Service, reason: &str) {
+    if matches!(reason, "SIGTERM" | "SIGINT") {
+        tracing::error!(signal = reason, "ended before all was settled");
+    }
+    let alerts = service.engine.all_standing();
+    for one in alerts.iter().take(MOST_SAID) {
+        let server = one.server.as_ref().map(|place| place.id);
+        let server_name = one.server.as_ref().map(|place| place.name.as_str());
+        let (alert, about, reason) = (&one.kind, &one.about, &one.reason);
+        tracing::error!(
+            server,
+            server_name,
+            alert,
+            about,
+            reason,
+            "alert_standing"
+        );
+    }
+    let slots = service.engine.unsettled();
+    for one in slots.iter().take(MOST_SAID) {
+        let (server, server_name) = (one.server, &one.server_name);
+        let (rotation, snapshot, reason) = (&one.rotation, &one.snapshot, one.reason);
+        tracing::error!(
+            server,
+            server_name,
+            rotation,
+            snapshot,
+            reason,
+            "slot_unsettled"
+        );
+    }
+    for (what, all) in [("alerts", alerts.len()), ("slots", slots.len())] {
+        let more = all.saturating_sub(MOST_SAID);
+        if more > 0 {
+            tracing::error!("and {more} more {what}");
+        }
+    }
 }
 
 struct Daemon {

@@ -8,6 +8,7 @@
 //! - `holds`: a rotation's hooks around its create, and the release in the end.
 //! - `orders`: what an operator orders beside the rotation; `pauses`: when it rests.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
+//! - `remains`: what keeps `once` from being good.
 //! - `view`: what is known now, for those who look on.
 //! - `tell`: the same events to the log; `news`: to those who tell people.
 //!
@@ -22,6 +23,7 @@ mod news;
 mod observer;
 mod orders;
 mod pauses;
+mod remains;
 mod server;
 mod tell;
 #[cfg(test)]
@@ -31,6 +33,7 @@ mod view;
 pub use news::{tell_wide, wide_alert};
 pub use orders::Answer;
 pub use pauses::{Begun, Held, Unheld};
+pub use remains::Unsettled;
 pub use view::{Known, Seen, Watched};
 
 use std::collections::BTreeMap;
