@@ -93,6 +93,18 @@ fn hooks_are_told_for_what_they_run_and_stand_around_the_snapshot() {
 }
 
 #[test]
+fn what_a_hook_that_does_well_says_stands_in_the_trail_beside_the_reason() {
+    let place = place(SignedDuration::from_millis(100), "echo flushed 7 tables", "");
+    let once = place.home.run(&["once"]);
+    assert_eq!(once.status.code(), Some(0), "{}", support::stderr(&once));
+    let before = finished(&place.home, "before")[0]["reason"].to_string();
+    assert!(before.contains("did well: flushed 7 tables"), "{before}");
+    let after = &finished(&place.home, "after")[0]["reason"];
+    let said = format!("{} is over; the hook said: flushed 7 tables", daily_name(0));
+    assert_eq!(*after, said);
+}
+
+#[test]
 fn the_runner_logs_as_much_as_its_service_and_names_the_server() {
     for (level, lines) in [("info", 1), ("warn", 0)] {
         let place = place(SignedDuration::from_millis(100), "", "");

@@ -124,6 +124,7 @@ impl Run {
             return Report {
                 ran: Ran::Done,
                 reason: "there is none to run".to_owned(),
+                said: String::new(),
                 early: false,
             };
         }
@@ -178,6 +179,7 @@ impl Run {
                     None => Report {
                         ran: Ran::Done,
                         reason: format!("{name} did well{colon}{output}"),
+                        said: output,
                         early: false,
                     },
                 }

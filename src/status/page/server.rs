@@ -20,7 +20,8 @@ use crate::status::words::{age, moment};
 const EVERY: u32 = 15;
 
 /// Fields of a record that say what it is about and why, in the order of telling.
-const TOLD: [&str; 11] = [
+const TOLD: [&str; 12] = [
+    "hook",
     "snapshot",
     "rotation",
     "alert",
