@@ -217,6 +217,31 @@ fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
 }
 
 #[test]
+fn a_reload_records_what_a_new_policy_will_delete() {
+    // At once; behind the create that is due; to make room for it.
+    for backs in [0..3, 1..4, 1..6] {
+        let (provider, home) = live();
+        provider.sandbox.add_server(7, "new");
+        for back in backs.clone().rev() {
+            let made = days_ago(back);
+            let name = daily_name(back);
+            provider.sandbox.add_snapshot(7, &name, "completed", made);
+        }
+        let service = Service::start(&home);
+        home.daily(7, 1, "");
+        service.reload();
+        until("all but the newest are deleted", || {
+            provider.names(7) == [daily_name(0)]
+        });
+        assert_eq!(service.stop(), Some(0));
+        let said = home.events("config_loaded")[1]["deletes"].to_string();
+        for back in backs.filter(|back| *back > 0) {
+            assert!(said.contains(&daily_name(back)), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_reload_says_when_a_renamed_rotations_snapshots_fill_the_room() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
