@@ -94,7 +94,11 @@ fn hooks_are_told_for_what_they_run_and_stand_around_the_snapshot() {
 
 #[test]
 fn what_a_hook_that_does_well_says_stands_in_the_trail_beside_the_reason() {
-    let place = place(SignedDuration::from_millis(100), "echo flushed 7 tables", "");
+    let place = place(
+        SignedDuration::from_millis(100),
+        "echo flushed 7 tables",
+        "",
+    );
     let once = place.home.run(&["once"]);
     assert_eq!(once.status.code(), Some(0), "{}", support::stderr(&once));
     let before = finished(&place.home, "before")[0]["reason"].to_string();

@@ -88,14 +88,7 @@ fn say_why(service: &Service, reason: &str) {
         let server = one.server.as_ref().map(|place| place.id);
         let server_name = one.server.as_ref().map(|place| place.name.as_str());
         let (alert, about, reason) = (&one.kind, &one.about, &one.reason);
-        tracing::error!(
-            server,
-            server_name,
-            alert,
-            about,
-            reason,
-            "alert_standing"
-        );
+        tracing::error!(server, server_name, alert, about, reason, "alert_standing");
     }
     let slots = service.engine.unsettled();
     for one in slots.iter().take(MOST_SAID) {
