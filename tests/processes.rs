@@ -191,6 +191,27 @@ fn a_reload_with_a_mistake_keeps_the_old_set_and_one_without_clears_the_alert() 
 }
 
 #[test]
+fn a_warning_beside_a_mistake_is_logged_as_one_and_not_counted_in_the_alert() {
+    let home = home();
+    let service = Service::start(&home);
+    home.daily(7, 9, "");
+    fs::write(home.path("policies.d/stray.txt"), "").expect("written");
+    service.reload();
+    assert_eq!(service.stop(), Some(0));
+    let refused = &home.events("config_refused")[0]["problems"];
+    let all: Vec<_> = refused.as_array().expect("lines").iter().collect();
+    let warnings = |line: &&&serde_json::Value| line.to_string().contains(": warning: ");
+    let told = all.iter().filter(warnings).count();
+    assert!(told > 0, "{refused}");
+    let mut alerts = home.events("alert_raised");
+    alerts.retain(|alert| alert["alert"] == "config_refused");
+    let reason = alerts[0]["reason"].to_string();
+    assert!(reason.contains(": error: "), "{reason}");
+    assert_eq!(all.len(), told + 1, "{refused}");
+    assert!(!reason.contains("more)"), "{reason}");
+}
+
+#[test]
 fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
