@@ -20,6 +20,7 @@ mod reader;
 mod receiver;
 mod receiver_values;
 mod receivers;
+mod remedy;
 mod report;
 mod rotation;
 mod slots;
