@@ -352,6 +352,21 @@ fn once_records_whether_all_that_was_due_is_dealt_with() {
 }
 
 #[test]
+fn what_the_first_seconds_are_for_is_said_at_once() {
+    let (_provider, home) = live();
+    let once = home.run(&["once"]);
+    let told = stderr(&once);
+    let place = |words: &str| {
+        told.find(words)
+            .unwrap_or_else(|| panic!("{words}: {told}"))
+    };
+    let waits = "first listing: a second one, 25ms later, must agree";
+    assert!(place("daemon_started") < place(waits), "{told}");
+    assert!(place(waits) < place("slot_due"), "{told}");
+    assert_eq!(told.matches("first listing").count(), 1, "{told}");
+}
+
+#[test]
 fn once_names_the_old_alert_and_the_unsettled_slot_that_it_ends_with_1_for() {
     let (provider, home) = live();
     provider.sandbox.add_server(2, "full-01");
