@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Api, Config, Env};
 use crate::core::fact::Standing;
 use crate::engine::{Engine, tell_wide, wide_alert};
-use crate::hooks::Runners;
+use crate::hooks::{self, Runners};
 use crate::notify::{Means, Notifier};
 
 /// The alert while the files on disk are refused and older ones are in force.
@@ -93,7 +93,8 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         config.rules.clone(),
         config.policies.clone(),
     );
-    let socket = Env::from_process().hooks;
+    let named = Env::from_process().hooks;
+    let socket = named.or_else(|| hooks::unit_socket(&config.file));
     engine.run_hooks_by(Arc::new(Runners::new(
         config.file.clone(),
         socket,

@@ -13,7 +13,7 @@ pub mod peer;
 pub mod runner;
 mod talk;
 
-pub use begin::Runners;
+pub use begin::{Runners, unit_socket};
 
 use std::future::Future;
 use std::pin::Pin;
