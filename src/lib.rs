@@ -43,6 +43,8 @@
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
 //! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that reads the clock.
 //!
+//! What it promises, as I1 to I18, and where each is kept: `docs/invariants.md`.
+//!
 //! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
 //! through seeded months of faults, `core::breaks`, which break it on purpose, and
 //! `api::foreign`, by which fuzzing reads answers without a network.

@@ -155,7 +155,7 @@ impl Server<'_> {
         alerts
     }
 
-    /// What the rotation's last slots gave rise to. The newest ending tells: a completed one
+    /// I15: what the rotation's last slots gave rise to. The newest ending tells: a completed one
     /// clears what stood before it.
     fn fruitless_slots(&self, rotation: &str, alerts: &mut Alerts) {
         // Those of a clock that was ahead are still to come.
@@ -175,13 +175,14 @@ impl Server<'_> {
         let Some(last) = fruitless.first() else {
             return;
         };
-        let what = match last.ending {
-            Some(Ending::GivenUp) => "was given up",
-            _ => "passed without a snapshot",
-        };
+        let why = self.history.missing(rotation, &last.name);
+        let why = why.unwrap_or(match last.ending {
+            Some(Ending::GivenUp) => "given up",
+            _ => "it passed unrun",
+        });
         alerts.insert(
             (AlertKind::SlotFailed, rotation.to_owned()),
-            format!("the slot of {} {what}", last.name),
+            format!("the slot of {} has no snapshot: {why}", last.name),
         );
         if fruitless.len() > 1 || last.leap {
             let since = match good.and_then(|good| ended.get(good)) {

@@ -211,7 +211,12 @@ fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled()
             .next()
             .expect("a reason")
             .reason;
-        assert_eq!(reason.ends_with("was given up"), given_up, "{reason}");
+        let why = if given_up {
+            "has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed"
+        } else {
+            "has no snapshot: its catch_up has passed"
+        };
+        assert!(reason.ends_with(why), "{reason}");
         world.policy.rotations[0].catch_up = None;
         world.pass(WEEK);
         world.settle(&DONE);
@@ -354,4 +359,56 @@ fn i15_a_snapshot_that_is_completed_late_settles_its_slot() {
     assert_eq!(standing(&mut world), []);
     let note = world.history.slot("weekly", "weekly-2026-11-22");
     assert_eq!(note.and_then(|note| note.ending), Some(Ending::Completed));
+}
+
+#[test]
+fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_last() {
+    let told = |world: &World| {
+        let key = (AlertKind::SlotFailed, "weekly".to_owned());
+        world.history.alerts.get(&key).map(|s| s.reason.clone())
+    };
+    let mut world = World::weekly(3);
+    world.settle(&Status::Failed);
+    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed";
+    assert_eq!(told(&world).as_deref(), Some(first));
+    // The next slot's first attempt says nothing new of this one.
+    world.pass(WEEK);
+    while !matches!(world.recorded(), Step::Create { .. }) {
+        world.pass(MINUTE);
+    }
+    world.intend_create("weekly-2026-11-29");
+    world.record(&Fact::CreateResult {
+        snapshot: "weekly-2026-11-29".to_owned(),
+        outcome: Outcome::Later,
+        id: None,
+        server_name: None,
+    });
+    world.recorded();
+    assert_eq!(told(&world).as_deref(), Some(first));
+    world.policy.name = Some("mail".to_owned());
+    world.recorded();
+    world.pass(WEEK);
+    world.policy.name = Some("web".to_owned());
+    world.recorded();
+    let second = "the slot of weekly-2026-11-29 has no snapshot: overtaken by the next slot; the last attempt: the provider was busy, or out of reach";
+    assert_eq!(told(&world).as_deref(), Some(second));
+}
+
+#[test]
+fn i15_a_slot_that_passed_while_the_server_was_blocked_is_told_with_the_block() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    world.record(&Fact::Blocked {
+        reason: "full".to_owned(),
+    });
+    ends(
+        &mut world,
+        "weekly-2026-11-22",
+        "2026-11-22T03:00:00Z",
+        false,
+    );
+    let key = (AlertKind::SlotFailed, "weekly".to_owned());
+    world.recorded();
+    let reason = &world.history.alerts[&key].reason;
+    assert!(reason.ends_with("; blocked: full"), "{reason}");
 }

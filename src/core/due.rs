@@ -172,7 +172,7 @@ impl Server<'_> {
         self.make(index, rotation, name)
     }
 
-    /// Slots that passed without a look since the last one that the trail knows, as one
+    /// I15: slots that passed without a look since the last one that the trail knows, as one
     /// record named after the newest of them: older ones are never run.
     fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<Fact> {
         let known = self.history.met_until(&rotation.name, slot.at);

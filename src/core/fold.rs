@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::fact::{Ending, Fact, Outcome, Standing, When};
-use super::history::{History, Open, PruneFirst, RotationNotes, SlotNote};
+use super::history::{Fault, History, Open, PruneFirst, RotationNotes, SlotNote};
 use super::snapshot::SnapshotId;
 
 /// Slots noted one by one for each rotation; of older ones only that they ended is kept.
@@ -46,6 +46,8 @@ impl History {
                 ..
             } => {
                 self.note(rotation, snapshot, *slot).ending = Some(Ending::Completed);
+                let notes = self.notes(rotation);
+                (notes.failed, notes.missing) = (None, None);
             }
             Fact::SlotSkipped {
                 rotation,
@@ -53,7 +55,7 @@ impl History {
                 snapshot,
                 paused,
                 missed,
-                ..
+                reason,
             } => {
                 let ending = if *paused {
                     Ending::Paused
@@ -62,14 +64,18 @@ impl History {
                 };
                 self.end(rotation, snapshot, *slot, ending);
                 self.note(rotation, snapshot, *slot).leap |= *missed > 0;
+                if !paused {
+                    self.missed(rotation, snapshot, reason);
+                }
             }
             Fact::SlotGivenUp {
                 rotation,
                 slot,
                 snapshot,
-                ..
+                reason,
             } => {
                 self.end(rotation, snapshot, *slot, Ending::GivenUp);
+                self.missed(rotation, snapshot, reason);
             }
             Fact::CreateIntent {
                 rotation,
@@ -173,13 +179,17 @@ impl History {
                     self.prune_first = None;
                 }
             }
-            Fact::SnapshotFailed { id, snapshot, .. } => {
+            Fact::SnapshotFailed {
+                id,
+                snapshot,
+                reason,
+            } => {
                 self.seen.remove(id);
                 self.stuck.remove(id);
                 if matches!(&self.open, Some(Open::Create { id: open, .. }) if *open == Some(*id)) {
                     self.open = None;
                 }
-                self.tried(snapshot, at, true);
+                self.tried(snapshot, at, true, reason);
             }
             Fact::SnapshotStuck { id, .. } => {
                 self.stuck.insert(*id);
@@ -260,7 +270,12 @@ impl History {
             }
             (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
                 self.open = None;
-                self.tried(name, at, outcome != Outcome::Later);
+                let why = match outcome {
+                    Outcome::NoServer => "the provider knows no such server",
+                    Outcome::Later => "the provider was busy, or out of reach",
+                    _ => "the create was refused, or had no effect",
+                };
+                self.tried(name, at, outcome != Outcome::Later, why);
             }
             _ => {}
         }
@@ -327,13 +342,26 @@ impl History {
         }
     }
 
-    pub(super) fn tried(&mut self, name: &str, at: When, counts: bool) {
-        let notes = self.rotations.iter_mut().flat_map(|r| r.slots.iter_mut());
-        for note in notes.filter(|note| note.name == name && note.ending.is_none()) {
+    pub(super) fn tried(&mut self, name: &str, at: When, counts: bool, why: &str) {
+        for rotation in &mut self.rotations {
+            let mut notes = rotation.slots.iter_mut();
+            let note = notes.find(|note| note.name == name && note.ending.is_none());
+            let Some(note) = note else { continue };
             note.attempts += u32::from(counts);
             note.tries += 1;
             note.last_try = Some(at);
+            rotation.failed = Fault::of(name, why);
         }
+    }
+
+    /// A slot ended without a snapshot.
+    fn missed(&mut self, rotation: &str, name: &str, reason: &str) {
+        let why = match (self.failed(rotation, name), &self.blocked) {
+            (Some(last), _) => format!("{reason}; the last attempt: {last}"),
+            (None, Some(blocked)) => format!("{reason}; blocked: {blocked}"),
+            (None, None) => reason.to_owned(),
+        };
+        self.notes(rotation).missing = Fault::of(name, &why);
     }
 }
 

@@ -119,6 +119,21 @@ impl Hold {
     }
 }
 
+/// Why a slot has no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fault {
+    /// The name of its snapshot.
+    pub(super) name: Box<str>,
+    pub(super) why: Box<str>,
+}
+
+impl Fault {
+    pub(super) fn of(name: &str, why: &str) -> Option<Box<Self>> {
+        let (name, why) = (name.into(), why.into());
+        Some(Box::new(Self { name, why }))
+    }
+}
+
 /// What is remembered of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RotationNotes {
@@ -132,6 +147,12 @@ pub(super) struct RotationNotes {
     /// Why its hooks didn't go well last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hook_fault: Option<Box<str>>,
+    /// How the last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<Box<Fault>>,
+    /// How the last slot ended that has no snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<Box<Fault>>,
 }
 
 /// What the trail says of one server. What is rare stands in a box of its own: ten thousand
@@ -345,6 +366,18 @@ impl History {
     /// Why the rotation's hooks didn't go well last time, if so.
     pub fn hook_fault(&self, rotation: &str) -> Option<&str> {
         self.rotation(rotation)?.hook_fault.as_deref()
+    }
+
+    /// How the last attempt on the slot of this name failed.
+    pub fn failed(&self, rotation: &str, name: &str) -> Option<&str> {
+        let fault = self.rotation(rotation)?.failed.as_deref()?;
+        (*fault.name == *name).then_some(&*fault.why)
+    }
+
+    /// Why the slot of this name, which has ended, has no snapshot.
+    pub(super) fn missing(&self, rotation: &str, name: &str) -> Option<&str> {
+        let fault = self.rotation(rotation)?.missing.as_deref()?;
+        (*fault.name == *name).then_some(&*fault.why)
     }
 
     /// Whether the slot of this instant ended so long ago that no note of it is left.

@@ -1,8 +1,8 @@
 //! Holds: what a rotation's hooks did, as the trail tells it, and when `after` is due.
 //!
 //! `before` holds a server (a file system is frozen, a server stopped), `after` releases it.
-//! From the moment that `before` is begun `after` is owed, until it did well; nothing of the
-//! provider's is needed for it, so it stands before every other rule. No hold outlives the
+//! From the moment that `before` is begun `after` is owed, until it did well (I18); nothing of
+//! the provider's is needed for it, so it stands before every other rule. No hold outlives the
 //! process that began it.
 
 use jiff::SignedDuration;
@@ -60,7 +60,7 @@ impl History {
                     self.notes(rotation).hook_fault = None;
                 }
                 if *later {
-                    self.tried(snapshot, at, false);
+                    self.tried(snapshot, at, false, "it was released before its create");
                 }
             }
             Fact::HookFinished {
@@ -102,7 +102,8 @@ impl History {
         }
         if !go_on {
             // What can't be started touched nothing: that costs no attempt.
-            self.tried(snapshot, at, ran != Ran::NotStarted);
+            let why = format!("its hook before: {reason}");
+            self.tried(snapshot, at, ran != Ran::NotStarted, &why);
         }
         if ran == Ran::NotStarted {
             self.hold = None;

@@ -2,7 +2,8 @@
 //!
 //! An order goes the way of every mutation: one at a time on a server (I5), only on a
 //! listing that can be relied on (I4, I11), its intent before its call (I6). Only what the
-//! rotation alone owes, such as keeping foreign ones, doesn't bind an operator.
+//! rotation alone owes, such as keeping foreign ones, doesn't bind an operator. What is
+//! changed is exactly the row that was shown (I17).
 
 use serde::{Deserialize, Serialize};
 

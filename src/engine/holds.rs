@@ -1,7 +1,7 @@
 //! Holds: a rotation's `before`, its create, and its `after`, whatever comes between.
 //!
 //! `before` is begun only when nothing but the create itself is left to be done. From then
-//! on every way out leads to `release`, which needs neither the provider nor the trail.
+//! on every way out leads to `release`, which needs neither the provider nor the trail (I18).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -86,7 +86,10 @@ impl<A: SnapshotApi> Engine<A> {
         }
         // Not broken off by a stop either: it has a limit of its own.
         let (report, lease) = runner.begin(job).await;
-        lock(seat).held.get_or_insert_default().lease = lease;
+        lock(seat).held = Some(Box::new(Holding {
+            lease,
+            unrecorded: None,
+        }));
         let go_on = report.ran != Ran::Done && hooks.go_on;
         let good = report.ran == Ran::Done || go_on;
         let ended = Fact::HookFinished {

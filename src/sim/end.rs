@@ -83,7 +83,7 @@ fn settled(
     server: u64,
     chosen: usize,
     history: &History,
-    missed: &BTreeSet<(u64, String)>,
+    (missed, paused): &(Slots, Slots),
     quiet_from: Timestamp,
 ) {
     let now = world.now();
@@ -126,7 +126,9 @@ fn settled(
                 let failed = matches!(note.ending, Some(Ending::GivenUp | Ending::Skipped));
                 note.name >= name && failed
             });
-            let said = said && (failed || missed.contains(&(server, name.clone())));
+            let which = (server, name.clone());
+            // Nobody needs to be told of a pause, whatever clock it was by.
+            let said = said && (failed || missed.contains(&which)) || paused.contains(&which);
             if !there && !noted && !blocked && !said {
                 let what = format!("I15: {name} is neither there nor said to be missing");
                 world.violated(server, &what);
@@ -155,21 +157,38 @@ fn settled(
     }
 }
 
-/// The snapshots whose slots the trail says to have ended without one, but for a pause.
-fn missed(trail: &str) -> BTreeSet<(u64, String)> {
-    let records = trail
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let ended = records.filter(|record| match record["event"].as_str() {
-        Some("slot_given_up") => true,
-        Some("slot_skipped") => record["paused"] == false,
-        _ => false,
-    });
-    let name = |record: Value| {
-        let server = record["server"].as_u64()?;
-        Some((server, record["snapshot"].as_str()?.to_owned()))
-    };
-    ended.filter_map(name).collect()
+type Slots = BTreeSet<(u64, String)>;
+
+/// The slots that the trail says to have ended without a snapshot, by server and name; and of
+/// those that ended in a pause, whichever ended by a clock that was ahead.
+fn missed(trail: &str) -> (Slots, Slots) {
+    let (mut failed, mut paused) = (Slots::new(), Slots::new());
+    let mut open: Vec<(Timestamp, (u64, String))> = Vec::new();
+    for line in trail.lines() {
+        let Ok(record) = serde_json::from_str::<Value>(line) else {
+            continue;
+        };
+        let time = |key: &str| record[key].as_str()?.parse::<Timestamp>().ok();
+        if let Some(now) = time("time").filter(|_| !open.is_empty()) {
+            let (ahead, others) = open.into_iter().partition(|(slot, _)| *slot > now);
+            open = others;
+            let ahead: Vec<_> = ahead;
+            paused.extend(ahead.into_iter().map(|(_, which)| which));
+        }
+        let server = record["server"].as_u64().unwrap_or(0);
+        let name = record["snapshot"].as_str().unwrap_or_default();
+        let which = (server, name.to_owned());
+        match record["event"].as_str().unwrap_or_default() {
+            "slot_skipped" if record["paused"] == true => {
+                open.extend(time("slot").map(|slot| (slot, which)));
+            }
+            "slot_skipped" | "slot_given_up" => {
+                failed.insert(which);
+            }
+            _ => {}
+        }
+    }
+    (failed, paused)
 }
 
 /// Intents that the trail never ends, though it goes on for that server.

@@ -69,7 +69,7 @@ async fn a_failed_before_means_no_snapshot_but_after_and_an_alert() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_crash_in_a_hold_after_is_the_first_thing_that_is_done() {
+async fn i18_after_a_crash_in_a_hold_after_is_the_first_thing_that_is_done() {
     let mut stage = Stage::new([1]);
     stage.scene.provider.script(|what| match what {
         What::Create(_) => Reply::Slowly(20 * SECOND, 200),
@@ -185,7 +185,7 @@ async fn the_provider_keeps_no_server_held_for_longer_than_max_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_after_is_run_again_until_it_does_well_and_nothing_is_held_anew_before() {
+async fn i18_a_failed_after_is_run_again_until_it_does_well_and_nothing_is_held_anew_before() {
     let stage = Stage::new([1]);
     let mut tries = 0;
     stage.script(move |hook| {

@@ -1,0 +1,108 @@
+//! What the documents say of the code and its tests is there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(project().join(file)).expect(file)
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The names of all functions of sources and tests.
+fn functions() -> BTreeSet<String> {
+    let mut files = Vec::new();
+    sources(&project().join("src"), &mut files);
+    sources(&project().join("tests"), &mut files);
+    let mut names = BTreeSet::new();
+    for file in files {
+        let text = fs::read_to_string(file).expect("a source");
+        let starts = text
+            .lines()
+            .filter_map(|line| line.trim_start().split_once("fn "));
+        names.extend(starts.filter_map(|(_, rest)| {
+            let name = rest
+                .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .next()?;
+            Some(name.to_owned())
+        }));
+    }
+    names
+}
+
+/// The cells of a table's rows, whatever stands in backticks in the last one.
+fn rows(page: &str) -> Vec<(String, Vec<String>)> {
+    let mut rows = Vec::new();
+    for line in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let (Some(first), Some(last)) = (cells.first(), cells.last()) else {
+            continue;
+        };
+        let quoted = last.split('`').skip(1).step_by(2).map(str::to_owned);
+        rows.push(((*first).to_owned(), quoted.collect()));
+    }
+    rows
+}
+
+#[test]
+fn each_invariant_is_named_where_it_is_kept_and_by_a_test() {
+    let functions = functions();
+    let page = read("docs/invariants.md");
+    let invariants: Vec<_> = rows(&page)
+        .into_iter()
+        .filter(|(number, _)| number.starts_with('I'))
+        .collect();
+    assert_eq!(invariants.len(), 18);
+    for (number, files) in invariants {
+        assert!(!files.is_empty(), "{number} is kept nowhere");
+        for file in files {
+            let text = read(&format!("src/{file}"));
+            let words = text.split(|c: char| !c.is_alphanumeric());
+            let named = words.filter(|word| *word == number).count();
+            assert!(named > 0, "src/{file} doesn't name {number}");
+        }
+        let mark = number.to_lowercase();
+        let shown = functions.iter().any(|name| {
+            let mut parts = name.split('_').take_while(|part| {
+                let digits = part.strip_prefix('i');
+                digits.is_some_and(|digits| digits.parse::<u8>().is_ok())
+            });
+            parts.any(|part| part == mark)
+        });
+        assert!(shown, "no test is named after {number}");
+    }
+}
+
+#[test]
+fn each_test_that_the_proof_names_is_there() {
+    let functions = functions();
+    let page = read("docs/proof.md");
+    let (_, table) = page
+        .split_once("## What can go wrong")
+        .expect("the section of what can go wrong");
+    let mut named = 0;
+    for (what, quoted) in rows(table) {
+        let tests = quoted
+            .iter()
+            .filter(|word| word.contains('_') && !word.contains('…') && !word.contains("::"));
+        for test in tests.filter(|word| !word.contains(['/', '.'])) {
+            named += 1;
+            assert!(functions.contains(test), "{what}: there is no test {test}");
+        }
+    }
+    assert!(named > 60, "{named}");
+}
