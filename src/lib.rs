@@ -29,7 +29,8 @@
 //!   - [`core::name`]: a slot's local time into a name and back; what is own and what foreign.
 //!   - [`core::schedule`]: the slots of a cron schedule in a zone, with the gap and fold rules.
 //!   - [`core::policy`]: what is wanted of one server.
-//!   - [`core::fact`], [`core::history`]: what can happen, and what the trail says of it, as a value.
+//!   - [`core::fact`], [`core::history`], [`core::noted`]: what can happen, and what the trail says of
+//!     it and of each slot, as a value.
 //!   - [`core::retention`]: which snapshot may go, and which goes first.
 //!   - [`core::decide`]: the one decision; its rules stand in `core::pause` (0), `decide` (1),
 //!     `core::open` (2 and 3), [`core::due`] and `core::room` (4 to 6).

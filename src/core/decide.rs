@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
 use super::fact::{Ending, Fact, Now};
-use super::history::{History, SlotNote};
+use super::history::History;
+use super::noted::SlotNote;
 use super::policy::{Place, Policy, Rotation, Rules};
 use super::snapshot::{Snapshot, SnapshotId};
 

@@ -1,14 +1,11 @@
 //! How a history comes about: facts folded in the order of the trail, the same way while
 //! they happen and when a start reads them back.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::fact::{Ending, Fact, Outcome, Standing, When};
-use super::history::{Fault, History, Open, PruneFirst, RotationNotes, SlotNote};
+use super::history::{History, Open, PruneFirst};
 use super::snapshot::SnapshotId;
-
-/// Slots noted one by one for each rotation; of older ones only that they ended is kept.
-const REMEMBERED: usize = 6;
 
 impl History {
     /// Folds one fact in. `grace` is added to the wait for an intent that an earlier
@@ -285,83 +282,6 @@ impl History {
         if at.mono.is_some() {
             self.last_answer = at.mono;
         }
-    }
-
-    pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationNotes {
-        let at = self
-            .rotations
-            .binary_search_by(|notes| notes.name.as_str().cmp(rotation));
-        let at = at.unwrap_or_else(|at| {
-            self.rotations.reserve_exact(1);
-            let notes = RotationNotes {
-                name: rotation.to_owned(),
-                ..RotationNotes::default()
-            };
-            self.rotations.insert(at, notes);
-            at
-        });
-        &mut self.rotations[at]
-    }
-
-    fn note(&mut self, rotation: &str, name: &str, at: Timestamp) -> &mut SlotNote {
-        let RotationNotes {
-            slots: notes,
-            passed,
-            ..
-        } = self.notes(rotation);
-        if let Some(index) = notes.iter().position(|note| note.name == name) {
-            return &mut notes[index];
-        }
-        if notes.len() == REMEMBERED {
-            // The last one with a snapshot is kept: it tells since when there was none.
-            let good = |note: &SlotNote| note.ending == Some(Ending::Completed);
-            let oldest = notes.remove(usize::from(notes.iter().rposition(good) == Some(0)));
-            if oldest.ending.is_some() {
-                passed.add(oldest.at, oldest.leap);
-            }
-        }
-        notes.reserve_exact(1);
-        notes.push(SlotNote {
-            name: name.to_owned(),
-            at,
-            ending: None,
-            attempts: 0,
-            tries: 0,
-            last_try: None,
-            leap: false,
-        });
-        let last = notes.len() - 1;
-        &mut notes[last]
-    }
-
-    /// A slot ends; one that is settled by a completed snapshot stays so.
-    fn end(&mut self, rotation: &str, name: &str, at: Timestamp, ending: Ending) {
-        let note = self.note(rotation, name, at);
-        if note.ending != Some(Ending::Completed) {
-            note.ending = Some(ending);
-        }
-    }
-
-    pub(super) fn tried(&mut self, name: &str, at: When, counts: bool, why: &str) {
-        for rotation in &mut self.rotations {
-            let mut notes = rotation.slots.iter_mut();
-            let note = notes.find(|note| note.name == name && note.ending.is_none());
-            let Some(note) = note else { continue };
-            note.attempts += u32::from(counts);
-            note.tries += 1;
-            note.last_try = Some(at);
-            rotation.failed = Fault::of(name, why);
-        }
-    }
-
-    /// A slot ended without a snapshot.
-    fn missed(&mut self, rotation: &str, name: &str, reason: &str) {
-        let why = match (self.failed(rotation, name), &self.blocked) {
-            (Some(last), _) => format!("{reason}; the last attempt: {last}"),
-            (None, Some(blocked)) => format!("{reason}; blocked: {blocked}"),
-            (None, None) => reason.to_owned(),
-        };
-        self.notes(rotation).missing = Fault::of(name, &why);
     }
 }
 

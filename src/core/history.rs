@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::fact::{AlertKind, Ending, Now, Standing, When};
-use super::passed::Passed;
+use super::fact::{AlertKind, Now, Standing, When};
+use super::noted::RotationNotes;
 use super::policy::{Policy, Rules};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -48,37 +48,6 @@ pub struct Pause {
     pub until: Timestamp,
 }
 
-/// What is remembered of a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SlotNote {
-    /// The name of its snapshot.
-    pub name: String,
-    /// Its scheduled instant.
-    pub at: Timestamp,
-    /// How it ended; `None` while unsettled.
-    pub ending: Option<Ending>,
-    /// Attempts that count.
-    pub attempts: u32,
-    /// All tries, for the pause's length.
-    pub tries: u32,
-    /// When the last try ended.
-    pub last_try: Option<When>,
-    /// Slots before it passed without a note of their own.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub leap: bool,
-}
-
-impl SlotNote {
-    /// How the slot ends when its time has passed: given up if it was ever tried.
-    pub fn passed(&self) -> Ending {
-        if self.tries > 0 {
-            Ending::GivenUp
-        } else {
-            Ending::Skipped
-        }
-    }
-}
-
 /// A prune-first that no completed snapshot has made good yet (I7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PruneFirst {
@@ -117,42 +86,6 @@ impl Hold {
     pub fn hopeless(&self) -> bool {
         self.failures >= HOPELESS
     }
-}
-
-/// Why a slot has no snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fault {
-    /// The name of its snapshot.
-    pub(super) name: Box<str>,
-    pub(super) why: Box<str>,
-}
-
-impl Fault {
-    pub(super) fn of(name: &str, why: &str) -> Option<Box<Self>> {
-        let (name, why) = (name.into(), why.into());
-        Some(Box::new(Self { name, why }))
-    }
-}
-
-/// What is remembered of one rotation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RotationNotes {
-    pub(super) name: String,
-    /// Since when it is under care; `None` when it left the policy.
-    pub(super) since: Option<Timestamp>,
-    pub(super) slots: Vec<SlotNote>,
-    /// The slots that ended before those.
-    #[serde(default, skip_serializing_if = "Passed::is_empty")]
-    pub(super) passed: Passed,
-    /// Why its hooks didn't go well last time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) hook_fault: Option<Box<str>>,
-    /// How the last attempt failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) failed: Option<Box<Fault>>,
-    /// How the last slot ended that has no snapshot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) missing: Option<Box<Fault>>,
 }
 
 /// What the trail says of one server. What is rare stands in a box of its own: ten thousand
@@ -335,72 +268,5 @@ impl History {
     /// waits for its policy.
     pub fn gone(&self) -> bool {
         self.left() && self.hold.is_none()
-    }
-
-    fn rotation(&self, name: &str) -> Option<&RotationNotes> {
-        self.rotations.iter().find(|notes| notes.name == name)
-    }
-
-    /// Since when the rotation is under care.
-    pub fn since(&self, rotation: &str) -> Option<Timestamp> {
-        self.rotation(rotation)?.since
-    }
-
-    /// The rotations under care.
-    pub fn rotations(&self) -> impl Iterator<Item = &str> {
-        let known = self.rotations.iter();
-        known.filter_map(|notes| notes.since.map(|_| notes.name.as_str()))
-    }
-
-    /// What is remembered of the slot of this name.
-    pub fn slot(&self, rotation: &str, name: &str) -> Option<&SlotNote> {
-        self.slots(rotation).find(|note| note.name == name)
-    }
-
-    /// The slots of a rotation that are remembered, in the order of the trail.
-    pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotNote> {
-        let notes = self.rotation(rotation);
-        notes.into_iter().flat_map(|notes| notes.slots.iter())
-    }
-
-    /// Why the rotation's hooks didn't go well last time, if so.
-    pub fn hook_fault(&self, rotation: &str) -> Option<&str> {
-        self.rotation(rotation)?.hook_fault.as_deref()
-    }
-
-    /// How the last attempt on the slot of this name failed.
-    pub fn failed(&self, rotation: &str, name: &str) -> Option<&str> {
-        let fault = self.rotation(rotation)?.failed.as_deref()?;
-        (*fault.name == *name).then_some(&*fault.why)
-    }
-
-    /// Why the slot of this name, which has ended, has no snapshot.
-    pub(super) fn missing(&self, rotation: &str, name: &str) -> Option<&str> {
-        let fault = self.rotation(rotation)?.missing.as_deref()?;
-        (*fault.name == *name).then_some(&*fault.why)
-    }
-
-    /// Whether the slot of this instant ended so long ago that no note of it is left.
-    pub(super) fn passed(&self, rotation: &str, at: Timestamp) -> bool {
-        self.rotation(rotation)
-            .is_some_and(|notes| notes.passed.holds(at))
-    }
-
-    /// The slots of a rotation that have no ending yet, in the order of the trail.
-    pub fn unsettled<'a>(&'a self, rotation: &str) -> impl Iterator<Item = &'a SlotNote> {
-        self.slots(rotation).filter(|note| note.ending.is_none())
-    }
-
-    /// The newest slot up to an instant that the trail knows to have been met.
-    pub(super) fn met_until(&self, rotation: &str, until: Timestamp) -> Option<Timestamp> {
-        let noted = self.newest(rotation, until).map(|note| note.at);
-        noted.max(self.rotation(rotation)?.passed.last_until(until))
-    }
-
-    /// The newest slot of a rotation that the trail notes, up to an instant: those of a clock
-    /// that was ahead are still to come.
-    pub fn newest(&self, rotation: &str, until: Timestamp) -> Option<&SlotNote> {
-        let met = self.slots(rotation).filter(|note| note.at <= until);
-        met.max_by_key(|note| note.at)
     }
 }

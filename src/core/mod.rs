@@ -13,6 +13,7 @@ mod foresight;
 pub mod history;
 pub mod hold;
 pub mod name;
+pub mod noted;
 mod open;
 pub mod order;
 mod passed;

@@ -1,0 +1,224 @@
+//! What is remembered of the slots of a rotation.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::fact::{Ending, When};
+use super::history::History;
+use super::passed::Passed;
+
+/// Slots noted one by one for each rotation; of older ones only that they ended is kept.
+const REMEMBERED: usize = 6;
+
+/// What is remembered of a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotNote {
+    /// The name of its snapshot.
+    pub name: String,
+    /// Its scheduled instant.
+    pub at: Timestamp,
+    /// How it ended; `None` while unsettled.
+    pub ending: Option<Ending>,
+    /// Attempts that count.
+    pub attempts: u32,
+    /// All tries, for the pause's length.
+    pub tries: u32,
+    /// When the last try ended.
+    pub last_try: Option<When>,
+    /// Slots before it passed without a note of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leap: bool,
+}
+
+impl SlotNote {
+    /// How the slot ends when its time has passed: given up if it was ever tried.
+    pub fn passed(&self) -> Ending {
+        if self.tries > 0 {
+            Ending::GivenUp
+        } else {
+            Ending::Skipped
+        }
+    }
+}
+
+/// Why a slot has no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fault {
+    /// The name of its snapshot.
+    pub(super) name: Box<str>,
+    pub(super) why: Box<str>,
+}
+
+impl Fault {
+    pub(super) fn of(name: &str, why: &str) -> Option<Box<Self>> {
+        let (name, why) = (name.into(), why.into());
+        Some(Box::new(Self { name, why }))
+    }
+}
+
+/// What is remembered of one rotation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RotationNotes {
+    pub(super) name: String,
+    /// Since when it is under care; `None` when it left the policy.
+    pub(super) since: Option<Timestamp>,
+    pub(super) slots: Vec<SlotNote>,
+    /// The slots that ended before those.
+    #[serde(default, skip_serializing_if = "Passed::is_empty")]
+    pub(super) passed: Passed,
+    /// Why its hooks didn't go well last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hook_fault: Option<Box<str>>,
+    /// How the last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<Box<Fault>>,
+    /// How the last slot ended that has no snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<Box<Fault>>,
+}
+
+impl History {
+    fn rotation(&self, name: &str) -> Option<&RotationNotes> {
+        self.rotations.iter().find(|notes| notes.name == name)
+    }
+
+    /// Since when the rotation is under care.
+    pub fn since(&self, rotation: &str) -> Option<Timestamp> {
+        self.rotation(rotation)?.since
+    }
+
+    /// The rotations under care.
+    pub fn rotations(&self) -> impl Iterator<Item = &str> {
+        let known = self.rotations.iter();
+        known.filter_map(|notes| notes.since.map(|_| notes.name.as_str()))
+    }
+
+    /// What is remembered of the slot of this name.
+    pub fn slot(&self, rotation: &str, name: &str) -> Option<&SlotNote> {
+        self.slots(rotation).find(|note| note.name == name)
+    }
+
+    /// The slots of a rotation that are remembered, in the order of the trail.
+    pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotNote> {
+        let notes = self.rotation(rotation);
+        notes.into_iter().flat_map(|notes| notes.slots.iter())
+    }
+
+    /// Why the rotation's hooks didn't go well last time, if so.
+    pub fn hook_fault(&self, rotation: &str) -> Option<&str> {
+        self.rotation(rotation)?.hook_fault.as_deref()
+    }
+
+    /// How the last attempt on the slot of this name failed.
+    pub fn failed(&self, rotation: &str, name: &str) -> Option<&str> {
+        let fault = self.rotation(rotation)?.failed.as_deref()?;
+        (*fault.name == *name).then_some(&*fault.why)
+    }
+
+    /// Why the slot of this name, which has ended, has no snapshot.
+    pub(super) fn missing(&self, rotation: &str, name: &str) -> Option<&str> {
+        let fault = self.rotation(rotation)?.missing.as_deref()?;
+        (*fault.name == *name).then_some(&*fault.why)
+    }
+
+    /// Whether the slot of this instant ended so long ago that no note of it is left.
+    pub(super) fn passed(&self, rotation: &str, at: Timestamp) -> bool {
+        self.rotation(rotation)
+            .is_some_and(|notes| notes.passed.holds(at))
+    }
+
+    /// The slots of a rotation that have no ending yet, in the order of the trail.
+    pub fn unsettled<'a>(&'a self, rotation: &str) -> impl Iterator<Item = &'a SlotNote> {
+        self.slots(rotation).filter(|note| note.ending.is_none())
+    }
+
+    /// The newest slot up to an instant that the trail knows to have been met.
+    pub(super) fn met_until(&self, rotation: &str, until: Timestamp) -> Option<Timestamp> {
+        let noted = self.newest(rotation, until).map(|note| note.at);
+        noted.max(self.rotation(rotation)?.passed.last_until(until))
+    }
+
+    /// The newest slot of a rotation that the trail notes, up to an instant: those of a clock
+    /// that was ahead are still to come.
+    pub fn newest(&self, rotation: &str, until: Timestamp) -> Option<&SlotNote> {
+        let met = self.slots(rotation).filter(|note| note.at <= until);
+        met.max_by_key(|note| note.at)
+    }
+
+    pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationNotes {
+        let at = self
+            .rotations
+            .binary_search_by(|notes| notes.name.as_str().cmp(rotation));
+        let at = at.unwrap_or_else(|at| {
+            self.rotations.reserve_exact(1);
+            let notes = RotationNotes {
+                name: rotation.to_owned(),
+                ..RotationNotes::default()
+            };
+            self.rotations.insert(at, notes);
+            at
+        });
+        &mut self.rotations[at]
+    }
+
+    pub(super) fn note(&mut self, rotation: &str, name: &str, at: Timestamp) -> &mut SlotNote {
+        let RotationNotes {
+            slots: notes,
+            passed,
+            ..
+        } = self.notes(rotation);
+        if let Some(index) = notes.iter().position(|note| note.name == name) {
+            return &mut notes[index];
+        }
+        if notes.len() == REMEMBERED {
+            // The last one with a snapshot is kept: it tells since when there was none.
+            let good = |note: &SlotNote| note.ending == Some(Ending::Completed);
+            let oldest = notes.remove(usize::from(notes.iter().rposition(good) == Some(0)));
+            if oldest.ending.is_some() {
+                passed.add(oldest.at, oldest.leap);
+            }
+        }
+        notes.reserve_exact(1);
+        notes.push(SlotNote {
+            name: name.to_owned(),
+            at,
+            ending: None,
+            attempts: 0,
+            tries: 0,
+            last_try: None,
+            leap: false,
+        });
+        let last = notes.len() - 1;
+        &mut notes[last]
+    }
+
+    /// A slot ends; one that is settled by a completed snapshot stays so.
+    pub(super) fn end(&mut self, rotation: &str, name: &str, at: Timestamp, ending: Ending) {
+        let note = self.note(rotation, name, at);
+        if note.ending != Some(Ending::Completed) {
+            note.ending = Some(ending);
+        }
+    }
+
+    pub(super) fn tried(&mut self, name: &str, at: When, counts: bool, why: &str) {
+        for rotation in &mut self.rotations {
+            let mut notes = rotation.slots.iter_mut();
+            let note = notes.find(|note| note.name == name && note.ending.is_none());
+            let Some(note) = note else { continue };
+            note.attempts += u32::from(counts);
+            note.tries += 1;
+            note.last_try = Some(at);
+            rotation.failed = Fault::of(name, why);
+        }
+    }
+
+    /// A slot ended without a snapshot.
+    pub(super) fn missed(&mut self, rotation: &str, name: &str, reason: &str) {
+        let why = match (self.failed(rotation, name), &self.blocked) {
+            (Some(last), _) => format!("{reason}; the last attempt: {last}"),
+            (None, Some(blocked)) => format!("{reason}; blocked: {blocked}"),
+            (None, None) => reason.to_owned(),
+        };
+        self.notes(rotation).missing = Fault::of(name, &why);
+    }
+}
