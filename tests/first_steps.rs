@@ -143,6 +143,9 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
     assert!(!web.contains(support::TOKEN) && !said.contains(support::TOKEN));
     for words in [
         "The account shows 5 snapshots on 2 servers",
+        "wrote ",
+        "new/etc/snaprotate.toml: the main file\n    token_file is ",
+        ": it has to stay there\n",
         "web-01.toml: daily [0 3 * * *] keep 3",
         "db-01.toml.example: nothing that rotates was recognised; not read until it is renamed",
         "Nothing was changed at the provider. Next:\n  mv ",
@@ -193,6 +196,48 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
     let example = dir.join("policies.d/db-01.toml.example");
     std::fs::rename(&example, dir.join("policies.d/db-01.toml")).expect("renamed");
     assert_eq!(run(&["check"]).status.code(), Some(0));
+}
+
+#[test]
+fn whatever_the_umask_folders_and_files_are_readable_by_the_service() {
+    let desk = Desk::new();
+    let url = desk.provider.sandbox.base_url();
+    let output = std::process::Command::new("sh")
+        .args(["-c", "umask 077; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_snaprotate"))
+        .args(["init", "--base-url", &url, "--token-file"])
+        .arg(desk.home.path("token"))
+        .arg("--dir")
+        .arg(desk.dir())
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for (path, wanted) in [
+        ("", 0o755),
+        ("policies.d", 0o755),
+        ("snaprotate.toml", 0o644),
+        ("policies.d/web-01.toml", 0o644),
+    ] {
+        let found = std::fs::metadata(desk.dir().join(path)).expect("there");
+        assert_eq!(found.permissions().mode() & 0o777, wanted, "{path}");
+    }
+}
+
+#[test]
+fn where_the_service_runs_already_a_reload_is_advised() {
+    let desk = Desk::new();
+    desk.home.daily(1, 2, "");
+    let daemon = desk.home.start(&["run"]);
+    support::until("it answers", || {
+        desk.run(&["status"]).status.code() == Some(0)
+    });
+    let output = desk.run(&["init"]);
+    let said = stdout(&output);
+    assert!(
+        said.contains(&format!("kill -HUP {}\n", daemon.0.id())),
+        "{said}"
+    );
+    assert!(!said.contains("snaprotate run"), "{said}");
 }
 
 #[test]

@@ -93,6 +93,40 @@ fn hooks_are_told_for_what_they_run_and_stand_around_the_snapshot() {
 }
 
 #[test]
+fn what_a_hook_that_does_well_says_stands_in_the_trail_beside_the_reason() {
+    let place = place(
+        SignedDuration::from_millis(100),
+        "echo flushed 7 tables",
+        "",
+    );
+    let once = place.home.run(&["once"]);
+    assert_eq!(once.status.code(), Some(0), "{}", support::stderr(&once));
+    let before = finished(&place.home, "before")[0]["reason"].to_string();
+    assert!(before.contains("did well: flushed 7 tables"), "{before}");
+    let after = &finished(&place.home, "after")[0]["reason"];
+    let said = format!("{} is over; the hook said: flushed 7 tables", daily_name(0));
+    assert_eq!(*after, said);
+}
+
+#[test]
+fn the_runner_logs_as_much_as_its_service_and_names_the_server() {
+    for (level, lines) in [("info", 1), ("warn", 0)] {
+        let place = place(SignedDuration::from_millis(100), "", "");
+        let once = place.home.run(&["once", "--log", level]);
+        let told = support::stderr(&once);
+        let of_runner = told.lines().filter(|line| line.contains("after did well"));
+        let of_runner: Vec<_> = of_runner.collect();
+        assert_eq!(of_runner.len(), lines, "{told}");
+        for line in of_runner {
+            assert!(line.contains("server=12345 server_name=\"web\""), "{line}");
+        }
+        assert!(!told.contains("Done"), "{told}");
+        let mut quiet = told.lines().filter(|line| !line.contains("warning: "));
+        assert_eq!(quiet.next().is_some(), level == "info", "{told}");
+    }
+}
+
+#[test]
 fn a_before_that_fails_means_no_snapshot_and_says_what_the_hook_said() {
     let more = "[ $SNAPROTATE_HOOK = after ] || { echo no such volume; exit 3; }";
     let place = place(SignedDuration::from_millis(100), more, "");

@@ -118,8 +118,16 @@ fn man_prints_the_page_of_the_program_and_writes_one_for_each_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let pages = folder.path().join("share/man1");
     let said = text(&["man", "--dir", pages.to_str().expect("text")]);
-    let all = COMMANDS.len() + 3;
-    assert_eq!(said, format!("{all} pages in {}\n", pages.display()));
+    // One more is the program's own; those of the two files lie beside them.
+    let (commands, files) = (COMMANDS.len() + 1, folder.path().join("share/man5"));
+    assert_eq!(
+        said,
+        format!(
+            "{commands} pages in {}, 2 pages in {}\n",
+            pages.display(),
+            files.display()
+        )
+    );
     let top = std::fs::read_to_string(pages.join("snaprotate.1")).expect("a page");
     assert_eq!(text(&["man"]), top);
     for command in COMMANDS {
@@ -128,7 +136,6 @@ fn man_prints_the_page_of_the_program_and_writes_one_for_each_command() {
     }
     rendered(&pages);
     // Section 5 has a folder of its own, where `man` looks for it.
-    let files = folder.path().join("share/man5");
     for (file, name) in [
         ("snaprotate.toml.5", "snaprotate.toml"),
         ("snaprotate-policy.5", "policy"),

@@ -241,6 +241,27 @@ fn only_reading_is_allowed() {
 }
 
 #[test]
+fn the_page_of_a_server_says_of_a_hook_whether_it_was_before_or_after() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(7, "web-07");
+    home.daily(
+        7,
+        2,
+        "[rotation.hooks]\nbefore = [\"/bin/true\"]\nafter = [\"/bin/true\"]",
+    );
+    let _service = Service::start(&home);
+    settled(address, 1);
+    until("the server is released", || {
+        home.events("hook_finished").len() == 2
+    });
+    let page = get(address, "/server/7").body;
+    for hook in ["before", "after"] {
+        let told = format!("hook finished</td><td role=\"cell\" data-label=\"What\">{hook} · ");
+        assert!(page.contains(&told), "{page}");
+    }
+}
+
+#[test]
 fn hostile_names_are_text_in_the_page_and_values_in_the_metrics() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(12345, HOSTILE);

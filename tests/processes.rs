@@ -191,6 +191,27 @@ fn a_reload_with_a_mistake_keeps_the_old_set_and_one_without_clears_the_alert() 
 }
 
 #[test]
+fn a_warning_beside_a_mistake_is_logged_as_one_and_not_counted_in_the_alert() {
+    let home = home();
+    let service = Service::start(&home);
+    home.daily(7, 9, "");
+    fs::write(home.path("policies.d/stray.txt"), "").expect("written");
+    service.reload();
+    assert_eq!(service.stop(), Some(0));
+    let refused = &home.events("config_refused")[0]["problems"];
+    let all: Vec<_> = refused.as_array().expect("lines").iter().collect();
+    let warnings = |line: &&&serde_json::Value| line.to_string().contains(": warning: ");
+    let told = all.iter().filter(warnings).count();
+    assert!(told > 0, "{refused}");
+    let mut alerts = home.events("alert_raised");
+    alerts.retain(|alert| alert["alert"] == "config_refused");
+    let reason = alerts[0]["reason"].to_string();
+    assert!(reason.contains(": error: "), "{reason}");
+    assert_eq!(all.len(), told + 1, "{refused}");
+    assert!(!reason.contains("more)"), "{reason}");
+}
+
+#[test]
 fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
@@ -214,6 +235,31 @@ fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
     assert!(!said.contains(&daily_name(0)), "{said}");
     let first = &home.events("delete_intent")[0];
     assert!(loaded["seq"].as_u64() < first["seq"].as_u64());
+}
+
+#[test]
+fn a_reload_records_what_a_new_policy_will_delete() {
+    // At once; behind the create that is due; to make room for it.
+    for backs in [0..3, 1..4, 1..6] {
+        let (provider, home) = live();
+        provider.sandbox.add_server(7, "new");
+        for back in backs.clone().rev() {
+            let made = days_ago(back);
+            let name = daily_name(back);
+            provider.sandbox.add_snapshot(7, &name, "completed", made);
+        }
+        let service = Service::start(&home);
+        home.daily(7, 1, "");
+        service.reload();
+        until("all but the newest are deleted", || {
+            provider.names(7) == [daily_name(0)]
+        });
+        assert_eq!(service.stop(), Some(0));
+        let said = home.events("config_loaded")[1]["deletes"].to_string();
+        for back in backs.filter(|back| *back > 0) {
+            assert!(said.contains(&daily_name(back)), "{said}");
+        }
+    }
 }
 
 #[test]
@@ -303,6 +349,50 @@ fn once_records_whether_all_that_was_due_is_dealt_with() {
     let (_provider, settled) = live();
     assert_eq!(settled.run(&["once"]).status.code(), Some(0));
     assert_eq!(ended(&settled), "all that was due is dealt with");
+}
+
+#[test]
+fn what_the_first_seconds_are_for_is_said_at_once() {
+    let (_provider, home) = live();
+    let once = home.run(&["once"]);
+    let told = stderr(&once);
+    let place = |words: &str| {
+        told.find(words)
+            .unwrap_or_else(|| panic!("{words}: {told}"))
+    };
+    let waits = "first listing: a second one, 25ms later, must agree";
+    assert!(place("daemon_started") < place(waits), "{told}");
+    assert!(place(waits) < place("slot_due"), "{told}");
+    assert_eq!(told.matches("first listing").count(), 1, "{told}");
+}
+
+#[test]
+fn once_names_the_old_alert_and_the_unsettled_slot_that_it_ends_with_1_for() {
+    let (provider, home) = live();
+    provider.sandbox.add_server(2, "full-01");
+    for by_hand in 0..5 {
+        let name = format!("by-hand-{by_hand}");
+        let made = days_ago(by_hand);
+        provider.sandbox.add_snapshot(2, &name, "completed", made);
+    }
+    home.daily(2, 3, "");
+    assert_eq!(home.run(&["once"]).status.code(), Some(1));
+    // The alert is raised once, and stands.
+    let paused = home.run(&["pause", "--server", "server-12345"]);
+    assert!(paused.status.success(), "{}", stderr(&paused));
+    let again = home.run(&["once", "--log", "error"]);
+    assert_eq!(again.status.code(), Some(1));
+    let told = stderr(&again);
+    let line = |event: &str, more: &str| {
+        let mut lines = told.lines();
+        lines.any(|line| line.contains(event) && line.contains(more))
+    };
+    assert!(line("alert_standing", "server=2 "), "{told}");
+    assert!(line("alert_standing", "alert=\"blocked\""), "{told}");
+    assert!(line("slot_unsettled", &daily_name(0)), "{told}");
+    assert!(line("slot_unsettled", "server=12345 "), "{told}");
+    assert!(line("slot_unsettled", "the server is paused"), "{told}");
+    assert!(told.lines().count() <= 5, "{told}");
 }
 
 #[test]

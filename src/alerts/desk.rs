@@ -30,6 +30,9 @@ pub const CALM: SignedDuration = SignedDuration::from_hours(1);
 /// An alert that was raised so shortly before its process ended may not have been told.
 pub const FRESH: SignedDuration = SignedDuration::from_secs(30);
 
+/// Why an alert is over whose server is in nobody's care.
+const UNWATCHED: &str = "no longer watched: its policy was removed";
+
 /// Alerts that are kept for a receiver; more would be a fault of ours.
 const MOST: usize = 50_000;
 
@@ -146,8 +149,17 @@ impl Desk {
         self.entries.insert(key, entry);
     }
 
-    /// An alert no longer stands.
+    /// An alert no longer stands; its old reason is told as an old one.
     pub fn cleared(&mut self, key: &Key, at: Timestamp) {
+        self.ended(key, at, |reason| format!("over; it was: {reason}"));
+    }
+
+    /// An alert no longer stands, since nobody looks at its server any more.
+    pub fn unwatched(&mut self, key: &Key, at: Timestamp) {
+        self.ended(key, at, |_| UNWATCHED.to_owned());
+    }
+
+    fn ended(&mut self, key: &Key, at: Timestamp, reason: impl Fn(&str) -> String) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
@@ -156,6 +168,7 @@ impl Desk {
         } else if entry.stands {
             entry.stands = false;
             entry.changed = at;
+            entry.alert.reason = reason(&entry.alert.reason);
         }
     }
 

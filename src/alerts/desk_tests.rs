@@ -53,7 +53,10 @@ fn an_alert_is_told_once_repeated_after_a_day_and_recovers_once() {
     let key = blocked("", at(0)).key();
     desk.cleared(&key, at(25 * 60));
     desk.cleared(&key, at(25 * 60));
-    assert_eq!(hears(&mut desk, at(25 * 60)), one("recovered", "full"));
+    assert_eq!(
+        hears(&mut desk, at(25 * 60)),
+        one("recovered", "over; it was: full")
+    );
     assert_eq!(hears(&mut desk, at(100 * 60)), []);
     assert_eq!(desk.next(), None);
 }
@@ -157,7 +160,10 @@ fn after_a_restart_what_stands_is_not_told_again_before_its_repeat() {
     assert_eq!(desk.next(), Some(at(72 * 60)));
     assert_eq!(hears(&mut desk, at(72 * 60)), one("repeated", "full"));
     desk.cleared(&blocked("", at(0)).key(), at(73 * 60));
-    assert_eq!(hears(&mut desk, at(73 * 60)), one("recovered", "full"));
+    assert_eq!(
+        hears(&mut desk, at(73 * 60)),
+        one("recovered", "over; it was: full")
+    );
 }
 
 #[test]
@@ -177,7 +183,10 @@ fn what_was_raised_just_before_the_end_is_told_by_the_next_process() {
     let mut desk = Desk::new(Some(DAY));
     desk.stood(blocked("full", raised), at(10));
     desk.cleared(&blocked("", raised).key(), at(11));
-    assert_eq!(hears(&mut desk, at(11)), one("recovered", "full"));
+    assert_eq!(
+        hears(&mut desk, at(11)),
+        one("recovered", "over; it was: full")
+    );
     let mut desk = Desk::new(Some(DAY));
     let raised = at(10) - FRESH;
     desk.stood(blocked("full", raised), at(10));
@@ -191,7 +200,10 @@ fn a_clock_that_was_set_back_breaks_nothing() {
     assert_eq!(hears(&mut desk, at(1000)), one("raised", "full"));
     desk.raised(blocked("full", at(0)), at(0));
     desk.cleared(&blocked("", at(0)).key(), at(0));
-    assert_eq!(hears(&mut desk, at(0)), one("recovered", "full"));
+    assert_eq!(
+        hears(&mut desk, at(0)),
+        one("recovered", "over; it was: full")
+    );
 }
 
 #[test]
@@ -205,4 +217,16 @@ fn more_alerts_than_can_be_are_refused_and_counted() {
         desk.raised(alert, at(0));
     }
     assert_eq!((desk.due(at(0)).len(), desk.refused), (MOST, 2));
+}
+
+#[test]
+fn an_alert_that_goes_with_its_policy_is_told_as_unwatched_and_by_the_name_that_it_had() {
+    let mut desk = Desk::new(None);
+    let alert = blocked("full", at(0));
+    desk.raised(alert.clone(), at(0));
+    assert_eq!(hears(&mut desk, at(0)), one("raised", "full"));
+    desk.unwatched(&alert.key(), at(5));
+    let told = desk.due(at(5)).remove(0).alert;
+    assert_eq!(told.reason, "no longer watched: its policy was removed");
+    assert_eq!(told.server, alert.server);
 }

@@ -1,6 +1,6 @@
 //! What is said: JSON for programs, a subject and lines for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -13,6 +13,8 @@ use crate::core::printable::printable;
 
 /// Alerts that one message lists for people.
 const LINES: usize = 20;
+/// Servers that a subject names.
+const NAMED: usize = 3;
 /// Alerts that one message lists for programs.
 const ROWS: usize = 100;
 /// As much of a name or reason as people read.
@@ -81,7 +83,8 @@ impl Message {
                     .iter()
                     .map(|(kind, n)| format!("{n} {kind}"))
                     .collect();
-                format!("{} alerts: {}", alerts.len(), kinds.join(", "))
+                let kinds = kinds.join(", ");
+                format!("{} alerts: {kinds}{}", alerts.len(), places(alerts))
             }
         };
         let host = printable(&self.host, NAME);
@@ -159,6 +162,25 @@ fn called(alert: &Alert) -> String {
         .as_ref()
         .map_or(&alert.about, |place| &place.name);
     printable(name, NAME)
+}
+
+/// On which servers: the first few by name.
+fn places(alerts: &[Alert]) -> String {
+    let mut seen = BTreeSet::new();
+    let places = alerts.iter().filter(|alert| {
+        let place = alert.server.as_ref();
+        place.is_some_and(|place| seen.insert(place.id))
+    });
+    let names: Vec<_> = places.collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let first: Vec<_> = names.iter().take(NAMED).map(|one| called(one)).collect();
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(" on {}{more}", first.join(", "))
 }
 
 /// A text that fits into a header, which is ASCII (RFC 2047); what is no more stays as it is.

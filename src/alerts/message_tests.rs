@@ -58,7 +58,7 @@ fn ten_thousand_alerts_are_one_message_that_names_the_first_and_the_number() {
     let message = message(Event::Raised, alerts);
     assert_eq!(
         message.subject(),
-        "ALERT 10000 alerts: 9999 blocked, 1 slot failed (snaprotate on admin-01)"
+        "ALERT 10000 alerts: 9999 blocked, 1 slot failed on web-01, web-02, web-03 and 9996 more (snaprotate on admin-01)"
     );
     let text = message.text();
     assert_eq!(text.lines().count(), LINES + 1);
@@ -70,6 +70,27 @@ fn ten_thousand_alerts_are_one_message_that_names_the_first_and_the_number() {
     assert!(
         json.get("server").is_none(),
         "only one alert stands at the top"
+    );
+}
+
+#[test]
+fn the_subject_of_a_few_alerts_names_each_server_once_and_none_where_there_is_none() {
+    let subject = |alerts| message(Event::Raised, alerts).subject();
+    assert_eq!(
+        subject(vec![
+            alert(1, "blocked"),
+            alert(2, "blocked"),
+            alert(2, "stuck")
+        ]),
+        "ALERT 3 alerts: 2 blocked, 1 stuck on web-01, web-02 (snaprotate on admin-01)"
+    );
+    let wide = |kind: &str| Alert {
+        server: None,
+        ..alert(0, kind)
+    };
+    assert_eq!(
+        subject(vec![wide("api_unreachable"), wide("trail_unwritable")]),
+        "ALERT 2 alerts: 1 api unreachable, 1 trail unwritable (snaprotate on admin-01)"
     );
 }
 

@@ -117,6 +117,8 @@ pub enum News {
     Raised(Alert),
     /// An alert no longer stands.
     Cleared(Key),
+    /// An alert no longer stands: its server's policy went, whatever became of its cause.
+    Unwatched(Key),
     /// A slot began or ended.
     Slot(Slot),
 }

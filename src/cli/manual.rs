@@ -1,6 +1,7 @@
 //! `man`: the manual pages, made from the same texts as `--help`; those of the two files, from
 //! their schemas (`pages`).
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -44,7 +45,13 @@ pub fn run(args: &Args) -> Result<Exit, Refusal> {
         return Ok(Exit::Good);
     };
     write(folder, &pages)?;
-    say(&format!("{} pages in {}", pages.len(), folder.display()));
+    let mut counts = BTreeMap::<_, u32>::new();
+    for page in &pages {
+        *counts.entry(page.folder(folder)).or_default() += 1;
+    }
+    let counts = counts.iter();
+    let counts = counts.map(|(folder, n)| format!("{n} pages in {}", folder.display()));
+    say(&counts.collect::<Vec<_>>().join(", "));
     Ok(Exit::Good)
 }
 

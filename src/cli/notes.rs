@@ -64,7 +64,7 @@ pub(super) const ONCE: &str = "\
 Exit codes:
   0  each policy's newest due slot is settled by a completed snapshot, and no
       alert stands
-  1  otherwise
+  1  otherwise: the last lines on stderr name the alerts and the slots
   2  configuration or usage
 
 Examples:
@@ -194,12 +194,19 @@ Examples:
 
 pub(super) const DEMO: &str = "\
 Exit codes:
-  0  the trail is whole at the end
+  0  the trail is whole at the end; with --serve: ended by a signal
   1  it is not, or the demo can't be run
+  2  usage
+
+With --serve a snapshot is completed after 10 seconds and a restore after 20; on
+failing-01 the first one fails, on hanging-01 it hangs. What is made is
+forgotten at the end.
 
 Examples:
   snaprotate demo --for 2m --servers 50
-      longer, and with more servers";
+      longer, and with more servers
+  snaprotate demo --serve 127.0.0.1:9181 --server 12345=web-server-01
+      a provider for your own policies to be tried against";
 
 pub(super) const AUDIT: &str = "\
 Examples:

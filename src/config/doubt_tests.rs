@@ -19,6 +19,20 @@ fn doubtful_values_of_the_main_file_are_warned_of_with_place_and_remedy() {
 }
 
 #[test]
+fn a_before_that_nothing_releases_is_warned_of_at_its_line() {
+    let server = "[server]\nid = 7\n[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n";
+    // One case a line, to be read as a table.
+    #[rustfmt::skip]
+    let cases = [
+        case("[rotation.hooks]\nbefore = [\"/bin/true\"]", "8:11: warning", "before without after: nothing releases", "write after = ["),
+    ];
+    prove("policies.d/web.toml", server, &cases);
+    let both = "[rotation.hooks]\nbefore = [\"/bin/true\"]\nafter = [\"/bin/true\"]\n";
+    let folder = Folder::new().with("policies.d/web.toml", format!("{server}{both}"));
+    assert_eq!(folder.said(), Vec::<String>::new());
+}
+
+#[test]
 fn values_at_the_edge_of_doubt_are_not_warned_of() {
     let edge = "snapshot_limit = 5\nrequest_timeout = \"30s\"\n[daemon]\nsettle_window = \"30s\"\n\
         stuck_after = \"10m\"\nretry_after = \"1h\"\n";

@@ -40,6 +40,7 @@ impl RawHooks {
     pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
         let positive = |time: &SignedDuration| time.is_positive();
         let none = !section.has("before") && !section.has("after");
+        let no_after = !section.has("after");
         let raw = Self {
             at: section.at().clone(),
             before: section.take_list("before", log),
@@ -54,6 +55,14 @@ impl RawHooks {
                 &raw.at,
                 "hooks has neither before nor after",
                 "write before = [\"/usr/local/sbin/freeze\"], or take the table out",
+            );
+        }
+        let before = raw.before.as_ref().and_then(|argv| argv.first());
+        if let Some(program) = before.filter(|_| no_after) {
+            log.warn(
+                &program.at,
+                "before without after: nothing releases what it holds",
+                "write after = [\"/usr/local/sbin/thaw\"], or after = [\"/bin/true\"] where nothing is held",
             );
         }
         section.finish(log);

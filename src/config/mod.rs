@@ -20,6 +20,7 @@ mod reader;
 mod receiver;
 mod receiver_values;
 mod receivers;
+mod remedy;
 mod report;
 mod rotation;
 mod slots;
@@ -42,9 +43,6 @@ use crate::core::policy::{Hooks, Policy, Rules};
 
 /// The main file, where none is named.
 pub const DEFAULT_FILE: &str = "/etc/snaprotate/snaprotate.toml";
-
-/// Where the shipped unit has hooks run.
-const HOOKS_SOCKET: &str = "/run/snaprotate-hook.sock";
 
 /// What to do where the main file can't be read.
 const NO_MAIN_FILE: &str = "let snaprotate init write it, create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
@@ -138,8 +136,7 @@ pub struct Env {
     pub logs_directory: Option<PathBuf>,
     /// `$RUNTIME_DIRECTORY`.
     pub runtime_directory: Option<PathBuf>,
-    /// The socket behind which hooks are run in a unit of their own: `$SNAPROTATE_HOOKS`, else
-    /// that of the shipped unit where it is there.
+    /// The socket behind which hooks are run in a unit of their own: `$SNAPROTATE_HOOKS`.
     pub hooks: Option<PathBuf>,
 }
 
@@ -158,8 +155,7 @@ impl Env {
             state_directory: folder("STATE_DIRECTORY"),
             logs_directory: folder("LOGS_DIRECTORY"),
             runtime_directory: folder("RUNTIME_DIRECTORY"),
-            hooks: folder("SNAPROTATE_HOOKS")
-                .or_else(|| Some(PathBuf::from(HOOKS_SOCKET)).filter(|path| path.exists())),
+            hooks: folder("SNAPROTATE_HOOKS"),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::remedy;
 use super::report::{At, Log, Source};
 
 /// A value and where it stands.
@@ -83,7 +84,7 @@ impl<'a> Section<'a> {
     /// A key's value, if it is there and can be read.
     pub(super) fn take<T: Value>(&mut self, key: &'static str, log: &mut Log) -> Option<Found<T>> {
         let (value, at) = self.remove(key)?;
-        read(key, &value, at, log)
+        read(key, &value, at, Form::Value, log)
     }
 
     /// The same, where `good` must hold for the value.
@@ -134,7 +135,7 @@ impl<'a> Section<'a> {
         let (value, at) = self.remove(key)?;
         let DeValue::Array(items) = &value else {
             let message = format!("{key} must be a list, not {}", kind(&value));
-            log.error(&at, message, format!("write {key} = [{}]", T::EXAMPLE));
+            log.error(&at, message, format!("write {}", remedy::list(key)));
             return None;
         };
         let source = self.source;
@@ -143,7 +144,7 @@ impl<'a> Section<'a> {
                 source: Arc::clone(source),
                 span: item.span(),
             };
-            read(key, item.get_ref(), at, log)
+            read(key, item.get_ref(), at, Form::Item, log)
         });
         Some(found.collect())
     }
@@ -285,14 +286,32 @@ impl<'a> Section<'a> {
     }
 }
 
-fn read<T: Value>(key: &str, value: &DeValue<'_>, at: At, log: &mut Log) -> Option<Found<T>> {
+/// Whether a value stands behind its key, or in a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Value,
+    Item,
+}
+
+fn read<T: Value>(
+    key: &str,
+    value: &DeValue<'_>,
+    at: At,
+    form: Form,
+    log: &mut Log,
+) -> Option<Found<T>> {
     match T::read(value) {
         Some(Ok(value)) => return Some(Found { value, at }),
         Some(Err(fault)) => log.error(&at, format!("{key}: {}", fault.message), fault.remedy),
         None => log.error(
             &at,
             format!("{key} must be {}, not {}", T::WANTED, kind(value)),
-            format!("write it as {}", T::EXAMPLE),
+            match remedy::bare::<T>(value) {
+                Some(bare) if form == Form::Value => {
+                    format!("write {key} = {bare}, without quotes")
+                }
+                _ => format!("write it as {}", T::EXAMPLE),
+            },
         ),
     }
     None

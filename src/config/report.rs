@@ -180,7 +180,14 @@ impl Problems {
             report.push_str("\n\n");
         }
         let files: BTreeSet<&Path> = self.0.iter().map(|p| p.file.as_path()).collect();
-        report + &counted(self.0.len(), "problem") + " in " + &counted(files.len(), "file")
+        let warnings = self.0.iter();
+        let warnings = warnings.filter(|problem| problem.severity == Severity::Warning);
+        let warnings = warnings.count();
+        report += &counted(self.0.len() - warnings, "problem");
+        if warnings > 0 {
+            report = report + ", " + &counted(warnings, "warning");
+        }
+        report + " in " + &counted(files.len(), "file")
     }
 }
 

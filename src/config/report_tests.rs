@@ -43,6 +43,20 @@ fn all_problems_of_all_files_are_reported_at_once() {
 }
 
 #[test]
+fn warnings_beside_a_problem_are_counted_by_themselves() {
+    let folder = Folder::new()
+        .with("policies.d/a.toml", POLICY.replace("keep = 3", "keep = 0"))
+        .with("policies.d/b.txt", "");
+    let problems = folder.problems();
+    assert_eq!(problems.0.len(), 3, "{problems}");
+    let report = problems.render(false);
+    assert!(
+        report.ends_with("2 problems, 1 warning in 3 files"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_report_shows_the_line_and_what_to_write() {
     let folder = Folder::new().with(
         "policies.d/web.toml",

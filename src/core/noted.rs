@@ -50,9 +50,9 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn of(name: &str, why: &str) -> Box<Self> {
+    fn of(name: &str, why: &str) -> Self {
         let (name, why) = (name.into(), why.into());
-        Box::new(Self { name, why })
+        Self { name, why }
     }
 }
 
@@ -208,7 +208,7 @@ impl History {
             note.attempts += u32::from(counts);
             note.tries += 1;
             note.last_try = Some(at);
-            rotation.failed = Some(Fault::of(name, why));
+            rotation.failed = Some(Box::new(Fault::of(name, why)));
         }
     }
 
@@ -219,6 +219,6 @@ impl History {
             (None, Some(blocked)) => format!("{reason}; blocked: {blocked}"),
             (None, None) => reason.to_owned(),
         };
-        self.notes(rotation).missing = Some(Fault::of(name, &why));
+        self.notes(rotation).missing = Some(Box::new(Fault::of(name, &why)));
     }
 }

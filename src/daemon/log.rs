@@ -2,8 +2,10 @@
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -36,6 +38,23 @@ pub enum Level {
     Trace,
 }
 
+/// What was asked for, for processes that we begin.
+static CHOSEN: OnceLock<(Format, Level)> = OnceLock::new();
+
+/// The options by which another process of this program logs as this one does.
+pub fn options() -> Vec<String> {
+    let Some((format, level)) = CHOSEN.get() else {
+        return Vec::new();
+    };
+    let word = |value: Option<PossibleValue>| value.map(|value| value.get_name().to_owned());
+    let (format, level) = (format.to_possible_value(), level.to_possible_value());
+    let named = [("--log-format", word(format)), ("--log", word(level))];
+    let named = named
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+    named.collect()
+}
+
 /// Begins logging; whether it goes to the journal.
 pub fn init(format: Format, level: Level) -> Result<bool, String> {
     let to_journal = match format {
@@ -61,6 +80,7 @@ pub fn init(format: Format, level: Level) -> Result<bool, String> {
         .with(layer.with_filter(filter(level)))
         .try_init()
         .map_err(|why| format!("logging can't be started: {why}"))?;
+    let _first = CHOSEN.set((format, level));
     Ok(to_journal)
 }
 

@@ -1,7 +1,7 @@
 //! The process around the engine: what it holds, what it hears, and how it ends.
 //!
 //! - `service`: lock, trail, API and engine, put together once for `run` and `once`.
-//! - `serve`: the one select loop of the daemon.
+//! - `serve`: the one select loop of the daemon; `once`: what is due now, and the end.
 //! - `alone`: one change where no service runs.
 //! - `reload`: a new set of files in place of the one in force, or not at all.
 //! - `rehearse`: what a run would do, by reading alone.
@@ -11,6 +11,7 @@
 mod alone;
 pub mod lock;
 pub mod log;
+mod once;
 pub mod rehearse;
 mod reload;
 mod serve;
@@ -20,7 +21,8 @@ mod systemd;
 mod tick;
 
 pub use alone::alone;
-pub use serve::{listen, once, serve};
+pub use once::once;
+pub use serve::{listen, serve};
 pub use service::{api_settings, means};
 pub use signals::{Signal, Signals};
 

@@ -13,16 +13,44 @@ use super::rehearse;
 use super::service::{ABOUT, REFUSED, Service, cleared, loaded};
 use crate::api::SnapshotApi as _;
 use crate::audit::Wide;
-use crate::config::{self, Config, Env, Severity};
+use crate::config::{self, Config, Env, Problem, Severity};
 
-/// What reading the files gave: a set and what it will delete, or why there is none; a line
-/// each.
-pub(super) struct Read(Result<(Config, Vec<String>), Vec<String>>);
+/// What reading the files gave: a set and what it will delete, a line each, or why there is
+/// none.
+pub(super) struct Read(Result<(Config, Vec<String>), Wrong>);
+
+/// What is wrong with the files, and what is only warned of; a line each.
+#[derive(Default)]
+struct Wrong {
+    errors: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Wrong {
+    fn of(problems: Vec<Problem>) -> Self {
+        let mut wrong = Self::default();
+        for problem in problems {
+            match problem.severity {
+                Severity::Error => wrong.errors.push(problem.to_string()),
+                Severity::Warning => wrong.warnings.push(problem.to_string()),
+            }
+        }
+        wrong
+    }
+
+    fn errors(errors: Vec<String>) -> Self {
+        Self {
+            errors,
+            ..Self::default()
+        }
+    }
+}
 
 impl Read {
     /// The reader itself broke.
     pub(super) fn broken(error: &JoinError) -> Self {
-        Self(Err(vec![format!("the files can't be read: {error}")]))
+        let why = format!("the files can't be read: {error}");
+        Self(Err(Wrong::errors(vec![why])))
     }
 }
 
@@ -36,11 +64,7 @@ pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
             tokio::task::spawn_blocking(move || config::load(&file, &Env::from_process()));
         let new = match reading.await {
             Ok(Ok(config)) => config,
-            Ok(Err(config::Problems(mut problems))) => {
-                // The alert tells the first one: that of which it is refused.
-                problems.sort_by_key(|problem| problem.severity == Severity::Warning);
-                return Read(Err(problems.iter().map(ToString::to_string).collect()));
-            }
+            Ok(Err(config::Problems(problems))) => return Read(Err(Wrong::of(problems))),
             Err(error) => return Read::broken(&error),
         };
         let mut said = removed(&old, &new);
@@ -65,7 +89,7 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     let fitting = |(new, said)| Ok((fitting(&service.config, new)?, said));
     let (mut new, said) = match read.0.and_then(fitting) {
         Ok(found) => found,
-        Err(problems) => return Err(refuse(service, problems).await),
+        Err(wrong) => return Err(refuse(service, wrong).await),
     };
     let mut events = vec![loaded(&new, said.clone())];
     if alert {
@@ -105,15 +129,21 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     Ok(())
 }
 
-async fn refuse(service: &Service, problems: Vec<String>) -> String {
-    let first = problems.first().cloned().unwrap_or_default();
-    let reason = match problems.len() {
+async fn refuse(service: &Service, wrong: Wrong) -> String {
+    let Wrong { errors, warnings } = wrong;
+    // The alert tells the first one of which it is refused.
+    let first = errors.first().cloned().unwrap_or_default();
+    let reason = match errors.len() {
         0 | 1 => first,
         n => format!("{first} (and {} more)", n - 1),
     };
-    for problem in &problems {
+    for problem in &errors {
         tracing::error!("{problem}");
     }
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    let problems = [errors, warnings].concat();
     let raised = Wide::AlertRaised {
         alert: REFUSED.to_owned(),
         about: ABOUT.to_owned(),
@@ -129,7 +159,7 @@ async fn refuse(service: &Service, problems: Vec<String>) -> String {
 
 /// Where things are can't change under a running service: half of a new set would be in
 /// force. How fast it may be asked is no such matter, and waits for the next start.
-fn fitting(old: &Config, new: Config) -> Result<Config, Vec<String>> {
+fn fitting(old: &Config, new: Config) -> Result<Config, Wrong> {
     let changed = [
         ("api.base_url", old.api.base_url != new.api.base_url),
         ("api.token_file", old.api.token_file != new.api.token_file),
@@ -146,7 +176,7 @@ fn fitting(old: &Config, new: Config) -> Result<Config, Vec<String>> {
         })
         .collect();
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(Wrong::errors(problems));
     }
     let (a, b) = (&old.api, &new.api);
     let limits = |api: &config::Api| {

@@ -37,40 +37,6 @@ pub async fn serve(config: Config, signals: Signals) -> Result<(), Refusal> {
     daemon.run(signals).await
 }
 
-/// Settles what is due now; whether all is settled and no alert stands.
-pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refusal> {
-    let clock = Clock::system();
-    // What becomes due while it runs is the next run's, and every attempt counts, so that
-    // it always ends (DESIGN.md, Attempts).
-    config.rules.due_until = Some(clock.now().wall);
-    config.rules.count_all = true;
-    let service = prepare(config, "once", clock).await?;
-    let stop = CancellationToken::new();
-    let engine = Arc::clone(&service.engine);
-    let until = stop.clone();
-    let mut work = tokio::spawn(async move { engine.once(until).await });
-    let (settled, reason) = loop {
-        tokio::select! {
-            biased;
-            ended = &mut work => {
-                let reason = match ended {
-                    Ok(true) => "all that was due is dealt with",
-                    Ok(false) => "ended with slots unsettled or alerts standing",
-                    Err(_) => "the engine broke",
-                };
-                break (ended, reason);
-            }
-            signal = signals.next() => if let Signal::Stop(name) = signal {
-                stop.cancel();
-                break (ended_in_time(&service, work).await, name);
-            },
-        }
-    };
-    let settled = settled.map_err(|error| broken(&error));
-    service.end(reason).await;
-    Ok(settled? && !stop.is_cancelled())
-}
-
 struct Daemon {
     service: Service,
     stop: CancellationToken,
@@ -245,7 +211,7 @@ impl Daemon {
 
 /// The end of the engine's work, waited for as long as its one call may take. What is then
 /// still open has its intent in the trail, and is looked for by the next start (I6).
-async fn ended_in_time<T: Default>(
+pub(super) async fn ended_in_time<T: Default>(
     service: &Service,
     mut work: JoinHandle<T>,
 ) -> Result<T, tokio::task::JoinError> {
@@ -263,7 +229,7 @@ pub fn listen() -> Result<Signals, Refusal> {
     Signals::listen().map_err(|why| Refusal::System(format!("signals can't be heard: {why}")))
 }
 
-fn broken(error: &tokio::task::JoinError) -> Refusal {
+pub(super) fn broken(error: &tokio::task::JoinError) -> Refusal {
     Refusal::System(format!("the engine broke: {error}"))
 }
 

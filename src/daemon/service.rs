@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Refusal;
 use super::lock::Lock;
+use super::log;
 use crate::alerts::Alert;
 use crate::api::{ApiSettings, HttpApi, TokenSource};
 use crate::audit::{Entry, Event, Extra, Opened, StandingAlert, Trail, TrailError, Wide};
@@ -14,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Api, Config, Env};
 use crate::core::fact::Standing;
 use crate::engine::{Engine, tell_wide, wide_alert};
-use crate::hooks::Runners;
+use crate::hooks::{self, Runners};
 use crate::notify::{Means, Notifier};
 
 /// The alert while the files on disk are refused and older ones are in force.
@@ -92,8 +93,13 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         config.rules.clone(),
         config.policies.clone(),
     );
-    let socket = Env::from_process().hooks;
-    engine.run_hooks_by(Arc::new(Runners::new(config.file.clone(), socket)));
+    let named = Env::from_process().hooks;
+    let socket = named.or_else(|| hooks::unit_socket(&config.file));
+    engine.run_hooks_by(Arc::new(Runners::new(
+        config.file.clone(),
+        socket,
+        log::options(),
+    )));
     standing.extend(engine.standing());
     let means = means(&config);
     let notifier = Notifier::start(&config.receivers, &means, &clock, &standing, last);

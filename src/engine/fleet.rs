@@ -64,6 +64,12 @@ impl<A: SnapshotApi> Engine<A> {
         for server in wanted.keys() {
             fleet.by_mono.insert((SignedDuration::MIN, *server));
         }
+        if !wanted.is_empty() {
+            let pause = self.wanted().rules.poll_interval / 2;
+            tracing::info!(
+                "first listing: a second one, {pause:#} later, must agree before anything is changed"
+            );
+        }
         let mut offset = self.offset();
         loop {
             let now = self.wanted().policies;

@@ -189,9 +189,16 @@ impl<A: SnapshotApi> Engine<A> {
             (None, _, None) => Report::bad(Ran::Failed, "nobody is there to run it"),
         };
         let paused = lock(seat).history.paused().is_some();
-        let reason = match report.ran {
-            Ran::Done if !report.early => why,
-            _ => report.reason,
+        let reason = match (report.ran, report.said.as_str()) {
+            // The runner's own reason of a failure has what the hook said.
+            (Ran::Failed | Ran::NotStarted, _) => report.reason,
+            (Ran::Done, said) => {
+                let why = if report.early { report.reason } else { why };
+                match said {
+                    "" => why,
+                    said => format!("{why}; the hook said: {said}"),
+                }
+            }
         };
         Fact::HookFinished {
             hook: Hook::After,

@@ -8,6 +8,7 @@
 //! - `holds`: a rotation's hooks around its create, and the release in the end.
 //! - `orders`: what an operator orders beside the rotation; `pauses`: when it rests.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
+//! - `remains`: what keeps `once` from being good.
 //! - `view`: what is known now, for those who look on.
 //! - `tell`: the same events to the log; `news`: to those who tell people.
 //!
@@ -22,6 +23,7 @@ mod news;
 mod observer;
 mod orders;
 mod pauses;
+mod remains;
 mod server;
 mod tell;
 #[cfg(test)]
@@ -31,6 +33,7 @@ mod view;
 pub use news::{tell_wide, wide_alert};
 pub use orders::Answer;
 pub use pauses::{Begun, Held, Unheld};
+pub use remains::Unsettled;
 pub use view::{Known, Seen, Watched};
 
 use std::collections::BTreeMap;
@@ -41,7 +44,7 @@ use jiff::SignedDuration;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::Tap;
+use crate::alerts::{Place, Tap};
 use crate::api::{ApiError, SnapshotApi};
 use crate::audit::{Entry, Event, Extra, Opened, Trail, TrailError};
 use crate::clock::Clock;
@@ -143,6 +146,8 @@ pub struct Engine<A> {
     account: Account,
     observer: Observer,
     wanted: RwLock<Wanted>,
+    /// What servers were called whose policies went: their alerts are still to be cleared.
+    former: Mutex<BTreeMap<ServerId, Place>>,
     seats: Mutex<BTreeMap<ServerId, SharedSeat>>,
     all_paused: Mutex<AllPaused>,
     called: Mutex<Called>,
@@ -191,6 +196,7 @@ impl<A: SnapshotApi> Engine<A> {
             account: Account::new(opened.wide_alerts),
             observer: Observer::new(),
             wanted: RwLock::new(wanted(rules, policies)),
+            former: Mutex::default(),
             seats: Mutex::new(seats.collect()),
             all_paused: Mutex::new(AllPaused {
                 since: opened.paused,
@@ -232,7 +238,13 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Puts new policies in force: every next decision uses them.
     pub fn reload(&self, rules: Rules, policies: Vec<Arc<Policy>>) {
-        *self.wanted.write().unwrap_or_else(PoisonError::into_inner) = wanted(rules, policies);
+        let new = wanted(rules, policies);
+        let old = self.wanted().policies;
+        let gone = old
+            .values()
+            .filter(|p| !new.policies.contains_key(&p.server));
+        lock(&self.former).extend(gone.map(|policy| (policy.server, news::place(policy))));
+        *self.wanted.write().unwrap_or_else(PoisonError::into_inner) = new;
         self.account.look_again();
         self.wake();
     }

@@ -9,6 +9,7 @@ use crate::api::SnapshotApi;
 use crate::audit::{StandingAlert, TrailError, Wide};
 use crate::core::fact::{AlertKind, Fact};
 use crate::core::history::History;
+use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
@@ -45,7 +46,7 @@ impl<A: SnapshotApi> Engine<A> {
             // All that stood goes with it.
             Fact::ServerRemoved => {
                 for (alert, about) in history.alerts.keys() {
-                    tap.put(News::Cleared(key(*alert, about)));
+                    tap.put(News::Unwatched(key(*alert, about)));
                 }
             }
             Fact::SlotDue {
@@ -112,15 +113,23 @@ impl<A: SnapshotApi> Engine<A> {
 
     fn place(&self, server: ServerId) -> Place {
         let policies = self.wanted().policies;
-        let policy = policies.get(&server);
-        Place {
-            id: server.0,
-            name: policy.map_or_else(
-                || format!("server {server}"),
-                |policy| policy.called().to_owned(),
-            ),
-            policy: policy.map_or_else(String::new, |policy| policy.file.clone()),
+        match policies.get(&server) {
+            Some(policy) => place(policy),
+            None => lock(&self.former).get(&server).cloned().unwrap_or(Place {
+                id: server.0,
+                name: format!("server {server}"),
+                policy: String::new(),
+            }),
         }
+    }
+}
+
+/// A policy's server as receivers know it.
+pub(super) fn place(policy: &Policy) -> Place {
+    Place {
+        id: policy.server.0,
+        name: policy.called().to_owned(),
+        policy: policy.file.clone(),
     }
 }
 

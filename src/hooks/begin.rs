@@ -1,6 +1,6 @@
 //! A runner for each hold: behind a socket of systemd's, in a unit of its own, or a child.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::talk::{Begun, Release, Request, hear, say};
 use super::{Job, Lease, Leased, Promised, Report, Runner};
+use crate::config::DEFAULT_FILE;
 use crate::core::fact::Ran;
 
 /// A runner may take so much longer than the hook: it asks it to end, and makes it.
@@ -25,20 +26,38 @@ const AFTERS: usize = 8;
 /// The command that makes this program a runner.
 pub const RUNNER: &str = "hook-runner";
 
+/// Where the shipped unit has hooks run.
+const UNIT_SOCKET: &str = "/run/snaprotate-hook.sock";
+
+/// The socket of the shipped unit where it is there, for commands beside the service too. Its
+/// runners go by the default main file, so hooks of another one are not theirs to run.
+pub fn unit_socket(config: &Path) -> Option<PathBuf> {
+    socket_for(config, Path::new(DEFAULT_FILE), Path::new(UNIT_SOCKET))
+}
+
+fn socket_for(config: &Path, of_unit: &Path, socket: &Path) -> Option<PathBuf> {
+    let whole = |path: &Path| std::fs::canonicalize(path).ok();
+    let same = whole(config)? == whole(of_unit)?;
+    (same && socket.exists()).then(|| socket.to_owned())
+}
+
 /// Begins runners.
 #[derive(Debug)]
 pub struct Runners {
     config: PathBuf,
     socket: Option<PathBuf>,
+    options: Vec<String>,
     afters: Semaphore,
 }
 
 impl Runners {
-    /// By this main file; through this socket where there is one, and then by no other way.
-    pub fn new(config: PathBuf, socket: Option<PathBuf>) -> Self {
+    /// By this main file; through this socket where there is one, and then by no other way,
+    /// else by children of ours, which are given these `options` too.
+    pub fn new(config: PathBuf, socket: Option<PathBuf>, options: Vec<String>) -> Self {
         Self {
             config,
             socket,
+            options,
             afters: Semaphore::new(AFTERS),
         }
     }
@@ -63,6 +82,7 @@ impl Runners {
             .arg(RUNNER)
             .arg("--config")
             .arg(&self.config)
+            .args(&self.options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A signal that is meant for us would end it too.
@@ -180,5 +200,27 @@ impl Runner for Runners {
             let report = report.await;
             report.unwrap_or_else(|why| Report::bad(Ran::Failed, why))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_s_socket_is_for_its_own_main_file_alone_by_whatever_path_it_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let (etc, other, socket) = (path("etc.toml"), path("other.toml"), path("sock"));
+        for file in [&etc, &other] {
+            std::fs::write(file, "").expect("written");
+        }
+        assert_eq!(socket_for(&etc, &etc, &socket), None, "it isn't there");
+        std::fs::write(&socket, "").expect("written");
+        std::os::unix::fs::symlink(&etc, path("link.toml")).expect("linked");
+        for file in [etc.clone(), path("./etc.toml"), path("link.toml")] {
+            assert_eq!(socket_for(&file, &etc, &socket), Some(socket.clone()));
+        }
+        assert_eq!(socket_for(&other, &etc, &socket), None);
     }
 }

@@ -13,7 +13,7 @@ pub mod peer;
 pub mod runner;
 mod talk;
 
-pub use begin::Runners;
+pub use begin::{Runners, unit_socket};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -47,6 +47,9 @@ pub struct Report {
     pub ran: Ran,
     /// Why, or what it said.
     pub reason: String,
+    /// What it said beside a reason that is another's; cut.
+    #[serde(default)]
+    pub said: String,
     /// Whether it was run before it was asked for.
     #[serde(default)]
     pub early: bool,
@@ -58,6 +61,7 @@ impl Report {
         Self {
             ran,
             reason: reason.into(),
+            said: String::new(),
             early: false,
         }
     }

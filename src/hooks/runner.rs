@@ -102,8 +102,16 @@ impl Run {
         if early && report.ran == Ran::Done {
             report.reason = why.to_owned();
         }
+        let (server, server_name) = (self.server, &self.called);
         let (rotation, reason) = (&self.job.rotation, &report.reason);
-        tracing::info!(rotation, ran = ?report.ran, reason, "after");
+        match report.ran {
+            Ran::Done => {
+                tracing::info!(server, server_name, rotation, reason, "after did well");
+            }
+            Ran::Failed | Ran::NotStarted => {
+                tracing::warn!(server, server_name, rotation, reason, "after failed");
+            }
+        }
         // Nobody need be left to hear it.
         let _gone = say(output, &report).await;
         Ok(())
@@ -116,6 +124,7 @@ impl Run {
             return Report {
                 ran: Ran::Done,
                 reason: "there is none to run".to_owned(),
+                said: String::new(),
                 early: false,
             };
         }
@@ -170,6 +179,7 @@ impl Run {
                     None => Report {
                         ran: Ran::Done,
                         reason: format!("{name} did well{colon}{output}"),
+                        said: output,
                         early: false,
                     },
                 }

@@ -53,6 +53,7 @@ impl Inbox {
                     desk.raised(alert.clone(), now);
                 }
                 (Self::Alerts(desk), News::Cleared(key)) => desk.cleared(key, now),
+                (Self::Alerts(desk), News::Unwatched(key)) => desk.unwatched(key, now),
                 (Self::Pings(slots), News::Slot(slot)) if pings(settings, slot) => {
                     if slots.len() >= PINGS {
                         slots.pop_front();

@@ -28,6 +28,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -87,7 +88,12 @@ pub struct Sandbox {
 impl Sandbox {
     /// Serves on a free port of 127.0.0.1.
     pub async fn start(config: SandboxConfig) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::start_at(config, (Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// Serves at this address, which is to be one of loopback: whoever knows the token may do all.
+    pub async fn start_at(config: SandboxConfig, address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             base: format!("http://{}/api/v1", listener.local_addr()?),
@@ -238,6 +244,11 @@ impl Sandbox {
     pub fn set_completes_after(&self, time: SignedDuration) {
         self.shared
             .change(|state, _| state.config.completes_after = time);
+    }
+
+    /// How long restores that begin from now on last.
+    pub fn set_restores_after(&self, time: SignedDuration) {
+        self.shared.change(|state, _| state.restoring = time);
     }
 
     /// The most snapshots of a server from now on.

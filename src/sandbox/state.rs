@@ -22,6 +22,7 @@ pub struct State {
     pub(super) orders: Orders,
     pub(super) in_flight: usize,
     pub(super) keep_log: bool,
+    pub(super) restoring: SignedDuration,
     created: BTreeMap<u64, Vec<String>>,
     log: Vec<Request>,
     counts: Counts,
@@ -72,6 +73,7 @@ impl State {
             orders: Orders::default(),
             in_flight: 0,
             keep_log: true,
+            restoring: RESTORING,
             created: BTreeMap::new(),
             log: Vec::new(),
             counts: Counts::default(),
@@ -321,7 +323,7 @@ impl State {
         "restoring".clone_into(&mut server.status);
         let answer = wire::restoring(&row, server);
         let server = server.id;
-        self.schedule(now, RESTORING, Due::Restored(server));
+        self.schedule(now, self.restoring, Due::Restored(server));
         self.effect(request, EffectKind::Restored, row, now);
         (200, answer)
     }

@@ -232,6 +232,7 @@ fn report(ran: Ran, early: bool) -> Report {
     Report {
         ran,
         reason: format!("{ran:?}"),
+        said: String::new(),
         early,
     }
 }

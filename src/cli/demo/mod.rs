@@ -1,12 +1,15 @@
-//! `demo`: the service's own code against the stand-in of the API, with time sped up.
+//! `demo`: the service's own code against the stand-in of the API, with time sped up; or,
+//! by `serve`, the stand-in alone.
 //!
 //! No file of the user's is read or written; the trail lies in a folder of its own that
 //! goes when the demo ends.
 
 mod cast;
+mod serve;
 mod show;
 
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +45,14 @@ pub struct Demo {
     /// Go on until Ctrl-C
     #[arg(long)]
     keep_running: bool,
+    /// Rotate nothing: serve the stand-in alone on this loopback address, at normal speed, so
+    /// that your own policies, hooks and alerts can be tried; until Ctrl-C
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = serve::loopback, conflicts_with_all = ["time", "keep_running"])]
+    serve: Option<SocketAddr>,
+    /// A server to serve beside the made-up ones, such as one that your policies name; may be
+    /// given more than once
+    #[arg(long = "server", value_name = "ID=NAME", value_parser = serve::server, requires = "serve")]
+    own: Vec<(u64, String)>,
     /// Accepted as with every command, but without effect, so the help leaves it out.
     #[arg(id = "config", long = "config", value_name = "FILE", hide = true)]
     _config: Option<PathBuf>,
@@ -58,7 +69,10 @@ impl Demo {
     /// Runs it; good when the trail verifies.
     pub fn run(&self) -> Result<Exit, Refusal> {
         super::block_on(async {
-            let shown = self.show().await;
+            let shown = match self.serve {
+                Some(address) => serve::serve(address, self.servers, &self.own).await,
+                None => self.show().await,
+            };
             shown.map_err(|why| Refusal::System(format!("the demo: {why:#}")))
         })
     }

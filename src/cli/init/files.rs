@@ -130,7 +130,8 @@ fn folders(folder: &Path, made: &mut Made) -> io::Result<()> {
     }
     DirBuilder::new().mode(FOLDER_MODE).create(folder)?;
     made.folders.push(folder.to_owned());
-    Ok(())
+    // Whatever the umask takes away, as with the files.
+    fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE))
 }
 
 /// Written in full beside its place, then linked there: a link never replaces anything.
@@ -199,7 +200,10 @@ mod tests {
         assert_eq!(fs::read_to_string(&to).expect("read"), "text\n");
         let mode = fs::metadata(&to).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, FILE_MODE);
-        let beside = fs::read_dir(folder.path().join("policies.d")).expect("listed");
+        let policies = folder.path().join("policies.d");
+        let mode = fs::metadata(&policies).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, FOLDER_MODE);
+        let beside = fs::read_dir(policies).expect("listed");
         assert_eq!(beside.count(), 1);
     }
 

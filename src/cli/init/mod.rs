@@ -1,12 +1,13 @@
 //! `init`: first files from what the provider holds; changes nothing there.
 //!
-//! `proposal` writes the policies' texts, `files` puts them in place: all of them, or none.
+//! `proposal` writes the policies' texts, `files` puts them in place: all of them, or none;
+//! `told` says what was done, and what to do next.
 
 mod files;
 mod proposal;
+mod told;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -18,14 +19,11 @@ use super::{Cli, Exit, block_on, say};
 use crate::api::{HttpApi, Listing, SnapshotApi as _, secret};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env};
-use crate::core::printable::{counted, printable};
+use crate::core::printable::printable;
 use crate::daemon::{Refusal, api_settings};
 
 /// As much of a path or a reason as is shown.
 const SHOWN: usize = 300;
-
-/// Where the unit of the service takes the token from.
-const UNIT_TOKEN: &str = "/etc/snaprotate/api-token";
 
 /// Where from, and where to.
 #[derive(Debug, clap::Args)]
@@ -98,7 +96,15 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         )));
     }
     let checked = load(&all)?;
-    let told = told(args, &main, &folder, &listing, &proposals, &checked);
+    let told = told::told(&told::Done {
+        args,
+        main: &main,
+        main_is_new: is_new,
+        folder: &folder,
+        listing: &listing,
+        proposals: &proposals,
+        checked: &checked,
+    });
     if args.dry_run {
         for file in &new {
             say(&format!("# ---- {} ----\n{}", shown(&file.to), file.text));
@@ -167,106 +173,6 @@ fn proposals(config: &Config, listing: &Listing, now: Timestamp) -> Vec<Proposal
         proposals.push(example());
     }
     proposals
-}
-
-/// What was found and written, and what to do next.
-fn told(
-    args: &Args,
-    main: &Path,
-    folder: &Path,
-    listing: &Listing,
-    proposals: &[Proposal],
-    checked: &Config,
-) -> String {
-    let mut text = String::new();
-    let rows: usize = listing
-        .servers
-        .values()
-        .map(|rows| rows.snapshots.len())
-        .sum();
-    let _ = writeln!(
-        text,
-        "The account shows {} on {}; a server without one does not show.",
-        counted(rows, "snapshot"),
-        counted(listing.servers.len(), "server")
-    );
-    for (id, rows) in &listing.servers {
-        let name = printable(&rows.name, 80);
-        if let Some(doubt) = &rows.doubt {
-            let doubt = printable(doubt, SHOWN);
-            let _ = writeln!(
-                text,
-                "  server {id} {name}: left out, its rows can't be relied on: {doubt}"
-            );
-        } else if !proposals.iter().any(|one| one.server == Some(*id)) {
-            let _ = writeln!(text, "  server {id} {name}: has a policy, which stays");
-        }
-    }
-    let written = if args.dry_run { "would write" } else { "wrote" };
-    for one in proposals {
-        let file = shown(&folder.join(one.file()));
-        let _ = writeln!(text, "  {written} {file}: {}", one.summary);
-    }
-    for warning in checked
-        .warnings
-        .iter()
-        .filter(|warning| !warning.remedy.is_empty())
-    {
-        let message = printable(&warning.message, SHOWN);
-        let name = warning
-            .file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
-        let _ = writeln!(text, "  note on {}: {message}", printable(&name, 80));
-    }
-    text.push_str("Nothing was changed at the provider.");
-    if args.dry_run {
-        text.push_str(" Nothing was written either: leave out --dry-run for that.");
-        return text;
-    }
-    text.push_str(" Next:\n");
-    let config = if main == Path::new(config::DEFAULT_FILE) {
-        String::new()
-    } else {
-        format!(" --config {}", shown(main))
-    };
-    let mut next = |command: String, why: &str| {
-        let _ = writeln!(text, "  {command}\n      {why}");
-    };
-    if let Some(one) = proposals.iter().find(|one| !one.read) {
-        let file = shown(&folder.join(one.file()));
-        let named = file.strip_suffix(".example").unwrap_or(&file);
-        next(
-            format!("mv {file} {named}"),
-            "once you have edited it; likewise for each server that is to be rotated",
-        );
-    }
-    next(
-        format!("snaprotate check --online{config}"),
-        "whether the files are good and fit the account",
-    );
-    next(
-        format!("snaprotate plan{config}"),
-        "what the first start will create and delete: from then on the oldest beyond keep go",
-    );
-    let token = args.token_file.as_ref().filter(|_| config.is_empty());
-    if let Some(token) = token.filter(|token| token.as_path() != Path::new(UNIT_TOKEN)) {
-        next(
-            format!("install -m 0600 {} {UNIT_TOKEN}", shown(token)),
-            "the service's unit takes the token from there",
-        );
-    }
-    if config.is_empty() {
-        next(
-            "systemctl enable --now snaprotate".to_owned(),
-            "rotates from now on",
-        );
-    } else {
-        next(format!("snaprotate run{config}"), "rotates from now on");
-    }
-    text.truncate(text.trim_end().len());
-    text
 }
 
 fn shown(path: &Path) -> String {

@@ -55,6 +55,7 @@ impl Inner {
         Report {
             ran,
             reason: format!("{hook} said so"),
+            said: String::new(),
             early: hook == "after" && self.early.load(Relaxed),
         }
     }

@@ -19,6 +19,7 @@ fn news(tap: &Tap) -> Vec<String> {
                 let place = alert.server.expect("a server");
                 format!("raised {} {} {}", alert.kind, place.id, place.policy)
             }
+            News::Unwatched(key) => format!("unwatched {} {:?}", key.kind, key.server),
             News::Cleared(key) => format!("cleared {} {:?}", key.kind, key.server),
             News::Slot(slot) => {
                 let turn = match slot.turn {
@@ -51,8 +52,10 @@ async fn slots_and_alerts_are_let_known_and_what_stood_on_a_server_goes_with_its
     assert!(standing[0].since < scene.clock.now().wall);
 
     scene.reload([]);
+    let named = &scene.engine.standing()[0];
+    assert_eq!(named.server, standing[0].server, "by the name that it had");
     scene.pass(MINUTE).await;
-    assert_eq!(news(&tap), ["cleared blocked Some(1)"]);
+    assert_eq!(news(&tap), ["unwatched blocked Some(1)"]);
     assert!(scene.engine.standing().is_empty());
     running.ends().await;
 }

@@ -23,7 +23,8 @@ use crate::status::words::{age, moment};
 const EVERY: Duration = Duration::from_secs(15);
 
 /// Fields of a record that say what it is about and why, in the order of telling.
-const TOLD: [&str; 11] = [
+const TOLD: [&str; 12] = [
+    "hook",
     "snapshot",
     "rotation",
     "alert",

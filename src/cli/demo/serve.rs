@@ -1,0 +1,85 @@
+//! `demo --serve`: the stand-in alone, at normal speed, for one's own policies.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::Exit;
+use super::{TOKEN, cast, interrupted};
+use crate::clock::Clock;
+use crate::core::printable::counted;
+use crate::sandbox::{Sandbox, SandboxConfig};
+
+/// Long enough to be seen in progress, short enough to be waited for.
+const COMPLETES_AFTER: SignedDuration = SignedDuration::from_secs(10);
+const RESTORES_AFTER: SignedDuration = SignedDuration::from_secs(20);
+
+/// An address of loopback: the token is known to all, so nobody else may reach it.
+pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "write an address and a port, such as 127.0.0.1:9181".to_owned())?;
+    if !address.ip().is_loopback() {
+        return Err("only loopback: 127.0.0.1 or [::1], since its token is no secret".to_owned());
+    }
+    Ok(address)
+}
+
+/// A server as policies name one.
+pub(super) fn server(text: &str) -> Result<(u64, String), String> {
+    let parts = text.split_once('=');
+    let id = parts.and_then(|(id, _)| id.parse().ok());
+    match (id, parts) {
+        (Some(id @ 1..), Some((_, name))) if !name.is_empty() => Ok((id, name.to_owned())),
+        _ => Err("write the id and the name of a server, such as 12345=web-server-01".to_owned()),
+    }
+}
+
+/// Serves until a signal ends it.
+pub(super) async fn serve(
+    address: SocketAddr,
+    servers: u16,
+    own: &[(u64, String)],
+) -> anyhow::Result<Exit> {
+    let config = SandboxConfig {
+        clock: Clock::system(),
+        token: TOKEN.to_owned(),
+        limit: 5,
+        latency: Duration::from_millis(50),
+        completes_after: COMPLETES_AFTER,
+        page_size: None,
+    };
+    let sandbox = Sandbox::start_at(config, address)
+        .await
+        .with_context(|| format!("--serve {address}"))?;
+    sandbox.set_restores_after(RESTORES_AFTER);
+    // It may run for days, and nobody asks for single requests.
+    sandbox.keep_log(false);
+    cast::enter(&sandbox, servers, Timestamp::now());
+    for (id, name) in own {
+        sandbox.add_server(*id, name);
+    }
+    let served = counted(usize::from(servers) + own.len(), "server");
+    anstream::println!("{}", opening(&sandbox.base_url(), &served));
+    interrupted().await;
+    Ok(Exit::Good)
+}
+
+/// What a configuration needs in order to ask it.
+fn opening(base_url: &str, served: &str) -> String {
+    format!(
+        "# A stand-in of the API with {served}, until Ctrl-C; what is made is forgotten then.
+# The token, beside the file below: printf {TOKEN} | install -m 0600 /dev/stdin token
+# A snaprotate.toml for it, and policies in policies.d beside it:
+[api]
+base_url = \"{base_url}\"
+token_file = \"token\"
+[daemon]
+state_dir = \"state\"
+[audit]
+dir = \"log\"
+# What it holds: snaprotate --config ./snaprotate.toml list"
+    )
+}

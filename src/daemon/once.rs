@@ -1,0 +1,86 @@
+//! `once`: settles what is due, ends, and says what keeps it from being good.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Refusal;
+use super::serve::{broken, ended_in_time};
+use super::service::{Service, prepare};
+use super::signals::{Signal, Signals};
+use crate::clock::Clock;
+use crate::config::Config;
+
+/// So many alerts, and so many slots, are named when `once` ends without success.
+const MOST_SAID: usize = 20;
+
+/// Settles what is due now; whether all is settled and no alert stands.
+pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refusal> {
+    let clock = Clock::system();
+    // What becomes due while it runs is the next run's, and every attempt counts, so that
+    // it always ends (DESIGN.md, Attempts).
+    config.rules.due_until = Some(clock.now().wall);
+    config.rules.count_all = true;
+    let service = prepare(config, "once", clock).await?;
+    let stop = CancellationToken::new();
+    let engine = Arc::clone(&service.engine);
+    let until = stop.clone();
+    let mut work = tokio::spawn(async move { engine.once(until).await });
+    let (settled, reason) = loop {
+        tokio::select! {
+            biased;
+            ended = &mut work => {
+                let reason = match ended {
+                    Ok(true) => "all that was due is dealt with",
+                    Ok(false) => "ended with slots unsettled or alerts standing",
+                    Err(_) => "the engine broke",
+                };
+                break (ended, reason);
+            }
+            signal = signals.next() => if let Signal::Stop(name) = signal {
+                stop.cancel();
+                break (ended_in_time(&service, work).await, name);
+            },
+        }
+    };
+    let settled = settled.map_err(|error| broken(&error));
+    let settled = settled.map(|settled| settled && !stop.is_cancelled());
+    if matches!(settled, Ok(false)) {
+        say_why(&service, reason);
+    }
+    service.end(reason).await;
+    settled
+}
+
+/// What an exit with 1 is for, at every level of logging: an alert may be older than this process.
+fn say_why(service: &Service, reason: &str) {
+    if matches!(reason, "SIGTERM" | "SIGINT") {
+        tracing::error!(signal = reason, "ended before all was settled");
+    }
+    let alerts = service.engine.all_standing();
+    for one in alerts.iter().take(MOST_SAID) {
+        let server = one.server.as_ref().map(|place| place.id);
+        let server_name = one.server.as_ref().map(|place| place.name.as_str());
+        let (alert, about, reason) = (&one.kind, &one.about, &one.reason);
+        tracing::error!(server, server_name, alert, about, reason, "alert_standing");
+    }
+    let slots = service.engine.unsettled();
+    for one in slots.iter().take(MOST_SAID) {
+        let (server, server_name) = (one.server, &one.server_name);
+        let (rotation, snapshot, reason) = (&one.rotation, &one.snapshot, one.reason);
+        tracing::error!(
+            server,
+            server_name,
+            rotation,
+            snapshot,
+            reason,
+            "slot_unsettled"
+        );
+    }
+    for (what, all) in [("alerts", alerts.len()), ("slots", slots.len())] {
+        let more = all.saturating_sub(MOST_SAID);
+        if more > 0 {
+            tracing::error!("and {more} more {what}");
+        }
+    }
+}

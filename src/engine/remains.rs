@@ -1,0 +1,104 @@
+//! What keeps `once` from being good: alerts that stand, and slots that are not settled.
+
+use super::news::wide_alert;
+use super::{Engine, Seat, lock};
+use crate::alerts::Alert;
+use crate::api::SnapshotApi;
+use crate::core::fact::Ending;
+use crate::core::policy::{Rotation, Rules};
+use crate::core::schedule::Slot;
+use crate::core::snapshot::Status;
+
+/// A slot that ended without a completed snapshot, or has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// The provider's number of its server.
+    pub server: u64,
+    /// What the server is called.
+    pub server_name: String,
+    /// Its rotation; empty where no rotation's newest slot is the trouble.
+    pub rotation: String,
+    /// Its snapshot's name.
+    pub snapshot: String,
+    /// Why.
+    pub reason: &'static str,
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// The alerts that stand, those of the whole account first.
+    pub fn all_standing(&self) -> Vec<Alert> {
+        let wide = self.account_alerts().into_iter().map(wide_alert);
+        wide.chain(self.standing()).collect()
+    }
+
+    /// The newest due slots that have no completed snapshot when `once` has ended; of a server
+    /// that did not come to rest, that alone if they all have one.
+    pub fn unsettled(&self) -> Vec<Unsettled> {
+        let wanted = self.wanted();
+        let mut all = Vec::new();
+        for (server, policy) in wanted.policies.iter() {
+            let seat = self.seat(*server);
+            let seat = lock(&seat);
+            if seat.settled {
+                continue;
+            }
+            let before = all.len();
+            let entry = |rotation: &str, snapshot: String, reason| Unsettled {
+                server: server.0,
+                server_name: policy.called().to_owned(),
+                rotation: rotation.to_owned(),
+                snapshot,
+                reason,
+            };
+            for rotation in &policy.rotations {
+                let due = self.due(rotation, &wanted.rules);
+                if let Some(slot) = due.filter(|slot| !completed(&seat, rotation, *slot)) {
+                    let name = rotation.pattern.format(slot.local);
+                    let reason = why(&seat, rotation, &name);
+                    all.push(entry(&rotation.name, name, reason));
+                }
+            }
+            // Where an alert stands, that says enough.
+            if all.len() == before && seat.history.alerts.is_empty() {
+                let reason = if seat.history.paused().is_some() {
+                    "the server is paused"
+                } else {
+                    "the server did not come to rest"
+                };
+                all.push(entry("", String::new(), reason));
+            }
+        }
+        all
+    }
+
+    fn due(&self, rotation: &Rotation, rules: &Rules) -> Option<Slot> {
+        let now = self.clock.now().wall;
+        rotation.newest_due(rules.due_until.unwrap_or(now).min(now))
+    }
+}
+
+fn completed(seat: &Seat, rotation: &Rotation, slot: Slot) -> bool {
+    let name = rotation.pattern.format(slot.local);
+    let note = seat.history.slot(&rotation.name, &name);
+    note.is_some_and(|note| note.ending == Some(Ending::Completed))
+        || seat.seen.as_ref().is_some_and(|seen| {
+            let names: Vec<_> = rotation.patterns().map(|p| p.format(slot.local)).collect();
+            let mut rows = seen.rows.iter();
+            rows.any(|row| row.status == Status::Completed && names.contains(&row.name))
+        })
+}
+
+fn why(seat: &Seat, rotation: &Rotation, name: &str) -> &'static str {
+    if seat.history.paused().is_some() {
+        return "the server is paused";
+    }
+    match seat.history.slot(&rotation.name, name).map(|n| n.ending) {
+        Some(Some(Ending::GivenUp)) => "it was given up after attempts",
+        Some(Some(Ending::Skipped)) => "it passed unrun",
+        Some(Some(Ending::Paused)) => "it passed in a pause",
+        Some(None) if seat.history.open.is_some() => "nobody knows yet what became of its create",
+        Some(None) => "it has no completed snapshot yet",
+        _ if seat.seen.is_none() => "the server's snapshots could not be listed",
+        _ => "no snapshot was made for it",
+    }
+}
