@@ -8,6 +8,7 @@ use super::fact::{Ending, Fact, Now};
 use super::history::History;
 use super::noted::SlotNote;
 use super::policy::{Policy, Rotation, Rules};
+use super::printable::counted;
 use super::retention;
 use super::schedule::Slot;
 use super::snapshot::{ServerId, Snapshot, Status};
@@ -156,7 +157,7 @@ impl Server<'_> {
         if note.attempts >= rotation.attempts
             || (self.rules.count_all && note.tries >= rotation.attempts)
         {
-            let reason = format!("given up after {} attempts", note.tries);
+            let reason = format!("given up after {}", attempts(note.tries));
             return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
         }
         if !rotation.within_catch_up(slot, self.now.wall) {
@@ -264,6 +265,10 @@ impl Server<'_> {
                 rows.find(|s| wanted(s) && s.name == name)
             })
     }
+}
+
+fn attempts(tries: u32) -> String {
+    counted(usize::try_from(tries).unwrap_or(usize::MAX), "attempt")
 }
 
 /// How a slot ends that time has overtaken, and why; nobody needs to be told where a pause

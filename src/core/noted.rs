@@ -116,7 +116,7 @@ impl History {
     }
 
     /// Why the slot of this name, which has ended, has no snapshot.
-    pub(super) fn missing(&self, rotation: &str, name: &str) -> Option<&str> {
+    pub fn missing(&self, rotation: &str, name: &str) -> Option<&str> {
         let fault = self.rotation(rotation)?.missing.as_deref()?;
         (*fault.name == *name).then_some(&*fault.why)
     }

@@ -67,7 +67,7 @@ fn say_why(service: &Service, reason: &str) {
     let slots = service.engine.unsettled();
     for one in slots.iter().take(MOST_SAID) {
         let (server, server_name) = (one.server, &one.server_name);
-        let (rotation, snapshot, reason) = (&one.rotation, &one.snapshot, one.reason);
+        let (rotation, snapshot, reason) = (&one.rotation, &one.snapshot, &one.reason);
         tracing::error!(
             server,
             server_name,

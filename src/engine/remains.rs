@@ -21,7 +21,7 @@ pub struct Unsettled {
     /// Its snapshot's name.
     pub snapshot: String,
     /// Why.
-    pub reason: &'static str,
+    pub reason: String,
 }
 
 impl<A: SnapshotApi> Engine<A> {
@@ -43,12 +43,12 @@ impl<A: SnapshotApi> Engine<A> {
                 continue;
             }
             let before = all.len();
-            let entry = |rotation: &str, snapshot: String, reason| Unsettled {
+            let entry = |rotation: &str, snapshot: String, reason: &str| Unsettled {
                 server: server.0,
                 server_name: policy.called().to_owned(),
                 rotation: rotation.to_owned(),
                 snapshot,
-                reason,
+                reason: reason.to_owned(),
             };
             for rotation in &policy.rotations {
                 let due = self.due(rotation, &wanted.rules);
@@ -88,13 +88,15 @@ fn completed(seat: &Seat, rotation: &Rotation, slot: Slot) -> bool {
         })
 }
 
-fn why(seat: &Seat, rotation: &Rotation, name: &str) -> &'static str {
+fn why<'a>(seat: &'a Seat, rotation: &Rotation, name: &str) -> &'a str {
     if seat.history.paused().is_some() {
         return "the server is paused";
     }
+    if let Some(why) = seat.history.missing(&rotation.name, name) {
+        return why;
+    }
     match seat.history.slot(&rotation.name, name).map(|n| n.ending) {
-        Some(Some(Ending::GivenUp)) => "it was given up after attempts",
-        Some(Some(Ending::Skipped)) => "it passed unrun",
+        Some(Some(Ending::GivenUp | Ending::Skipped)) => "it has ended without one",
         Some(Some(Ending::Paused)) => "it passed in a pause",
         Some(None) if seat.history.open.is_some() => "nobody knows yet what became of its create",
         Some(None) => "it has no completed snapshot yet",

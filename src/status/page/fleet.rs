@@ -83,7 +83,9 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
         @if let Some(paused) = paused(view, zone) {
             p.held {
                 span aria-hidden="true" { "‖ " } strong { (paused) }
-                ": nothing is created or deleted there until " code { "snaprotate resume" } "."
+                @if view.paused.is_some() { ": nothing is created or deleted until " }
+                @else { ": nothing is created or deleted there until " }
+                code { "snaprotate resume" } "."
             }
         }
         h1 class=(if view.healthy { "well" } else { "ill" }) {
