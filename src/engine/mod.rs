@@ -112,7 +112,7 @@ impl Seat {
     }
 
     /// Paused, and nothing that was begun before is left to be watched, nor ordered.
-    fn nothing_to_do(&self) -> bool {
+    fn idle_in_pause(&self) -> bool {
         let history = &self.history;
         history.paused().is_some()
             && history.open.is_none()

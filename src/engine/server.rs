@@ -129,7 +129,9 @@ impl<A: SnapshotApi> Engine<A> {
             let written = self.record(server, seat, gone, Extra::default()).await;
             return Err(written.map_or(Rest::After(rules.poll_interval), |()| Rest::Gone));
         };
-        if lock(seat).nothing_to_do() {
+        let idle = lock(seat).idle_in_pause();
+        // What it holds is still shown to who asks: it is listed, once for all.
+        if idle && (rules.count_all || lock(seat).seen.is_some()) {
             return Err(Rest::Until(None));
         }
         let inventory = match self.look(server, seat).await {
@@ -138,7 +140,7 @@ impl<A: SnapshotApi> Engine<A> {
                 Self::turn_down(seat, || format!("its snapshots can't be listed: {error}"));
                 let down = self.account.down();
                 let rest = no_listing(&policy, seat, &rules, &error, down);
-                if lock(seat).own_failures >= FAILURES {
+                if !idle && lock(seat).own_failures >= FAILURES {
                     self.own_trouble(&policy, seat, &rules, &error).await;
                 }
                 return Err(rest);

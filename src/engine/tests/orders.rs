@@ -9,7 +9,7 @@ use super::support::{MINUTE, Scene, TODAY};
 use crate::core::fact::Outcome;
 use crate::core::order::Order;
 use crate::core::snapshot::{ServerId, SnapshotId};
-use crate::engine::Answer;
+use crate::engine::{Answer, Known};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -261,9 +261,18 @@ async fn a_pause_begins_nothing_survives_a_restart_and_ends_with_resume() {
     assert_eq!(scene.provider.creates(2), 2, "the other one goes on");
     running.ends().await;
     scene.restart([1, 2]);
+    let before = scene.provider.asked().len();
+    scene.engine.pause(None, "root").await.unwrap();
     let running = scene.run();
     scene.pass(HOUR).await;
     assert_eq!(scene.provider.creates(1), 0);
+    // What they hold is shown all the same: of each two listings agree, and no more are asked for.
+    assert_eq!(scene.provider.asked().len() - before, 4);
+    for server in [1, 2] {
+        let seen = |known: Known<'_>| known.seen.is_some();
+        assert_eq!(scene.engine.known(ServerId(server), seen), Some(true));
+    }
+    scene.engine.resume(None, "root").await.unwrap();
     let held = scene.engine.resume(Some(SERVER), "root").await.unwrap();
     assert_eq!(held.since, None);
     scene.pass(MINUTE).await;
