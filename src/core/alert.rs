@@ -188,14 +188,14 @@ impl Server<'_> {
             format!("the slot of {} has no snapshot: {why}", last.name),
         );
         if fruitless.len() > 1 || last.leap {
-            let since = match good.and_then(|good| ended.get(good)) {
-                Some(good) => format!("since {}", good.name),
-                None => "of those that are remembered".to_owned(),
+            let none = match good.and_then(|good| ended.get(good)) {
+                Some(good) => format!("no slot of {rotation} since {}", good.name),
+                None => format!("none of the last slots of {rotation}"),
             };
             alerts.insert(
                 (AlertKind::Overdue, rotation.to_owned()),
                 format!(
-                    "no slot of {rotation} {since} has its snapshot: snaprotate audit show --server {} --failed tells why",
+                    "{none} has its snapshot: snaprotate audit show --server {} --failed tells why",
                     self.policy.server
                 ),
             );

@@ -290,7 +290,7 @@ fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_
     world.settle(&Status::Failed);
     assert!(standing(&mut world).contains(&overdue));
     let reason = &world.history.alerts[&overdue].reason;
-    assert!(reason.starts_with("no slot of weekly of those that are remembered has"));
+    assert!(reason.starts_with("none of the last slots of weekly has its snapshot"));
 }
 
 /// A slot of the weekly rotation ends without a look at the server.

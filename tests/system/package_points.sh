@@ -49,6 +49,9 @@ configure() {
     sed -i "s,^#base_url = .*,base_url = \"http://127.0.0.1:$(cat "$work/port")/api/v1\"," "$etc/snaprotate.toml"
     sed -i 's,^#poll_interval = .*,poll_interval = "1s",' "$etc/snaprotate.toml"
     cat >>"$etc/snaprotate.toml" <<TOML
+[http]
+listen = "$page"
+
 [[notify]]
 type = "webhook"
 url = "http://127.0.0.1:$webhook_port/alerts"
@@ -70,6 +73,10 @@ name = "web-server-01"
 name = "weekly"
 schedule = "0 3 * * Sun"
 keep = 3
+
+[rotation.hooks]
+before = ["/bin/sh", "-c", "grep -o 'snaprotate-hook@[^/]*' /proc/self/cgroup | head -n 1"]
+after = ["/bin/sh", "-c", "echo thawed"]
 TOML
     inside snaprotate check && inside systemctl enable --now "$unit" && running && socket_is active
 }
@@ -80,6 +87,19 @@ rotates() {
         grep '^POST .* 201$' "$work/requests" && inside snaprotate status | grep '^web-server-01 .*weekly-snapshot-'
 }
 point "rotates, and status shows it" rotates
+
+hooked() {
+    soon_recorded 2 hook_finished &&
+        grep -h '"event":"hook_finished"' "$work/root$logs"/audit-*.jsonl | grep '"hook":"before".*snaprotate-hook@' &&
+        ! grep -h '"event":"hook_finished"' "$work/root$logs"/audit-*.jsonl | grep -v '"outcome":"done"'
+}
+point "runs hooks in their own unit" hooked
+
+shown() {
+    python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())' "http://$page/" |
+        grep -o 'web-server-01'
+}
+point "shows the server on its page" shown
 
 # told EVENT SUBJECT: both receivers heard of it.
 told() { grep "\"event\":\"$1\"" "$work/webhook" | grep config_refused && grep "^Subject: $2 .*config refused" "$work/mail"; }
