@@ -22,7 +22,7 @@ tells() {
     local code=0
     inside snaprotate check >"$work/check" 2>&1 || code=$?
     cat "$work/check"
-    [ "$code" = 2 ] && grep -q 'write a policy' "$work/check" && grep -q 'write the token' "$work/check"
+    [ "$code" = 2 ] && grep -q 'snaprotate init' "$work/check" && grep -q 'write the token' "$work/check"
 }
 point "says what has to be written before the first start" tells
 
