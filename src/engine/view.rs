@@ -27,6 +27,18 @@ pub struct Seen {
     pub requested: SignedDuration,
 }
 
+impl Seen {
+    /// What a decision looks at.
+    pub fn inventory(&self) -> Inventory {
+        Inventory {
+            server_name: None,
+            snapshots: self.rows.to_vec(),
+            requested: self.requested,
+            doubt: None,
+        }
+    }
+}
+
 /// What is known of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {

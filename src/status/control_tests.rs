@@ -5,22 +5,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::super::client::{Absent, ask};
 use super::*;
 
-fn view() -> FleetView {
-    let time = "2026-11-25T06:00:00Z".parse().expect("a time");
-    FleetView {
-        version: "1".to_owned(),
-        pid: 1,
-        config: "x.toml".to_owned(),
-        started: time,
-        time,
-        healthy: true,
-        paused: None,
-        alerts: Vec::new(),
-        servers: Vec::new(),
-        receivers: Vec::new(),
-    }
-}
-
 /// A socket's path in a folder that is not there yet.
 fn place() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -32,8 +16,11 @@ fn place() -> (tempfile::TempDir, PathBuf) {
 async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_with_it() {
     let (_folder, path) = place();
     let control = Control::listen(&path).await.expect("it listens");
-    let serving = tokio::spawn(control.serve(view, Router::new()));
-    assert_eq!(ask(&path).await.expect("an answer"), view());
+    let serving = tokio::spawn(control.serve(FleetView::of_nothing, Router::new()));
+    assert_eq!(
+        ask(&path).await.expect("an answer"),
+        FleetView::of_nothing()
+    );
     serving.abort();
     assert!(serving.await.is_err_and(|end| end.is_cancelled()));
     assert!(!path.exists());
@@ -44,7 +31,7 @@ async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_wi
 async fn a_request_that_does_not_get_whole_is_not_waited_for() {
     let (_folder, path) = place();
     let control = Control::listen(&path).await.expect("it listens");
-    let serving = tokio::spawn(control.serve(view, Router::new()));
+    let serving = tokio::spawn(control.serve(FleetView::of_nothing, Router::new()));
     let mut client = UnixStream::connect(&path).await.expect("connected");
     client.write_all(b"GET /api").await.expect("sent");
     tokio::time::pause();

@@ -15,7 +15,7 @@ use super::view::FleetView;
 use crate::api::SnapshotApi;
 use crate::api::tally::{Calls, Tally};
 use crate::audit::{self, Record};
-use crate::core::decide::{Inventory, Step, decide};
+use crate::core::decide::{Step, decide};
 use crate::core::forecast::{Forecast, forecast};
 use crate::core::plan::Upcoming;
 use crate::core::policy::{Policy, Rules};
@@ -186,13 +186,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
     let Some(seen) = seen else {
         return "nothing before the first listing".to_owned();
     };
-    let inventory = Inventory {
-        server_name: None,
-        snapshots: seen.rows.to_vec(),
-        requested: seen.requested,
-        doubt: None,
-    };
-    match decide(policy, &inventory, history, rules, now) {
+    match decide(policy, &seen.inventory(), history, rules, now) {
         Step::Record(_) => "look at it: what is due or done goes to the trail".to_owned(),
         Step::Create { name, reason, .. } => format!("create {name}: {reason}"),
         Step::Delete {

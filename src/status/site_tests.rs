@@ -44,22 +44,6 @@ fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<Site<HttpAp
     Site::new(engine, Arc::new(look), tally, PathBuf::from("/audit"))
 }
 
-fn view() -> FleetView {
-    let time = "2026-11-25T06:00:00Z".parse().expect("a time");
-    FleetView {
-        version: "1".to_owned(),
-        pid: 1,
-        config: "x.toml".to_owned(),
-        started: time,
-        time,
-        healthy: true,
-        paused: None,
-        alerts: Vec::new(),
-        servers: Vec::new(),
-        receivers: Vec::new(),
-    }
-}
-
 /// Begins it, as far as that goes at once, and goes away.
 async fn abandon(asked: impl Future) {
     tokio::select! {
@@ -75,7 +59,7 @@ fn all<T>(from: &Receiver<T>) -> usize {
 
 #[tokio::test]
 async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_for_those_who_wait() {
-    let site = site(view);
+    let site = site(FleetView::of_nothing);
     let (say, heard) = channel();
     let (open, gate) = channel::<()>();
     let gate = Arc::new(Mutex::new(gate));
@@ -109,7 +93,7 @@ async fn a_view_that_was_made_for_one_who_went_away_serves_the_next() {
         count.fetch_add(1, Ordering::SeqCst);
         say.send(()).expect("heard");
         let _opened = gate.lock().expect("whole").recv();
-        view()
+        FleetView::of_nothing()
     });
     for _ in 0..MANY {
         abandon(site.view()).await;

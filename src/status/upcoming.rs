@@ -11,7 +11,6 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use crate::api::SnapshotApi;
-use crate::core::decide::Inventory;
 use crate::core::plan::{Upcoming, plan};
 use crate::core::snapshot::ServerId;
 use crate::engine::Engine;
@@ -45,11 +44,5 @@ pub(super) fn upcoming<A: SnapshotApi>(engine: &Engine<A>, server: ServerId) -> 
         return None;
     }
     let seen = seen?;
-    let inventory = Inventory {
-        server_name: None,
-        snapshots: seen.rows.into_vec(),
-        requested: seen.requested,
-        doubt: None,
-    };
-    plan(&policy, &inventory, &history, &rules, now).upcoming(now.wall)
+    plan(&policy, &seen.inventory(), &history, &rules, now).upcoming(now.wall)
 }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::state::state;
 use crate::api::SnapshotApi;
-use crate::core::decide::Inventory;
 use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
 use crate::core::order;
@@ -208,6 +207,26 @@ pub struct NextSlot {
     pub at: Timestamp,
 }
 
+#[cfg(test)]
+impl FleetView {
+    /// Of a service without servers.
+    pub(super) fn of_nothing() -> Self {
+        let time = "2026-11-25T06:00:00Z".parse().expect("a time");
+        Self {
+            version: "1".to_owned(),
+            pid: 1,
+            config: "x.toml".to_owned(),
+            started: time,
+            time,
+            healthy: true,
+            paused: None,
+            alerts: Vec::new(),
+            servers: Vec::new(),
+            receivers: Vec::new(),
+        }
+    }
+}
+
 impl FleetView {
     /// How the engine's servers stand, and `more` alerts of the service itself, which began
     /// at the first of the two times and says this at the second.
@@ -271,12 +290,7 @@ fn view(known: Known<'_>, refused: bool) -> ServerView {
         now,
     } = known;
     let snapshots = seen.map_or_else(Vec::new, |seen| {
-        let inventory = Inventory {
-            server_name: None,
-            snapshots: seen.rows.to_vec(),
-            requested: seen.requested,
-            doubt: None,
-        };
+        let inventory = seen.inventory();
         let verdicts = verdicts(policy, &inventory, history, rules, now);
         let deleted = match &history.open {
             Some(Open::Delete { id, .. }) => Some(*id),
