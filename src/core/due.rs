@@ -301,20 +301,29 @@ pub fn all_settled(
     rules: &Rules,
     now: Now,
 ) -> bool {
+    let mut left = left_unsettled(policy, inventory, history, rules, now);
+    left.next().is_none()
+}
+
+/// The rotations whose newest due slot has no completed snapshot, each with the name of that.
+pub fn left_unsettled<'a>(
+    policy: &'a Policy,
+    inventory: &'a Inventory,
+    history: &'a History,
+    rules: &'a Rules,
+    now: Now,
+) -> impl Iterator<Item = (&'a Rotation, String)> {
     let server = Server::of(policy, inventory, history, rules, now);
     let due_until = rules.due_until.unwrap_or(now.wall).min(now.wall);
-    policy
-        .rotations
-        .iter()
-        .enumerate()
-        .all(|(index, rotation)| {
-            rotation.newest_due(due_until).is_none_or(|slot| {
-                let name = rotation.pattern.format(slot.local);
-                let note = history.slot(&rotation.name, &name);
-                server.completed(index, slot)
-                    || note.is_some_and(|note| note.ending == Some(Ending::Completed))
-            })
-        })
+    let rotations = policy.rotations.iter().enumerate();
+    rotations.filter_map(move |(index, rotation)| {
+        let slot = rotation.newest_due(due_until)?;
+        let name = rotation.pattern.format(slot.local);
+        let note = history.slot(&rotation.name, &name);
+        let settled = server.completed(index, slot)
+            || note.is_some_and(|note| note.ending == Some(Ending::Completed));
+        (!settled).then_some((rotation, name))
+    })
 }
 
 #[cfg(test)]

@@ -149,15 +149,12 @@ impl Server<'_> {
                         }));
                     }
                     // One that was completed late settles its slot all the same.
-                    let late = note.filter(|note| {
-                        matches!(note.ending, Some(Ending::GivenUp | Ending::Skipped))
+                    let settled = note.and_then(|note| match note.ending {
+                        None => Some((note, "completed")),
+                        Some(Ending::GivenUp | Ending::Skipped) => Some((note, "completed late")),
+                        Some(Ending::Completed | Ending::Paused) => None,
                     });
-                    if let Some(note) = unsettled.or(late) {
-                        let how = if late.is_some() {
-                            "completed late"
-                        } else {
-                            "completed"
-                        };
+                    if let Some((note, how)) = settled {
                         return Some(ended(rotation, note, Ending::Completed, how.to_owned()));
                     }
                 }

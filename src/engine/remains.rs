@@ -1,13 +1,13 @@
 //! What keeps `once` from being good: alerts that stand, and slots that are not settled.
 
 use super::news::wide_alert;
-use super::{Engine, Seat, lock};
+use super::{Engine, Seat, Seen, lock};
 use crate::alerts::Alert;
 use crate::api::SnapshotApi;
+use crate::core::decide::Inventory;
+use crate::core::due::left_unsettled;
 use crate::core::fact::Ending;
-use crate::core::policy::{Rotation, Rules};
-use crate::core::schedule::Slot;
-use crate::core::snapshot::Status;
+use crate::core::policy::Rotation;
 
 /// A slot that ended without a completed snapshot, or has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +50,17 @@ impl<A: SnapshotApi> Engine<A> {
                 snapshot,
                 reason: reason.to_owned(),
             };
-            for rotation in &policy.rotations {
-                let due = self.due(rotation, &wanted.rules);
-                if let Some(slot) = due.filter(|slot| !completed(&seat, rotation, *slot)) {
-                    let name = rotation.pattern.format(slot.local);
-                    let reason = why(&seat, rotation, &name);
-                    all.push(entry(&rotation.name, name, reason));
-                }
+            let (rules, now) = (&wanted.rules, self.clock.now());
+            let nothing = || Inventory {
+                server_name: None,
+                snapshots: Vec::new(),
+                requested: now.mono,
+                doubt: None,
+            };
+            let seen = seat.seen.as_ref().map_or_else(nothing, Seen::inventory);
+            for (rotation, name) in left_unsettled(policy, &seen, &seat.history, rules, now) {
+                let reason = why(&seat, rotation, &name);
+                all.push(entry(&rotation.name, name, reason));
             }
             // Where an alert stands, that says enough.
             if all.len() == before && seat.history.alerts.is_empty() {
@@ -70,22 +74,6 @@ impl<A: SnapshotApi> Engine<A> {
         }
         all
     }
-
-    fn due(&self, rotation: &Rotation, rules: &Rules) -> Option<Slot> {
-        let now = self.clock.now().wall;
-        rotation.newest_due(rules.due_until.unwrap_or(now).min(now))
-    }
-}
-
-fn completed(seat: &Seat, rotation: &Rotation, slot: Slot) -> bool {
-    let name = rotation.pattern.format(slot.local);
-    let note = seat.history.slot(&rotation.name, &name);
-    note.is_some_and(|note| note.ending == Some(Ending::Completed))
-        || seat.seen.as_ref().is_some_and(|seen| {
-            let names: Vec<_> = rotation.patterns().map(|p| p.format(slot.local)).collect();
-            let mut rows = seen.rows.iter();
-            rows.any(|row| row.status == Status::Completed && names.contains(&row.name))
-        })
 }
 
 fn why<'a>(seat: &'a Seat, rotation: &Rotation, name: &str) -> &'a str {
