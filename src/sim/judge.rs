@@ -1,7 +1,7 @@
 //! The invariants, measured by the provider's truth at each mutation.
 //!
-//! They are written anew here, from the rows alone: none of the program's own reading of
-//! names, dates or retention is used. An invariant must hold for the server's true state
+//! They are written anew here and in [`super::deletable`], from the rows alone: none of the
+//! program's own reading of names, dates or retention is used. An invariant must hold for the server's true state
 //! at some instant between what the justifying listing showed and the mutation
 //! (DESIGN.md, section 3).
 
@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::deletable::{Kind, may_delete};
 use super::provider::{Due, Row, World};
-use super::setting::{LIMIT, STUCK, View};
+use super::setting::{LIMIT, View};
 use crate::core::snapshot::Status;
 
 /// The program's tolerance for dates and clocks, as documented.
-const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The end of the trail that is searched for what was settled.
 const SEARCHED: usize = 64 * 1024;
@@ -336,82 +337,4 @@ impl World {
                 .insert(server, Guard { victim: id, known });
         }
     }
-}
-
-/// Why a delete is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Nobody needs it any more.
-    Surplus,
-    /// It makes room for a due slot.
-    PruneFirst,
-}
-
-/// Whether this snapshot may be deleted while the server holds these rows.
-fn may_delete(
-    view: &View,
-    rows: &[Row],
-    id: u64,
-    now: Timestamp,
-    wall: Timestamp,
-) -> Result<Kind, &'static str> {
-    let row = rows
-        .iter()
-        .find(|row| row.id == id)
-        .ok_or("I4: it isn't there")?;
-    let rotation = view.rotation(&row.name).ok_or("I1: it is foreign")?;
-    if view.protects(row.id, &row.name) {
-        return Err("I1: it is protected");
-    }
-    let dated = |row: &Row| row.shown.filter(|at| at.duration_since(wall) <= TOLERANCE);
-    if dated(row).is_none() {
-        return Err("I11: its date can't be relied on");
-    }
-    // By the true time, with some air: the program counts from its first sight of it.
-    let young = |row: &Row| now.duration_since(row.made) < STUCK;
-    let under_way = |row: &&Row| {
-        view.rotation(&row.name).is_some()
-            && matches!(row.status, Status::InProgress | Status::Unknown(_))
-            && young(row)
-    };
-    if rows.iter().any(|row| under_way(&row)) {
-        return Err("I8: an own snapshot is under way");
-    }
-    let stale = matches!(row.status, Status::InProgress) && view.delete_stuck && !young(row);
-    let completed = |row: &&Row| row.status == Status::Completed && dated(row).is_some();
-    let own = |row: &&Row| view.rotation(&row.name).is_some();
-    match row.status {
-        Status::Failed => return Ok(Kind::Surplus),
-        Status::InProgress if stale => return Ok(Kind::Surplus),
-        Status::Completed => {}
-        _ => return Err("I11: neither completed nor failed"),
-    }
-    let age = |row: &Row| (dated(row), row.id);
-    let all: Vec<&Row> = rows.iter().filter(own).filter(completed).collect();
-    if all.iter().map(|row| age(row)).max() == Some(age(row)) {
-        return Err("I2: it is the newest own completed one");
-    }
-    let counted: Vec<&Row> = all
-        .iter()
-        .filter(|row| {
-            view.rotation(&row.name) == Some(rotation) && !view.protects(row.id, &row.name)
-        })
-        .copied()
-        .collect();
-    let copy = counted
-        .iter()
-        .any(|other| other.name == row.name && age(other) > age(row));
-    let slots: BTreeSet<&str> = counted.iter().map(|row| row.name.as_str()).collect();
-    let oldest = counted.iter().map(|row| age(row)).min() == Some(age(row));
-    if copy || (slots.len() > view.rotations[rotation].keep && oldest) {
-        return Ok(Kind::Surplus);
-    }
-    let asked = view.rotations.iter().any(|r| r.prune_first);
-    if rows.len() >= LIMIT && asked && oldest {
-        if all.len() <= view.min_completed {
-            return Err("I3: fewer than min_completed would be left");
-        }
-        return Ok(Kind::PruneFirst);
-    }
-    Err("I3: fewer than keep would be left")
 }

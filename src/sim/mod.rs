@@ -7,7 +7,7 @@
 //! - `provider`, `effects`: the truth of the snapshots, and what calls, time and people do to it;
 //! - `api`: the four calls as the engine meets them, with every fault;
 //! - `director`, `events`: processes that begin, die and begin again; clocks, disks, reloads, people;
-//! - `judge`: the invariants, measured by the provider's truth at every mutation;
+//! - `judge`: the invariants, measured by the provider's truth at every mutation; `deletable`: what may go;
 //! - `hooks`: which servers are truly held, and a runner that fails;
 //! - `operator`: orders and pauses; `death`: where a process dies;
 //! - `end`: what must be so when the faults have stopped.
@@ -19,6 +19,7 @@
 
 mod api;
 mod death;
+mod deletable;
 mod director;
 mod effects;
 mod end;
