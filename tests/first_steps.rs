@@ -333,7 +333,9 @@ fn an_api_that_cannot_be_read_or_relied_on_leaves_nothing_behind() {
     desk.provider.sandbox.set_token("another");
     let output = desk.init(&[]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("401"), "{}", stderr(&output));
+    for said in ["401", "make a new token at the provider"] {
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
     assert!(!desk.home.path("new").exists());
 }
 

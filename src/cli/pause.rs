@@ -13,15 +13,15 @@ use crate::status::{self, Absent};
 /// What to pause or resume.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this server: its id, its name, or its policy file's stem
-    #[arg(long, value_name = "SERVER")]
-    pub server: Option<String>,
+    /// Which server.
+    #[command(flatten)]
+    pub server: super::servers::Which,
 }
 
 /// Pauses; what was begun before is named.
 pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let held = held(cli, args, true)?;
-    let mut text = match &args.server {
+    let mut text = match args.server.one() {
         Some(server) => format!(
             "{} is paused: its rotation creates and deletes nothing until snaprotate resume --server {0}",
             printable_name(server)
@@ -46,7 +46,7 @@ pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
 /// Resumes; servers that stay paused are named.
 pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let held = held(cli, args, false)?;
-    let mut text = match &args.server {
+    let mut text = match args.server.one() {
         Some(server) if held.nothing => {
             format!(
                 "{} isn't paused: there was nothing to end",
@@ -89,7 +89,7 @@ fn state_dir(cli: &Cli) -> Option<PathBuf> {
 /// By the running service, else by this process.
 fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
     let which = Which {
-        server: args.server.clone(),
+        server: args.server.one().map(str::to_owned),
         state_dir: state_dir(cli),
     };
     let socket = control_socket();
@@ -105,7 +105,7 @@ fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
         answer => return answer.map_err(Refusal::from),
     }
     let config = cli.load()?;
-    let server = match &args.server {
+    let server = match args.server.one() {
         Some(server) => Some(servers::one(&config.policies, server)?.server),
         None => None,
     };

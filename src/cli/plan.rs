@@ -25,7 +25,8 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let config = cli.load()?;
     let policies = chosen(&config.policies, args.server.one())?;
     let clock = Clock::system();
-    let api = HttpApi::new(&api_settings(&config.api), clock.clone()).map_err(Refusal::Settings)?;
+    let settings = api_settings(&config.api);
+    let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
     // Whoever plans need not be who may read the trail; the listing alone says most of it.
     let histories = rehearse::histories(&config, clock.now().wall).unwrap_or_else(|error| {
         tracing::warn!(%error, "the trail can't be read: planned as if there were none");
@@ -34,7 +35,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let plans = block_on(async {
         let inventories = rehearse::inventories(&api, &clock, &policies)
             .await
-            .map_err(|error| unread(&error, &config.api))?;
+            .map_err(|error| unread(&error, &settings))?;
         let now = clock.now();
         Ok(rehearse::plans(
             &policies,

@@ -85,7 +85,15 @@ mod tests {
 
     #[test]
     fn a_server_is_named_bare_or_by_the_option_but_not_by_both() {
-        let commands = ["plan", "list", "forecast", "status", "audit show"];
+        let commands = [
+            "plan",
+            "list",
+            "forecast",
+            "status",
+            "audit show",
+            "pause",
+            "resume",
+        ];
         for command in commands {
             let parsed = |more: &[&str]| {
                 let words = ["snaprotate"].into_iter().chain(command.split(' '));

@@ -1,29 +1,30 @@
 //! What to say and do where the provider's API can't be read: one wording for every command.
 
-use crate::api::{ApiError, ErrorKind};
-use crate::config::Api;
+use crate::api::{ApiError, ApiSettings, ErrorKind, TokenSource};
 use crate::daemon::Refusal;
 
 /// The error, and what to do.
-pub(super) fn unread(error: &ApiError, api: &Api) -> Refusal {
-    Refusal::Api(format!("{error}; {}", remedy(error, api)))
+pub(super) fn unread(error: &ApiError, asked: &ApiSettings) -> Refusal {
+    Refusal::Api(format!("{error}; {}", remedy(error, asked)))
 }
 
 /// What to do.
-pub(super) fn remedy(error: &ApiError, api: &Api) -> String {
-    let file = api.token_file.as_ref();
-    let file = file.map_or_else(String::new, |file| format!(" ({})", file.display()));
+pub(super) fn remedy(error: &ApiError, asked: &ApiSettings) -> String {
+    let file = match &asked.token {
+        TokenSource::File(file) => format!(" ({})", file.display()),
+        TokenSource::Given(_) => String::new(),
+    };
     match error.kind {
         ErrorKind::Account => {
             format!("make a new token at the provider, and write it into token_file{file}")
         }
         ErrorKind::Missing => format!(
             "there is no API like that at {}: correct base_url",
-            api.base_url
+            asked.base_url
         ),
         _ => format!(
             "try again, or look at base_url ({}) and the network",
-            api.base_url
+            asked.base_url
         ),
     }
 }

@@ -8,11 +8,11 @@ use serde::Serialize;
 use self::online::{Finding, Weight, findings};
 use super::unread::remedy;
 use super::{Cli, Exit, list, say};
-use crate::api::{ApiError, ErrorKind, Listing};
+use crate::api::{ApiError, ApiSettings, ErrorKind, Listing};
 use crate::clock::Clock;
-use crate::config::{Api, Config, Problem, Secrets, Severity};
+use crate::config::{Config, Problem, Secrets, Severity};
 use crate::core::printable::{counted, printable};
-use crate::daemon::Refusal;
+use crate::daemon::{Refusal, api_settings};
 
 /// What to look at, and how to say it.
 #[derive(Debug, clap::Args)]
@@ -114,7 +114,7 @@ fn online(config: &Config, answer: Result<Listing, ApiError>, now: Timestamp) ->
             return Online {
                 reached: false,
                 seen: 0,
-                problems: vec![unreadable(&error, &config.api)],
+                problems: vec![unreadable(&error, &api_settings(&config.api))],
             };
         }
     };
@@ -127,7 +127,7 @@ fn online(config: &Config, answer: Result<Listing, ApiError>, now: Timestamp) ->
     }
 }
 
-fn unreadable(error: &ApiError, api: &Api) -> Finding {
+fn unreadable(error: &ApiError, asked: &ApiSettings) -> Finding {
     let problem = match error.kind {
         ErrorKind::Account => "token_refused",
         _ => "api_unreadable",
@@ -139,7 +139,7 @@ fn unreadable(error: &ApiError, api: &Api) -> Finding {
         name: None,
         about: None,
         message: error.to_string(),
-        remedy: remedy(error, api),
+        remedy: remedy(error, asked),
     }
 }
 

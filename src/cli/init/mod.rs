@@ -15,8 +15,9 @@ use jiff::tz::TimeZone;
 
 use self::files::{New, Staging};
 use self::proposal::{Proposal, Setting, example, main_file, proposal};
+use super::unread::unread;
 use super::{Cli, Exit, block_on, say};
-use crate::api::{HttpApi, Listing, SnapshotApi as _, secret};
+use crate::api::{HttpApi, Listing, SnapshotApi as _, TokenSource, secret};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env};
 use crate::core::printable::printable;
@@ -136,7 +137,7 @@ fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, Refusal> 
         settings.base_url.clone_from(url);
     }
     if let Some(file) = &args.token_file {
-        settings.token = crate::api::TokenSource::File(file.clone());
+        settings.token = TokenSource::File(file.clone());
     }
     let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
     let listing = block_on(async {
@@ -144,7 +145,7 @@ fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, Refusal> 
         if listing.as_ref().is_ok_and(|listing| listing.shifted) {
             listing = api.list(None).await;
         }
-        listing.map_err(|error| Refusal::Api(error.to_string()))
+        listing.map_err(|error| unread(&error, &settings))
     })?;
     match &listing.doubt {
         None => Ok(listing),

@@ -31,7 +31,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let known = wanted.map(|wanted| meant(&config, wanted)).transpose()?;
     let clock = Clock::system();
     let listing = ask(&config, &clock, known.flatten())?;
-    let listing = listing.map_err(|error| unread(&error, &config.api))?;
+    let listing = listing.map_err(|error| unread(&error, &api_settings(&config.api)))?;
     let server = match (wanted, known.flatten()) {
         (Some(wanted), None) => Some(named(&config, &listing, wanted)?),
         (_, known) => known,

@@ -60,7 +60,7 @@ impl Target {
         let server = self.policy.server;
         let found = block_on(async {
             let asked = observe_once(&self.api, &self.clock, Some(server)).await;
-            asked.map_err(|error| unread(&error, &self.config.api))
+            asked.map_err(|error| unread(&error, &api_settings(&self.config.api)))
         })?;
         let inventory = found.into_iter().find(|(id, _)| *id == server);
         let (_, inventory) = inventory.ok_or_else(|| {
