@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Alert;
-use crate::core::printable::printable;
+use crate::core::printable::{printable, utc};
 
 /// Alerts that one message lists for people.
 const LINES: usize = 20;
@@ -98,7 +98,7 @@ impl Message {
         }
         let mut text = String::new();
         for alert in self.alerts.iter().take(LINES) {
-            let since = alert.since.strftime("%Y-%m-%d %H:%M UTC");
+            let since = utc(alert.since);
             let reason = printable(&alert.reason, REASON);
             let name = called(alert);
             let _ = writeln!(text, "{name} {} since {since}: {reason}", kind(alert));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+
 use super::servers::{Which, chosen};
 use super::unread::unread;
 use super::{Cli, Exit, block_on, say};
@@ -50,7 +52,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             .map_err(|error| Refusal::System(error.to_string()))?;
         say(&json);
     } else {
-        say(plans.to_string().trim_end());
+        say(plans.text(&TimeZone::system()).trim_end());
     }
     Ok(Exit::Good)
 }

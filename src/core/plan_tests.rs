@@ -1,6 +1,7 @@
 //! The plan against the run: what a dry run promises is what the steps do.
 
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 use super::*;
 use crate::core::decide::Step;
@@ -142,10 +143,10 @@ fn i14_the_mutations_of_the_plan_are_those_of_a_run_in_which_all_succeeds() {
                 }
             }
         }
-        assert_eq!(mutations(&plan), world.log, "{plan}");
+        assert_eq!(mutations(&plan), world.log, "{plan:?}");
         let fated = plan.snapshots.iter().filter(|v| v.fate == Fate::Delete);
         let deletes = world.log.iter().filter(|line| line.starts_with("delete"));
-        assert_eq!(fated.count(), deletes.count(), "{plan}");
+        assert_eq!(fated.count(), deletes.count(), "{plan:?}");
     });
 }
 
@@ -251,7 +252,7 @@ fn i9_an_answered_create_that_no_listing_shows_yet_is_not_planned_again() {
         server_name: None,
     });
     let plan = planned(&world);
-    assert_eq!(words(&plan), ["wait", "wait"], "{plan}");
+    assert_eq!(words(&plan), ["wait", "wait"], "{plan:?}");
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn a_long_wait_is_one_step_and_is_not_overslept() {
         .holding(&[(1, "daily-2026-11-21", odd, "2026-11-21T03:00:00Z")])
         .snapshots;
     let plan = planned(&world);
-    assert_eq!(words(&plan), ["wait", "create", "wait"], "{plan}");
+    assert_eq!(words(&plan), ["wait", "create", "wait"], "{plan:?}");
     let again = world.now.wall + world.rules.stuck_after * 2;
     let until = plan.until.expect("a next look");
     let late = until.duration_since(again);
@@ -294,16 +295,17 @@ fn the_plan_prints_readable_lines_and_no_foreign_name_steers_the_terminal() {
     let mut rows = old_weeklies().to_vec();
     rows.push((9, "mine\u{1b}[2J\u{202e}\n", DONE, "2026-01-01T00:00:00Z"));
     let plan = planned(&World::weekly(3).holding(&rows));
+    let berlin = TimeZone::get("Europe/Berlin").expect("a zone");
     assert_eq!(
-        plan.to_string(),
+        plan.text(&berlin),
         "\
 web (id 7)
   create weekly-2026-11-22: slot of weekly is due, and there is room
   wait: weekly-2026-11-22 is under way
   delete weekly-2026-11-01 (id 1): it is beyond keep
-  then nothing to do until 2026-11-29 03:00 UTC
+  then nothing to do until 2026-11-29 04:00 CET
   next:
-    2026-11-29 03:00 UTC: create weekly-2026-11-29, then delete weekly-2026-11-08 (id 2)
+    2026-11-29 04:00 CET: create weekly-2026-11-29, then delete weekly-2026-11-08 (id 2)
   snapshots now:
     delete         weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
     keep           weekly-2026-11-08 (id 2): within keep = 3 of weekly
@@ -317,11 +319,12 @@ web (id 7)
         DONE,
         "2026-11-22T03:00:00Z",
     )]));
-    let text = rested.to_string();
+    let text = rested.text(&TimeZone::UTC);
     let plans = Plans {
         servers: vec![plan.clone(), rested],
     };
-    assert_eq!(plans.to_string(), format!("{plan}{text}"));
+    let first = plan.text(&TimeZone::UTC);
+    assert_eq!(plans.text(&TimeZone::UTC), format!("{first}{text}"));
     assert!(
         text.contains("\n  nothing to do until 2026-11-29 03:00 UTC\n"),
         "{text}"
@@ -336,7 +339,7 @@ fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
         (3, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
     ];
     let plan = planned(&World::weekly(3).holding(&rows));
-    assert!(plan.steps.is_empty(), "{plan}");
+    assert!(plan.steps.is_empty(), "{plan:?}");
     assert_eq!(plan.until, Some(time("2026-11-29T03:00:00Z")));
     let next: Vec<_> = plan.next.iter().map(|step| (step.do_, step.id)).collect();
     let oldest = Some(SnapshotId(1));

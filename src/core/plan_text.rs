@@ -1,9 +1,11 @@
-//! How plans and verdicts print themselves: readable lines, safe on a terminal.
+//! How plans and verdicts are printed: readable lines, safe on a terminal.
 
 use std::fmt;
 
+use jiff::tz::TimeZone;
+
 use super::plan::{Do, Plan, Planned, Plans};
-use super::printable::utc;
+use super::printable::local;
 use super::verdict::Verdict;
 
 impl fmt::Display for Planned {
@@ -28,36 +30,36 @@ pub fn one_after_the_other(steps: &[Planned]) -> String {
     deeds.join(", then ")
 }
 
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} (id {})", Plain(&self.name), self.id)?;
-        for step in &self.steps {
-            writeln!(f, "  {step}")?;
-        }
-        let last = self.steps.last().map(|step| step.do_);
-        match (self.until, last) {
-            (_, Some(Do::Blocked)) | (None, Some(_)) => {}
-            (Some(until), None) => writeln!(f, "  nothing to do until {}", utc(until))?,
-            (Some(until), Some(_)) => writeln!(f, "  then nothing to do until {}", utc(until))?,
-            (None, None) => writeln!(f, "  nothing to do")?,
-        }
-        if let (Some(until), false) = (self.until, self.next.is_empty()) {
-            let steps = one_after_the_other(&self.next);
-            writeln!(f, "  next:\n    {}: {steps}", utc(until))?;
-        }
-        if !self.snapshots.is_empty() {
-            writeln!(f, "  snapshots now:")?;
-        }
-        for verdict in &self.snapshots {
-            writeln!(f, "    {verdict}")?;
-        }
-        Ok(())
+impl Plans {
+    /// All plans, for a reader in this zone.
+    pub fn text(&self, zone: &TimeZone) -> String {
+        self.servers.iter().map(|plan| plan.text(zone)).collect()
     }
 }
 
-impl fmt::Display for Plans {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.servers.iter().try_for_each(|plan| plan.fmt(f))
+impl Plan {
+    /// What is done until the server rests, what comes next, and each snapshot's fate; for a
+    /// reader in this zone.
+    pub fn text(&self, zone: &TimeZone) -> String {
+        let mut lines = vec![format!("{} (id {})", Plain(&self.name), self.id)];
+        lines.extend(self.steps.iter().map(|step| format!("  {step}")));
+        let last = self.steps.last().map(|step| step.do_);
+        let until = self.until.map(|until| local(until, zone));
+        match (&until, last) {
+            (_, Some(Do::Blocked)) | (None, Some(_)) => {}
+            (Some(until), None) => lines.push(format!("  nothing to do until {until}")),
+            (Some(until), Some(_)) => lines.push(format!("  then nothing to do until {until}")),
+            (None, None) => lines.push("  nothing to do".to_owned()),
+        }
+        if let (Some(until), false) = (until, self.next.is_empty()) {
+            let steps = one_after_the_other(&self.next);
+            lines.push(format!("  next:\n    {until}: {steps}"));
+        }
+        if !self.snapshots.is_empty() {
+            lines.push("  snapshots now:".to_owned());
+        }
+        lines.extend(self.snapshots.iter().map(|fate| format!("    {fate}")));
+        lines.join("\n") + "\n"
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// `text` in one line, with everything escaped that could steer a terminal or turn the
 /// reading direction, and cut after `max` characters of the result (an ellipsis then shows it).
@@ -73,6 +74,12 @@ fn deceives(c: char) -> bool {
 /// "1 server", "2 servers".
 pub fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A time for a reader in this zone.
+pub fn local(at: Timestamp, zone: &TimeZone) -> String {
+    let zoned = at.to_zoned(zone.clone());
+    zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 /// A time in a text that doesn't know its reader's zone.

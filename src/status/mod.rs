@@ -37,7 +37,7 @@ pub use control::{Control, socket};
 pub use http::Server;
 pub use picture::picture;
 pub use site::{Look, Site};
-pub(crate) use standing::{local, span};
+pub(crate) use standing::span;
 pub use text::{fleet, server};
 pub(crate) use text::{lines, table};
 pub use view::{

@@ -19,6 +19,7 @@ use crate::core::decide::{Step, decide};
 use crate::core::forecast::{Forecast, forecast};
 use crate::core::plan::Upcoming;
 use crate::core::policy::{Policy, Rules};
+use crate::core::printable::local;
 use crate::core::snapshot::ServerId;
 use crate::engine::{Engine, Known, Watched};
 
@@ -174,10 +175,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         now,
     } = known;
     if let Some(since) = history.paused() {
-        return format!(
-            "nothing until resume: paused since {}",
-            super::standing::local(since, zone)
-        );
+        return format!("nothing until resume: paused since {}", local(since, zone));
     }
     // It may rest on a listing that is not the one shown.
     if let Some(reason) = &history.blocked {
@@ -198,7 +196,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         Step::Wait { reason, .. } => format!("wait: {reason}"),
         Step::Blocked { reason } => format!("nothing: {reason}"),
         Step::Idle { until: Some(at) } => {
-            format!("nothing before {}", super::standing::local(at, zone))
+            format!("nothing before {}", local(at, zone))
         }
         Step::Idle { until: None } => "nothing".to_owned(),
     }

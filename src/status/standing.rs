@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
-use crate::core::printable::{counted, shortened};
+use crate::core::printable::{counted, local, shortened};
 
 /// As much of a reason as stands beside a state in the overview.
 const REASON_SHOWN: usize = 200;
@@ -81,9 +81,4 @@ pub fn span(time: SignedDuration) -> String {
         (0, _, _) => two(hours, "h", minutes, "min"),
         (_, _, _) => two(days, "d", hours, "h"),
     }
-}
-
-pub fn local(time: Timestamp, zone: &TimeZone) -> String {
-    let time = time.to_zoned(zone.clone());
-    time.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }

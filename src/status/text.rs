@@ -6,11 +6,11 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
 use owo_colors::OwoColorize as _;
 
-use super::standing::{last_slot, local, next_slot, paused, said, span, state};
+use super::standing::{last_slot, next_slot, paused, said, span, state};
 use super::view::{Alert, FleetView, RotationView, ServerView};
 use super::wrap::wrap;
 use crate::core::plan::one_after_the_other;
-use crate::core::printable::{counted, printable, shortened};
+use crate::core::printable::{counted, local, printable, shortened};
 use crate::notify::ReceiverView;
 
 /// A foreign name takes up no more of a line.

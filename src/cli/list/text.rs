@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::view::{Counts, Listed, Row, Server, Whose};
-use crate::core::printable::{counted, printable};
-use crate::status::{lines, local, span, table};
+use crate::core::printable::{counted, local, printable};
+use crate::status::{lines, span, table};
 
 /// A foreign name takes up no more of a line.
 const LONGEST_NAME: usize = 60;

@@ -15,6 +15,7 @@ use crate::core::fact::Outcome;
 use crate::core::history::History;
 use crate::core::order::Order;
 use crate::core::policy::Policy;
+use crate::core::printable;
 use crate::core::snapshot::Snapshot;
 use crate::core::verdict::{Fate, verdicts};
 use crate::daemon::{Refusal, alone, api_settings};
@@ -182,6 +183,5 @@ pub(super) fn undone(answer: &Answer, what: &str, look: &str) -> String {
 
 /// A time for people, local and with its zone.
 pub(super) fn local(at: Timestamp) -> String {
-    let zoned = at.to_zoned(TimeZone::system());
-    zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
+    printable::local(at, &TimeZone::system())
 }

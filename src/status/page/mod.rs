@@ -22,9 +22,9 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) use self::fleet::fleet;
 pub(super) use self::search::Asked;
 pub(super) use self::server::server;
-use super::standing::{local, span};
+use super::standing::span;
 use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
-use crate::core::printable::printable;
+use crate::core::printable::{local, printable};
 
 /// As much of a name and of a reason as is shown.
 const NAME_SHOWN: usize = 120;

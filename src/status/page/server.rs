@@ -13,9 +13,9 @@ use super::{
 use crate::audit::Record;
 use crate::core::forecast::Forecast;
 use crate::core::plan::one_after_the_other;
+use crate::core::printable::local;
 use crate::status::picture::figure;
 use crate::status::site::Detail;
-use crate::status::standing::local;
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 use crate::status::words::{age, moment};
 
