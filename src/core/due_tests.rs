@@ -229,6 +229,30 @@ fn what_a_leap_of_the_clock_passed_over_still_runs_when_it_comes() {
 }
 
 #[test]
+fn i15_what_a_leap_passed_over_still_runs_however_long_the_last_good_slot_was_remembered() {
+    let day = SignedDuration::from_hours(24);
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    let foreign = full_of_foreign().snapshots;
+    world.snapshots.extend_from_slice(&foreign[1..]);
+    skip(&mut world, 3);
+    let right = world.now.wall;
+    world.now.wall += day * 40;
+    skip(&mut world, 6);
+    world.snapshots.truncate(1);
+    for _ in 0..8 {
+        world.settle(&DONE);
+        world.pass(day);
+    }
+    world.log.clear();
+    world.snapshots.clear();
+    world.history.resume(None, right);
+    world.now.wall = right + day * 10;
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create daily-2026-12-05"]);
+}
+
+#[test]
 fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
     for tried in [true, false] {
         let mut world = World::weekly(3);

@@ -7,20 +7,23 @@ use serde::{Deserialize, Serialize};
 const KEPT: usize = 4;
 
 /// Slots that ended one after the other, as stretches from the first to the last of each: a
-/// clock that is set back meets them again, however far it goes, and runs none twice. What a
-/// leap ahead passed over is in none of them, since it still comes.
+/// clock that is set back meets them again, and runs none of them twice. What a leap passed over
+/// is in none of them, since after one by a wrong clock it still comes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Passed(Vec<(Timestamp, Timestamp)>);
 
 impl Passed {
     /// The slot of this instant has ended; after a `leap` it doesn't follow the one before.
+    /// They come in the order of the trail but for one that was kept longer, so the stretch that
+    /// it follows need not be the last.
     pub(super) fn add(&mut self, at: Timestamp, leap: bool) {
         if self.holds(at) {
             return;
         }
-        match self.0.last_mut() {
-            Some((_, last)) if *last < at && !leap => *last = at,
-            _ => {
+        let before = self.0.iter_mut().filter(|(_, last)| *last < at && !leap);
+        match before.max_by_key(|(_, last)| *last) {
+            Some((_, last)) => *last = at,
+            None => {
                 if self.0.len() == KEPT {
                     self.0.remove(0);
                 }
@@ -87,6 +90,22 @@ mod tests {
         let last = [9, 11, 20, 50, 60].map(|second| passed.last_until(at(second)));
         let expected = [None, Some(11), Some(12), Some(50), Some(51)];
         assert_eq!(last, expected.map(|second| second.map(at)));
+    }
+
+    #[test]
+    fn one_that_was_kept_longer_joins_no_stretch_over_a_leap() {
+        let mut passed = Passed::default();
+        for (second, leap) in [
+            (2, false),
+            (49, true),
+            (50, false),
+            (1, false),
+            (51, false),
+            (52, false),
+        ] {
+            passed.add(at(second), leap);
+        }
+        assert_eq!(held(&passed), [1, 2, 49, 50, 51, 52]);
     }
 
     #[test]
