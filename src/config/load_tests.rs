@@ -125,6 +125,18 @@ fn what_is_left_out_gets_the_documented_defaults() {
 }
 
 #[test]
+fn a_former_pattern_is_coarse_where_slots_of_the_schedule_share_a_name_by_it() {
+    let policy = "[server]\nid = 7\n[[rotation]]\nname = \"db\"\nschedule = \"0 */6 * * *\"\nkeep = 3\n\
+        snapshot_name = \"db-%Y-%m-%d-%H%M\"\nformer_names = [\"db-%Y-%m-%d\", \"old-%Y-%m-%d-%H\"]\n";
+    let folder = Folder::new()
+        .with("snaprotate.toml", MAIN)
+        .with("policies.d/web.toml", policy);
+    let former = &folder.good().policies[0].rotations[0].former;
+    let coarse: Vec<_> = former.iter().map(|former| former.coarse).collect();
+    assert_eq!(coarse, [true, false]);
+}
+
+#[test]
 fn every_key_means_what_it_says() {
     let main = "[api]\nbase_url = \"http://127.0.0.1:8080/v1\"\ntoken_file = \"token\"\nsnapshot_limit = 4\n\
         connect_timeout = \"200ms\"\nrequest_timeout = \"90s\"\nmax_in_flight = 2\nrequests_per_second = 0\nmax_body = \"8KiB\"\n\
@@ -159,7 +171,8 @@ fn every_key_means_what_it_says() {
     assert_eq!(rotation.catch_up, Some(SignedDuration::from_hours(24)));
     assert_eq!(rotation.description.as_deref(), Some("Weekly"));
     assert_eq!(rotation.pattern.to_string(), "w-%Y%m%d");
-    assert_eq!(rotation.former[0].to_string(), "weekly-%Y-%m-%d");
+    let former = &rotation.former[0];
+    assert_eq!(former.pattern.to_string(), "weekly-%Y-%m-%d");
     let slot = rotation
         .schedule
         .next("2026-11-24T00:00:00Z".parse().expect("time"))

@@ -12,7 +12,7 @@ use super::timing::{self, Timing};
 use super::values::Zone;
 use super::{defaults, names};
 use crate::core::name::Pattern;
-use crate::core::policy::{Hooks, Rotation, WhenFull};
+use crate::core::policy::{Former, Hooks, Rotation, WhenFull};
 use crate::core::snapshot::ServerId;
 
 /// The keys that `[defaults]` may give for all rotations.
@@ -180,6 +180,10 @@ impl RawRotation {
         let former = former
             .iter()
             .filter_map(|text| Pattern::new(&text.value, &name).ok())
+            .map(|pattern| Former {
+                coarse: schedules.twins(&expression.value, &pattern).is_some(),
+                pattern,
+            })
             .collect();
 
         let splay = options

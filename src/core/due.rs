@@ -250,7 +250,7 @@ impl Server<'_> {
         found.is_some()
     }
 
-    /// A snapshot of this slot, under any of the rotation's patterns.
+    /// A snapshot of this slot, under any of the rotation's patterns that can tell.
     fn of_slot(
         &self,
         rotation: usize,
@@ -258,7 +258,7 @@ impl Server<'_> {
         wanted: impl Fn(&Snapshot) -> bool,
     ) -> Option<&Snapshot> {
         self.policy.rotations[rotation]
-            .patterns()
+            .slot_patterns()
             .find_map(|pattern| {
                 let name = pattern.format(slot.local);
                 let mut rows = self.inventory.snapshots.iter();

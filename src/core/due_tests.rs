@@ -281,14 +281,32 @@ fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
 
 #[test]
 fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_rest() {
-    let former = crate::core::name::Pattern::new("backup-%Y-%m-%d", "weekly").expect("a pattern");
     let mut world = World::weekly(1).holding(&[
         (1, "backup-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
         (2, "backup-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
     ]);
-    world.policy.rotations[0].former = vec![former];
+    world.policy.rotations[0].former = vec![former("backup-%Y-%m-%d", false)];
     world.settle(&DONE);
     assert_eq!(world.log, ["delete backup-2026-11-15"]);
+}
+
+#[test]
+fn what_a_coarser_former_pattern_named_settles_no_slot_and_is_no_copy_of_one() {
+    let mut rotation = rotation("db", "0 */6 * * *", 3);
+    rotation.pattern =
+        crate::core::name::Pattern::new("db-%Y-%m-%d-%H%M", "db").expect("a pattern");
+    rotation.former = vec![former("db-%Y-%m-%d", true)];
+    let mut world = World::new(vec![rotation]).holding(&[
+        (1, "db-2026-11-21", DONE, "2026-11-21T03:00:00Z"),
+        (2, "db-2026-11-22", DONE, "2026-11-22T00:00:00Z"),
+        (3, "db-2026-11-22-0000", DONE, "2026-11-22T00:30:00Z"),
+    ]);
+    world.settle(&DONE);
+    assert!(world.log.is_empty(), "{:?}", world.log);
+    world.pass(SignedDuration::from_hours(3));
+    world.settle(&DONE);
+    let expected = ["create db-2026-11-22-0600", "delete db-2026-11-21"];
+    assert_eq!(world.log, expected);
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub struct Rotation {
     /// The name pattern in force.
     pub pattern: Pattern,
     /// Patterns used before; what they name is own too.
-    pub former: Vec<Pattern>,
+    pub former: Vec<Former>,
     /// The description that its snapshots get.
     pub description: Option<String>,
     /// How long a missed slot is still run; `None`: until the next slot.
@@ -56,6 +56,16 @@ pub struct Rotation {
     pub when_full: WhenFull,
     /// What is run around each of its snapshots.
     pub hooks: Option<Arc<Hooks>>,
+}
+
+/// A pattern used before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// The pattern.
+    pub pattern: Pattern,
+    /// Whether it gives several slots of the schedule in force one name: what bears that
+    /// counts as a slot of its own, and settles none of the others.
+    pub coarse: bool,
 }
 
 /// Programs that are run around each snapshot of a rotation.
@@ -123,6 +133,8 @@ pub struct Place {
     pub rotation: usize,
     /// The slot by the name.
     pub local: jiff::civil::DateTime,
+    /// Whether the name tells no slot from its neighbours.
+    pub coarse: bool,
 }
 
 impl Policy {
@@ -140,13 +152,23 @@ impl Policy {
     pub fn place(&self, name: &str) -> Option<Place> {
         let mut rotations = self.rotations.iter().enumerate();
         let own = rotations.find_map(|(rotation, r)| {
-            r.patterns()
-                .find_map(|p| p.parse(name))
-                .map(|local| Place { rotation, local })
+            r.all_patterns().find_map(|(pattern, coarse)| {
+                let local = pattern.parse(name)?;
+                Some(Place {
+                    rotation,
+                    local,
+                    coarse,
+                })
+            })
         });
         if own.is_none() && Break::ForeignAsOwn.on() {
             let (rotation, local) = (0, jiff::civil::DateTime::MIN);
-            return Some(Place { rotation, local });
+            let coarse = false;
+            return Some(Place {
+                rotation,
+                local,
+                coarse,
+            });
         }
         own
     }
@@ -162,7 +184,20 @@ impl Policy {
 impl Rotation {
     /// Every pattern whose names are own: the one in force, then the former ones.
     pub fn patterns(&self) -> impl Iterator<Item = &Pattern> {
-        std::iter::once(&self.pattern).chain(&self.former)
+        self.all_patterns().map(|(pattern, _)| pattern)
+    }
+
+    /// Those whose names tell each slot from its neighbours.
+    pub fn slot_patterns(&self) -> impl Iterator<Item = &Pattern> {
+        let patterns = self.all_patterns();
+        patterns.filter_map(|(pattern, coarse)| (!coarse).then_some(pattern))
+    }
+
+    /// Each with whether it is coarse.
+    fn all_patterns(&self) -> impl Iterator<Item = (&Pattern, bool)> {
+        let former = self.former.iter();
+        let former = former.map(|former| (&former.pattern, former.coarse));
+        std::iter::once((&self.pattern, false)).chain(former)
     }
 
     /// The newest slot that is due at `now`, splay included.

@@ -278,7 +278,7 @@ fn i9_a_stuck_one_of_a_former_pattern_still_stands_for_its_slot() {
         Status::InProgress,
         "2026-11-22T03:00:00Z",
     )]);
-    let former = crate::core::name::Pattern::new("old-%Y-%m-%d", "weekly").expect("a pattern");
+    let former = former("old-%Y-%m-%d", false);
     world.policy.rotations[0].former.push(former);
     world.settle(&DONE);
     world.pass(2 * 60 * MINUTE);

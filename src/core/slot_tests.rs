@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::fact::Outcome;
+use crate::core::policy::Former;
 use crate::core::world::*;
 
 #[test]
@@ -12,8 +13,10 @@ fn a_pattern_that_changes_while_its_slot_is_under_way_gives_nothing_up() {
     world.recorded();
     let pattern = crate::core::name::Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
     let rotation = &mut world.policy.rotations[0];
-    let former = std::mem::replace(&mut rotation.pattern, pattern);
-    rotation.former.push(former);
+    rotation.former.push(Former {
+        pattern: std::mem::replace(&mut rotation.pattern, pattern),
+        coarse: false,
+    });
     world.settle(&DONE);
     assert_eq!(world.log, ["create new-2026-11-22"]);
     let old = world.history.slot("weekly", "weekly-2026-11-22");

@@ -11,7 +11,7 @@ use super::decide::{Inventory, Step, decide};
 use super::fact::{Fact, Now, Outcome};
 use super::history::History;
 use super::name::Pattern;
-use super::policy::{Policy, Rotation, Rules, WhenFull};
+use super::policy::{Former, Policy, Rotation, Rules, WhenFull};
 use super::schedule::Schedule;
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
@@ -35,6 +35,12 @@ pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
         when_full: WhenFull::PruneFirst,
         hooks: None,
     }
+}
+
+/// A pattern of the weekly rotation's past.
+pub(super) fn former(text: &str, coarse: bool) -> Former {
+    let pattern = Pattern::new(text, "weekly").expect("a pattern");
+    Former { pattern, coarse }
 }
 
 /// The defaults of the configuration.

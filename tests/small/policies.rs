@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use snaprotate::core::name::Pattern;
-use snaprotate::core::policy::{Policy, Rotation, Rules, WhenFull};
+use snaprotate::core::policy::{Former, Policy, Rotation, Rules, WhenFull};
 use snaprotate::core::schedule::Schedule;
 use snaprotate::core::snapshot::ServerId;
 
@@ -79,7 +79,10 @@ pub fn wanted(
         keep: *keep,
         pattern: Pattern::new("{name}-%Y-%m-%d", ROTATIONS[index]).expect("a pattern"),
         former: if index == 0 {
-            vec![Pattern::new("old-%Y-%m-%d", "a").expect("a pattern")]
+            vec![Former {
+                pattern: Pattern::new("old-%Y-%m-%d", "a").expect("a pattern"),
+                coarse: false,
+            }]
         } else {
             Vec::new()
         },
