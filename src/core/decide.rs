@@ -33,6 +33,18 @@ pub struct Inventory {
     pub doubt: Option<String>,
 }
 
+impl Inventory {
+    /// Of a server that shows no snapshot, or was not asked for any.
+    pub fn empty(requested: SignedDuration) -> Self {
+        Self {
+            server_name: None,
+            snapshots: Vec::new(),
+            requested,
+            doubt: None,
+        }
+    }
+}
+
 /// What to do next.
 #[expect(
     missing_docs,
@@ -105,12 +117,7 @@ pub fn decide_in_hold(
 /// Whether a rotation's `after` is due; for that no listing is needed.
 pub fn release(policy: &Policy, history: &History, rules: &Rules, now: Now) -> Option<Step> {
     history.hold.as_ref()?;
-    let nothing = Inventory {
-        server_name: None,
-        snapshots: Vec::new(),
-        requested: now.mono,
-        doubt: None,
-    };
+    let nothing = Inventory::empty(now.mono);
     Server::of(policy, &nothing, history, rules, now).release()
 }
 
@@ -173,9 +180,7 @@ impl Server<'_> {
         if let Some(last) = self.clock_behind()
             && !Break::ClockTrusted.on()
         {
-            return blocked(format!(
-                "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"
-            ));
+            return blocked(put_right(last));
         }
         // I4: only a listing requested after the last answer justifies anything.
         if self
@@ -251,6 +256,13 @@ impl Server<'_> {
     pub(super) fn pause(&self, what: &str, tries: u32) -> SignedDuration {
         pause(self.policy.server, self.rules, what, tries)
     }
+}
+
+/// What to do about a clock that is behind the last intent.
+pub(super) fn put_right(last: Timestamp) -> String {
+    format!(
+        "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"
+    )
 }
 
 /// The pause after the nth try: doubling, an hour at most, up to a quarter longer by a hash of

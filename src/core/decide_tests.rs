@@ -35,6 +35,27 @@ fn a_renamed_server_is_blocked() {
 }
 
 #[test]
+fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_completed() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    world.intend_create("weekly-2026-11-22");
+    let id = SnapshotId(901);
+    world.record(&Fact::CreateResult {
+        snapshot: "weekly-2026-11-22".to_owned(),
+        outcome: Outcome::Done,
+        id: Some(id),
+        server_name: Some("mail".to_owned()),
+    });
+    let blocked = |world: &mut World| matches!(world.recorded(), Step::Blocked { .. });
+    assert!(blocked(&mut world));
+    world.record(&Fact::SnapshotCompleted {
+        snapshot: "weekly-2026-11-22".to_owned(),
+        id,
+    });
+    assert!(!blocked(&mut world));
+}
+
+#[test]
 fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
     let mut world = World::weekly(1).holding(&old_weeklies());
     world.record(&Fact::RotationAdded {

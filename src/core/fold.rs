@@ -163,6 +163,8 @@ impl History {
                 self.last_refusal = None;
             }
             Fact::SnapshotCompleted { id, .. } => {
+                // A listing that was believed has shown it by now, under the policy's name.
+                self.answered_name = None;
                 self.seen.remove(id);
                 self.stuck.remove(id);
                 if matches!(&self.open, Some(Open::Create { id: open, .. }) if *open == Some(*id)) {

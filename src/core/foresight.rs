@@ -30,12 +30,7 @@ pub(super) fn live(
     let mut rehearsal = Rehearsal {
         policy,
         rules,
-        inventory: Inventory {
-            server_name: None,
-            snapshots: Vec::new(),
-            requested: SignedDuration::ZERO,
-            doubt: None,
-        },
+        inventory: Inventory::empty(SignedDuration::ZERO),
         history: History::default(),
         now: Now {
             wall: start,

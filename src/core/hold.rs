@@ -42,7 +42,7 @@ impl History {
                 go_on,
                 reason,
                 ..
-            } => self.held(rotation, snapshot, *outcome, *go_on, reason, at),
+            } => self.before_ended(rotation, snapshot, *outcome, *go_on, reason, at),
             Fact::HookFinished {
                 hook: Hook::After,
                 rotation,
@@ -84,7 +84,7 @@ impl History {
     }
 
     /// `before` ended. Where it failed no create follows, so the slot had its try.
-    fn held(
+    fn before_ended(
         &mut self,
         rotation: &str,
         snapshot: &str,

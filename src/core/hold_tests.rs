@@ -87,12 +87,7 @@ fn released(step: &Step) -> Option<bool> {
 
 /// A listing without rows.
 fn nothing(world: &World) -> Inventory {
-    Inventory {
-        server_name: None,
-        snapshots: Vec::new(),
-        requested: world.now.mono,
-        doubt: None,
-    }
+    Inventory::empty(world.now.mono)
 }
 
 fn fails(world: &mut World) {

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::{Inventory, Server};
+use super::decide::{Inventory, Server, put_right};
 use super::fact::Now;
 use super::history::{History, Hold, Open};
 use super::name;
@@ -109,9 +109,7 @@ impl Server<'_> {
             return Some(format!("{}; try again when it is released", holding(hold)));
         }
         if let Some(last) = self.clock_behind() {
-            return Some(format!(
-                "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"
-            ));
+            return Some(put_right(last));
         }
         left_alone(self.policy.server, self.history, self.rules, self.now)
     }

@@ -292,12 +292,7 @@ impl Rehearsal<'_> {
     }
 
     fn server(&self) -> Server<'_> {
-        Server {
-            policy: self.policy,
-            inventory: &self.inventory,
-            history: &self.history,
-            rules: self.rules,
-            now: self.now,
-        }
+        let (policy, rules) = (self.policy, self.rules);
+        Server::of(policy, &self.inventory, &self.history, rules, self.now)
     }
 }

@@ -130,8 +130,10 @@ fn spare(policy: &Policy, mut owned: Vec<Own<'_>>) -> BTreeMap<SnapshotId, bool>
 fn protection(policy: &Policy, snapshot: &Snapshot) -> String {
     let by = if policy.protected_ids.contains(&snapshot.id) {
         "id"
-    } else {
+    } else if policy.protected_names.contains(&snapshot.name) {
         "name"
+    } else {
+        return "an operator is about to restore it: it is not pruned meanwhile".to_owned();
     };
     format!("protect lists its {by}: it is never pruned, and not counted in keep")
 }

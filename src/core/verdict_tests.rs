@@ -1,10 +1,13 @@
 //! Each fate by name.
 
+use std::collections::BTreeSet;
+
 use super::Fate::{
     Copy, Delete, Failed, Foreign, InProgress, Keep, Newest, OddDate, Protected, Stuck, Surplus,
     UnknownStatus,
 };
 use super::*;
+use crate::core::fact::Fact;
 use crate::core::world::*;
 
 fn fates(world: &mut World) -> Vec<(u64, Fate)> {
@@ -165,6 +168,26 @@ fn a_verdict_is_one_json_object_and_its_words_are_those_of_the_table() {
     ] {
         assert_eq!(serde_json::to_value(fate).expect("JSON"), fate.word());
     }
+}
+
+#[test]
+fn what_is_about_to_be_restored_is_protected_and_says_so() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.record(&Fact::CreateIntent {
+        rotation: String::new(),
+        snapshot: "before-restore".to_owned(),
+        known: BTreeSet::new(),
+        reason: String::new(),
+        by: Some("root".to_owned()),
+        spare: Some(SnapshotId(1)),
+    });
+    let found = judged(&mut world);
+    assert_eq!(found[0].fate, Protected);
+    assert!(
+        found[0].reason.contains("about to restore"),
+        "{}",
+        found[0].reason
+    );
 }
 
 #[test]

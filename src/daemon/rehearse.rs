@@ -49,12 +49,7 @@ pub async fn inventories(
     // One sound row means a sound listing, and then a server that it lacks has no snapshots
     // (API.md). Else each is asked for by itself.
     let sound = found.values().find(|inventory| inventory.doubt.is_none());
-    let empty = sound.map(|inventory| Inventory {
-        server_name: None,
-        snapshots: Vec::new(),
-        requested: inventory.requested,
-        doubt: None,
-    });
+    let empty = sound.map(|inventory| Inventory::empty(inventory.requested));
     for policy in policies {
         let server = policy.server;
         let known = found.get(&server).is_some_and(|i| i.doubt.is_none());

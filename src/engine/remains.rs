@@ -51,12 +51,7 @@ impl<A: SnapshotApi> Engine<A> {
                 reason: reason.to_owned(),
             };
             let (rules, now) = (&wanted.rules, self.clock.now());
-            let nothing = || Inventory {
-                server_name: None,
-                snapshots: Vec::new(),
-                requested: now.mono,
-                doubt: None,
-            };
+            let nothing = || Inventory::empty(now.mono);
             let seen = seat.seen.as_ref().map_or_else(nothing, Seen::inventory);
             for (rotation, name) in left_unsettled(policy, &seen, &seat.history, rules, now) {
                 let reason = why(&seat, rotation, &name);

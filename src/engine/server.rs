@@ -230,10 +230,8 @@ impl<A: SnapshotApi> Engine<A> {
         error: &ApiError,
     ) {
         let nothing = Inventory {
-            server_name: None,
-            snapshots: Vec::new(),
-            requested: self.clock.now().mono,
             doubt: Some(format!("it can't be had: {error}")),
+            ..Inventory::empty(self.clock.now().mono)
         };
         self.decided(policy, seat, &nothing, rules).await;
     }

@@ -31,10 +31,8 @@ impl Seen {
     /// What a decision looks at.
     pub fn inventory(&self) -> Inventory {
         Inventory {
-            server_name: None,
             snapshots: self.rows.to_vec(),
-            requested: self.requested,
-            doubt: None,
+            ..Inventory::empty(self.requested)
         }
     }
 }

@@ -41,12 +41,7 @@ impl Target {
         let settings = api_settings(&config.api);
         let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
         let mut target = Self {
-            inventory: Inventory {
-                server_name: None,
-                snapshots: Vec::new(),
-                requested: clock.now().mono,
-                doubt: None,
-            },
+            inventory: Inventory::empty(clock.now().mono),
             config,
             policy,
             api,
