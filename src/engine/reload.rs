@@ -1,4 +1,5 @@
-//! New policies in force, and nothing between that they are recorded and that they are.
+//! New policies in force, and nothing begun between that they are recorded and that they are:
+//! what the trail tells after them is by them (I1).
 
 use std::sync::{Arc, PoisonError};
 
