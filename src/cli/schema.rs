@@ -2,11 +2,9 @@
 //!
 //! The schemas are files, so that editors can use them too; tests hold them to the code.
 
-use std::io::Write as _;
-
 use clap::builder::PossibleValuesParser;
 
-use super::{Exit, say};
+use super::{Exit, print, say};
 use crate::daemon::Refusal;
 
 /// Every schema, by the name that it is asked by.
@@ -39,11 +37,10 @@ pub struct Args {
 /// Prints it, or the names.
 pub fn run(args: &Args) -> Result<Exit, Refusal> {
     let Some(name) = &args.name else {
-        say(&SCHEMAS.map(|(name, _)| name).join("\n"));
+        say(&SCHEMAS.map(|(name, _)| name).join("\n"))?;
         return Ok(Exit::Good);
     };
-    // That a reader went away is no error.
-    let _closed = std::io::stdout().write_all(text(name).as_bytes());
+    print(text(name).as_bytes())?;
     Ok(Exit::Good)
 }
 

@@ -37,7 +37,7 @@ pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let exit = if view.healthy { Exit::Good } else { Exit::Bad };
     if args.json {
         let json = serde_json::to_string_pretty(&view);
-        say(&json.map_err(|error| Refusal::System(error.to_string()))?);
+        say(&json.map_err(|error| Refusal::System(error.to_string()))?)?;
         return Ok(exit);
     }
     let zone = jiff::tz::TimeZone::system();
@@ -49,6 +49,6 @@ pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
         [server] if args.server.one().is_some() => status::server(&view, server, &zone, width),
         _ => status::fleet(&view, &zone, width),
     };
-    say(text.trim_end());
+    say(text.trim_end())?;
     Ok(exit)
 }

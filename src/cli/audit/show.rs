@@ -15,7 +15,7 @@ use super::time::{self, End};
 use super::{lost, no_trail};
 use crate::audit::{Record, TrailError, files_since, records, was_begun};
 use crate::cli::servers::Which;
-use crate::cli::{Cli, Exit, note, servers};
+use crate::cli::{Cli, Exit, note, servers, written};
 use crate::clock::Clock;
 use crate::config::{self, Env, Folders};
 use crate::core::policy::Policy;
@@ -100,19 +100,16 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     {
         names_of(asked, &files);
     }
-    let written = match args.last.or(usual) {
+    let shown = match args.last.or(usual) {
         None => show.all(files),
         Some(last) => show.newest(files, last, args.last.is_none()),
     };
-    match written.and_then(|()| show.out.flush()) {
+    let shown = shown.and_then(|()| show.out.flush());
+    let left = shown.is_err();
+    written(shown)?;
+    if left {
         // A reader such as `head` has seen enough.
-        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Good),
-        Err(why) => {
-            return Err(Refusal::System(format!(
-                "the records can't be written: {why}"
-            )));
-        }
-        Ok(()) => {}
+        return Ok(Exit::Good);
     }
     if show.shown == 0 {
         note("no record is as asked for");

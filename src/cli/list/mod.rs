@@ -40,12 +40,12 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let listed = view(&config, &listing, server, now);
     if args.json {
         let json = serde_json::to_string_pretty(&listed);
-        say(&json.map_err(|error| Refusal::System(error.to_string()))?);
+        say(&json.map_err(|error| Refusal::System(error.to_string()))?)?;
         return Ok(Exit::Good);
     }
     let zone = jiff::tz::TimeZone::system();
     let width = terminal_size::terminal_size().map(|(width, _)| width.0);
-    say(text::listed(&listed, &zone, width).trim_end());
+    say(text::listed(&listed, &zone, width).trim_end())?;
     Ok(Exit::Good)
 }
 

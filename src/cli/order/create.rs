@@ -45,14 +45,14 @@ pub(super) fn make(target: &mut Target, order: Order, wait: bool) -> Result<Exit
     let answer = target.order(order)?;
     let what = format!("create {name} of {}", target.called());
     let (Some(Outcome::Done), Some(id)) = (answer.outcome, answer.id) else {
-        say(&undone(&answer, &what, "with snaprotate list"));
+        say(&undone(&answer, &what, "with snaprotate list"))?;
         return Ok(Exit::Bad);
     };
     say(&format!(
         "{name} (id {id}) of {} is being made, which takes some minutes{}",
         target.called(),
         if wait { "; waiting" } else { "" }
-    ));
+    ))?;
     if !wait {
         return Ok(Exit::Good);
     }
@@ -71,6 +71,6 @@ pub(super) fn make(target: &mut Target, order: Order, wait: bool) -> Result<Exit
             Exit::Bad,
         ),
     };
-    say(&format!("{name} (id {id}) of {} {text}", target.called()));
+    say(&format!("{name} (id {id}) of {} {text}", target.called()))?;
     Ok(exit)
 }

@@ -48,9 +48,9 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, Refusal> {
     say(&format!(
         "This overwrites everything on the server, and can't be undone:\n{}\n  lost       whatever was written on it since {made}\n  meanwhile  the provider stops the server; it takes 5 to 15 minutes",
         target.described(&row)
-    ));
+    ))?;
     if !confirm::by_name(&target.called(), "restore it", args.yes)? {
-        say("nothing was done");
+        say("nothing was done")?;
         return Ok(Exit::Bad);
     }
     if safety(&target, args)? {
@@ -71,7 +71,7 @@ fn safety(target: &Target, args: &Restore) -> Result<bool, Refusal> {
     if held >= limit {
         say(&format!(
             "there is no room for a snapshot of the present state: {held} of {limit} are taken"
-        ));
+        ))?;
         return Ok(false);
     }
     confirm::yes_unless("Take a snapshot of the server as it is now, first?")
@@ -95,7 +95,7 @@ fn safely(
         say(&format!(
             "{} was not restored, since the snapshot of its present state isn't known to be there",
             target.called()
-        ));
+        ))?;
         return made;
     }
     send(target, args, name, id)
@@ -109,17 +109,17 @@ fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<E
     let called = target.called();
     if answer.outcome != Some(Outcome::Done) {
         let what = format!("restore {name} (id {id}) of {called}");
-        say(&undone(&answer, &what, "at the server and at the provider"));
+        say(&undone(&answer, &what, "at the server and at the provider"))?;
         return Ok(Exit::Bad);
     }
     let minutes = target.config.rules.restore_window.as_mins();
     say(&format!(
         "{called} is being restored from {name} (id {id}); its rotation rests for {minutes} minutes"
-    ));
+    ))?;
     if !args.wait {
         return Ok(Exit::Good);
     }
-    say("waiting until the provider says that it is over, 5 to 15 minutes");
+    say("waiting until the provider says that it is over, 5 to 15 minutes")?;
     let (text, exit) = match target.restored()? {
         Ending::Over(word) => (
             format!("was restored from {name} (id {id}); the provider says that it is {word}"),
@@ -136,6 +136,6 @@ fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<E
             Exit::Bad,
         ),
     };
-    say(&format!("{called} {text}"));
+    say(&format!("{called} {text}"))?;
     Ok(exit)
 }
