@@ -222,12 +222,13 @@ for them; --json shows everything as it stands in the trail. The policy and,
 where the trail doesn't say it, the rotation of an intent are those of the
 configuration in force. A server that has no policy any more is named by its id.
 An alert that only repeats the record before it is left out; --event alert shows
-it.
+it. A policy with a mistake counts as far as it can be made out.
 
 Exit codes:
-  0  shown, also when no record is as asked for or there is no trail yet
+  0  shown, also when no record fits or there is no trail yet
   1  the trail, or a line of it, can't be read; audit verify says more
-  2  configuration or usage
+  2  configuration or usage, such as a server or rotation that neither a policy
+     nor the trail knows
 
 Examples:
   snaprotate audit show --snapshot daily-snapshot-2026-11-20
