@@ -100,7 +100,13 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         1 => "1 policy".to_owned(),
         n => format!("{n} policies"),
     };
-    say(&format!("{policies}, no problems{warnings}"))?;
+    // What follows may well be a problem.
+    let files = if report.online.is_some() {
+        "files: "
+    } else {
+        ""
+    };
+    say(&format!("{files}{policies}, no problems{warnings}"))?;
     if let Some(online) = &report.online {
         say(&online.summary(config.policies.len()))?;
     }
