@@ -348,7 +348,7 @@ fn a_token_that_is_refused_an_api_that_is_away_and_a_doubtful_listing_end_with_1
     assert_eq!(report["online"]["reached"], false);
     let text = stdout(&home.run(&["check", "--online"]));
     assert!(text.contains("account: error: "), "{text}");
-    assert!(text.contains("write it into token_file"), "{text}");
+    assert!(text.contains("holds the whole token"), "{text}");
 }
 
 #[test]
@@ -406,7 +406,7 @@ fn every_command_that_reads_the_account_says_what_to_do_about_a_refused_token_an
     };
     let token = home.path("token");
     says(
-        "make a new token at the provider, and write it into token_file",
+        "holds the whole token, or make a new one at the provider and write it there",
         &token.display().to_string(),
     );
     provider.sandbox.set_token(support::TOKEN);
