@@ -63,7 +63,8 @@ pub struct Cli {
         default_value = config::DEFAULT_FILE
     )]
     pub config: PathBuf,
-    /// How much is logged [default: info for run and once, else warn]
+    /// How much is logged [default: info for run and once, error for orders, else
+    /// warn]
     #[arg(
         long,
         global = true,
@@ -211,10 +212,16 @@ impl Cli {
         }
     }
 
-    /// Commands that people read say only what is wrong.
+    /// Commands that people read say only what is wrong; to an order, what was wrong before it
+    /// is foreign, and its answer says what became of it.
     fn level(&self) -> Level {
         self.log.unwrap_or(match self.command {
             Command::Run | Command::Once | Command::HookRunner => Level::Info,
+            Command::Pause(_)
+            | Command::Resume(_)
+            | Command::Create(_)
+            | Command::Delete(_)
+            | Command::Restore(_) => Level::Error,
             _ => Level::Warn,
         })
     }

@@ -131,7 +131,7 @@ Examples:
       into another folder";
 
 pub(super) const PLAN: &str = "\
-Times are in UTC.
+Times are in the local zone (TZ), those of --json in UTC.
 
 Exit codes:
   0  planned
@@ -159,7 +159,7 @@ pub(super) const STATUS: &str = "\
 Exit codes:
   0  no alert stands
   1  alerts stand, or the service can't be asked
-  2  usage, a server that the service doesn't have
+  2  usage, a server that the service doesn't have, a --config that isn't there
   3  the service isn't running
 
 Files:

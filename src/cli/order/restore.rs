@@ -85,12 +85,15 @@ fn safely(
     id: SnapshotId,
 ) -> Result<Exit, Refusal> {
     let now = target.clock.now().wall.strftime("%Y%m%d-%H%M%S");
+    let safety = format!("before-restore-{now}");
     let order = Order::Create {
-        snapshot: format!("before-restore-{now}"),
+        snapshot: safety.clone(),
         spare: Some(id),
         description: None,
     };
-    let made = make(target, order, true);
+    let wait =
+        "waiting, and restoring only then: nothing is restored if this command is ended before";
+    let made = make(target, order, Some(wait));
     if !matches!(made, Ok(Exit::Good)) {
         say(&format!(
             "{} was not restored, since the snapshot of its present state isn't known to be there",
@@ -98,7 +101,12 @@ fn safely(
         ))?;
         return made;
     }
-    send(target, args, name, id)
+    let sent = send(target, args, name, id);
+    say(&format!(
+        "{safety} stays, and takes a place, until you delete it: snaprotate delete {} {safety}",
+        target.policy.server
+    ))?;
+    sent
 }
 
 fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<Exit, Refusal> {
@@ -119,7 +127,9 @@ fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<E
     if !args.wait {
         return Ok(Exit::Good);
     }
-    say("waiting until the provider says that it is over, 5 to 15 minutes")?;
+    say(
+        "waiting until the provider says that it is over, 5 to 15 minutes; it goes on also if this command is ended",
+    )?;
     let (text, exit) = match target.restored()? {
         Ending::Over(word) => (
             format!("was restored from {name} (id {id}); the provider says that it is {word}"),
