@@ -8,7 +8,8 @@
 pub(super) const TOP: &str = "\
 Exit codes:
   0  as it should
-  1  something is wrong, which the output names
+  1  something is wrong, which the output names; with every command also when
+     the output can't be written
   2  configuration or usage: only an administrator can mend it
   3  status alone: the service isn't running
 

@@ -8,12 +8,16 @@ use super::{Exit, print, say};
 use crate::daemon::Refusal;
 
 /// Every schema, by the name that it is asked by.
-pub(super) const SCHEMAS: [(&str, &str); 8] = [
+pub(super) const SCHEMAS: [(&str, &str); 9] = [
     ("config", include_str!("../../config/schema/config.json")),
     ("policy", include_str!("../../config/schema/policy.json")),
     (
         "audit-show",
         include_str!("../../config/schema/audit-show.json"),
+    ),
+    (
+        "audit-verify",
+        include_str!("../../config/schema/audit-verify.json"),
     ),
     ("check", include_str!("../../config/schema/check.json")),
     (
