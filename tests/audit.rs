@@ -120,19 +120,11 @@ fn records_are_picked_by_event_rotation_time_and_number() {
     assert_eq!(lines(&home, &["--since", "1h"]), all);
     assert!(lines(&home, &["--rotation", "daily"]).len() > 3);
     assert_eq!(lines(&home, &["--event", "checkpoint"]).len(), 1);
-    for none in [
-        &["--until", "1h"][..],
-        &["--rotation", "weekly"],
-        &["--failed"],
-        &["--server", "99"],
-    ] {
+    for none in [&["--until", "1h"][..], &["--failed"]] {
         let output = show(&home, none);
         assert_eq!(output.status.code(), Some(0), "{none:?}");
         assert_eq!(stdout(&output), "", "{none:?}");
-        assert!(
-            stderr(&output).contains("no record is as asked for"),
-            "{none:?}"
-        );
+        assert!(stderr(&output).contains("no record fits"), "{none:?}");
     }
 }
 
@@ -200,6 +192,78 @@ fn servers_keep_their_names_when_the_token_and_a_policy_are_spoilt() {
     fs::remove_file(home.path("token")).expect("removed");
     home.policy("mail", "[server]\nid = \n");
     assert_eq!(lines(&home, &[]), before);
+}
+
+#[test]
+fn the_trail_of_the_very_server_whose_policy_is_spoilt_is_read_by_name_and_file() {
+    let (_provider, home) = rotated();
+    let rotation = "[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = ";
+    let policy = |more: &str| {
+        let server = "[server]\nid = 7\nname = \"shared-01\"\n";
+        home.policy("web", &format!("{server}{rotation}{more}\n"));
+    };
+    fs::remove_file(home.path("policies.d/server-7.toml")).expect("removed");
+    policy("1");
+    let before = lines(&home, &["shared-01"]);
+    assert!(before.iter().all(|line| line.contains("shared-01")));
+    for spoilt in ["x", "\"1\"", "0", "1\nkep = 1", "1\n[server"] {
+        policy(spoilt);
+        assert_eq!(home.run(&["check"]).status.code(), Some(2), "{spoilt}");
+        for called in ["shared-01", "web", "7"] {
+            let shown = lines(&home, &[called]);
+            assert_eq!(shown.len(), before.len(), "{spoilt} {called}");
+            assert!(shown.iter().all(|line| line.contains("shared-01")));
+        }
+    }
+}
+
+#[test]
+fn a_server_or_rotation_that_neither_a_policy_nor_the_trail_knows_is_no_empty_night() {
+    let (_provider, home) = rotated();
+    let ends = |args: &[&str], code: i32, why: &str| {
+        let output = show(&home, args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(why), "{args:?}: {said}");
+    };
+    let unknown = "neither a policy nor the trail knows a rotation dialy; they know daily";
+    ends(&["--rotation", "dialy"], 2, unknown);
+    ends(
+        &["999"],
+        2,
+        "the trail has no record of it, and no policy is",
+    );
+    ends(
+        &["999", "--rotation", "daily"],
+        2,
+        "no policy is for server 999",
+    );
+    ends(
+        &["7", "--rotation", "dialy"],
+        2,
+        "a rotation dialy of 7; they",
+    );
+    ends(
+        &["--until", "2020-01-01", "--rotation", "daily"],
+        0,
+        "no record fits",
+    );
+    // What only the trail knows is good.
+    home.policy(
+        "server-8",
+        "[server]\nid = 8\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n",
+    );
+    fs::rename(home.path("policies.d/server-7.toml"), home.path("gone")).expect("moved");
+    let early = ["--until", "2020-01-01"];
+    ends(&[&["7"], &early[..]].concat(), 0, "no record fits");
+    ends(
+        &[&["7", "--rotation", "daily"], &early[..]].concat(),
+        0,
+        "no record fits",
+    );
+    // What only a policy knows, too.
+    ends(&["8"], 0, "no record fits");
+    ends(&["8", "--rotation", "weekly"], 2, "a rotation weekly of 8");
 }
 
 #[test]

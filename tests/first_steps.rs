@@ -169,7 +169,7 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
         stderr(&check)
     );
     assert!(
-        stdout(&check).starts_with("1 policy, no problems\n"),
+        stdout(&check).starts_with("files: 1 policy, no problems\n"),
         "{}",
         stdout(&check)
     );
@@ -333,7 +333,10 @@ fn an_api_that_cannot_be_read_or_relied_on_leaves_nothing_behind() {
     desk.provider.sandbox.set_token("another");
     let output = desk.init(&[]);
     assert_eq!(output.status.code(), Some(1));
-    for said in ["401", "make a new token at the provider"] {
+    for said in [
+        "401",
+        "holds the whole token, or make a new one at the provider",
+    ] {
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
     }
     assert!(!desk.home.path("new").exists());

@@ -158,6 +158,12 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
         "{}",
         stdout(&output)
     );
+    let said = stderr(&output);
+    assert!(
+        said.contains("there is such a server can't be told"),
+        "{said}"
+    );
+    assert_eq!(stderr(&home.run(&["list", "9"])), "");
     for unknown in ["wep", "0", "-1x"] {
         let output = home.run(&["list", "--", unknown]);
         assert_eq!(output.status.code(), Some(2), "{unknown}");
@@ -220,7 +226,7 @@ fn check_online_is_good_where_all_fits_and_stays_offline_unless_asked() {
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
     assert_eq!(
         stdout(&output),
-        "1 policy, no problems\nonline: the token works, 1 of 1 servers show snapshots; no problems\n"
+        "files: 1 policy, no problems\nonline: the token works, 1 of 1 servers show snapshots; no problems\n"
     );
     let methods: Vec<_> = provider
         .sandbox
@@ -342,7 +348,7 @@ fn a_token_that_is_refused_an_api_that_is_away_and_a_doubtful_listing_end_with_1
     assert_eq!(report["online"]["reached"], false);
     let text = stdout(&home.run(&["check", "--online"]));
     assert!(text.contains("account: error: "), "{text}");
-    assert!(text.contains("write it into token_file"), "{text}");
+    assert!(text.contains("holds the whole token"), "{text}");
 }
 
 #[test]
@@ -400,7 +406,7 @@ fn every_command_that_reads_the_account_says_what_to_do_about_a_refused_token_an
     };
     let token = home.path("token");
     says(
-        "make a new token at the provider, and write it into token_file",
+        "holds the whole token, or make a new one at the provider and write it there",
         &token.display().to_string(),
     );
     provider.sandbox.set_token(support::TOKEN);

@@ -96,6 +96,7 @@ fn a_snapshot_is_created_and_waited_for_and_the_trail_says_by_whom() {
             .home
             .run(&["create", "web", "before-upgrade", "--wait"]);
         assert!(good(&made).contains("before-upgrade"), "{}", stdout(&made));
+        assert!(stdout(&made).contains("waiting; it goes on also if this command is ended"));
         assert!(stdout(&made).contains("is completed"));
         let names = place.provider.names(12345);
         assert!(names.contains(&"before-upgrade".to_owned()), "{names:?}");
@@ -196,6 +197,7 @@ fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_ser
             begun.contains("web is being restored from by-hand"),
             "{said}"
         );
+        assert!(end.contains("it goes on also if this command is ended"));
         assert!(end.contains(why), "{said}");
         assert_eq!(code(&done), Some(1), "{said}");
         let asked = place.provider.sandbox.log();
@@ -226,7 +228,15 @@ fn a_safety_snapshot_is_completed_before_the_restore_and_what_is_restored_is_spa
         let done = place
             .home
             .run(&["restore", "web", "by-hand", "--yes", "--safety"]);
-        assert!(good(&done).contains("is being restored from by-hand"));
+        let said = good(&done);
+        assert!(said.contains("is being restored from by-hand"), "{said}");
+        let names = place.provider.names(12345);
+        let safety = names
+            .iter()
+            .find(|name| name.starts_with("before-restore-"));
+        let safety = safety.expect("one");
+        let remedy = format!("until you delete it: snaprotate delete 12345 {safety}\n");
+        assert!(said.ends_with(&remedy), "{said}");
         let trail = place.home.trail();
         let made = |event: &str| trail.iter().position(|record| record["event"] == event);
         let safety = trail
@@ -240,8 +250,6 @@ fn a_safety_snapshot_is_completed_before_the_restore_and_what_is_restored_is_spa
             None,
             "nothing that an interruption would leave"
         );
-        let names = place.provider.names(12345);
-        assert!(names.iter().any(|name| name.starts_with("before-restore-")));
     });
 }
 
@@ -400,9 +408,39 @@ fn what_cannot_be_done_is_refused_before_anything_is_sent() {
     });
     let busy = place.home.run(&["create", "web", "mine"]);
     ends(&busy, 1, &format!("{} is being made", daily_name(0)));
+    for name in ["", &"x".repeat(256)] {
+        let output = place.home.run(&["create", "web", name]);
+        ends(&output, 2, "a snapshot's name has 1 to 255 letters");
+    }
     let unknown = place.home.run(&["create", "mail", "mine"]);
     ends(&unknown, 2, "no policy is for server mail");
     assert_eq!(place.provider.sandbox.counts().create, 1);
+}
+
+#[test]
+fn without_a_service_an_order_s_answer_stands_alone_whatever_else_is_amiss() {
+    let place = quick();
+    // A policy that is warned of, and an alert that stands from before.
+    let policy = "[server]\nid = 12345\nname = \"web\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 5\n";
+    place.home.policy("web", policy);
+    for row in ["one", "two", "three"] {
+        let sandbox = &place.provider.sandbox;
+        sandbox.add_snapshot(12345, row, "completed", days_ago(9));
+    }
+    assert_eq!(code(&place.home.run(&["once"])), Some(1));
+    assert!(!place.home.events("alert_raised").is_empty());
+    for args in [
+        &["pause"][..],
+        &["resume"],
+        &["delete", "web", "one", "--yes"],
+        &["create", "web", "x"],
+    ] {
+        let output = place.home.run(args);
+        assert_eq!(code(&output), Some(0), "{args:?}: {}", stderr(&output));
+        assert_eq!(stderr(&output), "", "{args:?}");
+    }
+    let asked = place.home.run(&["pause", "--log", "warn"]);
+    assert!(good(&asked).contains("WARN"), "who wants them gets them");
 }
 
 /// The lock is held by a process that isn't a service with a socket.

@@ -107,7 +107,7 @@ fn schema_lists_its_names_prints_each_and_an_unknown_one_is_told_which() {
     assert_eq!(output.status.code(), Some(0));
     let names = stdout(&output);
     let names: Vec<_> = names.lines().collect();
-    assert_eq!(names.len(), 8, "{names:?}");
+    assert_eq!(names.len(), 9, "{names:?}");
     for name in &names {
         let file = format!("{}/config/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(file).expect("a file");
@@ -137,6 +137,26 @@ fn plan_list_and_forecast_write_what_their_schemas_say() {
     let draft = draft.to_str().expect("text");
     let args = ["forecast", "--json", "--days", "3", "--against", draft];
     holds(&home, "forecast", &written(&home, &args, 0));
+}
+
+#[test]
+fn audit_verify_writes_what_its_schema_says_of_a_trail_that_is_whole_broken_or_none() {
+    let (_provider, home) = fleet();
+    let verify = |code| {
+        let found = written(&home, &["audit", "verify", "--json"], code);
+        holds(&home, "audit-verify", &found);
+        found
+    };
+    assert_eq!(verify(0)["first"], Value::Null);
+    home.run(&["once"]);
+    assert_eq!(verify(0)["files"].as_array().map(Vec::len), Some(1));
+    let mut files = std::fs::read_dir(home.path("log")).expect("a trail");
+    let file = files.next().expect("a file").expect("an entry").path();
+    let text = std::fs::read_to_string(&file).expect("read");
+    let changed = text.replacen("create_intent", "delete_intent", 1) + "{\"torn";
+    std::fs::write(&file, changed).expect("written");
+    let found = verify(1);
+    assert_ne!(found["problems"], json!([]), "{found}");
 }
 
 #[test]

@@ -167,6 +167,52 @@ fn a_server_that_the_service_does_not_have_is_a_matter_of_usage() {
 }
 
 #[test]
+fn a_file_that_is_named_must_be_there_and_that_of_another_service_is_noted() {
+    let (_provider, home) = live(2);
+    let _service = Service::start(&home);
+    until("it answers", || {
+        home.run(&["status"]).status.code() == Some(0)
+    });
+    let ask = |file: &str, more: &[&str]| {
+        let file = home.path(file);
+        let args = ["status", "--config", file.to_str().expect("text")];
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_snaprotate"));
+        command.args(args).args(more);
+        command.env("RUNTIME_DIRECTORY", home.path("run"));
+        command.output().expect("it runs")
+    };
+    let missing = ask("nowhere.toml", &[]);
+    assert_eq!(missing.status.code(), Some(2), "{}", stdout(&missing));
+    let said = stderr(&missing);
+    assert!(
+        said.contains("nowhere.toml: there is no such file"),
+        "{said}"
+    );
+    let text = std::fs::read_to_string(home.path("snaprotate.toml")).expect("read");
+    std::fs::write(home.path("other.toml"), text).expect("written");
+    let (own, other) = (home.path("snaprotate.toml"), home.path("other.toml"));
+    let (own, other) = (own.display(), other.display());
+    let note = format!("the running service goes by {own}, not {other}\n");
+    let noted = ask("other.toml", &[]);
+    assert_eq!(
+        (noted.status.code(), stderr(&noted)),
+        (Some(0), note.clone())
+    );
+    let unknown = ask("other.toml", &["mail"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let said = stderr(&unknown);
+    assert!(
+        said.starts_with(&note) && said.contains("no policy is for server mail"),
+        "{said}"
+    );
+    assert_eq!(stderr(&ask("snaprotate.toml", &[])), "");
+    // The same file by another path.
+    std::os::unix::fs::symlink(home.path("snaprotate.toml"), home.path("again.toml"))
+        .expect("linked");
+    assert_eq!(stderr(&ask("again.toml", &[])), "");
+}
+
+#[test]
 fn a_server_that_was_restored_says_until_when_it_is_left_alone() {
     let (provider, home) = live(2);
     let made = support::days_ago(3);

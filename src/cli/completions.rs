@@ -1,11 +1,10 @@
 //! `completions`: what a shell needs to complete our command line.
 
-use std::io::Write as _;
-
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::{Cli, Exit};
+use super::{Cli, Exit, print};
+use crate::daemon::Refusal;
 
 /// For which shell.
 #[derive(Debug, clap::Args)]
@@ -16,10 +15,9 @@ pub struct Args {
 }
 
 /// Prints the script.
-pub fn run(args: &Args) -> Exit {
+pub fn run(args: &Args) -> Result<Exit, Refusal> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "snaprotate", &mut script);
-    // That a reader went away is no error.
-    let _closed = std::io::stdout().write_all(&script);
-    Exit::Good
+    print(&script)?;
+    Ok(Exit::Good)
 }

@@ -11,7 +11,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::pages::FILES;
-use super::{Cli, Exit, say};
+use super::{Cli, Exit, print, say};
 use crate::daemon::Refusal;
 
 /// Which pages.
@@ -39,8 +39,7 @@ pub fn run(args: &Args) -> Result<Exit, Refusal> {
         if let Some(page) = page
             && !(io::stdout().is_terminal() && read(page))
         {
-            // That a reader went away is no error.
-            let _closed = io::stdout().write_all(&page.text);
+            print(&page.text)?;
         }
         return Ok(Exit::Good);
     };
@@ -51,7 +50,7 @@ pub fn run(args: &Args) -> Result<Exit, Refusal> {
     }
     let counts = counts.iter();
     let counts = counts.map(|(folder, n)| format!("{n} pages in {}", folder.display()));
-    say(&counts.collect::<Vec<_>>().join(", "));
+    say(&counts.collect::<Vec<_>>().join(", "))?;
     Ok(Exit::Good)
 }
 

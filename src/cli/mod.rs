@@ -26,7 +26,7 @@ pub mod status;
 mod unread;
 
 use std::future::Future;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -63,7 +63,8 @@ pub struct Cli {
         default_value = config::DEFAULT_FILE
     )]
     pub config: PathBuf,
-    /// How much is logged [default: info for run and once, else warn]
+    /// How much is logged [default: info for run and once, error for orders, else
+    /// warn]
     #[arg(
         long,
         global = true,
@@ -205,16 +206,22 @@ impl Cli {
             Command::Notify(command) => notify::run(self, command),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
-            Command::Completions(args) => Ok(completions::run(args)),
+            Command::Completions(args) => completions::run(args),
             Command::Schema(args) => schema::run(args),
             Command::Man(args) => manual::run(args),
         }
     }
 
-    /// Commands that people read say only what is wrong.
+    /// Commands that people read say only what is wrong; to an order, what was wrong before it
+    /// is foreign, and its answer says what became of it.
     fn level(&self) -> Level {
         self.log.unwrap_or(match self.command {
             Command::Run | Command::Once | Command::HookRunner => Level::Info,
+            Command::Pause(_)
+            | Command::Resume(_)
+            | Command::Create(_)
+            | Command::Delete(_)
+            | Command::Restore(_) => Level::Error,
             _ => Level::Warn,
         })
     }
@@ -275,7 +282,7 @@ fn block_on<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refu
 /// The journal shows lines, so there a problem is one line; people get the excerpt too.
 fn fail(refusal: &Refusal, to_journal: bool) -> ExitCode {
     let mut stderr = anstream::stderr();
-    let color = std::io::stderr().is_terminal();
+    let color = io::stderr().is_terminal();
     let _closed = match refusal {
         Refusal::Problems(problems) if !to_journal => {
             writeln!(stderr, "{}", problems.render(color))
@@ -285,9 +292,25 @@ fn fail(refusal: &Refusal, to_journal: bool) -> ExitCode {
     ExitCode::from(refusal.code())
 }
 
-/// Writes to stdout; that a reader such as `head` went away is no error.
-fn say(text: &str) {
-    let _closed = writeln!(anstream::stdout(), "{text}");
+/// Writes a line to stdout.
+fn say(text: &str) -> Result<(), Refusal> {
+    written(writeln!(anstream::stdout(), "{text}"))
+}
+
+/// Writes to stdout what may go to a file as it is.
+fn print(bytes: &[u8]) -> Result<(), Refusal> {
+    let mut stdout = io::stdout().lock();
+    written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+/// That a reader such as `head` went away is no error; that a disk is full is.
+fn written(result: io::Result<()>) -> Result<(), Refusal> {
+    match result {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(Refusal::System(format!(
+            "the output can't be written: {why}; send it elsewhere"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Says something beside the output.

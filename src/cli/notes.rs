@@ -8,7 +8,8 @@
 pub(super) const TOP: &str = "\
 Exit codes:
   0  as it should
-  1  something is wrong, which the output names
+  1  something is wrong, which the output names; with every command also when
+     the output can't be written
   2  configuration or usage: only an administrator can mend it
   3  status alone: the service isn't running
 
@@ -131,7 +132,7 @@ Examples:
       into another folder";
 
 pub(super) const PLAN: &str = "\
-Times are in UTC.
+Times are in the local zone (TZ), those of --json in UTC.
 
 Exit codes:
   0  planned
@@ -159,7 +160,7 @@ pub(super) const STATUS: &str = "\
 Exit codes:
   0  no alert stands
   1  alerts stand, or the service can't be asked
-  2  usage, a server that the service doesn't have
+  2  usage, a server that the service doesn't have, a --config that isn't there
   3  the service isn't running
 
 Files:
@@ -222,12 +223,13 @@ for them; --json shows everything as it stands in the trail. The policy and,
 where the trail doesn't say it, the rotation of an intent are those of the
 configuration in force. A server that has no policy any more is named by its id.
 An alert that only repeats the record before it is left out; --event alert shows
-it.
+it. A policy with a mistake counts as far as it can be made out.
 
 Exit codes:
-  0  shown, also when no record is as asked for or there is no trail yet
+  0  shown, also when no record fits or there is no trail yet
   1  the trail, or a line of it, can't be read; audit verify says more
-  2  configuration or usage
+  2  configuration or usage, such as a server or rotation that neither a policy
+     nor the trail knows
 
 Examples:
   snaprotate audit show --snapshot daily-snapshot-2026-11-20

@@ -64,7 +64,7 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
                 format!("failed: {why}")
             }
         };
-        say(&format!("{name} ({way}): {end}"));
+        say(&format!("{name} ({way}): {end}"))?;
     }
     Ok(exit)
 }

@@ -39,7 +39,7 @@ pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             begun.what
         );
     }
-    say(&text);
+    say(&text)?;
     Ok(Exit::Good)
 }
 
@@ -72,7 +72,7 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             printable_name(server)
         );
     }
-    say(&text);
+    say(&text)?;
     Ok(Exit::Good)
 }
 

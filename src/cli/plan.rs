@@ -50,9 +50,9 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     if args.json {
         let json = serde_json::to_string_pretty(&plans)
             .map_err(|error| Refusal::System(error.to_string()))?;
-        say(&json);
+        say(&json)?;
     } else {
-        say(plans.text(&TimeZone::system()).trim_end());
+        say(plans.text(&TimeZone::system()).trim_end())?;
     }
     Ok(Exit::Good)
 }

@@ -2,20 +2,22 @@
 //!
 //! The schemas are files, so that editors can use them too; tests hold them to the code.
 
-use std::io::Write as _;
-
 use clap::builder::PossibleValuesParser;
 
-use super::{Exit, say};
+use super::{Exit, print, say};
 use crate::daemon::Refusal;
 
 /// Every schema, by the name that it is asked by.
-pub(super) const SCHEMAS: [(&str, &str); 8] = [
+pub(super) const SCHEMAS: [(&str, &str); 9] = [
     ("config", include_str!("../../config/schema/config.json")),
     ("policy", include_str!("../../config/schema/policy.json")),
     (
         "audit-show",
         include_str!("../../config/schema/audit-show.json"),
+    ),
+    (
+        "audit-verify",
+        include_str!("../../config/schema/audit-verify.json"),
     ),
     ("check", include_str!("../../config/schema/check.json")),
     (
@@ -39,11 +41,10 @@ pub struct Args {
 /// Prints it, or the names.
 pub fn run(args: &Args) -> Result<Exit, Refusal> {
     let Some(name) = &args.name else {
-        say(&SCHEMAS.map(|(name, _)| name).join("\n"));
+        say(&SCHEMAS.map(|(name, _)| name).join("\n"))?;
         return Ok(Exit::Good);
     };
-    // That a reader went away is no error.
-    let _closed = std::io::stdout().write_all(text(name).as_bytes());
+    print(text(name).as_bytes())?;
     Ok(Exit::Good)
 }
 

@@ -1,9 +1,12 @@
 //! `status`: how the running service and its servers stand.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 
 use super::servers::Which;
-use super::{Cli, Exit, block_on, control_socket, say, servers};
+use super::{Cli, Exit, absolute, block_on, control_socket, note, say, servers};
+use crate::config::DEFAULT_FILE;
+use crate::core::printable::printable;
 use crate::daemon::Refusal;
 use crate::status;
 
@@ -19,12 +22,30 @@ pub struct Args {
 }
 
 /// Asks the service; good when no alert stands.
-pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+    let missing = matches!(cli.config.try_exists(), Ok(false));
+    // The usual one need not be there: nobody asked for it.
+    if missing && cli.config != Path::new(DEFAULT_FILE) {
+        let file = shown(&cli.config);
+        let why = format!("{file}: there is no such file: name the service's own, or none");
+        return Err(Refusal::Settings(why));
+    }
     let socket = control_socket();
     let mut view = block_on(async { Ok(status::ask(&socket).await?) })?;
+    let other = another(&cli.config, Path::new(&view.config));
+    if let Some(other) = other.as_ref().filter(|_| !missing) {
+        note(other);
+    }
     if let Some(wanted) = args.server.one() {
         let found = servers::find(&view.servers, wanted)?;
-        let found = found.ok_or_else(|| servers::unknown(&view.servers, wanted));
+        let found = found.ok_or_else(|| {
+            let unknown = servers::unknown(&view.servers, wanted);
+            // Where it isn't noted already.
+            match other.filter(|_| missing) {
+                Some(other) => Refusal::Settings(format!("{unknown}; {other}")),
+                None => unknown,
+            }
+        });
         let mut server = found?.clone();
         // A service from before an upgrade may not know; the rest is known anyway.
         let next = block_on(async { Ok(status::ask_upcoming(&socket, server.id).await) })?;
@@ -37,7 +58,7 @@ pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let exit = if view.healthy { Exit::Good } else { Exit::Bad };
     if args.json {
         let json = serde_json::to_string_pretty(&view);
-        say(&json.map_err(|error| Refusal::System(error.to_string()))?);
+        say(&json.map_err(|error| Refusal::System(error.to_string()))?)?;
         return Ok(exit);
     }
     let zone = jiff::tz::TimeZone::system();
@@ -49,6 +70,23 @@ pub fn run(_: &Cli, args: &Args) -> Result<Exit, Refusal> {
         [server] if args.server.one().is_some() => status::server(&view, server, &zone, width),
         _ => status::fleet(&view, &zone, width),
     };
-    say(text.trim_end());
+    say(text.trim_end())?;
     Ok(exit)
+}
+
+/// Says so where the service goes by another file than the one that was named.
+fn another(ours: &Path, theirs: &Path) -> Option<String> {
+    // The service may have been started elsewhere, and only it knows where.
+    if theirs.is_relative() {
+        return None;
+    }
+    let whole = |file: &Path| file.canonicalize().unwrap_or_else(|_| absolute(file));
+    (whole(ours) != whole(theirs)).then(|| {
+        let (theirs, ours) = (shown(theirs), shown(ours));
+        format!("the running service goes by {theirs}, not {ours}")
+    })
+}
+
+fn shown(file: &Path) -> String {
+    printable(&file.display().to_string(), 300)
 }

@@ -16,7 +16,10 @@ pub(super) fn remedy(error: &ApiError, asked: &ApiSettings) -> String {
     };
     match error.kind {
         ErrorKind::Account => {
-            format!("make a new token at the provider, and write it into token_file{file}")
+            // Half a token that was pasted is likelier than one that ended.
+            format!(
+                "check that token_file{file} holds the whole token, or make a new one at the provider and write it there"
+            )
         }
         ErrorKind::Missing => format!(
             "there is no API like that at {}: correct base_url",

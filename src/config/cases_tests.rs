@@ -93,6 +93,8 @@ fn wrong_servers_are_refused_with_place_and_remedy() {
     let cases = [
         case("", "1:1: error", "[server] is missing", "id = 12345"),
         case("[server]\n", "5:1: error", "id is missing in [server]", "write id = 12345"),
+        case("[server]\nid = x", "6:6: error", "not TOML: the value of id is neither in quotes nor a number", "a number, such as id = 5"),
+        case("[server]\nid = 7\nname = full", "7:8: error", "not TOML: the value of name", "in double quotes: name = "),
         case("[server]\nid = 0", "6:6: error", "id must be positive", "id = 12345"),
         case("[server]\nid = -7", "6:6: error", "id: -7 is negative", "whole number"),
         case("[server]\nid = \"7\"", "6:6: error", "id must be a whole number, not a string", "write id = 7, without quotes"),

@@ -102,7 +102,7 @@ pub fn hooks_of(
 
 fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config, Problems> {
     let mut log = Log::default();
-    let read = read(file, given, env, &mut log);
+    let read = read(file, given, env, false, &mut log);
     let mut problems = log.0;
     problems.sort_by_key(|p| (p.file != file, p.file.clone(), p.line, p.column));
     let refused = problems.iter().any(|p| p.severity == Severity::Error);
@@ -122,11 +122,12 @@ fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config
     }
 }
 
-/// The policies as far as they can be made out, whatever else is wrong: whoever reads the
-/// trail wants its servers by name, also without the right to read the token.
+/// The policies as far as they can be made out, whatever else is wrong with them or elsewhere:
+/// whoever reads the trail wants its servers by name, the broken one's before all, also
+/// without the right to read the token.
 pub fn policies(file: &Path, env: &Env) -> Vec<Arc<Policy>> {
     let mut unsaid = Log::default();
-    read(file, None, env, &mut unsaid).map_or_else(Vec::new, |(_, policies)| policies)
+    read(file, None, env, true, &mut unsaid).map_or_else(Vec::new, |(_, policies)| policies)
 }
 
 /// Reads only where the daemon writes: the trail must be readable when the token, a policy
@@ -158,7 +159,13 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
 
 type Read = (Option<main_file::Settings>, Vec<Arc<Policy>>);
 
-fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Option<Read> {
+fn read(
+    file: &Path,
+    given: Option<&[PathBuf]>,
+    env: &Env,
+    lenient: bool,
+    log: &mut Log,
+) -> Option<Read> {
     let source = source::read(file, NO_MAIN_FILE, log)?;
     let (table, whole) = source::parse_what_can_be(&source, log);
     // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
@@ -210,6 +217,7 @@ fn read(file: &Path, given: Option<&[PathBuf]>, env: &Env, log: &mut Log) -> Opt
     let mut settings = raw.validate(folder, env, main_log);
 
     let mut reading = policy::Reading {
+        lenient,
         limit,
         defaults: &options,
         schedules: slots::Schedules::default(),

@@ -55,6 +55,8 @@ pub(super) fn hooks(
 
 /// What all policies share while they are read.
 pub(super) struct Reading<'a> {
+    /// Whether a policy counts as far as it can be made out, or not at all if a thing is wrong.
+    pub(super) lenient: bool,
     pub(super) limit: usize,
     pub(super) defaults: &'a Options,
     pub(super) schedules: Schedules,
@@ -63,14 +65,18 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads one file; `None` when something in it is wrong.
+    /// Reads one file; `None` when something in it is wrong, or for the lenient, its server.
     pub(super) fn policy(&mut self, path: &Path, log: &mut Log) -> Option<Policy> {
         let source = source::read(
             path,
             "make it a readable file, or move it out of the folder",
             log,
         )?;
-        let raw = RawPolicy::read(source::parse(&source, log)?, &source, log);
+        let (table, whole) = source::parse_what_can_be(&source, log);
+        if !whole && !self.lenient {
+            return None;
+        }
+        let raw = RawPolicy::read(table, &source, log);
         self.validate(raw, path, log)
     }
 
@@ -85,7 +91,7 @@ impl Reading<'_> {
                 log.error(
                     &id.at,
                     message,
-                    "write both servers' rotations in one file, or correct the id",
+                    "write its rotations in one of the two files, or correct the id",
                 );
             } else {
                 self.servers.insert(id.value, path.to_owned());
@@ -100,7 +106,10 @@ impl Reading<'_> {
             );
             log.error(&least.at, message, format!("write {} or less", self.limit));
         }
-        let raws = raw.rotations?;
+        let raws = match raw.rotations {
+            None if self.lenient => Vec::new(),
+            rotations => rotations?,
+        };
         if let Some(least) = &raw.min_completed {
             self.prunable(least, &raws, log);
         }
@@ -127,7 +136,7 @@ impl Reading<'_> {
             })
             .collect();
         names::clashes(&rotations, log);
-        if rotations.len() < whole {
+        if rotations.len() < whole && !self.lenient {
             return None;
         }
         let (mut protected_names, mut protected_ids) = (BTreeSet::new(), BTreeSet::new());

@@ -21,6 +21,33 @@ pub(super) fn list(key: &str) -> String {
     format!("{key} = [{items}]")
 }
 
+/// Of a line whose value has letters where quotes or a number would stand: what is wrong, and
+/// what the key wants. The value isn't repeated, since it may be a secret.
+pub(super) fn unquoted(line: &str) -> Option<(String, String)> {
+    let (key, value) = line.split_once('=')?;
+    let key = key.trim();
+    let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+    if key.is_empty() || !key.chars().all(plain) || !value.trim().starts_with(char::is_alphabetic) {
+        return None;
+    }
+    let remedy = match key {
+        "id"
+        | "keep"
+        | "min_completed"
+        | "attempts"
+        | "snapshot_limit"
+        | "max_in_flight"
+        | "requests_per_second"
+        | "port" => format!("write a number, such as {key} = 5"),
+        "delete_stuck" => format!("write {key} = true or {key} = false"),
+        "before" | "after" | "command" | "to" | "on" | "hosts" | "servers" | "protect"
+        | "former_names" | "rotations" => format!("write {}", list(key)),
+        _ => format!("write strings in double quotes: {key} = \"…\""),
+    };
+    let message = format!("the value of {key} is neither in quotes nor a number");
+    Some((message, remedy))
+}
+
 /// The text of a string that would be right without its quotes.
 pub(super) fn bare<T: Value>(value: &DeValue<'_>) -> Option<String> {
     let text = value.as_str()?.trim();
@@ -54,6 +81,39 @@ mod tests {
         ] {
             let line = list(key);
             assert!(DeTable::parse(&line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_lacks_quotes_is_told_by_what_its_key_wants_and_never_repeated() {
+        let advised = |line| unquoted(line).map(|(_, remedy)| remedy);
+        for (line, remedy) in [
+            (
+                "name = full",
+                "write strings in double quotes: name = \"…\"",
+            ),
+            (
+                "url = https://hook.example.org/secret",
+                "write strings in double quotes: url = \"…\"",
+            ),
+            ("keep=x # many", "write a number, such as keep = 5"),
+            (
+                "delete_stuck = yes",
+                "write delete_stuck = true or delete_stuck = false",
+            ),
+            ("on = overdue", "write on = [\"slot_failed\", \"overdue\"]"),
+        ] {
+            assert_eq!(advised(line).as_deref(), Some(remedy), "{line}");
+        }
+        for line in [
+            "name = \"full",
+            "keep = 3x",
+            "keep",
+            "= x",
+            "a key = x",
+            "[server",
+        ] {
+            assert_eq!(advised(line), None, "{line}");
         }
     }
 

@@ -8,10 +8,15 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::defaults::LARGEST_FILE;
+use super::remedy;
 use super::report::{At, Log, Source};
 
 /// What to do where this user may not read a file.
 pub(super) const DENIED: &str = "it is for root and the service's user: run this with sudo";
+
+/// What to do where the syntax is wrong and no more can be said.
+const USUAL: &str =
+    "write key = value, strings in double quotes, tables as [name] on a line of their own";
 
 /// Whether a file can't be read for want of the right to.
 pub(super) fn is_denied(why: &str) -> bool {
@@ -88,20 +93,19 @@ pub(super) fn parse_what_can_be<'s>(source: &'s Arc<Source>, log: &mut Log) -> (
         if line.replace(before.matches('\n').count()) == line {
             continue;
         }
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let written = source.text[line_start..].lines().next().unwrap_or_default();
         let at = At {
             source: Arc::clone(source),
             span,
         };
-        let remedy = if error.message().contains("duplicate") {
-            "keep one of the two"
+        let message = error.message().to_lowercase();
+        let (message, remedy) = if message.contains("duplicate") {
+            (message, "keep one of the two".to_owned())
         } else {
-            "write key = value, strings in double quotes, tables as [name] on a line of their own"
+            remedy::unquoted(written).unwrap_or_else(|| (message, USUAL.to_owned()))
         };
-        log.error(
-            &at,
-            format!("not TOML: {}", error.message().to_lowercase()),
-            remedy,
-        );
+        log.error(&at, format!("not TOML: {message}"), remedy);
     }
     (table.into_inner(), errors.is_empty())
 }

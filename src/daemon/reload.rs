@@ -213,7 +213,7 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
         for rotation in &policy.rotations {
             match now.rotations.iter().find(|r| r.name == rotation.name) {
                 None => lines.push(format!(
-                    "{file}: rotation {} is gone; its snapshots stay as foreign ones",
+                    "{file}: rotation {} is gone; its snapshots stay as foreign ones: write its name pattern as former_names of the rotation that takes them over, or delete them by hand",
                     rotation.name
                 )),
                 Some(now) if now.keep < rotation.keep => lines.push(format!(

@@ -91,12 +91,8 @@ impl Filter {
                 || self.events.iter().any(|asked| is_of(&record.event, asked)))
             && (!self.failed || went_wrong(&record.event, said))
             && self.rotation.as_ref().is_none_or(|rotation| {
-                let about_rotation = matches!(
-                    said.alert.as_deref(),
-                    Some("slot_failed" | "overdue" | "hook_failed")
-                );
                 known.rotation(server, said) == Some(rotation)
-                    || (about_rotation && said.about.as_ref() == Some(rotation))
+                    || said.about_rotation() == Some(rotation)
             })
             && (self.snapshot.as_ref())
                 .is_none_or(|snapshot| snapshot.is_meant(server, said, known))

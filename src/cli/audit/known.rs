@@ -53,6 +53,21 @@ impl Said {
     pub(super) fn of(record: &Record) -> Self {
         serde_json::from_str(&record.json).unwrap_or_default()
     }
+
+    /// Every rotation that the record names.
+    pub(super) fn rotations(&self) -> impl Iterator<Item = &str> {
+        let earlier = self.history.iter().flat_map(|history| &history.rotations);
+        let earlier = earlier.map(|rotation| rotation.name.as_str());
+        let own = self.rotation.as_deref().into_iter();
+        own.chain(self.about_rotation()).chain(earlier)
+    }
+
+    /// The rotation that an alert is about, where it is about one.
+    pub(super) fn about_rotation(&self) -> Option<&str> {
+        let alert = self.alert.as_deref()?;
+        matches!(alert, "slot_failed" | "overdue" | "hook_failed")
+            .then_some(self.about.as_deref())?
+    }
 }
 
 /// The snapshots of each server.

@@ -249,10 +249,12 @@ fn other(key: &str, value: &Value) -> Option<String> {
     if key == "duration_ms" {
         return Some(format!("{text} ms"));
     }
-    Some(format!(
-        "{} {text}",
-        printable(key, WORD_SHOWN).replace('_', " ")
-    ))
+    let label = match key {
+        // Not only deletes: also what stays behind, and what can't be told.
+        "deletes" => "what it changes:".to_owned(),
+        key => printable(key, WORD_SHOWN).replace('_', " "),
+    };
+    Some(format!("{label} {text}"))
 }
 
 /// A program and its arguments, as a shell would want them.

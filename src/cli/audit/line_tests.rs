@@ -132,7 +132,10 @@ fn a_field_without_words_of_its_own_is_shown_under_its_name() {
         "some_day",
         r#""policies":2,"missed":0,"warnings":[],"deletes":["a","b"],"whole":true,"paused":false,"x\u001b":null"#,
     );
-    assert_eq!(said, "some_day            deletes a; b; policies 2; whole");
+    assert_eq!(
+        said,
+        "some_day            what it changes: a; b; policies 2; whole"
+    );
 }
 
 #[test]

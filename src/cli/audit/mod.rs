@@ -2,13 +2,14 @@
 //!
 //! `show` picks records and prints them: `filter` says which, `time` reads what was typed as
 //! a time, `known` remembers what earlier records say of a snapshot, `line` is a record for
-//! people. `verify` checks the chain.
+//! people, `unknown` tells a slip from a night without records. `verify` checks the chain.
 
 mod filter;
 mod known;
 mod line;
 mod show;
 mod time;
+mod unknown;
 mod verify;
 
 use std::path::Path;

@@ -12,12 +12,12 @@ use super::filter::{Asked, EVENTS, Filter, GROUPS};
 use super::known::{Known, Said};
 use super::line::Lines;
 use super::time::{self, End};
-use super::{lost, no_trail};
+use super::{lost, no_trail, unknown};
 use crate::audit::{Record, TrailError, files_since, records, was_begun};
 use crate::cli::servers::Which;
-use crate::cli::{Cli, Exit, note, servers};
+use crate::cli::{Cli, Exit, note, servers, written};
 use crate::clock::Clock;
-use crate::config::{self, Env, Folders};
+use crate::config::{self, Env};
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 use crate::daemon::Refusal;
@@ -33,8 +33,8 @@ pub struct Args {
     /// Which server.
     #[command(flatten)]
     server: Which,
-    /// From this time on: 2026-11-25T03:00:00Z, "2026-11-25 03:00", 2026-11-25, today,
-    /// yesterday, or how long ago: 2d, 12h, 90m; local where no zone stands there
+    /// From this time on: 2026-11-25T03:00:00Z, "2026-11-25 03:00", 2026-11-25, 03:00 (of
+    /// today), today, yesterday, or how long ago: 2d, 12h, 90m; local where no zone stands there
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Up to this time, written likewise; a day counts to its end
@@ -62,16 +62,25 @@ pub struct Args {
     json: bool,
 }
 
-/// Good also when no record is asked for by these options; bad when lines can't be read.
+/// Good also when no record fits; bad when lines can't be read.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let env = Env::from_process();
     let folders = config::folders(&cli.config, &env)?;
     let policies = config::policies(&cli.config, &env);
     let now = Clock::system().now().wall.to_zoned(TimeZone::system());
     let filter = filter(args, &policies, &now)?;
+    let asked = unknown::Asked {
+        server: args.server.one().zip(filter.server),
+        rotation: args.rotation.as_deref(),
+    };
     let files = files_since(&folders.audit_dir, filter.since)?;
     if files.is_empty() && files_since(&folders.audit_dir, None)?.is_empty() {
-        return nothing(&folders);
+        if was_begun(&folders.state_dir)? {
+            return Err(Refusal::System(lost(&folders)));
+        }
+        unknown::told(&asked, &policies, Vec::new())?;
+        note(&no_trail(&folders.audit_dir));
+        return Ok(Exit::Good);
     }
     let stdout = io::stdout();
     let terminal = stdout.is_terminal();
@@ -100,22 +109,20 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     {
         names_of(asked, &files);
     }
-    let written = match args.last.or(usual) {
+    let shown = match args.last.or(usual) {
         None => show.all(files),
         Some(last) => show.newest(files, last, args.last.is_none()),
     };
-    match written.and_then(|()| show.out.flush()) {
+    let shown = shown.and_then(|()| show.out.flush());
+    let left = shown.is_err();
+    written(shown)?;
+    if left {
         // A reader such as `head` has seen enough.
-        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Good),
-        Err(why) => {
-            return Err(Refusal::System(format!(
-                "the records can't be written: {why}"
-            )));
-        }
-        Ok(()) => {}
+        return Ok(Exit::Good);
     }
     if show.shown == 0 {
-        note("no record is as asked for");
+        unknown::told(&asked, &policies, files_since(&folders.audit_dir, None)?)?;
+        note("no record fits");
     }
     Ok(show.ended())
 }
@@ -158,15 +165,6 @@ fn filter(
         rotation: args.rotation.clone(),
         snapshot: args.snapshot.as_deref().map(Asked::new),
     })
-}
-
-/// There is no file at all: before the first run, or because all were lost.
-fn nothing(folders: &Folders) -> Result<Exit, Refusal> {
-    if was_begun(&folders.state_dir)? {
-        return Err(Refusal::System(lost(folders)));
-    }
-    note(&no_trail(&folders.audit_dir));
-    Ok(Exit::Good)
 }
 
 /// Finds the names that an id bears, since records before a create's answer lack the id.

@@ -1,16 +1,18 @@
 //! What people type as a time.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
 use crate::core::printable::printable;
 
 /// What is accepted, as an error says it.
-const ACCEPTED: &str = "write 2026-11-25T03:00:00Z, \"2026-11-25 03:00\", 2026-11-25, today, yesterday, or how long ago: 2d, 12h, 90m";
+const ACCEPTED: &str = "write 2026-11-25T03:00:00Z, \"2026-11-25 03:00\", 2026-11-25, 03:00, today, yesterday, or how long ago: 2d, 12h, 90m";
 const TYPED_SHOWN: usize = 60;
 /// The length of `2026-11-25`.
 const A_DAY: usize = 10;
+/// Where the first colon of `03:00` stands.
+const HOURS: usize = 2;
 
 /// Which end of a range a time is: a whole day begins one and ends the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +53,11 @@ fn written(typed: &str, end: End, now: &Zoned) -> Option<Timestamp> {
     if let Ok(instant) = typed.parse::<Timestamp>() {
         return Some(instant);
     }
-    let local: DateTime = typed.parse().ok()?;
+    let local: DateTime = if typed.find(':') == Some(HOURS) {
+        now.date().to_datetime(typed.parse::<Time>().ok()?)
+    } else {
+        typed.parse().ok()?
+    };
     let zoned = local.to_zoned(now.time_zone().clone()).ok()?;
     Some(zoned.timestamp())
 }
@@ -69,6 +75,10 @@ fn day(date: Date, end: End, zone: &TimeZone) -> Option<Timestamp> {
 
 /// Days are calendar days: `2d` is this hour the day before yesterday.
 fn ago(typed: &str, now: &Zoned) -> Option<Timestamp> {
+    if typed.contains(':') {
+        // Hours and minutes with a colon are a time of day, never a length.
+        return None;
+    }
     let span: Span = typed
         .strip_suffix("ago")
         .unwrap_or(typed)
@@ -128,6 +138,15 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_day_is_today_s_also_where_it_is_yet_to_come() {
+        for text in ["11:30", "11:30:00", " 11:30 "] {
+            assert_eq!(since(text), at("2026-11-25T10:30:00Z"), "{text}");
+        }
+        assert_eq!(since("23:41:30"), at("2026-11-25T22:41:30Z"));
+        assert_eq!(until("00:00"), at("2026-11-24T23:00:00Z"));
+    }
+
+    #[test]
     fn a_day_begins_a_range_with_its_start_and_ends_one_with_its_end() {
         assert_eq!(since("2026-11-24"), at("2026-11-23T23:00:00Z"));
         assert_eq!(until("2026-11-24"), at("2026-11-24T22:59:59.999999999Z"));
@@ -162,6 +181,10 @@ mod tests {
             "2026-13-01",
             "2026-11-25 25:00",
             "25.11.2026",
+            "25:00",
+            "03:00 yesterday",
+            "03:00Z",
+            "1d 03:00:00",
             "99999999d",
             "\u{1b}[2J",
         ] {

@@ -25,11 +25,11 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let folders = config::folders(&cli.config, &Env::from_process())?;
     let found = check(&folders)?;
     if args.json {
-        say(&as_json(&found).to_string());
+        say(&as_json(&found).to_string())?;
     } else if found.files.is_empty() && found.is_intact() {
-        say(&no_trail(&folders.audit_dir));
+        say(&no_trail(&folders.audit_dir))?;
     } else {
-        say(&as_text(&folders.audit_dir, &found));
+        say(&as_text(&folders.audit_dir, &found))?;
     }
     Ok(if found.is_intact() {
         Exit::Good

@@ -87,10 +87,10 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         return Ok(exit);
     }
     for warning in &config.warnings {
-        say(&warning.to_string());
+        say(&warning.to_string())?;
     }
     for finding in report.online.iter().flat_map(|online| &online.problems) {
-        say(&finding.to_string());
+        say(&finding.to_string())?;
     }
     let warnings = match config.warnings.len() {
         0 => String::new(),
@@ -100,9 +100,15 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         1 => "1 policy".to_owned(),
         n => format!("{n} policies"),
     };
-    say(&format!("{policies}, no problems{warnings}"));
+    // What follows may well be a problem.
+    let files = if report.online.is_some() {
+        "files: "
+    } else {
+        ""
+    };
+    say(&format!("{files}{policies}, no problems{warnings}"))?;
     if let Some(online) = &report.online {
-        say(&online.summary(config.policies.len()));
+        say(&online.summary(config.policies.len()))?;
     }
     Ok(exit)
 }
@@ -201,7 +207,7 @@ fn report(policies: Option<usize>, problems: &[Problem], online: Option<Online>)
 
 fn print(report: &Report<'_>) -> Result<(), Refusal> {
     let json = serde_json::to_string_pretty(report);
-    say(&json.map_err(|error| Refusal::System(error.to_string()))?);
+    say(&json.map_err(|error| Refusal::System(error.to_string()))?)?;
     Ok(())
 }
 

@@ -97,7 +97,7 @@ impl Demo {
             .map(|p| (p.server.0, p.name.clone().unwrap_or_default()))
             .collect();
         show::begin(clock.clone(), names, colour)?;
-        show::opening(&policies, HOURS_A_SECOND, colour);
+        show::opening(&policies, HOURS_A_SECOND, colour)?;
 
         let folder = Folder::new()?;
         let api = HttpApi::new(&settings(&sandbox), clock.clone()).map_err(|why| anyhow!(why))?;
@@ -130,9 +130,9 @@ impl Demo {
         running.await.context("the engine broke")?;
         drop(engine);
         trail.close().await;
-        show::closing(&sandbox, &policies, colour);
+        show::closing(&sandbox, &policies, colour)?;
         let verified = audit::verify(&folder.0.join("log"), &folder.0.join("state"))?;
-        show::trail(&verified, colour);
+        show::trail(&verified, colour)?;
         Ok(if verified.problems.is_empty() {
             Exit::Good
         } else {

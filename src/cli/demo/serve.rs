@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::Exit;
+use super::super::{Exit, say};
 use super::{TOKEN, cast, interrupted};
 use crate::clock::Clock;
 use crate::core::printable::counted;
@@ -62,7 +62,7 @@ pub(super) async fn serve(
         sandbox.add_server(*id, name);
     }
     let served = counted(usize::from(servers) + own.len(), "server");
-    anstream::println!("{}", opening(&sandbox.base_url(), &served));
+    say(&opening(&sandbox.base_url(), &served))?;
     interrupted().await;
     Ok(Exit::Good)
 }

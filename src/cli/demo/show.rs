@@ -13,8 +13,10 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::audit::Verified;
+use crate::cli::say;
 use crate::clock::Clock;
 use crate::core::policy::Policy;
+use crate::daemon::Refusal;
 use crate::sandbox::Sandbox;
 
 /// Shows the engine's events from now on.
@@ -60,7 +62,8 @@ impl<S: tracing::Subscriber> Layer<S> for Lines {
         let mut fields = Fields::default();
         event.record(&mut fields);
         if let Some(line) = self.line(&fields.0) {
-            anstream::println!("{line}");
+            // What can't be written now can't be at the end either, where it is told.
+            let _left = say(&line);
         }
     }
 }
@@ -117,16 +120,20 @@ fn words(event: &str, outcome: &str) -> Option<(&'static str, Style)> {
 }
 
 /// What is about to be seen.
-pub(super) fn opening(policies: &[Arc<Policy>], hours: u32, colour: bool) {
+pub(super) fn opening(policies: &[Arc<Policy>], hours: u32, colour: bool) -> Result<(), Refusal> {
     let text = format!(
         "{} servers on a stand-in of the API on loopback; one second is {hours} hours. Times are UTC.",
         policies.len()
     );
-    anstream::println!("{}\n", bold(&text, colour));
+    say(&format!("{}\n", bold(&text, colour)))
 }
 
 /// What each server holds now.
-pub(super) fn closing(sandbox: &Sandbox, policies: &[Arc<Policy>], colour: bool) {
+pub(super) fn closing(
+    sandbox: &Sandbox,
+    policies: &[Arc<Policy>],
+    colour: bool,
+) -> Result<(), Refusal> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["server", "snapshot", "status", "made", "whose"]);
@@ -150,21 +157,23 @@ pub(super) fn closing(sandbox: &Sandbox, policies: &[Arc<Policy>], colour: bool)
             ]);
         }
     }
-    anstream::println!("\n{}\n{table}\n", bold("What the servers hold now", colour));
+    let title = bold("What the servers hold now", colour);
+    say(&format!("\n{title}\n{table}\n"))
 }
 
 /// How the trail stands.
-pub(super) fn trail(verified: &Verified, colour: bool) {
+pub(super) fn trail(verified: &Verified, colour: bool) -> Result<(), Refusal> {
     if verified.problems.is_empty() {
         let text = format!(
             "trail verified: {} records, each with the hash of the one before it",
             verified.records
         );
-        anstream::println!("{}", bold(&text, colour));
+        say(&bold(&text, colour))?;
     }
     for problem in &verified.problems {
-        anstream::println!("trail broken: {problem}");
+        say(&format!("trail broken: {problem}"))?;
     }
+    Ok(())
 }
 
 fn bold(text: &str, colour: bool) -> String {

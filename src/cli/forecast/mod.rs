@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use self::change::Change;
 use super::servers::{Which, chosen};
-use super::{Cli, Exit, say};
+use super::{Cli, Exit, say, written};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env, Secrets};
 use crate::core::forecast::{Forecast, forecast};
@@ -77,7 +77,7 @@ fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), Refusal> {
         let lines = policies
             .iter()
             .map(|policy| text::Summary::of(&look(policy)));
-        say(&text::summaries(lines, from, args.days));
+        say(&text::summaries(lines, from, args.days))?;
         return Ok(());
     }
     picturable(args, policies.len())?;
@@ -90,11 +90,11 @@ fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), Refusal> {
         print_json(&Forecasts { servers })
     } else if servers.len() > MOST_IN_FULL {
         let lines = servers.iter().map(text::Summary::of);
-        say(&text::summaries(lines, from, args.days));
+        say(&text::summaries(lines, from, args.days))?;
         Ok(())
     } else {
         let texts: Vec<_> = servers.iter().map(text::server).collect();
-        say(&tidy(&texts.join("\n\n")));
+        say(&tidy(&texts.join("\n\n")))?;
         Ok(())
     }
 }
@@ -156,7 +156,7 @@ fn against(
             servers: changes,
         });
     }
-    say(&tidy(&change::text(&changes, &name, MOST_IN_FULL)));
+    say(&tidy(&change::text(&changes, &name, MOST_IN_FULL)))?;
     Ok(())
 }
 
@@ -181,15 +181,8 @@ fn write(file: &Path, text: &str) -> Result<(), Refusal> {
 /// Straight to stdout: that of thousands of servers needs no second place in memory.
 fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
-    match written
-        .and_then(|()| writeln!(out))
-        .and_then(|()| out.flush())
-    {
-        // A reader such as `head` went away.
-        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|why| Refusal::System(format!("stdout: {why}"))),
-    }
+    let json = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+    written(json.and_then(|()| writeln!(out)).and_then(|()| out.flush()))
 }
 
 /// Without the blanks that pad a table's last column.

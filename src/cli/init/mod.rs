@@ -108,12 +108,12 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     });
     if args.dry_run {
         for file in &new {
-            say(&format!("# ---- {} ----\n{}", shown(&file.to), file.text));
+            say(&format!("# ---- {} ----\n{}", shown(&file.to), file.text))?;
         }
     } else {
         files::place(&new)?;
     }
-    say(&told);
+    say(&told)?;
     Ok(Exit::Good)
 }
 

@@ -38,14 +38,23 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     };
     let now = clock.now().wall;
     let listed = view(&config, &listing, server, now);
+    if let (Some(_), [one]) = (wanted, listed.servers.as_slice())
+        && one.is_unseen()
+        && listed.doubt.is_none()
+    {
+        note(&format!(
+            "no policy is for server {} and the provider shows no snapshot of it: whether there is such a server can't be told",
+            one.id
+        ));
+    }
     if args.json {
         let json = serde_json::to_string_pretty(&listed);
-        say(&json.map_err(|error| Refusal::System(error.to_string()))?);
+        say(&json.map_err(|error| Refusal::System(error.to_string()))?)?;
         return Ok(Exit::Good);
     }
     let zone = jiff::tz::TimeZone::system();
     let width = terminal_size::terminal_size().map(|(width, _)| width.0);
-    say(text::listed(&listed, &zone, width).trim_end());
+    say(text::listed(&listed, &zone, width).trim_end())?;
     Ok(Exit::Good)
 }
 

@@ -38,6 +38,13 @@ pub(super) struct Server {
     pub(super) snapshots: Vec<Row>,
 }
 
+impl Server {
+    /// Whether nothing tells that there is such a server.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.policy.is_none() && self.snapshots.is_empty() && self.doubt.is_none()
+    }
+}
+
 /// How many there are of each kind.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Counts {

@@ -7,6 +7,9 @@ use crate::core::order::Order;
 use crate::core::snapshot::Status;
 use crate::daemon::Refusal;
 
+/// The provider documents no bound; this is a usual one, and names of rotations are far below.
+const LONGEST_NAME: usize = 255;
+
 /// What to create.
 #[derive(Debug, clap::Args)]
 pub struct Create {
@@ -27,17 +30,24 @@ pub struct Create {
 
 /// Has it made; good when the provider began it, or with `--wait` when it is completed.
 pub fn create(cli: &Cli, args: &Create) -> Result<Exit, Refusal> {
+    let length = args.name.chars().count();
+    if length == 0 || length > LONGEST_NAME {
+        return Err(Refusal::Settings(format!(
+            "a snapshot's name has 1 to {LONGEST_NAME} letters, digits, hyphens or underscores, not {length}"
+        )));
+    }
     let mut target = Target::of(cli, &args.server)?;
     let order = Order::Create {
         snapshot: args.name.clone(),
         spare: None,
         description: args.description.clone(),
     };
-    make(&mut target, order, args.wait)
+    let wait = "waiting; it goes on also if this command is ended";
+    make(&mut target, order, args.wait.then_some(wait))
 }
 
-/// Makes a snapshot, and waits for it if that is asked for.
-pub(super) fn make(target: &mut Target, order: Order, wait: bool) -> Result<Exit, Refusal> {
+/// Makes a snapshot, and waits for it if there are words for that.
+pub(super) fn make(target: &mut Target, order: Order, wait: Option<&str>) -> Result<Exit, Refusal> {
     let name = match &order {
         Order::Create { snapshot, .. } => snapshot.clone(),
         Order::Delete { .. } | Order::Restore { .. } => String::new(),
@@ -45,15 +55,15 @@ pub(super) fn make(target: &mut Target, order: Order, wait: bool) -> Result<Exit
     let answer = target.order(order)?;
     let what = format!("create {name} of {}", target.called());
     let (Some(Outcome::Done), Some(id)) = (answer.outcome, answer.id) else {
-        say(&undone(&answer, &what, "with snaprotate list"));
+        say(&undone(&answer, &what, "with snaprotate list"))?;
         return Ok(Exit::Bad);
     };
     say(&format!(
         "{name} (id {id}) of {} is being made, which takes some minutes{}",
         target.called(),
-        if wait { "; waiting" } else { "" }
-    ));
-    if !wait {
+        wait.map_or(String::new(), |wait| format!("; {wait}"))
+    ))?;
+    if wait.is_none() {
         return Ok(Exit::Good);
     }
     let (text, exit) = match target.finished(id, &name)? {
@@ -71,6 +81,6 @@ pub(super) fn make(target: &mut Target, order: Order, wait: bool) -> Result<Exit
             Exit::Bad,
         ),
     };
-    say(&format!("{name} (id {id}) of {} {text}", target.called()));
+    say(&format!("{name} (id {id}) of {} {text}", target.called()))?;
     Ok(exit)
 }

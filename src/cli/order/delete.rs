@@ -30,9 +30,9 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
     if last_completed(&target.inventory.snapshots, row) {
         text.push_str("\n  ATTENTION  it is the only completed snapshot of this server");
     }
-    say(&text);
+    say(&text)?;
     if !confirm::by_name(&target.called(), "delete it", args.yes)? {
-        say("nothing was done");
+        say("nothing was done")?;
         return Ok(Exit::Bad);
     }
     let answer = target.order(Order::Delete {
@@ -45,11 +45,11 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
             "{name} (id {}) of {} is deleted",
             row.id,
             target.called()
-        ));
+        ))?;
         return Ok(Exit::Good);
     }
     let what = format!("delete {name} (id {}) of {}", row.id, target.called());
-    say(&undone(&answer, &what, "with snaprotate list"));
+    say(&undone(&answer, &what, "with snaprotate list"))?;
     Ok(Exit::Bad)
 }
 

@@ -48,9 +48,9 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, Refusal> {
     say(&format!(
         "This overwrites everything on the server, and can't be undone:\n{}\n  lost       whatever was written on it since {made}\n  meanwhile  the provider stops the server; it takes 5 to 15 minutes",
         target.described(&row)
-    ));
+    ))?;
     if !confirm::by_name(&target.called(), "restore it", args.yes)? {
-        say("nothing was done");
+        say("nothing was done")?;
         return Ok(Exit::Bad);
     }
     if safety(&target, args)? {
@@ -71,7 +71,7 @@ fn safety(target: &Target, args: &Restore) -> Result<bool, Refusal> {
     if held >= limit {
         say(&format!(
             "there is no room for a snapshot of the present state: {held} of {limit} are taken"
-        ));
+        ))?;
         return Ok(false);
     }
     confirm::yes_unless("Take a snapshot of the server as it is now, first?")
@@ -85,20 +85,28 @@ fn safely(
     id: SnapshotId,
 ) -> Result<Exit, Refusal> {
     let now = target.clock.now().wall.strftime("%Y%m%d-%H%M%S");
+    let safety = format!("before-restore-{now}");
     let order = Order::Create {
-        snapshot: format!("before-restore-{now}"),
+        snapshot: safety.clone(),
         spare: Some(id),
         description: None,
     };
-    let made = make(target, order, true);
+    let wait =
+        "waiting, and restoring only then: nothing is restored if this command is ended before";
+    let made = make(target, order, Some(wait));
     if !matches!(made, Ok(Exit::Good)) {
         say(&format!(
             "{} was not restored, since the snapshot of its present state isn't known to be there",
             target.called()
-        ));
+        ))?;
         return made;
     }
-    send(target, args, name, id)
+    let sent = send(target, args, name, id);
+    say(&format!(
+        "{safety} stays, and takes a place, until you delete it: snaprotate delete {} {safety}",
+        target.policy.server
+    ))?;
+    sent
 }
 
 fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<Exit, Refusal> {
@@ -109,17 +117,19 @@ fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<E
     let called = target.called();
     if answer.outcome != Some(Outcome::Done) {
         let what = format!("restore {name} (id {id}) of {called}");
-        say(&undone(&answer, &what, "at the server and at the provider"));
+        say(&undone(&answer, &what, "at the server and at the provider"))?;
         return Ok(Exit::Bad);
     }
     let minutes = target.config.rules.restore_window.as_mins();
     say(&format!(
         "{called} is being restored from {name} (id {id}); its rotation rests for {minutes} minutes"
-    ));
+    ))?;
     if !args.wait {
         return Ok(Exit::Good);
     }
-    say("waiting until the provider says that it is over, 5 to 15 minutes");
+    say(
+        "waiting until the provider says that it is over, 5 to 15 minutes; it goes on also if this command is ended",
+    )?;
     let (text, exit) = match target.restored()? {
         Ending::Over(word) => (
             format!("was restored from {name} (id {id}); the provider says that it is {word}"),
@@ -136,6 +146,6 @@ fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<E
             Exit::Bad,
         ),
     };
-    say(&format!("{called} {text}"));
+    say(&format!("{called} {text}"))?;
     Ok(exit)
 }

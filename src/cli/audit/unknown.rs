@@ -1,0 +1,76 @@
+//! Whether there is such a server and rotation at all: a slip of the fingers must not look like
+//! a night without records.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::known::Said;
+use crate::audit::records;
+use crate::cli::servers;
+use crate::core::policy::Policy;
+use crate::core::printable::printable;
+use crate::core::snapshot::ServerId;
+use crate::daemon::Refusal;
+
+/// As much of a name as is shown.
+const NAME_SHOWN: usize = 80;
+/// So many rotations are named.
+const NAMED: usize = 8;
+
+/// What was asked for by name.
+pub(super) struct Asked<'a> {
+    /// As it was typed, and its id.
+    pub(super) server: Option<(&'a str, ServerId)>,
+    pub(super) rotation: Option<&'a str>,
+}
+
+/// Refuses what neither a policy nor a record of these files knows.
+pub(super) fn told(
+    asked: &Asked,
+    policies: &[Arc<Policy>],
+    files: Vec<PathBuf>,
+) -> Result<(), Refusal> {
+    let id = asked.server.map(|(_, id)| id);
+    let meant = |server| id.is_none() || id == server;
+    let of_it: Vec<_> = policies.iter().filter(|p| meant(Some(p.server))).collect();
+    let named = of_it.iter().flat_map(|policy| &policy.rotations);
+    let mut rotations: BTreeSet<String> = named.map(|rotation| rotation.name.clone()).collect();
+    let mut server = id.is_none() || !of_it.is_empty();
+    let is_known = |server: bool, rotations: &BTreeSet<String>| {
+        server && asked.rotation.is_none_or(|name| rotations.contains(name))
+    };
+    if is_known(server, &rotations) {
+        return Ok(());
+    }
+    for record in files.into_iter().flat_map(records).flatten() {
+        if meant(record.server) {
+            server = true;
+            rotations.extend(Said::of(&record).rotations().map(str::to_owned));
+        }
+    }
+    if is_known(server, &rotations) {
+        return Ok(());
+    }
+    Err(match (asked.server, asked.rotation) {
+        (Some((typed, _)), _) if !server => {
+            let unknown = servers::unknown(policies, typed);
+            Refusal::Settings(format!("the trail has no record of it, and {unknown}"))
+        }
+        (server, rotation) => {
+            let typed = printable(rotation.unwrap_or_default(), NAME_SHOWN);
+            let of = server.map(|(server, _)| format!(" of {}", printable(server, NAME_SHOWN)));
+            let there = rotations.iter().take(NAMED);
+            let there: Vec<_> = there.map(|name| printable(name, NAME_SHOWN)).collect();
+            Refusal::Settings(format!(
+                "neither a policy nor the trail knows a rotation {typed}{}; they know {}",
+                of.unwrap_or_default(),
+                if there.is_empty() {
+                    "none".to_owned()
+                } else {
+                    there.join(", ")
+                }
+            ))
+        }
+    })
+}

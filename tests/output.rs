@@ -1,0 +1,71 @@
+//! Where the output goes: what can't be written is told, a reader that has seen enough is not.
+
+mod support;
+
+use std::fs::File;
+use std::process::Stdio;
+
+use support::{Home, Provider, QUICK, daily_name, days_ago, stderr};
+
+const COMMANDS: [&[&str]; 14] = [
+    &["list"],
+    &["list", "--json"],
+    &["plan"],
+    &["forecast"],
+    &["forecast", "--json"],
+    &["check"],
+    &["check", "--json"],
+    &["schema"],
+    &["schema", "plan"],
+    &["completions", "bash"],
+    &["man"],
+    &["audit", "show"],
+    &["audit", "verify"],
+    &["init", "--dry-run"],
+];
+
+fn rotated() -> (Provider, Home) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(7, "web");
+    let (name, at) = (daily_name(1), days_ago(1));
+    provider.sandbox.add_snapshot(7, &name, "completed", at);
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(7, 2, "");
+    let output = home.run(&["once"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    (provider, home)
+}
+
+#[test]
+fn what_cannot_be_written_is_told_in_one_line_and_ends_with_1() {
+    let (_provider, home) = rotated();
+    for args in COMMANDS {
+        let full = File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("there");
+        let output = home.command(args).stdout(full).output().expect("it runs");
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+        let why = "snaprotate: the output can't be written: No space left on device";
+        assert!(said.starts_with(why), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error() {
+    let (_provider, home) = rotated();
+    for args in COMMANDS {
+        let mut command = home.command(args);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert_eq!(stderr(&output), "", "{args:?}");
+    }
+}
