@@ -173,6 +173,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         history,
         seen,
         now,
+        ..
     } = known;
     if let Some(since) = history.paused() {
         return format!("nothing until resume: paused since {}", local(since, zone));

@@ -19,6 +19,23 @@ pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
     (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
 }
 
+/// That listings can't be had and how old the oldest of those is that are shown; nothing where
+/// all is well.
+pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
+    let servers = || view.servers.iter().filter(|s| s.unlisted.is_some());
+    let count = servers().count();
+    let oldest = servers().map(|server| server.listed).min()?;
+    let oldest = match oldest {
+        None => "not every one has been listed by this process".to_owned(),
+        Some(at) => {
+            let ago = span(view.time.duration_since(at));
+            format!("the oldest listing is from {}, {ago} ago", local(at, zone))
+        }
+    };
+    let servers = counted(count, "server");
+    Some(format!("{servers} can't be listed now: {oldest}"))
+}
+
 /// How a slot went and when: a snapshot by its own age, since its slot may have been due long
 /// before.
 pub(super) fn last_slot(slot: &LastSlot, server: &ServerView, now: Timestamp) -> String {
@@ -38,21 +55,40 @@ pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
 }
 
 /// In the overview; why a server is blocked stands among the alerts.
-pub(super) fn state(server: &ServerView) -> String {
+pub(super) fn state(server: &ServerView, now: Timestamp) -> String {
     match server.state {
         State::Blocked => word(server.state).to_owned(),
-        _ => said(server, REASON_SHOWN),
+        _ => said(server, now, REASON_SHOWN),
     }
 }
 
 /// What a server is at, and why, with at most `shown` characters of it.
-pub(super) fn said(server: &ServerView, shown: usize) -> String {
+pub(super) fn said(server: &ServerView, now: Timestamp, shown: usize) -> String {
     let word = word(server.state);
-    match &server.reason {
+    let state = match &server.reason {
         Some(reason) if reason.starts_with(word) => shortened(reason, shown),
         Some(reason) => format!("{word}, {}", shortened(reason, shown)),
         None => word.to_owned(),
+    };
+    let Some(why) = not_listed(server, now) else {
+        return state;
+    };
+    let why = shortened(&why, shown);
+    match (server.state, &server.reason) {
+        // Its word says the same.
+        (State::Unseen, None) => why,
+        (_, None) => format!("{state}, {why}"),
+        (_, Some(_)) => format!("{state}; {why}"),
     }
+}
+
+/// How old the listing is that is shown, where no newer one can be had, and why.
+pub(super) fn not_listed(server: &ServerView, now: Timestamp) -> Option<String> {
+    let why = server.unlisted.as_ref()?;
+    Some(match server.listed {
+        Some(at) => format!("not listed for {}: {why}", span(now.duration_since(at))),
+        None => format!("not listed yet: {why}"),
+    })
 }
 
 fn word(state: State) -> &'static str {

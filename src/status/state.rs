@@ -1,5 +1,8 @@
 //! What a server is at, and why.
 
+use jiff::SignedDuration;
+
+use super::standing::span;
 use super::view::{RotationView, SnapshotView, State};
 use crate::core::due::attempt_in;
 use crate::core::order;
@@ -45,6 +48,27 @@ pub(super) fn state(
         return (State::Unseen, held);
     }
     (State::Resting, held)
+}
+
+/// Why its snapshots can't be listed now, or that the answer is long in coming.
+pub(super) fn unlisted(known: Known<'_>) -> Option<String> {
+    let slow = known
+        .asked
+        .filter(|time| *time >= known.rules.request_timeout);
+    let Some(failed) = known.unlisted else {
+        return slow.map(|time| format!("asked for {} ago, and no answer yet", span(time)));
+    };
+    let left = failed.again - known.now.mono;
+    let next = if known.asked.is_some() || left <= SignedDuration::ZERO {
+        "it is being tried again".to_owned()
+    } else {
+        format!("tried again in {}", span(left))
+    };
+    let blocked = known.history.blocked.as_deref();
+    if blocked.is_some_and(|reason| reason.contains(&*failed.why)) {
+        return Some(next);
+    }
+    Some(format!("{}; {next}", failed.why))
 }
 
 /// What came of the tries of a slot that is not settled, and when it is tried again.

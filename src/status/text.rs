@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
 use owo_colors::OwoColorize as _;
 
-use super::standing::{last_slot, next_slot, paused, said, span, state};
+use super::standing::{last_slot, next_slot, paused, said, span, state, unlisted};
 use super::view::{Alert, FleetView, RotationView, ServerView};
 use super::wrap::wrap;
 use crate::core::plan::one_after_the_other;
@@ -45,6 +45,9 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         view.version, view.pid, view.config,
     );
     text.push_str(&wrapped(&service, width));
+    if let Some(unlisted) = unlisted(view, zone) {
+        text.push_str(&wrapped(&unlisted, width));
+    }
     text.push_str(&alert_lines(view, &view.alerts, TEXT_SHOWN, width));
     for receiver in &view.receivers {
         text.push_str(&receiver_line(receiver, width));
@@ -76,7 +79,7 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         table.add_row([
             printable(&server.name, LONGEST_NAME),
             room,
-            state(server),
+            state(server, view.time),
             last.map_or_else(String::new, |(rotation, slot)| {
                 let when = last_slot(slot, server, view.time);
                 cell(rotation, &slot.snapshot, when)
@@ -102,7 +105,7 @@ pub fn server(
         printable(&server.name, LONGEST_NAME),
         server.id,
         server.file,
-        said(server, usize::MAX),
+        said(server, view.time, usize::MAX),
     );
     let mut text = wrapped(&title, width);
     let alerts: Vec<_> = view

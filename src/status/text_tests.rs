@@ -43,6 +43,7 @@ fn view() -> FleetView {
             reason: None,
             limit: 5,
             listed: Some(at("2026-11-25T05:48:00Z")),
+            unlisted: None,
             snapshots: vec![
                 snapshot(1, "weekly-snapshot-2026-11-22", Some("weekly")),
                 snapshot(2, "by \u{1b}[31mhand", None),
@@ -314,4 +315,37 @@ fn only_a_receiver_that_misses_something_has_a_line() {
     let text = fleet(&view, &TimeZone::UTC, None);
     let line = "receiver chat (slack): can't be told: it answered 500; 3 not told";
     assert!(text.lines().any(|found| found == line), "{text}");
+}
+
+#[test]
+fn how_old_a_listing_is_stands_beside_the_state_where_no_newer_one_can_be_had() {
+    let mut view = view();
+    assert!(!fleet(&view, &TimeZone::UTC, None).contains("listed"));
+    let why = "no answer; tried again in 2 min";
+    view.servers[0].unlisted = Some(why.to_owned());
+    let text = fleet(&view, &TimeZone::UTC, None);
+    let heading =
+        "1 server can't be listed now: the oldest listing is from 2026-11-25 05:48 UTC, 12 min ago";
+    assert!(text.lines().any(|line| line == heading), "{text}");
+    let mut says = |state, reason: Option<&str>, words: &str| {
+        view.servers[0].state = state;
+        view.servers[0].reason = reason.map(str::to_owned);
+        let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+        let row = fleet(&view, &TimeZone::UTC, None);
+        assert!(row.contains(&format!("{words}  ")), "{row}");
+        let first = format!("web (id 5, web-01.toml): {words}\n");
+        assert!(text.starts_with(&first), "{text}");
+    };
+    let old = format!("not listed for 12 min: {why}");
+    says(State::Resting, None, &format!("resting, {old}"));
+    let due = format!("due, a try came to nothing; {old}");
+    says(State::Due, Some("a try came to nothing"), &due);
+    view.servers[0].listed = None;
+    view.servers[0].state = State::Unseen;
+    view.servers[0].reason = None;
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(
+        text.contains(&format!("  not listed yet: {why}  ")),
+        "{text}"
+    );
 }

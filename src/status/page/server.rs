@@ -16,6 +16,7 @@ use crate::core::plan::one_after_the_other;
 use crate::core::printable::local;
 use crate::status::picture::figure;
 use crate::status::site::Detail;
+use crate::status::standing::not_listed;
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 use crate::status::words::{age, moment};
 
@@ -56,6 +57,9 @@ pub(in crate::status) fn server(
             p.state {
                 (badge(server.state)) " "
                 @if let Some(reason) = &server.reason { span.reason { (shown(reason, REASON_SHOWN)) } }
+                @if let Some(why) = not_listed(server, view.time) {
+                    " " span.reason { (shown(&why, REASON_SHOWN)) }
+                }
             }
             dl.facts {
                 div { dt { "Server" } dd { "id " (server.id) ", policy " code { (shown(&server.file, NAME_SHOWN)) ".toml" } } }
