@@ -310,7 +310,9 @@ fn view(known: Known<'_>, refused: bool) -> ServerView {
                 .map(|place| policy.rotations[place.rotation].name.clone()),
             verdict: verdict.fate.word().to_owned(),
             reason: match deleted {
-                Some(id) if id == row.id => "it is being deleted".to_owned(),
+                Some(id) if id == row.id => {
+                    "it is being deleted, until listings agree that it is gone".to_owned()
+                }
                 _ => verdict.reason,
             },
             name: row.name,
