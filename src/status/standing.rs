@@ -4,7 +4,19 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
+use crate::core::plan::{Do, Upcoming};
 use crate::core::printable::{counted, local, shortened};
+use crate::core::snapshot::SnapshotId;
+
+/// What stands beside a snapshot's verdict, which is of now, if it is among what is deleted next.
+pub(super) fn goes_next(upcoming: Option<&Upcoming>, id: SnapshotId) -> &'static str {
+    let mut steps = upcoming.into_iter().flat_map(|next| &next.steps);
+    if steps.any(|step| step.do_ == Do::Delete && step.id == Some(id)) {
+        "; it goes with what is next"
+    } else {
+        ""
+    }
+}
 
 /// As much of a reason as stands beside a state in the overview.
 const REASON_SHOWN: usize = 200;
@@ -36,18 +48,40 @@ pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
     Some(format!("{servers} can't be listed now: {oldest}"))
 }
 
-/// How a slot went and when: a snapshot by its own age, since its slot may have been due long
-/// before.
-pub(super) fn last_slot(slot: &LastSlot, server: &ServerView, now: Timestamp) -> String {
-    let ago = span(now.duration_since(slot.slot));
-    match slot.ending.as_deref() {
-        Some("completed") => match server.made(slot) {
-            Some(made) => format!("made {} ago", span(now.duration_since(made))),
-            None => format!("slot {ago} ago"),
+/// What became of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Went {
+    /// Its snapshot is there, or nothing says otherwise.
+    Well,
+    /// Its snapshot was completed and is no more.
+    Gone,
+    /// It is still worked on.
+    On,
+    /// It ended without a completed snapshot.
+    Badly,
+}
+
+/// How a slot went, in words that are followed by how long ago the time is: a snapshot by its
+/// own age, since its slot may have been due long before.
+pub(super) fn last_slot(slot: &LastSlot, server: &ServerView) -> (Went, String, Timestamp) {
+    let row = server.snapshots.iter().find(|s| s.name == slot.snapshot);
+    let (went, words) = match (slot.ending.as_deref(), row) {
+        (Some("completed"), _) => match server.made(slot) {
+            Some(made) => return (Went::Well, "made".to_owned(), made),
+            None if row.is_some() || server.listed.is_none() => {
+                (Went::Well, "completed".to_owned())
+            }
+            None => (Went::Gone, "gone".to_owned()),
         },
-        Some(other) => format!("{ago} ago, {}", other.replace('_', " ")),
-        None => format!("due {ago} ago"),
-    }
+        (Some(other), Some(_)) => (Went::Badly, other.replace('_', " ")),
+        (Some(other), None) => (
+            Went::Badly,
+            format!("not made ({})", other.replace('_', " ")),
+        ),
+        (None, Some(_)) => (Went::On, "being made".to_owned()),
+        (None, None) => (Went::On, "not made yet".to_owned()),
+    };
+    (went, format!("{words}, due"), slot.slot)
 }
 
 pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {

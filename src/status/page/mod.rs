@@ -22,7 +22,7 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) use self::fleet::fleet;
 pub(super) use self::search::Asked;
 pub(super) use self::server::server;
-use super::standing::span;
+use super::standing::{self, Went, span};
 use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
 use crate::core::printable::{local, printable};
 
@@ -109,12 +109,12 @@ fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
 
 /// How and when a slot went, in a few words.
 fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
-    let made = server.made(slot);
-    let (mark, class, words, at) = match (slot.ending.as_deref(), made) {
-        (Some("completed"), Some(made)) => ("✓", "good", "made".to_owned(), made),
-        (Some("completed"), None) => ("✓", "good", "slot".to_owned(), slot.slot),
-        (Some(other), _) => ("!", "bad", other.replace('_', " "), slot.slot),
-        (None, _) => ("…", "wait", "due".to_owned(), slot.slot),
+    let (went, words, at) = standing::last_slot(slot, server);
+    let (mark, class) = match went {
+        Went::Well => ("✓", "good"),
+        Went::Gone => ("–", "muted"),
+        Went::On => ("…", "wait"),
+        Went::Badly => ("!", "bad"),
     };
     html! {
         span class=(class) aria-hidden="true" { (mark) } " " (words) " " (ago(at, view, zone))

@@ -12,11 +12,11 @@ use super::{
 };
 use crate::audit::Record;
 use crate::core::forecast::Forecast;
-use crate::core::plan::one_after_the_other;
+use crate::core::plan::{Upcoming, one_after_the_other};
 use crate::core::printable::local;
 use crate::status::picture::figure;
 use crate::status::site::Detail;
-use crate::status::standing::not_listed;
+use crate::status::standing::{goes_next, not_listed};
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 use crate::status::words::{age, moment};
 
@@ -89,7 +89,7 @@ pub(in crate::status) fn server(
         }
         section aria-labelledby="snapshots" {
             h2 id="snapshots" { "Snapshots" }
-            div id="snapshots-now" data-live { (snapshots(server, view, zone)) }
+            div id="snapshots-now" data-live { (snapshots(server, detail.upcoming.as_ref(), view, zone)) }
         }
         section aria-labelledby="forecast" {
             h2 id="forecast" { "The coming days" }
@@ -176,7 +176,12 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     }
 }
 
-fn snapshots(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+fn snapshots(
+    server: &ServerView,
+    upcoming: Option<&Upcoming>,
+    view: &FleetView,
+    zone: &TimeZone,
+) -> Markup {
     html! {
         p {
             (slots::drawn(server)) " "
@@ -187,19 +192,19 @@ fn snapshots(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
         @if !server.snapshots.is_empty() {
             table.plain.kept role="table" aria-labelledby="snapshots" {
                 thead role="rowgroup" { tr role="row" {
-                    @for heading in ["Snapshot", "Status", "Made", "Rotation", "Verdict"] {
+                    @for heading in ["Snapshot", "Status", "Made", "Rotation", "Verdict now"] {
                         th scope="col" role="columnheader" { (heading) }
                     }
                 } }
                 tbody role="rowgroup" {
-                    @for snapshot in &server.snapshots { (snapshot_row(snapshot, view, zone)) }
+                    @for snapshot in &server.snapshots { (snapshot_row(snapshot, goes_next(upcoming, snapshot.id), view, zone)) }
                 }
             }
         }
     }
 }
 
-fn snapshot_row(snapshot: &SnapshotView, view: &FleetView, zone: &TimeZone) -> Markup {
+fn snapshot_row(snapshot: &SnapshotView, goes: &str, view: &FleetView, zone: &TimeZone) -> Markup {
     let word = |text: &str| shown(text, NAME_SHOWN).replace('_', " ");
     html! {
         tr role="row" id={ "snapshot-" (snapshot.id) } {
@@ -217,9 +222,9 @@ fn snapshot_row(snapshot: &SnapshotView, view: &FleetView, zone: &TimeZone) -> M
             td role="cell" data-label="Rotation" {
                 @match &snapshot.rotation { Some(name) => (shown(name, NAME_SHOWN)), None => "foreign" }
             }
-            td role="cell" data-label="Verdict" { div {
+            td role="cell" data-label="Verdict now" { div {
                 strong { (word(&snapshot.verdict)) }
-                span.reason { (shown(&snapshot.reason, REASON_SHOWN)) }
+                span.reason { (shown(&snapshot.reason, REASON_SHOWN)) (goes) }
             } }
         }
     }

@@ -250,7 +250,10 @@ fn a_snapshot_is_shown_by_its_own_age_and_not_by_its_slots() {
     };
     let made = html(Some("2026-11-25T05:59:50Z"));
     assert!(made.contains("✓ made 10 s ago"), "{made}");
-    assert!(html(None).contains("✓ slot 5 d ago"));
+    assert!(html(None).contains("✓ completed, due 5 d ago"));
+    one.snapshots.clear();
+    let gone = fleet(&view(vec![one.clone()]), &asked(""), &TimeZone::UTC);
+    assert!(gone.contains("gone, due "), "{gone}");
 }
 
 #[test]
