@@ -1,5 +1,6 @@
 //! One server whole: what it holds and why, what comes next, what was done.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -97,7 +98,7 @@ pub(in crate::status) fn server(
         }
         section aria-labelledby="trail" {
             h2 id="trail" { "What was done" }
-            div id="trail-now" data-live { (trail(detail, view, zone)) }
+            div id="trail-now" data-live { (trail(detail, server, view, zone)) }
             p.hint { "All of it: " code { "snaprotate audit show --server " (server.id) } }
         }
     };
@@ -133,7 +134,7 @@ fn last_change(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
         return html! { "none among the newest records" };
     };
     let what = record.event.trim_end_matches("_intent").replace('_', " ");
-    html! { (what) " " (about(record)) " (" (ago(record.time, view, zone)) ")" }
+    html! { (what) " " (about(record, &BTreeMap::new())) " (" (ago(record.time, view, zone)) ")" }
 }
 
 fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
@@ -249,7 +250,7 @@ fn coming(forecast: Option<&Forecast>) -> Markup {
     }
 }
 
-fn trail(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
+fn trail(detail: &Detail, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     let records = match &detail.records {
         Ok(records) => records,
         Err(why) => return html! { p { "The trail can't be read: " (shown(why, REASON_SHOWN)) } },
@@ -257,6 +258,7 @@ fn trail(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
     if records.is_empty() {
         return html! { p { "The newest part of the trail says nothing of this server." } };
     }
+    let names = names(records, server);
     html! {
         table.plain.trail role="table" aria-labelledby="trail" {
             thead role="rowgroup" { tr role="row" {
@@ -267,7 +269,7 @@ fn trail(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
                     tr role="row" id={ "record-" (record.seq) } {
                         th scope="row" role="rowheader" { (instant(record.time, zone, &when(record, view, zone))) }
                         td role="cell" data-label="Event" { (shown(&record.event, NAME_SHOWN).replace('_', " ")) }
-                        td role="cell" data-label="What" { (about(record)) }
+                        td role="cell" data-label="What" { (about(record, &names)) }
                     }
                 }
             }
@@ -289,9 +291,32 @@ fn when(record: &Record, view: &FleetView, zone: &TimeZone) -> String {
     at.strftime(format).to_string()
 }
 
-/// What a record says beyond its event.
-fn about(record: &Record) -> String {
-    let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
+/// What snapshots are called, by the listing and by those records that say both.
+fn names(records: &[Record], server: &ServerView) -> BTreeMap<u64, String> {
+    let listed = server.snapshots.iter();
+    let listed = listed.map(|s| (s.id.0, s.name.clone()));
+    let told = records.iter().filter_map(|record| {
+        let fields = fields(record);
+        let name = fields.get("snapshot")?.as_str()?;
+        Some((fields.get("id")?.as_u64()?, name.to_owned()))
+    });
+    listed.chain(told).collect()
+}
+
+fn fields(record: &Record) -> Map<String, Value> {
+    serde_json::from_str(&record.json).unwrap_or_default()
+}
+
+/// What a record says beyond its event; a snapshot that it has only the id of is named by `names`.
+fn about(record: &Record, names: &BTreeMap<u64, String>) -> String {
+    let fields = fields(record);
+    let id = fields.get("id").and_then(Value::as_u64);
+    let by_id = id
+        .filter(|_| !fields.contains_key("snapshot"))
+        .map(|id| match names.get(&id) {
+            Some(name) => format!("{} (id {id})", shown(name, NAME_SHOWN)),
+            None => format!("id {id}"),
+        });
     let server = record.server.map(|id| id.to_string());
     let ordered =
         record.event.ends_with("_intent") && fields.get("by").is_some_and(Value::is_string);
@@ -314,5 +339,9 @@ fn about(record: &Record) -> String {
             _ => text,
         })
     });
-    told.collect::<Vec<_>>().join(" · ")
+    by_id
+        .into_iter()
+        .chain(told)
+        .collect::<Vec<_>>()
+        .join(" · ")
 }
