@@ -396,7 +396,7 @@ fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
         "server=\"web\",server_id=\"1\"",
         "server=\"full\",server_id=\"2\"",
     );
-    let wanted: [(String, f64); 18] = [
+    let wanted: [(String, f64); 19] = [
         (format!("snaprotate_snapshots{{{web},kind=\"own\"}}"), 1.0),
         (
             format!("snaprotate_snapshots{{{full},kind=\"foreign\"}}"),
@@ -405,6 +405,7 @@ fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
         (format!("snaprotate_server_blocked{{{full}}}"), 1.0),
         (format!("snaprotate_server_blocked{{{web}}}"), 0.0),
         (format!("snaprotate_server_paused{{{web}}}"), 0.0),
+        (format!("snaprotate_server_unlisted{{{web}}}"), 0.0),
         (
             format!("snaprotate_last_success_timestamp_seconds{{{full},rotation=\"daily\"}}"),
             0.0,

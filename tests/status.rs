@@ -270,4 +270,8 @@ fn while_the_provider_hangs_what_is_shown_says_how_old_it_is_and_why() {
     }
     let first = "1 server can't be listed now: the oldest listing is from 20";
     assert!(says(&["status"], first));
+    home.run(&["pause", "12345"]);
+    until("no newer one is asked for in a pause", || {
+        json(&home).1["servers"][0]["unlisted"].is_null()
+    });
 }

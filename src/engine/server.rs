@@ -132,6 +132,8 @@ impl<A: SnapshotApi> Engine<A> {
         let idle = lock(seat).idle_in_pause();
         // What it holds is still shown to who asks: it is listed, once for all.
         if idle && (rules.count_all || lock(seat).seen.is_some()) {
+            // No newer one is asked for.
+            lock(seat).unlisted = None;
             return Err(Rest::Until(None));
         }
         let inventory = match self.look(server, seat).await {
