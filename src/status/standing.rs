@@ -3,16 +3,16 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
+use super::view::{FleetView, LastSlot, NextSlot, ServerView, SnapshotView, State};
 use crate::core::plan::{Do, Upcoming};
 use crate::core::printable::{counted, local, shortened};
-use crate::core::snapshot::SnapshotId;
 
-/// What stands beside a snapshot's verdict, which is of now, if it is among what is deleted next.
-pub(super) fn goes_next(upcoming: Option<&Upcoming>, id: SnapshotId) -> &'static str {
+/// What stands beside the verdict of one that stays now, if it is among what is deleted next.
+pub(super) fn goes_next(upcoming: Option<&Upcoming>, snapshot: &SnapshotView) -> &'static str {
     let mut steps = upcoming.into_iter().flat_map(|next| &next.steps);
-    if steps.any(|step| step.do_ == Do::Delete && step.id == Some(id)) {
-        "; it goes with what is next"
+    let stays = matches!(snapshot.verdict.as_str(), "newest" | "keep");
+    if stays && steps.any(|step| step.do_ == Do::Delete && step.id == Some(snapshot.id)) {
+        "; goes next, when that holds no more"
     } else {
         ""
     }

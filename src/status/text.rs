@@ -191,7 +191,7 @@ fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String
             made.map_or_else(|| "?".to_owned(), |at| local(at, zone)),
             whose.to_owned(),
         ];
-        let goes = goes_next(server.upcoming.as_ref(), snapshot.id);
+        let goes = goes_next(server.upcoming.as_ref(), snapshot);
         let why = format!("{}: {}{goes}", snapshot.verdict, snapshot.reason);
         if narrow(width) {
             text.push_str(&wrapped(&cells.join("  "), width));

@@ -1,7 +1,8 @@
 //! The page as HTML: whole without JavaScript; with it, parts marked `data-live` are
 //! replaced in place as they change.
 //!
-//! - `fleet`: all servers; `search`: which of them, in which order. `server`: one of them whole.
+//! - `fleet`: all servers; `search`: which of them, in which order. `server`: one of them whole, with its
+//!   records by `trail`.
 //! - `alerts`: those that stand.
 //! - `slots`: the five places of a server, drawn.
 //!
@@ -12,6 +13,7 @@ mod fleet;
 mod search;
 mod server;
 mod slots;
+mod trail;
 
 use std::time::Duration;
 
