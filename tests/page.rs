@@ -262,6 +262,30 @@ fn the_page_of_a_server_says_of_a_hook_whether_it_was_before_or_after() {
 }
 
 #[test]
+fn the_page_of_a_server_names_the_snapshot_of_which_a_record_has_only_the_id() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(7, "web-07");
+    for back in 1..3 {
+        let at = days_ago(back);
+        let name = daily_name(back);
+        provider.sandbox.add_snapshot(7, &name, "completed", at);
+    }
+    home.daily(7, 2, "");
+    let _service = Service::start(&home);
+    until("the oldest is gone", || {
+        !home.events("delete_confirmed").is_empty()
+    });
+    let gone = home.events("delete_confirmed");
+    let words = format!("{} (id {})", daily_name(2), gone[0]["id"]);
+    let page = get(address, "/server/7").body;
+    for (event, more) in [("confirmed", "</td>"), ("result", " · done · HTTP 204")] {
+        let told =
+            format!("delete {event}</td><td role=\"cell\" data-label=\"What\">{words}{more}");
+        assert!(page.contains(&told), "{told}: {page}");
+    }
+}
+
+#[test]
 fn hostile_names_are_text_in_the_page_and_values_in_the_metrics() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(12345, HOSTILE);
@@ -372,7 +396,7 @@ fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
         "server=\"web\",server_id=\"1\"",
         "server=\"full\",server_id=\"2\"",
     );
-    let wanted: [(String, f64); 18] = [
+    let wanted: [(String, f64); 19] = [
         (format!("snaprotate_snapshots{{{web},kind=\"own\"}}"), 1.0),
         (
             format!("snaprotate_snapshots{{{full},kind=\"foreign\"}}"),
@@ -381,6 +405,7 @@ fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
         (format!("snaprotate_server_blocked{{{full}}}"), 1.0),
         (format!("snaprotate_server_blocked{{{web}}}"), 0.0),
         (format!("snaprotate_server_paused{{{web}}}"), 0.0),
+        (format!("snaprotate_server_unlisted{{{web}}}"), 0.0),
         (
             format!("snaprotate_last_success_timestamp_seconds{{{full},rotation=\"daily\"}}"),
             0.0,

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use notify::Service;
 use serde_json::Value;
-use snaprotate::sandbox::faults::{Fault, Made};
+use snaprotate::sandbox::faults::{Call, Fault, Made};
 use support::{Home, Provider, QUICK, daily_name, stderr, stdout, until};
 
 /// A provider with this server, and a home with a daily rotation of it.
@@ -281,4 +281,43 @@ fn a_server_that_hooks_hold_says_so_to_status_and_to_a_pause() {
     }
     std::fs::write(gate, "").expect("written");
     assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn while_the_provider_hangs_what_is_shown_says_how_old_it_is_and_why() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    let text = std::fs::read_to_string(home.path("snaprotate.toml")).expect("read");
+    let text = text.replace("request_timeout = \"2s\"", "request_timeout = \"500ms\"");
+    std::fs::write(home.path("snaprotate.toml"), text).expect("written");
+    home.daily(12345, 2, "");
+    let service = Service::start(&home);
+    until("the slot is settled", || {
+        json(&home).1["servers"][0]["rotations"][0]["last"]["ending"] == "completed"
+    });
+    assert!(json(&home).1["servers"][0]["unlisted"].is_null());
+    provider.sandbox.order(Fault::hang(Call::List).forever());
+    home.daily(12345, 3, "");
+    service.reload();
+    let says = |args: &[&str], words: &str| {
+        let text = stdout(&home.run(args));
+        text.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains(words)
+    };
+    // Its tries take longer than one call may.
+    let asked = |args: &[&str]| says(args, "s ago, and no answer yet");
+    until("it is asked for in vain", || asked(&["status"]));
+    for args in [&["status"][..], &["status", "12345"]] {
+        let why = || says(args, "resting, not listed for") && says(args, "answer within 500ms; ");
+        until("it failed", why);
+    }
+    let first = "1 server can't be listed now: the oldest listing is from 20";
+    assert!(says(&["status"], first));
+    home.run(&["pause", "12345"]);
+    until("no newer one is asked for in a pause", || {
+        json(&home).1["servers"][0]["unlisted"].is_null()
+    });
 }

@@ -157,6 +157,19 @@ Examples:
       what would a draft of one policy change?";
 
 pub(super) const STATUS: &str = "\
+The last slot is the newest one that was due, and what became of its snapshot:
+  made          it is there, completed; the time is the snapshot's own
+  not made yet, being made
+                the slot is still worked on; what holds it up stands in the state
+  not made      the slot is over without it: given up after its last attempt,
+                skipped (there was no room, or it was too late), or paused
+  gone          it was completed, and has been deleted since
+\"due\" is the slot's own time, which the snapshot is named after.
+
+The state says why, and how old the listing is where no newer one can be had. A
+server at rest is not listed before its next slot. What stands beside a snapshot
+is of now: the next slot may change it.
+
 Exit codes:
   0  no alert stands
   1  alerts stand, or the service can't be asked

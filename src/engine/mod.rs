@@ -38,7 +38,7 @@ pub use news::{tell_wide, wide_alert};
 pub use orders::Answer;
 pub use pauses::{Begun, Held, Unheld};
 pub use remains::Unsettled;
-pub use view::{Known, Seen, Watched};
+pub use view::{Known, Seen, Unlisted, Watched};
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -87,6 +87,10 @@ struct Seat {
     failures: u32,
     /// Of these, the last ones in a row while the account's could be had.
     own_failures: u32,
+    /// Since when a listing is asked for, in whole seconds of the clock that doesn't step.
+    asked: Option<u32>,
+    /// Why the last listing couldn't be had; for those who look on.
+    unlisted: Option<Box<Unlisted>>,
     /// Records in a row that couldn't be written.
     unwritten: u32,
     /// Whether `once` may call this server good.
@@ -109,6 +113,7 @@ impl Seat {
     /// Whether to go by this listing; what fails to be had in between says nothing.
     fn believes(&mut self, inventory: &Inventory) -> bool {
         (self.failures, self.own_failures) = (0, 0);
+        self.unlisted = None;
         #[cfg(feature = "proof")]
         if inventory.doubt.is_none() && crate::core::breaks::Break::StaleListingReused.on() {
             self.reused = Some(Box::new(inventory.clone()));

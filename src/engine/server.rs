@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Engine, Seat, lock};
-use crate::api::{ApiError, SnapshotApi};
+use super::{Engine, Seat, Unlisted, lock};
+use crate::api::{ApiError, ErrorKind, SnapshotApi};
 use crate::audit::Extra;
 use crate::core::decide::{Inventory, Step, decide};
 use crate::core::due::all_settled;
@@ -132,6 +132,8 @@ impl<A: SnapshotApi> Engine<A> {
         let idle = lock(seat).idle_in_pause();
         // What it holds is still shown to who asks: it is listed, once for all.
         if idle && (rules.count_all || lock(seat).seen.is_some()) {
+            // No newer one is asked for.
+            lock(seat).unlisted = None;
             return Err(Rest::Until(None));
         }
         let inventory = match self.look(server, seat).await {
@@ -139,7 +141,8 @@ impl<A: SnapshotApi> Engine<A> {
             Err(Some(error)) => {
                 Self::turn_down(seat, || format!("its snapshots can't be listed: {error}"));
                 let down = self.account.down();
-                let rest = no_listing(&policy, seat, &rules, &error, down);
+                let now = self.clock.now().mono;
+                let rest = no_listing(&policy, seat, &rules, &error, (down, now));
                 if !idle && lock(seat).own_failures >= FAILURES {
                     self.own_trouble(&policy, seat, &rules, &error).await;
                 }
@@ -277,7 +280,7 @@ impl<A: SnapshotApi> Engine<A> {
             return Ok(*reused);
         }
         for _ in 1..MOST_ASKED {
-            let inventory = self.ask(server).await?;
+            let inventory = self.ask(server, seat).await?;
             if lock(seat).believes(&inventory) {
                 return Ok(inventory);
             }
@@ -285,19 +288,26 @@ impl<A: SnapshotApi> Engine<A> {
             let pause = self.wanted().rules.poll_interval / 2;
             self.rest(pause).await.map_err(|Stopped| None)?;
         }
-        let mut inventory = self.ask(server).await?;
+        let mut inventory = self.ask(server, seat).await?;
         if !lock(seat).believes(&inventory) {
             inventory.doubt = Some("listings one after the other disagree".to_owned());
         }
         Ok(inventory)
     }
 
-    async fn ask(&self, server: ServerId) -> Result<Inventory, Option<ApiError>> {
-        tokio::select! {
+    async fn ask(
+        &self,
+        server: ServerId,
+        seat: &Mutex<Seat>,
+    ) -> Result<Inventory, Option<ApiError>> {
+        lock(seat).asked = u32::try_from(self.clock.now().mono.as_secs()).ok();
+        let answer = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(None),
             answer = self.observer.ask(server) => answer.map_err(Some),
-        }
+        };
+        lock(seat).asked = None;
+        answer
     }
 
     /// Waits, unless the service is stopping.
@@ -316,7 +326,7 @@ fn no_listing(
     seat: &Mutex<Seat>,
     rules: &Rules,
     error: &ApiError,
-    down: bool,
+    (down, now): (bool, SignedDuration),
 ) -> Rest {
     let mut seat = lock(seat);
     seat.failures += 1;
@@ -326,6 +336,13 @@ fn no_listing(
         .poll_interval
         .saturating_mul(1 << seat.failures.min(16))
         .min(rules.retry_after);
+    // Of a refused token the account's alert tells.
+    seat.unlisted = (error.kind != ErrorKind::Account).then(|| {
+        Box::new(Unlisted {
+            why: error.message.as_str().into(),
+            again: now + pause,
+        })
+    });
     if rules.count_all && seat.failures >= FAILURES {
         return Rest::Blocked(pause);
     }

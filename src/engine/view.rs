@@ -37,6 +37,15 @@ impl Seen {
     }
 }
 
+/// The last listing couldn't be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    /// Why.
+    pub why: Box<str>,
+    /// When it is tried again, by the clock that doesn't step.
+    pub again: SignedDuration,
+}
+
 /// What is known of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
@@ -48,6 +57,10 @@ pub struct Known<'a> {
     pub history: &'a History,
     /// What it holds; `None` before the first listing of this process.
     pub seen: Option<&'a Seen>,
+    /// For how long a listing has been asked for that isn't answered yet.
+    pub asked: Option<SignedDuration>,
+    /// Why the last one couldn't be had.
+    pub unlisted: Option<&'a Unlisted>,
     /// Both clocks.
     pub now: Now,
 }
@@ -116,12 +129,16 @@ impl<A: SnapshotApi> Engine<A> {
         let policy = wanted.policies.get(&server)?;
         let seat = self.seat(server);
         let seat = lock(&seat);
+        let now = self.clock.now();
+        let asked = seat.asked.map(|at| SignedDuration::from_secs(at.into()));
         Some(look(Known {
             policy,
             rules: &wanted.rules,
             history: &seat.history,
             seen: seat.seen.as_ref(),
-            now: self.clock.now(),
+            asked: asked.map(|at| now.mono - at),
+            unlisted: seat.unlisted.as_deref(),
+            now,
         }))
     }
 

@@ -13,14 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Extension, Router};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::serve::serve;
+use super::site::Look;
 use super::view::FleetView;
 
 /// Where the socket is when `$RUNTIME_DIRECTORY` doesn't say.
@@ -81,7 +82,7 @@ impl Control {
         let Some(listener) = self.listener.take() else {
             return;
         };
-        let look: Arc<dyn Fn() -> FleetView + Send + Sync> = Arc::new(look);
+        let look: Look = Arc::new(look);
         let routes = Router::new()
             .route("/api/v1/status", get(status))
             .with_state(look)
@@ -142,8 +143,13 @@ async fn admit(
     Ok(next.run(request).await)
 }
 
-async fn status(State(look): State<Arc<dyn Fn() -> FleetView + Send + Sync>>) -> Json<FleetView> {
-    Json(look())
+/// Put together and written on a thread of its own: the loop that rotates has only one.
+async fn status(State(look): State<Look>) -> Result<Response, StatusCode> {
+    let work = move || serde_json::to_vec(&look());
+    let json = tokio::task::spawn_blocking(work).await;
+    let json = json.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let json = json.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 
 #[cfg(test)]

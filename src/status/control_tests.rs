@@ -28,6 +28,20 @@ async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_wi
 }
 
 #[tokio::test]
+async fn the_view_is_made_beside_the_loop_that_rotates() {
+    let (_folder, path) = place();
+    let control = Control::listen(&path).await.expect("it listens");
+    let this = std::thread::current().id();
+    let look = move || {
+        assert_ne!(std::thread::current().id(), this);
+        FleetView::of_nothing()
+    };
+    let serving = tokio::spawn(control.serve(look, Router::new()));
+    ask(&path).await.expect("an answer");
+    serving.abort();
+}
+
+#[tokio::test]
 async fn a_request_that_does_not_get_whole_is_not_waited_for() {
     let (_folder, path) = place();
     let control = Control::listen(&path).await.expect("it listens");

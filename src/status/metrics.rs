@@ -116,6 +116,10 @@ impl Scrape {
         gauge(encoder, "server_blocked", about, is(State::Blocked))?;
         let about = "Whether the server is left alone until resume.";
         gauge(encoder, "server_paused", about, is(State::Paused))?;
+        let about = "Whether the server can't be listed now, or the answer is long in coming.";
+        let unlisted = servers.iter();
+        let unlisted = unlisted.map(|s| (s.labels(), u32::from(s.unlisted.is_some())));
+        gauge(encoder, "server_unlisted", about, unlisted)?;
         let listed = servers.iter().filter(|server| server.listed.is_some());
         let held = listed.flat_map(|server| {
             KINDS.iter().map(move |kind| {

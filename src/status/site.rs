@@ -16,6 +16,7 @@ use crate::api::SnapshotApi;
 use crate::api::tally::{Calls, Tally};
 use crate::audit::{self, Record};
 use crate::core::decide::{Step, decide};
+use crate::core::fact::Fact;
 use crate::core::forecast::{Forecast, forecast};
 use crate::core::plan::Upcoming;
 use crate::core::policy::{Policy, Rules};
@@ -173,6 +174,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         history,
         seen,
         now,
+        ..
     } = known;
     if let Some(since) = history.paused() {
         return format!("nothing until resume: paused since {}", local(since, zone));
@@ -185,7 +187,10 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         return "nothing before the first listing".to_owned();
     };
     match decide(policy, &seen.inventory(), history, rules, now) {
-        Step::Record(_) => "look at it: what is due or done goes to the trail".to_owned(),
+        Step::Record(Fact::SlotDue { snapshot, .. }) => {
+            format!("begin with {snapshot}, whose slot is due")
+        }
+        Step::Record(_) => "look at the server again".to_owned(),
         Step::Create { name, reason, .. } => format!("create {name}: {reason}"),
         Step::Delete {
             id, name, reason, ..

@@ -127,6 +127,8 @@ fn the_next_decision_waits_for_resume_whether_one_server_is_paused_or_all() {
                 rules: &world::rules(),
                 history: &history,
                 seen: None,
+                asked: None,
+                unlisted: None,
                 now: Now {
                     wall: since,
                     mono: SignedDuration::ZERO,

@@ -3,8 +3,20 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
+use super::view::{FleetView, LastSlot, NextSlot, ServerView, SnapshotView, State};
+use crate::core::plan::{Do, Upcoming};
 use crate::core::printable::{counted, local, shortened};
+
+/// What stands beside the verdict of one that stays now, if it is among what is deleted next.
+pub(super) fn goes_next(upcoming: Option<&Upcoming>, snapshot: &SnapshotView) -> &'static str {
+    let mut steps = upcoming.into_iter().flat_map(|next| &next.steps);
+    let stays = matches!(snapshot.verdict.as_str(), "newest" | "keep");
+    if stays && steps.any(|step| step.do_ == Do::Delete && step.id == Some(snapshot.id)) {
+        "; goes next, when that holds no more"
+    } else {
+        ""
+    }
+}
 
 /// As much of a reason as stands beside a state in the overview.
 const REASON_SHOWN: usize = 200;
@@ -19,18 +31,57 @@ pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
     (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
 }
 
-/// How a slot went and when: a snapshot by its own age, since its slot may have been due long
-/// before.
-pub(super) fn last_slot(slot: &LastSlot, server: &ServerView, now: Timestamp) -> String {
-    let ago = span(now.duration_since(slot.slot));
-    match slot.ending.as_deref() {
-        Some("completed") => match server.made(slot) {
-            Some(made) => format!("made {} ago", span(now.duration_since(made))),
-            None => format!("slot {ago} ago"),
+/// That listings can't be had and how old the oldest of those is that are shown; nothing where
+/// all is well.
+pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
+    let servers = || view.servers.iter().filter(|s| s.unlisted.is_some());
+    let count = servers().count();
+    let oldest = servers().map(|server| server.listed).min()?;
+    let oldest = match oldest {
+        None => "not every one has been listed by this process".to_owned(),
+        Some(at) => {
+            let ago = span(view.time.duration_since(at));
+            format!("the oldest listing is from {}, {ago} ago", local(at, zone))
+        }
+    };
+    let servers = counted(count, "server");
+    Some(format!("{servers} can't be listed now: {oldest}"))
+}
+
+/// What became of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Went {
+    /// Its snapshot is there, or nothing says otherwise.
+    Well,
+    /// Its snapshot was completed and is no more.
+    Gone,
+    /// It is still worked on.
+    On,
+    /// It ended without a completed snapshot.
+    Badly,
+}
+
+/// How a slot went, in words that are followed by how long ago the time is: a snapshot by its
+/// own age, since its slot may have been due long before.
+pub(super) fn last_slot(slot: &LastSlot, server: &ServerView) -> (Went, String, Timestamp) {
+    let row = server.snapshots.iter().find(|s| s.name == slot.snapshot);
+    let (went, words) = match (slot.ending.as_deref(), row) {
+        (Some("completed"), _) => match server.made(slot) {
+            Some(made) => return (Went::Well, "made".to_owned(), made),
+            None if row.is_some() || server.listed.is_none() => {
+                (Went::Well, "completed".to_owned())
+            }
+            None => (Went::Gone, "gone".to_owned()),
         },
-        Some(other) => format!("{ago} ago, {}", other.replace('_', " ")),
-        None => format!("due {ago} ago"),
-    }
+        (Some(other), Some(_)) => (Went::Badly, other.replace('_', " ")),
+        (Some(other), None) => (
+            Went::Badly,
+            format!("not made ({})", other.replace('_', " ")),
+        ),
+        (None, Some(_)) => (Went::On, "being made".to_owned()),
+        (None, None) => (Went::On, "not made yet".to_owned()),
+    };
+    (went, format!("{words}, due"), slot.slot)
 }
 
 pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
@@ -38,21 +89,40 @@ pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
 }
 
 /// In the overview; why a server is blocked stands among the alerts.
-pub(super) fn state(server: &ServerView) -> String {
+pub(super) fn state(server: &ServerView, now: Timestamp) -> String {
     match server.state {
         State::Blocked => word(server.state).to_owned(),
-        _ => said(server, REASON_SHOWN),
+        _ => said(server, now, REASON_SHOWN),
     }
 }
 
 /// What a server is at, and why, with at most `shown` characters of it.
-pub(super) fn said(server: &ServerView, shown: usize) -> String {
+pub(super) fn said(server: &ServerView, now: Timestamp, shown: usize) -> String {
     let word = word(server.state);
-    match &server.reason {
+    let state = match &server.reason {
         Some(reason) if reason.starts_with(word) => shortened(reason, shown),
         Some(reason) => format!("{word}, {}", shortened(reason, shown)),
         None => word.to_owned(),
+    };
+    let Some(why) = not_listed(server, now) else {
+        return state;
+    };
+    let why = shortened(&why, shown);
+    match (server.state, &server.reason) {
+        // Its word says the same.
+        (State::Unseen, None) => why,
+        (_, None) => format!("{state}, {why}"),
+        (_, Some(_)) => format!("{state}; {why}"),
     }
+}
+
+/// How old the listing is that is shown, where no newer one can be had, and why.
+pub(super) fn not_listed(server: &ServerView, now: Timestamp) -> Option<String> {
+    let why = server.unlisted.as_ref()?;
+    Some(match server.listed {
+        Some(at) => format!("not listed for {}: {why}", span(now.duration_since(at))),
+        None => format!("not listed yet: {why}"),
+    })
 }
 
 fn word(state: State) -> &'static str {

@@ -1,10 +1,15 @@
 //! What a server is at, and why.
 
+use jiff::SignedDuration;
+
+use super::standing::span;
 use super::view::{RotationView, SnapshotView, State};
 use crate::core::due::attempt_in;
+use crate::core::history::Open;
 use crate::core::order;
 use crate::core::printable::utc;
-use crate::engine::Known;
+use crate::core::snapshot::Snapshot;
+use crate::engine::{Known, Seen};
 
 /// Why nothing is done on any server while the whole account's alert stands.
 const TOKEN_REFUSED: &str =
@@ -25,8 +30,7 @@ pub(super) fn state(
         return (State::Blocked, Some(reason.clone()));
     }
     if let Some(open) = &history.open {
-        let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
-        return (State::Working, Some(order::begun(open, rows)));
+        return (State::Working, Some(begun(known, open)));
     }
     let made = |s: &&SnapshotView| s.verdict == "in_progress";
     if let Some(made) = snapshots.iter().find(made) {
@@ -45,6 +49,69 @@ pub(super) fn state(
         return (State::Unseen, held);
     }
     (State::Resting, held)
+}
+
+/// What is open, as far as the last listing tells.
+fn begun(known: Known<'_>, open: &Open) -> String {
+    let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
+    match open {
+        Open::Create { name, since, .. } if lacks(known.seen, open) => {
+            let left = known.rules.settle_window - since.elapsed(known.now);
+            let until = known.now.wall.checked_add(left.max(SignedDuration::ZERO));
+            let until = until.map_or_else(|_| String::new(), |at| format!(" until {}", utc(at)));
+            format!(
+                "{name} is not in the listing: whether it was made isn't known, and it is waited for{until}"
+            )
+        }
+        // Its answer alone proves nothing.
+        Open::Delete { .. } => format!(
+            "{}, until listings agree that it is gone",
+            order::begun(open, rows)
+        ),
+        _ => order::begun(open, rows),
+    }
+}
+
+/// Whether a listing that was requested after the create lacks its snapshot.
+fn lacks(seen: Option<&Seen>, open: &Open) -> bool {
+    let (
+        Some(seen),
+        Open::Create {
+            name,
+            known,
+            id,
+            since,
+        },
+    ) = (seen, open)
+    else {
+        return false;
+    };
+    let shown = |row: &Snapshot| match id {
+        Some(id) => row.id == *id,
+        None => row.name == *name && !known.contains(&row.id),
+    };
+    since.mono.is_none_or(|sent| seen.requested > sent) && !seen.rows.iter().any(shown)
+}
+
+/// Why its snapshots can't be listed now, or that the answer is long in coming.
+pub(super) fn unlisted(known: Known<'_>) -> Option<String> {
+    let slow = known
+        .asked
+        .filter(|time| *time >= known.rules.request_timeout);
+    let Some(failed) = known.unlisted else {
+        return slow.map(|time| format!("asked for {} ago, and no answer yet", span(time)));
+    };
+    let left = failed.again - known.now.mono;
+    let next = if known.asked.is_some() || left <= SignedDuration::ZERO {
+        "it is being tried again".to_owned()
+    } else {
+        format!("tried again in {}", span(left))
+    };
+    let blocked = known.history.blocked.as_deref();
+    if blocked.is_some_and(|reason| reason.contains(&*failed.why)) {
+        return Some(next);
+    }
+    Some(format!("{}; {next}", failed.why))
 }
 
 /// What came of the tries of a slot that is not settled, and when it is tried again.
@@ -76,3 +143,7 @@ fn attempts(known: Known<'_>) -> Option<String> {
         ))
     })
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -6,8 +6,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
 use owo_colors::OwoColorize as _;
 
-use super::standing::{last_slot, next_slot, paused, said, span, state};
-use super::view::{Alert, FleetView, RotationView, ServerView};
+use super::standing::{goes_next, last_slot, next_slot, paused, said, span, state, unlisted};
+use super::view::{Alert, FleetView, LastSlot, RotationView, ServerView};
 use super::wrap::wrap;
 use crate::core::plan::one_after_the_other;
 use crate::core::printable::{counted, local, printable, shortened};
@@ -45,6 +45,9 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         view.version, view.pid, view.config,
     );
     text.push_str(&wrapped(&service, width));
+    if let Some(unlisted) = unlisted(view, zone) {
+        text.push_str(&wrapped(&unlisted, width));
+    }
     text.push_str(&alert_lines(view, &view.alerts, TEXT_SHOWN, width));
     for receiver in &view.receivers {
         text.push_str(&receiver_line(receiver, width));
@@ -53,15 +56,15 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         return text;
     }
     let mut table = table(width);
-    table.set_header(["server", "room", "state", "last", "next"]);
+    table.set_header(["server", "room", "state", "last slot", "next slot"]);
     for server in &view.servers {
         let room = match server.listed {
             Some(_) => format!("{}/{}", server.snapshots.len(), server.limit),
             None => format!("?/{}", server.limit),
         };
-        let last = server.rotations.iter();
-        let last = last.filter_map(|r| Some((r, r.last.as_ref()?)));
-        let last = last.max_by_key(|(_, slot)| slot.slot);
+        let newest = server.rotations.iter();
+        let newest = newest.filter_map(|r| Some((r, r.last.as_ref()?)));
+        let newest = newest.max_by_key(|(_, slot)| slot.slot);
         let next = server.rotations.iter();
         let next = next.filter_map(|r| Some((r, r.next.as_ref()?)));
         let next = next.min_by_key(|(_, slot)| slot.at);
@@ -76,10 +79,9 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         table.add_row([
             printable(&server.name, LONGEST_NAME),
             room,
-            state(server),
-            last.map_or_else(String::new, |(rotation, slot)| {
-                let when = last_slot(slot, server, view.time);
-                cell(rotation, &slot.snapshot, when)
+            state(server, view.time),
+            newest.map_or_else(String::new, |(rotation, slot)| {
+                cell(rotation, &slot.snapshot, last(slot, server, view))
             }),
             next.map_or_else(String::new, |(rotation, slot)| {
                 cell(rotation, &slot.snapshot, next_slot(slot, view.time))
@@ -102,7 +104,7 @@ pub fn server(
         printable(&server.name, LONGEST_NAME),
         server.id,
         server.file,
-        said(server, usize::MAX),
+        said(server, view.time, usize::MAX),
     );
     let mut text = wrapped(&title, width);
     let alerts: Vec<_> = view
@@ -114,9 +116,8 @@ pub fn server(
     text.push_str(&alert_lines(view, &alerts, usize::MAX, width));
 
     let mut rotations = table(width);
-    rotations.set_header(["rotation", "holds", "last", "next"]);
+    rotations.set_header(["rotation", "holds", "last slot", "next slot"]);
     for rotation in &server.rotations {
-        let last = rotation.last.as_ref();
         let next = rotation.next.as_ref();
         rotations.add_row([
             rotation.name.clone(),
@@ -124,8 +125,8 @@ pub fn server(
                 Some(held) => format!("{held} of {}", rotation.keep),
                 None => format!("? of {}", rotation.keep),
             },
-            last.map_or_else(String::new, |slot| {
-                format!("{} ({})", slot.snapshot, last_slot(slot, server, view.time))
+            rotation.last.as_ref().map_or_else(String::new, |slot| {
+                format!("{} ({})", slot.snapshot, last(slot, server, view))
             }),
             next.map_or_else(
                 || "never".to_owned(),
@@ -162,6 +163,12 @@ pub fn server(
     text + &snapshots(server, zone, width)
 }
 
+/// How a slot went, and when.
+fn last(slot: &LastSlot, server: &ServerView, view: &FleetView) -> String {
+    let (_, words, at) = last_slot(slot, server);
+    format!("{words} {} ago", span(view.time.duration_since(at)))
+}
+
 /// What a server holds: a row each, or two lines where there is little room.
 fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut table = table(width);
@@ -171,7 +178,7 @@ fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String
         "status",
         "made",
         "whose",
-        "why it is what it is",
+        "what it is now, and why",
     ]);
     let mut text = String::new();
     for snapshot in &server.snapshots {
@@ -184,7 +191,8 @@ fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String
             made.map_or_else(|| "?".to_owned(), |at| local(at, zone)),
             whose.to_owned(),
         ];
-        let why = format!("{}: {}", snapshot.verdict, snapshot.reason);
+        let goes = goes_next(server.upcoming.as_ref(), snapshot);
+        let why = format!("{}: {}{goes}", snapshot.verdict, snapshot.reason);
         if narrow(width) {
             text.push_str(&wrapped(&cells.join("  "), width));
             let indent = " ".repeat(INDENT);

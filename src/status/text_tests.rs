@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::view::{LastSlot, NextSlot, SnapshotView, State};
+use super::super::view::{NextSlot, SnapshotView, State};
 use super::*;
 use crate::core::plan::{Do, Planned, Upcoming};
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -43,6 +43,7 @@ fn view() -> FleetView {
             reason: None,
             limit: 5,
             listed: Some(at("2026-11-25T05:48:00Z")),
+            unlisted: None,
             snapshots: vec![
                 snapshot(1, "weekly-snapshot-2026-11-22", Some("weekly")),
                 snapshot(2, "by \u{1b}[31mhand", None),
@@ -137,7 +138,8 @@ fn a_slot_that_did_not_end_well_says_so_and_a_server_not_listed_yet_too() {
     let mut view = view();
     let last = &mut view.servers[0].rotations[0].last;
     last.as_mut().expect("a slot").ending = Some("given_up".to_owned());
-    assert!(fleet(&view, &TimeZone::UTC, None).contains("(3 d 3 h ago, given up)"));
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(text.contains("(given up, due 3 d 3 h ago)"), "{text}");
     view.servers[0].rotations[0]
         .last
         .as_mut()
@@ -146,7 +148,7 @@ fn a_slot_that_did_not_end_well_says_so_and_a_server_not_listed_yet_too() {
     view.servers[0].listed = None;
     view.servers[0].state = State::Unseen;
     let text = fleet(&view, &TimeZone::UTC, None);
-    assert!(text.contains("(due 3 d 3 h ago)"), "{text}");
+    assert!(text.contains("(being made, due 3 d 3 h ago)"), "{text}");
     assert!(
         text.contains("?/5") && text.contains("not listed yet"),
         "{text}"
@@ -273,12 +275,15 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
         at: at("2026-11-29T03:00:00Z"),
         steps: vec![
             step(Do::Create, "new", None),
-            step(Do::Delete, "old", Some(SnapshotId(7))),
+            step(Do::Delete, "old", Some(SnapshotId(1))),
         ],
     });
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
-    let line = "next, 2026-11-29 03:00 UTC: create new, then delete old (id 7)";
+    let line = "next, 2026-11-29 03:00 UTC: create new, then delete old (id 1)";
     assert!(text.lines().any(|found| found == line), "{text}");
+    // Its verdict is of now.
+    let goes = "newest: why; goes next, when that holds no more";
+    assert!(text.contains(goes), "{text}");
 }
 
 #[test]
@@ -314,4 +319,64 @@ fn only_a_receiver_that_misses_something_has_a_line() {
     let text = fleet(&view, &TimeZone::UTC, None);
     let line = "receiver chat (slack): can't be told: it answered 500; 3 not told";
     assert!(text.lines().any(|found| found == line), "{text}");
+}
+
+#[test]
+fn how_old_a_listing_is_stands_beside_the_state_where_no_newer_one_can_be_had() {
+    let mut view = view();
+    assert!(!fleet(&view, &TimeZone::UTC, None).contains("listed"));
+    let why = "no answer; tried again in 2 min";
+    view.servers[0].unlisted = Some(why.to_owned());
+    let text = fleet(&view, &TimeZone::UTC, None);
+    let heading =
+        "1 server can't be listed now: the oldest listing is from 2026-11-25 05:48 UTC, 12 min ago";
+    assert!(text.lines().any(|line| line == heading), "{text}");
+    let mut says = |state, reason: Option<&str>, words: &str| {
+        view.servers[0].state = state;
+        view.servers[0].reason = reason.map(str::to_owned);
+        let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+        let row = fleet(&view, &TimeZone::UTC, None);
+        assert!(row.contains(&format!("{words}  ")), "{row}");
+        let first = format!("web (id 5, web-01.toml): {words}\n");
+        assert!(text.starts_with(&first), "{text}");
+    };
+    let old = format!("not listed for 12 min: {why}");
+    says(State::Resting, None, &format!("resting, {old}"));
+    let due = format!("due, a try came to nothing; {old}");
+    says(State::Due, Some("a try came to nothing"), &due);
+    view.servers[0].listed = None;
+    view.servers[0].state = State::Unseen;
+    view.servers[0].reason = None;
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(
+        text.contains(&format!("  not listed yet: {why}  ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_last_slot_says_whether_its_snapshot_is_there_was_or_never_came() {
+    let mut view = view();
+    let mut says = |ending: Option<&str>, words: &str| {
+        let last = &mut view.servers[0].rotations[0].last;
+        last.as_mut().expect("a slot").ending = ending.map(str::to_owned);
+        let words = format!("weekly-snapshot-2026-11-22 ({words} 3 d 3 h ago)");
+        for text in [
+            fleet(&view, &TimeZone::UTC, None),
+            server(&view, &view.servers[0], &TimeZone::UTC, None),
+        ] {
+            assert!(text.contains(&words), "{words}: {text}");
+        }
+        view.servers[0].snapshots.clear();
+    };
+    says(Some("given_up"), "given up, due");
+    says(Some("completed"), "gone, due");
+    says(Some("given_up"), "not made (given up), due");
+    says(Some("skipped"), "not made (skipped), due");
+    says(None, "not made yet, due");
+    view.servers[0].listed = None;
+    let last = &mut view.servers[0].rotations[0].last;
+    last.as_mut().expect("a slot").ending = Some("completed".to_owned());
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(text.contains("(completed, due 3 d 3 h ago)"), "{text}");
 }

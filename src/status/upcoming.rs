@@ -11,9 +11,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use crate::api::SnapshotApi;
+use crate::core::fact::Now;
+use crate::core::history::{History, Open};
 use crate::core::plan::{Upcoming, plan};
+use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
-use crate::engine::Engine;
+use crate::engine::{Engine, Seen};
 
 /// The route by which it is asked for.
 pub fn route<A: SnapshotApi>(engine: Arc<Engine<A>>) -> Router {
@@ -40,9 +43,74 @@ pub(super) fn upcoming<A: SnapshotApi>(engine: &Engine<A>, server: ServerId) -> 
         let seen = known.seen.cloned();
         (policy, rules, known.history.clone(), seen, known.now)
     })?;
+    next(&policy, &rules, &history, &seen?, now)
+}
+
+fn next(
+    policy: &Policy,
+    rules: &Rules,
+    history: &History,
+    seen: &Seen,
+    now: Now,
+) -> Option<Upcoming> {
     if history.blocked.is_some() {
         return None;
     }
-    let seen = seen?;
-    plan(&policy, &seen.inventory(), &history, &rules, now).upcoming(now.wall)
+    let mut inventory = seen.inventory();
+    // What is being deleted is as good as gone: lived through, it would be waited for in vain.
+    if let Some(Open::Delete { id, .. }) = &history.open {
+        inventory.snapshots.retain(|row| row.id != *id);
+    }
+    plan(policy, &inventory, history, rules, now).upcoming(now.wall)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::core::snapshot::{Snapshot, SnapshotId, Status};
+    use crate::core::world;
+
+    #[test]
+    fn what_is_being_deleted_holds_up_nothing_that_comes_next() {
+        let policy = Policy {
+            file: "web".to_owned(),
+            server: ServerId(1),
+            name: None,
+            protected_names: BTreeSet::new(),
+            protected_ids: BTreeSet::new(),
+            min_completed: 1,
+            delete_stuck: false,
+            rotations: vec![world::rotation("daily", "0 3 * * *", 2)],
+        };
+        let at = |text: &str| text.parse().expect("a time");
+        let now = Now {
+            wall: at("2026-11-26T02:59:00Z"),
+            mono: SignedDuration::from_secs(200),
+        };
+        let row = |id, name: &str| Snapshot {
+            id: SnapshotId(id),
+            name: name.to_owned(),
+            status: Status::Completed,
+            created_at: Some(at("2026-11-25T03:00:00Z")),
+        };
+        let newest = policy.rotations[0].newest_due(now.wall).expect("a slot");
+        let name = policy.rotations[0].pattern.format(newest.local);
+        let seen = Seen {
+            rows: [row(1, &name), row(2, "by-hand")].into(),
+            at: now.wall,
+            requested: now.mono,
+        };
+        let mut history = History::default();
+        history.open = Some(Open::Delete {
+            id: SnapshotId(2),
+            since: now.into(),
+            ordered: true,
+        });
+        let next = next(&policy, &world::rules(), &history, &seen, now);
+        assert_eq!(next.expect("a slot").at, at("2026-11-26T03:00:00Z"));
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::state;
+use super::state::{state, unlisted};
 use crate::api::SnapshotApi;
 use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
@@ -111,6 +111,9 @@ pub struct ServerView {
     pub limit: usize,
     /// When its snapshots were listed last.
     pub listed: Option<Timestamp>,
+    /// Why its snapshots can't be listed now, or what keeps the answer; `null` where all is well.
+    #[serde(default)]
+    pub unlisted: Option<String>,
     /// What it held then.
     pub snapshots: Vec<SnapshotView>,
     /// Its rotations, in the order of the file.
@@ -288,6 +291,7 @@ fn view(known: Known<'_>, refused: bool) -> ServerView {
         history,
         seen,
         now,
+        ..
     } = known;
     let snapshots = seen.map_or_else(Vec::new, |seen| {
         let inventory = seen.inventory();
@@ -306,7 +310,9 @@ fn view(known: Known<'_>, refused: bool) -> ServerView {
                 .map(|place| policy.rotations[place.rotation].name.clone()),
             verdict: verdict.fate.word().to_owned(),
             reason: match deleted {
-                Some(id) if id == row.id => "it is being deleted".to_owned(),
+                Some(id) if id == row.id => {
+                    "it is being deleted, until listings agree that it is gone".to_owned()
+                }
                 _ => verdict.reason,
             },
             name: row.name,
@@ -326,6 +332,7 @@ fn view(known: Known<'_>, refused: bool) -> ServerView {
         reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
         limit: rules.limit,
         listed: seen.map(|seen| seen.at),
+        unlisted: unlisted(known),
         rotations,
         snapshots,
         upcoming: None,

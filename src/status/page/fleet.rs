@@ -12,7 +12,7 @@ use super::{
     NAME_SHOWN, REASON_SHOWN, as_of, badge, foot, frame, last_slot, next_slot, shown, slots,
 };
 use crate::core::printable::counted;
-use crate::status::standing::paused;
+use crate::status::standing::{not_listed, paused, unlisted};
 use crate::status::view::{FleetView, RotationView, ServerView, State};
 
 /// Rows on one page.
@@ -94,6 +94,9 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
                 1 => { span.sign aria-hidden="true" { "!" } " 1 alert stands" }
                 n => { span.sign aria-hidden="true" { "!" } " " (n) " alerts stand" }
             }
+        }
+        @if let Some(unlisted) = unlisted(view, zone) {
+            p.receiver { span.bad aria-hidden="true" { "! " } (unlisted) }
         }
         ul.counts {
             li { strong { (view.servers.len()) } " " (if view.servers.len() == 1 { "server" } else { "servers" }) }
@@ -185,6 +188,9 @@ fn row(view: &FleetView, standing: &Standing<'_>, server: &ServerView, zone: &Ti
                 @if !kinds.is_empty() { span.standing { span aria-hidden="true" { "! " } (kinds.join(", ")) } }
                 @if let Some(reason) = &server.reason {
                     span.reason title=(shown(reason, REASON_SHOWN)) { (shown(reason, REASON_SHOWN)) }
+                }
+                @if let Some(why) = not_listed(server, view.time) {
+                    span.reason title=(shown(&why, REASON_SHOWN)) { (shown(&why, REASON_SHOWN)) }
                 }
             } }
             td role="cell" data-label="Last slot" {

@@ -1,7 +1,8 @@
 //! The page as HTML: whole without JavaScript; with it, parts marked `data-live` are
 //! replaced in place as they change.
 //!
-//! - `fleet`: all servers; `search`: which of them, in which order. `server`: one of them whole.
+//! - `fleet`: all servers; `search`: which of them, in which order. `server`: one of them whole, with its
+//!   records by `trail`.
 //! - `alerts`: those that stand.
 //! - `slots`: the five places of a server, drawn.
 //!
@@ -12,6 +13,7 @@ mod fleet;
 mod search;
 mod server;
 mod slots;
+mod trail;
 
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) use self::fleet::fleet;
 pub(super) use self::search::Asked;
 pub(super) use self::server::server;
-use super::standing::span;
+use super::standing::{self, Went, span};
 use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
 use crate::core::printable::{local, printable};
 
@@ -109,12 +111,12 @@ fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
 
 /// How and when a slot went, in a few words.
 fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
-    let made = server.made(slot);
-    let (mark, class, words, at) = match (slot.ending.as_deref(), made) {
-        (Some("completed"), Some(made)) => ("✓", "good", "made".to_owned(), made),
-        (Some("completed"), None) => ("✓", "good", "slot".to_owned(), slot.slot),
-        (Some(other), _) => ("!", "bad", other.replace('_', " "), slot.slot),
-        (None, _) => ("…", "wait", "due".to_owned(), slot.slot),
+    let (went, words, at) = standing::last_slot(slot, server);
+    let (mark, class) = match went {
+        Went::Well => ("✓", "good"),
+        Went::Gone => ("–", "muted"),
+        Went::On => ("…", "wait"),
+        Went::Badly => ("!", "bad"),
     };
     html! {
         span class=(class) aria-hidden="true" { (mark) } " " (words) " " (ago(at, view, zone))

@@ -1,42 +1,26 @@
 //! One server whole: what it holds and why, what comes next, what was done.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use maud::{Markup, PreEscaped, html};
-use serde_json::{Map, Value};
 
 use super::{
     NAME_SHOWN, REASON_SHOWN, ago, alerts, as_of, badge, foot, frame, instant, last_slot,
-    next_slot, shown, slots,
+    next_slot, shown, slots, trail,
 };
-use crate::audit::Record;
 use crate::core::forecast::Forecast;
-use crate::core::plan::one_after_the_other;
+use crate::core::plan::{Upcoming, one_after_the_other};
 use crate::core::printable::local;
 use crate::status::picture::figure;
 use crate::status::site::Detail;
+use crate::status::standing::{goes_next, not_listed};
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 use crate::status::words::{age, moment};
 
 /// How often a script renews it: it reads the trail.
 const EVERY: Duration = Duration::from_secs(15);
-
-/// Fields of a record that say what it is about and why, in the order of telling.
-const TOLD: [&str; 12] = [
-    "hook",
-    "snapshot",
-    "rotation",
-    "alert",
-    "about",
-    "outcome",
-    "status",
-    "error",
-    "by",
-    "reason",
-    "problems",
-    "duration_ms",
-];
 
 pub(in crate::status) fn server(
     view: &FleetView,
@@ -56,6 +40,9 @@ pub(in crate::status) fn server(
             p.state {
                 (badge(server.state)) " "
                 @if let Some(reason) = &server.reason { span.reason { (shown(reason, REASON_SHOWN)) } }
+                @if let Some(why) = not_listed(server, view.time) {
+                    " " span.reason { (shown(&why, REASON_SHOWN)) }
+                }
             }
             dl.facts {
                 div { dt { "Server" } dd { "id " (server.id) ", policy " code { (shown(&server.file, NAME_SHOWN)) ".toml" } } }
@@ -85,7 +72,7 @@ pub(in crate::status) fn server(
         }
         section aria-labelledby="snapshots" {
             h2 id="snapshots" { "Snapshots" }
-            div id="snapshots-now" data-live { (snapshots(server, view, zone)) }
+            div id="snapshots-now" data-live { (snapshots(server, detail.upcoming.as_ref(), view, zone)) }
         }
         section aria-labelledby="forecast" {
             h2 id="forecast" { "The coming days" }
@@ -93,7 +80,7 @@ pub(in crate::status) fn server(
         }
         section aria-labelledby="trail" {
             h2 id="trail" { "What was done" }
-            div id="trail-now" data-live { (trail(detail, view, zone)) }
+            div id="trail-now" data-live { (trail::trail(detail, server, view, zone)) }
             p.hint { "All of it: " code { "snaprotate audit show --server " (server.id) } }
         }
     };
@@ -129,7 +116,7 @@ fn last_change(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
         return html! { "none among the newest records" };
     };
     let what = record.event.trim_end_matches("_intent").replace('_', " ");
-    html! { (what) " " (about(record)) " (" (ago(record.time, view, zone)) ")" }
+    html! { (what) " " (trail::about(record, &BTreeMap::new())) " (" (ago(record.time, view, zone)) ")" }
 }
 
 fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
@@ -172,7 +159,12 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     }
 }
 
-fn snapshots(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+fn snapshots(
+    server: &ServerView,
+    upcoming: Option<&Upcoming>,
+    view: &FleetView,
+    zone: &TimeZone,
+) -> Markup {
     html! {
         p {
             (slots::drawn(server)) " "
@@ -183,19 +175,19 @@ fn snapshots(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
         @if !server.snapshots.is_empty() {
             table.plain.kept role="table" aria-labelledby="snapshots" {
                 thead role="rowgroup" { tr role="row" {
-                    @for heading in ["Snapshot", "Status", "Made", "Rotation", "Verdict"] {
+                    @for heading in ["Snapshot", "Status", "Made", "Rotation", "Verdict now"] {
                         th scope="col" role="columnheader" { (heading) }
                     }
                 } }
                 tbody role="rowgroup" {
-                    @for snapshot in &server.snapshots { (snapshot_row(snapshot, view, zone)) }
+                    @for snapshot in &server.snapshots { (snapshot_row(snapshot, goes_next(upcoming, snapshot), view, zone)) }
                 }
             }
         }
     }
 }
 
-fn snapshot_row(snapshot: &SnapshotView, view: &FleetView, zone: &TimeZone) -> Markup {
+fn snapshot_row(snapshot: &SnapshotView, goes: &str, view: &FleetView, zone: &TimeZone) -> Markup {
     let word = |text: &str| shown(text, NAME_SHOWN).replace('_', " ");
     html! {
         tr role="row" id={ "snapshot-" (snapshot.id) } {
@@ -213,9 +205,9 @@ fn snapshot_row(snapshot: &SnapshotView, view: &FleetView, zone: &TimeZone) -> M
             td role="cell" data-label="Rotation" {
                 @match &snapshot.rotation { Some(name) => (shown(name, NAME_SHOWN)), None => "foreign" }
             }
-            td role="cell" data-label="Verdict" { div {
+            td role="cell" data-label="Verdict now" { div {
                 strong { (word(&snapshot.verdict)) }
-                span.reason { (shown(&snapshot.reason, REASON_SHOWN)) }
+                span.reason { (shown(&snapshot.reason, REASON_SHOWN)) (goes) }
             } }
         }
     }
@@ -238,72 +230,4 @@ fn coming(forecast: Option<&Forecast>) -> Markup {
             (PreEscaped(figure(forecast)))
         }
     }
-}
-
-fn trail(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
-    let records = match &detail.records {
-        Ok(records) => records,
-        Err(why) => return html! { p { "The trail can't be read: " (shown(why, REASON_SHOWN)) } },
-    };
-    if records.is_empty() {
-        return html! { p { "The newest part of the trail says nothing of this server." } };
-    }
-    html! {
-        table.plain.trail role="table" aria-labelledby="trail" {
-            thead role="rowgroup" { tr role="row" {
-                @for heading in ["When", "Event", "What"] { th scope="col" role="columnheader" { (heading) } }
-            } }
-            tbody role="rowgroup" {
-                @for record in records.iter().rev() {
-                    tr role="row" id={ "record-" (record.seq) } {
-                        th scope="row" role="rowheader" { (instant(record.time, zone, &when(record, view, zone))) }
-                        td role="cell" data-label="Event" { (shown(&record.event, NAME_SHOWN).replace('_', " ")) }
-                        td role="cell" data-label="What" { (about(record)) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The clock's time alone on the day of the view.
-fn when(record: &Record, view: &FleetView, zone: &TimeZone) -> String {
-    let (at, now) = (
-        record.time.to_zoned(zone.clone()),
-        view.time.to_zoned(zone.clone()),
-    );
-    let format = if at.date() == now.date() {
-        "%H:%M:%S"
-    } else {
-        "%Y-%m-%d %H:%M:%S"
-    };
-    at.strftime(format).to_string()
-}
-
-/// What a record says beyond its event.
-fn about(record: &Record) -> String {
-    let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
-    let server = record.server.map(|id| id.to_string());
-    let ordered =
-        record.event.ends_with("_intent") && fields.get("by").is_some_and(Value::is_string);
-    let told = TOLD.iter().filter_map(|key| {
-        let text = match fields.get(*key)? {
-            Value::Null => return None,
-            Value::String(text) if *key == "about" && Some(text) == server.as_ref() => return None,
-            // Who ordered it says it all.
-            Value::String(_) if *key == "reason" && ordered => return None,
-            Value::String(text) if text.is_empty() => return None,
-            Value::String(text) => shown(text, REASON_SHOWN),
-            other => shown(&other.to_string(), REASON_SHOWN),
-        };
-        Some(match *key {
-            "rotation" => format!("rotation {text}"),
-            "by" if ordered => format!("by order of {text}"),
-            "by" => format!("by {text}"),
-            "status" => format!("HTTP {text}"),
-            "duration_ms" => format!("{text} ms"),
-            _ => text,
-        })
-    });
-    told.collect::<Vec<_>>().join(" · ")
 }

@@ -16,6 +16,7 @@ fn server_view(id: u64, name: &str, state: State) -> ServerView {
         reason: None,
         limit: 5,
         listed: Some(at("2026-11-25T06:00:00Z")),
+        unlisted: None,
         snapshots: Vec::new(),
         rotations: vec![RotationView {
             name: "daily".to_owned(),
@@ -249,7 +250,10 @@ fn a_snapshot_is_shown_by_its_own_age_and_not_by_its_slots() {
     };
     let made = html(Some("2026-11-25T05:59:50Z"));
     assert!(made.contains("✓ made 10 s ago"), "{made}");
-    assert!(html(None).contains("✓ slot 5 d ago"));
+    assert!(html(None).contains("✓ completed, due 5 d ago"));
+    one.snapshots.clear();
+    let gone = fleet(&view(vec![one.clone()]), &asked(""), &TimeZone::UTC);
+    assert!(gone.contains("gone, due "), "{gone}");
 }
 
 #[test]
@@ -300,4 +304,20 @@ fn a_page_says_how_often_a_script_renews_it_and_one_that_is_not_there_says_nothi
         "{page}"
     );
     assert!(!nothing("There is no such page.").contains("data-every"));
+}
+
+#[test]
+fn a_listing_that_cant_be_had_is_told_in_the_heading_and_in_its_servers_row() {
+    let mut one = server_view(1, "a", State::Resting);
+    let html = |one: &ServerView| {
+        let mut view = view(vec![one.clone(), server_view(2, "b", State::Resting)]);
+        view.time = at("2026-11-25T06:12:00Z");
+        fleet(&view, &asked(""), &TimeZone::UTC)
+    };
+    assert!(!html(&one).contains("listed"));
+    one.unlisted = Some("no answer; tried again in 2 min".to_owned());
+    let told = html(&one);
+    let heading = "1 server can't be listed now: the oldest listing is from 2026-11-25 06:00 UTC";
+    assert!(told.contains(heading), "{told}");
+    assert!(told.contains("not listed for 12 min: no answer"), "{told}");
 }

@@ -1,0 +1,94 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::core::fact::{Now, When};
+use crate::core::history::History;
+use crate::core::policy::Policy;
+use crate::core::snapshot::{ServerId, SnapshotId, Status};
+use crate::core::world;
+
+/// What is said of a server on which this is open since second 100 of this process, at second
+/// 200 and 06:00, by a listing of these ids that was requested at `requested`.
+fn said(open: Open, requested: i64, ids: &[u64]) -> String {
+    let policy = Policy {
+        file: "web".to_owned(),
+        server: ServerId(1),
+        name: None,
+        protected_names: BTreeSet::new(),
+        protected_ids: BTreeSet::new(),
+        min_completed: 1,
+        delete_stuck: false,
+        rotations: vec![world::rotation("daily", "0 3 * * *", 2)],
+    };
+    let mut rules = world::rules();
+    rules.settle_window = SignedDuration::from_mins(10);
+    let mut history = History::default();
+    history.open = Some(open);
+    let rows = ids.iter().map(|id| Snapshot {
+        id: SnapshotId(*id),
+        name: "by-hand".to_owned(),
+        status: Status::Completed,
+        created_at: None,
+    });
+    let seen = Seen {
+        rows: rows.collect(),
+        at: at("2026-11-25T05:59:50Z"),
+        requested: SignedDuration::from_secs(requested),
+    };
+    let known = Known {
+        policy: &policy,
+        rules: &rules,
+        history: &history,
+        seen: Some(&seen),
+        asked: None,
+        unlisted: None,
+        now: Now {
+            wall: at("2026-11-25T06:00:00Z"),
+            mono: SignedDuration::from_secs(200),
+        },
+    };
+    let (state, reason) = state(known, false, &[], &[]);
+    assert_eq!(state, State::Working);
+    reason.expect("a reason")
+}
+
+fn at(text: &str) -> jiff::Timestamp {
+    text.parse().expect("a time")
+}
+
+fn since() -> When {
+    When {
+        wall: at("2026-11-25T05:58:20Z"),
+        mono: Some(SignedDuration::from_secs(100)),
+    }
+}
+
+#[test]
+fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
+    let create = |id: Option<u64>| Open::Create {
+        name: "by-hand".to_owned(),
+        known: BTreeSet::from([SnapshotId(1)]),
+        id: id.map(SnapshotId),
+        since: since(),
+    };
+    assert_eq!(said(create(Some(7)), 90, &[1]), "by-hand is being made");
+    assert_eq!(said(create(Some(7)), 150, &[1, 7]), "by-hand is being made");
+    let missing = "by-hand is not in the listing: whether it was made isn't known, and it is waited for until 2026-11-25 06:08 UTC";
+    assert_eq!(said(create(Some(7)), 150, &[1]), missing);
+    // One of its name that was there before is another.
+    assert_eq!(said(create(None), 150, &[1]), missing);
+    let unknown = "whether by-hand was made isn't known yet";
+    assert_eq!(said(create(None), 90, &[1]), unknown);
+    assert_eq!(said(create(None), 150, &[1, 7]), unknown);
+}
+
+#[test]
+fn what_is_deleted_counts_when_listings_agree() {
+    let delete = Open::Delete {
+        id: SnapshotId(1),
+        since: since(),
+        ordered: true,
+    };
+    let words = "by-hand (id 1) is being deleted, until listings agree that it is gone";
+    assert_eq!(said(delete, 90, &[1]), words);
+}
