@@ -31,18 +31,23 @@
 //!   - [`core::policy`]: what is wanted of one server.
 //!   - [`core::fact`], [`core::history`], [`core::noted`]: what can happen, and what the trail says of
 //!     it and of each slot, as a value.
+//!     `core::fold` makes the value fact by fact, `core::passed` keeps the slots of long ago.
 //!   - [`core::retention`]: which snapshot may go, and which goes first.
 //!   - [`core::decide`]: the one decision; its rules stand in `core::pause` (0), `decide` (1),
-//!     `core::open` (2 and 3), [`core::due`] and `core::room` (4 to 6).
+//!     `core::open` (2 and 3), [`core::due`] and `core::room` (4 to 6); `core::alert` says what
+//!     stands beside the step.
 //!   - [`core::hold`]: what hooks did by the trail, and when the server is released.
 //!   - [`core::order`]: what an operator may order, and what speaks against it now.
 //!   - [`core::printable`]: foreign text made fit for a log.
-//!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take.
+//!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take,
+//!     which `core::rehearsal` finds.
 //!   - [`core::recognise`]: which naming patterns of existing snapshots already rotate.
 //!   - [`core::forecast`], [`core::recovery`]: what a policy yields in the long run, by the same
-//!     decision; how much could be lost, and how far back one can go.
+//!     decision, lived through in `core::foresight`; how much could be lost, and how far back one
+//!     can go.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
-//! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what time it is.
+//! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what
+//!   time it is, in the words of `core`.
 //!
 //! What it promises, as I1 to I18, and where each is kept: `docs/invariants.md`.
 //!

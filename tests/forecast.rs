@@ -61,7 +61,7 @@ fn the_text_fits_80_columns_and_names_zone_days_and_worst_moments() {
     for words in [
         "web-01 (id 12345), ",
         ", Asia/Tokyo",
-        "At worst the work of 1d is lost (",
+        "At worst in these 28 days the work of 1d is lost (",
         "At worst one can go back 7d (",
         "at the end of",
     ] {

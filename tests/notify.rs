@@ -190,11 +190,11 @@ fn after_a_restart_what_stood_is_not_told_again_but_its_end_is() {
     );
     let since = hook.came()[2].json()["since"].clone();
     let since: Timestamp = since.as_str().expect("a time").parse().expect("a time");
-    assert!(since < Timestamp::now() - SignedDuration::from_mins(100));
+    assert!(since < Timestamp::now() - SignedDuration::from_mins(160));
     verified(&home);
 }
 
-/// A trail whose process ended an hour ago, with the server blocked an hour before that.
+/// A trail whose process ended an hour ago, with the server blocked two hours before that.
 fn stood(home: &Home, reason: &str) {
     let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
     let entry = |hours, event| Entry {
@@ -218,7 +218,7 @@ fn stood(home: &Home, reason: &str) {
     ];
     let mut entries: Vec<_> = facts
         .into_iter()
-        .map(|f| entry(2, Event::Fact(f)))
+        .map(|f| entry(3, Event::Fact(f)))
         .collect();
     let ended = Wide::DaemonStopped {
         reason: "SIGTERM".to_owned(),
@@ -228,7 +228,7 @@ fn stood(home: &Home, reason: &str) {
     runtime.expect("a runtime").block_on(async {
         let (log, state) = (home.path("log"), home.path("state"));
         let grace = SignedDuration::from_secs(2);
-        let (trail, _) = Trail::open(&log, &state, "before", ago(2), grace).expect("a trail");
+        let (trail, _) = Trail::open(&log, &state, "before", ago(3), grace).expect("a trail");
         trail.append(entries).await.expect("written");
         trail.close().await;
     });

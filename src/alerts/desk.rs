@@ -22,13 +22,19 @@ use super::message::Event;
 use super::{Alert, Key};
 
 /// Messages about one alert within [`CALM`].
-pub const BURST: usize = 4;
+pub(super) const BURST: usize = 4;
 
 /// How long one alert's messages count; a standing alert's new reason waits so long, too.
-pub const CALM: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const CALM: SignedDuration = SignedDuration::from_hours(1);
 
-/// An alert that was raised so shortly before its process ended may not have been told.
-pub const FRESH: SignedDuration = SignedDuration::from_secs(30);
+/// A message waits so long at most until it is sent.
+pub const PACE: SignedDuration = SignedDuration::from_mins(10);
+/// A message is tried for so long.
+pub const GIVE_UP: SignedDuration = SignedDuration::from_hours(1);
+
+/// An alert that was raised so shortly before its process ended may not have been told: rather
+/// twice than never.
+pub(super) const FRESH: SignedDuration = PACE.saturating_add(GIVE_UP);
 
 /// Why an alert is over whose server is in nobody's care.
 const UNWATCHED: &str = "no longer watched: its policy was removed";

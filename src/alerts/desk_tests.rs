@@ -169,7 +169,7 @@ fn after_a_restart_what_stands_is_not_told_again_before_its_repeat() {
 #[test]
 fn a_repeat_that_fell_due_while_no_process_ran_is_told_by_the_next() {
     let mut desk = desk();
-    desk.stood(blocked("full", at(0)), at(60));
+    desk.stood(blocked("full", at(0)), at(120));
     assert_eq!(hears(&mut desk, at(30 * 60)), one("repeated", "full"));
 }
 

@@ -12,7 +12,7 @@ mod desk;
 mod message;
 mod tap;
 
-pub use desk::{BURST, CALM, Desk, FRESH, Notice};
+pub use desk::{Desk, GIVE_UP, Notice, PACE};
 pub use message::{Event, Message, encoded_word};
 pub use tap::Tap;
 

@@ -37,7 +37,7 @@ pub use http::{ApiSettings, HttpApi};
 pub use limit::{Heard, Limiter, Pass};
 pub use token::{TokenSource, secret};
 
-pub use crate::core::printable::printable;
+use crate::core::printable::printable;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The provider's API, as far as rotating needs it.

@@ -22,7 +22,7 @@ pub enum TrailError {
     },
     /// A line that no crash explains.
     #[error(
-        "{file} line {line}: {why}; run `snaprotate audit verify`, then move the file aside to go on without it"
+        "{file} line {line}: {why}; run `snaprotate audit verify`, then move the file aside to go on without it: pauses, and what was begun, are forgotten with it"
     )]
     Broken {
         /// The file's path.
@@ -32,6 +32,21 @@ pub enum TrailError {
         /// What is wrong with it.
         why: String,
     },
+    /// A sound line that says what this version doesn't know.
+    #[error(
+        "{file} line {line}: {why}; a newer snaprotate wrote it: install that one again, and leave the file where it is"
+    )]
+    Newer {
+        /// The file's path.
+        file: String,
+        /// Counted from 1.
+        line: u64,
+        /// What can't be understood.
+        why: String,
+    },
+    /// The disk takes its time.
+    #[error("the disk hasn't answered for {0} s")]
+    Hangs(u64),
     /// The file is not as this process left it.
     #[error(
         "{file}: has {found} bytes where {expected} were written; something else writes to it: restart to read it anew"

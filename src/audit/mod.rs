@@ -62,4 +62,4 @@ pub use record::{Entry, Event, Extra, StandingAlert, Wide};
 pub use trail::Trail;
 #[cfg(feature = "proof")]
 pub use verify::verify_on;
-pub use verify::{Files, Record, Verified, read, verify};
+pub use verify::{Record, Verified, verify};

@@ -148,10 +148,13 @@ fn read_newest(
     let path = writer.audit.join(&name);
     let scan = scan(&*writer.disk, &path, head.link(), writer.grace, said)
         .map_err(TrailError::disk("read", &path))?;
-    let broken = |bad: &Bad| TrailError::Broken {
-        file: path.display().to_string(),
-        line: bad.line,
-        why: bad.why.clone(),
+    let broken = |bad: &Bad| {
+        let (file, line, why) = (path.display().to_string(), bad.line, bad.why.clone());
+        if bad.foreign {
+            TrailError::Newer { file, line, why }
+        } else {
+            TrailError::Broken { file, line, why }
+        }
     };
     let Some(last) = scan.last else {
         // Files begin whole, so no crash leaves one without a sound first line.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
@@ -19,7 +20,11 @@ pub struct Trail {
     way: Way,
     /// Records that were asked for and written, by all copies.
     written: Arc<AtomicU64>,
+    busy: Busy,
 }
+
+/// Since when the disk is at work on one append.
+type Busy = Arc<Mutex<Option<Instant>>>;
 
 #[derive(Clone)]
 enum Way {
@@ -63,13 +68,20 @@ impl Trail {
     ) -> Result<(Self, Opened), TrailError> {
         let (writer, opened) = open(disk, audit_dir, state_dir, run, now, grace)?;
         let (sender, receiver) = mpsc::unbounded_channel();
+        let busy = Busy::default();
         std::thread::Builder::new()
             .name("trail".to_owned())
-            .spawn(move || serve(writer, receiver))
+            .spawn({
+                let busy = Arc::clone(&busy);
+                move || serve(writer, receiver, &busy)
+            })
             .map_err(TrailError::disk("start the thread that writes", audit_dir))?;
-        let way = Way::Thread(sender);
-        let written = Arc::default();
-        Ok((Self { way, written }, opened))
+        let trail = Self {
+            way: Way::Thread(sender),
+            written: Arc::default(),
+            busy,
+        };
+        Ok((trail, opened))
     }
 
     /// The same without a thread: each append writes and syncs before it first yields.
@@ -82,9 +94,12 @@ impl Trail {
         grace: SignedDuration,
     ) -> Result<(Self, Opened), TrailError> {
         let (writer, opened) = open(disk, audit_dir, state_dir, run, now, grace)?;
-        let way = Way::Inline(Arc::new(Mutex::new(Some(writer))));
-        let written = Arc::default();
-        Ok((Self { way, written }, opened))
+        let trail = Self {
+            way: Way::Inline(Arc::new(Mutex::new(Some(writer)))),
+            written: Arc::default(),
+            busy: Busy::default(),
+        };
+        Ok((trail, opened))
     }
 
     /// Records all entries, in order and next to each other, or none. When it returns
@@ -101,6 +116,12 @@ impl Trail {
     /// How many records were written through this handle and its copies.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
+    }
+
+    /// For how long the disk hasn't answered the append that it is at work on.
+    pub fn hangs_for(&self) -> Duration {
+        let since = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     async fn write(&self, entries: Vec<Entry>) -> Result<(), TrailError> {
@@ -141,7 +162,12 @@ impl Trail {
 }
 
 /// Takes what waits, writes it with one sync, answers, and begins anew.
-fn serve(mut writer: Writer, mut asked: mpsc::UnboundedReceiver<Asked>) {
+fn serve(
+    mut writer: Writer,
+    mut asked: mpsc::UnboundedReceiver<Asked>,
+    busy: &Mutex<Option<Instant>>,
+) {
+    let at_work = |since| *busy.lock().unwrap_or_else(PoisonError::into_inner) = since;
     let mut closing = None;
     while closing.is_none()
         && let Some(mut next) = asked.blocking_recv()
@@ -166,7 +192,9 @@ fn serve(mut writer: Writer, mut asked: mpsc::UnboundedReceiver<Asked>) {
                 Err(_) => break,
             }
         }
+        at_work(Some(Instant::now()));
         let result = writer.append(&entries);
+        at_work(None);
         for answer in answers {
             // Who no longer waits has no use for the answer.
             let _ = answer.send(result.clone());

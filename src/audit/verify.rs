@@ -164,15 +164,6 @@ fn losses(found: &mut Verified, file: &str, line: u64, front: &Front<'_>, bytes:
     }
 }
 
-/// Which files to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Files {
-    /// The newest one.
-    Newest,
-    /// All, oldest first.
-    All,
-}
-
 /// A record as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -190,23 +181,8 @@ pub struct Record {
     pub json: String,
 }
 
-/// Hands out the records of the trail, oldest first; a line that is no record gives an
-/// error and is passed over. Does not check the chain: that is [`verify`]'s.
-pub fn read(
-    audit_dir: &Path,
-    which: Files,
-) -> Result<impl Iterator<Item = Result<Record, TrailError>> + use<>, TrailError> {
-    let disk = RealDisk::default();
-    let mut names = files(&disk, audit_dir).map_err(TrailError::disk("list", audit_dir))?;
-    if which == Files::Newest {
-        names.drain(..names.len().saturating_sub(1));
-    }
-    Ok(Records {
-        files: names.iter().map(|name| audit_dir.join(name)).collect(),
-        now: None,
-    })
-}
-
+/// Hands out records, oldest first; a line that is no record gives an error and is passed
+/// over. Does not check the chain: that is [`verify`]'s.
 pub(super) struct Records {
     pub(super) files: VecDeque<PathBuf>,
     pub(super) now: Option<(PathBuf, LineReader)>,

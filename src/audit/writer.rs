@@ -69,17 +69,19 @@ const CHUNK: usize = 1 << 20;
 impl Writer {
     /// Records all entries, or none. When it returns without error they are durable (I6).
     pub(super) fn append(&mut self, entries: &[Entry]) -> Result<(), TrailError> {
-        let Some(first) = entries.first() else {
+        let (Some(first), Some(latest)) = (entries.first(), entries.iter().map(|e| e.time).max())
+        else {
             return Ok(());
         };
         self.mend()?;
-        let month = file_name(first.time);
+        // No record is of a later month than its file.
+        let month = file_name(latest);
         match self.file.clone() {
-            None => self.begin(&month, first.time, &State::default())?,
+            None => self.begin(&month, latest, &State::default())?,
             // Never an earlier month: a clock that goes back stays in the newest file.
             Some(file) if file < month => {
                 let state = self.reread(&file)?;
-                self.begin(&month, first.time, &state)?;
+                self.begin(&month, latest, &state)?;
             }
             Some(_) => {}
         }

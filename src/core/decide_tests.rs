@@ -56,6 +56,26 @@ fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_
 }
 
 #[test]
+fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    world.intend_create("weekly-2026-11-22");
+    world.record(&Fact::CreateResult {
+        snapshot: "weekly-2026-11-22".to_owned(),
+        outcome: Outcome::Done,
+        id: Some(SnapshotId(901)),
+        server_name: Some("mail".to_owned()),
+    });
+    assert!(matches!(world.recorded(), Step::Blocked { .. }));
+    // It was renamed back, and somebody took the snapshot; another one shows the name.
+    world.make("by-hand", DONE);
+    world.pass(11 * MINUTE);
+    assert!(!matches!(world.settle(&DONE), Step::Blocked { .. }));
+    world.snapshots.clear();
+    assert!(!matches!(world.step(), Step::Blocked { .. }));
+}
+
+#[test]
 fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
     let mut world = World::weekly(1).holding(&old_weeklies());
     world.record(&Fact::RotationAdded {

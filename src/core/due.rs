@@ -201,7 +201,8 @@ impl Server<'_> {
             reason: if paused {
                 IN_PAUSE.to_owned()
             } else {
-                "it passed unrun: the service was down, or the server blocked".to_owned()
+                "it passed unrun: the service was down, the server blocked, or no listing to be had"
+                    .to_owned()
             },
         })
     }

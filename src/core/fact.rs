@@ -279,6 +279,12 @@ pub enum Fact {
     },
     /// An own snapshot has been in progress for too long.
     SnapshotStuck { snapshot: String, id: SnapshotId },
+    /// An own completed snapshot is in the listings no more, and no delete of ours took it.
+    SnapshotGone {
+        snapshot: String,
+        id: SnapshotId,
+        reason: String,
+    },
     /// Nothing may be done on the server.
     Blocked { reason: String },
     /// The server is no longer blocked.

@@ -196,8 +196,13 @@ impl History {
                     self.open = None;
                 }
             }
+            // What is left is decided on by the listing.
+            Fact::SnapshotGone { .. } => {}
             Fact::Blocked { reason } => self.blocked = Some(reason.clone()),
-            Fact::Recovered { .. } => self.blocked = None,
+            Fact::Recovered { .. } => {
+                // Its names agree, and those of an older answer tell nothing any more.
+                (self.blocked, self.answered_name) = (None, None);
+            }
             Fact::AlertRaised {
                 alert,
                 about,

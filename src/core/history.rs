@@ -213,6 +213,11 @@ impl History {
         self.paused.or(self.all_paused)
     }
 
+    /// Whether a delete of this one is open.
+    pub fn deletes(&self, id: SnapshotId) -> bool {
+        matches!(&self.open, Some(Open::Delete { id: open, .. }) if *open == id)
+    }
+
     /// For how long the server is left alone after a restore.
     pub(super) fn restoring(&self, rules: &Rules, now: Now) -> Option<SignedDuration> {
         let left = rules.restore_window - self.restore?.elapsed(now);

@@ -95,6 +95,8 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     if alert {
         events.push(cleared());
     }
+    let engine = Arc::clone(&service.engine);
+    let _quiet = engine.reloading();
     // The trail says what the change does before it does it; where it can't, the old set
     // stays.
     if let Err(error) = service.record(events).await {
@@ -114,9 +116,7 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     // The client keeps the times that it was made with, and the rules must agree with it.
     new.rules.request_timeout = service.config.rules.request_timeout;
     new.api = service.config.api.clone();
-    service
-        .engine
-        .reload(new.rules.clone(), new.policies.clone());
+    engine.reload(new.rules.clone(), new.policies.clone());
     tracing::info!(policies = new.policies.len(), "config_loaded");
     if alert {
         service.tell(&cleared());

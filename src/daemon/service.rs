@@ -143,9 +143,10 @@ impl Service {
             event: Event::Wide(event),
             extra: Extra::default(),
         };
-        self.trail
-            .append(events.into_iter().map(entry).collect())
-            .await
+        let written = self.trail.append(events.into_iter().map(entry).collect());
+        let written = written.await;
+        self.engine.note_written(written.as_ref().err(), time);
+        written
     }
 
     /// Lets it be known, by the receivers of before or others, as the files in force say.

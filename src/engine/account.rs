@@ -1,5 +1,5 @@
-//! Whether the provider lets the account in and can be reached, and whether the trail can
-//! be written: what concerns every server at once.
+//! Whether the provider lets the account in and can be reached: what concerns every server at
+//! once.
 //!
 //! A 401, or a 403 on a listing, stops every mutation of the account; a GET probes it now
 //! and then, with the token read anew, and everything goes on when one works again. A
@@ -25,20 +25,12 @@ const REFUSED: &str = "account_refused";
 /// The alert while listings can't be had.
 const UNREACHABLE: &str = "api_unreachable";
 
-/// The alert while the trail can't be written.
-const TRAIL_DOWN: &str = "trail_unwritable";
-
-/// What that alert is about.
-const TRAIL: &str = "trail";
-
-/// Why it stands.
-const TRAIL_DOWN_REASON: &str = "the trail can't be written, and nothing is changed until it can";
-
 /// The longest pause between two tries of a token that may only read.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
-/// So many listings in a row must fail before it is said.
+/// So many listings in a row must fail before it is said, or be tried for so long.
 const FAILURES: u32 = 3;
+const FAILING: SignedDuration = SignedDuration::from_mins(1);
 
 #[derive(Default)]
 struct State {
@@ -54,10 +46,10 @@ struct State {
     /// A mutation is on its way that tells whether they are taken again.
     trying: bool,
     failures: u32,
+    /// When the first of them was requested.
+    failing_since: SignedDuration,
     /// What the trail says stands, by kind and subject.
     alerts: BTreeMap<(String, String), Standing>,
-    /// Since when the trail can't be written.
-    trail_down: Option<Timestamp>,
 }
 
 pub(super) struct Account(Mutex<State>);
@@ -162,8 +154,12 @@ impl Account {
                 raised.into_iter().collect()
             }
             Some(error) => {
+                if state.failures == 0 {
+                    state.failing_since = requested;
+                }
                 state.failures += 1;
-                if state.failures < FAILURES {
+                let long = now.mono - state.failing_since >= FAILING;
+                if state.failures < FAILURES && !long {
                     return Vec::new();
                 }
                 let reason = format!("listings can't be had: {error}");
@@ -204,40 +200,6 @@ impl Account {
         state.refuse(error, now, rules.retry_after)
     }
 
-    /// Notes whether the trail could be written; no trail, no mutation (I6). A change is
-    /// returned: the trail can't say this one itself.
-    pub(super) fn trail_written(&self, error: Option<&TrailError>, at: Timestamp) -> Option<Wide> {
-        let mut state = lock(&self.0);
-        let (alert, about) = (TRAIL_DOWN.to_owned(), TRAIL.to_owned());
-        match error {
-            Some(error) if state.trail_down.is_none() => {
-                tracing::error!(event = "alert_raised", alert, %error, "nothing is changed while the trail can't be written");
-                state.trail_down = Some(at);
-                let reason = format!("{TRAIL_DOWN_REASON}: {error}");
-                Some(Wide::AlertRaised {
-                    alert,
-                    about,
-                    reason,
-                })
-            }
-            None if state.trail_down.is_some() => {
-                tracing::info!(
-                    event = "alert_cleared",
-                    alert,
-                    "the trail can be written again"
-                );
-                state.trail_down = None;
-                Some(Wide::AlertCleared { alert, about })
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether the last record could be written.
-    pub(super) fn trail_writable(&self) -> bool {
-        lock(&self.0).trail_down.is_none()
-    }
-
     /// The alerts of the account that stand, and whether it is refused.
     pub(super) fn alerts(&self) -> (Vec<StandingAlert>, bool) {
         let state = lock(&self.0);
@@ -249,17 +211,8 @@ impl Account {
                 standing,
             }
         });
-        // The trail can't say this one itself.
-        let trail = state.trail_down.map(|since| StandingAlert {
-            alert: TRAIL_DOWN.to_owned(),
-            about: TRAIL.to_owned(),
-            standing: Standing {
-                reason: TRAIL_DOWN_REASON.to_owned(),
-                since: Some(since),
-            },
-        });
         let refused = state.refused.is_some() || state.barred > 0;
-        (alerts.chain(trail).collect(), refused)
+        (alerts.collect(), refused)
     }
 }
 

@@ -65,6 +65,7 @@ impl<A: SnapshotApi> Engine<A> {
             }
             return self.rest(self.wanted().rules.retry_after).await;
         };
+        self.reloaded().await?;
         if !self.still(policy, seat, inventory, &step, held) {
             return Ok(());
         }

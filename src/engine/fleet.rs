@@ -41,7 +41,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub async fn once(self: &Arc<Self>, stop: CancellationToken) -> bool {
         self.turn(stop, true).await;
         let wanted = self.wanted();
-        let (wide, _) = self.account.alerts();
+        let (wide, _) = self.wide_alerts();
         wide.is_empty()
             && wanted
                 .policies
@@ -50,10 +50,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     async fn turn(self: &Arc<Self>, stop: CancellationToken, once: bool) {
-        let observer = {
-            let engine = Arc::clone(self);
-            tokio::spawn(engine.observe())
-        };
+        let mut observer = tokio::spawn(Arc::clone(self).observe());
         let mut fleet = Fleet::default();
         let mut wanted = self.wanted().policies;
         for (server, seat) in lock(&self.seats).iter() {
@@ -83,6 +80,9 @@ impl<A: SnapshotApi> Engine<A> {
                 fleet.wake_all();
             }
             offset = moved;
+            if !once {
+                self.look_after_trail();
+            }
             fleet.call(std::mem::take(&mut *lock(&self.called)), &wanted);
             self.start_due(&mut fleet);
             self.working.store(fleet.at_work.len(), Ordering::Relaxed);
@@ -94,6 +94,11 @@ impl<A: SnapshotApi> Engine<A> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                broken = &mut observer => {
+                    // Without it no server is looked at: the service manager begins anew.
+                    tracing::error!(?broken, "the observer ended by itself");
+                    break;
+                }
                 Some(ended) = fleet.tasks.join_next_with_id(), if !idle => {
                     self.ended(&mut fleet, ended, once);
                 }
@@ -225,14 +230,17 @@ impl Fleet {
         old: &BTreeMap<ServerId, Arc<Policy>>,
         new: &BTreeMap<ServerId, Arc<Policy>>,
     ) {
-        self.by_wall.clear();
-        self.by_mono.clear();
+        let by_wall = std::mem::take(&mut self.by_wall).into_iter();
+        let by_mono = std::mem::take(&mut self.by_mono).into_iter();
+        // One that left before may still have its leaving to be recorded.
+        let waiting = by_wall.map(|(_, id)| id).chain(by_mono.map(|(_, id)| id));
+        let all = old.keys().chain(new.keys()).copied().chain(waiting);
         let at_work: BTreeSet<_> = self.at_work.values().copied().collect();
-        for server in old.keys().chain(new.keys()) {
-            if at_work.contains(server) {
-                self.again.insert(*server);
+        for server in all.collect::<BTreeSet<_>>() {
+            if at_work.contains(&server) {
+                self.again.insert(server);
             } else {
-                self.by_mono.insert((SignedDuration::MIN, *server));
+                self.by_mono.insert((SignedDuration::MIN, server));
             }
         }
     }

@@ -26,6 +26,8 @@ struct Odd {
     gone: Vec<SnapshotId>,
     /// Those of them that the last listing showed again.
     returned: Vec<SnapshotId>,
+    /// Known ones that went, as listings agreed, though the provider answered no delete of them.
+    vanished: Vec<SnapshotId>,
 }
 
 impl Listed {
@@ -33,10 +35,17 @@ impl Listed {
     pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
         let mut odd = self.odd.take().unwrap_or_default();
         let believed = self.weigh(inventory, &mut odd);
-        if !(odd.lacked.is_empty() && odd.gone.is_empty() && odd.returned.is_empty()) {
+        if !odd.is_nothing() {
             self.odd = Some(odd);
         }
         believed
+    }
+
+    /// What went without an answered delete of ours since this was asked last.
+    pub(super) fn vanished(&mut self) -> Vec<SnapshotId> {
+        let odd = self.odd.as_deref_mut();
+        odd.map(|odd| std::mem::take(&mut odd.vanished))
+            .unwrap_or_default()
     }
 
     fn weigh(&mut self, inventory: &Inventory, odd: &mut Odd) -> bool {
@@ -61,6 +70,7 @@ impl Listed {
         // One that lacked more was wrong in that, and bears no witness for the rest.
         if lacked.is_empty() || same(&lacked, &odd.lacked) {
             odd.lacked.clear();
+            odd.vanished.extend(lacked);
             return returned && self.looks > 1;
         }
         self.ids.extend(&lacked);
@@ -90,6 +100,11 @@ impl Listed {
 }
 
 impl Odd {
+    fn is_nothing(&self) -> bool {
+        let all = [&self.lacked, &self.gone, &self.returned, &self.vanished];
+        all.iter().all(|ids| ids.is_empty())
+    }
+
     /// Whether nothing that was deleted is shown, or the same as by the listing before: it
     /// was not deleted after all.
     fn returns(&mut self, shown: &[SnapshotId]) -> bool {

@@ -7,9 +7,11 @@
 //! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
 //! - `holds`: a rotation's hooks around its create, and the release in the end.
 //! - `orders`: what an operator orders beside the rotation; `pauses`: when it rests.
+//! - `reload`: new policies in force.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
 //! - `remains`: what keeps `once` from being good.
 //! - `view`: what is known now, for those who look on.
+//! - `keeper`: the trail's disk, and what an outage of it kept from being recorded.
 //! - `tell`: the same events to the log; `news`: to those who tell people.
 //!
 //! What to do is never decided here: that is `core::decide`'s.
@@ -18,11 +20,13 @@ mod account;
 mod act;
 mod fleet;
 mod holds;
+mod keeper;
 mod listed;
 mod news;
 mod observer;
 mod orders;
 mod pauses;
+mod reload;
 mod remains;
 mod server;
 mod tell;
@@ -41,7 +45,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use jiff::SignedDuration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{Place, Tap};
@@ -57,6 +61,7 @@ use crate::hooks::Runner;
 
 use account::Account;
 use holds::Holding;
+use keeper::Keeper;
 use listed::Listed;
 use observer::Observer;
 use orders::{Called, Waiting};
@@ -163,6 +168,8 @@ pub struct Engine<A> {
     progress: AtomicU64,
     decisions: Decisions,
     wake: Notify,
+    keeper: Keeper,
+    reloading: watch::Sender<bool>,
     stop: CancellationToken,
 }
 
@@ -212,6 +219,8 @@ impl<A: SnapshotApi> Engine<A> {
             progress: AtomicU64::new(0),
             decisions: Decisions::default(),
             wake: Notify::new(),
+            keeper: Keeper::default(),
+            reloading: watch::Sender::new(false),
             stop: CancellationToken::new(),
         })
     }
@@ -236,19 +245,6 @@ impl<A: SnapshotApi> Engine<A> {
         self.runner.get_or_init(|| runner);
     }
 
-    /// Puts new policies in force: every next decision uses them.
-    pub fn reload(&self, rules: Rules, policies: Vec<Arc<Policy>>) {
-        let new = wanted(rules, policies);
-        let old = self.wanted().policies;
-        let gone = old
-            .values()
-            .filter(|p| !new.policies.contains_key(&p.server));
-        lock(&self.former).extend(gone.map(|policy| (policy.server, news::place(policy))));
-        *self.wanted.write().unwrap_or_else(PoisonError::into_inner) = new;
-        self.account.look_again();
-        self.wake();
-    }
-
     /// Grows while the engine makes progress: the watchdog is fed on its word.
     pub fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
@@ -257,7 +253,7 @@ impl<A: SnapshotApi> Engine<A> {
     /// How things stand.
     pub fn summary(&self) -> Summary {
         let wanted = self.wanted();
-        let (wide, account_refused) = self.account.alerts();
+        let (wide, account_refused) = self.wide_alerts();
         let mut summary = Summary {
             servers: wanted.policies.len(),
             working: self.working.load(Ordering::Relaxed),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Engine, lock};
 use crate::alerts::{Alert, Key, News, Place, Slot, Tap, Turn};
 use crate::api::SnapshotApi;
-use crate::audit::{StandingAlert, TrailError, Wide};
+use crate::audit::{StandingAlert, Wide};
 use crate::core::fact::{AlertKind, Fact};
 use crate::core::history::History;
 use crate::core::policy::Policy;
@@ -79,13 +79,6 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) fn tap_wide(&self, wide: &Wide, at: Timestamp) {
         if let Some(tap) = self.tap.get() {
             tell_wide(tap, wide, at);
-        }
-    }
-
-    /// Notes whether the trail could be written, and lets it be known where that is news.
-    pub(super) fn note_written(&self, error: Option<&TrailError>, at: Timestamp) {
-        if let Some(change) = self.account.trail_written(error, at) {
-            self.tap_wide(&change, at);
         }
     }
 

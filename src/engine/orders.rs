@@ -150,7 +150,10 @@ impl<A: SnapshotApi> Engine<A> {
             ..
         } = match queued {
             Ok(queued) => queued,
-            Err(refused) => return refused,
+            Err(refused) => {
+                observer.abort();
+                return refused;
+            }
         };
         if let Ok(ready) = self.ready(server, &seat).await
             && let Some(waiting) = self.take(&seat)
@@ -267,6 +270,7 @@ impl<A: SnapshotApi> Engine<A> {
                 "the provider refuses the token: see snaprotate status",
             ));
         };
+        self.reloaded().await?;
         if let Some(why) = self.objection(policy, seat, inventory, &order) {
             return Ok(Answer::refused(why));
         }

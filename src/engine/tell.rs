@@ -20,6 +20,7 @@ pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
             | Fact::SlotSkipped { paused: false, .. }
             | Fact::SnapshotFailed { .. }
             | Fact::SnapshotStuck { .. }
+            | Fact::SnapshotGone { .. }
             | Fact::CreateResult {
                 outcome: Outcome::Failed | Outcome::NoServer | Outcome::Unknown | Outcome::Later,
                 ..

@@ -127,8 +127,16 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// The alerts of the whole account that stand.
     pub fn account_alerts(&self) -> Vec<StandingAlert> {
-        self.account.alerts().0
+        self.wide_alerts().0
     }
+
+    /// The same, the trail's own with them, and whether the account is refused.
+    pub(super) fn wide_alerts(&self) -> (Vec<StandingAlert>, bool) {
+        let (mut alerts, refused) = self.account.alerts();
+        alerts.extend(self.keeper.alert());
+        (alerts, refused)
+    }
+
     /// What was done so far.
     pub fn watched(&self) -> Watched {
         let counts = STEPS.iter().zip(&self.decisions.0);
@@ -137,8 +145,8 @@ impl<A: SnapshotApi> Engine<A> {
                 .map(|(step, count)| (*step, count.load(Ordering::Relaxed)))
                 .collect(),
             records: self.trail.written(),
-            writable: self.account.trail_writable(),
-            account_refused: self.account.alerts().1,
+            writable: self.keeper.writable(),
+            account_refused: self.wide_alerts().1,
         }
     }
 }

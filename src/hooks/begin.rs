@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::talk::{Begun, Release, Request, hear, say};
+use super::talk::{Begun, Release, Request, Told, hear, say};
 use super::{Job, Lease, Leased, Promised, Report, Runner};
 use crate::config::DEFAULT_FILE;
-use crate::core::fact::Ran;
+use crate::core::fact::{Hook, Ran};
 
 /// A runner may take so much longer than the hook: it asks it to end, and makes it.
 const MARGIN: Duration = Duration::from_secs(15);
@@ -132,11 +132,12 @@ impl Reached {
                 Ok(why) => {
                     // It may have ended by itself, and said so.
                     let _gone = say(&mut self.output, &Release { why }).await;
-                    self.told(limit).await.ok()
+                    let after = timeout(limit + MARGIN, after(&mut self.input)).await;
+                    after.ok().flatten()
                 }
                 Err(_dropped) => None,
             },
-            report = hear(&mut self.input) => report.ok().flatten(),
+            report = after(&mut self.input) => report,
         };
         if let Some(report) = report {
             let _gone = ended.send(report);
@@ -149,6 +150,16 @@ impl Reached {
         drop((self.input, self.output));
         if let Some(mut child) = self.child {
             let _gone = child.wait().await;
+        }
+    }
+}
+
+/// The report of `after`; one of `before` that took too long to be waited for is passed over.
+async fn after(input: &mut (impl AsyncBufRead + Unpin)) -> Option<Report> {
+    loop {
+        let Told { hook, report } = hear(input).await.ok().flatten()?;
+        if hook == Hook::After {
+            return Some(report);
         }
     }
 }
@@ -206,6 +217,18 @@ impl Runner for Runners {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_report_of_before_that_comes_late_is_not_taken_as_that_of_after() {
+        let line = |hook: &str, reason: &str| {
+            let hook = serde_json::json!({"hook": hook, "ran": "done", "reason": reason});
+            format!("{hook}\n")
+        };
+        let said = line("before", "frozen") + &line("after", "thawed");
+        let report = after(&mut said.as_bytes()).await.expect("a report");
+        assert_eq!(report.reason, "thawed");
+        assert_eq!(after(&mut line("before", "frozen").as_bytes()).await, None);
+    }
 
     #[test]
     fn the_unit_s_socket_is_for_its_own_main_file_alone_by_whatever_path_it_is_named() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::talk::{Begun, FIRST, Release, Request, hear, say};
+use super::talk::{Begun, FIRST, Release, Request, Told, hear, say};
 use super::{Job, Report};
 use crate::child::{self, Program};
 use crate::config::hooks_of;
@@ -62,8 +62,10 @@ pub async fn serve(
     let latest = Instant::now() + std(run.hooks.max_hold);
     // Never broken off: what it begun elsewhere would come to its end behind `after`.
     let report = run.run(Hook::Before, "").await;
-    let heard = say(&mut output, &report).await;
-    if report.ran == Ran::NotStarted {
+    let ran = report.ran;
+    let hook = Hook::Before;
+    let heard = say(&mut output, &Told { hook, report }).await;
+    if ran == Ran::NotStarted {
         return Ok(());
     }
     let gone = "whoever began it is gone";
@@ -113,7 +115,8 @@ impl Run {
             }
         }
         // Nobody need be left to hear it.
-        let _gone = say(output, &report).await;
+        let hook = Hook::After;
+        let _gone = say(output, &Told { hook, report }).await;
         Ok(())
     }
 

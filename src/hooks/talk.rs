@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite};
 
-use super::Job;
+use super::{Job, Report};
+use crate::core::fact::Hook;
 
 /// The longest line.
 const LONGEST: u64 = 64 * 1024;
@@ -34,6 +35,20 @@ pub(super) struct Begun {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Release {
     pub(super) why: String,
+}
+
+/// What came of a hook, and of which: one of `before` may be heard late.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    #[serde(default = "after")]
+    pub(super) hook: Hook,
+    #[serde(flatten)]
+    pub(super) report: Report,
+}
+
+/// Of which hook a report is that doesn't say so.
+fn after() -> Hook {
+    Hook::After
 }
 
 /// Sends a line.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::inbox::{Inbox, Parcel};
 use super::{ReceiverView, lock};
-use crate::alerts::{Alert, News};
+use crate::alerts::{self, Alert, News};
 use crate::clock::Clock;
 use crate::config::notify::Receiver;
 
@@ -21,13 +21,13 @@ use crate::config::notify::Receiver;
 const WINDOW: Duration = Duration::from_secs(2);
 /// So many messages within [`PACE`] at most; what comes then waits, and goes together.
 const MESSAGES: usize = 10;
-const PACE: Duration = Duration::from_mins(10);
+const PACE: Duration = alerts::PACE.unsigned_abs();
 /// The wall clock may jump, so what waits for it is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
-/// The first pause after a failed delivery, the longest, and how long it goes on so.
+/// The first pause after a failed delivery, and the longest.
 const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-const GIVE_UP: Duration = Duration::from_hours(1);
+const GIVE_UP: Duration = alerts::GIVE_UP.unsigned_abs();
 
 /// Who delivers.
 pub(super) trait Deliver: Send + Sync + 'static {

@@ -11,8 +11,9 @@ use super::inbox::Parcel;
 use super::line::Deliver;
 use super::{Means, command, http, lock, mail};
 use crate::alerts::{Event, Message};
-use crate::api::{is_loopback, outgoing, printable, secret};
+use crate::api::{is_loopback, outgoing, secret};
 use crate::config::notify::{Address, Receiver, SecretFile, Way, address};
+use crate::core::printable::printable;
 
 /// As much of what a receiver answers as an error repeats.
 const ERROR_SHOWN: usize = 300;

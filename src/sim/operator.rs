@@ -191,6 +191,7 @@ impl Director {
                 let resumed = engine.resume(server.map(ServerId), "root").await;
                 if resumed.is_ok()
                     && let Ok(mut world) = world.lock()
+                    && !world.disk.set().dead
                 {
                     world.wishes.asked.remove(&server);
                 }

@@ -36,11 +36,18 @@ fn seeds_that_once_failed_pass() {
 }
 
 #[test]
+fn seeds_that_once_failed_with_operators_and_hooks_pass() {
+    // A name in an old answer, after the server was renamed back and emptied.
+    let report = simulate(Options::new(16_023));
+    assert_eq!(report.violations, [""; 0]);
+}
+
+#[test]
 fn seeds_that_the_judge_once_took_wrongly_pass() {
     // A policy that goes on without `before` where another version of it doesn't, a prune-first
     // of what a person had taken unseen, a slot that ended by a clock ahead and is forgotten, one
-    // that such a clock ended in a pause.
-    for seed in [3183, 3193, 3716, 6951] {
+    // that such a clock ended in a pause, a resume in the instant of a death.
+    for seed in [3183, 3193, 3716, 6951, 25_146] {
         let report = simulate(Options::new(seed));
         assert_eq!(report.violations, [""; 0], "seed {seed}");
     }

@@ -1,12 +1,13 @@
 //! The handle, on the real disk and on one that counts.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use super::*;
-use crate::audit::{Files, Trail, read, verify};
+use crate::audit::{Record, Trail, files_since, records, verify};
 
 #[tokio::test]
 async fn records_go_to_real_files_and_come_back() {
@@ -27,16 +28,16 @@ async fn records_go_to_real_files_and_come_back() {
 
     let verified = verify(&logs, &state).unwrap();
     assert_eq!((verified.problems.len(), verified.records), (0, 8));
-    let records: Vec<_> = (read(&logs, Files::All).unwrap())
-        .collect::<Result<_, _>>()
-        .unwrap();
+    let files = files_since(&logs, None).unwrap();
+    assert_eq!(records(files[1].clone()).count(), 3);
+    let records = files.into_iter().flat_map(records);
+    let records: Vec<Record> = records.collect::<Result<_, _>>().unwrap();
     assert_eq!(records.len(), 8);
     assert_eq!(
         (records[7].event.as_str(), records[7].run.as_str()),
         ("blocked", "b")
     );
     assert_eq!(records[7].server, Some(ServerId(7)));
-    assert_eq!(read(&logs, Files::Newest).unwrap().count(), 3);
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let file = logs.join("audit-2026-12.jsonl");
     assert_eq!(mode(&file) & !0o640, 0);
@@ -81,6 +82,45 @@ async fn one_sync_serves_all_who_wait() {
 }
 
 #[tokio::test]
+async fn a_disk_that_does_not_answer_shows_while_the_append_is_out() {
+    let disk = MemDisk::default();
+    let boxed = Box::new(disk.clone());
+    let (trail, _) = Trail::open_on(boxed, audit(), state(), "a", at(NOVEMBER), GRACE).unwrap();
+    assert_eq!(trail.hangs_for(), Duration::ZERO);
+    let mut append = Box::pin(trail.append(night(1)));
+    let held = disk.set();
+    assert!((&mut append).now_or_never().is_none());
+    while trail.hangs_for() == Duration::ZERO {
+        std::thread::yield_now();
+    }
+    drop(held);
+    append.await.unwrap();
+    assert_eq!(trail.hangs_for(), Duration::ZERO);
+    trail.close().await;
+}
+
+#[tokio::test]
+async fn records_of_two_months_in_one_group_go_to_the_later_months_file() {
+    let disk = MemDisk::default();
+    let (mut writer, _) = start(&disk).unwrap();
+    writer.append(&night(1)).unwrap();
+    let midnight = [
+        blocked("2026-11-30T23:59:59Z", "full"),
+        blocked(DECEMBER, "full"),
+    ];
+    writer.append(&midnight).unwrap();
+    let november = disk.text(&november());
+    assert_eq!(november.lines().count(), 1 + night(1).len());
+    assert_eq!(
+        disk.text(&december())
+            .matches("\"blocked\",\"run\"")
+            .count(),
+        2
+    );
+    assert!(check(&disk).is_intact());
+}
+
+#[tokio::test]
 async fn one_bad_entry_does_not_spoil_what_others_append() {
     let disk = MemDisk::default();
     let boxed = Box::new(disk.clone());
@@ -105,7 +145,7 @@ async fn readers_pass_over_the_half_line_that_is_being_written_and_tell_of_other
     let file = logs.join("audit-2026-11.jsonl");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{text}spoilt\n{{\"seq\":6,")).unwrap();
-    let records: Vec<_> = read(&logs, Files::All).unwrap().collect();
+    let records: Vec<_> = records(file).collect();
     assert_eq!(records.len(), 5 + 1);
     assert!(records[..5].iter().all(Result::is_ok));
     let broken = records[5].as_ref().unwrap_err().to_string();

@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 34] = [
+pub(in crate::cli) const EVENTS: [&str; 35] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -40,6 +40,7 @@ pub(in crate::cli) const EVENTS: [&str; 34] = [
     "slot_skipped",
     "snapshot_completed",
     "snapshot_failed",
+    "snapshot_gone",
     "snapshot_stuck",
     "tail_cut",
     "torn_tail",
@@ -133,7 +134,8 @@ fn holds(line: &str, name: &str) -> bool {
 pub(super) fn went_wrong(event: &str, said: &Said) -> bool {
     match event {
         "alert_raised" | "blocked" | "config_refused" | "head_lost" | "slot_given_up"
-        | "snapshot_failed" | "snapshot_stuck" | "tail_cut" | "torn_tail" | "trail_lost" => true,
+        | "snapshot_failed" | "snapshot_gone" | "snapshot_stuck" | "tail_cut" | "torn_tail"
+        | "trail_lost" => true,
         "slot_skipped" => !said.paused,
         _ => said
             .outcome

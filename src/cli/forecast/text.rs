@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::core::forecast::{Forecast, Life};
 use crate::core::plan::Do;
+use crate::core::printable::counted;
 use crate::core::recovery::Recovery;
 use crate::status::{age, heading, moment, name, zone_name};
 
@@ -22,7 +23,11 @@ pub(super) fn server(forecast: &Forecast) -> String {
         "\n\nHow old the newest and the oldest completed snapshot are:\n{}\n",
         points(forecast)
     );
-    let _ = writeln!(text, "{}", worst(&forecast.recovery, &forecast.zone));
+    let _ = writeln!(
+        text,
+        "{}",
+        worst(&forecast.recovery, &forecast.zone, forecast.days.len())
+    );
     if let Some(line) = blocked(forecast) {
         let _ = writeln!(text, "{line}");
     }
@@ -62,17 +67,18 @@ fn points(forecast: &Forecast) -> Table {
     table
 }
 
-/// What the worst moments mean.
-fn worst(found: &Recovery, zone: &TimeZone) -> String {
+/// What the worst moments of so many days mean.
+fn worst(found: &Recovery, zone: &TimeZone, days: usize) -> String {
+    let days = counted(days, "day");
     let (newest, oldest) = (found.newest.worst, found.oldest.worst);
     if newest.age.is_none() {
         return format!(
-            "At worst ({}) there is no completed snapshot to go back to.",
+            "At worst in these {days} ({}) there is no completed snapshot to go back to.",
             moment(newest.at, zone)
         );
     }
     format!(
-        "At worst the work of {} is lost ({}).\nAt worst one can go back {} ({}).",
+        "At worst in these {days} the work of {} is lost ({}).\nAt worst one can go back {} ({}).",
         age(newest),
         moment(newest.at, zone),
         age(oldest),

@@ -33,6 +33,41 @@ async fn all_are_looked_at_again_when_the_clock_is_set_back_while_they_rest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i1_nothing_is_begun_between_that_new_policies_are_recorded_and_that_they_are_in_force() {
+    for comes in [false, true] {
+        let scene = Scene::new([1]);
+        let recording = scene.engine.reloading();
+        let running = scene.run();
+        scene.pass(10 * MINUTE).await;
+        assert_eq!(scene.provider.mutations(), 0);
+        if comes {
+            scene.reload([]);
+        }
+        drop(recording);
+        scene.pass(MINUTE).await;
+        assert_eq!(scene.provider.creates(1), usize::from(!comes));
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_policy_went_is_recorded_when_it_can_be_whatever_is_reloaded_meanwhile() {
+    let scene = Scene::new([1, 2]);
+    let running = scene.run();
+    scene.pass(HOUR).await;
+    scene.disk.set().room = Some(0);
+    scene.reload([2]);
+    scene.pass(MINUTE).await;
+    scene.reload([2]);
+    scene.disk.set().room = None;
+    scene.pass(MINUTE).await;
+    let removed = scene.events("server_removed");
+    assert_eq!(removed.len(), 1);
+    assert_eq!(removed[0]["server"], 1);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_a_little_wakes_nobody() {
     let scene = Scene::new([1]);
     let running = scene.run();

@@ -9,6 +9,7 @@ use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene};
 use crate::core::snapshot::ServerId;
 
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// Each server holds what its rotation keeps, ids in that order: a create makes one surplus.
@@ -70,6 +71,38 @@ async fn listings_that_all_fail_are_one_alert_of_the_account_and_no_servers() {
     scene.pass(6 * MINUTE).await;
     assert_eq!(scene.cleared(), ["api_unreachable account"]);
     assert_eq!(scene.made(), [1, 2].into());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_is_told_of_when_the_first_whole_listing_failed() {
+    let scene = Scene::new([1]);
+    let tries = SignedDuration::from_secs(95);
+    scene.provider.script(move |_| Reply::Slowly(tries, 504));
+    let running = scene.run();
+    // The server's own listing, then the whole one.
+    scene.pass(2 * tries + SECOND).await;
+    assert_eq!(scene.raised(), ["api_unreachable account"]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_took_is_recorded_and_what_we_deleted_is_not() {
+    let scene = Scene::new([1]);
+    let running = scene.run();
+    scene.pass(3 * DAY).await;
+    // Two of the four that were made are kept, and no delete was taken for another's.
+    assert_eq!(scene.events("delete_confirmed").len(), 2);
+    assert!(scene.events("snapshot_gone").is_empty());
+    let older = scene.provider.names(1)[0].clone();
+    scene.provider.take(103);
+    scene.pass(DAY).await;
+    let gone = scene.events("snapshot_gone");
+    assert_eq!(gone.len(), 1);
+    assert_eq!(
+        (&gone[0]["snapshot"], &gone[0]["id"]),
+        (&older.into(), &103.into())
+    );
     running.ends().await;
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::provider::Reply;
 use super::support::{MINUTE, Scene, TODAY};
 use crate::alerts::{News, Tap, Turn};
 
@@ -78,5 +79,31 @@ async fn a_trail_that_can_t_be_written_is_news_though_it_can_t_be_recorded() {
     scene.pass(10 * MINUTE).await;
     let (news, _) = tap.drain();
     assert!(matches!(&news[0], News::Cleared(key) if key.kind == "trail_unwritable"));
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_trail_ends_by_itself_and_is_told_by_it_with_what_was_raised_meanwhile() {
+    let scene = Scene::new([1]);
+    scene.provider.script(|_| Reply::Says(500));
+    let running = scene.run();
+    scene.disk.set().room = Some(0);
+    scene.pass(30 * MINUTE).await;
+    assert!(!scene.engine.watched().writable);
+    // Nothing else comes to be recorded.
+    scene.disk.set().room = None;
+    scene.pass(2 * MINUTE).await;
+    assert!(scene.engine.watched().writable);
+    let raised = ["trail_unwritable trail", "api_unreachable account"];
+    assert_eq!(scene.raised(), raised);
+    assert_eq!(scene.cleared(), ["trail_unwritable trail"]);
+    let reason = scene.events("alert_raised")[0]["reason"].clone();
+    let said = "it couldn't be written since 2026-11-25 04:0";
+    assert!(
+        reason.as_str().is_some_and(|r| r.starts_with(said)),
+        "{reason}"
+    );
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.raised(), raised, "once");
     running.ends().await;
 }
