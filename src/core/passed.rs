@@ -21,16 +21,15 @@ impl Passed {
             return;
         }
         let before = self.0.iter_mut().filter(|(_, last)| *last < at && !leap);
-        match before.max_by_key(|(_, last)| *last) {
-            Some((_, last)) => *last = at,
-            None => {
-                if self.0.len() == KEPT {
-                    self.0.remove(0);
-                }
-                self.0.reserve_exact(1);
-                self.0.push((at, at));
-            }
+        if let Some((_, last)) = before.max_by_key(|(_, last)| *last) {
+            *last = at;
+            return;
         }
+        if self.0.len() == KEPT {
+            self.0.remove(0);
+        }
+        self.0.reserve_exact(1);
+        self.0.push((at, at));
     }
 
     pub(super) fn holds(&self, at: Timestamp) -> bool {
