@@ -37,6 +37,20 @@ pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
     }
 }
 
+/// A policy without a name that protects nothing.
+pub(crate) fn policy(server: u64, rotations: Vec<Rotation>) -> Policy {
+    Policy {
+        file: "web".to_owned(),
+        server: ServerId(server),
+        name: None,
+        protected_names: BTreeSet::new(),
+        protected_ids: BTreeSet::new(),
+        min_completed: 1,
+        delete_stuck: false,
+        rotations,
+    }
+}
+
 /// A pattern of the weekly rotation's past.
 pub(super) fn former(text: &str, coarse: bool) -> Former {
     let pattern = Pattern::new(text, "weekly").expect("a pattern");
@@ -74,14 +88,8 @@ impl World {
     pub(super) fn new(rotations: Vec<Rotation>) -> Self {
         Self {
             policy: Policy {
-                file: "web".to_owned(),
-                server: ServerId(7),
                 name: Some("web".to_owned()),
-                protected_names: BTreeSet::new(),
-                protected_ids: BTreeSet::new(),
-                min_completed: 1,
-                delete_stuck: false,
-                rotations,
+                ..policy(7, rotations)
             },
             rules: rules(),
             history: History::default(),

@@ -187,27 +187,14 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::core::forecast::forecast;
-    use crate::core::policy::Policy;
-    use crate::core::snapshot::ServerId;
-    use crate::core::world::{rotation, rules};
+    use crate::core::world::{policy, rotation, rules};
 
     #[test]
     fn neither_dates_nor_a_long_name_run_into_what_stands_beside_them() {
         let long = "quarterly-for-the-auditors-of-the-company";
-        let policy = Policy {
-            file: "web".to_owned(),
-            server: ServerId(7),
-            name: None,
-            protected_names: BTreeSet::new(),
-            protected_ids: BTreeSet::new(),
-            min_completed: 1,
-            delete_stuck: false,
-            rotations: vec![rotation(long, "0 0 * * *", 2)],
-        };
+        let policy = policy(7, vec![rotation(long, "0 0 * * *", 2)]);
         let evening = "2026-11-26T20:00:00Z".parse().expect("a time");
         let svg = figure(&forecast(&policy, &rules(), evening, 28));
         let dates: Vec<f64> = svg

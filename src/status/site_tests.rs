@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -110,16 +109,7 @@ fn the_next_decision_waits_for_resume_whether_one_server_is_paused_or_all() {
     let (mut one, mut all) = (History::default(), History::default());
     one.paused = Some(since);
     all.all_paused = Some(since);
-    let policy = Policy {
-        file: "web".to_owned(),
-        server: ServerId(1),
-        name: None,
-        protected_names: BTreeSet::new(),
-        protected_ids: BTreeSet::new(),
-        min_completed: 1,
-        delete_stuck: false,
-        rotations: vec![world::rotation("daily", "0 3 * * *", 2)],
-    };
+    let policy = world::policy(1, vec![world::rotation("daily", "0 3 * * *", 2)]);
     for history in [one, all] {
         let next = decision(
             Known {

@@ -3,23 +3,13 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::core::fact::{Now, When};
 use crate::core::history::History;
-use crate::core::policy::Policy;
-use crate::core::snapshot::{ServerId, SnapshotId, Status};
+use crate::core::snapshot::{SnapshotId, Status};
 use crate::core::world;
 
 /// What is said of a server on which this is open since second 100 of this process, at second
 /// 200 and 06:00, by a listing of these ids that was requested at `requested`.
 fn said(open: Open, requested: i64, ids: &[u64]) -> String {
-    let policy = Policy {
-        file: "web".to_owned(),
-        server: ServerId(1),
-        name: None,
-        protected_names: BTreeSet::new(),
-        protected_ids: BTreeSet::new(),
-        min_completed: 1,
-        delete_stuck: false,
-        rotations: vec![world::rotation("daily", "0 3 * * *", 2)],
-    };
+    let policy = world::policy(1, vec![world::rotation("daily", "0 3 * * *", 2)]);
     let mut rules = world::rules();
     rules.settle_window = SignedDuration::from_mins(10);
     let mut history = History::default();

@@ -66,8 +66,6 @@ fn next(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use jiff::SignedDuration;
 
     use super::*;
@@ -76,16 +74,7 @@ mod tests {
 
     #[test]
     fn what_is_being_deleted_holds_up_nothing_that_comes_next() {
-        let policy = Policy {
-            file: "web".to_owned(),
-            server: ServerId(1),
-            name: None,
-            protected_names: BTreeSet::new(),
-            protected_ids: BTreeSet::new(),
-            min_completed: 1,
-            delete_stuck: false,
-            rotations: vec![world::rotation("daily", "0 3 * * *", 2)],
-        };
+        let policy = world::policy(1, vec![world::rotation("daily", "0 3 * * *", 2)]);
         let at = |text: &str| text.parse().expect("a time");
         let now = Now {
             wall: at("2026-11-26T02:59:00Z"),

@@ -14,7 +14,6 @@ use crate::audit::mem::MemDisk;
 use crate::audit::{Opened, Trail};
 use crate::clock::{Clock, Stepper};
 use crate::core::policy::{Policy, Rules};
-use crate::core::snapshot::ServerId;
 use crate::core::world;
 use crate::engine::Engine;
 
@@ -170,12 +169,7 @@ pub(super) fn open(disk: &MemDisk, clock: &Clock) -> (Trail, Opened) {
 fn policy(server: u64) -> Arc<Policy> {
     Arc::new(Policy {
         file: format!("server-{server}"),
-        server: ServerId(server),
         name: Some(format!("server-{server}")),
-        protected_names: BTreeSet::new(),
-        protected_ids: BTreeSet::new(),
-        min_completed: 1,
-        delete_stuck: false,
-        rotations: vec![world::rotation("daily", "0 3 * * *", 2)],
+        ..world::policy(server, vec![world::rotation("daily", "0 3 * * *", 2)])
     })
 }
