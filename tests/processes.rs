@@ -364,6 +364,9 @@ fn what_the_first_seconds_are_for_is_said_at_once() {
     assert!(place("daemon_started") < place(waits), "{told}");
     assert!(place(waits) < place("slot_due"), "{told}");
     assert_eq!(told.matches("first listing").count(), 1, "{told}");
+    let mut lines = told.lines().filter(|line| line.contains("slot_due"));
+    let called = "server=12345 server_name=\"server-12345\"";
+    assert!(lines.all(|line| line.contains(called)), "{told}");
 }
 
 #[test]

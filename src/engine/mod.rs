@@ -317,8 +317,10 @@ impl<A: SnapshotApi> Engine<A> {
             };
         }
         written?;
-        tell::fact(server, &fact, &extra);
-        let grace = self.wanted().rules.request_timeout;
+        let wanted = self.wanted();
+        let called = wanted.policies.get(&server).map(|policy| policy.called());
+        tell::fact(server, called, &fact, &extra);
+        let grace = wanted.rules.request_timeout;
         let mut seat = lock(seat);
         self.tap_fact(server, &seat.history, &fact, now.wall);
         seat.history.apply(&fact, now.into(), grace);

@@ -6,8 +6,9 @@ use crate::audit::{Extra, Wide};
 use crate::core::fact::{Fact, Outcome, Ran};
 use crate::core::snapshot::ServerId;
 
-/// Tells of one server's fact, with fields by the trail's names.
-pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
+/// Tells of one server's fact, with fields by the trail's names, and what the server is called
+/// where it has a policy.
+pub(super) fn fact(server: ServerId, called: Option<&str>, fact: &Fact, extra: &Extra) {
     let value = serde_json::to_value(fact).unwrap_or_default();
     let text = |key: &str| value.get(key).and_then(|v| v.as_str()).map(str::to_owned);
     let event = text("event").unwrap_or_default();
@@ -41,6 +42,7 @@ pub(super) fn fact(server: ServerId, fact: &Fact, extra: &Extra) {
         ($level:ident) => {
             $level!(
                 server = server.0,
+                server_name = called,
                 rotation = text("rotation"),
                 snapshot = text("snapshot"),
                 id,
