@@ -61,8 +61,8 @@ fn the_text_fits_80_columns_and_names_zone_days_and_worst_moments() {
     for words in [
         "web-01 (id 12345), ",
         ", Asia/Tokyo",
-        "At worst in these 28 days the work of 1d is lost (",
-        "At worst one can go back 7d (",
+        "At worst in these 28 days:\n  the work of 1d is lost (",
+        "\n  one can go back 7d (",
         "at the end of",
     ] {
         assert!(text.contains(words), "{words:?} in {text}");

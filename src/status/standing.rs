@@ -12,7 +12,7 @@ pub(super) fn goes_next(upcoming: Option<&Upcoming>, snapshot: &SnapshotView) ->
     let mut steps = upcoming.into_iter().flat_map(|next| &next.steps);
     let stays = matches!(snapshot.verdict.as_str(), "newest" | "keep");
     if stays && steps.any(|step| step.do_ == Do::Delete && step.id == Some(snapshot.id)) {
-        "; goes next, when that holds no more"
+        "; the next to go"
     } else {
         ""
     }

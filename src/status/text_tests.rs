@@ -282,7 +282,7 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
     let line = "next, 2026-11-29 03:00 UTC: create new, then delete old (id 1)";
     assert!(text.lines().any(|found| found == line), "{text}");
     // Its verdict is of now.
-    let goes = "newest: why; goes next, when that holds no more";
+    let goes = "newest: why; the next to go";
     assert!(text.contains(goes), "{text}");
 }
 

@@ -73,12 +73,12 @@ fn worst(found: &Recovery, zone: &TimeZone, days: usize) -> String {
     let (newest, oldest) = (found.newest.worst, found.oldest.worst);
     if newest.age.is_none() {
         return format!(
-            "At worst in these {days} ({}) there is no completed snapshot to go back to.",
+            "At worst in these {days}:\n  there is no completed snapshot to go back to ({})",
             moment(newest.at, zone)
         );
     }
     format!(
-        "At worst in these {days} the work of {} is lost ({}).\nAt worst one can go back {} ({}).",
+        "At worst in these {days}:\n  the work of {} is lost ({})\n  one can go back {} ({})",
         age(newest),
         moment(newest.at, zone),
         age(oldest),
