@@ -41,11 +41,9 @@ impl Listed {
         believed
     }
 
-    /// What went without an answered delete of ours since this was asked last.
-    pub(super) fn vanished(&mut self) -> Vec<SnapshotId> {
-        let odd = self.odd.as_deref_mut();
-        odd.map(|odd| std::mem::take(&mut odd.vanished))
-            .unwrap_or_default()
+    /// One that went without an answered delete of ours, once.
+    pub(super) fn vanished(&mut self) -> Option<SnapshotId> {
+        self.odd.as_deref_mut()?.vanished.pop()
     }
 
     fn weigh(&mut self, inventory: &Inventory, odd: &mut Odd) -> bool {

@@ -56,7 +56,7 @@ use crate::core::decide::Inventory;
 use crate::core::fact::Fact;
 use crate::core::history::History;
 use crate::core::policy::{Policy, Rules};
-use crate::core::snapshot::ServerId;
+use crate::core::snapshot::{ServerId, Snapshot, Status};
 use crate::hooks::Runner;
 
 use account::Account;
@@ -119,6 +119,25 @@ impl Seat {
             self.reused = Some(Box::new(inventory.clone()));
         }
         self.listed.believes(inventory)
+    }
+
+    /// A completed own snapshot that somebody else took since the last listing, to be recorded.
+    fn taken(&mut self, policy: &Policy) -> Option<Fact> {
+        while let Some(id) = self.listed.vanished() {
+            let mut rows = self.seen.iter().flat_map(|seen| seen.rows.iter());
+            let own = |row: &&Snapshot| {
+                row.id == id && row.status == Status::Completed && policy.place(&row.name).is_some()
+            };
+            if let Some(row) = rows.find(own).filter(|_| !self.history.deletes(id)) {
+                return Some(Fact::SnapshotGone {
+                    snapshot: row.name.clone(),
+                    id,
+                    reason: "no listing shows it any more, and no delete of ours took it"
+                        .to_owned(),
+                });
+            }
+        }
+        None
     }
 
     /// Paused, and nothing that was begun before is left to be watched, nor ordered.

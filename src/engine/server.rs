@@ -11,7 +11,7 @@ use crate::core::decide::{Inventory, Step, decide};
 use crate::core::due::all_settled;
 use crate::core::fact::Fact;
 use crate::core::policy::{Policy, Rules};
-use crate::core::snapshot::{ServerId, Status};
+use crate::core::snapshot::ServerId;
 
 /// Listings or records in a row that may fail before `once` ends a server, and before one
 /// server's failing listings are its own trouble.
@@ -150,7 +150,6 @@ impl<A: SnapshotApi> Engine<A> {
             }
             Err(None) => return Err(Rest::Until(None)),
         };
-        self.tell_vanished(&policy, seat).await;
         let Some(step) = self.decided(&policy, seat, &inventory, &rules).await else {
             Self::turn_down(seat, || "the trail can't be written".to_owned());
             return Err(Rest::After(rules.poll_interval));
@@ -161,32 +160,6 @@ impl<A: SnapshotApi> Engine<A> {
             inventory,
             step,
         })
-    }
-
-    /// Records which completed own snapshots somebody else took.
-    async fn tell_vanished(&self, policy: &Policy, seat: &Mutex<Seat>) {
-        let gone: Vec<_> = {
-            let mut seat = lock(seat);
-            let ids = seat.listed.vanished();
-            let rows = seat.seen.iter().flat_map(|seen| seen.rows.iter());
-            let completed = rows.filter(|row| row.status == Status::Completed);
-            let own = completed.filter(|row| policy.place(&row.name).is_some());
-            own.filter(|row| ids.contains(&row.id) && !seat.history.deletes(row.id))
-                .map(|row| (row.name.clone(), row.id))
-                .collect()
-        };
-        for (snapshot, id) in gone {
-            let reason = "no listing shows it any more, and no delete of ours took it".to_owned();
-            let fact = Fact::SnapshotGone {
-                snapshot,
-                id,
-                reason,
-            };
-            // Where that can't be recorded, nothing is done on the server either.
-            let _said = self
-                .record(policy.server, seat, fact, Extra::default())
-                .await;
-        }
     }
 
     /// Releases the server if it is time to; `false`: what came of it can't be recorded.
@@ -230,11 +203,15 @@ impl<A: SnapshotApi> Engine<A> {
             let step = {
                 let mut seat = lock(seat);
                 let now = self.clock.now();
-                if inventory.doubt.is_none() {
-                    seat.history.observe(policy, &inventory.snapshots, now);
-                    seat.show(inventory, now.wall);
+                if let Some(fact) = seat.taken(policy) {
+                    Step::Record(fact)
+                } else {
+                    if inventory.doubt.is_none() {
+                        seat.history.observe(policy, &inventory.snapshots, now);
+                        seat.show(inventory, now.wall);
+                    }
+                    decide(policy, inventory, &seat.history, rules, now)
                 }
-                decide(policy, inventory, &seat.history, rules, now)
             };
             self.decisions.note(&step);
             let Step::Record(fact) = step else {
