@@ -126,7 +126,8 @@ impl<A: SnapshotApi> Engine<A> {
                 return Err(Rest::Gone);
             }
             let gone = Fact::ServerRemoved;
-            let written = self.record(server, seat, gone, Extra::default()).await;
+            let record = self.record(server, seat, gone, Extra::default());
+            let written = Box::pin(record).await;
             return Err(written.map_or(Rest::After(rules.poll_interval), |()| Rest::Gone));
         };
         let idle = lock(seat).idle_in_pause();
@@ -144,7 +145,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let now = self.clock.now().mono;
                 let rest = no_listing(&policy, seat, &rules, &error, (down, now));
                 if !idle && lock(seat).own_failures >= FAILURES {
-                    self.own_trouble(&policy, seat, &rules, &error).await;
+                    Box::pin(self.own_trouble(&policy, seat, &rules, &error)).await;
                 }
                 return Err(rest);
             }
@@ -217,9 +218,9 @@ impl<A: SnapshotApi> Engine<A> {
             let Step::Record(fact) = step else {
                 return Some(step);
             };
-            self.record(policy.server, seat, fact, Extra::default())
-                .await
-                .ok()?;
+            // A future of its own keeps a waiting server's small.
+            let record = self.record(policy.server, seat, fact, Extra::default());
+            Box::pin(record).await.ok()?;
         }
         tracing::error!(
             policy = policy.file,
