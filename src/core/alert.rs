@@ -204,5 +204,8 @@ impl Server<'_> {
 }
 
 #[cfg(test)]
+#[path = "fruitless_tests.rs"]
+mod fruitless;
+#[cfg(test)]
 #[path = "alert_tests.rs"]
 mod tests;

@@ -239,5 +239,8 @@ pub fn command(hooks: &Hooks, hook: Hook) -> &[String] {
 }
 
 #[cfg(test)]
+#[path = "hold_fault_tests.rs"]
+mod faults;
+#[cfg(test)]
 #[path = "hold_tests.rs"]
 mod tests;

@@ -1,3 +1,5 @@
+//! When a held server is released, and what a hold outlives.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -6,11 +8,11 @@ use crate::core::fact::{AlertKind, Fact, Hook, Outcome, Ran, When};
 use crate::core::order::{Order, objection};
 use crate::core::policy::{Hooks, Release};
 use crate::core::snapshot::{SnapshotId, Status};
-use crate::core::world::{DONE, MINUTE, World, rotation};
+use crate::core::world::{DONE, MINUTE, World};
 
-const NAME: &str = "weekly-2026-11-22";
+pub(super) const NAME: &str = "weekly-2026-11-22";
 
-fn hooks() -> Hooks {
+pub(super) fn hooks() -> Hooks {
     Hooks {
         before: Some(vec!["/bin/freeze".to_owned()]),
         after: Some(vec!["/bin/thaw".to_owned()]),
@@ -22,18 +24,18 @@ fn hooks() -> Hooks {
 }
 
 /// A weekly slot is due on a server whose snapshots have hooks.
-fn world() -> World {
+pub(super) fn world() -> World {
     with(hooks())
 }
 
-fn with(hooks: Hooks) -> World {
+pub(super) fn with(hooks: Hooks) -> World {
     let mut world = World::weekly(3);
     world.policy.rotations[0].hooks = Some(Arc::new(hooks));
     assert!(matches!(world.recorded(), Step::Create { .. }));
     world
 }
 
-fn started(hook: Hook) -> Fact {
+pub(super) fn started(hook: Hook) -> Fact {
     Fact::HookStarted {
         hook,
         rotation: "weekly".to_owned(),
@@ -42,7 +44,7 @@ fn started(hook: Hook) -> Fact {
     }
 }
 
-fn finished(hook: Hook, ran: Ran) -> Fact {
+pub(super) fn finished(hook: Hook, ran: Ran) -> Fact {
     Fact::HookFinished {
         hook,
         rotation: "weekly".to_owned(),
@@ -56,12 +58,12 @@ fn finished(hook: Hook, ran: Ran) -> Fact {
 }
 
 /// As the engine does it: `before`, then the create.
-fn hold(world: &mut World) {
+pub(super) fn hold(world: &mut World) {
     world.record(&started(Hook::Before));
     world.record(&finished(Hook::Before, Ran::Done));
 }
 
-fn create(world: &mut World, status: Status) -> SnapshotId {
+pub(super) fn create(world: &mut World, status: Status) -> SnapshotId {
     world.intend_create(NAME);
     let id = world.make(NAME, status);
     world.record(&Fact::CreateResult {
@@ -73,12 +75,12 @@ fn create(world: &mut World, status: Status) -> SnapshotId {
     id
 }
 
-fn complete(world: &mut World, id: SnapshotId) {
+pub(super) fn complete(world: &mut World, id: SnapshotId) {
     let mut rows = world.snapshots.iter_mut();
     rows.find(|s| s.id == id).expect("it is there").status = DONE;
 }
 
-fn released(step: &Step) -> Option<bool> {
+pub(super) fn released(step: &Step) -> Option<bool> {
     match step {
         Step::After { early, .. } => Some(*early),
         _ => None,
@@ -86,16 +88,16 @@ fn released(step: &Step) -> Option<bool> {
 }
 
 /// A listing without rows.
-fn nothing(world: &World) -> Inventory {
+pub(super) fn nothing(world: &World) -> Inventory {
     Inventory::empty(world.now.mono)
 }
 
-fn fails(world: &mut World) {
+pub(super) fn fails(world: &mut World) {
     world.record(&started(Hook::After));
     world.record(&finished(Hook::After, Ran::Failed));
 }
 
-fn alert(world: &World) -> Option<String> {
+pub(super) fn alert(world: &World) -> Option<String> {
     let key = (AlertKind::HookFailed, "weekly".to_owned());
     let standing = world.history.alerts.get(&key)?;
     Some(standing.reason.clone())
@@ -218,170 +220,6 @@ fn the_hold_of_a_process_that_is_gone_is_over() {
 }
 
 #[test]
-fn a_before_that_fails_is_a_failed_attempt_and_after_follows_all_the_same() {
-    let mut world = world();
-    for attempt in 1..=3 {
-        let Step::Create { .. } = world.recorded() else {
-            panic!("attempt {attempt}");
-        };
-        world.record(&started(Hook::Before));
-        world.record(&finished(Hook::Before, Ran::Failed));
-        assert_eq!(released(&world.step()), Some(false));
-        world.record(&started(Hook::After));
-        world.record(&finished(Hook::After, Ran::Done));
-        let step = world.recorded();
-        assert_eq!(alert(&world).as_deref(), Some("it said so"));
-        if attempt < 3 {
-            let Step::Wait { pause, .. } = step else {
-                panic!("{step:?}");
-            };
-            assert!(pause >= 5 * MINUTE, "{pause:?}");
-            world.pass(pause);
-        }
-    }
-    assert!(matches!(world.recorded(), Step::Idle { .. }));
-    let failed = (AlertKind::SlotFailed, "weekly".to_owned());
-    assert!(world.history.alerts.contains_key(&failed));
-}
-
-#[test]
-fn one_that_can_t_be_started_holds_nothing_and_costs_no_attempt() {
-    let mut world = world();
-    world.record(&started(Hook::Before));
-    world.record(&finished(Hook::Before, Ran::NotStarted));
-    assert_eq!(world.history.hold, None);
-    assert!(matches!(world.recorded(), Step::Wait { .. }));
-    let note = world.history.slot("weekly", NAME).expect("a note");
-    assert_eq!((note.attempts, note.tries), (0, 1));
-}
-
-#[test]
-fn where_it_goes_on_a_failed_before_is_no_attempt_but_an_alert() {
-    let mut world = world();
-    world.record(&started(Hook::Before));
-    world.record(&Fact::HookFinished {
-        hook: Hook::Before,
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
-        outcome: Ran::Failed,
-        go_on: true,
-        early: false,
-        later: false,
-        reason: "it said so".to_owned(),
-    });
-    let note = world.history.slot("weekly", NAME).expect("a note");
-    assert_eq!((note.attempts, note.tries), (0, 0));
-    create(&mut world, DONE);
-    assert_eq!(released(&world.recorded()), Some(false));
-    world.record(&finished(Hook::After, Ran::Done));
-    world.recorded();
-    // An after that did well doesn't make good what before failed to do.
-    assert_eq!(alert(&world).as_deref(), Some("it said so"));
-}
-
-#[test]
-fn a_create_that_could_not_be_sent_is_tried_after_a_pause_that_doesnt_count() {
-    let mut world = world();
-    hold(&mut world);
-    world.record(&Fact::HookFinished {
-        hook: Hook::After,
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
-        outcome: Ran::Done,
-        go_on: false,
-        early: false,
-        later: true,
-        reason: "it is not made now".to_owned(),
-    });
-    assert!(matches!(world.recorded(), Step::Wait { .. }));
-    let note = world.history.slot("weekly", NAME).expect("a note");
-    assert_eq!((note.attempts, note.tries), (0, 1));
-}
-
-#[test]
-fn a_failed_after_is_tried_again_with_growing_pauses_and_never_forgotten() {
-    let mut world = world();
-    hold(&mut world);
-    let mut pauses = Vec::new();
-    for _ in 0..8 {
-        assert_eq!(released(&world.step()), Some(false));
-        fails(&mut world);
-        assert_eq!(released(&world.step()), None);
-        let Step::Wait { pause, .. } = world.recorded() else {
-            panic!("{:?}", world.step());
-        };
-        pauses.push(pause);
-        world.pass(pause);
-    }
-    assert!(pauses[0] >= 5 * MINUTE && pauses[0] < pauses[1]);
-    assert!(pauses.iter().all(|pause| *pause <= 75 * MINUTE));
-    assert!(
-        alert(&world)
-            .expect("an alert")
-            .contains("can't be released")
-    );
-    world.record(&finished(Hook::After, Ran::Done));
-    world.recorded();
-    assert_eq!(world.history.hold, None);
-}
-
-#[test]
-fn a_server_that_can_t_be_released_gets_no_other_before_but_its_other_rotations_go_on() {
-    let mut world = world();
-    let mut daily = rotation("daily", "0 1 * * *", 1);
-    daily.pattern = crate::core::name::Pattern::new("d-%Y-%m-%d", "daily").expect("a pattern");
-    world.policy.rotations.push(daily);
-    hold(&mut world);
-    fails(&mut world);
-    let Step::Create { rotation, .. } = world.recorded() else {
-        panic!("{:?}", world.step());
-    };
-    assert_eq!(rotation, "daily");
-    // The same with hooks of its own.
-    world.policy.rotations[1].hooks = Some(Arc::new(hooks()));
-    assert!(matches!(world.recorded(), Step::Wait { .. }));
-}
-
-#[test]
-fn a_resume_of_the_server_itself_gives_up_what_failed_and_one_of_all_does_not() {
-    for (failures, stays) in [(0, true), (1, false)] {
-        let mut world = world();
-        hold(&mut world);
-        for _ in 0..failures {
-            fails(&mut world);
-        }
-        let ended = |own| {
-            let (rules, now) = (&world.rules, world.now);
-            world.history.ended_by_resume(rules, now, own)
-        };
-        assert_eq!(ended(false), [""; 0], "{failures}");
-        assert_eq!(ended(true).is_empty(), stays, "{failures}");
-        let now = world.now.wall;
-        world.history.resume(None, now);
-        assert!(world.history.hold.is_some());
-        world.record(&Fact::Resumed { by: None });
-        assert_eq!(world.history.hold.is_some(), stays, "{failures}");
-    }
-}
-
-#[test]
-fn a_failed_after_of_an_earlier_process_rests_no_longer_than_its_pause_in_this_one() {
-    let mut world = world();
-    hold(&mut world);
-    fails(&mut world);
-    let hold = world.history.hold.as_mut().expect("held");
-    // The clock was a day ahead then.
-    hold.last = Some(When {
-        wall: world.now.wall + 24 * 60 * MINUTE,
-        mono: None,
-    });
-    world.now.mono = MINUTE;
-    assert_eq!(released(&world.step()), None);
-    world.now.mono = 10 * MINUTE;
-    assert_eq!(released(&world.step()), Some(false));
-}
-
-#[test]
 fn where_nothing_is_released_the_answer_is_enough_and_nothing_is_early() {
     let mut world = with(Hooks {
         after: None,
@@ -399,48 +237,6 @@ fn a_hold_outlives_its_policy() {
     world.record(&Fact::ServerRemoved);
     assert!(world.history.hold.is_some());
     assert!(!world.history.gone());
-}
-
-#[test]
-fn that_a_paused_server_can_t_be_released_is_said() {
-    let mut world = world();
-    hold(&mut world);
-    world.record(&Fact::Paused { by: None });
-    fails(&mut world);
-    let Step::Idle { until } = world.recorded() else {
-        panic!("{:?}", world.step());
-    };
-    assert!(until.is_some(), "it is tried again in time");
-    assert!(alert(&world).is_some());
-}
-
-#[test]
-fn for_once_a_release_that_may_still_help_is_waited_for() {
-    let mut world = world();
-    world.rules.count_all = true;
-    hold(&mut world);
-    world.record(&Fact::Paused { by: None });
-    for failures in 1..=3 {
-        fails(&mut world);
-        let waits = matches!(world.recorded(), Step::Wait { .. });
-        assert_eq!(waits, failures < 3, "{failures}");
-        world.pass(2 * crate::core::decide::LONGEST_PAUSE);
-    }
-}
-
-#[test]
-fn the_alert_ends_when_the_hooks_went_well_once() {
-    let mut world = world();
-    hold(&mut world);
-    fails(&mut world);
-    world.record(&finished(Hook::After, Ran::Done));
-    world.recorded();
-    assert!(alert(&world).is_some(), "it was late");
-    hold(&mut world);
-    create(&mut world, DONE);
-    world.record(&finished(Hook::After, Ran::Done));
-    world.recorded();
-    assert_eq!(alert(&world), None);
 }
 
 #[test]

@@ -1,0 +1,230 @@
+//! Slots that end without a snapshot: what is told of each, and of several in a row.
+
+use super::tests::{WEEK, about, standing};
+use super::*;
+use crate::core::fact::Outcome;
+use crate::core::world::*;
+
+#[test]
+fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled() {
+    for given_up in [true, false] {
+        let mut world = World::weekly(3);
+        if given_up {
+            world.settle(&Status::Failed);
+        } else {
+            world.recorded();
+            world.policy.rotations[0].catch_up = Some(MINUTE);
+        }
+        assert_eq!(
+            standing(&mut world),
+            about(AlertKind::SlotFailed, "weekly"),
+            "given up: {given_up}"
+        );
+        let reason = &world
+            .history
+            .alerts
+            .values()
+            .next()
+            .expect("a reason")
+            .reason;
+        let why = if given_up {
+            "has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed"
+        } else {
+            "has no snapshot: its catch_up has passed"
+        };
+        assert!(reason.ends_with(why), "{reason}");
+        world.policy.rotations[0].catch_up = None;
+        world.pass(WEEK);
+        world.settle(&DONE);
+        assert_eq!(standing(&mut world), [], "given up: {given_up}");
+    }
+}
+
+#[test]
+fn i15_a_slot_that_passed_in_a_pause_is_not_told_of_and_clears_nothing() {
+    for failed in [false, true] {
+        let status = if failed { Status::Failed } else { DONE };
+        let mut world = World::weekly(3);
+        world.settle(&status);
+        let before = standing(&mut world);
+        assert_eq!(before.len(), usize::from(failed));
+        world.record(&Fact::Paused { by: None });
+        world.pass(WEEK * 2);
+        world.record(&Fact::Resumed { by: None });
+        world.pass(WEEK / 2);
+        world.recorded();
+        let paused = world.history.slot("weekly", "weekly-2026-11-29");
+        assert_eq!(paused.and_then(|note| note.ending), Some(Ending::Paused));
+        assert_eq!(standing(&mut world), before);
+    }
+}
+
+#[test]
+fn i15_a_rotation_is_overdue_from_its_second_fruitless_slot_in_a_row_until_one_is_settled() {
+    let overdue = |world: &World| {
+        let key = (AlertKind::Overdue, "weekly".to_owned());
+        world.history.alerts.get(&key).map(|s| s.reason.clone())
+    };
+    let mut world = World::weekly(3);
+    world.settle(&DONE);
+    let mut reasons = Vec::new();
+    for _ in 0..8 {
+        world.pass(WEEK);
+        world.settle(&Status::Failed);
+        reasons.push(overdue(&world));
+    }
+    world.pass(WEEK);
+    world.settle(&DONE);
+    reasons.push(overdue(&world));
+    let since = "no slot of weekly since weekly-2026-11-22 has its snapshot: snaprotate audit show --server 7 --failed tells why";
+    // The same words for as long as it stands, so it is raised once.
+    let stands = vec![Some(since.to_owned()); 7];
+    assert_eq!(reasons, [vec![None], stands, vec![None]].concat());
+}
+
+#[test]
+fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_do_not() {
+    let overdue = (AlertKind::Overdue, "weekly".to_owned());
+    for (weeks, stands) in [(1, false), (2, true)] {
+        let mut world = World::weekly(3);
+        world.settle(&DONE);
+        world.policy.rotations[0].catch_up = Some(MINUTE);
+        world.pass(WEEK * weeks + MINUTE);
+        world.recorded();
+        let told = world.history.alerts.contains_key(&overdue);
+        assert_eq!(told, stands, "{weeks} weeks");
+    }
+    let mut world = World::weekly(3);
+    world.settle(&Status::Failed);
+    world.record(&Fact::Paused { by: None });
+    world.pass(WEEK * 2);
+    world.record(&Fact::Resumed { by: None });
+    world.pass(WEEK / 2);
+    assert!(!standing(&mut world).contains(&overdue));
+    // None has succeeded yet, and the one before the pause counts.
+    world.pass(WEEK);
+    world.settle(&Status::Failed);
+    assert!(standing(&mut world).contains(&overdue));
+    let reason = &world.history.alerts[&overdue].reason;
+    assert!(reason.starts_with("none of the last slots of weekly has its snapshot"));
+}
+
+/// A slot of the weekly rotation ends without a look at the server.
+fn ends(world: &mut World, name: &str, slot: &str, completed: bool) {
+    let (rotation, snapshot) = ("weekly".to_owned(), name.to_owned());
+    let (slot, reason) = (time(slot), String::new());
+    world.record(&if completed {
+        Fact::SlotSettled {
+            rotation,
+            slot,
+            snapshot,
+            reason,
+        }
+    } else {
+        Fact::SlotGivenUp {
+            rotation,
+            slot,
+            snapshot,
+            reason,
+        }
+    });
+}
+
+#[test]
+fn i15_of_two_names_of_one_slot_the_later_record_tells_how_it_ended() {
+    let slot = "2026-11-22T03:00:00Z";
+    for completed in [true, false] {
+        let mut world = World::weekly(3);
+        ends(&mut world, "old-2026-11-22", slot, !completed);
+        ends(&mut world, "weekly-2026-11-22", slot, completed);
+        let told = standing(&mut world) == about(AlertKind::SlotFailed, "weekly");
+        assert_eq!(told, !completed, "completed: {completed}");
+    }
+}
+
+#[test]
+fn i15_a_slot_that_ended_by_a_clock_ahead_hides_no_failure_before_its_time() {
+    for completed in [true, false] {
+        let mut world = World::weekly(3);
+        ends(
+            &mut world,
+            "weekly-2027-03-07",
+            "2027-03-07T03:00:00Z",
+            completed,
+        );
+        assert_eq!(standing(&mut world), [], "completed: {completed}");
+        ends(
+            &mut world,
+            "weekly-2026-11-22",
+            "2026-11-22T03:00:00Z",
+            false,
+        );
+        let failed = about(AlertKind::SlotFailed, "weekly");
+        assert_eq!(standing(&mut world), failed, "completed: {completed}");
+    }
+}
+
+#[test]
+fn i15_a_snapshot_that_is_completed_late_settles_its_slot() {
+    let mut world = World::weekly(3);
+    world.settle(&Status::InProgress);
+    world.pass(world.rules.stuck_after);
+    world.settle(&Status::InProgress);
+    assert!(standing(&mut world).contains(&(AlertKind::SlotFailed, "weekly".to_owned())));
+    world.snapshots[0].status = DONE;
+    assert_eq!(standing(&mut world), []);
+    let note = world.history.slot("weekly", "weekly-2026-11-22");
+    assert_eq!(note.and_then(|note| note.ending), Some(Ending::Completed));
+}
+
+#[test]
+fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_last() {
+    let told = |world: &World| {
+        let key = (AlertKind::SlotFailed, "weekly".to_owned());
+        world.history.alerts.get(&key).map(|s| s.reason.clone())
+    };
+    let mut world = World::weekly(3);
+    world.settle(&Status::Failed);
+    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed";
+    assert_eq!(told(&world).as_deref(), Some(first));
+    // The next slot's first attempt says nothing new of this one.
+    world.pass(WEEK);
+    while !matches!(world.recorded(), Step::Create { .. }) {
+        world.pass(MINUTE);
+    }
+    world.intend_create("weekly-2026-11-29");
+    world.record(&Fact::CreateResult {
+        snapshot: "weekly-2026-11-29".to_owned(),
+        outcome: Outcome::Later,
+        id: None,
+        server_name: None,
+    });
+    world.recorded();
+    assert_eq!(told(&world).as_deref(), Some(first));
+    world.policy.name = Some("mail".to_owned());
+    world.recorded();
+    world.pass(WEEK);
+    world.policy.name = Some("web".to_owned());
+    world.recorded();
+    let second = "the slot of weekly-2026-11-29 has no snapshot: overtaken by the next slot; the last attempt: the provider was busy, or out of reach";
+    assert_eq!(told(&world).as_deref(), Some(second));
+}
+
+#[test]
+fn i15_a_slot_that_passed_while_the_server_was_blocked_is_told_with_the_block() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    world.record(&Fact::Blocked {
+        reason: "full".to_owned(),
+    });
+    ends(
+        &mut world,
+        "weekly-2026-11-22",
+        "2026-11-22T03:00:00Z",
+        false,
+    );
+    let key = (AlertKind::SlotFailed, "weekly".to_owned());
+    world.recorded();
+    let reason = &world.history.alerts[&key].reason;
+    assert!(reason.ends_with("; blocked: full"), "{reason}");
+}
