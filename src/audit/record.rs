@@ -143,7 +143,35 @@ impl Wide {
     }
 }
 
+impl Wide {
+    /// This alert stands from now on.
+    pub fn raised(alert: &str, about: &str, reason: String) -> Self {
+        let (alert, about) = (alert.to_owned(), about.to_owned());
+        Self::AlertRaised {
+            alert,
+            about,
+            reason,
+        }
+    }
+
+    /// It no longer stands.
+    pub fn cleared(alert: &str, about: &str) -> Self {
+        let (alert, about) = (alert.to_owned(), about.to_owned());
+        Self::AlertCleared { alert, about }
+    }
+}
+
 impl Entry {
+    /// Of no single server, and with nothing beside it.
+    pub fn wide(time: Timestamp, wide: Wide) -> Self {
+        Self {
+            time,
+            server: None,
+            event: Event::Wide(wide),
+            extra: Extra::default(),
+        }
+    }
+
     /// Refuses what a later start could not read: it would lock everyone out.
     pub(super) fn placed(&self) -> Result<(), TrailError> {
         let alert = matches!(

@@ -16,6 +16,7 @@ mod notes;
 pub mod notify;
 pub mod once;
 pub mod order;
+mod output;
 mod pages;
 pub mod pause;
 pub mod plan;
@@ -34,9 +35,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config, Env, Secrets};
-use crate::core::printable::printable;
 use crate::daemon::Refusal;
 use crate::daemon::log::{self, Format, Level};
+use output::{note, print, print_json, printable_name, printable_path, say, written};
 
 /// Where the help lists what every command takes: after its own options.
 const EVERYWHERE: &str = "Options of every command";
@@ -261,11 +262,6 @@ fn caller() -> String {
     }
 }
 
-/// A server's or snapshot's name, fit for a terminal.
-fn printable_name(name: &str) -> String {
-    printable(name, crate::status::servers::NAME_SHOWN)
-}
-
 /// Runs on one thread, which waits nearly always; the trail's disk has a thread of its own.
 /// More threads would cost memory alone: each has a heap that keeps what it once needed.
 fn block_on<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
@@ -290,32 +286,6 @@ fn fail(refusal: &Refusal, to_journal: bool) -> ExitCode {
         refusal => writeln!(stderr, "snaprotate: {refusal}"),
     };
     ExitCode::from(refusal.code())
-}
-
-/// Writes a line to stdout.
-fn say(text: &str) -> Result<(), Refusal> {
-    written(writeln!(anstream::stdout(), "{text}"))
-}
-
-/// Writes to stdout what may go to a file as it is.
-fn print(bytes: &[u8]) -> Result<(), Refusal> {
-    let mut stdout = io::stdout().lock();
-    written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
-}
-
-/// That a reader such as `head` went away is no error; that a disk is full is.
-fn written(result: io::Result<()>) -> Result<(), Refusal> {
-    match result {
-        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(Refusal::System(format!(
-            "the output can't be written: {why}; send it elsewhere"
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Says something beside the output.
-fn note(text: &str) {
-    let _closed = writeln!(anstream::stderr(), "{text}");
 }
 
 #[cfg(test)]

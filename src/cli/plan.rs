@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::servers::{Which, chosen};
 use super::unread::unread;
-use super::{Cli, Exit, block_on, say};
+use super::{Cli, Exit, block_on, print_json, say};
 use crate::api::HttpApi;
 use crate::clock::Clock;
 use crate::daemon::{Refusal, api_settings, rehearse};
@@ -48,9 +48,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         ))
     })?;
     if args.json {
-        let json = serde_json::to_string_pretty(&plans)
-            .map_err(|error| Refusal::System(error.to_string()))?;
-        say(&json)?;
+        print_json(&plans)?;
     } else {
         say(plans.text(&TimeZone::system()).trim_end())?;
     }

@@ -4,9 +4,10 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use super::servers::Which;
-use super::{Cli, Exit, absolute, block_on, control_socket, note, say, servers};
+use super::{
+    Cli, Exit, absolute, block_on, control_socket, note, print_json, printable_path, say, servers,
+};
 use crate::config::DEFAULT_FILE;
-use crate::core::printable::printable;
 use crate::daemon::Refusal;
 use crate::status;
 
@@ -26,7 +27,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let missing = matches!(cli.config.try_exists(), Ok(false));
     // The usual one need not be there: nobody asked for it.
     if missing && cli.config != Path::new(DEFAULT_FILE) {
-        let file = shown(&cli.config);
+        let file = printable_path(&cli.config);
         let why = format!("{file}: there is no such file: name the service's own, or none");
         return Err(Refusal::Settings(why));
     }
@@ -57,8 +58,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     }
     let exit = if view.healthy { Exit::Good } else { Exit::Bad };
     if args.json {
-        let json = serde_json::to_string_pretty(&view);
-        say(&json.map_err(|error| Refusal::System(error.to_string()))?)?;
+        print_json(&view)?;
         return Ok(exit);
     }
     let zone = jiff::tz::TimeZone::system();
@@ -82,11 +82,7 @@ fn another(ours: &Path, theirs: &Path) -> Option<String> {
     }
     let whole = |file: &Path| file.canonicalize().unwrap_or_else(|_| absolute(file));
     (whole(ours) != whole(theirs)).then(|| {
-        let (theirs, ours) = (shown(theirs), shown(ours));
+        let (theirs, ours) = (printable_path(theirs), printable_path(ours));
         format!("the running service goes by {theirs}, not {ours}")
     })
-}
-
-fn shown(file: &Path) -> String {
-    printable(&file.display().to_string(), 300)
 }

@@ -123,7 +123,7 @@ impl History {
                     }));
                 }
                 // A delete that is sent again had no effect so far: it counts as refused.
-                if matches!(&self.open, Some(Open::Delete { id: open, .. }) if open == id) {
+                if self.deletes(*id) {
                     self.refused_deletes += 1;
                     self.last_refusal = Some(at);
                 }
@@ -167,7 +167,7 @@ impl History {
                 self.answered_name = None;
                 self.seen.remove(id);
                 self.stuck.remove(id);
-                if matches!(&self.open, Some(Open::Create { id: open, .. }) if *open == Some(*id)) {
+                if self.makes(*id) {
                     self.open = None;
                 }
                 if self
@@ -185,14 +185,14 @@ impl History {
             } => {
                 self.seen.remove(id);
                 self.stuck.remove(id);
-                if matches!(&self.open, Some(Open::Create { id: open, .. }) if *open == Some(*id)) {
+                if self.makes(*id) {
                     self.open = None;
                 }
                 self.tried(snapshot, at, true, reason);
             }
             Fact::SnapshotStuck { id, .. } => {
                 self.stuck.insert(*id);
-                if matches!(&self.open, Some(Open::Create { id: open, .. }) if *open == Some(*id)) {
+                if self.makes(*id) {
                     self.open = None;
                 }
             }

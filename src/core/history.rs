@@ -39,6 +39,22 @@ pub enum Open {
     Restore { id: SnapshotId, since: When },
 }
 
+impl Open {
+    /// The snapshot that an open create made, if these rows show it.
+    pub fn made_in<'s>(&self, rows: &'s [Snapshot]) -> Option<&'s Snapshot> {
+        let Self::Create {
+            name, known, id, ..
+        } = self
+        else {
+            return None;
+        };
+        rows.iter().find(|row| match id {
+            Some(id) => row.id == *id,
+            None => row.name == *name && !known.contains(&row.id),
+        })
+    }
+}
+
 /// A pause that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
@@ -211,6 +227,11 @@ impl History {
     /// Since when nothing is changed by the rotation: a pause of its own, or one of all.
     pub fn paused(&self) -> Option<Timestamp> {
         self.paused.or(self.all_paused)
+    }
+
+    /// Whether the create that was answered by this id is open.
+    pub(super) fn makes(&self, id: SnapshotId) -> bool {
+        matches!(&self.open, Some(Open::Create { id: Some(open), .. }) if *open == id)
     }
 
     /// Whether a delete of this one is open.

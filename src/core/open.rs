@@ -12,18 +12,12 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 impl Server<'_> {
     /// Rule 2. A mutation whose effect hasn't been seen is resolved before any other (I5).
     pub(super) fn open_intent(&self) -> Option<Step> {
-        match self.history.open.as_ref()? {
+        let open = self.history.open.as_ref()?;
+        match open {
             Open::Create {
-                name,
-                known,
-                id,
-                since,
+                name, id, since, ..
             } => {
-                let shown = |s: &&Snapshot| match id {
-                    Some(id) => s.id == *id,
-                    None => s.name == *name && !known.contains(&s.id),
-                };
-                match (self.inventory.snapshots.iter().find(shown), id) {
+                match (open.made_in(&self.inventory.snapshots), id) {
                     (Some(found), Some(_)) => self.watched(found),
                     (Some(found), None) => Some(Step::Record(create_result(
                         name,
@@ -140,8 +134,8 @@ impl Server<'_> {
                     }
                 }
                 Status::Completed => {
-                    let awaited =
-                        self.awaited(snapshot.id) || self.history.seen.contains_key(&snapshot.id);
+                    let awaited = self.history.makes(snapshot.id)
+                        || self.history.seen.contains_key(&snapshot.id);
                     if awaited {
                         return Some(Step::Record(Fact::SnapshotCompleted {
                             snapshot: snapshot.name.clone(),
@@ -158,17 +152,13 @@ impl Server<'_> {
                         return Some(ended(rotation, note, Ending::Completed, how.to_owned()));
                     }
                 }
-                Status::Failed if self.awaited(snapshot.id) => {
+                Status::Failed if self.history.makes(snapshot.id) => {
                     return Some(Step::Record(failed(snapshot.name.clone(), snapshot.id)));
                 }
                 Status::Failed => {}
             }
         }
         None
-    }
-
-    fn awaited(&self, id: SnapshotId) -> bool {
-        matches!(&self.history.open, Some(Open::Create { id: Some(open), .. }) if *open == id)
     }
 
     /// Whether it has been in progress for too long while this process watched, or while an

@@ -144,11 +144,7 @@ async fn refuse(service: &Service, wrong: Wrong) -> String {
         tracing::warn!("{warning}");
     }
     let problems = [errors, warnings].concat();
-    let raised = Wide::AlertRaised {
-        alert: REFUSED.to_owned(),
-        about: ABOUT.to_owned(),
-        reason: reason.clone(),
-    };
+    let raised = Wide::raised(REFUSED, ABOUT, reason.clone());
     service.tell(&raised);
     let events = vec![Wide::ConfigRefused { problems }, raised];
     if let Err(error) = service.record(events).await {

@@ -10,7 +10,7 @@ use super::lock::Lock;
 use super::log;
 use crate::alerts::Alert;
 use crate::api::{ApiSettings, HttpApi, TokenSource};
-use crate::audit::{Entry, Event, Extra, Opened, StandingAlert, Trail, TrailError, Wide};
+use crate::audit::{Entry, Opened, StandingAlert, Trail, TrailError, Wide};
 use crate::clock::Clock;
 use crate::config::{Api, Config, Env};
 use crate::core::fact::Standing;
@@ -137,12 +137,7 @@ impl Service {
     /// Records what concerns no single server.
     pub(super) async fn record(&self, events: Vec<Wide>) -> Result<(), TrailError> {
         let time = self.clock.now().wall;
-        let entry = |event| Entry {
-            time,
-            server: None,
-            event: Event::Wide(event),
-            extra: Extra::default(),
-        };
+        let entry = |event| Entry::wide(time, event);
         let written = self.trail.append(events.into_iter().map(entry).collect());
         let written = written.await;
         self.engine.note_written(written.as_ref().err(), time);
@@ -199,8 +194,8 @@ fn loss(opened: &mut Opened, now: Timestamp) -> Option<Wide> {
     for notice in &found {
         tracing::warn!("the trail is not as it was left: {notice}");
     }
-    let (alert, about) = (LOST.to_owned(), "trail".to_owned());
-    let key = (alert.clone(), about.clone());
+    let about = "trail";
+    let key = (LOST.to_owned(), about.to_owned());
     if opened.hold_creates {
         let reason = format!(
             "{}; look into it: snaprotate audit verify",
@@ -208,14 +203,10 @@ fn loss(opened: &mut Opened, now: Timestamp) -> Option<Wide> {
         );
         let standing = Standing::raised(&reason, now, opened.wide_alerts.get(&key));
         opened.wide_alerts.insert(key, standing);
-        return Some(Wide::AlertRaised {
-            alert,
-            about,
-            reason,
-        });
+        return Some(Wide::raised(LOST, about, reason));
     }
     opened.wide_alerts.remove(&key)?;
-    Some(Wide::AlertCleared { alert, about })
+    Some(Wide::cleared(LOST, about))
 }
 
 fn amiss(notice: &Wide) -> String {
@@ -268,10 +259,7 @@ pub(super) fn loaded(config: &Config, deletes: Vec<String>) -> Wide {
 }
 
 pub(super) fn cleared() -> Wide {
-    Wide::AlertCleared {
-        alert: REFUSED.to_owned(),
-        about: ABOUT.to_owned(),
-    }
+    Wide::cleared(REFUSED, ABOUT)
 }
 
 /// Names this process in the trail, also among those that had its number before.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{Engine, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
-use crate::audit::{Entry, Event, Extra, StandingAlert, TrailError, Wide};
+use crate::audit::{Entry, StandingAlert, TrailError, Wide};
 use crate::core::decide::Inventory;
 use crate::core::fact::{Now, Standing};
 use crate::core::policy::Rules;
@@ -233,20 +233,15 @@ impl State {
             return None;
         }
         let standing = Standing::raised(&reason, at, None);
-        self.alerts.insert(key.clone(), standing);
-        let (alert, about) = key;
-        Some(Wide::AlertRaised {
-            alert,
-            about,
-            reason,
-        })
+        let raised = Wide::raised(alert, &key.1, reason);
+        self.alerts.insert(key, standing);
+        Some(raised)
     }
 
     fn clear(&mut self, alert: &str) -> Option<Wide> {
         let key = (alert.to_owned(), "account".to_owned());
         self.alerts.remove(&key)?;
-        let (alert, about) = key;
-        Some(Wide::AlertCleared { alert, about })
+        Some(Wide::cleared(alert, &key.1))
     }
 }
 
@@ -267,12 +262,7 @@ impl<A: SnapshotApi> Engine<A> {
         let time = self.clock.now().wall;
         // It stands whether or not it can be recorded.
         self.tap_wide(&wide, time);
-        let entry = Entry {
-            time,
-            server: None,
-            event: Event::Wide(wide),
-            extra: Extra::default(),
-        };
+        let entry = Entry::wide(time, wide);
         let written = self.trail.append(vec![entry]).await;
         self.note_written(written.as_ref().err(), time);
         written?;

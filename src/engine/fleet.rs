@@ -214,6 +214,11 @@ impl Fleet {
         }
         self.by_wall.retain(|(_, server)| !servers.contains(server));
         self.by_mono.retain(|(_, server)| !servers.contains(server));
+        self.look_now(servers);
+    }
+
+    /// Those that are in no queue are looked at now, or once more where a loop is at work.
+    fn look_now(&mut self, servers: impl IntoIterator<Item = ServerId>) {
         let at_work: BTreeSet<_> = self.at_work.values().copied().collect();
         for server in servers {
             if at_work.contains(&server) {
@@ -235,13 +240,6 @@ impl Fleet {
         // One that left before may still have its leaving to be recorded.
         let waiting = by_wall.map(|(_, id)| id).chain(by_mono.map(|(_, id)| id));
         let all = old.keys().chain(new.keys()).copied().chain(waiting);
-        let at_work: BTreeSet<_> = self.at_work.values().copied().collect();
-        for server in all.collect::<BTreeSet<_>>() {
-            if at_work.contains(&server) {
-                self.again.insert(server);
-            } else {
-                self.by_mono.insert((SignedDuration::MIN, server));
-            }
-        }
+        self.look_now(all);
     }
 }

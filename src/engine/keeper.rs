@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
-use crate::audit::{Entry, Event, Extra, StandingAlert, TrailError, Wide};
+use crate::audit::{Entry, StandingAlert, TrailError, Wide};
 use crate::core::fact::Standing;
 use crate::core::printable::utc;
 
@@ -77,7 +77,8 @@ impl Keeper {
                     why: error.to_string(),
                     next_try: SignedDuration::MIN,
                 });
-                Some(raised(TRAIL_DOWN, TRAIL, format!("{REASON}: {error}")))
+                let reason = format!("{REASON}: {error}");
+                Some(Wide::raised(TRAIL_DOWN, TRAIL, reason))
             }
             None if state.down.is_some() => {
                 tracing::info!(
@@ -86,7 +87,7 @@ impl Keeper {
                     "the trail can be written again"
                 );
                 state.down = None;
-                Some(cleared())
+                Some(Wide::cleared(TRAIL_DOWN, TRAIL))
             }
             _ => None,
         }
@@ -99,22 +100,11 @@ impl Keeper {
         outage.next_try = mono + PAUSE;
         let (since, why) = (utc(outage.since), &outage.why);
         let reason = format!("it couldn't be written since {since}: {why}");
-        Some([raised(TRAIL_DOWN, TRAIL, reason), cleared()])
+        Some([
+            Wide::raised(TRAIL_DOWN, TRAIL, reason),
+            Wide::cleared(TRAIL_DOWN, TRAIL),
+        ])
     }
-}
-
-fn raised(alert: &str, about: &str, reason: String) -> Wide {
-    let (alert, about) = (alert.to_owned(), about.to_owned());
-    Wide::AlertRaised {
-        alert,
-        about,
-        reason,
-    }
-}
-
-fn cleared() -> Wide {
-    let (alert, about) = (TRAIL_DOWN.to_owned(), TRAIL.to_owned());
-    Wide::AlertCleared { alert, about }
 }
 
 impl<A: SnapshotApi> Engine<A> {
@@ -142,14 +132,9 @@ impl<A: SnapshotApi> Engine<A> {
         let (standing, _) = self.account.alerts();
         let standing = standing
             .into_iter()
-            .map(|one| raised(&one.alert, &one.about, one.standing.reason));
-        let entry = |wide| Entry {
-            time,
-            server: None,
-            event: Event::Wide(wide),
-            extra: Extra::default(),
-        };
-        let entries = outage.into_iter().chain(standing).map(entry).collect();
+            .map(|one| Wide::raised(&one.alert, &one.about, one.standing.reason));
+        let events = outage.into_iter().chain(standing);
+        let entries = events.map(|wide| Entry::wide(time, wide)).collect();
         let written = self.trail.append(entries).await;
         if written.is_ok() {
             lock(&self.keeper.0).outage = None;

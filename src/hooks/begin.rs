@@ -132,12 +132,12 @@ impl Reached {
                 Ok(why) => {
                     // It may have ended by itself, and said so.
                     let _gone = say(&mut self.output, &Release { why }).await;
-                    let after = timeout(limit + MARGIN, after(&mut self.input)).await;
-                    after.ok().flatten()
+                    let report = timeout(limit + MARGIN, hear_after(&mut self.input)).await;
+                    report.ok().flatten()
                 }
                 Err(_dropped) => None,
             },
-            report = after(&mut self.input) => report,
+            report = hear_after(&mut self.input) => report,
         };
         if let Some(report) = report {
             let _gone = ended.send(report);
@@ -155,7 +155,7 @@ impl Reached {
 }
 
 /// The report of `after`; one of `before` that took too long to be waited for is passed over.
-async fn after(input: &mut (impl AsyncBufRead + Unpin)) -> Option<Report> {
+async fn hear_after(input: &mut (impl AsyncBufRead + Unpin)) -> Option<Report> {
     loop {
         let Told { hook, report } = hear(input).await.ok().flatten()?;
         if hook == Hook::After {
@@ -225,9 +225,12 @@ mod tests {
             format!("{hook}\n")
         };
         let said = line("before", "frozen") + &line("after", "thawed");
-        let report = after(&mut said.as_bytes()).await.expect("a report");
+        let report = hear_after(&mut said.as_bytes()).await.expect("a report");
         assert_eq!(report.reason, "thawed");
-        assert_eq!(after(&mut line("before", "frozen").as_bytes()).await, None);
+        assert_eq!(
+            hear_after(&mut line("before", "frozen").as_bytes()).await,
+            None
+        );
     }
 
     #[test]

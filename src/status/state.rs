@@ -8,7 +8,6 @@ use crate::core::due::attempt_in;
 use crate::core::history::Open;
 use crate::core::order;
 use crate::core::printable::utc;
-use crate::core::snapshot::Snapshot;
 use crate::engine::{Known, Seen};
 
 /// Why nothing is done on any server while the whole account's alert stands.
@@ -74,23 +73,10 @@ fn begun(known: Known<'_>, open: &Open) -> String {
 
 /// Whether a listing that was requested after the create lacks its snapshot.
 fn lacks(seen: Option<&Seen>, open: &Open) -> bool {
-    let (
-        Some(seen),
-        Open::Create {
-            name,
-            known,
-            id,
-            since,
-        },
-    ) = (seen, open)
-    else {
+    let (Some(seen), Open::Create { since, .. }) = (seen, open) else {
         return false;
     };
-    let shown = |row: &Snapshot| match id {
-        Some(id) => row.id == *id,
-        None => row.name == *name && !known.contains(&row.id),
-    };
-    since.mono.is_none_or(|sent| seen.requested > sent) && !seen.rows.iter().any(shown)
+    since.mono.is_none_or(|sent| seen.requested > sent) && open.made_in(&seen.rows).is_none()
 }
 
 /// Why its snapshots can't be listed now, or that the answer is long in coming.

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::core::fact::{Now, When};
 use crate::core::history::History;
-use crate::core::snapshot::{SnapshotId, Status};
+use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::world;
 
 /// What is said of a server on which this is open since second 100 of this process, at second

@@ -50,7 +50,7 @@ prepare_host() {
     trap clean_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    work=$(mktemp -d "${TMPDIR:-/var/tmp}/snaprotate-test.XXXXXX")
+    work=$(mktemp -d -p "${TMPDIR:-/var/tmp}")
     if ! command -v debootstrap >/dev/null || ! command -v systemd-nspawn >/dev/null; then
         install_packages debootstrap systemd-container debian-archive-keyring
     fi

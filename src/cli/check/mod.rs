@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use self::online::{Finding, Weight, findings};
 use super::unread::remedy;
-use super::{Cli, Exit, list, say};
+use super::{Cli, Exit, list, print_json, say};
 use crate::api::{ApiError, ApiSettings, ErrorKind, Listing};
 use crate::clock::Clock;
 use crate::config::{Config, Problem, Secrets, Severity};
@@ -68,7 +68,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     };
     let config = match cli.load_with(secrets) {
         Err(Refusal::Problems(problems)) if args.json => {
-            print(&report(None, &problems.0, None))?;
+            print_json(&report(None, &problems.0, None))?;
             return Err(Refusal::Problems(problems));
         }
         config => config?,
@@ -83,7 +83,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let report = report(Some(config.policies.len()), &config.warnings, online);
     let exit = if report.good { Exit::Good } else { Exit::Bad };
     if args.json {
-        print(&report)?;
+        print_json(&report)?;
         return Ok(exit);
     }
     for warning in &config.warnings {
@@ -203,12 +203,6 @@ fn report(policies: Option<usize>, problems: &[Problem], online: Option<Online>)
         problems: problems.collect(),
         online,
     }
-}
-
-fn print(report: &Report<'_>) -> Result<(), Refusal> {
-    let json = serde_json::to_string_pretty(report);
-    say(&json.map_err(|error| Refusal::System(error.to_string()))?)?;
-    Ok(())
 }
 
 /// One line for people, as a problem of a file is.

@@ -5,7 +5,6 @@
 mod change;
 mod text;
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use serde::Serialize;
 
 use self::change::Change;
 use super::servers::{Which, chosen};
-use super::{Cli, Exit, say, written};
+use super::{Cli, Exit, print_json, say};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env, Secrets};
 use crate::core::forecast::{Forecast, forecast};
@@ -176,13 +175,6 @@ fn write(file: &Path, text: &str) -> Result<(), Refusal> {
             "the picture can't be written to {file}: {why}; name a file in a folder that you may write to"
         ))
     })
-}
-
-/// Straight to stdout: that of thousands of servers needs no second place in memory.
-fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let json = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
-    written(json.and_then(|()| writeln!(out)).and_then(|()| out.flush()))
 }
 
 /// Without the blanks that pad a table's last column.

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::shown;
+use super::printable_path;
 use crate::config::Problems;
 use crate::daemon::Refusal;
 
@@ -54,7 +54,7 @@ impl Staging {
         let why = last.map_or_else(String::new, |why| why.to_string());
         Err(Refusal::System(format!(
             "no folder can be made in {}: {why}",
-            shown(&temporary)
+            printable_path(&temporary)
         )))
     }
 
@@ -157,7 +157,7 @@ fn whole(file: &New, folder: &Path, made: &mut Made) -> io::Result<()> {
 fn unwritten(path: &Path, why: &io::Error) -> Refusal {
     Refusal::System(format!(
         "{} can't be written: {why}; nothing was",
-        shown(path)
+        printable_path(path)
     ))
 }
 

@@ -16,14 +16,14 @@ use jiff::tz::TimeZone;
 use self::files::{New, Staging};
 use self::proposal::{Proposal, Setting, example, main_file, proposal};
 use super::unread::unread;
-use super::{Cli, Exit, block_on, say};
+use super::{Cli, Exit, block_on, printable_path, say};
 use crate::api::{HttpApi, Listing, SnapshotApi as _, TokenSource, secret};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env};
 use crate::core::printable::printable;
 use crate::daemon::{Refusal, api_settings};
 
-/// As much of a path or a reason as is shown.
+/// As much of a reason as is shown.
 const SHOWN: usize = 300;
 
 /// Where from, and where to.
@@ -69,7 +69,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         (main.clone(), config::policies_folder(&main))
     };
     let present = config::policy_files(&folder).map_err(|why| {
-        let folder = shown(&folder);
+        let folder = printable_path(&folder);
         Refusal::System(format!("the policies folder {folder} can't be read: {why}"))
     })?;
     let load = |files: &[PathBuf]| {
@@ -93,7 +93,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     if let Some(there) = new.iter().find(|file| file.is_there()) {
         return Err(Refusal::Settings(format!(
             "{} is there already, and no file is overwritten: move it away, or name another folder by --dir; nothing was written",
-            shown(&there.to)
+            printable_path(&there.to)
         )));
     }
     let checked = load(&all)?;
@@ -108,7 +108,11 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     });
     if args.dry_run {
         for file in &new {
-            say(&format!("# ---- {} ----\n{}", shown(&file.to), file.text))?;
+            say(&format!(
+                "# ---- {} ----\n{}",
+                printable_path(&file.to),
+                file.text
+            ))?;
         }
     } else {
         files::place(&new)?;
@@ -121,13 +125,13 @@ fn token_file(args: &Args, main: &Path) -> Result<PathBuf, Refusal> {
     let Some(file) = &args.token_file else {
         return Err(Refusal::Settings(format!(
             "there is no {} yet: name the file that holds the API token by --token-file FILE (mode 0600)",
-            shown(main)
+            printable_path(main)
         )));
     };
     // Else it would be said of a line in a file that isn't there yet.
     secret(file, None, "token").map_err(Refusal::Settings)?;
     std::path::absolute(file)
-        .map_err(|why| Refusal::Settings(format!("--token-file {}: {why}", shown(file))))
+        .map_err(|why| Refusal::Settings(format!("--token-file {}: {why}", printable_path(file))))
 }
 
 /// One listing of the account; once more where its pages had shifted meanwhile.
@@ -174,8 +178,4 @@ fn proposals(config: &Config, listing: &Listing, now: Timestamp) -> Vec<Proposal
         proposals.push(example());
     }
     proposals
-}
-
-fn shown(path: &Path) -> String {
-    printable(&path.display().to_string(), SHOWN)
 }

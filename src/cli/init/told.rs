@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::proposal::Proposal;
-use super::{Args, SHOWN, shown};
+use super::{Args, SHOWN, printable_path};
 use crate::api::Listing;
 use crate::cli::{block_on, control_socket};
 use crate::config::{self, Config};
@@ -64,11 +64,11 @@ pub(super) fn told(done: &Done<'_>) -> String {
     }
     let written = if args.dry_run { "would write" } else { "wrote" };
     if done.main_is_new {
-        let _ = writeln!(text, "  {written} {}: the main file", shown(main));
+        let _ = writeln!(text, "  {written} {}: the main file", printable_path(main));
         text.push_str(&token(args, main));
     }
     for one in proposals {
-        let file = shown(&folder.join(one.file()));
+        let file = printable_path(&folder.join(one.file()));
         let _ = writeln!(text, "  {written} {file}: {}", one.summary);
     }
     for warning in checked
@@ -93,13 +93,13 @@ pub(super) fn told(done: &Done<'_>) -> String {
     let config = if main == Path::new(config::DEFAULT_FILE) {
         String::new()
     } else {
-        format!(" --config {}", shown(main))
+        format!(" --config {}", printable_path(main))
     };
     let mut next = |command: String, why: &str| {
         let _ = writeln!(text, "  {command}\n      {why}");
     };
     if let Some(one) = proposals.iter().find(|one| !one.read) {
-        let file = shown(&folder.join(one.file()));
+        let file = printable_path(&folder.join(one.file()));
         let named = file.strip_suffix(".example").unwrap_or(&file);
         next(
             format!("mv {file} {named}"),
@@ -117,7 +117,7 @@ pub(super) fn told(done: &Done<'_>) -> String {
     let token = args.token_file.as_ref().filter(|_| config.is_empty());
     if let Some(token) = token.filter(|token| token.as_path() != Path::new(UNIT_TOKEN)) {
         next(
-            format!("install -m 0600 {} {UNIT_TOKEN}", shown(token)),
+            format!("install -m 0600 {} {UNIT_TOKEN}", printable_path(token)),
             "the service's unit takes the token from there",
         );
     }
@@ -145,8 +145,8 @@ fn token(args: &Args, main: &Path) -> String {
     match (file, folder) {
         (Some(Ok(file)), Ok(folder)) if !file.starts_with(&folder) => format!(
             "    token_file is {}, outside {}: it has to stay there\n",
-            shown(&file),
-            shown(&folder)
+            printable_path(&file),
+            printable_path(&folder)
         ),
         _ => String::new(),
     }

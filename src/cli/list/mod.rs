@@ -6,7 +6,7 @@ mod view;
 use self::view::view;
 use super::servers::{Which, find, unknown};
 use super::unread::unread;
-use super::{Cli, Exit, block_on, note, printable_name, say};
+use super::{Cli, Exit, block_on, note, print_json, printable_name, say};
 use crate::api::{ApiError, HttpApi, Listing};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env};
@@ -48,8 +48,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         ));
     }
     if args.json {
-        let json = serde_json::to_string_pretty(&listed);
-        say(&json.map_err(|error| Refusal::System(error.to_string()))?)?;
+        print_json(&listed)?;
         return Ok(Exit::Good);
     }
     let zone = jiff::tz::TimeZone::system();
