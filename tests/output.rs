@@ -7,7 +7,10 @@ use std::process::Stdio;
 
 use support::{Home, Provider, QUICK, daily_name, days_ago, stderr};
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 17] = [
+    &["--help"],
+    &["--version"],
+    &["check", "--help"],
     &["list"],
     &["list", "--json"],
     &["plan"],

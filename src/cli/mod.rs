@@ -167,7 +167,16 @@ pub enum Command {
 
 /// Parses, runs, and turns the outcome into the exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and the version come this way too.
+        Err(said) => {
+            return match written(said.print()) {
+                Ok(()) => ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2)),
+                Err(refusal) => fail(&refusal, false),
+            };
+        }
+    };
     // The demo shows events in its own way.
     if let Command::Demo(demo) = &cli.command {
         return match demo.run() {
