@@ -141,9 +141,7 @@ impl Wide {
             _ => false,
         }
     }
-}
 
-impl Wide {
     /// This alert stands from now on.
     pub fn raised(alert: &str, about: &str, reason: String) -> Self {
         let (alert, about) = (alert.to_owned(), about.to_owned());

@@ -179,17 +179,18 @@ pub fn main() -> ExitCode {
     };
     // The demo shows events in its own way.
     if let Command::Demo(demo) = &cli.command {
-        return match demo.run() {
-            Ok(Exit::Good) => ExitCode::SUCCESS,
-            Ok(Exit::Bad) => ExitCode::from(1),
-            Err(refusal) => fail(&refusal, false),
-        };
+        return code(demo.run(), false);
     }
     let to_journal = match log::init(cli.log_format, cli.level()) {
         Ok(to_journal) => to_journal,
         Err(why) => return fail(&Refusal::System(why), false),
     };
-    match cli.run() {
+    code(cli.run(), to_journal)
+}
+
+/// What the process ends with.
+fn code(outcome: Result<Exit, Refusal>, to_journal: bool) -> ExitCode {
+    match outcome {
         Ok(Exit::Good) => ExitCode::SUCCESS,
         Ok(Exit::Bad) => ExitCode::from(1),
         Err(refusal) => fail(&refusal, to_journal),

@@ -151,8 +151,9 @@ impl Server<'_> {
         }
         alerts.extend(self.stuck_hold());
         if !Break::SilentFailure.on() {
-            for rotation in &self.policy.rotations {
+            for (index, rotation) in self.policy.rotations.iter().enumerate() {
                 self.fruitless_slots(&rotation.name, &mut alerts);
+                self.forgotten_slot(index, &mut alerts);
             }
         }
         alerts
@@ -200,6 +201,28 @@ impl Server<'_> {
                 ),
             );
         }
+    }
+
+    /// I15: that the newest due slot ended by a clock that was ahead, so long ago that no note
+    /// of it is left, and has no snapshot now that its time has come.
+    fn forgotten_slot(&self, index: usize, alerts: &mut Alerts) {
+        let rotation = &self.policy.rotations[index];
+        let Some(slot) = rotation.newest_due(self.now.wall) else {
+            return;
+        };
+        let newest = self.history.newest(&rotation.name, self.now.wall);
+        if newest.is_some_and(|note| note.at >= slot.at)
+            || !self.history.passed(&rotation.name, slot.at)
+            || self.completed(index, slot)
+        {
+            return;
+        }
+        let name = rotation.pattern.format(slot.local);
+        let why = "it ended before its time, by a clock that was ahead";
+        alerts.insert(
+            (AlertKind::SlotFailed, rotation.name.clone()),
+            format!("the slot of {name} has no snapshot: {why}"),
+        );
     }
 }
 

@@ -213,8 +213,11 @@ impl Server<'_> {
         let Some(pause) = &self.history.last_pause else {
             return false;
         };
+        // One that ends ahead was by a clock that was wrong.
+        let ahead = pause.until.duration_since(self.now.wall);
         let end = rotation.end_of(slot);
-        end.is_some_and(|end| pause.from < end && end <= pause.until)
+        let within = end.is_some_and(|end| pause.from < end && end <= pause.until);
+        within && ahead <= CLOCK_TOLERANCE
     }
 
     fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> Due {
@@ -246,7 +249,7 @@ impl Server<'_> {
     }
 
     /// Whether a completed own snapshot of this slot is there.
-    fn completed(&self, rotation: usize, slot: Slot) -> bool {
+    pub(super) fn completed(&self, rotation: usize, slot: Slot) -> bool {
         let found = self.of_slot(rotation, slot, |s| s.status == Status::Completed);
         found.is_some()
     }

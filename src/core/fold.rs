@@ -1,8 +1,9 @@
 //! How a history comes about: facts folded in the order of the trail, the same way while
 //! they happen and when a start reads them back.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
+use super::decide::CLOCK_TOLERANCE;
 use super::fact::{Ending, Fact, Outcome, Standing, When};
 use super::history::{History, Open, PruneFirst};
 use super::snapshot::SnapshotId;
@@ -15,6 +16,9 @@ impl History {
             wall: at.wall.saturating_add(grace).unwrap_or(at.wall),
             mono: at.mono,
         };
+        // Where the trail goes on before the end of a pause, that was by a clock that was ahead.
+        let ahead = |end: Timestamp| end.duration_since(at.wall) > CLOCK_TOLERANCE;
+        self.last_pause.take_if(|pause| ahead(pause.until));
         match fact {
             Fact::RotationAdded { rotation } => {
                 self.notes(rotation).since = Some(at.wall);

@@ -140,10 +140,13 @@ impl World {
             .and_modify(|n| *n += 1)
             .or_insert(1);
         self.holds.excused.remove(&job.server);
+        self.judge.hooked(job.server);
         if ran == Ran::NotStarted {
             if self.hooks(job).any(|hooks| hooks.go_on) {
                 let excused = &mut self.holds.excused;
                 excused.insert(job.server, job.snapshot.clone());
+            } else {
+                self.judge.unhooked(job.server);
             }
         } else {
             if self.holds.held.contains_key(&job.server) {
@@ -172,6 +175,7 @@ impl World {
         ];
         let (time, ran) = self.run(&bad);
         self.tell(|| format!("after    server {server}: {ran:?}"));
+        self.judge.unhooked(server);
         if let Some(held) = self.holds.held.get_mut(&server) {
             held.leased = false;
         }

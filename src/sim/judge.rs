@@ -41,6 +41,8 @@ struct Guard {
 pub(super) struct Judge {
     /// The newest listings of each server; a mutation may rest on any of them.
     bases: BTreeMap<u64, VecDeque<Basis>>,
+    /// Those there were as a server's `before` began: the create after it was decided by them.
+    before: BTreeMap<u64, VecDeque<Basis>>,
     /// When the last mutation of each server was answered in this process.
     answered: BTreeMap<u64, Timestamp>,
     in_flight: BTreeMap<u64, u64>,
@@ -61,6 +63,7 @@ impl Judge {
     /// Another process: what was in flight is gone with the one before.
     pub(super) fn restarted(&mut self) {
         self.bases.clear();
+        self.before.clear();
         self.answered.clear();
         self.in_flight.clear();
     }
@@ -78,6 +81,17 @@ impl Judge {
         if newest.len() > 2 {
             newest.pop_front();
         }
+    }
+
+    /// A create waits for its hook from now on.
+    pub(super) fn hooked(&mut self, server: u64) {
+        let bases = self.bases.get(&server).cloned().unwrap_or_default();
+        self.before.insert(server, bases);
+    }
+
+    /// No create waits for a hook any more.
+    pub(super) fn unhooked(&mut self, server: u64) -> VecDeque<Basis> {
+        self.before.remove(&server).unwrap_or_default()
     }
 
     pub(super) fn answered(&mut self, server: u64, now: Timestamp) {
@@ -127,8 +141,10 @@ impl World {
         }
         let answered = self.judge.answered.get(&server).copied();
         let bases = self.judge.bases.get(&server).cloned().unwrap_or_default();
-        let fresh: Vec<Basis> = bases
+        let before = self.judge.unhooked(server);
+        let fresh: Vec<Basis> = before
             .into_iter()
+            .chain(bases)
             .filter(|basis| answered.is_none_or(|at| basis.requested >= at))
             .collect();
         if fresh.is_empty() {
