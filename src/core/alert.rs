@@ -227,6 +227,9 @@ impl Server<'_> {
 }
 
 #[cfg(test)]
+#[path = "clock_ahead_tests.rs"]
+mod clock_ahead;
+#[cfg(test)]
 #[path = "fruitless_tests.rs"]
 mod fruitless;
 #[cfg(test)]

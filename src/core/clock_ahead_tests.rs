@@ -1,0 +1,119 @@
+//! Slots and pauses by a clock that was ahead: what is told of them once it is right.
+
+use jiff::SignedDuration;
+
+use super::fruitless::ends;
+use super::tests::{WEEK, about, standing};
+use super::*;
+use crate::core::world::*;
+
+#[test]
+fn i15_a_pause_by_a_clock_that_was_ahead_explains_no_slot_of_the_right_one() {
+    for told_meanwhile in [true, false] {
+        let mut world = World::weekly(3);
+        world.policy.rotations[0].catch_up = Some(MINUTE);
+        world.settle(&DONE);
+        let right = world.now;
+        world.pass(WEEK / 2);
+        world.record(&Fact::Paused { by: None });
+        world.pass(WEEK * 3);
+        world.record(&Fact::Resumed { by: None });
+        world.now.wall = right.wall;
+        if told_meanwhile {
+            let reason = "full".to_owned();
+            world.record(&Fact::Blocked { reason });
+            world.pass(WEEK * 7 / 2 + MINUTE);
+        } else {
+            world.pass(WEEK);
+        }
+        let end = standing(&mut world);
+        let failed = about(AlertKind::SlotFailed, "weekly");
+        assert!(end.contains(&failed[0]), "{told_meanwhile}: {end:?}");
+    }
+}
+
+#[test]
+fn i15_a_pause_counts_whose_end_is_no_more_ahead_than_a_clock_may_be() {
+    let tolerance = CLOCK_TOLERANCE;
+    let moment = SignedDuration::from_nanos(1);
+    for (back, counts) in [(tolerance, true), (tolerance + moment, false)] {
+        for recorded_ahead in [true, false] {
+            let mut world = World::weekly(3);
+            world.policy.rotations[0].catch_up = Some(MINUTE);
+            world.settle(&DONE);
+            world.record(&Fact::Paused { by: None });
+            world.pass(WEEK);
+            world.record(&Fact::Resumed { by: None });
+            world.now.wall -= back;
+            if recorded_ahead {
+                let reason = "full".to_owned();
+                world.record(&Fact::Blocked { reason });
+                world.pass(back);
+            }
+            world.recorded();
+            let slot = world.history.slot("weekly", "weekly-2026-11-29");
+            let ending = slot.and_then(|note| note.ending);
+            let paused = ending == Some(Ending::Paused);
+            assert_eq!(paused, counts, "{back}, {recorded_ahead}: {ending:?}");
+        }
+    }
+}
+
+#[test]
+fn i15_a_slot_that_ended_by_a_clock_ahead_and_is_forgotten_is_told_at_its_time() {
+    let ahead = "weekly-2027-01-10";
+    for there in [true, false] {
+        let mut world = World::weekly(3);
+        ends(&mut world, ahead, "2027-01-10T03:00:00Z", false);
+        let first = world.now.wall;
+        for week in 0..7 {
+            world.now.wall = first + WEEK * week;
+            let name = format!("weekly-{}", world.now.wall.strftime("%Y-%m-%d"));
+            let slot = (world.now.wall - MINUTE * 60).to_string();
+            ends(&mut world, &name, &slot, true);
+        }
+        assert_eq!(world.history.slot("weekly", ahead), None);
+        assert_eq!(standing(&mut world), []);
+        world.pass(WEEK);
+        if there {
+            world.make(ahead, DONE);
+        }
+        let failed = about(AlertKind::SlotFailed, "weekly");
+        let expected = if there { vec![] } else { failed };
+        assert_eq!(standing(&mut world), expected, "there: {there}");
+        let why = world.history.alerts.values().next().map(|s| &*s.reason);
+        let said = "the slot of weekly-2027-01-10 has no snapshot: it ended before its time, by a clock that was ahead";
+        assert_eq!(why, (!there).then_some(said));
+        // A note of that very slot, by another name, tells more.
+        ends(&mut world, "old-2027-01-10", "2027-01-10T03:00:00Z", false);
+        world.recorded();
+        let why = world.history.alerts.values().next().map(|s| &*s.reason);
+        let said = "the slot of old-2027-01-10 has no snapshot: ";
+        assert!(why.is_some_and(|why| why.starts_with(said)), "{why:?}");
+        world.pass(WEEK);
+        world.settle(&DONE);
+        assert_eq!(standing(&mut world), [], "there: {there}");
+    }
+}
+
+#[test]
+fn i15_a_slot_that_ended_by_a_clock_ahead_hides_no_failure_before_its_time() {
+    for completed in [true, false] {
+        let mut world = World::weekly(3);
+        ends(
+            &mut world,
+            "weekly-2027-03-07",
+            "2027-03-07T03:00:00Z",
+            completed,
+        );
+        assert_eq!(standing(&mut world), [], "completed: {completed}");
+        ends(
+            &mut world,
+            "weekly-2026-11-22",
+            "2026-11-22T03:00:00Z",
+            false,
+        );
+        let failed = about(AlertKind::SlotFailed, "weekly");
+        assert_eq!(standing(&mut world), failed, "completed: {completed}");
+    }
+}
