@@ -14,7 +14,8 @@ use super::noted::SlotNote;
 use super::policy::{Place, Policy, Rotation, Rules};
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
 
-/// The clock may lie this far behind the newest intent, and a date this far ahead.
+/// The clock may lie this far behind the newest intent or a pause's end, and a date this far
+/// ahead.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The longest pause between two attempts.
