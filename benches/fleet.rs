@@ -144,6 +144,13 @@ fn idle(limits: &mut Limits) {
         0.5,
     );
     drop(daemon);
+    let (_daemon, ready) = self::ready(&home);
+    limits.at_most(
+        "start to READY, 10,000 policies and their trail",
+        "s",
+        ready,
+        3.0,
+    );
 }
 
 /// A handful of policies, and what a user builds and installs.

@@ -193,7 +193,12 @@ fn a_tail_that_was_replaced_is_noticed() {
     }
     disk.put(&november(), &other.text(&november()));
     assert!(check(&disk).problems[0].contains("record 9 is not the one that was written"));
-    assert!(start(&disk).unwrap().1.hold_creates);
+    let (mut writer, opened) = start(&disk).unwrap();
+    assert!(opened.hold_creates);
+    // None of it is known to be on the disk, so all of it is written again before it is used.
+    writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
+    assert!(disk.text(&november()).ends_with('\n'));
+    assert!(disk.text(&november()).contains("tail_cut"));
 }
 
 #[test]

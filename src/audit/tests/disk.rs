@@ -111,3 +111,12 @@ fn i6_a_head_that_the_disk_does_not_give_back_is_not_taken_for_a_missing_one() {
         assert!(error.contains("/state/head: can't read"), "{error}");
     }
 }
+
+#[test]
+fn a_trail_that_may_not_be_read_names_who_may_and_other_failures_do_not() {
+    let told = |kind: ErrorKind| TrailError::disk("read", &november())(kind.into()).to_string();
+    let denied = told(ErrorKind::PermissionDenied);
+    assert!(denied.contains("audit-2026-11.jsonl"), "{denied}");
+    assert!(denied.ends_with("run this with sudo"), "{denied}");
+    assert!(!told(ErrorKind::NotFound).contains("sudo"));
+}

@@ -81,6 +81,18 @@ fn i6_what_a_killed_process_left_unsynced_is_on_the_disk_before_anything_follows
 }
 
 #[test]
+fn what_the_head_names_is_on_the_disk_and_not_written_again() {
+    let disk = some_nights();
+    let (head, text) = (state().join("head"), disk.text(&november()));
+    disk.set().no_overwrite = true;
+    let (mut writer, _) = start(&disk).unwrap();
+    writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
+    assert!(disk.text(&november()).starts_with(&text));
+    // The head alone could not be written over.
+    assert!(disk.text(&head).starts_with(&format!("{:020} ", 9)));
+}
+
+#[test]
 fn what_changed_since_it_was_read_is_not_written_again() {
     let disk = some_nights();
     let whole = disk.text(&november());
