@@ -53,6 +53,12 @@ pub(super) fn read(expression: &str) -> Result<Cron, ScheduleError> {
 }
 
 fn parse(expression: &str) -> Option<Cron> {
+    // croner passes an empty piece of a list over, and where there is no other, it looks for
+    // such a second, minute or hour without end.
+    let lacks = |field: &str| field.split(',').any(str::is_empty);
+    if expression.split_whitespace().any(lacks) {
+        return None;
+    }
     let parser = CronParser::builder()
         .seconds(Seconds::Optional)
         .year(Year::Disallowed)

@@ -362,6 +362,12 @@ mod tests {
             ("0 3 1,32 * *", "the day of month \"32\"", "1 to 31"),
             ("99 0 3 * * Sun", "the second \"99\"", "0 to 59"),
             ("0 0 24 * * Sun", "the hour \"24\"", "0 to 23"),
+            // Of lists that lack a number.
+            (", 2 * * * *", "the second \",\"", "0 to 59"),
+            (", 3 * * Sun", "the minute \",\"", "a list 1,3"),
+            ("0 ,, * * Sun", "the hour \",,\"", "a list 1,3"),
+            ("0 3 1,,15 * *", "the day of month \"1,,15\"", "a list 1,3"),
+            ("0 3 * 1, *", "the month \"1,\"", "a list 1,3"),
         ];
         for (expression, message, remedy) in cases {
             let error = Schedule::new(expression, TimeZone::UTC).expect_err(expression);

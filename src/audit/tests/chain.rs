@@ -111,6 +111,34 @@ fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
 }
 
 #[test]
+fn a_pause_of_all_lasts_into_the_next_month_and_each_server_knows_of_its_end() {
+    let disk = some_nights();
+    let (mut writer, _) = start(&disk).unwrap();
+    writer
+        .append(&[wide(NOVEMBER, Wide::Paused { by: None })])
+        .unwrap();
+    writer.append(&[blocked(DECEMBER, "one")]).unwrap();
+    disk.take(&november());
+    let (mut writer, opened) = start(&disk).unwrap();
+    assert_eq!(opened.paused, Some(at(NOVEMBER)));
+    for history in opened.histories.values() {
+        assert_eq!(history.all_paused, Some(at(NOVEMBER)));
+    }
+    writer
+        .append(&[wide(DECEMBER, Wide::Resumed { by: None })])
+        .unwrap();
+    let (_, opened) = start(&disk).unwrap();
+    assert_eq!(opened.paused, None);
+    let servers: Vec<_> = opened.histories.into_values().collect();
+    assert_eq!(servers.len(), 2);
+    for history in servers {
+        assert_eq!(history.all_paused, None);
+        let pause = history.last_pause.expect("it was paused");
+        assert_eq!((pause.from, pause.until), (at(NOVEMBER), at(DECEMBER)));
+    }
+}
+
+#[test]
 fn the_chain_runs_on_across_months() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
