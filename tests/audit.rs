@@ -248,6 +248,17 @@ fn a_server_or_rotation_that_neither_a_policy_nor_the_trail_knows_is_no_empty_ni
         0,
         "no record fits",
     );
+    let slip = "the trail names no snapshot daily-snapshot-2; near it: daily-snapshot-2";
+    ends(&["--snapshot", "daily-snapshot-2"], 0, slip);
+    ends(
+        &["--snapshot", "xyz"],
+        0,
+        "the trail names no snapshot xyz\n",
+    );
+    for made in [daily_name(0), "801".to_owned()] {
+        let early = ["--until", "2020-01-01", "--snapshot", &made];
+        ends(&early, 0, "no record fits");
+    }
     // What only the trail knows is good.
     home.policy(
         "server-8",

@@ -45,7 +45,8 @@ impl Token {
     }
 
     fn check(secret: &SecretString, place: &str) -> Result<Self, String> {
-        let text = secret.expose_secret();
+        // What an editor or a paste leaves around it belongs to no token.
+        let text = secret.expose_secret().trim_ascii();
         if text.is_empty() {
             return Err(format!("{place}: empty; put the API token there"));
         }
@@ -160,9 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn one_newline_at_the_end_is_not_part_of_the_token() {
-        for ending in ["", "\n", "\r\n"] {
-            let (_dir, path) = file(&format!("{SECRET}{ending}"), 0o600);
+    fn blanks_and_newlines_around_a_token_are_not_part_of_it() {
+        for (before, ending) in [
+            ("", ""),
+            ("", "\n"),
+            ("", "\r\n"),
+            (" ", " \n\n"),
+            ("\n", "\t"),
+        ] {
+            let (_dir, path) = file(&format!("{before}{SECRET}{ending}"), 0o600);
             let token = load(&path, None).unwrap();
             assert_eq!(token.header().to_str().unwrap(), format!("Bearer {SECRET}"));
         }
@@ -173,7 +180,7 @@ mod tests {
         for content in [
             "",
             "\n",
-            "tok-5f0c2e\n\n",
+            "tok-5f0c2e\nx\n",
             "tok-5f0c2e x",
             "tok-5f0c2eé",
             "tok-5f0c2e\u{0}",

@@ -130,9 +130,10 @@ impl Account {
         &self,
         replies: impl Iterator<Item = oneshot::Sender<Result<Inventory, ApiError>>>,
     ) {
-        let Some(error) = lock(&self.0).refused.clone() else {
+        let Some(mut error) = lock(&self.0).refused.clone() else {
             return;
         };
+        error.message = format!("not asked, since the token was refused: {}", error.message);
         for reply in replies {
             let _gone = reply.send(Err(error.clone()));
         }
@@ -222,7 +223,7 @@ impl State {
         self.next_probe = now.mono + pause;
         self.refused = Some(error.clone());
         let reason = format!(
-            "the provider refuses the token, and nothing is changed until it is taken again: {error}"
+            "the provider refuses the token, and nothing is changed until it is taken again; token_file is read anew at each look, at once by a reload: {error}"
         );
         self.raise(REFUSED, reason, now.wall)
     }

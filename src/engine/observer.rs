@@ -80,6 +80,16 @@ impl<A: SnapshotApi> Engine<A> {
         while let Some(first) = queue.recv().await {
             let mut asks = vec![first];
             tokio::time::sleep(GATHER).await;
+            if self.account.refused() {
+                // Another token is tried at once.
+                let used = self.api.token();
+                if let Err(error) = self.api.renew() {
+                    tracing::warn!(error, "the token can't be read");
+                }
+                if self.api.token() != used {
+                    self.account.look_again();
+                }
+            }
             if !self.account.may_ask(self.clock.now().mono) {
                 drain(&mut queue, &mut asks);
                 self.account
@@ -87,10 +97,7 @@ impl<A: SnapshotApi> Engine<A> {
                 continue;
             }
             if self.account.refused() {
-                // A probe: one request, with the token read anew.
-                if let Err(error) = self.api.renew() {
-                    tracing::warn!(error, "the token can't be read");
-                }
+                // A probe: one request.
                 let requested = self.clock.now().mono;
                 let probe = self.list(None).await;
                 self.note(&probe, requested).await;

@@ -61,31 +61,30 @@ pub fn find<'s, S: Called>(servers: &'s [S], server: &str) -> Result<Option<&'s 
 
 /// What to say where there is no such server.
 pub fn unknown<S: Called>(servers: &[S], server: &str) -> String {
-    let near = near(servers, server);
-    let near = match near.as_slice() {
-        [] => String::new(),
-        near => format!("; near it: {}", near.join(", ")),
+    let of = |one: &S| {
+        let (_, file, name) = one.by();
+        let words = [Some(file.to_owned()), name.map(str::to_owned)];
+        words.into_iter().flatten()
     };
+    let near = near(servers.iter().flat_map(of), server);
     format!(
         "no policy is for server {}; name it by its id, its name, or its policy file without .toml{near}",
         printable(server, NAME_SHOWN)
     )
 }
 
-/// The words that are nearest to `server`, most alike first.
-fn near<S: Called>(servers: &[S], server: &str) -> Vec<String> {
-    let of = |one: &S| {
-        let (_, file, name) = one.by();
-        let words = [Some(file.to_owned()), name.map(str::to_owned)];
-        words.into_iter().flatten()
-    };
-    let words = servers.iter().flat_map(of);
+/// The words that are nearest to what was typed, most alike first, as the end of a sentence.
+pub fn near(words: impl Iterator<Item = String>, typed: &str) -> String {
     let mut alike: Vec<_> = words
-        .map(|word| (strsim::jaro_winkler(&word, server), word))
+        .map(|word| (strsim::jaro_winkler(&word, typed), word))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
     alike.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
     alike.dedup_by(|(_, one), (_, other)| one == other);
     let near = alike.into_iter().take(NAMED);
-    near.map(|(_, word)| printable(&word, NAME_SHOWN)).collect()
+    let near: Vec<_> = near.map(|(_, word)| printable(&word, NAME_SHOWN)).collect();
+    if near.is_empty() {
+        return String::new();
+    }
+    format!("; near it: {}", near.join(", "))
 }

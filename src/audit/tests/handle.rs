@@ -73,6 +73,7 @@ async fn one_sync_serves_all_who_wait() {
     assert!(all.await.iter().all(Result::is_ok));
     let syncs = disk.set().syncs - before;
     assert!(syncs < 100, "{syncs} syncs for 500 appends");
+    assert_eq!(trail.written(), 501 * 4);
     trail.close().await;
     let verified = check(&disk);
     assert_eq!(

@@ -62,6 +62,14 @@ impl Said {
         own.chain(self.about_rotation()).chain(earlier)
     }
 
+    /// Every snapshot that the record names.
+    pub(super) fn snapshots(&self) -> impl Iterator<Item = &str> {
+        let earlier = self.history.iter().flat_map(|history| &history.rotations);
+        let slots = earlier.flat_map(|rotation| &rotation.slots);
+        let own = self.snapshot.as_deref().into_iter();
+        own.chain(slots.map(|slot| slot.name.as_str()))
+    }
+
     /// The rotation that an alert is about, where it is about one.
     pub(super) fn about_rotation(&self) -> Option<&str> {
         let alert = self.alert.as_deref()?;

@@ -121,8 +121,11 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         return Ok(Exit::Good);
     }
     if show.shown == 0 {
-        unknown::told(&asked, &policies, files_since(&folders.audit_dir, None)?)?;
-        note("no record fits");
+        let all = files_since(&folders.audit_dir, None)?;
+        unknown::told(&asked, &policies, all.clone())?;
+        let slip = args.snapshot.as_deref();
+        let slip = slip.and_then(|typed| unknown::snapshot(typed, show.filter.server, all));
+        note(slip.as_deref().unwrap_or("no record fits"));
     }
     Ok(show.ended())
 }

@@ -12,6 +12,7 @@ use crate::core::policy::Policy;
 use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
 use crate::daemon::Refusal;
+use crate::status::servers::near;
 
 /// As much of a name as is shown.
 const NAME_SHOWN: usize = 80;
@@ -72,5 +73,29 @@ pub(super) fn told(
                 }
             ))
         }
+    })
+}
+
+/// What to say of a snapshot that no record of these files names.
+pub(super) fn snapshot(
+    typed: &str,
+    server: Option<ServerId>,
+    files: Vec<PathBuf>,
+) -> Option<String> {
+    let mut names = BTreeSet::new();
+    for record in files.into_iter().flat_map(records).flatten() {
+        if server.is_some() && record.server != server {
+            continue;
+        }
+        let said = Said::of(&record);
+        if said.id.is_some_and(|id| id.0.to_string() == typed) {
+            return None;
+        }
+        names.extend(said.snapshots().map(str::to_owned));
+    }
+    let near = near(names.iter().cloned(), typed);
+    (!names.contains(typed)).then(|| {
+        let typed = printable(typed, NAME_SHOWN);
+        format!("the trail names no snapshot {typed}{near}")
     })
 }
