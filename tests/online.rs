@@ -257,6 +257,30 @@ fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
 }
 
 #[test]
+fn a_policy_that_names_no_server_is_warned_of_where_its_file_does_not_either() {
+    let (provider, home) = live(2, "");
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(9));
+    let rotation = "[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n";
+    let by_id = format!("[server]\nid = 12345\n{rotation}");
+    std::fs::remove_file(home.path("policies.d/server-12345.toml")).expect("removed");
+    home.policy("blog", &by_id);
+    assert_eq!(found(&home), (Some(0), vec!["warning unnamed".to_owned()]));
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(
+        text.contains("write name = \"web\" if that is the one"),
+        "{text}"
+    );
+    std::fs::rename(
+        home.path("policies.d/blog.toml"),
+        home.path("policies.d/web.toml"),
+    )
+    .expect("moved");
+    assert_eq!(found(&home), (Some(0), vec![]));
+}
+
+#[test]
 fn another_name_no_room_and_what_protects_nothing_are_problems() {
     let (provider, home) = live(3, "protect = [\"goldne\", 4711, \"golden\"]");
     provider.sandbox.rename_server(12345, "web-02");

@@ -170,6 +170,7 @@ impl Look<'_> {
 
     fn named(&mut self, rows: &ServerRows) {
         let Some(wanted) = &self.policy.name else {
+            self.unnamed(&rows.name);
             return;
         };
         if !rows.name.is_empty() && rows.name != *wanted {
@@ -186,6 +187,24 @@ impl Look<'_> {
                 "correct the name or the id",
             );
         }
+    }
+
+    /// A slip in the id would rotate another server, and a policy without a name can't tell.
+    fn unnamed(&mut self, name: &str) {
+        let file = &self.policy.file;
+        if name.is_empty() || name == file {
+            return;
+        }
+        let message = format!(
+            "the provider names it {name:?}, and {file}.toml names none: another server's id would go unnoticed"
+        );
+        self.say(
+            Weight::Warning,
+            "unnamed",
+            Some(name.to_owned()),
+            message,
+            format!("write name = {name:?} if that is the one"),
+        );
     }
 
     /// Protected names and ids that protect nothing: a slip leaves the one that was meant
