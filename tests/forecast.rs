@@ -200,6 +200,11 @@ fn against_the_draft_of_one_policy_only_its_server_and_its_difference_is_shown()
     let weekly = text.lines().find(|line| line.trim().starts_with("weekly"));
     let ages: Vec<_> = weekly.expect("a row").split_whitespace().collect();
     assert_eq!(ages, ["weekly", "7d", "7d", "7d", "15s"]);
+    let said = refused(&home, &["forecast", "server-7", "--against", draft]);
+    assert!(
+        said.contains("draft.toml is for web-01, not for server-7"),
+        "{said}"
+    );
     let found = json(&home, &["--days", "9", "--against", draft]);
     let days = list(&found["servers"][0]["days"]);
     assert_eq!(days.len(), 9);

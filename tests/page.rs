@@ -72,6 +72,11 @@ fn each_route_answers_and_every_answer_is_sealed() {
     policy(&home, 12345, "web");
     let service = Service::start(&home);
     settled(address, 1);
+    for called in ["web", "server-12345"] {
+        let answer = get(address, &format!("/server/{called}"));
+        assert_eq!(answer.status, 303, "{called}");
+        assert_eq!(answer.header("location"), Some("/server/12345"), "{called}");
+    }
     for (path, status, kind, holds) in [
         ("/", 200, "text/html; charset=utf-8", "No alert stands"),
         (

@@ -17,17 +17,16 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use tokio::sync::watch;
 
 use super::bounded::Bounded;
 use super::serve::serve;
 use super::site::{Broken, Site};
-use super::{metrics, page, picture};
+use super::{metrics, page, picture, servers};
 use crate::api::SnapshotApi;
 use crate::config::Http;
-use crate::core::snapshot::ServerId;
 
 /// Between two tries of a port that can't be had.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -219,14 +218,18 @@ async fn server<A: SnapshotApi>(
 ) -> Result<Response, Broken> {
     let view = site.view().await?;
     let shown = Arc::clone(&site);
-    let html = site.aside(move || {
-        let id = ServerId(id.parse().ok()?);
-        let server = view.servers.iter().find(|server| server.id == id)?;
-        let detail = shown.detail(id, view.time)?;
-        Some(page::server(&view, server, &detail, &shown.zone))
+    let found = site.aside(move || {
+        // People write a name where the links have an id.
+        let server = servers::find(&view.servers, &id).ok().flatten()?;
+        if server.id.to_string() != id {
+            return Some(Err(server.id));
+        }
+        let detail = shown.detail(server.id, view.time)?;
+        Some(Ok(page::server(&view, server, &detail, &shown.zone)))
     });
-    Ok(match html.await? {
-        Some(html) => ([typed(HTML)], html).into_response(),
+    Ok(match found.await? {
+        Some(Ok(html)) => ([typed(HTML)], html).into_response(),
+        Some(Err(id)) => Redirect::to(&format!("/server/{id}")).into_response(),
         None => nothing("No policy is for such a server."),
     })
 }

@@ -120,7 +120,17 @@ fn against(
         let meant = match chosen(&now, Some(server)) {
             Ok(found) => found,
             // A server may be new in the other set.
-            Err(unknown) => chosen(&then, Some(server)).map_err(|_| unknown)?,
+            Err(unknown) => chosen(&then, Some(server)).map_err(|_| {
+                let known = chosen(&config.policies, Some(server)).is_ok();
+                match then.first().filter(|_| draft && known) {
+                    Some(policy) => Refusal::Settings(format!(
+                        "{} is for {}, not for {server}: leave the server out",
+                        file.display(),
+                        policy.called()
+                    )),
+                    None => unknown,
+                }
+            })?,
         };
         let meant = meant.first().map(|policy| policy.server);
         now.retain(|policy| Some(policy.server) == meant);

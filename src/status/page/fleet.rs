@@ -85,7 +85,7 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
                 span aria-hidden="true" { "‖ " } strong { (paused) }
                 @if view.paused.is_some() { ": nothing is created or deleted until " }
                 @else { ": nothing is created or deleted there until " }
-                code { "snaprotate resume" } "."
+                code { (resume(view)) } "."
             }
         }
         h1 class=(if view.healthy { "well" } else { "ill" }) {
@@ -104,6 +104,16 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
                 li { a href={ "/?q=" (state.word()) } { strong { (count) } " " (words) } }
             }
         }
+    }
+}
+
+/// The command that ends the pauses that are told of above.
+fn resume(view: &FleetView) -> String {
+    let mut paused = view.servers.iter().filter(|s| s.state == State::Paused);
+    match (view.paused, paused.next(), paused.next()) {
+        (Some(_), _, _) => "snaprotate resume".to_owned(),
+        (None, Some(one), None) => format!("snaprotate resume {}", one.name),
+        _ => "snaprotate resume SERVER".to_owned(),
     }
 }
 

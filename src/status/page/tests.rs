@@ -266,6 +266,7 @@ fn what_is_paused_stands_above_the_summary_and_nothing_where_nothing_is() {
     let before = |html: &str, words: &str| html.find(words) < html.find("No alert stands");
     assert!(html.contains("1 server paused"), "{html}");
     assert!(before(&html, "1 server paused"), "{html}");
+    assert!(html.contains("<code>snaprotate resume a</code>"), "{html}");
     all.paused = Some(at("2026-11-20T12:00:00Z"));
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
     let told = "ALL PAUSED since 2026-11-20 12:00 UTC";
