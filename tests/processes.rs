@@ -191,6 +191,43 @@ fn a_reload_with_a_mistake_keeps_the_old_set_and_one_without_clears_the_alert() 
 }
 
 #[test]
+fn status_names_the_files_that_the_service_has_not_read() {
+    let home = home();
+    let service = Service::start(&home);
+    let said = || {
+        let output = home.run(&["status"]);
+        assert!(!stdout(&output).is_empty());
+        stderr(&output)
+    };
+    assert_eq!(said(), "");
+    home.daily(12345, 2, "");
+    home.daily(7, 2, "");
+    let both = said();
+    assert!(
+        both.contains("server-12345.toml and another file are not as"),
+        "{both}"
+    );
+    assert!(both.contains("systemctl reload snaprotate"), "{both}");
+    service.reload();
+    assert_eq!(said(), "");
+    fs::remove_file(home.path("policies.d/server-7.toml")).expect("removed");
+    let gone = said();
+    assert!(
+        gone.contains("server-7.toml is not as the service read it"),
+        "{gone}"
+    );
+    service.reload();
+    assert_eq!(said(), "");
+    fs::write(
+        home.path("snaprotate.toml"),
+        fs::read(home.path("snaprotate.toml")).expect("read"),
+    )
+    .expect("written");
+    assert!(said().contains("snaprotate.toml is not as"));
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
 fn a_warning_beside_a_mistake_is_logged_as_one_and_not_counted_in_the_alert() {
     let home = home();
     let service = Service::start(&home);

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod run;
 pub mod schema;
 mod servers;
+mod stale;
 pub mod status;
 mod unread;
 

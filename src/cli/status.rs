@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use super::servers::Which;
+use super::stale;
 use super::{
     Cli, Exit, absolute, block_on, control_socket, note, print_json, printable_path, say, servers,
 };
@@ -36,6 +37,9 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let other = another(&cli.config, Path::new(&view.config));
     if let Some(other) = other.as_ref().filter(|_| !missing) {
         note(other);
+    }
+    if let Some(changed) = stale::changed(&view) {
+        note(&changed);
     }
     if let Some(wanted) = args.server.one() {
         let found = servers::find(&view.servers, wanted)?;

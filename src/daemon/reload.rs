@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use jiff::Timestamp;
 use tokio::task::JoinError;
 
 use super::rehearse;
@@ -15,9 +16,9 @@ use crate::api::SnapshotApi as _;
 use crate::audit::Wide;
 use crate::config::{self, Config, Env, Problem, Severity};
 
-/// What reading the files gave: a set and what it will delete, a line each, or why there is
-/// none.
-pub(super) struct Read(Result<(Config, Vec<String>), Wrong>);
+/// What reading the files from a time on gave: a set and what it will delete, a line each, or
+/// why there is none.
+pub(super) struct Read(Result<(Config, Vec<String>, Timestamp), Wrong>);
 
 /// What is wrong with the files, and what is only warned of; a line each.
 #[derive(Default)]
@@ -59,6 +60,7 @@ pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
     let old = service.config.clone();
     let (api, clock) = (Arc::clone(&service.api), service.clock.clone());
     async move {
+        let began = clock.now().wall;
         let file = old.file.clone();
         let reading =
             tokio::task::spawn_blocking(move || config::load(&file, &Env::from_process()));
@@ -75,7 +77,7 @@ pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
             Ok(Err(why)) => said.push(untold(&why)),
             Err(_) => said.push(untold("the API did not answer in time")),
         }
-        Read(Ok((new, said)))
+        Read(Ok((new, said, began)))
     }
 }
 
@@ -86,8 +88,8 @@ fn untold(why: &str) -> String {
 /// Puts the set in force as a whole; `alert` says whether the last one was refused. An
 /// error says why it was refused, in one line.
 pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Result<(), String> {
-    let fitting = |(new, said)| Ok((fitting(&service.config, new)?, said));
-    let (mut new, said) = match read.0.and_then(fitting) {
+    let fitting = |(new, said, began)| Ok((fitting(&service.config, new)?, said, began));
+    let (mut new, said, began) = match read.0.and_then(fitting) {
         Ok(found) => found,
         Err(wrong) => return Err(refuse(service, wrong).await),
     };
@@ -117,6 +119,7 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     new.rules.request_timeout = service.config.rules.request_timeout;
     new.api = service.config.api.clone();
     engine.reload(new.rules.clone(), new.policies.clone());
+    *service.read.lock().unwrap_or_else(PoisonError::into_inner) = began;
     tracing::info!(policies = new.policies.len(), "config_loaded");
     if alert {
         service.tell(&cleared());

@@ -127,7 +127,10 @@ impl Daemon {
         let (engine, clock) = (Arc::clone(&self.service.engine), self.service.clock.clone());
         let config = self.service.config.file.clone();
         let (refused, started) = (Arc::clone(&self.refused), clock.now().wall);
-        let receivers = self.service.notifier.watch();
+        let (receivers, read) = (
+            self.service.notifier.watch(),
+            Arc::clone(&self.service.read),
+        );
         Arc::new(move || {
             let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
             let reason = reason.clone();
@@ -141,6 +144,7 @@ impl Daemon {
             let more = alert.into_iter().collect();
             let mut view = FleetView::of(&engine, more, &config, (started, clock.now().wall));
             view.receivers = receivers.view();
+            view.read = Some(*read.lock().unwrap_or_else(PoisonError::into_inner));
             view
         })
     }

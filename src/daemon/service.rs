@@ -1,6 +1,6 @@
 //! Lock, trail, API and engine, put together once for `run` and `once`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -38,6 +38,8 @@ pub struct Service {
     pub(super) engine: Arc<Engine<HttpApi>>,
     pub(super) clock: Clock,
     pub(super) notifier: Notifier,
+    /// Since when the files in force were read; later changes are in none.
+    pub(super) read: Arc<Mutex<Timestamp>>,
     trail: Trail,
     _lock: Lock,
 }
@@ -113,6 +115,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         engine,
         clock,
         notifier,
+        read: Arc::new(Mutex::new(now)),
         trail,
         _lock: lock,
     };

@@ -25,6 +25,7 @@ fn view() -> FleetView {
         pid: 77,
         config: "/etc/x.toml".to_owned(),
         started: at("2026-11-22T02:00:00Z"),
+        read: None,
         time: at("2026-11-25T06:00:00Z"),
         healthy: false,
         paused: None,

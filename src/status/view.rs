@@ -30,6 +30,9 @@ pub struct FleetView {
     pub config: String,
     /// Since when it runs.
     pub started: Timestamp,
+    /// When it last began to read the files that are in force.
+    #[serde(default)]
+    pub read: Option<Timestamp>,
     /// When this was said.
     pub time: Timestamp,
     /// Whether no alert stands.
@@ -220,6 +223,7 @@ impl FleetView {
             pid: 1,
             config: "x.toml".to_owned(),
             started: time,
+            read: None,
             time,
             healthy: true,
             paused: None,
@@ -260,6 +264,7 @@ impl FleetView {
             pid: std::process::id(),
             config: config.display().to_string(),
             started,
+            read: None,
             time,
             healthy: alerts.is_empty(),
             paused: engine.all_paused(),

@@ -48,6 +48,7 @@ fn view(servers: Vec<ServerView>) -> FleetView {
         pid: 1,
         config: "x.toml".to_owned(),
         started: at("2026-11-25T05:00:00Z"),
+        read: None,
         time: at("2026-11-25T06:00:00Z"),
         healthy: true,
         paused: None,
