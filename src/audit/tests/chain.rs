@@ -283,17 +283,21 @@ fn what_foreign_lines_say_is_told_in_one_printable_line() {
 }
 
 #[test]
-fn the_checkpoints_of_a_thousand_servers_are_written_at_once_and_read_back() {
+fn the_checkpoints_of_thousands_of_servers_are_written_in_a_few_pieces_and_read_back() {
     let disk = MemDisk::default();
     let (mut writer, _) = start(&disk).unwrap();
-    let all: Vec<Entry> = (1..=1_000).flat_map(night).collect();
+    let all: Vec<Entry> = (1..=3_000).flat_map(night).collect();
     writer.append(&all).unwrap();
     let before = disk.set().changes;
     writer.append(&[blocked(DECEMBER, "one")]).unwrap();
     let changes = disk.set().changes - before;
     assert!(changes < 20, "{changes} changes to begin a file");
-    assert_eq!(disk.text(&december()).lines().count(), 1 + 1_000 + 1);
+    assert_eq!(disk.text(&december()).lines().count(), 1 + 3_000 + 1);
+    assert!(
+        disk.text(&december()).len() > 1 << 20,
+        "more than one piece"
+    );
     writer.append(&[blocked(DECEMBER, "two")]).unwrap();
     let (_, opened) = start(&disk).unwrap();
-    assert_eq!(opened.histories.len(), 1_000);
+    assert_eq!(opened.histories.len(), 3_000);
 }

@@ -93,6 +93,31 @@ fn what_the_head_names_is_on_the_disk_and_not_written_again() {
 }
 
 #[test]
+fn what_is_not_known_to_be_on_the_disk_is_written_again_at_once_and_only_as_it_was_read() {
+    let disk = some_nights();
+    let (mut writer, _) = start(&disk).unwrap();
+    let many: Vec<Entry> = (0..50).map(|n| blocked(NOVEMBER, &n.to_string())).collect();
+    let head = disk.text(&state().join("head"));
+    writer.append(&many).unwrap();
+    disk.put(&state().join("head"), &head);
+    let before = disk.set().changes;
+    let (mut writer, _) = start(&disk).unwrap();
+    let changes = disk.set().changes - before;
+    assert!(changes < 10, "{changes} changes for 50 records");
+    writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
+    assert!(check(&disk).is_intact());
+
+    // A line of the same length: only its hash tells.
+    disk.put(&state().join("head"), &head);
+    disk.set().failing_syncs = 1;
+    let (mut writer, _) = start(&disk).unwrap();
+    let other = disk.text(&november()).replace("\"on\"", "\"no\"");
+    disk.put(&november(), &other);
+    let error = writer.append(&[blocked(NOVEMBER, "more")]).unwrap_err();
+    assert!(matches!(error, TrailError::Altered { .. }), "{error}");
+}
+
+#[test]
 fn what_changed_since_it_was_read_is_not_written_again() {
     let disk = some_nights();
     let whole = disk.text(&november());
