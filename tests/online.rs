@@ -243,6 +243,11 @@ fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
     assert_eq!(found(&home), (Some(0), vec!["note unseen".to_owned()]));
     let text = stdout(&home.run(&["check", "--online"]));
     assert!(text.contains("web (id 12345): note: it shows no snapshot, so whether it exists and is named \"web\" can't be told yet"), "{text}");
+    let said = stderr(&home.run(&["plan"]));
+    assert!(
+        said.contains("server 12345 shows no snapshot, so whether it exists"),
+        "{said}"
+    );
     // One that has the name with another number is rather the one that is meant.
     provider.sandbox.add_server(12354, "web");
     provider
@@ -267,6 +272,11 @@ fn a_policy_that_names_no_server_is_warned_of_where_its_file_does_not_either() {
     std::fs::remove_file(home.path("policies.d/server-12345.toml")).expect("removed");
     home.policy("blog", &by_id);
     assert_eq!(found(&home), (Some(0), vec!["warning unnamed".to_owned()]));
+    let said = stderr(&home.run(&["plan"]));
+    assert!(
+        said.contains("blog.toml names no server, and the provider names 12345 \"web\""),
+        "{said}"
+    );
     let text = stdout(&home.run(&["check", "--online"]));
     assert!(
         text.contains("write name = \"web\" if that is the one"),

@@ -29,7 +29,7 @@ const COMMANDS: [&[&str]; 17] = [
 
 fn rotated() -> (Provider, Home) {
     let provider = Provider::quick();
-    provider.sandbox.add_server(7, "web");
+    provider.sandbox.add_server(7, "server-7");
     let (name, at) = (daily_name(1), days_ago(1));
     provider.sandbox.add_snapshot(7, &name, "completed", at);
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);

@@ -6,9 +6,11 @@ use jiff::tz::TimeZone;
 
 use super::servers::{Which, chosen};
 use super::unread::unread;
-use super::{Cli, Exit, block_on, print_json, say};
+use super::{Cli, Exit, block_on, note, print_json, say};
 use crate::api::HttpApi;
 use crate::clock::Clock;
+use crate::core::decide::Inventory;
+use crate::core::policy::Policy;
 use crate::daemon::{Refusal, api_settings, rehearse};
 
 /// What to plan.
@@ -39,6 +41,13 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             .await
             .map_err(|error| unread(&error, &settings))?;
         let now = clock.now();
+        for policy in &policies {
+            let inventory = inventories.get(&policy.server);
+            let alone = policies.len() == 1;
+            if let Some(doubt) = inventory.and_then(|seen| doubt(policy, seen, alone)) {
+                note(&doubt);
+            }
+        }
         Ok(rehearse::plans(
             &policies,
             &config.rules,
@@ -53,4 +62,18 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         say(plans.text(&TimeZone::system()).trim_end())?;
     }
     Ok(Exit::Good)
+}
+
+/// Why the server may be another one than is meant; that nothing shows, of one server alone.
+fn doubt(policy: &Policy, inventory: &Inventory, alone: bool) -> Option<String> {
+    let Policy { server, file, .. } = policy;
+    match (&policy.name, inventory.server_name.as_deref()) {
+        (None, Some(shown)) if shown != file => Some(format!(
+            "{file}.toml names no server, and the provider names {server} {shown:?}: write name = {shown:?} if that is the one"
+        )),
+        (_, None) if alone && inventory.doubt.is_none() => Some(format!(
+            "{file}.toml: server {server} shows no snapshot, so whether it exists can't be told before its first create"
+        )),
+        _ => None,
+    }
 }
