@@ -189,6 +189,31 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
 }
 
 #[test]
+fn i15_a_slot_of_which_the_ending_alone_is_known_is_told_with_that() {
+    let mut world = World::weekly(3);
+    ends(
+        &mut world,
+        "weekly-2026-11-22",
+        "2026-11-22T03:00:00Z",
+        false,
+    );
+    // What went wrong is kept of the last one that was recorded.
+    ends(
+        &mut world,
+        "weekly-2026-11-15",
+        "2026-11-15T03:00:00Z",
+        false,
+    );
+    world.recorded();
+    let key = (AlertKind::SlotFailed, "weekly".to_owned());
+    let told = world.history.alerts.get(&key).map(|s| s.reason.as_str());
+    assert_eq!(
+        told,
+        Some("the slot of weekly-2026-11-22 has no snapshot: given up")
+    );
+}
+
+#[test]
 fn i15_a_slot_that_passed_while_the_server_was_blocked_is_told_with_the_block() {
     let mut world = World::weekly(3);
     world.recorded();
