@@ -91,3 +91,18 @@ fn at(name: &str, form: &str, from: usize) -> Option<Dated> {
         hour: form.contains("%H"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_run_together_only_with_a_date_that_is() {
+        let forms = forms();
+        assert!(forms.contains(&"%Y%m%d%H%M".to_owned()));
+        for apart in ["%Y-%m-%d%H", "%Y_%m_%d%H%M", "%Y%m%d%H-%M"] {
+            assert!(!forms.contains(&apart.to_owned()), "{apart}");
+        }
+        assert!(forms.contains(&"%Y-%m-%d-%H%M".to_owned()));
+    }
+}

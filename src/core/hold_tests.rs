@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::core::decide::{Inventory, Step, decide_in_hold};
+use crate::core::decide::{Inventory, Step, decide_in_hold, release};
 use crate::core::fact::{AlertKind, Fact, Hook, Outcome, Ran, When};
 use crate::core::order::{Order, objection};
 use crate::core::policy::{Hooks, Release};
@@ -109,8 +109,12 @@ fn after_follows_when_the_snapshot_is_completed_and_not_before() {
     hold(&mut world);
     let id = create(&mut world, Status::InProgress);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
+    let now = |world: &World| release(&world.policy, &world.history, &world.rules, world.now);
+    assert_eq!(now(&world), None);
     complete(&mut world, id);
-    assert_eq!(released(&world.recorded()), Some(false));
+    let after = world.recorded();
+    assert_eq!(released(&after), Some(false));
+    assert_eq!(now(&world), Some(after), "no listing is needed");
     world.record(&started(Hook::After));
     world.record(&finished(Hook::After, Ran::Done));
     assert!(matches!(world.recorded(), Step::Idle { .. }));
