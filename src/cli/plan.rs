@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::servers::{Which, chosen};
+use super::servers::{Which, chosen, may_be_another};
 use super::unread::unread;
 use super::{Cli, Exit, block_on, note, print_json, say};
 use crate::api::HttpApi;
@@ -67,11 +67,11 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
 /// Why the server may be another one than is meant; that nothing shows, of one server alone.
 fn doubt(policy: &Policy, inventory: &Inventory, alone: bool) -> Option<String> {
     let Policy { server, file, .. } = policy;
-    match (&policy.name, inventory.server_name.as_deref()) {
-        (None, Some(shown)) if shown != file => Some(format!(
+    match inventory.server_name.as_deref() {
+        Some(shown) if may_be_another(policy, shown) => Some(format!(
             "{file}.toml names no server, and the provider names {server} {shown:?}: write name = {shown:?} if that is the one"
         )),
-        (_, None) if alone && inventory.doubt.is_none() => Some(format!(
+        None if alone && inventory.doubt.is_none() => Some(format!(
             "{file}.toml: server {server} shows no snapshot, so whether it exists can't be told before its first create"
         )),
         _ => None,

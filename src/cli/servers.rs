@@ -77,6 +77,12 @@ pub(super) fn names(policies: &[Arc<Policy>]) -> BTreeMap<ServerId, String> {
     shown.collect()
 }
 
+/// Whether a slip in the id would go unnoticed: the policy names no server, and the provider
+/// shows another name than its file's.
+pub(super) fn may_be_another(policy: &Policy, shown: &str) -> bool {
+    policy.name.is_none() && !shown.is_empty() && shown != policy.file
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::{Listing, ServerRows};
+use crate::cli::servers;
 use crate::config::Config;
 use crate::core::policy::Policy;
 use crate::core::recognise::recognise;
@@ -169,8 +170,8 @@ impl Look<'_> {
     }
 
     fn named(&mut self, rows: &ServerRows) {
+        self.unnamed(&rows.name);
         let Some(wanted) = &self.policy.name else {
-            self.unnamed(&rows.name);
             return;
         };
         if !rows.name.is_empty() && rows.name != *wanted {
@@ -192,7 +193,7 @@ impl Look<'_> {
     /// A slip in the id would rotate another server, and a policy without a name can't tell.
     fn unnamed(&mut self, name: &str) {
         let file = &self.policy.file;
-        if name.is_empty() || name == file {
+        if !servers::may_be_another(self.policy, name) {
             return;
         }
         let message = format!(

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use self::change::Change;
 use super::servers::{Which, chosen};
-use super::{Cli, Exit, print_json, say};
+use super::{Cli, Exit, print_json, printable_path, say};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env, Secrets};
 use crate::core::forecast::{Forecast, forecast};
@@ -125,7 +125,7 @@ fn against(
                 match then.first().filter(|_| draft && known) {
                     Some(policy) => Refusal::Settings(format!(
                         "{} is for {}, not for {server}: leave the server out",
-                        file.display(),
+                        printable_path(file),
                         policy.called()
                     )),
                     None => unknown,
