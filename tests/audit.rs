@@ -86,7 +86,7 @@ fn a_snapshot_s_story_says_why_and_by_which_policy_it_was_deleted() {
     let intent = &story[0];
     for word in [
         "server-7",
-        "it is beyond keep",
+        "beyond keep = 1 of daily",
         "rotation daily, policy server-7.toml",
     ] {
         assert!(intent.contains(word), "{word}: {intent}");
@@ -162,7 +162,7 @@ fn json_is_the_trail_byte_for_byte() {
 }
 
 #[test]
-fn a_server_is_found_by_file_and_id_and_by_id_also_when_its_policy_is_gone() {
+fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
     let (_provider, home) = rotated();
     let by_id = lines(&home, &["--server", "7"]);
     assert_eq!(by_id, lines(&home, &["--server", "server-7"]));
@@ -175,8 +175,19 @@ fn a_server_is_found_by_file_and_id_and_by_id_also_when_its_policy_is_gone() {
         .iter()
         .find(|line| line.contains("delete_intent"))
         .expect("one");
-    assert!(intent.contains("  7       delete_intent"), "{intent}");
-    let output = show(&home, &["--server", "server-7"]);
+    assert!(intent.contains("  server-7  delete_intent"), "{intent}");
+    let output = show(&home, &["server-7"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stdout(&output).lines().skip(1).collect::<Vec<_>>(), gone);
+    let said = "no policy is for server-7 any more: what follows is of the server with id 7";
+    assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    // What was deleted still says by whose rule, though none is there to ask.
+    let deleted = ["--rotation", "daily", "--event", "delete"];
+    let deleted = lines(&home, &[&["7"], &deleted[..]].concat());
+    assert_eq!(deleted.len(), 9, "{deleted:?}");
+    let why = "beyond keep = 1 of daily; rotation daily, policy server-7.toml";
+    assert!(deleted[0].contains(why), "{deleted:?}");
+    let output = show(&home, &["server-77"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
         stderr(&output).contains("by its id, its name"),

@@ -21,10 +21,10 @@ fn the_demo_rotates_real_snapshots_and_ends_with_a_verified_trail() {
     };
     assert!(seen("fresh-01", " completed "), "{text}");
     assert!(
-        seen("full-01", "the server is full and a slot is due"),
+        seen("full-01", "the server is full, and a slot of daily is due"),
         "{text}"
     );
-    assert!(seen("shared-01", "it is beyond keep"), "{text}");
+    assert!(seen("shared-01", "beyond keep = 2 of daily"), "{text}");
     assert!(seen("foreign-01", "ALERT"), "{text}");
     assert!(seen("failing-01", " failed "), "{text}");
     assert!(text.contains("trail verified"), "{text}");

@@ -331,6 +331,32 @@ fn a_reload_says_when_a_renamed_rotations_snapshots_fill_the_room() {
 }
 
 #[test]
+fn a_plan_says_whose_snapshots_become_foreign_by_a_rotation_s_new_name() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(12345, 3, "");
+    assert_eq!(home.run(&["once"]).status.code(), Some(0));
+    let warned = || {
+        let said = stderr(&home.run(&["plan"]));
+        let line = format!(
+            "server-12345.toml has no rotation daily any more: {} will be foreign",
+            daily_name(0)
+        );
+        said.contains(&line)
+    };
+    assert!(!warned());
+    let file = home.path("policies.d/server-12345.toml");
+    let text = fs::read_to_string(&file).expect("text");
+    let renamed = text.replace("\"daily\"", "\"nightly\"");
+    fs::write(&file, &renamed).expect("written");
+    assert!(warned());
+    let former = "former_names = [\"daily-snapshot-%Y-%m-%d\"]\n";
+    fs::write(&file, renamed + former).expect("written");
+    assert!(!warned());
+}
+
+#[test]
 fn the_address_of_the_api_does_not_change_under_a_running_daemon() {
     let home = home();
     let service = Service::start(&home);

@@ -20,13 +20,16 @@ pub struct Entry {
     pub server: Option<ServerId>,
     /// What happened.
     pub event: Event,
-    /// What the provider's answer adds.
+    /// What the policy or the provider's answer adds.
     pub extra: Extra,
 }
 
 /// What a record may say besides its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extra {
+    /// The policy in force, by its file's stem: of every intent, and of what comes under care.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// The HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

@@ -10,6 +10,7 @@ use super::{Cli, Exit, block_on, note, print_json, say};
 use crate::api::HttpApi;
 use crate::clock::Clock;
 use crate::core::decide::Inventory;
+use crate::core::history::History;
 use crate::core::policy::Policy;
 use crate::daemon::{Refusal, api_settings, rehearse};
 
@@ -47,6 +48,12 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             if let Some(doubt) = inventory.and_then(|seen| doubt(policy, seen, alone)) {
                 note(&doubt);
             }
+            let known = inventory.zip(histories.get(&policy.server));
+            known
+                .map(|(seen, history)| disowned(policy, seen, history))
+                .unwrap_or_default()
+                .iter()
+                .for_each(|line| note(line));
         }
         Ok(rehearse::plans(
             &policies,
@@ -62,6 +69,28 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         say(plans.text(&TimeZone::system()).trim_end())?;
     }
     Ok(Exit::Good)
+}
+
+/// Rotations that the policy lost, as by another name, and whose snapshots are in no other's
+/// care: those are foreign from now on, and take up room for good.
+fn disowned(policy: &Policy, inventory: &Inventory, history: &History) -> Vec<String> {
+    let file = &policy.file;
+    let lost = history
+        .rotations()
+        .filter(|name| policy.rotation(name).is_none());
+    let lines = lost.filter_map(|rotation| {
+        let rows = inventory.snapshots.iter().map(|row| &row.name);
+        let foreign = rows.filter(|name| policy.place(name).is_none());
+        let left: Vec<_> = foreign
+            .filter(|name| history.slot(rotation, name).is_some())
+            .map(String::as_str)
+            .collect();
+        (!left.is_empty()).then(|| format!(
+            "{file}.toml has no rotation {rotation} any more: {} will be foreign, never pruned, and take up room; if it has another name now, add the pattern of the old one to its former_names",
+            left.join(", ")
+        ))
+    });
+    lines.collect()
 }
 
 /// Why the server may be another one than is meant; that nothing shows, of one server alone.

@@ -186,7 +186,7 @@ impl Server<'_> {
         });
         alerts.insert(
             (AlertKind::SlotFailed, rotation.to_owned()),
-            format!("the slot of {} has no snapshot: {why}", last.name),
+            self.no_snapshot(&last.name, why),
         );
         if fruitless.len() > 1 || last.leap {
             let none = match good.and_then(|good| ended.get(good)) {
@@ -221,8 +221,15 @@ impl Server<'_> {
         let why = "it ended before its time, by a clock that was ahead";
         alerts.insert(
             (AlertKind::SlotFailed, rotation.name.clone()),
-            format!("the slot of {name} has no snapshot: {why}"),
+            self.no_snapshot(&name, why),
         );
+    }
+
+    fn no_snapshot(&self, name: &str, why: &str) -> String {
+        format!(
+            "the slot of {name} has no snapshot: {why}; the next slot is tried all the same, and snaprotate create {} NAME makes one by hand",
+            self.policy.server
+        )
     }
 }
 

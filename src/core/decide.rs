@@ -65,6 +65,7 @@ pub enum Step {
     Delete {
         id: SnapshotId,
         name: String,
+        rotation: String,
         prune_first: bool,
         reason: String,
     },

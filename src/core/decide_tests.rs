@@ -76,6 +76,18 @@ fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
 }
 
 #[test]
+fn care_that_began_ahead_of_the_clock_began_now_if_it_did_so_beyond_the_tolerance() {
+    let moment = SignedDuration::from_nanos(1);
+    for (back, again) in [(CLOCK_TOLERANCE, false), (CLOCK_TOLERANCE + moment, true)] {
+        let mut world = World::weekly(3);
+        world.recorded();
+        world.now.wall -= back;
+        let noted = matches!(world.step(), Step::Record(Fact::RotationAdded { .. }));
+        assert_eq!(noted, again, "{back}");
+    }
+}
+
+#[test]
 fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
     let mut world = World::weekly(1).holding(&old_weeklies());
     world.record(&Fact::RotationAdded {

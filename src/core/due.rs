@@ -9,7 +9,6 @@ use super::history::History;
 use super::noted::SlotNote;
 use super::policy::{Policy, Rotation, Rules};
 use super::printable::counted;
-use super::retention;
 use super::schedule::Slot;
 use super::snapshot::{ServerId, Snapshot, Status};
 
@@ -65,8 +64,8 @@ impl Server<'_> {
                 Due::Step(step) => return step,
             }
         }
-        if let Some(own) = retention::surplus(self.policy, &self.owned()) {
-            return self.delete(&own, false);
+        if let Some(step) = self.surplus(&self.owned()) {
+            return step;
         }
         if let Some(reason) = blocked {
             return Step::Blocked { reason };

@@ -152,6 +152,23 @@ fn slots_missed_while_the_host_was_down_are_recorded_once_and_never_run() {
 }
 
 #[test]
+fn a_slot_that_has_its_snapshot_was_not_missed_though_the_trail_knows_none_of_it() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(24 * 9));
+    world.make("daily-2026-11-28", DONE);
+    let missed = loop {
+        match world.step() {
+            Step::Record(Fact::SlotSkipped { missed, .. }) => break missed,
+            Step::Record(fact) => world.record(&fact),
+            step => panic!("{step:?}"),
+        }
+    };
+    // From the 23rd to the 30th, but for the 28th and for the 30th, which names the record.
+    assert_eq!(missed, 6);
+}
+
+#[test]
 fn slots_from_before_the_first_record_and_the_very_next_slot_are_not_missed() {
     let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
     for _ in 0..3 {

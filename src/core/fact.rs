@@ -255,8 +255,11 @@ pub enum Fact {
         server_name: Option<String>,
     },
     /// A delete is about to be sent; `prune_first` holds every id then listed, when it makes room for a create.
-    /// `by` says whose order it was; `None`: the rotation's own decision.
+    /// `by` says whose order it was; `None`: the rotation's own decision. A foreign one, which
+    /// only an order deletes, has no rotation.
     DeleteIntent {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        rotation: String,
         snapshot: String,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -340,4 +343,17 @@ pub enum Fact {
     },
     /// What became of it.
     RestoreResult { id: SnapshotId, outcome: Outcome },
+}
+
+impl Fact {
+    /// Whether an auditor asks by whose policy: of what comes under care, and of every intent.
+    pub fn is_by_policy(&self) -> bool {
+        matches!(
+            self,
+            Self::RotationAdded { .. }
+                | Self::CreateIntent { .. }
+                | Self::DeleteIntent { .. }
+                | Self::RestoreIntent { .. }
+        )
+    }
 }

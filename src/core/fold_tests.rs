@@ -53,6 +53,7 @@ fn created(outcome: Outcome, id: Option<u64>) -> Fact {
 
 fn delete(id: u64, prune_first: Option<&[u64]>) -> Fact {
     Fact::DeleteIntent {
+        rotation: "weekly".to_owned(),
         snapshot: "weekly-2026-11-01".to_owned(),
         id: SnapshotId(id),
         prune_first: prune_first.map(|ids| ids.iter().copied().map(SnapshotId).collect()),
@@ -173,10 +174,10 @@ fn a_refusal_for_now_is_a_try_but_no_attempt() {
         slot: time("2026-11-22T03:00:00Z"),
         snapshot: NAME.to_owned(),
     };
-    for (outcome, attempts) in [
-        (Outcome::Later, 0),
-        (Outcome::Failed, 1),
-        (Outcome::NoServer, 1),
+    for (outcome, attempts, why) in [
+        (Outcome::Later, 0, "busy, or out of reach"),
+        (Outcome::Failed, 1, "refused, or had no effect"),
+        (Outcome::NoServer, 1, "knows no such server"),
     ] {
         let facts = [
             (due.clone(), at(0)),
@@ -188,6 +189,22 @@ fn a_refusal_for_now_is_a_try_but_no_attempt() {
         assert_eq!((note.attempts, note.tries), (attempts, 1), "{outcome:?}");
         assert_eq!(history.open, None, "{outcome:?}");
         assert_eq!(history.no_server, outcome == Outcome::NoServer);
+        let said = history.failed("weekly", NAME).expect("why");
+        assert!(said.ends_with(why), "{outcome:?}: {said}");
+    }
+}
+
+#[test]
+fn what_an_operator_could_not_delete_is_no_refused_delete_of_a_rotation() {
+    for (by, refused) in [(None, 1), (Some("root".to_owned()), 0)] {
+        let mut intent = delete(1, None);
+        if let Fact::DeleteIntent { by: order, .. } = &mut intent {
+            *order = by;
+        }
+        let history = folded(&[(intent, at(0)), (deleted(1, Outcome::Failed), at(1))]);
+        assert_eq!(history.refused_deletes, refused);
+        assert_eq!(history.last_refusal.is_some(), refused == 1);
+        assert_eq!(history.open, None);
     }
 }
 

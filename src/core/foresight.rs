@@ -44,6 +44,7 @@ pub(super) fn live(
             snapshots: Vec::new(),
             until: None,
             next: Vec::new(),
+            first_change: None,
         },
     };
     let mut seen = Seen::default();
@@ -79,10 +80,9 @@ fn stages(policy: &Policy, from: Timestamp) -> Vec<(Timestamp, Policy)> {
     let stage = |start: Timestamp| {
         let rotations = policy.rotations.iter().zip(&starts);
         let rotations = rotations.filter(|(_, begins)| **begins <= start);
-        Policy {
-            rotations: rotations.map(|(rotation, _)| rotation.clone()).collect(),
-            ..policy.clone()
-        }
+        let mut grown = policy.clone();
+        grown.rotations = rotations.map(|(rotation, _)| rotation.clone()).collect();
+        grown
     };
     order
         .into_iter()

@@ -32,7 +32,7 @@ fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled()
         } else {
             "has no snapshot: its catch_up has passed"
         };
-        assert!(reason.ends_with(why), "{reason}");
+        assert!(reason.contains(why), "{reason}");
         world.policy.rotations[0].catch_up = None;
         world.pass(WEEK);
         world.settle(&DONE);
@@ -163,7 +163,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
     };
     let mut world = World::weekly(3);
     world.settle(&Status::Failed);
-    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed";
+    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed; the next slot is tried all the same, and snaprotate create 7 NAME makes one by hand";
     assert_eq!(told(&world).as_deref(), Some(first));
     // The next slot's first attempt says nothing new of this one.
     world.pass(WEEK);
@@ -184,8 +184,8 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
     world.pass(WEEK);
     world.policy.name = Some("web".to_owned());
     world.recorded();
-    let second = "the slot of weekly-2026-11-29 has no snapshot: overtaken by the next slot; the last attempt: the provider was busy, or out of reach";
-    assert_eq!(told(&world).as_deref(), Some(second));
+    let second = "the slot of weekly-2026-11-29 has no snapshot: overtaken by the next slot; the last attempt: the provider was busy, or out of reach; ";
+    assert!(told(&world).expect("one").starts_with(second));
 }
 
 #[test]
@@ -207,10 +207,8 @@ fn i15_a_slot_of_which_the_ending_alone_is_known_is_told_with_that() {
     world.recorded();
     let key = (AlertKind::SlotFailed, "weekly".to_owned());
     let told = world.history.alerts.get(&key).map(|s| s.reason.as_str());
-    assert_eq!(
-        told,
-        Some("the slot of weekly-2026-11-22 has no snapshot: given up")
-    );
+    let said = "the slot of weekly-2026-11-22 has no snapshot: given up; ";
+    assert!(told.expect("one").starts_with(said), "{told:?}");
 }
 
 #[test]
@@ -229,5 +227,5 @@ fn i15_a_slot_that_passed_while_the_server_was_blocked_is_told_with_the_block() 
     let key = (AlertKind::SlotFailed, "weekly".to_owned());
     world.recorded();
     let reason = &world.history.alerts[&key].reason;
-    assert!(reason.ends_with("; blocked: full"), "{reason}");
+    assert!(reason.contains("; blocked: full; "), "{reason}");
 }

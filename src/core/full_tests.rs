@@ -182,6 +182,7 @@ fn i7_for_a_settle_window_no_stale_listing_brings_back_what_was_seen_to_be_gone(
     };
     let known = stale.iter().map(|s| s.id).collect();
     world.record(&Fact::DeleteIntent {
+        rotation: String::new(),
         id,
         snapshot: name,
         prune_first: Some(known),
@@ -218,6 +219,7 @@ fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() 
             return false;
         };
         world.record(&Fact::DeleteIntent {
+            rotation: String::new(),
             id,
             snapshot: name,
             prune_first: None,
@@ -255,27 +257,51 @@ fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() 
 #[test]
 fn each_delete_says_what_it_is_for() {
     let failed = |id, name| (id, name, Status::Failed, "2026-11-14T03:00:00Z");
+    let day = "2026-11-01T03:00:00Z";
+    let foreign = |id, name| (id, name, DONE, day);
+    let full = [
+        failed(1, "weekly-2026-11-08"),
+        foreign(2, "a"),
+        foreign(3, "b"),
+        foreign(4, "c"),
+        foreign(5, "d"),
+    ];
     let mut stuck = full_of_own();
     stuck.policy.delete_stuck = true;
     stuck.snapshots[0].status = Status::InProgress;
     stuck.recorded();
     stuck.pass(stuck.rules.stuck_after);
-    let settled = (9, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z");
+    let settled = || (9, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z");
     for (mut world, reason) in [
-        (full_of_own(), "the server is full and a slot is due"),
-        (stuck, "it is stuck and its room is needed"),
         (
-            World::weekly(2).holding(&[old_weeklies().as_slice(), &[settled]].concat()),
-            "it is beyond keep",
+            full_of_own(),
+            "the server is full, and a slot of weekly is due",
+        ),
+        (stuck, "it is stuck, and its room is needed"),
+        (
+            World::weekly(2).holding(&[old_weeklies().as_slice(), &[settled()]].concat()),
+            "beyond keep = 2 of weekly",
+        ),
+        (
+            World::weekly(2).holding(&[settled(), (10, "weekly-2026-11-22", DONE, day)]),
+            "the same slot of weekly has a newer copy",
+        ),
+        (
+            World::weekly(2).holding(&[settled(), failed(1, "weekly-2026-11-08")]),
+            "it failed, and a newer one of weekly is completed",
         ),
         (
             World::weekly(2).holding(&[failed(1, "weekly-2026-11-22")]),
-            "it failed",
+            "it failed, and its slot of weekly is still due",
+        ),
+        (
+            World::weekly(2).holding(&full),
+            "it failed, and its room is needed",
         ),
     ] {
         let step = world.recorded();
         assert!(
-            matches!(&step, Step::Delete { reason: said, .. } if said == reason),
+            matches!(&step, Step::Delete { reason: said, rotation, .. } if said == reason && rotation == "weekly"),
             "{step:?}"
         );
     }

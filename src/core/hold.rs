@@ -55,7 +55,10 @@ impl History {
             } => {
                 let faulty = self.hold.take().is_some_and(|hold| hold.faulty);
                 if *early {
-                    self.notes(rotation).hook_fault = Some(reason.as_str().into());
+                    let fault = format!(
+                        "the server was released before {snapshot} was completed, which may not be consistent: {reason}"
+                    );
+                    self.notes(rotation).hook_fault = Some(fault.into());
                 } else if !faulty {
                     self.notes(rotation).hook_fault = None;
                 }

@@ -16,6 +16,8 @@ fn a_before_that_fails_is_a_failed_attempt_and_after_follows_all_the_same() {
         };
         world.record(&started(Hook::Before));
         world.record(&finished(Hook::Before, Ran::Failed));
+        let hold = world.history.hold.as_deref().expect("held");
+        assert!(hold.tried, "its release costs no second try");
         assert_eq!(released(&world.step()), Some(false));
         world.record(&started(Hook::After));
         world.record(&finished(Hook::After, Ran::Done));
@@ -61,6 +63,7 @@ fn where_it_goes_on_a_failed_before_is_no_attempt_but_an_alert() {
     });
     let note = world.history.slot("weekly", NAME).expect("a note");
     assert_eq!((note.attempts, note.tries), (0, 0));
+    assert!(!world.history.hold.as_deref().expect("held").tried);
     create(&mut world, DONE);
     assert_eq!(released(&world.recorded()), Some(false));
     world.record(&finished(Hook::After, Ran::Done));
@@ -93,8 +96,12 @@ fn a_failed_after_is_tried_again_with_growing_pauses_and_never_forgotten() {
     let mut world = world();
     hold(&mut world);
     let mut pauses = Vec::new();
-    for _ in 0..8 {
-        assert_eq!(released(&world.step()), Some(false));
+    for nth in 0..8 {
+        let Step::After { early, reason, .. } = world.step() else {
+            panic!("{:?}", world.step());
+        };
+        let why = ["weekly-2026-11-22 is not made now", "it failed last time"];
+        assert_eq!((early, &*reason), (false, why[nth.min(1)]));
         fails(&mut world);
         assert_eq!(released(&world.step()), None);
         let Step::Wait { pause, .. } = world.recorded() else {

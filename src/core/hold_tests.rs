@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::core::decide::{Inventory, Step, decide_in_hold, release};
 use crate::core::fact::{AlertKind, Fact, Hook, Outcome, Ran, When};
+use crate::core::hold::command;
 use crate::core::order::{Order, objection};
 use crate::core::policy::{Hooks, Release};
 use crate::core::snapshot::{SnapshotId, Status};
@@ -156,6 +157,33 @@ fn a_create_that_fails_releases_the_server() {
 }
 
 #[test]
+fn a_hold_for_one_slot_serves_no_other_of_its_rotation() {
+    let mut world = world();
+    hold(&mut world);
+    world.pass(7 * 24 * 60 * MINUTE);
+    let step = loop {
+        let (inventory, history) = (nothing(&world), &world.history);
+        match decide_in_hold(&world.policy, &inventory, history, &world.rules, world.now) {
+            Step::Record(fact) => world.record(&fact),
+            step => break step,
+        }
+    };
+    assert!(matches!(step, Step::Wait { .. }), "{step:?}");
+}
+
+#[test]
+fn each_hook_runs_its_own_program_and_one_that_is_not_there_none() {
+    let both = hooks();
+    assert_eq!(command(&both, Hook::Before), ["/bin/freeze"]);
+    assert_eq!(command(&both, Hook::After), ["/bin/thaw"]);
+    let alone = Hooks {
+        before: None,
+        ..both
+    };
+    assert_eq!(command(&alone, Hook::Before), [""; 0]);
+}
+
+#[test]
 fn at_max_hold_the_server_is_released_early_and_that_is_said() {
     let mut world = world();
     hold(&mut world);
@@ -177,7 +205,8 @@ fn at_max_hold_the_server_is_released_early_and_that_is_said() {
     });
     world.make(NAME, DONE);
     world.recorded();
-    assert_eq!(alert(&world).as_deref(), Some("max_hold is over"));
+    let said = "the server was released before weekly-2026-11-22 was completed, which may not be consistent: max_hold is over";
+    assert_eq!(alert(&world).as_deref(), Some(said));
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
     }
     let (id, name) = (SnapshotId(1), "weekly-2026-11-01".to_owned());
     world.record(&Fact::DeleteIntent {
+        rotation: String::new(),
         id,
         snapshot: name,
         prune_first: None,
@@ -98,6 +99,57 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
             ..
         })
     ));
+}
+
+/// A delete of a surplus one on a server that is settled otherwise, without an answer.
+fn unanswered_delete(by: Option<String>) -> World {
+    let mut world = World::weekly(1);
+    world.settle(&DONE);
+    let old = &old_weeklies()[..1];
+    let settled = std::mem::take(&mut world.snapshots);
+    world = world.holding(old);
+    world.snapshots.extend(settled);
+    let (id, outcome) = (SnapshotId(1), Outcome::Unknown);
+    world.record(&Fact::DeleteIntent {
+        rotation: "weekly".to_owned(),
+        id,
+        snapshot: old[0].1.to_owned(),
+        prune_first: None,
+        reason: String::new(),
+        by,
+    });
+    world.record(&Fact::DeleteResult { id, outcome });
+    world
+}
+
+#[test]
+fn a_delete_by_order_is_not_sent_again_though_the_rotation_would_delete_it_too() {
+    for by in [None, Some("root".to_owned())] {
+        let ordered = by.is_some();
+        let mut world = unanswered_delete(by);
+        assert!(matches!(world.recorded(), Step::Wait { .. }));
+        world.pass(world.rules.settle_window);
+        match world.step() {
+            Step::Delete { .. } => assert!(!ordered),
+            Step::Record(Fact::DeleteResult { outcome, .. }) => {
+                assert!(ordered);
+                assert_eq!(outcome, Outcome::Failed);
+            }
+            step => panic!("{step:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_delete_that_was_refused_before_waits_longer_for_its_effect() {
+    let mut world = unanswered_delete(None);
+    world.rules.settle_window = MINUTE;
+    world.history.refused_deletes = 1;
+    // The pause after the second try is twice the first one's.
+    world.pass(world.rules.retry_after * 2 - MINUTE);
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    world.pass(world.rules.retry_after);
+    assert!(matches!(world.recorded(), Step::Delete { .. }));
 }
 
 #[test]
@@ -188,6 +240,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
         }
     ));
     world.record(&Fact::DeleteIntent {
+        rotation: String::new(),
         id,
         snapshot: "weekly-2026-11-01".to_owned(),
         prune_first: None,
@@ -224,6 +277,7 @@ fn i5_a_delete_is_sent_again_after_the_settle_window_or_a_longer_pause_that_doub
             Step::Delete { id, name, .. } => {
                 sent.push(world.now.mono);
                 world.record(&Fact::DeleteIntent {
+                    rotation: String::new(),
                     id,
                     snapshot: name,
                     prune_first: None,

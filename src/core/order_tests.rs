@@ -92,6 +92,20 @@ fn i5_no_order_is_carried_out_beside_an_open_mutation() {
 }
 
 #[test]
+fn what_is_begun_is_told_by_name_and_id_where_the_listing_has_both() {
+    let world = weeklies();
+    let since = world.now.into();
+    let deleted = |id| {
+        let id = SnapshotId(id);
+        let ordered = true;
+        let open = Open::Delete { id, since, ordered };
+        begun(&open, &world.snapshots)
+    };
+    assert_eq!(deleted(2), "weekly-2026-11-08 (id 2) is being deleted");
+    assert_eq!(deleted(9), "the snapshot with id 9 is being deleted");
+}
+
+#[test]
 fn i11_no_order_is_carried_out_on_a_listing_a_name_or_a_clock_in_doubt() {
     let mut world = weeklies();
     world.doubt = Some("its count differs".to_owned());
@@ -180,6 +194,7 @@ fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
     let known = world.snapshots.iter().map(|s| s.id).collect();
     let id = SnapshotId(1);
     world.record(&Fact::DeleteIntent {
+        rotation: String::new(),
         snapshot: "weekly-2026-11-01".to_owned(),
         id,
         prune_first: Some(known),

@@ -69,6 +69,7 @@ mod tests {
         for second in [10, 11, 12, 11, 10, 13] {
             passed.add(at(second), false);
         }
+        assert!(!passed.is_empty());
         assert_eq!(held(&passed), [10, 11, 12, 13]);
         assert_eq!(passed.0, [(at(10), at(13))]);
     }

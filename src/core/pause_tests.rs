@@ -101,6 +101,7 @@ fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_in_it() {
     let mut world = World::weekly(1).holding(&old_weeklies());
     let (id, outcome) = (SnapshotId(1), Outcome::Unknown);
     world.record(&Fact::DeleteIntent {
+        rotation: String::new(),
         snapshot: "weekly-2026-11-01".to_owned(),
         id,
         prune_first: None,
@@ -123,6 +124,20 @@ fn a_doubtful_listing_blocks_no_paused_server_and_ends_no_watch() {
     assert!(matches!(world.recorded(), Step::Wait { pause: long, .. } if long == pause));
     assert!(world.history.open.is_some());
     assert_eq!(world.history.blocked, None);
+    let mut idle = World::weekly(3);
+    idle.record(&Fact::Paused { by: None });
+    idle.doubt = Some("its count differs".to_owned());
+    assert_eq!(idle.recorded(), Step::Idle { until: None });
+}
+
+#[test]
+fn what_is_under_way_in_a_pause_but_was_not_begun_here_needs_no_watch() {
+    let now = "2026-11-22T03:59:00Z";
+    let row = (4, "weekly-2026-11-22", Status::InProgress, now);
+    let mut world = World::weekly(3).holding(&[row]);
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    world.record(&Fact::Paused { by: None });
+    assert_eq!(world.recorded(), Step::Idle { until: None });
 }
 
 #[test]
@@ -130,12 +145,14 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
     let mut policy = rotation("daily", "0 3 * * *", 3);
     policy.catch_up = Some(SignedDuration::from_hours(2));
     let hour = SignedDuration::from_hours(1);
-    // Paused over the whole slot; over the end of its catch_up; over the next slot.
+    // Paused over the whole slot; over the end of its catch_up; over the next slot; not any
+    // more when it ended; when it ended at that very instant.
     for (before, paused, alert) in [
         (20 * hour, 10 * hour, false),
         (23 * hour + 30 * MINUTE, 3 * hour, false),
         (2 * hour, 30 * hour, false),
         (20 * hour, 3 * hour + 30 * MINUTE, true),
+        (25 * hour, hour, true),
     ] {
         let mut world = World::new(vec![policy.clone()]);
         world.settle(&DONE);
@@ -168,6 +185,23 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
         };
         assert!(last == Some(ending) || last.is_none(), "{last:?}");
     }
+}
+
+#[test]
+fn a_slot_that_was_due_before_a_pause_and_whose_time_passed_in_it_raises_no_alert() {
+    let mut daily = rotation("daily", "0 3 * * *", 3);
+    daily.catch_up = Some(SignedDuration::from_hours(2));
+    let mut world = World::new(vec![daily]);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(23) + 30 * MINUTE);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+    world.record(&Fact::Paused { by: None });
+    world.pass(SignedDuration::from_hours(3));
+    world.record(&Fact::Resumed { by: None });
+    world.recorded();
+    let note = world.history.slot("daily", "daily-2026-11-23");
+    assert_eq!(note.and_then(|note| note.ending), Some(Ending::Paused));
+    assert!(world.history.alerts.is_empty(), "{:?}", world.history);
 }
 
 #[test]
@@ -222,6 +256,34 @@ fn i12_a_restore_whose_outcome_is_unknown_is_an_alert_until_a_person_resumes() {
     world.record(&Fact::Resumed { by: None });
     world.settle(&DONE);
     assert_eq!(reason(&world), None);
+}
+
+#[test]
+fn a_resume_says_that_the_clock_counts_as_right_where_an_intent_or_a_restore_is_yet_to_come() {
+    let said = |world: &World| {
+        let ended = world
+            .history
+            .ended_by_resume(&world.rules, world.now, false);
+        ended == ["the clock counts as right from now on"]
+    };
+    let moment = SignedDuration::from_nanos(1);
+    for (back, ahead) in [(SignedDuration::ZERO, false), (moment, true)] {
+        let mut intended = World::weekly(3);
+        intended.intend_create("weekly-2026-11-22");
+        intended.now.wall -= back;
+        assert_eq!(said(&intended), ahead, "an intent, {back}");
+        let mut restored = World::weekly(3);
+        let (snapshot, id, by) = ("by-hand".to_owned(), SnapshotId(3), None);
+        restored.record(&Fact::RestoreIntent { snapshot, id, by });
+        let outcome = Outcome::Done;
+        restored.record(&Fact::RestoreResult { id, outcome });
+        restored.history.last_intent = None;
+        restored.now.wall -= back;
+        assert_eq!(said(&restored), ahead, "a restore, {back}");
+        restored.history.resume(None, restored.now.wall);
+        let holds = restored.history.restoring(&restored.rules, restored.now);
+        assert_eq!(holds.is_none(), ahead, "{back}");
+    }
 }
 
 #[test]

@@ -61,30 +61,44 @@ pub struct Plan {
     pub until: Option<Timestamp>,
     /// What is created and deleted then, if nothing changes meanwhile.
     pub next: Vec<Planned>,
+    /// When the first of the steps that changes something comes, if all that is waited for
+    /// before is over at once.
+    #[serde(skip)]
+    pub first_change: Option<Timestamp>,
 }
 
 /// What is created and deleted next on one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upcoming {
-    /// When.
+    /// When; at the earliest, where something is waited for.
     pub at: Timestamp,
+    /// What is waited for before, in one line.
+    pub after: Option<String>,
     /// What, in order.
     pub steps: Vec<Planned>,
 }
 
 impl Plan {
-    /// What is created and deleted next after `now`, which the plan is of: what is due, else
-    /// what comes when the server has rested.
-    pub fn upcoming(self, now: Timestamp) -> Option<Upcoming> {
-        let changes = |step: &Planned| matches!(step.do_, Do::Create | Do::Delete);
-        let mut due = self.steps;
-        due.retain(changes);
-        let (at, steps) = if due.is_empty() {
-            (self.until?, self.next)
-        } else {
-            (now, due)
+    /// What is created and deleted next: what is due, else what comes when the server has
+    /// rested.
+    pub fn upcoming(self) -> Option<Upcoming> {
+        let mut steps = self.steps;
+        let Some(at) = self.first_change else {
+            let (at, steps) = (self.until?, self.next);
+            let after = None;
+            return (!steps.is_empty()).then_some(Upcoming { at, after, steps });
         };
-        (!steps.is_empty()).then_some(Upcoming { at, steps })
+        let first = steps.first().filter(|step| step.do_ == Do::Wait);
+        let after = first.map(|step| step.reason.clone());
+        steps.retain(Planned::changes);
+        Some(Upcoming { at, after, steps })
+    }
+}
+
+impl Planned {
+    /// Whether it changes something at the provider.
+    pub(super) fn changes(&self) -> bool {
+        matches!(self.do_, Do::Create | Do::Delete)
     }
 }
 
@@ -112,6 +126,7 @@ pub fn plan(
         snapshots: Vec::new(),
         until: None,
         next: Vec::new(),
+        first_change: None,
     };
     Rehearsal {
         policy,

@@ -302,7 +302,7 @@ fn the_plan_prints_readable_lines_and_no_foreign_name_steers_the_terminal() {
 web (id 7)
   create weekly-2026-11-22: slot of weekly is due, and there is room
   wait: weekly-2026-11-22 is under way
-  delete weekly-2026-11-01 (id 1): it is beyond keep
+  delete weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
   then nothing to do until 2026-11-29 04:00 CET
   next:
     2026-11-29 04:00 CET: create weekly-2026-11-29, then delete weekly-2026-11-08 (id 2)
@@ -351,15 +351,32 @@ fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
 fn what_comes_next_is_what_is_due_now_else_what_the_next_slot_brings() {
     let rows = old_weeklies();
     let mut world = World::weekly(3).holding(&rows);
-    let now = planned(&world).upcoming(world.now.wall).expect("due");
-    assert_eq!(now.at, world.now.wall);
+    let now = planned(&world).upcoming().expect("due");
+    assert_eq!((now.at, &now.after), (world.now.wall, &None));
     let due = "create weekly-2026-11-22, then delete weekly-2026-11-01 (id 1)";
     assert_eq!(one_after_the_other(&now.steps), due);
     world.settle(&DONE);
-    let later = planned(&world).upcoming(world.now.wall).expect("a slot");
-    assert_eq!(later.at, time("2026-11-29T03:00:00Z"));
+    let later = planned(&world).upcoming().expect("a slot");
+    let slot = time("2026-11-29T03:00:00Z");
+    assert_eq!((later.at, &later.after), (slot, &None));
     let slot = "create weekly-2026-11-29, then delete weekly-2026-11-08 (id 2)";
     assert_eq!(one_after_the_other(&later.steps), slot);
+}
+
+#[test]
+fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows() {
+    let mut rows = old_weeklies().to_vec();
+    let name = "weekly-2026-11-22";
+    rows.push((4, name, Status::InProgress, "2026-11-22T03:00:00Z"));
+    let world = World::weekly(3).holding(&rows);
+    let next = planned(&world).upcoming().expect("a delete");
+    assert_eq!(next.at, world.now.wall + world.rules.poll_interval);
+    assert_eq!(
+        next.or_later(),
+        " or later (weekly-2026-11-22 is under way)"
+    );
+    let delete = "delete weekly-2026-11-01 (id 1)";
+    assert_eq!(one_after_the_other(&next.steps), delete);
 }
 
 #[test]
@@ -379,7 +396,7 @@ fn the_plan_as_json_has_the_fields_of_its_contract() {
                 {"do": "wait", "name": null, "id": null,
                     "reason": "weekly-2026-11-22 is under way"},
                 {"do": "delete", "name": "weekly-2026-11-15", "id": 3,
-                    "reason": "it is beyond keep"},
+                    "reason": "beyond keep = 1 of weekly"},
             ],
             "snapshots": [{"id": 3, "name": "weekly-2026-11-15", "verdict": "delete",
                 "reason": "beyond keep = 1 of weekly"}],
@@ -388,7 +405,7 @@ fn the_plan_as_json_has_the_fields_of_its_contract() {
                 {"do": "create", "name": "weekly-2026-11-29", "id": null,
                     "reason": "slot of weekly is due, and there is room"},
                 {"do": "delete", "name": "weekly-2026-11-22", "id": null,
-                    "reason": "it is beyond keep"},
+                    "reason": "beyond keep = 1 of weekly"},
             ],
         }]})
     );

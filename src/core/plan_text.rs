@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 
-use super::plan::{Do, Plan, Planned, Plans};
+use super::plan::{Do, Plan, Planned, Plans, Upcoming};
 use super::printable::local;
 use super::verdict::Verdict;
 
@@ -21,6 +21,14 @@ impl Planned {
         let name = name.map_or_else(String::new, |name| format!(" {}", Plain(name)));
         let id = self.id.map_or_else(String::new, |id| format!(" (id {id})"));
         format!("{}{name}{id}", self.do_.word())
+    }
+}
+
+impl Upcoming {
+    /// What is to be said behind its time.
+    pub fn or_later(&self) -> String {
+        let after = self.after.as_ref();
+        after.map_or_else(String::new, |reason| format!(" or later ({reason})"))
     }
 }
 

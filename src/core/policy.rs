@@ -173,6 +173,12 @@ impl Policy {
         own
     }
 
+    /// The name of the rotation whose own snapshot bears this name; `None`: it is foreign.
+    pub fn rotation_of(&self, name: &str) -> Option<&str> {
+        self.place(name)
+            .map(|place| self.rotations[place.rotation].name.as_str())
+    }
+
     /// Whether the policy protects this snapshot from pruning.
     pub fn protects(&self, snapshot: &Snapshot) -> bool {
         !Break::ProtectionIgnored.on()

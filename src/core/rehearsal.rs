@@ -58,9 +58,7 @@ impl Rehearsal<'_> {
         self.pass_until(at);
         self.run(|_| {});
         let steps = self.plan.steps.drain(before..);
-        steps
-            .filter(|step| matches!(step.do_, Do::Create | Do::Delete))
-            .collect()
+        steps.filter(Planned::changes).collect()
     }
 
     /// Tries step after step, and shows each look's outcome to `seen`.
@@ -93,6 +91,7 @@ impl Rehearsal<'_> {
                 name,
                 prune_first,
                 reason,
+                ..
             } => self.delete(id, name, prune_first, reason),
             Step::After { rotation, name, .. } => self.after(rotation, name),
             Step::Wait { pause, reason } => self.wait(pause, reason),
@@ -140,16 +139,13 @@ impl Rehearsal<'_> {
     }
 
     fn delete(&mut self, id: SnapshotId, name: String, prune_first: bool, reason: String) {
-        let verdicts = self.verdicts();
-        let found = verdicts.into_iter().find(|verdict| verdict.id == id);
         if let Some(fated) = self.plan.snapshots.iter_mut().find(|v| v.id == id) {
             fated.fate = Fate::Delete;
-            // What it is when its turn comes says more than the step does.
-            let spare = found.filter(|v| matches!(v.fate, Fate::Copy | Fate::Surplus));
-            fated.reason = spare.map_or_else(|| reason.clone(), |verdict| verdict.reason);
+            fated.reason.clone_from(&reason);
         }
         let ids = || self.inventory.snapshots.iter().map(|s| s.id).collect();
         self.record(&Fact::DeleteIntent {
+            rotation: String::new(),
             snapshot: name.clone(),
             id,
             prune_first: prune_first.then(ids),
@@ -278,12 +274,16 @@ impl Rehearsal<'_> {
     }
 
     fn push(&mut self, do_: Do, name: Option<String>, id: Option<SnapshotId>, reason: String) {
-        self.plan.steps.push(Planned {
+        let step = Planned {
             do_,
             name,
             id,
             reason,
-        });
+        };
+        if step.changes() {
+            self.plan.first_change.get_or_insert(self.now.wall);
+        }
+        self.plan.steps.push(step);
     }
 
     fn verdicts(&self) -> Vec<Verdict> {

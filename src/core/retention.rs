@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::breaks::Break;
-use super::policy::{Place, Policy};
+use super::policy::{Place, Policy, Rotation};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// An own snapshot with what retention asks about it.
@@ -48,9 +48,32 @@ impl Own<'_> {
     }
 }
 
+/// Why nobody needs a snapshot any more (rule 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spare {
+    /// Completed, and its slot has a newer copy.
+    Copy,
+    /// Completed, and beyond `keep`.
+    Beyond,
+    /// Failed, and its rotation has a newer completed one.
+    Outlived,
+}
+
+impl Spare {
+    /// The same in one line, of a snapshot of this rotation.
+    pub fn reason(self, rotation: &Rotation) -> String {
+        let name = &rotation.name;
+        match self {
+            Self::Copy => format!("the same slot of {name} has a newer copy"),
+            Self::Beyond => format!("beyond keep = {} of {name}", rotation.keep),
+            Self::Outlived => format!("it failed, and a newer one of {name} is completed"),
+        }
+    }
+}
+
 /// The next snapshot to delete that nobody needs any more: the older copy of a slot, then
 /// what is beyond `keep`, then a failed one outlived by a newer completed one (rule 5).
-pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
+pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare)> {
     let counted = in_age_order(owned, Own::counts);
     let newest = newest_completed(owned);
     let spare = |own: &Own<'_>| Some(own.snapshot.id) != newest || Break::NoFloor.on();
@@ -60,7 +83,7 @@ pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
             .any(|newer| newer.place == own.place)
     });
     if let Some((_, own)) = copy.filter(|(_, own)| spare(own)) {
-        return Some(*own);
+        return Some((*own, Spare::Copy));
     }
     let beyond = counted.iter().find(|own| {
         let rotation = own.place.rotation;
@@ -73,16 +96,17 @@ pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<Own<'a>> {
     });
     // I2: the newest own completed one stays, whatever `keep` says.
     if let Some(own) = beyond.filter(|own| spare(own)) {
-        return Some(*own);
+        return Some((*own, Spare::Beyond));
     }
-    in_age_order(owned, |own| own.failed() && own.deletable())
+    let outlived = in_age_order(owned, |own| own.failed() && own.deletable())
         .into_iter()
         .find(|failed| {
             let mut newer = counted
                 .iter()
                 .filter(|own| own.place.rotation == failed.place.rotation);
             newer.any(|own| failed.age() < own.age())
-        })
+        });
+    outlived.map(|own| (own, Spare::Outlived))
 }
 
 /// The snapshot that goes for a due slot of `rotation` on a full server, if the guards of

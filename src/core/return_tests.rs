@@ -44,6 +44,7 @@ fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
     };
     let ids: BTreeSet<_> = world.snapshots.iter().map(|s| s.id).collect();
     world.record(&Fact::DeleteIntent {
+        rotation: String::new(),
         id: *id,
         snapshot: name.clone(),
         prune_first: prune_first.then_some(ids),

@@ -21,7 +21,8 @@ impl Server<'_> {
             .iter()
             .find(|own| own.failed() && own.deletable() && own.snapshot.name == name)
         {
-            return self.delete(failed, false).into();
+            let reason = format!("it failed, and its slot of {} is still due", rotation.name);
+            return self.delete(failed, false, reason).into();
         }
         // I10: no create on a full server; everything listed takes up room.
         if self.inventory.snapshots.len() < self.rules.limit || Break::NoRoomCheck.on() {
@@ -36,17 +37,19 @@ impl Server<'_> {
             });
         }
         if let Some(own) = owned.iter().find(|own| own.failed() && own.deletable()) {
-            return self.delete(own, false).into();
+            let reason = "it failed, and its room is needed".to_owned();
+            return self.delete(own, false, reason).into();
         }
         if self.policy.delete_stuck
             && let Some(own) = owned
                 .iter()
                 .find(|own| own.deletable() && self.long_stuck(own))
         {
-            return self.delete(own, false).into();
+            let reason = "it is stuck, and its room is needed".to_owned();
+            return self.delete(own, false, reason).into();
         }
-        if let Some(own) = retention::surplus(self.policy, &owned) {
-            return self.delete(&own, false).into();
+        if let Some(step) = self.surplus(&owned) {
+            return step.into();
         }
         if rotation.when_full == WhenFull::Skip {
             return Due::Blocked(format!(
@@ -58,7 +61,10 @@ impl Server<'_> {
             return Due::Blocked("full, and the last prune-first isn't made good yet".to_owned());
         }
         match retention::prune_first(self.policy, &owned, index) {
-            Some(own) => self.delete(&own, true).into(),
+            Some(own) => {
+                let reason = format!("the server is full, and a slot of {} is due", rotation.name);
+                self.delete(&own, true, reason).into()
+            }
             None => Due::Blocked(self.nothing_to_give(&owned)),
         }
     }
@@ -99,7 +105,14 @@ impl Server<'_> {
         })
     }
 
-    pub(super) fn delete(&self, own: &Own<'_>, prune_first: bool) -> Step {
+    /// Deletes what nobody needs any more (rule 5).
+    pub(super) fn surplus(&self, owned: &[Own<'_>]) -> Option<Step> {
+        let (own, why) = retention::surplus(self.policy, owned)?;
+        let reason = why.reason(&self.policy.rotations[own.place.rotation]);
+        Some(self.delete(&own, false, reason))
+    }
+
+    fn delete(&self, own: &Own<'_>, prune_first: bool, reason: String) -> Step {
         let rotation = &self.policy.rotations[own.place.rotation];
         if let Some(last) = self.history.last_refusal {
             let due = self
@@ -125,18 +138,13 @@ impl Server<'_> {
                 };
             }
         }
-        let reason = match own.snapshot.status {
-            Status::Failed => "it failed",
-            Status::Completed if prune_first => "the server is full and a slot is due",
-            Status::Completed => "it is beyond keep",
-            _ => "it is stuck and its room is needed",
-        };
         let (id, name) = (own.snapshot.id, own.snapshot.name.clone());
         Step::Delete {
             id,
             name,
+            rotation: rotation.name.clone(),
             prune_first,
-            reason: reason.to_owned(),
+            reason,
         }
     }
 

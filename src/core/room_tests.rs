@@ -175,6 +175,7 @@ fn i7_a_foreign_snapshot_that_took_the_room_lets_the_next_prune_first_go() {
                 let ids = world.snapshots.iter().map(|s| s.id).collect();
                 world.log.push(format!("delete {name}"));
                 world.record(&Fact::DeleteIntent {
+                    rotation: String::new(),
                     id,
                     snapshot: name,
                     prune_first: Some(ids),
@@ -211,6 +212,7 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
     };
     let before = world.snapshots.clone();
     world.record(&Fact::DeleteIntent {
+        rotation: String::new(),
         snapshot: name,
         id,
         prune_first: Some(before.iter().map(|s| s.id).collect()),

@@ -11,7 +11,7 @@ use super::fact::Now;
 use super::history::History;
 use super::policy::{Policy, Rules};
 use super::printable::utc;
-use super::retention::{self, Own};
+use super::retention::{self, Own, Spare};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// What a snapshot is to its server's policy; of several that fit, the first of this list
@@ -113,16 +113,12 @@ pub fn verdicts(
     .collect()
 }
 
-/// All that rule 5 would delete one after the other, each with whether another completed
-/// one of its slot then stays.
-fn spare(policy: &Policy, mut owned: Vec<Own<'_>>) -> BTreeMap<SnapshotId, bool> {
+/// All that rule 5 would delete one after the other, and why.
+fn spare(policy: &Policy, mut owned: Vec<Own<'_>>) -> BTreeMap<SnapshotId, Spare> {
     let mut spare = BTreeMap::new();
-    while let Some(gone) = retention::surplus(policy, &owned) {
+    while let Some((gone, why)) = retention::surplus(policy, &owned) {
         owned.retain(|own| own.snapshot.id != gone.snapshot.id);
-        let copied = owned.iter().any(|own| {
-            own.place == gone.place && own.snapshot.status == Status::Completed && own.deletable()
-        });
-        spare.insert(gone.snapshot.id, copied);
+        spare.insert(gone.snapshot.id, why);
     }
     spare
 }
@@ -143,11 +139,12 @@ impl Server<'_> {
     fn fate(
         &self,
         own: &Own<'_>,
-        spare: Option<bool>,
+        spare: Option<Spare>,
         newest: Option<SnapshotId>,
     ) -> (Fate, String) {
         let rotation = &self.policy.rotations[own.place.rotation];
         let (keep, name) = (rotation.keep, &rotation.name);
+        let spared = spare.map(|why| why.reason(rotation));
         match &own.snapshot.status {
             Status::Unknown(word) => (
                 Fate::UnknownStatus,
@@ -164,29 +161,25 @@ impl Server<'_> {
             Status::Completed | Status::Failed if own.dated.is_none() => {
                 (Fate::OddDate, odd_date(own.snapshot))
             }
-            Status::Failed if spare.is_some() => (
-                Fate::Failed,
-                format!("it failed, and a newer one of {name} is completed"),
-            ),
             Status::Failed => (
                 Fate::Failed,
-                format!(
+                spared.unwrap_or_else(|| format!(
                     "it failed: it goes when its room is needed, or a newer one of {name} is completed"
-                ),
+                )),
             ),
             // I2.
             Status::Completed if newest == Some(own.snapshot.id) => (
                 Fate::Newest,
                 "the newest own completed snapshot of the server is never deleted".to_owned(),
             ),
-            Status::Completed => match spare {
-                Some(true) => (
-                    Fate::Copy,
-                    format!("the same slot of {name} has a newer copy"),
-                ),
-                Some(false) => (Fate::Surplus, format!("beyond keep = {keep} of {name}")),
-                None => (Fate::Keep, format!("within keep = {keep} of {name}")),
-            },
+            Status::Completed => (
+                match spare {
+                    Some(Spare::Copy) => Fate::Copy,
+                    Some(_) => Fate::Surplus,
+                    None => Fate::Keep,
+                },
+                spared.unwrap_or_else(|| format!("within keep = {keep} of {name}")),
+            ),
         }
     }
 

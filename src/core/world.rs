@@ -215,6 +215,7 @@ impl World {
                     let ids = self.snapshots.iter().map(|s| s.id).collect();
                     self.log.push(format!("delete {name}"));
                     self.record(&Fact::DeleteIntent {
+                        rotation: String::new(),
                         id,
                         snapshot: name,
                         prune_first: prune_first.then_some(ids),

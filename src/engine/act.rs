@@ -96,11 +96,13 @@ impl<A: SnapshotApi> Engine<A> {
             Step::Delete {
                 id,
                 name,
+                rotation,
                 prune_first,
                 reason,
             } => {
                 let ids = || inventory.snapshots.iter().map(|s| s.id).collect();
                 let intent = Fact::DeleteIntent {
+                    rotation,
                     snapshot: name,
                     id,
                     prune_first: prune_first.then(ids),
@@ -310,6 +312,7 @@ fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
 
 fn extra(began: Instant, error: Option<&ApiError>, heard: &Heard) -> Extra {
     Extra {
+        policy: None,
         status: error.map_or_else(|| heard.status(), |error| error.status),
         error: error.map(|error| error.message.clone()),
         duration_ms: u64::try_from(began.elapsed().as_millis()).ok(),

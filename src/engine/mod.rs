@@ -315,9 +315,13 @@ impl<A: SnapshotApi> Engine<A> {
         server: ServerId,
         seat: &Mutex<Seat>,
         fact: Fact,
-        extra: Extra,
+        mut extra: Extra,
     ) -> Result<(), TrailError> {
         let now = self.clock.now();
+        if fact.is_by_policy() {
+            let policies = self.wanted().policies;
+            extra.policy = policies.get(&server).map(|policy| policy.file.clone());
+        }
         let event = Event::Fact(fact.clone());
         let entry = Entry {
             time: now.wall,

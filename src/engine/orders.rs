@@ -301,6 +301,7 @@ impl<A: SnapshotApi> Engine<A> {
             }
             Order::Delete { snapshot, id } => {
                 let intent = Fact::DeleteIntent {
+                    rotation: policy.rotation_of(&snapshot).unwrap_or_default().to_owned(),
                     snapshot,
                     id,
                     prune_first: None,

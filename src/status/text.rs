@@ -141,7 +141,8 @@ pub fn server(
 
     if let Some(upcoming) = &server.upcoming {
         let steps = one_after_the_other(&upcoming.steps);
-        let line = format!("next, {}: {steps}", local(upcoming.at, zone));
+        let (at, or_later) = (local(upcoming.at, zone), upcoming.or_later());
+        let line = format!("next, {at}{or_later}: {steps}");
         let _ = write!(text, "\n{}", wrapped(&line, width));
     }
 

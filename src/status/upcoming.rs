@@ -61,7 +61,7 @@ fn next(
     if let Some(Open::Delete { id, .. }) = &history.open {
         inventory.snapshots.retain(|row| row.id != *id);
     }
-    plan(policy, &inventory, history, rules, now).upcoming(now.wall)
+    plan(policy, &inventory, history, rules, now).upcoming()
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ fn delete(id: u64) -> Step {
     Step::Delete {
         id: SnapshotId(id),
         name: String::new(),
+        rotation: String::new(),
         prune_first: false,
         reason: String::new(),
     }
@@ -73,6 +74,7 @@ fn prune(id: u64) -> Step {
     Step::Delete {
         id: SnapshotId(id),
         name: String::new(),
+        rotation: String::new(),
         prune_first: true,
         reason: String::new(),
     }

@@ -287,6 +287,7 @@ impl<'a> World<'a> {
         self.answered = true;
         let ids: Vec<_> = self.rows.iter().map(|row| row.snapshot.id).collect();
         self.apply(&Fact::DeleteIntent {
+            rotation: String::new(),
             id,
             snapshot,
             prune_first: prune_first.then(|| ids.iter().copied().collect()),

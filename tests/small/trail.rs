@@ -186,6 +186,7 @@ fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> Fact {
 
 fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> Fact {
     Fact::DeleteIntent {
+        rotation: String::new(),
         snapshot: String::new(),
         id: SnapshotId(id),
         prune_first: prune_first.map(|known| known.iter().copied().map(SnapshotId).collect()),

@@ -18,6 +18,7 @@ fn a_line_has_its_keys_in_order_and_ends_with_the_hash_of_what_precedes_it() {
         },
     );
     entry.extra = Extra {
+        policy: None,
         status: Some(409),
         error: Some("busy".to_owned()),
         duration_ms: Some(12),

@@ -20,6 +20,8 @@ pub(super) struct Said {
     pub(super) snapshot: Option<String>,
     pub(super) id: Option<SnapshotId>,
     pub(super) rotation: Option<String>,
+    pub(super) policy: Option<String>,
+    pub(super) server_name: Option<String>,
     pub(super) about: Option<String>,
     pub(super) alert: Option<String>,
     pub(super) outcome: Option<String>,
@@ -78,9 +80,12 @@ impl Said {
     }
 }
 
-/// The snapshots of each server.
+/// The snapshots of each server, and what its policy was called last.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<ServerId, Vec<Snapshot>>);
+pub(super) struct Known {
+    snapshots: BTreeMap<ServerId, Vec<Snapshot>>,
+    policies: BTreeMap<ServerId, String>,
+}
 
 #[derive(Clone, Debug)]
 struct Snapshot {
@@ -93,6 +98,9 @@ impl Known {
     /// Notes what a record adds.
     pub(super) fn learn(&mut self, server: Option<ServerId>, said: &Said) {
         let Some(server) = server else { return };
+        if let Some(policy) = &said.policy {
+            self.policies.insert(server, policy.clone());
+        }
         for rotation in said.history.iter().flat_map(|history| &history.rotations) {
             for slot in &rotation.slots {
                 self.note(server, &slot.name, Some(&rotation.name), None);
@@ -110,7 +118,7 @@ impl Known {
         rotation: Option<&String>,
         id: Option<SnapshotId>,
     ) {
-        let all = self.0.entry(server).or_default();
+        let all = self.snapshots.entry(server).or_default();
         let rotation = rotation.cloned().or_else(|| {
             all.iter()
                 .rev()
@@ -135,9 +143,14 @@ impl Known {
 
     /// Forgets a snapshot that is gone.
     pub(super) fn forget(&mut self, server: Option<ServerId>, id: Option<SnapshotId>) {
-        if let Some(all) = server.and_then(|server| self.0.get_mut(&server)) {
+        if let Some(all) = server.and_then(|server| self.snapshots.get_mut(&server)) {
             all.retain(|one| one.id.is_none() || one.id != id);
         }
+    }
+
+    /// What the server's policy was called when it was named last.
+    pub(super) fn policy(&self, server: ServerId) -> Option<&str> {
+        self.policies.get(&server).map(String::as_str)
     }
 
     /// The name that the record's snapshot bears.
@@ -146,7 +159,7 @@ impl Known {
             return said.snapshot.as_deref();
         }
         let id = said.id?;
-        let mut all = self.0.get(&server?)?.iter().rev();
+        let mut all = self.snapshots.get(&server?)?.iter().rev();
         all.find(|one| one.id == Some(id))
             .map(|one| one.name.as_str())
     }
@@ -161,7 +174,7 @@ impl Known {
             return said.rotation.as_deref();
         }
         let name = self.name(server, said)?;
-        let mut all = self.0.get(&server?)?.iter().rev();
+        let mut all = self.snapshots.get(&server?)?.iter().rev();
         all.find(|one| one.name == name)?.rotation.as_deref()
     }
 }
@@ -225,7 +238,7 @@ mod tests {
                 &said(&format!(r#"{{"snapshot":"s-{number}","id":{number}}}"#)),
             );
         }
-        assert_eq!(known.0[&ServerId(7)].len(), REMEMBERED);
+        assert_eq!(known.snapshots[&ServerId(7)].len(), REMEMBERED);
         assert_eq!(known.name(WEB, &said(r#"{"id":9999}"#)), Some("s-9999"));
     }
 }

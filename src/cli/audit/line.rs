@@ -29,7 +29,7 @@ const EVENT_WIDTH: usize = 18;
 const NARROWEST: usize = 30;
 
 /// What every line has, or says in words of its own; and what only the program needs.
-const SAID_ELSEWHERE: [&str; 18] = [
+const SAID_ELSEWHERE: [&str; 19] = [
     "seq",
     "time",
     "event",
@@ -40,6 +40,7 @@ const SAID_ELSEWHERE: [&str; 18] = [
     "snapshot",
     "id",
     "rotation",
+    "policy",
     "slot",
     "outcome",
     "status",
@@ -111,6 +112,8 @@ impl Lines {
                 .names
                 .get(&id)
                 .cloned()
+                // One that has no policy any more.
+                .or_else(|| Some(printable(known.policy(id)?, NAME_SHOWN)))
                 .unwrap_or_else(|| id.to_string()),
         };
         let time = at.strftime("%Y-%m-%d %H:%M:%S").to_string();
@@ -204,26 +207,28 @@ impl Lines {
         }
     }
 
-    /// The rotation, and for what was about to be done the policy that wanted it. The trail
-    /// names no file and not each rotation, so the policy in force fills in.
+    /// The rotation, and for what was about to be done the policy that wanted it. Records of
+    /// earlier versions don't name both, so the policy in force fills in.
     fn origin(&self, record: &Record, said: &Said, known: &Known) -> Option<String> {
         let policy = record.server.and_then(|id| self.policies.get(&id));
         // What an operator ordered, no policy wanted.
         let ordered = said.by.is_some();
         let intent = !ordered && matches!(record.event.as_str(), "create_intent" | "delete_intent");
+        let begun = intent || record.event == "rotation_added";
         let rotation = match known.rotation(record.server, said) {
             Some(rotation) if intent || said.rotation.is_some() => Some(rotation),
-            None if intent => policy.and_then(|policy| {
-                let place = policy.place(said.snapshot.as_deref()?)?;
-                Some(policy.rotations[place.rotation].name.as_str())
-            }),
+            None if intent => policy
+                .zip(said.snapshot.as_deref())
+                .and_then(|(policy, name)| policy.rotation_of(name)),
             _ => None,
         };
         let rotation =
             rotation.map(|rotation| format!("rotation {}", printable(rotation, NAME_SHOWN)));
-        let file = policy
-            .filter(|_| intent)
-            .map(|policy| format!("policy {}.toml", printable(&policy.file, NAME_SHOWN)));
+        let file = match &said.policy {
+            Some(file) => Some(file).filter(|_| begun),
+            None => policy.map(|policy| &policy.file).filter(|_| intent),
+        };
+        let file = file.map(|file| format!("policy {}.toml", printable(file, NAME_SHOWN)));
         match (rotation, file) {
             (Some(rotation), Some(file)) => Some(format!("{rotation}, {file}")),
             (rotation, file) => rotation.or(file),

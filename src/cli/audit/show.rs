@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
@@ -68,7 +68,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let folders = config::folders(&cli.config, &env)?;
     let policies = config::policies(&cli.config, &env);
     let now = Clock::system().now().wall.to_zoned(TimeZone::system());
-    let filter = filter(args, &policies, &now)?;
+    let filter = filter(args, &policies, &folders.audit_dir, &now)?;
     let asked = unknown::Asked {
         server: args.server.one().zip(filter.server),
         rotation: args.rotation.as_deref(),
@@ -133,6 +133,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
 fn filter(
     args: &Args,
     policies: &[std::sync::Arc<Policy>],
+    trail: &Path,
     now: &jiff::Zoned,
 ) -> Result<Filter, Refusal> {
     let time = |text: &Option<String>, end| -> Result<Option<Timestamp>, Refusal> {
@@ -155,9 +156,11 @@ fn filter(
         let id = || server.parse().ok().map(ServerId);
         let found = servers::find(policies, server)?.map(|policy| policy.server);
         // The trail remembers servers that have no policy any more.
-        found
-            .or_else(id)
-            .ok_or_else(|| servers::unknown(policies, server))
+        match found.or_else(id) {
+            Some(server) => Ok(server),
+            None => unknown::former(server, files_since(trail, None)?)
+                .ok_or_else(|| servers::unknown(policies, server)),
+        }
     });
     Ok(Filter {
         server: server.transpose()?,

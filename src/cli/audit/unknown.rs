@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::known::Said;
 use crate::audit::records;
-use crate::cli::servers;
+use crate::cli::{note, servers};
 use crate::core::policy::Policy;
 use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
@@ -74,6 +74,22 @@ pub(super) fn told(
             ))
         }
     })
+}
+
+/// The server that a policy or the provider called so, says the trail, where none does now.
+pub(super) fn former(typed: &str, files: Vec<PathBuf>) -> Option<ServerId> {
+    let all = files.into_iter().flat_map(records).flatten();
+    let called = all.filter_map(|record| {
+        let said = Said::of(&record);
+        let names = [said.policy.as_deref(), said.server_name.as_deref()];
+        record.server.filter(|_| names.contains(&Some(typed)))
+    });
+    let server = called.last()?;
+    let shown = printable(typed, NAME_SHOWN);
+    note(&format!(
+        "no policy is for {shown} any more: what follows is of the server with id {server}, which was called so last"
+    ));
+    Some(server)
 }
 
 /// What to say of a snapshot that no record of these files names.

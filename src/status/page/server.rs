@@ -49,7 +49,8 @@ pub(in crate::status) fn server(
                 div { dt { "Next decision" } dd { (shown(&detail.decision, REASON_SHOWN)) } }
                 @if let Some(next) = &detail.upcoming {
                     div { dt { "Comes next" } dd {
-                        (instant(next.at, zone, &local(next.at, zone))) ": "
+                        (instant(next.at, zone, &local(next.at, zone)))
+                        (shown(&next.or_later(), REASON_SHOWN)) ": "
                         (one_after_the_other(&next.steps))
                     } }
                 }
