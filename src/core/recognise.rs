@@ -331,5 +331,8 @@ fn short(day: Weekday) -> &'static str {
 }
 
 #[cfg(test)]
+#[path = "recognise_steps_tests.rs"]
+mod steps_tests;
+#[cfg(test)]
 #[path = "recognise_tests.rs"]
 mod tests;

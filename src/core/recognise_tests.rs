@@ -7,7 +7,7 @@ use crate::core::schedule::Schedule;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Completed snapshots of these names, made when `made` says; oldest first.
-fn rows(names: &[&str], made: &[&str]) -> Vec<Snapshot> {
+pub(super) fn rows(names: &[&str], made: &[&str]) -> Vec<Snapshot> {
     let times = made.iter().map(Some).chain(std::iter::repeat(None));
     let rows = names.iter().zip(times).zip(1..);
     rows.map(|((name, made), id)| Snapshot {
@@ -19,11 +19,11 @@ fn rows(names: &[&str], made: &[&str]) -> Vec<Snapshot> {
     .collect()
 }
 
-fn found(names: &[&str]) -> Vec<Recognised> {
+pub(super) fn found(names: &[&str]) -> Vec<Recognised> {
     recognise(&rows(names, &[]))
 }
 
-fn said(found: &[Recognised]) -> Vec<String> {
+pub(super) fn said(found: &[Recognised]) -> Vec<String> {
     let said = found.iter().map(|one| {
         let Recognised {
             rotation,
