@@ -175,11 +175,11 @@ fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
         .iter()
         .find(|line| line.contains("delete_intent"))
         .expect("one");
-    assert!(intent.contains("  server-7  delete_intent"), "{intent}");
+    assert!(intent.contains("  server-7 (7)  delete_intent"), "{intent}");
     let output = show(&home, &["server-7"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stdout(&output).lines().skip(1).collect::<Vec<_>>(), gone);
-    let said = "no policy is for server-7 any more: what follows is of the server with id 7";
+    let said = "no policy that can be read is for server-7: what follows is of server 7, which was";
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
     // What was deleted still says by whose rule, though none is there to ask.
     let deleted = ["--rotation", "daily", "--event", "delete"];
@@ -187,6 +187,14 @@ fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
     assert_eq!(deleted.len(), 9, "{deleted:?}");
     let why = "beyond keep = 1 of daily; rotation daily, policy server-7.toml";
     assert!(deleted[0].contains(why), "{deleted:?}");
+    home.policy(
+        "web-01",
+        "[server]\nid = 7\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n",
+    );
+    let output = show(&home, &["server-7"]);
+    assert_eq!(stdout(&output).lines().count(), gone.len() + 1);
+    let said = "server 7 was called server-7, and is web-01 now";
+    assert!(stderr(&output).contains(said), "{}", stderr(&output));
     let output = show(&home, &["server-77"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(

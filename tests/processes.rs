@@ -338,19 +338,23 @@ fn a_plan_says_whose_snapshots_become_foreign_by_a_rotation_s_new_name() {
     home.daily(12345, 3, "");
     assert_eq!(home.run(&["once"]).status.code(), Some(0));
     let warned = || {
-        let said = stderr(&home.run(&["plan"]));
+        let output = home.run(&["plan"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let line = format!(
-            "server-12345.toml has no rotation daily any more: {} will be foreign",
+            "by server-12345.toml snapshots of rotation daily, such as {}, are foreign",
             daily_name(0)
         );
-        said.contains(&line)
+        stderr(&output).contains(&line)
     };
     assert!(!warned());
     let file = home.path("policies.d/server-12345.toml");
     let text = fs::read_to_string(&file).expect("text");
+    let other = text.clone() + "snapshot_name = \"d-%Y-%m-%d\"\n";
+    fs::write(&file, other).expect("written");
+    assert!(warned(), "another pattern");
     let renamed = text.replace("\"daily\"", "\"nightly\"");
     fs::write(&file, &renamed).expect("written");
-    assert!(warned());
+    assert!(warned(), "another name");
     let former = "former_names = [\"daily-snapshot-%Y-%m-%d\"]\n";
     fs::write(&file, renamed + former).expect("written");
     assert!(!warned());

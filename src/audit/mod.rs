@@ -6,7 +6,7 @@
 //! `audit-YYYY-MM.jsonl` in the audit folder, one JSON object a line, each ended by `\n`:
 //! `seq` (1, 2, 3, … across all files), `time` (RFC 3339, UTC), `event`, then `run` (the
 //! process), `server` where it concerns one, the event's own fields (`rotation`, `slot`,
-//! `snapshot`, `id`, `reason`, …), what applies of `status`, `error`, `duration_ms`, then
+//! `snapshot`, `id`, `reason`, …), what applies of `policy`, `status`, `error`, `duration_ms`, then
 //! `prev` and last `hash`. `hash` is the SHA-256, as 64 lowercase hexadecimal digits, of
 //! the line's bytes before `,"hash":"`; `prev` is the hash of the record before, or 64
 //! zeros for record 1. The last 76 bytes of a line are thus always `,"hash":"…"}\n`.

@@ -71,23 +71,17 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     Ok(Exit::Good)
 }
 
-/// Rotations that the policy lost, as by another name, and whose snapshots are in no other's
-/// care: those are foreign from now on, and take up room for good.
+/// Rotations whose snapshots the policy knows no more, as after another name or pattern: those
+/// are foreign from now on, and in the way for good. The trail tells of the newest alone.
 fn disowned(policy: &Policy, inventory: &Inventory, history: &History) -> Vec<String> {
     let file = &policy.file;
-    let lost = history
-        .rotations()
-        .filter(|name| policy.rotation(name).is_none());
-    let lines = lost.filter_map(|rotation| {
+    let lines = history.rotations().filter_map(|rotation| {
         let rows = inventory.snapshots.iter().map(|row| &row.name);
         let foreign = rows.filter(|name| policy.place(name).is_none());
-        let left: Vec<_> = foreign
-            .filter(|name| history.slot(rotation, name).is_some())
-            .map(String::as_str)
-            .collect();
-        (!left.is_empty()).then(|| format!(
-            "{file}.toml has no rotation {rotation} any more: {} will be foreign, never pruned, and take up room; if it has another name now, add the pattern of the old one to its former_names",
-            left.join(", ")
+        let known = foreign.filter_map(|name| history.slot(rotation, name));
+        let newest = &known.max_by_key(|slot| slot.at)?.name;
+        Some(format!(
+            "by {file}.toml snapshots of rotation {rotation}, such as {newest}, are foreign: never pruned, and in the way for good; add the pattern of their names to former_names of the rotation that they belong to"
         ))
     });
     lines.collect()

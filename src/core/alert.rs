@@ -227,7 +227,7 @@ impl Server<'_> {
 
     fn no_snapshot(&self, name: &str, why: &str) -> String {
         format!(
-            "the slot of {name} has no snapshot: {why}; the next slot is tried all the same, and snaprotate create {} NAME makes one by hand",
+            "the slot of {name} has no snapshot: {why}; what comes next: snaprotate plan {}",
             self.policy.server
         )
     }

@@ -163,7 +163,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
     };
     let mut world = World::weekly(3);
     world.settle(&Status::Failed);
-    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed; the next slot is tried all the same, and snaprotate create 7 NAME makes one by hand";
+    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed; what comes next: snaprotate plan 7";
     assert_eq!(told(&world).as_deref(), Some(first));
     // The next slot's first attempt says nothing new of this one.
     world.pass(WEEK);

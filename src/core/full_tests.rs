@@ -277,7 +277,7 @@ fn each_delete_says_what_it_is_for() {
             full_of_own(),
             "the server is full, and a slot of weekly is due",
         ),
-        (stuck, "it is stuck, and its room is needed"),
+        (stuck, "it is stuck, and a slot of weekly needs its room"),
         (
             World::weekly(2).holding(&[old_weeklies().as_slice(), &[settled()]].concat()),
             "beyond keep = 2 of weekly",
@@ -296,7 +296,7 @@ fn each_delete_says_what_it_is_for() {
         ),
         (
             World::weekly(2).holding(&full),
-            "it failed, and its room is needed",
+            "it failed, and a slot of weekly needs its room",
         ),
     ] {
         let step = world.recorded();

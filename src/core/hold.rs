@@ -56,7 +56,7 @@ impl History {
                 let faulty = self.hold.take().is_some_and(|hold| hold.faulty);
                 if *early {
                     let fault = format!(
-                        "the server was released before {snapshot} was completed, which may not be consistent: {reason}"
+                        "{snapshot} may not be consistent, since the server was released before it was completed: {reason}"
                     );
                     self.notes(rotation).hook_fault = Some(fault.into());
                 } else if !faulty {
@@ -164,7 +164,9 @@ impl Server<'_> {
 
     /// Whether the server is released before its snapshot is over, as far as it has to be.
     fn early(&self, hold: &Hold) -> bool {
-        hold.created && self.making(hold) && !self.accepted(hold)
+        let hooks = self.policy.rotation(&hold.rotation);
+        let hooks = hooks.and_then(|rotation| rotation.hooks.as_deref());
+        hold.created && self.making(hold) && !self.accepted(hold) && releases(hooks)
     }
 
     /// Whether its create, or what came of it, is still open.
@@ -230,6 +232,12 @@ impl Server<'_> {
             step => step,
         }
     }
+}
+
+/// Whether `after` releases the server. Nothing is held where there is none; of hooks that
+/// are gone nobody knows.
+pub fn releases(hooks: Option<&Hooks>) -> bool {
+    hooks.is_none_or(|hooks| hooks.after.is_some())
 }
 
 /// The program that a hook runs, and its arguments; nothing where there is none.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::core::decide::{Inventory, Step, decide_in_hold, release};
 use crate::core::fact::{AlertKind, Fact, Hook, Outcome, Ran, When};
+use crate::core::history::History;
 use crate::core::hold::command;
 use crate::core::order::{Order, objection};
 use crate::core::policy::{Hooks, Release};
@@ -205,7 +206,7 @@ fn at_max_hold_the_server_is_released_early_and_that_is_said() {
     });
     world.make(NAME, DONE);
     world.recorded();
-    let said = "the server was released before weekly-2026-11-22 was completed, which may not be consistent: max_hold is over";
+    let said = "weekly-2026-11-22 may not be consistent, since the server was released before it was completed: max_hold is over";
     assert_eq!(alert(&world).as_deref(), Some(said));
 }
 
@@ -261,6 +262,14 @@ fn where_nothing_is_released_the_answer_is_enough_and_nothing_is_early() {
     hold(&mut world);
     create(&mut world, Status::InProgress);
     assert_eq!(released(&world.recorded()), Some(false));
+    // Nor is it where no answer came in time.
+    world.record(&finished(Hook::After, Ran::Done));
+    world.history = History::default();
+    world.snapshots.clear();
+    hold(&mut world);
+    world.intend_create(NAME);
+    world.pass(60 * MINUTE);
+    assert_eq!(released(&world.step()), Some(false));
 }
 
 #[test]

@@ -314,7 +314,9 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
         server_name,
     });
     assert!(matches!(world.recorded(), Step::Idle { .. }));
-    world.pass(world.rules.stuck_after + world.rules.restore_window);
+    world.pass(world.rules.stuck_after + world.rules.restore_window - MINUTE);
+    assert!(matches!(world.recorded(), Step::Idle { .. }));
+    world.pass(MINUTE);
     let pruned = matches!(world.recorded(), Step::Delete { id, .. } if id == SnapshotId(3));
     assert!(pruned);
 }

@@ -88,8 +88,9 @@ impl Plan {
             let after = None;
             return (!steps.is_empty()).then_some(Upcoming { at, after, steps });
         };
-        let first = steps.first().filter(|step| step.do_ == Do::Wait);
-        let after = first.map(|step| step.reason.clone());
+        let waits = steps.iter().take_while(|step| !step.changes());
+        let waits: Vec<_> = waits.map(|step| step.reason.as_str()).collect();
+        let after = (!waits.is_empty()).then(|| waits.join(", then "));
         steps.retain(Planned::changes);
         Some(Upcoming { at, after, steps })
     }

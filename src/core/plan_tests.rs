@@ -1,11 +1,14 @@
 //! The plan against the run: what a dry run promises is what the steps do.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::fact::{Fact, Outcome};
+use crate::core::fact::{Fact, Hook, Outcome};
+use crate::core::policy::{Hooks, Release};
 use crate::core::snapshot::Status;
 use crate::core::verdict::Fate;
 use crate::core::world::*;
@@ -377,6 +380,47 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
     );
     let delete = "delete weekly-2026-11-01 (id 1)";
     assert_eq!(one_after_the_other(&next.steps), delete);
+    // Of several waits the last one decides.
+    let mut world = World::weekly(3).holding(&old_weeklies());
+    world.recorded();
+    world.intend_create(name);
+    world.record(&Fact::CreateResult {
+        snapshot: name.to_owned(),
+        outcome: Outcome::Done,
+        id: Some(SnapshotId(901)),
+        server_name: None,
+    });
+    let next = planned(&world).upcoming().expect("a delete");
+    assert_eq!(
+        next.or_later(),
+        " or later (whether weekly-2026-11-22 was made isn't known yet, then weekly-2026-11-22 is under way)"
+    );
+}
+
+#[test]
+fn a_server_that_is_held_is_released_before_anything_else() {
+    let mut world = World::weekly(3);
+    world.policy.rotations[0].hooks = Some(Arc::new(Hooks {
+        before: None,
+        after: Some(vec!["/bin/thaw".to_owned()]),
+        timeout: MINUTE,
+        go_on: false,
+        release: Release::Completed,
+        max_hold: 60 * MINUTE,
+    }));
+    world.recorded();
+    world.record(&Fact::HookStarted {
+        hook: Hook::Before,
+        rotation: "weekly".to_owned(),
+        snapshot: "weekly-2026-11-22".to_owned(),
+        command: Vec::new(),
+    });
+    let plan = planned(&world);
+    let steps = plan.steps.iter().map(|step| (step.do_, &*step.reason));
+    let steps: Vec<_> = steps.take(2).collect();
+    let released = "after of weekly is run: it releases the server";
+    let due = "slot of weekly is due, and there is room";
+    assert_eq!(steps, [(Do::Wait, released), (Do::Create, due)]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::verdict::{Fate, Verdict, verdicts, whole_seconds};
 /// A plan that has not come to rest after so many looks is broken off.
 const MOST_LOOKS: usize = 10_000;
 
-/// Looks within `stuck_after` at something that only time can end.
+/// Looks at something that only time can end.
 const STRIDES: i32 = 60;
 
 /// The copy on which the steps are tried.
@@ -187,7 +187,12 @@ impl Rehearsal<'_> {
         let last = self.plan.steps.last();
         let again = last.is_some_and(|last| last.do_ == Do::Wait && last.reason == reason);
         let stride = if again {
-            pause.max(self.rules.stuck_after / STRIDES)
+            // What is open ends within the settle window, all else within `stuck_after`.
+            let longest = match self.history.open {
+                Some(_) => self.rules.settle_window.min(self.rules.stuck_after),
+                None => self.rules.stuck_after,
+            };
+            pause.max(longest / STRIDES)
         } else {
             self.push(Do::Wait, None, None, reason);
             pause

@@ -37,7 +37,7 @@ impl Server<'_> {
             });
         }
         if let Some(own) = owned.iter().find(|own| own.failed() && own.deletable()) {
-            let reason = "it failed, and its room is needed".to_owned();
+            let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
             return self.delete(own, false, reason).into();
         }
         if self.policy.delete_stuck
@@ -45,7 +45,10 @@ impl Server<'_> {
                 .iter()
                 .find(|own| own.deletable() && self.long_stuck(own))
         {
-            let reason = "it is stuck, and its room is needed".to_owned();
+            let reason = format!(
+                "it is stuck, and a slot of {} needs its room",
+                rotation.name
+            );
             return self.delete(own, false, reason).into();
         }
         if let Some(step) = self.surplus(&owned) {

@@ -13,7 +13,7 @@ use crate::audit::Extra;
 use crate::core::decide::{Inventory, Step, release};
 use crate::core::fact::{Fact, Hook, Ran};
 use crate::core::history::{Hold, Open};
-use crate::core::hold::command;
+use crate::core::hold::{command, releases};
 use crate::core::policy::{Hooks, Policy, Rotation};
 use crate::core::snapshot::ServerId;
 use crate::hooks::{Job, Lease, Report};
@@ -202,7 +202,7 @@ impl<A: SnapshotApi> Engine<A> {
         };
         Fact::HookFinished {
             hook: Hook::After,
-            early: early || (report.early && hold.created),
+            early: (early || (report.early && hold.created)) && releases(hooks),
             later: !(hold.created || hold.tried || paused || self.stop.is_cancelled()),
             rotation: hold.rotation,
             snapshot: hold.snapshot,

@@ -300,8 +300,12 @@ impl<A: SnapshotApi> Engine<A> {
                 self.create(policy, seat, way, &new, intent).await?
             }
             Order::Delete { snapshot, id } => {
+                // By the policy that the record names.
+                let policies = self.wanted().policies;
+                let in_force = policies.get(&policy.server);
+                let rotation = in_force.and_then(|policy| policy.rotation_of(&snapshot));
                 let intent = Fact::DeleteIntent {
-                    rotation: policy.rotation_of(&snapshot).unwrap_or_default().to_owned(),
+                    rotation: rotation.unwrap_or_default().to_owned(),
                     snapshot,
                     id,
                     prune_first: None,

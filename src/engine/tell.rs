@@ -43,6 +43,7 @@ pub(super) fn fact(server: ServerId, called: Option<&str>, fact: &Fact, extra: &
             $level!(
                 server = server.0,
                 server_name = called,
+                policy = extra.policy,
                 rotation = text("rotation"),
                 snapshot = text("snapshot"),
                 id,

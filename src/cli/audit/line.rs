@@ -112,8 +112,13 @@ impl Lines {
                 .names
                 .get(&id)
                 .cloned()
-                // One that has no policy any more.
-                .or_else(|| Some(printable(known.policy(id)?, NAME_SHOWN)))
+                // One that has no policy any more: another server may be called so now.
+                .or_else(|| {
+                    Some(format!(
+                        "{} ({id})",
+                        printable(known.policy(id)?, NAME_SHOWN)
+                    ))
+                })
                 .unwrap_or_else(|| id.to_string()),
         };
         let time = at.strftime("%Y-%m-%d %H:%M:%S").to_string();

@@ -158,7 +158,7 @@ fn filter(
         // The trail remembers servers that have no policy any more.
         match found.or_else(id) {
             Some(server) => Ok(server),
-            None => unknown::former(server, files_since(trail, None)?)
+            None => unknown::former(server, policies, files_since(trail, None)?)
                 .ok_or_else(|| servers::unknown(policies, server)),
         }
     });

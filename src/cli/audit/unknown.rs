@@ -76,19 +76,34 @@ pub(super) fn told(
     })
 }
 
-/// The server that a policy or the provider called so, says the trail, where none does now.
-pub(super) fn former(typed: &str, files: Vec<PathBuf>) -> Option<ServerId> {
-    let all = files.into_iter().flat_map(records).flatten();
-    let called = all.filter_map(|record| {
-        let said = Said::of(&record);
-        let names = [said.policy.as_deref(), said.server_name.as_deref()];
-        record.server.filter(|_| names.contains(&Some(typed)))
-    });
-    let server = called.last()?;
+/// The server that a policy or the provider called so last, says the trail, where no policy
+/// that can be read does now.
+pub(super) fn former(
+    typed: &str,
+    policies: &[Arc<Policy>],
+    files: Vec<PathBuf>,
+) -> Option<ServerId> {
+    let called = |file| {
+        let all = records(file).flatten();
+        // Most records are none of it, and need not be taken apart.
+        let all = all.filter(|record| record.json.contains(typed));
+        let called = all.filter_map(|record| {
+            let said = Said::of(&record);
+            let names = [said.policy.as_deref(), said.server_name.as_deref()];
+            record.server.filter(|_| names.contains(&Some(typed)))
+        });
+        called.last()
+    };
+    let server = files.into_iter().rev().find_map(called)?;
     let shown = printable(typed, NAME_SHOWN);
-    note(&format!(
-        "no policy is for {shown} any more: what follows is of the server with id {server}, which was called so last"
-    ));
+    let now = policies.iter().find(|policy| policy.server == server);
+    let now = now.map(|policy| printable(policy.called(), NAME_SHOWN));
+    note(&match now {
+        Some(now) => format!("server {server} was called {shown}, and is {now} now"),
+        None => format!(
+            "no policy that can be read is for {shown}: what follows is of server {server}, which was called so last"
+        ),
+    });
     Some(server)
 }
 

@@ -12,10 +12,11 @@ use crate::status::site::Detail;
 use crate::status::view::{FleetView, ServerView};
 
 /// Fields of a record that say what it is about and why, in the order of telling.
-const TOLD: [&str; 12] = [
+const TOLD: [&str; 13] = [
     "hook",
     "snapshot",
     "rotation",
+    "policy",
     "alert",
     "about",
     "outcome",
@@ -114,6 +115,7 @@ pub(super) fn about(record: &Record, names: &BTreeMap<u64, String>) -> String {
         };
         Some(match *key {
             "rotation" => format!("rotation {text}"),
+            "policy" => format!("policy {text}.toml"),
             "by" if ordered => format!("by order of {text}"),
             "by" => format!("by {text}"),
             "status" => format!("HTTP {text}"),
