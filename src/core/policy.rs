@@ -242,7 +242,7 @@ impl Rotation {
 
 #[cfg(test)]
 mod tests {
-    use crate::core::world::World;
+    use crate::core::world::{World, former};
 
     #[test]
     fn a_server_is_called_by_its_name_and_without_one_by_its_file() {
@@ -252,5 +252,16 @@ mod tests {
         assert_eq!(policy.called(), "web-name");
         policy.name = None;
         assert_eq!(policy.called(), "web-file");
+    }
+
+    #[test]
+    fn own_are_the_names_of_the_pattern_in_force_and_then_of_the_former_ones() {
+        let mut policy = World::weekly(1).policy;
+        let rotation = &mut policy.rotations[0];
+        rotation.former = vec![former("w-%Y-%m-%d", false), former("w-%Y", true)];
+        let all: Vec<_> = rotation.patterns().map(ToString::to_string).collect();
+        assert_eq!(all, ["weekly-%Y-%m-%d", "w-%Y-%m-%d", "w-%Y"]);
+        assert_eq!(policy.rotation_of("w-2026-11-22"), Some("weekly"));
+        assert_eq!(policy.rotation_of("by-hand"), None);
     }
 }

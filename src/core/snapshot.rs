@@ -72,3 +72,16 @@ pub struct Snapshot {
     /// When the provider says that it was made; `None` where missing or unreadable.
     pub created_at: Option<Timestamp>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_bears_the_providers_word_and_one_that_failed_has_two() {
+        for word in ["completed", "in_progress", "failed", "archiving"] {
+            assert_eq!(Status::parse(word).word(), word);
+        }
+        assert_eq!(Status::parse("error"), Status::Failed);
+    }
+}
