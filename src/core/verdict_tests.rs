@@ -38,10 +38,14 @@ fn judged(world: &mut World) -> Vec<Verdict> {
 fn i2_the_newest_is_kept_beside_those_within_keep_and_the_oldest_is_surplus() {
     let mut world = World::weekly(2).holding(&old_weeklies());
     let found = judged(&mut world);
-    let fates: Vec<_> = found.iter().map(|v| v.fate).collect();
-    assert_eq!(fates, [Surplus, Keep, Newest]);
+    let now: Vec<_> = found.iter().map(|v| v.fate).collect();
+    assert_eq!(now, [Surplus, Keep, Newest]);
     assert_eq!(found[0].reason, "beyond keep = 2 of weekly");
     assert_eq!(found[1].reason, "within keep = 2 of weekly");
+    // All that goes one after the other is told at once.
+    world.policy.rotations[0].keep = 1;
+    let all = [(1, Surplus), (2, Surplus), (3, Newest)];
+    assert_eq!(fates(&mut world), all);
 }
 
 #[test]
