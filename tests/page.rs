@@ -155,7 +155,7 @@ fn each_route_answers_and_every_answer_is_sealed() {
     let whole = get(address, "/server/12345").body;
     for part in [
         &daily_name(0),
-        "the newest own completed snapshot of the server is never deleted",
+        "the newest own completed snapshot of the server stays until a newer one is completed",
         "<svg xmlns=",
         "slot of daily is due, and there is room",
         "create result",

@@ -234,7 +234,8 @@ Older records come first. Text shows times in the local zone (TZ), servers by
 the names of the configuration in force, and no checkpoints unless --event asks
 for them; --json shows everything as it stands in the trail. The policy and,
 where the trail doesn't say it, the rotation of an intent are those of the
-configuration in force. A server that has no policy any more is named by its id.
+configuration in force. A server that has no policy any more is found by its
+id, and by the name that it had.
 An alert that only repeats the record before it is left out; --event alert shows
 it. A policy with a mistake counts as far as it can be made out.
 

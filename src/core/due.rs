@@ -134,12 +134,20 @@ impl Server<'_> {
         if over && !Break::TrailForgotten.on() {
             return Due::Nothing;
         }
-        if self.completed(index, slot) {
+        if let Some(there) = self.of_slot(index, slot, |s| s.status == Status::Completed) {
+            let reason = if there.name == name {
+                "a completed snapshot of it is there".to_owned()
+            } else {
+                format!(
+                    "by a former pattern {} is its completed snapshot",
+                    there.name
+                )
+            };
             return Due::Step(Step::Record(Fact::SlotSettled {
                 rotation: rotation.name.clone(),
                 slot: slot.at,
                 snapshot: name,
-                reason: "a completed snapshot of it is there".to_owned(),
+                reason,
             }));
         }
         let Some(note) = note else {

@@ -303,6 +303,15 @@ fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_re
         (2, "backup-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
     ]);
     world.policy.rotations[0].former = vec![former("backup-%Y-%m-%d", false)];
+    let reason = loop {
+        match world.step() {
+            Step::Record(Fact::SlotSettled { reason, .. }) => break reason,
+            Step::Record(fact) => world.record(&fact),
+            step => panic!("{step:?}"),
+        }
+    };
+    let said = "by a former pattern backup-2026-11-22 is its completed snapshot";
+    assert_eq!(reason, said);
     world.settle(&DONE);
     assert_eq!(world.log, ["delete backup-2026-11-15"]);
 }

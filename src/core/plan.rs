@@ -59,7 +59,7 @@ pub struct Plan {
     pub snapshots: Vec<Verdict>,
     /// Until when the server then rests; `None`: until something changes.
     pub until: Option<Timestamp>,
-    /// What is created and deleted then, if nothing changes meanwhile.
+    /// What is created and deleted then, or why nothing is, if nothing changes meanwhile.
     pub next: Vec<Planned>,
     /// When the first of the steps that changes something comes, if all that is waited for
     /// before is over at once.

@@ -312,7 +312,7 @@ web (id 7)
   snapshots now:
     delete         weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
     keep           weekly-2026-11-08 (id 2): within keep = 3 of weekly
-    newest         weekly-2026-11-15 (id 3): the newest own completed snapshot of the server is never deleted
+    newest         weekly-2026-11-15 (id 3): the newest own completed snapshot of the server stays until a newer one is completed
     foreign        \"mine\\u{1b}[2J\\u{202e}\\n\" (id 9): no rotation of the policy gives such a name: it is never touched
 "
     );
@@ -364,6 +364,35 @@ fn what_comes_next_is_what_is_due_now_else_what_the_next_slot_brings() {
     assert_eq!((later.at, &later.after), (slot, &None));
     let slot = "create weekly-2026-11-29, then delete weekly-2026-11-08 (id 2)";
     assert_eq!(one_after_the_other(&later.steps), slot);
+}
+
+#[test]
+fn a_block_that_is_to_come_and_what_follows_a_restore_are_planned_too() {
+    let mut rows: Vec<_> = (1..=4)
+        .map(|id| (id, "by-hand", DONE, "2026-11-01T03:00:00Z"))
+        .collect();
+    rows.push((5, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"));
+    let mut world = World::weekly(3).holding(&rows);
+    world.settle(&DONE);
+    let next = planned(&world).upcoming().expect("a block");
+    assert_eq!(next.at, time("2026-11-29T03:00:00Z"));
+    let why = "blocked: the server is full, and nothing on it may be deleted: 4 of 5 are foreign";
+    assert!(
+        one_after_the_other(&next.steps).starts_with(why),
+        "{next:?}"
+    );
+
+    let mut world = World::weekly(3).holding(&old_weeklies());
+    let (snapshot, id, by) = ("weekly-2026-11-15".to_owned(), SnapshotId(3), None);
+    world.record(&Fact::RestoreIntent { snapshot, id, by });
+    let outcome = Outcome::Done;
+    world.record(&Fact::RestoreResult { id, outcome });
+    let next = planned(&world).upcoming().expect("what is due then");
+    assert_eq!(next.at, world.now.wall + world.rules.restore_window);
+    let due = "create weekly-2026-11-22, then delete weekly-2026-11-01 (id 1)";
+    assert_eq!(one_after_the_other(&next.steps), due);
+    world.record(&Fact::Paused { by: None });
+    assert_eq!(planned(&world).upcoming(), None);
 }
 
 #[test]

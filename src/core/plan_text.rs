@@ -32,9 +32,13 @@ impl Upcoming {
     }
 }
 
-/// Steps in one line: `create X, then delete Y (id 3)`.
+/// Steps in one line: `create X, then delete Y (id 3)`; of what blocks the reason too.
 pub fn one_after_the_other(steps: &[Planned]) -> String {
-    let deeds: Vec<_> = steps.iter().map(Planned::deed).collect();
+    let deeds = steps.iter().map(|step| match step.do_ {
+        Do::Blocked => step.to_string(),
+        _ => step.deed(),
+    });
+    let deeds: Vec<_> = deeds.collect();
     deeds.join(", then ")
 }
 

@@ -48,17 +48,17 @@ impl Rehearsal<'_> {
         }
     }
 
-    /// What is created and deleted when the rest that was reached is over.
+    /// What is created and deleted when the rest that was reached is over, or why nothing is.
     fn next(&mut self) -> Vec<Planned> {
-        let held = self.server().held().is_some();
-        let Some(at) = self.plan.until.filter(|_| !held) else {
+        let Some(at) = self.plan.until else {
             return Vec::new();
         };
         let before = self.plan.steps.len();
         self.pass_until(at);
         self.run(|_| {});
         let steps = self.plan.steps.drain(before..);
-        steps.filter(Planned::changes).collect()
+        let told = |step: &Planned| step.changes() || step.do_ == Do::Blocked;
+        steps.filter(told).collect()
     }
 
     /// Tries step after step, and shows each look's outcome to `seen`.

@@ -80,7 +80,7 @@ impl Server<'_> {
         if foreign > 0 {
             let _ = write!(
                 reason,
-                ": {foreign} of {all} are foreign; delete one at the provider, or list a renamed rotation's pattern in former_names"
+                ": {foreign} of {all} are foreign; delete one (snaprotate delete), or list a renamed rotation's pattern in former_names"
             );
         }
         reason

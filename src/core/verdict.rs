@@ -170,7 +170,7 @@ impl Server<'_> {
             // I2.
             Status::Completed if newest == Some(own.snapshot.id) => (
                 Fate::Newest,
-                "the newest own completed snapshot of the server is never deleted".to_owned(),
+                "the newest own completed snapshot of the server stays until a newer one is completed".to_owned(),
             ),
             Status::Completed => (
                 match spare {

@@ -18,7 +18,9 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process has it.
-    #[error("{holder} holds {path}: only one may run at a time, stop it first")]
+    #[error(
+        "{holder} holds {path}: only one may run at a time: stop it first, or give it the order by its own $RUNTIME_DIRECTORY"
+    )]
     Held {
         /// The process, as far as it is known.
         holder: String,

@@ -48,6 +48,17 @@ pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
     Some(format!("{servers} can't be listed now: {oldest}"))
 }
 
+/// How many servers have nothing to be restored from, which is no alert where a person deleted
+/// it all.
+pub(super) fn bare(view: &FleetView) -> Option<String> {
+    let bare = |server: &&ServerView| server.listed.is_some() && server.back().is_none();
+    let servers = view.servers.iter().filter(bare).count();
+    let servers = (servers > 0).then(|| counted(servers, "server"))?;
+    Some(format!(
+        "{servers} without a completed snapshot to go back to"
+    ))
+}
+
 /// What became of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Went {
@@ -78,6 +89,7 @@ pub(super) fn last_slot(slot: &LastSlot, server: &ServerView) -> (Went, String, 
             Went::Badly,
             format!("not made ({})", other.replace('_', " ")),
         ),
+        (None, Some(row)) if row.status == "failed" => (Went::On, "failed so far".to_owned()),
         (None, Some(_)) => (Went::On, "being made".to_owned()),
         (None, None) => (Went::On, "not made yet".to_owned()),
     };

@@ -54,13 +54,20 @@ pub(super) fn state(
 fn begun(known: Known<'_>, open: &Open) -> String {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
     match open {
-        Open::Create { name, since, .. } if lacks(known.seen, open) => {
+        Open::Create {
+            name, id, since, ..
+        } if lacks(known.seen, open) => {
             let left = known.rules.settle_window - since.elapsed(known.now);
             let until = known.now.wall.checked_add(left.max(SignedDuration::ZERO));
             let until = until.map_or_else(|_| String::new(), |at| format!(" until {}", utc(at)));
-            format!(
-                "{name} is not in the listing: whether it was made isn't known, and it is waited for{until}"
-            )
+            match id {
+                Some(id) => format!(
+                    "{name} (id {id}), which the provider took on, is not in the listing: it is waited for{until}"
+                ),
+                None => format!(
+                    "{name} is not in the listing: whether it was made isn't known, and it is waited for{until}"
+                ),
+            }
         }
         // Its answer alone proves nothing.
         Open::Delete { .. } => format!(

@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::core::fact::{Now, When};
+use crate::core::fact::{Fact, Now, When};
 use crate::core::history::History;
+use crate::core::name::Pattern;
+use crate::core::policy::Former;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::world;
 
@@ -64,7 +66,8 @@ fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
     assert_eq!(said(create(Some(7)), 90, &[1]), "by-hand is being made");
     assert_eq!(said(create(Some(7)), 150, &[1, 7]), "by-hand is being made");
     let missing = "by-hand is not in the listing: whether it was made isn't known, and it is waited for until 2026-11-25 06:08 UTC";
-    assert_eq!(said(create(Some(7)), 150, &[1]), missing);
+    let known = "by-hand (id 7), which the provider took on, is not in the listing: it is waited for until 2026-11-25 06:08 UTC";
+    assert_eq!(said(create(Some(7)), 150, &[1]), known);
     // One of its name that was there before is another.
     assert_eq!(said(create(None), 150, &[1]), missing);
     let unknown = "whether by-hand was made isn't known yet";
@@ -81,4 +84,57 @@ fn what_is_deleted_counts_when_listings_agree() {
     };
     let words = "by-hand (id 1) is being deleted, until listings agree that it is gone";
     assert_eq!(said(delete, 90, &[1]), words);
+}
+
+#[test]
+fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
+    let mut rotation = world::rotation("daily", "0 3 * * *", 2);
+    let pattern = Pattern::new("old-%Y-%m-%d", "daily").expect("a pattern");
+    let coarse = false;
+    rotation.former = vec![Former { pattern, coarse }];
+    let policy = world::policy(1, vec![rotation]);
+    let (rules, mut history) = (world::rules(), History::default());
+    let now = Now {
+        wall: at("2026-11-25T06:00:00Z"),
+        mono: SignedDuration::from_secs(200),
+    };
+    history.apply(
+        &Fact::SlotSettled {
+            rotation: "daily".to_owned(),
+            slot: at("2026-11-25T03:00:00Z"),
+            snapshot: "daily-2026-11-25".to_owned(),
+            reason: String::new(),
+        },
+        now.into(),
+        rules.request_timeout,
+    );
+    for (name, shown) in [
+        ("old-2026-11-25", "old-2026-11-25"),
+        ("daily-2026-11-25", "daily-2026-11-25"),
+        ("old-2026-11-24", "daily-2026-11-25"),
+    ] {
+        let row = Snapshot {
+            id: SnapshotId(1),
+            name: name.to_owned(),
+            status: Status::Completed,
+            created_at: Some(at("2026-11-25T02:00:00Z")),
+        };
+        let seen = Seen {
+            rows: [row].into(),
+            at: now.wall,
+            requested: now.mono,
+        };
+        let known = Known {
+            policy: &policy,
+            rules: &rules,
+            history: &history,
+            seen: Some(&seen),
+            asked: None,
+            unlisted: None,
+            now,
+        };
+        let view = crate::status::view::view(known, false);
+        let last = view.rotations[0].last.as_ref().expect("a slot");
+        assert_eq!(last.snapshot, shown, "{name}");
+    }
 }

@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
 use owo_colors::OwoColorize as _;
 
-use super::standing::{goes_next, last_slot, next_slot, paused, said, span, state, unlisted};
+use super::standing::{bare, goes_next, last_slot, next_slot, paused, said, span, state, unlisted};
 use super::view::{Alert, FleetView, LastSlot, RotationView, ServerView};
 use super::wrap::wrap;
 use crate::core::plan::one_after_the_other;
@@ -47,6 +47,9 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
     text.push_str(&wrapped(&service, width));
     if let Some(unlisted) = unlisted(view, zone) {
         text.push_str(&wrapped(&unlisted, width));
+    }
+    if let Some(bare) = bare(view) {
+        text.push_str(&wrapped(&bare, width));
     }
     text.push_str(&alert_lines(view, &view.alerts, TEXT_SHOWN, width));
     for receiver in &view.receivers {

@@ -387,3 +387,32 @@ fn a_last_slot_says_whether_its_snapshot_is_there_was_or_never_came() {
     let text = fleet(&view, &TimeZone::UTC, None);
     assert!(text.contains("(completed, due 3 d 3 h ago)"), "{text}");
 }
+
+#[test]
+fn a_failed_attempt_is_not_called_being_made_and_servers_without_a_snapshot_are_counted_on_top() {
+    let mut view = view();
+    let last = &mut view.servers[0].rotations[0].last;
+    let last = last.as_mut().expect("a slot");
+    last.ending = None;
+    let name = last.snapshot.clone();
+    let rows = &mut view.servers[0].snapshots;
+    rows.retain(|row| row.name == name);
+    for (status, words) in [
+        ("failed", "failed so far, due"),
+        ("in_progress", "being made, due"),
+    ] {
+        view.servers[0].snapshots[0].status = status.to_owned();
+        let text = fleet(&view, &TimeZone::UTC, None);
+        assert!(text.contains(words), "{words}: {text}");
+        let bare = "1 server without a completed snapshot to go back to";
+        assert!(text.lines().any(|line| line == bare), "{text}");
+    }
+    view.servers[0].snapshots[0].status = "completed".to_owned();
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(!text.contains("to go back to"), "{text}");
+    // Nothing is said of one that was not listed yet.
+    view.servers[0].snapshots.clear();
+    view.servers[0].listed = None;
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(!text.contains("to go back to"), "{text}");
+}

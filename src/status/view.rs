@@ -11,6 +11,7 @@ use super::state::{state, unlisted};
 use crate::api::SnapshotApi;
 use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
+use crate::core::noted::SlotNote;
 use crate::core::order;
 use crate::core::plan::Upcoming;
 use crate::core::policy::Rotation;
@@ -289,7 +290,7 @@ fn standing(known: Known<'_>) -> impl Iterator<Item = Alert> {
     )
 }
 
-fn view(known: Known<'_>, refused: bool) -> ServerView {
+pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
     let Known {
         policy,
         rules,
@@ -369,7 +370,7 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
             ending: None,
         }),
         (None, noted) => noted.map(|note| LastSlot {
-            snapshot: note.name.clone(),
+            snapshot: settled_by(known, rotation, note),
             slot: note.at,
             ending: note.ending.map(|ending| ending_word(ending).to_owned()),
         }),
@@ -385,6 +386,23 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
             at,
         }),
     }
+}
+
+/// The name of the snapshot that a slot has: where none bears its own, it may be that of a
+/// former pattern.
+fn settled_by(known: Known<'_>, rotation: &Rotation, note: &SlotNote) -> String {
+    let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
+    let there = |name: &String| rows.iter().any(|row| row.name == *name);
+    let place = known
+        .policy
+        .place(&note.name)
+        .filter(|_| !there(&note.name));
+    let names = place.into_iter().flat_map(|place| {
+        let patterns = rotation.slot_patterns();
+        patterns.map(move |pattern| pattern.format(place.local))
+    });
+    let former = names.into_iter().find(there);
+    former.unwrap_or_else(|| note.name.clone())
 }
 
 fn ending_word(ending: Ending) -> &'static str {

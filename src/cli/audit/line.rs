@@ -188,6 +188,9 @@ impl Lines {
             Some(by) => Some(format!("by order of {}", printable(by, NAME_SHOWN))),
             None => text("reason"),
         });
+        if record.event == "server_removed" {
+            parts.push("its policy is gone, and its alerts went with it".to_owned());
+        }
         parts.extend(self.origin(record, said, known));
         for (key, value) in &fields {
             let alert =
@@ -262,6 +265,7 @@ fn other(key: &str, value: &Value) -> Option<String> {
     let label = match key {
         // Not only deletes: also what stays behind, and what can't be told.
         "deletes" => "what it changes:".to_owned(),
+        "spare" => "before a restore from id".to_owned(),
         key => printable(key, WORD_SHOWN).replace('_', " "),
     };
     Some(format!("{label} {text}"))

@@ -12,7 +12,7 @@ use super::{
     NAME_SHOWN, REASON_SHOWN, as_of, badge, foot, frame, last_slot, next_slot, shown, slots,
 };
 use crate::core::printable::counted;
-use crate::status::standing::{not_listed, paused, unlisted};
+use crate::status::standing::{bare, not_listed, paused, unlisted};
 use crate::status::view::{FleetView, RotationView, ServerView, State};
 
 /// Rows on one page.
@@ -97,6 +97,9 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
         }
         @if let Some(unlisted) = unlisted(view, zone) {
             p.receiver { span.bad aria-hidden="true" { "! " } (unlisted) }
+        }
+        @if let Some(bare) = bare(view) {
+            p.bare { span.wait aria-hidden="true" { "! " } (bare) }
         }
         ul.counts {
             li { strong { (view.servers.len()) } " " (if view.servers.len() == 1 { "server" } else { "servers" }) }
