@@ -108,6 +108,7 @@ fn wrong_servers_are_refused_with_place_and_remedy() {
         case("[server]\nidd = 7\n", "6:1: error", "unknown key \"idd\" in [server], which lacks id", "did you mean id?"),
         case("[server]\nid = 7\nprotct = []", "7:1: error", "unknown key \"protct\"", "did you mean protect?"),
         case("[[server]]\nid = 7", "5:1: error", "server must be a table, not a list", "write [server]"),
+        case("[server]\nid = 7\n[protect]\nnames = []", "7:2: error", "belongs to the server", "below [server]"),
     ];
     prove("policies.d/web.toml", rotation, &cases);
 }

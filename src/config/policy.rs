@@ -250,6 +250,10 @@ impl RawPolicy {
             );
             root.refuse(key, why, log);
         }
+        for key in ["protect", "min_completed", "delete_stuck"] {
+            let why = ("this key belongs to the server", "write it below [server]");
+            root.refuse(key, why, log);
+        }
         let top = root.at().clone();
         root.require_saying(
             "server",

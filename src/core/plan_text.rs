@@ -28,7 +28,7 @@ impl Upcoming {
     /// What is to be said behind its time.
     pub fn or_later(&self) -> String {
         let after = self.after.as_ref();
-        after.map_or_else(String::new, |reason| format!(" or later ({reason})"))
+        after.map_or_else(String::new, |reason| format!(" or later, since {reason}"))
     }
 }
 

@@ -286,7 +286,7 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
     let upcoming = view.servers[0].upcoming.as_mut().expect("one");
     upcoming.after = Some("other is under way".to_owned());
     let waits = server(&view, &view.servers[0], &TimeZone::UTC, None);
-    let line = "next, 2026-11-29 03:00 UTC or later (other is under way): create new, then delete old (id 1)";
+    let line = "next, 2026-11-29 03:00 UTC or later, since other is under way: create new, then delete old (id 1)";
     assert!(waits.lines().any(|found| found == line), "{waits}");
     // Its verdict is of now.
     let goes = "newest: why; the next to go";

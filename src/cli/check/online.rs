@@ -268,9 +268,9 @@ impl Look<'_> {
                 "keep adds up to {keep}, but {fixed} of the {limit} places are taken by foreign or protected snapshots"
             );
             let remedy = match limit.saturating_sub(fixed) {
-                0 => "delete foreign ones that nobody needs: no snapshot can be made".to_owned(),
+                0 => "no snapshot can be made: if they bear names that a rotation gave before, list the pattern in former_names, else delete what nobody needs".to_owned(),
                 left => format!(
-                    "let keep add up to {left} or less, or delete foreign ones that nobody needs"
+                    "if they bear names that a rotation gave before, list the pattern in former_names; else let keep add up to {left} or less, or delete what nobody needs"
                 ),
             };
             self.say(Weight::Error, "no_room", None, message, remedy);

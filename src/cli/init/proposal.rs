@@ -291,7 +291,7 @@ fn rotation(text: &mut String, one: &Recognised) {
     let _ = writeln!(text, "schedule = \"{}\"", one.schedule);
     text.push_str("timezone = \"UTC\"\n");
     if one.keep < one.held {
-        text.push_str("# Fewer than there are: the oldest beyond it go, so look twice.\n");
+        text.push_str("# Fewer than there are, since failed ones and copies don't count: the oldest beyond it go, so\n# look twice.\n");
     }
     let _ = writeln!(text, "keep = {}", one.keep);
 }

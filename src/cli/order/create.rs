@@ -1,8 +1,9 @@
 //! `create SERVER NAME`: a snapshot beside the rotation's.
 
 use super::target::{Target, undone};
-use crate::cli::{Cli, Exit, say};
+use crate::cli::{Cli, Exit, printable_name, say};
 use crate::core::fact::Outcome;
+use crate::core::name;
 use crate::core::order::Order;
 use crate::core::snapshot::Status;
 use crate::daemon::Refusal;
@@ -31,9 +32,10 @@ pub struct Create {
 /// Has it made; good when the provider began it, or with `--wait` when it is completed.
 pub fn create(cli: &Cli, args: &Create) -> Result<Exit, Refusal> {
     let length = args.name.chars().count();
-    if length == 0 || length > LONGEST_NAME {
+    if length > LONGEST_NAME || !name::is_accepted(&args.name) {
         return Err(Refusal::Settings(format!(
-            "a snapshot's name has 1 to {LONGEST_NAME} letters, digits, hyphens or underscores, not {length}"
+            "a snapshot's name has 1 to {LONGEST_NAME} letters, digits, hyphens or underscores: {} doesn't fit",
+            printable_name(&args.name)
         )));
     }
     let mut target = Target::of(cli, &args.server)?;
