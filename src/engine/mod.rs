@@ -309,25 +309,29 @@ impl<A: SnapshotApi> Engine<A> {
         Arc::clone(seats.entry(server).or_insert_with(new))
     }
 
+    /// Whose policy it was, where the trail says so.
+    fn policy_of(&self, server: ServerId, fact: &Fact) -> Option<String> {
+        let policies = fact.is_by_policy().then(|| self.wanted().policies)?;
+        Some(policies.get(&server)?.file.clone())
+    }
+
     /// Writes a fact to the trail, and only then believes it (I6).
     async fn record(
         &self,
         server: ServerId,
         seat: &Mutex<Seat>,
         fact: Fact,
-        mut extra: Extra,
+        extra: Extra,
     ) -> Result<(), TrailError> {
         let now = self.clock.now();
-        if fact.is_by_policy() {
-            let policies = self.wanted().policies;
-            extra.policy = policies.get(&server).map(|policy| policy.file.clone());
-        }
-        let event = Event::Fact(fact.clone());
         let entry = Entry {
             time: now.wall,
             server: Some(server),
-            event,
-            extra: extra.clone(),
+            event: Event::Fact(fact.clone()),
+            extra: Extra {
+                policy: self.policy_of(server, &fact),
+                ..extra.clone()
+            },
         };
         let written = self.trail.append(vec![entry]).await;
         self.note_written(written.as_ref().err(), now.wall);
@@ -341,8 +345,8 @@ impl<A: SnapshotApi> Engine<A> {
         }
         written?;
         let wanted = self.wanted();
-        let called = wanted.policies.get(&server).map(|policy| policy.called());
-        tell::fact(server, called, &fact, &extra);
+        let policy = wanted.policies.get(&server).map(Arc::as_ref);
+        tell::fact(server, policy, &fact, &extra);
         let grace = wanted.rules.request_timeout;
         let mut seat = lock(seat);
         self.tap_fact(server, &seat.history, &fact, now.wall);

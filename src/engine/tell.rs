@@ -4,11 +4,15 @@ use tracing::{info, warn};
 
 use crate::audit::{Extra, Wide};
 use crate::core::fact::{Fact, Outcome, Ran};
+use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 
 /// Tells of one server's fact, with fields by the trail's names, and what the server is called
 /// where it has a policy.
-pub(super) fn fact(server: ServerId, called: Option<&str>, fact: &Fact, extra: &Extra) {
+pub(super) fn fact(server: ServerId, policy: Option<&Policy>, fact: &Fact, extra: &Extra) {
+    let called = policy.map(Policy::called);
+    let file = policy.filter(|_| fact.is_by_policy());
+    let file = file.map(|policy| policy.file.as_str());
     let value = serde_json::to_value(fact).unwrap_or_default();
     let text = |key: &str| value.get(key).and_then(|v| v.as_str()).map(str::to_owned);
     let event = text("event").unwrap_or_default();
@@ -43,7 +47,7 @@ pub(super) fn fact(server: ServerId, called: Option<&str>, fact: &Fact, extra: &
             $level!(
                 server = server.0,
                 server_name = called,
-                policy = extra.policy,
+                policy = file,
                 rotation = text("rotation"),
                 snapshot = text("snapshot"),
                 id,

@@ -4,7 +4,7 @@ use super::*;
 use crate::core::fact::{Fact, Now, When};
 use crate::core::history::History;
 use crate::core::name::Pattern;
-use crate::core::policy::Former;
+use crate::core::policy::{Former, Policy, Rules};
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::world;
 
@@ -27,21 +27,35 @@ fn said(open: Open, requested: i64, ids: &[u64]) -> String {
         at: at("2026-11-25T05:59:50Z"),
         requested: SignedDuration::from_secs(requested),
     };
-    let known = Known {
-        policy: &policy,
-        rules: &rules,
-        history: &history,
-        seen: Some(&seen),
-        asked: None,
-        unlisted: None,
-        now: Now {
-            wall: at("2026-11-25T06:00:00Z"),
-            mono: SignedDuration::from_secs(200),
-        },
-    };
+    let known = known(&policy, &rules, &history, &seen);
     let (state, reason) = state(known, false, &[], &[]);
     assert_eq!(state, State::Working);
     reason.expect("a reason")
+}
+
+/// Second 200 of this process.
+fn now() -> Now {
+    Now {
+        wall: at("2026-11-25T06:00:00Z"),
+        mono: SignedDuration::from_secs(200),
+    }
+}
+
+fn known<'a>(
+    policy: &'a Policy,
+    rules: &'a Rules,
+    history: &'a History,
+    seen: &'a Seen,
+) -> Known<'a> {
+    Known {
+        policy,
+        rules,
+        history,
+        seen: Some(seen),
+        asked: None,
+        unlisted: None,
+        now: now(),
+    }
 }
 
 fn at(text: &str) -> jiff::Timestamp {
@@ -94,10 +108,6 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
     rotation.former = vec![Former { pattern, coarse }];
     let policy = world::policy(1, vec![rotation]);
     let (rules, mut history) = (world::rules(), History::default());
-    let now = Now {
-        wall: at("2026-11-25T06:00:00Z"),
-        mono: SignedDuration::from_secs(200),
-    };
     history.apply(
         &Fact::SlotSettled {
             rotation: "daily".to_owned(),
@@ -105,7 +115,7 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
             snapshot: "daily-2026-11-25".to_owned(),
             reason: String::new(),
         },
-        now.into(),
+        now().into(),
         rules.request_timeout,
     );
     for (name, shown) in [
@@ -121,18 +131,10 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
         };
         let seen = Seen {
             rows: [row].into(),
-            at: now.wall,
-            requested: now.mono,
+            at: now().wall,
+            requested: now().mono,
         };
-        let known = Known {
-            policy: &policy,
-            rules: &rules,
-            history: &history,
-            seen: Some(&seen),
-            asked: None,
-            unlisted: None,
-            now,
-        };
+        let known = known(&policy, &rules, &history, &seen);
         let view = crate::status::view::view(known, false);
         let last = view.rotations[0].last.as_ref().expect("a slot");
         assert_eq!(last.snapshot, shown, "{name}");
