@@ -156,3 +156,6 @@ impl Do {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "upcoming_tests.rs"]
+mod upcoming_tests;

@@ -22,7 +22,7 @@ fn inventory(world: &World) -> Inventory {
     }
 }
 
-fn planned(world: &World) -> Plan {
+pub(super) fn planned(world: &World) -> Plan {
     let inventory = inventory(world);
     let (policy, rules) = (&world.policy, &world.rules);
     plan(policy, &inventory, &world.history, rules, world.now)
@@ -348,82 +348,6 @@ fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
     let oldest = Some(SnapshotId(1));
     assert_eq!(next, [(Do::Create, None), (Do::Delete, oldest)]);
     assert_eq!(fate(&plan, 1), Fate::Keep, "not now");
-}
-
-#[test]
-fn what_comes_next_is_what_is_due_now_else_what_the_next_slot_brings() {
-    let rows = old_weeklies();
-    let mut world = World::weekly(3).holding(&rows);
-    let now = planned(&world).upcoming().expect("due");
-    assert_eq!((now.at, &now.after), (world.now.wall, &None));
-    let due = "create weekly-2026-11-22, then delete weekly-2026-11-01 (id 1)";
-    assert_eq!(one_after_the_other(&now.steps), due);
-    world.settle(&DONE);
-    let later = planned(&world).upcoming().expect("a slot");
-    let slot = time("2026-11-29T03:00:00Z");
-    assert_eq!((later.at, &later.after), (slot, &None));
-    let slot = "create weekly-2026-11-29, then delete weekly-2026-11-08 (id 2)";
-    assert_eq!(one_after_the_other(&later.steps), slot);
-}
-
-#[test]
-fn a_block_that_is_to_come_and_what_follows_a_restore_are_planned_too() {
-    let mut rows: Vec<_> = (1..=4)
-        .map(|id| (id, "by-hand", DONE, "2026-11-01T03:00:00Z"))
-        .collect();
-    rows.push((5, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"));
-    let mut world = World::weekly(3).holding(&rows);
-    world.settle(&DONE);
-    let next = planned(&world).upcoming().expect("a block");
-    assert_eq!(next.at, time("2026-11-29T03:00:00Z"));
-    let why = "blocked: the server is full, and nothing on it may be deleted: 4 of 5 are foreign";
-    assert!(
-        one_after_the_other(&next.steps).starts_with(why),
-        "{next:?}"
-    );
-
-    let mut world = World::weekly(3).holding(&old_weeklies());
-    let (snapshot, id, by) = ("weekly-2026-11-15".to_owned(), SnapshotId(3), None);
-    world.record(&Fact::RestoreIntent { snapshot, id, by });
-    let outcome = Outcome::Done;
-    world.record(&Fact::RestoreResult { id, outcome });
-    let next = planned(&world).upcoming().expect("what is due then");
-    assert_eq!(next.at, world.now.wall + world.rules.restore_window);
-    let due = "create weekly-2026-11-22, then delete weekly-2026-11-01 (id 1)";
-    assert_eq!(one_after_the_other(&next.steps), due);
-    world.record(&Fact::Paused { by: None });
-    assert_eq!(planned(&world).upcoming(), None);
-}
-
-#[test]
-fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows() {
-    let mut rows = old_weeklies().to_vec();
-    let name = "weekly-2026-11-22";
-    rows.push((4, name, Status::InProgress, "2026-11-22T03:00:00Z"));
-    let world = World::weekly(3).holding(&rows);
-    let next = planned(&world).upcoming().expect("a delete");
-    assert_eq!(next.at, world.now.wall + world.rules.poll_interval);
-    assert_eq!(
-        next.or_later(),
-        " or later, since weekly-2026-11-22 is under way"
-    );
-    let delete = "delete weekly-2026-11-01 (id 1)";
-    assert_eq!(one_after_the_other(&next.steps), delete);
-    // Of several waits the last one decides.
-    let mut world = World::weekly(3).holding(&old_weeklies());
-    world.recorded();
-    world.intend_create(name);
-    world.record(&Fact::CreateResult {
-        snapshot: name.to_owned(),
-        outcome: Outcome::Done,
-        id: Some(SnapshotId(901)),
-        server_name: None,
-    });
-    let next = planned(&world).upcoming().expect("a delete");
-    assert_eq!(
-        next.or_later(),
-        " or later, since whether weekly-2026-11-22 was made isn't known yet, then weekly-2026-11-22 is under way"
-    );
 }
 
 #[test]

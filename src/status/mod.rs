@@ -1,7 +1,7 @@
 //! What others may see of the running service, and ask of it: one writer, many readers.
 //!
-//! - `view`: how things stand, as a value; the JSON of `status --json`. `state`: what each
-//!   server is at.
+//! - `view`: how things stand, as a value; the JSON of `status --json`. `survey`: how it is put
+//!   together; `state`: what each server is at.
 //! - `text`: the same for a terminal; `standing`: its words for states, slots and times;
 //!   `wrap`: its lines.
 //! - `upcoming`: what is created and deleted next on one server.
@@ -26,6 +26,7 @@ pub mod servers;
 mod site;
 mod standing;
 mod state;
+mod survey;
 mod text;
 pub mod upcoming;
 mod view;

@@ -135,7 +135,7 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
             requested: now().mono,
         };
         let known = known(&policy, &rules, &history, &seen);
-        let view = crate::status::view::view(known, false);
+        let view = crate::status::survey::view(known, false);
         let last = view.rotations[0].last.as_ref().expect("a slot");
         assert_eq!(last.snapshot, shown, "{name}");
     }
