@@ -48,12 +48,11 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             if let Some(doubt) = inventory.and_then(|seen| doubt(policy, seen, alone)) {
                 note(&doubt);
             }
-            let known = inventory.zip(histories.get(&policy.server));
-            known
-                .map(|(seen, history)| disowned(policy, seen, history))
-                .unwrap_or_default()
-                .iter()
-                .for_each(|line| note(line));
+            if let Some((seen, history)) = inventory.zip(histories.get(&policy.server)) {
+                for line in disowned(policy, seen, history) {
+                    note(&line);
+                }
+            }
         }
         Ok(rehearse::plans(
             &policies,

@@ -120,8 +120,7 @@ impl Server<'_> {
                 "the provider takes only letters, digits, hyphens and underscores in a name, not {wanted:?}"
             ));
         }
-        if let Some(place) = self.policy.place(wanted) {
-            let rotation = &self.policy.rotations[place.rotation].name;
+        if let Some(rotation) = self.policy.rotation_of(wanted) {
             return Some(format!(
                 "{wanted} would be taken for a slot of the rotation {rotation}, and pruned with it: choose another name"
             ));

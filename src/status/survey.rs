@@ -92,9 +92,7 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
             id: row.id,
             status: row.status.word().to_owned(),
             created_at: row.created_at,
-            rotation: policy
-                .place(&row.name)
-                .map(|place| policy.rotations[place.rotation].name.clone()),
+            rotation: policy.rotation_of(&row.name).map(str::to_owned),
             verdict: verdict.fate.word().to_owned(),
             reason: match deleted {
                 Some(id) if id == row.id => {
@@ -174,10 +172,10 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
 fn settled_by(known: Known<'_>, rotation: &Rotation, note: &SlotNote) -> String {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
     let there = |name: &String| rows.iter().any(|row| row.name == *name);
-    let place = known
-        .policy
-        .place(&note.name)
-        .filter(|_| !there(&note.name));
+    if there(&note.name) {
+        return note.name.clone();
+    }
+    let place = known.policy.place(&note.name);
     let names = place.into_iter().flat_map(|place| {
         let patterns = rotation.slot_patterns();
         patterns.map(move |pattern| pattern.format(place.local))
