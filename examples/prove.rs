@@ -24,6 +24,9 @@ struct Args {
     /// Days with faults in each; two quiet ones follow
     #[arg(long, default_value_t = 14)]
     days: i64,
+    /// Seeds with a provider that lies, which must pass too
+    #[arg(long, default_value_t = 2000)]
+    lying: u64,
     /// Seeds in which each deliberately broken rule is tried
     #[arg(long, default_value_t = 40)]
     broken_seeds: u64,
@@ -40,7 +43,9 @@ const PROGRESS: u64 = 1000;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let sound = seeds(args.from, args.seeds, args.days);
+    let sound = seeds(args.from, args.seeds, args.days, Options::new);
+    println!("\nthe same with a provider that lies");
+    let sound = seeds(args.from, args.lying, args.days, Options::lying) && sound;
     let caught = broken(&args);
     if sound && caught {
         println!("\nproven");
@@ -78,10 +83,10 @@ fn each(options: &[Options], mut take: impl FnMut(Options, Report)) {
     });
 }
 
-fn seeds(from: u64, count: u64, days: i64) -> bool {
+fn seeds(from: u64, count: u64, days: i64, options: fn(u64) -> Options) -> bool {
     let options = (from..from + count).map(|seed| Options {
         days,
-        ..Options::new(seed)
+        ..options(seed)
     });
     let (mut hours, mut processes, mut failed, mut done) = (0, 0, Vec::new(), 0);
     let mut fired: BTreeMap<&str, u64> = BTreeMap::new();

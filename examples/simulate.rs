@@ -20,6 +20,9 @@ struct Args {
     /// No rotation has hooks, and no operator is there
     #[arg(long)]
     alone: bool,
+    /// The provider lies
+    #[arg(long)]
+    lying: bool,
     /// Print the trail too
     #[arg(long)]
     trail: bool,
@@ -34,7 +37,8 @@ fn main() -> std::process::ExitCode {
     let report = simulate(Options {
         seed: args.seed,
         days: args.days,
-        company: !args.alone,
+        company: !args.alone && !args.lying,
+        lying: args.lying,
         broken: args.broken.as_ref().map(named),
         story: true,
     });

@@ -206,6 +206,8 @@ fn stood(home: &Home, reason: &str) {
     let facts = [
         Fact::RotationAdded {
             rotation: "daily".to_owned(),
+            terms: None,
+            shrinks: std::collections::BTreeSet::new(),
         },
         Fact::Blocked {
             reason: reason.to_owned(),

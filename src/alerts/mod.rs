@@ -19,13 +19,15 @@ pub use tap::Tap;
 use jiff::Timestamp;
 
 /// The kinds of alert, by the words that trail and configuration use.
-pub const KINDS: [&str; 14] = [
+pub const KINDS: [&str; 16] = [
     "slot_failed",
     "overdue",
     "blocked",
     "stuck",
     "unknown_status",
     "copies",
+    "regressed",
+    "shrink",
     "restore_unknown",
     "odd_date",
     "account_refused",

@@ -126,6 +126,6 @@ pub struct Created {
     pub id: SnapshotId,
     /// The name of the server that it is taken of, where the answer says so.
     pub server_name: Option<String>,
-    /// Its name; the one that was asked for.
+    /// Its name, as the answer gives it.
     pub name: String,
 }

@@ -221,12 +221,6 @@ pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<Created, Strin
     let (Some(id), Some(name)) = (row.id.number(), row.name.text()) else {
         return Err("it gives no id or no name".to_owned());
     };
-    if name != asked.name {
-        return Err(format!(
-            "it is about a snapshot named \"{}\"",
-            printable(name, NAME_SHOWN)
-        ));
-    }
     if let Some(server) = row.server.id.number()
         && server != asked.server.0
     {

@@ -35,6 +35,8 @@ pub const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(1);
 pub const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// How long a restore holds its server; the provider says 5 to 15 minutes.
 pub const RESTORE_WINDOW: SignedDuration = SignedDuration::from_mins(30);
+/// How long what an edit deletes is announced before it goes: time to see the alert and undo it.
+pub const SHRINK_GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Own completed snapshots that a prune before a create must leave.
 pub const MIN_COMPLETED: usize = 1;

@@ -85,7 +85,7 @@ fn what_the_shipped_examples_call_a_default_is_the_default() {
             .collect();
         std::fs::write(copy.path().join(name), lines.join("\n")).expect("written");
     }
-    assert_eq!(uncommented, 27);
+    assert_eq!(uncommented, 28);
     let written =
         load(&copy.path().join("snaprotate.toml"), &env).unwrap_or_else(|p| panic!("{p}"));
     assert_eq!(meant(&plain), meant(&written));
@@ -106,6 +106,7 @@ fn what_is_left_out_gets_the_documented_defaults() {
     assert_eq!(rules.stuck_after, SignedDuration::from_hours(1));
     assert_eq!(rules.retry_after, SignedDuration::from_mins(5));
     assert_eq!(rules.restore_window, SignedDuration::from_mins(30));
+    assert_eq!(rules.shrink_grace, SignedDuration::from_hours(1));
     assert_eq!(rules.request_timeout, SignedDuration::from_secs(30));
     assert!(rules.due_until.is_none() && !rules.count_all);
     assert_eq!(config.state_dir, Path::new("/var/lib/snaprotate"));

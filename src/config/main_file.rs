@@ -41,6 +41,7 @@ pub(super) struct RawMain {
     stuck_after: Option<Found<SignedDuration>>,
     retry_after: Option<Found<SignedDuration>>,
     restore_window: Option<Found<SignedDuration>>,
+    shrink_grace: Option<Found<SignedDuration>>,
     pub(super) defaults: Options,
     audit_dir: Option<Found<PathBuf>>,
     pub(super) receivers: Vec<RawReceiver>,
@@ -168,6 +169,7 @@ impl RawMain {
         self.stuck_after = section.take_if("stuck_after", log, positive, NO_TIME);
         self.retry_after = section.take_if("retry_after", log, positive, NO_TIME);
         self.restore_window = section.take("restore_window", log);
+        self.shrink_grace = section.take("shrink_grace", log);
         section.finish(log);
     }
 
@@ -283,6 +285,7 @@ impl RawMain {
             stuck_after: time(self.stuck_after.as_ref(), defaults::STUCK_AFTER),
             retry_after: time(self.retry_after.as_ref(), defaults::RETRY_AFTER),
             restore_window: time(self.restore_window.as_ref(), defaults::RESTORE_WINDOW),
+            shrink_grace: time(self.shrink_grace.as_ref(), defaults::SHRINK_GRACE),
             request_timeout,
             due_until: None,
             count_all: false,

@@ -9,6 +9,8 @@ use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Server, Step};
 use super::fact::{AlertKind, Ending, Fact};
 use super::printable::utc;
+use super::retention;
+use super::room::disagree;
 use super::snapshot::Status;
 
 type Alerts = BTreeMap<(AlertKind, String), String>;
@@ -121,9 +123,21 @@ impl Server<'_> {
                 Status::Completed if !self.dated(snapshot) => raise(
                     AlertKind::OddDate,
                     format!(
-                        "{name} (id {}) has no date, or one more than {} minutes ahead: it is kept and not counted",
+                        "{name} (id {}) has no date that can be relied on ({}): it is kept and not counted",
                         snapshot.id,
-                        CLOCK_TOLERANCE.as_mins()
+                        snapshot.created_at.map_or("none".to_owned(), utc)
+                    ),
+                ),
+                Status::Failed if self.has_regressed(snapshot) => raise(
+                    AlertKind::Regressed,
+                    format!(
+                        "{name} (id {}) was completed, and the provider lists it as failed: it is kept, {}",
+                        snapshot.id,
+                        if self.troubled() {
+                            "and so is all else on the server while others are too"
+                        } else {
+                            "look at it at the provider"
+                        }
                     ),
                 ),
                 _ => {}
@@ -150,6 +164,7 @@ impl Server<'_> {
             }
         }
         alerts.extend(self.stuck_hold());
+        self.shrinking(&mut alerts);
         if !Break::SilentFailure.on() {
             for (index, rotation) in self.policy.rotations.iter().enumerate() {
                 self.fruitless_slots(&rotation.name, &mut alerts);
@@ -157,6 +172,27 @@ impl Server<'_> {
             }
         }
         alerts
+    }
+
+    /// I19: what is to go that nothing new has replaced, and what can't go since its
+    /// rotation's dates and names disagree.
+    fn shrinking(&self, alerts: &mut Alerts) {
+        let owned = self.owned();
+        let spares = retention::spares(self.policy, &owned);
+        for (index, rotation) in self.policy.rotations.iter().enumerate() {
+            let of = spares.iter().filter(|(own, _)| own.place.rotation == index);
+            let of: Vec<_> = of.map(|(own, _)| *own).collect();
+            if of.is_empty() {
+                continue;
+            }
+            if let Some(reason) = self.shrink(rotation, &of) {
+                alerts.insert((AlertKind::Shrink, rotation.name.clone()), reason);
+            }
+            if let Some(Err(odd)) = retention::oldest(&owned, index) {
+                let key = (AlertKind::OddDate, rotation.name.clone());
+                alerts.insert(key, disagree(&odd));
+            }
+        }
     }
 
     /// I15: what the rotation's last slots gave rise to. The newest ending tells: a completed one
@@ -207,7 +243,7 @@ impl Server<'_> {
     /// of it is left, and has no snapshot now that its time has come.
     fn forgotten_slot(&self, index: usize, alerts: &mut Alerts) {
         let rotation = &self.policy.rotations[index];
-        let Some(slot) = rotation.newest_due(self.now.wall) else {
+        let Some(slot) = self.slot_due(rotation, self.now.wall) else {
             return;
         };
         let newest = self.history.newest(&rotation.name, self.now.wall);

@@ -5,14 +5,19 @@
 //! Rule 1 stands here; `pause.rs` has rule 0, `open.rs` 2 and 3, `due.rs` those for slots and
 //! surplus, and `hold.rs` what goes before them all.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
 use super::fact::{Ending, Fact, Now};
 use super::history::History;
 use super::noted::SlotNote;
+use super::order::NAME_SHOWN;
 use super::policy::{Place, Policy, Rotation, Rules};
+use super::printable::printable;
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
+use super::terms::{Fnv, Terms, TermsKey};
 
 /// The clock may lie this far behind the newest intent or a pause's end, and a date this far
 /// ahead.
@@ -67,6 +72,8 @@ pub enum Step {
         name: String,
         rotation: String,
         prune_first: bool,
+        /// The newer one that pays for it (I19).
+        paid_by: Option<SnapshotId>,
         reason: String,
     },
     /// Run the rotation's `after`: it releases the server that was held for this snapshot.
@@ -124,6 +131,7 @@ pub fn release(policy: &Policy, history: &History, rules: &Rules, now: Now) -> O
 }
 
 /// Everything that one decision looks at.
+#[derive(Clone, Copy)]
 pub(super) struct Server<'a> {
     pub(super) policy: &'a Policy,
     pub(super) inventory: &'a Inventory,
@@ -170,7 +178,29 @@ impl Server<'_> {
         self.care()
             .or_else(|| self.open_intent())
             .or_else(|| self.under_way())
+            .or_else(|| self.findings())
+            .or_else(|| self.stored_otherwise())
             .unwrap_or_else(|| self.due_or_surplus())
+    }
+
+    /// I19: a provider that stores otherwise what it was asked for gets nothing more to do.
+    fn stored_otherwise(&self) -> Option<Step> {
+        let renamed = || {
+            let row = self.renamed()?;
+            let name = printable(&row.name, NAME_SHOWN);
+            Some(format!(
+                "the provider lists the snapshot with id {} as {name}, which had another name",
+                row.id
+            ))
+        };
+        let reason = self.history.mismatch.as_deref().map(str::to_owned);
+        Some(Step::Blocked {
+            reason: format!(
+                "{}: look at it at the provider, then snaprotate resume --server {}",
+                reason.or_else(renamed)?,
+                self.policy.server
+            ),
+        })
     }
 
     /// Rule 1. A listing, a name or a clock that can't be relied on (I11).
@@ -219,17 +249,38 @@ impl Server<'_> {
         (last.duration_since(self.now.wall) > CLOCK_TOLERANCE).then_some(last)
     }
 
-    /// Notes which rotations are under care: what passed before is not theirs to judge.
+    /// Notes which rotations are under care, and on what terms: what passed before is not
+    /// theirs to judge, and what new terms delete is announced (I19).
     fn care(&self) -> Option<Step> {
         let wanted = |name: &str| self.policy.rotations.iter().any(|r| r.name == name);
         if let Some(gone) = self.history.rotations().find(|name| !wanted(name)) {
             let rotation = gone.to_owned();
             return Some(Step::Record(Fact::RotationRemoved { rotation }));
         }
+        let recorded = |r: &Rotation| {
+            let notes = self.history.rotation(&r.name);
+            notes.is_some_and(|notes| {
+                notes.since.is_some() && notes.terms == Some(TermsKey::of(self.policy, r))
+            })
+        };
         let mut rotations = self.policy.rotations.iter();
-        let new = rotations.find(|r| self.history.since(&r.name).is_none())?;
-        let rotation = new.name.clone();
-        Some(Step::Record(Fact::RotationAdded { rotation }))
+        let new = rotations.find(|r| !recorded(r))?;
+        let (rotation, shrinks) = (new.name.clone(), self.shrinks(new));
+        let terms = Terms::of(self.policy, new);
+        Some(Step::Record(if self.history.since(&rotation).is_none() {
+            let terms = Some(terms);
+            Fact::RotationAdded {
+                rotation,
+                terms,
+                shrinks,
+            }
+        } else {
+            Fact::RotationChanged {
+                rotation,
+                terms,
+                shrinks,
+            }
+        }))
     }
 
     /// Where care began at a time that is yet to come, the clock was ahead then: it began now
@@ -240,7 +291,12 @@ impl Server<'_> {
         let mut rotations = self.policy.rotations.iter();
         let early = rotations.find(|r| self.history.since(&r.name).is_some_and(ahead))?;
         let rotation = early.name.clone();
-        Some(Step::Record(Fact::RotationAdded { rotation }))
+        let (terms, shrinks) = (None, BTreeSet::new());
+        Some(Step::Record(Fact::RotationAdded {
+            rotation,
+            terms,
+            shrinks,
+        }))
     }
 
     pub(super) fn own(&self) -> impl Iterator<Item = (&Snapshot, Place)> {
@@ -278,11 +334,9 @@ pub(super) fn pause(server: ServerId, rules: &Rules, what: &str, tries: u32) -> 
     let seed = server.0.to_le_bytes();
     let nth = tries.to_le_bytes();
     let bytes = seed.iter().chain(what.as_bytes()).chain(&nth);
-    // FNV-1a.
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let quarter = i32::try_from((hash >> 32) % 256).unwrap_or(0);
+    let mut hash = Fnv::default();
+    hash.bytes(bytes.copied());
+    let quarter = i32::try_from((hash.0 >> 32) % 256).unwrap_or(0);
     pause + pause * quarter / 1024
 }
 

@@ -45,12 +45,14 @@ fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_
         outcome: Outcome::Done,
         id: Some(id),
         server_name: Some("mail".to_owned()),
+        looked_for: false,
     });
     let blocked = |world: &mut World| matches!(world.recorded(), Step::Blocked { .. });
     assert!(blocked(&mut world));
     world.record(&Fact::SnapshotCompleted {
         snapshot: "weekly-2026-11-22".to_owned(),
         id,
+        pays: Some(false),
     });
     assert!(!blocked(&mut world));
 }
@@ -63,8 +65,9 @@ fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
     world.record(&Fact::CreateResult {
         snapshot: "weekly-2026-11-22".to_owned(),
         outcome: Outcome::Done,
-        id: Some(SnapshotId(901)),
+        id: Some(SnapshotId(899)),
         server_name: Some("mail".to_owned()),
+        looked_for: false,
     });
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
     // It was renamed back, and somebody took the snapshot; another one shows the name.
@@ -92,6 +95,8 @@ fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
     let mut world = World::weekly(1).holding(&old_weeklies());
     world.record(&Fact::RotationAdded {
         rotation: "weekly".to_owned(),
+        terms: None,
+        shrinks: BTreeSet::new(),
     });
     world.history.last_answer = Some(world.now.mono + MINUTE);
     assert!(matches!(world.step(), Step::Wait { .. }));
@@ -200,6 +205,7 @@ fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
             outcome: Outcome::Done,
             id,
             server_name: None,
+            looked_for: false,
         });
         let step = world.recorded();
         let open = world.history.open.is_some();

@@ -6,7 +6,8 @@ use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Inventory, Server, Step, ended, pause};
 use super::fact::{Ending, Fact, Now};
 use super::history::History;
-use super::noted::SlotNote;
+use super::name::Pattern;
+use super::noted::{Begin, SlotNote};
 use super::policy::{Policy, Rotation, Rules};
 use super::printable::counted;
 use super::schedule::Slot;
@@ -100,16 +101,27 @@ impl Server<'_> {
         // One dated ahead counts from that time on.
         let dates = self.own().filter_map(|(s, _)| s.created_at);
         let ahead = dates.filter_map(|at| at.checked_sub(CLOCK_TOLERANCE).ok());
-        let ahead = ahead.filter(|at| *at > self.now.wall);
+        // One that was left alone for now, and what waits for its grace, goes then.
+        let left_alone = self.own().filter_map(|(s, _)| self.left_alone_until(s));
+        let later = ahead.chain(left_alone).chain(self.graces());
+        let later = later.filter(|at| *at > self.now.wall);
         Step::Idle {
-            until: next.chain(again).chain(ahead).min(),
+            until: next.chain(again).chain(later).min(),
         }
     }
 
     /// Rule 4 for one rotation: only its newest due slot is looked at.
     fn due(&self, index: usize, rotation: &Rotation) -> Due {
+        // Slots from before a new schedule, zone or pattern are nobody's any more.
+        let history = self.history;
+        if let Some(since) = history.changed(&rotation.name)
+            && let Some(old) = history.unsettled(&rotation.name).find(|note| note.at <= since)
+        {
+            let reason = "the schedule, zone or name pattern changed".to_owned();
+            return Due::Step(ended(rotation, old, Ending::Paused, reason));
+        }
         let due_until = self.rules.due_until.unwrap_or(self.now.wall);
-        let Some(slot) = rotation.newest_due(due_until.min(self.now.wall)) else {
+        let Some(slot) = self.slot_due(rotation, due_until.min(self.now.wall)) else {
             return Due::Nothing;
         };
         let name = rotation.pattern.format(slot.local);
@@ -162,6 +174,7 @@ impl Server<'_> {
             return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
         }
         if note.attempts >= rotation.attempts
+            || note.intents >= rotation.attempts
             || (self.rules.count_all && note.tries >= rotation.attempts)
         {
             let reason = format!("given up after {}", attempts(note.tries));
@@ -176,6 +189,53 @@ impl Server<'_> {
             return Due::Later(left);
         }
         self.make(index, rotation, name)
+    }
+
+    /// The newest slot that is the rotation's to run. One from before it came under care is
+    /// run as that instant, and bears its name: whoever restores by name gets the day that it
+    /// says. One from before its schedule changed is none.
+    pub(super) fn slot_due(&self, rotation: &Rotation, until: Timestamp) -> Option<Slot> {
+        let slot = rotation.newest_due(until)?;
+        let notes = self.history.rotation(&rotation.name);
+        let Some((notes, since)) = notes.and_then(|notes| Some((notes, notes.since?))) else {
+            return Some(slot);
+        };
+        match notes.begin {
+            Some(Begin::Added) if slot.at < since => self.first_slot(rotation, slot, since),
+            Some(Begin::Changed) if slot.at <= since => None,
+            _ => Some(slot),
+        }
+    }
+
+    /// The first slot of a rotation that came under care at this instant, after the slot that
+    /// was the newest then; `None` where that needs no snapshot any more.
+    fn first_slot(&self, rotation: &Rotation, newest: Slot, since: Timestamp) -> Option<Slot> {
+        let local = rotation.schedule.zone().to_datetime(since);
+        let first = Slot { local, at: since };
+        let name = rotation.pattern.format(local);
+        if self.history.slot(&rotation.name, &name).is_some() {
+            return Some(first);
+        }
+        let noted = rotation.pattern.format(newest.local);
+        let noted = self.history.slot(&rotation.name, &noted);
+        let mut rows = self.inventory.snapshots.iter();
+        let there = |name: &str| {
+            let names = |pattern: &Pattern| pattern.format(newest.local) == name;
+            rotation.slot_patterns().any(names)
+        };
+        if noted.is_some_and(|note| note.ending == Some(Ending::Completed))
+            || rows.any(|s| s.status == Status::Completed && there(&s.name))
+        {
+            return Some(newest);
+        }
+        let mut rows = self.inventory.snapshots.iter();
+        let settled = rows
+            .any(|s| s.status == Status::Completed && rotation.names_since(&s.name, newest.local));
+        // The next one bears the very same name: it is waited for.
+        let next = rotation.schedule.next(since);
+        let waits = next.is_some_and(|next| rotation.pattern.format(next.local) == name);
+        let late = !rotation.within_catch_up(newest, self.now.wall);
+        (!settled && !waits && !late).then_some(first)
     }
 
     /// I15: slots that passed without a look since the last one that the trail knows, as one
@@ -328,7 +388,7 @@ pub fn left_unsettled<'a>(
     let due_until = rules.due_until.unwrap_or(now.wall).min(now.wall);
     let rotations = policy.rotations.iter().enumerate();
     rotations.filter_map(move |(index, rotation)| {
-        let slot = rotation.newest_due(due_until)?;
+        let slot = server.slot_due(rotation, due_until)?;
         let name = rotation.pattern.format(slot.local);
         let note = history.slot(&rotation.name, &name);
         let settled = server.completed(index, slot)

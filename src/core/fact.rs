@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::snapshot::SnapshotId;
+use super::terms::Terms;
 
 /// A reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +41,9 @@ impl From<Now> for When {
 }
 
 impl When {
-    /// How long ago this was; never negative. What an earlier process saw is at least as old
-    /// as this process, whatever a wall clock says that was ahead.
+    /// How long ago this was, for sure; never negative. A record of an earlier process is as
+    /// old as this process: a wall clock that is ahead, or was behind when the record was
+    /// written, must not end a wait early.
     pub fn elapsed(self, now: Now) -> SignedDuration {
         self.elapsed_with(SignedDuration::ZERO, now)
     }
@@ -51,7 +53,17 @@ impl When {
     pub(super) fn elapsed_with(self, grace: SignedDuration, now: Now) -> SignedDuration {
         let passed = match self.mono {
             Some(mono) => now.mono - mono,
-            None => now.wall.duration_since(self.wall).max(now.mono - grace),
+            None => now.mono - grace,
+        };
+        passed.max(SignedDuration::ZERO)
+    }
+
+    /// How old the record is by the wall clock, over restarts: what takes days, or is looked at
+    /// by one short process after the other, can't begin anew with each.
+    pub(super) fn age(self, now: Now) -> SignedDuration {
+        let passed = match self.mono {
+            Some(mono) => now.mono - mono,
+            None => now.wall.duration_since(self.wall),
         };
         passed.max(SignedDuration::ZERO)
     }
@@ -126,10 +138,15 @@ pub enum AlertKind {
     UnknownStatus,
     /// The provider holds two snapshots of one slot (I9); about the name.
     Copies,
+    /// A snapshot that was completed is listed as failed (I19); about its name.
+    Regressed,
+    /// More is to be deleted than new snapshots have replaced (I19); about the rotation.
+    Shrink,
     /// Nobody knows whether a restore took effect; about the snapshot's id. Stands until the
     /// next restore, or until `resume`.
     RestoreUnknown,
-    /// A completed snapshot has no date, or one in the future, so it is kept (I11); about its name.
+    /// A completed snapshot has no date that can be relied on, so it is kept (I11); about its
+    /// name. About a rotation where its dates and the slots in its names disagree (I19).
     OddDate,
     /// A hook failed, or the server was released before its snapshot was over; about the
     /// rotation. Stands until the rotation's hooks went well once.
@@ -138,13 +155,15 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::SlotFailed,
         Self::Overdue,
         Self::Blocked,
         Self::Stuck,
         Self::UnknownStatus,
         Self::Copies,
+        Self::Regressed,
+        Self::Shrink,
         Self::RestoreUnknown,
         Self::OddDate,
         Self::HookFailed,
@@ -159,6 +178,8 @@ impl AlertKind {
             Self::Stuck => "stuck",
             Self::UnknownStatus => "unknown_status",
             Self::Copies => "copies",
+            Self::Regressed => "regressed",
+            Self::Shrink => "shrink",
             Self::RestoreUnknown => "restore_unknown",
             Self::OddDate => "odd_date",
             Self::HookFailed => "hook_failed",
@@ -197,7 +218,24 @@ impl Standing {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Fact {
     /// A rotation of the server comes under care: what passed before is not ours to judge.
-    RotationAdded { rotation: String },
+    /// Without `terms` it was under care already, by a clock that was ahead.
+    RotationAdded {
+        rotation: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        terms: Option<Terms>,
+        /// What its first look finds beyond `keep`: it goes after a grace (I19).
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        shrinks: BTreeSet<SnapshotId>,
+    },
+    /// A rotation's terms changed. With another schedule, zone or pattern its slots are
+    /// counted from here on.
+    RotationChanged {
+        rotation: String,
+        terms: Terms,
+        /// What they delete that nothing new has replaced: it goes after a grace (I19).
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        shrinks: BTreeSet<SnapshotId>,
+    },
     /// A rotation left the policy; its snapshots are foreign from now on.
     RotationRemoved { rotation: String },
     /// The policy went; what is open on the server stays unknown.
@@ -231,8 +269,8 @@ pub enum Fact {
         snapshot: String,
         reason: String,
     },
-    /// A create is about to be sent; `known` are the ids that bear the name already. An
-    /// operator's has no rotation, and `by` says who gave the order.
+    /// A create is about to be sent; `known` is every id that was listed, so what is made has
+    /// another. An operator's has no rotation, and `by` says who gave the order.
     CreateIntent {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         rotation: String,
@@ -245,7 +283,8 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spare: Option<SnapshotId>,
     },
-    /// What became of it. After `Unknown` a later result may follow.
+    /// What became of it. After `Unknown` a later result may follow; then `id` is one that an
+    /// answer named which can't be relied on.
     CreateResult {
         snapshot: String,
         outcome: Outcome,
@@ -253,6 +292,9 @@ pub enum Fact {
         id: Option<SnapshotId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         server_name: Option<String>,
+        /// No answer told: it was looked for in listings, in vain.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        looked_for: bool,
     },
     /// A delete is about to be sent; `prune_first` holds every id then listed, when it makes room for a create.
     /// `by` says whose order it was; `None`: the rotation's own decision. A foreign one, which
@@ -264,6 +306,9 @@ pub enum Fact {
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prune_first: Option<BTreeSet<SnapshotId>>,
+        /// The newer snapshot of the rotation that pays for it (I19).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paid_by: Option<SnapshotId>,
         reason: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
@@ -272,8 +317,32 @@ pub enum Fact {
     DeleteResult { id: SnapshotId, outcome: Outcome },
     /// A listing no longer shows what was deleted.
     DeleteConfirmed { id: SnapshotId },
-    /// An own snapshot was seen completed.
-    SnapshotCompleted { snapshot: String, id: SnapshotId },
+    /// An own snapshot was seen completed. `pays`: the rotation made it, and one that is
+    /// beyond `keep` may go for it (I19). Records of earlier versions don't say.
+    SnapshotCompleted {
+        snapshot: String,
+        id: SnapshotId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pays: Option<bool>,
+    },
+    /// An own snapshot is there completed that the trail lacks: the rotation did not make it.
+    SnapshotFound { snapshot: String, id: SnapshotId },
+    /// An own snapshot that was completed is listed as failed (I19).
+    SnapshotRegressed { snapshot: String, id: SnapshotId },
+    /// The provider stores otherwise what a create asked for: nothing is changed on the server
+    /// until `resume` (I19).
+    CreateMismatch {
+        snapshot: String,
+        id: SnapshotId,
+        reason: String,
+    },
+    /// More own snapshots are beyond `keep` than the rotation has replaced: they stay until an
+    /// operator agrees by `resume` (I19).
+    SurplusFound {
+        rotation: String,
+        snapshots: Vec<String>,
+        ids: BTreeSet<SnapshotId>,
+    },
     /// An own snapshot was seen failed, or is missing from the listings.
     SnapshotFailed {
         snapshot: String,
@@ -351,6 +420,7 @@ impl Fact {
         matches!(
             self,
             Self::RotationAdded { .. }
+                | Self::RotationChanged { .. }
                 | Self::CreateIntent { .. }
                 | Self::DeleteIntent { .. }
                 | Self::RestoreIntent { .. }

@@ -5,8 +5,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::CLOCK_TOLERANCE;
 use super::fact::{Ending, Fact, Outcome, Standing, When};
-use super::history::{History, Open, PruneFirst};
+use super::history::{History, Lapsed, Made, Open, PruneFirst};
+use super::noted::{Begin, RotationNotes};
 use super::snapshot::SnapshotId;
+use super::terms::{Fnv, TermsKey};
+
+/// So many of what the rotation made, and did not complete, are remembered for a server: more
+/// than the provider's five.
+const MOST_MADE: usize = 8;
+
+/// So many that were seen completed are remembered for a server; what a person deletes while
+/// no process looks is among them for ever.
+const MOST_COMPLETED: usize = 1024;
 
 impl History {
     /// Folds one fact in. `grace` is added to the wait for an intent that an earlier
@@ -20,17 +30,45 @@ impl History {
         let ahead = |end: Timestamp| end.duration_since(at.wall) > CLOCK_TOLERANCE;
         self.last_pause.take_if(|pause| ahead(pause.until));
         match fact {
-            Fact::RotationAdded { rotation } => {
-                self.notes(rotation).since = Some(at.wall);
+            Fact::RotationAdded {
+                rotation,
+                terms,
+                shrinks,
+            } => {
+                let notes = self.notes(rotation);
+                notes.since = Some(at.wall);
+                if let Some(terms) = terms {
+                    notes.leave();
+                    notes.since = Some(at.wall);
+                    notes.begin = Some(Begin::Added);
+                    notes.terms = Some(terms.key());
+                    notes.announce(shrinks, at);
+                }
                 self.removed = false;
             }
-            Fact::RotationRemoved { rotation } => self.notes(rotation).since = None,
+            Fact::RotationChanged {
+                rotation,
+                terms,
+                shrinks,
+            } => {
+                let (notes, key) = (self.notes(rotation), terms.key());
+                let before = notes.terms.replace(key);
+                // An earlier version recorded none: then nothing tells that they are others.
+                if before.is_some_and(|before| before.timing != key.timing) {
+                    (notes.since, notes.begin) = (Some(at.wall), Some(Begin::Changed));
+                }
+                let same = |before: TermsKey| (before.keep, before.owns) == (key.keep, key.owns);
+                if !before.is_some_and(same) {
+                    notes.announce(shrinks, at);
+                }
+            }
+            Fact::RotationRemoved { rotation } => self.notes(rotation).leave(),
             Fact::ServerRemoved => {
                 self.removed = true;
                 self.blocked = None;
                 self.alerts.clear();
                 for notes in &mut self.rotations {
-                    notes.since = None;
+                    notes.leave();
                 }
             }
             Fact::SlotDue {
@@ -83,9 +121,16 @@ impl History {
                 snapshot,
                 known,
                 spare,
+                by,
                 ..
             } => {
                 self.last_intent = Some(at.wall);
+                if by.is_none() {
+                    for note in self.unsettled_named(snapshot) {
+                        note.intents += 1;
+                        note.sent = Some(at.wall);
+                    }
+                }
                 if let Some(hold) = &mut self.hold {
                     hold.created |= hold.rotation == *rotation && hold.snapshot == *snapshot;
                 }
@@ -96,7 +141,10 @@ impl History {
                     name: snapshot.clone(),
                     known: known.clone(),
                     id: None,
+                    claimed: None,
+                    sent: Some(at.wall),
                     since: after_call,
+                    ordered: by.is_some(),
                 });
             }
             Fact::CreateResult {
@@ -104,8 +152,12 @@ impl History {
                 outcome,
                 id,
                 server_name,
+                looked_for,
             } => {
                 self.answer(at);
+                if *looked_for && *outcome == Outcome::Failed {
+                    self.lapse();
+                }
                 if server_name.is_some() {
                     self.answered_name.clone_from(server_name);
                 }
@@ -115,6 +167,7 @@ impl History {
             Fact::DeleteIntent {
                 id,
                 prune_first,
+                paid_by,
                 by,
                 ..
             } => {
@@ -122,9 +175,14 @@ impl History {
                 if let Some(known) = prune_first {
                     self.prune_first = Some(Box::new(PruneFirst {
                         victim: *id,
-                        gone: None,
                         known: known.clone(),
                     }));
+                }
+                if let Some(payer) = paid_by {
+                    let payments = self.rotations.iter_mut().flat_map(|r| &mut r.payments);
+                    for payment in payments.filter(|payment| payment.by == *payer) {
+                        payment.victim = Some(*id);
+                    }
                 }
                 // A delete that is sent again had no effect so far: it counts as refused.
                 if self.deletes(*id) {
@@ -157,29 +215,26 @@ impl History {
                 }
             }
             Fact::DeleteConfirmed { id } => {
-                if let Some(prune) = &mut self.prune_first
-                    && prune.victim == *id
-                {
-                    prune.gone = Some(at);
-                }
+                self.forget(*id);
                 self.open = None;
                 self.refused_deletes = 0;
                 self.last_refusal = None;
             }
-            Fact::SnapshotCompleted { id, .. } => {
+            Fact::SnapshotCompleted { id, pays, snapshot } => {
                 // A listing that was believed has shown it by now, under the policy's name.
                 self.answered_name = None;
                 self.seen.remove(id);
                 self.stuck.remove(id);
+                self.saw_completed(*id, snapshot);
+                let made = self.makes_slot(*id) || self.takes_made(*id, snapshot);
                 if self.makes(*id) {
                     self.open = None;
                 }
-                if self
-                    .prune_first
-                    .as_ref()
-                    .is_some_and(|prune| !prune.known.contains(id))
-                {
-                    self.prune_first = None;
+                match pays {
+                    Some(true) if made => self.pays(snapshot, *id),
+                    Some(_) => {}
+                    // Earlier versions took any own one that was not there before.
+                    None => drop(self.prune_first.take_if(|prune| !prune.known.contains(id))),
                 }
             }
             Fact::SnapshotFailed {
@@ -190,18 +245,39 @@ impl History {
                 self.seen.remove(id);
                 self.stuck.remove(id);
                 if self.makes(*id) {
+                    self.keep_made(*id, Some(at));
                     self.open = None;
+                } else if let Some(made) = self.made.iter_mut().find(|made| made.id == *id) {
+                    made.failed.get_or_insert(at);
+                    return;
                 }
                 self.tried(snapshot, at, true, reason);
             }
             Fact::SnapshotStuck { id, .. } => {
                 self.stuck.insert(*id);
                 if self.makes(*id) {
+                    self.keep_made(*id, None);
                     self.open = None;
                 }
             }
+            Fact::SnapshotFound { id, snapshot } => {
+                self.saw_completed(*id, snapshot);
+                self.regressed.retain(|(known, _)| known != id);
+            }
+            Fact::SnapshotRegressed { id, .. } => self.regressed.push((*id, at)),
+            Fact::SurplusFound { rotation, ids, .. } => {
+                let shrink = self.notes(rotation).shrink.get_or_insert_default();
+                shrink.found = ids.iter().copied().collect();
+            }
+            Fact::CreateMismatch {
+                snapshot, reason, ..
+            } => {
+                self.open = None;
+                self.mismatch = Some(reason.as_str().into());
+                self.tried(snapshot, at, true, reason);
+            }
             // What is left is decided on by the listing.
-            Fact::SnapshotGone { .. } => {}
+            Fact::SnapshotGone { id, .. } => self.forget(*id),
             Fact::Blocked { reason } => self.blocked = Some(reason.clone()),
             Fact::Recovered { .. } => {
                 // Its names agree, and those of an older answer tell nothing any more.
@@ -228,6 +304,16 @@ impl History {
                 // a restore is over if they say so.
                 self.hold.take_if(|hold| hold.failures > 0);
                 self.restore = None;
+                // One that ends a pause agrees to nothing, and one thing at a time.
+                if from.is_none() {
+                    if self.mismatch.take().is_none() {
+                        self.prune_first = None;
+                    }
+                    self.completed.clear();
+                    for notes in &mut self.rotations {
+                        notes.agree();
+                    }
+                }
             }
             Fact::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
@@ -261,20 +347,20 @@ impl History {
     ) {
         match (outcome, &mut self.open) {
             (
-                Outcome::Done | Outcome::Unknown,
+                Outcome::Done,
                 Some(Open::Create {
                     id: open, since, ..
                 }),
             ) => {
                 *open = id;
-                *since = if outcome == Outcome::Done {
-                    at
-                } else {
-                    after_call
-                };
+                *since = at;
                 if let (Some(id), Some(mono)) = (id, at.mono) {
                     self.seen.insert(id, mono);
                 }
+            }
+            (Outcome::Unknown, Some(Open::Create { claimed, since, .. })) => {
+                *claimed = id;
+                *since = after_call;
             }
             (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
                 self.open = None;
@@ -283,9 +369,109 @@ impl History {
                     Outcome::Later => "the provider was busy, or out of reach",
                     _ => "the create was refused, or had no effect",
                 };
+                if outcome == Outcome::Later {
+                    for note in self.unsettled_named(name) {
+                        note.intents = note.intents.saturating_sub(1);
+                    }
+                }
                 self.tried(name, at, outcome != Outcome::Later, why);
             }
             _ => {}
+        }
+    }
+
+    /// What an open create of a slot made is remembered as the rotation's own.
+    fn keep_made(&mut self, id: SnapshotId, failed: Option<When>) {
+        let Some(Open::Create {
+            name,
+            sent,
+            ordered: false,
+            ..
+        }) = &self.open
+        else {
+            return;
+        };
+        let made = Made {
+            id,
+            name: name.as_str().into(),
+            sent: *sent,
+            failed,
+        };
+        if self.made.len() == MOST_MADE {
+            self.made.remove(0);
+        }
+        self.made.push(made);
+    }
+
+    /// The name's hash of one that was seen completed.
+    pub(super) fn name_of(&self, id: SnapshotId) -> Option<u64> {
+        let mut completed = self.completed.iter();
+        completed.find(|(known, _)| *known == id).map(|(_, name)| *name)
+    }
+
+    fn saw_completed(&mut self, id: SnapshotId, name: &str) {
+        self.completed.retain(|(known, _)| *known != id);
+        if self.completed.len() == MOST_COMPLETED {
+            self.completed.remove(0);
+        }
+        self.completed.reserve_exact(1);
+        self.completed.push((id, Fnv::of(name)));
+    }
+
+    /// Whether the rotation made it by a create that is open no more; it is remembered no more.
+    fn takes_made(&mut self, id: SnapshotId, name: &str) -> bool {
+        let before = self.made.len();
+        self.made.retain(|made| made.id != id);
+        if self.made.len() < before {
+            return true;
+        }
+        let mut lapsed = self.lapsed.iter();
+        let lapsed = lapsed.position(|l| *l.name == *name && !l.known.contains(&id));
+        lapsed.map(|at| self.lapsed.remove(at)).is_some()
+    }
+
+    /// What an open create without an answer makes may still show, after it was given up.
+    fn lapse(&mut self) {
+        let Some(Open::Create {
+            name,
+            known,
+            sent,
+            ordered: false,
+            ..
+        }) = &self.open
+        else {
+            return;
+        };
+        let lapsed = Lapsed {
+            name: name.as_str().into(),
+            known: known.clone(),
+            sent: *sent,
+        };
+        if self.lapsed.len() == MOST_MADE {
+            self.lapsed.remove(0);
+        }
+        self.lapsed.push(lapsed);
+    }
+
+    /// A snapshot is gone.
+    fn forget(&mut self, id: SnapshotId) {
+        self.completed.retain(|(known, _)| *known != id);
+        self.regressed.retain(|(known, _)| *known != id);
+        self.made.retain(|made| made.id != id);
+        for notes in &mut self.rotations {
+            notes.gone(id);
+        }
+    }
+
+    /// A snapshot that the rotation made is completed as it was asked for (I19): it keeps the
+    /// promise that is open, or may pay for one that is beyond `keep`.
+    fn pays(&mut self, name: &str, id: SnapshotId) {
+        if self.prune_first.take().is_some() {
+            return;
+        }
+        let of_slot = |notes: &&mut RotationNotes| notes.slots.iter().any(|n| n.name == name);
+        if let Some(notes) = self.rotations.iter_mut().find(of_slot) {
+            notes.earn(id);
         }
     }
 

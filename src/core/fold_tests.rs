@@ -48,6 +48,7 @@ fn created(outcome: Outcome, id: Option<u64>) -> Fact {
         outcome,
         id: id.map(SnapshotId),
         server_name: None,
+        looked_for: false,
     }
 }
 
@@ -57,6 +58,7 @@ fn delete(id: u64, prune_first: Option<&[u64]>) -> Fact {
         snapshot: "weekly-2026-11-01".to_owned(),
         id: SnapshotId(id),
         prune_first: prune_first.map(|ids| ids.iter().copied().map(SnapshotId).collect()),
+        paid_by: None,
         reason: String::new(),
         by: None,
     }
@@ -71,6 +73,7 @@ fn completed(id: u64) -> Fact {
     Fact::SnapshotCompleted {
         snapshot: NAME.to_owned(),
         id: SnapshotId(id),
+        pays: Some(false),
     }
 }
 
@@ -124,17 +127,74 @@ fn i4_every_answer_of_this_process_outdates_the_listings_before_it() {
 }
 
 #[test]
-fn i7_a_prune_first_is_made_good_only_by_the_completion_of_one_that_was_not_there() {
+fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_made_as_it_asked() {
     let pruned = [
         (delete(1, Some(&[1, 2, 3])), at(0)),
         (deleted(1, Outcome::Done), at(0)),
+        (create(), at(1)),
+        (created(Outcome::Done, Some(9)), at(1)),
     ];
-    for (id, made_good) in [(2, false), (9, true)] {
+    let completed = |id, pays| Fact::SnapshotCompleted {
+        snapshot: NAME.to_owned(),
+        id: SnapshotId(id),
+        pays,
+    };
+    for (id, pays, kept) in [
+        (2, Some(true), false),
+        (9, Some(false), false),
+        (9, Some(true), true),
+        // As earlier versions wrote it.
+        (2, None, false),
+        (9, None, true),
+    ] {
         let mut facts = pruned.to_vec();
-        facts.push((completed(id), at(1)));
-        let open = folded(&facts).prune_first.is_none();
-        assert_eq!(open, made_good, "{id}");
+        facts.push((completed(id, pays), at(2)));
+        let history = folded(&facts);
+        assert_eq!(history.prune_first.is_none(), kept, "{id} {pays:?}");
+        // It pays for nothing else.
+        assert!(history.rotations.iter().all(|r| r.payments.is_empty()));
     }
+}
+
+#[test]
+fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_answer() {
+    let due = Fact::SlotDue {
+        rotation: "weekly".to_owned(),
+        slot: time("2026-11-22T03:00:00Z"),
+        snapshot: NAME.to_owned(),
+    };
+    let paid = Fact::DeleteIntent {
+        rotation: "weekly".to_owned(),
+        snapshot: "weekly-2026-11-01".to_owned(),
+        id: SnapshotId(1),
+        prune_first: None,
+        paid_by: Some(SnapshotId(9)),
+        reason: String::new(),
+        by: None,
+    };
+    let completed = Fact::SnapshotCompleted {
+        snapshot: NAME.to_owned(),
+        id: SnapshotId(9),
+        pays: Some(true),
+    };
+    let mut facts = vec![
+        (due, at(0)),
+        (create(), at(0)),
+        (created(Outcome::Done, Some(9)), at(0)),
+        (completed, at(1)),
+    ];
+    let victims = |facts: &[(Fact, When)]| -> Vec<_> {
+        let history = folded(facts);
+        let payments = history.rotations.iter().flat_map(|r| &r.payments);
+        payments.map(|payment| payment.victim).collect()
+    };
+    assert_eq!(victims(&facts), [None]);
+    facts.push((paid, at(2)));
+    facts.push((deleted(1, Outcome::Failed), at(2)));
+    assert_eq!(victims(&facts), [Some(SnapshotId(1))]);
+    // It is remembered for the case that a listing shows it again.
+    facts.push((Fact::DeleteConfirmed { id: SnapshotId(1) }, at(3)));
+    assert_eq!(victims(&facts), [Some(SnapshotId(1))]);
 }
 
 #[test]
@@ -291,6 +351,8 @@ fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_
     let went = Fact::ServerRemoved;
     let added = Fact::RotationAdded {
         rotation: "weekly".to_owned(),
+        terms: None,
+        shrinks: BTreeSet::new(),
     };
     for (facts, gone) in [
         (vec![], false),

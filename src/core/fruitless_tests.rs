@@ -14,6 +14,7 @@ fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled()
         } else {
             world.recorded();
             world.policy.rotations[0].catch_up = Some(MINUTE);
+            world.pass(2 * MINUTE);
         }
         assert_eq!(
             standing(&mut world),
@@ -176,6 +177,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
         outcome: Outcome::Later,
         id: None,
         server_name: None,
+        looked_for: false,
     });
     world.recorded();
     assert_eq!(told(&world).as_deref(), Some(first));

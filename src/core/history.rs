@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::fact::{AlertKind, Now, Standing, When};
 use super::noted::RotationNotes;
 use super::policy::{Policy, Rules};
+use super::printable::counted;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Runs of `after` that failed, from which on a person has to release the server.
@@ -21,12 +22,19 @@ const HOPELESS: u32 = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Open {
-    /// A create.
+    /// A create. `claimed` is an id that an answer named which can't be relied on; `sent` is
+    /// when it was intended, by the wall clock. An operator's is no slot's.
     Create {
         name: String,
         known: BTreeSet<SnapshotId>,
         id: Option<SnapshotId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claimed: Option<SnapshotId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent: Option<Timestamp>,
         since: When,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ordered: bool,
     },
     /// A delete; one that an operator ordered is never sent again by itself.
     Delete {
@@ -40,18 +48,25 @@ pub enum Open {
 }
 
 impl Open {
-    /// The snapshot that an open create made, if these rows show it.
+    /// The snapshot that an open create made, if these rows show it: by the id that was
+    /// answered, else the new one of its name, else the one that a doubtful answer named.
     pub fn made_in<'s>(&self, rows: &'s [Snapshot]) -> Option<&'s Snapshot> {
         let Self::Create {
-            name, known, id, ..
+            name,
+            known,
+            id,
+            claimed,
+            ..
         } = self
         else {
             return None;
         };
-        rows.iter().find(|row| match id {
-            Some(id) => row.id == *id,
-            None => row.name == *name && !known.contains(&row.id),
-        })
+        let by_id = |id: SnapshotId| rows.iter().find(|row| row.id == id);
+        if let Some(id) = id {
+            return by_id(*id);
+        }
+        let new = |row: &&Snapshot| row.name == *name && !known.contains(&row.id);
+        rows.iter().find(new).or_else(|| by_id((*claimed)?))
     }
 }
 
@@ -64,16 +79,38 @@ pub struct Pause {
     pub until: Timestamp,
 }
 
-/// A prune-first that no completed snapshot has made good yet (I7).
+/// A prune-first whose promise is not kept yet (I7, I19): the rotation has made nothing since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PruneFirst {
-    /// What was given up; while a listing still shows it, nothing was lost.
+    /// What was given up. It alone may be deleted again.
     pub victim: SnapshotId,
-    /// When it was seen to be gone: for a settle window, listings that show it are stale.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gone: Option<When>,
     /// Every id that was listed then.
     pub known: BTreeSet<SnapshotId>,
+}
+
+/// A create of a slot that nobody knows the effect of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lapsed {
+    /// The name that was asked for.
+    pub name: Box<str>,
+    /// Every id that was listed before.
+    pub known: BTreeSet<SnapshotId>,
+    /// When it was intended.
+    pub sent: Option<Timestamp>,
+}
+
+/// A snapshot that the rotation made and that is not completed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its id, as it was answered or found.
+    pub id: SnapshotId,
+    /// The name that was asked for.
+    pub name: Box<str>,
+    /// When it was intended.
+    pub sent: Option<Timestamp>,
+    /// Since when it is known to have failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<When>,
 }
 
 /// A server that a rotation's `before` holds for a snapshot; its `after` is owed.
@@ -132,8 +169,25 @@ pub struct History {
     /// The hold that has not been released yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Box<Hold>>,
-    /// The prune-first that is not made good yet (I7).
+    /// The prune-first whose promise is not kept yet (I7, I19).
     pub prune_first: Option<Box<PruneFirst>>,
+    /// The own snapshots that were seen completed, with a hash of their names; by the provider's
+    /// present word one may have failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub completed: Vec<(SnapshotId, u64)>,
+    /// Those of them that are listed as failed, and since when.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub regressed: Vec<(SnapshotId, When)>,
+    /// What the rotation made that is stuck, missing or failed; the last few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<Made>,
+    /// Creates that had no answer and were looked for in vain; the last few. What they made may
+    /// still show.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lapsed: Vec<Lapsed>,
+    /// How the provider stores otherwise what a create asked for, until a person looked (I19).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<Box<str>>,
     /// Deletes refused in a row.
     pub refused_deletes: u32,
     /// When the last delete was refused.
@@ -234,6 +288,11 @@ impl History {
         matches!(&self.open, Some(Open::Create { id: Some(open), .. }) if *open == id)
     }
 
+    /// Whether it is a slot's create, and not one that an operator ordered.
+    pub(super) fn makes_slot(&self, id: SnapshotId) -> bool {
+        matches!(&self.open, Some(Open::Create { id: Some(open), ordered: false, .. }) if *open == id)
+    }
+
     /// Whether a delete of this one is open.
     pub fn deletes(&self, id: SnapshotId) -> bool {
         matches!(&self.open, Some(Open::Delete { id: open, .. }) if *open == id)
@@ -241,7 +300,9 @@ impl History {
 
     /// For how long the server is left alone after a restore.
     pub(super) fn restoring(&self, rules: &Rules, now: Now) -> Option<SignedDuration> {
-        let left = rules.restore_window - self.restore?.elapsed(now);
+        // The longer by either clock: a short process after the other ends it too.
+        let sent = self.restore?;
+        let left = rules.restore_window - sent.age(now).max(sent.elapsed(now));
         (left > SignedDuration::ZERO).then_some(left)
     }
 
@@ -262,6 +323,26 @@ impl History {
         if own && self.restoring(rules, now).is_some() {
             ended.push("the rest after its restore is over".to_owned());
         }
+        // One that ends a pause agrees to nothing: the alert may not have been seen.
+        let agrees = own && self.paused.is_none();
+        if agrees && self.mismatch.is_some() {
+            ended.push("what the provider stores otherwise is yours to know".to_owned());
+        } else if agrees && self.prune_first.is_some() {
+            ended.push("a full server may be pruned for a slot again".to_owned());
+        }
+        let agreed: usize = self.rotations.iter().map(RotationNotes::to_agree).sum();
+        if own && !agrees && agreed > 0 {
+            ended.push(format!(
+                "the deletion of {} is not agreed to: that takes another resume",
+                counted(agreed, "snapshot")
+            ));
+        }
+        if agrees && agreed > 0 {
+            ended.push(format!(
+                "the deletion of {} is agreed to",
+                counted(agreed, "snapshot")
+            ));
+        }
         if let Some(hold) = self.hold.as_deref().filter(|hold| own && hold.failures > 0) {
             ended.push(format!(
                 "the hold of {} is given up, as released by you",
@@ -280,6 +361,11 @@ impl History {
         }
         self.unknown_restore = None;
         if let Some(from) = from {
+            for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
+                // Nobody could react while it was paused.
+                let wall = at;
+                shrink.since = shrink.since.map(|_| When { wall, mono: None });
+            }
             self.last_pause = Some(Box::new(Pause { from, until: at }));
         }
     }

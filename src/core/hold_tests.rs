@@ -73,6 +73,7 @@ pub(super) fn create(world: &mut World, status: Status) -> SnapshotId {
         outcome: Outcome::Done,
         id: Some(id),
         server_name: None,
+        looked_for: false,
     });
     id
 }
@@ -139,6 +140,7 @@ fn where_acceptance_is_enough_after_follows_the_answer() {
         outcome: Outcome::Done,
         id: Some(id),
         server_name: None,
+        looked_for: false,
     });
     assert_eq!(released(&world.recorded()), Some(false));
 }
@@ -153,6 +155,7 @@ fn a_create_that_fails_releases_the_server() {
         outcome: Outcome::Failed,
         id: None,
         server_name: None,
+        looked_for: false,
     });
     assert_eq!(released(&world.recorded()), Some(false));
 }

@@ -5,6 +5,7 @@ pub mod breaks;
 mod dated;
 pub mod decide;
 pub mod due;
+mod erosion;
 mod expression;
 pub mod fact;
 mod fold;
@@ -29,6 +30,7 @@ pub mod retention;
 mod room;
 pub mod schedule;
 pub mod snapshot;
+pub mod terms;
 pub mod verdict;
 
 #[cfg(test)]

@@ -191,6 +191,10 @@ impl Pattern {
                 }
                 continue;
             }
+            // A sign would parse, and a year formats back with it: `-026`.
+            if !head.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
             let number: i16 = head.parse().ok()?;
             let small = i8::try_from(number);
             match part {
@@ -254,6 +258,9 @@ mod tests {
             ("weekly-snapshot-2026-13-01", false),
             ("weekly-snapshot-2026-1-01", false),
             ("weekly-snapshot-+026-11-22", false),
+            ("weekly-snapshot--026-11-22", false),
+            ("weekly-snapshot-2026--1-22", false),
+            ("weekly-snapshot- 026-11-22", false),
             ("weekly-snapshot-2026-11-22x", false),
             ("xweekly-snapshot-2026-11-22", false),
             ("Weekly-snapshot-2026-11-22", false),

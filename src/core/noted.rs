@@ -1,14 +1,21 @@
 //! What is remembered of the slots of a rotation.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fact::{Ending, When};
 use super::history::History;
 use super::passed::Passed;
+use super::snapshot::SnapshotId;
+use super::terms::TermsKey;
 
 /// Slots noted one by one for each rotation; of older ones only that they ended is kept.
 const REMEMBERED: usize = 6;
+
+/// So many payments are remembered that are spent, for a listing that shows again what is gone.
+const MOST_SPENT: usize = 2;
 
 /// What is remembered of a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +32,12 @@ pub struct SlotNote {
     pub tries: u32,
     /// When the last try ended.
     pub last_try: Option<When>,
+    /// Creates that were sent for it, but for those that were refused for now (I9).
+    #[serde(default, skip_serializing_if = "none")]
+    pub intents: u32,
+    /// When the last of them was intended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Timestamp>,
     /// Slots before it passed without a note of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leap: bool,
@@ -38,6 +51,55 @@ impl SlotNote {
         } else {
             Ending::Skipped
         }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn none(intents: &u32) -> bool {
+    *intents == 0
+}
+
+/// From when on slots are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Begin {
+    /// The rotation came under care: its first snapshot bears the name of that instant.
+    Added,
+    /// Its schedule, zone or pattern changed: older slots are none of its slots.
+    Changed,
+}
+
+/// A newer completed snapshot that the rotation made, which pays for one that goes (I19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Payment {
+    pub(super) by: SnapshotId,
+    /// What it has paid for: a delete was sent, so it pays for nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) victim: Option<SnapshotId>,
+}
+
+/// Snapshots that nothing new has replaced, and that are to go all the same (I19).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Shrink {
+    /// By an edit or a first look: they go when the grace is over.
+    pub(super) announced: Vec<SnapshotId>,
+    /// Since when.
+    pub(super) since: Option<When>,
+    /// Otherwise: they go when an operator agrees.
+    pub(super) found: Vec<SnapshotId>,
+    /// An operator agreed.
+    pub(super) agreed: Vec<SnapshotId>,
+}
+
+impl Shrink {
+    fn is_empty(&self) -> bool {
+        self.announced.is_empty() && self.found.is_empty() && self.agreed.is_empty()
+    }
+
+    pub(super) fn holds(&self, id: SnapshotId) -> bool {
+        let mut all = self.announced.iter().chain(&self.found).chain(&self.agreed);
+        all.any(|held| *held == id)
     }
 }
 
@@ -62,6 +124,18 @@ pub(super) struct RotationNotes {
     pub(super) name: String,
     /// Since when it is under care; `None` when it left the policy.
     pub(super) since: Option<Timestamp>,
+    /// What began then; trails of earlier versions don't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) begin: Option<Begin>,
+    /// Its terms, as they were recorded last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) terms: Option<TermsKey>,
+    /// What may be deleted for it (I19).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) payments: Vec<Payment>,
+    /// What goes without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shrink: Option<Box<Shrink>>,
     pub(super) slots: Vec<SlotNote>,
     /// The slots that ended before those.
     #[serde(default, skip_serializing_if = "Passed::is_empty")]
@@ -77,14 +151,93 @@ pub(super) struct RotationNotes {
     pub(super) missing: Option<Box<Fault>>,
 }
 
+impl RotationNotes {
+    /// Snapshots whose deletion waits for an operator, or for the grace to be over.
+    pub(super) fn to_agree(&self) -> usize {
+        let shrink = self.shrink.iter();
+        let waiting = shrink.map(|shrink| shrink.announced.len() + shrink.found.len());
+        waiting.sum()
+    }
+
+    /// The rotation left the policy, or its policy went.
+    pub(super) fn leave(&mut self) {
+        (self.since, self.begin, self.terms, self.shrink) = (None, None, None, None);
+        self.payments.clear();
+    }
+
+    /// What new terms delete is to go after a grace; what older ones announced is not, nor what
+    /// was agreed to under them.
+    pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: When) {
+        let found = self.shrink.take().map(|shrink| shrink.found);
+        let shrink = Shrink {
+            announced: ids.iter().copied().collect(),
+            since: Some(at),
+            found: found.unwrap_or_default(),
+            agreed: Vec::new(),
+        };
+        self.shrink = (!shrink.is_empty()).then(|| Box::new(shrink));
+    }
+
+    /// One that the rotation made pays for another. Those that have paid are kept for a while:
+    /// what they paid for may be listed again.
+    pub(super) fn earn(&mut self, by: SnapshotId) {
+        let spent = self.payments.iter().filter(|payment| payment.victim.is_some());
+        if spent.count() > MOST_SPENT
+            && let Some(oldest) = self.payments.iter().position(|p| p.victim.is_some())
+        {
+            self.payments.remove(oldest);
+        }
+        self.payments.reserve_exact(1);
+        self.payments.push(Payment { by, victim: None });
+    }
+
+    /// Everything that waits for an operator is agreed to.
+    pub(super) fn agree(&mut self) {
+        if let Some(shrink) = &mut self.shrink {
+            let Shrink {
+                announced,
+                found,
+                agreed,
+                ..
+            } = &mut **shrink;
+            agreed.append(announced);
+            agreed.append(found);
+        }
+    }
+
+    /// The snapshot is gone, and with it what was to be done about it.
+    pub(super) fn gone(&mut self, id: SnapshotId) {
+        self.payments.retain(|payment| payment.by != id);
+        let Some(shrink) = &mut self.shrink else {
+            return;
+        };
+        let Shrink {
+            announced,
+            found,
+            agreed,
+            ..
+        } = &mut **shrink;
+        for ids in [announced, found, agreed] {
+            ids.retain(|held| *held != id);
+        }
+        self.shrink.take_if(|shrink| shrink.is_empty());
+    }
+}
+
 impl History {
-    fn rotation(&self, name: &str) -> Option<&RotationNotes> {
+    pub(super) fn rotation(&self, name: &str) -> Option<&RotationNotes> {
         self.rotations.iter().find(|notes| notes.name == name)
     }
 
     /// Since when the rotation is under care.
     pub fn since(&self, rotation: &str) -> Option<Timestamp> {
         self.rotation(rotation)?.since
+    }
+
+    /// Since when its slots are counted, if its schedule, zone or pattern changed then.
+    pub(super) fn changed(&self, rotation: &str) -> Option<Timestamp> {
+        let notes = self.rotation(rotation)?;
+        notes.since.filter(|_| notes.begin == Some(Begin::Changed))
     }
 
     /// The rotations under care.
@@ -186,6 +339,8 @@ impl History {
             attempts: 0,
             tries: 0,
             last_try: None,
+            intents: 0,
+            sent: None,
             leap: false,
         });
         let last = notes.len() - 1;
@@ -198,6 +353,15 @@ impl History {
         if note.ending != Some(Ending::Completed) {
             note.ending = Some(ending);
         }
+    }
+
+    /// The unsettled slots of this name, of any rotation.
+    pub(super) fn unsettled_named(&mut self, name: &str) -> impl Iterator<Item = &mut SlotNote> {
+        let rotations = self.rotations.iter_mut();
+        rotations.filter_map(move |rotation| {
+            let mut notes = rotation.slots.iter_mut();
+            notes.find(|note| note.name == name && note.ending.is_none())
+        })
     }
 
     pub(super) fn tried(&mut self, name: &str, at: When, counts: bool, why: &str) {

@@ -18,6 +18,10 @@ impl Server<'_> {
                 name, id, since, ..
             } => {
                 match (open.made_in(&self.inventory.snapshots), id) {
+                    // I19: what isn't as it was asked for is nobody's payment.
+                    (Some(found), _) if self.mismatch(name, found).is_some() => {
+                        self.mismatch(name, found).map(Step::Record)
+                    }
                     (Some(found), Some(_)) => self.watched(found),
                     (Some(found), None) => Some(Step::Record(create_result(
                         name,
@@ -101,7 +105,12 @@ impl Server<'_> {
             Status::InProgress | Status::Unknown(_) => {
                 Step::Record(Fact::SnapshotStuck { snapshot: name, id })
             }
-            Status::Completed => Step::Record(Fact::SnapshotCompleted { snapshot: name, id }),
+            // Its rotation may have another pattern by now.
+            Status::Completed => Step::Record(Fact::SnapshotCompleted {
+                snapshot: name,
+                id,
+                pays: Some(self.pays(snapshot, None)),
+            }),
             Status::Failed => Step::Record(failed(name, id)),
         })
     }
@@ -135,11 +144,13 @@ impl Server<'_> {
                 }
                 Status::Completed => {
                     let awaited = self.history.makes(snapshot.id)
-                        || self.history.seen.contains_key(&snapshot.id);
+                        || self.history.seen.contains_key(&snapshot.id)
+                        || self.awaits(snapshot);
                     if awaited {
                         return Some(Step::Record(Fact::SnapshotCompleted {
                             snapshot: snapshot.name.clone(),
                             id: snapshot.id,
+                            pays: Some(self.pays(snapshot, Some(place))),
                         }));
                     }
                     // One that was completed late settles its slot all the same.
@@ -193,6 +204,7 @@ pub(super) fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>
         outcome,
         id,
         server_name: None,
+        looked_for: true,
     }
 }
 

@@ -59,6 +59,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
                     outcome: Outcome::Done,
                     id,
                     server_name: None,
+                    looked_for: false,
                 });
             }
             other => panic!("{other:?}"),
@@ -70,6 +71,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
         id,
         snapshot: name,
         prune_first: None,
+        paid_by: None,
         reason: String::new(),
         by: None,
     });
@@ -92,6 +94,10 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
         }
     ));
     world.policy.rotations[0].keep = 4;
+    let Step::Record(changed) = world.step() else {
+        panic!("other terms");
+    };
+    world.record(&changed);
     assert!(matches!(
         world.step(),
         Step::Record(Fact::DeleteResult {
@@ -109,12 +115,14 @@ fn unanswered_delete(by: Option<String>) -> World {
     let settled = std::mem::take(&mut world.snapshots);
     world = world.holding(old);
     world.snapshots.extend(settled);
+    world.agree(1);
     let (id, outcome) = (SnapshotId(1), Outcome::Unknown);
     world.record(&Fact::DeleteIntent {
         rotation: "weekly".to_owned(),
         id,
         snapshot: old[0].1.to_owned(),
         prune_first: None,
+        paid_by: None,
         reason: String::new(),
         by,
     });
@@ -198,9 +206,7 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
 fn i9_a_wall_clock_that_leaps_ahead_does_not_end_the_settle_window() {
     let mut world = World::weekly(3);
     world.rules.settle_window = 30 * MINUTE;
-    world.record(&Fact::RotationAdded {
-        rotation: "weekly".to_owned(),
-    });
+    world.recorded();
     world.intend_create("weekly-2026-11-22");
     world.now.wall += SignedDuration::from_hours(5);
     assert!(matches!(world.step(), Step::Wait { .. }));
@@ -244,6 +250,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
         id,
         snapshot: "weekly-2026-11-01".to_owned(),
         prune_first: None,
+        paid_by: None,
         reason: String::new(),
         by: None,
     });
@@ -281,6 +288,7 @@ fn i5_a_delete_is_sent_again_after_the_settle_window_or_a_longer_pause_that_doub
                     id,
                     snapshot: name,
                     prune_first: None,
+                    paid_by: None,
                     reason: String::new(),
                     by: None,
                 });

@@ -16,7 +16,7 @@ use super::printable::{printable, utc};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// As much of a name as is shown.
-const NAME_SHOWN: usize = 80;
+pub(super) const NAME_SHOWN: usize = 80;
 
 /// One of the provider's calls, for one server.
 #[expect(
@@ -138,8 +138,7 @@ impl Server<'_> {
                 "it holds {held} of {limit} snapshots: delete one first"
             ));
         }
-        if held + 1 >= limit && self.history.prune_first.is_some() && !self.made_good(&self.owned())
-        {
+        if held + 1 >= limit && self.room_is_owed() {
             return Some(
                 "the last free place was made by a delete for a slot that is due: delete one first"
                     .to_owned(),

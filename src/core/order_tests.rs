@@ -85,6 +85,7 @@ fn i5_no_order_is_carried_out_beside_an_open_mutation() {
         outcome: Outcome::Done,
         id,
         server_name: None,
+        looked_for: false,
     });
     for order in orders() {
         refused(&world, &order, "weekly-2026-11-22 is being made");
@@ -198,6 +199,7 @@ fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
         snapshot: "weekly-2026-11-01".to_owned(),
         id,
         prune_first: Some(known),
+        paid_by: None,
         reason: String::new(),
         by: None,
     });

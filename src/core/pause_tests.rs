@@ -75,6 +75,7 @@ fn paused_in_a_create(status: Status) -> (World, SnapshotId) {
         outcome: Outcome::Done,
         id: Some(id),
         server_name: None,
+        looked_for: false,
     });
     world.record(&Fact::Paused { by: None });
     (world, id)
@@ -105,6 +106,7 @@ fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_in_it() {
         snapshot: "weekly-2026-11-01".to_owned(),
         id,
         prune_first: None,
+        paid_by: None,
         reason: String::new(),
         by: None,
     });
@@ -296,6 +298,7 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
     spare.name = "weekly-2026-11-15".to_owned();
     spare.created_at = Some(time("2026-11-15T03:00:00Z"));
     world.snapshots.push(spare);
+    world.agree(3);
     let name = "before-restore-20261122".to_owned();
     world.record(&Fact::CreateIntent {
         rotation: String::new(),
@@ -312,6 +315,7 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
         outcome,
         id,
         server_name,
+        looked_for: false,
     });
     assert!(matches!(world.recorded(), Step::Idle { .. }));
     world.pass(world.rules.stuck_after + world.rules.restore_window - MINUTE);

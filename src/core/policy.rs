@@ -118,6 +118,8 @@ pub struct Rules {
     pub retry_after: SignedDuration,
     /// How long a restore holds the server.
     pub restore_window: SignedDuration,
+    /// How long what an edit deletes is announced before it goes (I19).
+    pub shrink_grace: SignedDuration,
     /// The whole time that one call may take.
     pub request_timeout: SignedDuration,
     /// Slots after this instant are not looked at: `once` settles what was due when it started.
@@ -197,6 +199,14 @@ impl Rotation {
     pub fn slot_patterns(&self) -> impl Iterator<Item = &Pattern> {
         let patterns = self.all_patterns();
         patterns.filter_map(|(pattern, coarse)| (!coarse).then_some(pattern))
+    }
+
+    /// Whether the name is one of its own for a slot at this local time or later.
+    pub fn names_since(&self, name: &str, local: jiff::civil::DateTime) -> bool {
+        // What the pattern leaves out of a time is left out of the slot's as well.
+        let told = |pattern: &Pattern| pattern.parse(&pattern.format(local));
+        let mut patterns = self.slot_patterns();
+        patterns.any(|pattern| pattern.parse(name).is_some_and(|at| Some(at) >= told(pattern)))
     }
 
     /// Each with whether it is coarse.

@@ -90,9 +90,10 @@ impl Rehearsal<'_> {
                 id,
                 name,
                 prune_first,
+                paid_by,
                 reason,
                 ..
-            } => self.delete(id, name, prune_first, reason),
+            } => self.delete((id, name), prune_first, paid_by, reason),
             Step::After { rotation, name, .. } => self.after(rotation, name),
             Step::Wait { pause, reason } => self.wait(pause, reason),
             Step::Blocked { reason } => {
@@ -133,12 +134,19 @@ impl Rehearsal<'_> {
             outcome: Outcome::Done,
             id: Some(id),
             server_name: None,
+            looked_for: false,
         });
         self.show(id, name.clone());
         self.push(Do::Create, Some(name), None, reason);
     }
 
-    fn delete(&mut self, id: SnapshotId, name: String, prune_first: bool, reason: String) {
+    fn delete(
+        &mut self,
+        (id, name): (SnapshotId, String),
+        prune_first: bool,
+        paid_by: Option<SnapshotId>,
+        reason: String,
+    ) {
         if let Some(fated) = self.plan.snapshots.iter_mut().find(|v| v.id == id) {
             fated.fate = Fate::Delete;
             fated.reason.clone_from(&reason);
@@ -149,6 +157,7 @@ impl Rehearsal<'_> {
             snapshot: name.clone(),
             id,
             prune_first: prune_first.then(ids),
+            paid_by,
             reason: reason.clone(),
             by: None,
         });

@@ -17,14 +17,21 @@ pub struct Own<'a> {
     pub place: Place,
     /// Whether the policy protects it (I1).
     pub protected: bool,
-    /// Its date, where it can be relied on: readable and not in the future (I11).
+    /// Its date, where it can be relied on: readable, not in the future and not from before
+    /// its create (I11).
     pub dated: Option<Timestamp>,
+    /// Its slot's instant by the trail, else the local time in its name.
+    pub slot: Timestamp,
+    /// Whether it was seen completed and is listed as failed; it is no failed one (I19).
+    pub regressed: bool,
+    /// Whether it is new as a failed or regressed one, so that it is left alone for now.
+    pub recent: bool,
 }
 
 impl Own<'_> {
-    /// Whether it ended failed.
+    /// Whether it ended failed and never was completed.
     pub fn failed(&self) -> bool {
-        self.snapshot.status == Status::Failed
+        self.snapshot.status == Status::Failed && !self.regressed
     }
 
     fn completed(&self) -> bool {
@@ -57,6 +64,8 @@ pub enum Spare {
     Beyond,
     /// Failed, and its rotation has a newer completed one.
     Outlived,
+    /// Completed once and listed as failed for a week, and its rotation has a newer one.
+    Regressed,
 }
 
 impl Spare {
@@ -67,13 +76,33 @@ impl Spare {
             Self::Copy => format!("the same slot of {name} has a newer copy"),
             Self::Beyond => format!("beyond keep = {} of {name}", rotation.keep),
             Self::Outlived => format!("it failed, and a newer one of {name} is completed"),
+            Self::Regressed => format!(
+                "it was completed, has been listed as failed for a week, and a newer one of {name} is completed"
+            ),
         }
     }
 }
 
-/// The next snapshot to delete that nobody needs any more: the older copy of a slot, then
-/// what is beyond `keep`, then a failed one outlived by a newer completed one (rule 5).
-pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare)> {
+/// All that rule 5 would delete one after the other, and why.
+pub fn spares<'a>(policy: &Policy, owned: &[Own<'a>]) -> Vec<(Own<'a>, Spare)> {
+    // Nearly always there is none.
+    let Some(first) = next_spare(policy, owned) else {
+        return Vec::new();
+    };
+    let (mut spares, mut left) = (vec![first], owned.to_vec());
+    loop {
+        let gone = spares.last().map(|(own, _)| own.snapshot.id);
+        left.retain(|own| Some(own.snapshot.id) != gone);
+        match next_spare(policy, &left) {
+            Some(next) => spares.push(next),
+            None => return spares,
+        }
+    }
+}
+
+/// The next snapshot that nobody needs any more: the older copy of a slot, then what is beyond
+/// `keep`, then a failed one outlived by a newer completed one (rule 5).
+fn next_spare<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare)> {
     let counted = in_age_order(owned, Own::counts);
     let newest = newest_completed(owned);
     let spare = |own: &Own<'_>| Some(own.snapshot.id) != newest || Break::NoFloor.on();
@@ -98,41 +127,64 @@ pub fn surplus<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare
     if let Some(own) = beyond.filter(|own| spare(own)) {
         return Some((*own, Spare::Beyond));
     }
-    let outlived = in_age_order(owned, |own| own.failed() && own.deletable())
-        .into_iter()
-        .find(|failed| {
+    let outlived = |wanted: fn(&Own<'a>) -> bool| {
+        let old = in_age_order(owned, |own| {
+            wanted(own) && own.deletable() && !own.recent
+        });
+        old.into_iter().find(|failed| {
             let mut newer = counted
                 .iter()
                 .filter(|own| own.place.rotation == failed.place.rotation);
             newer.any(|own| failed.age() < own.age())
-        });
-    outlived.map(|own| (own, Spare::Outlived))
+        })
+    };
+    let failed = outlived(Own::failed).map(|own| (own, Spare::Outlived));
+    failed.or_else(|| outlived(|own| own.regressed).map(|own| (own, Spare::Regressed)))
+}
+
+/// The oldest that counts of a rotation, where date and slot agree on which that is; where
+/// they don't, the one by date and the one by slot (I19).
+pub fn oldest<'a>(owned: &[Own<'a>], rotation: usize) -> Option<Result<Own<'a>, [Own<'a>; 2]>> {
+    let counted = in_age_order(owned, |own| own.counts() && own.place.rotation == rotation);
+    let by_date = counted.first()?;
+    let by_slot = counted.iter().min_by_key(|own| (own.slot, own.age()))?;
+    // Two copies of a slot differ by date alone, and two of one date by slot alone.
+    Some(if by_date.slot == by_slot.slot {
+        Ok(*by_date)
+    } else if by_date.dated == by_slot.dated {
+        Ok(*by_slot)
+    } else {
+        Err([*by_date, *by_slot])
+    })
 }
 
 /// The snapshot that goes for a due slot of `rotation` on a full server, if the guards of
-/// I2 and I3 let one go.
-pub fn prune_first<'a>(policy: &Policy, owned: &[Own<'a>], rotation: usize) -> Option<Own<'a>> {
+/// I2 and I3 let one go; where its rotation's dates and slots disagree, the two that do (I19).
+pub fn prune_first<'a>(
+    policy: &Policy,
+    owned: &[Own<'a>],
+    rotation: usize,
+) -> Option<Result<Own<'a>, [Own<'a>; 2]>> {
     if completed(owned).count() <= policy.min_completed && !Break::NoMinimum.on() {
         return None;
     }
-    let newest = newest_completed(owned);
     let counted = in_age_order(owned, Own::counts);
     let of = |rotation: usize| {
-        counted
-            .iter()
-            .filter(move |own| own.place.rotation == rotation)
+        let of = counted.iter();
+        of.filter(move |own| own.place.rotation == rotation).count()
     };
-    let most =
-        (0..policy.rotations.len()).max_by_key(|r| (of(*r).count(), std::cmp::Reverse(*r)))?;
-    let from = if of(rotation).count() < 2 && of(most).count() >= 2 {
+    let most = (0..policy.rotations.len()).max_by_key(|r| (of(*r), std::cmp::Reverse(*r)))?;
+    let from = if of(rotation) < 2 && of(most) >= 2 {
         most
     } else {
         rotation
     };
-    of(from)
-        .next()
-        .filter(|own| Some(own.snapshot.id) != newest || Break::NoFloor.on())
-        .copied()
+    let newest = newest_completed(owned);
+    let may_go = |own: &Own<'_>| Some(own.snapshot.id) != newest || Break::NoFloor.on();
+    oldest(owned, from).filter(|found| match found {
+        Ok(own) => may_go(own),
+        Err(_) => true,
+    })
 }
 
 fn in_age_order<'a>(owned: &[Own<'a>], wanted: impl Fn(&Own<'a>) -> bool) -> Vec<Own<'a>> {

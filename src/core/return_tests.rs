@@ -29,6 +29,7 @@ fn answered(world: &mut World, name: &str, outcome: Outcome) {
         outcome,
         id: None,
         server_name: None,
+        looked_for: false,
     });
 }
 
@@ -48,6 +49,7 @@ fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
         id: *id,
         snapshot: name.clone(),
         prune_first: prune_first.then_some(ids),
+        paid_by: None,
         reason: String::new(),
         by: None,
     });
@@ -60,6 +62,7 @@ fn i15_a_schedule_moved_within_the_day_ends_and_disowns_no_settled_slot() {
     let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.policy.rotations = vec![rotation("daily", "0 4 * * *", 3)];
+    world.settle(&DONE);
     world.pass(SignedDuration::from_hours(25));
     world.settle(&DONE);
     assert_eq!(
@@ -163,7 +166,8 @@ fn a_delete_that_is_refused_for_one_rotation_holds_up_no_other() {
         rotation("b", "30 3 * * *", 2),
     ]);
     world.policy.rotations[1].pattern = Pattern::new("{name}-%Y-%m-%d", "b").expect("a pattern");
-    world.make("a-2026-11-22", Status::Failed);
+    let failed = world.make("a-2026-11-22", Status::Failed);
+    world.made_in_vain(failed.0);
     let refused = awaited(&mut world);
     deleted(&mut world, &refused, Outcome::Failed);
     let next = world.recorded();

@@ -1,6 +1,7 @@
 //! Rules 4 and 5 where they change something: a create where there is room, and which
 //! snapshot goes where there is none.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,24 +9,28 @@ use jiff::{SignedDuration, Timestamp};
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Server, Step};
 use super::due::Due;
-use super::fact::When;
-use super::policy::{Rotation, WhenFull};
-use super::retention::{self, Own};
+use super::erosion::{REGRESSED_KEPT, before};
+use super::fact::Ending;
+use super::policy::{Place, Rotation, WhenFull};
+use super::printable::counted;
+use super::retention::{self, Own, Spare};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 impl Server<'_> {
     /// Makes the slot's snapshot, or the room for it.
     pub(super) fn make(&self, index: usize, rotation: &Rotation, name: String) -> Due {
         let owned = self.owned();
-        if let Some(failed) = owned
-            .iter()
-            .find(|own| own.failed() && own.deletable() && own.snapshot.name == name)
-        {
+        let full = self.inventory.snapshots.len() >= self.rules.limit && !Break::NoRoomCheck.on();
+        // I19: what says that it failed is left alone while nobody needs its room, and one that
+        // the rotation did not make goes as a completed one would.
+        let failed = |own: &&Own<'_>| own.failed() && own.deletable() && self.unfinished(own);
+        let mut of_slot = owned.iter().filter(|own| own.snapshot.name == name);
+        if let Some(failed) = of_slot.find(|own| failed(own) && (full || !own.recent)) {
             let reason = format!("it failed, and its slot of {} is still due", rotation.name);
-            return self.delete(failed, false, reason).into();
+            return self.delete(failed, false, None, reason).into();
         }
         // I10: no create on a full server; everything listed takes up room.
-        if self.inventory.snapshots.len() < self.rules.limit || Break::NoRoomCheck.on() {
+        if !full {
             if let Some(left) = self.held_by_others(rotation, &name) {
                 return Due::Later(left);
             }
@@ -36,23 +41,42 @@ impl Server<'_> {
                 reason,
             });
         }
-        if let Some(own) = owned.iter().find(|own| own.failed() && own.deletable()) {
-            let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
-            return self.delete(own, false, reason).into();
+        if self.troubled() {
+            return Due::Blocked(format!(
+                "the server is full, and nothing on it may be deleted while {} that were completed are listed as failed",
+                counted(self.regressed().count(), "snapshot")
+            ));
         }
-        if self.policy.delete_stuck
-            && let Some(own) = owned
-                .iter()
-                .find(|own| own.deletable() && self.long_stuck(own))
-        {
-            let reason = format!(
-                "it is stuck, and a slot of {} needs its room",
-                rotation.name
-            );
-            return self.delete(own, false, reason).into();
+        if let Some(own) = owned.iter().find(failed) {
+            let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
+            return self.delete(own, false, None, reason).into();
+        }
+        let stuck = |own: &&Own<'_>| {
+            self.policy.delete_stuck && own.deletable() && self.long_stuck(own)
+        };
+        if let Some(own) = owned.iter().find(stuck).filter(|own| self.unfinished(own)) {
+            return self.delete(own, false, None, stuck_for(rotation)).into();
         }
         if let Some(step) = self.surplus(&owned) {
             return step.into();
+        }
+        let mut failed = owned.iter().filter(|own| own.failed() && own.deletable());
+        if let Some(own) = failed.find(|own| self.may_promise(own)) {
+            let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
+            return self.delete(own, true, None, reason).into();
+        }
+        // After a week one that has regressed goes before a good one.
+        let mut regressed = owned.iter().filter(|own| own.regressed && !own.recent);
+        if let Some(own) = regressed.find(|own| own.deletable() && self.may_promise(own)) {
+            let reason = format!(
+                "it was completed, has been listed as failed for a week, and a slot of {} needs its room",
+                rotation.name
+            );
+            return self.delete(own, true, None, reason).into();
+        }
+        let mut stuck = owned.iter().filter(stuck);
+        if let Some(own) = stuck.find(|own| self.may_promise(own)) {
+            return self.delete(own, true, None, stuck_for(rotation)).into();
         }
         if rotation.when_full == WhenFull::Skip {
             return Due::Blocked(format!(
@@ -60,13 +84,16 @@ impl Server<'_> {
                 rotation.name
             ));
         }
-        if !self.made_good(&owned) {
-            return Due::Blocked("full, and the last prune-first isn't made good yet".to_owned());
-        }
         match retention::prune_first(self.policy, &owned, index) {
-            Some(own) => {
+            Some(Err(odd)) => Due::Blocked(format!("the server is full, and {}", disagree(&odd))),
+            Some(Ok(own)) if self.newest_settled(&own) => Due::Blocked(self.nothing_to_give(&owned)),
+            Some(Ok(own)) if !self.may_promise(&own) => Due::Blocked(format!(
+                "the server is full, and nothing was made since the last one was deleted to make room: delete one that nobody needs, or let the rotation delete another, by snaprotate resume --server {}",
+                self.policy.server
+            )),
+            Some(Ok(own)) => {
                 let reason = format!("the server is full, and a slot of {} is due", rotation.name);
-                self.delete(&own, true, reason).into()
+                self.delete(&own, true, None, reason).into()
             }
             None => Due::Blocked(self.nothing_to_give(&owned)),
         }
@@ -86,36 +113,70 @@ impl Server<'_> {
         reason
     }
 
-    /// I7: since the last prune-first a snapshot was completed, or a foreign one took the room.
-    pub(super) fn made_good(&self, owned: &[Own<'_>]) -> bool {
-        if Break::NoErosionGuard.on() {
-            return true;
-        }
-        let Some(prune) = &self.history.prune_first else {
-            return true;
-        };
-        let rows = &self.inventory.snapshots;
-        // Refused, or never done: nothing was given up, unless the listing is stale.
-        let window = self.rules.settle_window;
-        let stale = |gone: When| gone.elapsed(self.now) < window;
-        if !prune.gone.is_some_and(stale) && rows.iter().any(|s| s.id == prune.victim) {
-            return true;
-        }
-        let mut new = rows.iter().filter(|s| !prune.known.contains(&s.id));
-        new.any(|s| {
-            let own = owned.iter().find(|own| own.snapshot.id == s.id);
-            own.is_none_or(|own| own.snapshot.status == Status::Completed)
-        })
+    /// I7, I19: no second prune-first before the rotation has made one since the last; the same
+    /// delete may be sent again.
+    fn may_promise(&self, own: &Own<'_>) -> bool {
+        let open = self.history.prune_first.as_deref();
+        open.is_none_or(|open| open.victim == own.snapshot.id) || Break::NoErosionGuard.on()
     }
 
-    /// Deletes what nobody needs any more (rule 5).
+    /// Whether the room that is left was made for a slot and is still owed to it.
+    pub(super) fn room_is_owed(&self) -> bool {
+        let open = self.history.prune_first.as_deref();
+        let there = |id: SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == id);
+        open.is_some_and(|open| !there(open.victim))
+    }
+
+    /// Deletes what nobody needs any more (rule 5), if it is paid for (I19).
     pub(super) fn surplus(&self, owned: &[Own<'_>]) -> Option<Step> {
-        let (own, why) = retention::surplus(self.policy, owned)?;
-        let reason = why.reason(&self.policy.rotations[own.place.rotation]);
-        Some(self.delete(&own, false, reason))
+        let spares = retention::spares(self.policy, owned);
+        if spares.is_empty() || self.troubled() {
+            return None;
+        }
+        // Where the oldest of a rotation stays, no newer one goes for it.
+        let mut stays = BTreeSet::new();
+        for (own, why) in spares {
+            let rotation = own.place.rotation;
+            let in_order = || match retention::oldest(owned, rotation) {
+                Some(Ok(oldest)) => oldest.snapshot.id == own.snapshot.id,
+                Some(Err(_)) | None => false,
+            };
+            let may_go = match why {
+                Spare::Copy | Spare::Outlived => true,
+                Spare::Beyond => !stays.contains(&rotation) && in_order(),
+                Spare::Regressed => !stays.contains(&rotation),
+            } && (why == Spare::Copy || !self.newest_settled(&own));
+            let paid = self.paid(&own, why, owned).filter(|_| may_go);
+            let Some(paid) = paid else {
+                stays.insert(rotation);
+                continue;
+            };
+            let reason = why.reason(&self.policy.rotations[rotation]);
+            return Some(self.delete(&own, false, paid.by(), reason));
+        }
+        None
     }
 
-    fn delete(&self, own: &Own<'_>, prune_first: bool, reason: String) -> Step {
+    /// Whether it is the snapshot of the server's newest settled slot, which is never deleted.
+    fn newest_settled(&self, own: &Own<'_>) -> bool {
+        let rotations = self.policy.rotations.iter();
+        let settled = rotations.flat_map(|r| self.history.slots(&r.name));
+        let settled = settled.filter(|note| {
+            note.ending == Some(Ending::Completed)
+                && note.at.duration_since(self.now.wall) <= CLOCK_TOLERANCE
+        });
+        settled
+            .max_by_key(|note| note.at)
+            .is_some_and(|note| note.name == own.snapshot.name)
+    }
+
+    fn delete(
+        &self,
+        own: &Own<'_>,
+        prune_first: bool,
+        paid_by: Option<SnapshotId>,
+        reason: String,
+    ) -> Step {
         let rotation = &self.policy.rotations[own.place.rotation];
         if let Some(last) = self.history.last_refusal {
             let due = self
@@ -147,27 +208,64 @@ impl Server<'_> {
             name,
             rotation: rotation.name.clone(),
             prune_first,
+            paid_by,
             reason,
         }
     }
 
-    /// Whether its date can be relied on: readable and not in the future (I11).
+    /// Whether its date can be relied on: readable, not in the future, and neither before there
+    /// were snapshots nor before its create (I11).
     pub(super) fn dated(&self, snapshot: &Snapshot) -> bool {
         let ahead = |at: Timestamp| at.duration_since(self.now.wall);
         snapshot
             .created_at
             .is_some_and(|at| ahead(at) <= CLOCK_TOLERANCE)
+            && !before(snapshot, self.sent(&snapshot.name))
     }
 
     pub(super) fn owned(&self) -> Vec<Own<'_>> {
+        self.owned_where(|snapshot| self.spares(snapshot.id))
+    }
+
+    /// The own ones, of which an operator spares these for now.
+    pub(super) fn owned_where(&self, spared: impl Fn(&Snapshot) -> bool) -> Vec<Own<'_>> {
         self.own()
-            .map(|(snapshot, place)| Own {
-                snapshot,
-                place,
-                protected: self.policy.protects(snapshot) || self.spares(snapshot.id),
-                dated: snapshot.created_at.filter(|_| self.dated(snapshot)),
+            .map(|(snapshot, place)| {
+                let until = self.left_alone_until(snapshot);
+                Own {
+                    snapshot,
+                    place,
+                    protected: self.policy.protects(snapshot) || spared(snapshot),
+                    dated: snapshot.created_at.filter(|_| self.dated(snapshot)),
+                    slot: self.slot_of(snapshot, place),
+                    regressed: self.has_regressed(snapshot),
+                    recent: until.is_some_and(|at| at > self.now.wall),
+                }
             })
             .collect()
+    }
+
+    /// Until when a failed or regressed one is left alone; `None`: nobody knows since when it
+    /// is one.
+    pub(super) fn left_alone_until(&self, snapshot: &Snapshot) -> Option<Timestamp> {
+        if snapshot.status != Status::Failed {
+            return None;
+        }
+        let mut made = self.history.made.iter();
+        let failed = made.find(|made| made.id == snapshot.id).and_then(|made| made.failed);
+        let (since, kept) = match self.regressed_since(snapshot.id) {
+            Some(since) => (since, REGRESSED_KEPT),
+            None => (failed?, self.rules.stuck_after),
+        };
+        let left = kept - since.age(self.now);
+        self.now.wall.checked_add(left).ok()
+    }
+
+    /// Its slot's instant by the trail, else by its name.
+    fn slot_of(&self, snapshot: &Snapshot, place: Place) -> Timestamp {
+        let rotation = &self.policy.rotations[place.rotation];
+        let noted = self.history.slot(&rotation.name, &snapshot.name);
+        noted.map_or_else(|| rotation.schedule.instant(place.local), |note| note.at)
     }
 
     /// Whether an operator is about to restore it: the snapshot of the present state that is
@@ -177,12 +275,25 @@ impl Server<'_> {
             return false;
         };
         let window = self.rules.stuck_after + self.rules.restore_window;
-        *spared == id && since.elapsed(self.now) < window
+        *spared == id && since.age(self.now).max(since.elapsed(self.now)) < window
     }
 
     fn long_stuck(&self, own: &Own<'_>) -> bool {
         own.snapshot.status == Status::InProgress && self.stuck(own.snapshot)
     }
+}
+
+fn stuck_for(rotation: &Rotation) -> String {
+    let name = &rotation.name;
+    format!("it is stuck, and a slot of {name} needs its room")
+}
+
+/// How a rotation's dates and slots disagree on which is its oldest.
+pub(super) fn disagree([by_date, by_slot]: &[Own<'_>; 2]) -> String {
+    format!(
+        "{} is the oldest by its date, {} by its name: neither is deleted while both are there; delete or protect one",
+        by_date.snapshot.name, by_slot.snapshot.name
+    )
 }
 
 #[cfg(test)]

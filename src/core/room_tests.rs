@@ -95,6 +95,7 @@ fn a_failed_snapshot_of_the_due_slot_goes_before_the_slot_is_tried_again() {
         "2026-11-22T03:10:00Z",
     );
     let mut world = World::weekly(3).holding(&[row]);
+    world.made_in_vain(1);
     world.settle(&DONE);
     assert_eq!(
         world.log,
@@ -136,9 +137,10 @@ fn a_stuck_snapshot_goes_for_room_only_when_told_to_and_long_seen() {
         let mut rows = full_of_own().snapshots;
         rows[0].name = "weekly-2026-11-15".to_owned();
         rows[0].status = Status::InProgress;
-        rows[2].name = "weekly-2026-11-01".to_owned();
+        rows[2].name = "weekly-2026-11-16".to_owned();
         let mut world = World::weekly(3);
         world.snapshots = rows;
+        world.made_in_vain(1);
         world.policy.delete_stuck = told;
         world
             .history
@@ -167,7 +169,7 @@ fn i7_when_failed_ones_that_may_not_be_deleted_fill_the_room_no_second_own_one_i
 }
 
 #[test]
-fn i7_a_foreign_snapshot_that_took_the_room_lets_the_next_prune_first_go() {
+fn i7_and_i19_where_a_foreign_snapshot_took_the_room_an_operator_agrees_to_the_next_prune_first() {
     let mut world = full_of_own();
     while world.log.is_empty() {
         match world.step() {
@@ -179,6 +181,7 @@ fn i7_a_foreign_snapshot_that_took_the_room_lets_the_next_prune_first_go() {
                     id,
                     snapshot: name,
                     prune_first: Some(ids),
+                    paid_by: None,
                     reason: String::new(),
                     by: None,
                 });
@@ -193,6 +196,12 @@ fn i7_a_foreign_snapshot_that_took_the_room_lets_the_next_prune_first_go() {
             other => panic!("{other:?}"),
         }
     }
+    let Step::Blocked { reason } = world.settle(&DONE) else {
+        panic!("{:?}", world.log);
+    };
+    assert!(reason.contains("snaprotate resume --server 7"), "{reason}");
+    assert_eq!(world.log, ["delete weekly-2026-11-01"]);
+    world.record(&Fact::Resumed { by: None });
     world.settle(&DONE);
     assert_eq!(
         world.log,
@@ -216,6 +225,7 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
         snapshot: name,
         id,
         prune_first: Some(before.iter().map(|s| s.id).collect()),
+        paid_by: None,
         reason: String::new(),
         by: None,
     });
@@ -235,6 +245,7 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
         outcome: Outcome::Failed,
         id: None,
         server_name: None,
+        looked_for: false,
     });
     world.snapshots = before;
     id

@@ -27,6 +27,8 @@ pub struct Slot {
 /// A cron schedule in a zone.
 #[derive(Clone, Debug)]
 pub struct Schedule {
+    /// As it was written.
+    text: Box<str>,
     cron: Cron,
     zone: TimeZone,
     /// Whether it has any slot. To find that it has none takes a walk through thousands of
@@ -75,6 +77,7 @@ impl Schedule {
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
         let cron = expression::read(expression)?;
         let mut schedule = Self {
+            text: expression.into(),
             cron,
             zone,
             fires: true,
@@ -88,11 +91,17 @@ impl Schedule {
     #[must_use]
     pub fn within(&self, zone: TimeZone) -> Self {
         Self {
+            text: self.text.clone(),
             cron: self.cron.clone(),
             zone,
             fires: self.fires,
             walked: Walked::default(),
         }
+    }
+
+    /// The expression, as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The zone that its local times are in.
@@ -182,6 +191,11 @@ impl Schedule {
         let from = utc(local).filter(|_| self.fires)?;
         let found = self.cron.find_next_occurrence(&from, false).ok()?;
         Some(found.datetime())
+    }
+
+    /// The instant of a local time of its zone.
+    pub fn instant(&self, local: DateTime) -> Timestamp {
+        self.place(local).unwrap_or(Timestamp::MIN)
     }
 
     fn place(&self, local: DateTime) -> Option<Timestamp> {

@@ -8,7 +8,7 @@ use crate::core::policy::Former;
 use crate::core::world::*;
 
 #[test]
-fn a_pattern_that_changes_while_its_slot_is_under_way_gives_nothing_up() {
+fn a_pattern_that_changes_ends_its_open_slot_without_an_alert_and_counts_from_then_on() {
     let mut world = World::weekly(3);
     world.recorded();
     let pattern = crate::core::name::Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
@@ -18,9 +18,14 @@ fn a_pattern_that_changes_while_its_slot_is_under_way_gives_nothing_up() {
         coarse: false,
     });
     world.settle(&DONE);
-    assert_eq!(world.log, ["create new-2026-11-22"]);
+    assert_eq!(world.log, [""; 0]);
     let old = world.history.slot("weekly", "weekly-2026-11-22");
-    assert_eq!(old.expect("a slot").ending, None);
+    assert_eq!(old.expect("a slot").ending, Some(Ending::Paused));
+    assert!(world.history.alerts.is_empty());
+    world.pass(SignedDuration::from_hours(24 * 7));
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create new-2026-11-29"]);
+    assert!(world.history.alerts.is_empty());
 }
 
 #[test]
@@ -40,6 +45,7 @@ fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
                         outcome: Outcome::Later,
                         id: None,
                         server_name: None,
+                        looked_for: false,
                     });
                 }
                 Step::Wait { pause, .. } => world.pass(pause),
@@ -61,6 +67,8 @@ fn a_slot_at_the_very_instant_its_rotation_came_under_care_is_its_to_run_while_i
         let mut world = World::new(vec![rotation("daily", "0 4 * * *", 3)]);
         let added = Fact::RotationAdded {
             rotation: "daily".to_owned(),
+            terms: None,
+            shrinks: std::collections::BTreeSet::new(),
         };
         world.record(&added);
         world.policy.rotations[0].catch_up = Some(MINUTE);

@@ -74,6 +74,7 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
         outcome: Outcome::Done,
         id: Some(SnapshotId(901)),
         server_name: None,
+        looked_for: false,
     });
     let next = planned(&world).upcoming().expect("a delete");
     assert_eq!(

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::decide::{CLOCK_TOLERANCE, Inventory, Server};
+use super::decide::{Inventory, Server};
 use super::fact::Now;
 use super::history::History;
 use super::policy::{Policy, Rules};
@@ -31,6 +31,8 @@ pub enum Fate {
     Stuck,
     /// It ended, but its date is missing, unreadable or in the future (I11).
     OddDate,
+    /// It was completed, and is listed as failed (I19).
+    Regressed,
     /// It ended failed: it goes when it is outlived, or when its room is needed.
     Failed,
     /// The newest own completed one of the server (I2).
@@ -55,6 +57,7 @@ impl Fate {
             Self::InProgress => "in_progress",
             Self::Stuck => "stuck",
             Self::OddDate => "odd_date",
+            Self::Regressed => "regressed",
             Self::Failed => "failed",
             Self::Newest => "newest",
             Self::Copy => "copy",
@@ -90,7 +93,10 @@ pub fn verdicts(
 ) -> Vec<Verdict> {
     let server = Server::of(policy, inventory, history, rules, now);
     let owned = server.owned();
-    let spare = spare(policy, owned.clone());
+    let spare: BTreeMap<_, _> = retention::spares(policy, &owned)
+        .into_iter()
+        .map(|(own, why)| (own.snapshot.id, why))
+        .collect();
     let newest = retention::newest_completed(&owned);
     let rows = inventory.snapshots.iter();
     rows.map(|snapshot| {
@@ -101,7 +107,12 @@ pub fn verdicts(
                 "no rotation of the policy gives such a name: it is never touched".to_owned(),
             ),
             Some(own) if own.protected => (Fate::Protected, protection(policy, snapshot)),
-            Some(own) => server.fate(own, spare.get(&snapshot.id).copied(), newest),
+            Some(own) => {
+                let (fate, reason) = server.fate(own, spare.get(&snapshot.id).copied(), newest);
+                let stays = spare.get(&snapshot.id);
+                let stays = stays.and_then(|why| server.stays(own, *why, &owned));
+                (fate, stays.map_or(reason.clone(), |why| format!("{reason}: {why}")))
+            }
         };
         Verdict {
             id: snapshot.id,
@@ -111,16 +122,6 @@ pub fn verdicts(
         }
     })
     .collect()
-}
-
-/// All that rule 5 would delete one after the other, and why.
-fn spare(policy: &Policy, mut owned: Vec<Own<'_>>) -> BTreeMap<SnapshotId, Spare> {
-    let mut spare = BTreeMap::new();
-    while let Some((gone, why)) = retention::surplus(policy, &owned) {
-        owned.retain(|own| own.snapshot.id != gone.snapshot.id);
-        spare.insert(gone.snapshot.id, why);
-    }
-    spare
 }
 
 fn protection(policy: &Policy, snapshot: &Snapshot) -> String {
@@ -161,6 +162,10 @@ impl Server<'_> {
             Status::Completed | Status::Failed if own.dated.is_none() => {
                 (Fate::OddDate, odd_date(own.snapshot))
             }
+            Status::Failed if own.regressed => (
+                Fate::Regressed,
+                spared.unwrap_or_else(|| "it was completed, and is listed as failed: it is kept for a week".to_owned()),
+            ),
             Status::Failed => (
                 Fate::Failed,
                 spared.unwrap_or_else(|| format!(
@@ -201,14 +206,11 @@ impl Server<'_> {
 }
 
 fn odd_date(snapshot: &Snapshot) -> String {
-    let tolerance = CLOCK_TOLERANCE.as_mins();
-    match snapshot.created_at {
-        Some(at) => format!(
-            "its date {} lies more than {tolerance} minutes ahead: it is kept, and not counted in keep",
-            utc(at)
-        ),
-        None => "it has no readable date: it is kept, and not counted in keep".to_owned(),
-    }
+    let kept = "it is kept, and not counted in keep";
+    snapshot.created_at.map_or_else(
+        || format!("it has no readable date: {kept}"),
+        |at| format!("its date {} can't be: {kept}", utc(at)),
+    )
 }
 
 /// A duration fit to be shown.

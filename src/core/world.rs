@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Step, decide};
 use super::fact::{Fact, Now, Outcome};
-use super::history::History;
+use super::history::{History, Made};
 use super::name::Pattern;
 use super::policy::{Former, Policy, Rotation, Rules, WhenFull};
 use super::schedule::Schedule;
@@ -66,6 +66,7 @@ pub(crate) fn rules() -> Rules {
         stuck_after: 60 * MINUTE,
         retry_after: 5 * MINUTE,
         restore_window: 30 * MINUTE,
+        shrink_grace: 60 * MINUTE,
         request_timeout: SignedDuration::from_secs(30),
         due_until: None,
         count_all: false,
@@ -91,7 +92,11 @@ impl World {
                 name: Some("web".to_owned()),
                 ..policy(7, rotations)
             },
-            rules: rules(),
+            // What a first look finds beyond `keep` goes at once.
+            rules: Rules {
+                shrink_grace: SignedDuration::ZERO,
+                ..rules()
+            },
             history: History::default(),
             snapshots: Vec::new(),
             now: Now {
@@ -119,6 +124,24 @@ impl World {
             })
             .collect();
         self
+    }
+
+    /// The rotation made this one in vain, by the trail.
+    pub(super) fn made_in_vain(&mut self, id: u64) {
+        let id = SnapshotId(id);
+        let row = self.snapshots.iter().find(|s| s.id == id).expect("a row");
+        self.history.made.push(Made {
+            id,
+            name: row.name.as_str().into(),
+            sent: None,
+            failed: None,
+        });
+    }
+
+    /// An operator has agreed to the deletion of this one of the weekly rotation.
+    pub(super) fn agree(&mut self, id: u64) {
+        let shrink = &mut self.history.notes("weekly").shrink;
+        shrink.get_or_insert_default().agreed.push(SnapshotId(id));
     }
 
     pub(super) fn step(&mut self) -> Step {
@@ -161,12 +184,7 @@ impl World {
     }
 
     pub(super) fn intend_create(&mut self, name: &str) {
-        let known = self
-            .snapshots
-            .iter()
-            .filter(|s| s.name == name)
-            .map(|s| s.id)
-            .collect();
+        let known = self.snapshots.iter().map(|s| s.id).collect();
         self.record(&Fact::CreateIntent {
             rotation: self.policy.rotations[0].name.clone(),
             snapshot: name.to_owned(),
@@ -204,12 +222,14 @@ impl World {
                         outcome: Outcome::Done,
                         id,
                         server_name: None,
+                        looked_for: false,
                     });
                 }
                 Step::Delete {
                     id,
                     name,
                     prune_first,
+                    paid_by,
                     ..
                 } => {
                     let ids = self.snapshots.iter().map(|s| s.id).collect();
@@ -219,6 +239,7 @@ impl World {
                         id,
                         snapshot: name,
                         prune_first: prune_first.then_some(ids),
+                        paid_by,
                         reason: String::new(),
                         by: None,
                     });

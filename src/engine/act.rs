@@ -1,5 +1,6 @@
 //! One mutation: a place in flight, the intent, the call, the outcome.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use jiff::SignedDuration;
@@ -9,13 +10,17 @@ use super::account::Leave;
 use super::orders::Answer;
 use super::server::Stopped;
 use super::{Engine, Seat, lock};
-use crate::api::{ApiError, ErrorKind, Heard, NewSnapshot, Pass, SnapshotApi};
+use crate::api::{ApiError, Created, ErrorKind, Heard, NewSnapshot, Pass, SnapshotApi};
 use crate::audit::Extra;
 use crate::core::breaks::Break;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
 use crate::core::fact::{Fact, Outcome};
 use crate::core::policy::Policy;
+use crate::core::printable::printable;
 use crate::core::snapshot::SnapshotId;
+
+/// As much of a foreign name as a record repeats.
+const NAME_SHOWN: usize = 80;
 
 /// How often `once` tries to record an outcome; then the next start finds the intent open.
 const LAST_TRIES: u32 = 3;
@@ -71,6 +76,14 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let way = (pass, leave);
         let answer = match step {
+            Step::Create { rotation, name, .. } if self.is_spent(policy, seat, &rotation, &name) => {
+                tracing::error!(
+                    policy = policy.file,
+                    name,
+                    "every attempt was sent already; please report it"
+                );
+                None
+            }
             Step::Create {
                 rotation,
                 name,
@@ -85,7 +98,7 @@ impl<A: SnapshotApi> Engine<A> {
                 };
                 let intent = Fact::CreateIntent {
                     rotation,
-                    known: rows.filter(|s| s.name == name).map(|s| s.id).collect(),
+                    known: rows.map(|s| s.id).collect(),
                     snapshot: name,
                     reason,
                     by: None,
@@ -98,6 +111,7 @@ impl<A: SnapshotApi> Engine<A> {
                 name,
                 rotation,
                 prune_first,
+                paid_by,
                 reason,
             } => {
                 let ids = || inventory.snapshots.iter().map(|s| s.id).collect();
@@ -106,6 +120,7 @@ impl<A: SnapshotApi> Engine<A> {
                     snapshot: name,
                     id,
                     prune_first: prune_first.then(ids),
+                    paid_by,
                     reason,
                     by: None,
                 };
@@ -117,6 +132,17 @@ impl<A: SnapshotApi> Engine<A> {
             return self.rest(self.wanted().rules.poll_interval).await;
         }
         Ok(())
+    }
+
+    /// Whether as many creates of this name as the rotation has attempts were sent already, by
+    /// the trail: a last fuse, whatever was decided (I9).
+    fn is_spent(&self, policy: &Policy, seat: &Mutex<Seat>, rotation: &str, name: &str) -> bool {
+        let Some(attempts) = policy.rotation(rotation).map(|rotation| rotation.attempts) else {
+            return true;
+        };
+        let seat = lock(seat);
+        let note = seat.history.slot(rotation, name);
+        note.is_none_or(|note| note.intents >= attempts)
     }
 
     /// Whether the step is still what the policy in force asks for, and no pause was asked
@@ -155,18 +181,25 @@ impl<A: SnapshotApi> Engine<A> {
         new: &NewSnapshot,
         intent: Fact,
     ) -> Result<Option<Answer>, Stopped> {
+        let known = match &intent {
+            Fact::CreateIntent { known, .. } => known.clone(),
+            _ => BTreeSet::new(),
+        };
         if !self.intend(policy, seat, intent).await {
             return Ok(None);
         }
         let (began, heard) = (Instant::now(), pass.heard());
         let answer = self.api.create(pass, new).await;
-        let extra = extra(began, answer.as_ref().err(), &heard);
-        let outcome = match &answer {
-            Ok(_) => Outcome::Done,
-            Err(error) => outcome(error, Outcome::NoServer),
-        };
+        let mut extra = extra(began, answer.as_ref().err(), &heard);
         self.hear(leave, answer.as_ref().err()).await;
-        let (id, server_name) = answer.map_or((None, None), |c| (Some(c.id), c.server_name));
+        let (outcome, id, server_name) = match answer {
+            Ok(made) => {
+                let (outcome, id, odd) = made_by(&made, new, &known);
+                extra.error = odd;
+                (outcome, id, made.server_name)
+            }
+            Err(error) => (outcome(&error, Outcome::NoServer), None, None),
+        };
         // A listing that lacks what was answered is asked for once more.
         lock(seat).listed.made(id);
         let fact = Fact::CreateResult {
@@ -174,6 +207,7 @@ impl<A: SnapshotApi> Engine<A> {
             outcome,
             id,
             server_name,
+            looked_for: false,
         };
         let answer = Answer::of(outcome, &extra, id);
         self.conclude(policy, seat, fact, extra).await?;
@@ -289,6 +323,26 @@ impl<A: SnapshotApi> Engine<A> {
             self.record_wide(change).await;
         }
     }
+}
+
+/// What an answer to a create is worth: one that names what was there before, or another
+/// name, tells nothing, and what was made is looked for by its name (I9, I19).
+fn made_by(
+    made: &Created,
+    asked: &NewSnapshot,
+    known: &BTreeSet<SnapshotId>,
+) -> (Outcome, Option<SnapshotId>, Option<String>) {
+    let id = made.id;
+    if known.contains(&id) {
+        let odd = format!("the answer names a snapshot that was there before (id {id})");
+        return (Outcome::Unknown, None, Some(odd));
+    }
+    if made.name != asked.name {
+        let name = printable(&made.name, NAME_SHOWN);
+        let odd = format!("the answer is about a snapshot named {name} (id {id})");
+        return (Outcome::Unknown, Some(id), Some(odd));
+    }
+    (Outcome::Done, Some(id), None)
 }
 
 /// Whether what is to be run around the create hasn't changed.

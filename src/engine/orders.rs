@@ -287,7 +287,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let intent = Fact::CreateIntent {
                     rotation: String::new(),
                     snapshot: snapshot.clone(),
-                    known: BTreeSet::new(),
+                    known: inventory.snapshots.iter().map(|s| s.id).collect(),
                     reason,
                     by,
                     spare,
@@ -309,6 +309,7 @@ impl<A: SnapshotApi> Engine<A> {
                     snapshot,
                     id,
                     prune_first: None,
+                    paid_by: None,
                     reason,
                     by,
                 };

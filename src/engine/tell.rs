@@ -26,6 +26,9 @@ pub(super) fn fact(server: ServerId, policy: Option<&Policy>, fact: &Fact, extra
             | Fact::SnapshotFailed { .. }
             | Fact::SnapshotStuck { .. }
             | Fact::SnapshotGone { .. }
+            | Fact::SnapshotRegressed { .. }
+            | Fact::SurplusFound { .. }
+            | Fact::CreateMismatch { .. }
             | Fact::CreateResult {
                 outcome: Outcome::Failed | Outcome::NoServer | Outcome::Unknown | Outcome::Later,
                 ..

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::death::{Doom, Effect};
 use super::judge::Basis;
-use super::provider::{Due, Row, World, error, shown};
+use super::provider::{Due, Row, World, error};
 use super::setting::{CALL, SETTLE};
 use crate::api::{
     ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, ServerRows, SnapshotApi,
@@ -248,7 +248,7 @@ impl World {
             };
             self.judge.listed(id, basis);
             if !rows.is_empty() || doubt.is_some() {
-                let snapshots = rows.iter().map(shown).collect();
+                let snapshots = self.shows(id, &rows);
                 let rows = ServerRows {
                     name,
                     snapshots,

@@ -12,6 +12,7 @@ use super::api::SimApi;
 use super::death::{Death, Life, Point};
 use super::events::Event;
 use super::hooks::{self, Holds, SimRunner};
+use super::lies::Lies;
 use super::provider::World;
 use super::rng::Rng;
 use super::setting::Setting;
@@ -64,6 +65,9 @@ pub(super) fn direct(options: Options) -> Report {
     let quiet_from = start + SignedDuration::from_hours(24 * options.days);
     let mut world = World::new(setting, rng.clone(), MemDisk::default(), options.story);
     world.holds = Holds::new(holds.unwrap_or(Rng::new(0)));
+    if options.lying {
+        world.lies = Some(Lies::draw(options.seed, servers as u64, start, options.days));
+    }
     let mut director = Director::new(world, quiet_from, quiet_from + QUIET);
     director.draw(&mut rng, start, servers as u64);
     if options.company {
@@ -154,6 +158,9 @@ impl Director {
                         }
                     }
                     world.judge.trail_lost(head_stays);
+                    if let Some(lies) = &mut world.lies {
+                        lies.trail_lost();
+                    }
                     world.holds.forgotten();
                     world.wishes.forgotten();
                     SignedDuration::from_secs(30)

@@ -66,16 +66,24 @@ impl World {
             } => self.make(at, call, server, &name, fate),
             Due::Delete { call, server, id } => {
                 // A broken rule may name what no server holds.
+                let id = self.truly(id);
                 let holds = |server: &Server| server.rows.iter().any(|row| row.id == id);
                 let there = self.servers.get(&server).is_some_and(holds);
-                self.change(at, server, |rows| rows.retain(|row| row.id != id));
+                let (works, answer) = self.lies_of_delete(server, id);
+                if works {
+                    self.change(at, server, |rows| rows.retain(|row| row.id != id));
+                }
                 let gone = Created {
                     id: SnapshotId(id),
                     server_name: None,
                     name: String::new(),
                 };
                 let missing = || error(ErrorKind::Missing, Some(404));
-                let answer = there.then_some(gone).ok_or_else(missing);
+                let answer = match answer {
+                    None => there.then_some(gone).ok_or_else(missing),
+                    Some(None) => Ok(gone),
+                    Some(Some((kind, status))) => Err(error(kind, Some(status))),
+                };
                 self.tell(|| format!("effect   server {server}: {id} is deleted ({there})"));
                 self.answers.insert(call, answer);
             }
@@ -131,7 +139,11 @@ impl World {
                 server_name: Some(self.servers[&server].name.clone()),
                 name: name.to_owned(),
             };
-            self.answers.insert(call, Ok(created));
+            if self.in_force.get(&server).is_some_and(|view| view.rotation(name).is_some()) {
+                self.made_for_rotation(server, id);
+            }
+            let answer = self.answer_to_create(server, created);
+            self.answers.insert(call, answer);
             let takes = self.rng.time(minutes(3), minutes(10));
             let (after, end) = match fate {
                 Some("snapshot: stuck") => continue,
@@ -162,11 +174,13 @@ impl World {
             Some("snapshot: future date") => Some(at + SignedDuration::from_hours(30)),
             _ => Some(at),
         };
+        let (name, dated) = self.stored(server, id, name, at);
+        let shown = if dated == Some(at) { shown } else { dated };
         self.tell(|| format!("effect   server {server}: {name} is there as {id}"));
         self.change(at, server, |rows| {
             rows.push(Row {
                 id,
-                name: name.to_owned(),
+                name: name.clone(),
                 status: Status::InProgress,
                 made: at,
                 shown,

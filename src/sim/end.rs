@@ -53,6 +53,9 @@ pub(super) fn judge(
     for (server, what) in without_outcome(&trail) {
         world.violated(server, &format!("I6: {what}"));
     }
+    if world.lies.is_some() {
+        return;
+    }
     let histories = histories(disk, world.wall());
     let missed = missed(&trail);
     for (index, chosen) in chosen.iter().enumerate() {
@@ -150,7 +153,17 @@ fn settled(
         let mut begun = rows.iter();
         let under_way =
             begun.any(|row| row.status == Status::InProgress || row.shown.is_some_and(young));
-        if counted.len() > rotation.keep && !blocked && !under_way {
+        // What nothing new has replaced stays until somebody agrees, and what dates and names
+        // disagree on stays; either is said (I19).
+        let kept = |kind| {
+            let key = (kind, rotation.name.clone());
+            history.alerts.contains_key(&key)
+        };
+        // And the newest settled slot's, where no later slot has its own.
+        let said = kept(AlertKind::Shrink)
+            || kept(AlertKind::OddDate)
+            || kept(AlertKind::SlotFailed);
+        if counted.len() > rotation.keep && !blocked && !under_way && !said {
             let what = format!("{} holds more than keep: {counted:?}", rotation.name);
             world.violated(server, &what);
         }

@@ -114,13 +114,16 @@ impl Judge {
         }
     }
 
-    fn ask(&mut self, invariant: &'static str) {
+    pub(super) fn ask(&mut self, invariant: &'static str) {
         *self.checked.entry(invariant).or_default() += 1;
     }
 }
 
 impl World {
     pub(super) fn violated(&mut self, server: u64, what: &str) {
+        if !self.is_judged(what) {
+            return;
+        }
         let now = self.now();
         self.tell(|| format!("VIOLATED server {server}: {what}"));
         let line = format!("{now:.3} server {server}: {what}");
@@ -289,6 +292,8 @@ impl World {
     /// A delete is being sent; the server that the snapshot is on.
     pub(super) fn judge_delete(&mut self, id: u64) -> Option<u64> {
         self.advance();
+        let shown = id;
+        let id = self.truly(shown);
         let has = |rows: &[Row]| rows.iter().any(|row| row.id == id);
         let server = self.servers.iter().find_map(|(server, found)| {
             let ever = has(&found.rows) || found.past.iter().any(|(_, rows)| has(rows));
@@ -298,12 +303,13 @@ impl World {
             self.violated(0, "I1: a delete of what nobody ever had");
             return None;
         };
-        let subject = format!("\"id\":{id},");
+        let subject = format!("\"id\":{shown},");
         let bases = self.mutation(server, "delete_intent", &subject, Some(id));
         if self.wishes.takes_delete(id) {
             self.judge.ask("I17");
             return Some(server);
         }
+        self.judge_erosion(server, id);
         if self.wishes.paused(server) {
             self.violated(server, "paused: a delete that nobody ordered");
         }

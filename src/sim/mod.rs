@@ -9,6 +9,7 @@
 //! - `director`, `events`: processes that begin, die and begin again; clocks, disks, reloads, people;
 //! - `judge`: the invariants, measured by the provider's truth at every mutation; `deletable`: what may go;
 //! - `hooks`: which servers are truly held, and a runner that fails;
+//! - `lies`: a provider that lies, and the erosion bound by what it truly holds;
 //! - `operator`: orders and pauses; `death`: where a process dies;
 //! - `end`: what must be so when the faults have stopped.
 //!
@@ -26,6 +27,7 @@ mod end;
 mod events;
 mod hooks;
 mod judge;
+mod lies;
 mod operator;
 pub mod points;
 mod provider;
@@ -41,6 +43,7 @@ use std::path::Path;
 use crate::core::breaks::{self, Break};
 
 pub use death::Death;
+pub use lies::LIES;
 pub use setting::{CREATE_FAULTS, DELETE_FAULTS, FATES, LISTING_FAULTS};
 
 /// What is simulated.
@@ -53,6 +56,8 @@ pub struct Options {
     /// Whether some rotations have hooks, and operators order and pause; all else is drawn
     /// alike with them and without.
     pub company: bool,
+    /// Whether the provider lies; then there are no operators who could agree to anything.
+    pub lying: bool,
     /// A rule that is broken on purpose.
     pub broken: Option<Break>,
     /// Whether what happens is written down line by line.
@@ -60,12 +65,22 @@ pub struct Options {
 }
 
 impl Options {
+    /// Two weeks with a provider that lies, and nobody but the program.
+    pub fn lying(seed: u64) -> Self {
+        Self {
+            company: false,
+            lying: true,
+            ..Self::new(seed)
+        }
+    }
+
     /// Two weeks, with hooks and operators, nothing broken, no story.
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
             days: 14,
             company: true,
+            lying: false,
             broken: None,
             story: false,
         }

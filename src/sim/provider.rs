@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::death::{Doomed, Life};
 use super::hooks::Holds;
 use super::judge::Judge;
+use super::lies::Lies;
 use super::operator::Wishes;
 use super::rng::Rng;
 use super::setting::{Setting, View};
@@ -111,6 +112,7 @@ pub(super) struct World {
     pub(super) judge: Judge,
     pub(super) holds: Holds,
     pub(super) wishes: Wishes,
+    pub(super) lies: Option<Lies>,
     pub(super) in_force: BTreeMap<u64, View>,
     pub(super) disk: MemDisk,
     /// The process dies in one of the next calls.
@@ -145,6 +147,7 @@ impl World {
             judge: Judge::default(),
             holds: Holds::new(Rng::new(0)),
             wishes: Wishes::default(),
+            lies: None,
             in_force: BTreeMap::new(),
             disk,
             doom: None,

@@ -18,6 +18,7 @@ pub(super) const LIMIT: usize = 5;
 pub(super) const POLL: SignedDuration = SignedDuration::from_secs(30);
 pub(super) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 pub(super) const CALL: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) const STUCK: SignedDuration = SignedDuration::from_hours(1);
 
 /// The rules of every simulation.
@@ -29,6 +30,7 @@ pub(super) fn rules() -> Rules {
         stuck_after: STUCK,
         retry_after: SignedDuration::from_mins(5),
         restore_window: SignedDuration::from_mins(30),
+        shrink_grace: GRACE,
         request_timeout: CALL,
         due_until: None,
         count_all: false,

@@ -15,6 +15,15 @@ fn a_fortnight_of_faults_breaks_no_invariant() {
 }
 
 #[test]
+fn i19_a_provider_that_lies_costs_no_more_good_snapshots_than_were_made() {
+    for seed in 0..40 {
+        let report = simulate(Options::lying(seed));
+        assert_eq!(report.violations, [""; 0], "seed {seed}");
+        assert!(report.checked.contains_key("I6"));
+    }
+}
+
+#[test]
 fn seeds_that_once_failed_pass() {
     // A wall clock ahead, listings that lack rows in a row, a date ahead, a death while stopping,
     // an end in the instant of a completion, a first listing and one after a doubtful one that

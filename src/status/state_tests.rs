@@ -76,6 +76,9 @@ fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
         known: BTreeSet::from([SnapshotId(1)]),
         id: id.map(SnapshotId),
         since: since(),
+        claimed: None,
+        sent: None,
+        ordered: false,
     };
     assert_eq!(said(create(Some(7)), 90, &[1]), "by-hand is being made");
     assert_eq!(said(create(Some(7)), 150, &[1, 7]), "by-hand is being made");

@@ -66,6 +66,7 @@ fn delete(id: u64) -> Step {
         name: String::new(),
         rotation: String::new(),
         prune_first: false,
+        paid_by: None,
         reason: String::new(),
     }
 }
@@ -76,6 +77,7 @@ fn prune(id: u64) -> Step {
         name: String::new(),
         rotation: String::new(),
         prune_first: true,
+        paid_by: None,
         reason: String::new(),
     }
 }
@@ -213,6 +215,7 @@ fn i8_one_in_progress_neither_counts_nor_goes() {
     let completed = Step::Record(Fact::SnapshotCompleted {
         snapshot: name("a", 1),
         id: SnapshotId(1),
+        pays: Some(false),
     });
     assert_eq!(bench.judge(&completed), Some(Rule::I8));
 }
@@ -236,6 +239,7 @@ fn i9_a_create_counts_as_not_done_only_after_the_settle_window() {
             outcome,
             id,
             server_name: None,
+            looked_for: false,
         })
     };
     let mut bench = Bench::holding(&[]);

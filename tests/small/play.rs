@@ -280,6 +280,7 @@ impl<'a> World<'a> {
             outcome,
             id,
             server_name: None,
+            looked_for: false,
         });
     }
 
@@ -291,6 +292,7 @@ impl<'a> World<'a> {
             id,
             snapshot,
             prune_first: prune_first.then(|| ids.iter().copied().collect()),
+            paid_by: None,
             reason: String::new(),
             by: None,
         });

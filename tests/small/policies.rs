@@ -121,6 +121,7 @@ pub fn wanted(
             stuck_after: SignedDuration::from_secs(STUCK_AFTER),
             retry_after: SignedDuration::from_mins(5),
             restore_window: SignedDuration::from_mins(30),
+            shrink_grace: SignedDuration::from_mins(60),
             request_timeout: SignedDuration::from_secs(GRACE),
             due_until: None,
             count_all: false,

@@ -53,7 +53,7 @@ impl Trail {
         let mut trail = Self::nothing(title);
         for rotation in &ROTATIONS[..wants.keep.len()] {
             let rotation = (*rotation).to_owned();
-            trail.old(-16 * 60 * MINUTE, &Fact::RotationAdded { rotation });
+            trail.old(-16 * 60 * MINUTE, &Fact::RotationAdded { rotation, terms: None, shrinks: BTreeSet::new() });
         }
         trail
     }
@@ -181,6 +181,7 @@ fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> Fact {
         outcome,
         id: id.map(SnapshotId),
         server_name: None,
+        looked_for: false,
     }
 }
 
@@ -190,6 +191,7 @@ fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> Fact {
         snapshot: String::new(),
         id: SnapshotId(id),
         prune_first: prune_first.map(|known| known.iter().copied().map(SnapshotId).collect()),
+        paid_by: None,
         reason: String::new(),
         by: None,
     }
@@ -287,6 +289,7 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
                     outcome,
                     id,
                     server_name,
+                    looked_for: false,
                 },
             );
         }

@@ -92,6 +92,8 @@ fn night(server: u64) -> Vec<Entry> {
     let facts = [
         Fact::RotationAdded {
             rotation: rotation(),
+            terms: None,
+            shrinks: std::collections::BTreeSet::new(),
         },
         Fact::SlotDue {
             rotation: rotation(),
@@ -111,6 +113,7 @@ fn night(server: u64) -> Vec<Entry> {
             outcome: Outcome::Done,
             id: Some(SnapshotId(801)),
             server_name: Some("web \"1\"\n\u{1b}[31m\u{202e}".to_owned()),
+            looked_for: false,
         },
     ];
     facts.map(|f| fact(NOVEMBER, server, f)).into()

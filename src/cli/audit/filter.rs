@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 35] = [
+pub(in crate::cli) const EVENTS: [&str; 40] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -17,6 +17,7 @@ pub(in crate::cli) const EVENTS: [&str; 35] = [
     "config_loaded",
     "config_refused",
     "create_intent",
+    "create_mismatch",
     "create_result",
     "daemon_started",
     "daemon_stopped",
@@ -32,6 +33,7 @@ pub(in crate::cli) const EVENTS: [&str; 35] = [
     "restore_result",
     "resumed",
     "rotation_added",
+    "rotation_changed",
     "rotation_removed",
     "server_removed",
     "slot_due",
@@ -40,8 +42,11 @@ pub(in crate::cli) const EVENTS: [&str; 35] = [
     "slot_skipped",
     "snapshot_completed",
     "snapshot_failed",
+    "snapshot_found",
     "snapshot_gone",
+    "snapshot_regressed",
     "snapshot_stuck",
+    "surplus_found",
     "tail_cut",
     "torn_tail",
     "trail_lost",
@@ -134,8 +139,8 @@ fn holds(line: &str, name: &str) -> bool {
 pub(super) fn went_wrong(event: &str, said: &Said) -> bool {
     match event {
         "alert_raised" | "blocked" | "config_refused" | "head_lost" | "slot_given_up"
-        | "snapshot_failed" | "snapshot_gone" | "snapshot_stuck" | "tail_cut" | "torn_tail"
-        | "trail_lost" => true,
+        | "create_mismatch" | "snapshot_failed" | "snapshot_gone" | "snapshot_regressed"
+        | "snapshot_stuck" | "surplus_found" | "tail_cut" | "torn_tail" | "trail_lost" => true,
         "slot_skipped" => !said.paused,
         _ => said
             .outcome
@@ -238,7 +243,10 @@ mod tests {
             of("delete"),
             ["delete_confirmed", "delete_intent", "delete_result"]
         );
-        assert_eq!(of("create"), ["create_intent", "create_result"]);
+        assert_eq!(
+            of("create"),
+            ["create_intent", "create_mismatch", "create_result"]
+        );
         assert_eq!(of("delete_intent"), ["delete_intent"]);
         assert!(GROUPS.iter().all(|group| of(group).len() > 1));
     }

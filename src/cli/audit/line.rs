@@ -29,7 +29,7 @@ const EVENT_WIDTH: usize = 18;
 const NARROWEST: usize = 30;
 
 /// What every line has, or says in words of its own; and what only the program needs.
-const SAID_ELSEWHERE: [&str; 19] = [
+const SAID_ELSEWHERE: [&str; 21] = [
     "seq",
     "time",
     "event",
@@ -49,6 +49,8 @@ const SAID_ELSEWHERE: [&str; 19] = [
     "prune_first",
     "history",
     "hook",
+    "known",
+    "pays",
 ];
 
 /// How lines are made.
@@ -263,6 +265,8 @@ fn other(key: &str, value: &Value) -> Option<String> {
         return Some(format!("{text} ms"));
     }
     let label = match key {
+        "paid_by" => "paid for by id".to_owned(),
+        "shrinks" => "after a grace it deletes ids".to_owned(),
         // Not only deletes: also what stays behind, and what can't be told.
         "deletes" => "what it changes:".to_owned(),
         "spare" => "before a restore from id".to_owned(),

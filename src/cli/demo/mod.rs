@@ -175,6 +175,7 @@ fn rules() -> Rules {
         stuck_after: SignedDuration::from_hours(4),
         retry_after: SignedDuration::from_mins(30),
         restore_window: SignedDuration::from_mins(30),
+        shrink_grace: SignedDuration::from_hours(1),
         request_timeout: SignedDuration::from_hours(15),
         due_until: None,
         count_all: false,
