@@ -115,7 +115,9 @@ impl Server<'_> {
         // Slots from before a new schedule, zone or pattern are nobody's any more.
         let history = self.history;
         if let Some(since) = history.changed(&rotation.name)
-            && let Some(old) = history.unsettled(&rotation.name).find(|note| note.at <= since)
+            && let Some(old) = history
+                .unsettled(&rotation.name)
+                .find(|note| note.at <= since)
         {
             let reason = "the schedule, zone or name pattern changed".to_owned();
             return Due::Step(ended(rotation, old, Ending::Paused, reason));

@@ -100,7 +100,9 @@ impl Server<'_> {
         }
         let mut lapsed = history.lapsed.iter();
         let lapsed = lapsed.find(|l| named(&l.name) && !l.known.contains(&snapshot.id));
-        lapsed.filter(|_| !self.was_completed(snapshot.id)).map(|lapsed| lapsed.sent)
+        lapsed
+            .filter(|_| !self.was_completed(snapshot.id))
+            .map(|lapsed| lapsed.sent)
     }
 
     /// Whether the rotation made it, and the trail doesn't know it completed yet.
@@ -179,10 +181,15 @@ impl Server<'_> {
             (named.len(), named.join(", "))
         };
         let (count, named) = names(&shrink.announced);
-        let left = self.rules.shrink_grace - shrink.since.map_or(SignedDuration::ZERO, |s| s.age(self.now));
+        let left = self.rules.shrink_grace
+            - shrink
+                .since
+                .map_or(SignedDuration::ZERO, |s| s.age(self.now));
         let (name, server) = (&rotation.name, self.policy.server);
         if count > 0 && left.is_positive() {
-            let from = shrink.since.and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
+            let from = shrink
+                .since
+                .and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
             return Some(format!(
                 "by its policy {} beyond keep = {} of {name} will be deleted from {} on: {named}; undo the edit to keep them, or agree at once by snaprotate resume --server {server}",
                 counted(count, "snapshot"),
@@ -213,7 +220,9 @@ impl Server<'_> {
     /// a shrink has named.
     pub(super) fn unpaid<'o, 'a>(&self, rotation: usize, owned: &'o [Own<'a>]) -> Vec<Own<'a>> {
         let spares = retention::spares(self.policy, owned);
-        let spares = spares.into_iter().filter(|(own, _)| own.place.rotation == rotation);
+        let spares = spares
+            .into_iter()
+            .filter(|(own, _)| own.place.rotation == rotation);
         let notes = self.history.rotation(&self.policy.rotations[rotation].name);
         let named = |id| {
             let shrink = notes.and_then(|notes| notes.shrink.as_deref());
@@ -231,7 +240,10 @@ impl Server<'_> {
             if bound || self.unfinished(&own) || named(id) {
                 continue;
             }
-            match payers.iter().position(|by| stands_for(*by, &own, why, owned)) {
+            match payers
+                .iter()
+                .position(|by| stands_for(*by, &own, why, owned))
+            {
                 Some(at) => drop(payers.remove(at)),
                 None => unpaid.push(own),
             }
@@ -254,7 +266,9 @@ impl Server<'_> {
 
     /// When the create of this name was intended last, as far as the trail still says so.
     pub(super) fn sent(&self, name: &str) -> Option<Timestamp> {
-        if let Some(Open::Create { name: open, sent, .. }) = &self.history.open
+        if let Some(Open::Create {
+            name: open, sent, ..
+        }) = &self.history.open
             && open == name
         {
             return *sent;
@@ -298,7 +312,9 @@ impl Server<'_> {
     /// Since when it is listed as failed although it was completed.
     pub(super) fn regressed_since(&self, id: SnapshotId) -> Option<When> {
         let mut regressed = self.history.regressed.iter();
-        regressed.find(|(known, _)| *known == id).map(|(_, since)| *since)
+        regressed
+            .find(|(known, _)| *known == id)
+            .map(|(_, since)| *since)
     }
 
     /// What the listing shows that the trail lacks: completed ones that it doesn't know, one
@@ -313,7 +329,10 @@ impl Server<'_> {
             let (snapshot, id) = (row.name.clone(), row.id);
             return Some(Step::Record(Fact::SnapshotFound { snapshot, id }));
         }
-        if let Some(row) = self.regressed().find(|s| self.regressed_since(s.id).is_none()) {
+        if let Some(row) = self
+            .regressed()
+            .find(|s| self.regressed_since(s.id).is_none())
+        {
             return Some(Step::Record(Fact::SnapshotRegressed {
                 snapshot: row.name.clone(),
                 id: row.id,
@@ -327,7 +346,11 @@ impl Server<'_> {
         let notes = history.rotation(&rotation.name);
         let waiting = notes.and_then(|notes| notes.shrink.as_deref());
         let waiting = waiting.map_or(&[][..], |shrink| &shrink.found);
-        unpaid.extend(owned.iter().filter(|own| waiting.contains(&own.snapshot.id)));
+        unpaid.extend(
+            owned
+                .iter()
+                .filter(|own| waiting.contains(&own.snapshot.id)),
+        );
         let unpaid = unpaid.iter().map(|own| own.snapshot);
         let (snapshots, ids) = unpaid.map(|s| (s.name.clone(), s.id)).unzip();
         Some(Step::Record(Fact::SurplusFound {
@@ -351,7 +374,11 @@ impl Server<'_> {
         }
         let found = notes.and_then(|notes| notes.shrink.as_deref());
         let found = found.map_or(&[][..], |shrink| &shrink.found);
-        let index = self.policy.rotations.iter().position(|r| r.name == rotation.name);
+        let index = self
+            .policy
+            .rotations
+            .iter()
+            .position(|r| r.name == rotation.name);
         // One under way, of a create that the trail lacks, will be completed by then.
         let rows = self.inventory.snapshots.iter().cloned().map(|mut row| {
             if row.status == Status::InProgress {
@@ -369,7 +396,9 @@ impl Server<'_> {
         };
         let owned = then.owned();
         let spares = retention::spares(self.policy, &owned);
-        let spares = spares.iter().filter(|(own, _)| Some(own.place.rotation) == index);
+        let spares = spares
+            .iter()
+            .filter(|(own, _)| Some(own.place.rotation) == index);
         let payments = notes.map_or(&[][..], |notes| &notes.payments);
         let mut payers: Vec<SnapshotId> = payments.iter().map(|p| p.by).collect();
         let mut shrinks = BTreeSet::new();
@@ -378,7 +407,10 @@ impl Server<'_> {
             if found.contains(&id) || self.unfinished(own) {
                 continue;
             }
-            match payers.iter().position(|by| stands_for(*by, own, *why, &owned)) {
+            match payers
+                .iter()
+                .position(|by| stands_for(*by, own, *why, &owned))
+            {
                 Some(at) => drop(payers.remove(at)),
                 None => drop(shrinks.insert(id)),
             }

@@ -406,7 +406,9 @@ impl History {
     /// The name's hash of one that was seen completed.
     pub(super) fn name_of(&self, id: SnapshotId) -> Option<u64> {
         let mut completed = self.completed.iter();
-        completed.find(|(known, _)| *known == id).map(|(_, name)| *name)
+        completed
+            .find(|(known, _)| *known == id)
+            .map(|(_, name)| *name)
     }
 
     fn saw_completed(&mut self, id: SnapshotId, name: &str) {

@@ -162,10 +162,8 @@ fn i7_while_a_listing_still_shows_what_was_to_be_given_up_nothing_was_lost() {
         let mut world = full_of_own();
         let known = world.snapshots.iter().map(|s| s.id).collect();
         let victim = SnapshotId(if shown { 1 } else { 99 });
-        world.history.prune_first = Some(Box::new(crate::core::history::PruneFirst {
-            victim,
-            known,
-        }));
+        world.history.prune_first =
+            Some(Box::new(crate::core::history::PruneFirst { victim, known }));
         let step = world.recorded();
         assert_eq!(matches!(step, Step::Delete { .. }), goes, "{step:?}");
     }

@@ -181,7 +181,10 @@ impl RotationNotes {
     /// One that the rotation made pays for another. Those that have paid are kept for a while:
     /// what they paid for may be listed again.
     pub(super) fn earn(&mut self, by: SnapshotId) {
-        let spent = self.payments.iter().filter(|payment| payment.victim.is_some());
+        let spent = self
+            .payments
+            .iter()
+            .filter(|payment| payment.victim.is_some());
         if spent.count() > MOST_SPENT
             && let Some(oldest) = self.payments.iter().position(|p| p.victim.is_some())
         {

@@ -206,7 +206,11 @@ impl Rotation {
         // What the pattern leaves out of a time is left out of the slot's as well.
         let told = |pattern: &Pattern| pattern.parse(&pattern.format(local));
         let mut patterns = self.slot_patterns();
-        patterns.any(|pattern| pattern.parse(name).is_some_and(|at| Some(at) >= told(pattern)))
+        patterns.any(|pattern| {
+            pattern
+                .parse(name)
+                .is_some_and(|at| Some(at) >= told(pattern))
+        })
     }
 
     /// Each with whether it is coarse.

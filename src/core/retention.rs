@@ -128,9 +128,7 @@ fn next_spare<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare)
         return Some((*own, Spare::Beyond));
     }
     let outlived = |wanted: fn(&Own<'a>) -> bool| {
-        let old = in_age_order(owned, |own| {
-            wanted(own) && own.deletable() && !own.recent
-        });
+        let old = in_age_order(owned, |own| wanted(own) && own.deletable() && !own.recent);
         old.into_iter().find(|failed| {
             let mut newer = counted
                 .iter()

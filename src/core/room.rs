@@ -51,9 +51,8 @@ impl Server<'_> {
             let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
             return self.delete(own, false, None, reason).into();
         }
-        let stuck = |own: &&Own<'_>| {
-            self.policy.delete_stuck && own.deletable() && self.long_stuck(own)
-        };
+        let stuck =
+            |own: &&Own<'_>| self.policy.delete_stuck && own.deletable() && self.long_stuck(own);
         if let Some(own) = owned.iter().find(stuck).filter(|own| self.unfinished(own)) {
             return self.delete(own, false, None, stuck_for(rotation)).into();
         }
@@ -86,7 +85,9 @@ impl Server<'_> {
         }
         match retention::prune_first(self.policy, &owned, index) {
             Some(Err(odd)) => Due::Blocked(format!("the server is full, and {}", disagree(&odd))),
-            Some(Ok(own)) if self.newest_settled(&own) => Due::Blocked(self.nothing_to_give(&owned)),
+            Some(Ok(own)) if self.newest_settled(&own) => {
+                Due::Blocked(self.nothing_to_give(&owned))
+            }
             Some(Ok(own)) if !self.may_promise(&own) => Due::Blocked(format!(
                 "the server is full, and nothing was made since the last one was deleted to make room: delete one that nobody needs, or let the rotation delete another, by snaprotate resume --server {}",
                 self.policy.server
@@ -252,7 +253,9 @@ impl Server<'_> {
             return None;
         }
         let mut made = self.history.made.iter();
-        let failed = made.find(|made| made.id == snapshot.id).and_then(|made| made.failed);
+        let failed = made
+            .find(|made| made.id == snapshot.id)
+            .and_then(|made| made.failed);
         let (since, kept) = match self.regressed_since(snapshot.id) {
             Some(since) => (since, REGRESSED_KEPT),
             None => (failed?, self.rules.stuck_after),

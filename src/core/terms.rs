@@ -154,7 +154,9 @@ mod tests {
     #[test]
     fn terms_that_a_record_gives_back_are_those_of_the_policy() {
         let mut policy = World::weekly(3).policy;
-        policy.protected_names.insert("weekly-2025-01-08".to_owned());
+        policy
+            .protected_names
+            .insert("weekly-2025-01-08".to_owned());
         policy.protected_ids.insert(SnapshotId(801));
         policy.rotations[0].former = vec![former("w-%Y-%m-%d", false)];
         let of = |policy: &Policy| TermsKey::of(policy, &policy.rotations[0]);

@@ -111,7 +111,10 @@ pub fn verdicts(
                 let (fate, reason) = server.fate(own, spare.get(&snapshot.id).copied(), newest);
                 let stays = spare.get(&snapshot.id);
                 let stays = stays.and_then(|why| server.stays(own, *why, &owned));
-                (fate, stays.map_or(reason.clone(), |why| format!("{reason}: {why}")))
+                (
+                    fate,
+                    stays.map_or(reason.clone(), |why| format!("{reason}: {why}")),
+                )
             }
         };
         Verdict {

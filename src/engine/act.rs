@@ -76,7 +76,9 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let way = (pass, leave);
         let answer = match step {
-            Step::Create { rotation, name, .. } if self.is_spent(policy, seat, &rotation, &name) => {
+            Step::Create { rotation, name, .. }
+                if self.is_spent(policy, seat, &rotation, &name) =>
+            {
                 tracing::error!(
                     policy = policy.file,
                     name,

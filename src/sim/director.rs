@@ -66,7 +66,12 @@ pub(super) fn direct(options: Options) -> Report {
     let mut world = World::new(setting, rng.clone(), MemDisk::default(), options.story);
     world.holds = Holds::new(holds.unwrap_or(Rng::new(0)));
     if options.lying {
-        world.lies = Some(Lies::draw(options.seed, servers as u64, start, options.days));
+        world.lies = Some(Lies::draw(
+            options.seed,
+            servers as u64,
+            start,
+            options.days,
+        ));
     }
     let mut director = Director::new(world, quiet_from, quiet_from + QUIET);
     director.draw(&mut rng, start, servers as u64);

@@ -139,7 +139,11 @@ impl World {
                 server_name: Some(self.servers[&server].name.clone()),
                 name: name.to_owned(),
             };
-            if self.in_force.get(&server).is_some_and(|view| view.rotation(name).is_some()) {
+            if self
+                .in_force
+                .get(&server)
+                .is_some_and(|view| view.rotation(name).is_some())
+            {
                 self.made_for_rotation(server, id);
             }
             let answer = self.answer_to_create(server, created);

@@ -160,9 +160,8 @@ fn settled(
             history.alerts.contains_key(&key)
         };
         // And the newest settled slot's, where no later slot has its own.
-        let said = kept(AlertKind::Shrink)
-            || kept(AlertKind::OddDate)
-            || kept(AlertKind::SlotFailed);
+        let said =
+            kept(AlertKind::Shrink) || kept(AlertKind::OddDate) || kept(AlertKind::SlotFailed);
         if counted.len() > rotation.keep && !blocked && !under_way && !said {
             let what = format!("{} holds more than keep: {counted:?}", rotation.name);
             world.violated(server, &what);

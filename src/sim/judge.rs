@@ -189,7 +189,7 @@ impl World {
         sound
     }
 
-    fn trail_tail(&self, most: usize) -> String {
+    pub(super) fn trail_tail(&self, most: usize) -> String {
         let tail = self.disk.durable_tail(super::audit_dir(), "audit-", most);
         String::from_utf8_lossy(&tail).into_owned()
     }

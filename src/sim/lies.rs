@@ -46,7 +46,15 @@ pub const LIES: [&str; 25] = [
 
 /// What is judged although the provider lies.
 const JUDGED: [&str; 9] = [
-    "I19", "I5:", "I6", "I12", "I17", "paused", "hooks", "the trail", "no runtime",
+    "I19",
+    "I5:",
+    "I6",
+    "I12",
+    "I17",
+    "paused",
+    "hooks",
+    "the trail",
+    "no runtime",
 ];
 
 /// Ids of what isn't there begin after this.
@@ -145,7 +153,10 @@ impl World {
 
     fn lie(&mut self, kind: &'static str, server: u64, key: u64) -> bool {
         let now = self.now();
-        let tells = self.lies.as_mut().is_some_and(|lies| lies.tells(kind, server, key, now));
+        let tells = self
+            .lies
+            .as_mut()
+            .is_some_and(|lies| lies.tells(kind, server, key, now));
         if tells {
             self.fire(kind);
         }
@@ -153,7 +164,13 @@ impl World {
     }
 
     /// How the provider stores what a create asked for: its name, and the date that it shows.
-    pub(super) fn stored(&mut self, server: u64, id: u64, asked: &str, at: Timestamp) -> (String, Option<Timestamp>) {
+    pub(super) fn stored(
+        &mut self,
+        server: u64,
+        id: u64,
+        asked: &str,
+        at: Timestamp,
+    ) -> (String, Option<Timestamp>) {
         let hours = SignedDuration::from_hours;
         let name = if self.lie(LIES[0], server, id) {
             match id % 5 {
@@ -187,7 +204,11 @@ impl World {
     }
 
     /// What it answers to a create that worked.
-    pub(super) fn answer_to_create(&mut self, server: u64, made: Created) -> Result<Created, ApiError> {
+    pub(super) fn answer_to_create(
+        &mut self,
+        server: u64,
+        made: Created,
+    ) -> Result<Created, ApiError> {
         let id = made.id.0;
         let rows = &self.servers[&server].rows;
         let older = rows.iter().map(|row| row.id).find(|other| *other != id);
@@ -232,12 +253,19 @@ impl World {
         let newest = rows.iter().filter(|row| row.status == Status::Completed);
         let newest = newest.max_by_key(|row| row.made).cloned();
         if let Some(row) = newest
-            && self.lie("lie: shows a newer own one that isn't there", server, row.id)
+            && self.lie(
+                "lie: shows a newer own one that isn't there",
+                server,
+                row.id,
+            )
         {
             let hours = SignedDuration::from_hours;
             for nth in 1..=2 {
                 let day = row.made + hours(24 * nth);
-                let dashed = row.name.rfind("-snapshot-").map_or(row.name.as_str(), |at| &row.name[..at + 10]);
+                let dashed = row
+                    .name
+                    .rfind("-snapshot-")
+                    .map_or(row.name.as_str(), |at| &row.name[..at + 10]);
                 seen.push(Snapshot {
                     id: SnapshotId(FIRST_FAKE + row.id * 10 + nth.unsigned_abs()),
                     name: format!("{dashed}{}", day.strftime("%Y-%m-%d")),
@@ -275,8 +303,12 @@ impl World {
                     None
                 }
             }
-            Status::Failed if self.lie("lie: shows failed as completed", server, id) => Some(Status::Completed),
-            Status::InProgress if self.lie("lie: shows in progress as completed", server, id) => Some(Status::Completed),
+            Status::Failed if self.lie("lie: shows failed as completed", server, id) => {
+                Some(Status::Completed)
+            }
+            Status::InProgress if self.lie("lie: shows in progress as completed", server, id) => {
+                Some(Status::Completed)
+            }
             _ => None,
         };
         snapshot.status = status.unwrap_or(snapshot.status);
@@ -309,11 +341,17 @@ impl World {
     /// What truly is meant by an id that a listing showed.
     pub(super) fn truly(&self, id: u64) -> u64 {
         let lies = self.lies.as_ref();
-        lies.and_then(|lies| lies.ids.get(&id)).copied().unwrap_or(id)
+        lies.and_then(|lies| lies.ids.get(&id))
+            .copied()
+            .unwrap_or(id)
     }
 
     /// What becomes of a delete: whether it works, and the answer, where that is a lie.
-    pub(super) fn lies_of_delete(&mut self, server: u64, id: u64) -> (bool, Option<Option<(ErrorKind, u16)>>) {
+    pub(super) fn lies_of_delete(
+        &mut self,
+        server: u64,
+        id: u64,
+    ) -> (bool, Option<Option<(ErrorKind, u16)>>) {
         if self.lie("lie: says deleted and keeps it", server, id) {
             return (false, Some(None));
         }
@@ -329,47 +367,60 @@ impl World {
     /// I19: a delete of the rotation is being sent for what truly is this one.
     pub(super) fn judge_erosion(&mut self, server: u64, id: u64) {
         self.judge.ask("I19");
-        let row = self.servers.get(&server).and_then(|s| s.rows.iter().find(|row| row.id == id));
+        let row = self
+            .servers
+            .get(&server)
+            .and_then(|s| s.rows.iter().find(|row| row.id == id));
         let good = row.is_some_and(|row| row.status == Status::Completed);
-        let (announced, promised) = self.announced(server, id);
+        if !good || self.lies.is_none() || self.announced(server, id) {
+            return;
+        }
+        let tail = self.trail_tail(4096);
+        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
+        let paid = last.contains("\"paid_by\":");
+        let promised = last.contains("\"prune_first\":[");
         let Some(lies) = &mut self.lies else {
             return;
         };
-        if !good || announced {
-            return;
-        }
+        let made = lies.made.entry(server).or_default();
         let deleted = lies.deleted.entry(server).or_default();
-        deleted.insert(id);
-        let made = lies.made.get(&server);
-        let made = made.map_or(0, BTreeSet::len) + usize::from(promised);
+        // One that never was seen completed is made and unmade, and has paid for nothing.
+        let unmade = !paid && !promised && made.remove(&id);
+        if !unmade {
+            deleted.insert(id);
+        }
+        let made = made.len() + usize::from(promised || unmade);
         let deleted = deleted.len();
         if deleted > made {
-            self.violated(server, &format!("I19: {deleted} good ones deleted, {made} made or promised (id {id})"));
+            self.violated(
+                server,
+                &format!("I19: {deleted} good ones deleted, {made} made or promised (id {id})"),
+            );
         }
     }
 
-    /// Whether the trail announced its deletion long enough ago, and whether its delete makes
-    /// room for a create.
-    fn announced(&self, server: u64, id: u64) -> (bool, bool) {
+    /// Whether the trail announced its deletion long enough ago.
+    fn announced(&self, server: u64, id: u64) -> bool {
         let trail = super::end::trail_text(&self.disk);
         let of_server = format!("\"server\":{server},");
-        let last = trail.trim_end().rsplit('\n').next().unwrap_or_default();
-        let promised = last.contains("\"prune_first\":[");
         // By a clock that was set nobody can tell how long ago it was.
-        let steady = !self.fired.contains_key("clock: set") && !self.fired.contains_key("clock: host slept");
+        let steady =
+            !self.fired.contains_key("clock: set") && !self.fired.contains_key("clock: host slept");
         let wall = self.wall();
-        let mut shrinks = trail.lines().filter(|line| {
-            line.contains(&of_server) && line.contains("\"shrinks\":[")
-        });
-        let announced = shrinks.any(|line| {
+        let mut shrinks = trail
+            .lines()
+            .filter(|line| line.contains(&of_server) && line.contains("\"shrinks\":["));
+        shrinks.any(|line| {
             let Ok(record) = serde_json::from_str::<Value>(line) else {
                 return false;
             };
-            let time = record["time"].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+            let time = record["time"]
+                .as_str()
+                .and_then(|time| time.parse::<Timestamp>().ok());
             let old = time.is_some_and(|time| wall.duration_since(time) >= GRACE);
             let mut ids = record["shrinks"].as_array().into_iter().flatten();
-            ids.any(|named| named.as_u64().map(|named| self.truly(named)) == Some(id)) && (old || !steady)
-        });
-        (announced, promised)
+            ids.any(|named| named.as_u64().map(|named| self.truly(named)) == Some(id))
+                && (old || !steady)
+        })
     }
 }

@@ -53,7 +53,14 @@ impl Trail {
         let mut trail = Self::nothing(title);
         for rotation in &ROTATIONS[..wants.keep.len()] {
             let rotation = (*rotation).to_owned();
-            trail.old(-16 * 60 * MINUTE, &Fact::RotationAdded { rotation, terms: None, shrinks: BTreeSet::new() });
+            trail.old(
+                -16 * 60 * MINUTE,
+                &Fact::RotationAdded {
+                    rotation,
+                    terms: None,
+                    shrinks: BTreeSet::new(),
+                },
+            );
         }
         trail
     }
