@@ -166,9 +166,9 @@ impl Server<'_> {
             note.ending == Some(Ending::Completed)
                 && note.at.duration_since(self.now.wall) <= CLOCK_TOLERANCE
         });
-        settled
-            .max_by_key(|note| note.at)
-            .is_some_and(|note| note.name == own.snapshot.name)
+        // A failed attempt bears the same name.
+        let newest = settled.max_by_key(|note| note.at);
+        !own.failed() && newest.is_some_and(|note| note.name == own.snapshot.name)
     }
 
     fn delete(

@@ -8,6 +8,7 @@ use snaprotate::core::decide::Step;
 use snaprotate::core::fact::{Fact, Outcome};
 use snaprotate::core::snapshot::Status;
 
+use super::trail::HIDDEN;
 use super::view::{ATTEMPTS, Pending, ROTATIONS, Row, SETTLE_WINDOW, STUCK_AFTER, View};
 
 /// The invariants, and the rules of DESIGN.md, section 2, that a step is held to.
@@ -23,6 +24,7 @@ pub enum Rule {
     I9,
     I10,
     I11,
+    I19,
     /// Held: rule 0.
     Held,
     /// What is due, and what may go for it.
@@ -34,7 +36,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::I1,
         Self::I2,
         Self::I3,
@@ -45,6 +47,7 @@ impl Rule {
         Self::I9,
         Self::I10,
         Self::I11,
+        Self::I19,
         Self::Held,
         Self::Due,
         Self::Surplus,
@@ -146,7 +149,12 @@ impl Judge<'_> {
                 let outlived = view.counted(rotation).any(|other| row.older(other));
                 let own_slot = row.owner == Some((rotation, 0));
                 let wanted = outlived || own_slot || view.full();
-                self.must(Rule::Surplus, wanted, || format!("no need: {row:?}"))
+                self.must(Rule::Surplus, wanted, || format!("no need: {row:?}"))?;
+                // One that the rotation didn't make goes as a completed one would.
+                let ours = id >= HIDDEN || view.ledger.ours.contains(&id);
+                let promised = prune_first && view.full() && view.may_give(id);
+                let may = ours || promised || view.may_spend(id);
+                self.must(Rule::I19, may, || format!("not ours to give up: {row:?}"))
             }
             Status::InProgress => {
                 let watched = view.ledger.watched.get(&id);
@@ -173,15 +181,18 @@ impl Judge<'_> {
             let left: BTreeSet<_> = others().map(|other| other.owner).collect();
             let enough = copied || left.len() >= view.wants.keep[rotation];
             self.must(Rule::I3, enough, || format!("{} left", left.len()))?;
-            let oldest = copied || others().all(|other| row.older(other));
-            return self.must(Rule::Surplus, oldest, || format!("not oldest: {row:?}"));
+            let oldest = copied || others().all(|other| row.oldest_with(other));
+            self.must(Rule::Surplus, oldest, || format!("not oldest: {row:?}"))?;
+            return self.must(Rule::I19, view.may_spend(id.0), || {
+                format!("unpaid: {row:?}")
+            });
         }
         let left = completed().count() - 1;
         let enough = left >= view.wants.min_completed;
         self.must(Rule::I3, enough, || format!("{left} left"))?;
-        let good = view.made_good();
+        let good = view.may_give(id.0);
         self.must(Rule::I7, good, || format!("{:?}", view.ledger.given))?;
-        let oldest = others().all(|other| row.older(other));
+        let oldest = others().all(|other| row.oldest_with(other));
         self.must(Rule::Due, oldest, || format!("not oldest: {row:?}"))?;
         let wanted = view.wants.prune_first && view.full();
         self.must(Rule::Due, wanted, || "no prune-first here".to_owned())?;

@@ -10,8 +10,9 @@ use snaprotate::core::snapshot::{SnapshotId, Status};
 use super::judge::{Broken, Checks, Rule, judge};
 use super::policies::{Wanted, wanted};
 use super::space::{Inventory, Letter, name, own};
+use super::trail::HIDDEN;
 use super::view::{
-    ATTEMPTS, Ledger, MINUTE, Pending, Row, SETTLE_WINDOW, STUCK_AFTER, Seconds, View,
+    ATTEMPTS, Ledger, MINUTE, Pending, Row, SETTLE_WINDOW, SHRINK_GRACE, STUCK_AFTER, Seconds, View,
 };
 
 /// What a step is judged by, for a test to bend.
@@ -29,6 +30,8 @@ impl Bench {
         let rows = Inventory::new(&letters.iter().collect::<Vec<_>>(), false).rows;
         let mut ledger = Ledger::default();
         ledger.look(&rows, 0);
+        // One was made that something may go for.
+        ledger.made.insert(HIDDEN);
         Self {
             wanted: wanted(&[2], true, false, 1, 5),
             rows,
@@ -177,17 +180,39 @@ fn i5_a_delete_is_closed_as_what_can_be_seen() {
 }
 
 #[test]
-fn i7_no_second_prune_first_before_the_first_is_made_good() {
+fn i7_no_second_prune_first_of_another_one_before_the_rotation_has_made_one() {
     let mut bench = days(5);
-    let ids = |range: std::ops::RangeInclusive<u64>| range.collect::<BTreeSet<_>>();
-    bench.ledger.given = Some((9, ids(1..=9)));
-    assert_eq!(bench.judge(&prune(5)), Some(Rule::I7));
-    bench.ledger.given = Some((2, ids(1..=9)));
-    assert_eq!(bench.judge(&prune(5)), None, "the victim is still there");
-    bench.ledger.given = Some((9, ids(2..=9)));
-    assert_eq!(bench.judge(&prune(5)), None, "one came after it");
-    bench.rows[0].snapshot.status = Status::Failed;
-    assert_eq!(bench.judge(&prune(5)), Some(Rule::I7));
+    for given in [9, 2] {
+        bench.ledger.given = Some(given);
+        assert_eq!(bench.judge(&prune(5)), Some(Rule::I7));
+    }
+    bench.ledger.given = Some(5);
+    assert_eq!(bench.judge(&prune(5)), None, "the same one again");
+}
+
+#[test]
+fn i19_what_goes_is_paid_for_or_was_announced() {
+    let mut bench = days(3);
+    bench.ledger.made.clear();
+    assert_eq!(bench.judge(&delete(3)), Some(Rule::I19));
+    bench.ledger.announced.insert(3, 0);
+    bench.now = SHRINK_GRACE - 1;
+    assert_eq!(bench.judge(&delete(3)), Some(Rule::I19));
+    bench.now = SHRINK_GRACE;
+    assert_eq!(bench.judge(&delete(3)), None);
+    let mut bench = days(3);
+    bench.ledger.spent.insert(7);
+    assert_eq!(bench.judge(&delete(3)), Some(Rule::I19), "it has paid");
+    bench.ledger.spent.insert(3);
+    assert_eq!(bench.judge(&delete(3)), None, "for this very one");
+}
+
+#[test]
+fn i19_dates_and_slots_agree_on_the_oldest() {
+    let mut bench = days(3);
+    bench.rows[2].owner = Some((0, 2));
+    bench.rows[1].owner = Some((0, 3));
+    assert_eq!(bench.judge(&delete(3)), Some(Rule::Surplus));
 }
 
 #[test]

@@ -19,6 +19,10 @@ const MOST_LOOKS: u32 = 300;
 /// What a look at something under way lets pass: only time can end it.
 const STRIDE: Seconds = 10 * MINUTE;
 
+/// A rest that is over sooner than this is no end; the next slot is due much later.
+const SHORT: Seconds = 120 * MINUTE;
+const MOST_RESTS: u32 = 6;
+
 /// The provider and the trail of one plan.
 struct World<'a> {
     wanted: &'a Wanted,
@@ -37,6 +41,8 @@ struct World<'a> {
     /// Whether another way to answer would have made a difference.
     answered: bool,
     prunes: u32,
+    /// How often it came to rest for a while only.
+    rests: u32,
     /// The steps, for a case that is told.
     log: Option<Vec<String>>,
 }
@@ -91,6 +97,7 @@ impl<'a> World<'a> {
             next_id: HIDDEN,
             answered: trail.hidden.is_some(),
             prunes: 0,
+            rests: 0,
             log: None,
         };
         if let Some((rotation, made)) = trail.hidden
@@ -123,13 +130,24 @@ impl<'a> World<'a> {
                     id,
                     name,
                     prune_first,
+                    paid_by,
                     ..
                 } => {
                     tally.deletes += 1;
-                    self.delete(id, name, prune_first);
+                    self.delete(id, name, prune_first, paid_by);
                 }
                 Step::Wait { pause, .. } => self.wait(pause.as_secs().max(1)),
                 Step::After { .. } => {}
+                // It waits for a grace, or until one that failed was left alone long enough.
+                Step::Idle { until: Some(until) }
+                    if !self.ledger.held
+                        && self.rests < MOST_RESTS
+                        && until <= wall(self.now + SHORT) =>
+                {
+                    self.rests += 1;
+                    let rest = until.duration_since(wall(self.now)).as_secs();
+                    self.wait(rest.max(POLL + 1));
+                }
                 end @ (Step::Blocked { .. } | Step::Idle { .. }) => {
                     tally.longest = tally.longest.max(looks);
                     tally.blocked += u64::from(matches!(end, Step::Blocked { .. }));
@@ -175,6 +193,20 @@ impl<'a> World<'a> {
     /// A record: what the judge found true goes into its ledger too.
     fn record(&mut self, fact: &Fact) {
         self.apply(fact);
+        if let Fact::RotationAdded { shrinks, .. } | Fact::RotationChanged { shrinks, .. } = fact {
+            let now = self.now;
+            let announced = shrinks.iter().map(|id| (id.0, now));
+            self.ledger.announced.extend(announced);
+        }
+        if let Fact::CreateResult { id: Some(id), .. } = fact {
+            self.ledger.ours.insert(id.0);
+        }
+        if let Fact::SnapshotCompleted { id, .. } = fact
+            && (id.0 >= HIDDEN || self.ledger.ours.contains(&id.0))
+        {
+            self.ledger.made.insert(id.0);
+            self.ledger.given = None;
+        }
         let ledger = &mut self.ledger;
         match fact {
             Fact::CreateResult { snapshot, id, .. } => {
@@ -233,9 +265,7 @@ impl<'a> World<'a> {
         self.answered = true;
         let index = ROTATIONS.iter().position(|known| *known == rotation);
         let index = index.unwrap_or_default();
-        let bearing = self.rows.iter().map(|row| &row.snapshot);
-        let bearing = bearing.filter(|snapshot| snapshot.name == name);
-        let known: Vec<_> = bearing.map(|snapshot| snapshot.id).collect();
+        let known: Vec<_> = self.rows.iter().map(|row| row.snapshot.id).collect();
         self.apply(&Fact::CreateIntent {
             rotation,
             snapshot: name.clone(),
@@ -284,20 +314,36 @@ impl<'a> World<'a> {
         });
     }
 
-    fn delete(&mut self, id: SnapshotId, snapshot: String, prune_first: bool) {
+    fn delete(
+        &mut self,
+        id: SnapshotId,
+        snapshot: String,
+        prune_first: bool,
+        paid_by: Option<SnapshotId>,
+    ) {
         self.answered = true;
+        let ours = id.0 >= HIDDEN || self.ledger.ours.contains(&id.0);
+        let row = self.rows.iter().find(|row| row.snapshot.id == id);
+        let good = row.is_some_and(|row| match row.snapshot.status {
+            Status::Completed => true,
+            Status::Failed => !ours,
+            _ => false,
+        });
+        if good && !self.view().is_announced(id.0) && !prune_first {
+            self.ledger.spent.insert(id.0);
+        }
         let ids: Vec<_> = self.rows.iter().map(|row| row.snapshot.id).collect();
         self.apply(&Fact::DeleteIntent {
             rotation: String::new(),
             id,
             snapshot,
             prune_first: prune_first.then(|| ids.iter().copied().collect()),
-            paid_by: None,
+            paid_by,
             reason: String::new(),
             by: None,
         });
         if prune_first {
-            self.ledger.given = Some((id.0, ids.iter().map(|id| id.0).collect()));
+            self.ledger.given = Some(id.0);
         }
         let outcome = match self.answers {
             Answers::Failed => Outcome::Failed,
@@ -384,6 +430,13 @@ impl<'a> World<'a> {
             let count = slots.len();
             slots.sort_unstable();
             slots.dedup();
+            // What nothing has replaced, and what dates and names disagree on, is told of.
+            let told = [AlertKind::Shrink, AlertKind::OddDate]
+                .into_iter()
+                .any(|kind| alerts.contains_key(&(kind, ROTATIONS[rotation].to_owned())));
+            if told {
+                continue;
+            }
             if slots.len() > *keep || slots.len() < count {
                 return Err(format!("{count} of {} are there", ROTATIONS[rotation]));
             }

@@ -126,6 +126,7 @@ impl Trail {
 
     /// A create that was answered with an id.
     fn answered(mut self, rotation: usize, at: Seconds, id: u64) -> Self {
+        self.ledger.ours.insert(id);
         self.lived(at, &create(rotation, BTreeSet::new()));
         self.lived(at, &created(rotation, Outcome::Done, Some(id)));
         self.ledger.answered = Some(at);
@@ -166,7 +167,7 @@ impl Trail {
         if !there {
             self.old(AN_HOUR_AGO, &Fact::DeleteConfirmed { id });
         }
-        self.ledger.given = Some((victim, known));
+        self.ledger.given = Some(victim);
         self
     }
 }

@@ -11,6 +11,7 @@ pub type Seconds = i64;
 pub const MINUTE: Seconds = 60;
 pub const SETTLE_WINDOW: Seconds = 10 * MINUTE;
 pub const STUCK_AFTER: Seconds = 60 * MINUTE;
+pub const SHRINK_GRACE: Seconds = 60 * MINUTE;
 pub const ATTEMPTS: u32 = 3;
 /// A date may lie this far ahead.
 const AHEAD: Seconds = 5 * MINUTE;
@@ -29,6 +30,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// Not newer by its date, nor by its slot.
+    pub fn oldest_with(&self, other: &Self) -> bool {
+        let days = |row: &Self| row.owner.map(|(_, days)| days);
+        self.made <= other.made && days(self) >= days(other)
+    }
+
     /// By date, then id.
     pub fn older(&self, other: &Self) -> bool {
         (self.made, self.snapshot.id) < (other.made, other.snapshot.id)
@@ -72,8 +79,16 @@ pub struct Ledger {
     pub open: Option<Pending>,
     /// When the last mutation was answered.
     pub answered: Option<Seconds>,
-    /// The victim of a prune-first that isn't made good, and the ids that were listed then.
-    pub given: Option<(u64, BTreeSet<u64>)>,
+    /// The victim of a prune-first since which the rotation made nothing.
+    pub given: Option<u64>,
+    /// What was announced to go, and when.
+    pub announced: BTreeMap<u64, Seconds>,
+    /// What the rotation's creates were answered or found to have made.
+    pub ours: BTreeSet<u64>,
+    /// What the rotation made and saw completed.
+    pub made: BTreeSet<u64>,
+    /// Completed ones that went for these.
+    pub spent: BTreeSet<u64>,
     /// First sight of each unfinished own one, and its age then.
     pub watched: BTreeMap<u64, (Seconds, Seconds)>,
     /// Names of slots that have ended.
@@ -153,14 +168,21 @@ impl View<'_> {
             .any(|row| row.owner == Some((rotation, 0)) && row.snapshot.status == Status::Completed)
     }
 
-    /// I7: nothing was given up, or something new took its place.
-    pub fn made_good(&self) -> bool {
-        let Some((victim, known)) = &self.ledger.given else {
-            return true;
-        };
-        let new = |row: &Row| !known.contains(&row.snapshot.id.0);
-        let serves = |row: &Row| row.owner.is_none() || row.snapshot.status == Status::Completed;
-        self.shows(*victim) || self.rows.iter().any(|row| new(row) && serves(row))
+    /// I7: nothing was given up since the rotation made one, or nothing but this very one.
+    pub fn may_give(&self, id: u64) -> bool {
+        self.ledger.given.is_none_or(|victim| victim == id)
+    }
+
+    /// I19: the rotation has made one that no other has gone for, or it was announced.
+    pub fn may_spend(&self, id: u64) -> bool {
+        let Ledger { spent, made, .. } = self.ledger;
+        self.is_announced(id) || spent.contains(&id) || spent.len() < made.len()
+    }
+
+    /// I19: it was announced long enough ago.
+    pub fn is_announced(&self, id: u64) -> bool {
+        let since = self.ledger.announced.get(&id);
+        since.is_some_and(|since| self.now - since >= SHRINK_GRACE)
     }
 }
 
@@ -178,15 +200,6 @@ impl Ledger {
             let age = row.made.map_or(0, |made| (now - made).max(0));
             let id = row.snapshot.id.0;
             self.watched.entry(id).or_insert((now, age));
-        }
-        let made_good = |(_, known): &(u64, BTreeSet<u64>)| {
-            rows.iter().any(|row| {
-                let completed = row.snapshot.status == Status::Completed;
-                row.owner.is_some() && completed && !known.contains(&row.snapshot.id.0)
-            })
-        };
-        if self.given.as_ref().is_some_and(made_good) {
-            self.given = None;
         }
     }
 }
