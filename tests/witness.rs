@@ -584,3 +584,38 @@ fn a_witness_that_fails_holds_nothing_up_and_its_alert_clears_by_itself() {
     until("the alert clears", || raised("alert_cleared").len() == 1);
     assert_eq!(service.stop(), Some(0));
 }
+
+#[test]
+fn the_credential_takes_precedence_over_the_key_file_and_one_that_others_can_read_is_refused() {
+    let (_provider, home, other) = home("");
+    let folder = home.path("credentials");
+    fs::create_dir(&folder).expect("a folder");
+    let given = keygen(&home, "credentials/witness-key");
+    home.secret("credentials/api-token", support::TOKEN);
+    let mut once = home.command(&["once"]);
+    let output = once.env("CREDENTIALS_DIRECTORY", &folder).output();
+    let output = output.expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let key = home.events("witnessed")[0]["key"].clone();
+    assert!(given.starts_with(key.as_str().expect("text")), "{key}");
+    let by = |key: &str| verify(&home, &["--witness", "mnt/notes", "--key", key]).0;
+    assert_eq!((by(&given), by(&other)), (Some(0), Some(1)));
+    let path = home.path("witness-key");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
+    let checked = home.run(&["check"]);
+    assert_eq!(checked.status.code(), Some(0));
+    let said = stdout(&checked) + &stderr(&checked);
+    assert!(said.contains("can be read by others (mode 644)"), "{said}");
+    fs::remove_dir_all(home.path("log")).expect("removed");
+    fs::remove_dir_all(home.path("state")).expect("removed");
+    assert_eq!(
+        home.run(&["once"]).status.code(),
+        Some(0),
+        "rotation goes on"
+    );
+    let alert = &home.events("alert_raised")[0];
+    assert_eq!(alert["alert"], "witness_failed");
+    let reason = alert["reason"].to_string();
+    assert!(reason.contains("run chmod 600 on it"), "{reason}");
+    assert_eq!(home.events("witnessed").len(), 0);
+}

@@ -35,7 +35,7 @@ pub struct Opened {
     pub hold_since: Option<Timestamp>,
     /// Nothing was ever recorded: this start found no trail, and no head that names a record.
     pub begins: bool,
-    /// The last checkpoint that the newest file tells of.
+    /// The last checkpoint that the newest file records.
     pub sealed: Option<Sealed>,
     /// The time of the last record, where there is one: the process before lived until then.
     pub last: Option<Timestamp>,
@@ -53,7 +53,7 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    /// The last record that a checkpoint of `record` covers, which the record `own` tells of: that
+    /// The last record that a checkpoint of `record` covers, which is recorded as `own`: that
     /// one too, where it comes right behind.
     pub fn covers(record: u64, own: u64) -> u64 {
         let next = own.checked_sub(1) == Some(record);

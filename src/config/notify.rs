@@ -23,7 +23,7 @@ pub struct Receiver {
     /// The servers that it hears of, and then of nothing else; `None`: all, and the
     /// account's and the service's own alerts too.
     pub servers: Option<BTreeSet<ServerId>>,
-    /// Whether it gets the signed checkpoints of the trail.
+    /// Set: it gets the signed checkpoints of the trail.
     pub witness: bool,
     /// After how long it is told again of what still stands; `None`: never.
     pub repeat: Option<SignedDuration>,

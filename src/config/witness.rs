@@ -24,7 +24,7 @@ pub struct Witness {
     pub origin: Option<String>,
     /// The file that checkpoints are appended to.
     pub file: Option<PathBuf>,
-    /// Whether they go to the log.
+    /// Set: they go to the log.
     pub journal: bool,
 }
 
@@ -75,7 +75,7 @@ impl RawWitness {
         access::given(defaults::WITNESS_CREDENTIAL, written, folder, env).0
     }
 
-    /// What is meant; `folders` are those of the trail and its head.
+    /// Validates it; `folders` are those of the trail and its head.
     pub(super) fn validate(
         self,
         folder: &Path,

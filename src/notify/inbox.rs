@@ -20,7 +20,7 @@ pub(super) enum Parcel {
     Message(Message, Vec<Notice>),
     /// Of a slot's turn.
     Ping(Slot),
-    /// Of a checkpoint, and when it is said.
+    /// A checkpoint, and the time of the message.
     Checkpoint(Signed, Timestamp),
 }
 

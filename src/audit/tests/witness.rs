@@ -1,4 +1,4 @@
-//! What a start finds out for the witness, and the last record that the handle tells.
+//! The state that a start gives to the witness, and the last record of the handle.
 
 use super::*;
 use crate::audit::Trail;
@@ -29,7 +29,7 @@ fn a_start_says_whether_anything_was_ever_recorded() {
 }
 
 #[test]
-fn a_start_knows_what_the_last_checkpoint_of_this_month_covers() {
+fn a_start_reads_up_to_where_the_last_checkpoint_of_this_month_covers() {
     let disk = some_nights();
     let (mut writer, opened) = start(&disk).unwrap();
     assert_eq!(opened.sealed, None);
@@ -52,7 +52,7 @@ fn a_start_knows_what_the_last_checkpoint_of_this_month_covers() {
 }
 
 #[tokio::test]
-async fn the_handle_tells_the_last_record_that_is_durable() {
+async fn the_handle_has_the_last_record_that_is_durable() {
     let dir = tempfile::tempdir().unwrap();
     let (logs, state) = (dir.path().join("log"), dir.path().join("state"));
     let (trail, opened) = Trail::open(&logs, &state, "a", at(NOVEMBER), GRACE).unwrap();

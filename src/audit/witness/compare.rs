@@ -19,13 +19,13 @@ const ORIGIN_SHOWN: usize = 80;
 #[derive(Debug, Default)]
 pub(in crate::audit) struct Seen {
     pub(in crate::audit) hashes: BTreeMap<u64, Hash>,
-    /// The record before the first one, whose hash that one tells.
+    /// The record before the first one, whose hash is the `prev` of that one.
     pub(in crate::audit) before: Option<u64>,
     /// The last record; 0 where there is none.
     pub(in crate::audit) last: u64,
 }
 
-/// What one checkpoint says of the trail.
+/// The result of one comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The record is there as it was signed.
@@ -61,7 +61,7 @@ pub struct Row {
     pub record: u64,
     /// When it was signed.
     pub time: Option<Timestamp>,
-    /// What it says.
+    /// The result.
     pub verdict: Verdict,
 }
 
@@ -70,13 +70,15 @@ pub struct Row {
 pub struct Compared {
     /// Each one once, by record.
     pub rows: Vec<Row>,
+    /// The last record of the trail; 0 where there is none.
+    pub last: u64,
     /// The last record that agrees with what was signed.
     pub agrees_to: Option<u64>,
     /// The first record that does not.
     pub differs_from: Option<u64>,
-    /// What was done to the trail; empty: nothing that shows.
+    /// Signs that the trail was changed; empty: there are none.
     pub problems: Vec<String>,
-    /// What could not be compared.
+    /// Checkpoints that could not be compared.
     pub notices: Vec<String>,
 }
 
@@ -119,6 +121,7 @@ fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Compared {
     });
     let mut compared = Compared {
         rows: rows.collect(),
+        last: seen.last,
         ..Compared::default()
     };
     let of = |verdict| {

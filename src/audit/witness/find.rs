@@ -68,7 +68,7 @@ fn end_of_note(lines: &[Line], at: usize) -> Option<usize> {
     Some(end)
 }
 
-/// Whether an origin stands here, with a size and a root hash below.
+/// True where an origin stands, with a size and a root hash below it.
 fn begins(lines: &[Line], at: usize) -> bool {
     let text = |at: usize| lines.get(at).map(|line| line.text.as_str());
     text(at).is_some_and(|origin| !origin.is_empty())

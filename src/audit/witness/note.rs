@@ -158,7 +158,7 @@ pub(super) struct Signature {
 }
 
 impl Signature {
-    /// Whether a line looks like one, readable or not.
+    /// True for a line that looks like one, readable or not.
     pub(super) fn is_line(line: &str) -> bool {
         line.starts_with(DASH)
     }
@@ -208,7 +208,7 @@ pub(super) fn verify<'k>(
     })
 }
 
-/// Whether a key may be called so.
+/// True for a name that a key may have: no spaces, no plus signs.
 pub fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }

@@ -1,4 +1,4 @@
-//! What `audit verify --witness` reads: checkpoints from files, and the keys to check them by.
+//! Reads the input of `audit verify --witness`: checkpoints from files, and the keys to check them by.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,7 +22,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 /// The name that stands for the standard input.
 const STDIN: &str = "-";
 
-/// What was found, and how the trail compares.
+/// The comparison, and the notes that were refused.
 pub(super) struct Witnessed {
     compared: Compared,
     refused: Vec<String>,
@@ -144,8 +144,9 @@ impl Witnessed {
             .time
             .map_or(String::new(), |time| format!(", signed {}", utc(time)));
         format!(
-            "witness: agrees up to record {}{when}; {} of {} by {}",
+            "witness: agrees up to record {}{when}, and the trail ends with record {}; {} of {} by {}",
             last.record,
+            self.compared.last,
             agree.count(),
             counted(rows.len(), "checkpoint"),
             last.key,

@@ -29,7 +29,7 @@ use file::{Writing, write};
 /// The alert while a checkpoint can't be signed, or not be written to its file.
 pub(super) const FAILED: &str = "witness_failed";
 
-/// What that alert is about.
+/// The subject of that alert.
 pub(super) const ABOUT: &str = "witness";
 
 /// The first pause before a failure is tried again, and the longest.
@@ -39,7 +39,7 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 /// How long it sleeps at most: the wall clock may jump, and a month may end.
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_mins(1);
 
-/// What the files in force say.
+/// The settings in force.
 #[derive(Clone)]
 struct Settings {
     table: config::witness::Witness,
@@ -279,7 +279,7 @@ impl Witness {
 }
 
 impl State {
-    /// Whether a checkpoint of this record is due: a quiet trail needs none.
+    /// True where a checkpoint of this record is due; a quiet trail needs none.
     fn is_due(&self, mark: &Mark, interval: SignedDuration, now: Now) -> bool {
         let Some(last) = self.last.as_ref().filter(|_| !self.again) else {
             return true;
