@@ -23,7 +23,8 @@
 //! - [`notify`]: delivers to receivers what is to be told of alerts; none holds anything up.
 //! - [`config`]: TOML into validated settings, all problems at once.
 //! - [`api`]: the provider's four calls, errors by what can be done about them, limits.
-//! - [`audit`]: the trail, its format, and what holds after a failure.
+//! - [`audit`]: the trail, its format, and what holds after a failure; `audit::witness`: signed
+//!   checkpoints of it, and what they show.
 //! - [`alerts`]: what each receiver knows of each alert, and what it must hear next; pure.
 //! - [`core`]: pure; no clock, no I/O, no randomness:
 //!   - [`core::name`]: a slot's local time into a name and back; what is own and what foreign.

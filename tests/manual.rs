@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "run",
     "once",
     "check",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 22] = [
     "audit",
     "audit show",
     "audit verify",
+    "audit keygen",
     "completions",
     "schema",
     "man",

@@ -157,6 +157,16 @@ fn audit_verify_writes_what_its_schema_says_of_a_trail_that_is_whole_broken_or_n
     std::fs::write(&file, changed).expect("written");
     let found = verify(1);
     assert_ne!(found["problems"], json!([]), "{found}");
+    assert_eq!(found["witness"], Value::Null);
+    let key = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    let file = file.to_str().expect("text");
+    let args = ["audit", "verify", "--json", "--witness", file, "--key", key];
+    let found = written(&home, &args, 1);
+    assert_eq!(
+        found["witness"]["refused"].as_array().map(Vec::len),
+        Some(1)
+    );
+    holds(&home, "audit-verify", &found);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Alert;
+use super::{Alert, Signed};
 use crate::core::printable::{printable, utc};
 
 /// Alerts that one message lists for people.
@@ -32,6 +32,8 @@ pub enum Event {
     Recovered,
     /// Nothing: somebody tries the receiver.
     Test,
+    /// Nothing: the receiver is to keep a checkpoint of the trail.
+    Witnessed,
 }
 
 impl Event {
@@ -42,6 +44,7 @@ impl Event {
             Self::Repeated => "repeated",
             Self::Recovered => "recovered",
             Self::Test => "test",
+            Self::Witnessed => "witnessed",
         }
     }
 
@@ -51,6 +54,7 @@ impl Event {
             Self::Repeated => "STILL",
             Self::Recovered => "RECOVERED",
             Self::Test => "TEST",
+            Self::Witnessed => "WITNESS",
         }
     }
 }
@@ -66,12 +70,17 @@ pub struct Message {
     pub host: String,
     /// The alerts; none in a test.
     pub alerts: Vec<Alert>,
+    /// A checkpoint of the trail, in place of alerts.
+    pub signed: Option<Signed>,
 }
 
 impl Message {
     /// For people, in one line.
     pub fn subject(&self) -> String {
         let what = match self.alerts.as_slice() {
+            [] if let Some(signed) = &self.signed => {
+                format!("of the audit trail, record {}", signed.record)
+            }
             [] => "of snaprotate's alerts".to_owned(),
             [alert] => format!("{} {}", called(alert), kind(alert)),
             alerts => {
@@ -93,6 +102,11 @@ impl Message {
 
     /// For people, a line an alert; how many more there are.
     pub fn text(&self) -> String {
+        if let Some(Signed { note, .. }) = &self.signed {
+            return format!(
+                "Keep this message. snaprotate audit verify --witness FILE holds the trail against the\ncheckpoint below, in whatever file it stands.\n\n{note}"
+            );
+        }
         if self.alerts.is_empty() {
             return "This receiver hears of alerts. Nothing is wrong.\n".to_owned();
         }
@@ -135,6 +149,16 @@ impl Message {
             top.extend(fields.clone());
         }
         json["alerts"] = Value::Array(rows);
+        if let Some(Signed {
+            record,
+            origin,
+            note,
+        }) = &self.signed
+        {
+            json["record"] = json!(record);
+            json["origin"] = json!(origin);
+            json["checkpoint"] = json!(note);
+        }
         json
     }
 }

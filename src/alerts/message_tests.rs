@@ -19,6 +19,7 @@ fn alert(id: u64, kind: &str) -> Alert {
 
 fn message(event: Event, alerts: Vec<Alert>) -> Message {
     Message {
+        signed: None,
         event,
         time: "2026-11-25T03:00:02Z".parse().expect("a time"),
         host: "admin-01".to_owned(),
@@ -123,4 +124,29 @@ fn a_header_is_ascii_whatever_the_text() {
     }
     assert_eq!(decoded, umlauts);
     assert!(!encoded_word("a\r\nb").contains('\n'));
+}
+
+#[test]
+fn a_checkpoint_is_said_whole_to_people_and_programs() {
+    let note = "snaprotate/admin-01\n12\nroot\n\n\u{2014} snaprotate/admin-01 signature\n";
+    let message = Message {
+        signed: Some(Signed {
+            record: 12,
+            origin: "snaprotate/admin-01".to_owned(),
+            note: note.to_owned(),
+        }),
+        ..message(Event::Witnessed, Vec::new())
+    };
+    let subject = "WITNESS of the audit trail, record 12 (snaprotate on admin-01)";
+    assert_eq!(message.subject(), subject);
+    assert!(message.text().ends_with(&format!("\n\n{note}")));
+    let json = message.json();
+    assert_eq!(
+        (&json["event"], &json["record"]),
+        (&json!("witnessed"), &json!(12))
+    );
+    assert_eq!(
+        (&json["checkpoint"], &json["count"]),
+        (&json!(note), &json!(0))
+    );
 }

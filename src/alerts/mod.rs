@@ -19,7 +19,7 @@ pub use tap::Tap;
 use jiff::Timestamp;
 
 /// The kinds of alert, by the words that trail and configuration use.
-pub const KINDS: [&str; 16] = [
+pub const KINDS: [&str; 17] = [
     "slot_failed",
     "overdue",
     "blocked",
@@ -36,6 +36,7 @@ pub const KINDS: [&str; 16] = [
     "trail_lost",
     "config_refused",
     "hook_failed",
+    "witness_failed",
 ];
 
 /// A server as receivers know it.
@@ -112,6 +113,17 @@ pub struct Slot {
     pub reason: String,
 }
 
+/// A signed checkpoint of the trail, which a receiver is to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The record that it names.
+    pub record: u64,
+    /// Which trail it is of.
+    pub origin: String,
+    /// The signed note itself, lines that end in newlines.
+    pub note: String,
+}
+
 /// What the engine and the daemon let be known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
@@ -123,4 +135,6 @@ pub enum News {
     Unwatched(Key),
     /// A slot began or ended.
     Slot(Slot),
+    /// A checkpoint of the trail, for those who are its witness.
+    Witness(Signed),
 }

@@ -38,6 +38,12 @@
 //! - Bytes that a failed write or sync may have left are cut off before anything is
 //!   appended, and sent again by the caller: a sync that failed once may say yes the next
 //!   time without having written anything.
+//!
+//! # What the chain shows, and what not
+//!
+//! It shows accidents: a line that was changed, dropped or moved, a torn or cut tail. Whoever
+//! may write to both folders can compute the chain and the head anew, or remove both. `witness`
+//! is about that.
 
 mod browse;
 mod disk;
@@ -52,12 +58,13 @@ mod record;
 mod tests;
 mod trail;
 mod verify;
+pub mod witness;
 mod writer;
 
 pub use browse::{files_since, records, tail, was_begun};
 pub use disk::{Disk, RealDisk};
 pub use error::TrailError;
-pub use open::Opened;
+pub use open::{Opened, Sealed};
 pub use record::{Entry, Event, Extra, StandingAlert, Wide};
 pub use trail::Trail;
 #[cfg(feature = "proof")]

@@ -33,8 +33,32 @@ pub struct Opened {
     /// When that was last found, now or by an earlier process whose window may not have
     /// ended: no create before this time plus the settle window.
     pub hold_since: Option<Timestamp>,
+    /// Nothing was ever recorded: this start found no trail, and no head that names a record.
+    pub begins: bool,
+    /// The last checkpoint that the newest file records.
+    pub sealed: Option<Sealed>,
     /// The time of the last record, where there is one: the process before lived until then.
     pub last: Option<Timestamp>,
+}
+
+/// A checkpoint that was signed and given away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// When that was recorded.
+    pub at: Timestamp,
+    /// The last record that needs no other.
+    pub covers: u64,
+    /// The name of the file in which it was recorded.
+    pub file: String,
+}
+
+impl Sealed {
+    /// The last record that a checkpoint of `record` covers, which is recorded as `own`: that
+    /// one too, where it comes right behind.
+    pub fn covers(record: u64, own: u64) -> u64 {
+        let next = own.checked_sub(1) == Some(record);
+        if next { own } else { record }
+    }
 }
 
 /// What the state folder says.
@@ -108,6 +132,7 @@ pub(super) fn open(
         head_failed: false,
     };
     let mut said = State::default();
+    let begins = newest.is_none() && matches!(head, Head::Missing | Head::Is(Link { seq: 0, .. }));
     match newest {
         Some(name) => read_newest(&mut writer, &mut said, &head, name)?,
         None => match &head {
@@ -130,6 +155,12 @@ pub(super) fn open(
         notices: writer.notices.clone(),
         hold_creates,
         hold_since: if hold_creates { Some(now) } else { said.lost },
+        begins,
+        sealed: said.sealed.map(|(at, covers)| Sealed {
+            at,
+            covers,
+            file: writer.file.clone().unwrap_or_default(),
+        }),
         last: said.newest,
     };
     // What can't be mended now, on a full disk say, is mended before the first append.

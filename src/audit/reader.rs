@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::disk::Disk;
 use super::link::{Hash, Link};
+use super::open::Sealed;
 use super::record::{Front, Kept, StandingAlert, Wide, decode};
 use crate::core::fact::{Fact, Standing, When};
 use crate::core::history::History;
@@ -137,6 +138,8 @@ pub(super) struct State {
     pub paused: Option<Timestamp>,
     /// The head that was last found to lead.
     pub noted_head: Option<Hash>,
+    /// When the last checkpoint was given away, and the record up to which it covers the trail.
+    pub sealed: Option<(Timestamp, u64)>,
     /// When the last record was written.
     pub newest: Option<Timestamp>,
 }
@@ -157,6 +160,9 @@ impl State {
         self.newest = Some(front.time);
         let Some(server) = front.server else {
             let wide = serde_json::from_slice(line).map_err(unknown)?;
+            if let Wide::Witnessed { record, .. } = wide {
+                self.sealed = Some((front.time, Sealed::covers(record, front.seq)));
+            }
             self.wide(front.time, wide);
             return Ok(());
         };

@@ -110,6 +110,12 @@ pub enum Wide {
     TrailLost { head: u64 },
     /// The head is gone or can't be read, so nothing tells whether `last` is the last.
     HeadLost { last: u64 },
+    /// A checkpoint of the trail up to `record` was signed by `key`, and given to these.
+    Witnessed {
+        record: u64,
+        key: String,
+        to: Vec<String>,
+    },
     /// The first record of a file; one for each server follows.
     Checkpoint {
         alerts: Vec<StandingAlert>,

@@ -12,6 +12,7 @@ use super::TrailError;
 use super::disk::{Disk, RealDisk};
 use super::open::{Opened, open};
 use super::record::Entry;
+use super::witness::Mark;
 use super::writer::Writer;
 
 /// A handle on the trail; copies write to the same one.
@@ -20,8 +21,12 @@ pub struct Trail {
     way: Way,
     /// Records that were asked for and written, by all copies.
     written: Arc<AtomicU64>,
+    /// The last record of the last append; none before the first.
+    last: Last,
     busy: Busy,
 }
+
+type Last = Arc<Mutex<Option<Mark>>>;
 
 /// Since when the disk is at work on one append.
 type Busy = Arc<Mutex<Option<Instant>>>;
@@ -68,17 +73,18 @@ impl Trail {
     ) -> Result<(Self, Opened), TrailError> {
         let (writer, opened) = open(disk, audit_dir, state_dir, run, now, grace)?;
         let (sender, receiver) = mpsc::unbounded_channel();
-        let busy = Busy::default();
+        let (busy, last) = (Busy::default(), Last::default());
         std::thread::Builder::new()
             .name("trail".to_owned())
             .spawn({
-                let busy = Arc::clone(&busy);
-                move || serve(writer, receiver, &busy)
+                let (busy, last) = (Arc::clone(&busy), Arc::clone(&last));
+                move || serve(writer, receiver, &busy, &last)
             })
             .map_err(TrailError::disk("start the thread that writes", audit_dir))?;
         let trail = Self {
             way: Way::Thread(sender),
             written: Arc::default(),
+            last,
             busy,
         };
         Ok((trail, opened))
@@ -97,6 +103,7 @@ impl Trail {
         let trail = Self {
             way: Way::Inline(Arc::new(Mutex::new(Some(writer)))),
             written: Arc::default(),
+            last: Last::default(),
             busy: Busy::default(),
         };
         Ok((trail, opened))
@@ -118,6 +125,14 @@ impl Trail {
         self.written.load(Ordering::Relaxed)
     }
 
+    /// The last durable record; none before this process has written one.
+    pub fn last(&self) -> Option<Mark> {
+        self.last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// For how long the disk hasn't answered the append that it is at work on.
     pub fn hangs_for(&self) -> Duration {
         let since = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +151,9 @@ impl Trail {
             Way::Inline(writer) => {
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
                 let writer = writer.as_mut().ok_or(TrailError::Closed)?;
-                writer.append(&entries)
+                let written = writer.append(&entries);
+                note_last(&self.last, writer, &written);
+                written
             }
         }
     }
@@ -161,11 +178,19 @@ impl Trail {
     }
 }
 
+/// Before the caller is answered, who finds its own record at the end, or a later one.
+fn note_last(last: &Last, writer: &Writer, written: &Result<(), TrailError>) {
+    if written.is_ok() {
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = writer.mark();
+    }
+}
+
 /// Takes what waits, writes it with one sync, answers, and begins anew.
 fn serve(
     mut writer: Writer,
     mut asked: mpsc::UnboundedReceiver<Asked>,
     busy: &Mutex<Option<Instant>>,
+    last: &Last,
 ) {
     let at_work = |since| *busy.lock().unwrap_or_else(PoisonError::into_inner) = since;
     let mut closing = None;
@@ -195,6 +220,7 @@ fn serve(
         at_work(Some(Instant::now()));
         let result = writer.append(&entries);
         at_work(None);
+        note_last(last, &writer, &result);
         for answer in answers {
             // Who no longer waits has no use for the answer.
             let _ = answer.send(result.clone());

@@ -1,6 +1,6 @@
 //! Reads the trail for people: checks the chain, and hands records out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use super::link::{Hash, Link};
 use super::open::Head;
 use super::reader::{Chain, LineReader, files, is_torn};
 use super::record::{Front, Wide};
+use super::witness::Seen;
 use crate::core::printable::{printable, utc};
 use crate::core::snapshot::ServerId;
 
@@ -55,6 +56,18 @@ pub fn verify(audit_dir: &Path, state_dir: &Path) -> Result<Verified, TrailError
 
 /// The same on another disk.
 pub fn verify_on(disk: &dyn Disk, audit: &Path, state: &Path) -> Result<Verified, TrailError> {
+    let (found, _) = verify_seeing(disk, audit, state, &BTreeSet::new())?;
+    Ok(found)
+}
+
+/// The same, and the hashes of some records.
+pub(super) fn verify_seeing(
+    disk: &dyn Disk,
+    audit: &Path,
+    state: &Path,
+    wanted: &BTreeSet<u64>,
+) -> Result<(Verified, Seen), TrailError> {
+    let mut seen = Seen::default();
     // The head first: a daemon that writes meanwhile moves the records ahead of it.
     let head = Head::read(disk, state)?;
     let names = files(disk, audit).map_err(TrailError::disk("list", audit))?;
@@ -76,7 +89,12 @@ pub fn verify_on(disk: &dyn Disk, audit: &Path, state: &Path) -> Result<Verified
             let next = chain.last.map_or(1, |link: Link| link.seq + 1);
             let number = lines.number;
             whole |= spoilt.is_some() && lines.ended;
-            match chain.follow(&lines.line, lines.ended) {
+            let followed = chain.follow(&lines.line, lines.ended);
+            // Also of a record that is sound in itself, but in the wrong place.
+            if let Some(link) = chain.last.filter(|link| wanted.contains(&link.seq)) {
+                seen.hashes.entry(link.seq).or_insert(link.hash);
+            }
+            match followed {
                 Ok((front, link)) => {
                     if begins {
                         before = Hash::parse(&front.prev).map(|hash| Link {
@@ -108,9 +126,14 @@ pub fn verify_on(disk: &dyn Disk, audit: &Path, state: &Path) -> Result<Verified
             found.problems.extend(suspects);
         }
     }
+    if let Some(before) = before {
+        seen.before = Some(before.seq);
+        seen.hashes.insert(before.seq, before.hash);
+    }
+    seen.last = last.map_or(0, |link| link.seq);
     check_head(&mut found, &head, last, at_head.or(before));
     found.problems.truncate(TOLD);
-    Ok(found)
+    Ok((found, seen))
 }
 
 /// Compares the end of the chain with what was last known to be durable.

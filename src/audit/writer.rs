@@ -11,6 +11,7 @@ use super::disk::Disk;
 use super::link::Link;
 use super::reader::{Chain, LineReader, State, file_name, scan};
 use super::record::{Entry, Lines, Wide};
+use super::witness::Mark;
 use crate::core::breaks::Break;
 
 /// What lies in the file after the last good record.
@@ -119,6 +120,13 @@ impl Writer {
         self.notices.clear();
         self.move_head();
         Ok(())
+    }
+
+    /// The last good record, if there is a file.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        let Link { seq, hash } = self.link;
+        let file = self.file.clone()?;
+        Some(Mark { seq, file, hash })
     }
 
     /// Makes the head durable too, which saves the next start some doubt after power loss.

@@ -273,6 +273,7 @@ mod tests {
         files.sort_unstable();
         let commands = [
             "audit",
+            "audit-keygen",
             "audit-show",
             "audit-verify",
             "check",

@@ -29,7 +29,8 @@ Environment:
       the folders of state and trail, where the configuration names none;
       systemd sets them
   CREDENTIALS_DIRECTORY
-      where systemd puts the credential api-token, which goes before token_file
+      where systemd puts the credential api-token, which goes before token_file,
+      and witness-key, before key_file
   NO_COLOR  no colours, whatever it is set to
   TZ  the zone of the times that audit show reads, and that are shown
 
@@ -256,15 +257,42 @@ Examples:
       the reasons of all deletes, for another program";
 
 pub(super) const AUDIT_VERIFY: &str = "\
+The chain alone shows accidents. Whoever may write to the trail and its head can
+compute both anew, or remove them: only checkpoints that lie elsewhere show that,
+and only up to the newest of them. A checkpoint is found in a file of notes, in a
+mail, and in lines of a log or of JSON; one that was changed, or that another key
+signed, is refused.
+
 Exit codes:
   0  intact; also when only the last line is torn, as a crash leaves it, or
-      when there is no trail yet
-  1  broken, or it can't be read
-  2  configuration or usage
+      when there is no trail yet; with --witness: as the witness saw it
+  1  broken, or it can't be read; with --witness also: cut, rewritten or
+      replaced, a note is refused, or none could be compared
+  2  configuration or usage, no public key
 
 Examples:
   snaprotate audit verify --json
-      for monitoring";
+      for monitoring
+  snaprotate audit verify --witness /mnt/other/snaprotate.witness
+      was the trail rewritten?
+  journalctl -u snaprotate -o json | snaprotate audit verify --witness - --key KEY
+      by the checkpoints in a journal, on another host with a copy of the trail";
+
+pub(super) const AUDIT_KEYGEN: &str = "\
+The public key is printed: keep it elsewhere, for audit verify --key. The private
+key goes to key_file below [audit.witness]; under systemd also to the unit, as
+LoadCredential=witness-key:FILE in a drop-in.
+
+Exit codes:
+  0  made
+  1  the file can't be written
+  2  usage, a file that is in the way
+
+Examples:
+  snaprotate audit keygen --out /etc/snaprotate/witness-key
+      named after this host
+  snaprotate audit keygen snaprotate/admin-01 --out ./witness-key > witness-key.pub
+      with a name of its own";
 
 pub(super) const COMPLETIONS: &str = "\
 Exit codes:

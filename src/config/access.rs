@@ -11,8 +11,10 @@ use reqwest::Url;
 
 use super::notify::SecretFile;
 use super::reader::Found;
-use super::report::{At, Log, is_pasted};
+use super::report::{At, Log, Severity, is_pasted};
 use super::{Env, Secrets, defaults, source};
+use crate::api::secret as secret_text;
+use crate::audit::witness::SignerKey;
 
 /// A token is one short line.
 const LARGEST_TOKEN: u64 = 4096;
@@ -64,13 +66,7 @@ pub(super) fn token(
     env: &Env,
     log: &mut Log,
 ) -> (Option<PathBuf>, bool) {
-    let credential = env
-        .credentials_directory
-        .as_ref()
-        .map(|directory| directory.join(defaults::CREDENTIAL))
-        .filter(|path| path.exists());
-    let is_credential = credential.is_some();
-    let path = credential.or_else(|| written.map(|file| folder.join(&file.value)));
+    let (path, is_credential) = given(defaults::CREDENTIAL, written, folder, env);
     let at = written
         .filter(|_| !is_credential)
         .map_or(top, |file| &file.at);
@@ -93,6 +89,73 @@ pub(super) fn token(
     };
     check_secret(&path, is_credential, "token", env.secrets, at, log);
     (Some(path), is_credential)
+}
+
+/// The file of a secret, and whether it is the credential of this name: that takes precedence.
+pub(super) fn given(
+    name: &str,
+    written: Option<&Found<PathBuf>>,
+    folder: &Path,
+    env: &Env,
+) -> (Option<PathBuf>, bool) {
+    let credential = env
+        .credentials_directory
+        .as_ref()
+        .map(|directory| directory.join(name))
+        .filter(|path| path.exists());
+    let is_credential = credential.is_some();
+    let path = credential.or_else(|| written.map(|file| folder.join(&file.value)));
+    (path, is_credential)
+}
+
+/// The file of the witness's signer key. What is wrong with it is only warned of: without it no
+/// checkpoint is signed, and rotation goes on.
+pub(super) fn witness_key(
+    written: Option<&Found<PathBuf>>,
+    top: &At,
+    folder: &Path,
+    env: &Env,
+    log: &mut Log,
+) -> Option<PathBuf> {
+    let (path, is_credential) = given(defaults::WITNESS_CREDENTIAL, written, folder, env);
+    let at = written
+        .filter(|_| !is_credential)
+        .map_or(top, |file| &file.at);
+    // I13's like: what was pasted is never shown.
+    let pasted = written.filter(|file| file.value.to_string_lossy().contains("PRIVATE+KEY"));
+    if let Some(file) = pasted {
+        let remedy = "write the path of a file that holds the key, not the key, and make a new one";
+        log.error(&file.at, "key_file names no file", remedy);
+        return None;
+    }
+    let Some(path) = path else {
+        log.warn(
+            at,
+            "there is no key to sign checkpoints with",
+            "make one with snaprotate audit keygen, and write key_file = \"witness-key\", or give systemd's LoadCredential=witness-key:FILE",
+        );
+        return None;
+    };
+    let mut found = Log::default();
+    if check_secret(
+        &path,
+        is_credential,
+        "witness key",
+        env.secrets,
+        at,
+        &mut found,
+    ) && env.secrets == Secrets::Needed
+        && let Ok(text) = secret_text(&path, env.credentials_directory.as_deref(), "witness key")
+        && let Err(why) = SignerKey::parse(&text)
+    {
+        let remedy = "make a key with snaprotate audit keygen";
+        found.warn(at, format!("{} {why}", path.display()), remedy);
+    }
+    for mut problem in found.0 {
+        problem.severity = Severity::Warning;
+        log.0.push(problem);
+    }
+    Some(path)
 }
 
 /// A receiver's secret: its file, or the credential of the same name that systemd hands over.

@@ -52,6 +52,11 @@ pub const REPEAT: SignedDuration = SignedDuration::from_hours(24);
 /// How long one delivery to a receiver may take.
 pub const DELIVERY: SignedDuration = SignedDuration::from_secs(10);
 
+/// How long after a checkpoint of the trail the next one is signed.
+pub const WITNESS: SignedDuration = SignedDuration::from_hours(24);
+/// The shortest such time.
+pub const SHORTEST_WITNESS: SignedDuration = SignedDuration::from_secs(1);
+
 /// How long one run of a hook may take.
 pub const HOOK: SignedDuration = SignedDuration::from_secs(60);
 /// How long a server is held by `before` at most; the provider says 3 to 10 minutes for a
@@ -60,6 +65,8 @@ pub const MAX_HOLD: SignedDuration = SignedDuration::from_hours(1);
 
 /// The credential's name in `$CREDENTIALS_DIRECTORY`.
 pub const CREDENTIAL: &str = "api-token";
+/// That of the witness's signer key.
+pub const WITNESS_CREDENTIAL: &str = "witness-key";
 /// The longest duration that can be meant.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3650);
 /// The largest file that is read; a policy is about one KiB.

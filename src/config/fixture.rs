@@ -4,9 +4,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use super::{Config, Env, Problems, load};
+use crate::audit::witness::SignerKey;
 
 /// A main file with nothing but the token's place.
 pub(super) const MAIN: &str = "[api]\ntoken_file = \"token\"\n";
@@ -21,11 +23,14 @@ impl Folder {
     pub(super) fn new() -> Self {
         let folder = Self(tempfile::tempdir().expect("a folder"));
         fs::create_dir(folder.path("policies.d")).expect("a folder");
+        let (_, key) = SignerKey::generate("snaprotate/test").expect("a key");
         folder
             .with("snaprotate.toml", MAIN)
             .with("policies.d/web.toml", POLICY)
             .with("token", "s3cr3t\n")
             .mode("token", 0o600)
+            .with("witness-key", key.expose_secret())
+            .mode("witness-key", 0o600)
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {

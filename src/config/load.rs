@@ -8,6 +8,7 @@ use super::main_file::RawMain;
 use super::report::{At, Log, Problems, Severity};
 use super::{
     Config, DEFAULT_FILE, Env, Folders, defaults, main_file, policy, receivers, slots, source,
+    witness,
 };
 use crate::core::policy::{Hooks, Policy};
 
@@ -116,6 +117,7 @@ fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config
             http: settings.http,
             policies,
             receivers: settings.receivers,
+            witness: settings.witness,
             warnings: problems,
         }),
         _ => Err(Problems(problems)),
@@ -155,6 +157,18 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
         Some(folders) if log.0.is_empty() => Ok(folders),
         _ => Err(Problems(log.0)),
     }
+}
+
+/// The file of the witness's signer key, as far as it can be made out: the credential where there
+/// is one, else what the file names.
+pub fn witness_key(file: &Path, env: &Env) -> Option<PathBuf> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut unsaid = Log::default();
+    let raw = source::read(file, NO_MAIN_FILE, &mut unsaid).and_then(|source| {
+        let (table, _) = source::parse_what_can_be(&source, &mut unsaid);
+        RawMain::read(table, &source, &mut unsaid).witness
+    });
+    raw?.key(folder, env)
 }
 
 type Read = (Option<main_file::Settings>, Vec<Arc<Policy>>);
@@ -214,6 +228,7 @@ fn read(
     let options = raw.defaults.clone();
     let limit = raw.limit();
     let raw_receivers = std::mem::take(&mut raw.receivers);
+    let witness_at = raw.witness.as_ref().map(|raw| raw.at().clone());
     let mut settings = raw.validate(folder, env, main_log);
 
     let mut reading = policy::Reading {
@@ -236,8 +251,14 @@ fn read(
         whole: given.is_none() && policies.len() == files.len(),
     };
     let main_log = if whole { log } else { &mut unsaid };
+    let asked = raw_receivers.iter().find_map(|raw| {
+        let witness = raw.witness.as_ref().filter(|found| found.value)?;
+        Some(witness.at.clone())
+    });
     let receivers = ground.receivers(raw_receivers, main_log);
     if let Some(settings) = &mut settings {
+        let meant = settings.witness.as_ref().zip(witness_at.as_ref());
+        witness::fits(meant, &receivers, asked.as_ref(), main_log);
         settings.receivers = receivers;
     }
     Some((settings, policies))

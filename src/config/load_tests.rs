@@ -58,6 +58,11 @@ fn what_the_shipped_examples_call_a_default_is_the_default() {
         // Of a table that is left out as a whole.
         "listen",
         "hosts",
+        "interval",
+        "key_file",
+        "origin",
+        "journal",
+        "file",
     ];
     let mut uncommented = 0;
     for name in [

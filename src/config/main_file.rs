@@ -16,6 +16,7 @@ use super::report::{At, Log, Source};
 use super::rotation::Options;
 use super::timing::said;
 use super::values::Size;
+use super::witness::{RawWitness, Witness};
 use super::{Api, Env, Folders, Http, access, defaults};
 use crate::core::decide::LONGEST_PAUSE;
 use crate::core::policy::Rules;
@@ -44,6 +45,7 @@ pub(super) struct RawMain {
     shrink_grace: Option<Found<SignedDuration>>,
     pub(super) defaults: Options,
     audit_dir: Option<Found<PathBuf>>,
+    pub(super) witness: Option<RawWitness>,
     pub(super) receivers: Vec<RawReceiver>,
     http: Option<RawHttp>,
 }
@@ -57,7 +59,11 @@ pub(super) struct Settings {
     /// Read when the policies are.
     pub(super) receivers: Vec<Receiver>,
     pub(super) http: Option<Http>,
+    pub(super) witness: Option<Witness>,
 }
+
+/// The title of the table.
+const WITNESS: &str = "[audit.witness]";
 
 type Bound = (&'static str, &'static str);
 
@@ -101,6 +107,9 @@ impl RawMain {
         }
         if let Some(mut section) = root.take_table("audit", "[audit]", log) {
             raw.audit_dir = section.take("dir", log);
+            if let Some(witness) = section.take_table("witness", WITNESS, log) {
+                raw.witness = Some(RawWitness::read(witness, log));
+            }
             section.finish(log);
         }
         let receivers = root.take_tables("notify", receiver::TITLE, log);
@@ -290,7 +299,10 @@ impl RawMain {
             due_until: None,
             count_all: false,
         };
+        let base = folder;
         let folders = folders(self.state_dir, self.audit_dir, folder, env);
+        let of_trail = [folders.audit_dir.as_path(), folders.state_dir.as_path()];
+        let witness = (self.witness).map(|raw| raw.validate(base, of_trail, env, log));
         Some(Settings {
             api,
             rules,
@@ -298,6 +310,7 @@ impl RawMain {
             audit_dir: folders.audit_dir,
             receivers: Vec::new(),
             http,
+            witness,
         })
     }
 }
@@ -317,6 +330,8 @@ pub(super) fn read_folders<'s>(
     let mut audit_dir = None;
     if let Some(mut section) = root.take_table("audit", "[audit]", log) {
         audit_dir = section.take("dir", log);
+        let witness = section.take_table("witness", WITNESS, log);
+        drop(witness);
         // A slip in the key's name must not lead to another trail.
         section.finish(log);
     }

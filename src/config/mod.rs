@@ -4,7 +4,8 @@
 //! `reader` takes tables apart key by key, `values` knows the kinds of value, `main_file`,
 //! `policy` and `rotation` turn what is written into what is meant, `names`, `timing` and
 //! `slots` look at patterns and schedules, `access` at address and token, `http` at where the
-//! page is, `receiver` and `receivers` at who is told of alerts (`notify`), `source` at files; `report` says what is
+//! page is, `receiver` and `receivers` at who is told of alerts (`notify`), `witness` at the trail's
+//! checkpoints, `source` at files; `report` says what is
 //! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
 //! only when all files are good, so that a set is used or refused as a whole.
 
@@ -29,6 +30,7 @@ mod slots;
 mod source;
 mod timing;
 mod values;
+pub mod witness;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,7 +41,7 @@ use reqwest::Url;
 
 pub use self::load::{
     folders, hooks_of, is_policy, load, load_draft, load_files, policies, policies_folder,
-    policy_files,
+    policy_files, witness_key,
 };
 pub use self::report::{Problem, Problems, Severity};
 use crate::core::policy::{Policy, Rules};
@@ -66,6 +68,8 @@ pub struct Config {
     pub policies: Vec<Arc<Policy>>,
     /// Who is told of alerts.
     pub receivers: Vec<notify::Receiver>,
+    /// Checkpoints of the trail; `None`: none are signed.
+    pub witness: Option<witness::Witness>,
     /// What looks unintended.
     pub warnings: Vec<Problem>,
 }

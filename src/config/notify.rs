@@ -23,6 +23,8 @@ pub struct Receiver {
     /// The servers that it hears of, and then of nothing else; `None`: all, and the
     /// account's and the service's own alerts too.
     pub servers: Option<BTreeSet<ServerId>>,
+    /// Set: it gets the signed checkpoints of the trail.
+    pub witness: bool,
     /// After how long it is told again of what still stands; `None`: never.
     pub repeat: Option<SignedDuration>,
     /// How long one delivery may take, from beginning to end.

@@ -23,6 +23,7 @@ pub(super) struct RawReceiver {
     pub(super) on: Option<Vec<Found<String>>>,
     pub(super) servers: Option<Vec<Found<Named>>>,
     pub(super) rotations: Option<Vec<Found<String>>>,
+    pub(super) witness: Option<Found<bool>>,
     pub(super) repeat: Option<Found<SignedDuration>>,
     pub(super) timeout: Option<Found<SignedDuration>>,
     pub(super) way: RawWay,
@@ -68,6 +69,7 @@ impl RawReceiver {
             on: None,
             servers: section.take_list("servers", log),
             rotations: None,
+            witness: None,
             repeat: None,
             timeout: section.take_if("timeout", log, sound_timeout, WRONG_TIMEOUT),
             way: RawWay::Nothing,
@@ -81,6 +83,7 @@ impl RawReceiver {
             raw.rotations = section.take_list("rotations", log);
         } else {
             raw.on = section.take_list("on", log);
+            raw.witness = section.take("witness", log);
             raw.repeat = section.take_if("repeat", log, sound_repeat, WRONG_REPEAT);
         }
         raw.way = match kind.value {

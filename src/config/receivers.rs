@@ -98,6 +98,7 @@ impl Ground<'_> {
             way,
             on,
             servers,
+            witness: raw.witness.is_some_and(|found| found.value),
             repeat: repeat.is_positive().then_some(repeat),
             timeout: timeout.unsigned_abs(),
         })

@@ -69,14 +69,6 @@ fn deleted(id: u64, outcome: Outcome) -> Fact {
     Fact::DeleteResult { id, outcome }
 }
 
-fn completed(id: u64) -> Fact {
-    Fact::SnapshotCompleted {
-        snapshot: NAME.to_owned(),
-        id: SnapshotId(id),
-        pays: Some(false),
-    }
-}
-
 fn folded(facts: &[(Fact, When)]) -> History {
     let mut history = History::default();
     for (fact, at) in facts {

@@ -6,6 +6,7 @@
 //! - `reload`: a new set of files in place of the one in force, or not at all.
 //! - `rehearse`: what a run would do, by reading alone.
 //! - `tick`: what makes the engine look; `signals`, `systemd`: what is heard and told.
+//! - `witness`: signed checkpoints of the trail, for those who keep them elsewhere.
 //! - `lock`: one writer; `log`: where events go.
 
 mod alone;
@@ -19,6 +20,7 @@ mod service;
 mod signals;
 mod systemd;
 mod tick;
+mod witness;
 
 pub use alone::alone;
 pub use once::once;

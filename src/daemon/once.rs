@@ -1,6 +1,7 @@
 //! `once`: settles what is due, ends, and says what keeps it from being good.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,9 @@ use crate::config::Config;
 
 /// So many alerts, and so many slots, are named when `once` ends without success.
 const MOST_SAID: usize = 20;
+
+/// How long the end waits for the witness.
+const WITNESS: Duration = Duration::from_secs(10);
 
 /// Settles what is due now; whether all is settled and no alert stands.
 pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refusal> {
@@ -47,6 +51,15 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refu
     let settled = settled.map(|settled| settled && !stop.is_cancelled());
     if matches!(settled, Ok(false)) {
         say_why(&service, reason);
+    }
+    // By then no server waits for anything. What hangs there keeps no timer's job from ending.
+    if tokio::time::timeout(WITNESS, service.witness.look())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "the checkpoint of the trail isn't given away yet; the next run tries again"
+        );
     }
     service.end(reason).await;
     settled

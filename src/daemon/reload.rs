@@ -126,6 +126,7 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     }
     let receivers = service.config.receivers != new.receivers;
     service.config = new;
+    service.witness.reload(&service.config);
     if receivers {
         service.renotify();
     }

@@ -55,6 +55,7 @@ impl Daemon {
             let engine = Arc::clone(&engine);
             async move { engine.run(until).await }
         });
+        tokio::spawn(Arc::clone(&self.service.witness).run(self.stop.clone()));
         let look = self.look();
         let control = self.control(Arc::clone(&look)).await;
         self.serve_page(look).await;

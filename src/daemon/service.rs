@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::Refusal;
 use super::lock::Lock;
 use super::log;
+use super::witness::{self, Witness};
 use crate::alerts::Alert;
 use crate::api::{ApiSettings, HttpApi, TokenSource};
 use crate::audit::{Entry, Opened, StandingAlert, Trail, TrailError, Wide};
@@ -40,6 +41,7 @@ pub struct Service {
     pub(super) notifier: Notifier,
     /// Since when the files in force were read; later changes are in none.
     pub(super) read: Arc<Mutex<Timestamp>>,
+    pub(super) witness: Arc<Witness>,
     trail: Trail,
     _lock: Lock,
 }
@@ -87,6 +89,9 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     if command == "run" {
         remind(&opened);
     }
+    let sealed = opened.sealed.take();
+    let failed = (witness::FAILED.to_owned(), witness::ABOUT.to_owned());
+    let failed = opened.wide_alerts.contains_key(&failed);
     let engine = Engine::new(
         Arc::clone(&api),
         trail.clone(),
@@ -109,6 +114,12 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     for event in &events {
         tell_wide(&notifier.tap(), event, now);
     }
+    let witness = Witness::new(
+        &config,
+        (&engine, &trail),
+        (&clock, notifier.tap()),
+        means.credentials,
+    );
     let service = Service {
         config,
         api,
@@ -116,6 +127,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         clock,
         notifier,
         read: Arc::new(Mutex::new(now)),
+        witness: Arc::new(witness),
         trail,
         _lock: lock,
     };
@@ -124,6 +136,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     if let Err(error) = service.record(events).await {
         tracing::error!(%error, "the start can't be recorded");
     }
+    service.witness.resume(sealed, failed).await;
     for warning in &service.config.warnings {
         tracing::warn!("{warning}");
     }

@@ -201,6 +201,31 @@ impl Account {
         state.refuse(error, now, rules.retry_after)
     }
 
+    /// Takes in whether an alert of the host stands, and why; what changed by it.
+    fn host(
+        &self,
+        alert: &str,
+        about: &str,
+        reason: Option<String>,
+        at: Timestamp,
+    ) -> Option<Wide> {
+        let mut state = lock(&self.0);
+        let key = (alert.to_owned(), about.to_owned());
+        let Some(reason) = reason else {
+            return state
+                .alerts
+                .remove(&key)
+                .map(|_| Wide::cleared(alert, about));
+        };
+        let before = state.alerts.get(&key);
+        if before.is_some_and(|standing| standing.reason == reason) {
+            return None;
+        }
+        let standing = Standing::raised(&reason, at, before);
+        state.alerts.insert(key, standing);
+        Some(Wide::raised(alert, about, reason))
+    }
+
     /// The alerts of the account that stand, and whether it is refused.
     pub(super) fn alerts(&self) -> (Vec<StandingAlert>, bool) {
         let state = lock(&self.0);
@@ -247,6 +272,15 @@ impl State {
 }
 
 impl<A: SnapshotApi> Engine<A> {
+    /// Raises an alert that concerns the host, or clears it where there is no reason; recorded
+    /// and told where that is news.
+    pub async fn set_alert(&self, alert: &str, about: &str, reason: Option<String>) {
+        let at = self.clock.now().wall;
+        if let Some(change) = self.account.host(alert, about, reason, at) {
+            self.record_wide(change).await;
+        }
+    }
+
     /// Records what concerns no single server.
     pub(super) async fn record_wide(&self, wide: Wide) {
         let _said = self.try_wide(wide).await;

@@ -32,6 +32,7 @@ pub(super) async fn ntfy(
         Event::Repeated => ("default", "hourglass"),
         Event::Recovered => ("default", "white_check_mark"),
         Event::Test => ("low", "test_tube"),
+        Event::Witnessed => ("min", "receipt"),
     };
     let mut request = client
         .post(url)

@@ -5,11 +5,13 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::host;
-use crate::alerts::{Alert, Desk, Event, Message, News, Notice, Slot};
+use crate::alerts::{Alert, Desk, Event, Message, News, Notice, Signed, Slot};
 use crate::config::notify::{Receiver, Way};
 
 /// Turns of slots that wait to be told of.
 pub(super) const PINGS: usize = 1_000;
+/// Checkpoints that wait to be given; a newer one says more than an older one.
+pub(super) const CHECKPOINTS: usize = 100;
 
 /// One thing to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +20,14 @@ pub(super) enum Parcel {
     Message(Message, Vec<Notice>),
     /// Of a slot's turn.
     Ping(Slot),
+    /// A checkpoint, and the time of the message.
+    Checkpoint(Signed, Timestamp),
 }
 
 /// What waits.
 #[derive(Debug)]
 pub(super) enum Inbox {
-    Alerts(Desk),
+    Alerts(Desk, VecDeque<Signed>),
     Pings(VecDeque<Slot>),
 }
 
@@ -31,13 +35,13 @@ impl Inbox {
     pub(super) fn of(settings: &Receiver) -> Self {
         match settings.way {
             Way::Ping { .. } => Self::Pings(VecDeque::new()),
-            _ => Self::Alerts(Desk::new(settings.repeat)),
+            _ => Self::Alerts(Desk::new(settings.repeat), VecDeque::new()),
         }
     }
 
     /// Takes in what a process before has told, which lived until `last`.
     pub(super) fn stood(&mut self, settings: &Receiver, standing: &[Alert], last: Timestamp) {
-        if let Self::Alerts(desk) = self {
+        if let Self::Alerts(desk, _) = self {
             for alert in standing.iter().filter(|alert| wants(settings, alert)) {
                 desk.stood(alert.clone(), last);
             }
@@ -49,11 +53,18 @@ impl Inbox {
         let mut dropped = 0;
         for one in news {
             match (&mut *self, one) {
-                (Self::Alerts(desk), News::Raised(alert)) if wants(settings, alert) => {
+                (Self::Alerts(desk, _), News::Raised(alert)) if wants(settings, alert) => {
                     desk.raised(alert.clone(), now);
                 }
-                (Self::Alerts(desk), News::Cleared(key)) => desk.cleared(key, now),
-                (Self::Alerts(desk), News::Unwatched(key)) => desk.unwatched(key, now),
+                (Self::Alerts(desk, _), News::Cleared(key)) => desk.cleared(key, now),
+                (Self::Alerts(desk, _), News::Unwatched(key)) => desk.unwatched(key, now),
+                (Self::Alerts(_, waiting), News::Witness(signed)) if settings.witness => {
+                    if waiting.len() >= CHECKPOINTS {
+                        waiting.pop_front();
+                        dropped += 1;
+                    }
+                    waiting.push_back(signed.clone());
+                }
                 (Self::Pings(slots), News::Slot(slot)) if pings(settings, slot) => {
                     if slots.len() >= PINGS {
                         slots.pop_front();
@@ -70,21 +81,24 @@ impl Inbox {
     /// When something is to be told; `None`: when something comes.
     pub(super) fn next(&self) -> Option<Timestamp> {
         match self {
-            Self::Alerts(desk) => desk.next(),
+            Self::Alerts(desk, waiting) => match waiting.front() {
+                Some(_) => Some(Timestamp::MIN),
+                None => desk.next(),
+            },
             Self::Pings(slots) => slots.front().map(|_| Timestamp::MIN),
         }
     }
 
     /// Whether what comes at once goes together.
     pub(super) fn groups(&self) -> bool {
-        matches!(self, Self::Alerts(_))
+        matches!(self, Self::Alerts(..))
     }
 
     /// What is to be delivered now: a message for each event, or pings one by one.
     pub(super) fn due(&self, time: Timestamp) -> Vec<Parcel> {
-        let desk = match self {
+        let (desk, waiting) = match self {
             Self::Pings(slots) => return slots.iter().cloned().map(Parcel::Ping).collect(),
-            Self::Alerts(desk) => desk,
+            Self::Alerts(desk, waiting) => (desk, waiting),
         };
         let due = desk.due(time);
         let events = [Event::Raised, Event::Repeated, Event::Recovered];
@@ -96,16 +110,24 @@ impl Inbox {
                 time,
                 host: host(),
                 alerts: notices.iter().map(|notice| notice.alert.clone()).collect(),
+                signed: None,
             };
             (!notices.is_empty()).then_some(Parcel::Message(message, notices))
         });
-        messages.collect()
+        let checkpoints = waiting.iter().cloned();
+        let checkpoints = checkpoints.map(|signed| Parcel::Checkpoint(signed, time));
+        messages.chain(checkpoints).collect()
     }
 
     /// It was delivered.
     pub(super) fn done(&mut self, parcel: &Parcel, now: Timestamp) {
         match (self, parcel) {
-            (Self::Alerts(desk), Parcel::Message(_, notices)) => desk.told(notices, now),
+            (Self::Alerts(desk, _), Parcel::Message(_, notices)) => desk.told(notices, now),
+            (Self::Alerts(_, waiting), Parcel::Checkpoint(signed, _))
+                if waiting.front() == Some(signed) =>
+            {
+                waiting.pop_front();
+            }
             // It may have been dropped meanwhile, where too many came.
             (Self::Pings(slots), Parcel::Ping(slot)) if slots.front() == Some(slot) => {
                 slots.pop_front();
@@ -118,10 +140,11 @@ impl Inbox {
     pub(super) fn give_up(&mut self, now: Timestamp) -> usize {
         match self {
             Self::Pings(slots) => slots.drain(..).count(),
-            Self::Alerts(desk) => {
+            Self::Alerts(desk, waiting) => {
+                let dropped = waiting.drain(..).count();
                 let due = desk.due(now);
                 desk.told(&due, now);
-                due.len()
+                due.len() + dropped
             }
         }
     }
@@ -129,7 +152,7 @@ impl Inbox {
     /// What found no place.
     pub(super) fn refused(&self) -> u64 {
         match self {
-            Self::Alerts(desk) => desk.refused,
+            Self::Alerts(desk, _) => desk.refused,
             Self::Pings(_) => 0,
         }
     }

@@ -66,7 +66,7 @@ impl Line {
         let goes_on = former.is_some();
         if let Some(former) = former {
             std::mem::swap(&mut inbox, &mut *lock(&former.inbox));
-            if let Inbox::Alerts(desk) = &mut inbox {
+            if let Inbox::Alerts(desk, _) = &mut inbox {
                 desk.set_repeat(settings.repeat);
             }
             tally = lock(&former.tally).clone();

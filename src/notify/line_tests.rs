@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::inbox::PINGS;
 use super::*;
-use crate::alerts::{Event, Place, Slot, Turn};
+use crate::alerts::{Event, Place, Signed, Slot, Turn};
 use crate::config::notify::{Address, Way};
 use crate::core::snapshot::ServerId;
 
@@ -26,6 +26,7 @@ impl Deliver for Fake {
             Parcel::Message(message, _) => {
                 format!("{} {}", message.event.word(), message.alerts.len())
             }
+            Parcel::Checkpoint(signed, _) => format!("checkpoint {}", signed.record),
             Parcel::Ping(slot) => format!("{:?} {}", slot.turn, slot.snapshot),
         });
         Ok(())
@@ -44,6 +45,7 @@ fn receiver(way: Way) -> Receiver {
         way,
         on: None,
         servers: None,
+        witness: false,
         repeat: Some(SignedDuration::from_hours(24)),
         timeout: Duration::from_secs(10),
     }
@@ -228,6 +230,34 @@ async fn kinds_and_servers_that_are_not_wanted_are_not_told() {
     scene.hears(&[raised(1)]);
     pass(WINDOW * 2).await;
     assert_eq!(scene.fake.took(), ["raised 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_goes_to_a_witness_alone_one_by_one_and_at_most_a_hundred_wait() {
+    let checkpoint = |record| {
+        News::Witness(Signed {
+            record,
+            origin: "o".to_owned(),
+            note: "n".to_owned(),
+        })
+    };
+    let other = Scene::webhook();
+    other.hears(&[checkpoint(1)]);
+    let mut settings = receiver(Way::Webhook(nowhere()));
+    settings.witness = true;
+    // Of which servers it hears doesn't matter.
+    settings.servers = Some([ServerId(1)].into());
+    let scene = Scene::of(settings);
+    scene.hears(&[checkpoint(1), raised(1), checkpoint(2)]);
+    pass(WINDOW * 2).await;
+    assert!(other.fake.took().is_empty());
+    let told = ["raised 1", "checkpoint 1", "checkpoint 2"];
+    assert_eq!(scene.fake.took(), told);
+    let all: Vec<_> = (1..=102).map(checkpoint).collect();
+    scene.hears(&all);
+    pass(GIVE_UP).await;
+    assert_eq!(scene.fake.took().first(), Some(&"checkpoint 3".to_owned()));
+    assert_eq!(scene.line.view(0).dropped, 2);
 }
 
 fn turn(id: u64, rotation: &str, turn: Turn) -> News {

@@ -43,6 +43,7 @@ impl Post {
             time,
             host: host(),
             alerts: Vec::new(),
+            signed: None,
         };
         self.limited(async {
             match &self.receiver.way {
@@ -133,6 +134,16 @@ impl Deliver for Post {
         self.limited(async {
             match (parcel, &self.receiver.way) {
                 (Parcel::Message(message, _), _) => self.message(message).await,
+                (Parcel::Checkpoint(signed, time), _) => {
+                    self.message(&Message {
+                        event: Event::Witnessed,
+                        time: *time,
+                        host: host(),
+                        alerts: Vec::new(),
+                        signed: Some(signed.clone()),
+                    })
+                    .await
+                }
                 (Parcel::Ping(slot), Way::Ping { address, .. }) => {
                     let (client, url) = self.web(address)?;
                     http::ping(&client, url, slot).await

@@ -19,12 +19,13 @@ use crate::core::fact::AlertKind;
 use crate::engine::Watched;
 
 /// Alerts that concern the whole service; those of one server are [`AlertKind::ALL`].
-const WIDE: [&str; 5] = [
+const WIDE: [&str; 6] = [
     "account_refused",
     "api_unreachable",
     "config_refused",
     "trail_lost",
     "trail_unwritable",
+    "witness_failed",
 ];
 
 const KINDS: [&str; 5] = ["own", "foreign", "in_progress", "failed", "odd"];

@@ -20,6 +20,7 @@ mod disk;
 mod faults;
 mod handle;
 mod told;
+mod witness;
 
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
 const NOVEMBER: &str = "2026-11-24T03:00:00Z";

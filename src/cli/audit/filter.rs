@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 40] = [
+pub(in crate::cli) const EVENTS: [&str; 41] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -50,6 +50,7 @@ pub(in crate::cli) const EVENTS: [&str; 40] = [
     "tail_cut",
     "torn_tail",
     "trail_lost",
+    "witnessed",
 ];
 
 /// Events that are asked for together, by what their words begin with.

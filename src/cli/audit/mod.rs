@@ -2,15 +2,18 @@
 //!
 //! `show` picks records and prints them: `filter` says which, `time` reads what was typed as
 //! a time, `known` remembers what earlier records say of a snapshot, `line` is a record for
-//! people, `unknown` tells a slip from a night without records. `verify` checks the chain.
+//! people, `unknown` tells a slip from a night without records. `verify` checks the chain, and
+//! holds it against checkpoints (`witness`), which are signed by a key that `keygen` makes.
 
 mod filter;
+mod keygen;
 mod known;
 mod line;
 mod show;
 mod time;
 mod unknown;
 mod verify;
+mod witness;
 
 use std::path::Path;
 
@@ -29,6 +32,9 @@ pub enum Command {
     /// Check the chain of the audit trail; it may run beside the daemon
     #[command(after_long_help = notes::AUDIT_VERIFY)]
     Verify(verify::Args),
+    /// Make a key that signs checkpoints of the audit trail
+    #[command(after_long_help = notes::AUDIT_KEYGEN)]
+    Keygen(keygen::Args),
 }
 
 /// Reads or checks it.
@@ -36,6 +42,7 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
     match command {
         Command::Show(args) => show::run(cli, args),
         Command::Verify(args) => verify::run(cli, args),
+        Command::Keygen(args) => keygen::run(args),
     }
 }
 

@@ -1,9 +1,10 @@
 //! `audit verify`: is the trail whole?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::witness::{self, Witnessed};
 use super::{lost, no_trail};
 use crate::audit::{Verified, verify, was_begun};
 use crate::cli::{Cli, Exit, say};
@@ -17,19 +18,33 @@ pub struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Compare the trail with the signed checkpoints in these files (- is the standard input),
+    /// whatever else they hold
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    witness: Vec<PathBuf>,
+    /// The public key that they are signed by, or a file of it; more than one may be given
+    /// [default: the public half of the key of [audit.witness]]
+    #[arg(long, value_name = "KEY", requires = "witness")]
+    key: Vec<String>,
 }
 
 /// Good when it is intact; a torn last line alone is. It needs neither token nor policies,
 /// since the trail is looked into when something is wrong.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let folders = config::folders(&cli.config, &Env::from_process())?;
-    let found = check(&folders)?;
+    let (found, witnessed) = if args.witness.is_empty() {
+        (check(&folders)?, None)
+    } else {
+        let keys = witness::keys(&args.key, &cli.config)?;
+        let (found, witnessed) = witness::verify(&folders, &args.witness, &keys)?;
+        (found, Some(witnessed))
+    };
     if args.json {
-        say(&as_json(&found).to_string())?;
+        say(&as_json(&found, witnessed.as_ref()).to_string())?;
     } else if found.files.is_empty() && found.is_intact() {
         say(&no_trail(&folders.audit_dir))?;
     } else {
-        say(&as_text(&folders.audit_dir, &found))?;
+        say(&as_text(&folders.audit_dir, &found, witnessed.as_ref()))?;
     }
     Ok(if found.is_intact() {
         Exit::Good
@@ -51,7 +66,7 @@ fn check(folders: &Folders) -> Result<Verified, Refusal> {
     Ok(found)
 }
 
-fn as_json(found: &Verified) -> serde_json::Value {
+fn as_json(found: &Verified, witnessed: Option<&Witnessed>) -> serde_json::Value {
     json!({
         "intact": found.is_intact(),
         "records": found.records,
@@ -61,15 +76,17 @@ fn as_json(found: &Verified) -> serde_json::Value {
         "problems": found.problems,
         "torn": found.torn,
         "notices": found.notices,
+        "witness": witnessed.map(Witnessed::json),
     })
 }
 
-fn as_text(folder: &Path, found: &Verified) -> String {
+fn as_text(folder: &Path, found: &Verified, witnessed: Option<&Witnessed>) -> String {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(found.problems.iter().map(|line| format!("broken: {line}")));
     let torn = found.torn.iter();
     lines.extend(torn.map(|line| format!("torn by a crash, nothing is lost: {line}")));
     lines.extend(found.notices.iter().map(|line| format!("note: {line}")));
+    lines.extend(witnessed.map(Witnessed::line));
     let verdict = if found.is_intact() {
         "intact"
     } else {

@@ -1,0 +1,119 @@
+//! Checkpoints of the trail that lie elsewhere: with them a trail that was cut or rewritten,
+//! head and all, is told from the one that was written.
+//!
+//! # Format
+//!
+//! A checkpoint is a signed note (`note`) whose text is that of C2SP `tlog-checkpoint`:
+//!
+//! ```text
+//! snaprotate/admin-01                             the origin: which trail
+//! 1234                                            `seq` of a record, in decimal digits
+//! CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=    that record's `hash`, in base64
+//! time 2026-11-28T03:00:00Z                       an extension line: when it was signed
+//! ```
+//!
+//! **The trail is a hash chain, not a Merkle tree.** What the specification calls the tree size is
+//! the number of the last record, and in place of the root hash stands that record's hash, which
+//! covers every record before it. Any reader of checkpoints parses and verifies such a note; a
+//! tool that asks for Merkle proofs finds none.
+//!
+//! # What it shows
+//!
+//! Each signed record that the trail still has, with the hash that was signed, proves all records
+//! up to it. What happened after the newest checkpoint, nothing proves. Nor does a checkpoint
+//! that lies where the trail's writer could exchange it as well, if he also has the key.
+//!
+//! - `find` finds checkpoints in any text; `compare` holds them against the trail.
+
+mod compare;
+mod find;
+mod note;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+use super::link::{Hash, TOO_MANY};
+
+pub(super) use compare::Seen;
+pub use compare::{Compared, Row, Verdict, verify_witnessed};
+pub use find::{Found, find};
+pub use note::{SignerKey, VerifierKey, is_name};
+
+/// The extension line that says when a checkpoint was signed.
+const TIME: &str = "time ";
+
+/// The last durable record at some instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its number.
+    pub seq: u64,
+    /// The name of its file.
+    pub file: String,
+    pub(super) hash: Hash,
+}
+
+/// The text of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Which trail it is of.
+    pub origin: String,
+    /// The record that it names.
+    pub record: u64,
+    /// When it was signed, if it says so.
+    pub time: Option<Timestamp>,
+    hash: Hash,
+}
+
+impl Checkpoint {
+    /// The checkpoint of a record, at this time.
+    pub fn new(origin: &str, mark: &Mark, time: Timestamp) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            record: mark.seq,
+            time: Some(time),
+            hash: mark.hash,
+        }
+    }
+
+    /// Its text, which is to be signed.
+    pub fn text(&self) -> String {
+        let Self { origin, record, .. } = self;
+        let root = STANDARD.encode(self.hash.bytes());
+        let time = self.time.map(|time| format!("{TIME}{time}\n"));
+        format!(
+            "{origin}\n{record}\n{root}\n{}",
+            time.as_deref().unwrap_or_default()
+        )
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.strip_suffix('\n')?.split('\n');
+        let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
+        let mut rest = lines.clone();
+        if origin.is_empty() || rest.any(str::is_empty) {
+            return None;
+        }
+        let time = lines.find_map(|line| line.strip_prefix(TIME)?.parse().ok());
+        Some(Self {
+            origin: origin.to_owned(),
+            record: size_of(size)?,
+            time,
+            hash: root_of(root)?,
+        })
+    }
+}
+
+/// A tree size: decimal digits without a leading zero.
+fn size_of(line: &str) -> Option<u64> {
+    let plain = line.bytes().all(|b| b.is_ascii_digit()) && (line == "0" || !line.starts_with('0'));
+    let size = line.parse().ok().filter(|_| plain)?;
+    (size < TOO_MANY).then_some(size)
+}
+
+/// A root hash.
+fn root_of(line: &str) -> Option<Hash> {
+    Some(Hash::from(
+        <[u8; 32]>::try_from(STANDARD.decode(line).ok()?).ok()?,
+    ))
+}

@@ -1,0 +1,69 @@
+//! `audit keygen`: a key that signs checkpoints of the trail.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret as _;
+
+use crate::audit::witness::{SignerKey, is_name};
+use crate::cli::{Exit, printable_path, say};
+use crate::daemon::Refusal;
+use crate::notify::host;
+
+/// The key's name, and where it goes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The key's name, which is the origin of its checkpoints too, without spaces and plus
+    /// signs [default: snaprotate/HOSTNAME]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// The file that the private key is written to; one that exists is never overwritten
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Writes the private key, and prints the public one.
+pub fn run(args: &Args) -> Result<Exit, Refusal> {
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => format!("snaprotate/{}", host()),
+    };
+    if !is_name(&name) {
+        let why = "a key's name is not empty, and has neither spaces nor plus signs";
+        return Err(Refusal::Settings(why.to_owned()));
+    }
+    let system = |why: &str| Refusal::System(format!("no key can be made: {why}"));
+    let (key, text) = SignerKey::generate(&name).map_err(system)?;
+    let shown = printable_path(&args.out);
+    if let Err(why) = write(&args.out, text.expose_secret()) {
+        return Err(match why.kind() {
+            io::ErrorKind::AlreadyExists => Refusal::Settings(format!(
+                "{shown}: is there already, and a key is never overwritten; name another file"
+            )),
+            _ => Refusal::System(format!("{shown}: can't be written: {why}")),
+        });
+    }
+    say(&key.verifier().to_string())?;
+    Ok(Exit::Good)
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    if written.is_err() {
+        // It was made just now, and holds no whole key.
+        let _gone = std::fs::remove_file(path);
+    }
+    written?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}

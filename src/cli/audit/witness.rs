@@ -1,0 +1,155 @@
+//! Reads the input of `audit verify --witness`: checkpoints from files, and the keys to check them by.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::api::secret;
+use crate::audit::Verified;
+use crate::audit::witness::{
+    Checkpoint, Compared, SignerKey, Verdict, VerifierKey, find, verify_witnessed,
+};
+use crate::cli::printable_path;
+use crate::config::{self, Env, Folders};
+use crate::core::printable::{counted, utc};
+use crate::daemon::Refusal;
+
+/// A year of daily checkpoints is 100 KB.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// The name that stands for the standard input.
+const STDIN: &str = "-";
+
+/// The comparison, and the notes that were refused.
+pub(super) struct Witnessed {
+    compared: Compared,
+    refused: Vec<String>,
+}
+
+/// The keys of `--key`, else the public half of the one that signs.
+pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, Refusal> {
+    if given.is_empty() {
+        return own_key(config).map(|key| vec![key]).map_err(|why| {
+            Refusal::Settings(format!(
+                "{why}; give the public key that audit keygen printed, or a file of it, by --key"
+            ))
+        });
+    }
+    let keys = given.iter().map(|given| {
+        VerifierKey::parse(given).or_else(|why| {
+            let path = Path::new(given);
+            let shown = printable_path(path);
+            if given.contains("PRIVATE") {
+                return Err("--key: give the public key, not the private one".to_owned());
+            }
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| format!("--key {shown}: {why}, and no file is read: {error}"))?;
+            VerifierKey::parse(&text).map_err(|why| format!("--key {shown}: what it holds {why}"))
+        })
+    });
+    keys.collect::<Result<_, _>>().map_err(Refusal::Settings)
+}
+
+fn own_key(config: &Path) -> Result<VerifierKey, String> {
+    let env = Env::from_process();
+    let path = config::witness_key(config, &env)
+        .ok_or("no key of [audit.witness] is there to check by")?;
+    let text = secret(&path, env.credentials_directory.as_deref(), "witness key")?;
+    let key = SignerKey::parse(&text).map_err(|why| format!("{} {why}", path.display()))?;
+    Ok(key.verifier().clone())
+}
+
+/// Checks the trail, and holds it against all checkpoints of these files; what is amiss with
+/// either is a problem.
+pub(super) fn verify(
+    folders: &Folders,
+    files: &[PathBuf],
+    keys: &[VerifierKey],
+) -> Result<(Verified, Witnessed), Refusal> {
+    let mut checkpoints: Vec<(Checkpoint, VerifierKey)> = Vec::new();
+    let mut refused = Vec::new();
+    for file in files {
+        let shown = printable_path(file);
+        let text =
+            read(file).map_err(|why| Refusal::System(format!("{shown}: can't be read: {why}")))?;
+        let found = find(&text, keys);
+        if found.is_empty() {
+            refused.push(format!("{shown}: holds no checkpoint"));
+        }
+        for one in found {
+            match one.checkpoint {
+                Ok(checkpoint) => checkpoints.push(checkpoint),
+                Err(why) => refused.push(format!("{shown} line {}: the note {why}", one.line)),
+            }
+        }
+    }
+    let (audit, state) = (&folders.audit_dir, &folders.state_dir);
+    let (mut found, compared) = verify_witnessed(audit, state, &checkpoints)?;
+    found.problems.extend(refused.iter().cloned());
+    // Where none was good, that is what was said.
+    if !checkpoints.is_empty() {
+        found.problems.extend(compared.problems.iter().cloned());
+    }
+    found.notices.extend(compared.notices.iter().cloned());
+    Ok((found, Witnessed { compared, refused }))
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    let from: Box<dyn Read> = if file == Path::new(STDIN) {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(file)?)
+    };
+    let mut bytes = Vec::new();
+    from.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::other(
+            "it is longer than any file of checkpoints",
+        ));
+    }
+    // What is no text around a note doesn't matter.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl Witnessed {
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        let rows = self.compared.rows.iter().map(|row| {
+            json!({
+                "origin": row.origin,
+                "key": row.key,
+                "record": row.record,
+                "time": row.time,
+                "verdict": row.verdict.word(),
+            })
+        });
+        json!({
+            "agrees_to": self.compared.agrees_to,
+            "differs_from": self.compared.differs_from,
+            "checkpoints": rows.collect::<Vec<_>>(),
+            "refused": self.refused,
+        })
+    }
+
+    /// For people: up to which record the witness vouches.
+    pub(super) fn line(&self) -> String {
+        let rows = &self.compared.rows;
+        let agree = rows.iter().filter(|row| row.verdict == Verdict::Agrees);
+        let Some(last) = agree.clone().next_back() else {
+            return "witness: agrees with nothing in the trail".to_owned();
+        };
+        let when = last
+            .time
+            .map_or(String::new(), |time| format!(", signed {}", utc(time)));
+        format!(
+            "witness: agrees up to record {}{when}, and the trail ends with record {}; {} of {} by {}",
+            last.record,
+            self.compared.last,
+            agree.count(),
+            counted(rows.len(), "checkpoint"),
+            last.key,
+        )
+    }
+}

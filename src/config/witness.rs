@@ -1,0 +1,182 @@
+//! `[audit.witness]`: how often a checkpoint of the trail is signed, by which key, and who gets it.
+//!
+//! A key that is missing or can't be used is warned of, not refused: rotation must not depend
+//! on the witness. The service raises an alert for it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::notify::Receiver;
+use super::reader::{Found, Section};
+use super::report::{At, Log};
+use super::{Env, access, defaults};
+
+/// Checkpoints of the trail as they are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// How long after a checkpoint the next one is signed.
+    pub interval: Duration,
+    /// The file of the signer key: the credential where there is one, else `key_file`.
+    pub key_file: Option<PathBuf>,
+    /// Which trail a checkpoint says it is of; `None`: the key's name.
+    pub origin: Option<String>,
+    /// The file that checkpoints are appended to.
+    pub file: Option<PathBuf>,
+    /// Set: they go to the log.
+    pub journal: bool,
+}
+
+/// The table as it is written.
+#[derive(Debug)]
+pub(super) struct RawWitness {
+    at: At,
+    interval: Option<Found<SignedDuration>>,
+    key_file: Option<Found<PathBuf>>,
+    origin: Option<Found<String>>,
+    file: Option<Found<PathBuf>>,
+    journal: Option<Found<bool>>,
+}
+
+impl RawWitness {
+    pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
+        let raw = Self {
+            at: section.at().clone(),
+            interval: section.take_if(
+                "interval",
+                log,
+                |time: &SignedDuration| *time >= defaults::SHORTEST_WITNESS,
+                (
+                    "must be a second or more",
+                    "write a duration such as \"1d\"",
+                ),
+            ),
+            key_file: section.take("key_file", log),
+            origin: section.take_if(
+                "origin",
+                log,
+                |origin: &String| is_origin(origin),
+                (
+                    "holds characters that no origin has",
+                    "write letters, digits and . - _ / alone, such as \"snaprotate/admin-01\"",
+                ),
+            ),
+            file: section.take("file", log),
+            journal: section.take("journal", log),
+        };
+        section.finish(log);
+        raw
+    }
+
+    /// The key's file, as far as it can be made out.
+    pub(super) fn key(&self, folder: &Path, env: &Env) -> Option<PathBuf> {
+        let written = self.key_file.as_ref();
+        access::given(defaults::WITNESS_CREDENTIAL, written, folder, env).0
+    }
+
+    /// Validates it; `folders` are those of the trail and its head.
+    pub(super) fn validate(
+        self,
+        folder: &Path,
+        folders: [&Path; 2],
+        env: &Env,
+        log: &mut Log,
+    ) -> Witness {
+        let key_file = access::witness_key(self.key_file.as_ref(), &self.at, folder, env, log);
+        let file = self.file.map(|file| {
+            let path = folder.join(&file.value);
+            if folders.iter().any(|folder| path.starts_with(folder)) {
+                let message = format!(
+                    "file {} lies beside the trail: whoever rewrites the one can rewrite the other",
+                    path.display()
+                );
+                let remedy = "name a file on another mount that this host can only append to";
+                log.warn(&file.at, message, remedy);
+            }
+            path
+        });
+        let interval = self.interval.map_or(defaults::WITNESS, |found| found.value);
+        Witness {
+            interval: interval.unsigned_abs(),
+            key_file,
+            origin: self.origin.map(|origin| origin.value),
+            file,
+            journal: self.journal.is_none_or(|journal| journal.value),
+        }
+    }
+}
+
+/// Says where checkpoints are asked for that nobody gets, or by somebody and none are signed.
+pub(super) fn fits(
+    witness: Option<(&Witness, &At)>,
+    receivers: &[Receiver],
+    asked: Option<&At>,
+    log: &mut Log,
+) {
+    let takes = receivers.iter().any(|receiver| receiver.witness);
+    match (witness, asked) {
+        (Some((witness, at)), None) if !witness.journal && witness.file.is_none() && !takes => {
+            log.error(
+                at,
+                "[audit.witness] signs checkpoints that nobody gets",
+                "write file = \"…\", journal = true, or witness = true below a [[notify]]",
+            );
+        }
+        (None, Some(at)) => log.error(
+            at,
+            "witness = true, but no checkpoints are signed",
+            "add a table [audit.witness] with key_file = \"witness-key\", or take witness out",
+        ),
+        _ => {}
+    }
+}
+
+impl RawWitness {
+    /// Where the table stands.
+    pub(super) fn at(&self) -> &At {
+        &self.at
+    }
+}
+
+/// Fit for an origin and for every way that it goes.
+fn is_origin(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | ':');
+    text.len() <= 200 && text.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases::{case, prove};
+    use super::super::fixture::{Folder, MAIN};
+
+    #[test]
+    fn what_is_wrong_with_a_witness_is_said_with_line_and_remedy() {
+        // One case a line, to be read as a table.
+        #[rustfmt::skip]
+        let cases = [
+            case("[audit.witness]\nkey_file = \"witness-key\"\ninterval = \"0s\"", "5:12: error", "interval must be a second or more", "\"1d\""),
+            case("[audit.witness]\nkey_file = \"witness-key\"\norigin = \"two words\"", "5:10: error", "origin holds characters that no origin has", "snaprotate/admin-01"),
+            case("[audit.witness]\nkey_file = \"witness-key\"\njournal = \"yes\"", "5:11: error", "journal must be true or false, not a string", ""),
+            case("[audit.witness]\nkey_file = \"witness-key\"\njournal = false", "3:1: error", "checkpoints that nobody gets", "witness = true"),
+            case("[audit.witness]\nkey_file = \"witness-key\"\ninterva = \"1h\"", "5:1: error", "unknown key \"interva\" in [audit.witness]", "did you mean interval?"),
+            case("[audit.witness]\nkey_file = \"absent\"", "4:12: warning", "the witness key file", "readable by the service's user"),
+            case("[audit.witness]\nkey_file = \"token\"", "4:12: warning", "holds no signer key", "snaprotate audit keygen"),
+            case("[audit.witness]\nkey_file = \"PRIVATE+KEY+a+0+A\"", "4:12: error", "key_file names no file", "not the key"),
+            case("[audit.witness]", "3:1: warning", "there is no key to sign checkpoints with", "snaprotate audit keygen"),
+            case("[audit]\ndir = \"log\"\n[audit.witness]\nkey_file = \"witness-key\"\nfile = \"log/notes\"", "7:8: warning", "lies beside the trail", "another mount"),
+            case("[[notify]]\ntype = \"command\"\ncommand = [\"/bin/true\"]\nwitness = true", "6:11: error", "no checkpoints are signed", "[audit.witness]"),
+            case("[[notify]]\ntype = \"ping\"\nurl = \"https://a.example\"\nwitness = true", "6:1: error", "unknown key \"witness\"", ""),
+        ];
+        prove("snaprotate.toml", MAIN, &cases);
+    }
+
+    #[test]
+    fn a_witness_without_a_word_is_one_a_day_into_the_log() {
+        let folder = Folder::new().with("snaprotate.toml", format!("{MAIN}[audit.witness]\n"));
+        let witness = folder.good().witness.expect("a witness");
+        assert_eq!(witness.interval.as_secs(), 86_400);
+        assert!(witness.journal && witness.file.is_none() && witness.key_file.is_none());
+        assert!(Folder::new().good().witness.is_none());
+    }
+}
