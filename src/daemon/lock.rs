@@ -3,10 +3,13 @@
 //! The system lets go of the lock when its process ends, however it ends; the file itself
 //! stays, and its text is only there to name the holder.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::safe_fs::{Folder, make_folder};
 
 /// The lock; let go of when dropped.
 #[derive(Debug)]
@@ -54,18 +57,15 @@ impl Lock {
         }
     }
 
-    fn try_take(state_dir: &Path, path: &PathBuf, command: &str) -> io::Result<Option<Self>> {
-        let mut folder = DirBuilder::new();
-        folder.recursive(true).mode(0o700).create(state_dir)?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.mode(0o600).open(path)?;
+    fn try_take(state_dir: &Path, path: &Path, command: &str) -> io::Result<Option<Self>> {
+        make_folder(state_dir, 0o700)?;
+        let (folder, name) = Folder::of(path)?;
+        let mut file = folder.file(name, OFlags::RDWR | OFlags::CREATE, 0o600)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(why)) => return Err(why),
         }
-        give_to_owner_of(state_dir, &file);
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{} snaprotate {command}", std::process::id())?;
@@ -73,21 +73,12 @@ impl Lock {
     }
 }
 
-/// A command run as root must not leave a file that the service can't open.
-fn give_to_owner_of(folder: &Path, file: &File) {
-    let (Ok(folder), Ok(own)) = (folder.metadata(), file.metadata()) else {
-        return;
-    };
-    if folder.uid() != own.uid() {
-        // Only root may; anyone else has opened the file and needs no more.
-        let _not_root = std::os::unix::fs::fchown(file, Some(folder.uid()), Some(folder.gid()));
-    }
-}
-
 /// The process named in the file; what a process that is gone left there is not believed.
 fn holder(path: &Path) -> String {
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(200).read_to_string(&mut text));
+    let read = Folder::of(path)
+        .and_then(|(folder, name)| folder.file(name, OFlags::RDONLY, 0))
+        .and_then(|file| file.take(200).read_to_string(&mut text));
     let (pid, name) = text.trim().split_once(' ').unwrap_or_default();
     let lives = pid.parse::<u32>().is_ok() && Path::new("/proc").join(pid).exists();
     if read.is_ok() && lives {
