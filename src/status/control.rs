@@ -20,6 +20,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::bounded::{Bounded, Connection, working};
 use super::serve::serve;
 use super::site::Look;
 use super::view::FleetView;
@@ -88,7 +89,13 @@ impl Control {
             .with_state(look)
             .merge(more)
             .layer(from_fn_with_state(self.owner, admit));
-        let routes = |stream: &UnixStream| routes.clone().layer(Extension(Peer::of(stream)));
+        let routes = |stream: &Connection<UnixStream>| {
+            let working = from_fn_with_state(stream.working(), working);
+            let peer = Extension(Peer::of(stream.stream()));
+            routes.clone().layer(peer).layer(working)
+        };
+        // An order may take as long as the provider does.
+        let listener = Bounded::over(listener, None);
         serve(listener, routes, std::future::pending()).await;
     }
 }
