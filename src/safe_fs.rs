@@ -89,14 +89,14 @@ impl Folder {
 
     /// Makes an empty file. What has its name is removed first, and never written through.
     pub fn create(&self, name: &OsStr, mode: u32) -> io::Result<File> {
-        let made = match self.remove(name) {
+        let file = match self.remove(name) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
             _ => {
                 let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
                 self.file(name, flags, mode)
             }
         };
-        made.map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", name.display())))
+        file.map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", name.display())))
     }
 
     /// Removes a file, or a link itself.

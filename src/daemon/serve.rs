@@ -27,7 +27,7 @@ const MARGIN: Duration = Duration::from_secs(25);
 const ROOM: Duration = Duration::from_secs(1);
 
 /// How much longer than until the next look a start may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs the daemon until a signal ends it.
 pub async fn serve(config: Config, mut signals: Signals) -> Result<(), Refusal> {

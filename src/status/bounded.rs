@@ -116,13 +116,12 @@ where
     async fn accept(&mut self) -> (Connection<L::Io>, L::Addr) {
         let (stream, peer) = self.listener.accept().await;
         let free = Arc::clone(&self.places).try_acquire_owned().ok();
-        let permit = match free {
-            Some(permit) => Some(permit),
-            None => {
-                self.held.displace();
-                // It is never closed, so there is a place sooner or later.
-                Arc::clone(&self.places).acquire_owned().await.ok()
-            }
+        let permit = if free.is_some() {
+            free
+        } else {
+            self.held.displace();
+            // It is never closed, so there is a place sooner or later.
+            Arc::clone(&self.places).acquire_owned().await.ok()
         };
         let (sender, displaced) = oneshot::channel();
         let working = Working::default();
