@@ -48,7 +48,7 @@
 //!     can go.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
 //! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what
-//!   time it is, in the words of `core`.
+//!   time it is, in the words of `core`; [`safe_fs`]: files in folders that another user may own.
 //!
 //! What it promises, as I1 to I18, and where each is kept: `docs/invariants.md`.
 //!
@@ -68,6 +68,7 @@ pub mod daemon;
 pub mod engine;
 pub mod hooks;
 pub mod notify;
+pub mod safe_fs;
 pub mod sandbox;
 #[cfg(feature = "proof")]
 pub mod sim;

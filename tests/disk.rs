@@ -169,3 +169,40 @@ fn i6_a_disk_that_fills_up_under_a_running_daemon_stops_every_change_until_there
     assert_eq!(made.len(), all, "no name was made twice");
     verified(&home, &disk);
 }
+
+#[test]
+fn i6_a_full_disk_under_the_state_folder_is_waited_for_by_run_alone() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web-01");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 5, "");
+    let Some(disk) = SmallDisk::over(&home.path("state")) else {
+        return;
+    };
+    disk.fill();
+    for command in ["once", "pause"] {
+        let mut command = disk.inside(&home.command(&[command]));
+        let output = command.output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let why = ["state/lock", "No space left", "make room"];
+        assert!(why.iter().all(|words| said.contains(words)), "{said}");
+    }
+    let waits = || {
+        let log = std::fs::read_to_string(home.path("stderr")).unwrap_or_default();
+        log.matches("waits until there is room").count() == 1
+    };
+    let daemon = start(&home, &disk);
+    until("it says that it waits", waits);
+    assert_eq!(daemon.stop(), Some(0), "a signal ends the wait");
+    let daemon = start(&home, &disk);
+    until("it says that it waits", waits);
+    assert_eq!(provider.sandbox.counts().lists(), 0);
+    disk.make_room();
+    until("the slot is settled", || {
+        !home.events("slot_settled").is_empty()
+    });
+    assert!(waits(), "it is said once");
+    assert_eq!(daemon.stop(), Some(0));
+}

@@ -221,10 +221,12 @@ fn activate(home: &Home) -> PathBuf {
     let path = home.path("hooks.sock");
     let listener = UnixListener::bind(&path).expect("bound");
     let config = home.path("snaprotate.toml");
+    let locks = home.0.path().to_owned();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut runner = Command::new(env!("CARGO_BIN_EXE_snaprotate"));
             runner.arg("hook-runner").arg("--config").arg(&config);
+            runner.env("RUNTIME_DIRECTORY", &locks);
             let stream = std::os::fd::OwnedFd::from(stream.expect("a connection"));
             let mut runner = runner
                 .stdin(Stdio::from(stream))
@@ -269,4 +271,59 @@ fn a_runner_that_is_begun_by_hand_says_so() {
     let output = place.home.run(&["hook-runner"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(support::stderr(&output).contains("begun by the service, not by hand"));
+}
+
+#[test]
+fn check_names_a_hook_that_can_not_be_run_and_its_key() {
+    let place = place(SignedDuration::from_millis(300), "", "");
+    let home = &place.home;
+    let (file, folder) = (home.path("thaw"), home.path("policies.d"));
+    std::fs::write(&file, "#!/bin/sh\n").expect("written");
+    let (file, folder) = (file.display(), folder.display());
+    home.daily(
+        12345,
+        3,
+        &format!("[rotation.hooks]\nbefore = [\"{folder}\"]\nafter = [\"{file}\"]"),
+    );
+    let output = home.run(&["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = support::stderr(&output);
+    for words in [
+        "server-12345.toml".to_owned(),
+        format!("before {folder} is a folder"),
+        format!("after {file} is not executable"),
+        format!("chmod +x {file}"),
+    ] {
+        assert!(said.contains(&words), "{words} in {said}");
+    }
+}
+
+#[test]
+fn a_second_hold_of_a_server_is_refused_while_one_lasts_and_a_release_never_is() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::os::unix::net::UnixStream;
+
+    let place = place(SignedDuration::from_millis(300), "", "");
+    let socket = activate(&place.home);
+    let ask = |after: Option<&str>| {
+        let mut stream = UnixStream::connect(&socket).expect("connected");
+        let job = serde_json::json!({"policy": "web", "rotation": "daily", "snapshot": "x", "server": 12345});
+        let request = serde_json::json!({"job": job, "after": after});
+        writeln!(stream, "{request}").expect("sent");
+        let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
+        (stream, lines.map(|line| line.expect("a line")))
+    };
+    let (first, mut told) = ask(None);
+    assert_eq!(told.next().expect("begun"), "{\"begun\":true}");
+    assert!(told.next().expect("told").contains("\"before\""));
+    let (_second, mut refused) = ask(None);
+    let why = refused.next().expect("an answer");
+    assert!(why.contains("another runner holds server 12345"), "{why}");
+    let (_third, mut released) = ask(Some("it was lost"));
+    assert!(released.next().expect("told").contains("done"));
+    assert_eq!(place.hooks(), ["before", "after"]);
+    // Who goes away releases the server, and then the next may come.
+    first.shutdown(std::net::Shutdown::Write).expect("gone");
+    assert!(told.next().expect("told").contains("\"after\""));
+    assert_eq!(ask(None).1.next().expect("begun"), "{\"begun\":true}");
 }

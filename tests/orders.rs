@@ -258,7 +258,7 @@ fn without_a_terminal_nothing_is_deleted_or_restored_unless_yes_is_given() {
     let place = quick();
     for command in ["delete", "restore"] {
         let output = place.home.run(&[command, "web", "by-hand"]);
-        ends(&output, 2, "give --yes");
+        ends(&output, 1, "run this on a terminal, or give --yes");
     }
     assert_eq!(place.provider.names(12345).len(), 2);
     assert_eq!(place.provider.sandbox.counts().restore, 0);

@@ -3,9 +3,9 @@
 mod support;
 
 use std::fs::File;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use support::{Home, Provider, QUICK, daily_name, days_ago, stderr};
+use support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout};
 
 const COMMANDS: [&[&str]; 17] = [
     &["--help"],
@@ -71,4 +71,33 @@ fn a_reader_that_went_away_is_no_error() {
         assert_eq!(output.status.code(), Some(0), "{args:?}");
         assert_eq!(stderr(&output), "", "{args:?}");
     }
+}
+
+#[test]
+fn json_on_a_terminal_holds_no_control_characters_and_a_pipe_gets_them_as_they_are() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(7, "web");
+    let name = "web\u{85}\u{9b}31m\u{7f}";
+    let now = jiff::Timestamp::now();
+    provider.sandbox.add_snapshot(7, name, "completed", now);
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(7, 3, "");
+    let piped = stdout(&home.run(&["list", "--json"]));
+    assert!(piped.contains(name), "{piped}");
+    let line = format!(
+        "{} --config {} list --json",
+        env!("CARGO_BIN_EXE_snaprotate"),
+        home.path("snaprotate.toml").display()
+    );
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &line, "/dev/null"]);
+    let shown = stdout(&terminal.stdin(Stdio::null()).output().expect("a terminal"));
+    let steers = |c: char| c.is_control() && !"\r\n".contains(c);
+    assert!(!shown.contains(steers), "{shown:?}");
+    assert!(shown.contains("\\u0085\\u009b31m\\u007f"), "{shown}");
+    let read = |text: &str| {
+        let json: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        json["servers"].clone()
+    };
+    assert_eq!(read(&shown), read(&piped));
 }

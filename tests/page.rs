@@ -590,3 +590,31 @@ fn refused_files_and_an_address_for_everyone_are_said() {
         "{said}"
     );
 }
+
+#[test]
+fn however_many_send_half_a_request_the_health_is_answered_at_once_and_so_is_status() {
+    let (_provider, home, address) = live();
+    policy(&home, 7, "web");
+    let service = Service::start(&home);
+    let began = std::time::Instant::now();
+    let (mut halves, mut others) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        for _ in 0..100 {
+            let mut half = TcpStream::connect(address).expect("connected");
+            half.write_all(b"GET /healthz HTTP/1.1\r\nHost: ")
+                .expect("sent");
+            halves.push(half);
+            let socket = home.path("run").join("control.sock");
+            let mut half = std::os::unix::net::UnixStream::connect(socket).expect("connected");
+            half.write_all(b"GET /api").expect("sent");
+            others.push(half);
+        }
+        assert_eq!(get(address, "/healthz").status, 200, "{round}");
+        let said = home.run(&["status"]);
+        assert!(stdout(&said).contains("1 server"), "{}", stderr(&said));
+    }
+    // Half a request alone would have had ten seconds.
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    drop((halves, others));
+    assert_eq!(service.stop(), Some(0));
+}

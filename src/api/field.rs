@@ -4,6 +4,7 @@
 //! one field of one row is not what it should be.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -41,6 +42,8 @@ impl Field<'_> {
 /// A snapshot's row; all fields are [`Field::Null`] where it is no object.
 #[derive(Debug, Default)]
 pub(super) struct Row<'a> {
+    /// A key stands there twice: readers disagree on which value counts.
+    pub repeats: bool,
     pub id: Field<'a>,
     pub server: ServerField<'a>,
     pub name: Field<'a>,
@@ -52,6 +55,8 @@ pub(super) struct Row<'a> {
 /// The `server` of a row; likewise.
 #[derive(Debug, Default)]
 pub(super) struct ServerField<'a> {
+    /// A key stands there twice, or the whole stands in its row twice.
+    pub repeats: bool,
     pub id: Field<'a>,
     pub name: Field<'a>,
 }
@@ -81,6 +86,9 @@ trait Lenient<'de>: Default {
     fn entry<A: MapAccess<'de>>(&mut self, _key: &str, map: &mut A) -> Result<(), A::Error> {
         map.next_value::<IgnoredAny>().map(drop)
     }
+
+    /// Notes that an object has this key a second time; its later value was taken.
+    fn repeated(&mut self, _key: &str) {}
 }
 
 impl<'de> Lenient<'de> for Field<'de> {
@@ -106,6 +114,10 @@ impl<'de> Lenient<'de> for ServerField<'de> {
         }
         Ok(())
     }
+
+    fn repeated(&mut self, _key: &str) {
+        self.repeats = true;
+    }
 }
 
 impl<'de> Lenient<'de> for Row<'de> {
@@ -120,6 +132,11 @@ impl<'de> Lenient<'de> for Row<'de> {
             _ => drop(map.next_value::<IgnoredAny>()?),
         }
         Ok(())
+    }
+
+    fn repeated(&mut self, key: &str) {
+        self.repeats = true;
+        self.server.repeats |= key == "server";
     }
 }
 
@@ -178,8 +195,18 @@ impl<'de, T: Lenient<'de>> Visitor<'de> for Any<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         let mut object = T::other();
+        let mut keys = BTreeSet::new();
         while let Some(key) = map.next_key::<Field<'de>>()? {
-            object.entry(key.text().unwrap_or_default(), &mut map)?;
+            let key = match key {
+                Field::Text(key) => key,
+                _ => Cow::default(),
+            };
+            object.entry(&key, &mut map)?;
+            if keys.contains(&key) {
+                object.repeated(&key);
+            } else {
+                keys.insert(key);
+            }
         }
         Ok(object)
     }

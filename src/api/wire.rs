@@ -124,7 +124,8 @@ impl Gathering {
     }
 
     fn row(&mut self, row: &Row) {
-        let Some(server) = row.server.id.number() else {
+        let server = row.server.id.number().filter(|_| !row.server.repeats);
+        let Some(server) = server else {
             self.doubt("a row can't be read, nor which server it is of");
             return;
         };
@@ -149,6 +150,10 @@ impl Gathering {
             Entry::Vacant(new) => new.insert(ServerRows::default()),
         };
         take_name(rows, &row.server);
+        if row.repeats {
+            cast(&mut rows.doubt, "a row has a key twice");
+            return;
+        }
         let (Some(id), Some(name), Some(status)) = (id, row.name.text(), row.status.text()) else {
             let what = id.map_or_else(
                 || "a row".to_owned(),
@@ -218,6 +223,9 @@ impl<'a> From<&'a NewSnapshot> for CreateBody<'a> {
 /// Reads the answer to a create; an error where it can't be read or is about something else.
 pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<Created, String> {
     let row: Row = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    if row.repeats || row.server.repeats {
+        return Err("it has a key twice".to_owned());
+    }
     let (Some(id), Some(name)) = (row.id.number(), row.name.text()) else {
         return Err("it gives no id or no name".to_owned());
     };

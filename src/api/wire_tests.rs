@@ -355,3 +355,61 @@ fn a_create_without_description_sends_none() {
     let body = serde_json::to_string(&CreateBody::from(&asked)).unwrap();
     assert_eq!(body, r#"{"server_id":1,"name":"n"}"#);
 }
+
+/// A listing of two rows of which the second is this text.
+fn beside_a_good_row(bad: &str) -> Listing {
+    let mut gathering = Gathering::new(None);
+    let page = format!("{{\"count\": 2, \"results\": [{}, {bad}]}}", row(1, 1));
+    gathering.page(page.as_bytes()).unwrap();
+    gathering.finish()
+}
+
+#[test]
+fn i11_a_row_that_has_a_key_twice_puts_its_server_in_doubt() {
+    let text = row(2, 2).to_string();
+    for more in [
+        "\"status\": \"completed\"",
+        "\"st\\u0061tus\": \"failed\"",
+        "\"created_at\": \"2020-01-01T00:00:00Z\"",
+        "\"id\": 3",
+        "\"name\": \"other\"",
+        "\"description\": null",
+    ] {
+        let listing = beside_a_good_row(&text.replacen('{', &format!("{{{more},"), 1));
+        assert!(listing.doubt.is_none(), "{more}");
+        let two = &listing.servers[&ServerId(2)];
+        assert_eq!(
+            two.doubt.as_deref(),
+            Some("a row has a key twice"),
+            "{more}"
+        );
+        assert!(two.snapshots.is_empty(), "{more}");
+        assert!(listing.servers[&ServerId(1)].doubt.is_none(), "{more}");
+    }
+}
+
+#[test]
+fn i11_a_row_that_may_be_of_either_of_two_servers_puts_the_listing_in_doubt() {
+    let text = row(2, 2).to_string();
+    let server = text.replacen('{', "{\"server\": {\"id\": 1, \"name\": \"web-1\"},", 1);
+    let within = text.replace("\"server\":{", "\"server\":{\"id\":1,");
+    assert_ne!(within, text);
+    for bad in [server, within] {
+        let doubt = beside_a_good_row(&bad).doubt.expect("doubt");
+        assert!(doubt.contains("nor which server it is of"), "{doubt}");
+    }
+}
+
+#[test]
+fn an_answer_to_a_create_that_has_a_key_twice_can_not_be_read() {
+    let asked = NewSnapshot {
+        server: ServerId(1),
+        name: "weekly-snapshot-1".to_owned(),
+        description: None,
+    };
+    let text = row(1, 1).to_string();
+    created(text.as_bytes(), &asked).unwrap();
+    let twice = text.replacen('{', "{\"id\": 2,", 1);
+    let why = created(twice.as_bytes(), &asked).unwrap_err();
+    assert_eq!(why, "it has a key twice");
+}

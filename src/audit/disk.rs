@@ -1,10 +1,14 @@
 //! The few things that the trail asks of a disk, so that tests can make them fail.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::safe_fs::{Folder, find, make_folder};
 
 /// A disk. Nothing is durable before `sync` (contents) or `sync_dir` (names) returned.
 pub trait Disk: Send {
@@ -38,7 +42,7 @@ pub trait Disk: Send {
 const FILE_MODE: u32 = 0o640;
 const DIR_MODE: u32 = 0o750;
 
-/// The real one.
+/// The real one. Its folders may be another user's: see [`crate::safe_fs`].
 #[derive(Debug, Default)]
 pub struct RealDisk {
     /// Files that are written to again and again.
@@ -49,13 +53,14 @@ impl RealDisk {
     /// The file behind the path as it is now: a file that was removed or replaced must
     /// not swallow records unseen.
     fn file(&mut self, path: &Path) -> io::Result<&mut File> {
-        let there = fs::metadata(path)?;
+        let there = find(path)?;
         let same = |file: &File| {
             file.metadata()
                 .is_ok_and(|m| (m.dev(), m.ino()) == (there.dev(), there.ino()))
         };
         if !self.open.get(path).is_some_and(same) {
-            let file = OpenOptions::new().write(true).open(path)?;
+            let (folder, name) = Folder::of(path)?;
+            let file = folder.file(name, OFlags::WRONLY, 0)?;
             self.open.insert(path.to_owned(), file);
         }
         self.open
@@ -66,43 +71,28 @@ impl RealDisk {
 
 impl Disk for RealDisk {
     fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
-        if dir.is_dir() {
-            return Ok(());
-        }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(DIR_MODE)
-            .create(dir)?;
-        give_to_folders_owner(dir)
+        make_folder(dir, DIR_MODE)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(dir)? {
-            names.extend(entry?.file_name().into_string());
-        }
-        Ok(names)
+        Folder::open(dir)?.names()
     }
 
     fn len(&self, path: &Path) -> io::Result<u64> {
-        Ok(fs::metadata(path)?.len())
+        Ok(find(path)?.len())
     }
 
     fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
-        let mut file = File::open(path)?;
+        let (folder, name) = Folder::of(path)?;
+        let mut file = folder.file(name, OFlags::RDONLY, 0)?;
         file.seek(SeekFrom::Start(from))?;
         Ok(Box::new(file))
     }
 
     fn create(&mut self, path: &Path) -> io::Result<()> {
         self.open.remove(path);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(FILE_MODE)
-            .open(path)?;
-        give_to_folders_owner(path)?;
+        let (folder, name) = Folder::of(path)?;
+        let file = folder.create(name, FILE_MODE)?;
         self.open.insert(path.to_owned(), file);
         Ok(())
     }
@@ -131,28 +121,20 @@ impl Disk for RealDisk {
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         self.open.clear();
-        fs::rename(from, to)
+        let (folder, name) = Folder::of(from)?;
+        match to.file_name() {
+            Some(new) if from.parent() == to.parent() => folder.rename(name, new),
+            _ => Err(io::ErrorKind::CrossesDevices.into()),
+        }
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {
         self.open.remove(path);
-        fs::remove_file(path)
+        let (folder, name) = Folder::of(path)?;
+        folder.remove(name)
     }
 
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
-        File::open(dir)?.sync_all()
+        Folder::open(dir)?.sync()
     }
-}
-
-/// What root makes in a folder of the service belongs to the service, which goes on
-/// writing it. Only root can make what belongs to root, so no other needs to be asked.
-fn give_to_folders_owner(path: &Path) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let owner = fs::metadata(folder.unwrap_or(Path::new(".")))?;
-    if fs::metadata(path)?.uid() == 0 && owner.uid() != 0 {
-        chown(path, Some(owner.uid()), Some(owner.gid()))?;
-    }
-    Ok(())
 }

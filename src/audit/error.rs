@@ -19,6 +19,8 @@ pub enum TrailError {
         path: String,
         /// The system's answer.
         why: String,
+        /// Whether it lacks room.
+        full: bool,
     },
     /// A line that no crash explains.
     #[error(
@@ -68,12 +70,26 @@ pub enum TrailError {
 }
 
 impl TrailError {
+    /// Whether there would be no error if the disk had room.
+    pub fn is_full_disk(&self) -> bool {
+        matches!(self, Self::Disk { full: true, .. })
+    }
+
+    /// That the folder of the lock and the head is not what it was.
+    pub fn state(state_dir: &Path, why: io::Error) -> Self {
+        Self::disk("rely on the state folder", state_dir)(why)
+    }
+
     /// Puts what was tried, and where, to the system's answer.
     pub(super) fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.display().to_string();
         move |why| Self::Disk {
             what,
             path,
+            full: matches!(
+                why.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            ),
             why: match why.kind() {
                 io::ErrorKind::PermissionDenied => format!("{why}; {DENIED}"),
                 _ => why.to_string(),

@@ -44,7 +44,8 @@ pub(super) fn files(disk: &dyn Disk, audit: &Path) -> io::Result<Vec<String>> {
     names.sort();
     let mut files = Vec::new();
     for name in names {
-        if disk.len(&audit.join(&name))? > 0 {
+        let length = disk.len(&audit.join(&name));
+        if length.map_err(|why| io::Error::new(why.kind(), format!("{name}: {why}")))? > 0 {
             files.push(name);
         }
     }

@@ -1,7 +1,6 @@
 //! Reads the trail for people: checks the chain, and hands records out.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -218,8 +217,8 @@ impl Iterator for Records {
         loop {
             let Some((path, lines)) = &mut self.now else {
                 let path = self.files.pop_front()?;
-                match File::open(&path) {
-                    Ok(file) => self.now = Some((path, LineReader::new(Box::new(file)))),
+                match RealDisk::default().read(&path, 0) {
+                    Ok(file) => self.now = Some((path, LineReader::new(file))),
                     Err(why) => return Some(Err(TrailError::disk("read", &path)(why))),
                 }
                 continue;

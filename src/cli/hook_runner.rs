@@ -4,13 +4,15 @@
 use std::io::{stdin, stdout};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
+use std::path::PathBuf;
 
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe::{Receiver, Sender};
 
 use super::{Cli, Exit, block_on};
 use crate::daemon::{self, Refusal, Signal};
-use crate::hooks::{peer, runner};
+use crate::hooks::peer;
+use crate::hooks::runner::{self, Unit};
 
 /// Good when the hold was served to its end.
 pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
@@ -21,14 +23,17 @@ pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
         let served = if let Some(stream) = socket(&input)? {
             peer::admit(&stream).map_err(Refusal::System)?;
             let (input, output) = stream.into_split();
-            let credentials = std::env::var("CREDENTIALS_DIRECTORY").ok();
-            runner::serve(&cli.config, credentials, input, output, ended).await
+            let unit = Unit {
+                credentials: std::env::var("CREDENTIALS_DIRECTORY").ok(),
+                locks: std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from),
+            };
+            runner::serve(&cli.config, unit, input, output, ended).await
         } else {
             let output = stdout().as_fd().try_clone_to_owned().map_err(odd)?;
             let input = Receiver::from_owned_fd(input).map_err(odd)?;
             let output = Sender::from_owned_fd(output).map_err(odd)?;
             // A child of the service is told nothing of the service's own credentials.
-            runner::serve(&cli.config, None, input, output, ended).await
+            runner::serve(&cli.config, Unit::default(), input, output, ended).await
         };
         served.map_err(Refusal::System)?;
         Ok(Exit::Good)

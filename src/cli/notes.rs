@@ -395,9 +395,9 @@ that the policy protects is not. It is sent once.
 
 Exit codes:
   0  deleted
-  1  it was refused, failed, isn't known, or wasn't confirmed
-  2  configuration or usage, an unknown server or snapshot, no terminal to
-     confirm on and no --yes
+  1  it was refused, failed, isn't known, or wasn't confirmed: also where there is
+     no terminal to confirm on and no --yes
+  2  configuration or usage, an unknown server or snapshot
 
 Examples:
   snaprotate delete web-server-01 before-upgrade
@@ -415,10 +415,10 @@ none, --wait ends at once.
 
 Exit codes:
   0  the provider restores it; with --wait: it is over
-  1  it was refused, failed, isn't known, or wasn't confirmed; with --wait also:
-     it isn't over yet, or whether it is can't be told
-  2  configuration or usage, an unknown server or snapshot, no terminal to
-     confirm on and no --yes
+  1  it was refused, failed, isn't known, or wasn't confirmed: also where there is
+     no terminal to confirm on and no --yes; with --wait also: it isn't over yet,
+     or whether it is can't be told
+  2  configuration or usage, an unknown server or snapshot
 
 Examples:
   snaprotate restore web-server-01 weekly-snapshot-2026-11-22 --wait

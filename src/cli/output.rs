@@ -1,6 +1,6 @@
 //! What commands write: to stdout, which may be full, and beside it.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -24,7 +24,9 @@ pub(super) fn print(bytes: &[u8]) -> Result<(), Refusal> {
 
 /// Writes JSON to stdout, straight: that of thousands of servers needs no second place in memory.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let stdout = io::stdout().lock();
+    let to_terminal = stdout.is_terminal();
+    let mut out = Json::new(io::BufWriter::new(stdout), to_terminal);
     let json = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
     written(json.and_then(|()| writeln!(out)).and_then(|()| out.flush()))
 }
@@ -52,4 +54,71 @@ pub(super) fn printable_name(name: &str) -> String {
 /// A path, fit for a terminal.
 pub(super) fn printable_path(path: &Path) -> String {
     printable(&path.display().to_string(), PATH_SHOWN)
+}
+
+/// JSON on its way to a terminal: the control characters that JSON itself leaves as they are
+/// (DEL, and U+0080 to U+009F, which terminals take for commands) are escaped. Such a character
+/// stands in strings alone, so the JSON stays what it was. Elsewhere nothing is changed.
+pub(super) struct Json<W> {
+    to: W,
+    escape: bool,
+    /// The first byte of U+0080 to U+00BF was given, and is not written yet.
+    begun: bool,
+}
+
+/// The byte in UTF-8 before the last one of U+0080 to U+00BF.
+const LATIN: u8 = 0xC2;
+
+impl<W: Write> Json<W> {
+    pub(super) fn new(to: W, escape: bool) -> Self {
+        Self {
+            to,
+            escape,
+            begun: false,
+        }
+    }
+}
+
+impl<W: Write> Write for Json<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.escape {
+            return self.to.write(bytes);
+        }
+        for &byte in bytes {
+            match (std::mem::take(&mut self.begun), byte) {
+                (true, 0x80..=0x9F) | (false, 0x7F) => write!(self.to, "\\u{byte:04x}")?,
+                (true, _) => self.to.write_all(&[LATIN, byte])?,
+                (false, LATIN) => self.begun = true,
+                (false, _) => self.to.write_all(&[byte])?,
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_for_a_terminal_steers_none_and_says_the_same() {
+        let text = "a\u{80}\u{85}\u{9b}31m\u{9f}\u{7f}\u{a0}\u{c2}ü\u{2c2}\u{1b}z";
+        let written = |escape| {
+            let mut out = Vec::new();
+            let mut json = Json::new(&mut out, escape);
+            serde_json::to_writer_pretty(&mut json, &[text]).expect("written");
+            String::from_utf8(out).expect("text")
+        };
+        let (raw, shown) = (written(false), written(true));
+        assert!(raw.contains('\u{9b}'), "a pipe gets it as it is");
+        let steers = |c: char| c.is_control() && c != '\n';
+        assert!(!shown.contains(steers), "{shown:?}");
+        assert!(shown.contains("\\u0085\\u009b31m\\u009f\\u007f\u{a0}"));
+        let read: [String; 1] = serde_json::from_str(&shown).expect("JSON");
+        assert_eq!(read, [text]);
+    }
 }

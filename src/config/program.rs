@@ -1,5 +1,7 @@
 //! A program and its arguments, as a list of strings.
 
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::reader::Found;
@@ -28,10 +30,62 @@ pub(super) fn program(
         );
         return None;
     }
-    if !path.is_file() {
-        let message = format!("{key} {} is not there", path.display());
-        log.error(&program.at, message, "name a program that is");
+    if let Some((fault, remedy)) = fault(path) {
+        let message = format!("{key} {} {fault}", path.display());
+        log.error(&program.at, message, remedy);
         return None;
     }
     Some(argv.into_iter().map(|found| found.value).collect())
+}
+
+/// Why this file can't be run, and what to do. Nothing is said of one that can't be looked at
+/// from here: the unit that runs it may see it.
+fn fault(path: &Path) -> Option<(&'static str, String)> {
+    let found = match std::fs::metadata(path) {
+        Ok(found) => found,
+        Err(why) if why.kind() == ErrorKind::PermissionDenied => return None,
+        Err(_) => return Some(("is not there", "name a program that is".to_owned())),
+    };
+    if found.is_dir() {
+        return Some(("is a folder", "name a program in it".to_owned()));
+    }
+    if !found.is_file() {
+        return Some(("is not a program", "name a program".to_owned()));
+    }
+    let executable = found.permissions().mode() & 0o111 != 0;
+    let remedy = || format!("make it so: chmod +x {}", path.display());
+    (!executable).then(|| ("is not executable", remedy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_can_not_be_run_is_told_with_what_to_do() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (file, program) = (home.path().join("file"), home.path().join("program"));
+        for (path, mode) in [(&file, 0o644), (&program, 0o755)] {
+            std::fs::write(path, "").expect("written");
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(path, mode).expect("mode set");
+        }
+        let told = |path: &Path| fault(path).map(|(fault, remedy)| format!("{fault}: {remedy}"));
+        let executable = format!("is not executable: make it so: chmod +x {}", file.display());
+        assert_eq!(told(&file), Some(executable));
+        assert_eq!(
+            told(home.path()).expect("told"),
+            "is a folder: name a program in it"
+        );
+        assert_eq!(
+            told(Path::new("/dev/null")).expect("told"),
+            "is not a program: name a program"
+        );
+        assert!(
+            told(&home.path().join("none"))
+                .expect("told")
+                .starts_with("is not there")
+        );
+        assert_eq!(told(&program), None);
+    }
 }

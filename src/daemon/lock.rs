@@ -3,15 +3,22 @@
 //! The system lets go of the lock when its process ends, however it ends; the file itself
 //! stays, and its text is only there to name the holder.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::OFlags;
+
+use crate::safe_fs::{Folder, find, make_folder};
 
 /// The lock; let go of when dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    path: PathBuf,
+    command: String,
+    file: Mutex<File>,
 }
 
 /// Why the lock was not had.
@@ -28,13 +35,25 @@ pub enum LockError {
         path: String,
     },
     /// The file can't be had at all.
-    #[error("{path}: the lock can't be taken: {why}")]
+    #[error("{path}: the lock can't be taken: {why}{}", if is_full(why) { "; make room" } else { "" })]
     Disk {
         /// The lock file.
         path: String,
         /// The system's answer.
         why: io::Error,
     },
+}
+
+impl LockError {
+    /// Whether there would be no error if the disk had room.
+    pub fn is_full_disk(&self) -> bool {
+        matches!(self, Self::Disk { why, .. } if is_full(why))
+    }
+}
+
+fn is_full(why: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(why.kind(), StorageFull | QuotaExceeded)
 }
 
 impl Lock {
@@ -54,40 +73,68 @@ impl Lock {
         }
     }
 
-    fn try_take(state_dir: &Path, path: &PathBuf, command: &str) -> io::Result<Option<Self>> {
-        let mut folder = DirBuilder::new();
-        folder.recursive(true).mode(0o700).create(state_dir)?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.mode(0o600).open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(why)) => return Err(why),
+    fn try_take(state_dir: &Path, path: &Path, command: &str) -> io::Result<Option<Self>> {
+        make_folder(state_dir, 0o700)?;
+        let Some(file) = locked(path, command)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            path: path.to_owned(),
+            command: command.to_owned(),
+            file: Mutex::new(file),
+        }))
+    }
+
+    /// Finds out whether the file that is locked is still the one that others would lock. A
+    /// folder that was gone and is back has none, or another: that one is taken then.
+    pub fn keep(&self) -> io::Result<()> {
+        let gone = |why: io::Error| {
+            io::Error::new(
+                why.kind(),
+                format!(
+                    "{}: the lock is gone, and others may change things: {why}; bring the state folder back",
+                    self.path.display()
+                ),
+            )
+        };
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |found: &Metadata| {
+            file.metadata()
+                .is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
+        };
+        if find(&self.path).is_ok_and(|found| same(&found)) {
+            return Ok(());
         }
-        give_to_owner_of(state_dir, &file);
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{} snaprotate {command}", std::process::id())?;
-        Ok(Some(Self { _file: file }))
+        match locked(&self.path, &self.command) {
+            Ok(Some(new)) => *file = new,
+            Ok(None) => return Err(gone(io::Error::other(holder(&self.path) + " holds it now"))),
+            Err(why) => return Err(gone(why)),
+        }
+        Ok(())
     }
 }
 
-/// A command run as root must not leave a file that the service can't open.
-fn give_to_owner_of(folder: &Path, file: &File) {
-    let (Ok(folder), Ok(own)) = (folder.metadata(), file.metadata()) else {
-        return;
-    };
-    if folder.uid() != own.uid() {
-        // Only root may; anyone else has opened the file and needs no more.
-        let _not_root = std::os::unix::fs::fchown(file, Some(folder.uid()), Some(folder.gid()));
+/// The file, locked, with this process named in it; `None` where another has locked it.
+fn locked(path: &Path, command: &str) -> io::Result<Option<File>> {
+    let (folder, name) = Folder::of(path)?;
+    let mut file = folder.file(name, OFlags::RDWR | OFlags::CREATE, 0o600)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(why)) => return Err(why),
     }
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{} snaprotate {command}", std::process::id())?;
+    Ok(Some(file))
 }
 
 /// The process named in the file; what a process that is gone left there is not believed.
 fn holder(path: &Path) -> String {
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(200).read_to_string(&mut text));
+    let read = Folder::of(path)
+        .and_then(|(folder, name)| folder.file(name, OFlags::RDONLY, 0))
+        .and_then(|file| file.take(200).read_to_string(&mut text));
     let (pid, name) = text.trim().split_once(' ').unwrap_or_default();
     let lives = pid.parse::<u32>().is_ok() && Path::new("/proc").join(pid).exists();
     if read.is_ok() && lives {
@@ -112,6 +159,24 @@ mod tests {
         assert!(second.starts_with(&me), "{second}");
         drop(first);
         Lock::take(&state, "once").expect("free again");
+    }
+
+    #[test]
+    fn a_lock_whose_folder_is_gone_is_no_lock_until_it_is_back_and_free() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (state, away) = (dir.path().join("state"), dir.path().join("away"));
+        let lock = Lock::take(&state, "run").expect("free");
+        lock.keep().expect("kept");
+        std::fs::rename(&state, &away).expect("moved");
+        let gone = lock.keep().expect_err("gone").to_string();
+        assert!(gone.contains("bring the state folder back"), "{gone}");
+        assert!(!state.exists(), "it is not made anew");
+        let other = Lock::take(&state, "once").expect("another's");
+        let held = lock.keep().expect_err("held").to_string();
+        assert!(held.contains("(snaprotate once) holds it now"), "{held}");
+        drop(other);
+        lock.keep().expect("taken anew");
+        Lock::take(&state, "once").expect_err("held again");
     }
 
     #[test]

@@ -7,9 +7,10 @@
 //! - `rehearse`: what a run would do, by reading alone.
 //! - `tick`: what makes the engine look; `signals`, `systemd`: what is heard and told.
 //! - `witness`: signed checkpoints of the trail, for those who keep them elsewhere.
-//! - `lock`: one writer; `log`: where events go.
+//! - `lock`: one writer; `guarded`: the trail's disk as long as we are that; `log`: where events go.
 
 mod alone;
+mod guarded;
 pub mod lock;
 pub mod log;
 mod once;
@@ -71,6 +72,15 @@ impl From<Absent> for Refusal {
 }
 
 impl Refusal {
+    /// Whether there would be none if a disk had room.
+    fn is_full_disk(&self) -> bool {
+        match self {
+            Self::Lock(why) => why.is_full_disk(),
+            Self::Trail(why) => why.is_full_disk(),
+            _ => false,
+        }
+    }
+
     /// The exit code: 2 for what only an administrator can mend in the files, 3 for `status`
     /// without a service.
     pub fn code(&self) -> u8 {

@@ -23,10 +23,17 @@ use crate::status::{self, Control, FleetView, Look, Site};
 /// are released.
 const MARGIN: Duration = Duration::from_secs(25);
 
+/// Between two looks whether the disk has room.
+const ROOM: Duration = Duration::from_secs(1);
+
+/// How much longer than until the next look a start may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Runs the daemon until a signal ends it.
-pub async fn serve(config: Config, signals: Signals) -> Result<(), Refusal> {
-    let clock = Clock::system();
-    let service = prepare(config, "run", clock).await?;
+pub async fn serve(config: Config, mut signals: Signals) -> Result<(), Refusal> {
+    let Some(service) = prepared(config, &mut signals).await? else {
+        return Ok(());
+    };
     let daemon = Daemon {
         stop: CancellationToken::new(),
         systemd: Systemd::default(),
@@ -35,6 +42,29 @@ pub async fn serve(config: Config, signals: Signals) -> Result<(), Refusal> {
         service,
     };
     daemon.run(signals).await
+}
+
+/// Starts as soon as the disk has room: until then nothing is changed, and it is said once.
+/// `None`: a signal came before.
+async fn prepared(config: Config, signals: &mut Signals) -> Result<Option<Service>, Refusal> {
+    let mut said = false;
+    loop {
+        let full = match prepare(config.clone(), "run", Clock::system()).await {
+            Err(why) if why.is_full_disk() => why,
+            prepared => return prepared.map(Some),
+        };
+        if !said {
+            tracing::error!(event = "disk_full", error = %full, "the disk is full: nothing is changed; the start waits until there is room");
+            said = true;
+        }
+        Systemd::starting("waiting until the disk has room", ROOM + PATIENCE);
+        tokio::select! {
+            signal = signals.next() => if let Signal::Stop(_) = signal {
+                return Ok(None);
+            },
+            () = tokio::time::sleep(ROOM) => {}
+        }
+    }
 }
 
 struct Daemon {
@@ -98,6 +128,7 @@ impl Daemon {
                 }
                 () = due(watchdog.as_mut()) => self.systemd.watchdog(engine.progress()),
                 came = ticker.next() => {
+                    self.service.keep_lock();
                     engine.wake();
                     if !came {
                         tracing::warn!("no tick for ten seconds; the ticker is made anew");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Refusal;
+use super::guarded::Guarded;
 use super::lock::Lock;
 use super::log;
 use super::witness::{self, Witness};
@@ -43,17 +44,18 @@ pub struct Service {
     pub(super) read: Arc<Mutex<Timestamp>>,
     pub(super) witness: Arc<Witness>,
     trail: Trail,
-    _lock: Lock,
+    pub(super) lock: Arc<Lock>,
 }
 
 /// Takes the lock, opens the trail, and records the start; nothing is sent yet.
 pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Service, Refusal> {
-    let lock = Lock::take(&config.state_dir, command)?;
+    let lock = Arc::new(Lock::take(&config.state_dir, command)?);
     let api = HttpApi::new(&api_settings(&config.api), clock.clone()).map_err(Refusal::Settings)?;
     let api = Arc::new(api);
     let now = clock.now().wall;
     let run = run_name(now);
-    let (trail, mut opened) = Trail::open(
+    let (trail, mut opened) = Trail::open_on(
+        Box::new(Guarded::new(Arc::clone(&lock))),
         &config.audit_dir,
         &config.state_dir,
         &run,
@@ -129,7 +131,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         read: Arc::new(Mutex::new(now)),
         witness: Arc::new(witness),
         trail,
-        _lock: lock,
+        lock,
     };
     // A full disk doesn't keep the service down: the engine changes nothing without a
     // trail, and goes on when there is room (I6).
@@ -168,6 +170,16 @@ impl Service {
         let means = means(&self.config);
         let receivers = &self.config.receivers;
         self.notifier.reload(receivers, &means, &standing, now);
+    }
+
+    /// Notes that the lock is lost, if it is: with the folder that it and the head lie in.
+    /// The next record that can be written clears that.
+    pub(super) fn keep_lock(&self) {
+        if let Err(why) = self.lock.keep() {
+            let error = TrailError::state(&self.config.state_dir, why);
+            let now = self.clock.now().wall;
+            self.engine.note_written(Some(&error), now);
+        }
     }
 
     /// Lets a wide alert's change be known.

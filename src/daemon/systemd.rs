@@ -20,6 +20,15 @@ impl Systemd {
         self.status = status;
     }
 
+    /// The start takes longer: it is given up only when nothing is said for so long.
+    pub fn starting(status: &str, limit: Duration) {
+        let limit = u32::try_from(limit.as_micros()).unwrap_or(u32::MAX);
+        send(&[
+            NotifyState::Status(status),
+            NotifyState::ExtendTimeoutUsec(limit),
+        ]);
+    }
+
     /// A reload begins; both words in one datagram, or systemd takes it for an old one.
     pub fn reloading() {
         match NotifyState::monotonic_usec_now() {

@@ -54,12 +54,14 @@ impl Keeper {
 
     /// The alert, which the trail can't tell of itself.
     pub(super) fn alert(&self) -> Option<StandingAlert> {
-        let since = lock(&self.0).down?;
+        let state = lock(&self.0);
+        let since = state.down?;
+        let why = state.outage.as_ref().map(|outage| &outage.why);
         Some(StandingAlert {
             alert: TRAIL_DOWN.to_owned(),
             about: TRAIL.to_owned(),
             standing: Standing {
-                reason: REASON.to_owned(),
+                reason: why.map_or(REASON.to_owned(), |why| format!("{REASON}: {why}")),
                 since: Some(since),
             },
         })

@@ -1,5 +1,6 @@
-//! Who may have hooks run: root, and the service itself. The socket is open to all, since the
-//! service's user is made anew at each start and no group can be named for it.
+//! Who may have hooks run: root, and the service itself. The socket is open to a group that
+//! the service has, since its user is made anew at each start; an administrator may have given
+//! the group to others.
 
 use tokio::net::UnixStream;
 

@@ -1,13 +1,14 @@
 //! The runner of one hold: a process of its own, which reads from the policy's file what it
 //! is to run, and takes no command from anybody.
 
+use std::fs::{File, TryLockError};
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::talk::{Begun, FIRST, Release, Request, Told, hear, say};
 use super::{Job, Report};
@@ -18,11 +19,25 @@ use crate::core::hold::command;
 use crate::core::name::is_accepted;
 use crate::core::policy::Hooks;
 
-/// Serves one hold to its end; `ended` comes true when the runner is asked to end. Hooks are
-/// told where `credentials` of their unit lie, if it has any.
+/// What the runner's unit gives it.
+#[derive(Debug, Default)]
+pub struct Unit {
+    /// Where credentials for hooks lie.
+    pub credentials: Option<String>,
+    /// The folder for locks that all runners of the unit share.
+    pub locks: Option<PathBuf>,
+}
+
+/// For so long a runner that has just released the server may take to end.
+const PREVIOUS: Duration = Duration::from_secs(5);
+
+/// Between two looks whether it has.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Serves one hold to its end; `ended` comes true when the runner is asked to end.
 pub async fn serve(
     config: &Path,
-    credentials: Option<String>,
+    unit: Unit,
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
     ended: impl Future<Output = ()>,
@@ -44,7 +59,7 @@ pub async fn serve(
             job,
             server,
             called,
-            credentials,
+            credentials: unit.credentials,
         },
         // Nothing is begun.
         Err(why) if after.is_none() => {
@@ -56,6 +71,10 @@ pub async fn serve(
         let report = run.run(Hook::After, &why).await;
         return say(&mut output, &report).await;
     }
+    let _only = match alone(unit.locks.as_deref(), run.server).await {
+        Ok(lock) => lock,
+        Err(why) => return say(&mut output, &Report::bad(Ran::NotStarted, why)).await,
+    };
     if say(&mut output, &Begun { begun: true }).await.is_err() {
         return Ok(());
     }
@@ -80,6 +99,30 @@ pub async fn serve(
         () = sleep_until(latest) => "max_hold is over",
     };
     run.release(why, true, &mut output).await
+}
+
+/// Makes this the only hold of the server until the file is closed. The release of a hold that
+/// was lost doesn't come here: a server that may be held has to be released.
+async fn alone(locks: Option<&Path>, server: u64) -> Result<Option<File>, String> {
+    let Some(locks) = locks else { return Ok(None) };
+    let path = locks.join(format!("server-{server}.lock"));
+    let failed = |why: std::io::Error| format!("{}: can't be locked: {why}", path.display());
+    let mut options = File::options();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(&path).map_err(failed)?;
+    let latest = Instant::now() + PREVIOUS;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::Error(why)) => return Err(failed(why)),
+            Err(TryLockError::WouldBlock) if Instant::now() < latest => sleep(LOOK).await,
+            Err(TryLockError::WouldBlock) => {
+                return Err(format!(
+                    "another runner holds server {server}: only one may at a time"
+                ));
+            }
+        }
+    }
 }
 
 /// What is run, and for what.

@@ -1,72 +1,182 @@
-//! Connections to the page, within bounds: however many come, and however slow they are, the
-//! service keeps its files and its memory, and rotation doesn't notice.
+//! Connections within bounds: however many come, and however slow they are, the service keeps
+//! its files and its memory, rotation doesn't notice, and others are answered.
 
+use std::collections::BTreeMap;
 use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Connections at once; more wait in the system's queue.
+/// Connections at once; one more displaces the one that has gone longest without an answer.
 const MOST: usize = 64;
 
 /// A connection on which nothing comes for so long is closed. So an answer is put together
 /// and taken within it, however steadily a slow reader takes its bytes.
 const QUIET: Duration = Duration::from_secs(75);
 
-/// A listener that accepts no more than it has places for.
-pub(super) struct Bounded {
-    listener: TcpListener,
+/// A listener that serves no more connections than it has places for. A newcomer never waits
+/// for those who send half a request, or none: one of them has to go.
+pub(super) struct Bounded<L> {
+    listener: L,
+    quiet: Option<Duration>,
     places: Arc<Semaphore>,
+    held: Arc<Held>,
 }
 
-impl Bounded {
-    pub(super) async fn bind(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self {
-            listener: TcpListener::bind(address).await?,
-            places: Arc::new(Semaphore::new(MOST)),
-        })
+/// The connections that have a place, oldest first.
+#[derive(Default)]
+struct Held(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    places: BTreeMap<u64, Place>,
+}
+
+struct Place {
+    /// When it came, or last took a part of an answer.
+    since: Instant,
+    working: Working,
+    /// Dropped, it ends the connection.
+    displaced: Option<oneshot::Sender<()>>,
+}
+
+/// Whether a whole request came on a connection, and is being answered.
+#[derive(Clone, Default)]
+pub(super) struct Working(Arc<AtomicBool>);
+
+/// Counts a request as being worked at from when its head is whole until its answer begins.
+pub(super) async fn working(
+    State(working): State<Working>,
+    request: Request,
+    next: Next,
+) -> Response {
+    working.0.store(true, Ordering::Relaxed);
+    let response = next.run(request).await;
+    working.0.store(false, Ordering::Relaxed);
+    response
+}
+
+impl Held {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the connection that has gone longest without an answer, and isn't worked for.
+    fn displace(&self) {
+        let mut table = self.table();
+        let idle = table
+            .places
+            .values_mut()
+            .filter(|place| place.displaced.is_some() && !place.working.0.load(Ordering::Relaxed));
+        if let Some(place) = idle.min_by_key(|place| place.since) {
+            place.displaced = None;
+        }
     }
 }
 
-impl Listener for Bounded {
-    type Io = Connection;
-    type Addr = SocketAddr;
+impl Bounded<TcpListener> {
+    pub(super) async fn bind(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self::over(TcpListener::bind(address).await?, Some(QUIET)))
+    }
+}
 
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        // It is never closed, so there is a place sooner or later.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
+impl<L> Bounded<L> {
+    /// `quiet` is how long nothing may come on a connection.
+    pub(super) fn over(listener: L, quiet: Option<Duration>) -> Self {
+        Self {
+            listener,
+            quiet,
+            places: Arc::new(Semaphore::new(MOST)),
+            held: Arc::default(),
+        }
+    }
+}
+
+impl<L: Listener> Listener for Bounded<L>
+where
+    L::Io: Unpin,
+{
+    type Io = Connection<L::Io>;
+    type Addr = L::Addr;
+
+    async fn accept(&mut self) -> (Connection<L::Io>, L::Addr) {
+        let (stream, peer) = self.listener.accept().await;
+        let free = Arc::clone(&self.places).try_acquire_owned().ok();
+        let permit = if free.is_some() {
+            free
+        } else {
+            self.held.displace();
+            // It is never closed, so there is a place sooner or later.
+            Arc::clone(&self.places).acquire_owned().await.ok()
+        };
+        let (sender, displaced) = oneshot::channel();
+        let working = Working::default();
+        let mut table = self.held.table();
+        let number = table.next;
+        table.next += 1;
+        table.places.insert(
+            number,
+            Place {
+                since: Instant::now(),
+                working: working.clone(),
+                displaced: Some(sender),
+            },
+        );
+        drop(table);
         let connection = Connection {
             stream,
-            quiet: Box::pin(sleep(QUIET)),
-            _place: place,
+            quiet: self.quiet.map(|time| (time, Box::pin(sleep(time)))),
+            displaced,
+            working,
+            number,
+            held: Arc::clone(&self.held),
+            _permit: permit,
         };
         (connection, peer)
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<L::Addr> {
         self.listener.local_addr()
     }
 }
 
-/// A connection that ends when nothing comes.
-pub(super) struct Connection {
-    stream: TcpStream,
-    quiet: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
+/// A connection that ends when nothing comes, or when another needs its place more.
+pub(super) struct Connection<S> {
+    stream: S,
+    quiet: Option<(Duration, Pin<Box<Sleep>>)>,
+    displaced: oneshot::Receiver<()>,
+    working: Working,
+    number: u64,
+    held: Arc<Held>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Connection {
-    /// Too long a wait is an error.
+impl<S> Connection<S> {
+    /// The stream itself.
+    pub(super) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// What [`working`] tells this connection by.
+    pub(super) fn working(&self) -> Working {
+        self.working.clone()
+    }
+
+    /// Too long a wait is an error, and so is the loss of the place.
     fn watch<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -75,34 +185,53 @@ impl Connection {
         if moved.is_ready() {
             return moved;
         }
-        match self.quiet.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        if Pin::new(&mut self.displaced).poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
+        let Some((_, quiet)) = &mut self.quiet else {
+            return Poll::Pending;
+        };
+        quiet
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl AsyncRead for Connection {
+impl<S> Drop for Connection<S> {
+    fn drop(&mut self) {
+        self.held.table().places.remove(&self.number);
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let moved = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if moved.is_ready() {
-            self.quiet.as_mut().reset(Instant::now() + QUIET);
+        if moved.is_ready()
+            && let Some((time, quiet)) = &mut self.quiet
+        {
+            quiet.as_mut().reset(Instant::now() + *time);
         }
         self.watch(context, moved)
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let moved = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if moved.is_ready()
+            && let Some(place) = self.held.table().places.get_mut(&self.number)
+        {
+            place.since = Instant::now();
+        }
         self.watch(context, moved)
     }
 
@@ -118,26 +247,36 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
 
     use super::*;
 
     #[tokio::test]
-    async fn a_connection_more_than_there_are_places_waits_until_one_ends() {
+    async fn one_more_than_there_are_places_displaces_who_waits_longest_and_is_not_worked_for() {
         let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");
         let address = bounded.local_addr().expect("an address");
-        let mut held = Vec::new();
+        let (mut clients, mut held) = (Vec::new(), Vec::new());
         for _ in 0..MOST {
-            let _client = TcpStream::connect(address).await.expect("connected");
+            clients.push(TcpStream::connect(address).await.expect("connected"));
             held.push(bounded.accept().await.0);
         }
-        let _client = TcpStream::connect(address).await.expect("in the queue");
+        held[0].working().0.store(true, Ordering::Relaxed);
+        held[1].write_all(b"an answer").await.expect("taken");
+        let _client = TcpStream::connect(address).await.expect("connected");
         let mut next = std::pin::pin!(bounded.accept());
         let waits = std::future::poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx).is_pending()));
-        assert!(waits.await);
-        held.pop();
+        assert!(waits.await, "there are no more places than that");
+        let error = held[2].read_u8().await.expect_err("displaced");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        held.remove(2);
         next.await;
+        clients[0].write_all(b"xy").await.expect("sent");
+        clients[1].write_all(b"xy").await.expect("sent");
+        for connection in &mut held[..2] {
+            connection.read_u8().await.expect("it goes on");
+        }
     }
 
     #[tokio::test]

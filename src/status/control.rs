@@ -7,7 +7,8 @@
 use std::fmt;
 use std::fs::{DirBuilder, Permissions, set_permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,10 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use rustix::fs::{FileType, Mode, OFlags};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::bounded::{Bounded, Connection, working};
 use super::serve::serve;
 use super::site::Look;
 use super::view::FleetView;
@@ -63,8 +66,7 @@ impl Control {
             _ => {}
         }
         let listener = UnixListener::bind(path)?;
-        set_permissions(path, Permissions::from_mode(0o600))?;
-        let owner = std::fs::metadata(path)?.uid();
+        let owner = close_to_others(path)?;
         Ok(Self {
             listener: Some(listener),
             path: path.to_owned(),
@@ -88,7 +90,13 @@ impl Control {
             .with_state(look)
             .merge(more)
             .layer(from_fn_with_state(self.owner, admit));
-        let routes = |stream: &UnixStream| routes.clone().layer(Extension(Peer::of(stream)));
+        let routes = |stream: &Connection<UnixStream>| {
+            let working = from_fn_with_state(stream.working(), working);
+            let peer = Extension(Peer::of(stream.stream()));
+            routes.clone().layer(peer).layer(working)
+        };
+        // An order may take as long as the provider does.
+        let listener = Bounded::over(listener, None);
         serve(listener, routes, std::future::pending()).await;
     }
 }
@@ -97,6 +105,20 @@ impl Drop for Control {
     fn drop(&mut self) {
         let _gone = std::fs::remove_file(&self.path);
     }
+}
+
+/// Leaves the socket to its owner, and says who that is. By a descriptor: the folder's owner,
+/// whom root may work for, could lay a link in its place meanwhile.
+fn close_to_others(path: &Path) -> io::Result<u32> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let socket = rustix::fs::open(path, flags, Mode::empty())?;
+    let found = rustix::fs::fstat(&socket)?;
+    if !FileType::from_raw_mode(found.st_mode).is_socket() {
+        return Err(io::Error::other("something else was laid in its place"));
+    }
+    let itself = format!("/proc/self/fd/{}", socket.as_raw_fd());
+    set_permissions(itself, Permissions::from_mode(0o600))?;
+    Ok(found.st_uid)
 }
 
 /// The user at the other end; `None`: the system can't say.

@@ -19,9 +19,10 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::bounded::Bounded;
+use super::bounded::{Bounded, Connection, working};
 use super::serve::serve;
 use super::site::{Broken, Site};
 use super::{metrics, page, picture, servers};
@@ -63,7 +64,7 @@ pub struct Server<A> {
     site: Arc<Site<A>>,
     settings: watch::Receiver<Option<Http>>,
     /// What is to be served next, and the hosts by which it is asked.
-    listener: Option<(Bounded, Vec<String>)>,
+    listener: Option<(Bounded<TcpListener>, Vec<String>)>,
     /// What was said last of a port that can't be had: once is enough.
     said: Option<String>,
 }
@@ -91,7 +92,11 @@ impl<A: SnapshotApi> Server<A> {
                     let _changed_or_gone = changes.changed().await;
                 };
                 let routes = routes(Arc::clone(&self.site), hosts);
-                serve(listener, |_| routes.clone(), stop).await;
+                let routes = |stream: &Connection<TcpStream>| {
+                    let working = from_fn_with_state(stream.working(), working);
+                    routes.clone().layer(working)
+                };
+                serve(listener, routes, stop).await;
                 if self.settings.has_changed().is_err() {
                     return;
                 }

@@ -25,6 +25,7 @@ poll_interval = \"50ms\"
 settle_window = \"1500ms\"
 stuck_after = \"4s\"
 retry_after = \"100ms\"
+shrink_grace = \"0s\"
 ";
 
 /// The stand-in, with a runtime of its own.

@@ -120,7 +120,7 @@ booted() {
 # What the service there says of itself.
 property() { inside systemctl show "$unit" --property="$1" --value; }
 is() { [ "$(property "$1")" = "$2" ] || { echo "$1 is $(property "$1"), not $2"; said; }; }
-said() { inside journalctl --no-pager --lines=12 --unit="$unit"; return 1; }
+said() { inside journalctl --no-pager --lines=12 --unit="$unit" --unit='snaprotate-hook*'; return 1; }
 
 # recorded COUNT EVENT: the trail holds it that often, no more and no less.
 recorded() {

@@ -13,7 +13,7 @@ installs() {
     get install /srv/packages/this.deb && inside dpkg --verify snaprotate && is LoadState loaded &&
         enabled disabled && is ActiveState inactive && socket_is inactive &&
         [ -z "$(inside systemctl list-units --failed --quiet)" ] &&
-        [ -d "$etc/policies.d" ] && [ -z "$(ls -A "$etc/policies.d")" ]
+        inside getent group snaprotate-hook && [ -d "$etc/policies.d" ] && [ -z "$(ls -A "$etc/policies.d")" ]
 }
 # Without that there is nothing else to see.
 point "installs, and starts nothing" installs || return
@@ -115,8 +115,8 @@ alerts() {
 }
 point "tells a webhook and by mail of an alert, and when it is over" alerts
 
-exposure() { inside systemd-analyze security --no-pager --threshold=13 "$unit" | tail -n 1; }
-point "is exposed by 1.3 at most: $(exposure | grep -Eo '[0-9]+\.[0-9]+ [A-Z]+')" exposure
+exposure() { inside systemd-analyze security --no-pager --threshold=11 "$unit" | tail -n 1; }
+point "is exposed by 1.1 at most: $(exposure | grep -Eo '[0-9]+\.[0-9]+ [A-Z]+')" exposure
 
 sums() { (cd "$etc" && find . -type f -exec sha256sum {} + | sort -k 2); }
 upgrades() {
@@ -151,7 +151,8 @@ point "goes on where it was when it is installed again" returns
 left() {
     find "$work/root" -xdev -iname '*snaprotate*'
     inside find /run /tmp -xdev -iname '*snaprotate*'
-    grep -rl snaprotate "$work"/root/etc "$work"/root/var/lib
+    # Without the copies that groupdel makes of what was before.
+    grep -rl --exclude='g*-' snaprotate "$work"/root/etc "$work"/root/var/lib
 }
 purges() {
     get purge snaprotate && ! inside pgrep snaprotate && [ -z "$(left)" ] || { left; return 1; }

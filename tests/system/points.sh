@@ -40,6 +40,7 @@ runs_hooks() {
 }
 point "runs hooks in a unit of their own, by a user of its own, without the token" runs_hooks
 
+hook_group() { inside getent group snaprotate-hook | cut -d: -f3; }
 # A line of a stranger's that would run a hook, if it were heard.
 # shellcheck disable=SC2016
 stranger='use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new($ARGV[0]) or die "no socket: $!";
@@ -47,11 +48,26 @@ stranger='use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new($ARGV[0]) or die "
     $s->flush; print <$s>;'
 sends_away() {
     local heard
-    heard=$(inside setpriv --reuid=65534 --clear-groups perl -e "$stranger" /run/snaprotate-hook.sock) || return
+    # One to whom an administrator gave the group gets as far as the runner.
+    heard=$(inside setpriv --reuid=65534 --regid=65534 --groups="$(hook_group)" perl -e "$stranger" /run/snaprotate-hook.sock) || return
     [ -z "$heard" ] || { echo "it was answered: $heard"; return 1; }
     within 10 inside sh -c 'journalctl --no-pager | grep -F "may not have hooks run"'
 }
 point "has hooks run by nobody but root and the service" sends_away
+
+units_of_hooks() { inside systemctl show snaprotate-hook.socket --property=NAccepted --value; }
+keeps_out() {
+    local before said
+    before=$(units_of_hooks)
+    inside stat -c '%A %U:%G' /run/snaprotate-hook.sock | tee /dev/stderr | grep -qx 'srw-rw---- root:snaprotate-hook' || return
+    for _ in 1 2 3 4 5; do
+        said=$(inside setpriv --reuid=65534 --regid=65534 --clear-groups perl -e "$stranger" /run/snaprotate-hook.sock 2>&1) &&
+            { echo "a stranger was let in: $said"; return 1; }
+        grep -q 'Permission denied' <<<"$said" || { echo "$said"; return 1; }
+    done
+    [ "$(units_of_hooks)" = "$before" ] || { echo "a unit was started for a stranger"; return 1; }
+}
+point "starts no unit for a stranger who knocks at the socket of hooks" keeps_out
 
 answers() {
     inside snaprotate status >"$work/status" && grep -q '^web-server-01 .*weekly-snapshot-' "$work/status" ||
@@ -158,7 +174,13 @@ discreet() {
 point "leaves the token out of journal, trail and state" discreet
 
 exposure() {
-    inside systemd-analyze security --offline=yes --no-pager --threshold=13 "/etc/systemd/system/$unit" |
+    inside systemd-analyze security --offline=yes --no-pager --threshold=11 "/etc/systemd/system/$unit" |
         tail -n 1
 }
-point "is exposed by 1.3 at most: $(exposure | grep -Eo '[0-9]+\.[0-9]+ [A-Z]+')" exposure
+point "is exposed by 1.1 at most: $(exposure | grep -Eo '[0-9]+\.[0-9]+ [A-Z]+')" exposure
+
+exposure_of_hooks() {
+    inside systemd-analyze security --offline=yes --no-pager --threshold=17 /etc/systemd/system/snaprotate-hook@.service |
+        tail -n 1
+}
+point "exposes hooks by 1.7 at most: $(exposure_of_hooks | grep -Eo '[0-9]+\.[0-9]+ [A-Z]+')" exposure_of_hooks

@@ -16,6 +16,7 @@ install_service() {
     local etc=$work/root/etc/snaprotate units=$work/root/etc/systemd/system
     install -m 755 "$binary" "$work/root/usr/bin/snaprotate"
     install -m 644 "$project"/systemd/snaprotate*.{service,socket} "$units/"
+    install -D -m 644 "$project/systemd/snaprotate.sysusers" "$work/root/usr/lib/sysusers.d/snaprotate.conf"
     install -d "$etc/policies.d"
     (umask 077 && echo "$token" >"$etc/api-token")
     cat >"$etc/snaprotate.toml" <<TOML
@@ -59,6 +60,7 @@ add_drop_ins() {
         fi
     done
     inside systemctl daemon-reload
+    inside systemd-sysusers snaprotate.conf
 }
 
 prepare_host "$binary"

@@ -87,7 +87,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_folder_it_is_in() {
     assert_eq!(owner(&folder), (SERVICE, SERVICE));
     assert_eq!(owner(&file), (SERVICE, SERVICE));
 
-    // What root makes in its own folder stays as it is, and so does what others made.
+    // What root makes in its own folder stays root's; what others made is replaced, not given.
     let (mine, before) = (ours.join("file"), theirs.join("before"));
     disk.create(&mine).unwrap();
     let (uid, gid) = owner(dir.path());
@@ -95,7 +95,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_folder_it_is_in() {
     fs::write(&before, "").unwrap();
     chown(&before, Some(OTHER), Some(OTHER)).unwrap();
     disk.create(&before).unwrap();
-    assert_eq!(owner(&before), (OTHER, OTHER));
+    assert_eq!(owner(&before), (SERVICE, SERVICE));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::line::Lines;
 use super::time::{self, End};
 use super::{lost, no_trail, unknown};
 use crate::audit::{Record, TrailError, files_since, records, was_begun};
+use crate::cli::output::Json;
 use crate::cli::servers::Which;
 use crate::cli::{Cli, Exit, note, servers, written};
 use crate::clock::Clock;
@@ -100,7 +101,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let mut show = Show {
         filter,
         lines,
-        out: BufWriter::new(stdout.lock()),
+        out: Json::new(BufWriter::new(stdout.lock()), terminal && args.json),
         shown: 0,
         unread: 0,
     };

@@ -15,8 +15,8 @@ pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, Refus
         return Ok(true);
     }
     if !can_ask() {
-        return Err(Refusal::Settings(format!(
-            "there is no terminal to ask on: to {what} without being asked, give --yes"
+        return Err(Refusal::System(format!(
+            "there is no terminal to ask on, and nothing was done: to {what}, run this on a terminal, or give --yes"
         )));
     }
     let typed = ask(&format!(

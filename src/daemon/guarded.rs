@@ -1,0 +1,77 @@
+//! The disk of the trail, as long as the lock is ours: without it nothing is written, and so
+//! nothing is changed (I6).
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::lock::Lock;
+use crate::audit::{Disk, RealDisk};
+
+/// The real disk behind the lock.
+pub(super) struct Guarded {
+    disk: RealDisk,
+    lock: Arc<Lock>,
+}
+
+impl Guarded {
+    pub(super) fn new(lock: Arc<Lock>) -> Self {
+        Self {
+            disk: RealDisk::default(),
+            lock,
+        }
+    }
+}
+
+impl Disk for Guarded {
+    fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
+        self.disk.make_dir(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.disk.list(dir)
+    }
+
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        self.disk.len(path)
+    }
+
+    fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
+        self.disk.read(path, from)
+    }
+
+    fn create(&mut self, path: &Path) -> io::Result<()> {
+        self.lock.keep()?;
+        self.disk.create(path)
+    }
+
+    fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.lock.keep()?;
+        self.disk.append(path, bytes)
+    }
+
+    fn overwrite(&mut self, path: &Path, from: u64, bytes: &[u8]) -> io::Result<()> {
+        self.disk.overwrite(path, from, bytes)
+    }
+
+    fn sync(&mut self, path: &Path) -> io::Result<()> {
+        self.disk.sync(path)
+    }
+
+    fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()> {
+        self.lock.keep()?;
+        self.disk.truncate(path, len)
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        self.disk.sync_dir(dir)
+    }
+}

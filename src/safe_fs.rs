@@ -1,0 +1,233 @@
+//! Files in folders that another user may own: the state folder and the audit folder belong to
+//! the service's user, and root works in them too.
+//!
+//! The owner of a folder can put anything there at any time: a link to `/etc/shadow`, a hard
+//! link, a pipe. So three rules hold for each access:
+//!
+//! - The folder is opened once, and everything in it is reached from its descriptor by a plain
+//!   name. No path is looked up a second time.
+//! - A process of root works in the folder as its owner. It can then reach nothing that the
+//!   owner could not reach alone, and what it makes belongs to the owner from the start: no
+//!   `chown` is needed, and none is made.
+//! - A file is opened without following a link, and only a regular file with one name is
+//!   accepted. The check is made on the open descriptor.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat,
+};
+use rustix::process::{Gid, Uid, getegid, geteuid, getgroups};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+/// An open folder.
+#[derive(Debug)]
+pub struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+    /// Its owner, where this is a process of root and the folder is another user's.
+    owner: Option<Identity>,
+}
+
+impl Folder {
+    /// Opens a folder. Its path may lead through links of root, as systemd's to
+    /// `/var/lib/private` does.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = openat(CWD, path, flags, Mode::empty())?;
+        let found = fstat(&fd)?;
+        let mut owner = None;
+        if geteuid().is_root() {
+            let link = fs::symlink_metadata(path)?;
+            if link.is_symlink() && ![0, found.st_uid].contains(&link.uid()) {
+                return Err(io::Error::other(format!(
+                    "is a symbolic link of user {}, which root doesn't follow: put the folder itself there",
+                    link.uid()
+                )));
+            }
+            owner = (found.st_uid != 0).then(|| Identity {
+                user: Uid::from_raw(found.st_uid),
+                group: Gid::from_raw(found.st_gid),
+                groups: vec![Gid::from_raw(found.st_gid)],
+            });
+        }
+        Ok(Self {
+            fd,
+            path: path.to_owned(),
+            owner,
+        })
+    }
+
+    /// Opens the folder of a file; also the file's name in it.
+    pub fn of(file: &Path) -> io::Result<(Self, &OsStr)> {
+        let name = file.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        Ok((Self::open(above(file))?, name))
+    }
+
+    /// Opens a file, never through a link: a regular one with one name.
+    pub fn file(&self, name: &OsStr, flags: OFlags, mode: u32) -> io::Result<File> {
+        // NONBLOCK: a pipe without a writer must not hold up who opens it to read.
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = self.as_owner(|| Ok(openat(&self.fd, name, flags, Mode::from(mode))?));
+        let file = File::from(opened.map_err(|why| self.why_not(name, why))?);
+        let found = file.metadata()?;
+        accept(found.mode(), found.nlink())?;
+        Ok(file)
+    }
+
+    /// Why a file couldn't be opened: what it is comes before who may open it.
+    fn why_not(&self, name: &OsStr, why: io::Error) -> io::Error {
+        let found = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        let Ok(found) = found else { return why };
+        accept(found.st_mode, found.st_nlink).err().unwrap_or(why)
+    }
+
+    /// Makes an empty file. What has its name is removed first, and never written through.
+    pub fn create(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let file = match self.remove(name) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+            _ => {
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+                self.file(name, flags, mode)
+            }
+        };
+        file.map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", name.display())))
+    }
+
+    /// Removes a file, or a link itself.
+    pub fn remove(&self, name: &OsStr) -> io::Result<()> {
+        self.as_owner(|| Ok(unlinkat(&self.fd, name, AtFlags::empty())?))
+    }
+
+    /// Renames a file within the folder, over another if need be.
+    pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.as_owner(|| Ok(renameat(&self.fd, from, &self.fd, to)?))
+    }
+
+    /// The names in it, in any order.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(self.readable()?)? {
+            let name = entry?.file_name().to_owned().into_string();
+            names.extend(name.ok().filter(|name| name != "." && name != ".."));
+        }
+        Ok(names)
+    }
+
+    /// Makes its names durable.
+    pub fn sync(&self) -> io::Result<()> {
+        self.readable()?.sync_all()
+    }
+
+    fn readable(&self) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = self.as_owner(|| Ok(openat(&self.fd, ".", flags, Mode::empty())?))?;
+        Ok(fd.into())
+    }
+
+    /// Does the work as the folder's owner where this is a process of root and the folder is
+    /// another user's; else as who we are.
+    ///
+    /// Only this thread changes, and threads that the work starts. Its real and its saved user
+    /// stay root, so that the owner may neither signal nor trace the process meanwhile.
+    pub fn as_owner<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let Some(owner) = &self.owner else {
+            return work();
+        };
+        let before = Identity::of_this_thread()?;
+        let done = owner.descend().and_then(|()| work());
+        before.ascend()?;
+        done.map_err(|why| match why.kind() {
+            io::ErrorKind::PermissionDenied => io::Error::other(format!(
+                "{why} for user {0}, who owns {1} and as whom root works there: remove the file, or give it to that user by chown -h {0}",
+                owner.user.as_raw(),
+                self.path.display()
+            )),
+            _ => why,
+        })
+    }
+}
+
+/// What bears a name: a regular file with one name. Needs no descriptor, so that a process
+/// that has none left can go on with the files that it holds open.
+pub fn find(path: &Path) -> io::Result<Metadata> {
+    let found = fs::symlink_metadata(path)?;
+    accept(found.mode(), found.nlink())?;
+    Ok(found)
+}
+
+/// Makes a folder that is missing, with those above it, each for the owner of the one that it
+/// is made in.
+pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let Some(name) = path.file_name() else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    make_folder(above(path), mode)?;
+    let above = Folder::open(above(path))?;
+    above.as_owner(|| Ok(mkdirat(&above.fd, name, Mode::from(mode))?))
+}
+
+fn above(path: &Path) -> &Path {
+    let folder = path.parent();
+    let named = folder.filter(|folder| !folder.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
+}
+
+fn accept(mode: u32, names: u64) -> io::Result<()> {
+    match FileType::from_raw_mode(mode) {
+        FileType::Symlink => Err(refused("is a symbolic link")),
+        FileType::RegularFile if names > 1 => Err(refused("has a second name (a hard link)")),
+        FileType::RegularFile => Ok(()),
+        _ => Err(refused("is not a regular file")),
+    }
+}
+
+fn refused(what: &str) -> io::Error {
+    io::Error::other(format!(
+        "{what}, and only a regular file with one name is used: find out who put it there, and remove it"
+    ))
+}
+
+/// Who a thread is for the files that it opens.
+#[derive(Debug)]
+struct Identity {
+    user: Uid,
+    group: Gid,
+    groups: Vec<Gid>,
+}
+
+impl Identity {
+    fn of_this_thread() -> io::Result<Self> {
+        Ok(Self {
+            user: geteuid(),
+            group: getegid(),
+            groups: getgroups()?,
+        })
+    }
+
+    /// Gives root up: the user last, since only root may change the groups.
+    fn descend(&self) -> io::Result<()> {
+        set_thread_groups(&self.groups)?;
+        set_thread_res_gid(None, self.group, None)?;
+        Ok(set_thread_res_uid(None, self.user, None)?)
+    }
+
+    /// Takes root back, from its saved user.
+    fn ascend(&self) -> io::Result<()> {
+        set_thread_res_uid(None, self.user, None)?;
+        set_thread_res_gid(None, self.group, None)?;
+        Ok(set_thread_groups(&self.groups)?)
+    }
+}
+
+#[cfg(test)]
+#[path = "safe_fs_tests.rs"]
+mod tests;
