@@ -19,7 +19,7 @@ pub use tap::Tap;
 use jiff::Timestamp;
 
 /// The kinds of alert, by the words that trail and configuration use.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 18] = [
     "slot_failed",
     "overdue",
     "blocked",
@@ -34,6 +34,7 @@ pub const KINDS: [&str; 17] = [
     "api_unreachable",
     "trail_unwritable",
     "trail_lost",
+    "trail_begins",
     "config_refused",
     "hook_failed",
     "witness_failed",

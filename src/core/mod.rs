@@ -13,6 +13,7 @@ pub mod forecast;
 mod foresight;
 pub mod history;
 pub mod hold;
+pub mod lateness;
 pub mod name;
 pub mod noted;
 mod open;

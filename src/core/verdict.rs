@@ -111,10 +111,10 @@ pub fn verdicts(
                 let (fate, reason) = server.fate(own, spare.get(&snapshot.id).copied(), newest);
                 let stays = spare.get(&snapshot.id);
                 let stays = stays.and_then(|why| server.stays(own, *why, &owned));
-                (
-                    fate,
-                    stays.map_or(reason.clone(), |why| format!("{reason}: {why}")),
-                )
+                let late = server.lateness(snapshot, own.place);
+                let reason = stays.map_or(reason.clone(), |why| format!("{reason}: {why}"));
+                let reason = late.map_or(reason.clone(), |late| format!("{reason}; {late}"));
+                (fate, reason)
             }
         };
         Verdict {

@@ -90,6 +90,12 @@ impl Account {
         }))
     }
 
+    /// Whether this alert stands.
+    pub(super) fn stands(&self, alert: &str, about: &str) -> bool {
+        let key = (alert.to_owned(), about.to_owned());
+        lock(&self.0).alerts.contains_key(&key)
+    }
+
     pub(super) fn refused(&self) -> bool {
         lock(&self.0).refused.is_some()
     }

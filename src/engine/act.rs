@@ -15,6 +15,7 @@ use crate::audit::Extra;
 use crate::core::breaks::Break;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
 use crate::core::fact::{Fact, Outcome};
+use crate::core::lateness::description;
 use crate::core::policy::Policy;
 use crate::core::printable::printable;
 use crate::core::snapshot::SnapshotId;
@@ -92,11 +93,10 @@ impl<A: SnapshotApi> Engine<A> {
                 reason,
             } => {
                 let rows = inventory.snapshots.iter();
-                let described = policy.rotation(&rotation);
                 let new = NewSnapshot {
                     server: policy.server,
                     name: name.clone(),
-                    description: described.and_then(|r| r.description.clone()),
+                    description: self.description(policy, seat, &rotation, &name),
                 };
                 let intent = Fact::CreateIntent {
                     rotation,
@@ -134,6 +134,21 @@ impl<A: SnapshotApi> Engine<A> {
             return self.rest(self.wanted().rules.poll_interval).await;
         }
         Ok(())
+    }
+
+    /// The policy's words for a slot's snapshot, else which slot it is, and how late.
+    fn description(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        rotation: &str,
+        name: &str,
+    ) -> Option<String> {
+        let rotation = policy.rotation(rotation)?;
+        rotation.description.clone().or_else(|| {
+            let slot = lock(seat).history.slot(&rotation.name, name)?.at;
+            Some(description(rotation, slot, self.clock.now().wall))
+        })
     }
 
     /// Whether as many creates of this name as the rotation has attempts were sent already, by

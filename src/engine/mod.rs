@@ -95,6 +95,8 @@ struct Seat {
     unwritten: u32,
     /// Whether `once` may call this server good.
     settled: bool,
+    /// Whether its first listing showed own snapshots.
+    found_own: Option<bool>,
     /// What keeps it held by hooks, if it is.
     held: Option<Box<Holding>>,
     /// A pause is being recorded, and heeded already.
@@ -182,6 +184,8 @@ pub struct Engine<A> {
     called: Mutex<Called>,
     /// No create before this much of the monotonic clock: the trail's tail was lost.
     no_create_before: SignedDuration,
+    /// Nor before this where own snapshots are found: the trail begins with this process.
+    begins_until: SignedDuration,
     longest_sleep: OnceLock<SignedDuration>,
     /// Where news go for those who tell people.
     tap: OnceLock<Arc<Tap>>,
@@ -213,6 +217,11 @@ impl<A: SnapshotApi> Engine<A> {
             let past = now.wall.duration_since(since).max(SignedDuration::ZERO);
             now.mono + (rules.settle_window - past).max(SignedDuration::ZERO)
         });
+        let begins_until = if opened.begins {
+            now.mono + rules.settle_window
+        } else {
+            SignedDuration::ZERO
+        };
         let seats = opened.histories.into_iter().map(|(server, history)| {
             let seat = Seat {
                 history,
@@ -235,6 +244,7 @@ impl<A: SnapshotApi> Engine<A> {
             }),
             called: Mutex::default(),
             no_create_before,
+            begins_until,
             longest_sleep: OnceLock::new(),
             tap: OnceLock::new(),
             runner: OnceLock::new(),

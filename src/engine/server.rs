@@ -11,7 +11,8 @@ use crate::core::decide::{Inventory, Step, decide};
 use crate::core::due::all_settled;
 use crate::core::fact::Fact;
 use crate::core::policy::{Policy, Rules};
-use crate::core::snapshot::ServerId;
+use crate::core::printable::utc;
+use crate::core::snapshot::{ServerId, Snapshot};
 
 /// Listings or records in a row that may fail before `once` ends a server, and before one
 /// server's failing listings are its own trouble.
@@ -22,6 +23,9 @@ const MOST_RECORDS: usize = 500;
 
 /// Listings in a row of which each lacks what the one before had.
 const MOST_ASKED: u32 = 4;
+
+/// The alert of a first start without a trail beside own snapshots.
+const TRAIL_BEGINS: &str = "trail_begins";
 
 /// The service is stopping: no new mutation.
 pub(super) struct Stopped;
@@ -69,11 +73,15 @@ impl<A: SnapshotApi> Engine<A> {
                 }
                 continue;
             }
+            let held = Box::pin(self.trail_begins(&policy, seat, &inventory)).await;
             match step {
                 // A release is the first thing that the next turn does.
                 Step::Record(_) | Step::After { .. } => {}
                 Step::Create { .. } if self.clock.now().mono < self.no_create_before => {
                     return Rest::After(self.no_create_before - self.clock.now().mono);
+                }
+                Step::Create { .. } if held.is_some() => {
+                    return Rest::After(held.unwrap_or_default());
                 }
                 Step::Create { .. } | Step::Delete { .. } => {
                     // A future of its own keeps a waiting server's small.
@@ -96,10 +104,43 @@ impl<A: SnapshotApi> Engine<A> {
                     let mut seat = lock(seat);
                     seat.settled = seat.history.alerts.is_empty()
                         && all_settled(&policy, &inventory, &seat.history, &rules, now);
-                    return Rest::Until(until);
+                    // The alert of a trail that begins is cleared when its hold is over.
+                    let cleared = held.filter(|_| !rules.count_all);
+                    let cleared = cleared.and_then(|left| now.wall.checked_add(left).ok());
+                    return Rest::Until(until.into_iter().chain(cleared).min());
                 }
             }
         }
+    }
+
+    /// A first start finds own snapshots and no trail: if there was one, somebody removed it, and
+    /// with it what it said of a create that may be on its way. For how long none is sent here.
+    async fn trail_begins(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+    ) -> Option<SignedDuration> {
+        let left = self.begins_until - self.clock.now().mono;
+        if !left.is_positive() {
+            self.set_alert(TRAIL_BEGINS, "trail", None).await;
+            return None;
+        }
+        // At its first look: what comes later may be ours.
+        let own = |row: &Snapshot| policy.place(&row.name).is_some();
+        let first = || inventory.snapshots.iter().any(own);
+        if !*lock(seat).found_own.get_or_insert_with(first) {
+            return None;
+        }
+        let until = self.clock.now().wall.checked_add(left).ok()?;
+        let reason = format!(
+            "the trail begins here, though servers hold own snapshots: if there was a trail before, somebody removed it; nothing is created on them until {}",
+            utc(until)
+        );
+        if !self.account.stands(TRAIL_BEGINS, "trail") {
+            self.set_alert(TRAIL_BEGINS, "trail", Some(reason)).await;
+        }
+        Some(left)
     }
 
     /// What is to be done next on the server, when all that is to be recorded before is;

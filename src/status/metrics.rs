@@ -19,10 +19,11 @@ use crate::core::fact::AlertKind;
 use crate::engine::Watched;
 
 /// Alerts that concern the whole service; those of one server are [`AlertKind::ALL`].
-const WIDE: [&str; 6] = [
+const WIDE: [&str; 7] = [
     "account_refused",
     "api_unreachable",
     "config_refused",
+    "trail_begins",
     "trail_lost",
     "trail_unwritable",
     "witness_failed",

@@ -142,7 +142,9 @@ fn engine(
     rules: &Rules,
     servers: impl IntoIterator<Item = u64>,
 ) -> Arc<Engine<Provider>> {
-    let (trail, opened) = open(disk, clock);
+    let (trail, mut opened) = open(disk, clock);
+    // Some earlier process began the trail.
+    opened.begins = false;
     Engine::new(
         Arc::clone(provider),
         trail,
@@ -150,6 +152,21 @@ fn engine(
         opened,
         rules.clone(),
         servers.into_iter().map(policy).collect(),
+    )
+}
+
+/// An engine that finds no trail at all.
+pub(super) fn first(scene: &Scene, server: u64) -> Arc<Engine<Provider>> {
+    let (trail, opened) = open(&scene.disk, &scene.clock);
+    let (provider, clock) = (Arc::clone(&scene.provider), scene.clock.clone());
+    let policies = vec![policy(server)];
+    Engine::new(
+        provider,
+        trail,
+        clock,
+        opened,
+        scene.rules.clone(),
+        policies,
     )
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::provider::{Reply, What};
-use super::support::{MINUTE, Scene, TODAY, open};
+use super::support::{MINUTE, Scene, TODAY, first, open};
 use crate::core::snapshot::ServerId;
 
 #[tokio::test(start_paused = true)]
@@ -150,4 +150,27 @@ async fn a_policy_that_returns_only_to_be_blocked_leaves_no_alert_behind_when_it
     let history = &opened.histories[&ServerId(1)];
     assert!(history.removed);
     assert!(history.alerts.is_empty() && history.blocked.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trail_that_begins_beside_own_snapshots_is_an_alert_and_nothing_is_created_for_a_settle_window()
+ {
+    for there in [true, false] {
+        let mut scene = Scene::new([]);
+        if there {
+            scene
+                .provider
+                .put(1, "daily-2026-11-20", "2026-11-20T03:00:00Z");
+        }
+        scene.engine = first(&scene, 1);
+        let running = scene.run();
+        scene.pass(scene.rules.settle_window - MINUTE).await;
+        assert_eq!(scene.provider.creates(1), usize::from(!there), "{there}");
+        let alert = ["trail_begins trail".to_owned()];
+        assert_eq!(scene.raised(), if there { &alert[..] } else { &[] });
+        scene.pass(2 * MINUTE).await;
+        assert_eq!(scene.provider.creates(1), 1);
+        assert_eq!(scene.cleared(), if there { &alert[..] } else { &[] });
+        running.ends().await;
+    }
 }

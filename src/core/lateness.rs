@@ -1,0 +1,113 @@
+//! How late a snapshot was taken after its slot: its name says the slot's time, and whoever
+//! restores by name has to know of which time the data are.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::Server;
+use super::policy::{Place, Rotation};
+use super::snapshot::Snapshot;
+
+/// Up to this nobody needs to be told: a splay, a retry, a busy hour.
+const IN_TIME: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long after its slot, in words; `None` where it was in time.
+fn late(slot: Timestamp, taken: Timestamp) -> Option<String> {
+    let late = taken.duration_since(slot);
+    let hours = late.as_hours();
+    (late > IN_TIME).then(|| {
+        if hours >= 48 {
+            format!("taken {} d later", hours / 24)
+        } else {
+            format!("taken {hours} h later")
+        }
+    })
+}
+
+/// The text that a snapshot gets where its policy states none.
+pub fn description(rotation: &Rotation, slot: Timestamp, now: Timestamp) -> String {
+    let zone = rotation.schedule.zone();
+    let local = zone
+        .to_datetime(slot)
+        .strftime("%Y-%m-%d %H:%M")
+        .to_string();
+    let zone = zone.iana_name().unwrap_or("UTC");
+    let of = format!("{} of {local} {zone}", rotation.name);
+    match late(slot, now) {
+        Some(late) => format!("{of}, {late}"),
+        None => of,
+    }
+}
+
+impl Server<'_> {
+    /// How late this own snapshot was taken, where it was.
+    pub(super) fn lateness(&self, snapshot: &Snapshot, place: Place) -> Option<String> {
+        let rotation = &self.policy.rotations[place.rotation];
+        let noted = self.history.slot(&rotation.name, &snapshot.name);
+        let slot = match noted {
+            Some(note) => note.at,
+            None => {
+                // What the name leaves out of the time the schedule tells.
+                let local = rotation.schedule.local_before(place.local, true);
+                let at = local.filter(|local| *local == place.local);
+                let at = at.or_else(|| rotation.schedule.local_after(place.local))?;
+                if rotation.pattern.format(at) != snapshot.name {
+                    return None;
+                }
+                rotation.schedule.instant(at)
+            }
+        };
+        late(slot, snapshot.created_at?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::world::*;
+
+    #[test]
+    fn a_description_says_the_slot_and_how_late_it_was_run() {
+        let rotation = rotation("weekly", "0 3 * * Sun", 3);
+        let slot = time("2026-11-22T03:00:00Z");
+        for (now, said) in [
+            ("2026-11-22T03:01:00Z", "weekly of 2026-11-22 03:00 UTC"),
+            ("2026-11-22T04:00:00Z", "weekly of 2026-11-22 03:00 UTC"),
+            (
+                "2026-11-22T08:30:00Z",
+                "weekly of 2026-11-22 03:00 UTC, taken 5 h later",
+            ),
+            (
+                "2026-11-24T04:00:00Z",
+                "weekly of 2026-11-22 03:00 UTC, taken 2 d later",
+            ),
+        ] {
+            assert_eq!(description(&rotation, slot, time(now)), said);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_was_taken_late_says_so_also_where_the_trail_does_not_know_its_slot() {
+        let world = World::weekly(3).holding(&[
+            (1, "weekly-2026-11-15", DONE, "2026-11-15T03:20:00Z"),
+            (2, "weekly-2026-11-22", DONE, "2026-11-24T03:20:00Z"),
+            (3, "weekly-2026-11-18", DONE, "2026-11-20T03:20:00Z"),
+        ]);
+        let inventory = crate::core::decide::Inventory {
+            snapshots: world.snapshots.clone(),
+            ..crate::core::decide::Inventory::empty(world.now.mono)
+        };
+        let server = Server::of(
+            &world.policy,
+            &inventory,
+            &world.history,
+            &world.rules,
+            world.now,
+        );
+        let late: Vec<_> = server
+            .own()
+            .map(|(s, place)| server.lateness(s, place))
+            .collect();
+        // The third is no slot's: its name is the time at which it was taken.
+        assert_eq!(late, [None, Some("taken 2 d later".to_owned()), None]);
+    }
+}
