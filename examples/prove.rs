@@ -142,7 +142,11 @@ fn broken(args: &Args) -> bool {
             tried = batch.end;
             let options = batch.map(|seed| Options {
                 broken: Some(rule),
-                ..Options::new(seed)
+                ..if rule.needs_lies() {
+                    Options::lying(seed)
+                } else {
+                    Options::new(seed)
+                }
             });
             each(&options.collect::<Vec<_>>(), |_, report| {
                 caught += u64::from(!report.violations.is_empty());

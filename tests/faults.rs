@@ -330,11 +330,17 @@ fn a_stale_listing_after_a_create_is_waited_for() {
 }
 
 #[test]
-fn a_failed_snapshot_is_tried_again_and_removed() {
+fn a_failed_snapshot_is_tried_again_beside_it_and_removed_when_it_was_left_alone_long_enough() {
     let (provider, home) = scene(1, 3);
     provider.sandbox.order(Fault::made(Made::Failed));
     assert_eq!(once(&home), Some(0));
-    assert_eq!(provider.names(SERVER), [daily_name(1), daily_name(0)]);
+    let names = [daily_name(1), daily_name(0), daily_name(0)];
+    assert_eq!(provider.names(SERVER), names);
+    let text = std::fs::read_to_string(home.path("snaprotate.toml")).expect("read");
+    let text = text.replace("stuck_after = \"4s\"", "stuck_after = \"1ms\"");
+    std::fs::write(home.path("snaprotate.toml"), text).expect("written");
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER), names[..2]);
     assert_eq!(creates(&home), 2);
     assert_eq!(home.events("snapshot_failed").len(), 1);
 }
@@ -374,13 +380,21 @@ fn a_snapshot_that_vanishes_is_a_failed_attempt() {
 }
 
 #[test]
-fn i9_two_snapshots_of_one_slot_are_found_and_the_older_goes() {
+fn i9_two_snapshots_of_one_slot_are_found_and_the_older_goes_when_an_operator_agrees() {
     let (provider, home) = scene(1, 3);
     provider.sandbox.order(Fault::made(Made::Twice));
-    once(&home);
+    assert_eq!(once(&home), Some(1));
     assert_eq!(creates(&home), 1);
-    let alerts = home.events("alert_raised");
-    assert!(alerts.iter().any(|record| record["alert"] == "copies"));
+    for kind in ["copies", "shrink"] {
+        let alerts = home.events("alert_raised");
+        assert!(
+            alerts.iter().any(|record| record["alert"] == kind),
+            "{kind}"
+        );
+    }
+    assert_eq!(provider.names(SERVER).len(), 3);
+    assert!(home.run(&["resume", "server-7"]).status.success());
+    assert_eq!(once(&home), Some(0));
     assert_eq!(provider.names(SERVER), [daily_name(1), daily_name(0)]);
 }
 
@@ -461,6 +475,9 @@ fn i9_the_trail_and_state_lost_a_completed_snapshot_settles_its_slot() {
     assert_eq!(once(&home), Some(0));
     std::fs::remove_dir_all(home.path("log")).expect("gone");
     std::fs::remove_dir_all(home.path("state")).expect("gone");
+    assert_eq!(once(&home), Some(1));
+    let alerts = home.events("alert_raised");
+    assert_eq!(alerts[0]["alert"], "trail_begins");
     assert_eq!(once(&home), Some(0));
     assert_eq!(provider.names(SERVER), [daily_name(1), daily_name(0)]);
     assert_eq!(creates(&home), 0);

@@ -3,6 +3,15 @@
 //! Only the feature `proof` has the switch; without it every question here is answered
 //! `false` at compile time, and nothing of it is in a release.
 
+#[cfg(feature = "proof")]
+use super::{
+    decide::Inventory,
+    history::{History, Made, Open},
+    noted::RotationNotes,
+    policy::Policy,
+    snapshot::{Snapshot, Status},
+};
+
 /// A rule that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Break {
@@ -52,11 +61,25 @@ pub enum Break {
     AfterRunOnce,
     /// A create goes out although its server isn't held for it.
     BeforeLeftOut,
+    /// What nothing has replaced is deleted all the same (I19).
+    UnpaidDeleted,
+    /// One that was made pays for any number of others (I19).
+    PaysForAll,
+    /// What an edit or a first look announces goes at once (I19).
+    NoGrace,
+    /// One that was completed and is listed as failed is a failed one (I19).
+    RegressedAsFailed,
+    /// One that is listed as failed is the rotation's own to give up, whoever made it (I19).
+    FailedAsOwn,
+    /// A create that the provider stores otherwise counts as it was asked for (I19).
+    MismatchIgnored,
+    /// What a growing rotation made pays later (I19).
+    GrowthPays,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 30] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -80,7 +103,20 @@ impl Break {
         Self::HoldForgotten,
         Self::AfterRunOnce,
         Self::BeforeLeftOut,
+        Self::UnpaidDeleted,
+        Self::PaysForAll,
+        Self::NoGrace,
+        Self::RegressedAsFailed,
+        Self::FailedAsOwn,
+        Self::MismatchIgnored,
+        Self::GrowthPays,
     ];
+
+    /// Whether it takes a provider that lies to do harm by it.
+    #[cfg(feature = "proof")]
+    pub fn needs_lies(self) -> bool {
+        self >= Self::UnpaidDeleted
+    }
 
     /// Whether this rule is broken on this thread.
     #[cfg(not(feature = "proof"))]
@@ -104,4 +140,70 @@ thread_local! {
 #[cfg(feature = "proof")]
 pub fn set(broken: Option<Break>) {
     BROKEN.set(broken);
+}
+
+/// What the decision sees where a rule of the erosion bound is broken: the rules that guard it
+/// stand in one place, so they are blinded and not switched off one by one.
+#[cfg(feature = "proof")]
+pub(super) fn blinded(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+) -> Option<(Inventory, History)> {
+    let broken = BROKEN.get().filter(|broken| broken.needs_lies())?;
+    let (mut inventory, mut history) = (inventory.clone(), history.clone());
+    let own = inventory.snapshots.iter();
+    let own: Vec<_> = own
+        .filter(|s| policy.place(&s.name).is_some())
+        .cloned()
+        .collect();
+    match broken {
+        Break::UnpaidDeleted => {
+            for rotation in &policy.rotations {
+                let notes = history.notes(&rotation.name);
+                let shrink = notes.shrink.get_or_insert_default();
+                shrink.agreed = own.iter().map(|s| s.id).collect();
+            }
+        }
+        Break::PaysForAll => {
+            for notes in &mut history.rotations {
+                for payment in &mut notes.payments {
+                    payment.victim = None;
+                }
+            }
+        }
+        Break::NoGrace => history.rotations.iter_mut().for_each(RotationNotes::agree),
+        Break::RegressedAsFailed | Break::FailedAsOwn => {
+            let failed = |s: &&Snapshot| s.status == Status::Failed;
+            for row in own.iter().filter(failed) {
+                if broken == Break::RegressedAsFailed {
+                    history.completed.retain(|(id, _)| *id != row.id);
+                    history.regressed.clear();
+                }
+                history.made.push(Made {
+                    id: row.id,
+                    name: row.name.as_str().into(),
+                    sent: None,
+                    failed: None,
+                });
+            }
+        }
+        Break::MismatchIgnored => {
+            if let Some(Open::Create {
+                name,
+                id: Some(id),
+                sent,
+                ..
+            }) = &history.open
+            {
+                let made = inventory.snapshots.iter_mut().filter(|s| s.id == *id);
+                for row in made {
+                    row.name.clone_from(name);
+                    row.created_at = *sent;
+                }
+            }
+        }
+        _ => return None,
+    }
+    Some((inventory, history))
 }

@@ -103,11 +103,16 @@ pub fn decide(
     rules: &Rules,
     now: Now,
 ) -> Step {
-    let server = Server::of(policy, inventory, history, rules, now);
-    if let Some(step) = server.release() {
-        return step;
+    #[cfg(feature = "proof")]
+    if let Some((inventory, history)) = super::breaks::blinded(policy, inventory, history) {
+        return decided(&Server::of(policy, &inventory, &history, rules, now));
     }
-    server.in_time_for_after(server.by_rules())
+    decided(&Server::of(policy, inventory, history, rules, now))
+}
+
+fn decided(server: &Server<'_>) -> Step {
+    let release = server.release();
+    release.unwrap_or_else(|| server.in_time_for_after(server.by_rules()))
 }
 
 /// What is wanted of a server that is held for its create; what has to be said can wait.

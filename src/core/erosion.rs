@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::breaks::Break;
 use super::decide::{Inventory, Server, Step};
 use super::fact::{Fact, When};
 use super::history::Open;
@@ -261,7 +262,8 @@ impl Server<'_> {
         // One that an operator spares for now is beyond `keep` all the same.
         let owned = self.owned_where(|_| false);
         let surplus = |place: Place| !self.unpaid(place.rotation, &owned).is_empty();
-        agrees && (self.history.prune_first.is_some() || place.is_some_and(surplus))
+        let owed = self.history.prune_first.is_some() || Break::GrowthPays.on();
+        agrees && (owed || place.is_some_and(surplus))
     }
 
     /// When the create of this name was intended last, as far as the trail still says so.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 pub use super::rows::Stale;
@@ -52,6 +52,12 @@ pub enum Made {
     Vanishes,
     /// Two of its name are made, where there is room for both.
     Twice,
+    /// It is stored under this name, which the answer says too.
+    Named(String),
+    /// It is stored with this date.
+    Dated(Timestamp),
+    /// Nothing is made; the answer gives the id of this one.
+    Another(u64),
 }
 
 /// How a listing is wrong. "A row" is the page's last one, or the last one of the fault's server.

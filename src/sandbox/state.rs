@@ -255,7 +255,7 @@ impl State {
             return refused(400, "the limit of snapshots of this server is reached");
         }
         let fate = self.orders.fate(server);
-        let row = Row {
+        let mut row = Row {
             id: self.new_id(),
             server,
             name: name.to_owned(),
@@ -264,6 +264,15 @@ impl State {
             created_at: now,
             description: description.to_owned(),
         };
+        match &fate {
+            Some(Made::Named(stored)) => row.name.clone_from(stored),
+            Some(Made::Dated(date)) => row.created_at = *date,
+            Some(Made::Another(id)) => {
+                row.id = *id;
+                return (201, wire::created(&row, &server_name));
+            }
+            _ => {}
+        }
         let answer = wire::created(&row, &server_name);
         let twice = fate == Some(Made::Twice) && self.rows.len_of(server) + 1 < self.config.limit;
         self.begin(row.clone(), &server_name, fate, request, now);
@@ -291,7 +300,9 @@ impl State {
         let usual = self.config.completes_after;
         let ends = |word: &str| Due::Status(id, word.to_owned());
         let (after, due) = match fate {
-            None | Some(Made::Twice) => (usual, ends("completed")),
+            None | Some(Made::Twice | Made::Named(_) | Made::Dated(_) | Made::Another(_)) => {
+                (usual, ends("completed"))
+            }
             Some(Made::Failed) => (usual, ends("failed")),
             Some(Made::Ends(word)) => (usual, ends(&word)),
             Some(Made::Takes(time)) => (time, ends("completed")),
