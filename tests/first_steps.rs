@@ -295,7 +295,15 @@ fn a_main_file_that_is_there_is_asked_by_and_kept_and_policies_there_stay() {
     assert_eq!(listed(&policies), ["db-01.toml.example", "server-1.toml"]);
     // The example is said to be none of the policies, so nothing warns of it.
     let check = desk.run(&["check"]);
-    assert_eq!(stdout(&check), "1 policy, no problems\n");
+    let said = stdout(&check);
+    assert!(
+        said.contains("server-1.toml:1:1: warning: no server.name"),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("1 policy, no problems, 1 warning\n"),
+        "{said}"
+    );
 }
 
 #[test]

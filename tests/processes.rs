@@ -47,7 +47,15 @@ fn check_counts_the_policies_of_a_good_set() {
     home.daily(7, 2, "");
     let output = home.run(&["check"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(stdout(&output), "2 policies, no problems\n");
+    let said = stdout(&output);
+    assert!(
+        said.ends_with("2 policies, no problems, 2 warnings\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("server-7.toml:1:1: warning: no server.name"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -11,7 +11,19 @@ use crate::core::policy::Rotation;
 /// Says what a name pattern must not hold, once, where it is written. Any rotation's name
 /// will do: a pattern is good or bad for all of them.
 pub(super) fn check(text: &Found<String>, log: &mut Log) {
-    if let Err(error) = Pattern::new(&text.value, "name") {
+    let pattern = Pattern::new(&text.value, "name");
+    if pattern.as_ref().is_ok_and(|pattern| !pattern.has_word()) {
+        let message = format!(
+            "name pattern {:?} has no word of its own: snapshots that others name by their date would count as this rotation's, and be deleted with them",
+            text.value
+        );
+        log.warn(
+            &text.at,
+            message,
+            "write a word into it, such as \"{name}-%Y-%m-%d\"",
+        );
+    }
+    if let Err(error) = pattern {
         let error = error.to_string();
         let usual = "write \"{name}-snapshot-%Y-%m-%d\"";
         let (message, remedy) = error.split_once(": ").unwrap_or((&error, usual));

@@ -111,6 +111,19 @@ impl Problem {
         }
     }
 
+    /// A warning of a whole file.
+    pub fn of_file(file: PathBuf, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            file,
+            line: 1,
+            column: 1,
+            message: message.into(),
+            remedy: remedy.into(),
+            excerpt: None,
+        }
+    }
+
     fn at(
         severity: Severity,
         at: &At,

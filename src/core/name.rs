@@ -151,6 +151,12 @@ impl Pattern {
         Ok(Self(parts))
     }
 
+    /// Whether it has a word beside its fields, by which its names are told from others'.
+    pub fn has_word(&self) -> bool {
+        let letter = |part: &Part| matches!(part, Part::Literal(c) if c.is_ascii_alphabetic());
+        self.0.iter().any(letter)
+    }
+
     /// The name of the slot at this local time.
     pub fn format(&self, at: DateTime) -> String {
         use fmt::Write as _;

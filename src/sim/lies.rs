@@ -80,6 +80,8 @@ pub(super) struct Lies {
     lies: Vec<Lie>,
     made: BTreeMap<u64, BTreeSet<u64>>,
     deleted: BTreeMap<u64, BTreeSet<u64>>,
+    /// What it was asked to delete before it was seen completed.
+    unmade: BTreeSet<u64>,
     /// What shows under another id.
     ids: BTreeMap<u64, u64>,
 }
@@ -113,6 +115,7 @@ impl Lies {
             rng,
             made: BTreeMap::new(),
             deleted: BTreeMap::new(),
+            unmade: BTreeSet::new(),
             ids: BTreeMap::new(),
         }
     }
@@ -385,8 +388,10 @@ impl World {
         let made = lies.made.entry(server).or_default();
         let deleted = lies.deleted.entry(server).or_default();
         // One that never was seen completed is made and unmade, and has paid for nothing.
-        let unmade = !paid && !promised && made.remove(&id);
-        if !unmade {
+        let unmade = !paid && !promised && (made.remove(&id) || lies.unmade.contains(&id));
+        if unmade {
+            lies.unmade.insert(id);
+        } else {
             deleted.insert(id);
         }
         let made = made.len() + usize::from(promised || unmade);

@@ -10,7 +10,7 @@ use super::unread::remedy;
 use super::{Cli, Exit, list, print_json, say};
 use crate::api::{ApiError, ApiSettings, ErrorKind, Listing};
 use crate::clock::Clock;
-use crate::config::{Config, Problem, Secrets, Severity};
+use crate::config::{Config, Problem, Secrets, Severity, policies_folder};
 use crate::core::printable::{counted, printable};
 use crate::daemon::{Refusal, api_settings};
 
@@ -80,19 +80,21 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     } else {
         None
     };
-    let report = report(Some(config.policies.len()), &config.warnings, online);
+    let mut warnings = config.warnings.clone();
+    warnings.extend(nameless(&config));
+    let report = report(Some(config.policies.len()), &warnings, online);
     let exit = if report.good { Exit::Good } else { Exit::Bad };
     if args.json {
         print_json(&report)?;
         return Ok(exit);
     }
-    for warning in &config.warnings {
+    for warning in &warnings {
         say(&warning.to_string())?;
     }
     for finding in report.online.iter().flat_map(|online| &online.problems) {
         say(&finding.to_string())?;
     }
-    let warnings = match config.warnings.len() {
+    let warnings = match warnings.len() {
         0 => String::new(),
         n => format!(", {}", counted(n, "warning")),
     };
@@ -111,6 +113,23 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         say(&online.summary(config.policies.len()))?;
     }
     Ok(exit)
+}
+
+/// Policies that name no server: nothing tells whether an id is that of the server that is meant.
+fn nameless(config: &Config) -> impl Iterator<Item = Problem> {
+    let folder = policies_folder(&config.file);
+    let policies = config
+        .policies
+        .iter()
+        .filter(|policy| policy.name.is_none());
+    policies.map(move |policy| {
+        let message = format!(
+            "no server.name: if {} is another server's id, by a slip or since it was given anew, that server is rotated",
+            policy.server
+        );
+        let file = folder.join(format!("{}.toml", policy.file));
+        Problem::of_file(file, message, "write name below id, as the provider calls the server")
+    })
 }
 
 fn online(config: &Config, answer: Result<Listing, ApiError>, now: Timestamp) -> Online {
