@@ -33,7 +33,9 @@
 //!   - [`core::fact`], [`core::history`], [`core::noted`]: what can happen, and what the trail says of
 //!     it and of each slot, as a value.
 //!     `core::fold` makes the value fact by fact, `core::passed` keeps the slots of long ago.
-//!   - [`core::retention`]: which snapshot may go, and which goes first.
+//!   - [`core::retention`]: which snapshot may go, and which goes first; `core::erosion`: what a
+//!     delete is paid with (I19), [`core::terms`]: the edits that it may be announced by.
+//!   - [`core::lateness`]: how late a snapshot was taken after its slot.
 //!   - [`core::decide`]: the one decision; its rules stand in `core::pause` (0), `decide` (1),
 //!     `core::open` (2 and 3), [`core::due`] and `core::room` (4 to 6); `core::alert` says what
 //!     stands beside the step.
@@ -50,7 +52,7 @@
 //! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what
 //!   time it is, in the words of `core`; [`safe_fs`]: files in folders that another user may own.
 //!
-//! What it promises, as I1 to I18, and where each is kept: `docs/invariants.md`.
+//! What it promises, as I1 to I19, and where each is kept: `docs/invariants.md`.
 //!
 //! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
 //! through seeded months of faults, `core::breaks`, which break it on purpose, and

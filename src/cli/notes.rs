@@ -137,7 +137,7 @@ Times are in the local zone (TZ), those of --json in UTC.
 
 Exit codes:
   0  planned
-  1  the API can't be read
+  1  the API can't be read, or a server is blocked
   2  configuration or usage, an unknown server
 
 Examples:

@@ -11,6 +11,7 @@ use crate::api::HttpApi;
 use crate::clock::Clock;
 use crate::core::decide::Inventory;
 use crate::core::history::History;
+use crate::core::plan::Do;
 use crate::core::policy::Policy;
 use crate::daemon::{Refusal, api_settings, rehearse};
 
@@ -67,7 +68,9 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     } else {
         say(plans.text(&TimeZone::system()).trim_end())?;
     }
-    Ok(Exit::Good)
+    let mut steps = plans.servers.iter().flat_map(|plan| &plan.steps);
+    let blocked = steps.any(|step| step.do_ == Do::Blocked);
+    Ok(if blocked { Exit::Bad } else { Exit::Good })
 }
 
 /// Rotations whose snapshots the policy knows no more, as after another name or pattern: those

@@ -111,8 +111,8 @@ impl Problem {
         }
     }
 
-    /// A warning of a whole file.
-    pub fn of_file(file: PathBuf, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    /// A warning of a whole policy.
+    pub fn of_policy(file: PathBuf, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
             file,

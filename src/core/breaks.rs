@@ -73,13 +73,11 @@ pub enum Break {
     FailedAsOwn,
     /// A create that the provider stores otherwise counts as it was asked for (I19).
     MismatchIgnored,
-    /// What a growing rotation made pays later (I19).
-    GrowthPays,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 29] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -109,7 +107,6 @@ impl Break {
         Self::RegressedAsFailed,
         Self::FailedAsOwn,
         Self::MismatchIgnored,
-        Self::GrowthPays,
     ];
 
     /// Whether it takes a provider that lies to do harm by it.

@@ -18,7 +18,6 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::breaks::Break;
 use super::decide::{Inventory, Server, Step};
 use super::fact::{Fact, When};
 use super::history::Open;
@@ -262,7 +261,7 @@ impl Server<'_> {
         // One that an operator spares for now is beyond `keep` all the same.
         let owned = self.owned_where(|_| false);
         let surplus = |place: Place| !self.unpaid(place.rotation, &owned).is_empty();
-        let owed = self.history.prune_first.is_some() || Break::GrowthPays.on();
+        let owed = self.history.prune_first.is_some();
         agrees && (owed || place.is_some_and(surplus))
     }
 
@@ -342,7 +341,12 @@ impl Server<'_> {
         }
         let owned = self.owned();
         let rotations = self.policy.rotations.iter().enumerate();
-        let mut surplus = rotations.map(|(index, r)| (r, self.unpaid(index, &owned)));
+        // One that has regressed has an alert of its own, and waits for a newer one to be made.
+        let mut surplus = rotations.map(|(index, rotation)| {
+            let mut unpaid = self.unpaid(index, &owned);
+            unpaid.retain(|own| !own.regressed);
+            (rotation, unpaid)
+        });
         let (rotation, mut unpaid) = surplus.find(|(_, unpaid)| !unpaid.is_empty())?;
         // Those that wait already are named once more: the record replaces them.
         let notes = history.rotation(&rotation.name);
@@ -441,3 +445,7 @@ pub(super) fn before(snapshot: &Snapshot, sent: Option<Timestamp>) -> bool {
         at < NO_DATE_BEFORE || sent.is_some_and(|sent| sent.duration_since(at) > DATED_BEFORE)
     })
 }
+
+#[cfg(test)]
+#[path = "erosion_tests.rs"]
+mod tests;

@@ -139,11 +139,18 @@ impl World {
                 server_name: Some(self.servers[&server].name.clone()),
                 name: name.to_owned(),
             };
-            if self
-                .in_force
-                .get(&server)
-                .is_some_and(|view| view.rotation(name).is_some())
-            {
+            let view = self.in_force.get(&server);
+            let asked_by_rotation = view.is_some_and(|view| view.rotation(name).is_some());
+            // One that is stored otherwise is nobody's payment.
+            let day = SignedDuration::from_hours(24);
+            let mut rows = self.servers[&server].rows.iter();
+            let as_asked = rows.any(|row| {
+                let dated = row
+                    .shown
+                    .is_none_or(|shown| at.duration_since(shown) <= day);
+                row.id == id && row.name == name && dated
+            });
+            if asked_by_rotation && as_asked {
                 self.made_for_rotation(server, id);
             }
             let answer = self.answer_to_create(server, created);

@@ -128,7 +128,7 @@ fn nameless(config: &Config) -> impl Iterator<Item = Problem> {
             policy.server
         );
         let file = folder.join(format!("{}.toml", policy.file));
-        Problem::of_file(file, message, "write name below id, as the provider calls the server")
+        Problem::of_policy(file, message, "write name below id, as the provider calls the server")
     })
 }
 
