@@ -48,6 +48,11 @@ pub(super) enum Paid {
     Agreed,
 }
 
+/// A create of the rotation; earlier versions' trails don't say when it was intended.
+struct Asked {
+    at: Option<Timestamp>,
+}
+
 impl Paid {
     /// The snapshot that pays, if one does.
     pub(super) fn by(self) -> Option<SnapshotId> {
@@ -86,23 +91,23 @@ impl Server<'_> {
 
     /// When the rotation sent the create that made this one, which is not completed yet by the
     /// trail; `None`: it made none.
-    fn made(&self, snapshot: &Snapshot) -> Option<Option<Timestamp>> {
+    fn made(&self, snapshot: &Snapshot) -> Option<Asked> {
         let history = self.history;
         if let Some(Open::Create { name, sent, .. }) = &history.open
             && history.makes_slot(snapshot.id)
         {
-            return (*name == snapshot.name).then_some(*sent);
+            return (*name == snapshot.name).then_some(Asked { at: *sent });
         }
         let named = |name: &str| *name == *snapshot.name;
         let mut made = history.made.iter();
         if let Some(made) = made.find(|made| made.id == snapshot.id) {
-            return named(&made.name).then_some(made.sent);
+            return named(&made.name).then_some(Asked { at: made.sent });
         }
         let mut lapsed = history.lapsed.iter();
         let lapsed = lapsed.find(|l| named(&l.name) && !l.known.contains(&snapshot.id));
         lapsed
             .filter(|_| !self.was_completed(snapshot.id))
-            .map(|lapsed| lapsed.sent)
+            .map(|lapsed| Asked { at: lapsed.sent })
     }
 
     /// Whether the rotation made it, and the trail doesn't know it completed yet.
@@ -175,12 +180,12 @@ impl Server<'_> {
     /// What becomes of these snapshots of a rotation that a shrink has named, in one line.
     pub(super) fn shrink(&self, rotation: &Rotation, spares: &[Own<'_>]) -> Option<String> {
         let shrink = self.history.rotation(&rotation.name)?.shrink.as_deref()?;
-        let names = |ids: &[SnapshotId]| {
+        let named_of = |ids: &[SnapshotId]| {
             let named = spares.iter().filter(|own| ids.contains(&own.snapshot.id));
             let named: Vec<_> = named.map(|own| own.snapshot.name.as_str()).collect();
             (named.len(), named.join(", "))
         };
-        let (count, named) = names(&shrink.announced);
+        let (count, named) = named_of(&shrink.announced);
         let left = self.rules.shrink_grace
             - shrink
                 .since
@@ -197,7 +202,7 @@ impl Server<'_> {
                 from.map_or("now".to_owned(), utc),
             ));
         }
-        let (count, named) = names(&shrink.found);
+        let (count, named) = named_of(&shrink.found);
         (count > 0).then(|| {
             format!(
                 "{} beyond keep = {} of {name} stays there, since nothing that the rotation made has replaced it: {named}; agree to its deletion by snaprotate resume --server {server}",
@@ -218,7 +223,7 @@ impl Server<'_> {
 
     /// Those of a rotation that nobody needs any more, and that neither a payment covers nor
     /// a shrink has named.
-    pub(super) fn unpaid<'o, 'a>(&self, rotation: usize, owned: &'o [Own<'a>]) -> Vec<Own<'a>> {
+    pub(super) fn unpaid<'a>(&self, rotation: usize, owned: &[Own<'a>]) -> Vec<Own<'a>> {
         let spares = retention::spares(self.policy, owned);
         let spares = spares
             .into_iter()
@@ -254,15 +259,15 @@ impl Server<'_> {
     /// Whether this one, which is completed now, pays for another: the rotation made it as it
     /// asked for it, and owes it or has one too many.
     pub(super) fn pays(&self, snapshot: &Snapshot, place: Option<Place>) -> bool {
-        let Some(sent) = self.made(snapshot) else {
+        let Some(asked) = self.made(snapshot) else {
             return false;
         };
-        let agrees = self.dated(snapshot) && !before(snapshot, sent);
+        let agrees = self.dated(snapshot) && !before(snapshot, asked.at);
         // One that an operator spares for now is beyond `keep` all the same.
         let owned = self.owned_where(|_| false);
         let surplus = |place: Place| !self.unpaid(place.rotation, &owned).is_empty();
-        let owed = self.history.prune_first.is_some();
-        agrees && (owed || place.is_some_and(surplus))
+        let promised = self.history.prune_first.is_some();
+        agrees && (promised || place.is_some_and(surplus))
     }
 
     /// When the create of this name was intended last, as far as the trail still says so.

@@ -330,17 +330,17 @@ impl History {
         } else if agrees && self.prune_first.is_some() {
             ended.push("a full server may be pruned for a slot again".to_owned());
         }
-        let agreed: usize = self.rotations.iter().map(RotationNotes::to_agree).sum();
-        if own && !agrees && agreed > 0 {
+        let waiting: usize = self.rotations.iter().map(RotationNotes::to_agree).sum();
+        if own && !agrees && waiting > 0 {
             ended.push(format!(
                 "the deletion of {} is not agreed to: that takes another resume",
-                counted(agreed, "snapshot")
+                counted(waiting, "snapshot")
             ));
         }
-        if agrees && agreed > 0 {
+        if agrees && waiting > 0 {
             ended.push(format!(
                 "the deletion of {} is agreed to",
-                counted(agreed, "snapshot")
+                counted(waiting, "snapshot")
             ));
         }
         if let Some(hold) = self.hold.as_deref().filter(|hold| own && hold.failures > 0) {

@@ -43,18 +43,17 @@ impl Server<'_> {
     pub(super) fn lateness(&self, snapshot: &Snapshot, place: Place) -> Option<String> {
         let rotation = &self.policy.rotations[place.rotation];
         let noted = self.history.slot(&rotation.name, &snapshot.name);
-        let slot = match noted {
-            Some(note) => note.at,
-            None => {
-                // What the name leaves out of the time the schedule tells.
-                let local = rotation.schedule.local_before(place.local, true);
-                let at = local.filter(|local| *local == place.local);
-                let at = at.or_else(|| rotation.schedule.local_after(place.local))?;
-                if rotation.pattern.format(at) != snapshot.name {
-                    return None;
-                }
-                rotation.schedule.instant(at)
+        let slot = if let Some(note) = noted {
+            note.at
+        } else {
+            // What the name leaves out of the time the schedule tells.
+            let local = rotation.schedule.local_before(place.local, true);
+            let at = local.filter(|local| *local == place.local);
+            let at = at.or_else(|| rotation.schedule.local_after(place.local))?;
+            if rotation.pattern.format(at) != snapshot.name {
+                return None;
             }
+            rotation.schedule.instant(at)
         };
         late(slot, snapshot.created_at?)
     }

@@ -78,7 +78,7 @@ impl<A: SnapshotApi> Engine<A> {
         let way = (pass, leave);
         let answer = match step {
             Step::Create { rotation, name, .. }
-                if self.is_spent(policy, seat, &rotation, &name) =>
+                if Self::is_spent(policy, seat, &rotation, &name) =>
             {
                 tracing::error!(
                     policy = policy.file,
@@ -153,7 +153,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Whether as many creates of this name as the rotation has attempts were sent already, by
     /// the trail: a last fuse, whatever was decided (I9).
-    fn is_spent(&self, policy: &Policy, seat: &Mutex<Seat>, rotation: &str, name: &str) -> bool {
+    fn is_spent(policy: &Policy, seat: &Mutex<Seat>, rotation: &str, name: &str) -> bool {
         let Some(attempts) = policy.rotation(rotation).map(|rotation| rotation.attempts) else {
             return true;
         };

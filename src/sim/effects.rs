@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::lies::DeleteLie;
 use super::provider::{Due, Row, Server, World, error};
 use super::setting::LIMIT;
 use crate::api::{Created, ErrorKind};
@@ -69,8 +70,8 @@ impl World {
                 let id = self.truly(id);
                 let holds = |server: &Server| server.rows.iter().any(|row| row.id == id);
                 let there = self.servers.get(&server).is_some_and(holds);
-                let (works, answer) = self.lies_of_delete(server, id);
-                if works {
+                let lie = self.lies_of_delete(server, id);
+                if !matches!(lie, Some(DeleteLie::Kept(_))) {
                     self.change(at, server, |rows| rows.retain(|row| row.id != id));
                 }
                 let gone = Created {
@@ -79,10 +80,11 @@ impl World {
                     name: String::new(),
                 };
                 let missing = || error(ErrorKind::Missing, Some(404));
-                let answer = match answer {
+                let refused = |(kind, status)| Err(error(kind, Some(status)));
+                let answer = match lie {
                     None => there.then_some(gone).ok_or_else(missing),
-                    Some(None) => Ok(gone),
-                    Some(Some((kind, status))) => Err(error(kind, Some(status))),
+                    Some(DeleteLie::Kept(says)) => says.map_or(Ok(gone), refused),
+                    Some(DeleteLie::Forbidden) => refused((ErrorKind::Refused, 403)),
                 };
                 self.tell(|| format!("effect   server {server}: {id} is deleted ({there})"));
                 self.answers.insert(call, answer);

@@ -60,6 +60,14 @@ const JUDGED: [&str; 9] = [
 /// Ids of what isn't there begin after this.
 const FIRST_FAKE: u64 = 900_000;
 
+/// A lie about a delete.
+pub(super) enum DeleteLie {
+    /// Nothing is deleted; the answer is this error, or that it was.
+    Kept(Option<(ErrorKind, u16)>),
+    /// It is deleted, and the answer is 403.
+    Forbidden,
+}
+
 /// One lie of a seed.
 struct Lie {
     kind: &'static str,
@@ -77,7 +85,7 @@ struct Lie {
 /// The lies of a seed, and what the provider truly made and deleted by the rotation's calls.
 pub(super) struct Lies {
     rng: Rng,
-    lies: Vec<Lie>,
+    told: Vec<Lie>,
     made: BTreeMap<u64, BTreeSet<u64>>,
     deleted: BTreeMap<u64, BTreeSet<u64>>,
     /// What it was asked to delete before it was seen completed.
@@ -111,7 +119,7 @@ impl Lies {
             }
         });
         Self {
-            lies: lies.collect(),
+            told: lies.collect(),
             rng,
             made: BTreeMap::new(),
             deleted: BTreeMap::new(),
@@ -122,8 +130,8 @@ impl Lies {
 
     /// Whether it lies so now.
     fn tells(&mut self, kind: &'static str, server: u64, key: u64, now: Timestamp) -> bool {
-        let Self { rng, lies, .. } = self;
-        let Some(lie) = lies.iter_mut().find(|lie| {
+        let Self { rng, told, .. } = self;
+        let Some(lie) = told.iter_mut().find(|lie| {
             let at = lie.from <= now && now < lie.until;
             lie.kind == kind && at && lie.left > 0 && lie.server.is_none_or(|s| s == server)
         }) else {
@@ -349,22 +357,16 @@ impl World {
             .unwrap_or(id)
     }
 
-    /// What becomes of a delete: whether it works, and the answer, where that is a lie.
-    pub(super) fn lies_of_delete(
-        &mut self,
-        server: u64,
-        id: u64,
-    ) -> (bool, Option<Option<(ErrorKind, u16)>>) {
+    /// How it lies about a delete, if it does.
+    pub(super) fn lies_of_delete(&mut self, server: u64, id: u64) -> Option<DeleteLie> {
         if self.lie("lie: says deleted and keeps it", server, id) {
-            return (false, Some(None));
+            return Some(DeleteLie::Kept(None));
         }
         if self.lie("lie: says not found and keeps it", server, id) {
-            return (false, Some(Some((ErrorKind::Missing, 404))));
+            return Some(DeleteLie::Kept(Some((ErrorKind::Missing, 404))));
         }
-        if self.lie("lie: says forbidden and deletes it", server, id) {
-            return (true, Some(Some((ErrorKind::Refused, 403))));
-        }
-        (true, None)
+        let forbidden = self.lie("lie: says forbidden and deletes it", server, id);
+        forbidden.then_some(DeleteLie::Forbidden)
     }
 
     /// I19: a delete of the rotation is being sent for what truly is this one.

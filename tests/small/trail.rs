@@ -155,8 +155,8 @@ impl Trail {
     }
 
     /// A prune-first an hour ago, when these were listed; the victim is gone or still there.
-    fn pruned(mut self, victim: u64, known: BTreeSet<u64>, there: bool) -> Self {
-        self.old(AN_HOUR_AGO, &delete(victim, Some(&known)));
+    fn pruned(mut self, victim: u64, known: &BTreeSet<u64>, there: bool) -> Self {
+        self.old(AN_HOUR_AGO, &delete(victim, Some(known)));
         let id = SnapshotId(victim);
         let outcome = if there {
             Outcome::Failed
@@ -250,7 +250,7 @@ pub fn trails(rows: &[Row], wants: &Wants) -> Vec<Trail> {
     let ids: BTreeSet<_> = rows.iter().map(|row| row.snapshot.id.0).collect();
     let gone = ids.iter().copied().chain([ABSENT]).collect();
     found.push(base("a delete that is seen").deleting(ABSENT, -MINUTE, None));
-    found.push(base("a prune-first, not made good").pruned(ABSENT, gone, false));
+    found.push(base("a prune-first, not made good").pruned(ABSENT, &gone, false));
     let mut trail = base("deletes refused").deleting(ABSENT, -MINUTE, Some(Outcome::Failed));
     found.push(trail.clone());
     for _ in 1..ATTEMPTS {
@@ -344,9 +344,9 @@ fn of_row(row: &Row, rows: &[Row], wants: &Wants, found: &mut Vec<Trail>) {
     found.push(answered(end(due(
         "a delete that is still listed, slots settled",
     ))));
-    found.push(due("a prune-first that was refused").pruned(id, ids().collect(), true));
+    found.push(due("a prune-first that was refused").pruned(id, &ids().collect(), true));
     let before = ids().filter(|other| *other != id).chain([ABSENT]).collect();
-    found.push(due("a prune-first with one after it").pruned(ABSENT, before, false));
+    found.push(due("a prune-first with one after it").pruned(ABSENT, &before, false));
 }
 
 fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
