@@ -210,6 +210,8 @@ fn night(time: &str) -> Vec<Entry> {
     let facts = [
         Fact::RotationAdded {
             rotation: word("daily"),
+            terms: None,
+            shrinks: [SnapshotId(3)].into(),
         },
         Fact::CreateIntent {
             rotation: word("daily"),
@@ -224,6 +226,7 @@ fn night(time: &str) -> Vec<Entry> {
             outcome: Outcome::Done,
             id: Some(SnapshotId(801)),
             server_name: Some(word("web")),
+            looked_for: false,
         },
         Fact::AlertRaised {
             alert: AlertKind::Stuck,

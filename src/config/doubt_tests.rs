@@ -165,3 +165,19 @@ fn a_missing_key_is_shown_at_the_header_of_its_table() {
         assert!(report.contains(line), "{report}");
     }
 }
+
+#[test]
+fn a_pattern_without_a_word_of_its_own_is_warned_of_at_its_line() {
+    for (key, at) in [
+        ("snapshot_name = \"%Y-%m-%d\"", 17),
+        ("former_names = [\"%Y%m%d\"]", 17),
+    ] {
+        let policy = format!("{POLICY}{key}\n");
+        let line = policy.trim_end().lines().count();
+        let said = Folder::new().with("policies.d/web.toml", policy).said();
+        assert_eq!(said.len(), 1, "{said:?}");
+        let place = format!("policies.d/web.toml:{line}:{at}: warning: name pattern");
+        assert!(said[0].starts_with(&place), "{place}: {said:?}");
+        assert!(said[0].contains("has no word of its own"), "{said:?}");
+    }
+}

@@ -266,7 +266,8 @@ impl Server<'_> {
         // One that an operator spares for now is beyond `keep` all the same.
         let owned = self.owned_where(|_| false);
         let surplus = |place: Place| !self.unpaid(place.rotation, &owned).is_empty();
-        let promised = self.history.prune_first.is_some();
+        let promise = self.history.prune_first.as_deref();
+        let promised = promise.is_some_and(|prune| !prune.known.contains(&snapshot.id));
         agrees && (promised || place.is_some_and(surplus))
     }
 

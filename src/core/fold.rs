@@ -468,7 +468,9 @@ impl History {
     /// A snapshot that the rotation made is completed as it was asked for (I19): it keeps the
     /// promise that is open, or may pay for one that is beyond `keep`.
     fn pays(&mut self, name: &str, id: SnapshotId) {
-        if self.prune_first.take().is_some() {
+        // One that was there before the promise was given doesn't keep it.
+        let kept = self.prune_first.take_if(|prune| !prune.known.contains(&id));
+        if kept.is_some() {
             return;
         }
         let of_slot = |notes: &&mut RotationNotes| notes.slots.iter().any(|n| n.name == name);

@@ -75,6 +75,11 @@ impl Judge {
         self.last_wall.clear();
     }
 
+    /// An operator let the rotation go on: another one may be pruned for room.
+    pub(super) fn agreed(&mut self, server: u64) {
+        self.guards.remove(&server);
+    }
+
     pub(super) fn listed(&mut self, server: u64, basis: Basis) {
         let newest = self.bases.entry(server).or_default();
         newest.push_back(basis);

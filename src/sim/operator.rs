@@ -227,6 +227,7 @@ impl World {
         match server {
             Some(server) => {
                 self.judge.last_wall.remove(&server);
+                self.judge.agreed(server);
                 self.holds.by_hand(server);
             }
             None => self.judge.last_wall.clear(),
