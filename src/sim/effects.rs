@@ -145,11 +145,14 @@ impl World {
             let asked_by_rotation = view.is_some_and(|view| view.rotation(name).is_some());
             // One that is stored otherwise is nobody's payment.
             let day = SignedDuration::from_hours(24);
+            let ahead = self.ahead;
             let mut rows = self.servers[&server].rows.iter();
             let as_asked = rows.any(|row| {
+                // By the clock of the host, which has nothing else to compare it with.
+                let wall = at + ahead;
                 let dated = row
                     .shown
-                    .is_none_or(|shown| at.duration_since(shown) <= day);
+                    .is_none_or(|shown| wall.duration_since(shown) <= day);
                 row.id == id && row.name == name && dated
             });
             if asked_by_rotation && as_asked {
