@@ -61,11 +61,11 @@ pub enum Break {
     AfterRunOnce,
     /// A create goes out although its server isn't held for it.
     BeforeLeftOut,
-    /// What nothing has replaced is deleted all the same (I19).
+    /// Unpaid surplus is deleted all the same (I19).
     UnpaidDeleted,
     /// One that was made pays for any number of others (I19).
     PaysForAll,
-    /// What an edit or a first look announces goes at once (I19).
+    /// An announced shrink goes at once (I19).
     NoGrace,
     /// One that was completed and is listed as failed is a failed one (I19).
     RegressedAsFailed,
@@ -109,7 +109,7 @@ impl Break {
         Self::MismatchIgnored,
     ];
 
-    /// Whether it takes a provider that lies to do harm by it.
+    /// Returns true if only a provider that lies can do harm by it.
     #[cfg(feature = "proof")]
     pub fn needs_lies(self) -> bool {
         self >= Self::UnpaidDeleted
@@ -139,7 +139,7 @@ pub fn set(broken: Option<Break>) {
     BROKEN.set(broken);
 }
 
-/// What the decision sees where a rule of the erosion bound is broken: the rules that guard it
+/// The decision's view where a rule of the erosion bound is broken: the rules that guard it
 /// stand in one place, so they are blinded and not switched off one by one.
 #[cfg(feature = "proof")]
 pub(super) fn blinded(

@@ -37,7 +37,7 @@ const NO_DATE_BEFORE: Timestamp = Timestamp::constant(946_684_800, 0);
 /// A snapshot that was completed and is listed as failed is kept for so long.
 pub(super) const REGRESSED_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What a delete is paid with.
+/// The payment for a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paid {
     /// The rotation made it itself, and it never was completed.
@@ -64,7 +64,7 @@ impl Paid {
 }
 
 impl Server<'_> {
-    /// What deleting this one is paid with; `None`: it stays.
+    /// The payment for deleting this one; `None`: it stays.
     pub(super) fn paid(&self, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> Option<Paid> {
         let id = own.snapshot.id;
         if self.unfinished(own) {
@@ -81,7 +81,7 @@ impl Server<'_> {
         bound.or(free).map(|payment| Paid::By(payment.by))
     }
 
-    /// Whether the rotation made it itself and never saw it completed.
+    /// Returns true if the rotation made it itself and never saw it completed.
     pub(super) fn unfinished(&self, own: &Own<'_>) -> bool {
         let snapshot = own.snapshot;
         self.made(snapshot).is_some()
@@ -110,7 +110,7 @@ impl Server<'_> {
             .map(|lapsed| Asked { at: lapsed.sent })
     }
 
-    /// Whether the rotation made it, and the trail doesn't know it completed yet.
+    /// Returns true if the rotation made it and the trail lacks its completion.
     pub(super) fn awaits(&self, snapshot: &Snapshot) -> bool {
         self.made(snapshot).is_some()
     }
@@ -119,7 +119,7 @@ impl Server<'_> {
         self.history.name_of(id).is_some()
     }
 
-    /// Whether it was completed, and is listed as failed.
+    /// Returns true if it was completed and is listed as failed.
     pub(super) fn has_regressed(&self, snapshot: &Snapshot) -> bool {
         snapshot.status == Status::Failed
             && (self.was_completed(snapshot.id) || self.regressed_since(snapshot.id).is_some())
@@ -177,7 +177,7 @@ impl Server<'_> {
         Some(shrink.unwrap_or_else(|| "it stays until a newer one is made".to_owned()))
     }
 
-    /// What becomes of these snapshots of a rotation that a shrink has named, in one line.
+    /// The fate of a rotation's snapshots that a shrink has named, in one line.
     pub(super) fn shrink(&self, rotation: &Rotation, spares: &[Own<'_>]) -> Option<String> {
         let shrink = self.history.rotation(&rotation.name)?.shrink.as_deref()?;
         let named_of = |ids: &[SnapshotId]| {
@@ -256,7 +256,7 @@ impl Server<'_> {
         unpaid
     }
 
-    /// Whether this one, which is completed now, pays for another: the rotation made it as it
+    /// Returns true if this one, which is completed now, pays for another: the rotation made it as it
     /// asked for it, and owes it or has one too many.
     pub(super) fn pays(&self, snapshot: &Snapshot, place: Option<Place>) -> bool {
         let Some(asked) = self.made(snapshot) else {
@@ -324,7 +324,7 @@ impl Server<'_> {
             .map(|(_, since)| *since)
     }
 
-    /// What the listing shows that the trail lacks: completed ones that it doesn't know, one
+    /// Records the listing's news for the trail: completed ones that it doesn't know, one
     /// that has failed since, and what is beyond `keep` without a payment.
     pub(super) fn findings(&self) -> Option<Step> {
         let history = self.history;
@@ -372,7 +372,7 @@ impl Server<'_> {
         }))
     }
 
-    /// What new terms of a rotation delete that nothing new has replaced and the terms before
+    /// The ids that new terms of a rotation delete, that nothing new has replaced and the terms before
     /// would have kept.
     pub(super) fn shrinks(&self, rotation: &Rotation) -> BTreeSet<SnapshotId> {
         let notes = self.history.rotation(&rotation.name);
@@ -431,8 +431,8 @@ impl Server<'_> {
     }
 }
 
-/// Whether the payer is there, completed, and newer than what goes, by its date and its slot.
-/// Of two copies of a slot the rotation's own pays for the other: no copy that it didn't make
+/// Returns true if the payer is there, completed, and newer than its victim by date and slot.
+/// Two copies of a slot: the rotation's own pays for the other, so no copy that it didn't make
 /// takes the place of one that it made.
 fn stands_for(payer: SnapshotId, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> bool {
     let payer = owned.iter().find(|other| other.snapshot.id == payer);
@@ -445,7 +445,7 @@ fn stands_for(payer: SnapshotId, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -
     })
 }
 
-/// Whether its date can't be: before there were snapshots, or before its create was sent.
+/// Returns true if its date can't be: before there were snapshots, or before its create was sent.
 pub(super) fn before(snapshot: &Snapshot, sent: Option<Timestamp>) -> bool {
     snapshot.created_at.is_some_and(|at| {
         at < NO_DATE_BEFORE || sent.is_some_and(|sent| sent.duration_since(at) > DATED_BEFORE)

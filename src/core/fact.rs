@@ -223,7 +223,7 @@ pub enum Fact {
         rotation: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         terms: Option<Terms>,
-        /// What its first look finds beyond `keep`: it goes after a grace (I19).
+        /// Ids that its first look finds beyond `keep`: they go after a grace (I19).
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
     },
@@ -232,7 +232,7 @@ pub enum Fact {
     RotationChanged {
         rotation: String,
         terms: Terms,
-        /// What they delete that nothing new has replaced: it goes after a grace (I19).
+        /// Ids that they delete and nothing new has replaced: they go after a grace (I19).
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
     },
@@ -283,7 +283,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spare: Option<SnapshotId>,
     },
-    /// What became of it. After `Unknown` a later result may follow; then `id` is one that an
+    /// The outcome of a create. After `Unknown` a later result may follow; then `id` is one that an
     /// answer named which can't be relied on.
     CreateResult {
         snapshot: String,

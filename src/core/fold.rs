@@ -380,7 +380,7 @@ impl History {
         }
     }
 
-    /// What an open create of a slot made is remembered as the rotation's own.
+    /// Remembers an open create's snapshot as the rotation's own.
     fn keep_made(&mut self, id: SnapshotId, failed: Option<When>) {
         let Some(Open::Create {
             name,
@@ -420,7 +420,7 @@ impl History {
         self.completed.push((id, Fnv::of(name)));
     }
 
-    /// Whether the rotation made it by a create that is open no more; it is remembered no more.
+    /// Returns true if a create made it that is open no more, and forgets that.
     fn takes_made(&mut self, id: SnapshotId, name: &str) -> bool {
         let before = self.made.len();
         self.made.retain(|made| made.id != id);
@@ -432,7 +432,7 @@ impl History {
         lapsed.map(|at| self.lapsed.remove(at)).is_some()
     }
 
-    /// What an open create without an answer makes may still show, after it was given up.
+    /// Remembers an open create without an answer: its snapshot may still show.
     fn lapse(&mut self) {
         let Some(Open::Create {
             name,

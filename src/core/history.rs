@@ -82,7 +82,7 @@ pub struct Pause {
 /// A prune-first whose promise is not kept yet (I7, I19): the rotation has made nothing since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PruneFirst {
-    /// What was given up. It alone may be deleted again.
+    /// The snapshot that was given up. It alone may be deleted again.
     pub victim: SnapshotId,
     /// Every id that was listed then.
     pub known: BTreeSet<SnapshotId>,
@@ -178,7 +178,7 @@ pub struct History {
     /// Those of them that are listed as failed, and since when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub regressed: Vec<(SnapshotId, When)>,
-    /// What the rotation made that is stuck, missing or failed; the last few.
+    /// Snapshots of the rotation's creates that are stuck, missing or failed; the last few.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<Made>,
     /// Creates that had no answer and were looked for in vain; the last few. What they made may
@@ -288,7 +288,7 @@ impl History {
         matches!(&self.open, Some(Open::Create { id: Some(open), .. }) if *open == id)
     }
 
-    /// Whether it is a slot's create, and not one that an operator ordered.
+    /// Returns true if a slot's open create made it, and not one that an operator ordered.
     pub(super) fn makes_slot(&self, id: SnapshotId) -> bool {
         matches!(&self.open, Some(Open::Create { id: Some(open), ordered: false, .. }) if *open == id)
     }

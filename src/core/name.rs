@@ -151,7 +151,7 @@ impl Pattern {
         Ok(Self(parts))
     }
 
-    /// Whether it has a word beside its fields, by which its names are told from others'.
+    /// Returns true if it has a word beside its fields, by which its names are told from others'.
     pub fn has_word(&self) -> bool {
         let letter = |part: &Part| matches!(part, Part::Literal(c) if c.is_ascii_alphabetic());
         self.0.iter().any(letter)

@@ -73,7 +73,7 @@ pub(super) enum Begin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Payment {
     pub(super) by: SnapshotId,
-    /// What it has paid for: a delete was sent, so it pays for nothing else.
+    /// The snapshot that it paid for: a delete was sent, so it pays for nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) victim: Option<SnapshotId>,
 }
@@ -124,16 +124,16 @@ pub(super) struct RotationNotes {
     pub(super) name: String,
     /// Since when it is under care; `None` when it left the policy.
     pub(super) since: Option<Timestamp>,
-    /// What began then; trails of earlier versions don't tell.
+    /// The reason for `since`; trails of earlier versions don't tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) begin: Option<Begin>,
     /// Its terms, as they were recorded last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) terms: Option<TermsKey>,
-    /// What may be deleted for it (I19).
+    /// Payments for deletes (I19).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) payments: Vec<Payment>,
-    /// What goes without one.
+    /// Deletes without a payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shrink: Option<Box<Shrink>>,
     pub(super) slots: Vec<SlotNote>,
@@ -165,7 +165,7 @@ impl RotationNotes {
         self.payments.clear();
     }
 
-    /// What new terms delete is to go after a grace; what older ones announced is not, nor what
+    /// Announces the ids that new terms delete, in place of those of the terms before and of what
     /// was agreed to under them.
     pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: When) {
         let found = self.shrink.take().map(|shrink| shrink.found);

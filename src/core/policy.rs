@@ -201,7 +201,7 @@ impl Rotation {
         patterns.filter_map(|(pattern, coarse)| (!coarse).then_some(pattern))
     }
 
-    /// Whether the name is one of its own for a slot at this local time or later.
+    /// Returns true if the name is one of its own for a slot at this local time or later.
     pub fn names_since(&self, name: &str, local: jiff::civil::DateTime) -> bool {
         // What the pattern leaves out of a time is left out of the slot's as well.
         let told = |pattern: &Pattern| pattern.parse(&pattern.format(local));

@@ -22,14 +22,14 @@ pub struct Own<'a> {
     pub dated: Option<Timestamp>,
     /// Its slot's instant by the trail, else the local time in its name.
     pub slot: Timestamp,
-    /// Whether it was seen completed and is listed as failed; it is no failed one (I19).
+    /// Set if it was seen completed and is listed as failed; it is no failed one (I19).
     pub regressed: bool,
-    /// Whether it is new as a failed or regressed one, so that it is left alone for now.
+    /// Set if it failed or regressed a short while ago, so that it is left alone for now.
     pub recent: bool,
 }
 
 impl Own<'_> {
-    /// Whether it ended failed and never was completed.
+    /// Returns true if it ended failed and never was completed.
     pub fn failed(&self) -> bool {
         self.snapshot.status == Status::Failed && !self.regressed
     }

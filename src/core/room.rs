@@ -121,7 +121,7 @@ impl Server<'_> {
         open.is_none_or(|open| open.victim == own.snapshot.id) || Break::NoErosionGuard.on()
     }
 
-    /// Whether the room that is left was made for a slot and is still owed to it.
+    /// Returns true if the room that is left was made for a slot and is still owed to it.
     pub(super) fn room_is_owed(&self) -> bool {
         let open = self.history.prune_first.as_deref();
         let there = |id: SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == id);
@@ -158,7 +158,7 @@ impl Server<'_> {
         None
     }
 
-    /// Whether it is the snapshot of the server's newest settled slot, which is never deleted.
+    /// Returns true if it is the snapshot of the server's newest settled slot, which is never deleted.
     fn newest_settled(&self, own: &Own<'_>) -> bool {
         let rotations = self.policy.rotations.iter();
         let settled = rotations.flat_map(|r| self.history.slots(&r.name));
@@ -214,7 +214,7 @@ impl Server<'_> {
         }
     }
 
-    /// Whether its date can be relied on: readable, not in the future, and neither before there
+    /// Returns true if its date can be relied on: readable, not in the future, and neither before there
     /// were snapshots nor before its create (I11).
     pub(super) fn dated(&self, snapshot: &Snapshot) -> bool {
         let ahead = |at: Timestamp| at.duration_since(self.now.wall);

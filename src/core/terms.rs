@@ -1,4 +1,4 @@
-//! What a rotation's records say of it: when its slots are, how they are named, what is kept.
+//! A rotation's terms as its records have them: when its slots are, how they are named, what is kept.
 //!
 //! The trail records them where they change, so that an edit of a policy is told from a
 //! listing that lies: only an edit shrinks what is kept (I19), and slots from before a new
@@ -35,7 +35,7 @@ pub struct Terms {
 pub struct TermsKey {
     /// Schedule, zone and the pattern in force.
     pub timing: u64,
-    /// What else is own, and what is protected.
+    /// Former patterns, and all that is protected.
     pub owns: u64,
     /// How many are kept.
     pub keep: usize,
@@ -120,7 +120,7 @@ impl Default for Fnv {
 }
 
 impl Fnv {
-    /// Of one text.
+    /// The hash of one text.
     pub(super) fn of(text: &str) -> u64 {
         let mut hash = Self::default();
         hash.bytes(text.bytes());

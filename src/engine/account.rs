@@ -90,7 +90,7 @@ impl Account {
         }))
     }
 
-    /// Whether this alert stands.
+    /// Returns true if this alert stands.
     pub(super) fn stands(&self, alert: &str, about: &str) -> bool {
         let key = (alert.to_owned(), about.to_owned());
         lock(&self.0).alerts.contains_key(&key)

@@ -151,7 +151,7 @@ impl<A: SnapshotApi> Engine<A> {
         })
     }
 
-    /// Whether as many creates of this name as the rotation has attempts were sent already, by
+    /// Returns true if as many creates of this name as the rotation has attempts were sent already, by
     /// the trail: a last fuse, whatever was decided (I9).
     fn is_spent(policy: &Policy, seat: &Mutex<Seat>, rotation: &str, name: &str) -> bool {
         let Some(attempts) = policy.rotation(rotation).map(|rotation| rotation.attempts) else {
@@ -342,7 +342,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// What an answer to a create is worth: one that names what was there before, or another
+/// Judges an answer to a create: one that names a snapshot of before, or another
 /// name, tells nothing, and what was made is looked for by its name (I9, I19).
 fn made_by(
     made: &Created,

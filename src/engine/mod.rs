@@ -95,7 +95,7 @@ struct Seat {
     unwritten: u32,
     /// Whether `once` may call this server good.
     settled: bool,
-    /// Whether its first listing showed own snapshots.
+    /// Set by the first listing: it showed own snapshots.
     found_own: Option<bool>,
     /// What keeps it held by hooks, if it is.
     held: Option<Box<Holding>>,

@@ -15,7 +15,7 @@ use super::setting::GRACE;
 use crate::api::{ApiError, Created, ErrorKind};
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 
-/// What it lies about.
+/// The kinds of lies.
 pub const LIES: [&str; 25] = [
     "lie: stores another name",
     "lie: dates it 1970",
@@ -44,7 +44,7 @@ pub const LIES: [&str; 25] = [
     "lie: says forbidden and deletes it",
 ];
 
-/// What is judged although the provider lies.
+/// Judged although the provider lies.
 const JUDGED: [&str; 9] = [
     "I19",
     "I5:",
@@ -76,7 +76,7 @@ struct Lie {
     until: Timestamp,
     /// In so many cases of a thousand.
     odds: u64,
-    /// Of each snapshot always the same.
+    /// Each snapshot's draw is always the same.
     steady: bool,
     /// So often at most.
     left: u64,
@@ -88,7 +88,7 @@ pub(super) struct Lies {
     told: Vec<Lie>,
     made: BTreeMap<u64, BTreeSet<u64>>,
     deleted: BTreeMap<u64, BTreeSet<u64>>,
-    /// What it was asked to delete before it was seen completed.
+    /// Deletes that were asked for before the snapshot was seen completed.
     unmade: BTreeSet<u64>,
     /// What shows under another id.
     ids: BTreeMap<u64, u64>,
