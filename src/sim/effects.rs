@@ -44,6 +44,7 @@ impl World {
                     status,
                     made,
                     shown: Some(made),
+                    odd: false,
                 });
             }
             let server = Server {
@@ -144,17 +145,8 @@ impl World {
             let view = self.in_force.get(&server);
             let asked_by_rotation = view.is_some_and(|view| view.rotation(name).is_some());
             // One that is stored otherwise is nobody's payment.
-            let day = SignedDuration::from_hours(24);
-            let ahead = self.ahead;
             let mut rows = self.servers[&server].rows.iter();
-            let as_asked = rows.any(|row| {
-                // By the clock of the host, which has nothing else to compare it with.
-                let wall = at + ahead;
-                let dated = row
-                    .shown
-                    .is_none_or(|shown| wall.duration_since(shown) <= day);
-                row.id == id && row.name == name && dated
-            });
+            let as_asked = rows.any(|row| row.id == id && row.name == name && !row.odd);
             if asked_by_rotation && as_asked {
                 self.made_for_rotation(server, id);
             }
@@ -192,6 +184,9 @@ impl World {
         };
         let (name, dated) = self.stored(server, id, name, at);
         let shown = if dated == Some(at) { shown } else { dated };
+        let wall = at + self.ahead;
+        let day = SignedDuration::from_hours(24);
+        let odd = shown.is_some_and(|shown| wall.duration_since(shown) > day);
         self.tell(|| format!("effect   server {server}: {name} is there as {id}"));
         self.change(at, server, |rows| {
             rows.push(Row {
@@ -200,6 +195,7 @@ impl World {
                 status: Status::InProgress,
                 made: at,
                 shown,
+                odd,
             });
         });
         id

@@ -326,7 +326,16 @@ impl World {
             return Some(server);
         };
         let (now, wall) = (self.now(), self.wall());
-        let rule = |rows: &[Row]| may_delete(&view, rows, id, now, wall);
+        // A date from before its create counts only as long as the trail knows of that.
+        let rule = |rows: &[Row]| {
+            may_delete(&view, rows, id, now, wall).or_else(|why| {
+                let mut rows = rows.to_vec();
+                for row in rows.iter_mut().filter(|row| row.odd) {
+                    row.shown = None;
+                }
+                may_delete(&view, &rows, id, now, wall).map_err(|_| why)
+            })
+        };
         match self.at_some_instant(server, &bases, rule) {
             Ok(Kind::Surplus) => {}
             Ok(Kind::PruneFirst) => self.pruned_first(server, id),

@@ -43,6 +43,8 @@ pub(super) struct Row {
     pub(super) made: Timestamp,
     /// What the listing says of that.
     pub(super) shown: Option<Timestamp>,
+    /// By the host's clock it is dated more than a day before its create.
+    pub(super) odd: bool,
 }
 
 /// One server.

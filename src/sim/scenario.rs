@@ -134,6 +134,7 @@ impl Scenario {
                 status: Status::Completed,
                 made,
                 shown: Some(made),
+                odd: false,
             }
         })
         .collect()

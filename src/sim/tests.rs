@@ -49,7 +49,7 @@ fn seeds_that_once_failed_with_operators_and_hooks_pass() {
     // One that was stuck, and completed after a prune-first, kept its promise: 585.
     // A name in an old answer, after the server was renamed back and emptied; a slot that ended
     // by a clock ahead and is forgotten as its time comes; a pause by such a clock.
-    for seed in [585, 16_023, 33_811, 34_652] {
+    for seed in [585, 897, 16_023, 33_811, 34_652] {
         let report = simulate(Options::new(seed));
         assert_eq!(report.violations, [""; 0], "seed {seed}");
     }
