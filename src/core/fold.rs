@@ -227,6 +227,10 @@ impl History {
                 self.stuck.remove(id);
                 self.saw_completed(*id, snapshot);
                 let made = self.makes_slot(*id) || self.takes_made(*id, snapshot);
+                if made {
+                    // One name pays once: whatever shows under it later is a copy.
+                    self.lapsed.retain(|lapsed| *lapsed.name != **snapshot);
+                }
                 if self.makes(*id) {
                     self.open = None;
                 }
