@@ -6,7 +6,7 @@
 #[cfg(feature = "proof")]
 use super::{
     decide::Inventory,
-    history::{History, Made, Open},
+    history::{History, Made},
     noted::RotationNotes,
     policy::Policy,
     snapshot::{Snapshot, Status},
@@ -69,15 +69,11 @@ pub enum Break {
     NoGrace,
     /// One that was completed and is listed as failed is a failed one (I19).
     RegressedAsFailed,
-    /// One that is listed as failed is the rotation's own to give up, whoever made it (I19).
-    FailedAsOwn,
-    /// A create that the provider stores otherwise counts as it was asked for (I19).
-    MismatchIgnored,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 27] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -105,8 +101,6 @@ impl Break {
         Self::PaysForAll,
         Self::NoGrace,
         Self::RegressedAsFailed,
-        Self::FailedAsOwn,
-        Self::MismatchIgnored,
     ];
 
     /// Returns true if only a provider that lies can do harm by it.
@@ -148,7 +142,7 @@ pub(super) fn blinded(
     history: &History,
 ) -> Option<(Inventory, History)> {
     let broken = BROKEN.get().filter(|broken| broken.needs_lies())?;
-    let (mut inventory, mut history) = (inventory.clone(), history.clone());
+    let (inventory, mut history) = (inventory.clone(), history.clone());
     let own = inventory.snapshots.iter();
     let own: Vec<_> = own
         .filter(|s| policy.place(&s.name).is_some())
@@ -170,34 +164,17 @@ pub(super) fn blinded(
             }
         }
         Break::NoGrace => history.rotations.iter_mut().for_each(RotationNotes::agree),
-        Break::RegressedAsFailed | Break::FailedAsOwn => {
+        Break::RegressedAsFailed => {
             let failed = |s: &&Snapshot| s.status == Status::Failed;
+            history.regressed.clear();
             for row in own.iter().filter(failed) {
-                if broken == Break::RegressedAsFailed {
-                    history.completed.retain(|(id, _)| *id != row.id);
-                    history.regressed.clear();
-                }
+                history.completed.retain(|(id, _)| *id != row.id);
                 history.made.push(Made {
                     id: row.id,
                     name: row.name.as_str().into(),
                     sent: None,
                     failed: None,
                 });
-            }
-        }
-        Break::MismatchIgnored => {
-            if let Some(Open::Create {
-                name,
-                id: Some(id),
-                sent,
-                ..
-            }) = &history.open
-            {
-                let made = inventory.snapshots.iter_mut().filter(|s| s.id == *id);
-                for row in made {
-                    row.name.clone_from(name);
-                    row.created_at = *sent;
-                }
             }
         }
         _ => return None,
