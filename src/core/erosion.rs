@@ -234,15 +234,26 @@ impl Server<'_> {
             shrink.is_some_and(|shrink| shrink.holds(id))
         };
         let payments = notes.map_or(&[][..], |notes| &notes.payments);
+        self.uncovered(spares, payments, owned, named)
+    }
+
+    /// Those of these spares that no payment covers; each payment covers one.
+    fn uncovered<'a>(
+        &self,
+        spares: impl Iterator<Item = (Own<'a>, Spare)>,
+        payments: &[Payment],
+        owned: &[Own<'a>],
+        skipped: impl Fn(SnapshotId) -> bool,
+    ) -> Vec<Own<'a>> {
         let free = payments.iter().filter(|payment| payment.victim.is_none());
         let mut payers: Vec<_> = free.map(|payment| payment.by).collect();
-        let mut unpaid = Vec::new();
+        let mut uncovered = Vec::new();
         for (own, why) in spares {
             let id = own.snapshot.id;
             let bound = payments.iter().any(|payment| {
                 payment.victim == Some(id) && stands_for(payment.by, &own, why, owned)
             });
-            if bound || self.unfinished(&own) || named(id) {
+            if bound || self.unfinished(&own) || skipped(id) {
                 continue;
             }
             match payers
@@ -250,10 +261,10 @@ impl Server<'_> {
                 .position(|by| stands_for(*by, &own, why, owned))
             {
                 Some(at) => drop(payers.remove(at)),
-                None => unpaid.push(own),
+                None => uncovered.push(own),
             }
         }
-        unpaid
+        uncovered
     }
 
     /// Returns true if this one, which is completed now, pays for another: the rotation made it as it
@@ -409,25 +420,11 @@ impl Server<'_> {
         let owned = then.owned();
         let spares = retention::spares(self.policy, &owned);
         let spares = spares
-            .iter()
+            .into_iter()
             .filter(|(own, _)| Some(own.place.rotation) == index);
         let payments = notes.map_or(&[][..], |notes| &notes.payments);
-        let mut payers: Vec<SnapshotId> = payments.iter().map(|p| p.by).collect();
-        let mut shrinks = BTreeSet::new();
-        for (own, why) in spares {
-            let id = own.snapshot.id;
-            if found.contains(&id) || self.unfinished(own) {
-                continue;
-            }
-            match payers
-                .iter()
-                .position(|by| stands_for(*by, own, *why, &owned))
-            {
-                Some(at) => drop(payers.remove(at)),
-                None => drop(shrinks.insert(id)),
-            }
-        }
-        shrinks
+        let uncovered = self.uncovered(spares, payments, &owned, |id| found.contains(&id));
+        uncovered.iter().map(|own| own.snapshot.id).collect()
     }
 }
 

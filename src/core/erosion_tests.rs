@@ -97,6 +97,18 @@ fn i19_a_smaller_keep_goes_when_its_grace_is_over_and_an_undone_edit_cancels_it(
 }
 
 #[test]
+fn i19_a_payment_that_is_spent_takes_nothing_out_of_a_shrink() {
+    let mut world = grown(3, 5);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    let said = shrink(&world).expect("an alert");
+    assert!(said.starts_with("by its policy 2 snapshots"), "{said}");
+    world.pass(world.rules.shrink_grace);
+    world.settle(&Status::Completed);
+    assert_eq!(world.snapshots.len(), 1);
+}
+
+#[test]
 fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() {
     let mut world = grown(3, 3);
     world.policy.rotations[0].keep = 1;
