@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use snaprotate::clock::Clock;
+use snaprotate::clock::{Clock, Stepper};
 use snaprotate::sandbox::{Sandbox, SandboxConfig};
 use tempfile::TempDir;
 
@@ -31,6 +31,8 @@ shrink_grace = \"0s\"
 /// The stand-in, with a runtime of its own.
 pub struct Provider {
     pub sandbox: Sandbox,
+    /// Sets the provider's wall clock.
+    pub wall: Stepper,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -41,9 +43,10 @@ impl Provider {
             .enable_all()
             .build()
             .expect("a runtime");
+        let (clock, wall) = Clock::stepped(jiff::Timestamp::now());
         let sandbox = runtime
             .block_on(Sandbox::start(SandboxConfig {
-                clock: Clock::system(),
+                clock,
                 token: TOKEN.to_owned(),
                 limit: 5,
                 latency,
@@ -51,7 +54,11 @@ impl Provider {
                 page_size: None,
             }))
             .expect("the stand-in starts");
-        Self { sandbox, runtime }
+        Self {
+            sandbox,
+            wall,
+            runtime,
+        }
     }
 
     pub fn quick() -> Self {
