@@ -27,6 +27,9 @@ struct Args {
     /// Seeds with a provider that lies, which must pass too
     #[arg(long, default_value_t = 2000)]
     lying: u64,
+    /// Days with lies in each; two quiet ones follow
+    #[arg(long, default_value_t = 6)]
+    lying_days: i64,
     /// Seeds in which each deliberately broken rule is tried
     #[arg(long, default_value_t = 40)]
     broken_seeds: u64,
@@ -36,7 +39,7 @@ struct Args {
 }
 
 /// So many seeds a broken rule is tried in, before it is asked whether they are enough.
-const BATCH: u64 = 10;
+const BATCH: u64 = 4;
 
 /// After so many seeds a long run says how far it is.
 const PROGRESS: u64 = 1000;
@@ -45,7 +48,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let sound = seeds(args.from, args.seeds, args.days, Options::new);
     println!("\nthe same with a provider that lies");
-    let sound = seeds(args.from, args.lying, args.days, Options::lying) && sound;
+    let sound = seeds(args.from, args.lying, args.lying_days, Options::lying) && sound;
     let caught = broken(&args);
     if sound && caught {
         println!("\nproven");

@@ -289,23 +289,28 @@ fn i11_a_listing_that_cannot_be_relied_on_changes_nothing() {
 
 #[test]
 fn i11_a_listing_that_is_no_listing_changes_nothing() {
-    for fault in [
-        Fault::html(Call::List),
-        Fault::cut(Call::List),
-        Fault::cut_body(Call::List),
-        Fault::drip(Call::List, Duration::from_millis(100)),
-        Fault::huge(Call::List, 100 << 20),
-        Fault::status(Call::List, 500),
-        Fault::status(Call::List, 404),
-        Fault::redirect(Call::List, "http://127.0.0.1:9/"),
-    ] {
-        let (provider, home) = scene(3, 1);
-        let what = format!("{fault:?}");
-        provider.sandbox.order(fault.forever());
-        assert_eq!(once(&home), Some(1), "{what}");
-        assert_eq!((creates(&home), deletes(&home)), (0, 0), "{what}");
-        assert_eq!(provider.names(SERVER).len(), 3, "{what}");
-    }
+    // Each takes as long as a run has patience.
+    std::thread::scope(|scope| {
+        for fault in [
+            Fault::html(Call::List),
+            Fault::cut(Call::List),
+            Fault::cut_body(Call::List),
+            Fault::drip(Call::List, Duration::from_millis(100)),
+            Fault::huge(Call::List, 100 << 20),
+            Fault::status(Call::List, 500),
+            Fault::status(Call::List, 404),
+            Fault::redirect(Call::List, "http://127.0.0.1:9/"),
+        ] {
+            scope.spawn(|| {
+                let (provider, home) = scene(3, 1);
+                let what = format!("{fault:?}");
+                provider.sandbox.order(fault.forever());
+                assert_eq!(once(&home), Some(1), "{what}");
+                assert_eq!((creates(&home), deletes(&home)), (0, 0), "{what}");
+                assert_eq!(provider.names(SERVER).len(), 3, "{what}");
+            });
+        }
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use super::{
     decide::Inventory,
     history::{History, Made},
-    noted::RotationNotes,
+    noted::{Payment, RotationNotes},
     policy::Policy,
     snapshot::{Snapshot, Status},
 };
@@ -69,11 +69,17 @@ pub enum Break {
     NoGrace,
     /// One that was completed and is listed as failed is a failed one (I19).
     RegressedAsFailed,
+    /// Any failed one counts as made by the rotation (I19).
+    FailedAsMade,
+    /// One that somebody else made pays for another (I19).
+    FoundPays,
+    /// One that is stored otherwise than asked for is no reason to stop (I19).
+    MismatchForgotten,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -101,6 +107,9 @@ impl Break {
         Self::PaysForAll,
         Self::NoGrace,
         Self::RegressedAsFailed,
+        Self::FailedAsMade,
+        Self::FoundPays,
+        Self::MismatchForgotten,
     ];
 
     /// Returns true if only a provider that lies can do harm by it.
@@ -164,19 +173,33 @@ pub(super) fn blinded(
             }
         }
         Break::NoGrace => history.rotations.iter_mut().for_each(RotationNotes::agree),
-        Break::RegressedAsFailed => {
+        Break::RegressedAsFailed | Break::FailedAsMade => {
+            if broken == Break::RegressedAsFailed {
+                history.regressed.clear();
+                history.completed.clear();
+            }
             let failed = |s: &&Snapshot| s.status == Status::Failed;
-            history.regressed.clear();
-            for row in own.iter().filter(failed) {
-                history.completed.retain(|(id, _)| *id != row.id);
-                history.made.push(Made {
+            history
+                .made
+                .extend(own.iter().filter(failed).map(|row| Made {
                     id: row.id,
                     name: row.name.as_str().into(),
                     sent: None,
                     failed: None,
-                });
+                }));
+        }
+        Break::FoundPays => {
+            for (own, place) in own.iter().filter_map(|s| Some((s, policy.place(&s.name)?))) {
+                let notes = history.notes(&policy.rotations[place.rotation].name);
+                if !notes.payments.iter().any(|payment| payment.by == own.id) {
+                    notes.payments.push(Payment {
+                        by: own.id,
+                        victim: None,
+                    });
+                }
             }
         }
+        Break::MismatchForgotten => history.mismatch = None,
         _ => return None,
     }
     Some((inventory, history))

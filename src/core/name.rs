@@ -11,7 +11,7 @@ use jiff::civil::{Date, DateTime, Time};
 /// One piece of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    Literal(char),
+    Literal(u8),
     Year,
     Month,
     Day,
@@ -23,23 +23,39 @@ enum Part {
 impl Part {
     fn width(self) -> usize {
         match self {
-            Self::Literal(c) => c.len_utf8(),
+            Self::Literal(_) => 1,
             Self::Year => 4,
             _ => 2,
         }
     }
 
     /// The characters that may stand at position `at` of this part.
-    fn allows(self, at: usize, c: char) -> bool {
-        let first_up_to = |top: char| c.is_ascii_digit() && (at > 0 || c <= top);
+    fn allows(self, at: usize, c: u8) -> bool {
+        let first_up_to = |top: u8| c.is_ascii_digit() && (at > 0 || c <= top);
         match self {
             Self::Literal(own) => own == c,
             Self::Year => c.is_ascii_digit(),
-            Self::Month => first_up_to('1'),
-            Self::Day => first_up_to('3'),
-            Self::Hour => first_up_to('2'),
-            Self::Minute | Self::Second => first_up_to('5'),
+            Self::Month => first_up_to(b'1'),
+            Self::Day => first_up_to(b'3'),
+            Self::Hour => first_up_to(b'2'),
+            Self::Minute | Self::Second => first_up_to(b'5'),
         }
+    }
+
+    /// The character at position `at` of this part, for the slot at this local time.
+    fn character(self, at: usize, time: DateTime) -> u8 {
+        let number = match self {
+            Self::Literal(c) => return c,
+            Self::Year => time.year().unsigned_abs(),
+            Self::Month => time.month().unsigned_abs().into(),
+            Self::Day => time.day().unsigned_abs().into(),
+            Self::Hour => time.hour().unsigned_abs().into(),
+            Self::Minute => time.minute().unsigned_abs().into(),
+            Self::Second => time.second().unsigned_abs().into(),
+        };
+        let place = [1000, 100, 10, 1][4 - self.width() + at];
+        let digit = u8::try_from(number / place % 10).unwrap_or_default();
+        b'0' + digit
     }
 }
 
@@ -88,7 +104,7 @@ impl fmt::Debug for Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
-            Part::Literal(c) => write!(f, "{c}"),
+            Part::Literal(c) => write!(f, "{}", char::from(*c)),
             Part::Year => f.write_str("%Y"),
             Part::Month => f.write_str("%m"),
             Part::Day => f.write_str("%d"),
@@ -116,7 +132,7 @@ impl Pattern {
                     'S' => Part::Second,
                     other => return Err(PatternError::Field(other)),
                 },
-                c if accepts(c) => Part::Literal(c),
+                c if accepts(c) => Part::Literal(u8::try_from(c).unwrap_or_default()),
                 '{' => {
                     let mut word = String::from(c);
                     for c in chars.by_ref() {
@@ -159,64 +175,57 @@ impl Pattern {
 
     /// The name of the slot at this local time.
     pub fn format(&self, at: DateTime) -> String {
-        use fmt::Write as _;
-        let mut name = String::with_capacity(self.width());
-        for part in &self.0 {
-            let written = match part {
-                Part::Literal(c) => {
-                    name.push(*c);
-                    Ok(())
-                }
-                Part::Year => write!(name, "{:04}", at.year()),
-                Part::Month => write!(name, "{:02}", at.month()),
-                Part::Day => write!(name, "{:02}", at.day()),
-                Part::Hour => write!(name, "{:02}", at.hour()),
-                Part::Minute => write!(name, "{:02}", at.minute()),
-                Part::Second => write!(name, "{:02}", at.second()),
-            };
-            debug_assert!(written.is_ok(), "writing to a string can't fail");
-        }
-        name
+        let parts = self.0.iter();
+        let characters = parts.flat_map(|part| {
+            (0..part.width()).map(|position| char::from(part.character(position, at)))
+        });
+        characters.collect()
     }
 
     /// The local time that this name stands for, when formatting it gives the very name
     /// again; fields that the pattern lacks are the smallest there are.
     pub fn parse(&self, name: &str) -> Option<DateTime> {
-        if !name.is_ascii() || name.len() != self.width() {
-            return None;
-        }
-        let (mut year, mut month, mut day) = (1_i16, 1_i8, 1_i8);
-        let (mut hour, mut minute, mut second) = (0_i8, 0_i8, 0_i8);
-        let mut rest = name;
+        // The smallest of each, and whether the name says it.
+        let mut fields = [
+            (1, false),
+            (1, false),
+            (1, false),
+            (0, false),
+            (0, false),
+            (0, false),
+        ];
+        let mut rest = name.as_bytes();
         for part in &self.0 {
-            let (head, tail) = rest.split_at(part.width());
+            let (head, tail) = rest.split_at_checked(part.width())?;
             rest = tail;
-            if let Part::Literal(c) = part {
-                if !head.starts_with(*c) {
-                    return None;
-                }
-                continue;
-            }
-            // A sign would parse, and a year formats back with it: `-026`.
-            if !head.bytes().all(|byte| byte.is_ascii_digit()) {
+            let field = match part {
+                Part::Literal(c) if head.first() == Some(c) => continue,
+                Part::Literal(_) => return None,
+                Part::Year => &mut fields[0],
+                Part::Month => &mut fields[1],
+                Part::Day => &mut fields[2],
+                Part::Hour => &mut fields[3],
+                Part::Minute => &mut fields[4],
+                Part::Second => &mut fields[5],
+            };
+            let number = head.iter().try_fold(0_i16, |number, digit| {
+                digit
+                    .is_ascii_digit()
+                    .then(|| number * 10 + i16::from(digit - b'0'))
+            })?;
+            // One that stands twice must say the same.
+            if field.1 && field.0 != number {
                 return None;
             }
-            let number: i16 = head.parse().ok()?;
-            let small = i8::try_from(number);
-            match part {
-                Part::Literal(_) => {}
-                Part::Year => year = number,
-                Part::Month => month = small.ok()?,
-                Part::Day => day = small.ok()?,
-                Part::Hour => hour = small.ok()?,
-                Part::Minute => minute = small.ok()?,
-                Part::Second => second = small.ok()?,
-            }
+            *field = (number, true);
         }
-        let date = Date::new(year, month, day).ok()?;
-        let time = Time::new(hour, minute, second, 0).ok()?;
-        let at = date.to_datetime(time);
-        (self.format(at) == name).then_some(at)
+        if !rest.is_empty() {
+            return None;
+        }
+        let small = |field: usize| i8::try_from(fields[field].0).ok();
+        let date = Date::new(fields[0].0, small(1)?, small(2)?).ok()?;
+        let time = Time::new(small(3)?, small(4)?, small(5)?, 0).ok()?;
+        Some(date.to_datetime(time))
     }
 
     /// Whether some name could be read by both patterns.
@@ -237,10 +246,6 @@ impl Pattern {
                     (_, Part::Literal(c)) => a.allows(*i, *c),
                     _ => true,
                 })
-    }
-
-    fn width(&self) -> usize {
-        self.0.iter().map(|part| part.width()).sum()
     }
 }
 

@@ -19,10 +19,10 @@ impl Server<'_> {
             } => {
                 match (open.made_in(&self.inventory.snapshots), id) {
                     // I19: what isn't as it was asked for is nobody's payment.
-                    (Some(found), _) if self.mismatch(name, found).is_some() => {
-                        self.mismatch(name, found).map(Step::Record)
-                    }
-                    (Some(found), Some(_)) => self.watched(found),
+                    (Some(found), Some(_)) => match self.mismatch(name, found) {
+                        Some(mismatch) => Some(Step::Record(mismatch)),
+                        None => self.watched(found),
+                    },
                     (Some(found), None) => Some(Step::Record(create_result(
                         name,
                         Outcome::Done,

@@ -292,6 +292,10 @@ impl World {
         if settled {
             self.violated(server, "I9: the trail says that the slot is settled");
         }
+        let rotation = owned.and_then(|owned| self.in_force.get(&server)?.rotations.get(owned));
+        if let Some(attempts) = rotation.map(|rotation| rotation.attempts) {
+            self.judge_another(server, name, attempts, &tail);
+        }
     }
 
     /// A delete is being sent; the server that the snapshot is on.

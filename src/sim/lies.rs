@@ -1,5 +1,5 @@
 //! A provider that lies: in names, ids, dates, status words, counts and codes, always, for a
-//! while or once; and the erosion bound (I19), counted by what it truly holds.
+//! while or once.
 //!
 //! Where it lies, only what no lie can touch is judged: that no more good snapshots are
 //! deleted than were made, and what the program owes to itself.
@@ -7,11 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use super::provider::{Row, World, shown};
 use super::rng::Rng;
-use super::setting::GRACE;
 use crate::api::{ApiError, Created, ErrorKind};
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -86,10 +84,10 @@ struct Lie {
 pub(super) struct Lies {
     rng: Rng,
     told: Vec<Lie>,
-    made: BTreeMap<u64, BTreeSet<u64>>,
-    deleted: BTreeMap<u64, BTreeSet<u64>>,
+    pub(super) made: BTreeMap<u64, BTreeSet<u64>>,
+    pub(super) deleted: BTreeMap<u64, BTreeSet<u64>>,
     /// Deletes that were asked for before the snapshot was seen completed.
-    unmade: BTreeSet<u64>,
+    pub(super) unmade: BTreeSet<u64>,
     /// What shows under another id.
     ids: BTreeMap<u64, u64>,
 }
@@ -367,68 +365,5 @@ impl World {
         }
         let forbidden = self.lie("lie: says forbidden and deletes it", server, id);
         forbidden.then_some(DeleteLie::Forbidden)
-    }
-
-    /// I19: a delete of the rotation is being sent for what truly is this one.
-    pub(super) fn judge_erosion(&mut self, server: u64, id: u64) {
-        self.judge.ask("I19");
-        let row = self
-            .servers
-            .get(&server)
-            .and_then(|s| s.rows.iter().find(|row| row.id == id));
-        let good = row.is_some_and(|row| row.status == Status::Completed);
-        if !good || self.lies.is_none() || self.announced(server, id) {
-            return;
-        }
-        let tail = self.trail_tail(4096);
-        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
-        let paid = last.contains("\"paid_by\":");
-        let promised = last.contains("\"prune_first\":[");
-        let Some(lies) = &mut self.lies else {
-            return;
-        };
-        let made = lies.made.entry(server).or_default();
-        let deleted = lies.deleted.entry(server).or_default();
-        // One that never was seen completed is made and unmade, and has paid for nothing.
-        let unmade = !paid && !promised && (made.remove(&id) || lies.unmade.contains(&id));
-        if unmade {
-            lies.unmade.insert(id);
-        } else {
-            deleted.insert(id);
-        }
-        // One more may be promised, by a prune-first that is open beside a payment.
-        let made = made.len() + 1;
-        let deleted = deleted.len();
-        if deleted > made {
-            self.violated(
-                server,
-                &format!("I19: {deleted} good ones deleted, {made} made or promised (id {id})"),
-            );
-        }
-    }
-
-    /// Whether the trail announced its deletion long enough ago.
-    fn announced(&self, server: u64, id: u64) -> bool {
-        let trail = super::end::trail_text(&self.disk);
-        let of_server = format!("\"server\":{server},");
-        // By a clock that was set nobody can tell how long ago it was.
-        let steady =
-            !self.fired.contains_key("clock: set") && !self.fired.contains_key("clock: host slept");
-        let wall = self.wall();
-        let mut shrinks = trail
-            .lines()
-            .filter(|line| line.contains(&of_server) && line.contains("\"shrinks\":["));
-        shrinks.any(|line| {
-            let Ok(record) = serde_json::from_str::<Value>(line) else {
-                return false;
-            };
-            let time = record["time"]
-                .as_str()
-                .and_then(|time| time.parse::<Timestamp>().ok());
-            let old = time.is_some_and(|time| wall.duration_since(time) >= GRACE);
-            let mut ids = record["shrinks"].as_array().into_iter().flatten();
-            ids.any(|named| named.as_u64().map(|named| self.truly(named)) == Some(id))
-                && (old || !steady)
-        })
     }
 }

@@ -9,7 +9,7 @@
 //! - `director`, `events`: processes that begin, die and begin again; clocks, disks, reloads, people;
 //! - `judge`: the invariants, measured by the provider's truth at every mutation; `deletable`: what may go;
 //! - `hooks`: which servers are truly held, and a runner that fails;
-//! - `lies`: a provider that lies, and the erosion bound by what it truly holds;
+//! - `lies`: a provider that lies; `erosion`: the erosion bound by what it truly holds;
 //! - `operator`: orders and pauses; `death`: where a process dies;
 //! - `end`: what must be so when the faults have stopped.
 //!
@@ -24,6 +24,7 @@ mod deletable;
 mod director;
 mod effects;
 mod end;
+mod erosion;
 mod events;
 mod hooks;
 mod judge;
@@ -65,9 +66,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// Two weeks with a provider that lies, and nobody but the program.
+    /// Six days with a provider that lies, and nobody but the program.
     pub fn lying(seed: u64) -> Self {
         Self {
+            days: 6,
             company: false,
             lying: true,
             ..Self::new(seed)

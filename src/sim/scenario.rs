@@ -183,6 +183,7 @@ impl Scenario {
                 keep: self.keep,
                 prune_first: true,
                 hooked: false,
+                attempts: 4,
             }],
             protected_names: BTreeSet::new(),
             protected_ids: BTreeSet::new(),

@@ -15,7 +15,7 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// Snapshots that a server may hold.
 pub(super) const LIMIT: usize = 5;
-pub(super) const POLL: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const POLL: SignedDuration = SignedDuration::from_mins(1);
 pub(super) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 pub(super) const CALL: SignedDuration = SignedDuration::from_secs(30);
 pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(1);
@@ -28,7 +28,7 @@ pub(super) fn rules() -> Rules {
         poll_interval: POLL,
         settle_window: SETTLE,
         stuck_after: STUCK,
-        retry_after: SignedDuration::from_mins(5),
+        retry_after: SignedDuration::from_mins(15),
         restore_window: SignedDuration::from_mins(30),
         shrink_grace: GRACE,
         request_timeout: CALL,
@@ -73,6 +73,7 @@ pub(super) struct RotationView {
     pub(super) keep: usize,
     pub(super) prune_first: bool,
     pub(super) hooked: bool,
+    pub(super) attempts: u32,
 }
 
 /// What the judge knows of a policy.
@@ -313,6 +314,8 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
             continue;
         };
         let hours = rng.pick(&[0, 0, 3, 12]);
+        let splay = SignedDuration::from_mins(rng.pick(&[0, 0, 7]));
+        let attempts = u32::try_from(1 + rng.below(3)).unwrap_or(1);
         rotations.push(Rotation {
             name: name.to_owned(),
             schedule: Arc::new(schedule),
@@ -321,8 +324,8 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
             former: Vec::new(),
             description: None,
             catch_up: (hours > 0).then(|| SignedDuration::from_hours(hours)),
-            splay: SignedDuration::from_mins(rng.pick(&[0, 0, 7])),
-            attempts: u32::try_from(1 + rng.below(3)).unwrap_or(1),
+            splay,
+            attempts,
             when_full,
             hooks: None,
         });
@@ -332,6 +335,7 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
             keep,
             prune_first: when_full == WhenFull::PruneFirst,
             hooked: false,
+            attempts,
         });
     }
     // Ids count up from 1 for each server's first rows: some are protected.

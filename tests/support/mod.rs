@@ -7,7 +7,7 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -142,25 +142,40 @@ impl Home {
         Daemon(command.spawn().expect("it starts"))
     }
 
-    /// The trail's records so far; a line that is being written is left out.
-    pub fn trail(&self) -> Vec<Value> {
+    /// The trail's files, one after the other.
+    fn trail_text(&self) -> String {
         let Ok(files) = std::fs::read_dir(self.path("log")) else {
-            return Vec::new();
+            return String::new();
         };
         let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
         paths.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
         paths.sort();
-        let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-        let text: String = paths.iter().map(|path| read(path)).collect();
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+        paths.iter().map(read).collect()
+    }
+
+    /// The number of records so far.
+    pub fn records(&self) -> usize {
+        self.trail_text().lines().count()
+    }
+
+    /// The trail's records so far; a line that is being written is left out.
+    pub fn trail(&self) -> Vec<Value> {
+        let text = self.trail_text();
+        let records = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        records.collect()
     }
 
     pub fn events(&self, event: &str) -> Vec<Value> {
-        let mut trail = self.trail();
-        trail.retain(|record| record["event"] == event);
-        trail
+        let text = self.trail_text();
+        let named = text.lines().filter(|line| line.contains(event));
+        let mut records: Vec<Value> = named
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        records.retain(|record| record["event"] == event);
+        records
     }
 }
 
