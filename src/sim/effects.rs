@@ -147,8 +147,8 @@ impl World {
             // One that is stored otherwise is nobody's payment.
             let mut rows = self.servers[&server].rows.iter();
             let as_asked = rows.any(|row| row.id == id && row.name == name && !row.odd);
-            if asked_by_rotation && as_asked {
-                self.made_for_rotation(server, id);
+            if asked_by_rotation {
+                self.made_for_rotation(server, id, as_asked);
             }
             let answer = self.answer_to_create(server, created);
             self.answers.insert(call, answer);

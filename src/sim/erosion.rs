@@ -59,16 +59,21 @@ impl World {
         };
         let made = lies.made.entry(server).or_default();
         let deleted = lies.deleted.entry(server).or_default();
-        // One that never was seen completed is made and unmade, and has paid for nothing.
-        let unmade = !paid && !promised && (made.remove(&id) || lies.unmade.contains(&id));
-        if unmade {
-            lies.unmade.insert(id);
+        let ours = lies.ours.contains(&id);
+        let free = !paid && !promised;
+        if free && ours {
+            // One that never was seen completed is made and unmade, and has paid for nothing.
+            made.remove(&id);
         } else {
             deleted.insert(id);
         }
         // One more may be promised, by a prune-first that is open beside a payment.
         let made = made.len() + 1;
         let deleted = deleted.len();
+        if free && !ours {
+            let what = format!("I19: deleted unpaid, though the rotation didn't make it (id {id})");
+            self.violated(server, &what);
+        }
         if deleted > made {
             self.violated(
                 server,

@@ -84,10 +84,11 @@ struct Lie {
 pub(super) struct Lies {
     rng: Rng,
     told: Vec<Lie>,
+    /// All that the rotation's calls made.
+    pub(super) ours: BTreeSet<u64>,
+    /// Those of them that may pay.
     pub(super) made: BTreeMap<u64, BTreeSet<u64>>,
     pub(super) deleted: BTreeMap<u64, BTreeSet<u64>>,
-    /// Deletes that were asked for before the snapshot was seen completed.
-    pub(super) unmade: BTreeSet<u64>,
     /// What shows under another id.
     ids: BTreeMap<u64, u64>,
 }
@@ -121,7 +122,7 @@ impl Lies {
             rng,
             made: BTreeMap::new(),
             deleted: BTreeMap::new(),
-            unmade: BTreeSet::new(),
+            ours: BTreeSet::new(),
             ids: BTreeMap::new(),
         }
     }
@@ -205,9 +206,13 @@ impl World {
         (name, Some(date))
     }
 
-    /// A rotation's create has made this one.
-    pub(super) fn made_for_rotation(&mut self, server: u64, id: u64) {
-        if let Some(lies) = &mut self.lies {
+    /// A rotation's create has made this one, and may pay by it if it is as it was asked for.
+    pub(super) fn made_for_rotation(&mut self, server: u64, id: u64, as_asked: bool) {
+        let Some(lies) = &mut self.lies else {
+            return;
+        };
+        lies.ours.insert(id);
+        if as_asked {
             lies.made.entry(server).or_default().insert(id);
         }
     }
