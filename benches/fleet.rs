@@ -113,7 +113,10 @@ fn idle(limits: &mut Limits) {
         provider
             .sandbox
             .add_snapshot(id, &daily_name(0), "completed", made);
-        home.daily(id, 3, "");
+        home.policy(
+            &format!("server-{id}"),
+            &format!("server = {{ id = {id}, name = \"server-{id}\" }}\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\n"),
+        );
     }
     let began = Instant::now();
     let checked = home.run(&["check"]);

@@ -139,6 +139,12 @@ impl Reading<'_> {
         if rotations.len() < whole && !self.lenient {
             return None;
         }
+        let mut rotations: Vec<_> = rotations
+            .into_iter()
+            .map(|(rotation, _)| rotation)
+            .collect();
+        // Collected in place it would keep the room of all that was read with it.
+        rotations.shrink_to_fit();
         let (mut protected_names, mut protected_ids) = (BTreeSet::new(), BTreeSet::new());
         for entry in raw.protect {
             match entry.value {
@@ -160,10 +166,7 @@ impl Reading<'_> {
                 .min_completed
                 .map_or(defaults::MIN_COMPLETED, |least| least.value),
             delete_stuck: raw.delete_stuck.is_some_and(|word| word.value),
-            rotations: rotations
-                .into_iter()
-                .map(|(rotation, _)| rotation)
-                .collect(),
+            rotations,
         })
     }
 

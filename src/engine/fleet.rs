@@ -122,8 +122,13 @@ impl<A: SnapshotApi> Engine<A> {
 
     fn start_due(self: &Arc<Self>, fleet: &mut Fleet) {
         let now = self.clock.now();
+        // All seats first, which stay: between them the tasks would leave holes.
+        let mut due = Vec::new();
         while let Some(server) = fleet.pop_due(now.wall, now.mono) {
-            let (engine, seat) = (Arc::clone(self), self.seat(server));
+            due.push((server, self.seat(server)));
+        }
+        for (server, seat) in due {
+            let engine = Arc::clone(self);
             let task = async move { (server, engine.settle(server, &seat).await) };
             let handle = fleet.tasks.spawn(task);
             fleet.at_work.insert(handle.id(), server);

@@ -334,7 +334,8 @@ impl<A: SnapshotApi> Engine<A> {
         extra: Extra,
     ) -> Result<(), TrailError> {
         let now = self.clock.now();
-        let entry = Entry {
+        // An entry of its own would stay in the future until the trail has answered.
+        let entry = || Entry {
             time: now.wall,
             server: Some(server),
             event: Event::Fact(fact.clone()),
@@ -343,7 +344,7 @@ impl<A: SnapshotApi> Engine<A> {
                 ..extra.clone()
             },
         };
-        let written = self.trail.append(vec![entry]).await;
+        let written = self.trail.append(vec![entry()]).await;
         self.note_written(written.as_ref().err(), now.wall);
         {
             let mut seat = lock(seat);

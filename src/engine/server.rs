@@ -59,56 +59,53 @@ impl<A: SnapshotApi> Engine<A> {
                 Ok(ready) => ready,
                 Err(rest) => return rest,
             };
-            let Ready {
-                rules,
-                policy,
-                inventory,
-                step,
-            } = ready;
-            // An order goes first: what is due afterwards is decided anew.
-            if let Some(waiting) = self.take(seat) {
-                let obey = Box::pin(self.obey(&policy, seat, &inventory, waiting));
-                if obey.await.is_err() {
-                    return Rest::Until(None);
-                }
-                continue;
+            // A future of its own keeps a waiting server's small.
+            if let Some(rest) = Box::pin(self.proceed(seat, ready)).await {
+                return rest;
             }
-            let held = Box::pin(self.trail_begins(&policy, seat, &inventory)).await;
-            match step {
-                // A release is the first thing that the next turn does.
-                Step::Record(_) | Step::After { .. } => {}
-                Step::Create { .. } if self.clock.now().mono < self.no_create_before => {
-                    return Rest::After(self.no_create_before - self.clock.now().mono);
-                }
-                Step::Create { .. } if held.is_some() => {
-                    return Rest::After(held.unwrap_or_default());
-                }
-                Step::Create { .. } | Step::Delete { .. } => {
-                    // A future of its own keeps a waiting server's small.
-                    let act = Box::pin(self.act(&policy, seat, &inventory, step));
-                    if act.await.is_err() {
-                        return Rest::Until(None);
-                    }
-                }
-                Step::Wait { pause, .. } if pause > rules.poll_interval => {
-                    return Rest::After(pause);
-                }
-                Step::Wait { pause, .. } => {
-                    if self.rest(pause).await.is_err() {
-                        return Rest::Until(None);
-                    }
-                }
-                Step::Blocked { .. } => return Rest::Blocked(rules.retry_after),
-                Step::Idle { until } => {
-                    let now = self.clock.now();
-                    let mut seat = lock(seat);
-                    seat.settled = seat.history.alerts.is_empty()
-                        && all_settled(&policy, &inventory, &seat.history, &rules, now);
-                    // The alert of a trail that begins is cleared when its hold is over.
-                    let cleared = held.filter(|_| !rules.count_all);
-                    let cleared = cleared.and_then(|left| now.wall.checked_add(left).ok());
-                    return Rest::Until(until.into_iter().chain(cleared).min());
-                }
+        }
+    }
+
+    /// Does the next thing; `None`: then it is to be decided anew.
+    async fn proceed(&self, seat: &Mutex<Seat>, ready: Ready) -> Option<Rest> {
+        let Ready {
+            rules,
+            policy,
+            inventory,
+            step,
+        } = ready;
+        // An order goes first: what is due afterwards is decided anew.
+        if let Some(waiting) = self.take(seat) {
+            let obeyed = self.obey(&policy, seat, &inventory, waiting).await;
+            return obeyed.is_err().then_some(Rest::Until(None));
+        }
+        let held = self.trail_begins(&policy, seat, &inventory).await;
+        match step {
+            // A release is the first thing that the next turn does.
+            Step::Record(_) | Step::After { .. } => None,
+            Step::Create { .. } if self.clock.now().mono < self.no_create_before => {
+                Some(Rest::After(self.no_create_before - self.clock.now().mono))
+            }
+            Step::Create { .. } if held.is_some() => Some(Rest::After(held.unwrap_or_default())),
+            Step::Create { .. } | Step::Delete { .. } => {
+                let acted = self.act(&policy, seat, &inventory, step).await;
+                acted.is_err().then_some(Rest::Until(None))
+            }
+            Step::Wait { pause, .. } if pause > rules.poll_interval => Some(Rest::After(pause)),
+            Step::Wait { pause, .. } => {
+                let rested = self.rest(pause).await;
+                rested.is_err().then_some(Rest::Until(None))
+            }
+            Step::Blocked { .. } => Some(Rest::Blocked(rules.retry_after)),
+            Step::Idle { until } => {
+                let now = self.clock.now();
+                let mut seat = lock(seat);
+                seat.settled = seat.history.alerts.is_empty()
+                    && all_settled(&policy, &inventory, &seat.history, &rules, now);
+                // The alert of a trail that begins is cleared when its hold is over.
+                let cleared = held.filter(|_| !rules.count_all);
+                let cleared = cleared.and_then(|left| now.wall.checked_add(left).ok());
+                Some(Rest::Until(until.into_iter().chain(cleared).min()))
             }
         }
     }
@@ -192,7 +189,9 @@ impl<A: SnapshotApi> Engine<A> {
             }
             Err(None) => return Err(Rest::Until(None)),
         };
-        let Some(step) = self.decided(&policy, seat, &inventory, &rules).await else {
+        // A future of its own keeps a waiting server's small.
+        let decided = Box::pin(self.decided(&policy, seat, &inventory, &rules));
+        let Some(step) = decided.await else {
             Self::turn_down(seat, || "the trail can't be written".to_owned());
             return Err(Rest::After(rules.poll_interval));
         };
