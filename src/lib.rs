@@ -52,7 +52,7 @@
 //! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what
 //!   time it is, in the words of `core`; [`safe_fs`]: files in folders that another user may own.
 //!
-//! What it promises, as I1 to I19, and where each is kept: `docs/invariants.md`.
+//! The promises, I1 to I19, and where each is kept: `docs/invariants.md`.
 //!
 //! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
 //! through seeded months of faults, `core::breaks`, which break it on purpose, and

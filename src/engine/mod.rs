@@ -35,6 +35,7 @@ mod tests;
 mod view;
 
 pub use news::{tell_wide, wide_alert};
+pub use observer::observe_once;
 pub use orders::Answer;
 pub use pauses::{Begun, Held, Unheld};
 pub use remains::Unsettled;
@@ -49,7 +50,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{Place, Tap};
-use crate::api::{ApiError, SnapshotApi};
+use crate::api::SnapshotApi;
 use crate::audit::{Entry, Event, Extra, Opened, Trail, TrailError};
 use crate::clock::Clock;
 use crate::core::decide::Inventory;
@@ -369,22 +370,6 @@ impl<A: SnapshotApi> Engine<A> {
         self.progress.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// What the provider holds, for a dry run: only GETs (I14).
-pub async fn observe_once<A: SnapshotApi>(
-    api: &A,
-    clock: &Clock,
-    server: Option<ServerId>,
-) -> Result<BTreeMap<ServerId, Inventory>, ApiError> {
-    let requested = clock.now().mono;
-    let listing = api.list(server).await?;
-    let servers: Vec<_> = listing.servers.keys().copied().chain(server).collect();
-    let mut inventories = BTreeMap::new();
-    for id in servers {
-        inventories.insert(id, observer::inventory(&listing, id, requested));
-    }
-    Ok(inventories)
 }
 
 fn wanted(rules: Rules, policies: Vec<Arc<Policy>>) -> Wanted {

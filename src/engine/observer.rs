@@ -4,6 +4,7 @@
 //! servers are at work one account-wide listing answers them all; while few are, each
 //! gets a listing of its own.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Engine, lock};
 use crate::api::{ApiError, ErrorKind, Listing, SnapshotApi};
+use crate::clock::Clock;
 use crate::core::decide::Inventory;
 use crate::core::snapshot::ServerId;
 
@@ -192,6 +194,22 @@ impl<A: SnapshotApi> Engine<A> {
             self.record_wide(change).await;
         }
     }
+}
+
+/// The account's snapshots, or one server's, for a dry run: only GETs (I14).
+pub async fn observe_once<A: SnapshotApi>(
+    api: &A,
+    clock: &Clock,
+    server: Option<ServerId>,
+) -> Result<BTreeMap<ServerId, Inventory>, ApiError> {
+    let requested = clock.now().mono;
+    let listing = api.list(server).await?;
+    let servers: Vec<_> = listing.servers.keys().copied().chain(server).collect();
+    let mut inventories = BTreeMap::new();
+    for id in servers {
+        inventories.insert(id, inventory(&listing, id, requested));
+    }
+    Ok(inventories)
 }
 
 fn drain(queue: &mut mpsc::UnboundedReceiver<Ask>, asks: &mut Vec<Ask>) {

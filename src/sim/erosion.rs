@@ -82,7 +82,7 @@ impl World {
         }
     }
 
-    /// Whether the trail announced its deletion long enough ago.
+    /// Returns true if the trail announced its deletion long enough ago.
     fn announced(&self, server: u64, id: u64) -> bool {
         let trail = super::end::trail_text(&self.disk);
         let of_server = format!("\"server\":{server},");
