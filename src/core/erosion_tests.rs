@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::core::decide::Step;
+use crate::core::fact::Fact;
 use crate::core::fact::{AlertKind, Outcome};
 use crate::core::world::*;
 

@@ -1,6 +1,7 @@
 //! The pure floor: decides, and knows nobody: no clock, no I/O, no randomness.
 
 mod alert;
+mod belief;
 pub mod breaks;
 mod dated;
 pub mod decide;
@@ -30,6 +31,7 @@ mod rehearsal;
 pub mod retention;
 mod room;
 pub mod schedule;
+mod shrink;
 pub mod snapshot;
 pub mod terms;
 pub mod verdict;

@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::belief::{REGRESSED_KEPT, before};
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Server, Step};
 use super::due::Due;
-use super::erosion::{REGRESSED_KEPT, before};
 use super::fact::Ending;
 use super::policy::{Place, Rotation, WhenFull};
 use super::printable::counted;

@@ -1,0 +1,151 @@
+//! What is no longer believed (I19): a snapshot that is stored otherwise than asked for, one
+//! that bears another name than before, one that was completed and is listed as failed, and
+//! whatever the trail doesn't know.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::{Server, Step};
+use super::fact::{Fact, When};
+use super::history::Open;
+use super::printable::{printable, utc};
+use super::snapshot::{Snapshot, SnapshotId, Status};
+use super::terms::Fnv;
+
+/// A snapshot may be dated so long before its create was sent: hosts' clocks and zones differ.
+const DATED_BEFORE: SignedDuration = SignedDuration::from_hours(24);
+
+/// No snapshot is older than this; a date before it is a default or a fault.
+const NO_DATE_BEFORE: Timestamp = Timestamp::constant(946_684_800, 0);
+
+/// A snapshot that was completed and is listed as failed is kept for so long.
+pub(super) const REGRESSED_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl Server<'_> {
+    pub(super) fn was_completed(&self, id: SnapshotId) -> bool {
+        self.history.name_of(id).is_some()
+    }
+
+    /// Returns true if it was completed and is listed as failed.
+    pub(super) fn has_regressed(&self, snapshot: &Snapshot) -> bool {
+        snapshot.status == Status::Failed
+            && (self.was_completed(snapshot.id) || self.regressed_since(snapshot.id).is_some())
+    }
+
+    /// A completed one of which the listing says another name than it had: a provider that
+    /// renames can't choose what goes.
+    pub(super) fn renamed(&self) -> Option<&Snapshot> {
+        let mut own = self.own().map(|(snapshot, _)| snapshot);
+        own.find(|s| {
+            let known = self.history.name_of(s.id);
+            known.is_some_and(|known| known != Fnv::of(&s.name))
+        })
+    }
+
+    /// When the create of this name was intended last, as far as the trail still says so.
+    pub(super) fn sent(&self, name: &str) -> Option<Timestamp> {
+        if let Some(Open::Create {
+            name: open, sent, ..
+        }) = &self.history.open
+            && open == name
+        {
+            return *sent;
+        }
+        let rotation = self.policy.rotation_of(name)?;
+        self.history.slot(rotation, name)?.sent
+    }
+
+    /// How the provider stores otherwise what an open create asked for.
+    pub(super) fn mismatch(&self, asked: &str, found: &Snapshot) -> Option<Fact> {
+        let id = found.id;
+        let what = if found.name != asked {
+            let stored = printable(&found.name, super::order::NAME_SHOWN);
+            format!("asked for {asked}, the provider stores {stored} (id {id})")
+        } else if before(found, self.sent(asked)) {
+            let date = found.created_at.map(utc)?;
+            let sent = self.sent(asked).map(utc);
+            let sent = sent.unwrap_or_else(|| "now".to_owned());
+            format!("the provider dates {asked} (id {id}) {date}, it was asked for at {sent}")
+        } else {
+            return None;
+        };
+        Some(Fact::CreateMismatch {
+            snapshot: asked.to_owned(),
+            id,
+            reason: what,
+        })
+    }
+
+    /// Own snapshots that were seen completed and are listed as failed.
+    pub(super) fn regressed(&self) -> impl Iterator<Item = &Snapshot> {
+        let own = self.own().map(|(snapshot, _)| snapshot);
+        own.filter(|snapshot| self.has_regressed(snapshot))
+    }
+
+    /// More than one at once is the provider's trouble: nothing is deleted on the server.
+    pub(super) fn troubled(&self) -> bool {
+        self.regressed().nth(1).is_some()
+    }
+
+    /// Since when it is listed as failed although it was completed.
+    pub(super) fn regressed_since(&self, id: SnapshotId) -> Option<When> {
+        let mut regressed = self.history.regressed.iter();
+        regressed
+            .find(|(known, _)| *known == id)
+            .map(|(_, since)| *since)
+    }
+
+    /// Records the listing's news for the trail: completed ones that it doesn't know, one
+    /// that has failed since, and what is beyond `keep` without a payment.
+    pub(super) fn findings(&self) -> Option<Step> {
+        let history = self.history;
+        let new = |s: &&Snapshot| {
+            let known = self.was_completed(s.id) && self.regressed_since(s.id).is_none();
+            s.status == Status::Completed && !known
+        };
+        if let Some(row) = self.own().map(|(snapshot, _)| snapshot).find(new) {
+            let (snapshot, id) = (row.name.clone(), row.id);
+            return Some(Step::Record(Fact::SnapshotFound { snapshot, id }));
+        }
+        if let Some(row) = self
+            .regressed()
+            .find(|s| self.regressed_since(s.id).is_none())
+        {
+            return Some(Step::Record(Fact::SnapshotRegressed {
+                snapshot: row.name.clone(),
+                id: row.id,
+            }));
+        }
+        let owned = self.owned();
+        let rotations = self.policy.rotations.iter().enumerate();
+        // One that has regressed has an alert of its own, and waits for a newer one to be made.
+        let mut surplus = rotations.map(|(index, rotation)| {
+            let mut unpaid = self.unpaid(index, &owned);
+            unpaid.retain(|own| !own.regressed);
+            (rotation, unpaid)
+        });
+        let (rotation, mut unpaid) = surplus.find(|(_, unpaid)| !unpaid.is_empty())?;
+        // Those that wait already are named once more: the record replaces them.
+        let notes = history.rotation(&rotation.name);
+        let waiting = notes.and_then(|notes| notes.shrink.as_deref());
+        let waiting = waiting.map_or(&[][..], |shrink| &shrink.found);
+        unpaid.extend(
+            owned
+                .iter()
+                .filter(|own| waiting.contains(&own.snapshot.id)),
+        );
+        let unpaid = unpaid.iter().map(|own| own.snapshot);
+        let (snapshots, ids) = unpaid.map(|s| (s.name.clone(), s.id)).unzip();
+        Some(Step::Record(Fact::SurplusFound {
+            rotation: rotation.name.clone(),
+            snapshots,
+            ids,
+        }))
+    }
+}
+
+/// Returns true if its date can't be: before there were snapshots, or before its create was sent.
+pub(super) fn before(snapshot: &Snapshot, sent: Option<Timestamp>) -> bool {
+    snapshot.created_at.is_some_and(|at| {
+        at < NO_DATE_BEFORE || sent.is_some_and(|sent| sent.duration_since(at) > DATED_BEFORE)
+    })
+}
