@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::decide::{Server, Step};
 use super::fact::{Fact, When};
 use super::history::Open;
+use super::order::NAME_SHOWN;
 use super::printable::{printable, utc};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 use super::terms::Fnv;
 
-/// A snapshot may be dated so long before its create was sent: hosts' clocks and zones differ.
-const DATED_BEFORE: SignedDuration = SignedDuration::from_hours(24);
+/// A snapshot may be dated so long before its create was sent, or after now: hosts' clocks and
+/// zones differ.
+const DATED_APART: SignedDuration = SignedDuration::from_hours(24);
 
 /// No snapshot is older than this; a date before it is a default or a fault.
 const NO_DATE_BEFORE: Timestamp = Timestamp::constant(946_684_800, 0);
@@ -31,13 +33,14 @@ impl Server<'_> {
             && (self.was_completed(snapshot.id) || self.regressed_since(snapshot.id).is_some())
     }
 
-    /// A completed one of which the listing says another name than it had: a provider that
-    /// renames can't choose what goes.
+    /// An own one of which the listing says another name than it had: a provider that renames
+    /// can't choose what goes.
     pub(super) fn renamed(&self) -> Option<&Snapshot> {
         let mut own = self.own().map(|(snapshot, _)| snapshot);
         own.find(|s| {
             let known = self.history.name_of(s.id);
             known.is_some_and(|known| known != Fnv::of(&s.name))
+                || self.history.foreign.contains(&s.id)
         })
     }
 
@@ -58,9 +61,9 @@ impl Server<'_> {
     pub(super) fn mismatch(&self, asked: &str, found: &Snapshot) -> Option<Fact> {
         let id = found.id;
         let what = if found.name != asked {
-            let stored = printable(&found.name, super::order::NAME_SHOWN);
+            let stored = printable(&found.name, NAME_SHOWN);
             format!("asked for {asked}, the provider stores {stored} (id {id})")
-        } else if before(found, self.sent(asked)) {
+        } else if before(found, self.sent(asked)) || self.far_ahead(found) {
             let date = found.created_at.map(utc)?;
             let sent = self.sent(asked).map(utc);
             let sent = sent.unwrap_or_else(|| "now".to_owned());
@@ -73,6 +76,11 @@ impl Server<'_> {
             id,
             reason: what,
         })
+    }
+
+    fn far_ahead(&self, found: &Snapshot) -> bool {
+        let ahead = |at: Timestamp| at.duration_since(self.now.wall);
+        found.created_at.is_some_and(|at| ahead(at) > DATED_APART)
     }
 
     /// Own snapshots that were seen completed and are listed as failed.
@@ -94,17 +102,33 @@ impl Server<'_> {
             .map(|(_, since)| *since)
     }
 
-    /// Records the listing's news for the trail: completed ones that it doesn't know, one
-    /// that has failed since, and what is beyond `keep` without a payment.
+    /// Records the listing's news for the trail: foreign ones and completed ones that it
+    /// doesn't know, one that has failed since, and what is beyond `keep` without a payment.
     pub(super) fn findings(&self) -> Option<Step> {
         let history = self.history;
+        let rows = self.inventory.snapshots.iter();
+        let mut foreign = rows.filter(|s| self.policy.place(&s.name).is_none());
+        // A completed own one whose name is another now has its name there already.
+        let known = |s: &Snapshot| history.foreign.contains(&s.id) || self.was_completed(s.id);
+        if let Some(row) = foreign.find(|s| !known(s)) {
+            return Some(Step::Record(Fact::SnapshotFound {
+                snapshot: printable(&row.name, NAME_SHOWN),
+                id: row.id,
+                foreign: true,
+            }));
+        }
         let new = |s: &&Snapshot| {
             let known = self.was_completed(s.id) && self.regressed_since(s.id).is_none();
             s.status == Status::Completed && !known
         };
         if let Some(row) = self.own().map(|(snapshot, _)| snapshot).find(new) {
             let (snapshot, id) = (row.name.clone(), row.id);
-            return Some(Step::Record(Fact::SnapshotFound { snapshot, id }));
+            let foreign = false;
+            return Some(Step::Record(Fact::SnapshotFound {
+                snapshot,
+                id,
+                foreign,
+            }));
         }
         if let Some(row) = self
             .regressed()
@@ -126,8 +150,14 @@ impl Server<'_> {
         let (rotation, mut unpaid) = surplus.find(|(_, unpaid)| !unpaid.is_empty())?;
         // Those that wait already are named once more: the record replaces them.
         let notes = history.rotation(&rotation.name);
-        let waiting = notes.and_then(|notes| notes.shrink.as_deref());
-        let waiting = waiting.map_or(&[][..], |shrink| &shrink.found);
+        let shrink = notes.and_then(|notes| notes.shrink.as_deref());
+        // Not before the new one is there that takes the place of what went.
+        let kept = history.prune_first.is_none();
+        let taken = shrink.filter(|_| kept).map_or(0, |shrink| shrink.taken);
+        let taken = usize::try_from(taken).unwrap_or(usize::MAX);
+        let shrinks = unpaid.iter().take(taken).map(|own| own.snapshot.id);
+        let shrinks = shrinks.collect();
+        let waiting = shrink.map_or(&[][..], |shrink| &shrink.found);
         unpaid.extend(
             owned
                 .iter()
@@ -139,6 +169,7 @@ impl Server<'_> {
             rotation: rotation.name.clone(),
             snapshots,
             ids,
+            shrinks,
         }))
     }
 }
@@ -146,6 +177,10 @@ impl Server<'_> {
 /// Returns true if its date can't be: before there were snapshots, or before its create was sent.
 pub(super) fn before(snapshot: &Snapshot, sent: Option<Timestamp>) -> bool {
     snapshot.created_at.is_some_and(|at| {
-        at < NO_DATE_BEFORE || sent.is_some_and(|sent| sent.duration_since(at) > DATED_BEFORE)
+        at < NO_DATE_BEFORE || sent.is_some_and(|sent| sent.duration_since(at) > DATED_APART)
     })
 }
+
+#[cfg(test)]
+#[path = "belief_tests.rs"]
+mod tests;

@@ -75,11 +75,13 @@ pub enum Break {
     FoundPays,
     /// One that is stored otherwise than asked for is no reason to stop (I19).
     MismatchForgotten,
+    /// One that was foreign is own as soon as it bears an own name (I1, I19).
+    ForeignForgotten,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -110,6 +112,7 @@ impl Break {
         Self::FailedAsMade,
         Self::FoundPays,
         Self::MismatchForgotten,
+        Self::ForeignForgotten,
     ];
 
     /// Returns true if only a provider that lies can do harm by it.
@@ -200,6 +203,11 @@ pub(super) fn blinded(
             }
         }
         Break::MismatchForgotten => history.mismatch = None,
+        Break::ForeignForgotten => {
+            history
+                .foreign
+                .retain(|id| !own.iter().any(|own| own.id == *id));
+        }
         _ => return None,
     }
     Some((inventory, history))

@@ -176,7 +176,7 @@ impl Server<'_> {
             return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
         }
         if note.attempts >= rotation.attempts
-            || note.intents >= rotation.attempts
+            || self.history.intents(&name) >= rotation.attempts
             || (self.rules.count_all && note.tries >= rotation.attempts)
         {
             let reason = format!("given up after {}", attempts(note.tries));

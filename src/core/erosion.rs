@@ -60,6 +60,10 @@ impl Server<'_> {
         if self.agreed(own) {
             return Some(Paid::Agreed);
         }
+        // What was announced for a time doesn't go before, whatever would pay for it.
+        if self.announced(own) {
+            return None;
+        }
         let payments = self.payments(own).iter();
         let stand = |payment: &&Payment| stands_for(payment.by, own, why, owned);
         let mut standing = payments.filter(stand).collect::<Vec<_>>().into_iter();

@@ -1,41 +1,13 @@
-//! I19: what pays for a delete, and what goes without a payment.
-
-use jiff::SignedDuration;
+//! I19: what pays for a delete.
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::fact::Fact;
-use crate::core::fact::{AlertKind, Outcome};
+use crate::core::fact::{Ending, Fact, Outcome};
 use crate::core::world::*;
-
-const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// A rotation that keeps `keep`, made `weeks` of them itself, and is at rest.
-fn grown(keep: usize, weeks: usize) -> World {
-    let mut world = World::weekly(keep);
-    world.rules.shrink_grace = 60 * MINUTE;
-    for _ in 0..weeks {
-        world.settle(&Status::Completed);
-        world.pass(WEEK);
-    }
-    world.now.wall -= WEEK;
-    world.settle(&Status::Completed);
-    world.log.clear();
-    world
-}
-
-fn shrink(world: &World) -> Option<&str> {
-    let key = (AlertKind::Shrink, "weekly".to_owned());
-    world
-        .history
-        .alerts
-        .get(&key)
-        .map(|alert| alert.reason.as_str())
-}
 
 #[test]
 fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
-    let mut world = grown(3, 3);
+    let mut world = World::grown(3, 3);
     assert_eq!(world.snapshots.len(), 3);
     // Three newer ones are listed that the rotation never made.
     for day in ["2026-12-13", "2026-12-14", "2026-12-15"] {
@@ -43,7 +15,7 @@ fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
     }
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
-    let said = shrink(&world).expect("an alert");
+    let said = world.shrink().expect("an alert");
     assert!(
         said.contains("3 snapshots beyond keep = 3 of weekly"),
         "{said}"
@@ -62,135 +34,14 @@ fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
 
 #[test]
 fn i19_one_that_was_made_pays_for_one_that_is_beyond_keep() {
-    let mut world = grown(2, 2);
+    let mut world = World::grown(2, 2);
     world.pass(WEEK);
     let Step::Idle { .. } = world.settle(&Status::Completed) else {
         panic!("{:?}", world.log);
     };
     assert_eq!(world.log.len(), 2, "{:?}", world.log);
     assert_eq!(world.snapshots.len(), 2);
-    assert_eq!(shrink(&world), None);
-}
-
-#[test]
-fn i19_a_smaller_keep_goes_when_its_grace_is_over_and_an_undone_edit_cancels_it() {
-    for undone in [true, false] {
-        let mut world = grown(3, 3);
-        world.policy.rotations[0].keep = 1;
-        let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
-            panic!("it rests");
-        };
-        assert_eq!(until, world.now.wall + world.rules.shrink_grace);
-        let said = shrink(&world).expect("an alert").to_owned();
-        assert!(
-            said.starts_with("by its policy 2 snapshots beyond keep = 1"),
-            "{said}"
-        );
-        assert_eq!(world.log, [""; 0]);
-        if undone {
-            world.policy.rotations[0].keep = 3;
-            world.settle(&Status::Completed);
-            assert_eq!(shrink(&world), None);
-        }
-        world.pass(world.rules.shrink_grace);
-        world.settle(&Status::Completed);
-        assert_eq!(world.log.len(), if undone { 0 } else { 2 });
-    }
-}
-
-#[test]
-fn i19_a_payment_that_is_spent_takes_nothing_out_of_a_shrink() {
-    let mut world = grown(3, 5);
-    world.policy.rotations[0].keep = 1;
-    world.settle(&Status::Completed);
-    let said = shrink(&world).expect("an alert");
-    assert!(said.starts_with("by its policy 2 snapshots"), "{said}");
-    world.pass(world.rules.shrink_grace);
-    world.settle(&Status::Completed);
-    assert_eq!(world.snapshots.len(), 1);
-}
-
-#[test]
-fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() {
-    let mut world = grown(3, 3);
-    world.policy.rotations[0].keep = 1;
-    world.settle(&Status::Completed);
-    world.record(&Fact::Paused { by: None });
-    world.pass(world.rules.shrink_grace);
-    let ends = |world: &World| {
-        let ended = world.history.ended_by_resume(&world.rules, world.now, true);
-        ended.join("\n")
-    };
-    let said = ends(&world);
-    assert!(said.contains("takes another resume"), "{said}");
-    world.record(&Fact::Resumed { by: None });
-    world.settle(&Status::Completed);
-    assert_eq!(world.log, [""; 0]);
-    let said = ends(&world);
-    assert!(said.contains("2 snapshots is agreed to"), "{said}");
-    world.record(&Fact::Resumed { by: None });
-    world.settle(&Status::Completed);
-    assert_eq!(world.log.len(), 2);
-}
-
-#[test]
-fn i19_one_that_regressed_is_kept_for_a_week_and_then_goes_for_a_newer_one() {
-    let mut world = grown(3, 3);
-    world.snapshots[0].status = Status::Failed;
-    world.settle(&Status::Completed);
-    let kinds: Vec<_> = world.history.alerts.keys().map(|(kind, _)| *kind).collect();
-    assert_eq!(kinds, [AlertKind::Regressed]);
-    assert_eq!(world.log, [""; 0]);
-    world.pass(WEEK);
-    world.settle(&Status::Completed);
-    world.pass(WEEK);
-    world.settle(&Status::Completed);
-    let gone = world
-        .log
-        .iter()
-        .filter(|line| line.starts_with("delete"))
-        .count();
-    assert!(gone >= 1, "{:?}", world.log);
-    assert!(
-        world
-            .snapshots
-            .iter()
-            .all(|s| s.status == Status::Completed)
-    );
-}
-
-#[test]
-fn i19_where_more_than_one_regressed_nothing_goes_at_all() {
-    let mut world = grown(3, 3);
-    for row in &mut world.snapshots[..2] {
-        row.status = Status::Failed;
-    }
-    world.policy.rotations[0].keep = 1;
-    world.pass(WEEK);
-    world.settle(&Status::Completed);
-    world.pass(WEEK);
-    world.settle(&Status::Completed);
-    assert!(
-        world.log.iter().all(|line| line.starts_with("create")),
-        "{:?}",
-        world.log
-    );
-}
-
-#[test]
-fn i19_a_completed_one_that_is_listed_under_another_own_name_blocks_until_a_person_looked() {
-    let mut world = grown(3, 3);
-    let before = world.snapshots[2].name.clone();
-    world.snapshots[2].name = "weekly-2026-01-04".to_owned();
-    let step = world.recorded();
-    assert!(
-        matches!(&step, Step::Blocked { reason } if reason.contains("had another name")),
-        "{step:?}"
-    );
-    world.record(&Fact::Resumed { by: None });
-    assert!(!matches!(world.recorded(), Step::Blocked { .. }));
-    world.snapshots[2].name = before;
-    assert!(matches!(world.recorded(), Step::Blocked { .. }));
+    assert_eq!(world.shrink(), None);
 }
 
 #[test]
@@ -223,7 +74,7 @@ fn i9_what_a_create_without_an_answer_made_after_it_was_given_up_is_the_rotation
         ["create weekly-2026-11-22", "delete weekly-2026-11-01"]
     );
     assert!(world.history.lapsed.is_empty());
-    assert_eq!(shrink(&world), None);
+    assert_eq!(world.shrink(), None);
 }
 
 #[test]
@@ -242,7 +93,7 @@ fn i9_no_more_creates_of_one_name_are_sent_than_the_rotation_has_attempts() {
         .slot("weekly", "weekly-2026-11-22")
         .expect("a slot");
     assert_eq!((note.intents, note.attempts), (3, 0));
-    assert_eq!(note.ending, Some(crate::core::fact::Ending::GivenUp));
+    assert_eq!(note.ending, Some(Ending::GivenUp));
 }
 
 #[test]
@@ -276,4 +127,45 @@ fn a_first_look_finds_its_newest_slot_settled_by_what_is_named_for_it_or_later()
         world.settle(&Status::Completed);
         assert_eq!(world.log.is_empty(), settled, "{name}: {:?}", world.log);
     }
+}
+
+#[test]
+fn i9_creates_of_one_name_are_counted_whichever_rotation_they_were_for() {
+    let mut world = World::weekly(1);
+    world.policy.rotations[0].pattern =
+        crate::core::name::Pattern::new("web-%Y-%m-%d", "weekly").expect("a pattern");
+    world.recorded();
+    for _ in 0..2 {
+        assert!(matches!(world.recorded(), Step::Create { .. }));
+        world.intend_create("web-2026-11-22");
+        world.history.open = None;
+    }
+    world.policy.rotations[0].name = "renamed".to_owned();
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+    world.intend_create("web-2026-11-22");
+    world.history.open = None;
+    let step = world.recorded();
+    assert!(!matches!(step, Step::Create { .. }), "{step:?}");
+}
+
+#[test]
+fn i19_what_a_refused_create_made_all_the_same_is_the_rotation_s_own() {
+    let mut world = World::weekly(1).holding(&old_weeklies()[..1]);
+    world.recorded();
+    let name = "weekly-2026-11-22";
+    world.intend_create(name);
+    world.record(&Fact::CreateResult {
+        snapshot: name.to_owned(),
+        outcome: Outcome::Failed,
+        id: None,
+        server_name: None,
+        looked_for: false,
+    });
+    world.make(name, Status::Completed);
+    world.settle(&Status::Completed);
+    assert_eq!(
+        world.log,
+        ["create weekly-2026-11-22", "delete weekly-2026-11-01"]
+    );
+    assert_eq!(world.shrink(), None);
 }

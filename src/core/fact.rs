@@ -326,7 +326,13 @@ pub enum Fact {
         pays: Option<bool>,
     },
     /// An own snapshot is there completed that the trail lacks: the rotation did not make it.
-    SnapshotFound { snapshot: String, id: SnapshotId },
+    /// Or one is there that is none of its own, and stays so whatever name it bears later (I19).
+    SnapshotFound {
+        snapshot: String,
+        id: SnapshotId,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        foreign: bool,
+    },
     /// An own snapshot that was completed is listed as failed (I19).
     SnapshotRegressed { snapshot: String, id: SnapshotId },
     /// The provider stores otherwise what a create asked for: nothing is changed on the server
@@ -337,11 +343,14 @@ pub enum Fact {
         reason: String,
     },
     /// More own snapshots are beyond `keep` than the rotation has replaced: they stay until an
-    /// operator agrees by `resume` (I19).
+    /// operator agrees by `resume` (I19). `shrinks`: those to which the announcement of others
+    /// passes on that went for a due slot before.
     SurplusFound {
         rotation: String,
         snapshots: Vec<String>,
         ids: BTreeSet<SnapshotId>,
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        shrinks: BTreeSet<SnapshotId>,
     },
     /// An own snapshot was seen failed, or is missing from the listings.
     SnapshotFailed {

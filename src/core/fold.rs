@@ -14,6 +14,9 @@ use super::terms::{Fnv, TermsKey};
 /// than the provider's five.
 const MOST_MADE: usize = 8;
 
+/// So many foreign ones are remembered for a server.
+const MOST_FOREIGN: usize = 16;
+
 /// So many that were seen completed are remembered for a server; what a person deletes while
 /// no process looks is among them for ever.
 const MOST_COMPLETED: usize = 1024;
@@ -45,6 +48,7 @@ impl History {
                     notes.announce(shrinks, at);
                 }
                 self.removed = false;
+                self.foreign.clear();
             }
             Fact::RotationChanged {
                 rotation,
@@ -60,6 +64,9 @@ impl History {
                 let same = |before: TermsKey| (before.keep, before.owns) == (key.keep, key.owns);
                 if !before.is_some_and(same) {
                     notes.announce(shrinks, at);
+                }
+                if before.is_none_or(|before| before.owns != key.owns) {
+                    self.foreign.clear();
                 }
             }
             Fact::RotationRemoved { rotation } => self.notes(rotation).leave(),
@@ -152,10 +159,10 @@ impl History {
                 outcome,
                 id,
                 server_name,
-                looked_for,
+                ..
             } => {
                 self.answer(at);
-                if *looked_for && *outcome == Outcome::Failed {
+                if matches!(outcome, Outcome::Failed | Outcome::NoServer) {
                     self.lapse();
                 }
                 if server_name.is_some() {
@@ -215,6 +222,16 @@ impl History {
                 }
             }
             Fact::DeleteConfirmed { id } => {
+                if self
+                    .prune_first
+                    .as_ref()
+                    .is_some_and(|prune| prune.victim == *id)
+                {
+                    let shrinks = self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut());
+                    for shrink in shrinks.filter(|shrink| shrink.announced.contains(id)) {
+                        shrink.taken += 1;
+                    }
+                }
                 self.forget(*id);
                 self.open = None;
                 self.refused_deletes = 0;
@@ -264,14 +281,24 @@ impl History {
                     self.open = None;
                 }
             }
-            Fact::SnapshotFound { id, snapshot } => {
+            Fact::SnapshotFound {
+                id, foreign: true, ..
+            } => self.saw_foreign(*id),
+            Fact::SnapshotFound { id, snapshot, .. } => {
                 self.saw_completed(*id, snapshot);
                 self.regressed.retain(|(known, _)| known != id);
             }
             Fact::SnapshotRegressed { id, .. } => self.regressed.push((*id, at)),
-            Fact::SurplusFound { rotation, ids, .. } => {
+            Fact::SurplusFound {
+                rotation,
+                ids,
+                shrinks,
+                ..
+            } => {
                 let shrink = self.notes(rotation).shrink.get_or_insert_default();
-                shrink.found = ids.iter().copied().collect();
+                shrink.found = ids.difference(shrinks).copied().collect();
+                shrink.announced.extend(shrinks);
+                shrink.taken = 0;
             }
             Fact::CreateMismatch {
                 snapshot, reason, ..
@@ -314,6 +341,7 @@ impl History {
                         self.prune_first = None;
                     }
                     self.completed.clear();
+                    self.foreign.clear();
                     for notes in &mut self.rotations {
                         notes.agree();
                     }
@@ -424,6 +452,14 @@ impl History {
         self.completed.push((id, Fnv::of(name)));
     }
 
+    fn saw_foreign(&mut self, id: SnapshotId) {
+        if self.foreign.len() == MOST_FOREIGN {
+            self.foreign.remove(0);
+        }
+        self.foreign.reserve_exact(1);
+        self.foreign.push(id);
+    }
+
     /// Returns true if a create made it that is open no more, and forgets that.
     fn takes_made(&mut self, id: SnapshotId, name: &str) -> bool {
         let before = self.made.len();
@@ -436,7 +472,8 @@ impl History {
         lapsed.map(|at| self.lapsed.remove(at)).is_some()
     }
 
-    /// Remembers an open create without an answer: its snapshot may still show.
+    /// Remembers an open create that had no answer, or was refused: its snapshot may show all
+    /// the same. Of several of one name the first knew the fewest ids.
     fn lapse(&mut self) {
         let Some(Open::Create {
             name,
@@ -448,6 +485,9 @@ impl History {
         else {
             return;
         };
+        if self.lapsed.iter().any(|lapsed| *lapsed.name == **name) {
+            return;
+        }
         let lapsed = Lapsed {
             name: name.as_str().into(),
             known: known.clone(),
@@ -463,6 +503,7 @@ impl History {
     fn forget(&mut self, id: SnapshotId) {
         self.completed.retain(|(known, _)| *known != id);
         self.regressed.retain(|(known, _)| *known != id);
+        self.foreign.retain(|known| *known != id);
         self.made.retain(|made| made.id != id);
         for notes in &mut self.rotations {
             notes.gone(id);

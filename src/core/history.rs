@@ -88,7 +88,7 @@ pub struct PruneFirst {
     pub known: BTreeSet<SnapshotId>,
 }
 
-/// A create of a slot that nobody knows the effect of.
+/// A create of a slot that may have had an effect, though no answer says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lapsed {
     /// The name that was asked for.
@@ -178,11 +178,14 @@ pub struct History {
     /// Those of them that are listed as failed, and since when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub regressed: Vec<(SnapshotId, When)>,
+    /// The ids that were listed under names that aren't own; the last few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<SnapshotId>,
     /// Snapshots of the rotation's creates that are stuck, missing or failed; the last few.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<Made>,
-    /// Creates that had no answer and were looked for in vain; the last few. What they made may
-    /// still show.
+    /// Creates that had no answer and were looked for in vain, or that were refused; the last
+    /// few. What they made may still show.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lapsed: Vec<Lapsed>,
     /// How the provider stores otherwise what a create asked for, until a person looked (I19).
@@ -281,6 +284,13 @@ impl History {
     /// Since when nothing is changed by the rotation: a pause of its own, or one of all.
     pub fn paused(&self) -> Option<Timestamp> {
         self.paused.or(self.all_paused)
+    }
+
+    /// Creates of this name that were sent, whichever rotation's slot it was (I9).
+    pub fn intents(&self, name: &str) -> u32 {
+        let notes = self.rotations.iter().flat_map(|notes| &notes.slots);
+        let of_name = notes.filter(|note| note.name == name);
+        of_name.map(|note| note.intents).sum()
     }
 
     /// Whether the create that was answered by this id is open.

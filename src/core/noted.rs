@@ -9,7 +9,7 @@ use super::fact::{Ending, When};
 use super::history::History;
 use super::passed::Passed;
 use super::snapshot::SnapshotId;
-use super::terms::TermsKey;
+use super::terms::{Fnv, TermsKey};
 
 /// Slots noted one by one for each rotation; of older ones only that they ended is kept.
 const REMEMBERED: usize = 6;
@@ -55,8 +55,8 @@ impl SlotNote {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn none(intents: &u32) -> bool {
-    *intents == 0
+fn none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// From when on slots are counted.
@@ -90,11 +90,22 @@ pub(super) struct Shrink {
     pub(super) found: Vec<SnapshotId>,
     /// An operator agreed.
     pub(super) agreed: Vec<SnapshotId>,
+    /// Announced ones that went for a due slot of a full server: what its new snapshot pushes
+    /// beyond `keep` goes in their place.
+    #[serde(skip_serializing_if = "none")]
+    pub(super) taken: u32,
 }
 
 impl Shrink {
     fn is_empty(&self) -> bool {
-        self.announced.is_empty() && self.found.is_empty() && self.agreed.is_empty()
+        let Self {
+            announced,
+            found,
+            agreed,
+            taken,
+            ..
+        } = self;
+        announced.is_empty() && found.is_empty() && agreed.is_empty() && *taken == 0
     }
 
     pub(super) fn holds(&self, id: SnapshotId) -> bool {
@@ -174,6 +185,7 @@ impl RotationNotes {
             since: Some(at),
             found: found.unwrap_or_default(),
             agreed: Vec::new(),
+            taken: 0,
         };
         self.shrink = (!shrink.is_empty()).then(|| Box::new(shrink));
     }
@@ -205,6 +217,7 @@ impl RotationNotes {
             } = &mut **shrink;
             agreed.append(announced);
             agreed.append(found);
+            shrink.taken = 0;
         }
     }
 
@@ -258,6 +271,14 @@ impl History {
     pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotNote> {
         let notes = self.rotation(rotation);
         notes.into_iter().flat_map(|notes| notes.slots.iter())
+    }
+
+    /// The name of one that was seen completed; empty where it is too long ago.
+    pub fn called(&self, id: SnapshotId) -> Option<&str> {
+        let name = self.name_of(id)?;
+        let mut notes = self.rotations.iter().flat_map(|notes| &notes.slots);
+        let note = notes.find(|note| Fnv::of(&note.name) == name);
+        Some(note.map_or("", |note| &note.name))
     }
 
     /// Why the rotation's hooks didn't go well last time, if so.

@@ -281,8 +281,12 @@ impl Server<'_> {
         *spared == id && since.age(self.now).max(since.elapsed(self.now)) < window
     }
 
+    /// I19: one that was completed is none, whatever the listing says.
     fn long_stuck(&self, own: &Own<'_>) -> bool {
-        own.snapshot.status == Status::InProgress && self.stuck(own.snapshot)
+        let snapshot = own.snapshot;
+        snapshot.status == Status::InProgress
+            && self.stuck(snapshot)
+            && !self.was_completed(snapshot.id)
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Server};
+use super::noted::Shrink;
 use super::policy::Rotation;
 use super::printable::{counted, utc};
 use super::retention::{self, Own, Spare};
@@ -13,25 +14,40 @@ use super::snapshot::{SnapshotId, Status};
 use super::terms::TermsKey;
 
 impl Server<'_> {
+    /// Returns true if an operator agreed to its deletion, or its grace has passed.
     pub(super) fn agreed(&self, own: &Own<'_>) -> bool {
-        let rotation = &self.rotation(own).name;
-        let shrink = self.history.rotation(rotation);
-        let Some(shrink) = shrink.and_then(|notes| notes.shrink.as_deref()) else {
-            return false;
-        };
         let id = own.snapshot.id;
-        let over = shrink
+        self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
+            let over = shrink.announced.contains(&id) && !self.left(shrink).is_positive();
+            over || shrink.agreed.contains(&id)
+        })
+    }
+
+    /// Returns true if its deletion is announced, and its grace has not passed.
+    pub(super) fn announced(&self, own: &Own<'_>) -> bool {
+        self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
+            shrink.announced.contains(&own.snapshot.id) && self.left(shrink).is_positive()
+        })
+    }
+
+    fn shrink_of(&self, rotation: &Rotation) -> Option<&Shrink> {
+        self.history.rotation(&rotation.name)?.shrink.as_deref()
+    }
+
+    /// What is left of its grace.
+    fn left(&self, shrink: &Shrink) -> SignedDuration {
+        let grace = self.rules.shrink_grace;
+        shrink
             .since
-            .is_some_and(|since| since.age(self.now) >= self.rules.shrink_grace);
-        shrink.agreed.contains(&id) || (over && shrink.announced.contains(&id))
+            .map_or(grace, |since| grace - since.age(self.now))
     }
 
     /// When the grace of each shrink is over.
     pub(super) fn graces(&self) -> impl Iterator<Item = Timestamp> {
         let rotations = self.policy.rotations.iter();
         rotations.filter_map(|rotation| {
-            let shrink = self.history.rotation(&rotation.name)?.shrink.as_deref()?;
-            let left = self.rules.shrink_grace - shrink.since?.age(self.now);
+            let shrink = self.shrink_of(rotation)?;
+            let left = self.left(shrink);
             let waiting = !shrink.announced.is_empty() && left.is_positive();
             waiting.then(|| self.now.wall.checked_add(left).ok())?
         })
@@ -57,35 +73,42 @@ impl Server<'_> {
 
     /// The fate of a rotation's snapshots that a shrink has named, in one line.
     pub(super) fn shrink(&self, rotation: &Rotation, spares: &[Own<'_>]) -> Option<String> {
-        let shrink = self.history.rotation(&rotation.name)?.shrink.as_deref()?;
+        let shrink = self.shrink_of(rotation)?;
         let named_of = |ids: &[SnapshotId]| {
             let named = spares.iter().filter(|own| ids.contains(&own.snapshot.id));
             let named: Vec<_> = named.map(|own| own.snapshot.name.as_str()).collect();
             (named.len(), named.join(", "))
         };
         let (count, named) = named_of(&shrink.announced);
-        let left = self.rules.shrink_grace
-            - shrink
-                .since
-                .map_or(SignedDuration::ZERO, |s| s.age(self.now));
         let (name, server) = (&rotation.name, self.policy.server);
-        if count > 0 && left.is_positive() {
+        if count > 0 && self.left(shrink).is_positive() {
+            let full = self.inventory.snapshots.len() >= self.rules.limit;
             let from = shrink
                 .since
                 .and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
             return Some(format!(
-                "by its policy {} beyond keep = {} of {name} will be deleted from {} on: {named}; undo the edit to keep them, or agree at once by snaprotate resume --server {server}",
+                "by its policy {} beyond keep = {} of {name} will be deleted from {} on (later if the server is paused): {named}; undo the edit to keep them, or agree at once by snaprotate resume --server {server}{}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 from.map_or("now".to_owned(), utc),
+                if full {
+                    "; the server is full, so a slot that is due before takes the place of the oldest"
+                } else {
+                    ""
+                },
             ));
         }
         let (count, named) = named_of(&shrink.found);
         (count > 0).then(|| {
             format!(
-                "{} beyond keep = {} of {name} stays there, since nothing that the rotation made has replaced it: {named}; agree to its deletion by snaprotate resume --server {server}",
+                "{} beyond keep = {} of {name} {}: {named}; agree to the deletion by snaprotate resume --server {server}",
                 counted(count, "snapshot"),
-                rotation.keep
+                rotation.keep,
+                if count == 1 {
+                    "stays, since none that the rotation made has replaced it"
+                } else {
+                    "stay, since none that the rotation made have replaced them"
+                }
             )
         })
     }
@@ -134,3 +157,7 @@ impl Server<'_> {
         uncovered.iter().map(|own| own.snapshot.id).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "shrink_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Step, decide};
-use super::fact::{Fact, Now, Outcome};
+use super::fact::{AlertKind, Fact, Now, Outcome};
 use super::history::{History, Made};
 use super::name::Pattern;
 use super::policy::{Former, Policy, Rotation, Rules, WhenFull};
@@ -16,6 +16,8 @@ use super::schedule::Schedule;
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+pub(super) const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 pub(super) fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -111,6 +113,27 @@ impl World {
 
     pub(super) fn weekly(keep: usize) -> Self {
         Self::new(vec![rotation("weekly", "0 3 * * Sun", keep)])
+    }
+
+    /// A rotation that keeps `keep`, made `weeks` of them itself, and is at rest.
+    pub(super) fn grown(keep: usize, weeks: usize) -> Self {
+        let mut world = Self::weekly(keep);
+        world.rules.shrink_grace = 60 * MINUTE;
+        for _ in 0..weeks {
+            world.settle(&DONE);
+            world.pass(WEEK);
+        }
+        world.now.wall -= WEEK;
+        world.settle(&DONE);
+        world.log.clear();
+        world
+    }
+
+    /// What the alert about the weekly rotation's shrink says.
+    pub(super) fn shrink(&self) -> Option<&str> {
+        let key = (AlertKind::Shrink, "weekly".to_owned());
+        let standing = self.history.alerts.get(&key);
+        standing.map(|alert| alert.reason.as_str())
     }
 
     pub(super) fn holding(mut self, rows: &[(u64, &str, Status, &str)]) -> Self {

@@ -158,8 +158,7 @@ impl<A: SnapshotApi> Engine<A> {
             return true;
         };
         let seat = lock(seat);
-        let note = seat.history.slot(rotation, name);
-        note.is_none_or(|note| note.intents >= attempts)
+        seat.history.slot(rotation, name).is_none() || seat.history.intents(name) >= attempts
     }
 
     /// Whether the step is still what the policy in force asks for, and no pause was asked

@@ -31,6 +31,15 @@ struct Odd {
 }
 
 impl Listed {
+    /// Before the first listing of a process: what the trail says is there. What went while
+    /// none looked is noticed so.
+    pub(super) fn expect(&mut self, ids: impl Iterator<Item = SnapshotId>) {
+        if self.looks == 0 {
+            let new: Vec<_> = ids.filter(|id| !self.ids.contains(id)).collect();
+            self.ids.extend(new);
+        }
+    }
+
     /// Whether to go by this listing.
     pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
         let mut odd = self.odd.take().unwrap_or_default();

@@ -121,19 +121,27 @@ impl Seat {
         if inventory.doubt.is_none() && crate::core::breaks::Break::StaleListingReused.on() {
             self.reused = Some(Box::new(inventory.clone()));
         }
-        self.listed.believes(inventory)
+        let Self {
+            listed, history, ..
+        } = self;
+        let completed = history.completed.iter().map(|(id, _)| *id);
+        listed.expect(completed.filter(|id| !history.deletes(*id)));
+        listed.believes(inventory)
     }
 
-    /// A completed own snapshot that somebody else took since the last listing, to be recorded.
+    /// A completed own snapshot that somebody else took since the last listing, or while no
+    /// process looked, to be recorded.
     fn taken(&mut self, policy: &Policy) -> Option<Fact> {
         while let Some(id) = self.listed.vanished() {
             let mut rows = self.seen.iter().flat_map(|seen| seen.rows.iter());
             let own = |row: &&Snapshot| {
                 row.id == id && row.status == Status::Completed && policy.place(&row.name).is_some()
             };
-            if let Some(row) = rows.find(own).filter(|_| !self.history.deletes(id)) {
+            let seen = rows.find(own).map(|row| row.name.as_str());
+            let name = seen.or_else(|| self.history.called(id));
+            if let Some(name) = name.filter(|_| !self.history.deletes(id)) {
                 return Some(Fact::SnapshotGone {
-                    snapshot: row.name.clone(),
+                    snapshot: name.to_owned(),
                     id,
                     reason: "no listing shows it any more, and no delete of ours took it"
                         .to_owned(),

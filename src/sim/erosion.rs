@@ -1,8 +1,11 @@
 //! The erosion bound (I19), counted by what the provider truly holds, whatever it says.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::lies::OWN;
 use super::provider::World;
 use super::setting::GRACE;
 use crate::core::snapshot::Status;
@@ -47,28 +50,47 @@ impl World {
             .get(&server)
             .and_then(|s| s.rows.iter().find(|row| row.id == id));
         let good = row.is_some_and(|row| row.status == Status::Completed);
-        if !good || self.lies.is_none() || self.announced(server, id) {
+        let foreign = row.is_some_and(|row| !row.name.contains(OWN));
+        if !good || self.lies.is_none() {
             return;
+        }
+        if foreign && self.was_foreign(server, id) {
+            self.violated(
+                server,
+                &format!("I19: deleted one that was listed as foreign before (id {id})"),
+            );
         }
         let tail = self.trail_tail(4096);
         let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
         let paid = last.contains("\"paid_by\":");
         let promised = last.contains("\"prune_first\":[");
+        let (named, passed_on) = self.announced(server, id);
+        // On a full server a slot takes one that is announced: what it pushes out is paid by it.
+        if named == Some(true) || (named.is_some() && promised) {
+            return;
+        }
+        let there = self.servers.get(&server).map(|s| &s.rows);
+        let there: BTreeSet<u64> = there.into_iter().flatten().map(|row| row.id).collect();
         let Some(lies) = &mut self.lies else {
             return;
         };
-        let made = lies.made.entry(server).or_default();
         let deleted = lies.deleted.entry(server).or_default();
         let ours = lies.ours.contains(&id);
-        let free = !paid && !promised;
+        let free = !paid && !promised && !passed_on;
         if free && ours {
-            // One that never was seen completed is made and unmade, and has paid for nothing.
-            made.remove(&id);
+            // One that never was seen completed is made and unmade.
+            lies.unmade.insert(id);
         } else {
             deleted.insert(id);
         }
-        // One more may be promised, by a prune-first that is open beside a payment.
-        let made = made.len() + 1;
+        let made = lies.made.get(&server).into_iter().flatten();
+        let made = made.filter(|id| !lies.unmade.contains(id) || there.contains(id));
+        let mut made = made.count();
+        if promised {
+            lies.promised.insert(server, made);
+        }
+        // One more is promised, by a prune-first since which none was made.
+        made += usize::from(lies.promised.get(&server) == Some(&made));
         let deleted = deleted.len();
         if free && !ours {
             let what = format!("I19: deleted unpaid, though the rotation didn't make it (id {id})");
@@ -82,28 +104,58 @@ impl World {
         }
     }
 
-    /// Returns true if the trail announced its deletion long enough ago.
-    fn announced(&self, server: u64, id: u64) -> bool {
-        let trail = super::end::trail_text(&self.disk);
-        let of_server = format!("\"server\":{server},");
+    /// Whether its deletion was announced, and that long enough ago; and whether the
+    /// announcement of another has passed on to it.
+    fn announced(&self, server: u64, id: u64) -> (Option<bool>, bool) {
         // By a clock that was set nobody can tell how long ago it was.
         let steady =
             !self.fired.contains_key("clock: set") && !self.fired.contains_key("clock: host slept");
         let wall = self.wall();
-        let mut shrinks = trail
-            .lines()
-            .filter(|line| line.contains(&of_server) && line.contains("\"shrinks\":["));
-        shrinks.any(|line| {
-            let Ok(record) = serde_json::from_str::<Value>(line) else {
-                return false;
-            };
+        let (mut named, mut passed_on, mut any) = (None, false, false);
+        for record in self.records_of(server, "\"shrinks\":[") {
             let time = record["time"]
                 .as_str()
                 .and_then(|time| time.parse::<Timestamp>().ok());
-            let old = time.is_some_and(|time| wall.duration_since(time) >= GRACE);
+            let old = !steady || time.is_some_and(|time| wall.duration_since(time) >= GRACE);
             let mut ids = record["shrinks"].as_array().into_iter().flatten();
-            ids.any(|named| named.as_u64().map(|named| self.truly(named)) == Some(id))
-                && (old || !steady)
-        })
+            let names = ids.any(|named| named.as_u64().map(|named| self.truly(named)) == Some(id));
+            if record["event"] == "surplus_found" {
+                passed_on |= names && any;
+            } else {
+                any |= old;
+                if names {
+                    named = Some(old || named == Some(true));
+                }
+            }
+        }
+        (named, passed_on)
+    }
+
+    /// Whether the trail says that it was listed under a name that isn't own, and no edit or
+    /// operator has spoken since.
+    fn was_foreign(&self, server: u64, id: u64) -> bool {
+        let mut foreign = false;
+        for record in self.records_of(server, "\"event\":\"") {
+            match record["event"].as_str() {
+                Some("snapshot_found") if record["foreign"] == true => {
+                    let found = record["id"].as_u64().map(|found| self.truly(found));
+                    foreign |= found == Some(id);
+                }
+                Some("rotation_added" | "rotation_changed" | "resumed") => foreign = false,
+                _ => {}
+            }
+        }
+        foreign
+    }
+
+    fn records_of(&self, server: u64, with: &str) -> Vec<Value> {
+        let trail = super::end::trail_text(&self.disk);
+        let of_server = format!("\"server\":{server},");
+        let lines = trail
+            .lines()
+            .filter(|line| line.contains(&of_server) && line.contains(with));
+        lines
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 }

@@ -11,14 +11,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::provider::{Row, World, shown};
 use super::rng::Rng;
 use crate::api::{ApiError, Created, ErrorKind};
+use crate::core::breaks::Break;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 
 /// The kinds of lies.
-pub const LIES: [&str; 25] = [
+pub const LIES: [&str; 27] = [
     "lie: stores another name",
     "lie: dates it 1970",
     "lie: dates it hours back",
     "lie: dates it a day and more back",
+    "lie: dates it a month ahead",
     "lie: answers with the id of an older one",
     "lie: answers with an id that nothing has",
     "lie: answers with another name",
@@ -31,6 +33,7 @@ pub const LIES: [&str; 25] = [
     "lie: shows in progress as completed",
     "lie: shows another name",
     "lie: shows an older one's name",
+    "lie: shows a foreign one as an old own one",
     "lie: shows another date",
     "lie: shows no date",
     "lie: shows another id",
@@ -55,6 +58,9 @@ const JUDGED: [&str; 9] = [
     "no runtime",
 ];
 
+/// What the names of all rotations have in them.
+pub(super) const OWN: &str = "-snapshot-";
+
 /// Ids of what isn't there begin after this.
 const FIRST_FAKE: u64 = 900_000;
 
@@ -64,6 +70,13 @@ pub(super) enum DeleteLie {
     Kept(Option<(ErrorKind, u16)>),
     /// It is deleted, and the answer is 403.
     Forbidden,
+}
+
+/// The lie that does harm where this thread's rule is broken; others do so too rarely.
+fn weapon() -> Option<&'static str> {
+    Break::ForeignForgotten
+        .on()
+        .then_some("lie: shows a foreign one as an old own one")
 }
 
 /// One lie of a seed.
@@ -88,7 +101,11 @@ pub(super) struct Lies {
     pub(super) ours: BTreeSet<u64>,
     /// Those of them that may pay.
     pub(super) made: BTreeMap<u64, BTreeSet<u64>>,
+    /// Those that the rotation deletes as never completed: once gone they pay for nothing.
+    pub(super) unmade: BTreeSet<u64>,
     pub(super) deleted: BTreeMap<u64, BTreeSet<u64>>,
+    /// How many were made when the last prune-first was sent.
+    pub(super) promised: BTreeMap<u64, usize>,
     /// What shows under another id.
     ids: BTreeMap<u64, u64>,
 }
@@ -98,7 +115,8 @@ impl Lies {
         let mut rng = Rng::new(seed ^ 0x006c_6965_7300);
         let span = SignedDuration::from_hours(24 * days);
         let count = 1 + rng.below(3);
-        let lies = (0..count).map(|_| {
+        let lies = (0..count).map(|nth| {
+            let kind = rng.pick(&LIES);
             let from = match rng.below(3) {
                 0 => start,
                 _ => start + rng.time(SignedDuration::ZERO, span),
@@ -108,7 +126,7 @@ impl Lies {
                 _ => from + rng.time(SignedDuration::ZERO, span),
             };
             Lie {
-                kind: rng.pick(&LIES),
+                kind: weapon().filter(|_| nth == 0).unwrap_or(kind),
                 server: rng.chance(400).then(|| 1 + rng.below(servers)),
                 from,
                 until,
@@ -121,7 +139,9 @@ impl Lies {
             told: lies.collect(),
             rng,
             made: BTreeMap::new(),
+            unmade: BTreeSet::new(),
             deleted: BTreeMap::new(),
+            promised: BTreeMap::new(),
             ours: BTreeSet::new(),
             ids: BTreeMap::new(),
         }
@@ -152,6 +172,7 @@ impl Lies {
     pub(super) fn trail_lost(&mut self) {
         self.made.clear();
         self.deleted.clear();
+        self.promised.clear();
     }
 }
 
@@ -182,7 +203,7 @@ impl World {
         at: Timestamp,
     ) -> (String, Option<Timestamp>) {
         let hours = SignedDuration::from_hours;
-        let name = if self.lie(LIES[0], server, id) {
+        let name = if self.lie("lie: stores another name", server, id) {
             match id % 5 {
                 0 => asked.to_uppercase(),
                 1 => asked.replace('-', "_"),
@@ -194,12 +215,14 @@ impl World {
         } else {
             asked.to_owned()
         };
-        let date = if self.lie(LIES[1], server, id) {
+        let date = if self.lie("lie: dates it 1970", server, id) {
             Timestamp::UNIX_EPOCH
-        } else if self.lie(LIES[2], server, id) {
+        } else if self.lie("lie: dates it hours back", server, id) {
             at - hours(5)
-        } else if self.lie(LIES[3], server, id) {
+        } else if self.lie("lie: dates it a day and more back", server, id) {
             at - hours(30)
+        } else if self.lie("lie: dates it a month ahead", server, id) {
+            at + hours(24 * 30)
         } else {
             at
         };
@@ -232,21 +255,21 @@ impl World {
             name: name.to_owned(),
         };
         if let Some(older) = older
-            && self.lie(LIES[4], server, id)
+            && self.lie("lie: answers with the id of an older one", server, id)
         {
             return Ok(created(older, &made.name));
         }
-        if self.lie(LIES[5], server, id) {
+        if self.lie("lie: answers with an id that nothing has", server, id) {
             return Ok(created(FIRST_FAKE + id, &made.name));
         }
-        if self.lie(LIES[6], server, id) {
+        if self.lie("lie: answers with another name", server, id) {
             return Ok(created(id, "another-name"));
         }
         let refused = |kind, status| Err(super::provider::error(kind, Some(status)));
-        if self.lie(LIES[7], server, id) {
+        if self.lie("lie: says busy and makes it", server, id) {
             return refused(ErrorKind::Later, 409);
         }
-        if self.lie(LIES[8], server, id) {
+        if self.lie("lie: says bad request and makes it", server, id) {
             return refused(ErrorKind::Refused, 400);
         }
         Ok(made)
@@ -278,8 +301,8 @@ impl World {
                 let day = row.made + hours(24 * nth);
                 let dashed = row
                     .name
-                    .rfind("-snapshot-")
-                    .map_or(row.name.as_str(), |at| &row.name[..at + 10]);
+                    .rfind(OWN)
+                    .map_or(row.name.as_str(), |at| &row.name[..at + OWN.len()]);
                 seen.push(Snapshot {
                     id: SnapshotId(FIRST_FAKE + row.id * 10 + nth.unsigned_abs()),
                     name: format!("{dashed}{}", day.strftime("%Y-%m-%d")),
@@ -334,6 +357,14 @@ impl World {
             && self.lie("lie: shows an older one's name", server, id)
         {
             snapshot.name.clone_from(&oldest.name);
+        }
+        let own = rows.iter().find(|row| row.name.contains(OWN));
+        if let Some(own) = own
+            && !row.name.contains(OWN)
+            && self.lie("lie: shows a foreign one as an old own one", server, id)
+        {
+            snapshot.name = own.name.replacen("202", "201", 1);
+            snapshot.created_at = Some(self.base - SignedDuration::from_hours(24 * 3000));
         }
         if self.lie("lie: shows another date", server, id) {
             let hours = i64::try_from(id % 97).unwrap_or(0) - 60;

@@ -29,7 +29,7 @@ const EVENT_WIDTH: usize = 18;
 const NARROWEST: usize = 30;
 
 /// What every line has, or says in words of its own; and what only the program needs.
-const SAID_ELSEWHERE: [&str; 21] = [
+const SAID_ELSEWHERE: [&str; 22] = [
     "seq",
     "time",
     "event",
@@ -51,6 +51,7 @@ const SAID_ELSEWHERE: [&str; 21] = [
     "hook",
     "known",
     "pays",
+    "foreign",
 ];
 
 /// How lines are made.
@@ -190,6 +191,14 @@ impl Lines {
             Some(by) => Some(format!("by order of {}", printable(by, NAME_SHOWN))),
             None => text("reason"),
         });
+        if record.event == "snapshot_found" {
+            let foreign = fields.get("foreign").is_some();
+            parts.push(if foreign {
+                "none of the rotations': it is never touched".to_owned()
+            } else {
+                "it is there, and the trail knew nothing of it".to_owned()
+            });
+        }
         if record.event == "server_removed" {
             parts.push("its policy is gone, and its alerts went with it".to_owned());
         }

@@ -107,6 +107,25 @@ async fn what_somebody_else_took_is_recorded_and_what_we_deleted_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_somebody_took_while_no_process_looked_is_recorded_after_the_start() {
+    let mut scene = Scene::new([1]);
+    let running = scene.run();
+    scene.pass(3 * DAY).await;
+    running.ends().await;
+    let older = scene.provider.names(1)[0].clone();
+    let taken = 103;
+    scene.provider.take(taken);
+    scene.restart([1]);
+    let running = scene.run();
+    scene.pass(30 * MINUTE).await;
+    let gone = scene.events("snapshot_gone");
+    let named = gone.iter().map(|gone| (&gone["snapshot"], &gone["id"]));
+    let named: Vec<_> = named.collect();
+    assert_eq!(named, [(&older.into(), &taken.into())]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_failed_listings_are_no_alert() {
     let scene = Scene::new([1]);
     scene.provider.script(|_| Reply::Says(500));

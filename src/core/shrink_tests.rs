@@ -1,0 +1,144 @@
+//! I19: what goes without a payment, and when.
+
+use super::*;
+use crate::core::decide::Step;
+use crate::core::fact::Fact;
+use crate::core::world::*;
+
+#[test]
+fn i19_a_smaller_keep_goes_when_its_grace_is_over_and_an_undone_edit_cancels_it() {
+    for undone in [true, false] {
+        let mut world = World::grown(3, 3);
+        world.policy.rotations[0].keep = 1;
+        let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
+            panic!("it rests");
+        };
+        assert_eq!(until, world.now.wall + world.rules.shrink_grace);
+        let said = world.shrink().expect("an alert").to_owned();
+        assert!(
+            said.starts_with("by its policy 2 snapshots beyond keep = 1"),
+            "{said}"
+        );
+        assert_eq!(world.log, [""; 0]);
+        if undone {
+            world.policy.rotations[0].keep = 3;
+            world.settle(&Status::Completed);
+            assert_eq!(world.shrink(), None);
+        }
+        world.pass(world.rules.shrink_grace);
+        world.settle(&Status::Completed);
+        assert_eq!(world.log.len(), if undone { 0 } else { 2 });
+    }
+}
+
+#[test]
+fn i19_a_payment_that_is_spent_takes_nothing_out_of_a_shrink() {
+    let mut world = World::grown(3, 5);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    let said = world.shrink().expect("an alert");
+    assert!(said.starts_with("by its policy 2 snapshots"), "{said}");
+    world.pass(world.rules.shrink_grace);
+    world.settle(&Status::Completed);
+    assert_eq!(world.snapshots.len(), 1);
+}
+
+#[test]
+fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() {
+    let mut world = World::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    world.record(&Fact::Paused { by: None });
+    world.pass(world.rules.shrink_grace);
+    let ends = |world: &World| {
+        let ended = world.history.ended_by_resume(&world.rules, world.now, true);
+        ended.join("\n")
+    };
+    let said = ends(&world);
+    assert!(said.contains("takes another resume"), "{said}");
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+    let said = ends(&world);
+    assert!(said.contains("2 snapshots is agreed to"), "{said}");
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&Status::Completed);
+    assert_eq!(world.log.len(), 2);
+}
+
+/// Five weekly ones fill the server, and the policy keeps two of them from now on.
+fn full_and_shrunk() -> World {
+    let mut world = World::grown(5, 5);
+    assert_eq!(world.snapshots.len(), 5);
+    world.rules.shrink_grace = 2 * WEEK;
+    world.policy.rotations[0].keep = 2;
+    world.settle(&Status::Completed);
+    world
+}
+
+#[test]
+fn i19_what_is_announced_for_a_time_goes_for_no_payment_before() {
+    let mut world = World::grown(4, 4);
+    world.rules.shrink_grace = 2 * WEEK;
+    world.policy.rotations[0].keep = 3;
+    world.settle(&Status::Completed);
+    let said = world.shrink().expect("an alert").to_owned();
+    assert!(said.contains("1 snapshot beyond keep = 3"), "{said}");
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, ["create weekly-2026-12-20"]);
+    assert!(world.shrink().is_some_and(|now| now.starts_with(&said)));
+    // Undone, the new one pays for the oldest.
+    world.policy.rotations[0].keep = 4;
+    world.settle(&Status::Completed);
+    assert_eq!(world.log[1..], ["delete weekly-2026-11-22"]);
+}
+
+#[test]
+fn i19_on_a_full_server_a_slot_takes_the_oldest_that_is_announced_and_its_snapshot_the_place() {
+    let mut world = full_and_shrunk();
+    let said = world.shrink().expect("an alert");
+    assert!(said.contains("3 snapshots beyond keep = 2"), "{said}");
+    assert!(said.contains("takes the place of the oldest"), "{said}");
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    let first = ["delete weekly-2026-11-22", "create weekly-2026-12-27"];
+    assert_eq!(world.log, first);
+    let said = world.shrink().expect("an alert");
+    assert!(said.contains("3 snapshots beyond keep = 2"), "{said}");
+    assert!(said.contains("weekly-2026-12-13"), "{said}");
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    assert_eq!(world.snapshots.len(), 2);
+    assert_eq!(world.shrink(), None);
+}
+
+#[test]
+fn i19_an_announcement_that_was_used_up_passes_on_once() {
+    let mut world = full_and_shrunk();
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    // One that somebody else made is beyond `keep` too, and nothing was announced of it.
+    world.make("weekly-2026-12-28", Status::Completed);
+    world.pass(MINUTE);
+    world.settle(&Status::Completed);
+    let notes = world.history.rotation("weekly").expect("notes");
+    let shrink = notes.shrink.as_deref().expect("a shrink");
+    let ids = |ids: &[SnapshotId]| ids.len();
+    assert_eq!((ids(&shrink.announced), ids(&shrink.found)), (3, 1));
+}
+
+#[test]
+fn i19_an_announcement_passes_on_only_when_the_slot_that_used_it_up_has_its_snapshot() {
+    let mut world = full_and_shrunk();
+    world.pass(WEEK);
+    world.settle(&Status::Failed);
+    assert_eq!(world.log[0], "delete weekly-2026-11-22");
+    world.snapshots.retain(|s| s.status == Status::Completed);
+    world.make("weekly-2026-12-28", Status::Completed);
+    world.settle(&Status::Failed);
+    let notes = world.history.rotation("weekly").expect("notes");
+    let shrink = notes.shrink.as_deref().expect("a shrink");
+    let ids = |ids: &[SnapshotId]| ids.len();
+    assert_eq!((ids(&shrink.announced), ids(&shrink.found)), (2, 1));
+}
