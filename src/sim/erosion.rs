@@ -54,14 +54,14 @@ impl World {
         if !good || self.lies.is_none() {
             return;
         }
-        if foreign && self.was_foreign(server, id) {
+        let tail = self.trail_tail(4096);
+        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
+        if foreign && self.was_foreign(server, last) {
             self.violated(
                 server,
                 &format!("I19: deleted one that was listed as foreign before (id {id})"),
             );
         }
-        let tail = self.trail_tail(4096);
-        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
         let paid = last.contains("\"paid_by\":");
         let promised = last.contains("\"prune_first\":[");
         let (named, passed_on) = self.announced(server, id);
@@ -82,6 +82,7 @@ impl World {
             lies.unmade.insert(id);
         } else {
             deleted.insert(id);
+            lies.unmade.remove(&id);
         }
         let made = lies.made.get(&server).into_iter().flatten();
         let made = made.filter(|id| !lies.unmade.contains(id) || there.contains(id));
@@ -131,15 +132,15 @@ impl World {
         (named, passed_on)
     }
 
-    /// Whether the trail says that it was listed under a name that isn't own, and no edit or
-    /// operator has spoken since.
-    fn was_foreign(&self, server: u64, id: u64) -> bool {
+    /// Whether the trail says that what this intent deletes was listed under a name that isn't
+    /// own, and no edit or operator has spoken since.
+    fn was_foreign(&self, server: u64, intent: &str) -> bool {
+        let intent: Value = serde_json::from_str(intent).unwrap_or_default();
         let mut foreign = false;
         for record in self.records_of(server, "\"event\":\"") {
             match record["event"].as_str() {
                 Some("snapshot_found") if record["foreign"] == true => {
-                    let found = record["id"].as_u64().map(|found| self.truly(found));
-                    foreign |= found == Some(id);
+                    foreign |= record["id"] == intent["id"];
                 }
                 Some("rotation_added" | "rotation_changed" | "resumed") => foreign = false,
                 _ => {}
