@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use notify::Service;
-use snaprotate::sandbox::faults::{Call, Fault};
+use snaprotate::sandbox::faults::{Call, Fault, Made};
 use support::{
     Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until, verified,
 };
@@ -143,6 +143,42 @@ fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
         let none = place.home.run(&["delete", "web", "by-hand", "--yes"]);
         ends(&none, 2, "web holds no snapshot by-hand");
     });
+}
+
+#[test]
+fn a_delete_is_done_when_the_listing_says_so_whatever_the_answer_said() {
+    let place = quick();
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Delete, 204));
+    let kept = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+    ends(&kept, 1, "says that it is deleted, but still lists it");
+    let place = quick();
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Delete, 403).done());
+    let refused = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+    ends(&refused, 1, "but its listing shows it no more");
+}
+
+#[test]
+fn a_create_that_is_stored_otherwise_is_not_called_done() {
+    let place = quick();
+    let stored = Made::Named("Before_Upgrade".to_owned());
+    place.provider.sandbox.order(Fault::made(stored));
+    let made = place
+        .home
+        .run(&["create", "web", "before-upgrade", "--wait"]);
+    ends(&made, 1, "");
+    let place = quick();
+    let dated = Made::Dated(days_ago(400));
+    place.provider.sandbox.order(Fault::made(dated));
+    let made = place
+        .home
+        .run(&["create", "web", "before-upgrade", "--wait"]);
+    ends(
+        &made,
+        1,
+        "is completed, but the provider dates before-upgrade",
+    );
 }
 
 #[test]

@@ -130,7 +130,7 @@ pub enum Command {
     /// Pause the rotation of one server or of all: no creates, no deletes until resumed
     #[command(after_long_help = notes::PAUSE)]
     Pause(pause::Args),
-    /// End such a pause
+    /// End such a pause, or agree to what an alert asks for
     #[command(after_long_help = notes::RESUME)]
     Resume(pause::Args),
     /// Take a snapshot of a server beside its rotation

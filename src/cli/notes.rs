@@ -363,6 +363,12 @@ are not. The clock counts as right from here on: that ends a block by an intent
 that a wrong clock dated ahead. A server that was paused by itself stays so until
 it is resumed by its name.
 
+With --server, on a server that is not paused, it says that you have looked: what an
+alert asks for is agreed to, and each thing is named that is. A snapshot that the
+provider stores otherwise than asked for counts as seen to; snapshots beyond keep
+that nothing new has replaced are deleted; a full server may be pruned for a slot
+again; a restore of which nobody knows the outcome counts as over.
+
 Exit codes:
   0  resumed; or it isn't paused, and nothing is recorded
   1  it can't be recorded, every server is paused and one was named, or the

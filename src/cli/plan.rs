@@ -43,6 +43,19 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             .await
             .map_err(|error| unread(&error, &settings))?;
         let now = clock.now();
+        let own = |(policy, seen): (&Policy, &Inventory)| {
+            let mut rows = seen.snapshots.iter();
+            rows.any(|row| policy.place(&row.name).is_some())
+        };
+        let held = policies
+            .iter()
+            .filter_map(|policy| Some((&**policy, inventories.get(&policy.server)?)));
+        if histories.is_empty() && held.into_iter().any(own) {
+            note(&format!(
+                "the trail says nothing of these servers yet: a first start without a trail creates nothing for {:#} on servers that hold own snapshots",
+                config.rules.settle_window
+            ));
+        }
         for policy in &policies {
             let inventory = inventories.get(&policy.server);
             let alone = policies.len() == 1;

@@ -57,30 +57,14 @@ impl Server<'_> {
         self.history.slot(rotation, name)?.sent
     }
 
-    /// How the provider stores otherwise what an open create asked for.
+    /// That the provider stores otherwise what an open create asked for, as a record.
     pub(super) fn mismatch(&self, asked: &str, found: &Snapshot) -> Option<Fact> {
-        let id = found.id;
-        let what = if found.name != asked {
-            let stored = printable(&found.name, NAME_SHOWN);
-            format!("asked for {asked}, the provider stores {stored} (id {id})")
-        } else if before(found, self.sent(asked)) || self.far_ahead(found) {
-            let date = found.created_at.map(utc)?;
-            let sent = self.sent(asked).map(utc);
-            let sent = sent.unwrap_or_else(|| "now".to_owned());
-            format!("the provider dates {asked} (id {id}) {date}, it was asked for at {sent}")
-        } else {
-            return None;
-        };
+        let reason = stored_otherwise(asked, found, self.sent(asked), self.now.wall)?;
         Some(Fact::CreateMismatch {
             snapshot: asked.to_owned(),
-            id,
-            reason: what,
+            id: found.id,
+            reason,
         })
-    }
-
-    fn far_ahead(&self, found: &Snapshot) -> bool {
-        let ahead = |at: Timestamp| at.duration_since(self.now.wall);
-        found.created_at.is_some_and(|at| ahead(at) > DATED_APART)
     }
 
     /// Own snapshots that were seen completed and are listed as failed.
@@ -172,6 +156,31 @@ impl Server<'_> {
             shrinks,
         }))
     }
+}
+
+/// How the provider stores otherwise what a create asked for that was sent then, if it does.
+pub fn stored_otherwise(
+    asked: &str,
+    found: &Snapshot,
+    sent: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<String> {
+    let id = found.id;
+    if found.name != asked {
+        let stored = printable(&found.name, NAME_SHOWN);
+        return Some(format!(
+            "asked for {asked}, the provider stores {stored} (id {id})"
+        ));
+    }
+    let far_ahead = |at: Timestamp| at.duration_since(now) > DATED_APART;
+    if !before(found, sent) && !found.created_at.is_some_and(far_ahead) {
+        return None;
+    }
+    let date = found.created_at.map(utc)?;
+    let sent = utc(sent.unwrap_or(now));
+    Some(format!(
+        "the provider dates {asked} (id {id}) {date}, it was asked for at {sent}"
+    ))
 }
 
 /// Returns true if its date can't be: before there were snapshots, or before its create was sent.

@@ -245,7 +245,12 @@ impl Server<'_> {
             .or(self.history.answered_name.as_ref());
         let (wanted, reported) = (self.policy.name.as_ref()?, reported?);
         (wanted != reported)
-            .then(|| format!("the provider calls this server {reported:?}, the policy {wanted:?}"))
+            .then(|| {
+                format!(
+                    "the provider calls this server {reported:?}, the policy {wanted:?}: correct server.id or server.name in {}.toml",
+                    self.policy.file
+                )
+            })
     }
 
     /// The last intent, where the clock says that it is yet to come.

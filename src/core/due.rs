@@ -365,6 +365,24 @@ pub fn attempt_in(
     (left > SignedDuration::ZERO).then_some(left)
 }
 
+/// The newest slot of a rotation that is due and of which the trail says nothing yet: it hears
+/// of it when the server is looked at.
+pub fn unheard(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+    rotation: &Rotation,
+) -> Option<Slot> {
+    let server = Server::of(policy, inventory, history, rules, now);
+    let slot = server.slot_due(rotation, now.wall)?;
+    let name = rotation.pattern.format(slot.local);
+    let heard =
+        history.slot(&rotation.name, &name).is_some() || history.passed(&rotation.name, slot.at);
+    (!heard && rotation.within_catch_up(slot, now.wall)).then_some(slot)
+}
+
 /// Whether the newest due slot of every rotation is settled by a completed snapshot: what
 /// `once` answers for.
 pub fn all_settled(

@@ -293,6 +293,12 @@ impl History {
         of_name.map(|note| note.intents).sum()
     }
 
+    /// Returns true if a slot's create was sent, as far as the trail still says so.
+    pub fn has_asked(&self) -> bool {
+        let mut notes = self.rotations.iter().flat_map(|notes| &notes.slots);
+        notes.any(|note| note.intents > 0)
+    }
+
     /// Whether the create that was answered by this id is open.
     pub(super) fn makes(&self, id: SnapshotId) -> bool {
         matches!(&self.open, Some(Open::Create { id: Some(open), .. }) if *open == id)
@@ -340,18 +346,8 @@ impl History {
         } else if agrees && self.prune_first.is_some() {
             ended.push("a full server may be pruned for a slot again".to_owned());
         }
-        let waiting: usize = self.rotations.iter().map(RotationNotes::to_agree).sum();
-        if own && !agrees && waiting > 0 {
-            ended.push(format!(
-                "the deletion of {} is not agreed to: that takes another resume",
-                counted(waiting, "snapshot")
-            ));
-        }
-        if agrees && waiting > 0 {
-            ended.push(format!(
-                "the deletion of {} is agreed to",
-                counted(waiting, "snapshot")
-            ));
+        if own {
+            ended.extend(self.agreement(agrees));
         }
         if let Some(hold) = self.hold.as_deref().filter(|hold| own && hold.failures > 0) {
             ended.push(format!(
@@ -360,6 +356,34 @@ impl History {
             ));
         }
         ended
+    }
+
+    /// To which deletions a `resume` agrees, a line for each rotation.
+    fn agreement(&self, agrees: bool) -> impl Iterator<Item = String> {
+        self.rotations.iter().filter_map(move |notes| {
+            let named = notes.to_agree().map(|id| match self.called(id) {
+                None | Some("") => format!("id {id}"),
+                Some(name) => format!("{name} (id {id})"),
+            });
+            let named: Vec<_> = named.collect();
+            if named.is_empty() {
+                return None;
+            }
+            let disagree = (AlertKind::OddDate, notes.name.clone());
+            let how = if !agrees {
+                " is not agreed to: that takes another resume"
+            } else if self.alerts.contains_key(&disagree) {
+                " is agreed to, but nothing goes while dates and names disagree on the oldest"
+            } else {
+                " is agreed to"
+            };
+            Some(format!(
+                "the deletion of {} of {}{how}: {}",
+                counted(named.len(), "snapshot"),
+                notes.name,
+                named.join(", ")
+            ))
+        })
     }
 
     /// A pause ended, its own or one of all, if there was one since `from`; the clock counts

@@ -14,12 +14,10 @@ const IN_TIME: SignedDuration = SignedDuration::from_hours(1);
 fn late(slot: Timestamp, taken: Timestamp) -> Option<String> {
     let late = taken.duration_since(slot);
     let hours = late.as_hours();
-    (late > IN_TIME).then(|| {
-        if hours >= 48 {
-            format!("taken {} d later", hours / 24)
-        } else {
-            format!("taken {hours} h later")
-        }
+    (late > IN_TIME).then(|| match (hours / 24, hours % 24) {
+        (0, hours) => format!("taken {hours} h later"),
+        (1, hours @ 1..) => format!("taken 1 d {hours} h later"),
+        (days, _) => format!("taken {days} d later"),
     })
 }
 

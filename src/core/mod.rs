@@ -1,7 +1,7 @@
 //! The pure floor: decides, and knows nobody: no clock, no I/O, no randomness.
 
 mod alert;
-mod belief;
+pub mod belief;
 pub mod breaks;
 mod dated;
 pub mod decide;

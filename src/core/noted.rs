@@ -164,10 +164,9 @@ pub(super) struct RotationNotes {
 
 impl RotationNotes {
     /// Snapshots whose deletion waits for an operator, or for the grace to be over.
-    pub(super) fn to_agree(&self) -> usize {
+    pub(super) fn to_agree(&self) -> impl Iterator<Item = SnapshotId> {
         let shrink = self.shrink.iter();
-        let waiting = shrink.map(|shrink| shrink.announced.len() + shrink.found.len());
-        waiting.sum()
+        shrink.flat_map(|shrink| shrink.announced.iter().chain(&shrink.found).copied())
     }
 
     /// The rotation left the policy, or its policy went.

@@ -60,7 +60,8 @@ fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() 
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
     let said = ends(&world);
-    assert!(said.contains("2 snapshots is agreed to"), "{said}");
+    let named = "the deletion of 2 snapshots of weekly is agreed to: weekly-2026-11-22 (id 901), weekly-2026-11-29 (id 902)";
+    assert_eq!(said, named);
     world.record(&Fact::Resumed { by: None });
     world.settle(&Status::Completed);
     assert_eq!(world.log.len(), 2);

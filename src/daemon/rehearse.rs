@@ -110,7 +110,9 @@ pub(super) async fn changes(
 fn difference(before: &Plans, after: &Plans) -> Vec<String> {
     let steps = |plans: &Plans| -> Vec<_> {
         let of_all = plans.servers.iter().flat_map(|plan| {
-            let deletes = plan.steps.iter().filter(|step| step.do_ == Do::Delete);
+            // What is announced goes when its grace is over.
+            let steps = plan.steps.iter().chain(&plan.next);
+            let deletes = steps.filter(|step| step.do_ == Do::Delete);
             deletes.map(|step| (step.id, format!("{} (id {}): {step}", plan.name, plan.id)))
         });
         of_all.collect()

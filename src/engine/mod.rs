@@ -226,8 +226,14 @@ impl<A: SnapshotApi> Engine<A> {
             let past = now.wall.duration_since(since).max(SignedDuration::ZERO);
             now.mono + (rules.settle_window - past).max(SignedDuration::ZERO)
         });
+        // A process that ended within that time is gone on with.
+        let begun = (server::TRAIL_BEGINS.to_owned(), "trail".to_owned());
+        let begun = opened.wide_alerts.get(&begun);
         let begins_until = if opened.begins {
             now.mono + rules.settle_window
+        } else if let Some(since) = begun.and_then(|standing| standing.since) {
+            let past = now.wall.duration_since(since).max(SignedDuration::ZERO);
+            now.mono + (rules.settle_window - past).max(SignedDuration::ZERO)
         } else {
             SignedDuration::ZERO
         };

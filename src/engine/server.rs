@@ -25,7 +25,7 @@ const MOST_RECORDS: usize = 500;
 const MOST_ASKED: u32 = 4;
 
 /// The alert of a first start without a trail beside own snapshots.
-const TRAIL_BEGINS: &str = "trail_begins";
+pub(super) const TRAIL_BEGINS: &str = "trail_begins";
 
 /// The service is stopping: no new mutation.
 pub(super) struct Stopped;
@@ -123,15 +123,19 @@ impl<A: SnapshotApi> Engine<A> {
             self.set_alert(TRAIL_BEGINS, "trail", None).await;
             return None;
         }
-        // At its first look: what comes later may be ours.
+        // At its first look, before anything was asked for: what comes later may be ours.
         let own = |row: &Snapshot| policy.place(&row.name).is_some();
-        let first = || inventory.snapshots.iter().any(own);
-        if !*lock(seat).found_own.get_or_insert_with(first) {
-            return None;
+        {
+            let mut seat = lock(seat);
+            let asked = seat.history.has_asked();
+            let first = || !asked && inventory.snapshots.iter().any(own);
+            if !*seat.found_own.get_or_insert_with(first) {
+                return None;
+            }
         }
         let until = self.clock.now().wall.checked_add(left).ok()?;
         let reason = format!(
-            "the trail begins here, though servers hold own snapshots: if there was a trail before, somebody removed it; nothing is created on them until {}",
+            "there was no trail at the start, though servers hold own snapshots: nothing is created on them until {}, in case an earlier process's create is still on its way. Where this is the first start, nothing is to be done; else find out who removed the trail, and compare a witness or a copy by audit verify",
             utc(until)
         );
         if !self.account.stands(TRAIL_BEGINS, "trail") {

@@ -15,6 +15,11 @@ pub(super) fn fact(server: ServerId, policy: Option<&Policy>, fact: &Fact, extra
     let file = file.map(|policy| policy.file.as_str());
     let value = serde_json::to_value(fact).unwrap_or_default();
     let text = |key: &str| value.get(key).and_then(|v| v.as_str()).map(str::to_owned);
+    let listed = |key: &str| {
+        let all = value.get(key)?.as_array().filter(|all| !all.is_empty())?;
+        let one = |one: &serde_json::Value| one.as_str().map_or(one.to_string(), str::to_owned);
+        Some(all.iter().map(one).collect::<Vec<_>>().join(", "))
+    };
     let event = text("event").unwrap_or_default();
     let id = value.get("id").and_then(serde_json::Value::as_u64);
     let bad = matches!(
@@ -54,6 +59,8 @@ pub(super) fn fact(server: ServerId, policy: Option<&Policy>, fact: &Fact, extra
                 rotation = text("rotation"),
                 snapshot = text("snapshot"),
                 id,
+                snapshots = listed("snapshots"),
+                shrinks = listed("shrinks"),
                 alert = text("alert"),
                 about = text("about"),
                 outcome = text("outcome"),

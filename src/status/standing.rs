@@ -77,6 +77,8 @@ pub(super) enum Went {
 pub(super) fn last_slot(slot: &LastSlot, server: &ServerView) -> (Went, String, Timestamp) {
     let row = server.snapshots.iter().find(|s| s.name == slot.snapshot);
     let (went, words) = match (slot.ending.as_deref(), row) {
+        // Its slot is settled when the server is looked at.
+        (None, Some(row)) if row.status == "completed" => (Went::Well, "completed".to_owned()),
         (Some("completed"), _) => match server.made(slot) {
             Some(made) => return (Went::Well, "made".to_owned(), made),
             None if row.is_some() || server.listed.is_none() => {

@@ -6,6 +6,7 @@ use crate::core::history::History;
 use crate::core::name::Pattern;
 use crate::core::policy::{Former, Policy, Rules};
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
+use crate::core::terms::Terms;
 use crate::core::world;
 
 /// What is said of a server on which this is open since second 100 of this process, at second
@@ -142,4 +143,58 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
         let last = view.rotations[0].last.as_ref().expect("a slot");
         assert_eq!(last.snapshot, shown, "{name}");
     }
+}
+
+#[test]
+fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
+    let policy = |schedule| world::policy(1, vec![world::rotation("daily", schedule, 2)]);
+    let (rules, mut history) = (world::rules(), History::default());
+    let mut record = |wall: &str, fact: Fact| {
+        let (wall, mono) = (at(wall), None);
+        history.apply(&fact, When { wall, mono }, rules.request_timeout);
+    };
+    let rotation = "daily".to_owned();
+    let terms = |policy: &Policy| Terms::of(policy, &policy.rotations[0]);
+    let (before, after) = (policy("0 3 * * *"), policy("0 5 * * *"));
+    record(
+        "2026-11-20T00:00:00Z",
+        Fact::RotationAdded {
+            rotation: rotation.clone(),
+            terms: Some(terms(&before)),
+            shrinks: BTreeSet::new(),
+        },
+    );
+    let name = "daily-2026-11-25";
+    record(
+        "2026-11-25T03:10:00Z",
+        Fact::SlotSettled {
+            rotation: rotation.clone(),
+            slot: at("2026-11-25T03:00:00Z"),
+            snapshot: name.to_owned(),
+            reason: String::new(),
+        },
+    );
+    record(
+        "2026-11-25T04:00:00Z",
+        Fact::RotationChanged {
+            rotation,
+            terms: terms(&after),
+            shrinks: BTreeSet::new(),
+        },
+    );
+    let seen = Seen {
+        rows: [Snapshot {
+            id: SnapshotId(1),
+            name: name.to_owned(),
+            status: Status::Completed,
+            created_at: Some(at("2026-11-25T03:00:00Z")),
+        }]
+        .into(),
+        at: now().wall,
+        requested: now().mono,
+    };
+    let view = crate::status::survey::view(known(&after, &rules, &history, &seen), false);
+    assert_eq!(view.state, State::Resting);
+    let last = view.rotations[0].last.as_ref().expect("a slot");
+    assert_eq!(last.ending.as_deref(), Some("completed"));
 }

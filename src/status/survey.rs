@@ -7,14 +7,17 @@ use jiff::Timestamp;
 use super::state::{state, unlisted};
 use super::view::{Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView};
 use crate::api::SnapshotApi;
+use crate::core::decide::Inventory;
+use crate::core::due::unheard;
 use crate::core::fact::{AlertKind, Ending, Standing};
 use crate::core::history::Open;
 use crate::core::noted::SlotNote;
 use crate::core::order;
 use crate::core::policy::Rotation;
+use crate::core::schedule::Slot;
 use crate::core::snapshot::Status;
 use crate::core::verdict::verdicts;
-use crate::engine::{Engine, Known};
+use crate::engine::{Engine, Known, Seen};
 
 impl FleetView {
     /// How the engine's servers stand, and `more` alerts of the service itself, which began
@@ -80,8 +83,15 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
         now,
         ..
     } = known;
-    let snapshots = seen.map_or_else(Vec::new, |seen| {
-        let inventory = seen.inventory();
+    let inventory = seen.map(Seen::inventory);
+    let nothing = Inventory::empty(now.mono);
+    let due = |rotation: &Rotation| {
+        let inventory = inventory.as_ref().unwrap_or(&nothing);
+        unheard(policy, inventory, history, rules, now, rotation)
+    };
+    let rotations = policy.rotations.iter();
+    let due: Vec<_> = rotations.map(due).collect();
+    let snapshots = inventory.map_or_else(Vec::new, |inventory| {
         let verdicts = verdicts(policy, &inventory, history, rules, now);
         let deleted = match &history.open {
             Some(Open::Delete { id, .. }) => Some(*id),
@@ -104,8 +114,10 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
         })
         .collect()
     });
-    let rotations = policy.rotations.iter();
-    let rotations: Vec<_> = rotations.map(|r| rotation(known, r, &snapshots)).collect();
+    let rotations = policy.rotations.iter().zip(due);
+    let rotations: Vec<_> = rotations
+        .map(|(r, due)| rotation(known, r, due, &snapshots))
+        .collect();
     let (state, reason) = state(known, refused, &snapshots, &rotations);
     let hold = history.hold.as_deref().map(order::holding);
     let reasons: Vec<_> = reason.into_iter().chain(hold).collect();
@@ -124,7 +136,12 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
     }
 }
 
-fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -> RotationView {
+fn rotation(
+    known: Known<'_>,
+    rotation: &Rotation,
+    due: Option<Slot>,
+    snapshots: &[SnapshotView],
+) -> RotationView {
     let completed = Status::Completed;
     let held = snapshots
         .iter()
@@ -138,9 +155,6 @@ fn rotation(known: Known<'_>, rotation: &Rotation, snapshots: &[SnapshotView]) -
     };
     let now = known.now.wall;
     let noted = known.history.newest(&rotation.name, now);
-    let due = rotation.newest_due(now).filter(|slot| {
-        noted.is_none_or(|note| note.at < slot.at) && rotation.within_catch_up(*slot, now)
-    });
     let last = match (due, noted) {
         // The trail hears of it when the server is looked at.
         (Some(slot), _) => Some(LastSlot {

@@ -149,7 +149,7 @@ fn a_slot_that_did_not_end_well_says_so_and_a_server_not_listed_yet_too() {
     view.servers[0].listed = None;
     view.servers[0].state = State::Unseen;
     let text = fleet(&view, &TimeZone::UTC, None);
-    assert!(text.contains("(being made, due 3 d 3 h ago)"), "{text}");
+    assert!(text.contains("(completed, due 3 d 3 h ago)"), "{text}");
     assert!(
         text.contains("?/5") && text.contains("not listed yet"),
         "{text}"

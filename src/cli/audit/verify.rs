@@ -84,9 +84,12 @@ fn as_text(folder: &Path, found: &Verified, witnessed: Option<&Witnessed>) -> St
     let mut lines: Vec<String> = Vec::new();
     lines.extend(found.problems.iter().map(|line| format!("broken: {line}")));
     let torn = found.torn.iter();
-    lines.extend(torn.map(|line| format!("torn by a crash, nothing is lost: {line}")));
+    lines.extend(torn.map(|line| {
+        format!("torn by a crash, half a record on which nothing was done yet: {line}")
+    }));
     lines.extend(found.notices.iter().map(|line| format!("note: {line}")));
-    lines.extend(witnessed.map(Witnessed::line));
+    let chained = found.problems.is_empty();
+    lines.extend(witnessed.map(|witnessed| witnessed.line(chained)));
     let verdict = if found.is_intact() {
         "intact"
     } else {

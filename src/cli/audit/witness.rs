@@ -45,8 +45,10 @@ pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, 
                 return Err("--key: give the public key, not the private one".to_owned());
             }
             let text = std::fs::read_to_string(path)
-                .map_err(|error| format!("--key {shown}: {why}, and no file is read: {error}"))?;
-            VerifierKey::parse(&text).map_err(|why| format!("--key {shown}: what it holds {why}"))
+                .map_err(|error| {
+                    format!("--key {shown} {why} (NAME+ID+KEY, as audit keygen prints it), nor a file that can be read: {error}")
+                })?;
+            VerifierKey::parse(&text).map_err(|why| format!("--key {shown}: what the file holds {why}"))
         })
     });
     keys.collect::<Result<_, _>>().map_err(Refusal::Settings)
@@ -134,7 +136,7 @@ impl Witnessed {
     }
 
     /// For people: up to which record the witness vouches.
-    pub(super) fn line(&self) -> String {
+    pub(super) fn line(&self, intact: bool) -> String {
         let rows = &self.compared.rows;
         let agree = rows.iter().filter(|row| row.verdict == Verdict::Agrees);
         let Some(last) = agree.clone().next_back() else {
@@ -144,8 +146,13 @@ impl Witnessed {
             .time
             .map_or(String::new(), |time| format!(", signed {}", utc(time)));
         format!(
-            "witness: agrees up to record {}{when}, and the trail ends with record {}; {} of {} by {}",
+            "witness: record {}{when} has the hash that the witness saw, so none up to it was exchanged unseen{}; the trail ends with record {}; {} of {} by {}",
             last.record,
+            if intact {
+                ""
+            } else {
+                ", but for what is broken above"
+            },
             self.compared.last,
             agree.count(),
             counted(rows.len(), "checkpoint"),

@@ -1,11 +1,14 @@
 //! `create SERVER NAME`: a snapshot beside the rotation's.
 
+use jiff::Timestamp;
+
 use super::target::{Target, undone};
 use crate::cli::{Cli, Exit, printable_name, say};
+use crate::core::belief::stored_otherwise;
 use crate::core::fact::Outcome;
 use crate::core::name;
 use crate::core::order::Order;
-use crate::core::snapshot::Status;
+use crate::core::snapshot::{Snapshot, Status};
 use crate::daemon::Refusal;
 
 /// The provider documents no bound; this is a usual one, and names of rotations are far below.
@@ -54,6 +57,7 @@ pub(super) fn make(target: &mut Target, order: Order, wait: Option<&str>) -> Res
         Order::Create { snapshot, .. } => snapshot.clone(),
         Order::Delete { .. } | Order::Restore { .. } => String::new(),
     };
+    let sent = target.clock.now().wall;
     let answer = target.order(order)?;
     let what = format!("create {name} of {}", target.called());
     let (Some(Outcome::Done), Some(id)) = (answer.outcome, answer.id) else {
@@ -68,16 +72,9 @@ pub(super) fn make(target: &mut Target, order: Order, wait: Option<&str>) -> Res
     if wait.is_none() {
         return Ok(Exit::Good);
     }
+    let clock = target.clock.clone();
     let (text, exit) = match target.finished(id, &name)? {
-        Some(Status::Completed) => ("is completed".to_owned(), Exit::Good),
-        Some(Status::Failed) => ("failed: the provider says so".to_owned(), Exit::Bad),
-        Some(status) => (
-            format!(
-                "has the status {:?}, which is not documented",
-                status.word()
-            ),
-            Exit::Bad,
-        ),
+        Some(row) => ended(row, &name, sent, clock.now().wall),
         None => (
             "isn't completed yet, or isn't listed any more: look with snaprotate list".to_owned(),
             Exit::Bad,
@@ -85,4 +82,22 @@ pub(super) fn make(target: &mut Target, order: Order, wait: Option<&str>) -> Res
     };
     say(&format!("{name} (id {id}) of {} {text}", target.called()))?;
     Ok(exit)
+}
+
+/// What became of the one that was asked for then.
+fn ended(row: &Snapshot, name: &str, sent: Timestamp, now: Timestamp) -> (String, Exit) {
+    match &row.status {
+        Status::Completed => match stored_otherwise(name, row, Some(sent), now) {
+            Some(otherwise) => (format!("is completed, but {otherwise}"), Exit::Bad),
+            None => ("is completed".to_owned(), Exit::Good),
+        },
+        Status::Failed => ("failed: the provider says so".to_owned(), Exit::Bad),
+        status => (
+            format!(
+                "has the status {:?}, which is not documented",
+                status.word()
+            ),
+            Exit::Bad,
+        ),
+    }
 }

@@ -22,12 +22,12 @@ pub struct Delete {
     pub yes: bool,
 }
 
-/// Has it deleted; good when the provider did so.
+/// Has it deleted; good when the listing shows it no more.
 pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
-    let target = Target::of(cli, &args.server)?;
-    let row = target.snapshot(&args.snapshot)?;
-    let mut text = format!("This deletes for good:\n{}", target.described(row));
-    if last_completed(&target.inventory.snapshots, row) {
+    let mut target = Target::of(cli, &args.server)?;
+    let row = target.snapshot(&args.snapshot)?.clone();
+    let mut text = format!("This deletes for good:\n{}", target.described(&row));
+    if last_completed(&target.inventory.snapshots, &row) {
         text.push_str("\n  ATTENTION  it is the only completed snapshot of this server");
     }
     say(&text)?;
@@ -40,17 +40,38 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
         id: row.id,
     })?;
     let name = printable_name(&row.name);
-    if answer.outcome == Some(Outcome::Done) {
-        say(&format!(
-            "{name} (id {}) of {} is deleted",
-            row.id,
-            target.called()
-        ))?;
-        return Ok(Exit::Good);
+    let what = format!("{name} (id {}) of {}", row.id, target.called());
+    // Nothing was sent: nothing can have come of it.
+    if answer.outcome.is_none() {
+        say(&undone(&answer, &format!("delete {what}"), ""))?;
+        return Ok(Exit::Bad);
     }
-    let what = format!("delete {name} (id {}) of {}", row.id, target.called());
-    say(&undone(&answer, &what, "with snaprotate list"))?;
-    Ok(Exit::Bad)
+    let done = answer.outcome == Some(Outcome::Done);
+    let (text, exit) = match (done, target.gone(row.id)) {
+        (true, Ok(true)) => (format!("{what} is deleted"), Exit::Good),
+        (true, Ok(false)) => (
+            format!(
+                "{what}: the provider says that it is deleted, but still lists it: look again with snaprotate list"
+            ),
+            Exit::Bad,
+        ),
+        (true, Err(why)) => (
+            format!(
+                "{what}: the provider says that it is deleted, but can't be asked whether it still lists it: {}",
+                why
+            ),
+            Exit::Bad,
+        ),
+        (false, gone) => {
+            let mut text = undone(&answer, &format!("delete {what}"), "with snaprotate list");
+            if matches!(gone, Ok(true)) {
+                text.push_str("; but its listing shows it no more");
+            }
+            (text, Exit::Bad)
+        }
+    };
+    say(&text)?;
+    Ok(exit)
 }
 
 fn last_completed(rows: &[Snapshot], row: &Snapshot) -> bool {

@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 use super::target::Target;
 use crate::api::{ApiError, ErrorKind};
 use crate::cli::block_on;
-use crate::core::snapshot::{SnapshotId, Status};
+use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::daemon::Refusal;
 
 /// Failed looks in a row that are borne.
 const BORNE: u32 = 5;
+
+/// So many listings may lag behind what was done.
+const LAGS: u32 = 3;
 
 /// After so long a restore has begun for certain, though nobody saw it.
 const BEGINS: Duration = Duration::from_mins(2);
@@ -101,7 +104,7 @@ impl Target {
         &mut self,
         id: SnapshotId,
         name: &str,
-    ) -> Result<Option<Status>, Refusal> {
+    ) -> Result<Option<&Snapshot>, Refusal> {
         let progress = Progress::new(format!("{name} is being made"));
         let (mut unseen, mut failed) = (0, 0);
         while progress.began.elapsed() < self.longest() {
@@ -111,15 +114,29 @@ impl Target {
                 continue;
             }
             let rows = &self.inventory.snapshots;
-            match rows.iter().find(|s| s.id == id).map(|s| &s.status) {
-                Some(Status::InProgress) => unseen = 0,
-                Some(status) => return Ok(Some(status.clone())),
+            match rows.iter().position(|s| s.id == id) {
+                Some(at) if rows[at].status == Status::InProgress => unseen = 0,
+                Some(at) => return Ok(Some(&self.inventory.snapshots[at])),
                 // A listing may lag behind.
-                None if unseen < 3 => unseen += 1,
+                None if unseen < LAGS => unseen += 1,
                 None => return Ok(None),
             }
         }
         Ok(None)
+    }
+
+    /// Looks whether a listing still shows it, some times if it does: listings may lag behind.
+    pub(super) fn gone(&mut self, id: SnapshotId) -> Result<bool, Refusal> {
+        for nth in 0..=LAGS {
+            if nth > 0 {
+                self.rest();
+            }
+            self.look()?;
+            if !self.inventory.snapshots.iter().any(|s| s.id == id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Waits until the provider no longer says that the server is being restored. Its list of

@@ -174,3 +174,23 @@ async fn a_trail_that_begins_beside_own_snapshots_is_an_alert_and_nothing_is_cre
         running.ends().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_hold_of_a_trail_that_begins_goes_on_after_a_restart() {
+    let mut scene = Scene::new([]);
+    scene
+        .provider
+        .put(1, "daily-2026-11-20", "2026-11-20T03:00:00Z");
+    scene.engine = first(&scene, 1);
+    let running = scene.run();
+    scene.pass(scene.rules.settle_window / 2).await;
+    running.ends().await;
+    scene.restart([1]);
+    let running = scene.run();
+    scene.pass(scene.rules.settle_window / 2 - MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 0);
+    scene.pass(2 * MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 1);
+    assert_eq!(scene.cleared(), ["trail_begins trail"]);
+    running.ends().await;
+}
