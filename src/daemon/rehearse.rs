@@ -110,8 +110,10 @@ pub(super) async fn changes(
 fn difference(before: &Plans, after: &Plans) -> Vec<String> {
     let steps = |plans: &Plans| -> Vec<_> {
         let of_all = plans.servers.iter().flat_map(|plan| {
-            // What is announced goes when its grace is over.
-            let steps = plan.steps.iter().chain(&plan.next);
+            // What is announced goes when its grace is over; what goes for a new one is no news.
+            let grace = plan.next.iter().all(|step| step.do_ != Do::Create);
+            let later = plan.next.iter().filter(move |_| grace);
+            let steps = plan.steps.iter().chain(later);
             let deletes = steps.filter(|step| step.do_ == Do::Delete);
             deletes.map(|step| (step.id, format!("{} (id {}): {step}", plan.name, plan.id)))
         });

@@ -119,12 +119,12 @@ impl World {
                 .and_then(|time| time.parse::<Timestamp>().ok());
             let old = !steady || time.is_some_and(|time| wall.duration_since(time) >= GRACE);
             let mut ids = record["shrinks"].as_array().into_iter().flatten();
-            let names = ids.any(|named| named.as_u64().map(|named| self.truly(named)) == Some(id));
+            let it = ids.any(|shown| shown.as_u64().map(|shown| self.truly(shown)) == Some(id));
             if record["event"] == "surplus_found" {
-                passed_on |= names && any;
+                passed_on |= it && any;
             } else {
                 any |= old;
-                if names {
+                if it {
                     named = Some(old || named == Some(true));
                 }
             }

@@ -146,12 +146,12 @@ impl Witnessed {
             .time
             .map_or(String::new(), |time| format!(", signed {}", utc(time)));
         format!(
-            "witness: record {}{when} has the hash that the witness saw, so none up to it was exchanged unseen{}; the trail ends with record {}; {} of {} by {}",
+            "witness: agrees up to record {}{when}{}, and the trail ends with record {}; {} of {} by {}",
             last.record,
             if intact {
                 ""
             } else {
-                ", but for what is broken above"
+                " but for what is broken above"
             },
             self.compared.last,
             agree.count(),

@@ -57,8 +57,7 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
         ),
         (true, Err(why)) => (
             format!(
-                "{what}: the provider says that it is deleted, but can't be asked whether it still lists it: {}",
-                why
+                "{what}: the provider says that it is deleted, but can't be asked whether it still lists it: {why}"
             ),
             Exit::Bad,
         ),
