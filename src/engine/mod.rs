@@ -201,6 +201,8 @@ pub struct Engine<A> {
     /// Who runs hooks, and how many servers may be begun to be held at once.
     runner: OnceLock<Arc<dyn Runner>>,
     holds: Semaphore,
+    /// How many servers are decided on at once, each until its records are written.
+    turns: Semaphore,
     working: AtomicUsize,
     progress: AtomicU64,
     decisions: Decisions,
@@ -264,6 +266,7 @@ impl<A: SnapshotApi> Engine<A> {
             tap: OnceLock::new(),
             runner: OnceLock::new(),
             holds: Semaphore::new(holds::MOST_AT_ONCE),
+            turns: Semaphore::new(server::MOST_DECIDED),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
             decisions: Decisions::default(),

@@ -24,6 +24,9 @@ const MOST_RECORDS: usize = 500;
 /// Listings in a row of which each lacks what the one before had.
 const MOST_ASKED: u32 = 4;
 
+/// Servers that are decided on at once: each waits for the trail's disk, and all wait for one.
+pub(super) const MOST_DECIDED: usize = 512;
+
 /// The alert of a first start without a trail beside own snapshots.
 pub(super) const TRAIL_BEGINS: &str = "trail_begins";
 
@@ -193,9 +196,12 @@ impl<A: SnapshotApi> Engine<A> {
             }
             Err(None) => return Err(Rest::Until(None)),
         };
+        let turn = self.turns.acquire().await;
         // A future of its own keeps a waiting server's small.
         let decided = Box::pin(self.decided(&policy, seat, &inventory, &rules));
-        let Some(step) = decided.await else {
+        let decided = decided.await;
+        drop(turn);
+        let Some(step) = decided else {
             Self::turn_down(seat, || "the trail can't be written".to_owned());
             return Err(Rest::After(rules.poll_interval));
         };
