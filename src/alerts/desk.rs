@@ -20,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::message::Event;
 use super::{Alert, Key};
+use crate::core::fact::AlertKind;
 
 /// Messages about one alert within [`CALM`].
 pub(super) const BURST: usize = 4;
@@ -227,7 +228,13 @@ impl Desk {
         let (event, at) = match (&entry.known, entry.stands) {
             (Known::Nothing | Known::Perhaps | Known::Gone, true) => (Event::Raised, entry.changed),
             (Known::Stands(reason), true) if *reason != entry.alert.reason => {
-                (Event::Repeated, entry.changed.max(after(last, CALM)))
+                // What it names is deleted soon.
+                let calm = if entry.alert.kind == AlertKind::Shrink.word() {
+                    SignedDuration::ZERO
+                } else {
+                    CALM
+                };
+                (Event::Repeated, entry.changed.max(after(last, calm)))
             }
             (Known::Stands(_), true) => (Event::Repeated, after(last, self.repeat?)),
             (Known::Perhaps | Known::Stands(_), false) => (Event::Recovered, entry.changed),

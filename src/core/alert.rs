@@ -185,12 +185,11 @@ impl Server<'_> {
             if of.is_empty() {
                 continue;
             }
-            if let Some(reason) = self.shrink(rotation, &of) {
-                alerts.insert((AlertKind::Shrink, rotation.name.clone()), reason);
-            }
             if let Some(Err(odd)) = retention::oldest(&owned, index) {
                 let key = (AlertKind::OddDate, rotation.name.clone());
                 alerts.insert(key, disagree(&odd));
+            } else if let Some(reason) = self.shrink(rotation, &of) {
+                alerts.insert((AlertKind::Shrink, rotation.name.clone()), reason);
             }
         }
     }

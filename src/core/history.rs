@@ -397,8 +397,13 @@ impl History {
         if let Some(from) = from {
             for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
                 // Nobody could react while it was paused.
-                let wall = at;
-                shrink.since = shrink.since.map(|_| When { wall, mono: None });
+                let later = |since: When| {
+                    let paused = at.duration_since(from.max(since.wall));
+                    let paused = paused.max(SignedDuration::ZERO);
+                    let wall = since.wall.saturating_add(paused).unwrap_or(at);
+                    When { wall, mono: None }
+                };
+                shrink.since = shrink.since.map(later);
             }
             self.last_pause = Some(Box::new(Pause { from, until: at }));
         }

@@ -20,6 +20,9 @@ use super::verdict::{Fate, Verdict, verdicts, whole_seconds};
 /// A plan that has not come to rest after so many looks is broken off.
 const MOST_LOOKS: usize = 10_000;
 
+/// So many rests are lived through in search of what comes next.
+const MOST_RESTS: usize = 3;
+
 /// Looks at something that only time can end.
 const STRIDES: i32 = 60;
 
@@ -42,23 +45,32 @@ impl Rehearsal<'_> {
         self.plan.snapshots = self.verdicts();
         self.run(|_| {});
         let plan = self.plan.clone();
-        Plan {
-            next: self.next(),
-            ..plan
+        match self.next() {
+            Some((at, next)) => Plan {
+                until: Some(at),
+                next,
+                ..plan
+            },
+            None => plan,
         }
     }
 
     /// What is created and deleted when the rest that was reached is over, or why nothing is.
-    fn next(&mut self) -> Vec<Planned> {
-        let Some(at) = self.plan.until else {
-            return Vec::new();
-        };
-        let before = self.plan.steps.len();
-        self.pass_until(at);
-        self.run(|_| {});
-        let steps = self.plan.steps.drain(before..);
-        let told = |step: &Planned| step.changes() || step.do_ == Do::Blocked;
-        steps.filter(told).collect()
+    fn next(&mut self) -> Option<(Timestamp, Vec<Planned>)> {
+        // After an edit of its time a slot's name may be settled already: then the one after it.
+        for _ in 0..MOST_RESTS {
+            let at = self.plan.until?;
+            let before = self.plan.steps.len();
+            self.pass_until(at);
+            self.run(|_| {});
+            let steps = self.plan.steps.drain(before..);
+            let told = |step: &Planned| step.changes() || step.do_ == Do::Blocked;
+            let next: Vec<_> = steps.filter(told).collect();
+            if !next.is_empty() {
+                return Some((at, next));
+            }
+        }
+        None
     }
 
     /// Tries step after step, and shows each look's outcome to `seen`.
@@ -224,8 +236,11 @@ impl Rehearsal<'_> {
 
     fn complete(&mut self) {
         let server = self.server();
-        let own = server.own().map(|(snapshot, _)| snapshot);
-        let done: BTreeSet<_> = own
+        // One that an operator ordered bears no rotation's name.
+        let awaited =
+            |s: &&Snapshot| self.policy.place(&s.name).is_some() || self.history.makes(s.id);
+        let rows = self.inventory.snapshots.iter().filter(awaited);
+        let done: BTreeSet<_> = rows
             .filter(|s| s.status == Status::InProgress && !server.stuck(s))
             .map(|s| s.id)
             .collect();

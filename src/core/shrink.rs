@@ -87,12 +87,13 @@ impl Server<'_> {
                 .since
                 .and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
             return Some(format!(
-                "by its policy {} beyond keep = {} of {name} will be deleted from {} on (later if the server is paused): {named}; undo the edit to keep them, or agree at once by snaprotate resume --server {server}{}",
+                "{} beyond keep = {} of {name} {} deleted from {} on, later by any pause{}: {named}; undo the edit to keep them, or agree at once by snaprotate resume --server {server}",
                 counted(count, "snapshot"),
                 rotation.keep,
+                if count == 1 { "is" } else { "are" },
                 from.map_or("now".to_owned(), utc),
                 if full {
-                    "; the server is full, so a slot that is due before takes the place of the oldest"
+                    ", the oldest already when a slot is due, since the server is full"
                 } else {
                     ""
                 },

@@ -15,6 +15,7 @@ use super::service::{ABOUT, REFUSED, Service, cleared, loaded};
 use crate::api::SnapshotApi as _;
 use crate::audit::Wide;
 use crate::config::{self, Config, Env, Problem, Severity};
+use crate::core::policy::{Policy, Rotation};
 
 /// What reading the files from a time on gave: a set and what it will delete, a line each, or
 /// why there is none.
@@ -212,10 +213,7 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
         };
         for rotation in &policy.rotations {
             match now.rotations.iter().find(|r| r.name == rotation.name) {
-                None => lines.push(format!(
-                    "{file}: rotation {} is gone; its snapshots stay as foreign ones: write its name pattern as former_names of the rotation that takes them over, or delete them by hand",
-                    rotation.name
-                )),
+                None => lines.push(gone(file, rotation, now)),
                 Some(now) if now.keep < rotation.keep => lines.push(format!(
                     "{file}: rotation {} keeps {} instead of {}",
                     rotation.name, now.keep, rotation.keep
@@ -225,4 +223,23 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What becomes of the snapshots of a rotation that is gone.
+fn gone(file: &str, rotation: &Rotation, now: &Policy) -> String {
+    let name = &rotation.name;
+    let pattern = rotation.pattern.to_string();
+    let others = now.rotations.iter();
+    let heir = others
+        .filter(|other| other.patterns().any(|own| own.to_string() == pattern))
+        .map(|other| &other.name)
+        .next();
+    match heir {
+        Some(heir) => format!(
+            "{file}: rotation {name} is gone, and {heir} takes over its snapshots, which bear the same names"
+        ),
+        None => format!(
+            "{file}: rotation {name} is gone; its snapshots stay as foreign ones: write its name pattern as former_names of the rotation that takes them over, or delete them by hand"
+        ),
+    }
 }

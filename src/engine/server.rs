@@ -86,10 +86,11 @@ impl<A: SnapshotApi> Engine<A> {
         match step {
             // A release is the first thing that the next turn does.
             Step::Record(_) | Step::After { .. } => None,
-            Step::Create { .. } if self.clock.now().mono < self.no_create_before => {
-                Some(Rest::After(self.no_create_before - self.clock.now().mono))
-            }
-            Step::Create { .. } if held.is_some() => Some(Rest::After(held.unwrap_or_default())),
+            // Nor is one given up for room that nothing may fill yet.
+            Step::Create { .. }
+            | Step::Delete {
+                prune_first: true, ..
+            } if self.creates_held(held).is_some() => self.creates_held(held).map(Rest::After),
             Step::Create { .. } | Step::Delete { .. } => {
                 let acted = self.act(&policy, seat, &inventory, step).await;
                 acted.is_err().then_some(Rest::Until(None))
@@ -111,6 +112,12 @@ impl<A: SnapshotApi> Engine<A> {
                 Some(Rest::Until(until.into_iter().chain(cleared).min()))
             }
         }
+    }
+
+    /// For how long nothing is created on the server: records were lost, or the trail begins.
+    pub(super) fn creates_held(&self, begins: Option<SignedDuration>) -> Option<SignedDuration> {
+        let lost = self.no_create_before - self.clock.now().mono;
+        lost.is_positive().then_some(lost).max(begins)
     }
 
     /// A first start finds own snapshots and no trail: if there was one, somebody removed it, and
@@ -138,7 +145,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let until = self.clock.now().wall.checked_add(left).ok()?;
         let reason = format!(
-            "there was no trail at the start, though servers hold own snapshots: nothing is created on them until {}, in case an earlier process's create is still on its way. Where this is the first start, nothing is to be done; else find out who removed the trail, and compare a witness or a copy by audit verify",
+            "there was no trail at the start, though servers hold own snapshots: nothing is created on them until {}, since an earlier create may still be on its way. If this is the first start, all is well; if not, find out who removed the trail",
             utc(until)
         );
         if !self.account.stands(TRAIL_BEGINS, "trail") {

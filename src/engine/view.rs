@@ -61,6 +61,8 @@ pub struct Known<'a> {
     pub asked: Option<SignedDuration>,
     /// Why the last one couldn't be had.
     pub unlisted: Option<&'a Unlisted>,
+    /// Until when nothing is created on it: records were lost, or the trail begins.
+    pub creates_held: Option<Timestamp>,
     /// Both clocks.
     pub now: Now,
 }
@@ -138,8 +140,19 @@ impl<A: SnapshotApi> Engine<A> {
             seen: seat.seen.as_ref(),
             asked: asked.map(|at| now.mono - at),
             unlisted: seat.unlisted.as_deref(),
+            creates_held: self.creates_held_until(&seat, now),
             now,
         }))
+    }
+
+    fn creates_held_until(&self, seat: &Seat, now: Now) -> Option<Timestamp> {
+        let begins = self.begins_until - now.mono;
+        let begins = Some(begins).filter(|_| seat.found_own == Some(true));
+        let left = self.creates_held(begins)?;
+        now.wall
+            .checked_add(left)
+            .ok()
+            .filter(|_| left.is_positive())
     }
 
     /// The alerts of the whole account that stand.

@@ -118,6 +118,7 @@ fn the_next_decision_waits_for_resume_whether_one_server_is_paused_or_all() {
                 history: &history,
                 seen: None,
                 asked: None,
+                creates_held: None,
                 unlisted: None,
                 now: Now {
                     wall: since,

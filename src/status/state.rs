@@ -42,7 +42,13 @@ pub(super) fn state(
     let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
     let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
     if rotations.iter().any(waits) {
-        return (State::Due, held.or_else(|| attempts(known)));
+        let until = known.creates_held.map(|at| {
+            format!(
+                "nothing is created until {}: an earlier create may be on its way of which the trail says nothing",
+                utc(at)
+            )
+        });
+        return (State::Due, held.or(until).or_else(|| attempts(known)));
     }
     if known.seen.is_none() {
         return (State::Unseen, held);

@@ -54,6 +54,7 @@ fn known<'a>(
         history,
         seen: Some(seen),
         asked: None,
+        creates_held: None,
         unlisted: None,
         now: now(),
     }

@@ -19,6 +19,9 @@ use crate::core::snapshot::Status;
 use crate::core::verdict::verdicts;
 use crate::engine::{Engine, Known, Seen};
 
+/// So many slots may bear names that are settled already.
+const MOST_SETTLED: usize = 32;
+
 impl FleetView {
     /// How the engine's servers stand, and `more` alerts of the service itself, which began
     /// at the first of the two times and says this at the second.
@@ -174,11 +177,23 @@ fn rotation(
         held: known.seen.map(|_| held.count()),
         completed: made,
         last,
-        next: rotation.next_slot(now).map(|(slot, at)| NextSlot {
-            snapshot: rotation.pattern.format(slot.local),
-            at,
-        }),
+        next: next(known, rotation),
     }
+}
+
+/// The next slot: one whose name is settled already, as after an edit of its time, is none.
+fn next(known: Known<'_>, rotation: &Rotation) -> Option<NextSlot> {
+    let slots = std::iter::successors(rotation.next_slot(known.now.wall), |(_, at)| {
+        rotation.next_slot(*at)
+    });
+    let mut slots = slots.take(MOST_SETTLED).map(|(slot, at)| NextSlot {
+        snapshot: rotation.pattern.format(slot.local),
+        at,
+    });
+    slots.find(|next| {
+        let note = known.history.slot(&rotation.name, &next.snapshot);
+        note.is_none_or(|note| note.ending.is_none())
+    })
 }
 
 /// The name of the snapshot that a slot has: where none bears its own, it may be that of a

@@ -196,7 +196,7 @@ impl Lines {
             parts.push(if foreign {
                 "none of the rotations': it is never touched".to_owned()
             } else {
-                "it is there, and the trail knew nothing of it".to_owned()
+                "it is there, completed; from now on it is known by this name and id".to_owned()
             });
         }
         if record.event == "server_removed" {

@@ -74,9 +74,12 @@ impl Target {
         Ok(())
     }
 
-    /// What the server is called.
+    /// What the server is called: where its policy names none, as the provider calls it, so
+    /// that an order for a wrong id is noticed.
     pub(super) fn called(&self) -> String {
-        printable_name(self.policy.called())
+        let shown = self.inventory.server_name.as_deref();
+        let shown = shown.filter(|_| self.policy.name.is_none());
+        printable_name(shown.unwrap_or(self.policy.called()))
     }
 
     /// The snapshot of this id or name.

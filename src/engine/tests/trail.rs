@@ -194,3 +194,21 @@ async fn the_hold_of_a_trail_that_begins_goes_on_after_a_restart() {
     assert_eq!(scene.cleared(), ["trail_begins trail"]);
     running.ends().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn while_creates_are_held_nothing_is_given_up_for_room() {
+    let mut scene = Scene::new([]);
+    for day in 16..=20 {
+        let name = format!("daily-2026-11-{day}");
+        let made = format!("2026-11-{day}T03:00:00Z");
+        scene.provider.put(1, &name, &made);
+    }
+    scene.engine = first(&scene, 1);
+    let running = scene.run();
+    scene.pass(scene.rules.settle_window - MINUTE).await;
+    assert!(scene.events("delete_intent").is_empty());
+    scene.pass(2 * MINUTE).await;
+    assert_eq!(scene.events("delete_intent").len(), 1);
+    assert_eq!(scene.provider.creates(1), 1);
+    running.ends().await;
+}
