@@ -27,9 +27,15 @@ impl Server<'_> {
         self.history.name_of(id).is_some()
     }
 
-    /// Returns true if it was completed and is listed as failed.
+    /// Returns true if it was completed and is listed as failed, or as in progress for so long
+    /// that no listing that lags behind can explain it.
     pub(super) fn has_regressed(&self, snapshot: &Snapshot) -> bool {
-        snapshot.status == Status::Failed
+        let otherwise = match snapshot.status {
+            Status::Failed => true,
+            Status::InProgress => self.stuck(snapshot),
+            Status::Completed | Status::Unknown(_) => false,
+        };
+        otherwise
             && (self.was_completed(snapshot.id) || self.regressed_since(snapshot.id).is_some())
     }
 
@@ -39,9 +45,32 @@ impl Server<'_> {
         let mut own = self.own().map(|(snapshot, _)| snapshot);
         own.find(|s| {
             let known = self.history.name_of(s.id);
-            known.is_some_and(|known| known != Fnv::of(&s.name))
-                || self.history.foreign.contains(&s.id)
+            known.is_some_and(|known| known != Fnv::of(&s.name)) || self.was_foreign(s.id).is_some()
         })
+    }
+
+    /// The foreign name that it was listed under.
+    fn was_foreign(&self, id: SnapshotId) -> Option<&str> {
+        let mut foreign = self.history.foreign.iter();
+        let known = foreign.find(|(known, _)| *known == id)?;
+        Some(&known.1)
+    }
+
+    /// That a known one bears another name now, as a record.
+    fn renaming(&self) -> Option<Step> {
+        let row = self.renamed().filter(|_| self.history.mismatch.is_none())?;
+        let before = self.was_foreign(row.id).or(self.history.called(row.id));
+        let before = before.filter(|name| !name.is_empty());
+        Some(Step::Record(Fact::SnapshotRenamed {
+            snapshot: row.name.clone(),
+            id: row.id,
+            reason: format!(
+                "the provider lists the snapshot with id {} as {}, and listed it as {} before",
+                row.id,
+                printable(&row.name, NAME_SHOWN),
+                before.unwrap_or("another")
+            ),
+        }))
     }
 
     /// When the create of this name was intended last, as far as the trail still says so.
@@ -90,10 +119,13 @@ impl Server<'_> {
     /// doesn't know, one that has failed since, and what is beyond `keep` without a payment.
     pub(super) fn findings(&self) -> Option<Step> {
         let history = self.history;
+        if let Some(step) = self.renaming() {
+            return Some(step);
+        }
         let rows = self.inventory.snapshots.iter();
         let mut foreign = rows.filter(|s| self.policy.place(&s.name).is_none());
         // A completed own one whose name is another now has its name there already.
-        let known = |s: &Snapshot| history.foreign.contains(&s.id) || self.was_completed(s.id);
+        let known = |s: &Snapshot| self.was_foreign(s.id).is_some() || self.was_completed(s.id);
         if let Some(row) = foreign.find(|s| !known(s)) {
             return Some(Step::Record(Fact::SnapshotFound {
                 snapshot: printable(&row.name, NAME_SHOWN),

@@ -55,7 +55,7 @@ fn i19_a_completed_one_that_is_listed_under_another_own_name_blocks_until_a_pers
     world.snapshots[2].name = "weekly-2026-01-04".to_owned();
     let step = world.recorded();
     assert!(
-        matches!(&step, Step::Blocked { reason } if reason.contains("had another name")),
+        matches!(&step, Step::Blocked { reason } if reason.contains("before: look at it")),
         "{step:?}"
     );
     world.record(&Fact::Resumed { by: None });
@@ -69,17 +69,20 @@ fn i1_one_that_was_foreign_is_not_taken_for_an_own_one_by_the_name_that_it_is_li
     let mut world = World::grown(2, 2);
     let foreign = world.make("before-upgrade", Status::Completed);
     world.settle(&Status::Completed);
-    assert_eq!(world.history.foreign, [foreign]);
+    assert_eq!(world.history.foreign, [(foreign, "before-upgrade".into())]);
     let row = world.snapshots.last_mut().expect("a row");
     row.name = "weekly-2026-11-01".to_owned();
     row.created_at = Some(time("2026-11-01T03:00:00Z"));
     world.pass(WEEK);
     let step = world.recorded();
     assert!(
-        matches!(&step, Step::Blocked { reason } if reason.contains("had another name")),
+        matches!(&step, Step::Blocked { reason } if reason.contains("before: look at it")),
         "{step:?}"
     );
     // An edit of what is own is a person's word.
+    let mut world = World::grown(2, 2);
+    world.make("old-2026-11-01", Status::Completed);
+    world.settle(&Status::Completed);
     world.policy.rotations[0].former = vec![former("old-%Y-%m-%d", false)];
     let step = world.recorded();
     assert!(!matches!(step, Step::Blocked { .. }), "{step:?}");
@@ -124,4 +127,82 @@ fn i19_one_that_was_completed_and_is_listed_as_in_progress_is_not_deleted_as_stu
     world.settle(&Status::Completed);
     let there = |id| world.snapshots.iter().any(|s| s.id == id);
     assert!(there(shown) && !there(oldest), "{:?}", world.log);
+}
+
+#[test]
+fn i19_a_resume_after_a_renaming_agrees_to_nothing_else() {
+    let mut world = World::grown(2, 2);
+    let foreign = world.make("golden", Status::Completed);
+    world.settle(&Status::Completed);
+    let row = world.snapshots.iter_mut().find(|s| s.id == foreign);
+    let row = row.expect("a row");
+    row.name = "weekly-2026-11-01".to_owned();
+    row.created_at = Some(time("2026-11-01T03:00:00Z"));
+    let step = world.recorded();
+    assert!(
+        matches!(&step, Step::Blocked { reason } if reason.contains("as golden before")),
+        "{step:?}"
+    );
+    world.log.clear();
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+    let said = world.shrink().expect("an alert").to_owned();
+    assert!(said.contains("weekly-2026-11-01"), "{said}");
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, ["delete weekly-2026-11-01"]);
+}
+
+#[test]
+fn i1_one_that_was_protected_by_an_id_stays_so_when_the_provider_numbers_anew() {
+    let mut world = World::grown(3, 3);
+    let row = &mut world.snapshots[0];
+    let (before, name) = (row.id, row.name.clone());
+    world.policy.protected_ids.insert(before);
+    row.id = SnapshotId(20_000);
+    world.record(&Fact::SnapshotGone {
+        snapshot: name.clone(),
+        id: before,
+        reason: String::new(),
+    });
+    for _ in 0..4 {
+        world.pass(WEEK);
+        world.settle(&Status::Completed);
+    }
+    assert!(
+        world.snapshots.iter().any(|s| s.name == name),
+        "{:?}",
+        world.log
+    );
+}
+
+#[test]
+fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
+    let mut rows = vec![(
+        1,
+        "weekly-2026-11-15",
+        Status::Completed,
+        "2026-11-15T03:00:00Z",
+    )];
+    let foreign = ["a", "b", "c"];
+    let dated =
+        |(id, name): (u64, &'static str)| (id, name, Status::Completed, "2025-01-01T00:00:00Z");
+    rows.extend((2..).zip(foreign).map(dated));
+    let mut world = World::weekly(4).holding(&rows);
+    world.recorded();
+    world.pass(world.rules.settle_window);
+    // It isn't there, and fills the server.
+    world.make("weekly-2026-11-16", Status::Completed);
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    // Nor is a server that holds more than it may pruned for room.
+    world.pass(world.rules.settle_window);
+    world.make("d", Status::Completed);
+    let step = world.recorded();
+    assert!(
+        matches!(&step, Step::Blocked { reason } if reason.contains("would make no room")),
+        "{step:?}"
+    );
+    world.snapshots.pop();
+    assert!(matches!(world.recorded(), Step::Delete { .. }));
 }

@@ -9,7 +9,8 @@ use super::{
     history::{History, Made},
     noted::{Payment, RotationNotes},
     policy::Policy,
-    snapshot::{Snapshot, Status},
+    snapshot::{Snapshot, SnapshotId, Status},
+    terms::Fnv,
 };
 
 /// A rule that is broken on purpose.
@@ -202,11 +203,15 @@ pub(super) fn blinded(
                 }
             }
         }
-        Break::MismatchForgotten => history.mismatch = None,
-        Break::ForeignForgotten => {
-            history
-                .foreign
-                .retain(|id| !own.iter().any(|own| own.id == *id));
+        Break::MismatchForgotten | Break::ForeignForgotten => {
+            let there = |id: SnapshotId| own.iter().find(|own| own.id == id);
+            history.foreign.retain(|(id, _)| there(*id).is_none());
+            if broken == Break::MismatchForgotten {
+                history.mismatch = None;
+                for (id, name) in &mut history.completed {
+                    *name = there(*id).map_or(*name, |own| Fnv::of(&own.name));
+                }
+            }
         }
         _ => return None,
     }

@@ -13,9 +13,7 @@ use super::breaks::Break;
 use super::fact::{Ending, Fact, Now};
 use super::history::History;
 use super::noted::SlotNote;
-use super::order::NAME_SHOWN;
 use super::policy::{Place, Policy, Rotation, Rules};
-use super::printable::printable;
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
 use super::terms::{Fnv, Terms, TermsKey};
 
@@ -190,19 +188,10 @@ impl Server<'_> {
 
     /// I19: a provider that stores otherwise what it was asked for gets nothing more to do.
     fn stored_otherwise(&self) -> Option<Step> {
-        let renamed = || {
-            let row = self.renamed()?;
-            let name = printable(&row.name, NAME_SHOWN);
-            Some(format!(
-                "the provider lists the snapshot with id {} as {name}, which had another name",
-                row.id
-            ))
-        };
-        let reason = self.history.mismatch.as_deref().map(str::to_owned);
+        let reason = self.history.mismatch.as_deref()?;
         Some(Step::Blocked {
             reason: format!(
-                "{}: look at it at the provider, then snaprotate resume --server {}",
-                reason.or_else(renamed)?,
+                "{reason}: look at it at the provider, then snaprotate resume --server {}",
                 self.policy.server
             ),
         })

@@ -19,10 +19,14 @@ const MOST_COUNTED: usize = 1000;
 const IN_PAUSE: &str = "it passed during a pause";
 const CATCH_UP_PASSED: &str = "its catch_up has passed";
 
+const SETTLES: &str = "the server is full, and a snapshot was found on it that the rotation didn't make: nothing is deleted for room until the settle window is over";
+
 /// What one rotation asks for.
 pub(super) enum Due {
     Nothing,
     Later(SignedDuration),
+    /// What appeared lately has to be listed for a while before anything goes for room.
+    Settles(SignedDuration),
     Blocked(String),
     Step(Step),
 }
@@ -56,11 +60,16 @@ impl Server<'_> {
     /// Rules 4 to 6.
     fn first_of_all(&self) -> Step {
         let mut waiting: Option<SignedDuration> = None;
+        let mut reason = "the next attempt isn't due yet";
         let mut blocked: Option<String> = None;
         for (index, rotation) in self.policy.rotations.iter().enumerate() {
             match self.due(index, rotation) {
                 Due::Nothing => {}
                 Due::Later(pause) => waiting = Some(waiting.map_or(pause, |w| w.min(pause))),
+                Due::Settles(pause) => {
+                    waiting = Some(waiting.map_or(pause, |w| w.min(pause)));
+                    reason = SETTLES;
+                }
                 Due::Blocked(reason) => blocked = blocked.or(Some(reason)),
                 Due::Step(step) => return step,
             }
@@ -83,7 +92,7 @@ impl Server<'_> {
         if let Some(pause) = waiting {
             return Step::Wait {
                 pause,
-                reason: "the next attempt isn't due yet".to_owned(),
+                reason: reason.to_owned(),
             };
         }
         let next = self

@@ -335,6 +335,13 @@ pub enum Fact {
     },
     /// An own snapshot that was completed is listed as failed (I19).
     SnapshotRegressed { snapshot: String, id: SnapshotId },
+    /// A snapshot that the trail knows is listed under another name, which is a rotation's:
+    /// nothing is changed on the server until `resume` (I19).
+    SnapshotRenamed {
+        snapshot: String,
+        id: SnapshotId,
+        reason: String,
+    },
     /// The provider stores otherwise what a create asked for: nothing is changed on the server
     /// until `resume` (I19).
     CreateMismatch {

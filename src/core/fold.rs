@@ -14,6 +14,9 @@ use super::terms::{Fnv, TermsKey};
 /// than the provider's five.
 const MOST_MADE: usize = 8;
 
+/// So many that went, and that no delete of ours took, are remembered for a server.
+const MOST_VANISHED: usize = 8;
+
 /// So many foreign ones are remembered for a server.
 const MOST_FOREIGN: usize = 16;
 
@@ -282,9 +285,12 @@ impl History {
                 }
             }
             Fact::SnapshotFound {
-                id, foreign: true, ..
-            } => self.saw_foreign(*id),
+                id,
+                snapshot,
+                foreign: true,
+            } => self.saw_foreign(*id, snapshot),
             Fact::SnapshotFound { id, snapshot, .. } => {
+                self.found = Some(at);
                 self.saw_completed(*id, snapshot);
                 self.regressed.retain(|(known, _)| known != id);
             }
@@ -300,6 +306,9 @@ impl History {
                 shrink.announced.extend(shrinks);
                 shrink.taken = 0;
             }
+            Fact::SnapshotRenamed { reason, .. } => {
+                self.mismatch = Some(reason.as_str().into());
+            }
             Fact::CreateMismatch {
                 snapshot, reason, ..
             } => {
@@ -308,7 +317,15 @@ impl History {
                 self.tried(snapshot, at, true, reason);
             }
             // What is left is decided on by the listing.
-            Fact::SnapshotGone { id, .. } => self.forget(*id),
+            Fact::SnapshotGone { id, .. } => {
+                if let Some(name) = self.name_of(*id) {
+                    if self.vanished.len() == MOST_VANISHED {
+                        self.vanished.remove(0);
+                    }
+                    self.vanished.push((*id, name));
+                }
+                self.forget(*id);
+            }
             Fact::Blocked { reason } => self.blocked = Some(reason.clone()),
             Fact::Recovered { .. } => {
                 // Its names agree, and those of an older answer tell nothing any more.
@@ -336,12 +353,11 @@ impl History {
                 self.hold.take_if(|hold| hold.failures > 0);
                 self.restore = None;
                 // One that ends a pause agrees to nothing, and one thing at a time.
-                if from.is_none() {
-                    if self.mismatch.take().is_none() {
-                        self.prune_first = None;
-                    }
+                if from.is_none() && self.mismatch.take().is_some() {
                     self.completed.clear();
                     self.foreign.clear();
+                } else if from.is_none() {
+                    self.prune_first = None;
                     for notes in &mut self.rotations {
                         notes.agree();
                     }
@@ -398,7 +414,7 @@ impl History {
                 self.open = None;
                 let why = match outcome {
                     Outcome::NoServer => "the provider knows no such server",
-                    Outcome::Later => "the provider was busy, or out of reach",
+                    Outcome::Later => "the create was refused for now, or not delivered",
                     _ => "the create was refused, or had no effect",
                 };
                 if outcome == Outcome::Later {
@@ -452,12 +468,12 @@ impl History {
         self.completed.push((id, Fnv::of(name)));
     }
 
-    fn saw_foreign(&mut self, id: SnapshotId) {
+    fn saw_foreign(&mut self, id: SnapshotId, name: &str) {
         if self.foreign.len() == MOST_FOREIGN {
             self.foreign.remove(0);
         }
         self.foreign.reserve_exact(1);
-        self.foreign.push(id);
+        self.foreign.push((id, name.into()));
     }
 
     /// Returns true if a create made it that is open no more, and forgets that.
@@ -503,7 +519,7 @@ impl History {
     fn forget(&mut self, id: SnapshotId) {
         self.completed.retain(|(known, _)| *known != id);
         self.regressed.retain(|(known, _)| *known != id);
-        self.foreign.retain(|known| *known != id);
+        self.foreign.retain(|(known, _)| *known != id);
         self.made.retain(|made| made.id != id);
         for notes in &mut self.rotations {
             notes.gone(id);

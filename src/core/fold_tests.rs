@@ -227,7 +227,7 @@ fn a_refusal_for_now_is_a_try_but_no_attempt() {
         snapshot: NAME.to_owned(),
     };
     for (outcome, attempts, why) in [
-        (Outcome::Later, 0, "busy, or out of reach"),
+        (Outcome::Later, 0, "refused for now, or not delivered"),
         (Outcome::Failed, 1, "refused, or had no effect"),
         (Outcome::NoServer, 1, "knows no such server"),
     ] {

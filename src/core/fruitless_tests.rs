@@ -186,7 +186,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
     world.pass(WEEK);
     world.policy.name = Some("web".to_owned());
     world.recorded();
-    let second = "the slot of weekly-2026-11-29 has no snapshot: overtaken by the next slot; the last attempt: the provider was busy, or out of reach; ";
+    let second = "the slot of weekly-2026-11-29 has no snapshot: overtaken by the next slot; the last attempt: the create was refused for now, or not delivered; ";
     assert!(told(&world).expect("one").starts_with(second));
 }
 

@@ -61,6 +61,7 @@ fn of_two_rotations_the_fuller_one_gives_room_only_to_one_that_holds_less_than_t
         let newest = world.make("a-2026-11-09", DONE);
         world.policy.protected_ids.insert(newest);
         world.rules.limit = world.snapshots.len();
+        world.settle_down();
         let step = world.recorded();
         let given = match &step {
             Step::Delete { name, .. } => Some(name.as_str()),
@@ -112,7 +113,7 @@ fn i11_a_stuck_one_that_is_protected_undated_or_of_an_undocumented_status_never_
         let mut world = full_of_own();
         world.policy.delete_stuck = true;
         world.policy.rotations[0].when_full = WhenFull::Skip;
-        world.snapshots[0].status = status.clone();
+        world.was_always(0, status.clone());
         world.snapshots[0].created_at = dated.then(|| time("2026-11-01T03:00:00Z"));
         if protect {
             world.policy.protected_ids.insert(SnapshotId(1));
@@ -138,7 +139,7 @@ fn a_failed_one_of_another_slot_goes_for_room_unless_it_is_protected_or_has_no_d
         let mut world = full_of_own();
         world.policy.rotations[0].when_full = WhenFull::Skip;
         // Nothing newer outlives it.
-        world.snapshots[2].status = Status::Failed;
+        world.was_always(2, Status::Failed);
         world.snapshots[2].created_at = dated.then(|| time("2026-11-15T03:00:00Z"));
         if protect {
             world.policy.protected_ids.insert(SnapshotId(3));
@@ -201,6 +202,7 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
         looked_for: false,
     });
     world.snapshots = stale;
+    world.settle_down();
     world.pass(9 * MINUTE);
     let step = world.recorded();
     // Whether it is stale or not, only the very same one is asked to go again.
@@ -269,7 +271,7 @@ fn each_delete_says_what_it_is_for() {
     ];
     let mut stuck = full_of_own();
     stuck.policy.delete_stuck = true;
-    stuck.snapshots[0].status = Status::InProgress;
+    stuck.was_always(0, Status::InProgress);
     stuck.recorded();
     stuck.made_in_vain(1);
     stuck.pass(stuck.rules.stuck_after);

@@ -178,9 +178,16 @@ pub struct History {
     /// Those of them that are listed as failed, and since when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub regressed: Vec<(SnapshotId, When)>,
-    /// The ids that were listed under names that aren't own; the last few.
+    /// When the last own one was found that the rotation did not make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<When>,
+    /// What was listed under names that aren't own; the last few.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub foreign: Vec<SnapshotId>,
+    pub foreign: Vec<(SnapshotId, Box<str>)>,
+    /// Completed ones that went though no delete of ours took them, with a hash of their names;
+    /// the last few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub vanished: Vec<(SnapshotId, u64)>,
     /// Snapshots of the rotation's creates that are stuck, missing or failed; the last few.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<Made>,
@@ -347,7 +354,7 @@ impl History {
             ended.push("a full server may be pruned for a slot again".to_owned());
         }
         if own {
-            ended.extend(self.agreement(agrees));
+            ended.extend(self.agreement(agrees && self.mismatch.is_none()));
         }
         if let Some(hold) = self.hold.as_deref().filter(|hold| own && hold.failures > 0) {
             ended.push(format!(

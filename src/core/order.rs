@@ -152,7 +152,7 @@ impl Server<'_> {
             Ok(row) => row,
             Err(why) => return Some(why),
         };
-        self.policy.protects(row).then(|| {
+        self.protects(row).then(|| {
             format!(
                 "{} (id {id}) is protected: take it out of protect in {}.toml first",
                 shown(name),

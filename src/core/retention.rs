@@ -167,6 +167,15 @@ pub fn prune_first<'a>(
         return None;
     }
     let counted = in_age_order(owned, Own::counts);
+    // An older copy of a slot is the least to lose; of the newest one nobody can tell which.
+    let newest_place = counted.iter().map(|own| own.slot).max();
+    let copy = counted.iter().enumerate().find(|(index, own)| {
+        let newer = counted[index + 1..].iter();
+        Some(own.slot) != newest_place && newer.clone().any(|newer| newer.place == own.place)
+    });
+    if let Some((_, own)) = copy {
+        return Some(Ok(*own));
+    }
     let of = |rotation: usize| {
         let of = counted.iter();
         of.filter(move |own| own.place.rotation == rotation).count()

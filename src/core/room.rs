@@ -15,6 +15,7 @@ use super::policy::{Place, Rotation, WhenFull};
 use super::printable::counted;
 use super::retention::{self, Own, Spare};
 use super::snapshot::{Snapshot, SnapshotId, Status};
+use super::terms::Fnv;
 
 impl Server<'_> {
     /// Makes the slot's snapshot, or the room for it.
@@ -59,6 +60,9 @@ impl Server<'_> {
         if let Some(step) = self.surplus(&owned) {
             return step.into();
         }
+        if let Some(due) = self.no_room_by_a_delete() {
+            return due;
+        }
         let mut failed = owned.iter().filter(|own| own.failed() && own.deletable());
         if let Some(own) = failed.find(|own| self.may_promise(own)) {
             let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
@@ -98,6 +102,19 @@ impl Server<'_> {
             }
             None => Due::Blocked(self.nothing_to_give(&owned)),
         }
+    }
+
+    /// Why nothing is given up for room now, whatever there is: a delete would make none, or
+    /// something has appeared of which only one listing tells as yet.
+    fn no_room_by_a_delete(&self) -> Option<Due> {
+        let (held, limit) = (self.inventory.snapshots.len(), self.rules.limit);
+        if held > limit {
+            return Some(Due::Blocked(format!(
+                "the server holds {held} snapshots, more than the {limit} that it may: to delete one would make no room"
+            )));
+        }
+        let left = self.rules.settle_window - self.history.found?.age(self.now);
+        left.is_positive().then_some(Due::Settles(left))
     }
 
     /// Says what fills the room: after a rotation was renamed, its own former snapshots do.
@@ -236,7 +253,7 @@ impl Server<'_> {
                 Own {
                     snapshot,
                     place,
-                    protected: self.policy.protects(snapshot) || spared(snapshot),
+                    protected: self.protects(snapshot) || spared(snapshot),
                     dated: snapshot.created_at.filter(|_| self.dated(snapshot)),
                     slot: self.slot_of(snapshot, place),
                     regressed: self.has_regressed(snapshot),
@@ -246,10 +263,20 @@ impl Server<'_> {
             .collect()
     }
 
+    /// Returns true if the policy protects it, or its id under which it was listed before: a provider that
+    /// numbers anew must not take the protection away (I1).
+    pub(super) fn protects(&self, snapshot: &Snapshot) -> bool {
+        let name = Fnv::of(&snapshot.name);
+        let vanished = self.history.vanished.iter();
+        let mut former = vanished.filter(|(id, _)| self.policy.protected_ids.contains(id));
+        self.policy.protects(snapshot) || former.any(|(_, known)| *known == name)
+    }
+
     /// Until when a failed or regressed one is left alone; `None`: nobody knows since when it
     /// is one.
     pub(super) fn left_alone_until(&self, snapshot: &Snapshot) -> Option<Timestamp> {
-        if snapshot.status != Status::Failed {
+        let regressed = self.has_regressed(snapshot);
+        if snapshot.status != Status::Failed && !regressed {
             return None;
         }
         let mut made = self.history.made.iter();

@@ -266,6 +266,7 @@ fn i7_an_older_listing_that_shows_what_was_given_up_makes_nothing_good() {
     world = world.holding(&rows);
     let given = shown_once_more(&mut world);
     // The daily slot is given up, and the weekly one asks for room.
+    world.settle_down();
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
     world.snapshots.retain(|s| s.id != given);
     let step = world.recorded();
@@ -299,4 +300,19 @@ fn i9_a_stuck_one_of_a_former_pattern_still_stands_for_its_slot() {
     assert!(world.log.is_empty(), "{:?}", world.log);
     let note = world.history.slot("weekly", "weekly-2026-11-22");
     assert_eq!(note.and_then(|n| n.ending), Some(Ending::GivenUp));
+}
+
+#[test]
+fn an_older_copy_of_a_slot_goes_for_room_before_the_oldest_of_all() {
+    let mut rows = old_weeklies().to_vec();
+    rows.push((4, "weekly-2026-11-08", DONE, "2026-11-08T03:01:00Z"));
+    rows.push((5, "other", DONE, "2025-01-02T00:00:00Z"));
+    let mut world = World::weekly(4).holding(&rows);
+    // Nothing has paid for it, and no shrink has named it.
+    world.rules.shrink_grace = WEEK;
+    let step = world.recorded();
+    assert!(
+        matches!(&step, Step::Delete { id, prune_first: true, .. } if id.0 == 2),
+        "{step:?}"
+    );
 }

@@ -106,7 +106,7 @@ pub fn verdicts(
                 Fate::Foreign,
                 "no rotation of the policy gives such a name: it is never touched".to_owned(),
             ),
-            Some(own) if own.protected => (Fate::Protected, protection(policy, snapshot)),
+            Some(own) if own.protected => (Fate::Protected, protection(policy, history, snapshot)),
             Some(own) => {
                 let (fate, reason) = server.fate(own, spare.get(&snapshot.id).copied(), newest);
                 let stays = spare.get(&snapshot.id);
@@ -127,11 +127,17 @@ pub fn verdicts(
     .collect()
 }
 
-fn protection(policy: &Policy, snapshot: &Snapshot) -> String {
+fn protection(policy: &Policy, history: &History, snapshot: &Snapshot) -> String {
     let by = if policy.protected_ids.contains(&snapshot.id) {
         "id"
     } else if policy.protected_names.contains(&snapshot.name) {
         "name"
+    } else if history
+        .vanished
+        .iter()
+        .any(|(id, _)| policy.protected_ids.contains(id))
+    {
+        return "protect lists the id that one of its name had before: it is never pruned, and not counted in keep".to_owned();
     } else {
         return "an operator is about to restore it: it is not pruned meanwhile".to_owned();
     };

@@ -14,6 +14,7 @@ use super::name::Pattern;
 use super::policy::{Former, Policy, Rotation, Rules, WhenFull};
 use super::schedule::Schedule;
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
+use super::terms::Fnv;
 
 pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -136,6 +137,7 @@ impl World {
         standing.map(|alert| alert.reason.as_str())
     }
 
+    /// It holds these, and the trail has known the own completed ones for long.
     pub(super) fn holding(mut self, rows: &[(u64, &str, Status, &str)]) -> Self {
         self.snapshots = rows
             .iter()
@@ -146,6 +148,10 @@ impl World {
                 created_at: at.parse().ok(),
             })
             .collect();
+        let own = self.snapshots.iter();
+        let own = own.filter(|s| s.status == DONE && self.policy.place(&s.name).is_some());
+        let known = own.map(|s| (s.id, Fnv::of(&s.name)));
+        self.history.completed = known.collect();
         self
     }
 
@@ -153,6 +159,7 @@ impl World {
     pub(super) fn made_in_vain(&mut self, id: u64) {
         let id = SnapshotId(id);
         let row = self.snapshots.iter().find(|s| s.id == id).expect("a row");
+        self.history.completed.retain(|(known, _)| *known != id);
         self.history.made.push(Made {
             id,
             name: row.name.as_str().into(),
@@ -165,6 +172,20 @@ impl World {
     pub(super) fn agree(&mut self, id: u64) {
         let shrink = &mut self.history.notes("weekly").shrink;
         shrink.get_or_insert_default().agreed.push(SnapshotId(id));
+    }
+
+    /// The row of this number never was completed, and is as it is now.
+    pub(super) fn was_always(&mut self, index: usize, status: Status) {
+        let row = &mut self.snapshots[index];
+        row.status = status;
+        let id = row.id;
+        self.history.completed.retain(|(known, _)| *known != id);
+    }
+
+    /// What was found lately is old news.
+    pub(super) fn settle_down(&mut self) {
+        self.recorded();
+        self.history.found = None;
     }
 
     pub(super) fn step(&mut self) -> Step {

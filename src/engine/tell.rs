@@ -32,6 +32,7 @@ pub(super) fn fact(server: ServerId, policy: Option<&Policy>, fact: &Fact, extra
             | Fact::SnapshotStuck { .. }
             | Fact::SnapshotGone { .. }
             | Fact::SnapshotRegressed { .. }
+            | Fact::SnapshotRenamed { .. }
             | Fact::SurplusFound { .. }
             | Fact::CreateMismatch { .. }
             | Fact::CreateResult {

@@ -104,8 +104,10 @@ impl Trail {
     /// Creates that the provider refused, the last of them then.
     fn tried(mut self, rotation: usize, times: u32, last: Seconds) -> Self {
         let snapshot = name(ROTATIONS[rotation], 0);
+        // Everything was listed by then: what such a create made would be the rotation's own.
+        let known = (0..HIDDEN).collect::<BTreeSet<_>>();
         for _ in 0..times {
-            self.old(last, &create(rotation, BTreeSet::new()));
+            self.old(last, &create(rotation, known.clone()));
             self.old(last, &created(rotation, Outcome::Failed, None));
         }
         self.ledger.attempts.insert(snapshot, times);

@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 41] = [
+pub(in crate::cli) const EVENTS: [&str; 42] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -45,6 +45,7 @@ pub(in crate::cli) const EVENTS: [&str; 41] = [
     "snapshot_found",
     "snapshot_gone",
     "snapshot_regressed",
+    "snapshot_renamed",
     "snapshot_stuck",
     "surplus_found",
     "tail_cut",
@@ -141,7 +142,8 @@ pub(super) fn went_wrong(event: &str, said: &Said) -> bool {
     match event {
         "alert_raised" | "blocked" | "config_refused" | "head_lost" | "slot_given_up"
         | "create_mismatch" | "snapshot_failed" | "snapshot_gone" | "snapshot_regressed"
-        | "snapshot_stuck" | "surplus_found" | "tail_cut" | "torn_tail" | "trail_lost" => true,
+        | "snapshot_renamed" | "snapshot_stuck" | "surplus_found" | "tail_cut" | "torn_tail"
+        | "trail_lost" => true,
         "slot_skipped" => !said.paused,
         _ => said
             .outcome
