@@ -382,7 +382,8 @@ Examples:
       the end of snaprotate pause --server web-server-01";
 
 pub(super) const CREATE: &str = "\
-The snapshot is foreign to every rotation: it takes up room, and is never pruned.
+The snapshot is foreign to every rotation: it takes up room, and isn't pruned while
+no rotation's pattern gives its name.
 It is refused while something else is under way on the server, where there is no
 room, and where the name is taken or could be a slot's.
 

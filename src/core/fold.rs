@@ -182,6 +182,8 @@ impl History {
                 ..
             } => {
                 self.last_intent = Some(at.wall);
+                // One that goes by its own right is no promise's any more.
+                self.prune_first.take_if(|prune| prune.victim == *id);
                 if let Some(known) = prune_first {
                     self.prune_first = Some(Box::new(PruneFirst {
                         victim: *id,
@@ -225,11 +227,9 @@ impl History {
                 }
             }
             Fact::DeleteConfirmed { id } => {
-                if self
-                    .prune_first
-                    .as_ref()
-                    .is_some_and(|prune| prune.victim == *id)
-                {
+                let promised = self.prune_first.as_ref();
+                let promised = promised.is_some_and(|prune| prune.victim == *id);
+                if promised && self.name_of(*id).is_some() {
                     let shrinks = self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut());
                     for shrink in shrinks.filter(|shrink| shrink.announced.contains(id)) {
                         shrink.taken += 1;

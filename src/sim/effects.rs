@@ -146,7 +146,7 @@ impl World {
             let asked_by_rotation = view.is_some_and(|view| view.rotation(name).is_some());
             // One that is stored otherwise is nobody's payment.
             let mut rows = self.servers[&server].rows.iter();
-            let as_asked = rows.any(|row| row.id == id && row.name == name && !row.odd);
+            let as_asked = rows.any(|row| row.id == id && row.name == name);
             if asked_by_rotation {
                 self.made_for_rotation(server, id, as_asked);
             }
@@ -210,16 +210,6 @@ impl World {
         self.tell(|| format!("person   server {server}: makes {name}"));
         let at = self.now();
         let id = self.add(at, server, name, None);
-        // Where the rotation asked for the same in vain, nobody can tell whose it is.
-        let asked = "\"event\":\"create_intent\"";
-        let subject = format!("\"snapshot\":\"{name}\"");
-        let trail = super::end::trail_text(&self.disk);
-        let of_name = |line: &str| line.contains(asked) && line.contains(&subject);
-        if let Some(lies) = &mut self.lies
-            && trail.lines().any(of_name)
-        {
-            lies.made.entry(server).or_default().insert(id);
-        }
         let takes = SignedDuration::from_mins(4);
         self.schedule(takes, Due::Status(server, id, Status::Completed));
         true

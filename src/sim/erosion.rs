@@ -69,11 +69,14 @@ impl World {
         if named == Some(true) || (named.is_some() && promised) {
             return;
         }
+        let asked = self.asked_for(server, id, last);
         let there = self.servers.get(&server).map(|s| &s.rows);
         let there: BTreeSet<u64> = there.into_iter().flatten().map(|row| row.id).collect();
         let Some(lies) = &mut self.lies else {
             return;
         };
+        lies.ours.extend(&asked);
+        lies.made.entry(server).or_default().extend(&asked);
         let deleted = lies.deleted.entry(server).or_default();
         let ours = lies.ours.contains(&id);
         let free = !paid && !promised && !passed_on;
@@ -103,6 +106,27 @@ impl World {
                 &format!("I19: {deleted} good ones deleted, {made} made or promised (id {id})"),
             );
         }
+    }
+
+    /// What bears a name that the rotation asked for, and wasn't listed then: where an answer was
+    /// lost or bad, nobody can tell whose it is.
+    /// `intent` deletes what truly is `id`.
+    fn asked_for(&self, server: u64, id: u64, intent: &str) -> Vec<u64> {
+        let intents = self.records_of(server, "\"event\":\"create_intent\"");
+        let shown: Value = serde_json::from_str(intent).unwrap_or_default();
+        let rows = self.servers.get(&server).map(|s| &s.rows);
+        let new = |name: &Value, id: &Value| {
+            intents.iter().any(|intent| {
+                let known = intent["known"].as_array();
+                let listed = known.is_some_and(|known| known.contains(id));
+                intent["snapshot"] == *name && !listed
+            })
+        };
+        let asked = rows.into_iter().flatten().filter(|row| {
+            let as_shown = row.id == id && new(&shown["snapshot"], &shown["id"]);
+            as_shown || new(&row.name.as_str().into(), &row.id.into())
+        });
+        asked.map(|row| row.id).collect()
     }
 
     /// Whether its deletion was announced, and that long enough ago; and whether the
