@@ -257,6 +257,27 @@ fn a_warning_beside_a_mistake_is_logged_as_one_and_not_counted_in_the_alert() {
 }
 
 #[test]
+fn a_reload_says_which_rotation_takes_over_the_snapshots_of_one_that_is_gone() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    let policy = |name: &str| {
+        let text = format!(
+            "[server]\nid = 12345\n[[rotation]]\nname = \"{name}\"\nschedule = \"0 3 * * *\"\nkeep = 2\nsnapshot_name = \"web-%Y-%m-%d\"\n"
+        );
+        home.policy("web", &text);
+    };
+    policy("one");
+    let service = Service::start(&home);
+    policy("two");
+    service.reload();
+    assert_eq!(service.stop(), Some(0));
+    let said = home.events("config_loaded")[1].to_string();
+    assert!(said.contains("two takes over its snapshots"), "{said}");
+    assert!(!said.contains("foreign"), "{said}");
+}
+
+#[test]
 fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");

@@ -62,6 +62,23 @@ fn an_alert_is_told_once_repeated_after_a_day_and_recovers_once() {
 }
 
 #[test]
+fn another_reason_waits_for_an_hour_but_what_is_deleted_soon_is_named_at_once() {
+    for (kind, heard) in [("blocked", 0), ("shrink", 1)] {
+        let alert = |reason: &str| Alert {
+            kind: kind.to_owned(),
+            ..blocked(reason, at(0))
+        };
+        let mut desk = desk();
+        desk.raised(alert("a, b"), at(0));
+        hears(&mut desk, at(0));
+        desk.raised(alert("b, c"), at(5));
+        assert_eq!(hears(&mut desk, at(5)).len(), heard, "{kind}");
+        let later = hears(&mut desk, at(65)).len();
+        assert_eq!(heard + later, 1, "{kind}");
+    }
+}
+
+#[test]
 fn without_a_repeat_it_is_told_once_however_long_it_stands() {
     let mut desk = Desk::new(None);
     desk.raised(blocked("full", at(0)), at(0));

@@ -25,7 +25,7 @@ const SETTLES: &str = "the server is full, and a snapshot was found on it that t
 pub(super) enum Due {
     Nothing,
     Later(SignedDuration),
-    /// What appeared lately has to be listed for a while before anything goes for room.
+    /// Something appeared lately: it has to be listed for a while before anything goes for room.
     Settles(SignedDuration),
     Blocked(String),
     Step(Step),

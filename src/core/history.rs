@@ -181,7 +181,7 @@ pub struct History {
     /// When the last own one was found that the rotation did not make.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<When>,
-    /// What was listed under names that aren't own; the last few.
+    /// The last few that were listed under names that aren't own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<(SnapshotId, Box<str>)>,
     /// Completed ones that went though no delete of ours took them, with a hash of their names;

@@ -28,6 +28,7 @@ pub mod printable;
 pub mod recognise;
 pub mod recovery;
 mod rehearsal;
+mod remembered;
 pub mod retention;
 mod room;
 pub mod schedule;

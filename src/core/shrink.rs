@@ -34,7 +34,7 @@ impl Server<'_> {
         self.history.rotation(&rotation.name)?.shrink.as_deref()
     }
 
-    /// What is left of its grace.
+    /// The rest of its grace.
     fn left(&self, shrink: &Shrink) -> SignedDuration {
         let grace = self.rules.shrink_grace;
         shrink

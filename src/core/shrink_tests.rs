@@ -67,6 +67,22 @@ fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() 
     assert_eq!(world.log.len(), 2);
 }
 
+#[test]
+fn i19_a_pause_puts_a_shrink_off_by_its_own_length() {
+    let mut world = World::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    let grace = world.rules.shrink_grace;
+    world.pass(grace / 2);
+    world.record(&Fact::Paused { by: None });
+    world.pass(5 * MINUTE);
+    world.record(&Fact::Resumed { by: None });
+    let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
+        panic!("it rests");
+    };
+    assert_eq!(until, world.now.wall + grace / 2);
+}
+
 /// Five weekly ones fill the server, and the policy keeps two of them from now on.
 fn full_and_shrunk() -> World {
     let mut world = World::grown(5, 5);

@@ -130,7 +130,7 @@ impl World {
         world
     }
 
-    /// What the alert about the weekly rotation's shrink says.
+    /// The reason of the alert about the weekly rotation's shrink.
     pub(super) fn shrink(&self) -> Option<&str> {
         let key = (AlertKind::Shrink, "weekly".to_owned());
         let standing = self.history.alerts.get(&key);
@@ -182,7 +182,7 @@ impl World {
         self.history.completed.retain(|(known, _)| *known != id);
     }
 
-    /// What was found lately is old news.
+    /// Lets be old news what was found lately.
     pub(super) fn settle_down(&mut self) {
         self.recorded();
         self.history.found = None;

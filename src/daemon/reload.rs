@@ -225,7 +225,7 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
     lines
 }
 
-/// What becomes of the snapshots of a rotation that is gone.
+/// Says what becomes of the snapshots of a rotation that is gone.
 fn gone(file: &str, rotation: &Rotation, now: &Policy) -> String {
     let name = &rotation.name;
     let pattern = rotation.pattern.to_string();

@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// What bears a name that the rotation asked for, and wasn't listed then: where an answer was
+    /// Rows with a name that the rotation asked for, which were not listed then: where an answer was
     /// lost or bad, nobody can tell whose it is.
     /// `intent` deletes what truly is `id`.
     fn asked_for(&self, server: u64, id: u64, intent: &str) -> Vec<u64> {
@@ -129,7 +129,7 @@ impl World {
         asked.map(|row| row.id).collect()
     }
 
-    /// Whether its deletion was announced, and that long enough ago; and whether the
+    /// Tells whether its deletion was announced, and that long enough ago; and whether the
     /// announcement of another has passed on to it.
     fn announced(&self, server: u64, id: u64) -> (Option<bool>, bool) {
         // By a clock that was set nobody can tell how long ago it was.
@@ -156,7 +156,7 @@ impl World {
         (named, passed_on)
     }
 
-    /// Whether the trail says that what this intent deletes was listed under a name that isn't
+    /// Returns true if the trail says that what this intent deletes was listed under a name that isn't
     /// own, and no edit or operator has spoken since.
     fn was_foreign(&self, server: u64, intent: &str) -> bool {
         let intent: Value = serde_json::from_str(intent).unwrap_or_default();

@@ -84,7 +84,7 @@ pub(super) fn make(target: &mut Target, order: Order, wait: Option<&str>) -> Res
     Ok(exit)
 }
 
-/// What became of the one that was asked for then.
+/// Says what became of the one that was asked for at `sent`.
 fn ended(row: &Snapshot, name: &str, sent: Timestamp, now: Timestamp) -> (String, Exit) {
     match &row.status {
         Status::Completed => match stored_otherwise(name, row, Some(sent), now) {

@@ -74,8 +74,8 @@ impl Target {
         Ok(())
     }
 
-    /// What the server is called: where its policy names none, as the provider calls it, so
-    /// that an order for a wrong id is noticed.
+    /// The server's name: where its policy states none, the provider's, so that an order for a
+    /// wrong id is noticed.
     pub(super) fn called(&self) -> String {
         let shown = self.inventory.server_name.as_deref();
         let shown = shown.filter(|_| self.policy.name.is_none());
