@@ -67,6 +67,10 @@ impl World {
         let (named, passed_on) = self.announced(server, id);
         // On a full server a slot takes one that is announced: what it pushes out is paid by it.
         if named == Some(true) || (named.is_some() && promised) {
+            // An earlier try, before that was announced, came to nothing.
+            if let Some(deleted) = self.lies.as_mut().and_then(|l| l.deleted.get_mut(&server)) {
+                deleted.remove(&id);
+            }
             return;
         }
         let asked = self.asked_for(server, id, last);
