@@ -300,7 +300,7 @@ fn without_a_terminal_nothing_is_deleted_or_restored_unless_yes_is_given() {
     assert_eq!(place.provider.sandbox.counts().restore, 0);
 }
 
-/// What `delete SERVER by-hand` says on a terminal where this is typed.
+/// Runs `delete SERVER by-hand` on a terminal where this is typed, and returns its words.
 fn typed(place: &Place, server: &str, text: &str) -> String {
     let config = place.home.path("snaprotate.toml");
     let line = format!(

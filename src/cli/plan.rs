@@ -47,10 +47,10 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             let mut rows = seen.snapshots.iter();
             rows.any(|row| policy.place(&row.name).is_some())
         };
-        let held = policies
+        let mut held = policies
             .iter()
             .filter_map(|policy| Some((&**policy, inventories.get(&policy.server)?)));
-        if histories.is_empty() && held.into_iter().any(own) {
+        if histories.is_empty() && held.any(own) {
             note(&format!(
                 "the trail says nothing of these servers yet: a first start without a trail creates nothing for {:#} on servers that hold own snapshots",
                 config.rules.settle_window

@@ -1,4 +1,4 @@
-//! What is no longer believed (I19): a snapshot that is stored otherwise than asked for, one
+//! Findings that are no longer believed (I19): a snapshot that is stored otherwise than asked for, one
 //! that bears another name than before, one that was completed and is listed as failed, and
 //! whatever the trail doesn't know.
 
@@ -41,7 +41,7 @@ impl Server<'_> {
 
     /// An own one of which the listing says another name than it had: a provider that renames
     /// can't choose what goes.
-    pub(super) fn renamed(&self) -> Option<&Snapshot> {
+    fn renamed(&self) -> Option<&Snapshot> {
         let mut own = self.own().map(|(snapshot, _)| snapshot);
         own.find(|s| {
             let known = self.history.name_of(s.id);
@@ -138,12 +138,10 @@ impl Server<'_> {
             s.status == Status::Completed && !known
         };
         if let Some(row) = self.own().map(|(snapshot, _)| snapshot).find(new) {
-            let (snapshot, id) = (row.name.clone(), row.id);
-            let foreign = false;
             return Some(Step::Record(Fact::SnapshotFound {
-                snapshot,
-                id,
-                foreign,
+                snapshot: row.name.clone(),
+                id: row.id,
+                foreign: false,
             }));
         }
         if let Some(row) = self

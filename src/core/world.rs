@@ -182,7 +182,7 @@ impl World {
         self.history.completed.retain(|(known, _)| *known != id);
     }
 
-    /// Lets be old news what was found lately.
+    /// Makes old news of whatever was found lately.
     pub(super) fn settle_down(&mut self) {
         self.recorded();
         self.history.found = None;

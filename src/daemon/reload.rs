@@ -229,14 +229,12 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
 fn gone(file: &str, rotation: &Rotation, now: &Policy) -> String {
     let name = &rotation.name;
     let pattern = rotation.pattern.to_string();
-    let others = now.rotations.iter();
-    let heir = others
-        .filter(|other| other.patterns().any(|own| own.to_string() == pattern))
-        .map(|other| &other.name)
-        .next();
+    let mut others = now.rotations.iter();
+    let heir = others.find(|other| other.patterns().any(|own| own.to_string() == pattern));
     match heir {
         Some(heir) => format!(
-            "{file}: rotation {name} is gone, and {heir} takes over its snapshots, which bear the same names"
+            "{file}: rotation {name} is gone, and {} takes over its snapshots, which bear the same names",
+            heir.name
         ),
         None => format!(
             "{file}: rotation {name} is gone; its snapshots stay as foreign ones: write its name pattern as former_names of the rotation that takes them over, or delete them by hand"

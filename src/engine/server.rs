@@ -83,6 +83,7 @@ impl<A: SnapshotApi> Engine<A> {
             return obeyed.is_err().then_some(Rest::Until(None));
         }
         let held = self.trail_begins(&policy, seat, &inventory).await;
+        let wait = self.creates_held(held);
         match step {
             // A release is the first thing that the next turn does.
             Step::Record(_) | Step::After { .. } => None,
@@ -90,7 +91,7 @@ impl<A: SnapshotApi> Engine<A> {
             Step::Create { .. }
             | Step::Delete {
                 prune_first: true, ..
-            } if self.creates_held(held).is_some() => self.creates_held(held).map(Rest::After),
+            } if wait.is_some() => wait.map(Rest::After),
             Step::Create { .. } | Step::Delete { .. } => {
                 let acted = self.act(&policy, seat, &inventory, step).await;
                 acted.is_err().then_some(Rest::Until(None))

@@ -58,7 +58,7 @@ const JUDGED: [&str; 9] = [
     "no runtime",
 ];
 
-/// What the names of all rotations have in them.
+/// Stands in the names of all rotations' snapshots.
 pub(super) const OWN: &str = "-snapshot-";
 
 /// Ids of what isn't there begin after this.
