@@ -35,9 +35,9 @@ impl History {
                     notes.begin = Some(Begin::Added);
                     notes.terms = Some(terms.key());
                     notes.announce(shrinks, at);
+                    self.foreign.clear();
                 }
                 self.removed = false;
-                self.foreign.clear();
             }
             Fact::RotationChanged {
                 rotation,
