@@ -38,7 +38,8 @@
 //!   - [`core::lateness`]: how late a snapshot was taken after its slot.
 //!   - [`core::decide`]: the one decision; its rules stand in `core::pause` (0), `decide` (1),
 //!     `core::open` (2 and 3), [`core::due`] and `core::room` (4 to 6); `core::alert` says what
-//!     stands beside the step.
+//!     stands beside the step, [`core::settled`] which slots have their snapshot, `core::resume`
+//!     what a person's word ends.
 //!   - [`core::hold`]: what hooks did by the trail, and when the server is released.
 //!   - [`core::order`]: what an operator may order, and what speaks against it now.
 //!   - [`core::printable`]: foreign text made fit for a log.

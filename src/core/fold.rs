@@ -326,24 +326,7 @@ impl History {
             }
             Fact::HookStarted { .. } | Fact::HookFinished { .. } => self.hooked(fact, at),
             Fact::Paused { .. } => self.paused = Some(at.wall),
-            Fact::Resumed { .. } => {
-                let from = self.paused.take();
-                self.resume(from, at.wall);
-                // Somebody looked at this very server: what can't be released is theirs, and
-                // a restore is over if they say so.
-                self.hold.take_if(|hold| hold.failures > 0);
-                self.restore = None;
-                // One that ends a pause agrees to nothing, and one thing at a time.
-                if from.is_none() && self.mismatch.take().is_some() {
-                    self.completed.clear();
-                    self.foreign.clear();
-                } else if from.is_none() {
-                    self.prune_first = None;
-                    for notes in &mut self.rotations {
-                        notes.agree();
-                    }
-                }
-            }
+            Fact::Resumed { .. } => self.resumed(at),
             Fact::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
                 self.restore = Some(at);

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::fact::{AlertKind, Now, Standing, When};
 use super::noted::RotationNotes;
 use super::policy::{Policy, Rules};
-use super::printable::counted;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Runs of `after` that failed, from which on a person has to release the server.
@@ -327,93 +326,6 @@ impl History {
         let sent = self.restore?;
         let left = rules.restore_window - sent.age(now).max(sent.elapsed(now));
         (left > SignedDuration::ZERO).then_some(left)
-    }
-
-    /// What an operator's `resume` ends besides a pause, in words; for one of the server
-    /// itself also what a person has to have seen to.
-    pub fn ended_by_resume(&self, rules: &Rules, now: Now, own: bool) -> Vec<String> {
-        let ahead = |at: Timestamp| at > now.wall;
-        let mut ended = Vec::new();
-        if self.last_intent.is_some_and(ahead) || self.restore.is_some_and(|sent| ahead(sent.wall))
-        {
-            ended.push("the clock counts as right from now on".to_owned());
-        }
-        if let Some(id) = self.unknown_restore {
-            ended.push(format!(
-                "what became of the restore from {id} is yours to know"
-            ));
-        }
-        if own && self.restoring(rules, now).is_some() {
-            ended.push("the rest after its restore is over".to_owned());
-        }
-        // One that ends a pause agrees to nothing: the alert may not have been seen.
-        let agrees = own && self.paused.is_none();
-        if agrees && self.mismatch.is_some() {
-            ended.push("what the provider stores otherwise is yours to know".to_owned());
-        } else if agrees && self.prune_first.is_some() {
-            ended.push("a full server may be pruned for a slot again".to_owned());
-        }
-        if own {
-            ended.extend(self.agreement(agrees && self.mismatch.is_none()));
-        }
-        if let Some(hold) = self.hold.as_deref().filter(|hold| own && hold.failures > 0) {
-            ended.push(format!(
-                "the hold of {} is given up, as released by you",
-                hold.rotation
-            ));
-        }
-        ended
-    }
-
-    /// To which deletions a `resume` agrees, a line for each rotation.
-    fn agreement(&self, agrees: bool) -> impl Iterator<Item = String> {
-        self.rotations.iter().filter_map(move |notes| {
-            let named = notes.to_agree().map(|id| match self.called(id) {
-                None | Some("") => format!("id {id}"),
-                Some(name) => format!("{name} (id {id})"),
-            });
-            let named: Vec<_> = named.collect();
-            if named.is_empty() {
-                return None;
-            }
-            let disagree = (AlertKind::OddDate, notes.name.clone());
-            let how = if !agrees {
-                " is not agreed to: that takes another resume"
-            } else if self.alerts.contains_key(&disagree) {
-                " is agreed to, but nothing goes while dates and names disagree on the oldest"
-            } else {
-                " is agreed to"
-            };
-            Some(format!(
-                "the deletion of {} of {}{how}: {}",
-                counted(named.len(), "snapshot"),
-                notes.name,
-                named.join(", ")
-            ))
-        })
-    }
-
-    /// A pause ended, its own or one of all, if there was one since `from`; the clock counts
-    /// as right from here on.
-    pub fn resume(&mut self, from: Option<Timestamp>, at: Timestamp) {
-        self.last_intent = None;
-        if self.restore.is_some_and(|sent| sent.wall > at) {
-            self.restore = None;
-        }
-        self.unknown_restore = None;
-        if let Some(from) = from {
-            for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
-                // Nobody could react while it was paused.
-                let later = |since: When| {
-                    let paused = at.duration_since(from.max(since.wall));
-                    let paused = paused.max(SignedDuration::ZERO);
-                    let wall = since.wall.saturating_add(paused).unwrap_or(at);
-                    When { wall, mono: None }
-                };
-                shrink.since = shrink.since.map(later);
-            }
-            self.last_pause = Some(Box::new(Pause { from, until: at }));
-        }
     }
 
     /// Whether its policy went and nothing is left to be said of it: one that returned only

@@ -29,12 +29,15 @@ pub mod recognise;
 pub mod recovery;
 mod rehearsal;
 mod remembered;
+mod resume;
 pub mod retention;
 mod room;
 pub mod schedule;
+pub mod settled;
 mod shrink;
 pub mod snapshot;
 pub mod terms;
+mod unpaid;
 pub mod verdict;
 
 #[cfg(test)]

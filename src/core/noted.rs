@@ -10,6 +10,7 @@ use super::history::History;
 use super::passed::Passed;
 use super::snapshot::SnapshotId;
 use super::terms::{Fnv, TermsKey};
+use super::unpaid::Shrink;
 
 /// Slots noted one by one for each rotation; of older ones only that they ended is kept.
 const REMEMBERED: usize = 6;
@@ -55,7 +56,7 @@ impl SlotNote {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn none(count: &u32) -> bool {
+pub(super) fn none(count: &u32) -> bool {
     *count == 0
 }
 
@@ -76,42 +77,6 @@ pub(super) struct Payment {
     /// The snapshot that it paid for: a delete was sent, so it pays for nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) victim: Option<SnapshotId>,
-}
-
-/// Snapshots that nothing new has replaced, and that are to go all the same (I19).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Shrink {
-    /// By an edit or a first look: they go when the grace is over.
-    pub(super) announced: Vec<SnapshotId>,
-    /// Since when.
-    pub(super) since: Option<When>,
-    /// Otherwise: they go when an operator agrees.
-    pub(super) found: Vec<SnapshotId>,
-    /// An operator agreed.
-    pub(super) agreed: Vec<SnapshotId>,
-    /// Announced ones that went for a due slot of a full server: what its new snapshot pushes
-    /// beyond `keep` goes in their place.
-    #[serde(skip_serializing_if = "none")]
-    pub(super) taken: u32,
-}
-
-impl Shrink {
-    fn is_empty(&self) -> bool {
-        let Self {
-            announced,
-            found,
-            agreed,
-            taken,
-            ..
-        } = self;
-        announced.is_empty() && found.is_empty() && agreed.is_empty() && *taken == 0
-    }
-
-    pub(super) fn holds(&self, id: SnapshotId) -> bool {
-        let mut all = self.announced.iter().chain(&self.found).chain(&self.agreed);
-        all.any(|held| *held == id)
-    }
 }
 
 /// Why a slot has no snapshot.

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Server};
-use super::noted::Shrink;
 use super::policy::Rotation;
 use super::printable::{counted, utc};
 use super::retention::{self, Own, Spare};
 use super::snapshot::{SnapshotId, Status};
 use super::terms::TermsKey;
+use super::unpaid::Shrink;
 
 impl Server<'_> {
     /// Returns true if an operator agreed to its deletion, or its grace has passed.

@@ -3,8 +3,10 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::core::decide::Inventory;
 use crate::core::fact::Outcome;
 use crate::core::policy::Former;
+use crate::core::settled::all_settled;
 use crate::core::world::*;
 
 #[test]

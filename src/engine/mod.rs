@@ -3,7 +3,7 @@
 //! - `observer`: one answer for all who ask what a server holds, with few requests.
 //! - `listed`: which listing is believed, and which only when the next says the same.
 //! - `account`: whether the provider lets the account in, and can be reached.
-//! - `server`: the loop of one server, from due to rest.
+//! - `server`: the loop of one server, from due to rest; `seat`: what it knows between two looks.
 //! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
 //! - `holds`: a rotation's hooks around its create, and the release in the end.
 //! - `orders`: what an operator orders beside the rotation; `pauses`: when it rests.
@@ -28,6 +28,7 @@ mod orders;
 mod pauses;
 mod reload;
 mod remains;
+mod seat;
 mod server;
 mod tell;
 #[cfg(test)]
@@ -53,20 +54,17 @@ use crate::alerts::{Place, Tap};
 use crate::api::SnapshotApi;
 use crate::audit::{Entry, Event, Extra, Opened, Trail, TrailError};
 use crate::clock::Clock;
-use crate::core::decide::Inventory;
 use crate::core::fact::Fact;
-use crate::core::history::History;
 use crate::core::policy::{Policy, Rules};
-use crate::core::snapshot::{ServerId, Snapshot, Status};
+use crate::core::snapshot::ServerId;
 use crate::hooks::Runner;
 
 use account::Account;
-use holds::Holding;
 use keeper::Keeper;
-use listed::Listed;
 use observer::Observer;
-use orders::{Called, Waiting};
+use orders::Called;
 use pauses::AllPaused;
+use seat::{Seat, SharedSeat};
 use view::Decisions;
 
 /// The policies in force.
@@ -75,93 +73,6 @@ struct Wanted {
     rules: Arc<Rules>,
     policies: Arc<BTreeMap<ServerId, Arc<Policy>>>,
 }
-
-/// What is known of one server between two looks.
-#[derive(Default)]
-struct Seat {
-    history: History,
-    /// What the last listing showed that was gone by; for those who look on.
-    seen: Option<Seen>,
-    /// What listings showed so far, and which of them are believed.
-    listed: Listed,
-    /// Listings in a row that couldn't be had.
-    failures: u32,
-    /// Of these, the last ones in a row while the account's could be had.
-    own_failures: u32,
-    /// Since when a listing is asked for, in whole seconds of the clock that doesn't step.
-    asked: Option<u32>,
-    /// Why the last listing couldn't be had; for those who look on.
-    unlisted: Option<Box<Unlisted>>,
-    /// Records in a row that couldn't be written.
-    unwritten: u32,
-    /// Whether `once` may call this server good.
-    settled: bool,
-    /// Set by the first listing: it showed own snapshots.
-    found_own: Option<bool>,
-    /// What keeps it held by hooks, if it is.
-    held: Option<Box<Holding>>,
-    /// A pause is being recorded, and heeded already.
-    pausing: bool,
-    /// An intent is being recorded.
-    intending: bool,
-    /// Orders so far, and the one that waits.
-    orders: u64,
-    order: Option<Box<Waiting>>,
-    /// A listing that a deliberate break uses twice.
-    #[cfg(feature = "proof")]
-    reused: Option<Box<Inventory>>,
-}
-
-impl Seat {
-    /// Whether to go by this listing; what fails to be had in between says nothing.
-    fn believes(&mut self, inventory: &Inventory) -> bool {
-        (self.failures, self.own_failures) = (0, 0);
-        self.unlisted = None;
-        #[cfg(feature = "proof")]
-        if inventory.doubt.is_none() && crate::core::breaks::Break::StaleListingReused.on() {
-            self.reused = Some(Box::new(inventory.clone()));
-        }
-        let Self {
-            listed, history, ..
-        } = self;
-        let completed = history.completed.iter().map(|(id, _)| *id);
-        listed.expect(completed.filter(|id| !history.deletes(*id)));
-        listed.believes(inventory)
-    }
-
-    /// A completed own snapshot that somebody else took since the last listing, or while no
-    /// process looked, to be recorded.
-    fn taken(&mut self, policy: &Policy) -> Option<Fact> {
-        while let Some(id) = self.listed.vanished() {
-            let mut rows = self.seen.iter().flat_map(|seen| seen.rows.iter());
-            let own = |row: &&Snapshot| {
-                row.id == id && row.status == Status::Completed && policy.place(&row.name).is_some()
-            };
-            let seen = rows.find(own).map(|row| row.name.as_str());
-            let name = seen.or_else(|| self.history.called(id));
-            if let Some(name) = name.filter(|_| !self.history.deletes(id)) {
-                return Some(Fact::SnapshotGone {
-                    snapshot: name.to_owned(),
-                    id,
-                    reason: "no listing shows it any more, and no delete of ours took it"
-                        .to_owned(),
-                });
-            }
-        }
-        None
-    }
-
-    /// Paused, and nothing that was begun before is left to be watched, nor ordered.
-    fn idle_in_pause(&self) -> bool {
-        let history = &self.history;
-        history.paused().is_some()
-            && history.open.is_none()
-            && history.hold.is_none()
-            && self.order.is_none()
-    }
-}
-
-type SharedSeat = Arc<Mutex<Seat>>;
 
 /// What the service shows of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use super::{Engine, Seat, Seen, lock};
 use crate::alerts::Alert;
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
-use crate::core::due::left_unsettled;
 use crate::core::fact::Ending;
 use crate::core::policy::Rotation;
+use crate::core::settled::left_unsettled;
 
 /// A slot that ended without a completed snapshot, or has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

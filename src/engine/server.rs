@@ -8,10 +8,10 @@ use super::{Engine, Seat, Unlisted, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
 use crate::audit::Extra;
 use crate::core::decide::{Inventory, Step, decide};
-use crate::core::due::all_settled;
 use crate::core::fact::Fact;
 use crate::core::policy::{Policy, Rules};
 use crate::core::printable::utc;
+use crate::core::settled::all_settled;
 use crate::core::snapshot::{ServerId, Snapshot};
 
 /// Listings or records in a row that may fail before `once` ends a server, and before one

@@ -104,21 +104,6 @@ impl Decisions {
     }
 }
 
-impl Seat {
-    /// Keeps what is shown, where it differs from what was.
-    pub(super) fn show(&mut self, inventory: &Inventory, at: Timestamp) {
-        let rows = match self.seen.take() {
-            Some(seen) if *seen.rows == *inventory.snapshots => seen.rows,
-            _ => inventory.snapshots.clone().into_boxed_slice(),
-        };
-        self.seen = Some(Seen {
-            rows,
-            at,
-            requested: inventory.requested,
-        });
-    }
-}
-
 impl<A: SnapshotApi> Engine<A> {
     /// The policies in force.
     pub fn policies(&self) -> Arc<BTreeMap<ServerId, Arc<Policy>>> {

@@ -1,0 +1,115 @@
+//! What is known of one server between two looks.
+
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+
+use super::holds::Holding;
+use super::listed::Listed;
+use super::orders::Waiting;
+use super::view::{Seen, Unlisted};
+use crate::core::decide::Inventory;
+use crate::core::fact::Fact;
+use crate::core::history::History;
+use crate::core::policy::Policy;
+use crate::core::snapshot::{Snapshot, Status};
+
+/// What is known of one server between two looks.
+#[derive(Default)]
+pub(super) struct Seat {
+    pub(super) history: History,
+    /// What the last listing showed that was gone by; for those who look on.
+    pub(super) seen: Option<Seen>,
+    /// What listings showed so far, and which of them are believed.
+    pub(super) listed: Listed,
+    /// Listings in a row that couldn't be had.
+    pub(super) failures: u32,
+    /// Of these, the last ones in a row while the account's could be had.
+    pub(super) own_failures: u32,
+    /// Since when a listing is asked for, in whole seconds of the clock that doesn't step.
+    pub(super) asked: Option<u32>,
+    /// Why the last listing couldn't be had; for those who look on.
+    pub(super) unlisted: Option<Box<Unlisted>>,
+    /// Records in a row that couldn't be written.
+    pub(super) unwritten: u32,
+    /// Whether `once` may call this server good.
+    pub(super) settled: bool,
+    /// Set by the first listing: it showed own snapshots.
+    pub(super) found_own: Option<bool>,
+    /// What keeps it held by hooks, if it is.
+    pub(super) held: Option<Box<Holding>>,
+    /// A pause is being recorded, and heeded already.
+    pub(super) pausing: bool,
+    /// An intent is being recorded.
+    pub(super) intending: bool,
+    /// Orders so far, and the one that waits.
+    pub(super) orders: u64,
+    pub(super) order: Option<Box<Waiting>>,
+    /// A listing that a deliberate break uses twice.
+    #[cfg(feature = "proof")]
+    pub(super) reused: Option<Box<Inventory>>,
+}
+
+pub(super) type SharedSeat = Arc<Mutex<Seat>>;
+
+impl Seat {
+    /// Whether to go by this listing; what fails to be had in between says nothing.
+    pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
+        (self.failures, self.own_failures) = (0, 0);
+        self.unlisted = None;
+        #[cfg(feature = "proof")]
+        if inventory.doubt.is_none() && crate::core::breaks::Break::StaleListingReused.on() {
+            self.reused = Some(Box::new(inventory.clone()));
+        }
+        let Self {
+            listed, history, ..
+        } = self;
+        let completed = history.completed.iter().map(|(id, _)| *id);
+        listed.expect(completed.filter(|id| !history.deletes(*id)));
+        listed.believes(inventory)
+    }
+
+    /// A completed own snapshot that somebody else took since the last listing, or while no
+    /// process looked, to be recorded.
+    pub(super) fn taken(&mut self, policy: &Policy) -> Option<Fact> {
+        while let Some(id) = self.listed.vanished() {
+            let mut rows = self.seen.iter().flat_map(|seen| seen.rows.iter());
+            let own = |row: &&Snapshot| {
+                row.id == id && row.status == Status::Completed && policy.place(&row.name).is_some()
+            };
+            let seen = rows.find(own).map(|row| row.name.as_str());
+            let name = seen.or_else(|| self.history.called(id));
+            if let Some(name) = name.filter(|_| !self.history.deletes(id)) {
+                return Some(Fact::SnapshotGone {
+                    snapshot: name.to_owned(),
+                    id,
+                    reason: "no listing shows it any more, and no delete of ours took it"
+                        .to_owned(),
+                });
+            }
+        }
+        None
+    }
+
+    /// Paused, and nothing that was begun before is left to be watched, nor ordered.
+    pub(super) fn idle_in_pause(&self) -> bool {
+        let history = &self.history;
+        history.paused().is_some()
+            && history.open.is_none()
+            && history.hold.is_none()
+            && self.order.is_none()
+    }
+
+    /// Keeps what is shown, where it differs from what was.
+    pub(super) fn show(&mut self, inventory: &Inventory, at: Timestamp) {
+        let rows = match self.seen.take() {
+            Some(seen) if *seen.rows == *inventory.snapshots => seen.rows,
+            _ => inventory.snapshots.clone().into_boxed_slice(),
+        };
+        self.seen = Some(Seen {
+            rows,
+            at,
+            requested: inventory.requested,
+        });
+    }
+}
