@@ -178,6 +178,30 @@ fn i1_one_that_was_protected_by_an_id_stays_so_when_the_provider_numbers_anew() 
 }
 
 #[test]
+fn i1_one_of_the_same_name_that_stood_beside_a_protected_one_does_not_inherit_its_protection() {
+    let mut world = World::grown(3, 3);
+    let (before, name) = (world.snapshots[0].id, world.snapshots[0].name.clone());
+    world.policy.protected_ids.insert(before);
+    let dated = world.snapshots[0].created_at;
+    let beside = world.make(&name, Status::Completed);
+    let row = world.snapshots.iter_mut().find(|s| s.id == beside);
+    row.expect("a row").created_at = dated;
+    world.recorded();
+    world.snapshots.retain(|s| s.id != before);
+    world.record(&Fact::SnapshotGone {
+        snapshot: name.clone(),
+        id: before,
+        reason: String::new(),
+    });
+    for _ in 0..4 {
+        world.pass(WEEK);
+        world.settle(&Status::Completed);
+    }
+    let there = world.snapshots.iter().any(|s| s.name == name);
+    assert!(!there, "{:?}", world.log);
+}
+
+#[test]
 fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
     let mut rows = vec![(
         1,

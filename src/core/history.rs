@@ -187,6 +187,9 @@ pub struct History {
     /// the last few.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vanished: Vec<(SnapshotId, u64)>,
+    /// Completed ones that stood beside one of those under the same name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<SnapshotId>,
     /// Snapshots of the rotation's creates that are stuck, missing or failed; the last few.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<Made>,

@@ -68,6 +68,11 @@ impl History {
             self.vanished.remove(0);
         }
         self.vanished.push((id, name));
+        let beside = self.completed.iter();
+        let beside = beside.filter(|(other, known)| *known == name && *other != id);
+        self.beside.extend(beside.map(|(other, _)| *other));
+        self.beside.sort_unstable();
+        self.beside.dedup();
     }
 
     pub(super) fn saw_foreign(&mut self, id: SnapshotId, name: &str) {
@@ -122,6 +127,7 @@ impl History {
         self.completed.retain(|(known, _)| *known != id);
         self.regressed.retain(|(known, _)| *known != id);
         self.foreign.retain(|(known, _)| *known != id);
+        self.beside.retain(|known| *known != id);
         self.made.retain(|made| made.id != id);
         for notes in &mut self.rotations {
             notes.gone(id);

@@ -269,7 +269,9 @@ impl Server<'_> {
         let name = Fnv::of(&snapshot.name);
         let vanished = self.history.vanished.iter();
         let mut former = vanished.filter(|(id, _)| self.policy.protected_ids.contains(id));
-        self.policy.protects(snapshot) || former.any(|(_, known)| *known == name)
+        // What stood beside it is not it under another id.
+        let heir = !self.history.beside.contains(&snapshot.id);
+        self.policy.protects(snapshot) || (heir && former.any(|(_, known)| *known == name))
     }
 
     /// Until when a failed or regressed one is left alone; `None`: nobody knows since when it

@@ -341,7 +341,10 @@ impl World {
             })
         };
         match self.at_some_instant(server, &bases, rule) {
-            Ok(Kind::Surplus) => {}
+            // One that goes by its own right is no promise's any more.
+            Ok(Kind::Surplus) => {
+                self.judge.guards.retain(|_, guard| guard.victim != id);
+            }
             Ok(Kind::PruneFirst) => self.pruned_first(server, id),
             Err(why) => self.violated(server, &format!("{why} (id {id})")),
         }
