@@ -146,6 +146,19 @@ fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
 }
 
 #[test]
+fn a_word_that_is_one_snapshots_id_and_anothers_name_is_refused() {
+    let place = quick();
+    let word = place.old.to_string();
+    let sandbox = &place.provider.sandbox;
+    sandbox.add_snapshot(12345, &word, "completed", days_ago(8));
+    let output = place.home.run(&["delete", "web", &word, "--yes"]);
+    ends(&output, 2, "and the name of the snapshot with id");
+    let output = place.home.run(&["restore", "web", &word, "--yes"]);
+    ends(&output, 2, "and the name of the snapshot with id");
+    assert_eq!((sandbox.counts().delete, sandbox.counts().restore), (0, 0));
+}
+
+#[test]
 fn a_delete_is_done_when_the_listing_says_so_whatever_the_answer_said() {
     let place = quick();
     let sandbox = &place.provider.sandbox;

@@ -12,7 +12,8 @@
 //!
 //! It compares what stands with what was told, so whatever came and went while a receiver
 //! could not be reached costs nothing. About one alert no more than [`BURST`] messages are
-//! sent in [`CALM`]: one that comes and goes is then told as it stands when the time is over.
+//! sent in [`CALM`]: one that comes and goes is then told as it stands when the time is over. A
+//! shrink that stands is told at once all the same.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -220,6 +221,8 @@ impl Desk {
 
     /// What is to be told of one alert, and from when on.
     fn of(&self, entry: &Entry) -> Option<(Event, Timestamp)> {
+        // What a shrink names is deleted soon: people have to hear of it before.
+        let urgent = entry.stands && entry.alert.kind == AlertKind::Shrink.word();
         let last = entry.told.back().copied();
         let after = |time: Option<Timestamp>, pause| {
             let time = time.unwrap_or(entry.changed);
@@ -228,19 +231,14 @@ impl Desk {
         let (event, at) = match (&entry.known, entry.stands) {
             (Known::Nothing | Known::Perhaps | Known::Gone, true) => (Event::Raised, entry.changed),
             (Known::Stands(reason), true) if *reason != entry.alert.reason => {
-                // What it names is deleted soon.
-                let calm = if entry.alert.kind == AlertKind::Shrink.word() {
-                    SignedDuration::ZERO
-                } else {
-                    CALM
-                };
+                let calm = if urgent { SignedDuration::ZERO } else { CALM };
                 (Event::Repeated, entry.changed.max(after(last, calm)))
             }
             (Known::Stands(_), true) => (Event::Repeated, after(last, self.repeat?)),
             (Known::Perhaps | Known::Stands(_), false) => (Event::Recovered, entry.changed),
             (Known::Nothing | Known::Gone, false) => return None,
         };
-        let full = entry.told.len() >= BURST;
+        let full = entry.told.len() >= BURST && !urgent;
         let free = after(entry.told.front().copied().filter(|_| full), CALM);
         Some((event, if full { at.max(free) } else { at }))
     }

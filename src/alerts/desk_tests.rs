@@ -79,6 +79,25 @@ fn another_reason_waits_for_an_hour_but_what_is_deleted_soon_is_named_at_once() 
 }
 
 #[test]
+fn what_is_deleted_soon_is_told_however_often_it_came_and_went() {
+    for (kind, heard) in [("blocked", 4), ("shrink", 5)] {
+        let alert = |at: Timestamp| Alert {
+            kind: kind.to_owned(),
+            ..blocked("soon", at)
+        };
+        let mut desk = desk();
+        let mut told = 0;
+        for minute in [0, 2, 4] {
+            desk.raised(alert(at(minute)), at(minute));
+            told += hears(&mut desk, at(minute)).len();
+            desk.cleared(&alert(at(0)).key(), at(minute + 1));
+            told += hears(&mut desk, at(minute + 1)).len();
+        }
+        assert_eq!(told, heard, "{kind}");
+    }
+}
+
+#[test]
 fn without_a_repeat_it_is_told_once_however_long_it_stands() {
     let mut desk = Desk::new(None);
     desk.raised(blocked("full", at(0)), at(0));

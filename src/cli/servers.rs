@@ -28,7 +28,7 @@ impl Which {
     }
 }
 
-/// The server that was asked for: by id, else file, else name.
+/// The server that was asked for by its id, file or name.
 pub(super) fn find<'s, S: Called>(
     servers: &'s [S],
     server: &str,

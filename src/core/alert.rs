@@ -123,9 +123,12 @@ impl Server<'_> {
                 Status::Completed if !self.dated(snapshot) => raise(
                     AlertKind::OddDate,
                     format!(
-                        "{name} (id {}) has no date that can be relied on ({}): it is kept and not counted",
+                        "{name} (id {}) has no date that can be relied on ({}): {}",
                         snapshot.id,
-                        snapshot.created_at.map_or("none".to_owned(), utc)
+                        snapshot
+                            .created_at
+                            .map_or("none that can be read".to_owned(), utc),
+                        self.misdated(snapshot)
                     ),
                 ),
                 Status::Failed if self.has_regressed(snapshot) => raise(

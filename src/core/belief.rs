@@ -27,25 +27,39 @@ impl Server<'_> {
         self.history.name_of(id).is_some()
     }
 
-    /// Returns true if it was completed and is listed as failed, or as in progress for so long
+    /// Returns true if it was completed and is listed as failed, or as anything else for so long
     /// that no listing that lags behind can explain it.
     pub(super) fn has_regressed(&self, snapshot: &Snapshot) -> bool {
         let otherwise = match snapshot.status {
             Status::Failed => true,
-            Status::InProgress => self.stuck(snapshot),
-            Status::Completed | Status::Unknown(_) => false,
+            Status::InProgress | Status::Unknown(_) => self.stuck(snapshot),
+            Status::Completed => false,
         };
         otherwise
-            && (self.was_completed(snapshot.id) || self.regressed_since(snapshot.id).is_some())
+            && (self.was_completed(snapshot.id)
+                || self.regressed_since(snapshot.id).is_some()
+                || self.came_back(snapshot))
     }
 
-    /// An own one of which the listing says another name than it had: a provider that renames
-    /// can't choose what goes.
+    /// Returns true if it was completed and gone before, under this id or another.
+    pub(super) fn came_back(&self, snapshot: &Snapshot) -> bool {
+        let history = self.history;
+        let known = Fnv::of(&snapshot.name);
+        let made = history.made.iter().any(|made| made.id == snapshot.id);
+        let heir = !made && !history.beside.contains(&snapshot.id);
+        let mut vanished = history.vanished.iter();
+        vanished.any(|(id, name)| *id == snapshot.id || (heir && *name == known))
+    }
+
+    /// One that was own or is, and of which the listing says another name than it had: a provider
+    /// that renames can't choose what goes.
     fn renamed(&self) -> Option<&Snapshot> {
-        let mut own = self.own().map(|(snapshot, _)| snapshot);
-        own.find(|s| {
+        let mut rows = self.inventory.snapshots.iter();
+        rows.find(|s| {
             let known = self.history.name_of(s.id);
-            known.is_some_and(|known| known != Fnv::of(&s.name)) || self.was_foreign(s.id).is_some()
+            let own = || self.policy.place(&s.name).is_some();
+            known.is_some_and(|known| known != Fnv::of(&s.name))
+                || (self.was_foreign(s.id).is_some() && own())
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::fact::AlertKind;
+use crate::core::name::Pattern;
 use crate::core::world::*;
 
 #[test]
@@ -229,4 +230,80 @@ fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
     );
     world.snapshots.pop();
     assert!(matches!(world.recorded(), Step::Delete { .. }));
+}
+
+#[test]
+fn i19_what_was_gone_for_a_while_and_comes_back_as_failed_was_completed_all_the_same() {
+    for renumbered in [false, true] {
+        let mut world = World::grown(4, 3);
+        let rows = std::mem::take(&mut world.snapshots);
+        for row in &rows {
+            world.record(&Fact::SnapshotGone {
+                snapshot: row.name.clone(),
+                id: row.id,
+                reason: String::new(),
+            });
+        }
+        world.recorded();
+        world.snapshots.extend(rows.into_iter().map(|row| Snapshot {
+            id: SnapshotId(row.id.0 + if renumbered { 5000 } else { 0 }),
+            status: Status::Failed,
+            ..row
+        }));
+        for _ in 0..2 {
+            world.pass(WEEK);
+            world.settle(&Status::Completed);
+        }
+        let regressed = world.history.alerts.keys();
+        let regressed = regressed.filter(|(kind, _)| *kind == AlertKind::Regressed);
+        assert_eq!(regressed.count(), 3, "{renumbered}");
+        assert_eq!(
+            world.log,
+            ["create weekly-2026-12-13", "create weekly-2026-12-20"],
+            "{renumbered}"
+        );
+    }
+}
+
+#[test]
+fn i19_an_own_one_that_is_listed_under_a_foreign_name_blocks_the_server() {
+    let mut world = World::grown(3, 3);
+    world.snapshots[1].name = "Weekly-2026-11-29".to_owned();
+    let step = world.recorded();
+    assert!(
+        matches!(&step, Step::Blocked { reason }
+            if reason.contains("as Weekly-2026-11-29, and listed it as weekly-2026-11-29 before")),
+        "{step:?}"
+    );
+}
+
+#[test]
+fn i19_one_that_regressed_is_no_part_of_what_an_edit_announces() {
+    let mut world = World::grown(3, 3);
+    world.snapshots[0].status = Status::Failed;
+    world.policy.rotations[0].former = vec![former("weekly-%Y-%m-%d", false)];
+    world.policy.rotations[0].pattern = Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
+    let Step::Record(Fact::RotationChanged { shrinks, .. }) = world.step() else {
+        panic!("{:?}", world.step());
+    };
+    assert!(shrinks.is_empty(), "{shrinks:?}");
+}
+
+#[test]
+fn i19_what_was_completed_and_bears_another_word_for_long_has_regressed() {
+    let mut world = World::grown(4, 4);
+    for index in [0, 1] {
+        world.snapshots[index].status = Status::Unknown("archiving".to_owned());
+    }
+    world.recorded();
+    world.pass(world.rules.stuck_after);
+    for _ in 0..3 {
+        world.pass(WEEK);
+        world.settle(&Status::Completed);
+    }
+    assert!(
+        world.log.iter().all(|step| step.starts_with("create")),
+        "{:?}",
+        world.log
+    );
 }

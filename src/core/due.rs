@@ -195,10 +195,24 @@ impl Server<'_> {
             let (ending, why) = unrun(note, paused, CATCH_UP_PASSED);
             return Due::Step(ended(rotation, note, ending, why));
         }
+        if let Some(left) = self.may_show_yet(&name, note) {
+            return Due::Later(left);
+        }
         if let Some(left) = attempt_in(self.policy.server, note, self.rules, self.now) {
             return Due::Later(left);
         }
         self.make(index, rotation, name)
+    }
+
+    /// For how long a create that was answered with an id may still show, after it was missing
+    /// from every listing: a listing can lag behind for long, and none of its slot is made
+    /// meanwhile (I9).
+    fn may_show_yet(&self, name: &str, note: &SlotNote) -> Option<SignedDuration> {
+        let listed = |id| self.inventory.snapshots.iter().any(|s| s.id == id);
+        let mut made = self.history.made.iter();
+        made.find(|made| *made.name == *name && !listed(made.id))?;
+        let left = self.rules.stuck_after - note.last_try?.elapsed(self.now);
+        left.is_positive().then_some(left)
     }
 
     /// The newest slot that is the rotation's to run. One from before it came under care is

@@ -77,6 +77,7 @@ impl Server<'_> {
         let snapshot = own.snapshot;
         self.made(snapshot).is_some()
             && !self.was_completed(snapshot.id)
+            && !self.came_back(snapshot)
             && snapshot.status != Status::Completed
     }
 

@@ -168,6 +168,7 @@ impl History {
                 ..
             } => {
                 self.last_intent = Some(at.wall);
+                self.last_delete = Some(*id);
                 // One that goes by its own right is no promise's any more.
                 self.prune_first.take_if(|prune| prune.victim == *id);
                 if let Some(known) = prune_first {

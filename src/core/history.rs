@@ -174,7 +174,7 @@ pub struct History {
     /// present word one may have failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub completed: Vec<(SnapshotId, u64)>,
-    /// Those of them that are listed as failed, and since when.
+    /// Those of them that are listed otherwise, and since when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub regressed: Vec<(SnapshotId, When)>,
     /// When the last own one was found that the rotation did not make.
@@ -200,6 +200,9 @@ pub struct History {
     /// How the provider stores otherwise what a create asked for, until a person looked (I19).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<Box<str>>,
+    /// The snapshot that the last delete was sent for, until it is seen to be gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_delete: Option<SnapshotId>,
     /// Deletes refused in a row.
     pub refused_deletes: u32,
     /// When the last delete was refused.

@@ -205,6 +205,14 @@ impl RotationNotes {
 }
 
 impl History {
+    /// Returns true if a delete of this one was sent lately.
+    pub fn paid_for(&self, id: SnapshotId) -> bool {
+        let payments = self.rotations.iter().flat_map(|notes| &notes.payments);
+        let promised = self.prune_first.as_deref();
+        payments.clone().any(|payment| payment.victim == Some(id))
+            || promised.is_some_and(|prune| prune.victim == id)
+    }
+
     pub(super) fn rotation(&self, name: &str) -> Option<&RotationNotes> {
         self.rotations.iter().find(|notes| notes.name == name)
     }

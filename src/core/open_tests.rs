@@ -372,3 +372,25 @@ fn i6_what_a_clock_that_was_ahead_left_open_is_over_a_settle_window_after_the_ne
     assert!(!matches!(world.recorded(), Step::Blocked { .. }));
     assert_eq!(world.history.open, None);
 }
+
+#[test]
+fn i9_one_that_was_answered_and_is_listed_nowhere_is_not_made_again_before_it_would_be_stuck() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    let name = "weekly-2026-11-22";
+    world.intend_create(name);
+    world.record(&Fact::CreateResult {
+        snapshot: name.to_owned(),
+        outcome: Outcome::Done,
+        id: Some(SnapshotId(77)),
+        server_name: None,
+        looked_for: false,
+    });
+    world.pass(world.rules.settle_window);
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    assert_eq!(world.history.open, None);
+    world.pass(world.rules.stuck_after - MINUTE);
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    world.pass(MINUTE);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+}

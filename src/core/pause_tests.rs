@@ -324,3 +324,19 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
     let pruned = matches!(world.recorded(), Step::Delete { id, .. } if id == SnapshotId(3));
     assert!(pruned);
 }
+
+#[test]
+fn a_slot_that_a_clock_ahead_passed_over_is_run_once_the_clock_is_right_and_agreed_to() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&Status::Completed);
+    let ahead = SignedDuration::from_hours(47);
+    world.now.wall += ahead;
+    world.settle(&Status::Completed);
+    world.now.wall -= ahead;
+    assert!(matches!(world.recorded(), Step::Blocked { .. }));
+    world.record(&Fact::Resumed { by: None });
+    world.log.clear();
+    world.pass(SignedDuration::from_hours(24));
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, ["create daily-2026-11-23"]);
+}

@@ -12,7 +12,7 @@ use super::terms::Fnv;
 const MOST_MADE: usize = 8;
 
 /// So many that went, and that no delete of ours took, are remembered for a server.
-const MOST_VANISHED: usize = 8;
+const MOST_VANISHED: usize = 16;
 
 /// So many foreign ones are remembered for a server.
 const MOST_FOREIGN: usize = 16;
@@ -54,6 +54,7 @@ impl History {
 
     pub(super) fn saw_completed(&mut self, id: SnapshotId, name: &str) {
         self.completed.retain(|(known, _)| *known != id);
+        self.vanished.retain(|(known, _)| *known != id);
         if self.completed.len() == MOST_COMPLETED {
             self.completed.remove(0);
         }
@@ -64,6 +65,7 @@ impl History {
     /// A completed one went, and no delete of ours took it.
     pub(super) fn saw_vanished(&mut self, id: SnapshotId) {
         let Some(name) = self.name_of(id) else { return };
+        self.vanished.retain(|(known, _)| *known != id);
         if self.vanished.len() == MOST_VANISHED {
             self.vanished.remove(0);
         }
@@ -128,6 +130,7 @@ impl History {
         self.regressed.retain(|(known, _)| *known != id);
         self.foreign.retain(|(known, _)| *known != id);
         self.beside.retain(|known| *known != id);
+        self.last_delete.take_if(|last| *last == id);
         self.made.retain(|made| made.id != id);
         for notes in &mut self.rotations {
             notes.gone(id);

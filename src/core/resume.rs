@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::fact::{AlertKind, Now, When};
+use super::fact::{AlertKind, Ending, Now, When};
 use super::history::{History, Pause};
 use super::policy::Rules;
 use super::printable::counted;
@@ -99,6 +99,13 @@ impl History {
             self.restore = None;
         }
         self.unknown_restore = None;
+        // A clock that was ahead ended slots without a try that are still to come.
+        for notes in &mut self.rotations {
+            notes.slots.retain(|note| {
+                let untried = matches!(note.ending, Some(Ending::Skipped | Ending::Paused));
+                note.at <= at || !untried || note.intents > 0
+            });
+        }
         if let Some(from) = from {
             for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
                 // Nobody could react while it was paused.

@@ -22,7 +22,7 @@ pub struct Own<'a> {
     pub dated: Option<Timestamp>,
     /// Its slot's instant by the trail, else the local time in its name.
     pub slot: Timestamp,
-    /// Set if it was seen completed and is listed as failed; it is no failed one (I19).
+    /// Set if it was seen completed and is listed otherwise; it is no failed one (I19).
     pub regressed: bool,
     /// Set if it failed or regressed a short while ago, so that it is left alone for now.
     pub recent: bool,
@@ -32,6 +32,11 @@ impl Own<'_> {
     /// Returns true if it ended failed and never was completed.
     pub fn failed(&self) -> bool {
         self.snapshot.status == Status::Failed && !self.regressed
+    }
+
+    /// Returns true if it was completed, and by the provider's word it is lost.
+    pub fn may_be_lost(&self) -> bool {
+        self.snapshot.status == Status::Failed && self.regressed
     }
 
     fn completed(&self) -> bool {
@@ -137,7 +142,7 @@ fn next_spare<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare)
         })
     };
     let failed = outlived(Own::failed).map(|own| (own, Spare::Outlived));
-    failed.or_else(|| outlived(|own| own.regressed).map(|own| (own, Spare::Regressed)))
+    failed.or_else(|| outlived(Own::may_be_lost).map(|own| (own, Spare::Regressed)))
 }
 
 /// The oldest that counts of a rotation, where date and slot agree on which that is; where

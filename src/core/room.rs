@@ -44,7 +44,7 @@ impl Server<'_> {
         }
         if self.troubled() {
             return Due::Blocked(format!(
-                "the server is full, and nothing on it may be deleted while {} that were completed are listed as failed",
+                "the server is full, and nothing on it may be deleted while {} that were completed are listed otherwise",
                 counted(self.regressed().count(), "snapshot")
             ));
         }
@@ -69,7 +69,7 @@ impl Server<'_> {
             return self.delete(own, true, None, reason).into();
         }
         // After a week one that has regressed goes before a good one.
-        let mut regressed = owned.iter().filter(|own| own.regressed && !own.recent);
+        let mut regressed = owned.iter().filter(|own| own.may_be_lost() && !own.recent);
         if let Some(own) = regressed.find(|own| own.deletable() && self.may_promise(own)) {
             let reason = format!(
                 "it was completed, has been listed as failed for a week, and a slot of {} needs its room",
@@ -113,8 +113,24 @@ impl Server<'_> {
                 "the server holds {held} snapshots, more than the {limit} that it may: to delete one would make no room"
             )));
         }
+        if let Some(row) = self.being_deleted() {
+            return Some(Due::Blocked(format!(
+                "the server is full, and the provider has not finished to delete {} (id {}): nothing else goes for room before",
+                row.name, row.id
+            )));
+        }
         let left = self.rules.settle_window - self.history.found?.age(self.now);
         left.is_positive().then_some(Due::Settles(left))
+    }
+
+    /// What the last delete was sent for, while it is listed and neither completed nor failed.
+    fn being_deleted(&self) -> Option<&Snapshot> {
+        let last = self.history.last_delete?;
+        let mut rows = self.inventory.snapshots.iter();
+        rows.find(|row| {
+            let under_way = matches!(row.status, Status::InProgress | Status::Unknown(_));
+            row.id == last && under_way
+        })
     }
 
     /// Says what fills the room: after a rotation was renamed, its own former snapshots do.
@@ -250,14 +266,17 @@ impl Server<'_> {
         self.own()
             .map(|(snapshot, place)| {
                 let until = self.left_alone_until(snapshot);
+                let regressed = self.has_regressed(snapshot);
+                // Since when it is one isn't recorded yet.
+                let new = regressed && until.is_none();
                 Own {
                     snapshot,
                     place,
                     protected: self.protects(snapshot) || spared(snapshot),
                     dated: snapshot.created_at.filter(|_| self.dated(snapshot)),
                     slot: self.slot_of(snapshot, place),
-                    regressed: self.has_regressed(snapshot),
-                    recent: until.is_some_and(|at| at > self.now.wall),
+                    regressed,
+                    recent: new || until.is_some_and(|at| at > self.now.wall),
                 }
             })
             .collect()

@@ -316,3 +316,36 @@ fn an_older_copy_of_a_slot_goes_for_room_before_the_oldest_of_all() {
         "{step:?}"
     );
 }
+
+#[test]
+fn i7_while_a_delete_is_being_carried_out_nothing_else_goes_for_room() {
+    let mut world = full_of_own();
+    let Step::Delete { id, .. } = world.recorded() else {
+        panic!("{:?}", world.step());
+    };
+    world.record(&Fact::DeleteIntent {
+        rotation: "weekly".to_owned(),
+        id,
+        snapshot: "weekly-2026-11-01".to_owned(),
+        prune_first: None,
+        paid_by: None,
+        reason: String::new(),
+        by: None,
+    });
+    world.record(&Fact::DeleteResult {
+        id,
+        outcome: Outcome::Done,
+    });
+    let row = world.snapshots.iter_mut().find(|s| s.id == id);
+    row.expect("a row").status = Status::Unknown("deleting".to_owned());
+    world.recorded();
+    world.pass(2 * world.rules.stuck_after);
+    world.recorded();
+    let step = world.recorded();
+    assert!(
+        matches!(&step, Step::Blocked { reason } if reason.contains("has not finished to delete")),
+        "{step:?}"
+    );
+    world.snapshots.retain(|s| s.id != id);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+}

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::belief::before;
 use super::decide::{Inventory, Server};
 use super::fact::Now;
 use super::history::History;
@@ -169,11 +170,11 @@ impl Server<'_> {
             ),
             // I11: a date that can't be relied on justifies nothing.
             Status::Completed | Status::Failed if own.dated.is_none() => {
-                (Fate::OddDate, odd_date(own.snapshot))
+                (Fate::OddDate, self.odd_date(own.snapshot))
             }
             Status::Failed if own.regressed => (
                 Fate::Regressed,
-                spared.unwrap_or_else(|| "it was completed, and is listed as failed: it is kept for a week".to_owned()),
+                spared.unwrap_or_else(|| "it was completed, and is listed as failed: it is kept for a week at least, and then goes for a newer one or for room".to_owned()),
             ),
             Status::Failed => (
                 Fate::Failed,
@@ -197,6 +198,24 @@ impl Server<'_> {
         }
     }
 
+    fn odd_date(&self, snapshot: &Snapshot) -> String {
+        let what = snapshot.created_at.map_or_else(
+            || "it has no readable date".to_owned(),
+            |at| format!("its date {} can't be", utc(at)),
+        );
+        format!("{what}: {}", self.misdated(snapshot))
+    }
+
+    /// What becomes of one whose date can't be relied on.
+    pub(super) fn misdated(&self, snapshot: &Snapshot) -> &'static str {
+        // Without its create the date is one like others.
+        if before(snapshot, self.sent(&snapshot.name)) && !before(snapshot, None) {
+            "it isn't counted in keep, and is kept while the trail remembers its create: delete it, or list it in protect"
+        } else {
+            "it is kept, and not counted in keep"
+        }
+    }
+
     fn stuck_reason(&self, snapshot: &Snapshot) -> String {
         let limit = whole_seconds(self.rules.stuck_after);
         let then = if self.policy.delete_stuck {
@@ -212,14 +231,6 @@ impl Server<'_> {
             None => format!("in progress for longer than {limit:#}: {then}"),
         }
     }
-}
-
-fn odd_date(snapshot: &Snapshot) -> String {
-    let kept = "it is kept, and not counted in keep";
-    snapshot.created_at.map_or_else(
-        || format!("it has no readable date: {kept}"),
-        |at| format!("its date {} can't be: {kept}", utc(at)),
-    )
 }
 
 /// A duration fit to be shown.

@@ -80,11 +80,15 @@ impl Seat {
             let seen = rows.find(own).map(|row| row.name.as_str());
             let name = seen.or_else(|| self.history.called(id));
             if let Some(name) = name.filter(|_| !self.history.deletes(id)) {
+                let took = if self.history.paid_for(id) {
+                    "a delete of ours was sent for it before"
+                } else {
+                    "no delete of ours took it"
+                };
                 return Some(Fact::SnapshotGone {
                     snapshot: name.to_owned(),
                     id,
-                    reason: "no listing shows it any more, and no delete of ours took it"
-                        .to_owned(),
+                    reason: format!("no listing shows it any more, and {took}"),
                 });
             }
         }

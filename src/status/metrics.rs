@@ -129,7 +129,7 @@ impl Scrape {
                 ((server.labels(), [("kind", *kind)]), held.count())
             })
         });
-        let about = "Snapshots that the server holds: own completed ones, foreign ones, and own ones in progress, failed, or with an odd status.";
+        let about = "Snapshots that the server holds: own completed ones, foreign ones, and own ones in progress, failed, or with an odd status or date.";
         gauge(encoder, "snapshots", about, held)
     }
 

@@ -44,5 +44,5 @@ pub(crate) use text::{lines, table};
 pub use view::{
     Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView, State,
 };
-pub use words::{age, heading, moment, name, zone_name};
+pub use words::{age, duration, heading, moment, name, zone_name};
 pub(crate) use wrap::wrap;

@@ -35,28 +35,29 @@ impl Called for ServerView {
     }
 }
 
-/// The server that was asked for: by id, else file, else name.
+/// The server that was asked for by its id, file or name.
 pub fn find<'s, S: Called>(servers: &'s [S], server: &str) -> Result<Option<&'s S>, String> {
-    let by_id = |one: &S| one.by().0.to_string() == server;
-    let by_file = |one: &S| one.by().1 == server;
-    let by_name = |one: &S| one.by().2 == Some(server);
-    let ways: [&dyn Fn(&S) -> bool; 3] = [&by_id, &by_file, &by_name];
-    for fits in ways {
-        let found: Vec<_> = servers.iter().filter(|one| fits(one)).collect();
-        match found.as_slice() {
-            [] => {}
-            [one] => return Ok(Some(one)),
-            several => {
-                let files: Vec<_> = several.iter().map(|one| one.by().1).collect();
-                return Err(format!(
-                    "several policies are for a server {}: {}; name one by its file",
-                    printable(server, NAME_SHOWN),
-                    files.join(", ")
-                ));
-            }
+    let fits = |one: &&S| {
+        let (id, file, name) = one.by();
+        file == server || name == Some(server) || id.to_string() == server
+    };
+    let found: Vec<_> = servers.iter().filter(fits).collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        several => {
+            let meant = several.iter().map(|one| {
+                let (id, file, _) = one.by();
+                format!("{file} (id {id})")
+            });
+            let meant: Vec<_> = meant.collect();
+            Err(format!(
+                "several policies are for a server {}: {}; name one by what it alone is called",
+                printable(server, NAME_SHOWN),
+                meant.join(", ")
+            ))
         }
     }
-    Ok(None)
 }
 
 /// What to say where there is no such server.

@@ -148,9 +148,10 @@ fn rotation(
     let completed = Status::Completed;
     let held = snapshots
         .iter()
-        .filter(|s| s.rotation.as_ref() == Some(&rotation.name) && s.status == completed.word());
+        .filter(|s| s.rotation.as_ref() == Some(&rotation.name) && s.status == completed.word())
+        .filter(|s| !s.is_misdated());
     let made = if known.seen.is_some() {
-        held.clone().filter_map(|s| s.created_at).max()
+        held.clone().filter_map(SnapshotView::made).max()
     } else {
         let slots = known.history.slots(&rotation.name);
         let settled = slots.filter(|note| note.ending == Some(Ending::Completed));

@@ -216,7 +216,7 @@ fn narrow(width: Option<u16>) -> bool {
 fn back(view: &FleetView, server: &ServerView) -> String {
     let ago = |at| format!("{} ago", span(view.time.duration_since(at)));
     match server.back() {
-        None => "there is nothing to go back to: no completed snapshot is known".to_owned(),
+        None => "there is nothing to go back to: no completed snapshot with a date that can be relied on is known".to_owned(),
         Some((newest, oldest)) if newest == oldest => {
             format!("one can go back to {}", ago(newest))
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::plan::Upcoming;
 use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::core::verdict::Fate;
 use crate::notify::ReceiverView;
 
 /// The whole service.
@@ -121,7 +122,7 @@ impl ServerView {
     /// as one can go back.
     pub(super) fn back(&self) -> Option<(Timestamp, Timestamp)> {
         let completed = self.snapshots.iter().filter(|s| s.status == "completed");
-        let made: Vec<_> = completed.filter_map(|s| s.created_at).collect();
+        let made: Vec<_> = completed.filter_map(SnapshotView::made).collect();
         Some((*made.iter().max()?, *made.iter().min()?))
     }
 
@@ -129,7 +130,7 @@ impl ServerView {
     pub(super) fn made(&self, slot: &LastSlot) -> Option<Timestamp> {
         let mut all = self.snapshots.iter();
         let own = all.find(|s| s.name == slot.snapshot && s.status == "completed")?;
-        own.created_at
+        own.made()
     }
 }
 
@@ -153,11 +154,22 @@ pub struct SnapshotView {
 }
 
 impl SnapshotView {
+    /// When it was made, where that can be relied on.
+    pub(super) fn made(&self) -> Option<Timestamp> {
+        self.created_at.filter(|_| !self.is_misdated())
+    }
+
+    /// Returns true if its date can't be relied on: it isn't counted in `keep`.
+    pub(super) fn is_misdated(&self) -> bool {
+        self.verdict == Fate::OddDate.word()
+    }
+
     /// What takes up the room: `own` (and completed), `foreign`, or of the own ones
-    /// `in_progress`, `failed` and, with any other status, `odd`.
+    /// `in_progress`, `failed` and, with any other status or a date that can't be relied on, `odd`.
     pub(super) fn kind(&self) -> &'static str {
         match (&self.rotation, self.status.as_str()) {
             (None, _) => "foreign",
+            _ if self.is_misdated() => "odd",
             (_, "completed") => "own",
             (_, "in_progress") => "in_progress",
             (_, "failed") => "failed",

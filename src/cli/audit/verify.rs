@@ -46,7 +46,8 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     } else {
         say(&as_text(&folders.audit_dir, &found, witnessed.as_ref()))?;
     }
-    Ok(if found.is_intact() {
+    let compared = witnessed.is_none_or(|witnessed| witnessed.is_whole());
+    Ok(if found.is_intact() && compared {
         Exit::Good
     } else {
         Exit::Bad
@@ -88,6 +89,11 @@ fn as_text(folder: &Path, found: &Verified, witnessed: Option<&Witnessed>) -> St
         format!("torn by a crash, half a record on which nothing was done yet: {line}")
     }));
     lines.extend(found.notices.iter().map(|line| format!("note: {line}")));
+    lines.extend(
+        witnessed
+            .iter()
+            .flat_map(|witnessed| witnessed.not_compared()),
+    );
     let chained = found.problems.is_empty();
     lines.extend(witnessed.map(|witnessed| witnessed.line(chained)));
     let verdict = if found.is_intact() {

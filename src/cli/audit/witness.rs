@@ -63,8 +63,8 @@ fn own_key(config: &Path) -> Result<VerifierKey, String> {
     Ok(key.verifier().clone())
 }
 
-/// Checks the trail, and holds it against all checkpoints of these files; what is amiss with
-/// either is a problem.
+/// Checks the trail, and holds it against all checkpoints of these files; a difference is a problem
+/// of the trail.
 pub(super) fn verify(
     folders: &Folders,
     files: &[PathBuf],
@@ -89,8 +89,7 @@ pub(super) fn verify(
     }
     let (audit, state) = (&folders.audit_dir, &folders.state_dir);
     let (mut found, compared) = verify_witnessed(audit, state, &checkpoints)?;
-    found.problems.extend(refused.iter().cloned());
-    // Where none was good, that is what was said.
+    // Where none was good, there is nothing that it could differ from.
     if !checkpoints.is_empty() {
         found.problems.extend(compared.problems.iter().cloned());
     }
@@ -116,6 +115,18 @@ fn read(file: &Path) -> io::Result<String> {
 }
 
 impl Witnessed {
+    /// Returns true if all that was given could be compared.
+    pub(super) fn is_whole(&self) -> bool {
+        self.refused.is_empty()
+    }
+
+    /// What couldn't be compared, and why.
+    pub(super) fn not_compared(&self) -> impl Iterator<Item = String> {
+        self.refused
+            .iter()
+            .map(|why| format!("not compared: {why}"))
+    }
+
     /// For programs.
     pub(super) fn json(&self) -> Value {
         let rows = self.compared.rows.iter().map(|row| {

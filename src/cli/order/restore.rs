@@ -28,7 +28,7 @@ pub struct Restore {
     pub yes: bool,
     /// First take a snapshot of the server as it is now, and wait for it; without --safety or
     /// --no-safety you are asked where there is room for one
-    #[arg(long, overrides_with = "no_safety")]
+    #[arg(long, conflicts_with = "no_safety")]
     pub safety: bool,
     /// Don't take one
     #[arg(long)]
@@ -120,9 +120,9 @@ fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<E
         say(&undone(&answer, &what, "at the server and at the provider"))?;
         return Ok(Exit::Bad);
     }
-    let minutes = target.config.rules.restore_window.as_mins();
+    let window = crate::status::duration(target.config.rules.restore_window);
     say(&format!(
-        "{called} is being restored from {name} (id {id}); its rotation rests for {minutes} minutes"
+        "{called} is being restored from {name} (id {id}); its rotation rests for {window}"
     ))?;
     if !args.wait {
         return Ok(Exit::Good);

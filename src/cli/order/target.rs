@@ -86,13 +86,15 @@ impl Target {
     pub(super) fn snapshot(&self, wanted: &str) -> Result<&Snapshot, Refusal> {
         let rows = &self.inventory.snapshots;
         let by_id = rows.iter().find(|s| s.id.to_string() == wanted);
-        if let Some(found) = by_id {
-            return Ok(found);
-        }
         let named: Vec<_> = rows.iter().filter(|s| s.name == wanted).collect();
-        match named.as_slice() {
-            [one] => Ok(one),
-            [] => {
+        match (by_id, named.as_slice()) {
+            (Some(one), [other, ..]) if one.id != other.id => Err(Refusal::Settings(format!(
+                "{wanted} is the id of {} and the name of the snapshot with id {}: name the one by its name, or the other by its id",
+                printable_name(&one.name),
+                other.id
+            ))),
+            (Some(one), _) | (None, &[one]) => Ok(one),
+            (None, []) => {
                 let shown = rows.iter().map(|s| printable_name(&s.name));
                 let shown: Vec<_> = shown.collect();
                 let there = if shown.is_empty() {
@@ -106,7 +108,7 @@ impl Target {
                     printable_name(wanted)
                 )))
             }
-            several => {
+            (None, several) => {
                 let ids: Vec<_> = several.iter().map(|s| s.id.to_string()).collect();
                 Err(Refusal::Settings(format!(
                     "{} holds {} more than once: name one by its id, {}",
@@ -129,6 +131,8 @@ impl Target {
         let verdict = verdicts.into_iter().find(|v| v.id == snapshot.id);
         let why = verdict.map_or(String::new(), |verdict| match verdict.fate {
             Fate::Foreign => "\n             it isn't one of the rotation's".to_owned(),
+            // The trail isn't read here.
+            Fate::Failed => "\n             for the rotation: listed as failed; if it was completed before, it may be good: ask the provider first".to_owned(),
             _ => format!("\n             for the rotation: {}", verdict.reason),
         });
         format!(
