@@ -307,3 +307,15 @@ fn i19_what_was_completed_and_bears_another_word_for_long_has_regressed() {
         world.log
     );
 }
+
+#[test]
+fn i1_what_an_edit_of_the_pattern_makes_own_was_renamed_by_nobody() {
+    let mut world = World::grown(2, 2);
+    let foreign = world.make("backup-2026-11-01", Status::Completed);
+    world.settle(&Status::Completed);
+    let rotation = &mut world.policy.rotations[0];
+    rotation.pattern = Pattern::new("backup-%Y-%m-%d", "weekly").expect("a pattern");
+    world.settle(&Status::Completed);
+    assert_eq!(world.history.mismatch, None);
+    assert!(world.history.name_of(foreign).is_some());
+}

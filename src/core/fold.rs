@@ -54,7 +54,9 @@ impl History {
                 if !before.is_some_and(same) {
                     notes.announce(shrinks, at);
                 }
-                if before.is_none_or(|before| before.owns != key.owns) {
+                // What was foreign may be own by the new names.
+                let named = |before: TermsKey| (before.timing, before.owns);
+                if before.is_none_or(|before| named(before) != named(key)) {
                     self.foreign.clear();
                 }
             }

@@ -13,13 +13,16 @@ impl History {
     pub(super) fn resumed(&mut self, at: When) {
         let from = self.paused.take();
         self.resume(from, at.wall);
-        self.hold.take_if(|hold| hold.failures > 0);
+        let released = self.hold.take_if(|hold| hold.failures > 0).is_some();
         self.restore = None;
-        // One that ends a pause agrees to nothing, and one thing at a time.
-        if from.is_none() && self.mismatch.take().is_some() {
+        // One that ends something else agrees to nothing: its alert may not have been seen.
+        if from.is_some() || released {
+            return;
+        }
+        if self.mismatch.take().is_some() {
             self.completed.clear();
             self.foreign.clear();
-        } else if from.is_none() {
+        } else {
             self.prune_first = None;
             for notes in &mut self.rotations {
                 notes.agree();
@@ -44,8 +47,8 @@ impl History {
         if own && self.restoring(rules, now).is_some() {
             ended.push("the rest after its restore is over".to_owned());
         }
-        // One that ends a pause agrees to nothing: the alert may not have been seen.
-        let agrees = own && self.paused.is_none();
+        let released = self.hold.as_deref().filter(|hold| own && hold.failures > 0);
+        let agrees = own && self.paused.is_none() && released.is_none();
         if agrees && self.mismatch.is_some() {
             ended.push("what the provider stores otherwise is yours to know".to_owned());
         } else if agrees && self.prune_first.is_some() {
@@ -54,7 +57,7 @@ impl History {
         if own {
             ended.extend(self.agreement(agrees && self.mismatch.is_none()));
         }
-        if let Some(hold) = self.hold.as_deref().filter(|hold| own && hold.failures > 0) {
+        if let Some(hold) = released {
             ended.push(format!(
                 "the hold of {} is given up, as released by you",
                 hold.rotation

@@ -3,6 +3,7 @@
 use super::*;
 use crate::core::decide::Step;
 use crate::core::fact::Fact;
+use crate::core::history::Hold;
 use crate::core::world::*;
 
 #[test]
@@ -65,6 +66,32 @@ fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() 
     world.record(&Fact::Resumed { by: None });
     world.settle(&Status::Completed);
     assert_eq!(world.log.len(), 2);
+}
+
+#[test]
+fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
+    let mut world = World::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    world.history.hold = Some(Box::new(Hold {
+        rotation: "weekly".to_owned(),
+        snapshot: "weekly-2026-12-06".to_owned(),
+        since: world.now.into(),
+        created: true,
+        tried: false,
+        faulty: false,
+        failures: 1,
+        last: Some(world.now.into()),
+    }));
+    let said = world
+        .history
+        .ended_by_resume(&world.rules, world.now, true)
+        .join("\n");
+    assert!(said.contains("takes another resume"), "{said}");
+    assert!(said.contains("the hold of weekly is given up"), "{said}");
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
 }
 
 #[test]
