@@ -178,15 +178,7 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
         panic!("a full server prunes first");
     };
     let known = stale.iter().map(|s| s.id).collect();
-    world.record(&Fact::DeleteIntent {
-        rotation: String::new(),
-        id,
-        snapshot: name,
-        prune_first: Some(known),
-        paid_by: None,
-        reason: String::new(),
-        by: None,
-    });
+    world.intend_delete(id, &name, Some(known));
     let outcome = Outcome::Unknown;
     world.record(&Fact::DeleteResult { id, outcome });
     world.snapshots.retain(|s| s.id != id);
@@ -216,15 +208,7 @@ fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() 
         let Step::Delete { id, name, .. } = world.recorded() else {
             return false;
         };
-        world.record(&Fact::DeleteIntent {
-            rotation: String::new(),
-            id,
-            snapshot: name,
-            prune_first: None,
-            paid_by: None,
-            reason: String::new(),
-            by: None,
-        });
+        world.intend_delete(id, &name, None);
         let outcome = Outcome::Failed;
         world.record(&Fact::DeleteResult { id, outcome });
         true

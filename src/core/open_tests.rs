@@ -66,15 +66,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
         }
     }
     let (id, name) = (SnapshotId(1), "weekly-2026-11-01".to_owned());
-    world.record(&Fact::DeleteIntent {
-        rotation: String::new(),
-        id,
-        snapshot: name,
-        prune_first: None,
-        paid_by: None,
-        reason: String::new(),
-        by: None,
-    });
+    world.intend_delete(id, &name, None);
     world.record(&Fact::DeleteResult {
         id,
         outcome: Outcome::Unknown,
@@ -245,15 +237,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
             ..
         }
     ));
-    world.record(&Fact::DeleteIntent {
-        rotation: String::new(),
-        id,
-        snapshot: "weekly-2026-11-01".to_owned(),
-        prune_first: None,
-        paid_by: None,
-        reason: String::new(),
-        by: None,
-    });
+    world.intend_delete(id, "weekly-2026-11-01", None);
     world.record(&Fact::DeleteResult {
         id,
         outcome: Outcome::Unknown,
@@ -283,15 +267,7 @@ fn i5_a_delete_is_sent_again_after_the_settle_window_or_a_longer_pause_that_doub
         match world.recorded() {
             Step::Delete { id, name, .. } => {
                 sent.push(world.now.mono);
-                world.record(&Fact::DeleteIntent {
-                    rotation: String::new(),
-                    id,
-                    snapshot: name,
-                    prune_first: None,
-                    paid_by: None,
-                    reason: String::new(),
-                    by: None,
-                });
+                world.intend_delete(id, &name, None);
                 let outcome = Outcome::Unknown;
                 world.record(&Fact::DeleteResult { id, outcome });
             }

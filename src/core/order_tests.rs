@@ -194,15 +194,7 @@ fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
     refused(&world, &create("mine"), "it holds 5 of 5");
     let known = world.snapshots.iter().map(|s| s.id).collect();
     let id = SnapshotId(1);
-    world.record(&Fact::DeleteIntent {
-        rotation: String::new(),
-        snapshot: "weekly-2026-11-01".to_owned(),
-        id,
-        prune_first: Some(known),
-        paid_by: None,
-        reason: String::new(),
-        by: None,
-    });
+    world.intend_delete(id, "weekly-2026-11-01", Some(known));
     let outcome = Outcome::Done;
     world.record(&Fact::DeleteResult { id, outcome });
     world.snapshots.retain(|s| s.id != id);

@@ -101,15 +101,7 @@ fn what_was_begun_before_a_pause_is_watched_to_its_end_and_nothing_new_begins() 
 fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_in_it() {
     let mut world = World::weekly(1).holding(&old_weeklies());
     let (id, outcome) = (SnapshotId(1), Outcome::Unknown);
-    world.record(&Fact::DeleteIntent {
-        rotation: String::new(),
-        snapshot: "weekly-2026-11-01".to_owned(),
-        id,
-        prune_first: None,
-        paid_by: None,
-        reason: String::new(),
-        by: None,
-    });
+    world.intend_delete(id, "weekly-2026-11-01", None);
     world.record(&Fact::DeleteResult { id, outcome });
     world.record(&Fact::Paused { by: None });
     assert!(matches!(world.recorded(), Step::Wait { .. }));

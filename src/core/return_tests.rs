@@ -44,15 +44,7 @@ fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
         panic!("no delete: {step:?}");
     };
     let ids: BTreeSet<_> = world.snapshots.iter().map(|s| s.id).collect();
-    world.record(&Fact::DeleteIntent {
-        rotation: String::new(),
-        id: *id,
-        snapshot: name.clone(),
-        prune_first: prune_first.then_some(ids),
-        paid_by: None,
-        reason: String::new(),
-        by: None,
-    });
+    world.intend_delete(*id, &name.clone(), prune_first.then_some(ids));
     world.record(&Fact::DeleteResult { id: *id, outcome });
     *id
 }

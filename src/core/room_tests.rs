@@ -176,15 +176,7 @@ fn i7_and_i19_where_a_foreign_snapshot_took_the_room_an_operator_agrees_to_the_n
             Step::Delete { id, name, .. } => {
                 let ids = world.snapshots.iter().map(|s| s.id).collect();
                 world.log.push(format!("delete {name}"));
-                world.record(&Fact::DeleteIntent {
-                    rotation: String::new(),
-                    id,
-                    snapshot: name,
-                    prune_first: Some(ids),
-                    paid_by: None,
-                    reason: String::new(),
-                    by: None,
-                });
+                world.intend_delete(id, &name, Some(ids));
                 world.record(&Fact::DeleteResult {
                     id,
                     outcome: Outcome::Done,
@@ -220,15 +212,7 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
         panic!("a full server gives room");
     };
     let before = world.snapshots.clone();
-    world.record(&Fact::DeleteIntent {
-        rotation: String::new(),
-        snapshot: name,
-        id,
-        prune_first: Some(before.iter().map(|s| s.id).collect()),
-        paid_by: None,
-        reason: String::new(),
-        by: None,
-    });
+    world.intend_delete(id, &name, Some(before.iter().map(|s| s.id).collect()));
     let unknown = Outcome::Unknown;
     let result = Fact::DeleteResult {
         id,
@@ -323,15 +307,7 @@ fn i7_while_a_delete_is_being_carried_out_nothing_else_goes_for_room() {
     let Step::Delete { id, .. } = world.recorded() else {
         panic!("{:?}", world.step());
     };
-    world.record(&Fact::DeleteIntent {
-        rotation: "weekly".to_owned(),
-        id,
-        snapshot: "weekly-2026-11-01".to_owned(),
-        prune_first: None,
-        paid_by: None,
-        reason: String::new(),
-        by: None,
-    });
+    world.intend_delete(id, "weekly-2026-11-01", None);
     world.record(&Fact::DeleteResult {
         id,
         outcome: Outcome::Done,

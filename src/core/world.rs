@@ -240,6 +240,23 @@ impl World {
         self.log.push(format!("create {name}"));
     }
 
+    pub(super) fn intend_delete(
+        &mut self,
+        id: SnapshotId,
+        name: &str,
+        prune_first: Option<BTreeSet<SnapshotId>>,
+    ) {
+        self.record(&Fact::DeleteIntent {
+            rotation: "weekly".to_owned(),
+            id,
+            snapshot: name.to_owned(),
+            prune_first,
+            paid_by: None,
+            reason: String::new(),
+            by: None,
+        });
+    }
+
     pub(super) fn make(&mut self, name: &str, status: Status) -> SnapshotId {
         self.next_id += 1;
         let id = SnapshotId(self.next_id);
