@@ -1,4 +1,4 @@
-//! What an operator's `resume` ends and agrees to.
+//! An operator's `resume`: it ends a pause, gives up a hold, or agrees to deletions.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,7 +30,7 @@ impl History {
         }
     }
 
-    /// What an operator's `resume` ends besides a pause, in words; for one of the server
+    /// All that an operator's `resume` ends besides a pause, in words; for one of the server
     /// itself also what a person has to have seen to.
     pub fn ended_by_resume(&self, rules: &Rules, now: Now, own: bool) -> Vec<String> {
         let ahead = |at: Timestamp| at > now.wall;

@@ -123,7 +123,8 @@ impl Server<'_> {
         left.is_positive().then_some(Due::Settles(left))
     }
 
-    /// What the last delete was sent for, while it is listed and neither completed nor failed.
+    /// The snapshot that the last delete was sent for, while it is listed and neither completed nor
+    /// failed.
     fn being_deleted(&self) -> Option<&Snapshot> {
         let last = self.history.last_delete?;
         let mut rows = self.inventory.snapshots.iter();

@@ -24,7 +24,7 @@ pub fn unheard(
     (!heard && rotation.within_catch_up(slot, now.wall)).then_some(slot)
 }
 
-/// Whether the newest due slot of every rotation is settled by a completed snapshot: what
+/// Returns true if the newest due slot of every rotation is settled by a completed snapshot: what
 /// `once` answers for.
 pub fn all_settled(
     policy: &Policy,

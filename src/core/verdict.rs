@@ -206,7 +206,7 @@ impl Server<'_> {
         format!("{what}: {}", self.misdated(snapshot))
     }
 
-    /// What becomes of one whose date can't be relied on.
+    /// The fate of one whose date can't be relied on, in words.
     pub(super) fn misdated(&self, snapshot: &Snapshot) -> &'static str {
         // Without its create the date is one like others.
         if before(snapshot, self.sent(&snapshot.name)) && !before(snapshot, None) {

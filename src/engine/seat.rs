@@ -1,4 +1,4 @@
-//! What is known of one server between two looks.
+//! A seat: all that is known of one server between two looks.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,13 +14,13 @@ use crate::core::history::History;
 use crate::core::policy::Policy;
 use crate::core::snapshot::{Snapshot, Status};
 
-/// What is known of one server between two looks.
+/// All that is known of one server between two looks.
 #[derive(Default)]
 pub(super) struct Seat {
     pub(super) history: History,
-    /// What the last listing showed that was gone by; for those who look on.
+    /// The rows of the last listing that was gone by; for those who look on.
     pub(super) seen: Option<Seen>,
-    /// What listings showed so far, and which of them are believed.
+    /// The listings so far, and which of them are believed.
     pub(super) listed: Listed,
     /// Listings in a row that couldn't be had.
     pub(super) failures: u32,

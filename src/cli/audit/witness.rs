@@ -120,7 +120,7 @@ impl Witnessed {
         self.refused.is_empty()
     }
 
-    /// What couldn't be compared, and why.
+    /// A line for each that couldn't be compared, and why.
     pub(super) fn not_compared(&self) -> impl Iterator<Item = String> {
         self.refused
             .iter()
