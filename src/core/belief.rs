@@ -43,12 +43,9 @@ impl Server<'_> {
 
     /// Returns true if it was completed and gone before, under this id or another.
     pub(super) fn came_back(&self, snapshot: &Snapshot) -> bool {
-        let history = self.history;
-        let known = Fnv::of(&snapshot.name);
-        let made = history.made.iter().any(|made| made.id == snapshot.id);
-        let heir = !made && !history.beside.contains(&snapshot.id);
-        let mut vanished = history.vanished.iter();
-        vanished.any(|(id, name)| *id == snapshot.id || (heir && *name == known))
+        let made = || self.history.made.iter().any(|made| made.id == snapshot.id);
+        let mut former = self.history.former_ids(snapshot);
+        former.any(|id| id == snapshot.id || !made())
     }
 
     /// One that was own or is, and of which the listing says another name than it had: a provider

@@ -5,6 +5,19 @@ use crate::core::fact::AlertKind;
 use crate::core::name::Pattern;
 use crate::core::world::*;
 
+/// For so many weeks nothing is deleted.
+fn only_creates(world: &mut World, weeks: usize) {
+    for _ in 0..weeks {
+        world.pass(WEEK);
+        world.settle(&Status::Completed);
+    }
+    assert!(
+        world.log.iter().all(|line| line.starts_with("create")),
+        "{:?}",
+        world.log
+    );
+}
+
 #[test]
 fn i19_one_that_regressed_is_kept_for_a_week_and_then_goes_for_a_newer_one() {
     let mut world = World::grown(3, 3);
@@ -38,15 +51,7 @@ fn i19_where_more_than_one_regressed_nothing_goes_at_all() {
         row.status = Status::Failed;
     }
     world.policy.rotations[0].keep = 1;
-    world.pass(WEEK);
-    world.settle(&Status::Completed);
-    world.pass(WEEK);
-    world.settle(&Status::Completed);
-    assert!(
-        world.log.iter().all(|line| line.starts_with("create")),
-        "{:?}",
-        world.log
-    );
+    only_creates(&mut world, 2);
 }
 
 #[test]
@@ -297,15 +302,7 @@ fn i19_what_was_completed_and_bears_another_word_for_long_has_regressed() {
     }
     world.recorded();
     world.pass(world.rules.stuck_after);
-    for _ in 0..3 {
-        world.pass(WEEK);
-        world.settle(&Status::Completed);
-    }
-    assert!(
-        world.log.iter().all(|step| step.starts_with("create")),
-        "{:?}",
-        world.log
-    );
+    only_creates(&mut world, 3);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::fact::When;
 use super::history::{History, Lapsed, Made, Open};
 use super::noted::RotationNotes;
-use super::snapshot::SnapshotId;
+use super::snapshot::{Snapshot, SnapshotId};
 use super::terms::Fnv;
 
 /// So many of what the rotation made, and did not complete, are remembered for a server: more
@@ -75,6 +75,15 @@ impl History {
         self.beside.extend(beside.map(|(other, _)| *other));
         self.beside.sort_unstable();
         self.beside.dedup();
+    }
+
+    /// The ids under which it was listed before and went. Of another that stood beside it under the
+    /// same name it is none.
+    pub(super) fn former_ids(&self, snapshot: &Snapshot) -> impl Iterator<Item = SnapshotId> {
+        let heir = |name| !self.beside.contains(&snapshot.id) && name == Fnv::of(&snapshot.name);
+        let vanished = self.vanished.iter();
+        let former = vanished.filter(move |(id, name)| *id == snapshot.id || heir(*name));
+        former.map(|(id, _)| *id)
     }
 
     pub(super) fn saw_foreign(&mut self, id: SnapshotId, name: &str) {

@@ -15,7 +15,6 @@ use super::policy::{Place, Rotation, WhenFull};
 use super::printable::counted;
 use super::retention::{self, Own, Spare};
 use super::snapshot::{Snapshot, SnapshotId, Status};
-use super::terms::Fnv;
 
 impl Server<'_> {
     /// Makes the slot's snapshot, or the room for it.
@@ -286,12 +285,8 @@ impl Server<'_> {
     /// Returns true if the policy protects it, or its id under which it was listed before: a provider that
     /// numbers anew must not take the protection away (I1).
     pub(super) fn protects(&self, snapshot: &Snapshot) -> bool {
-        let name = Fnv::of(&snapshot.name);
-        let vanished = self.history.vanished.iter();
-        let mut former = vanished.filter(|(id, _)| self.policy.protected_ids.contains(id));
-        // What stood beside it is not it under another id.
-        let heir = !self.history.beside.contains(&snapshot.id);
-        self.policy.protects(snapshot) || (heir && former.any(|(_, known)| *known == name))
+        let mut former = self.history.former_ids(snapshot);
+        self.policy.protects(snapshot) || former.any(|id| self.policy.protected_ids.contains(&id))
     }
 
     /// Until when a failed or regressed one is left alone; `None`: nobody knows since when it

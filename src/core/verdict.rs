@@ -134,9 +134,8 @@ fn protection(policy: &Policy, history: &History, snapshot: &Snapshot) -> String
     } else if policy.protected_names.contains(&snapshot.name) {
         "name"
     } else if history
-        .vanished
-        .iter()
-        .any(|(id, _)| policy.protected_ids.contains(id))
+        .former_ids(snapshot)
+        .any(|id| policy.protected_ids.contains(&id))
     {
         return "protect lists the id that one of its name had before: it is never pruned, and not counted in keep".to_owned();
     } else {

@@ -24,7 +24,7 @@ pub(super) struct Seat {
     pub(super) listed: Listed,
     /// Listings in a row that couldn't be had.
     pub(super) failures: u32,
-    /// Of these, the last ones in a row while the account's could be had.
+    /// The last ones of these in a row while the account's could be had.
     pub(super) own_failures: u32,
     /// Since when a listing is asked for, in whole seconds of the clock that doesn't step.
     pub(super) asked: Option<u32>,
@@ -32,11 +32,11 @@ pub(super) struct Seat {
     pub(super) unlisted: Option<Box<Unlisted>>,
     /// Records in a row that couldn't be written.
     pub(super) unwritten: u32,
-    /// Whether `once` may call this server good.
+    /// Set where `once` may call this server good.
     pub(super) settled: bool,
     /// Set by the first listing: it showed own snapshots.
     pub(super) found_own: Option<bool>,
-    /// What keeps it held by hooks, if it is.
+    /// The hold of its hooks, if it is held.
     pub(super) held: Option<Box<Holding>>,
     /// A pause is being recorded, and heeded already.
     pub(super) pausing: bool,
@@ -53,7 +53,7 @@ pub(super) struct Seat {
 pub(super) type SharedSeat = Arc<Mutex<Seat>>;
 
 impl Seat {
-    /// Whether to go by this listing; what fails to be had in between says nothing.
+    /// Returns true if this listing is gone by; what fails to be had in between says nothing.
     pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
         (self.failures, self.own_failures) = (0, 0);
         self.unlisted = None;
