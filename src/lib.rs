@@ -70,6 +70,7 @@ pub mod core;
 pub mod daemon;
 pub mod engine;
 pub mod hooks;
+mod logged;
 pub mod notify;
 pub mod safe_fs;
 pub mod sandbox;

@@ -199,7 +199,7 @@ fn stood(home: &Home, reason: &str) {
     let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
     let entry = |hours, event| Entry {
         time: ago(hours),
-        server: matches!(event, Event::Fact(_)).then_some(ServerId(SERVER)),
+        server: matches!(event, Event::Fact(_)).then_some(ServerId::from(SERVER)),
         event,
         extra: Extra::default(),
     };

@@ -433,7 +433,7 @@ fn what_a_receiver_and_the_log_got_serves_as_a_witness_and_the_private_key_shows
     assert!(private.starts_with("PRIVATE+KEY+snaprotate/test+"));
     // Base64 has a `+` of its own.
     let secret = private.trim().splitn(5, '+').nth(4).expect("five parts");
-    let mut said = key.clone();
+    let mut said = key;
     for (nth, format) in ["text", "json"].into_iter().enumerate() {
         // A new trail each time, so that each run signs.
         if nth > 0 {

@@ -17,7 +17,7 @@ static READER: LazyLock<Reader> =
 
 fuzz_target!(|body: &[u8]| {
     let asked = NewSnapshot {
-        server: ServerId(12345),
+        server: ServerId::from(12345),
         name: "weekly-snapshot-2026-11-22".to_owned(),
         description: None,
     };
@@ -38,7 +38,7 @@ fuzz_target!(|body: &[u8]| {
             );
         }
     }
-    let restored = READER.restored(body, SnapshotId(801));
+    let restored = READER.restored(body, SnapshotId::from(801));
     if let Some(tree) = &tree {
         let fits = tree["status"].as_str().is_none_or(|word| word == "success")
             && tree["snapshot"]["id"].as_u64().is_none_or(|id| id == 801);

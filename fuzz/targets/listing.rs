@@ -13,7 +13,7 @@ use snaprotate::api::{ErrorKind, Listing};
 use snaprotate::core::snapshot::{ServerId, Status};
 use snaprotate_fuzz::{TOKEN, assert_line};
 
-const ASKED: ServerId = ServerId(12345);
+const ASKED: ServerId = ServerId::from(12345);
 static READER: LazyLock<Reader> =
     LazyLock::new(|| Reader::new("https://api.example/api/v1", TOKEN).expect("good"));
 
@@ -83,7 +83,7 @@ fn believed(listing: &Listing, filter: Option<ServerId>, pages: &[&[u8]]) {
         .map(|rows| rows.snapshots.len())
         .sum::<usize>();
     for row in rows {
-        let server = ServerId(
+        let server = ServerId::from(
             row["server"]["id"]
                 .as_u64()
                 .expect("a row names its server"),

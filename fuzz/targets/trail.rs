@@ -202,7 +202,7 @@ fn record(disk: &MemDisk, entries: &[Entry]) -> Result<(), TrailError> {
     })
 }
 
-const SERVER: ServerId = ServerId(7);
+const SERVER: ServerId = ServerId::from(7);
 
 fn night(time: &str) -> Vec<Entry> {
     let time: Timestamp = time.parse().expect("a time");
@@ -211,12 +211,12 @@ fn night(time: &str) -> Vec<Entry> {
         Fact::RotationAdded {
             rotation: word("daily"),
             terms: None,
-            shrinks: [SnapshotId(3)].into(),
+            shrinks: [SnapshotId::from(3)].into(),
         },
         Fact::CreateIntent {
             rotation: word("daily"),
             snapshot: word("daily-snapshot"),
-            known: [SnapshotId(3)].into(),
+            known: [SnapshotId::from(3)].into(),
             reason: word("due"),
             by: None,
             spare: None,
@@ -224,7 +224,7 @@ fn night(time: &str) -> Vec<Entry> {
         Fact::CreateResult {
             snapshot: word("daily-snapshot"),
             outcome: Outcome::Done,
-            id: Some(SnapshotId(801)),
+            id: Some(SnapshotId::from(801)),
             server_name: Some(word("web")),
             looked_for: false,
         },

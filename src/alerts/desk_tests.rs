@@ -14,7 +14,7 @@ fn blocked(reason: &str, since: Timestamp) -> Alert {
     Alert {
         kind: "blocked".to_owned(),
         server: Some(Place {
-            id: 7,
+            id: 7.into(),
             name: "web-01".to_owned(),
             policy: "web".to_owned(),
         }),

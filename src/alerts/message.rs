@@ -167,7 +167,7 @@ fn row(alert: &Alert) -> Value {
     let server = alert.server.as_ref();
     json!({
         "alert": alert.kind,
-        "server": server.map(|place| place.id),
+        "server": server.map(|place| place.id.clone()),
         "server_name": server.map(|place| &place.name),
         "policy": server.map(|place| &place.policy),
         "about": alert.about,
@@ -193,7 +193,7 @@ fn places(alerts: &[Alert]) -> String {
     let mut seen = BTreeSet::new();
     let places = alerts.iter().filter(|alert| {
         let place = alert.server.as_ref();
-        place.is_some_and(|place| seen.insert(place.id))
+        place.is_some_and(|place| seen.insert(place.id.clone()))
     });
     let names: Vec<_> = places.collect();
     if names.is_empty() {

@@ -7,7 +7,7 @@ fn alert(id: u64, kind: &str) -> Alert {
     Alert {
         kind: kind.to_owned(),
         server: Some(Place {
-            id,
+            id: id.into(),
             name: format!("web-{id:02}"),
             policy: format!("server-{id}"),
         }),
@@ -45,7 +45,7 @@ fn one_alert_s_json_has_its_fields_at_the_top_and_in_the_list() {
         "host": "admin-01",
         "text": "ALERT web-07 blocked (snaprotate on admin-01): the server is full",
         "count": 1,
-        "alerts": [row.clone()],
+        "alerts": [row],
     });
     let top = wanted.as_object_mut().expect("an object");
     top.extend(row.as_object().expect("an object").clone());

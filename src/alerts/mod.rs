@@ -16,6 +16,7 @@ pub use desk::{Desk, GIVE_UP, Notice, PACE};
 pub use message::{Event, Message, encoded_word};
 pub use tap::Tap;
 
+use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
 
 /// The kinds of alert, by the words that trail and configuration use.
@@ -43,21 +44,21 @@ pub const KINDS: [&str; 18] = [
 /// A server as receivers know it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The provider's number of it.
-    pub id: u64,
+    /// The provider's id of it.
+    pub id: ServerId,
     /// What it is called: by the policy, else by the policy's file.
     pub name: String,
     /// The policy file's stem.
     pub policy: String,
 }
 
-/// What an alert is one of: its kind, the server's number, and what it is about.
+/// What an alert is one of: its kind, the server's id, and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The kind's word.
     pub kind: String,
     /// The server; `None` where it concerns the whole account, or the service itself.
-    pub server: Option<u64>,
+    pub server: Option<ServerId>,
     /// A rotation, a snapshot's name, the account…
     pub about: String,
 }
@@ -82,7 +83,7 @@ impl Alert {
     pub fn key(&self) -> Key {
         Key {
             kind: self.kind.clone(),
-            server: self.server.as_ref().map(|place| place.id),
+            server: self.server.as_ref().map(|place| place.id.clone()),
             about: self.about.clone(),
         }
     }

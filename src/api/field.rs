@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
+use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -35,6 +36,15 @@ impl Field<'_> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// An identifier.
+    pub(super) fn id<I: From<u64> + FromStr>(&self) -> Option<I> {
+        match self {
+            Self::Number(number) => Some((*number).into()),
+            Self::Text(text) => text.parse().ok(),
+            Self::Null | Self::Other => None,
         }
     }
 }

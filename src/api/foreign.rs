@@ -64,7 +64,7 @@ impl Reader {
     }
 
     /// Reads the answer to a restore.
-    pub fn restored(&self, body: &[u8], asked: SnapshotId) -> Result<(), ApiError> {
+    pub fn restored(&self, body: &[u8], asked: &SnapshotId) -> Result<(), ApiError> {
         wire::restored(body, asked).map_err(|reason| self.unreadable(&reason, body))
     }
 

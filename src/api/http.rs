@@ -105,7 +105,7 @@ impl HttpApi {
 
     /// A listing for people to read, sizes included.
     pub async fn browse(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
-        let gathering = Gathering::new(server).with_sizes();
+        let gathering = Gathering::new(server.clone()).with_sizes();
         self.gather(server, gathering).await
     }
 
@@ -206,7 +206,7 @@ impl SnapshotApi for HttpApi {
     }
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
-        self.gather(server, Gathering::new(server)).await
+        self.gather(server.clone(), Gathering::new(server)).await
     }
 
     async fn create(&self, pass: Pass, create: &NewSnapshot) -> Result<Created, ApiError> {
@@ -223,7 +223,9 @@ impl SnapshotApi for HttpApi {
 
     async fn delete(&self, pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
         let what = format!("delete snapshot {id}");
-        let request = self.changing.delete(self.url(&format!("/snapshots/{id}/")));
+        let request = self
+            .changing
+            .delete(self.url(&format!("/snapshots/{}/", id.component())));
         // 204 has no body; whether it is gone is the listing's to say.
         self.change(pass, Call::Delete, &what, request, |_| Ok(()))
             .await
@@ -231,10 +233,10 @@ impl SnapshotApi for HttpApi {
 
     async fn restore(&self, pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
         let what = format!("restore snapshot {id}");
-        let url = self.url(&format!("/snapshots/{id}/restore/"));
+        let url = self.url(&format!("/snapshots/{}/restore/", id.component()));
         let request = self.changing.post(url);
         self.change(pass, Call::Restore, &what, request, |body| {
-            wire::restored(body, id)
+            wire::restored(body, &id)
         })
         .await
     }

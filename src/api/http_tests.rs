@@ -11,7 +11,7 @@ use super::*;
 mod list;
 
 const TOKEN: &str = "tok-5f0c2e91";
-const SERVER: ServerId = ServerId(1);
+const SERVER: ServerId = ServerId::integer(1);
 
 fn settings(base_url: String) -> ApiSettings {
     ApiSettings {
@@ -62,7 +62,7 @@ fn row(id: u64, server: u64) -> serde_json::Value {
 }
 
 fn created() -> String {
-    let mut body = row(801, SERVER.0);
+    let mut body = row(801, SERVER.number().unwrap());
     body["name"] = json!(weekly().name);
     response("201 Created", "", &body.to_string())
 }
@@ -79,12 +79,15 @@ async fn the_four_calls_are_sent_as_documented() {
     .await;
     let api = client(&server);
     let listing = api.list(Some(SERVER)).await.unwrap();
-    assert_eq!(listing.servers[&SERVER].snapshots[0].id, SnapshotId(801));
-    assert_eq!(create(&api).await.unwrap().id, SnapshotId(801));
+    assert_eq!(
+        listing.servers[&SERVER].snapshots[0].id,
+        SnapshotId::from(801)
+    );
+    assert_eq!(create(&api).await.unwrap().id, SnapshotId::from(801));
     let pass = api.admit().await;
-    api.delete(pass, SnapshotId(801)).await.unwrap();
+    api.delete(pass, SnapshotId::from(801)).await.unwrap();
     let pass = api.admit().await;
-    api.restore(pass, SnapshotId(801)).await.unwrap();
+    api.restore(pass, SnapshotId::from(801)).await.unwrap();
     assert_eq!(api.list(None).await.unwrap(), Listing::default());
 
     let requests = server.requests();
@@ -174,12 +177,18 @@ async fn i9_i12_deletes_and_restores_are_sent_once_too() {
     let api = client(&server);
     let pass = api.admit().await;
     assert_eq!(
-        api.delete(pass, SnapshotId(1)).await.unwrap_err().kind,
+        api.delete(pass, SnapshotId::from(1))
+            .await
+            .unwrap_err()
+            .kind,
         ErrorKind::Unknown
     );
     let pass = api.admit().await;
     assert_eq!(
-        api.restore(pass, SnapshotId(1)).await.unwrap_err().kind,
+        api.restore(pass, SnapshotId::from(1))
+            .await
+            .unwrap_err()
+            .kind,
         ErrorKind::Unknown
     );
     assert_eq!(server.requests().len(), 2);

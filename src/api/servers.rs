@@ -18,7 +18,7 @@ struct Page {
 
 #[derive(Deserialize)]
 struct Row {
-    id: u64,
+    id: ServerId,
     #[serde(default)]
     status: String,
 }
@@ -26,7 +26,7 @@ struct Row {
 impl HttpApi {
     /// The server's status in the provider's word, such as `active` or `restoring`; `None`:
     /// the provider lists no such server.
-    pub async fn server_status(&self, server: ServerId) -> Result<Option<String>, ApiError> {
+    pub async fn server_status(&self, server: &ServerId) -> Result<Option<String>, ApiError> {
         let what = format!("look for server {server}");
         let mut url = self.url("/servers/");
         let mut seen = BTreeSet::new();
@@ -38,7 +38,7 @@ impl HttpApi {
             let answer = answer.map_err(|failure| failure.error)?;
             let page: Result<Page, _> = serde_json::from_slice(&answer.body);
             let page = page.map_err(|error| self.unreadable(&what, &error.to_string(), &answer))?;
-            if let Some(row) = page.results.into_iter().find(|row| row.id == server.0) {
+            if let Some(row) = page.results.into_iter().find(|row| row.id == *server) {
                 return Ok(Some(row.status));
             }
             let Some(next) = page.next else { break };

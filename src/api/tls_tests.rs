@@ -54,7 +54,7 @@ fn settings(port: u16, trusted: &Path) -> ApiSettings {
 async fn delete(settings: &ApiSettings) -> Result<(), ApiError> {
     let api = HttpApi::new(settings, Clock::system()).unwrap();
     let pass = api.admit().await;
-    api.delete(pass, SnapshotId(1)).await
+    api.delete(pass, SnapshotId::from(1)).await
 }
 
 #[tokio::test]

@@ -124,13 +124,12 @@ impl Gathering {
     }
 
     fn row(&mut self, row: &Row) {
-        let server = row.server.id.number().filter(|_| !row.server.repeats);
-        let Some(server) = server else {
+        let server = row.server.id.id::<ServerId>();
+        let Some(server) = server.filter(|_| !row.server.repeats) else {
             self.doubt("a row can't be read, nor which server it is of");
             return;
         };
-        let server = ServerId(server);
-        if let Some(asked) = self.filter
+        if let Some(asked) = self.filter.clone()
             && asked != server
         {
             self.doubt(&format!(
@@ -138,9 +137,9 @@ impl Gathering {
             ));
             return;
         }
-        let id = row.id.number().map(SnapshotId);
-        if let Some(id) = id
-            && !self.ids.insert(id)
+        let id = row.id.id::<SnapshotId>();
+        if let Some(id) = &id
+            && !self.ids.insert(id.clone())
         {
             self.doubt(&format!("the listing holds snapshot {id} twice"));
             self.listing.shifted |= self.pages > 1;
@@ -155,7 +154,7 @@ impl Gathering {
             return;
         }
         let (Some(id), Some(name), Some(status)) = (id, row.name.text(), row.status.text()) else {
-            let what = id.map_or_else(
+            let what = row.id.id::<SnapshotId>().map_or_else(
                 || "a row".to_owned(),
                 |id| format!("the row of snapshot {id}"),
             );
@@ -165,7 +164,7 @@ impl Gathering {
         if self.sizes
             && let Some(size) = row.size_mb.number()
         {
-            self.listing.sizes.insert(id, size);
+            self.listing.sizes.insert(id.clone(), size);
         }
         rows.snapshots.push(Snapshot {
             id,
@@ -213,7 +212,7 @@ pub(super) struct CreateBody<'a> {
 impl<'a> From<&'a NewSnapshot> for CreateBody<'a> {
     fn from(new: &'a NewSnapshot) -> Self {
         Self {
-            server_id: new.server,
+            server_id: new.server.clone(),
             name: &new.name,
             description: new.description.as_deref(),
         }
@@ -226,16 +225,16 @@ pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<Created, Strin
     if row.repeats || row.server.repeats {
         return Err("it has a key twice".to_owned());
     }
-    let (Some(id), Some(name)) = (row.id.number(), row.name.text()) else {
+    let (Some(id), Some(name)) = (row.id.id(), row.name.text()) else {
         return Err("it gives no id or no name".to_owned());
     };
-    if let Some(server) = row.server.id.number()
-        && server != asked.server.0
+    if let Some(server) = row.server.id.id::<ServerId>()
+        && server != asked.server
     {
         return Err(format!("it is about server {server}"));
     }
     Ok(Created {
-        id: SnapshotId(id),
+        id,
         server_name: row.server.name.text().map(str::to_owned),
         name: name.to_owned(),
     })
@@ -243,7 +242,7 @@ pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<Created, Strin
 
 /// Checks the answer to a restore. Success is the status code's to say; the body may only
 /// contradict it.
-pub(super) fn restored(body: &[u8], asked: SnapshotId) -> Result<(), String> {
+pub(super) fn restored(body: &[u8], asked: &SnapshotId) -> Result<(), String> {
     let Ok(answer) = serde_json::from_slice::<RestoreField>(body) else {
         return Ok(());
     };
@@ -252,8 +251,8 @@ pub(super) fn restored(body: &[u8], asked: SnapshotId) -> Result<(), String> {
     {
         return Err(format!("it says \"{}\"", printable(status, NAME_SHOWN)));
     }
-    match answer.snapshot.id.number() {
-        Some(id) if id != asked.0 => Err(format!("it is about snapshot {id}")),
+    match answer.snapshot.id.id::<SnapshotId>() {
+        Some(id) if id != *asked => Err(format!("it is about snapshot {id}")),
         _ => Ok(()),
     }
 }

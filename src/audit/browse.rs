@@ -44,7 +44,7 @@ pub fn records(file: PathBuf) -> impl Iterator<Item = Result<Record, TrailError>
 /// first, without the state that a file begins with: a look, not a search.
 pub fn tail(
     audit: &Path,
-    server: ServerId,
+    server: &ServerId,
     most: usize,
     bytes: u64,
 ) -> Result<Vec<Record>, TrailError> {
@@ -63,8 +63,9 @@ pub fn tail(
         if !std::mem::replace(&mut whole, true) || !lines.ended {
             continue;
         }
-        let taken = record(&lines.line)
-            .filter(|record| record.server == Some(server) && record.event != "checkpoint");
+        let taken = record(&lines.line).filter(|record| {
+            record.server.as_ref() == Some(server) && record.event != "checkpoint"
+        });
         if let Some(taken) = taken {
             found.push_back(taken);
             if found.len() > most {

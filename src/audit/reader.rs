@@ -159,7 +159,7 @@ impl State {
             format!("event {event} can't be understood ({why})")
         };
         self.newest = Some(front.time);
-        let Some(server) = front.server else {
+        let Some(server) = front.server.clone() else {
             let wide = serde_json::from_slice(line).map_err(unknown)?;
             if let Wide::Witnessed { record, .. } = wide {
                 self.sealed = Some((front.time, Sealed::covers(record, front.seq)));

@@ -185,7 +185,7 @@ impl Entry {
             self.event,
             Event::Wide(Wide::AlertRaised { .. } | Wide::AlertCleared { .. })
         );
-        let right = match (&self.event, self.server) {
+        let right = match (&self.event, self.server.clone()) {
             (Event::Fact(_), server) => server.is_some(),
             (Event::Wide(Wide::Checkpoint { .. }), _) => false,
             (Event::Wide(_), server) => server.is_none() || !alert,
@@ -234,7 +234,7 @@ impl Lines<'_> {
         self.line(
             entry.time,
             &word,
-            entry.server,
+            entry.server.clone(),
             &format!("{fields}{comma}{extra}"),
         );
     }

@@ -257,7 +257,7 @@ impl Writer {
         let mut file_of_month = || -> io::Result<()> {
             disk.create(&temporary)?;
             for (server, history) in &state.histories {
-                lines.history(time, *server, history);
+                lines.history(time, server.clone(), history);
                 if lines.bytes.len() >= CHUNK {
                     len += lines.bytes.len() as u64;
                     disk.append(&temporary, &lines.bytes)?;

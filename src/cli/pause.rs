@@ -106,7 +106,7 @@ fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
     }
     let config = cli.load()?;
     let server = match args.server.one() {
-        Some(server) => Some(servers::one(&config.policies, server)?.server),
+        Some(server) => Some(servers::one(&config.policies, server)?.server.clone()),
         None => None,
     };
     let by = caller();

@@ -70,8 +70,11 @@ pub(super) fn names(policies: &[Arc<Policy>]) -> BTreeMap<ServerId, String> {
         let name = policy.called();
         let plain = printable(name, NAME_SHOWN);
         match times.get(name) {
-            Some(1) => (policy.server, plain),
-            _ => (policy.server, format!("{plain} ({})", policy.server)),
+            Some(1) => (policy.server.clone(), plain),
+            _ => (
+                policy.server.clone(),
+                format!("{plain} ({})", policy.server),
+            ),
         }
     });
     shown.collect()

@@ -53,10 +53,10 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         });
         let mut server = found?.clone();
         // A service from before an upgrade may not know; the rest is known anyway.
-        let next = block_on(async { Ok(status::ask_upcoming(&socket, server.id).await) })?;
+        let next = block_on(async { Ok(status::ask_upcoming(&socket, &server.id).await) })?;
         server.upcoming = next.unwrap_or_default();
         view.alerts
-            .retain(|alert| alert.server.is_none_or(|id| id == server.id));
+            .retain(|alert| alert.server.clone().is_none_or(|id| id == server.id));
         view.healthy = view.alerts.is_empty();
         view.servers = vec![server];
     }

@@ -1,5 +1,6 @@
 //! From files to a set of settings that is used or refused as a whole.
 
+use crate::core::snapshot::ServerId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,13 +68,13 @@ pub fn is_policy(file: &Path) -> Result<bool, Problems> {
         .any(|key| table.contains_key(*key)))
 }
 
-/// The hooks of one rotation with the server's number and what it is called, from its policy's
+/// The hooks of one rotation with the server's id and what it is called, from its policy's
 /// file alone, whatever is wrong elsewhere.
 pub fn hooks_of(
     file: &Path,
     policy: &str,
     rotation: &str,
-) -> Result<(Arc<Hooks>, u64, String), String> {
+) -> Result<(Arc<Hooks>, ServerId, String), String> {
     let mut log = Log::default();
     let folder = file.parent().unwrap_or(Path::new(""));
     let source = source::read(file, NO_MAIN_FILE, &mut log);
@@ -242,7 +243,7 @@ fn read(
         .iter()
         .filter_map(|path| reading.policy(path, log).map(Arc::new))
         .collect();
-    policies.sort_by_key(|policy| policy.server);
+    policies.sort_by_key(|policy| policy.server.clone());
     let ground = receivers::Ground {
         folder,
         env,

@@ -165,11 +165,14 @@ fn every_key_means_what_it_says() {
     assert_eq!(config.state_dir, folder.path("state"));
     assert_eq!(config.audit_dir, folder.path("trail"));
     let policy = &config.policies[0];
-    assert_eq!((policy.file.as_str(), policy.server), ("web", ServerId(7)));
+    assert_eq!(
+        (policy.file.as_str(), policy.server.clone()),
+        ("web", ServerId::from(7))
+    );
     assert_eq!(policy.name.as_deref(), Some("web"));
     assert!(
         policy.protected_names.contains("by-hand")
-            && policy.protected_ids.contains(&SnapshotId(801))
+            && policy.protected_ids.contains(&SnapshotId::from(801))
     );
     assert_eq!((policy.min_completed, policy.delete_stuck), (2, true));
     let rotation = &policy.rotations[0];
@@ -212,7 +215,10 @@ fn policies_are_sorted_by_server_and_share_their_schedules() {
         .with("policies.d/a.toml", POLICY.replace("id = 7", "id = 900"))
         .with("policies.d/b.toml", POLICY.replace("id = 7", "id = 3"));
     let policies = folder.good().policies;
-    let ids: Vec<u64> = policies.iter().map(|policy| policy.server.0).collect();
+    let ids: Vec<u64> = policies
+        .iter()
+        .map(|policy| policy.server.number().unwrap())
+        .collect();
     assert_eq!(ids, [3, 7, 900]);
     let schedule = |nth: usize| &policies[nth].rotations[0].schedule;
     assert!(Arc::ptr_eq(schedule(0), schedule(1)) && Arc::ptr_eq(schedule(1), schedule(2)));
@@ -304,7 +310,10 @@ fn a_rotation_has_its_own_hooks_or_those_of_the_defaults() {
     let folder = folder.with("policies.d/broken.toml", "x = [");
     for (rotation, wanted) in [("weekly", own), ("daily", all)] {
         let (hooks, server, called) = hooks_of(&file, "web", rotation).expect("hooks");
-        assert_eq!((&*hooks, server, called.as_str()), (&wanted, 7, "web"));
+        assert_eq!(
+            (&*hooks, server, called.as_str()),
+            (&wanted, 7.into(), "web")
+        );
     }
     for (policy, rotation, wanted) in [
         ("web", "monthly", "web.toml: monthly has no hooks"),

@@ -49,13 +49,13 @@ fn receivers_mean_what_they_say_and_the_rest_is_by_default() {
     assert_eq!(first.timeout, Duration::from_secs(10));
     let kinds = ["blocked".to_owned(), "trail_unwritable".to_owned()];
     assert_eq!(second.on, Some(kinds.into()));
-    assert_eq!(second.servers, Some([ServerId(7)].into()));
+    assert_eq!(second.servers, Some([ServerId::from(7)].into()));
     assert_eq!(
         (second.repeat, second.timeout),
         (None, Duration::from_secs(3))
     );
     let secret = |name: &str| SecretFile(folder.path(name));
-    assert_eq!(ping.servers, Some([ServerId(7)].into()));
+    assert_eq!(ping.servers, Some([ServerId::from(7)].into()));
     assert_eq!(
         ping.way,
         Way::Ping {

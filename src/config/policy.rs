@@ -21,7 +21,7 @@ use crate::core::snapshot::ServerId;
 struct RawPolicy {
     /// The first line, for what is missing altogether.
     top: At,
-    id: Option<Found<u64>>,
+    id: Option<Found<ServerId>>,
     name: Option<Found<String>>,
     protect: Vec<Found<Protected>>,
     min_completed: Option<Found<usize>>,
@@ -30,14 +30,14 @@ struct RawPolicy {
     rotations: Option<Vec<RawRotation>>,
 }
 
-/// The hooks of one rotation with the server's number and what it is called, read from its
+/// The hooks of one rotation with the server's id and what it is called, read from its
 /// policy's file and from nothing else of it.
 pub(super) fn hooks(
     path: &Path,
     rotation: &str,
     defaults: &Options,
     log: &mut Log,
-) -> Option<(Arc<Hooks>, u64, String)> {
+) -> Option<(Arc<Hooks>, ServerId, String)> {
     let source = source::read(path, "make it a readable file", log)?;
     let (table, _) = source::parse_what_can_be(&source, log);
     let mut unsaid = Log::default();
@@ -61,7 +61,7 @@ pub(super) struct Reading<'a> {
     pub(super) defaults: &'a Options,
     pub(super) schedules: Schedules,
     /// Which file each server was first seen in.
-    pub(super) servers: BTreeMap<u64, std::path::PathBuf>,
+    pub(super) servers: BTreeMap<ServerId, std::path::PathBuf>,
 }
 
 impl Reading<'_> {
@@ -94,7 +94,7 @@ impl Reading<'_> {
                     "write its rotations in one of the two files, or correct the id",
                 );
             } else {
-                self.servers.insert(id.value, path.to_owned());
+                self.servers.insert(id.value.clone(), path.to_owned());
             }
         }
         if let Some(least) = &raw.min_completed
@@ -122,7 +122,8 @@ impl Reading<'_> {
         }
         self.room(&raws, log);
         repeated(&raws, log);
-        let server = ServerId(raw.id.as_ref().map_or(0, |id| id.value));
+        let unknown = || ServerId::from(0);
+        let server = raw.id.as_ref().map_or_else(unknown, |id| id.value.clone());
         let whole = raws.len();
         let rotations: Vec<(Rotation, At)> = raws
             .into_iter()
@@ -131,7 +132,7 @@ impl Reading<'_> {
                     .name
                     .as_ref()
                     .map_or_else(|| raw.at.clone(), |name| name.at.clone());
-                let rotation = raw.validate(server, self.defaults, &mut self.schedules, log)?;
+                let rotation = raw.validate(&server, self.defaults, &mut self.schedules, log)?;
                 Some((rotation, at))
             })
             .collect();
@@ -293,14 +294,14 @@ impl RawPolicy {
     }
 
     fn server(&mut self, mut section: Section<'_>, log: &mut Log) {
-        section.require("id", "12345, the provider's number of the server");
+        section.require("id", "12345, the provider's id of the server");
         self.id = section.take_if(
             "id",
             log,
-            |id: &u64| *id > 0,
+            |id: &ServerId| id.number() != Some(0),
             (
                 "must be positive",
-                "write the provider's number of the server, such as id = 12345",
+                "write the provider's id of the server, such as id = 12345",
             ),
         );
         self.name = section.take("name", log);

@@ -1,5 +1,6 @@
 //! The kinds of value that `[[notify]]` holds.
 
+use crate::core::snapshot::ServerId;
 use toml::de::DeValue;
 
 use super::notify::Tls;
@@ -62,18 +63,18 @@ impl Value for Tls {
 /// A server as people name it.
 #[derive(Clone, Debug)]
 pub(super) enum Named {
-    Id(u64),
+    Id(ServerId),
     Name(String),
 }
 
 impl Value for Named {
-    const WANTED: &'static str = "names (strings) or ids (whole numbers)";
+    const WANTED: &'static str = "names or ids, in strings, or ids as whole numbers";
     const EXAMPLE: &'static str = "\"web-server-01\" or 12345";
 
     fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
         if value.is_str() {
             return Some(String::read(value)?.map(Self::Name));
         }
-        Some(u64::read(value)?.map(Self::Id))
+        Some(u64::read(value)?.map(|id| Self::Id(id.into())))
     }
 }

@@ -111,11 +111,15 @@ impl Ground<'_> {
         let mut servers = BTreeSet::new();
         for found in wanted {
             let known = self.policies.iter().find(|policy| match &found.value {
-                Named::Id(id) => policy.server.0 == *id,
-                Named::Name(name) => policy.called() == name || policy.file == *name,
+                Named::Id(id) => policy.server == *id,
+                Named::Name(name) => {
+                    policy.called() == name
+                        || policy.file == *name
+                        || policy.server.to_string() == *name
+                }
             });
             if let Some(policy) = known {
-                servers.insert(policy.server);
+                servers.insert(policy.server.clone());
                 continue;
             }
             if !self.whole {

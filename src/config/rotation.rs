@@ -146,7 +146,7 @@ impl RawRotation {
     /// The rotation that is meant, unless something in it is wrong.
     pub(super) fn validate(
         self,
-        server: ServerId,
+        server: &ServerId,
         defaults: &Options,
         schedules: &mut Schedules,
         log: &mut Log,

@@ -79,7 +79,7 @@ pub(super) fn said(duration: SignedDuration) -> String {
 
 /// This server's own share of the splay, in [0, splay): from a hash, so that it is the
 /// same after every restart and on every host.
-pub(super) fn offset(splay: SignedDuration, server: ServerId, rotation: &str) -> SignedDuration {
+pub(super) fn offset(splay: SignedDuration, server: &ServerId, rotation: &str) -> SignedDuration {
     let hash = Sha256::digest(format!("{server}/{rotation}"));
     let seed = hash
         .iter()

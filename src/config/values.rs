@@ -8,8 +8,9 @@ use toml::de::{DeInteger, DeValue};
 
 use super::defaults;
 use super::reader::{Fault, Value, nearest};
+use crate::core::id::BadId;
 use crate::core::policy::WhenFull;
-use crate::core::snapshot::SnapshotId;
+use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// An entry of `protect`.
 #[derive(Clone, Debug)]
@@ -93,6 +94,19 @@ impl Value for u64 {
             let message = format!("{integer} is negative or too large");
             fault(message, "write a whole number such as 3")
         }))
+    }
+}
+
+impl Value for ServerId {
+    const WANTED: &'static str = "a whole number, or the provider's id in a string";
+    const EXAMPLE: &'static str = "12345, or \"6f1c2b1e-58a4-4c1f-9d53-2f3a7b1c0d4e\"";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let Some(text) = value.as_str() else {
+            return Some(u64::read(value)?.map(Self::from));
+        };
+        let bad = |why: BadId| fault(why.to_string(), "write the provider's id of the server");
+        Some(text.parse().map_err(bad))
     }
 }
 
@@ -226,14 +240,14 @@ impl Value for WhenFull {
 }
 
 impl Value for Protected {
-    const WANTED: &'static str = "names (strings) or ids (whole numbers)";
+    const WANTED: &'static str = "names or ids, in strings, or ids as whole numbers";
     const EXAMPLE: &'static str = "\"weekly-snapshot-2025-01-08\" or 801";
 
     fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
         if value.is_str() {
             return Some(String::read(value)?.map(Self::Name));
         }
-        Some(u64::read(value)?.map(|id| Self::Id(SnapshotId(id))))
+        Some(u64::read(value)?.map(|id| Self::Id(SnapshotId::from(id))))
     }
 }
 

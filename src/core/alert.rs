@@ -73,7 +73,7 @@ impl Server<'_> {
 
     /// That nobody knows whether a restore took effect.
     pub(super) fn restore_unknown(&self) -> Option<((AlertKind, String), String)> {
-        let id = self.history.unknown_restore?;
+        let id = self.history.unknown_restore.clone()?;
         let reason = format!(
             "whether the server was restored from the snapshot with id {id} isn't known, and it is not sent again: look at the server, then snaprotate resume --server {}",
             self.policy.server

@@ -23,7 +23,7 @@ const NO_DATE_BEFORE: Timestamp = Timestamp::constant(946_684_800, 0);
 pub(super) const REGRESSED_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Server<'_> {
-    pub(super) fn was_completed(&self, id: SnapshotId) -> bool {
+    pub(super) fn was_completed(&self, id: &SnapshotId) -> bool {
         self.history.name_of(id).is_some()
     }
 
@@ -36,8 +36,8 @@ impl Server<'_> {
             Status::Completed => false,
         };
         otherwise
-            && (self.was_completed(snapshot.id)
-                || self.regressed_since(snapshot.id).is_some()
+            && (self.was_completed(&snapshot.id)
+                || self.regressed_since(&snapshot.id).is_some()
                 || self.came_back(snapshot))
     }
 
@@ -45,7 +45,7 @@ impl Server<'_> {
     pub(super) fn came_back(&self, snapshot: &Snapshot) -> bool {
         let made = || self.history.made.iter().any(|made| made.id == snapshot.id);
         let mut former = self.history.former_ids(snapshot);
-        former.any(|id| id == snapshot.id || !made())
+        former.any(|id| *id == snapshot.id || !made())
     }
 
     /// One that was own or is, and of which the listing says another name than it had: a provider
@@ -53,28 +53,28 @@ impl Server<'_> {
     fn renamed(&self) -> Option<&Snapshot> {
         let mut rows = self.inventory.snapshots.iter();
         rows.find(|s| {
-            let known = self.history.name_of(s.id);
+            let known = self.history.name_of(&s.id);
             let own = || self.policy.place(&s.name).is_some();
             known.is_some_and(|known| known != Fnv::of(&s.name))
-                || (self.was_foreign(s.id).is_some() && own())
+                || (self.was_foreign(&s.id).is_some() && own())
         })
     }
 
     /// The foreign name that it was listed under.
-    fn was_foreign(&self, id: SnapshotId) -> Option<&str> {
+    fn was_foreign(&self, id: &SnapshotId) -> Option<&str> {
         let mut foreign = self.history.foreign.iter();
-        let known = foreign.find(|(known, _)| *known == id)?;
+        let known = foreign.find(|(known, _)| *known == *id)?;
         Some(&known.1)
     }
 
     /// That a known one bears another name now, as a record.
     fn renaming(&self) -> Option<Step> {
         let row = self.renamed().filter(|_| self.history.mismatch.is_none())?;
-        let before = self.was_foreign(row.id).or(self.history.called(row.id));
+        let before = self.was_foreign(&row.id).or(self.history.called(&row.id));
         let before = before.filter(|name| !name.is_empty());
         Some(Step::Record(Fact::SnapshotRenamed {
             snapshot: row.name.clone(),
-            id: row.id,
+            id: row.id.clone(),
             reason: format!(
                 "the provider lists the snapshot with id {} as {}, and listed it as {} before",
                 row.id,
@@ -102,7 +102,7 @@ impl Server<'_> {
         let reason = stored_otherwise(asked, found, self.sent(asked), self.now.wall)?;
         Some(Fact::CreateMismatch {
             snapshot: asked.to_owned(),
-            id: found.id,
+            id: found.id.clone(),
             reason,
         })
     }
@@ -119,10 +119,10 @@ impl Server<'_> {
     }
 
     /// Since when it is listed as failed although it was completed.
-    pub(super) fn regressed_since(&self, id: SnapshotId) -> Option<When> {
+    pub(super) fn regressed_since(&self, id: &SnapshotId) -> Option<When> {
         let mut regressed = self.history.regressed.iter();
         regressed
-            .find(|(known, _)| *known == id)
+            .find(|(known, _)| *known == *id)
             .map(|(_, since)| *since)
     }
 
@@ -136,32 +136,32 @@ impl Server<'_> {
         let rows = self.inventory.snapshots.iter();
         let mut foreign = rows.filter(|s| self.policy.place(&s.name).is_none());
         // A completed own one whose name is another now has its name there already.
-        let known = |s: &Snapshot| self.was_foreign(s.id).is_some() || self.was_completed(s.id);
+        let known = |s: &Snapshot| self.was_foreign(&s.id).is_some() || self.was_completed(&s.id);
         if let Some(row) = foreign.find(|s| !known(s)) {
             return Some(Step::Record(Fact::SnapshotFound {
                 snapshot: printable(&row.name, NAME_SHOWN),
-                id: row.id,
+                id: row.id.clone(),
                 foreign: true,
             }));
         }
         let new = |s: &&Snapshot| {
-            let known = self.was_completed(s.id) && self.regressed_since(s.id).is_none();
+            let known = self.was_completed(&s.id) && self.regressed_since(&s.id).is_none();
             s.status == Status::Completed && !known
         };
         if let Some(row) = self.own().map(|(snapshot, _)| snapshot).find(new) {
             return Some(Step::Record(Fact::SnapshotFound {
                 snapshot: row.name.clone(),
-                id: row.id,
+                id: row.id.clone(),
                 foreign: false,
             }));
         }
         if let Some(row) = self
             .regressed()
-            .find(|s| self.regressed_since(s.id).is_none())
+            .find(|s| self.regressed_since(&s.id).is_none())
         {
             return Some(Step::Record(Fact::SnapshotRegressed {
                 snapshot: row.name.clone(),
-                id: row.id,
+                id: row.id.clone(),
             }));
         }
         let owned = self.owned();
@@ -180,7 +180,7 @@ impl Server<'_> {
         let kept = history.prune_first.is_none();
         let taken = shrink.filter(|_| kept).map_or(0, |shrink| shrink.taken);
         let taken = usize::try_from(taken).unwrap_or(usize::MAX);
-        let shrinks = unpaid.iter().take(taken).map(|own| own.snapshot.id);
+        let shrinks = unpaid.iter().take(taken).map(|own| own.snapshot.id.clone());
         let shrinks = shrinks.collect();
         let waiting = shrink.map_or(&[][..], |shrink| &shrink.found);
         unpaid.extend(
@@ -189,7 +189,7 @@ impl Server<'_> {
                 .filter(|own| waiting.contains(&own.snapshot.id)),
         );
         let unpaid = unpaid.iter().map(|own| own.snapshot);
-        let (snapshots, ids) = unpaid.map(|s| (s.name.clone(), s.id)).unzip();
+        let (snapshots, ids) = unpaid.map(|s| (s.name.clone(), s.id.clone())).unzip();
         Some(Step::Record(Fact::SurplusFound {
             rotation: rotation.name.clone(),
             snapshots,
@@ -206,7 +206,7 @@ pub fn stored_otherwise(
     sent: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<String> {
-    let id = found.id;
+    let id = found.id.clone();
     if found.name != asked {
         let stored = printable(&found.name, NAME_SHOWN);
         return Some(format!(

@@ -124,9 +124,9 @@ fn i19_one_that_was_completed_and_is_listed_as_in_progress_is_not_deleted_as_stu
     world.make("other", Status::Completed);
     world.policy.delete_stuck = true;
     world.settle(&Status::Completed);
-    let oldest = world.snapshots[0].id;
+    let oldest = world.snapshots[0].id.clone();
     world.snapshots[3].status = Status::InProgress;
-    let shown = world.snapshots[3].id;
+    let shown = world.snapshots[3].id.clone();
     world.pass(2 * world.rules.stuck_after);
     world.settle(&Status::Completed);
     world.pass(WEEK);
@@ -164,9 +164,9 @@ fn i19_a_resume_after_a_renaming_agrees_to_nothing_else() {
 fn i1_one_that_was_protected_by_an_id_stays_so_when_the_provider_numbers_anew() {
     let mut world = World::grown(3, 3);
     let row = &mut world.snapshots[0];
-    let (before, name) = (row.id, row.name.clone());
-    world.policy.protected_ids.insert(before);
-    row.id = SnapshotId(20_000);
+    let (before, name) = (row.id.clone(), row.name.clone());
+    world.policy.protected_ids.insert(before.clone());
+    row.id = SnapshotId::from(20_000);
     world.record(&Fact::SnapshotGone {
         snapshot: name.clone(),
         id: before,
@@ -186,8 +186,11 @@ fn i1_one_that_was_protected_by_an_id_stays_so_when_the_provider_numbers_anew() 
 #[test]
 fn i1_one_of_the_same_name_that_stood_beside_a_protected_one_does_not_inherit_its_protection() {
     let mut world = World::grown(3, 3);
-    let (before, name) = (world.snapshots[0].id, world.snapshots[0].name.clone());
-    world.policy.protected_ids.insert(before);
+    let (before, name) = (
+        world.snapshots[0].id.clone(),
+        world.snapshots[0].name.clone(),
+    );
+    world.policy.protected_ids.insert(before.clone());
     let dated = world.snapshots[0].created_at;
     let beside = world.make(&name, Status::Completed);
     let row = world.snapshots.iter_mut().find(|s| s.id == beside);
@@ -245,13 +248,17 @@ fn i19_what_was_gone_for_a_while_and_comes_back_as_failed_was_completed_all_the_
         for row in &rows {
             world.record(&Fact::SnapshotGone {
                 snapshot: row.name.clone(),
-                id: row.id,
+                id: row.id.clone(),
                 reason: String::new(),
             });
         }
         world.recorded();
         world.snapshots.extend(rows.into_iter().map(|row| Snapshot {
-            id: SnapshotId(row.id.0 + if renumbered { 5000 } else { 0 }),
+            id: if renumbered {
+                SnapshotId::from(row.id.number().unwrap_or_default() + 5000)
+            } else {
+                row.id.clone()
+            },
             status: Status::Failed,
             ..row
         }));
@@ -314,5 +321,5 @@ fn i1_what_an_edit_of_the_pattern_makes_own_was_renamed_by_nobody() {
     rotation.pattern = Pattern::new("backup-%Y-%m-%d", "weekly").expect("a pattern");
     world.settle(&Status::Completed);
     assert_eq!(world.history.mismatch, None);
-    assert!(world.history.name_of(foreign).is_some());
+    assert!(world.history.name_of(&foreign).is_some());
 }

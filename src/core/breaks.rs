@@ -166,7 +166,7 @@ pub(super) fn blinded(
             for rotation in &policy.rotations {
                 let notes = history.notes(&rotation.name);
                 let shrink = notes.shrink.get_or_insert_default();
-                shrink.agreed = own.iter().map(|s| s.id).collect();
+                shrink.agreed = own.iter().map(|s| s.id.clone()).collect();
             }
         }
         Break::PaysForAll => {
@@ -186,7 +186,7 @@ pub(super) fn blinded(
             history
                 .made
                 .extend(own.iter().filter(failed).map(|row| Made {
-                    id: row.id,
+                    id: row.id.clone(),
                     name: row.name.as_str().into(),
                     sent: None,
                     failed: None,
@@ -197,7 +197,7 @@ pub(super) fn blinded(
                 let notes = history.notes(&policy.rotations[place.rotation].name);
                 if !notes.payments.iter().any(|payment| payment.by == own.id) {
                     notes.payments.push(Payment {
-                        by: own.id,
+                        by: own.id.clone(),
                         victim: None,
                     });
                 }
@@ -205,11 +205,13 @@ pub(super) fn blinded(
         }
         Break::MismatchForgotten | Break::ForeignForgotten => {
             let there = |id: SnapshotId| own.iter().find(|own| own.id == id);
-            history.foreign.retain(|(id, _)| there(*id).is_none());
+            history
+                .foreign
+                .retain(|(id, _)| there(id.clone()).is_none());
             if broken == Break::MismatchForgotten {
                 history.mismatch = None;
                 for (id, name) in &mut history.completed {
-                    *name = there(*id).map_or(*name, |own| Fnv::of(&own.name));
+                    *name = there(id.clone()).map_or(*name, |own| Fnv::of(&own.name));
                 }
             }
         }

@@ -311,7 +311,7 @@ impl Server<'_> {
     }
 
     pub(super) fn pause(&self, what: &str, tries: u32) -> SignedDuration {
-        pause(self.policy.server, self.rules, what, tries)
+        pause(&self.policy.server, self.rules, what, tries)
     }
 }
 
@@ -324,15 +324,17 @@ pub(super) fn put_right(last: Timestamp) -> String {
 
 /// The pause after the nth try: doubling, an hour at most, up to a quarter longer by a hash of
 /// what is tried, so that servers don't come back in step.
-pub(super) fn pause(server: ServerId, rules: &Rules, what: &str, tries: u32) -> SignedDuration {
+pub(super) fn pause(server: &ServerId, rules: &Rules, what: &str, tries: u32) -> SignedDuration {
     let doublings = tries.saturating_sub(1).min(16);
     let pause = rules
         .retry_after
         .saturating_mul(1 << doublings)
         .min(LONGEST_PAUSE);
-    let seed = server.0.to_le_bytes();
+    let number = server.number().map(u64::to_le_bytes);
+    let text = server.text().map_or(&[][..], str::as_bytes);
+    let seed = number.iter().flatten().chain(text);
     let nth = tries.to_le_bytes();
-    let bytes = seed.iter().chain(what.as_bytes()).chain(&nth);
+    let bytes = seed.chain(what.as_bytes()).chain(&nth);
     let mut hash = Fnv::default();
     hash.bytes(bytes.copied());
     let quarter = i32::try_from((hash.0 >> 32) % 256).unwrap_or(0);

@@ -39,11 +39,11 @@ fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_
     let mut world = World::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
-    let id = SnapshotId(901);
+    let id = SnapshotId::from(901);
     world.record(&Fact::CreateResult {
         snapshot: "weekly-2026-11-22".to_owned(),
         outcome: Outcome::Done,
-        id: Some(id),
+        id: Some(id.clone()),
         server_name: Some("mail".to_owned()),
         looked_for: false,
     });
@@ -65,7 +65,7 @@ fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
     world.record(&Fact::CreateResult {
         snapshot: "weekly-2026-11-22".to_owned(),
         outcome: Outcome::Done,
-        id: Some(SnapshotId(899)),
+        id: Some(SnapshotId::from(899)),
         server_name: Some("mail".to_owned()),
         looked_for: false,
     });
@@ -107,7 +107,7 @@ fn i8_another_snapshot_of_a_stuck_ones_name_is_not_stuck() {
     let mut world = World::weekly(2).holding(&old_weeklies());
     let name = "weekly-2026-11-22";
     let row = |id| Snapshot {
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         name: name.to_owned(),
         status: Status::InProgress,
         created_at: Some(world_time()),
@@ -116,7 +116,7 @@ fn i8_another_snapshot_of_a_stuck_ones_name_is_not_stuck() {
     world.settle(&Status::InProgress);
     world.pass(61 * MINUTE);
     world.settle(&Status::InProgress);
-    assert!(world.history.stuck.contains(&SnapshotId(4)));
+    assert!(world.history.stuck.contains(&SnapshotId::from(4)));
     // A person replaces it, before anybody looks again.
     world.snapshots.pop();
     world.snapshots.push(row(901));
@@ -277,7 +277,7 @@ fn the_pause_between_tries_doubles_up_to_an_hour_and_spreads_the_servers_over_a_
         let base = minutes * MINUTE;
         let pauses: BTreeSet<_> = (0..256)
             .map(|server| {
-                world.policy.server = crate::core::snapshot::ServerId(server);
+                world.policy.server = crate::core::snapshot::ServerId::from(server);
                 let server = Server {
                     policy: &world.policy,
                     inventory: &inventory,

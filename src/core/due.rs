@@ -10,7 +10,7 @@ use super::noted::{Begin, SlotNote};
 use super::policy::{Rotation, Rules};
 use super::printable::counted;
 use super::schedule::Slot;
-use super::snapshot::{ServerId, Snapshot, Status};
+use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// Of slots that passed unrun no more than this many are counted.
 const MOST_COUNTED: usize = 1000;
@@ -80,7 +80,7 @@ impl Server<'_> {
             return Step::Blocked { reason };
         }
         if self.history.no_server && self.inventory.snapshots.is_empty() {
-            let id = self.policy.server;
+            let id = self.policy.server.clone();
             return Step::Blocked {
                 reason: format!(
                     "the provider knows no server {id}: correct server.id in {}.toml, or remove the file",
@@ -198,7 +198,7 @@ impl Server<'_> {
         if let Some(left) = self.may_show_yet(&name, note) {
             return Due::Later(left);
         }
-        if let Some(left) = attempt_in(self.policy.server, note, self.rules, self.now) {
+        if let Some(left) = attempt_in(&self.policy.server, note, self.rules, self.now) {
             return Due::Later(left);
         }
         self.make(index, rotation, name)
@@ -208,9 +208,9 @@ impl Server<'_> {
     /// from every listing: a listing can lag behind for long, and none of its slot is made
     /// meanwhile (I9).
     fn may_show_yet(&self, name: &str, note: &SlotNote) -> Option<SignedDuration> {
-        let listed = |id| self.inventory.snapshots.iter().any(|s| s.id == id);
+        let listed = |id: &SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == *id);
         let mut made = self.history.made.iter();
-        made.find(|made| *made.name == *name && !listed(made.id))?;
+        made.find(|made| *made.name == *name && !listed(&made.id))?;
         let left = self.rules.stuck_after - note.last_try?.elapsed(self.now);
         left.is_positive().then_some(left)
     }
@@ -377,7 +377,7 @@ fn unrun(note: &SlotNote, paused: bool, why: &str) -> (Ending, String) {
 
 /// How long a slot that was tried is left before it is tried again, if that isn't due yet.
 pub fn attempt_in(
-    server: ServerId,
+    server: &ServerId,
     note: &SlotNote,
     rules: &Rules,
     now: Now,

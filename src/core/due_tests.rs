@@ -66,7 +66,7 @@ fn the_older_of_two_copies_of_a_slot_goes() {
     ]);
     world.settle(&DONE);
     assert_eq!(world.log, ["delete weekly-2026-11-22"]);
-    assert_eq!(world.snapshots[0].id, SnapshotId(2));
+    assert_eq!(world.snapshots[0].id, SnapshotId::from(2));
 }
 
 #[test]

@@ -25,7 +25,7 @@ use super::retention::{self, Own, Spare};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// The payment for a delete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Paid {
     /// The rotation made it itself, and it never was completed.
     Unfinished,
@@ -53,7 +53,7 @@ impl Paid {
 impl Server<'_> {
     /// The payment for deleting this one; `None`: it stays.
     pub(super) fn paid(&self, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> Option<Paid> {
-        let id = own.snapshot.id;
+        let id = own.snapshot.id.clone();
         if self.unfinished(own) {
             return Some(Paid::Unfinished);
         }
@@ -65,18 +65,20 @@ impl Server<'_> {
             return None;
         }
         let payments = self.payments(own).iter();
-        let stand = |payment: &&Payment| stands_for(payment.by, own, why, owned);
+        let stand = |payment: &&Payment| stands_for(&payment.by, own, why, owned);
         let mut standing = payments.filter(stand).collect::<Vec<_>>().into_iter();
-        let bound = standing.clone().find(|payment| payment.victim == Some(id));
+        let bound = standing
+            .clone()
+            .find(|payment| payment.victim == Some(id.clone()));
         let free = standing.find(|payment| payment.victim.is_none());
-        bound.or(free).map(|payment| Paid::By(payment.by))
+        bound.or(free).map(|payment| Paid::By(payment.by.clone()))
     }
 
     /// Returns true if the rotation made it itself and never saw it completed.
     pub(super) fn unfinished(&self, own: &Own<'_>) -> bool {
         let snapshot = own.snapshot;
         self.made(snapshot).is_some()
-            && !self.was_completed(snapshot.id)
+            && !self.was_completed(&snapshot.id)
             && !self.came_back(snapshot)
             && snapshot.status != Status::Completed
     }
@@ -86,7 +88,7 @@ impl Server<'_> {
     fn made(&self, snapshot: &Snapshot) -> Option<Asked> {
         let history = self.history;
         if let Some(Open::Create { name, sent, .. }) = &history.open
-            && history.makes_slot(snapshot.id)
+            && history.makes_slot(&snapshot.id)
         {
             return (*name == snapshot.name).then_some(Asked { at: *sent });
         }
@@ -98,7 +100,7 @@ impl Server<'_> {
         let mut lapsed = history.lapsed.iter();
         let lapsed = lapsed.find(|l| named(&l.name) && !l.known.contains(&snapshot.id));
         lapsed
-            .filter(|_| !self.was_completed(snapshot.id))
+            .filter(|_| !self.was_completed(&snapshot.id))
             .map(|lapsed| Asked { at: lapsed.sent })
     }
 
@@ -124,7 +126,7 @@ impl Server<'_> {
             .into_iter()
             .filter(|(own, _)| own.place.rotation == rotation);
         let notes = self.history.rotation(&self.policy.rotations[rotation].name);
-        let named = |id| {
+        let named = |id: &SnapshotId| {
             let shrink = notes.and_then(|notes| notes.shrink.as_deref());
             shrink.is_some_and(|shrink| shrink.holds(id))
         };
@@ -138,22 +140,22 @@ impl Server<'_> {
         spares: impl Iterator<Item = (Own<'a>, Spare)>,
         payments: &[Payment],
         owned: &[Own<'a>],
-        skipped: impl Fn(SnapshotId) -> bool,
+        skipped: impl Fn(&SnapshotId) -> bool,
     ) -> Vec<Own<'a>> {
         let free = payments.iter().filter(|payment| payment.victim.is_none());
-        let mut payers: Vec<_> = free.map(|payment| payment.by).collect();
+        let mut payers: Vec<_> = free.map(|payment| payment.by.clone()).collect();
         let mut uncovered = Vec::new();
         for (own, why) in spares {
-            let id = own.snapshot.id;
+            let id = own.snapshot.id.clone();
             let bound = payments.iter().any(|payment| {
-                payment.victim == Some(id) && stands_for(payment.by, &own, why, owned)
+                payment.victim == Some(id.clone()) && stands_for(&payment.by, &own, why, owned)
             });
-            if bound || self.unfinished(&own) || skipped(id) {
+            if bound || self.unfinished(&own) || skipped(&id) {
                 continue;
             }
             match payers
                 .iter()
-                .position(|by| stands_for(*by, &own, why, owned))
+                .position(|by| stands_for(by, &own, why, owned))
             {
                 Some(at) => drop(payers.remove(at)),
                 None => uncovered.push(own),
@@ -181,8 +183,8 @@ impl Server<'_> {
 /// Returns true if the payer is there, completed, and newer than its victim by date and slot.
 /// Two copies of a slot: the rotation's own pays for the other, so no copy that it didn't make
 /// takes the place of one that it made.
-fn stands_for(payer: SnapshotId, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> bool {
-    let payer = owned.iter().find(|other| other.snapshot.id == payer);
+fn stands_for(payer: &SnapshotId, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> bool {
+    let payer = owned.iter().find(|other| other.snapshot.id == *payer);
     payer.is_some_and(|payer| {
         payer.snapshot.status == Status::Completed
             && payer.snapshot.id != own.snapshot.id

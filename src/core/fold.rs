@@ -133,7 +133,7 @@ impl History {
                     hold.created |= hold.rotation == *rotation && hold.snapshot == *snapshot;
                 }
                 if let Some(id) = spare {
-                    self.spared = Some(Box::new((*id, at)));
+                    self.spared = Some(Box::new((id.clone(), at)));
                 }
                 self.open = Some(Open::Create {
                     name: snapshot.clone(),
@@ -160,7 +160,7 @@ impl History {
                     self.answered_name.clone_from(server_name);
                 }
                 self.no_server = *outcome == Outcome::NoServer;
-                self.created(snapshot, *outcome, *id, at, after_call);
+                self.created(snapshot, *outcome, id.clone(), at, after_call);
             }
             Fact::DeleteIntent {
                 id,
@@ -170,28 +170,28 @@ impl History {
                 ..
             } => {
                 self.last_intent = Some(at.wall);
-                self.last_delete = Some(*id);
+                self.last_delete = Some(id.clone());
                 // One that goes by its own right is no promise's any more.
                 self.prune_first.take_if(|prune| prune.victim == *id);
                 if let Some(known) = prune_first {
                     self.prune_first = Some(Box::new(PruneFirst {
-                        victim: *id,
+                        victim: id.clone(),
                         known: known.clone(),
                     }));
                 }
                 if let Some(payer) = paid_by {
                     let payments = self.rotations.iter_mut().flat_map(|r| &mut r.payments);
                     for payment in payments.filter(|payment| payment.by == *payer) {
-                        payment.victim = Some(*id);
+                        payment.victim = Some(id.clone());
                     }
                 }
                 // A delete that is sent again had no effect so far: it counts as refused.
-                if self.deletes(*id) {
+                if self.deletes(id) {
                     self.refused_deletes += 1;
                     self.last_refusal = Some(at);
                 }
                 self.open = Some(Open::Delete {
-                    id: *id,
+                    id: id.clone(),
                     since: after_call,
                     ordered: by.is_some(),
                 });
@@ -218,13 +218,13 @@ impl History {
             Fact::DeleteConfirmed { id } => {
                 let promised = self.prune_first.as_ref();
                 let promised = promised.is_some_and(|prune| prune.victim == *id);
-                if promised && self.name_of(*id).is_some() {
+                if promised && self.name_of(id).is_some() {
                     let shrinks = self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut());
                     for shrink in shrinks.filter(|shrink| shrink.announced.contains(id)) {
                         shrink.taken += 1;
                     }
                 }
-                self.forget(*id);
+                self.forget(id);
                 self.open = None;
                 self.refused_deletes = 0;
                 self.last_refusal = None;
@@ -234,17 +234,17 @@ impl History {
                 self.answered_name = None;
                 self.seen.remove(id);
                 self.stuck.remove(id);
-                self.saw_completed(*id, snapshot);
-                let made = self.makes_slot(*id) || self.takes_made(*id, snapshot);
+                self.saw_completed(id.clone(), snapshot);
+                let made = self.makes_slot(id) || self.takes_made(id, snapshot);
                 if made {
                     // One name pays once: whatever shows under it later is a copy.
                     self.lapsed.retain(|lapsed| *lapsed.name != **snapshot);
                 }
-                if self.makes(*id) {
+                if self.makes(id) {
                     self.open = None;
                 }
                 match pays {
-                    Some(true) if made => self.pays(snapshot, *id),
+                    Some(true) if made => self.pays(snapshot, id.clone()),
                     Some(_) => {}
                     // Earlier versions took any own one that was not there before.
                     None => drop(self.prune_first.take_if(|prune| !prune.known.contains(id))),
@@ -257,8 +257,8 @@ impl History {
             } => {
                 self.seen.remove(id);
                 self.stuck.remove(id);
-                if self.makes(*id) {
-                    self.keep_made(*id, Some(at));
+                if self.makes(id) {
+                    self.keep_made(id.clone(), Some(at));
                     self.open = None;
                 } else if let Some(made) = self.made.iter_mut().find(|made| made.id == *id) {
                     made.failed.get_or_insert(at);
@@ -267,9 +267,9 @@ impl History {
                 self.tried(snapshot, at, true, reason);
             }
             Fact::SnapshotStuck { id, .. } => {
-                self.stuck.insert(*id);
-                if self.makes(*id) {
-                    self.keep_made(*id, None);
+                self.stuck.insert(id.clone());
+                if self.makes(id) {
+                    self.keep_made(id.clone(), None);
                     self.open = None;
                 }
             }
@@ -277,13 +277,13 @@ impl History {
                 id,
                 snapshot,
                 foreign: true,
-            } => self.saw_foreign(*id, snapshot),
+            } => self.saw_foreign(id.clone(), snapshot),
             Fact::SnapshotFound { id, snapshot, .. } => {
                 self.found = Some(at);
-                self.saw_completed(*id, snapshot);
+                self.saw_completed(id.clone(), snapshot);
                 self.regressed.retain(|(known, _)| known != id);
             }
-            Fact::SnapshotRegressed { id, .. } => self.regressed.push((*id, at)),
+            Fact::SnapshotRegressed { id, .. } => self.regressed.push((id.clone(), at)),
             Fact::SurplusFound {
                 rotation,
                 ids,
@@ -291,8 +291,8 @@ impl History {
                 ..
             } => {
                 let shrink = self.notes(rotation).shrink.get_or_insert_default();
-                shrink.found = ids.difference(shrinks).copied().collect();
-                shrink.announced.extend(shrinks);
+                shrink.found = ids.difference(shrinks).cloned().collect();
+                shrink.announced.extend(shrinks.iter().cloned());
                 shrink.taken = 0;
             }
             Fact::SnapshotRenamed { reason, .. } => {
@@ -307,8 +307,8 @@ impl History {
             }
             // What is left is decided on by the listing.
             Fact::SnapshotGone { id, .. } => {
-                self.saw_vanished(*id);
-                self.forget(*id);
+                self.saw_vanished(id);
+                self.forget(id);
             }
             Fact::Blocked { reason } => self.blocked = Some(reason.clone()),
             Fact::Recovered { .. } => {
@@ -335,14 +335,14 @@ impl History {
                 self.restore = Some(at);
                 (self.spared, self.unknown_restore) = (None, None);
                 self.open = Some(Open::Restore {
-                    id: *id,
+                    id: id.clone(),
                     since: after_call,
                 });
             }
             Fact::RestoreResult { id, outcome } => {
                 self.answer(at);
                 self.open = None;
-                self.unknown_restore = (*outcome == Outcome::Unknown).then_some(*id);
+                self.unknown_restore = (*outcome == Outcome::Unknown).then_some(id.clone());
                 self.restore = match outcome {
                     Outcome::Done | Outcome::Unknown => Some(at),
                     // It never began.
@@ -367,7 +367,7 @@ impl History {
                     id: open, since, ..
                 }),
             ) => {
-                *open = id;
+                open.clone_from(&id);
                 *since = at;
                 if let (Some(id), Some(mono)) = (id, at.mono) {
                     self.seen.insert(id, mono);

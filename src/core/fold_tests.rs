@@ -46,7 +46,7 @@ fn created(outcome: Outcome, id: Option<u64>) -> Fact {
     Fact::CreateResult {
         snapshot: NAME.to_owned(),
         outcome,
-        id: id.map(SnapshotId),
+        id: id.map(SnapshotId::from),
         server_name: None,
         looked_for: false,
     }
@@ -56,8 +56,8 @@ fn delete(id: u64, prune_first: Option<&[u64]>) -> Fact {
     Fact::DeleteIntent {
         rotation: "weekly".to_owned(),
         snapshot: "weekly-2026-11-01".to_owned(),
-        id: SnapshotId(id),
-        prune_first: prune_first.map(|ids| ids.iter().copied().map(SnapshotId).collect()),
+        id: SnapshotId::from(id),
+        prune_first: prune_first.map(|ids| ids.iter().copied().map(SnapshotId::from).collect()),
         paid_by: None,
         reason: String::new(),
         by: None,
@@ -65,7 +65,7 @@ fn delete(id: u64, prune_first: Option<&[u64]>) -> Fact {
 }
 
 fn deleted(id: u64, outcome: Outcome) -> Fact {
-    let id = SnapshotId(id);
+    let id = SnapshotId::from(id);
     Fact::DeleteResult { id, outcome }
 }
 
@@ -99,14 +99,14 @@ fn i9_an_open_mutation_settles_from_its_answer_on_and_an_unanswered_one_after_it
 #[test]
 fn i9_of_an_answered_create_its_id_and_when_it_began_are_remembered() {
     let history = folded(&[(create(), at(0)), (created(Outcome::Done, Some(9)), at(2))]);
-    let id = SnapshotId(9);
+    let id = SnapshotId::from(9);
     assert!(matches!(&history.open, Some(Open::Create { id: Some(open), .. }) if *open == id));
     assert_eq!(history.seen.get(&id), Some(&now(2).mono));
 }
 
 #[test]
 fn i4_every_answer_of_this_process_outdates_the_listings_before_it() {
-    let (id, outcome) = (SnapshotId(1), Outcome::Done);
+    let (id, outcome) = (SnapshotId::from(1), Outcome::Done);
     let answers = [
         created(outcome, None),
         deleted(1, outcome),
@@ -128,7 +128,7 @@ fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_mad
     ];
     let completed = |id, pays| Fact::SnapshotCompleted {
         snapshot: NAME.to_owned(),
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         pays,
     };
     for (id, pays, kept) in [
@@ -158,15 +158,15 @@ fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_an
     let paid = Fact::DeleteIntent {
         rotation: "weekly".to_owned(),
         snapshot: "weekly-2026-11-01".to_owned(),
-        id: SnapshotId(1),
+        id: SnapshotId::from(1),
         prune_first: None,
-        paid_by: Some(SnapshotId(9)),
+        paid_by: Some(SnapshotId::from(9)),
         reason: String::new(),
         by: None,
     };
     let completed = Fact::SnapshotCompleted {
         snapshot: NAME.to_owned(),
-        id: SnapshotId(9),
+        id: SnapshotId::from(9),
         pays: Some(true),
     };
     let mut facts = vec![
@@ -178,15 +178,20 @@ fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_an
     let victims = |facts: &[(Fact, When)]| -> Vec<_> {
         let history = folded(facts);
         let payments = history.rotations.iter().flat_map(|r| &r.payments);
-        payments.map(|payment| payment.victim).collect()
+        payments.map(|payment| payment.victim.clone()).collect()
     };
     assert_eq!(victims(&facts), [None]);
     facts.push((paid, at(2)));
     facts.push((deleted(1, Outcome::Failed), at(2)));
-    assert_eq!(victims(&facts), [Some(SnapshotId(1))]);
+    assert_eq!(victims(&facts), [Some(SnapshotId::from(1))]);
     // It is remembered for the case that a listing shows it again.
-    facts.push((Fact::DeleteConfirmed { id: SnapshotId(1) }, at(3)));
-    assert_eq!(victims(&facts), [Some(SnapshotId(1))]);
+    facts.push((
+        Fact::DeleteConfirmed {
+            id: SnapshotId::from(1),
+        },
+        at(3),
+    ));
+    assert_eq!(victims(&facts), [Some(SnapshotId::from(1))]);
 }
 
 #[test]
@@ -264,7 +269,7 @@ fn what_an_operator_could_not_delete_is_no_refused_delete_of_a_rotation() {
 fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
     let policy = World::weekly(3).policy;
     let row = |id, name: &str, status| Snapshot {
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         name: name.to_owned(),
         status,
         created_at: None,
@@ -278,7 +283,8 @@ fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
     ];
     let seen = |history: &History| -> Vec<_> {
         let seen = history.seen.iter();
-        seen.map(|(id, since)| (id.0, since.as_mins())).collect()
+        seen.map(|(id, since)| (id.number().unwrap(), since.as_mins()))
+            .collect()
     };
     history.observe(&policy, &rows, now(1));
     assert_eq!(seen(&history), [(1, 1), (2, 1), (9, 0)]);

@@ -126,7 +126,7 @@ pub fn forecast(policy: &Policy, rules: &Rules, from: Timestamp, days: u32) -> F
             .collect(),
     });
     Forecast {
-        id: policy.server,
+        id: policy.server.clone(),
         name: policy.called().to_owned(),
         from,
         until,

@@ -48,7 +48,7 @@ fn age(moment: Moment) -> SignedDuration {
 #[test]
 fn no_id_that_the_forecast_makes_up_is_a_protected_one() {
     let mut policy = World::new(vec![rotation("daily", "0 2 * * *", 4)]).policy;
-    policy.protected_ids.extend((1..=20).map(SnapshotId));
+    policy.protected_ids.extend((1..=20).map(SnapshotId::from));
     let got = forecast(&policy, &rules(), time(NOON), 28);
     let held = got.days.iter().map(|day| day.snapshots.len());
     assert_eq!(held.collect::<Vec<_>>(), [4; 28]);

@@ -38,7 +38,7 @@ pub(super) fn live(
         },
         created: BTreeSet::new(),
         plan: Plan {
-            id: policy.server,
+            id: policy.server.clone(),
             name: String::new(),
             steps: Vec::new(),
             snapshots: Vec::new(),
@@ -146,7 +146,7 @@ impl Seen {
                     completed_at: None,
                     deleted_at: None,
                 };
-                self.alive.insert(row.id, life);
+                self.alive.insert(row.id.clone(), life);
             }
             if row.status == Status::Completed
                 && let Some(life) = self.alive.get_mut(&row.id)
@@ -156,7 +156,7 @@ impl Seen {
         }
         if self.alive.len() > rows.len() {
             let left = |id: &SnapshotId| !rows.iter().any(|row| row.id == *id);
-            let gone: Vec<_> = self.alive.keys().copied().filter(left).collect();
+            let gone: Vec<_> = self.alive.keys().filter(|&x| left(x)).cloned().collect();
             let gone = gone.into_iter().filter_map(|id| self.alive.remove(&id));
             self.gone.extend(gone.map(|life| Life {
                 deleted_at: Some(now),

@@ -38,7 +38,7 @@ fn of_the_span_is_what_was_there_in_it_and_its_end_belongs_to_the_next() {
         life(8, 11, None),
         life(12, 13, None), // Made when it ends.
     ];
-    let alive = (0..).map(SnapshotId).zip(lives).collect();
+    let alive = (0..).map(SnapshotId::from).zip(lives).collect();
     let seen = Seen {
         alive,
         events: [5, 6, 11, 12].map(event).into(),

@@ -92,11 +92,11 @@ fn i2_a_failed_one_is_never_taken_for_the_newest() {
     world
         .policy
         .protected_ids
-        .extend([SnapshotId(1), SnapshotId(2)]);
+        .extend([SnapshotId::from(1), SnapshotId::from(2)]);
     world.snapshots[4].name = "weekly-2026-11-16".to_owned();
     world.snapshots[4].status = Status::Failed;
     world.snapshots[4].created_at = Some(time("2026-11-16T03:00:00Z"));
-    world.policy.protected_ids.insert(SnapshotId(5));
+    world.policy.protected_ids.insert(SnapshotId::from(5));
     let step = world.recorded();
     assert!(matches!(step, Step::Blocked { .. }), "{step:?}");
 }
@@ -116,7 +116,7 @@ fn i11_a_stuck_one_that_is_protected_undated_or_of_an_undocumented_status_never_
         world.was_always(0, status.clone());
         world.snapshots[0].created_at = dated.then(|| time("2026-11-01T03:00:00Z"));
         if protect {
-            world.policy.protected_ids.insert(SnapshotId(1));
+            world.policy.protected_ids.insert(SnapshotId::from(1));
         }
         assert!(matches!(world.recorded(), Step::Wait { .. }));
         world.pass(world.rules.stuck_after);
@@ -142,15 +142,10 @@ fn a_failed_one_of_another_slot_goes_for_room_unless_it_is_protected_or_has_no_d
         world.was_always(2, Status::Failed);
         world.snapshots[2].created_at = dated.then(|| time("2026-11-15T03:00:00Z"));
         if protect {
-            world.policy.protected_ids.insert(SnapshotId(3));
+            world.policy.protected_ids.insert(SnapshotId::from(3));
         }
         let step = world.recorded();
-        let gone = matches!(
-            step,
-            Step::Delete {
-                id: SnapshotId(3),
-                ..
-            }
+        let gone = matches!(&step, Step::Delete { id, .. } if *id == SnapshotId::from(3)
         );
         assert_eq!(gone, goes, "{protect} {dated}: {step:?}");
         assert_eq!(matches!(step, Step::Blocked { .. }), !goes, "{step:?}");
@@ -161,8 +156,8 @@ fn a_failed_one_of_another_slot_goes_for_room_unless_it_is_protected_or_has_no_d
 fn i7_while_a_listing_still_shows_what_was_to_be_given_up_nothing_was_lost() {
     for (shown, goes) in [(true, true), (false, false)] {
         let mut world = full_of_own();
-        let known = world.snapshots.iter().map(|s| s.id).collect();
-        let victim = SnapshotId(if shown { 1 } else { 99 });
+        let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
+        let victim = SnapshotId::from(if shown { 1 } else { 99 });
         world.history.prune_first =
             Some(Box::new(crate::core::history::PruneFirst { victim, known }));
         let step = world.recorded();
@@ -177,10 +172,13 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
     let Step::Delete { id, name, .. } = world.recorded() else {
         panic!("a full server prunes first");
     };
-    let known = stale.iter().map(|s| s.id).collect();
-    world.intend_delete(id, &name, Some(known));
+    let known = stale.iter().map(|s| s.id.clone()).collect();
+    world.intend_delete(id.clone(), &name, Some(known));
     let outcome = Outcome::Unknown;
-    world.record(&Fact::DeleteResult { id, outcome });
+    world.record(&Fact::DeleteResult {
+        id: id.clone(),
+        outcome,
+    });
     world.snapshots.retain(|s| s.id != id);
     let Step::Create { name, .. } = world.recorded() else {
         panic!("there is room");
@@ -198,7 +196,7 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
     world.pass(9 * MINUTE);
     let step = world.recorded();
     // Whether it is stale or not, only the very same one is asked to go again.
-    let again = matches!(step, Step::Delete { id: again, .. } if again == id);
+    let again = matches!(&step, Step::Delete { id: again, .. } if *again == id);
     assert!(again, "{step:?}");
 }
 
@@ -208,7 +206,7 @@ fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() 
         let Step::Delete { id, name, .. } = world.recorded() else {
             return false;
         };
-        world.intend_delete(id, &name, None);
+        world.intend_delete(id.clone(), &name, None);
         let outcome = Outcome::Failed;
         world.record(&Fact::DeleteResult { id, outcome });
         true

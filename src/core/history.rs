@@ -60,12 +60,12 @@ impl Open {
         else {
             return None;
         };
-        let by_id = |id: SnapshotId| rows.iter().find(|row| row.id == id);
+        let by_id = |id: &SnapshotId| rows.iter().find(|row| row.id == *id);
         if let Some(id) = id {
-            return by_id(*id);
+            return by_id(id);
         }
         let new = |row: &&Snapshot| row.name == *name && !known.contains(&row.id);
-        rows.iter().find(new).or_else(|| by_id((*claimed)?))
+        rows.iter().find(new).or_else(|| by_id(claimed.as_ref()?))
     }
 }
 
@@ -267,17 +267,17 @@ impl History {
     /// snapshot is known, and that a created one was still there.
     pub fn observe(&mut self, policy: &Policy, snapshots: &[Snapshot], now: Now) {
         let open = match &self.open {
-            Some(Open::Create { id, .. }) => *id,
+            Some(Open::Create { id, .. }) => id.clone(),
             _ => None,
         };
         let unfinished = |s: &&Snapshot| {
             matches!(s.status, Status::InProgress | Status::Unknown(_))
-                && (policy.place(&s.name).is_some() || open == Some(s.id))
+                && (policy.place(&s.name).is_some() || open == Some(s.id.clone()))
         };
-        let rows = snapshots.iter().filter(unfinished).map(|s| s.id);
+        let rows = snapshots.iter().filter(unfinished).map(|s| s.id.clone());
         let rows: BTreeSet<_> = rows.collect();
         self.seen
-            .retain(|id, _| rows.contains(id) || open == Some(*id));
+            .retain(|id, _| rows.contains(id) || open == Some(id.clone()));
         self.stuck.retain(|id| rows.contains(id));
         for id in rows {
             self.seen.entry(id).or_insert(now.mono);
@@ -312,18 +312,18 @@ impl History {
     }
 
     /// Whether the create that was answered by this id is open.
-    pub(super) fn makes(&self, id: SnapshotId) -> bool {
-        matches!(&self.open, Some(Open::Create { id: Some(open), .. }) if *open == id)
+    pub(super) fn makes(&self, id: &SnapshotId) -> bool {
+        matches!(&self.open, Some(Open::Create { id: Some(open), .. }) if *open == *id)
     }
 
     /// Returns true if a slot's open create made it, and not one that an operator ordered.
-    pub(super) fn makes_slot(&self, id: SnapshotId) -> bool {
-        matches!(&self.open, Some(Open::Create { id: Some(open), ordered: false, .. }) if *open == id)
+    pub(super) fn makes_slot(&self, id: &SnapshotId) -> bool {
+        matches!(&self.open, Some(Open::Create { id: Some(open), ordered: false, .. }) if *open == *id)
     }
 
     /// Whether a delete of this one is open.
-    pub fn deletes(&self, id: SnapshotId) -> bool {
-        matches!(&self.open, Some(Open::Delete { id: open, .. }) if *open == id)
+    pub fn deletes(&self, id: &SnapshotId) -> bool {
+        matches!(&self.open, Some(Open::Delete { id: open, .. }) if *open == *id)
     }
 
     /// For how long the server is left alone after a restore.

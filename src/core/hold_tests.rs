@@ -71,16 +71,16 @@ pub(super) fn create(world: &mut World, status: Status) -> SnapshotId {
     world.record(&Fact::CreateResult {
         snapshot: NAME.to_owned(),
         outcome: Outcome::Done,
-        id: Some(id),
+        id: Some(id.clone()),
         server_name: None,
         looked_for: false,
     });
     id
 }
 
-pub(super) fn complete(world: &mut World, id: SnapshotId) {
+pub(super) fn complete(world: &mut World, id: &SnapshotId) {
     let mut rows = world.snapshots.iter_mut();
-    rows.find(|s| s.id == id).expect("it is there").status = DONE;
+    rows.find(|s| s.id == *id).expect("it is there").status = DONE;
 }
 
 pub(super) fn released(step: &Step) -> Option<bool> {
@@ -114,7 +114,7 @@ fn after_follows_when_the_snapshot_is_completed_and_not_before() {
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     let now = |world: &World| release(&world.policy, &world.history, &world.rules, world.now);
     assert_eq!(now(&world), None);
-    complete(&mut world, id);
+    complete(&mut world, &id);
     let after = world.recorded();
     assert_eq!(released(&after), Some(false));
     assert_eq!(now(&world), Some(after), "no listing is needed");

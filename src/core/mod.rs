@@ -14,6 +14,7 @@ pub mod forecast;
 mod foresight;
 pub mod history;
 pub mod hold;
+pub mod id;
 pub mod lateness;
 pub mod name;
 pub mod noted;

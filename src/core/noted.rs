@@ -71,7 +71,7 @@ pub(super) enum Begin {
 }
 
 /// A newer completed snapshot that the rotation made, which pays for one that goes (I19).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Payment {
     pub(super) by: SnapshotId,
     /// The snapshot that it paid for: a delete was sent, so it pays for nothing else.
@@ -131,7 +131,7 @@ impl RotationNotes {
     /// Snapshots whose deletion waits for an operator, or for the grace to be over.
     pub(super) fn to_agree(&self) -> impl Iterator<Item = SnapshotId> {
         let shrink = self.shrink.iter();
-        shrink.flat_map(|shrink| shrink.announced.iter().chain(&shrink.found).copied())
+        shrink.flat_map(|shrink| shrink.announced.iter().chain(&shrink.found).cloned())
     }
 
     /// The rotation left the policy, or its policy went.
@@ -145,7 +145,7 @@ impl RotationNotes {
     pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: When) {
         let found = self.shrink.take().map(|shrink| shrink.found);
         let shrink = Shrink {
-            announced: ids.iter().copied().collect(),
+            announced: ids.iter().cloned().collect(),
             since: Some(at),
             found: found.unwrap_or_default(),
             agreed: Vec::new(),
@@ -186,8 +186,8 @@ impl RotationNotes {
     }
 
     /// The snapshot is gone, and with it what was to be done about it.
-    pub(super) fn gone(&mut self, id: SnapshotId) {
-        self.payments.retain(|payment| payment.by != id);
+    pub(super) fn gone(&mut self, id: &SnapshotId) {
+        self.payments.retain(|payment| payment.by != *id);
         let Some(shrink) = &mut self.shrink else {
             return;
         };
@@ -198,7 +198,7 @@ impl RotationNotes {
             ..
         } = &mut **shrink;
         for ids in [announced, found, agreed] {
-            ids.retain(|held| *held != id);
+            ids.retain(|held| *held != *id);
         }
         self.shrink.take_if(|shrink| shrink.is_empty());
     }
@@ -206,11 +206,13 @@ impl RotationNotes {
 
 impl History {
     /// Returns true if a delete of this one was sent lately.
-    pub fn paid_for(&self, id: SnapshotId) -> bool {
+    pub fn paid_for(&self, id: &SnapshotId) -> bool {
         let payments = self.rotations.iter().flat_map(|notes| &notes.payments);
         let promised = self.prune_first.as_deref();
-        payments.clone().any(|payment| payment.victim == Some(id))
-            || promised.is_some_and(|prune| prune.victim == id)
+        payments
+            .clone()
+            .any(|payment| payment.victim.as_ref() == Some(id))
+            || promised.is_some_and(|prune| prune.victim == *id)
     }
 
     pub(super) fn rotation(&self, name: &str) -> Option<&RotationNotes> {
@@ -246,7 +248,7 @@ impl History {
     }
 
     /// The name of one that was seen completed; empty where it is too long ago.
-    pub fn called(&self, id: SnapshotId) -> Option<&str> {
+    pub fn called(&self, id: &SnapshotId) -> Option<&str> {
         let name = self.name_of(id)?;
         let mut notes = self.rotations.iter().flat_map(|notes| &notes.slots);
         let note = notes.find(|note| Fnv::of(&note.name) == name);

@@ -26,7 +26,7 @@ impl Server<'_> {
                     (Some(found), None) => Some(Step::Record(create_result(
                         name,
                         Outcome::Done,
-                        Some(found.id),
+                        Some(found.id.clone()),
                     ))),
                     // I9: not sent again while the earlier one may still happen.
                     (None, _)
@@ -36,7 +36,7 @@ impl Server<'_> {
                         Some(self.poll(&format!("whether {name} was made isn't known yet")))
                     }
                     (None, Some(id)) => Some(Step::Record(Fact::SnapshotFailed {
-                        id: *id,
+                        id: id.clone(),
                         snapshot: name.clone(),
                         reason: "it is missing from every listing".to_owned(),
                     })),
@@ -46,12 +46,12 @@ impl Server<'_> {
             Open::Delete { .. } if Break::OpenDeleteForgotten.on() => None,
             // The process that sent it is gone, and with it the answer (I12: not sent again).
             Open::Restore { id, .. } => Some(Step::Record(Fact::RestoreResult {
-                id: *id,
+                id: id.clone(),
                 outcome: Outcome::Unknown,
             })),
             Open::Delete { id, since, ordered } => {
                 if !self.inventory.snapshots.iter().any(|s| s.id == *id) {
-                    return Some(Step::Record(Fact::DeleteConfirmed { id: *id }));
+                    return Some(Step::Record(Fact::DeleteConfirmed { id: id.clone() }));
                 }
                 let waited = self.over_for(*since);
                 // I8: what appeared in the meantime may make the delete needless.
@@ -64,10 +64,12 @@ impl Server<'_> {
                     self.due_or_surplus()
                 };
                 match again {
-                    Step::Delete { id: candidate, .. } if candidate == *id => {
+                    Step::Delete {
+                        id: ref candidate, ..
+                    } if candidate == id => {
                         // Not before the last try can have no effect any more: if this one is
                         // refused, nothing is open (I5).
-                        let pause = self.pause(&id.0.to_string(), self.history.refused_deletes + 1);
+                        let pause = self.pause(&id.to_string(), self.history.refused_deletes + 1);
                         let left = pause.max(self.rules.settle_window) - waited;
                         if left <= SignedDuration::ZERO {
                             Some(again)
@@ -79,7 +81,7 @@ impl Server<'_> {
                         Some(self.poll("a delete isn't seen yet"))
                     }
                     _ => Some(Step::Record(Fact::DeleteResult {
-                        id: *id,
+                        id: id.clone(),
                         outcome: Outcome::Failed,
                     })),
                 }
@@ -97,7 +99,7 @@ impl Server<'_> {
         if self.policy.place(&snapshot.name).is_some() {
             return None;
         }
-        let (name, id) = (snapshot.name.clone(), snapshot.id);
+        let (name, id) = (snapshot.name.clone(), snapshot.id.clone());
         Some(match snapshot.status {
             Status::InProgress | Status::Unknown(_) if !self.stuck(snapshot) => {
                 self.poll(&format!("{name} is under way"))
@@ -134,7 +136,7 @@ impl Server<'_> {
                     if !self.history.stuck.contains(&snapshot.id) {
                         return Some(Step::Record(Fact::SnapshotStuck {
                             snapshot: snapshot.name.clone(),
-                            id: snapshot.id,
+                            id: snapshot.id.clone(),
                         }));
                     }
                     if let Some(note) = unsettled {
@@ -143,13 +145,13 @@ impl Server<'_> {
                     }
                 }
                 Status::Completed => {
-                    let awaited = self.history.makes(snapshot.id)
+                    let awaited = self.history.makes(&snapshot.id)
                         || self.history.seen.contains_key(&snapshot.id)
                         || self.awaits(snapshot);
                     if awaited {
                         return Some(Step::Record(Fact::SnapshotCompleted {
                             snapshot: snapshot.name.clone(),
-                            id: snapshot.id,
+                            id: snapshot.id.clone(),
                             pays: Some(self.pays(snapshot, Some(place))),
                         }));
                     }
@@ -163,8 +165,11 @@ impl Server<'_> {
                         return Some(ended(rotation, note, Ending::Completed, how.to_owned()));
                     }
                 }
-                Status::Failed if self.history.makes(snapshot.id) => {
-                    return Some(Step::Record(failed(snapshot.name.clone(), snapshot.id)));
+                Status::Failed if self.history.makes(&snapshot.id) => {
+                    return Some(Step::Record(failed(
+                        snapshot.name.clone(),
+                        snapshot.id.clone(),
+                    )));
                 }
                 Status::Failed => {}
             }
@@ -176,12 +181,12 @@ impl Server<'_> {
     /// earlier one did, by the trail. Dates tell nothing here: with a wall clock that is
     /// ahead a new one would look old (I8).
     pub(super) fn stuck(&self, snapshot: &Snapshot) -> bool {
-        self.history.stuck.contains(&snapshot.id) || self.long(self.seen_for(snapshot.id))
+        self.history.stuck.contains(&snapshot.id) || self.long(self.seen_for(&snapshot.id))
     }
 
     /// For how long this process has watched it, unfinished.
-    pub(super) fn seen_for(&self, id: SnapshotId) -> Option<SignedDuration> {
-        let seen = self.history.seen.get(&id);
+    pub(super) fn seen_for(&self, id: &SnapshotId) -> Option<SignedDuration> {
+        let seen = self.history.seen.get(id);
         seen.map(|since| self.now.mono - *since)
     }
 

@@ -65,8 +65,8 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
             other => panic!("{other:?}"),
         }
     }
-    let (id, name) = (SnapshotId(1), "weekly-2026-11-01".to_owned());
-    world.intend_delete(id, &name, None);
+    let (id, name) = (SnapshotId::from(1), "weekly-2026-11-01".to_owned());
+    world.intend_delete(id.clone(), &name, None);
     world.record(&Fact::DeleteResult {
         id,
         outcome: Outcome::Unknown,
@@ -80,10 +80,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
     world.pass(2 * MINUTE);
     assert!(matches!(
         world.step(),
-        Step::Delete {
-            id: SnapshotId(1),
-            ..
-        }
+        Step::Delete { id, .. } if id == SnapshotId::from(1)
     ));
     world.policy.rotations[0].keep = 4;
     let Step::Record(changed) = world.step() else {
@@ -108,10 +105,10 @@ fn unanswered_delete(by: Option<String>) -> World {
     world = world.holding(old);
     world.snapshots.extend(settled);
     world.agree(1);
-    let (id, outcome) = (SnapshotId(1), Outcome::Unknown);
+    let (id, outcome) = (SnapshotId::from(1), Outcome::Unknown);
     world.record(&Fact::DeleteIntent {
         rotation: "weekly".to_owned(),
-        id,
+        id: id.clone(),
         snapshot: old[0].1.to_owned(),
         prune_first: None,
         paid_by: None,
@@ -229,17 +226,14 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
     let mut world = World::weekly(2).holding(&old_weeklies());
     world.settle(&Status::InProgress);
     world.snapshots[3].status = DONE;
-    let id = SnapshotId(1);
+    let id = SnapshotId::from(1);
     assert!(matches!(
         world.recorded(),
-        Step::Delete {
-            id: SnapshotId(1),
-            ..
-        }
+        Step::Delete { id, .. } if id == SnapshotId::from(1)
     ));
-    world.intend_delete(id, "weekly-2026-11-01", None);
+    world.intend_delete(id.clone(), "weekly-2026-11-01", None);
     world.record(&Fact::DeleteResult {
-        id,
+        id: id.clone(),
         outcome: Outcome::Unknown,
     });
     // By the policy in force another would be next.
@@ -252,10 +246,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
     world.step();
     assert!(matches!(
         world.step(),
-        Step::Record(Fact::DeleteResult {
-            id: SnapshotId(1),
-            outcome: Outcome::Failed,
-        })
+        Step::Record(Fact::DeleteResult { id, outcome: Outcome::Failed }) if id == SnapshotId::from(1)
     ));
 }
 
@@ -267,7 +258,7 @@ fn i5_a_delete_is_sent_again_after_the_settle_window_or_a_longer_pause_that_doub
         match world.recorded() {
             Step::Delete { id, name, .. } => {
                 sent.push(world.now.mono);
-                world.intend_delete(id, &name, None);
+                world.intend_delete(id.clone(), &name, None);
                 let outcome = Outcome::Unknown;
                 world.record(&Fact::DeleteResult { id, outcome });
             }
@@ -358,7 +349,7 @@ fn i9_one_that_was_answered_and_is_listed_nowhere_is_not_made_again_before_it_wo
     world.record(&Fact::CreateResult {
         snapshot: name.to_owned(),
         outcome: Outcome::Done,
-        id: Some(SnapshotId(77)),
+        id: Some(SnapshotId::from(77)),
         server_name: None,
         looked_for: false,
     });

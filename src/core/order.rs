@@ -52,8 +52,8 @@ pub fn objection(
     let server = Server::of(policy, inventory, history, rules, now);
     server.at_all().or_else(|| match order {
         Order::Create { snapshot, .. } => server.may_create(snapshot),
-        Order::Delete { snapshot, id } => server.may_delete(snapshot, *id),
-        Order::Restore { snapshot, id } => server.may_restore(snapshot, *id),
+        Order::Delete { snapshot, id } => server.may_delete(snapshot, id),
+        Order::Restore { snapshot, id } => server.may_restore(snapshot, id),
     })
 }
 
@@ -68,8 +68,8 @@ pub fn begun(open: &Open, rows: &[Snapshot]) -> String {
     match open {
         Open::Create { name, id: None, .. } => format!("whether {name} was made isn't known yet"),
         Open::Create { name, .. } => format!("{name} is being made"),
-        Open::Delete { id, .. } => format!("{} is being deleted", named(*id)),
-        Open::Restore { id, .. } => format!("{} is being restored", named(*id)),
+        Open::Delete { id, .. } => format!("{} is being deleted", named(id.clone())),
+        Open::Restore { id, .. } => format!("{} is being restored", named(id.clone())),
     }
 }
 
@@ -86,7 +86,7 @@ pub fn holding(hold: &Hold) -> String {
 }
 
 /// Until when the server is left alone after a restore, if it is.
-pub fn left_alone(server: ServerId, history: &History, rules: &Rules, now: Now) -> Option<String> {
+pub fn left_alone(server: &ServerId, history: &History, rules: &Rules, now: Now) -> Option<String> {
     let left = history.restoring(rules, now)?;
     let until = now.wall.checked_add(left).ok()?;
     Some(format!(
@@ -111,7 +111,7 @@ impl Server<'_> {
         if let Some(last) = self.clock_behind() {
             return Some(put_right(last));
         }
-        left_alone(self.policy.server, self.history, self.rules, self.now)
+        left_alone(&self.policy.server, self.history, self.rules, self.now)
     }
 
     fn may_create(&self, wanted: &str) -> Option<String> {
@@ -147,7 +147,7 @@ impl Server<'_> {
         None
     }
 
-    fn may_delete(&self, name: &str, id: SnapshotId) -> Option<String> {
+    fn may_delete(&self, name: &str, id: &SnapshotId) -> Option<String> {
         let row = match self.row(name, id) {
             Ok(row) => row,
             Err(why) => return Some(why),
@@ -161,7 +161,7 @@ impl Server<'_> {
         })
     }
 
-    fn may_restore(&self, name: &str, id: SnapshotId) -> Option<String> {
+    fn may_restore(&self, name: &str, id: &SnapshotId) -> Option<String> {
         let row = match self.row(name, id) {
             Ok(row) => row,
             Err(why) => return Some(why),
@@ -182,9 +182,9 @@ impl Server<'_> {
     }
 
     /// The row that was shown to the operator, if it is there and still the same one.
-    fn row(&self, name: &str, id: SnapshotId) -> Result<&Snapshot, String> {
+    fn row(&self, name: &str, id: &SnapshotId) -> Result<&Snapshot, String> {
         let mut rows = self.inventory.snapshots.iter();
-        match rows.find(|s| s.id == id) {
+        match rows.find(|s| s.id == *id) {
             Some(row) if row.name == name => Ok(row),
             Some(row) => Err(format!(
                 "the snapshot with id {id} is called {:?} now, not {name:?}",

@@ -14,14 +14,14 @@ fn create(name: &str) -> Order {
 fn delete(name: &str, id: u64) -> Order {
     Order::Delete {
         snapshot: name.to_owned(),
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
     }
 }
 
 fn restore(name: &str, id: u64) -> Order {
     Order::Restore {
         snapshot: name.to_owned(),
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
     }
 }
 
@@ -97,7 +97,7 @@ fn what_is_begun_is_told_by_name_and_id_where_the_listing_has_both() {
     let world = weeklies();
     let since = world.now.into();
     let deleted = |id| {
-        let id = SnapshotId(id);
+        let id = SnapshotId::from(id);
         let ordered = true;
         let open = Open::Delete { id, since, ordered };
         begun(&open, &world.snapshots)
@@ -130,10 +130,10 @@ fn i11_no_order_is_carried_out_on_a_listing_a_name_or_a_clock_in_doubt() {
 #[test]
 fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
     let mut world = weeklies();
-    let id = SnapshotId(3);
+    let id = SnapshotId::from(3);
     world.record(&Fact::RestoreIntent {
         snapshot: "weekly-2026-11-15".to_owned(),
-        id,
+        id: id.clone(),
         by: Some("root".to_owned()),
     });
     for order in orders() {
@@ -151,9 +151,9 @@ fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
     told.now = world.now;
     told.snapshots.clone_from(&world.snapshots);
     told.history.resume(None, told.now.wall);
-    assert!(left_alone(ServerId(7), &told.history, &told.rules, told.now).is_some());
+    assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_some());
     told.record(&Fact::Resumed { by: None });
-    assert!(left_alone(ServerId(7), &told.history, &told.rules, told.now).is_none());
+    assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_none());
     world.pass(MINUTE);
     for order in orders() {
         assert_eq!(objection_of(&world, &order), None);
@@ -164,10 +164,10 @@ fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
 fn a_restore_that_was_refused_holds_nothing() {
     for outcome in [Outcome::Failed, Outcome::NoServer, Outcome::Later] {
         let mut world = weeklies();
-        let id = SnapshotId(3);
+        let id = SnapshotId::from(3);
         world.record(&Fact::RestoreIntent {
             snapshot: "weekly-2026-11-15".to_owned(),
-            id,
+            id: id.clone(),
             by: None,
         });
         world.record(&Fact::RestoreResult { id, outcome });
@@ -192,11 +192,14 @@ fn a_create_needs_a_name_of_its_own_that_the_provider_takes() {
 fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
     let mut world = full_of_own();
     refused(&world, &create("mine"), "it holds 5 of 5");
-    let known = world.snapshots.iter().map(|s| s.id).collect();
-    let id = SnapshotId(1);
-    world.intend_delete(id, "weekly-2026-11-01", Some(known));
+    let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
+    let id = SnapshotId::from(1);
+    world.intend_delete(id.clone(), "weekly-2026-11-01", Some(known));
     let outcome = Outcome::Done;
-    world.record(&Fact::DeleteResult { id, outcome });
+    world.record(&Fact::DeleteResult {
+        id: id.clone(),
+        outcome,
+    });
     world.snapshots.retain(|s| s.id != id);
     world.record(&Fact::DeleteConfirmed { id });
     refused(&world, &create("mine"), "made by a delete for a slot");
@@ -226,7 +229,7 @@ fn i17_a_delete_or_restore_is_of_exactly_the_row_that_was_shown() {
 fn a_protected_one_is_not_deleted_by_order_either_and_a_foreign_one_may_be() {
     let mut world = full_of_own();
     assert_eq!(objection_of(&world, &delete("by-hand", 4)), None);
-    world.policy.protected_ids.insert(SnapshotId(4));
+    world.policy.protected_ids.insert(SnapshotId::from(4));
     let order = delete("by-hand", 4);
     refused(&world, &order, "take it out of protect in web.toml");
     assert_eq!(objection_of(&world, &restore("by-hand", 4)), None);

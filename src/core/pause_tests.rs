@@ -23,10 +23,10 @@ fn a_paused_server_is_left_alone() {
 #[test]
 fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
     let mut world = World::weekly(3);
-    let id = SnapshotId(3);
+    let id = SnapshotId::from(3);
     world.record(&Fact::RestoreIntent {
         snapshot: "weekly-2026-11-15".to_owned(),
-        id,
+        id: id.clone(),
         by: None,
     });
     // As after a crash: nobody knows the answer, and it isn't sent again.
@@ -48,10 +48,14 @@ fn i12_a_restore_of_an_earlier_process_holds_no_longer_than_the_window_of_this_o
     let mut ahead = When::from(world.now);
     ahead.wall += SignedDuration::from_hours(24 * 365);
     ahead.mono = None;
-    let (id, grace) = (SnapshotId(3), SignedDuration::ZERO);
+    let (id, grace) = (SnapshotId::from(3), SignedDuration::ZERO);
     let snapshot = "weekly-2026-11-15".to_owned();
     let by = None;
-    let intent = Fact::RestoreIntent { snapshot, id, by };
+    let intent = Fact::RestoreIntent {
+        snapshot,
+        id: id.clone(),
+        by,
+    };
     world.history.apply(&intent, ahead, grace);
     let outcome = Outcome::Done;
     let result = Fact::RestoreResult { id, outcome };
@@ -73,7 +77,7 @@ fn paused_in_a_create(status: Status) -> (World, SnapshotId) {
     world.record(&Fact::CreateResult {
         snapshot: name,
         outcome: Outcome::Done,
-        id: Some(id),
+        id: Some(id.clone()),
         server_name: None,
         looked_for: false,
     });
@@ -100,8 +104,8 @@ fn what_was_begun_before_a_pause_is_watched_to_its_end_and_nothing_new_begins() 
 #[test]
 fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_in_it() {
     let mut world = World::weekly(1).holding(&old_weeklies());
-    let (id, outcome) = (SnapshotId(1), Outcome::Unknown);
-    world.intend_delete(id, "weekly-2026-11-01", None);
+    let (id, outcome) = (SnapshotId::from(1), Outcome::Unknown);
+    world.intend_delete(id.clone(), "weekly-2026-11-01", None);
     world.record(&Fact::DeleteResult { id, outcome });
     world.record(&Fact::Paused { by: None });
     assert!(matches!(world.recorded(), Step::Wait { .. }));
@@ -234,7 +238,7 @@ fn once_ends_on_a_paused_server_whose_listing_is_in_doubt() {
 #[test]
 fn i12_a_restore_whose_outcome_is_unknown_is_an_alert_until_a_person_resumes() {
     let mut world = World::weekly(3).holding(&old_weeklies());
-    let id = SnapshotId(3);
+    let id = SnapshotId::from(3);
     let (snapshot, by) = ("weekly-2026-11-15".to_owned(), None);
     world.record(&Fact::RestoreIntent { snapshot, id, by });
     world.recorded();
@@ -267,8 +271,12 @@ fn a_resume_says_that_the_clock_counts_as_right_where_an_intent_or_a_restore_is_
         intended.now.wall -= back;
         assert_eq!(said(&intended), ahead, "an intent, {back}");
         let mut restored = World::weekly(3);
-        let (snapshot, id, by) = ("by-hand".to_owned(), SnapshotId(3), None);
-        restored.record(&Fact::RestoreIntent { snapshot, id, by });
+        let (snapshot, id, by) = ("by-hand".to_owned(), SnapshotId::from(3), None);
+        restored.record(&Fact::RestoreIntent {
+            snapshot,
+            id: id.clone(),
+            by,
+        });
         let outcome = Outcome::Done;
         restored.record(&Fact::RestoreResult { id, outcome });
         restored.history.last_intent = None;
@@ -285,8 +293,8 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
     let mut world = World::weekly(1).holding(&old_weeklies());
     world.settle(&DONE);
     let newest = world.snapshots[0].clone();
-    let mut spare = newest.clone();
-    spare.id = SnapshotId(3);
+    let mut spare = newest;
+    spare.id = SnapshotId::from(3);
     spare.name = "weekly-2026-11-15".to_owned();
     spare.created_at = Some(time("2026-11-15T03:00:00Z"));
     world.snapshots.push(spare);
@@ -298,7 +306,7 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
         known: BTreeSet::new(),
         reason: String::new(),
         by: Some("root".to_owned()),
-        spare: Some(SnapshotId(3)),
+        spare: Some(SnapshotId::from(3)),
     });
     let id = Some(world.make(&name, DONE));
     let (outcome, server_name) = (Outcome::Done, None);
@@ -313,7 +321,7 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
     world.pass(world.rules.stuck_after + world.rules.restore_window - MINUTE);
     assert!(matches!(world.recorded(), Step::Idle { .. }));
     world.pass(MINUTE);
-    let pruned = matches!(world.recorded(), Step::Delete { id, .. } if id == SnapshotId(3));
+    let pruned = matches!(world.recorded(), Step::Delete { id, .. } if id == SnapshotId::from(3));
     assert!(pruned);
 }
 

@@ -121,7 +121,7 @@ pub fn plan(
     let names = [&policy.name, &inventory.server_name];
     let name = names.into_iter().flatten().next().unwrap_or(&policy.file);
     let plan = Plan {
-        id: policy.server,
+        id: policy.server.clone(),
         name: name.clone(),
         steps: Vec::new(),
         snapshots: Vec::new(),

@@ -45,7 +45,7 @@ fn words(plan: &Plan) -> Vec<&str> {
 
 fn fate(plan: &Plan, id: u64) -> Fate {
     let mut verdicts = plan.snapshots.iter();
-    let found = verdicts.find(|v| v.id == SnapshotId(id));
+    let found = verdicts.find(|v| v.id == SnapshotId::from(id));
     found.expect("a verdict").fate
 }
 
@@ -106,16 +106,19 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
         match world.recorded() {
             Step::Create { name, reason, .. } => {
                 let first = first.expect("a step");
-                assert_eq!((first.do_, first.id), (Do::Create, None));
+                assert_eq!((first.do_, first.id.clone()), (Do::Create, None));
                 assert_eq!((&first.name, &first.reason), (&Some(name), &reason));
             }
             Step::Delete {
                 id, name, reason, ..
             } => {
                 let first = first.expect("a step");
-                assert_eq!((first.do_, first.id), (Do::Delete, Some(id)));
+                assert_eq!(
+                    (first.do_, first.id.clone()),
+                    (Do::Delete, Some(id.clone()))
+                );
                 assert_eq!((&first.name, &first.reason), (&Some(name), &reason));
-                assert_eq!(fate(&plan, id.0), Fate::Delete);
+                assert_eq!(fate(&plan, id.number().unwrap()), Fate::Delete);
             }
             Step::Wait { .. } => assert_eq!(first.expect("a step").do_, Do::Wait),
             Step::Blocked { .. } => assert_eq!(first.expect("a step").do_, Do::Blocked),
@@ -194,11 +197,11 @@ fn a_paused_server_and_one_being_restored_wait() {
     let mut world = World::weekly(1).holding(&old_weeklies());
     world.record(&Fact::RestoreIntent {
         snapshot: "weekly-2026-11-15".to_owned(),
-        id: SnapshotId(3),
+        id: SnapshotId::from(3),
         by: None,
     });
     world.record(&Fact::RestoreResult {
-        id: SnapshotId(3),
+        id: SnapshotId::from(3),
         outcome: Outcome::Done,
     });
     let plan = planned(&world);
@@ -252,7 +255,7 @@ fn i9_an_answered_create_that_no_listing_shows_yet_is_not_planned_again() {
     world.record(&Fact::CreateResult {
         snapshot: name,
         outcome: Outcome::Done,
-        id: Some(SnapshotId(901)),
+        id: Some(SnapshotId::from(901)),
         server_name: None,
         looked_for: false,
     });
@@ -346,8 +349,12 @@ fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
     let plan = planned(&World::weekly(3).holding(&rows));
     assert!(plan.steps.is_empty(), "{plan:?}");
     assert_eq!(plan.until, Some(time("2026-11-29T03:00:00Z")));
-    let next: Vec<_> = plan.next.iter().map(|step| (step.do_, step.id)).collect();
-    let oldest = Some(SnapshotId(1));
+    let next: Vec<_> = plan
+        .next
+        .iter()
+        .map(|step| (step.do_, step.id.clone()))
+        .collect();
+    let oldest = Some(SnapshotId::from(1));
     assert_eq!(next, [(Do::Create, None), (Do::Delete, oldest)]);
     assert_eq!(fate(&plan, 1), Fate::Keep, "not now");
 }

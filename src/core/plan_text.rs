@@ -19,7 +19,10 @@ impl Planned {
     fn deed(&self) -> String {
         let name = self.name.as_deref();
         let name = name.map_or_else(String::new, |name| format!(" {}", Plain(name)));
-        let id = self.id.map_or_else(String::new, |id| format!(" (id {id})"));
+        let id = self
+            .id
+            .clone()
+            .map_or_else(String::new, |id| format!(" (id {id})"));
         format!("{}{name}{id}", self.do_.word())
     }
 }

@@ -184,8 +184,15 @@ impl Policy {
     /// Whether the policy protects this snapshot from pruning.
     pub fn protects(&self, snapshot: &Snapshot) -> bool {
         !Break::ProtectionIgnored.on()
-            && (self.protected_ids.contains(&snapshot.id)
-                || self.protected_names.contains(&snapshot.name))
+            && (self.protects_id(&snapshot.id) || self.protected_names.contains(&snapshot.name))
+    }
+}
+
+impl Policy {
+    /// Returns true if this id is protected: a text may be an id or a name.
+    pub fn protects_id(&self, id: &SnapshotId) -> bool {
+        let by_text = |id: &str| self.protected_names.contains(id);
+        self.protected_ids.contains(id) || id.text().is_some_and(by_text)
     }
 }
 

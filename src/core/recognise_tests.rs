@@ -11,7 +11,7 @@ pub(super) fn rows(names: &[&str], made: &[&str]) -> Vec<Snapshot> {
     let times = made.iter().map(Some).chain(std::iter::repeat(None));
     let rows = names.iter().zip(times).zip(1..);
     rows.map(|((name, made), id)| Snapshot {
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         name: (*name).to_owned(),
         status: Status::Completed,
         created_at: made.map(|made| made.parse::<Timestamp>().expect("a time")),

@@ -140,11 +140,11 @@ impl Rehearsal<'_> {
             spare: None,
         });
         let id = self.new_id();
-        self.created.insert(id);
+        self.created.insert(id.clone());
         self.record(&Fact::CreateResult {
             snapshot: name.clone(),
             outcome: Outcome::Done,
-            id: Some(id),
+            id: Some(id.clone()),
             server_name: None,
             looked_for: false,
         });
@@ -163,18 +163,27 @@ impl Rehearsal<'_> {
             fated.fate = Fate::Delete;
             fated.reason.clone_from(&reason);
         }
-        let ids = || self.inventory.snapshots.iter().map(|s| s.id).collect();
+        let ids = || {
+            self.inventory
+                .snapshots
+                .iter()
+                .map(|s| s.id.clone())
+                .collect()
+        };
         self.record(&Fact::DeleteIntent {
             rotation: String::new(),
             snapshot: name.clone(),
-            id,
+            id: id.clone(),
             prune_first: prune_first.then(ids),
             paid_by,
             reason: reason.clone(),
             by: None,
         });
         let outcome = Outcome::Done;
-        self.record(&Fact::DeleteResult { id, outcome });
+        self.record(&Fact::DeleteResult {
+            id: id.clone(),
+            outcome,
+        });
         self.inventory.snapshots.retain(|s| s.id != id);
         self.inventory.requested = self.now.mono;
         let id = Some(id).filter(|id| !self.created.contains(id));
@@ -229,7 +238,7 @@ impl Rehearsal<'_> {
         }) = &self.history.open
             && !self.inventory.snapshots.iter().any(|s| s.id == *id)
         {
-            let (id, name) = (*id, name.clone());
+            let (id, name) = (id.clone(), name.clone());
             self.show(id, name);
         }
     }
@@ -238,11 +247,11 @@ impl Rehearsal<'_> {
         let server = self.server();
         // One that an operator ordered bears no rotation's name.
         let awaited =
-            |s: &&Snapshot| self.policy.place(&s.name).is_some() || self.history.makes(s.id);
+            |s: &&Snapshot| self.policy.place(&s.name).is_some() || self.history.makes(&s.id);
         let rows = self.inventory.snapshots.iter().filter(awaited);
         let done: BTreeSet<_> = rows
             .filter(|s| s.status == Status::InProgress && !server.stuck(s))
-            .map(|s| s.id)
+            .map(|s| s.id.clone())
             .collect();
         for row in &mut self.inventory.snapshots {
             if done.contains(&row.id) {
@@ -281,13 +290,14 @@ impl Rehearsal<'_> {
     /// Greater than any id that is known: a new snapshot's must not be taken for an old one's,
     /// nor for a protected one's.
     fn new_id(&self) -> SnapshotId {
-        let listed = self.inventory.snapshots.iter().map(|s| s.id);
+        let listed = self.inventory.snapshots.iter().map(|s| s.id.clone());
         let pruned = self.history.prune_first.iter();
-        let pruned = pruned.flat_map(|prune| prune.known.iter().copied());
-        let protected = self.policy.protected_ids.iter().copied();
+        let pruned = pruned.flat_map(|prune| prune.known.iter().cloned());
+        let protected = self.policy.protected_ids.iter().cloned();
         let ids = listed.chain(pruned).chain(protected);
-        let ids = ids.chain(self.created.iter().copied());
-        SnapshotId(ids.max().map_or(1, |id| id.0.saturating_add(1)))
+        let ids = ids.chain(self.created.iter().cloned());
+        let numbers = ids.filter_map(|id| id.number());
+        SnapshotId::from(numbers.max().map_or(1, |id| id.saturating_add(1)))
     }
 
     fn observe(&mut self) {

@@ -45,10 +45,10 @@ impl History {
     }
 
     /// The name's hash of one that was seen completed.
-    pub(super) fn name_of(&self, id: SnapshotId) -> Option<u64> {
+    pub(super) fn name_of(&self, id: &SnapshotId) -> Option<u64> {
         let mut completed = self.completed.iter();
         completed
-            .find(|(known, _)| *known == id)
+            .find(|(known, _)| *known == *id)
             .map(|(_, name)| *name)
     }
 
@@ -63,27 +63,27 @@ impl History {
     }
 
     /// A completed one went, and no delete of ours took it.
-    pub(super) fn saw_vanished(&mut self, id: SnapshotId) {
+    pub(super) fn saw_vanished(&mut self, id: &SnapshotId) {
         let Some(name) = self.name_of(id) else { return };
-        self.vanished.retain(|(known, _)| *known != id);
+        self.vanished.retain(|(known, _)| *known != *id);
         if self.vanished.len() == MOST_VANISHED {
             self.vanished.remove(0);
         }
-        self.vanished.push((id, name));
+        self.vanished.push((id.clone(), name));
         let beside = self.completed.iter();
-        let beside = beside.filter(|(other, known)| *known == name && *other != id);
-        self.beside.extend(beside.map(|(other, _)| *other));
+        let beside = beside.filter(|(other, known)| *known == name && *other != *id);
+        self.beside.extend(beside.map(|(other, _)| other.clone()));
         self.beside.sort_unstable();
         self.beside.dedup();
     }
 
     /// The ids under which it was listed before and went. Of another that stood beside it under the
     /// same name it is none.
-    pub(super) fn former_ids(&self, snapshot: &Snapshot) -> impl Iterator<Item = SnapshotId> {
+    pub(super) fn former_ids(&self, snapshot: &Snapshot) -> impl Iterator<Item = &SnapshotId> {
         let heir = |name| !self.beside.contains(&snapshot.id) && name == Fnv::of(&snapshot.name);
         let vanished = self.vanished.iter();
         let former = vanished.filter(move |(id, name)| *id == snapshot.id || heir(*name));
-        former.map(|(id, _)| *id)
+        former.map(|(id, _)| id)
     }
 
     pub(super) fn saw_foreign(&mut self, id: SnapshotId, name: &str) {
@@ -95,14 +95,14 @@ impl History {
     }
 
     /// Returns true if a create made it that is open no more, and forgets that.
-    pub(super) fn takes_made(&mut self, id: SnapshotId, name: &str) -> bool {
+    pub(super) fn takes_made(&mut self, id: &SnapshotId, name: &str) -> bool {
         let before = self.made.len();
-        self.made.retain(|made| made.id != id);
+        self.made.retain(|made| made.id != *id);
         if self.made.len() < before {
             return true;
         }
         let mut lapsed = self.lapsed.iter();
-        let lapsed = lapsed.position(|l| *l.name == *name && !l.known.contains(&id));
+        let lapsed = lapsed.position(|l| *l.name == *name && !l.known.contains(id));
         lapsed.map(|at| self.lapsed.remove(at)).is_some()
     }
 
@@ -134,13 +134,13 @@ impl History {
     }
 
     /// A snapshot is gone.
-    pub(super) fn forget(&mut self, id: SnapshotId) {
-        self.completed.retain(|(known, _)| *known != id);
-        self.regressed.retain(|(known, _)| *known != id);
-        self.foreign.retain(|(known, _)| *known != id);
-        self.beside.retain(|known| *known != id);
-        self.last_delete.take_if(|last| *last == id);
-        self.made.retain(|made| made.id != id);
+    pub(super) fn forget(&mut self, id: &SnapshotId) {
+        self.completed.retain(|(known, _)| *known != *id);
+        self.regressed.retain(|(known, _)| *known != *id);
+        self.foreign.retain(|(known, _)| *known != *id);
+        self.beside.retain(|known| *known != *id);
+        self.last_delete.take_if(|last| *last == *id);
+        self.made.retain(|made| made.id != *id);
         for notes in &mut self.rotations {
             notes.gone(id);
         }

@@ -39,7 +39,7 @@ impl History {
         {
             ended.push("the clock counts as right from now on".to_owned());
         }
-        if let Some(id) = self.unknown_restore {
+        if let Some(id) = self.unknown_restore.clone() {
             ended.push(format!(
                 "what became of the restore from {id} is yours to know"
             ));
@@ -69,7 +69,7 @@ impl History {
     /// To which deletions a `resume` agrees, a line for each rotation.
     fn agreement(&self, agrees: bool) -> impl Iterator<Item = String> {
         self.rotations.iter().filter_map(move |notes| {
-            let named = notes.to_agree().map(|id| match self.called(id) {
+            let named = notes.to_agree().map(|id| match self.called(&id) {
                 None | Some("") => format!("id {id}"),
                 Some(name) => format!("{name} (id {id})"),
             });

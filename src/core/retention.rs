@@ -56,7 +56,7 @@ impl Own<'_> {
 
     /// Oldest first by date, then id.
     fn age(&self) -> (Option<Timestamp>, SnapshotId) {
-        (self.dated, self.snapshot.id)
+        (self.dated, self.snapshot.id.clone())
     }
 }
 
@@ -96,8 +96,8 @@ pub fn spares<'a>(policy: &Policy, owned: &[Own<'a>]) -> Vec<(Own<'a>, Spare)> {
     };
     let (mut spares, mut left) = (vec![first], owned.to_vec());
     loop {
-        let gone = spares.last().map(|(own, _)| own.snapshot.id);
-        left.retain(|own| Some(own.snapshot.id) != gone);
+        let gone = spares.last().map(|(own, _)| own.snapshot.id.clone());
+        left.retain(|own| Some(own.snapshot.id.clone()) != gone);
         match next_spare(policy, &left) {
             Some(next) => spares.push(next),
             None => return spares,
@@ -110,7 +110,7 @@ pub fn spares<'a>(policy: &Policy, owned: &[Own<'a>]) -> Vec<(Own<'a>, Spare)> {
 fn next_spare<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare)> {
     let counted = in_age_order(owned, Own::counts);
     let newest = newest_completed(owned);
-    let spare = |own: &Own<'_>| Some(own.snapshot.id) != newest || Break::NoFloor.on();
+    let spare = |own: &Own<'_>| Some(own.snapshot.id.clone()) != newest || Break::NoFloor.on();
     let copy = counted.iter().enumerate().find(|(index, own)| {
         counted[index + 1..]
             .iter()
@@ -192,7 +192,7 @@ pub fn prune_first<'a>(
         rotation
     };
     let newest = newest_completed(owned);
-    let may_go = |own: &Own<'_>| Some(own.snapshot.id) != newest || Break::NoFloor.on();
+    let may_go = |own: &Own<'_>| Some(own.snapshot.id.clone()) != newest || Break::NoFloor.on();
     oldest(owned, from).filter(|found| match found {
         Ok(own) => may_go(own),
         Err(_) => true,
@@ -211,7 +211,7 @@ fn in_age_order<'a>(owned: &[Own<'a>], wanted: impl Fn(&Own<'a>) -> bool) -> Vec
 pub(super) fn newest_completed(owned: &[Own<'_>]) -> Option<SnapshotId> {
     completed(owned)
         .max_by_key(|own| own.age())
-        .map(|own| own.snapshot.id)
+        .map(|own| own.snapshot.id.clone())
 }
 
 /// The own completed ones whose date can be relied on, protected ones too.

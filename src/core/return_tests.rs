@@ -43,10 +43,13 @@ fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
     else {
         panic!("no delete: {step:?}");
     };
-    let ids: BTreeSet<_> = world.snapshots.iter().map(|s| s.id).collect();
-    world.intend_delete(*id, &name.clone(), prune_first.then_some(ids));
-    world.record(&Fact::DeleteResult { id: *id, outcome });
-    *id
+    let ids: BTreeSet<_> = world.snapshots.iter().map(|s| s.id.clone()).collect();
+    world.intend_delete(id.clone(), &name.clone(), prune_first.then_some(ids));
+    world.record(&Fact::DeleteResult {
+        id: id.clone(),
+        outcome,
+    });
+    id.clone()
 }
 
 #[test]
@@ -159,7 +162,7 @@ fn a_delete_that_is_refused_for_one_rotation_holds_up_no_other() {
     ]);
     world.policy.rotations[1].pattern = Pattern::new("{name}-%Y-%m-%d", "b").expect("a pattern");
     let failed = world.make("a-2026-11-22", Status::Failed);
-    world.made_in_vain(failed.0);
+    world.made_in_vain(failed.number().unwrap());
     let refused = awaited(&mut world);
     deleted(&mut world, &refused, Outcome::Failed);
     let next = world.recorded();

@@ -125,11 +125,11 @@ impl Server<'_> {
     /// The snapshot that the last delete was sent for, while it is listed and neither completed nor
     /// failed.
     fn being_deleted(&self) -> Option<&Snapshot> {
-        let last = self.history.last_delete?;
+        let last = self.history.last_delete.as_ref()?;
         let mut rows = self.inventory.snapshots.iter();
         rows.find(|row| {
             let under_way = matches!(row.status, Status::InProgress | Status::Unknown(_));
-            row.id == last && under_way
+            row.id == *last && under_way
         })
     }
 
@@ -158,7 +158,7 @@ impl Server<'_> {
     pub(super) fn room_is_owed(&self) -> bool {
         let open = self.history.prune_first.as_deref();
         let there = |id: SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == id);
-        open.is_some_and(|open| !there(open.victim))
+        open.is_some_and(|open| !there(open.victim.clone()))
     }
 
     /// Deletes what nobody needs any more (rule 5), if it is paid for (I19).
@@ -236,7 +236,7 @@ impl Server<'_> {
                 };
             }
         }
-        let (id, name) = (own.snapshot.id, own.snapshot.name.clone());
+        let (id, name) = (own.snapshot.id.clone(), own.snapshot.name.clone());
         Step::Delete {
             id,
             name,
@@ -258,7 +258,7 @@ impl Server<'_> {
     }
 
     pub(super) fn owned(&self) -> Vec<Own<'_>> {
-        self.owned_where(|snapshot| self.spares(snapshot.id))
+        self.owned_where(|snapshot| self.spares(&snapshot.id))
     }
 
     /// The own ones, of which an operator spares these for now.
@@ -286,7 +286,7 @@ impl Server<'_> {
     /// numbers anew must not take the protection away (I1).
     pub(super) fn protects(&self, snapshot: &Snapshot) -> bool {
         let mut former = self.history.former_ids(snapshot);
-        self.policy.protects(snapshot) || former.any(|id| self.policy.protected_ids.contains(&id))
+        self.policy.protects(snapshot) || former.any(|id| self.policy.protects_id(id))
     }
 
     /// Until when a failed or regressed one is left alone; `None`: nobody knows since when it
@@ -300,7 +300,7 @@ impl Server<'_> {
         let failed = made
             .find(|made| made.id == snapshot.id)
             .and_then(|made| made.failed);
-        let (since, kept) = match self.regressed_since(snapshot.id) {
+        let (since, kept) = match self.regressed_since(&snapshot.id) {
             Some(since) => (since, REGRESSED_KEPT),
             None => (failed?, self.rules.stuck_after),
         };
@@ -317,12 +317,12 @@ impl Server<'_> {
 
     /// Whether an operator is about to restore it: the snapshot of the present state that is
     /// made before must not cost it.
-    fn spares(&self, id: SnapshotId) -> bool {
+    fn spares(&self, id: &SnapshotId) -> bool {
         let Some((spared, since)) = self.history.spared.as_deref() else {
             return false;
         };
         let window = self.rules.stuck_after + self.rules.restore_window;
-        *spared == id && since.age(self.now).max(since.elapsed(self.now)) < window
+        *spared == *id && since.age(self.now).max(since.elapsed(self.now)) < window
     }
 
     /// I19: one that was completed is none, whatever the listing says.
@@ -330,7 +330,7 @@ impl Server<'_> {
         let snapshot = own.snapshot;
         snapshot.status == Status::InProgress
             && self.stuck(snapshot)
-            && !self.was_completed(snapshot.id)
+            && !self.was_completed(&snapshot.id)
     }
 }
 

@@ -64,7 +64,7 @@ fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
 #[test]
 fn i1_a_protected_snapshot_is_neither_pruned_nor_counted() {
     let mut world = World::weekly(2).holding(&old_weeklies());
-    world.policy.protected_ids.insert(SnapshotId(1));
+    world.policy.protected_ids.insert(SnapshotId::from(1));
     world
         .policy
         .protected_names
@@ -79,7 +79,7 @@ fn i1_a_failed_snapshot_of_the_due_slot_stays_when_it_is_protected_or_has_no_dat
         let row = (1, "weekly-2026-11-22", Status::Failed, date);
         let mut world = World::weekly(3).holding(&[row]);
         if protect {
-            world.policy.protected_ids.insert(SnapshotId(1));
+            world.policy.protected_ids.insert(SnapshotId::from(1));
         }
         world.settle(&DONE);
         assert_eq!(world.log, ["create weekly-2026-11-22"], "{protect} {date}");
@@ -174,11 +174,11 @@ fn i7_and_i19_where_a_foreign_snapshot_took_the_room_an_operator_agrees_to_the_n
     while world.log.is_empty() {
         match world.step() {
             Step::Delete { id, name, .. } => {
-                let ids = world.snapshots.iter().map(|s| s.id).collect();
+                let ids = world.snapshots.iter().map(|s| s.id.clone()).collect();
                 world.log.push(format!("delete {name}"));
-                world.intend_delete(id, &name, Some(ids));
+                world.intend_delete(id.clone(), &name, Some(ids));
                 world.record(&Fact::DeleteResult {
-                    id,
+                    id: id.clone(),
                     outcome: Outcome::Done,
                 });
                 world.snapshots.retain(|s| s.id != id);
@@ -212,10 +212,14 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
         panic!("a full server gives room");
     };
     let before = world.snapshots.clone();
-    world.intend_delete(id, &name, Some(before.iter().map(|s| s.id).collect()));
+    world.intend_delete(
+        id.clone(),
+        &name,
+        Some(before.iter().map(|s| s.id.clone()).collect()),
+    );
     let unknown = Outcome::Unknown;
     let result = Fact::DeleteResult {
-        id,
+        id: id.clone(),
         outcome: unknown,
     };
     world.record(&result);
@@ -296,7 +300,7 @@ fn an_older_copy_of_a_slot_goes_for_room_before_the_oldest_of_all() {
     world.rules.shrink_grace = WEEK;
     let step = world.recorded();
     assert!(
-        matches!(&step, Step::Delete { id, prune_first: true, .. } if id.0 == 2),
+        matches!(&step, Step::Delete { id, prune_first: true, .. } if *id == SnapshotId::from(2)),
         "{step:?}"
     );
 }
@@ -307,9 +311,9 @@ fn i7_while_a_delete_is_being_carried_out_nothing_else_goes_for_room() {
     let Step::Delete { id, .. } = world.recorded() else {
         panic!("{:?}", world.step());
     };
-    world.intend_delete(id, "weekly-2026-11-01", None);
+    world.intend_delete(id.clone(), "weekly-2026-11-01", None);
     world.record(&Fact::DeleteResult {
-        id,
+        id: id.clone(),
         outcome: Outcome::Done,
     });
     let row = world.snapshots.iter_mut().find(|s| s.id == id);

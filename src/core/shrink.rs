@@ -16,7 +16,7 @@ use super::unpaid::Shrink;
 impl Server<'_> {
     /// Returns true if an operator agreed to its deletion, or its grace has passed.
     pub(super) fn agreed(&self, own: &Own<'_>) -> bool {
-        let id = own.snapshot.id;
+        let id = own.snapshot.id.clone();
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
             let over = shrink.announced.contains(&id) && !self.left(shrink).is_positive();
             over || shrink.agreed.contains(&id)
@@ -80,7 +80,7 @@ impl Server<'_> {
             (named.len(), named.join(", "))
         };
         let (count, named) = named_of(&shrink.announced);
-        let (name, server) = (&rotation.name, self.policy.server);
+        let (name, server) = (&rotation.name, self.policy.server.clone());
         if count > 0 && self.left(shrink).is_positive() {
             let full = self.inventory.snapshots.len() >= self.rules.limit;
             let from = shrink
@@ -154,8 +154,11 @@ impl Server<'_> {
             .into_iter()
             .filter(|(own, _)| Some(own.place.rotation) == index);
         let payments = notes.map_or(&[][..], |notes| &notes.payments);
-        let uncovered = self.uncovered(spares, payments, &owned, |id| found.contains(&id));
-        uncovered.iter().map(|own| own.snapshot.id).collect()
+        let uncovered = self.uncovered(spares, payments, &owned, |id| found.contains(id));
+        uncovered
+            .iter()
+            .map(|own| own.snapshot.id.clone())
+            .collect()
     }
 }
 

@@ -1,17 +1,7 @@
 //! What the provider's listing says, as values.
 
+pub use super::id::{ServerId, SnapshotId};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
-/// The provider's number of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ServerId(pub u64);
-
-/// The provider's number of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SnapshotId(pub u64);
 
 /// A snapshot's state, by the provider's status word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,18 +14,6 @@ pub enum Status {
     Failed,
     /// A word that the provider does not document; kept and counted, never deleted.
     Unknown(String),
-}
-
-impl std::fmt::Display for ServerId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::fmt::Display for SnapshotId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
 }
 
 impl Status {
@@ -63,7 +41,7 @@ impl Status {
 /// One row of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The provider's number of it.
+    /// The provider's id of it.
     pub id: SnapshotId,
     /// Its name; names need not be unique (API.md).
     pub name: String,

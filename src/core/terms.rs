@@ -52,7 +52,7 @@ impl Terms {
             former_names: former.map(|former| former.pattern.to_string()).collect(),
             keep: rotation.keep,
             protect: policy.protected_names.iter().cloned().collect(),
-            protect_ids: policy.protected_ids.iter().copied().collect(),
+            protect_ids: policy.protected_ids.iter().cloned().collect(),
         }
     }
 
@@ -157,7 +157,7 @@ mod tests {
         policy
             .protected_names
             .insert("weekly-2025-01-08".to_owned());
-        policy.protected_ids.insert(SnapshotId(801));
+        policy.protected_ids.insert(SnapshotId::from(801));
         policy.rotations[0].former = vec![former("w-%Y-%m-%d", false)];
         let of = |policy: &Policy| TermsKey::of(policy, &policy.rotations[0]);
         let terms = Terms::of(&policy, &policy.rotations[0]);

@@ -35,8 +35,8 @@ impl Shrink {
         announced.is_empty() && found.is_empty() && agreed.is_empty() && *taken == 0
     }
 
-    pub(super) fn holds(&self, id: SnapshotId) -> bool {
+    pub(super) fn holds(&self, id: &SnapshotId) -> bool {
         let mut all = self.announced.iter().chain(&self.found).chain(&self.agreed);
-        all.any(|held| *held == id)
+        all.any(|held| *held == *id)
     }
 }

@@ -39,8 +39,12 @@ fn a_block_that_is_to_come_and_what_follows_a_restore_are_planned_too() {
     );
 
     let mut world = World::weekly(3).holding(&old_weeklies());
-    let (snapshot, id, by) = ("weekly-2026-11-15".to_owned(), SnapshotId(3), None);
-    world.record(&Fact::RestoreIntent { snapshot, id, by });
+    let (snapshot, id, by) = ("weekly-2026-11-15".to_owned(), SnapshotId::from(3), None);
+    world.record(&Fact::RestoreIntent {
+        snapshot,
+        id: id.clone(),
+        by,
+    });
     let outcome = Outcome::Done;
     world.record(&Fact::RestoreResult { id, outcome });
     let next = planned(&world).upcoming().expect("what is due then");
@@ -72,7 +76,7 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
     world.record(&Fact::CreateResult {
         snapshot: name.to_owned(),
         outcome: Outcome::Done,
-        id: Some(SnapshotId(901)),
+        id: Some(SnapshotId::from(901)),
         server_name: None,
         looked_for: false,
     });

@@ -72,7 +72,7 @@ impl Fate {
 /// A snapshot's fate, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// The provider's number of it.
+    /// The provider's id of it.
     pub id: SnapshotId,
     /// Its name, as the provider gives it: for a foreign one any text at all.
     pub name: String,
@@ -96,7 +96,7 @@ pub fn verdicts(
     let owned = server.owned();
     let spare: BTreeMap<_, _> = retention::spares(policy, &owned)
         .into_iter()
-        .map(|(own, why)| (own.snapshot.id, why))
+        .map(|(own, why)| (own.snapshot.id.clone(), why))
         .collect();
     let newest = retention::newest_completed(&owned);
     let rows = inventory.snapshots.iter();
@@ -109,7 +109,8 @@ pub fn verdicts(
             ),
             Some(own) if own.protected => (Fate::Protected, protection(policy, history, snapshot)),
             Some(own) => {
-                let (fate, reason) = server.fate(own, spare.get(&snapshot.id).copied(), newest);
+                let (fate, reason) =
+                    server.fate(own, spare.get(&snapshot.id).copied(), newest.as_ref());
                 let stays = spare.get(&snapshot.id);
                 let stays = stays.and_then(|why| server.stays(own, *why, &owned));
                 let late = server.lateness(snapshot, own.place);
@@ -119,7 +120,7 @@ pub fn verdicts(
             }
         };
         Verdict {
-            id: snapshot.id,
+            id: snapshot.id.clone(),
             name: snapshot.name.clone(),
             fate,
             reason,
@@ -129,13 +130,13 @@ pub fn verdicts(
 }
 
 fn protection(policy: &Policy, history: &History, snapshot: &Snapshot) -> String {
-    let by = if policy.protected_ids.contains(&snapshot.id) {
+    let by = if policy.protects_id(&snapshot.id) {
         "id"
     } else if policy.protected_names.contains(&snapshot.name) {
         "name"
     } else if history
         .former_ids(snapshot)
-        .any(|id| policy.protected_ids.contains(&id))
+        .any(|id| policy.protects_id(id))
     {
         return "protect lists the id that one of its name had before: it is never pruned, and not counted in keep".to_owned();
     } else {
@@ -150,7 +151,7 @@ impl Server<'_> {
         &self,
         own: &Own<'_>,
         spare: Option<Spare>,
-        newest: Option<SnapshotId>,
+        newest: Option<&SnapshotId>,
     ) -> (Fate, String) {
         let rotation = &self.policy.rotations[own.place.rotation];
         let (keep, name) = (rotation.keep, &rotation.name);
@@ -182,7 +183,7 @@ impl Server<'_> {
                 )),
             ),
             // I2.
-            Status::Completed if newest == Some(own.snapshot.id) => (
+            Status::Completed if newest == Some(&own.snapshot.id.clone()) => (
                 Fate::Newest,
                 "the newest own completed snapshot of the server stays until a newer one is completed".to_owned(),
             ),

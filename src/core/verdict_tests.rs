@@ -12,7 +12,10 @@ use crate::core::world::*;
 
 fn fates(world: &mut World) -> Vec<(u64, Fate)> {
     let found = judged(world);
-    found.iter().map(|v| (v.id.0, v.fate)).collect()
+    found
+        .iter()
+        .map(|v| (v.id.number().unwrap(), v.fate))
+        .collect()
 }
 
 fn judged(world: &mut World) -> Vec<Verdict> {
@@ -61,7 +64,7 @@ fn i1_foreign_and_protected_ones_say_so_whatever_their_state() {
         (3, "weekly-2026-11-08", odd, "2026-11-08T03:00:00Z"),
         (4, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
     ]);
-    world.policy.protected_ids.insert(SnapshotId(3));
+    world.policy.protected_ids.insert(SnapshotId::from(3));
     let name = "weekly-2026-11-15".to_owned();
     world.policy.protected_names.insert(name);
     let found = judged(&mut world);
@@ -187,7 +190,7 @@ fn what_is_about_to_be_restored_is_protected_and_says_so() {
         known: BTreeSet::new(),
         reason: String::new(),
         by: Some("root".to_owned()),
-        spare: Some(SnapshotId(1)),
+        spare: Some(SnapshotId::from(1)),
     });
     let found = judged(&mut world);
     assert_eq!(found[0].fate, Protected);

@@ -44,7 +44,7 @@ pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
 pub(crate) fn policy(server: u64, rotations: Vec<Rotation>) -> Policy {
     Policy {
         file: "web".to_owned(),
-        server: ServerId(server),
+        server: ServerId::from(server),
         name: None,
         protected_names: BTreeSet::new(),
         protected_ids: BTreeSet::new(),
@@ -142,7 +142,7 @@ impl World {
         self.snapshots = rows
             .iter()
             .map(|(id, name, status, at)| Snapshot {
-                id: SnapshotId(*id),
+                id: SnapshotId::from(*id),
                 name: (*name).to_owned(),
                 status: status.clone(),
                 created_at: at.parse().ok(),
@@ -150,14 +150,14 @@ impl World {
             .collect();
         let own = self.snapshots.iter();
         let own = own.filter(|s| s.status == DONE && self.policy.place(&s.name).is_some());
-        let known = own.map(|s| (s.id, Fnv::of(&s.name)));
+        let known = own.map(|s| (s.id.clone(), Fnv::of(&s.name)));
         self.history.completed = known.collect();
         self
     }
 
     /// The rotation made this one in vain, by the trail.
     pub(super) fn made_in_vain(&mut self, id: u64) {
-        let id = SnapshotId(id);
+        let id = SnapshotId::from(id);
         let row = self.snapshots.iter().find(|s| s.id == id).expect("a row");
         self.history.completed.retain(|(known, _)| *known != id);
         self.history.made.push(Made {
@@ -171,14 +171,17 @@ impl World {
     /// An operator has agreed to the deletion of this one of the weekly rotation.
     pub(super) fn agree(&mut self, id: u64) {
         let shrink = &mut self.history.notes("weekly").shrink;
-        shrink.get_or_insert_default().agreed.push(SnapshotId(id));
+        shrink
+            .get_or_insert_default()
+            .agreed
+            .push(SnapshotId::from(id));
     }
 
     /// The row of this number never was completed, and is as it is now.
     pub(super) fn was_always(&mut self, index: usize, status: Status) {
         let row = &mut self.snapshots[index];
         row.status = status;
-        let id = row.id;
+        let id = row.id.clone();
         self.history.completed.retain(|(known, _)| *known != id);
     }
 
@@ -228,7 +231,7 @@ impl World {
     }
 
     pub(super) fn intend_create(&mut self, name: &str) {
-        let known = self.snapshots.iter().map(|s| s.id).collect();
+        let known = self.snapshots.iter().map(|s| s.id.clone()).collect();
         self.record(&Fact::CreateIntent {
             rotation: self.policy.rotations[0].name.clone(),
             snapshot: name.to_owned(),
@@ -259,9 +262,9 @@ impl World {
 
     pub(super) fn make(&mut self, name: &str, status: Status) -> SnapshotId {
         self.next_id += 1;
-        let id = SnapshotId(self.next_id);
+        let id = SnapshotId::from(self.next_id);
         self.snapshots.push(Snapshot {
-            id,
+            id: id.clone(),
             name: name.to_owned(),
             status,
             created_at: Some(self.now.wall),
@@ -293,11 +296,11 @@ impl World {
                     paid_by,
                     ..
                 } => {
-                    let ids = self.snapshots.iter().map(|s| s.id).collect();
+                    let ids = self.snapshots.iter().map(|s| s.id.clone()).collect();
                     self.log.push(format!("delete {name}"));
                     self.record(&Fact::DeleteIntent {
                         rotation: String::new(),
-                        id,
+                        id: id.clone(),
                         snapshot: name,
                         prune_first: prune_first.then_some(ids),
                         paid_by,
@@ -305,7 +308,7 @@ impl World {
                         by: None,
                     });
                     self.record(&Fact::DeleteResult {
-                        id,
+                        id: id.clone(),
                         outcome: Outcome::Done,
                     });
                     self.snapshots.retain(|s| s.id != id);

@@ -11,6 +11,7 @@ use super::service::{Service, prepare};
 use super::signals::{Signal, Signals};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::logged;
 
 /// So many alerts, and so many slots, are named when `once` ends without success.
 const MOST_SAID: usize = 20;
@@ -72,14 +73,14 @@ fn say_why(service: &Service, reason: &str) {
     }
     let alerts = service.engine.all_standing();
     for one in alerts.iter().take(MOST_SAID) {
-        let server = one.server.as_ref().map(|place| place.id);
+        let server = one.server.as_ref().map(|place| logged::id(&place.id));
         let server_name = one.server.as_ref().map(|place| place.name.as_str());
         let (alert, about, reason) = (&one.kind, &one.about, &one.reason);
         tracing::error!(server, server_name, alert, about, reason, "alert_standing");
     }
     let slots = service.engine.unsettled();
     for one in slots.iter().take(MOST_SAID) {
-        let (server, server_name) = (one.server, &one.server_name);
+        let (server, server_name) = (logged::id(&one.server), &one.server_name);
         let (rotation, snapshot, reason) = (&one.rotation, &one.snapshot, &one.reason);
         tracing::error!(
             server,

@@ -43,7 +43,7 @@ pub async fn inventories(
 ) -> Result<Inventories, ApiError> {
     let mut found = match policies {
         [] => return Ok(Inventories::new()),
-        [one] => return observe_once(api, clock, Some(one.server)).await,
+        [one] => return observe_once(api, clock, Some(one.server.clone())).await,
         _ => observe_once(api, clock, None).await?,
     };
     // One sound row means a sound listing, and then a server that it lacks has no snapshots
@@ -51,7 +51,7 @@ pub async fn inventories(
     let sound = found.values().find(|inventory| inventory.doubt.is_none());
     let empty = sound.map(|inventory| Inventory::empty(inventory.requested));
     for policy in policies {
-        let server = policy.server;
+        let server = policy.server.clone();
         let known = found.get(&server).is_some_and(|i| i.doubt.is_none());
         match &empty {
             _ if known => {}
@@ -115,7 +115,12 @@ fn difference(before: &Plans, after: &Plans) -> Vec<String> {
             let later = plan.next.iter().filter(move |_| grace);
             let steps = plan.steps.iter().chain(later);
             let deletes = steps.filter(|step| step.do_ == Do::Delete);
-            deletes.map(|step| (step.id, format!("{} (id {}): {step}", plan.name, plan.id)))
+            deletes.map(|step| {
+                (
+                    step.id.clone(),
+                    format!("{} (id {}): {step}", plan.name, plan.id),
+                )
+            })
         });
         of_all.collect()
     };
@@ -129,10 +134,10 @@ fn difference(before: &Plans, after: &Plans) -> Vec<String> {
 /// Servers on which snapshots that were own are foreign now, as after a rotation was renamed,
 /// and leave too little room for what is to be kept.
 fn orphans(old: &Config, new: &Config, inventories: &Inventories) -> Vec<String> {
-    let former: BTreeMap<_, _> = old.policies.iter().map(|p| (p.server, p)).collect();
+    let former: BTreeMap<_, _> = old.policies.iter().map(|p| (p.server.clone(), p)).collect();
     let mut lines = Vec::new();
     for policy in &new.policies {
-        let server = policy.server;
+        let server = policy.server.clone();
         let (Some(former), Some(inventory)) = (former.get(&server), inventories.get(&server))
         else {
             continue;

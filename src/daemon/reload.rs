@@ -198,7 +198,7 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
     let rotations = |config: &Config| -> BTreeMap<_, _> {
         let policies = config.policies.iter();
         policies
-            .map(|policy| (policy.server, Arc::clone(policy)))
+            .map(|policy| (policy.server.clone(), Arc::clone(policy)))
             .collect()
     };
     let (old, new) = (rotations(old), rotations(new));

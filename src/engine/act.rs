@@ -94,13 +94,13 @@ impl<A: SnapshotApi> Engine<A> {
             } => {
                 let rows = inventory.snapshots.iter();
                 let new = NewSnapshot {
-                    server: policy.server,
+                    server: policy.server.clone(),
                     name: name.clone(),
                     description: self.description(policy, seat, &rotation, &name),
                 };
                 let intent = Fact::CreateIntent {
                     rotation,
-                    known: rows.map(|s| s.id).collect(),
+                    known: rows.map(|s| s.id.clone()).collect(),
                     snapshot: name,
                     reason,
                     by: None,
@@ -116,11 +116,11 @@ impl<A: SnapshotApi> Engine<A> {
                 paid_by,
                 reason,
             } => {
-                let ids = || inventory.snapshots.iter().map(|s| s.id).collect();
+                let ids = || inventory.snapshots.iter().map(|s| s.id.clone()).collect();
                 let intent = Fact::DeleteIntent {
                     rotation,
                     snapshot: name,
-                    id,
+                    id: id.clone(),
                     prune_first: prune_first.then(ids),
                     paid_by,
                     reason,
@@ -217,11 +217,11 @@ impl<A: SnapshotApi> Engine<A> {
             Err(error) => (outcome(&error, Outcome::NoServer), None, None),
         };
         // A listing that lacks what was answered is asked for once more.
-        lock(seat).listed.made(id);
+        lock(seat).listed.made(id.clone());
         let fact = Fact::CreateResult {
             snapshot: new.name.clone(),
             outcome,
-            id,
+            id: id.clone(),
             server_name,
             looked_for: false,
         };
@@ -243,7 +243,7 @@ impl<A: SnapshotApi> Engine<A> {
             return Ok(None);
         }
         let (began, heard) = (Instant::now(), pass.heard());
-        let answer = self.api.delete(pass, id).await;
+        let answer = self.api.delete(pass, id.clone()).await;
         let extra = extra(began, answer.as_ref().err(), &heard);
         let outcome = match &answer {
             Ok(()) => Outcome::Done,
@@ -253,9 +253,9 @@ impl<A: SnapshotApi> Engine<A> {
         self.hear(leave, answer.as_ref().err()).await;
         // Without an answer it takes two listings to believe that it is gone.
         if outcome == Outcome::Done {
-            lock(seat).listed.deleted(id);
+            lock(seat).listed.deleted(&id);
         }
-        let answer = Answer::of(outcome, &extra, Some(id));
+        let answer = Answer::of(outcome, &extra, Some(id.clone()));
         let fact = Fact::DeleteResult { id, outcome };
         self.conclude(policy, seat, fact, extra).await?;
         Ok(Some(answer))
@@ -275,14 +275,14 @@ impl<A: SnapshotApi> Engine<A> {
             return Ok(None);
         }
         let (began, heard) = (Instant::now(), pass.heard());
-        let answer = self.api.restore(pass, id).await;
+        let answer = self.api.restore(pass, id.clone()).await;
         let extra = extra(began, answer.as_ref().err(), &heard);
         let outcome = match &answer {
             Ok(()) => Outcome::Done,
             Err(error) => outcome(error, Outcome::Failed),
         };
         self.hear(leave, answer.as_ref().err()).await;
-        let answer = Answer::of(outcome, &extra, Some(id));
+        let answer = Answer::of(outcome, &extra, Some(id.clone()));
         let fact = Fact::RestoreResult { id, outcome };
         self.conclude(policy, seat, fact, extra).await?;
         Ok(Some(answer))
@@ -292,7 +292,7 @@ impl<A: SnapshotApi> Engine<A> {
     /// either came before the check or finds the intent.
     async fn intend(&self, policy: &Policy, seat: &Mutex<Seat>, intent: Fact) -> bool {
         lock(seat).intending = true;
-        let written = self.record(policy.server, seat, intent, Extra::default());
+        let written = self.record(&policy.server, seat, intent, Extra::default());
         let written = written.await.is_ok();
         lock(seat).intending = false;
         written
@@ -309,7 +309,7 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> Result<(), Stopped> {
         loop {
             let written = self
-                .record(policy.server, seat, fact.clone(), extra.clone())
+                .record(&policy.server, seat, fact.clone(), extra.clone())
                 .await;
             if written.is_ok() {
                 return Ok(());
@@ -348,7 +348,7 @@ fn made_by(
     asked: &NewSnapshot,
     known: &BTreeSet<SnapshotId>,
 ) -> (Outcome, Option<SnapshotId>, Option<String>) {
-    let id = made.id;
+    let id = made.id.clone();
     if known.contains(&id) {
         let odd = format!("the answer names a snapshot that was there before (id {id})");
         return (Outcome::Unknown, None, Some(odd));

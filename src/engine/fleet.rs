@@ -46,7 +46,7 @@ impl<A: SnapshotApi> Engine<A> {
             && wanted
                 .policies
                 .keys()
-                .all(|id| lock(&self.seat(*id)).settled)
+                .all(|id| lock(&self.seat(id)).settled)
     }
 
     async fn turn(self: &Arc<Self>, stop: CancellationToken, once: bool) {
@@ -55,11 +55,11 @@ impl<A: SnapshotApi> Engine<A> {
         let mut wanted = self.wanted().policies;
         for (server, seat) in lock(&self.seats).iter() {
             if !lock(seat).history.gone() {
-                fleet.by_mono.insert((SignedDuration::MIN, *server));
+                fleet.by_mono.insert((SignedDuration::MIN, server.clone()));
             }
         }
         for server in wanted.keys() {
-            fleet.by_mono.insert((SignedDuration::MIN, *server));
+            fleet.by_mono.insert((SignedDuration::MIN, server.clone()));
         }
         if !wanted.is_empty() {
             let pause = self.wanted().rules.poll_interval / 2;
@@ -125,11 +125,12 @@ impl<A: SnapshotApi> Engine<A> {
         // All seats first, which stay: between them the tasks would leave holes.
         let mut due = Vec::new();
         while let Some(server) = fleet.pop_due(now.wall, now.mono) {
-            due.push((server, self.seat(server)));
+            due.push((server.clone(), self.seat(&server)));
         }
         for (server, seat) in due {
             let engine = Arc::clone(self);
-            let task = async move { (server, engine.settle(server, &seat).await) };
+            let of = server.clone();
+            let task = async move { (of.clone(), engine.settle(&of, &seat).await) };
             let handle = fleet.tasks.spawn(task);
             fleet.at_work.insert(handle.id(), server);
         }
@@ -212,7 +213,7 @@ impl Fleet {
     fn call(&mut self, called: Called, wanted: &BTreeMap<ServerId, Arc<Policy>>) {
         let mut servers = called.servers;
         if called.all {
-            servers.extend(wanted.keys());
+            servers.extend(wanted.keys().cloned());
         }
         if servers.is_empty() {
             return;
@@ -224,7 +225,7 @@ impl Fleet {
 
     /// Those that are in no queue are looked at now, or once more where a loop is at work.
     fn look_now(&mut self, servers: impl IntoIterator<Item = ServerId>) {
-        let at_work: BTreeSet<_> = self.at_work.values().copied().collect();
+        let at_work: BTreeSet<_> = self.at_work.values().cloned().collect();
         for server in servers {
             if at_work.contains(&server) {
                 self.again.insert(server);
@@ -244,7 +245,7 @@ impl Fleet {
         let by_mono = std::mem::take(&mut self.by_mono).into_iter();
         // One that left before may still have its leaving to be recorded.
         let waiting = by_wall.map(|(_, id)| id).chain(by_mono.map(|(_, id)| id));
-        let all = old.keys().chain(new.keys()).copied().chain(waiting);
+        let all = old.keys().chain(new.keys()).cloned().chain(waiting);
         self.look_now(all);
     }
 }

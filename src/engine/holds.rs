@@ -80,7 +80,7 @@ impl<A: SnapshotApi> Engine<A> {
             snapshot: name.clone(),
             command: command(hooks, Hook::Before).to_vec(),
         };
-        if !self.noted(policy.server, seat, begun).await {
+        if !self.noted(&policy.server, seat, begun).await {
             drop(place);
             return self.rest(self.wanted().rules.poll_interval).await;
         }
@@ -102,7 +102,7 @@ impl<A: SnapshotApi> Engine<A> {
             later: false,
             reason: report.reason,
         };
-        if !self.noted(policy.server, seat, ended).await || !good {
+        if !self.noted(&policy.server, seat, ended).await || !good {
             return Ok(());
         }
         let rules = self.wanted().rules;
@@ -122,7 +122,7 @@ impl<A: SnapshotApi> Engine<A> {
                 return true;
             };
             if !self
-                .release(Some(policy), policy.server, seat, early, reason)
+                .release(Some(policy), &policy.server, seat, early, reason)
                 .await
             {
                 return false;
@@ -134,7 +134,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn release(
         &self,
         policy: Option<&Policy>,
-        server: ServerId,
+        server: &ServerId,
         seat: &Mutex<Seat>,
         early: bool,
         why: String,
@@ -146,7 +146,7 @@ impl<A: SnapshotApi> Engine<A> {
             let hold = lock(seat).history.hold.as_deref().cloned();
             let Some(hold) = hold else { return true };
             let owed = (hold, lease);
-            self.run_after(policy, (server, seat), owed, early, why)
+            self.run_after(policy, (server.clone(), seat), owed, early, why)
                 .await
         };
         let noted = self.noted(server, seat, fact.clone()).await;
@@ -174,7 +174,7 @@ impl<A: SnapshotApi> Engine<A> {
             command: hooks.map_or_else(Vec::new, |hooks| command(hooks, Hook::After).to_vec()),
         };
         // It doesn't depend on the trail.
-        self.noted(server, seat, begun).await;
+        self.noted(&server, seat, begun).await;
         let by_lease = match lease {
             Some(lease) => lease.release(why.clone()).await,
             None => None,
@@ -220,7 +220,7 @@ impl<A: SnapshotApi> Engine<A> {
             let held = seats
                 .iter()
                 .filter(|(_, seat)| lock(seat).history.hold.is_some());
-            held.map(|(server, seat)| (*server, Arc::clone(seat)))
+            held.map(|(server, seat)| (server.clone(), Arc::clone(seat)))
                 .collect()
         };
         let releases = owed.iter().map(|(server, seat)| {
@@ -229,7 +229,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let hold = lock(seat).history.hold.as_deref().cloned();
                 let early = hold.is_some_and(|hold| making(seat, &hold.snapshot));
                 let why = "the service is stopping".to_owned();
-                self.release(policy, *server, seat, early, why).await;
+                self.release(policy, server, seat, early, why).await;
             }
         });
         let all = futures_util::future::join_all(releases);
@@ -238,7 +238,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    async fn noted(&self, server: ServerId, seat: &Mutex<Seat>, fact: Fact) -> bool {
+    async fn noted(&self, server: &ServerId, seat: &Mutex<Seat>, fact: Fact) -> bool {
         let written = self.record(server, seat, fact, Extra::default());
         written.await.is_ok()
     }
@@ -257,7 +257,7 @@ fn job(policy: &Policy, rotation: &str, snapshot: &str) -> Job {
         policy: policy.file.clone(),
         rotation: rotation.to_owned(),
         snapshot: snapshot.to_owned(),
-        server: policy.server.0,
+        server: policy.server.clone(),
         limit: limit.unwrap_or(UNKNOWN_LIMIT),
     }
 }

@@ -66,7 +66,7 @@ impl Listed {
             return true;
         }
         self.looks = self.looks.saturating_add(1);
-        let mut shown: Vec<_> = inventory.snapshots.iter().map(|s| s.id).collect();
+        let mut shown: Vec<_> = inventory.snapshots.iter().map(|s| s.id.clone()).collect();
         let returned = odd.returns(&shown);
         if !returned {
             shown.retain(|id| !odd.returned.contains(id));
@@ -80,7 +80,7 @@ impl Listed {
             odd.vanished.extend(lacked);
             return returned && self.looks > 1;
         }
-        self.ids.extend(&lacked);
+        self.ids.extend(lacked.iter().cloned());
         odd.lacked = lacked;
         false
     }
@@ -92,8 +92,8 @@ impl Listed {
     }
 
     /// The provider answered that it deleted this one.
-    pub(super) fn deleted(&mut self, id: SnapshotId) {
-        self.ids.retain(|listed| *listed != id);
+    pub(super) fn deleted(&mut self, id: &SnapshotId) {
+        self.ids.retain(|listed| *listed != *id);
     }
 
     /// A delete made it go, as listings agreed.
@@ -115,7 +115,7 @@ impl Odd {
     /// Whether nothing that was deleted is shown, or the same as by the listing before: it
     /// was not deleted after all.
     fn returns(&mut self, shown: &[SnapshotId]) -> bool {
-        let back = self.gone.iter().copied().filter(|id| shown.contains(id));
+        let back = self.gone.iter().filter(|&id| shown.contains(id)).cloned();
         let back: Vec<_> = back.collect();
         if back.is_empty() || same(&back, &self.returned) {
             self.gone.retain(|id| !back.contains(id));

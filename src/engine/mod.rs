@@ -238,26 +238,26 @@ impl<A: SnapshotApi> Engine<A> {
         wanted.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn seat(&self, server: ServerId) -> SharedSeat {
+    fn seat(&self, server: &ServerId) -> SharedSeat {
         let mut seats = lock(&self.seats);
         let new = || {
             let mut seat = Seat::default();
             seat.history.all_paused = lock(&self.all_paused).since;
             Arc::new(Mutex::new(seat))
         };
-        Arc::clone(seats.entry(server).or_insert_with(new))
+        Arc::clone(seats.entry(server.clone()).or_insert_with(new))
     }
 
     /// Whose policy it was, where the trail says so.
-    fn policy_of(&self, server: ServerId, fact: &Fact) -> Option<String> {
+    fn policy_of(&self, server: &ServerId, fact: &Fact) -> Option<String> {
         let policies = fact.is_by_policy().then(|| self.wanted().policies)?;
-        Some(policies.get(&server)?.file.clone())
+        Some(policies.get(server)?.file.clone())
     }
 
     /// Writes a fact to the trail, and only then believes it (I6).
     async fn record(
         &self,
-        server: ServerId,
+        server: &ServerId,
         seat: &Mutex<Seat>,
         fact: Fact,
         extra: Extra,
@@ -266,7 +266,7 @@ impl<A: SnapshotApi> Engine<A> {
         // An entry of its own would stay in the future until the trail has answered.
         let entry = || Entry {
             time: now.wall,
-            server: Some(server),
+            server: Some(server.clone()),
             event: Event::Fact(fact.clone()),
             extra: Extra {
                 policy: self.policy_of(server, &fact),
@@ -285,7 +285,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         written?;
         let wanted = self.wanted();
-        let policy = wanted.policies.get(&server).map(Arc::as_ref);
+        let policy = wanted.policies.get(server).map(Arc::as_ref);
         tell::fact(server, policy, &fact, &extra);
         let grace = wanted.rules.request_timeout;
         let mut seat = lock(seat);
@@ -301,7 +301,10 @@ impl<A: SnapshotApi> Engine<A> {
 }
 
 fn wanted(rules: Rules, policies: Vec<Arc<Policy>>) -> Wanted {
-    let policies = policies.into_iter().map(|p| (p.server, p)).collect();
+    let policies = policies
+        .into_iter()
+        .map(|p| (p.server.clone(), p))
+        .collect();
     Wanted {
         rules: Arc::new(rules),
         policies: Arc::new(policies),

@@ -14,11 +14,17 @@ use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
     /// A recorded fact, before it is folded in.
-    pub(super) fn tap_fact(&self, server: ServerId, history: &History, fact: &Fact, at: Timestamp) {
+    pub(super) fn tap_fact(
+        &self,
+        server: &ServerId,
+        history: &History,
+        fact: &Fact,
+        at: Timestamp,
+    ) {
         let Some(tap) = self.tap.get() else { return };
         let key = |kind: AlertKind, about: &str| Key {
             kind: kind.word().to_owned(),
-            server: Some(server.0),
+            server: Some(server.clone()),
             about: about.to_owned(),
         };
         let slot = |rotation: &str, snapshot: &str, turn, reason: &str| {
@@ -87,14 +93,15 @@ impl<A: SnapshotApi> Engine<A> {
         let seats: Vec<_> = {
             let seats = lock(&self.seats);
             let all = seats.iter();
-            all.map(|(server, seat)| (*server, seat.clone())).collect()
+            all.map(|(server, seat)| (server.clone(), seat.clone()))
+                .collect()
         };
         let mut alerts = Vec::new();
         for (server, seat) in seats {
             for ((kind, about), standing) in &lock(&seat).history.alerts {
                 alerts.push(Alert {
                     kind: kind.word().to_owned(),
-                    server: Some(self.place(server)),
+                    server: Some(self.place(&server)),
                     about: about.clone(),
                     reason: standing.reason.clone(),
                     since: standing.since.unwrap_or(Timestamp::UNIX_EPOCH),
@@ -104,12 +111,12 @@ impl<A: SnapshotApi> Engine<A> {
         alerts
     }
 
-    fn place(&self, server: ServerId) -> Place {
+    fn place(&self, server: &ServerId) -> Place {
         let policies = self.wanted().policies;
-        match policies.get(&server) {
+        match policies.get(server) {
             Some(policy) => place(policy),
-            None => lock(&self.former).get(&server).cloned().unwrap_or(Place {
-                id: server.0,
+            None => lock(&self.former).get(server).cloned().unwrap_or(Place {
+                id: server.clone(),
                 name: format!("server {server}"),
                 policy: String::new(),
             }),
@@ -120,7 +127,7 @@ impl<A: SnapshotApi> Engine<A> {
 /// A policy's server as receivers know it.
 pub(super) fn place(policy: &Policy) -> Place {
     Place {
-        id: policy.server.0,
+        id: policy.server.clone(),
         name: policy.called().to_owned(),
         policy: policy.file.clone(),
     }

@@ -58,9 +58,12 @@ impl Observer {
     }
 
     /// What the server holds, by a listing that is requested after this call.
-    pub(super) async fn ask(&self, server: ServerId) -> Answer {
+    pub(super) async fn ask(&self, server: &ServerId) -> Answer {
         let (reply, answer) = oneshot::channel();
-        let asked = self.asks.send(Ask { server, reply });
+        let asked = self.asks.send(Ask {
+            server: server.clone(),
+            reply,
+        });
         match (asked, answer.await) {
             (Ok(()), Ok(answer)) => answer,
             _ => Err(ApiError {
@@ -138,7 +141,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let rows = listing.servers.values().map(|rows| rows.snapshots.len());
                 self.observer.rows.store(rows.sum(), Ordering::Relaxed);
                 for ask in asks {
-                    let answer = inventory(&listing, ask.server, requested);
+                    let answer = inventory(&listing, &ask.server, requested);
                     let _gone = ask.reply.send(Ok(answer));
                 }
             }
@@ -152,7 +155,7 @@ impl<A: SnapshotApi> Engine<A> {
             let engine = Arc::clone(self);
             tokio::spawn(async move {
                 let requested = engine.clock.now().mono;
-                let listing = engine.list(Some(ask.server)).await;
+                let listing = engine.list(Some(ask.server.clone())).await;
                 let unclear =
                     |error: &ApiError| error.status != Some(401) && error.kind != ErrorKind::Later;
                 if listing.as_ref().is_err_and(unclear) {
@@ -163,7 +166,7 @@ impl<A: SnapshotApi> Engine<A> {
                 } else {
                     engine.note(&listing, requested).await;
                 }
-                let answer = listing.map(|listing| inventory(&listing, ask.server, requested));
+                let answer = listing.map(|listing| inventory(&listing, &ask.server, requested));
                 let _gone = ask.reply.send(answer);
             });
         }
@@ -203,11 +206,11 @@ pub async fn observe_once<A: SnapshotApi>(
     server: Option<ServerId>,
 ) -> Result<BTreeMap<ServerId, Inventory>, ApiError> {
     let requested = clock.now().mono;
-    let listing = api.list(server).await?;
-    let servers: Vec<_> = listing.servers.keys().copied().chain(server).collect();
+    let listing = api.list(server.clone()).await?;
+    let servers: Vec<_> = listing.servers.keys().cloned().chain(server).collect();
     let mut inventories = BTreeMap::new();
     for id in servers {
-        inventories.insert(id, inventory(&listing, id, requested));
+        inventories.insert(id.clone(), inventory(&listing, &id, requested));
     }
     Ok(inventories)
 }
@@ -227,10 +230,10 @@ fn answer_all(asks: Vec<Ask>, error: &ApiError) {
 /// One server's part of a listing.
 pub(super) fn inventory(
     listing: &Listing,
-    server: ServerId,
+    server: &ServerId,
     requested: SignedDuration,
 ) -> Inventory {
-    let rows = listing.servers.get(&server);
+    let rows = listing.servers.get(server);
     let shifted = listing
         .shifted
         .then(|| "its pages changed while they were read".to_owned());

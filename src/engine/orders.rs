@@ -103,7 +103,7 @@ impl<A: SnapshotApi> Engine<A> {
             return Answer::refused(NO_POLICY);
         }
         let until = self.clock.now().mono + PATIENCE;
-        let queued = match self.queue(server, order, by, until) {
+        let queued = match self.queue(&server, order, by, until) {
             Ok(queued) => queued,
             Err(refused) => return refused,
         };
@@ -142,7 +142,7 @@ impl<A: SnapshotApi> Engine<A> {
         by: String,
     ) -> Answer {
         let observer = tokio::spawn(Arc::clone(self).observe());
-        let queued = self.queue(server, order, by, SignedDuration::MAX);
+        let queued = self.queue(&server, order, by, SignedDuration::MAX);
         let Queued {
             seat,
             answer,
@@ -155,7 +155,7 @@ impl<A: SnapshotApi> Engine<A> {
                 return refused;
             }
         };
-        if let Ok(ready) = self.ready(server, &seat).await
+        if let Ok(ready) = self.ready(&server, &seat).await
             && let Some(waiting) = self.take(&seat)
         {
             let _stopped = self
@@ -172,7 +172,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     fn queue(
         &self,
-        server: ServerId,
+        server: &ServerId,
         order: Order,
         by: String,
         until: SignedDuration,
@@ -287,13 +287,13 @@ impl<A: SnapshotApi> Engine<A> {
                 let intent = Fact::CreateIntent {
                     rotation: String::new(),
                     snapshot: snapshot.clone(),
-                    known: inventory.snapshots.iter().map(|s| s.id).collect(),
+                    known: inventory.snapshots.iter().map(|s| s.id.clone()).collect(),
                     reason,
                     by,
                     spare,
                 };
                 let new = NewSnapshot {
-                    server: policy.server,
+                    server: policy.server.clone(),
                     name: snapshot,
                     description,
                 };
@@ -307,7 +307,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let intent = Fact::DeleteIntent {
                     rotation: rotation.unwrap_or_default().to_owned(),
                     snapshot,
-                    id,
+                    id: id.clone(),
                     prune_first: None,
                     paid_by: None,
                     reason,
@@ -316,7 +316,11 @@ impl<A: SnapshotApi> Engine<A> {
                 self.delete(policy, seat, way, id, intent).await?
             }
             Order::Restore { snapshot, id } => {
-                let intent = Fact::RestoreIntent { snapshot, id, by };
+                let intent = Fact::RestoreIntent {
+                    snapshot,
+                    id: id.clone(),
+                    by,
+                };
                 self.restore(policy, seat, way, id, intent).await?
             }
         };

@@ -72,15 +72,15 @@ impl<A: SnapshotApi> Engine<A> {
             }
             return Ok(self.held(None));
         };
-        let seat = self.seat(server);
+        let seat = self.seat(&server);
         if lock(&seat).history.paused.is_none() {
             lock(&seat).pausing = true;
             let fact = Fact::Paused { by };
-            let written = self.record(server, &seat, fact, Extra::default()).await;
+            let written = self.record(&server, &seat, fact, Extra::default()).await;
             lock(&seat).pausing = false;
             written?;
         }
-        Ok(self.held(Some(server)))
+        Ok(self.held(Some(&server)))
     }
 
     /// Ends the pause of one server, or the one of all.
@@ -89,19 +89,17 @@ impl<A: SnapshotApi> Engine<A> {
         if server.is_some() && self.all_paused().is_some() {
             return Err(Unheld::AllPaused);
         }
-        let (paused, ended) = self.to_resume(server);
+        let (paused, ended) = self.to_resume(server.as_ref());
         if !paused && ended.is_empty() {
             let nothing = true;
-            return Ok(Held {
-                nothing,
-                ..self.held(server)
-            });
+            let held = self.held(server.as_ref());
+            return Ok(Held { nothing, ..held });
         }
-        if let Some(server) = server {
+        if let Some(server) = &server {
             let seat = self.seat(server);
             let fact = Fact::Resumed { by };
             self.record(server, &seat, fact, Extra::default()).await?;
-            lock(&self.called).servers.insert(server);
+            lock(&self.called).servers.insert(server.clone());
         } else {
             let now = self.try_wide(Wide::Resumed { by }).await?;
             lock(&self.all_paused).since = None;
@@ -112,14 +110,12 @@ impl<A: SnapshotApi> Engine<A> {
             lock(&self.called).all = true;
         }
         self.wake();
-        Ok(Held {
-            ended,
-            ..self.held(server)
-        })
+        let held = self.held(server.as_ref());
+        Ok(Held { ended, ..held })
     }
 
     /// Whether there is a pause to end, and what else would end with it.
-    fn to_resume(&self, server: Option<ServerId>) -> (bool, Vec<String>) {
+    fn to_resume(&self, server: Option<&ServerId>) -> (bool, Vec<String>) {
         let (now, rules) = (self.clock.now(), self.wanted().rules);
         let all = lock(&self.all_paused);
         let mut paused = server.is_none() && (all.since.is_some() || all.asked);
@@ -143,7 +139,7 @@ impl<A: SnapshotApi> Engine<A> {
         lock(&self.all_paused).since
     }
 
-    fn held(&self, server: Option<ServerId>) -> Held {
+    fn held(&self, server: Option<&ServerId>) -> Held {
         let mut held = Held {
             since: self.all_paused(),
             begun: Vec::new(),
@@ -153,7 +149,7 @@ impl<A: SnapshotApi> Engine<A> {
         };
         let policies = self.wanted().policies;
         self.each_seat(|id, seat| {
-            let Some(policy) = policies.get(&id) else {
+            let Some(policy) = policies.get(id) else {
                 return;
             };
             if server.is_some_and(|one| one != id) {
@@ -173,9 +169,9 @@ impl<A: SnapshotApi> Engine<A> {
         held
     }
 
-    fn each_seat(&self, mut look: impl FnMut(ServerId, &mut Seat)) {
+    fn each_seat(&self, mut look: impl FnMut(&ServerId, &mut Seat)) {
         for (server, seat) in lock(&self.seats).iter() {
-            look(*server, &mut lock(seat));
+            look(server, &mut lock(seat));
         }
     }
 }

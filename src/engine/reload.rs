@@ -46,7 +46,7 @@ impl<A: SnapshotApi> Engine<A> {
         let gone = old
             .values()
             .filter(|p| !new.policies.contains_key(&p.server));
-        lock(&self.former).extend(gone.map(|policy| (policy.server, news::place(policy))));
+        lock(&self.former).extend(gone.map(|policy| (policy.server.clone(), news::place(policy))));
         *self.wanted.write().unwrap_or_else(PoisonError::into_inner) = new;
         self.account.look_again();
         self.wake();

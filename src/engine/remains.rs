@@ -8,12 +8,13 @@ use crate::core::decide::Inventory;
 use crate::core::fact::Ending;
 use crate::core::policy::Rotation;
 use crate::core::settled::left_unsettled;
+use crate::core::snapshot::ServerId;
 
 /// A slot that ended without a completed snapshot, or has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsettled {
-    /// The provider's number of its server.
-    pub server: u64,
+    /// The provider's id of its server.
+    pub server: ServerId,
     /// What the server is called.
     pub server_name: String,
     /// Its rotation; empty where no rotation's newest slot is the trouble.
@@ -37,14 +38,14 @@ impl<A: SnapshotApi> Engine<A> {
         let wanted = self.wanted();
         let mut all = Vec::new();
         for (server, policy) in wanted.policies.iter() {
-            let seat = self.seat(*server);
+            let seat = self.seat(server);
             let seat = lock(&seat);
             if seat.settled {
                 continue;
             }
             let before = all.len();
             let entry = |rotation: &str, snapshot: String, reason: &str| Unsettled {
-                server: server.0,
+                server: server.clone(),
                 server_name: policy.called().to_owned(),
                 rotation: rotation.to_owned(),
                 snapshot,

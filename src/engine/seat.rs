@@ -64,8 +64,8 @@ impl Seat {
         let Self {
             listed, history, ..
         } = self;
-        let completed = history.completed.iter().map(|(id, _)| *id);
-        listed.expect(completed.filter(|id| !history.deletes(*id)));
+        let completed = history.completed.iter().map(|(id, _)| id.clone());
+        listed.expect(completed.filter(|id| !history.deletes(id)));
         listed.believes(inventory)
     }
 
@@ -78,9 +78,9 @@ impl Seat {
                 row.id == id && row.status == Status::Completed && policy.place(&row.name).is_some()
             };
             let seen = rows.find(own).map(|row| row.name.as_str());
-            let name = seen.or_else(|| self.history.called(id));
-            if let Some(name) = name.filter(|_| !self.history.deletes(id)) {
-                let took = if self.history.paid_for(id) {
+            let name = seen.or_else(|| self.history.called(&id));
+            if let Some(name) = name.filter(|_| !self.history.deletes(&id)) {
+                let took = if self.history.paid_for(&id) {
                     "a delete of ours was sent for it before"
                 } else {
                     "no delete of ours took it"

@@ -13,6 +13,7 @@ use crate::core::policy::{Policy, Rules};
 use crate::core::printable::utc;
 use crate::core::settled::all_settled;
 use crate::core::snapshot::{ServerId, Snapshot};
+use crate::logged;
 
 /// Listings or records in a row that may fail before `once` ends a server, and before one
 /// server's failing listings are its own trouble.
@@ -56,7 +57,7 @@ pub(super) struct Ready {
 
 impl<A: SnapshotApi> Engine<A> {
     /// Runs one server's loop until there is nothing to do for a while.
-    pub(super) async fn settle(&self, server: ServerId, seat: &Mutex<Seat>) -> Rest {
+    pub(super) async fn settle(&self, server: &ServerId, seat: &Mutex<Seat>) -> Rest {
         loop {
             let ready = match self.ready(server, seat).await {
                 Ok(ready) => ready,
@@ -157,10 +158,10 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// What is to be done next on the server, when all that is to be recorded before is;
     /// else until when it needs no look. An order that waits is told why not.
-    pub(super) async fn ready(&self, server: ServerId, seat: &Mutex<Seat>) -> Result<Ready, Rest> {
+    pub(super) async fn ready(&self, server: &ServerId, seat: &Mutex<Seat>) -> Result<Ready, Rest> {
         let wanted = self.wanted();
         let rules = wanted.rules;
-        let in_force = wanted.policies.get(&server).map(Arc::as_ref);
+        let in_force = wanted.policies.get(server).map(Arc::as_ref);
         if lock(seat).history.hold.is_some() && !self.released(server, seat, in_force).await {
             let last = rules.count_all && lock(seat).unwritten >= FAILURES;
             return Err(if last {
@@ -173,7 +174,7 @@ impl<A: SnapshotApi> Engine<A> {
         if rules.count_all && lock(seat).unwritten >= FAILURES {
             return Err(Rest::Blocked(rules.retry_after));
         }
-        let Some(policy) = wanted.policies.get(&server).map(Arc::clone) else {
+        let Some(policy) = wanted.policies.get(server).map(Arc::clone) else {
             Self::turn_down(seat, || "its policy is gone".to_owned());
             if lock(seat).history.left() {
                 return Err(Rest::Gone);
@@ -224,7 +225,7 @@ impl<A: SnapshotApi> Engine<A> {
     /// Releases the server if it is time to; `false`: what came of it can't be recorded.
     async fn released(
         &self,
-        server: ServerId,
+        server: &ServerId,
         seat: &Mutex<Seat>,
         policy: Option<&Policy>,
     ) -> bool {
@@ -234,7 +235,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let released = self.release(None, server, seat, true, why).await;
                 if lock(seat).history.hold.is_some() {
                     tracing::error!(
-                        server = server.0,
+                        server = logged::id(server),
                         "its policy is gone, and its hooks held it: release it by hand"
                     );
                 }
@@ -277,7 +278,7 @@ impl<A: SnapshotApi> Engine<A> {
                 return Some(step);
             };
             // A future of its own keeps a waiting server's small.
-            let record = self.record(policy.server, seat, fact, Extra::default());
+            let record = self.record(&policy.server, seat, fact, Extra::default());
             Box::pin(record).await.ok()?;
         }
         tracing::error!(
@@ -306,7 +307,7 @@ impl<A: SnapshotApi> Engine<A> {
     /// believed when the next says the same.
     async fn look(
         &self,
-        server: ServerId,
+        server: &ServerId,
         seat: &Mutex<Seat>,
     ) -> Result<Inventory, Option<ApiError>> {
         #[cfg(feature = "proof")]
@@ -333,7 +334,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     async fn ask(
         &self,
-        server: ServerId,
+        server: &ServerId,
         seat: &Mutex<Seat>,
     ) -> Result<Inventory, Option<ApiError>> {
         lock(seat).asked = u32::try_from(self.clock.now().mono.as_secs()).ok();
@@ -367,7 +368,7 @@ fn no_listing(
     let mut seat = lock(seat);
     seat.failures += 1;
     seat.own_failures = if down { 0 } else { seat.own_failures + 1 };
-    tracing::warn!(server = policy.server.0, policy = policy.file, %error, "no listing");
+    tracing::warn!(server = logged::id(&policy.server), policy = policy.file, %error, "no listing");
     let pause = rules
         .poll_interval
         .saturating_mul(1 << seat.failures.min(16))

@@ -6,10 +6,11 @@ use crate::audit::{Extra, Wide};
 use crate::core::fact::{Fact, Outcome, Ran};
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
+use crate::logged;
 
 /// Tells of one server's fact, with fields by the trail's names, and what the server is called
 /// where it has a policy.
-pub(super) fn fact(server: ServerId, policy: Option<&Policy>, fact: &Fact, extra: &Extra) {
+pub(super) fn fact(server: &ServerId, policy: Option<&Policy>, fact: &Fact, extra: &Extra) {
     let called = policy.map(Policy::called);
     let file = policy.filter(|_| fact.is_by_policy());
     let file = file.map(|policy| policy.file.as_str());
@@ -54,7 +55,7 @@ pub(super) fn fact(server: ServerId, policy: Option<&Policy>, fact: &Fact, extra
     macro_rules! tell {
         ($level:ident) => {
             $level!(
-                server = server.0,
+                server = logged::id(server),
                 server_name = called,
                 policy = file,
                 rotation = text("rotation"),

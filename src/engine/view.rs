@@ -111,9 +111,9 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Shows what is known of a server with a policy.
-    pub fn known<T>(&self, server: ServerId, look: impl FnOnce(Known<'_>) -> T) -> Option<T> {
+    pub fn known<T>(&self, server: &ServerId, look: impl FnOnce(Known<'_>) -> T) -> Option<T> {
         let wanted = self.wanted();
-        let policy = wanted.policies.get(&server)?;
+        let policy = wanted.policies.get(server)?;
         let seat = self.seat(server);
         let seat = lock(&seat);
         let now = self.clock.now();

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::core::fact::Ran;
+use crate::core::snapshot::ServerId;
 
 /// For what a server is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +34,8 @@ pub struct Job {
     pub rotation: String,
     /// The snapshot's name.
     pub snapshot: String,
-    /// The provider's number of the server; the runner goes by the policy's file.
-    pub server: u64,
+    /// The provider's id of the server; the runner goes by the policy's file.
+    pub server: ServerId,
     /// How long one run may take, as the service knows it.
     #[serde(skip)]
     pub limit: Duration,

@@ -18,6 +18,8 @@ use crate::core::fact::{Hook, Ran};
 use crate::core::hold::command;
 use crate::core::name::is_accepted;
 use crate::core::policy::Hooks;
+use crate::core::snapshot::ServerId;
+use crate::logged;
 
 /// What the runner's unit gives it.
 #[derive(Debug, Default)]
@@ -71,7 +73,7 @@ pub async fn serve(
         let report = run.run(Hook::After, &why).await;
         return say(&mut output, &report).await;
     }
-    let _only = match alone(unit.locks.as_deref(), run.server).await {
+    let _only = match alone(unit.locks.as_deref(), &run.server).await {
         Ok(lock) => lock,
         Err(why) => return say(&mut output, &Report::bad(Ran::NotStarted, why)).await,
     };
@@ -103,9 +105,9 @@ pub async fn serve(
 
 /// Makes this the only hold of the server until the file is closed. The release of a hold that
 /// was lost doesn't come here: a server that may be held has to be released.
-async fn alone(locks: Option<&Path>, server: u64) -> Result<Option<File>, String> {
+async fn alone(locks: Option<&Path>, server: &ServerId) -> Result<Option<File>, String> {
     let Some(locks) = locks else { return Ok(None) };
-    let path = locks.join(format!("server-{server}.lock"));
+    let path = locks.join(format!("server-{}.lock", server.component()));
     let failed = |why: std::io::Error| format!("{}: can't be locked: {why}", path.display());
     let mut options = File::options();
     let options = options.read(true).write(true).create(true).truncate(false);
@@ -130,7 +132,7 @@ struct Run {
     hooks: Arc<Hooks>,
     job: Job,
     /// By the policy's file, whatever was asked.
-    server: u64,
+    server: ServerId,
     called: String,
     credentials: Option<String>,
 }
@@ -147,7 +149,7 @@ impl Run {
         if early && report.ran == Ran::Done {
             report.reason = why.to_owned();
         }
-        let (server, server_name) = (self.server, &self.called);
+        let (server, server_name) = (logged::id(&self.server), &self.called);
         let (rotation, reason) = (&self.job.rotation, &report.reason);
         match report.ran {
             Ran::Done => {

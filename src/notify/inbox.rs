@@ -163,7 +163,7 @@ fn wants(settings: &Receiver, alert: &Alert) -> bool {
     on.is_none_or(|kinds| kinds.contains(&alert.kind))
         && settings.servers.as_ref().is_none_or(|servers| {
             let server = alert.server.as_ref();
-            server.is_some_and(|place| servers.iter().any(|id| id.0 == place.id))
+            server.is_some_and(|place| servers.iter().any(|id| *id == place.id))
         })
 }
 
@@ -172,7 +172,7 @@ fn pings(settings: &Receiver, slot: &Slot) -> bool {
         return false;
     };
     let servers = settings.servers.as_ref();
-    servers.is_none_or(|servers| servers.iter().any(|id| id.0 == slot.server.id))
+    servers.is_none_or(|servers| servers.iter().any(|id| *id == slot.server.id))
         && rotations
             .as_ref()
             .is_none_or(|names| names.contains(&slot.rotation))

@@ -104,7 +104,7 @@ fn blocked(id: u64) -> Alert {
 
 fn place(id: u64) -> Place {
     Place {
-        id,
+        id: id.into(),
         name: format!("web-{id}"),
         policy: format!("web-{id}"),
     }
@@ -213,7 +213,7 @@ async fn at_the_end_a_receiver_that_is_down_is_tried_once_more_and_no_longer() {
 async fn kinds_and_servers_that_are_not_wanted_are_not_told() {
     let mut settings = receiver(Way::Webhook(nowhere()));
     settings.on = Some(["blocked".to_owned()].into());
-    settings.servers = Some([ServerId(1)].into());
+    settings.servers = Some([ServerId::from(1)].into());
     let scene = Scene::of(settings);
     let stuck = Alert {
         kind: "stuck".to_owned(),
@@ -246,7 +246,7 @@ async fn a_checkpoint_goes_to_a_witness_alone_one_by_one_and_at_most_a_hundred_w
     let mut settings = receiver(Way::Webhook(nowhere()));
     settings.witness = true;
     // Of which servers it hears doesn't matter.
-    settings.servers = Some([ServerId(1)].into());
+    settings.servers = Some([ServerId::from(1)].into());
     let scene = Scene::of(settings);
     scene.hears(&[checkpoint(1), raised(1), checkpoint(2)]);
     pass(WINDOW * 2).await;
@@ -276,7 +276,7 @@ async fn a_ping_hears_each_turn_of_its_rotation_in_order_also_after_it_was_down(
         address: nowhere(),
         rotations: Some(["weekly".to_owned()].into()),
     });
-    settings.servers = Some([ServerId(1)].into());
+    settings.servers = Some([ServerId::from(1)].into());
     let scene = Scene::of(settings);
     *lock(&scene.fake.down) = true;
     scene.hears(&[

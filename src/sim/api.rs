@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::death::{Doom, Effect};
 use super::judge::Basis;
+use super::number;
 use super::provider::{Due, Row, World, error};
 use super::setting::{CALL, SETTLE};
 use crate::api::{
@@ -171,7 +172,7 @@ impl World {
     /// What a listing answers now; how it is wrong was drawn before.
     fn listing(
         &mut self,
-        server: Option<ServerId>,
+        server: Option<&ServerId>,
         kind: Option<&'static str>,
         requested: Timestamp,
     ) -> Listing {
@@ -182,7 +183,7 @@ impl World {
         } else {
             now - self.setting.lag
         };
-        self.tell(|| match server {
+        self.tell(|| match &server {
             Some(server) => format!("listing  server {server}"),
             None => "listing  account".to_owned(),
         });
@@ -191,7 +192,7 @@ impl World {
             ..Listing::default()
         };
         let ids: Vec<u64> = match server {
-            Some(server) => vec![server.0],
+            Some(server) => vec![number(server.number())],
             None => self.servers.keys().copied().collect(),
         };
         let unlucky = self.rng.pick(&ids);
@@ -254,7 +255,7 @@ impl World {
                     snapshots,
                     doubt,
                 };
-                listing.servers.insert(ServerId(id), rows);
+                listing.servers.insert(ServerId::from(id), rows);
             }
         }
         listing
@@ -300,7 +301,7 @@ impl SnapshotApi for SimApi {
             };
             match failed {
                 Some((kind, status)) => Err(error(kind, status)),
-                None => Ok(world.listing(server, kind, requested)),
+                None => Ok(world.listing(server.as_ref(), kind, requested)),
             }
         };
         if kind == Some("listing: 429") {
@@ -314,7 +315,7 @@ impl SnapshotApi for SimApi {
 
     async fn create(&self, _pass: Pass, create: &NewSnapshot) -> Result<Created, ApiError> {
         self.alive().await;
-        let server = create.server.0;
+        let server = number(create.server.number());
         let course = {
             let mut world = self.world();
             world.tell(|| format!("request  server {server}: create {}", create.name));
@@ -336,12 +337,12 @@ impl SnapshotApi for SimApi {
         let (server, course) = {
             let mut world = self.world();
             world.tell(|| format!("request  delete {id}"));
-            let server = world.judge_delete(id.0).unwrap_or(0);
+            let server = world.judge_delete(number(id.number())).unwrap_or(0);
             let kind = world.weather(|world| &world.setting.delete);
             let course = world.course(kind, |call| Due::Delete {
                 call,
                 server,
-                id: id.0,
+                id: number(id.number()),
             });
             (server, course)
         };
@@ -353,7 +354,7 @@ impl SnapshotApi for SimApi {
         let (server, course) = {
             let mut world = self.world();
             world.tell(|| format!("request  restore {id}"));
-            let server = world.judge_restore(id.0);
+            let server = world.judge_restore(number(id.number()));
             let kind = world.weather(|world| &world.setting.delete);
             let course = world.course(kind, |call| Due::Restore { call, server });
             (server, course)

@@ -76,7 +76,7 @@ impl World {
                     self.change(at, server, |rows| rows.retain(|row| row.id != id));
                 }
                 let gone = Created {
-                    id: SnapshotId(id),
+                    id: SnapshotId::from(id),
                     server_name: None,
                     name: String::new(),
                 };
@@ -93,7 +93,7 @@ impl World {
             Due::Restore { call, server } => {
                 self.tell(|| format!("effect   server {server}: it is restored"));
                 let done = Created {
-                    id: SnapshotId(0),
+                    id: SnapshotId::from(0),
                     server_name: None,
                     name: String::new(),
                 };
@@ -138,7 +138,7 @@ impl World {
         for _ in 0..copies.min(room) {
             let id = self.add(at, server, name, fate);
             let created = Created {
-                id: SnapshotId(id),
+                id: SnapshotId::from(id),
                 server_name: Some(self.servers[&server].name.clone()),
                 name: name.to_owned(),
             };

@@ -62,7 +62,7 @@ pub(super) fn judge(
         if let Some(chosen) = chosen {
             let server = index as u64 + 1;
             let none = History::default();
-            let history = histories.get(&ServerId(server)).unwrap_or(&none);
+            let history = histories.get(&ServerId::from(server)).unwrap_or(&none);
             settled(world, server, *chosen, history, &missed, quiet_from);
         }
     }

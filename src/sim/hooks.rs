@@ -128,6 +128,7 @@ impl World {
     }
 
     fn before(&mut self, job: &Job) -> (SignedDuration, Ran) {
+        let server = super::number(job.server.number());
         let bad = [
             (40, "hook: before can't be started", Ran::NotStarted),
             (100, "hook: before fails", Ran::Failed),
@@ -139,32 +140,27 @@ impl World {
             .entry("hooks")
             .and_modify(|n| *n += 1)
             .or_insert(1);
-        self.holds.excused.remove(&job.server);
-        self.judge.hooked(job.server);
+        self.holds.excused.remove(&server);
+        self.judge.hooked(server);
         if ran == Ran::NotStarted {
             if self.hooks(job).any(|hooks| hooks.go_on) {
                 let excused = &mut self.holds.excused;
-                excused.insert(job.server, job.snapshot.clone());
+                excused.insert(server, job.snapshot.clone());
             } else {
-                self.judge.unhooked(job.server);
+                self.judge.unhooked(server);
             }
         } else {
-            if self.holds.held.contains_key(&job.server) {
-                self.violated(job.server, "hooks: before on a server that is held already");
+            if self.holds.held.contains_key(&server) {
+                self.violated(server, "hooks: before on a server that is held already");
             }
             let held = Held {
                 snapshot: job.snapshot.clone(),
                 since: self.now(),
                 leased: true,
             };
-            self.holds.held.insert(job.server, held);
+            self.holds.held.insert(server, held);
         }
-        self.tell(|| {
-            format!(
-                "before   server {}: {ran:?} for {}",
-                job.server, job.snapshot
-            )
-        });
+        self.tell(|| format!("before   server {}: {ran:?} for {}", server, job.snapshot));
         (time, ran)
     }
 
@@ -188,7 +184,7 @@ impl World {
     /// By each policy that the server may have: a reload may come between a decision and its
     /// `before`.
     fn hooks(&self, job: &Job) -> impl Iterator<Item = &Hooks> {
-        let index = usize::try_from(job.server - 1).unwrap_or(0);
+        let index = usize::try_from(super::number(job.server.number()) - 1).unwrap_or(0);
         let wanted = self.setting.wanted.get(index).into_iter().flatten();
         let rotations = wanted.flat_map(|(policy, _)| &policy.rotations);
         let named = rotations.filter(|rotation| rotation.name == job.rotation);
@@ -226,7 +222,7 @@ impl SimRunner {
             why = released => early = why.is_err(),
             () = self.takes(longest) => {}
         }
-        let (time, ran) = self.world().after(job.server);
+        let (time, ran) = self.world().after(super::number(job.server.number()));
         self.takes(time).await;
         let _gone = ended.send(report(ran, early));
     }
@@ -257,7 +253,7 @@ impl Runner for SimRunner {
 
     fn after(&self, job: Job, _why: String) -> Promised<'_, Report> {
         Box::pin(async move {
-            let (time, ran) = self.world().after(job.server);
+            let (time, ran) = self.world().after(super::number(job.server.number()));
             self.takes(time).await;
             report(ran, false)
         })

@@ -246,11 +246,11 @@ impl World {
         server: u64,
         made: Created,
     ) -> Result<Created, ApiError> {
-        let id = made.id.0;
+        let id = super::number(made.id.number());
         let rows = &self.servers[&server].rows;
         let older = rows.iter().map(|row| row.id).find(|other| *other != id);
         let created = |id: u64, name: &str| Created {
-            id: SnapshotId(id),
+            id: SnapshotId::from(id),
             server_name: made.server_name.clone(),
             name: name.to_owned(),
         };
@@ -304,7 +304,7 @@ impl World {
                     .rfind(OWN)
                     .map_or(row.name.as_str(), |at| &row.name[..at + OWN.len()]);
                 seen.push(Snapshot {
-                    id: SnapshotId(FIRST_FAKE + row.id * 10 + nth.unsigned_abs()),
+                    id: SnapshotId::from(FIRST_FAKE + row.id * 10 + nth.unsigned_abs()),
                     name: format!("{dashed}{}", day.strftime("%Y-%m-%d")),
                     status: Status::Completed,
                     created_at: Some(row.made + hours(nth)),
@@ -315,7 +315,7 @@ impl World {
             while seen.len() < super::setting::LIMIT {
                 let id = FIRST_FAKE + server * 100 + seen.len() as u64;
                 seen.push(Snapshot {
-                    id: SnapshotId(id),
+                    id: SnapshotId::from(id),
                     name: format!("by-hand-{id}"),
                     status: Status::Completed,
                     created_at: Some(self.base),
@@ -378,7 +378,7 @@ impl World {
             if let Some(lies) = &mut self.lies {
                 lies.ids.insert(other, id);
             }
-            snapshot.id = SnapshotId(other);
+            snapshot.id = SnapshotId::from(other);
         }
         snapshot
     }

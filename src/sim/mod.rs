@@ -35,6 +35,11 @@ mod provider;
 mod rng;
 mod scenario;
 mod setting;
+/// The simulation numbers all there is.
+fn number(id: Option<u64>) -> u64 {
+    id.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests;
 

@@ -168,7 +168,7 @@ impl Scenario {
         };
         let policy = Policy {
             file: format!("server-{SERVER}"),
-            server: ServerId(SERVER),
+            server: ServerId::from(SERVER),
             name: Some(format!("server-{SERVER}")),
             protected_names: BTreeSet::new(),
             protected_ids: BTreeSet::new(),
@@ -274,7 +274,7 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize) {
         );
     }
     let histories = end::histories(&director.disk, world.wall());
-    let Some(history) = histories.get(&ServerId(SERVER)) else {
+    let Some(history) = histories.get(&ServerId::from(SERVER)) else {
         world.violated(SERVER, "the trail knows nothing of the server");
         return;
     };

@@ -348,10 +348,10 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
     let delete_stuck = rng.chance(300);
     let policy = Policy {
         file: format!("server-{id}"),
-        server: ServerId(id),
+        server: ServerId::from(id),
         name: Some(format!("server-{id}")),
         protected_names: BTreeSet::new(),
-        protected_ids: protected.iter().map(|id| SnapshotId(*id)).collect(),
+        protected_ids: protected.iter().map(|id| SnapshotId::from(*id)).collect(),
         min_completed,
         delete_stuck,
         rotations,

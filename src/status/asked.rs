@@ -143,6 +143,6 @@ impl<A: SnapshotApi> Asked<A> {
         let policies: Vec<Arc<Policy>> = self.engine.policies().values().cloned().collect();
         let found = find(&policies, server).map_err(|why| (StatusCode::NOT_FOUND, why))?;
         let found = found.ok_or_else(|| (StatusCode::NOT_FOUND, unknown(&policies, server)))?;
-        Ok(Some(found.server))
+        Ok(Some(found.server.clone()))
     }
 }

@@ -57,9 +57,12 @@ pub async fn ask(socket: &Path) -> Result<FleetView, Absent> {
 }
 
 /// Asks it what is created and deleted next on a server.
-pub async fn ask_upcoming(socket: &Path, server: ServerId) -> Result<Option<Upcoming>, Absent> {
+pub async fn ask_upcoming(socket: &Path, server: &ServerId) -> Result<Option<Upcoming>, Absent> {
     asked(socket, PATIENCE, |client| {
-        client.get(format!("http://localhost/api/v1/upcoming/{server}"))
+        client.get(format!(
+            "http://localhost/api/v1/upcoming/{}",
+            server.component()
+        ))
     })
     .await
 }

@@ -227,14 +227,14 @@ async fn server<A: SnapshotApi>(
         // People write a name where the links have an id.
         let server = servers::find(&view.servers, &id).ok().flatten()?;
         if server.id.to_string() != id {
-            return Some(Err(server.id));
+            return Some(Err(server.id.clone()));
         }
-        let detail = shown.detail(server.id, view.time)?;
+        let detail = shown.detail(&server.id, view.time)?;
         Some(Ok(page::server(&view, server, &detail, &shown.zone)))
     });
     Ok(match found.await? {
         Some(Ok(html)) => ([typed(HTML)], html).into_response(),
-        Some(Err(id)) => Redirect::to(&format!("/server/{id}")).into_response(),
+        Some(Err(id)) => Redirect::to(&format!("/server/{}", id.component())).into_response(),
         None => nothing("No policy is for such a server."),
     })
 }

@@ -25,13 +25,13 @@ pub trait Called {
 
 impl Called for Arc<Policy> {
     fn by(&self) -> (ServerId, &str, Option<&str>) {
-        (self.server, &self.file, self.name.as_deref())
+        (self.server.clone(), &self.file, self.name.as_deref())
     }
 }
 
 impl Called for ServerView {
     fn by(&self) -> (ServerId, &str, Option<&str>) {
-        (self.id, &self.file, Some(&self.name))
+        (self.id.clone(), &self.file, Some(&self.name))
     }
 }
 

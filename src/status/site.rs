@@ -128,7 +128,7 @@ impl<A: SnapshotApi> Site<A> {
     }
 
     /// What only this server's page shows; reads the disk.
-    pub(super) fn detail(&self, server: ServerId, now: Timestamp) -> Option<Detail> {
+    pub(super) fn detail(&self, server: &ServerId, now: Timestamp) -> Option<Detail> {
         let (decision, policy, rules) = self.engine.known(server, |known| {
             let decision = decision(known, &self.zone);
             (decision, known.policy.clone(), known.rules.clone())

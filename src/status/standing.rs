@@ -11,7 +11,7 @@ use crate::core::printable::{counted, local, shortened};
 pub(super) fn goes_next(upcoming: Option<&Upcoming>, snapshot: &SnapshotView) -> &'static str {
     let mut steps = upcoming.into_iter().flat_map(|next| &next.steps);
     let stays = matches!(snapshot.verdict.as_str(), "newest" | "keep");
-    if stays && steps.any(|step| step.do_ == Do::Delete && step.id == Some(snapshot.id)) {
+    if stays && steps.any(|step| step.do_ == Do::Delete && step.id == Some(snapshot.id.clone())) {
         "; the next to go"
     } else {
         ""

@@ -38,7 +38,7 @@ pub(super) fn state(
     if history.hold.is_some() {
         return (State::Working, None);
     }
-    let left_alone = order::left_alone(known.policy.server, history, known.rules, known.now);
+    let left_alone = order::left_alone(&known.policy.server, history, known.rules, known.now);
     let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
     let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
     if rotations.iter().any(waits) {
@@ -134,7 +134,7 @@ fn attempts(known: Known<'_>) -> Option<String> {
             (0, tries) => format!("{tries} tries{which} came to nothing"),
             (nth, _) => format!("attempt {nth} of {}{which} failed", rotation.attempts),
         };
-        let left = attempt_in(policy.server, note, rules, now);
+        let left = attempt_in(&policy.server, note, rules, now);
         let next = left.and_then(|left| now.wall.checked_add(left).ok());
         Some(next.map_or_else(
             || format!("{tried}, the next one is due"),

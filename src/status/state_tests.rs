@@ -18,7 +18,7 @@ fn said(open: Open, requested: i64, ids: &[u64]) -> String {
     let mut history = History::default();
     history.open = Some(open);
     let rows = ids.iter().map(|id| Snapshot {
-        id: SnapshotId(*id),
+        id: SnapshotId::from(*id),
         name: "by-hand".to_owned(),
         status: Status::Completed,
         created_at: None,
@@ -75,8 +75,8 @@ fn since() -> When {
 fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
     let create = |id: Option<u64>| Open::Create {
         name: "by-hand".to_owned(),
-        known: BTreeSet::from([SnapshotId(1)]),
-        id: id.map(SnapshotId),
+        known: BTreeSet::from([SnapshotId::from(1)]),
+        id: id.map(SnapshotId::from),
         since: since(),
         claimed: None,
         sent: None,
@@ -97,7 +97,7 @@ fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
 #[test]
 fn what_is_deleted_counts_when_listings_agree() {
     let delete = Open::Delete {
-        id: SnapshotId(1),
+        id: SnapshotId::from(1),
         since: since(),
         ordered: true,
     };
@@ -129,7 +129,7 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
         ("old-2026-11-24", "daily-2026-11-25"),
     ] {
         let row = Snapshot {
-            id: SnapshotId(1),
+            id: SnapshotId::from(1),
             name: name.to_owned(),
             status: Status::Completed,
             created_at: Some(at("2026-11-25T02:00:00Z")),
@@ -185,7 +185,7 @@ fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
     );
     let seen = Seen {
         rows: [Snapshot {
-            id: SnapshotId(1),
+            id: SnapshotId::from(1),
             name: name.to_owned(),
             status: Status::Completed,
             created_at: Some(at("2026-11-25T03:00:00Z")),

@@ -42,7 +42,7 @@ impl FleetView {
         let mut servers = Vec::new();
         let refused = engine.watched().account_refused;
         for server in engine.policies().keys() {
-            engine.known(*server, |known| {
+            engine.known(server, |known| {
                 alerts.extend(standing(known));
                 servers.push(view(known, refused));
             });
@@ -64,12 +64,12 @@ impl FleetView {
 }
 
 fn standing(known: Known<'_>) -> impl Iterator<Item = Alert> {
-    let server = Some(known.policy.server);
+    let server = Some(known.policy.server.clone());
     let alerts = known.history.alerts.iter();
     alerts.map(
         move |((kind, about), standing): (&(AlertKind, String), &Standing)| Alert {
             alert: kind.word().to_owned(),
-            server,
+            server: server.clone(),
             about: about.clone(),
             reason: standing.reason.clone(),
             since: standing.since,
@@ -97,17 +97,17 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
     let snapshots = inventory.map_or_else(Vec::new, |inventory| {
         let verdicts = verdicts(policy, &inventory, history, rules, now);
         let deleted = match &history.open {
-            Some(Open::Delete { id, .. }) => Some(*id),
+            Some(Open::Delete { id, .. }) => Some(id.clone()),
             _ => None,
         };
         let rows = inventory.snapshots.into_iter().zip(verdicts);
         rows.map(|(row, verdict)| SnapshotView {
-            id: row.id,
+            id: row.id.clone(),
             status: row.status.word().to_owned(),
             created_at: row.created_at,
             rotation: policy.rotation_of(&row.name).map(str::to_owned),
             verdict: verdict.fate.word().to_owned(),
-            reason: match deleted {
+            reason: match deleted.clone() {
                 Some(id) if id == row.id => {
                     "it is being deleted, until listings agree that it is gone".to_owned()
                 }
@@ -125,7 +125,7 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
     let hold = history.hold.as_deref().map(order::holding);
     let reasons: Vec<_> = reason.into_iter().chain(hold).collect();
     ServerView {
-        id: policy.server,
+        id: policy.server.clone(),
         name: policy.called().to_owned(),
         file: policy.file.clone(),
         state,

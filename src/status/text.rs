@@ -113,7 +113,7 @@ pub fn server(
     let alerts: Vec<_> = view
         .alerts
         .iter()
-        .filter(|a| a.server.is_none_or(|id| id == server.id))
+        .filter(|a| a.server.clone().is_none_or(|id| id == server.id))
         .cloned()
         .collect();
     text.push_str(&alert_lines(view, &alerts, usize::MAX, width));
@@ -243,7 +243,10 @@ fn wrapped(text: &str, width: Option<u16>) -> String {
 /// do stands at the end.
 fn alert_lines(view: &FleetView, alerts: &[Alert], shown: usize, width: Option<u16>) -> String {
     let name = |alert: &Alert| {
-        let server = view.servers.iter().find(|s| Some(s.id) == alert.server);
+        let server = view
+            .servers
+            .iter()
+            .find(|s| Some(s.id.clone()) == alert.server);
         server.map_or_else(|| alert.about.clone(), |server| server.name.clone())
     };
     let lines = alerts.iter().map(|alert| {

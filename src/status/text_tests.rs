@@ -12,7 +12,7 @@ fn at(text: &str) -> Timestamp {
 /// One server with a snapshot of its own and a foreign one, and an alert about it.
 fn view() -> FleetView {
     let snapshot = |id, name: &str, rotation: Option<&str>| SnapshotView {
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         name: name.to_owned(),
         status: "completed".to_owned(),
         created_at: Some(at("2026-11-22T03:05:00Z")),
@@ -31,13 +31,13 @@ fn view() -> FleetView {
         paused: None,
         alerts: vec![Alert {
             alert: "slot_failed".to_owned(),
-            server: Some(ServerId(5)),
+            server: Some(ServerId::from(5)),
             about: "daily".to_owned(),
             reason: "given up".to_owned(),
             since: Some(at("2026-11-23T03:00:00Z")),
         }],
         servers: vec![ServerView {
-            id: ServerId(5),
+            id: ServerId::from(5),
             name: "web".to_owned(),
             file: "web-01".to_owned(),
             state: State::Resting,
@@ -277,7 +277,7 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
         after: None,
         steps: vec![
             step(Do::Create, "new", None),
-            step(Do::Delete, "old", Some(SnapshotId(1))),
+            step(Do::Delete, "old", Some(SnapshotId::from(1))),
         ],
     });
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
@@ -296,7 +296,7 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
 #[test]
 fn the_accounts_alerts_stand_above_one_server_too_and_another_servers_do_not() {
     let mut view = view();
-    view.alerts[0].server = Some(ServerId(6));
+    view.alerts[0].server = Some(ServerId::from(6));
     view.alerts.push(Alert {
         alert: "api_unreachable".to_owned(),
         server: None,

@@ -30,13 +30,13 @@ async fn answer<A: SnapshotApi>(
     Path(server): Path<u64>,
 ) -> Result<Json<Option<Upcoming>>, StatusCode> {
     // The loop that rotates has only one thread.
-    let done = tokio::task::spawn_blocking(move || upcoming(&engine, ServerId(server)));
+    let done = tokio::task::spawn_blocking(move || upcoming(&engine, &ServerId::from(server)));
     let upcoming = done.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(Json(upcoming))
 }
 
 /// By the last listing that could be relied on; nothing where nothing may be done.
-pub(super) fn upcoming<A: SnapshotApi>(engine: &Engine<A>, server: ServerId) -> Option<Upcoming> {
+pub(super) fn upcoming<A: SnapshotApi>(engine: &Engine<A>, server: &ServerId) -> Option<Upcoming> {
     // Lived through on copies: the engine waits for nobody who looks.
     let (policy, rules, history, seen, now) = engine.known(server, |known| {
         let (policy, rules) = (known.policy.clone(), known.rules.clone());
@@ -81,7 +81,7 @@ mod tests {
             mono: SignedDuration::from_secs(200),
         };
         let row = |id, name: &str| Snapshot {
-            id: SnapshotId(id),
+            id: SnapshotId::from(id),
             name: name.to_owned(),
             status: Status::Completed,
             created_at: Some(at("2026-11-25T03:00:00Z")),
@@ -95,7 +95,7 @@ mod tests {
         };
         let mut history = History::default();
         history.open = Some(Open::Delete {
-            id: SnapshotId(2),
+            id: SnapshotId::from(2),
             since: now.into(),
             ordered: true,
         });

@@ -91,7 +91,7 @@ impl State {
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerView {
-    /// The provider's number of it.
+    /// The provider's id of it.
     pub id: ServerId,
     /// What it is called: by the policy, else by the policy's file.
     pub name: String,
@@ -137,7 +137,7 @@ impl ServerView {
 /// A snapshot, and what it is to the policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotView {
-    /// The provider's number of it.
+    /// The provider's id of it.
     pub id: SnapshotId,
     /// Its name, as the provider gives it.
     pub name: String,

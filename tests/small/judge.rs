@@ -71,7 +71,7 @@ pub fn judge(view: &View<'_>, step: &Step, checks: &mut Checks) -> Verdict {
         Step::Create { rotation, name, .. } => judge.create(rotation, name),
         Step::Delete {
             id, prune_first, ..
-        } => judge.delete(id.0, *prune_first),
+        } => judge.delete(id.number().unwrap(), *prune_first),
         Step::Record(fact) => judge.record(fact),
         Step::Wait { reason, .. } | Step::Blocked { reason } => {
             judge.must(Rule::End, !reason.is_empty(), || "no reason".to_owned())
@@ -168,7 +168,7 @@ impl Judge<'_> {
 
     fn delete_completed(&mut self, row: &Row, rotation: usize, prune_first: bool) -> Verdict {
         let view = self.view;
-        let id = row.snapshot.id;
+        let id = row.snapshot.id.clone();
         let completed = || view.rows.iter().filter(|row| view.completed(row));
         let newer = completed().any(|other| row.older(other));
         self.must(Rule::I2, newer, || format!("the newest one: {row:?}"))?;
@@ -183,14 +183,14 @@ impl Judge<'_> {
             self.must(Rule::I3, enough, || format!("{} left", left.len()))?;
             let oldest = copied || others().all(|other| row.oldest_with(other));
             self.must(Rule::Surplus, oldest, || format!("not oldest: {row:?}"))?;
-            return self.must(Rule::I19, view.may_spend(id.0), || {
+            return self.must(Rule::I19, view.may_spend(id.number().unwrap()), || {
                 format!("unpaid: {row:?}")
             });
         }
         let left = completed().count() - 1;
         let enough = left >= view.wants.min_completed;
         self.must(Rule::I3, enough, || format!("{left} left"))?;
-        let good = view.may_give(id.0);
+        let good = view.may_give(id.number().unwrap());
         self.must(Rule::I7, good, || format!("{:?}", view.ledger.given))?;
         let oldest = others().all(|other| row.oldest_with(other));
         self.must(Rule::Due, oldest, || format!("not oldest: {row:?}"))?;
@@ -224,7 +224,8 @@ impl Judge<'_> {
                 };
                 self.must(Rule::I9, name == snapshot, said)?;
                 let new = |row: &&Row| {
-                    row.snapshot.name == *snapshot && !known.contains(&row.snapshot.id.0)
+                    row.snapshot.name == *snapshot
+                        && !known.contains(&row.snapshot.id.number().unwrap())
                 };
                 let holds = match (outcome, id) {
                     (Outcome::Done, Some(id)) => {
@@ -238,7 +239,7 @@ impl Judge<'_> {
                 self.must(Rule::I9, holds, said)
             }
             Fact::SnapshotFailed { id, .. } => {
-                let holds = match (view.row(id.0), &view.ledger.open) {
+                let holds = match (view.row(id.number().unwrap()), &view.ledger.open) {
                     (Some(row), _) => row.snapshot.status == Status::Failed,
                     (
                         None,
@@ -247,18 +248,20 @@ impl Judge<'_> {
                             since,
                             ..
                         }),
-                    ) => *open == id.0 && view.now - since >= SETTLE_WINDOW,
+                    ) => *open == id.number().unwrap() && view.now - since >= SETTLE_WINDOW,
                     (None, _) => false,
                 };
                 self.must(Rule::I9, holds, said)
             }
             Fact::SnapshotCompleted { id, .. } => {
-                let row = view.row(id.0);
+                let row = view.row(id.number().unwrap());
                 let holds = row.is_some_and(|row| row.snapshot.status == Status::Completed);
                 self.must(Rule::I8, holds, said)
             }
             Fact::SnapshotStuck { id, .. } => {
-                let holds = view.row(id.0).is_some_and(|row| view.stuck(row));
+                let holds = view
+                    .row(id.number().unwrap())
+                    .is_some_and(|row| view.stuck(row));
                 self.must(Rule::I8, holds, said)
             }
             Fact::SlotSettled { snapshot, .. } => {
@@ -283,11 +286,13 @@ impl Judge<'_> {
                 let due = view.wants.due.contains(snapshot);
                 self.must(Rule::Due, !due, said)
             }
-            Fact::DeleteConfirmed { id } => self.must(Rule::I5, !view.shows(id.0), said),
+            Fact::DeleteConfirmed { id } => {
+                self.must(Rule::I5, !view.shows(id.number().unwrap()), said)
+            }
             Fact::DeleteResult { id, .. } => {
                 let holds = matches!(&view.ledger.open, Some(Pending::Delete { id: open, since })
-                    if *open == id.0 && view.now - since >= SETTLE_WINDOW);
-                self.must(Rule::I5, holds && view.shows(id.0), said)
+                    if *open == id.number().unwrap() && view.now - since >= SETTLE_WINDOW);
+                self.must(Rule::I5, holds && view.shows(id.number().unwrap()), said)
             }
             _ => Ok(()),
         }

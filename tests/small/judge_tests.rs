@@ -65,7 +65,7 @@ fn days(count: i64) -> Bench {
 
 fn delete(id: u64) -> Step {
     Step::Delete {
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         name: String::new(),
         rotation: String::new(),
         prune_first: false,
@@ -76,7 +76,7 @@ fn delete(id: u64) -> Step {
 
 fn prune(id: u64) -> Step {
     Step::Delete {
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         name: String::new(),
         rotation: String::new(),
         prune_first: true,
@@ -166,10 +166,10 @@ fn i5_beside_an_open_mutation_only_the_same_delete_is_sent() {
 
 #[test]
 fn i5_a_delete_is_closed_as_what_can_be_seen() {
-    let id = SnapshotId(3);
+    let id = SnapshotId::from(3);
     let mut bench = days(3);
     bench.ledger.open = Some(open_delete(3));
-    let gone = Step::Record(Fact::DeleteConfirmed { id });
+    let gone = Step::Record(Fact::DeleteConfirmed { id: id.clone() });
     assert_eq!(bench.judge(&gone), Some(Rule::I5));
     let outcome = Outcome::Failed;
     let failed = Step::Record(Fact::DeleteResult { id, outcome });
@@ -239,7 +239,7 @@ fn i8_one_in_progress_neither_counts_nor_goes() {
     assert_eq!(bench.judge(&delete(1)), None, "delete_stuck allows it");
     let completed = Step::Record(Fact::SnapshotCompleted {
         snapshot: name("a", 1),
-        id: SnapshotId(1),
+        id: SnapshotId::from(1),
         pays: Some(false),
     });
     assert_eq!(bench.judge(&completed), Some(Rule::I8));
@@ -274,7 +274,7 @@ fn i9_a_create_counts_as_not_done_only_after_the_settle_window() {
     assert_eq!(bench.judge(&failed), Some(Rule::I9));
     bench.now = SETTLE_WINDOW;
     assert_eq!(bench.judge(&failed), None);
-    let adopted = result(Outcome::Done, Some(SnapshotId(1)));
+    let adopted = result(Outcome::Done, Some(SnapshotId::from(1)));
     assert_eq!(bench.judge(&adopted), Some(Rule::I9), "nothing is listed");
     let mut bench = Bench::holding(&[done(0)]);
     bench.ledger.open = Some(open_create(None));

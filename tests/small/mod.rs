@@ -66,10 +66,13 @@ fn cases(
 ) -> Result<(), String> {
     tally.inventories += 1;
     let protected = inventory.rows.iter().filter(|row| row.protected);
-    let protected: Vec<_> = protected.map(|row| row.snapshot.id).collect();
+    let protected: Vec<_> = protected.map(|row| row.snapshot.id.clone()).collect();
     for wanted in policies {
         let mut wanted = wanted.clone();
-        wanted.policy.protected_ids.extend(&protected);
+        wanted
+            .policy
+            .protected_ids
+            .extend(protected.iter().cloned());
         for trail in trails(&inventory.rows, &wanted.wants) {
             tally.cases += 1;
             for way in answers {

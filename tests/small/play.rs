@@ -65,7 +65,7 @@ pub fn play(
     world.log = Some(Vec::new());
     let broken = world.run(&mut Tally::default());
     let rows = inventory.rows.iter().map(|row| {
-        let (id, name) = (row.snapshot.id, &row.snapshot.name);
+        let (id, name) = (row.snapshot.id.clone(), &row.snapshot.name);
         let mark = if row.protected { " protected" } else { "" };
         format!(
             "  {id} {name} {:?} {:?}{mark}\n",
@@ -195,16 +195,16 @@ impl<'a> World<'a> {
         self.apply(fact);
         if let Fact::RotationAdded { shrinks, .. } | Fact::RotationChanged { shrinks, .. } = fact {
             let now = self.now;
-            let announced = shrinks.iter().map(|id| (id.0, now));
+            let announced = shrinks.iter().map(|id| (id.number().unwrap(), now));
             self.ledger.announced.extend(announced);
         }
         if let Fact::CreateResult { id: Some(id), .. } = fact {
-            self.ledger.ours.insert(id.0);
+            self.ledger.ours.insert(id.number().unwrap());
         }
         if let Fact::SnapshotCompleted { id, .. } = fact
-            && (id.0 >= HIDDEN || self.ledger.ours.contains(&id.0))
+            && (id.number().unwrap() >= HIDDEN || self.ledger.ours.contains(&id.number().unwrap()))
         {
-            self.ledger.made.insert(id.0);
+            self.ledger.made.insert(id.number().unwrap());
             self.ledger.given = None;
         }
         let ledger = &mut self.ledger;
@@ -218,14 +218,14 @@ impl<'a> World<'a> {
                 }
             }
             Fact::SnapshotFailed { snapshot, id, .. } => {
-                let awaited = Some(id.0);
+                let awaited = Some(id.number().unwrap());
                 if matches!(&ledger.open, Some(Pending::Create { id, .. }) if *id == awaited) {
                     ledger.open = None;
                 }
                 *ledger.attempts.entry(snapshot.clone()).or_default() += 1;
             }
             Fact::SnapshotCompleted { id, .. } | Fact::SnapshotStuck { id, .. } => {
-                let awaited = Some(id.0);
+                let awaited = Some(id.number().unwrap());
                 if matches!(&ledger.open, Some(Pending::Create { id, .. }) if *id == awaited) {
                     ledger.open = None;
                 }
@@ -246,7 +246,7 @@ impl<'a> World<'a> {
 
     /// A new snapshot of a rotation's due slot, in progress.
     fn row(&mut self, rotation: usize, made: Seconds) -> Row {
-        let id = SnapshotId(self.next_id);
+        let id = SnapshotId::from(self.next_id);
         self.next_id += 1;
         Row {
             snapshot: Snapshot {
@@ -265,11 +265,15 @@ impl<'a> World<'a> {
         self.answered = true;
         let index = ROTATIONS.iter().position(|known| *known == rotation);
         let index = index.unwrap_or_default();
-        let known: Vec<_> = self.rows.iter().map(|row| row.snapshot.id).collect();
+        let known: Vec<_> = self
+            .rows
+            .iter()
+            .map(|row| row.snapshot.id.clone())
+            .collect();
         self.apply(&Fact::CreateIntent {
             rotation,
             snapshot: name.clone(),
-            known: known.iter().copied().collect(),
+            known: known.iter().cloned().collect(),
             reason: String::new(),
             by: None,
             spare: None,
@@ -281,7 +285,7 @@ impl<'a> World<'a> {
         let mut id = None;
         if made || self.answers == Answers::Late {
             let row = self.row(index, self.now);
-            id = made.then_some(row.snapshot.id);
+            id = made.then(|| row.snapshot.id.clone());
             if made {
                 self.rows.push(row);
             } else {
@@ -297,8 +301,8 @@ impl<'a> World<'a> {
         self.requested = self.now;
         self.ledger.open = Some(Pending::Create {
             name: name.clone(),
-            known: known.iter().map(|id| id.0).collect(),
-            id: id.map(|id| id.0),
+            known: known.iter().map(|id| id.number().unwrap()).collect(),
+            id: id.as_ref().map(|id| id.number().unwrap()),
             since: self.now,
         });
         if outcome == Outcome::Failed {
@@ -322,28 +326,33 @@ impl<'a> World<'a> {
         paid_by: Option<SnapshotId>,
     ) {
         self.answered = true;
-        let ours = id.0 >= HIDDEN || self.ledger.ours.contains(&id.0);
+        let ours =
+            id.number().unwrap() >= HIDDEN || self.ledger.ours.contains(&id.number().unwrap());
         let row = self.rows.iter().find(|row| row.snapshot.id == id);
         let good = row.is_some_and(|row| match row.snapshot.status {
             Status::Completed => true,
             Status::Failed => !ours,
             _ => false,
         });
-        if good && !self.view().is_announced(id.0) && !prune_first {
-            self.ledger.spent.insert(id.0);
+        if good && !self.view().is_announced(id.number().unwrap()) && !prune_first {
+            self.ledger.spent.insert(id.number().unwrap());
         }
-        let ids: Vec<_> = self.rows.iter().map(|row| row.snapshot.id).collect();
+        let ids: Vec<_> = self
+            .rows
+            .iter()
+            .map(|row| row.snapshot.id.clone())
+            .collect();
         self.apply(&Fact::DeleteIntent {
             rotation: String::new(),
-            id,
+            id: id.clone(),
             snapshot,
-            prune_first: prune_first.then(|| ids.iter().copied().collect()),
+            prune_first: prune_first.then(|| ids.iter().cloned().collect()),
             paid_by,
             reason: String::new(),
             by: None,
         });
         if prune_first {
-            self.ledger.given = Some(id.0);
+            self.ledger.given = Some(id.number().unwrap());
         }
         let outcome = match self.answers {
             Answers::Failed => Outcome::Failed,
@@ -351,13 +360,13 @@ impl<'a> World<'a> {
             _ => Outcome::Done,
         };
         self.ledger.open = (outcome != Outcome::Failed).then_some(Pending::Delete {
-            id: id.0,
+            id: id.number().unwrap(),
             since: self.now,
         });
         if outcome == Outcome::Done {
             self.prunes += u32::from(prune_first);
             if self.answers == Answers::Late {
-                self.vanishing = Some(id.0);
+                self.vanishing = Some(id.number().unwrap());
             } else {
                 self.rows.retain(|row| row.snapshot.id != id);
             }
@@ -382,14 +391,15 @@ impl<'a> World<'a> {
                 self.answered = true;
                 if complete {
                     row.snapshot.status = Status::Completed;
-                } else if failed && hidden.contains(&row.snapshot.id.0) {
+                } else if failed && hidden.contains(&row.snapshot.id.number().unwrap()) {
                     row.snapshot.status = Status::Failed;
                 }
             }
         }
         self.rows.append(&mut self.unseen);
         if let Some(id) = self.vanishing.take() {
-            self.rows.retain(|row| row.snapshot.id.0 != id);
+            self.rows
+                .retain(|row| row.snapshot.id.number().unwrap() != id);
         }
     }
 

@@ -96,7 +96,7 @@ pub fn wanted(
     Wanted {
         policy: Policy {
             file: "web".to_owned(),
-            server: ServerId(7),
+            server: ServerId::from(7),
             name: Some("web".to_owned()),
             protected_names: BTreeSet::from([PROTECTED.to_owned()]),
             protected_ids: BTreeSet::new(),

@@ -247,7 +247,7 @@ impl Inventory {
             .zip(letters)
             .map(|(index, letter)| Row {
                 snapshot: Snapshot {
-                    id: SnapshotId(if turned { count - index } else { index + 1 }),
+                    id: SnapshotId::from(if turned { count - index } else { index + 1 }),
                     name: letter.name.clone(),
                     status: letter.status.clone(),
                     created_at: letter.made.map(wall),

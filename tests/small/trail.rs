@@ -146,7 +146,7 @@ impl Trail {
         self.lived(at, &delete(id, None));
         self.ledger.open = Some(Pending::Delete { id, since: at });
         if let Some(outcome) = answer {
-            let id = SnapshotId(id);
+            let id = SnapshotId::from(id);
             self.lived(at, &Fact::DeleteResult { id, outcome });
             self.ledger.answered = Some(at);
             if outcome == Outcome::Failed {
@@ -159,13 +159,19 @@ impl Trail {
     /// A prune-first an hour ago, when these were listed; the victim is gone or still there.
     fn pruned(mut self, victim: u64, known: &BTreeSet<u64>, there: bool) -> Self {
         self.old(AN_HOUR_AGO, &delete(victim, Some(known)));
-        let id = SnapshotId(victim);
+        let id = SnapshotId::from(victim);
         let outcome = if there {
             Outcome::Failed
         } else {
             Outcome::Done
         };
-        self.old(AN_HOUR_AGO, &Fact::DeleteResult { id, outcome });
+        self.old(
+            AN_HOUR_AGO,
+            &Fact::DeleteResult {
+                id: id.clone(),
+                outcome,
+            },
+        );
         if !there {
             self.old(AN_HOUR_AGO, &Fact::DeleteConfirmed { id });
         }
@@ -178,7 +184,7 @@ fn create(rotation: usize, known: BTreeSet<u64>) -> Fact {
     Fact::CreateIntent {
         rotation: ROTATIONS[rotation].to_owned(),
         snapshot: name(ROTATIONS[rotation], 0),
-        known: known.into_iter().map(SnapshotId).collect(),
+        known: known.into_iter().map(SnapshotId::from).collect(),
         reason: String::new(),
         by: None,
         spare: None,
@@ -189,7 +195,7 @@ fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> Fact {
     Fact::CreateResult {
         snapshot: name(ROTATIONS[rotation], 0),
         outcome,
-        id: id.map(SnapshotId),
+        id: id.map(SnapshotId::from),
         server_name: None,
         looked_for: false,
     }
@@ -199,8 +205,8 @@ fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> Fact {
     Fact::DeleteIntent {
         rotation: String::new(),
         snapshot: String::new(),
-        id: SnapshotId(id),
-        prune_first: prune_first.map(|known| known.iter().copied().map(SnapshotId).collect()),
+        id: SnapshotId::from(id),
+        prune_first: prune_first.map(|known| known.iter().copied().map(SnapshotId::from).collect()),
         paid_by: None,
         reason: String::new(),
         by: None,
@@ -249,7 +255,10 @@ pub fn trails(rows: &[Row], wants: &Wants) -> Vec<Trail> {
     for row in rows.iter().filter(|row| row.owner.is_some()) {
         of_row(row, rows, wants, &mut found);
     }
-    let ids: BTreeSet<_> = rows.iter().map(|row| row.snapshot.id.0).collect();
+    let ids: BTreeSet<_> = rows
+        .iter()
+        .map(|row| row.snapshot.id.number().unwrap())
+        .collect();
     let gone = ids.iter().copied().chain([ABSENT]).collect();
     found.push(base("a delete that is seen").deleting(ABSENT, -MINUTE, None));
     found.push(base("a prune-first, not made good").pruned(ABSENT, &gone, false));
@@ -309,7 +318,9 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
     found.push(overtaken("overtaken, tried", 1));
     let bearing = name(ROTATIONS[rotation], 0);
     let bearing = rows.iter().filter(|row| row.snapshot.name == bearing);
-    let bearing: BTreeSet<_> = bearing.map(|row| row.snapshot.id.0).collect();
+    let bearing: BTreeSet<_> = bearing
+        .map(|row| row.snapshot.id.number().unwrap())
+        .collect();
     let mut knowns = vec![BTreeSet::new()];
     if !bearing.is_empty() {
         knowns.push(bearing.clone());
@@ -334,8 +345,8 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
 fn of_row(row: &Row, rows: &[Row], wants: &Wants, found: &mut Vec<Trail>) {
     let due = |title| (0..wants.keep.len()).fold(Trail::base(title, wants), Trail::due);
     let end = |trail: Trail| (0..wants.keep.len()).fold(trail, |t, r| t.ended(r, settled));
-    let id = row.snapshot.id.0;
-    let ids = || rows.iter().map(|row| row.snapshot.id.0);
+    let id = row.snapshot.id.number().unwrap();
+    let ids = || rows.iter().map(|row| row.snapshot.id.number().unwrap());
     for at in [-MINUTE, 1 - SETTLE_WINDOW, -SETTLE_WINDOW] {
         let sent = |trail: Trail| trail.deleting(id, at, Some(Outcome::Unknown));
         found.push(sent(due("a delete without an answer, slots due")));
@@ -355,11 +366,11 @@ fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
     let base = |title| Trail::base(title, wants);
     let restore = Fact::RestoreIntent {
         snapshot: String::new(),
-        id: SnapshotId(1),
+        id: SnapshotId::from(1),
         by: None,
     };
     let restored = Fact::RestoreResult {
-        id: SnapshotId(1),
+        id: SnapshotId::from(1),
         outcome: Outcome::Done,
     };
     let doubtful = |mut trail: Trail| {

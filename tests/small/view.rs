@@ -38,7 +38,7 @@ impl Row {
 
     /// By date, then id.
     pub fn older(&self, other: &Self) -> bool {
-        (self.made, self.snapshot.id) < (other.made, other.snapshot.id)
+        (self.made, self.snapshot.id.clone()) < (other.made, other.snapshot.id.clone())
     }
 }
 
@@ -111,7 +111,9 @@ pub const ROTATIONS: [&str; 2] = ["a", "b"];
 
 impl View<'_> {
     pub fn row(&self, id: u64) -> Option<&Row> {
-        self.rows.iter().find(|row| row.snapshot.id.0 == id)
+        self.rows
+            .iter()
+            .find(|row| row.snapshot.id.number().unwrap() == id)
     }
 
     pub fn shows(&self, id: u64) -> bool {
@@ -146,7 +148,7 @@ impl View<'_> {
     }
 
     pub fn stuck(&self, row: &Row) -> bool {
-        let watched = self.ledger.watched.get(&row.snapshot.id.0);
+        let watched = self.ledger.watched.get(&row.snapshot.id.number().unwrap());
         let age = watched.map(|(since, age)| age + self.now - since);
         Self::unfinished(row) && age.is_some_and(|age| age >= STUCK_AFTER)
     }
@@ -194,11 +196,14 @@ impl Ledger {
             _ => None,
         };
         self.watched.retain(|id, _| {
-            awaited == Some(*id) || rows.iter().any(|row| row.snapshot.id.0 == *id)
+            awaited == Some(*id)
+                || rows
+                    .iter()
+                    .any(|row| row.snapshot.id.number().unwrap() == *id)
         });
         for row in rows.iter().filter(|row| View::unfinished(row)) {
             let age = row.made.map_or(0, |made| (now - made).max(0));
-            let id = row.snapshot.id.0;
+            let id = row.snapshot.id.number().unwrap();
             self.watched.entry(id).or_insert((now, age));
         }
     }

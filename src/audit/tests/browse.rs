@@ -60,7 +60,7 @@ fn the_records_of_one_file_are_handed_out_and_no_other_s() {
         .map(|r| r.as_ref().ok().map(|r| r.seq))
         .collect();
     assert_eq!(seqs, [Some(1), None, Some(2)]);
-    assert_eq!(read[0].as_ref().unwrap().server, Some(ServerId(7)));
+    assert_eq!(read[0].as_ref().unwrap().server, Some(ServerId::from(7)));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_tail_is_the_newest_records_of_one_server_in_the_end_of_the_newest_file() 
         )
     };
     let seqs = |most, bytes| -> Vec<u64> {
-        let found = tail(folder.path(), ServerId(7), most, bytes).unwrap();
+        let found = tail(folder.path(), &ServerId::from(7), most, bytes).unwrap();
         found.iter().map(|record| record.seq).collect()
     };
     assert_eq!(seqs(9, 9999), [0; 0], "no folder's files yet");

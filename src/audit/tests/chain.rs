@@ -13,7 +13,7 @@ fn a_line_has_its_keys_in_order_and_ends_with_the_hash_of_what_precedes_it() {
         NOVEMBER,
         7,
         Fact::DeleteResult {
-            id: SnapshotId(3),
+            id: SnapshotId::from(3),
             outcome: Outcome::Later,
         },
     );
@@ -51,7 +51,7 @@ fn a_restart_folds_the_same_histories_as_the_facts_themselves() {
         expected.apply(fact, when, GRACE);
     }
     assert!(expected.open.is_some());
-    assert_eq!(opened.histories[&ServerId(7)], expected);
+    assert_eq!(opened.histories[&ServerId::from(7)], expected);
     assert_eq!(opened.histories.len(), 2);
     assert_eq!((opened.notices.len(), opened.hold_creates), (0, false));
 }

@@ -37,7 +37,7 @@ async fn records_go_to_real_files_and_come_back() {
         (records[7].event.as_str(), records[7].run.as_str()),
         ("blocked", "b")
     );
-    assert_eq!(records[7].server, Some(ServerId(7)));
+    assert_eq!(records[7].server, Some(ServerId::from(7)));
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let file = logs.join("audit-2026-12.jsonl");
     assert_eq!(mode(&file) & !0o640, 0);

@@ -65,7 +65,7 @@ fn check(disk: &MemDisk) -> Verified {
 fn fact(time: &str, server: u64, fact: Fact) -> Entry {
     Entry {
         time: at(time),
-        server: Some(ServerId(server)),
+        server: Some(ServerId::from(server)),
         event: Event::Fact(fact),
         extra: Extra::default(),
     }
@@ -104,7 +104,7 @@ fn night(server: u64) -> Vec<Entry> {
         Fact::CreateIntent {
             rotation: rotation(),
             snapshot: snapshot(),
-            known: [SnapshotId(3), SnapshotId(4)].into(),
+            known: [SnapshotId::from(3), SnapshotId::from(4)].into(),
             reason: reason(),
             by: None,
             spare: None,
@@ -112,7 +112,7 @@ fn night(server: u64) -> Vec<Entry> {
         Fact::CreateResult {
             snapshot: snapshot(),
             outcome: Outcome::Done,
-            id: Some(SnapshotId(801)),
+            id: Some(SnapshotId::from(801)),
             server_name: Some("web \"1\"\n\u{1b}[31m\u{202e}".to_owned()),
             looked_for: false,
         },

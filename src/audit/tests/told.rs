@@ -208,7 +208,7 @@ fn wide_events_may_name_a_server_but_its_alerts_must_be_known() {
         reason: "of that server's".to_owned(),
     };
     let entry = Entry {
-        server: Some(ServerId(7)),
+        server: Some(ServerId::from(7)),
         ..wide(NOVEMBER, stopped)
     };
     let disk = some_nights();
@@ -249,9 +249,9 @@ fn only_what_can_be_read_back_is_recorded() {
         (Event::Wide(stopped()), true, true),
         (Event::Wide(checkpoint()), false, false),
     ] {
-        for (server, right) in [(Some(ServerId(7)), with_server), (None, without)] {
+        for (server, right) in [(Some(ServerId::from(7)), with_server), (None, without)] {
             let entry = Entry {
-                server,
+                server: server.clone(),
                 event: event.clone(),
                 ..blocked(NOVEMBER, "x")
             };

@@ -90,8 +90,8 @@ pub(super) struct Asked {
 
 impl Filter {
     pub(super) fn takes(&self, record: &Record, said: &Said, known: &Known) -> bool {
-        let server = record.server;
-        (self.server.is_none() || self.server == server)
+        let server = record.server.as_ref();
+        (self.server.is_none() || self.server.as_ref() == server)
             && self.since.is_none_or(|since| record.time >= since)
             && self.until.is_none_or(|until| record.time <= until)
             && (self.events.is_empty()
@@ -110,12 +110,12 @@ impl Asked {
     pub(super) fn new(typed: &str) -> Self {
         Self {
             name: typed.to_owned(),
-            id: typed.parse().ok().map(SnapshotId),
+            id: typed.parse().ok(),
             named: BTreeSet::new(),
         }
     }
 
-    fn is_meant(&self, server: Option<ServerId>, said: &Said, known: &Known) -> bool {
+    fn is_meant(&self, server: Option<&ServerId>, said: &Said, known: &Known) -> bool {
         if said.id.is_some() && said.id == self.id {
             return true;
         }
@@ -126,7 +126,7 @@ impl Asked {
         let Some(name) = known.name(server, said).or(said.about.as_deref()) else {
             return false;
         };
-        let of_the_id = |server| self.named.contains(&(server, name.to_owned()));
+        let of_the_id = |server: &ServerId| self.named.contains(&(server.clone(), name.to_owned()));
         name == self.name || (said.id.is_none() && server.is_some_and(of_the_id))
     }
 }
@@ -163,7 +163,7 @@ mod tests {
             seq: 1,
             time: "2026-11-25T03:00:00Z".parse().expect("a time"),
             run: "test".to_owned(),
-            server: server.map(ServerId),
+            server: server.map(ServerId::from),
             event: event.to_owned(),
             json: format!("{{{fields}}}"),
         }
@@ -171,7 +171,7 @@ mod tests {
 
     fn takes(filter: &Filter, record: &Record) -> bool {
         let (said, mut known) = (Said::of(record), Known::default());
-        known.learn(record.server, &said);
+        known.learn(record.server.as_ref(), &said);
         filter.takes(record, &said, &known)
     }
 
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_server_is_its_own_records_and_none_of_the_account() {
         let filter = Filter {
-            server: Some(ServerId(7)),
+            server: Some(ServerId::from(7)),
             ..Filter::default()
         };
         assert!(takes(&filter, &record(Some(7), "blocked", "")));
@@ -316,7 +316,9 @@ mod tests {
         }
         let mut filter = by("801");
         let asked = filter.snapshot.as_mut().expect("one");
-        asked.named.insert((ServerId(7), "daily-1".to_owned()));
+        asked
+            .named
+            .insert((ServerId::from(7), "daily-1".to_owned()));
         let intent = r#""snapshot":"daily-1""#;
         assert!(takes(&filter, &record(Some(7), "create_intent", intent)));
         assert!(!takes(&filter, &record(Some(8), "create_intent", intent)));

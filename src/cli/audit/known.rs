@@ -96,18 +96,23 @@ struct Snapshot {
 
 impl Known {
     /// Notes what a record adds.
-    pub(super) fn learn(&mut self, server: Option<ServerId>, said: &Said) {
+    pub(super) fn learn(&mut self, server: Option<&ServerId>, said: &Said) {
         let Some(server) = server else { return };
         if let Some(policy) = &said.policy {
-            self.policies.insert(server, policy.clone());
+            self.policies.insert(server.clone(), policy.clone());
         }
         for rotation in said.history.iter().flat_map(|history| &history.rotations) {
             for slot in &rotation.slots {
-                self.note(server, &slot.name, Some(&rotation.name), None);
+                self.note(server.clone(), &slot.name, Some(&rotation.name), None);
             }
         }
         if let Some(name) = &said.snapshot {
-            self.note(server, name, said.rotation.as_ref(), said.id);
+            self.note(
+                server.clone(),
+                name,
+                said.rotation.as_ref(),
+                said.id.clone(),
+            );
         }
     }
 
@@ -131,7 +136,7 @@ impl Known {
         };
         if let Some(one) = all.iter_mut().rev().find(fits) {
             one.rotation = rotation;
-            one.id = id.or(one.id);
+            one.id = id.or(one.id.clone());
             return;
         }
         if all.len() == REMEMBERED {
@@ -142,39 +147,39 @@ impl Known {
     }
 
     /// Forgets a snapshot that is gone.
-    pub(super) fn forget(&mut self, server: Option<ServerId>, id: Option<SnapshotId>) {
-        if let Some(all) = server.and_then(|server| self.snapshots.get_mut(&server)) {
-            all.retain(|one| one.id.is_none() || one.id != id);
+    pub(super) fn forget(&mut self, server: Option<&ServerId>, id: Option<&SnapshotId>) {
+        if let Some(all) = server.and_then(|server| self.snapshots.get_mut(server)) {
+            all.retain(|one| one.id.is_none() || one.id.as_ref() != id);
         }
     }
 
     /// What the server's policy was called when it was named last.
-    pub(super) fn policy(&self, server: ServerId) -> Option<&str> {
-        self.policies.get(&server).map(String::as_str)
+    pub(super) fn policy(&self, server: &ServerId) -> Option<&str> {
+        self.policies.get(server).map(String::as_str)
     }
 
     /// The name that the record's snapshot bears.
-    pub(super) fn name<'a>(&'a self, server: Option<ServerId>, said: &'a Said) -> Option<&'a str> {
+    pub(super) fn name<'a>(&'a self, server: Option<&ServerId>, said: &'a Said) -> Option<&'a str> {
         if said.snapshot.is_some() {
             return said.snapshot.as_deref();
         }
-        let id = said.id?;
-        let mut all = self.snapshots.get(&server?)?.iter().rev();
-        all.find(|one| one.id == Some(id))
+        let id = said.id.as_ref()?;
+        let mut all = self.snapshots.get(server?)?.iter().rev();
+        all.find(|one| one.id.as_ref() == Some(id))
             .map(|one| one.name.as_str())
     }
 
     /// The rotation that the record, or one before it, names for its snapshot.
     pub(super) fn rotation<'a>(
         &'a self,
-        server: Option<ServerId>,
+        server: Option<&ServerId>,
         said: &'a Said,
     ) -> Option<&'a str> {
         if said.rotation.is_some() {
             return said.rotation.as_deref();
         }
         let name = self.name(server, said)?;
-        let mut all = self.snapshots.get(&server?)?.iter().rev();
+        let mut all = self.snapshots.get(server?)?.iter().rev();
         all.find(|one| one.name == name)?.rotation.as_deref()
     }
 }
@@ -183,7 +188,7 @@ impl Known {
 mod tests {
     use super::*;
 
-    const WEB: Option<ServerId> = Some(ServerId(7));
+    const WEB: Option<&ServerId> = Some(&ServerId::integer(7));
 
     fn said(json: &str) -> Said {
         serde_json::from_str(json).expect("a record's fields")
@@ -198,7 +203,7 @@ mod tests {
         assert_eq!(known.name(WEB, &result), Some("daily-1"));
         assert_eq!(known.rotation(WEB, &result), Some("daily"));
         // Ids are the account's, but a record of another server is not about it.
-        assert_eq!(known.name(Some(ServerId(8)), &result), None);
+        assert_eq!(known.name(Some(&ServerId::from(8)), &result), None);
     }
 
     #[test]
@@ -212,7 +217,7 @@ mod tests {
             );
         }
         assert_eq!(known.name(WEB, &said(r#"{"id":801}"#)), Some("daily-1"));
-        known.forget(WEB, Some(SnapshotId(801)));
+        known.forget(WEB, Some(&SnapshotId::from(801)));
         assert_eq!(known.name(WEB, &said(r#"{"id":801}"#)), None);
         let second = said(r#"{"id":802}"#);
         assert_eq!(known.rotation(WEB, &second), Some("daily"));
@@ -238,7 +243,7 @@ mod tests {
                 &said(&format!(r#"{{"snapshot":"s-{number}","id":{number}}}"#)),
             );
         }
-        assert_eq!(known.snapshots[&ServerId(7)].len(), REMEMBERED);
+        assert_eq!(known.snapshots[&ServerId::from(7)].len(), REMEMBERED);
         assert_eq!(known.name(WEB, &said(r#"{"id":9999}"#)), Some("s-9999"));
     }
 }

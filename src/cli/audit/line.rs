@@ -84,7 +84,7 @@ impl Lines {
             .clamp("server".len(), WIDEST_SERVER);
         let by_id = policies
             .iter()
-            .map(|policy| (policy.server, Arc::clone(policy)));
+            .map(|policy| (policy.server.clone(), Arc::clone(policy)));
         Self {
             zone,
             names,
@@ -109,7 +109,7 @@ impl Lines {
     /// One record.
     pub(super) fn line(&self, record: &Record, said: &Said, known: &Known) -> String {
         let at = record.time.to_zoned(self.zone.clone());
-        let server = match record.server {
+        let server = match record.server.clone() {
             None => "-".to_owned(),
             Some(id) => self
                 .names
@@ -119,7 +119,7 @@ impl Lines {
                 .or_else(|| {
                     Some(format!(
                         "{} ({id})",
-                        printable(known.policy(id)?, NAME_SHOWN)
+                        printable(known.policy(&id)?, NAME_SHOWN)
                     ))
                 })
                 .unwrap_or_else(|| id.to_string()),
@@ -158,12 +158,12 @@ impl Lines {
                 .as_str()
                 .map(|text| printable(text, TEXT_SHOWN))
         };
-        let own_server = record.server.map(|id| id.to_string());
+        let own_server = record.server.clone().map(|id| id.to_string());
         let name = known
-            .name(record.server, said)
+            .name(record.server.as_ref(), said)
             .map(|name| printable(name, NAME_SHOWN));
         let mut what = name.unwrap_or_default();
-        if let Some(id) = said.id {
+        if let Some(id) = said.id.clone() {
             what = match what.as_str() {
                 "" => format!("id {id}"),
                 name => format!("{name} (id {id})"),
@@ -210,7 +210,8 @@ impl Lines {
             let named = key == "server_name"
                 && record
                     .server
-                    .and_then(|id| self.names.get(&id))
+                    .as_ref()
+                    .and_then(|id| self.names.get(id))
                     .map(String::as_str)
                     == value.as_str();
             let told = alert || named || (key == "by" && ordered.is_some());
@@ -229,12 +230,12 @@ impl Lines {
     /// The rotation, and for what was about to be done the policy that wanted it. Records of
     /// earlier versions don't name both, so the policy in force fills in.
     fn origin(&self, record: &Record, said: &Said, known: &Known) -> Option<String> {
-        let policy = record.server.and_then(|id| self.policies.get(&id));
+        let policy = record.server.clone().and_then(|id| self.policies.get(&id));
         // What an operator ordered, no policy wanted.
         let ordered = said.by.is_some();
         let intent = !ordered && matches!(record.event.as_str(), "create_intent" | "delete_intent");
         let begun = intent || record.event == "rotation_added";
-        let rotation = match known.rotation(record.server, said) {
+        let rotation = match known.rotation(record.server.as_ref(), said) {
             Some(rotation) if intent || said.rotation.is_some() => Some(rotation),
             None if intent => policy
                 .zip(said.snapshot.as_deref())

@@ -8,7 +8,7 @@ const MALTA: &str = "Europe/Malta";
 fn lines(width: Option<usize>, colour: bool) -> Lines {
     let zone = TimeZone::get(MALTA).expect("a zone");
     let mut lines = Lines::new(&[], None, zone, width, colour);
-    lines.names.insert(ServerId(7), "web".to_owned());
+    lines.names.insert(ServerId::from(7), "web".to_owned());
     lines
 }
 
@@ -17,7 +17,7 @@ fn record(server: Option<u64>, event: &str, fields: &str) -> Record {
         seq: 1,
         time: "2026-11-25T02:00:01.5Z".parse().expect("a time"),
         run: "test".to_owned(),
-        server: server.map(ServerId),
+        server: server.map(ServerId::from),
         event: event.to_owned(),
         json: format!(r#"{{"seq":1,"event":"x","run":"test",{fields}"prev":"0","hash":"0"}}"#),
     }
@@ -107,7 +107,7 @@ fn an_intent_shows_reason_and_rotation() {
     );
     let mut known = Known::default();
     let due: Said = serde_json::from_str(r#"{"snapshot":"d-1","rotation":"daily"}"#).expect("said");
-    known.learn(Some(ServerId(7)), &due);
+    known.learn(Some(&ServerId::from(7)), &due);
     let line = shown(&lines(None, false), &intent, &known);
     assert!(
         line.ends_with("delete_intent       d-1 (id 801): it is beyond keep; rotation daily"),
@@ -142,8 +142,8 @@ fn a_field_without_words_of_its_own_is_shown_under_its_name() {
 fn a_result_bears_the_name_that_an_earlier_record_gave_its_id() {
     let mut known = Known::default();
     let made: Said = serde_json::from_str(r#"{"snapshot":"d-1","id":801}"#).expect("said");
-    known.learn(Some(ServerId(7)), &made);
-    assert_eq!(made.id, Some(SnapshotId(801)));
+    known.learn(Some(&ServerId::from(7)), &made);
+    assert_eq!(made.id, Some(SnapshotId::from(801)));
     let result = record(Some(7), "delete_result", r#""id":801,"outcome":"done","#);
     let line = shown(&lines(None, false), &result, &known);
     assert!(line.ends_with("d-1 (id 801): done"), "{line}");

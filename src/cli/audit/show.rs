@@ -71,7 +71,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let now = Clock::system().now().wall.to_zoned(TimeZone::system());
     let filter = filter(args, &policies, &folders.audit_dir, &now)?;
     let asked = unknown::Asked {
-        server: args.server.one().zip(filter.server),
+        server: args.server.one().zip(filter.server.clone()),
         rotation: args.rotation.as_deref(),
     };
     let files = files_since(&folders.audit_dir, filter.since)?;
@@ -92,7 +92,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         let zone = now.time_zone().clone();
         Lines::new(
             &policies,
-            filter.server,
+            filter.server.clone(),
             zone,
             width.map(|(w, _)| w.0.into()),
             colour,
@@ -125,7 +125,8 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         let all = files_since(&folders.audit_dir, None)?;
         unknown::told(&asked, &policies, all.clone())?;
         let slip = args.snapshot.as_deref();
-        let slip = slip.and_then(|typed| unknown::snapshot(typed, show.filter.server, all));
+        let slip =
+            slip.and_then(|typed| unknown::snapshot(typed, show.filter.server.as_ref(), all));
         note(slip.as_deref().unwrap_or("no record fits"));
     }
     Ok(show.ended())
@@ -154,8 +155,9 @@ fn filter(
         )));
     }
     let server = args.server.one().map(|server| {
-        let id = || server.parse().ok().map(ServerId);
-        let found = servers::find(policies, server)?.map(|policy| policy.server);
+        let integer = |id: &ServerId| id.number().is_some();
+        let id = || server.parse().ok().filter(integer);
+        let found = servers::find(policies, server)?.map(|policy| policy.server.clone());
         // The trail remembers servers that have no policy any more.
         match found.or_else(id) {
             Some(server) => Ok(server),
@@ -192,7 +194,7 @@ struct Told(BTreeMap<ServerId, Option<String>>);
 
 impl Told {
     fn is_new(&mut self, record: &Record, said: &Said) -> bool {
-        let Some(server) = record.server else {
+        let Some(server) = record.server.clone() else {
             return true;
         };
         let before = self.0.insert(server, said.reason.clone()).flatten();
@@ -268,7 +270,7 @@ impl<W: Write> Show<W> {
                 }
             };
             let said = Said::of(&record);
-            known.learn(record.server, &said);
+            known.learn(record.server.as_ref(), &said);
             if self.filter.takes(&record, &said, &known)
                 && (self.lines.is_none() || told.is_new(&record, &said))
                 && let Some(text) = self.words(&record, &said, &known)
@@ -276,7 +278,7 @@ impl<W: Write> Show<W> {
                 take(self, text)?;
             }
             if record.event == "delete_confirmed" {
-                known.forget(record.server, said.id);
+                known.forget(record.server.as_ref(), said.id.as_ref());
             }
         }
         Ok(())

@@ -32,9 +32,9 @@ pub(super) fn told(
     policies: &[Arc<Policy>],
     files: Vec<PathBuf>,
 ) -> Result<(), Refusal> {
-    let id = asked.server.map(|(_, id)| id);
-    let meant = |server| id.is_none() || id == server;
-    let of_it: Vec<_> = policies.iter().filter(|p| meant(Some(p.server))).collect();
+    let id = asked.server.clone().map(|(_, id)| id);
+    let meant = |server: Option<&ServerId>| id.is_none() || id.as_ref() == server;
+    let of_it: Vec<_> = policies.iter().filter(|p| meant(Some(&p.server))).collect();
     let named = of_it.iter().flat_map(|policy| &policy.rotations);
     let mut rotations: BTreeSet<String> = named.map(|rotation| rotation.name.clone()).collect();
     let mut server = id.is_none() || !of_it.is_empty();
@@ -45,7 +45,7 @@ pub(super) fn told(
         return Ok(());
     }
     for record in files.into_iter().flat_map(records).flatten() {
-        if meant(record.server) {
+        if meant(record.server.as_ref()) {
             server = true;
             rotations.extend(Said::of(&record).rotations().map(str::to_owned));
         }
@@ -53,7 +53,7 @@ pub(super) fn told(
     if is_known(server, &rotations) {
         return Ok(());
     }
-    Err(match (asked.server, asked.rotation) {
+    Err(match (asked.server.clone(), asked.rotation) {
         (Some((typed, _)), _) if !server => {
             let unknown = servers::unknown(policies, typed);
             Refusal::Settings(format!("the trail has no record of it, and {unknown}"))
@@ -76,8 +76,8 @@ pub(super) fn told(
     })
 }
 
-/// The server that a policy or the provider called so last, says the trail, where no policy
-/// that can be read does now.
+/// The server that has this id, or that a policy or the provider called so last, says the trail,
+/// where no policy that can be read does now.
 pub(super) fn former(
     typed: &str,
     policies: &[Arc<Policy>],
@@ -90,11 +90,15 @@ pub(super) fn former(
         let called = all.filter_map(|record| {
             let said = Said::of(&record);
             let names = [said.policy.as_deref(), said.server_name.as_deref()];
-            record.server.filter(|_| names.contains(&Some(typed)))
+            let meant = |id: &ServerId| names.contains(&Some(typed)) || id.to_string() == typed;
+            record.server.filter(meant)
         });
         called.last()
     };
     let server = files.into_iter().rev().find_map(called)?;
+    if server.to_string() == typed {
+        return Some(server);
+    }
     let shown = printable(typed, NAME_SHOWN);
     let now = policies.iter().find(|policy| policy.server == server);
     let now = now.map(|policy| printable(policy.called(), NAME_SHOWN));
@@ -110,16 +114,16 @@ pub(super) fn former(
 /// What to say of a snapshot that no record of these files names.
 pub(super) fn snapshot(
     typed: &str,
-    server: Option<ServerId>,
+    server: Option<&ServerId>,
     files: Vec<PathBuf>,
 ) -> Option<String> {
     let mut names = BTreeSet::new();
     for record in files.into_iter().flat_map(records).flatten() {
-        if server.is_some() && record.server != server {
+        if server.is_some() && record.server.as_ref() != server {
             continue;
         }
         let said = Said::of(&record);
-        if said.id.is_some_and(|id| id.0.to_string() == typed) {
+        if said.id.as_ref().is_some_and(|id| id.to_string() == typed) {
             return None;
         }
         names.extend(said.snapshots().map(str::to_owned));

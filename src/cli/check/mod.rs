@@ -228,7 +228,7 @@ fn report(policies: Option<usize>, problems: &[Problem], online: Option<Online>)
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let shown = |text: &str| printable(text, 600);
-        match (&self.name, self.server) {
+        match (&self.name, self.server.clone()) {
             (Some(name), Some(server)) => write!(f, "{} (id {server}): ", printable(name, 80))?,
             _ => f.write_str("account: ")?,
         }

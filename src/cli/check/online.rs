@@ -131,7 +131,7 @@ impl Look<'_> {
         self.found.push(Finding {
             severity,
             problem,
-            server: Some(self.policy.server),
+            server: Some(self.policy.server.clone()),
             name: Some(self.policy.called().to_owned()),
             about,
             message,
@@ -251,7 +251,7 @@ impl Look<'_> {
     fn elsewhere(&self, fits: impl Fn(&Snapshot) -> bool) -> Option<ServerId> {
         let mut servers = self.listing.servers.iter();
         let found = servers.find(|(_, rows)| rows.snapshots.iter().any(&fits));
-        found.map(|(server, _)| *server)
+        found.map(|(server, _)| server.clone())
     }
 
     /// Whether what is to be kept finds room beside what nothing here may delete.

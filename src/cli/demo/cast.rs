@@ -76,7 +76,7 @@ fn day(now: Timestamp, age: i64) -> String {
 fn policy(id: u64, name: String, rotations: Vec<Rotation>) -> Policy {
     Policy {
         file: name.clone(),
-        server: ServerId(id),
+        server: ServerId::from(id),
         name: Some(name),
         protected_names: BTreeSet::new(),
         protected_ids: BTreeSet::new(),

@@ -94,7 +94,7 @@ impl Demo {
         let policies = cast::enter(&sandbox, self.servers, base);
         let names = policies
             .iter()
-            .map(|p| (p.server.0, p.name.clone().unwrap_or_default()))
+            .map(|p| (p.server.clone(), p.name.clone().unwrap_or_default()))
             .collect();
         show::begin(clock.clone(), names, colour)?;
         show::opening(&policies, HOURS_A_SECOND, colour)?;

@@ -1,5 +1,6 @@
 //! What the demo shows on the terminal: one line an event, and a table at the end.
 
+use crate::core::snapshot::ServerId;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::sandbox::Sandbox;
 /// Shows the engine's events from now on.
 pub(super) fn begin(
     clock: Clock,
-    names: BTreeMap<u64, String>,
+    names: BTreeMap<ServerId, String>,
     colour: bool,
 ) -> anyhow::Result<()> {
     let lines = Lines {
@@ -36,7 +37,7 @@ pub(super) fn begin(
 
 struct Lines {
     clock: Clock,
-    names: BTreeMap<u64, String>,
+    names: BTreeMap<ServerId, String>,
     colour: bool,
 }
 
@@ -72,7 +73,7 @@ impl Lines {
     fn line(&self, fields: &BTreeMap<&'static str, String>) -> Option<String> {
         let of = |key: &str| fields.get(key).map_or("", String::as_str);
         let (words, style) = words(of("message"), of("outcome"))?;
-        let server: u64 = of("server").parse().ok()?;
+        let server: ServerId = of("server").parse().ok()?;
         let server = self.names.get(&server).map_or("", String::as_str);
         let at = self.clock.now().wall.to_zoned(TimeZone::UTC);
         let what = match of("snapshot") {
@@ -139,7 +140,7 @@ pub(super) fn closing(
     table.set_header(["server", "snapshot", "status", "made", "whose"]);
     for policy in policies {
         let name = policy.name.clone().unwrap_or_default();
-        let mut rows = sandbox.truth(policy.server.0);
+        let mut rows = sandbox.truth(policy.server.number().unwrap_or_default());
         rows.sort_by_key(|row| (row.created_at, row.id));
         for (index, row) in rows.iter().enumerate() {
             let at = row.created_at.to_zoned(TimeZone::UTC);

@@ -111,7 +111,7 @@ fn lines(changes: &[Change], other: &str) -> String {
     for change in changes.iter().filter(|change| !change.same()) {
         let [now, then] = change.points().map(worst);
         let days = change.days.len();
-        let (name, id) = (change.name(), change.id);
+        let (name, id) = (change.name(), change.id.clone());
         let _ = write!(
             text,
             "\n{name} (id {id}): {now}, with it {then}; {days} days differ"

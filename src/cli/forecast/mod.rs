@@ -132,14 +132,14 @@ fn against(
                 }
             })?,
         };
-        let meant = meant.first().map(|policy| policy.server);
-        now.retain(|policy| Some(policy.server) == meant);
-        then.retain(|policy| Some(policy.server) == meant);
+        let meant = meant.first().map(|policy| policy.server.clone());
+        now.retain(|policy| Some(policy.server.clone()) == meant);
+        then.retain(|policy| Some(policy.server.clone()) == meant);
     }
     let mut servers: Vec<_> = now
         .iter()
         .chain(&then)
-        .map(|policy| policy.server)
+        .map(|policy| policy.server.clone())
         .collect();
     servers.sort_unstable();
     servers.dedup();
@@ -149,7 +149,10 @@ fn against(
         Some(forecast(policy, &config.rules, from, args.days))
     };
     let changes = servers.into_iter().map(|server| {
-        let (now, other) = (look(&now, config, server), look(&then, &other, server));
+        let (now, other) = (
+            look(&now, config, server.clone()),
+            look(&then, &other, server.clone()),
+        );
         Change::between(server, now, other)
     });
     let changes: Vec<_> = changes.collect();

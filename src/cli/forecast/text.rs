@@ -10,6 +10,7 @@ use crate::core::forecast::{Forecast, Life};
 use crate::core::plan::Do;
 use crate::core::printable::counted;
 use crate::core::recovery::Recovery;
+use crate::core::snapshot::ServerId;
 use crate::status::{age, heading, moment, name, zone_name};
 
 /// What every terminal has.
@@ -155,7 +156,7 @@ fn slot_style<'a>(lives: impl Iterator<Item = &'a Life>) -> &'static str {
 /// One server of many.
 pub(super) struct Summary {
     name: String,
-    id: u64,
+    id: ServerId,
     lost: String,
     back: String,
     blocked: bool,
@@ -165,7 +166,7 @@ impl Summary {
     pub(super) fn of(forecast: &Forecast) -> Self {
         Self {
             name: name(&forecast.name),
-            id: forecast.id.0,
+            id: forecast.id.clone(),
             lost: age(forecast.recovery.newest.worst),
             back: age(forecast.recovery.oldest.worst),
             blocked: forecast.events.iter().any(|event| event.do_ == Do::Blocked),

@@ -81,7 +81,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let listing = ask(&config, args, &clock)?;
 
     let proposals = proposals(&config, &listing, clock.now().wall);
-    let mut all = present.clone();
+    let mut all = present;
     for one in &proposals {
         let name = one.file();
         all.push(staging.put(&name, &one.text)?);
@@ -170,8 +170,8 @@ fn proposals(config: &Config, listing: &Listing, now: Timestamp) -> Vec<Proposal
     let mut stems = BTreeSet::new();
     let mut proposals = Vec::new();
     for (id, rows) in &listing.servers {
-        if rows.doubt.is_none() && !has_policy(*id) {
-            proposals.push(proposal(*id, rows, &setting, &mut stems));
+        if rows.doubt.is_none() && !has_policy(id.clone()) {
+            proposals.push(proposal(id.clone(), rows, &setting, &mut stems));
         }
     }
     if listing.servers.is_empty() && config.policies.is_empty() {

@@ -92,10 +92,10 @@ pub(super) fn proposal(
         quiet <= one.interval * STOPPED_AFTER
     };
     let (alive, stopped): (Vec<_>, Vec<_>) = found.into_iter().partition(goes_on);
-    let stem = stem(&rows.name, server, stems);
+    let stem = stem(&rows.name, &server, stems);
     let mut text = format!("{POLICY_SCHEMA}\n");
     if alive.is_empty() {
-        let summary = idle(&mut text, server, rows, &stopped, setting, &stem);
+        let summary = idle(&mut text, &server, rows, &stopped, setting, &stem);
         return Proposal {
             server: Some(server),
             stem,
@@ -113,10 +113,10 @@ pub(super) fn proposal(
 # the oldest of each pattern beyond `keep`. What that will be: snaprotate plan
 # Stop whatever made them until now, or both will make them.
 ",
-        called(server, rows),
+        called(&server, rows),
         setting.now.date(),
     );
-    head(&mut text, server, rows);
+    head(&mut text, &server, rows);
     comments(&mut text, rows, &alive, &stopped);
     for one in &alive {
         rotation(&mut text, one);
@@ -164,7 +164,7 @@ schedule = \"0 3 * * Sun\"         # Sundays at 03:00
 /// A file that is not read: nothing must rotate by surprise.
 fn idle(
     text: &mut String,
-    server: ServerId,
+    server: &ServerId,
     rows: &ServerRows,
     stopped: &[Recognised],
     setting: &Setting,
@@ -219,7 +219,7 @@ fn idle(
     format!("{why}; not read until it is renamed")
 }
 
-fn head(text: &mut String, server: ServerId, rows: &ServerRows) {
+fn head(text: &mut String, server: &ServerId, rows: &ServerRows) {
     let _ = writeln!(text, "[server]\nid = {server}");
     let usable = !rows.name.trim().is_empty() && !rows.name.chars().any(char::is_control);
     if usable {
@@ -308,7 +308,7 @@ fn bounded(mut all: Vec<Recognised>, limit: usize) -> Vec<Recognised> {
     all
 }
 
-fn called(server: ServerId, rows: &ServerRows) -> String {
+fn called(server: &ServerId, rows: &ServerRows) -> String {
     if rows.name.trim().is_empty() {
         format!("Server {server}")
     } else {
@@ -317,13 +317,13 @@ fn called(server: ServerId, rows: &ServerRows) -> String {
 }
 
 /// A file's stem: the server's name as far as it may stand in one; its number where two share it.
-fn stem(name: &str, server: ServerId, taken: &mut BTreeSet<String>) -> String {
+fn stem(name: &str, server: &ServerId, taken: &mut BTreeSet<String>) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let letters = name.chars().map(|c| if safe(c) { c } else { '-' });
     let text: String = letters.take(LONGEST_STEM).collect();
     let text = text.trim_matches(['-', '.']);
     let plain = if text.is_empty() {
-        format!("server-{server}")
+        format!("server-{}", server.component().replace('%', "-"))
     } else {
         text.to_owned()
     };

@@ -10,7 +10,7 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 fn propose(name: &str, names: &[&str]) -> Proposal {
     let rows = names.iter().zip(1..).map(|(name, id)| Snapshot {
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         name: (*name).to_owned(),
         status: Status::Completed,
         created_at: None,
@@ -24,7 +24,7 @@ fn propose(name: &str, names: &[&str]) -> Proposal {
         limit: 5,
         now: date(2026, 11, 25).at(12, 0, 0, 0),
     };
-    proposal(ServerId(7), &rows, &setting, &mut BTreeSet::new())
+    proposal(ServerId::from(7), &rows, &setting, &mut BTreeSet::new())
 }
 
 /// Lines that are no comment.
@@ -132,7 +132,7 @@ fn a_foreign_name_neither_leaves_its_comment_nor_its_string() {
 #[test]
 fn stems_are_safe_file_names_and_none_is_given_twice() {
     let mut taken = BTreeSet::new();
-    let mut of = |name: &str, id| stem(name, ServerId(id), &mut taken);
+    let mut of = |name: &str, id| stem(name, &ServerId::from(id), &mut taken);
     assert_eq!(of("web-01.example.org", 1), "web-01.example.org");
     assert_eq!(of("WEB-01.example.org", 2), "WEB-01.example.org-2");
     assert_eq!(of("../../etc/passwd", 3), "etc-passwd");

@@ -58,7 +58,7 @@ pub(super) fn told(done: &Done<'_>) -> String {
                 text,
                 "  server {id} {name}: left out, its rows can't be relied on: {doubt}"
             );
-        } else if !proposals.iter().any(|one| one.server == Some(*id)) {
+        } else if !proposals.iter().any(|one| one.server == Some(id.clone())) {
             let _ = writeln!(text, "  server {id} {name}: has a policy, which stays");
         }
     }

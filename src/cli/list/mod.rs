@@ -30,14 +30,14 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let wanted = args.server.one();
     let known = wanted.map(|wanted| meant(&config, wanted)).transpose()?;
     let clock = Clock::system();
-    let listing = ask(&config, &clock, known.flatten())?;
+    let listing = ask(&config, &clock, known.clone().flatten())?;
     let listing = listing.map_err(|error| unread(&error, &api_settings(&config.api)))?;
     let server = match (wanted, known.flatten()) {
         (Some(wanted), None) => Some(named(&config, &listing, wanted)?),
         (_, known) => known,
     };
     let now = clock.now().wall;
-    let listed = view(&config, &listing, server, now);
+    let listed = view(&config, &listing, server.as_ref(), now);
     if let (Some(_), [one]) = (wanted, listed.servers.as_slice())
         && one.is_unseen()
         && listed.doubt.is_none()
@@ -72,19 +72,23 @@ fn loaded(cli: &Cli) -> Result<Config, Refusal> {
     Ok(config)
 }
 
-/// By its policy; a bare id needs none. `None`: only the listing may know it.
+/// By its policy; a bare integer needs none. `None`: only the listing may know it.
 fn meant(config: &Config, server: &str) -> Result<Option<ServerId>, Refusal> {
-    let policy = find(&config.policies, server)?.map(|policy| policy.server);
-    let bare = || server.parse().ok().filter(|id| *id > 0).map(ServerId);
+    let policy = find(&config.policies, server)?.map(|policy| policy.server.clone());
+    let integer = |id: &ServerId| id.number().is_some_and(|number| number != 0);
+    let bare = || server.parse().ok().filter(integer);
     Ok(policy.or_else(bare))
 }
 
-/// The server without a policy that the provider calls so.
+/// The server without a policy that has this id, or that the provider calls so.
 fn named(config: &Config, listing: &Listing, name: &str) -> Result<ServerId, Refusal> {
     let rows = listing.servers.iter();
-    let found: Vec<_> = rows.filter(|(_, rows)| rows.name == name).collect();
+    let fits = |id: &ServerId| id.to_string() == name;
+    let found: Vec<_> = rows
+        .filter(|(id, rows)| rows.name == name || fits(id))
+        .collect();
     match found.as_slice() {
-        [(id, _)] => Ok(**id),
+        [(id, _)] => Ok((*id).clone()),
         [] => Err(unknown(&config.policies, name)),
         several => {
             let ids: Vec<_> = several.iter().map(|(id, _)| id.to_string()).collect();
@@ -106,7 +110,7 @@ pub(super) fn ask(
     let settings = api_settings(&config.api);
     let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
     block_on(async {
-        let listing = api.browse(server).await;
+        let listing = api.browse(server.clone()).await;
         if listing.as_ref().is_ok_and(|listing| listing.shifted) {
             return Ok(api.browse(server).await);
         }

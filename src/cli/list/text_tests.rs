@@ -9,7 +9,7 @@ const NOW: Timestamp = Timestamp::constant(1_795_608_000, 0);
 /// A day and two hours old, protected, in progress.
 fn row(id: u64, name: &str, whose: Whose) -> Row {
     Row {
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         name: name.to_owned(),
         status: "in_progress".to_owned(),
         size_mb: Some(1536),
@@ -22,7 +22,7 @@ fn row(id: u64, name: &str, whose: Whose) -> Row {
 
 fn of(snapshots: Vec<Row>) -> Listed {
     let server = Server {
-        id: ServerId(12345),
+        id: ServerId::from(12345),
         name: Some("web-server-01".to_owned()),
         policy: Some("web".to_owned()),
         limit: 5,

@@ -84,13 +84,13 @@ pub(super) struct Row {
 pub(super) fn view(
     config: &Config,
     listing: &Listing,
-    asked: Option<ServerId>,
+    asked: Option<&ServerId>,
     time: Timestamp,
 ) -> Listed {
-    let with_policy = config.policies.iter().map(|policy| policy.server);
-    let listed = listing.servers.keys().copied();
-    let mut ids: BTreeSet<_> = with_policy.chain(listed).chain(asked).collect();
-    ids.retain(|id| asked.is_none_or(|asked| asked == *id));
+    let with_policy = config.policies.iter().map(|policy| policy.server.clone());
+    let listed = listing.servers.keys().cloned();
+    let mut ids: BTreeSet<_> = with_policy.chain(listed).chain(asked.cloned()).collect();
+    ids.retain(|id| asked.is_none_or(|asked| asked == id));
     let none = ServerRows::default();
     let servers = ids.into_iter().map(|id| {
         let policy = config.policies.iter().find(|policy| policy.server == id);
@@ -146,7 +146,7 @@ fn row(policy: Option<&Policy>, snapshot: &Snapshot, size_mb: Option<u64>) -> Ro
         (Some(_), None) => Some(Whose::Foreign),
     };
     Row {
-        id: snapshot.id,
+        id: snapshot.id.clone(),
         name: snapshot.name.clone(),
         status: snapshot.status.word().to_owned(),
         size_mb,

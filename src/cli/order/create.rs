@@ -60,7 +60,7 @@ pub(super) fn make(target: &mut Target, order: Order, wait: Option<&str>) -> Res
     let sent = target.clock.now().wall;
     let answer = target.order(order)?;
     let what = format!("create {name} of {}", target.called());
-    let (Some(Outcome::Done), Some(id)) = (answer.outcome, answer.id) else {
+    let (Some(Outcome::Done), Some(id)) = (answer.outcome, answer.id.clone()) else {
         say(&undone(&answer, &what, "with snaprotate list"))?;
         return Ok(Exit::Bad);
     };
@@ -73,7 +73,7 @@ pub(super) fn make(target: &mut Target, order: Order, wait: Option<&str>) -> Res
         return Ok(Exit::Good);
     }
     let clock = target.clock.clone();
-    let (text, exit) = match target.finished(id, &name)? {
+    let (text, exit) = match target.finished(&id, &name)? {
         Some(row) => ended(row, &name, sent, clock.now().wall),
         None => (
             "isn't completed yet, or isn't listed any more: look with snaprotate list".to_owned(),

@@ -37,7 +37,7 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
     }
     let answer = target.order(Order::Delete {
         snapshot: row.name.clone(),
-        id: row.id,
+        id: row.id.clone(),
     })?;
     let name = printable_name(&row.name);
     let what = format!("{name} (id {}) of {}", row.id, target.called());
@@ -47,7 +47,7 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
         return Ok(Exit::Bad);
     }
     let done = answer.outcome == Some(Outcome::Done);
-    let (text, exit) = match (done, target.gone(row.id)) {
+    let (text, exit) = match (done, target.gone(&row.id)) {
         (true, Ok(true)) => (format!("{what} is deleted"), Exit::Good),
         (true, Ok(false)) => (
             format!(

@@ -54,9 +54,9 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, Refusal> {
         return Ok(Exit::Bad);
     }
     if safety(&target, args)? {
-        return safely(&mut target, args, &name, row.id);
+        return safely(&mut target, args, &name, &row.id);
     }
-    send(&target, args, &name, row.id)
+    send(&target, args, &name, &row.id)
 }
 
 /// Whether a snapshot of the present state is to be taken first.
@@ -82,13 +82,13 @@ fn safely(
     target: &mut Target,
     args: &Restore,
     name: &str,
-    id: SnapshotId,
+    id: &SnapshotId,
 ) -> Result<Exit, Refusal> {
     let now = target.clock.now().wall.strftime("%Y%m%d-%H%M%S");
     let safety = format!("before-restore-{now}");
     let order = Order::Create {
         snapshot: safety.clone(),
-        spare: Some(id),
+        spare: Some(id.clone()),
         description: None,
     };
     let wait =
@@ -109,10 +109,10 @@ fn safely(
     sent
 }
 
-fn send(target: &Target, args: &Restore, name: &str, id: SnapshotId) -> Result<Exit, Refusal> {
+fn send(target: &Target, args: &Restore, name: &str, id: &SnapshotId) -> Result<Exit, Refusal> {
     let answer = target.order(Order::Restore {
         snapshot: target.snapshot(&id.to_string())?.name.clone(),
-        id,
+        id: id.clone(),
     })?;
     let called = target.called();
     if answer.outcome != Some(Outcome::Done) {

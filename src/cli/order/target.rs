@@ -53,9 +53,9 @@ impl Target {
 
     /// Asks anew.
     pub(super) fn look(&mut self) -> Result<(), Refusal> {
-        let server = self.policy.server;
+        let server = self.policy.server.clone();
         let found = block_on(async {
-            let asked = observe_once(&self.api, &self.clock, Some(server)).await;
+            let asked = observe_once(&self.api, &self.clock, Some(server.clone())).await;
             asked.map_err(|error| unread(&error, &api_settings(&self.config.api)))
         })?;
         let inventory = found.into_iter().find(|(id, _)| *id == server);
@@ -152,9 +152,9 @@ impl Target {
             Order::Delete { .. } => "delete",
             Order::Restore { .. } => "restore",
         };
-        let server = self.policy.server;
+        let server = self.policy.server.clone();
         let ordered = Ordered {
-            server,
+            server: server.clone(),
             state_dir: absolute(&self.config.state_dir),
             order,
         };

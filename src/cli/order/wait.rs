@@ -102,7 +102,7 @@ impl Target {
     /// Waits until the snapshot is in progress no longer; `None`: it went, or took too long.
     pub(super) fn finished(
         &mut self,
-        id: SnapshotId,
+        id: &SnapshotId,
         name: &str,
     ) -> Result<Option<&Snapshot>, Refusal> {
         let progress = Progress::new(format!("{name} is being made"));
@@ -114,7 +114,7 @@ impl Target {
                 continue;
             }
             let rows = &self.inventory.snapshots;
-            match rows.iter().position(|s| s.id == id) {
+            match rows.iter().position(|s| s.id == *id) {
                 Some(at) if rows[at].status == Status::InProgress => unseen = 0,
                 Some(at) => return Ok(Some(&self.inventory.snapshots[at])),
                 // A listing may lag behind.
@@ -126,13 +126,13 @@ impl Target {
     }
 
     /// Looks whether a listing still shows it, some times if it does: listings may lag behind.
-    pub(super) fn gone(&mut self, id: SnapshotId) -> Result<bool, Refusal> {
+    pub(super) fn gone(&mut self, id: &SnapshotId) -> Result<bool, Refusal> {
         for nth in 0..=LAGS {
             if nth > 0 {
                 self.rest();
             }
             self.look()?;
-            if !self.inventory.snapshots.iter().any(|s| s.id == id) {
+            if !self.inventory.snapshots.iter().any(|s| s.id == *id) {
                 return Ok(true);
             }
         }
@@ -150,8 +150,8 @@ impl Target {
                 self.rest();
             }
             looked = true;
-            let server = self.policy.server;
-            let asked = block_on(async { Ok(self.api.server_status(server).await) })?;
+            let server = self.policy.server.clone();
+            let asked = block_on(async { Ok(self.api.server_status(&server).await) })?;
             let asked = match asked {
                 Err(why) if lasting(&why) => return Ok(Ending::Untold(unlisted(&why))),
                 asked => bear(asked, &mut failed),

@@ -11,6 +11,7 @@ use super::support::{MINUTE, Running, Scene};
 use crate::clock::Clock;
 use crate::core::fact::Ran;
 use crate::core::policy::{Hooks, Policy, Release};
+use crate::core::snapshot::ServerId;
 use crate::engine::lock;
 use crate::hooks::{Job, Lease, Promised, Report, Runner};
 
@@ -26,7 +27,7 @@ struct Hands(Arc<Inner>);
 pub(super) struct Inner {
     clock: Clock,
     said: Mutex<Vec<String>>,
-    held: Mutex<BTreeSet<u64>>,
+    held: Mutex<BTreeSet<ServerId>>,
     script: Mutex<Script>,
     /// The runner of a hold is gone after `before`.
     pub(super) lost: AtomicBool,
@@ -45,7 +46,7 @@ impl Inner {
             let mut held = lock(&self.held);
             match hook {
                 "before" if ran == Ran::NotStarted => {}
-                "before" => assert!(held.insert(job.server), "it stood still already"),
+                "before" => assert!(held.insert(job.server.clone()), "it stood still already"),
                 _ if ran == Ran::Done => drop(held.remove(&job.server)),
                 _ => {}
             }
@@ -105,7 +106,7 @@ impl Stage {
         change: impl FnOnce(&mut Hooks),
     ) -> Self {
         let servers: Vec<u64> = servers.into_iter().collect();
-        let scene = Scene::new(servers.clone());
+        let scene = Scene::new(servers);
         let hands = Arc::new(Inner {
             clock: scene.clock.clone(),
             said: Mutex::default(),
@@ -170,7 +171,13 @@ impl Stage {
     pub(super) async fn crash(&mut self, running: Running) -> Running {
         running.task.abort();
         let _aborted = running.task.await;
-        let servers: Vec<u64> = self.scene.engine.policies().keys().map(|id| id.0).collect();
+        let servers: Vec<u64> = self
+            .scene
+            .engine
+            .policies()
+            .keys()
+            .map(|id| id.number().unwrap())
+            .collect();
         self.scene.restart(servers);
         self.begin();
         self.scene.run()

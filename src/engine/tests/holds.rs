@@ -263,10 +263,12 @@ async fn an_order_waits_until_the_server_is_released_and_is_told_so() {
     assert_eq!(stage.scene.provider.names(1), ["by-hand", TODAY]);
     let order = crate::core::order::Order::Delete {
         snapshot: "by-hand".to_owned(),
-        id: crate::core::snapshot::SnapshotId(101),
+        id: crate::core::snapshot::SnapshotId::from(101),
     };
     let engine = &stage.scene.engine;
-    let answer = engine.order(ServerId(1), order, "root".to_owned()).await;
+    let answer = engine
+        .order(ServerId::from(1), order, "root".to_owned())
+        .await;
     let reason = answer.reason.unwrap_or_default();
     assert!(reason.contains("hooks hold it"), "{reason}");
     running.ends().await;

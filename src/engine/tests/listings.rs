@@ -233,7 +233,7 @@ async fn i4_who_asks_while_a_listing_is_under_way_gets_the_next_one() {
             tokio::spawn(async move {
                 clock.sleep(SECOND * i32::try_from(server).unwrap()).await;
                 let asked = clock.now().mono;
-                let inventory = engine.observer.ask(ServerId(server)).await.unwrap();
+                let inventory = engine.observer.ask(&ServerId::from(server)).await.unwrap();
                 (asked, inventory.requested)
             })
         });

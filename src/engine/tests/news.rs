@@ -47,7 +47,7 @@ async fn slots_and_alerts_are_let_known_and_what_stood_on_a_server_goes_with_its
 
     scene.stepper.step(-48 * HOUR);
     scene.pass(MINUTE).await;
-    let policy = &scene.engine.policies()[&crate::core::snapshot::ServerId(1)].file;
+    let policy = &scene.engine.policies()[&crate::core::snapshot::ServerId::from(1)].file;
     assert_eq!(news(&tap), [format!("raised blocked 1 {policy}")]);
     let standing = scene.engine.standing();
     assert_eq!(standing.len(), 1);
@@ -57,7 +57,7 @@ async fn slots_and_alerts_are_let_known_and_what_stood_on_a_server_goes_with_its
     let named = &scene.engine.standing()[0];
     assert_eq!(named.server, standing[0].server, "by the name that it had");
     scene.pass(MINUTE).await;
-    assert_eq!(news(&tap), ["unwatched blocked Some(1)"]);
+    assert_eq!(news(&tap), ["unwatched blocked Some(ServerId(1))"]);
     assert!(scene.engine.standing().is_empty());
     running.ends().await;
 }

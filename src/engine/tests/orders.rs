@@ -13,7 +13,7 @@ use crate::engine::{Answer, Known};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
-const SERVER: ServerId = ServerId(1);
+const SERVER: ServerId = ServerId::integer(1);
 
 fn create(name: &str) -> Order {
     Order::Create {
@@ -26,14 +26,14 @@ fn create(name: &str) -> Order {
 fn delete(name: &str, id: u64) -> Order {
     Order::Delete {
         snapshot: name.to_owned(),
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
     }
 }
 
 fn restore(name: &str, id: u64) -> Order {
     Order::Restore {
         snapshot: name.to_owned(),
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
     }
 }
 
@@ -43,7 +43,7 @@ async fn order(scene: &Scene, order: Order) -> Answer {
 
 fn done(answer: &Answer) -> SnapshotId {
     assert_eq!(answer.outcome, Some(Outcome::Done), "{answer:?}");
-    answer.id.unwrap()
+    answer.id.clone().unwrap()
 }
 
 fn refused(answer: &Answer, why: &str) {
@@ -221,7 +221,10 @@ async fn an_order_whose_client_went_away_before_it_began_is_dropped() {
 async fn an_order_that_cannot_be_begun_says_why() {
     let (scene, running) = at_rest().await;
     let by = || "root".to_owned();
-    let answer = scene.engine.order(ServerId(9), create("mine"), by()).await;
+    let answer = scene
+        .engine
+        .order(ServerId::from(9), create("mine"), by())
+        .await;
     refused(&answer, "no policy in force");
     scene.provider.script(|what| match what {
         What::List(_) => Reply::Says(502),
@@ -270,7 +273,10 @@ async fn a_pause_begins_nothing_survives_a_restart_and_ends_with_resume() {
     assert_eq!(scene.provider.asked().len() - before, 4);
     for server in [1, 2] {
         let seen = |known: Known<'_>| known.seen.is_some();
-        assert_eq!(scene.engine.known(ServerId(server), seen), Some(true));
+        assert_eq!(
+            scene.engine.known(&ServerId::from(server), seen),
+            Some(true)
+        );
     }
     scene.engine.resume(None, "root").await.unwrap();
     let held = scene.engine.resume(Some(SERVER), "root").await.unwrap();

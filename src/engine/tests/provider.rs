@@ -144,7 +144,7 @@ impl Provider {
     /// A person deletes it.
     pub(super) fn take(&self, id: u64) {
         for rows in lock(&self.state).snapshots.values_mut() {
-            rows.retain(|s| s.id != SnapshotId(id));
+            rows.retain(|s| s.id != SnapshotId::from(id));
         }
     }
 
@@ -192,9 +192,9 @@ impl Provider {
 impl State {
     fn make(&mut self, server: u64, name: &str, created_at: Option<Timestamp>) -> SnapshotId {
         self.last_id += 1;
-        let id = SnapshotId(self.last_id);
+        let id = SnapshotId::from(self.last_id);
         self.snapshots.entry(server).or_default().push(Snapshot {
-            id,
+            id: id.clone(),
             name: name.to_owned(),
             status: Status::Completed,
             created_at,
@@ -211,7 +211,7 @@ impl State {
                 snapshots: snapshots.clone(),
                 doubt: None,
             };
-            (ServerId(*id), rows)
+            (ServerId::from(*id), rows)
         };
         Listing {
             servers: asked.map(rows).collect(),
@@ -226,20 +226,23 @@ impl SnapshotApi for Provider {
     }
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
-        let server = server.map(|server| server.0);
+        let server = server.map(|server| server.number().unwrap());
         let reply = self.answer(Call::List, What::List(server)).await?;
         let mut listing = lock(&self.state).listing(server);
         match reply {
             Reply::Lacks(id) => {
                 for rows in listing.servers.values_mut() {
-                    rows.snapshots.retain(|s| s.id != SnapshotId(id));
+                    rows.snapshots.retain(|s| s.id != SnapshotId::from(id));
                 }
             }
             Reply::Shows(id) => {
                 let state = lock(&self.state);
-                let gone = state.gone.iter().find(|(_, s)| s.id == SnapshotId(id));
+                let gone = state
+                    .gone
+                    .iter()
+                    .find(|(_, s)| s.id == SnapshotId::from(id));
                 if let Some((server, row)) = gone
-                    && let Some(rows) = listing.servers.get_mut(&ServerId(*server))
+                    && let Some(rows) = listing.servers.get_mut(&ServerId::from(*server))
                 {
                     rows.snapshots.push(row.clone());
                 }
@@ -251,7 +254,7 @@ impl SnapshotApi for Provider {
     }
 
     async fn create(&self, pass: Pass, new: &NewSnapshot) -> Result<Created, ApiError> {
-        let server = new.server.0;
+        let server = new.server.number().unwrap();
         self.answer(Call::Create, What::Create(server)).await?;
         let now = self.clock.now().wall;
         pass.heard().tell(201);
@@ -264,7 +267,8 @@ impl SnapshotApi for Provider {
     }
 
     async fn delete(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
-        self.answer(Call::Delete, What::Delete(id.0)).await?;
+        self.answer(Call::Delete, What::Delete(id.number().unwrap()))
+            .await?;
         let State {
             snapshots, gone, ..
         } = &mut *lock(&self.state);
@@ -276,7 +280,7 @@ impl SnapshotApi for Provider {
     }
 
     async fn restore(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
-        let asked = self.answer(Call::Restore, What::Restore(id.0));
+        let asked = self.answer(Call::Restore, What::Restore(id.number().unwrap()));
         asked.await.map(|_| ())
     }
 

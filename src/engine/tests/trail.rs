@@ -147,7 +147,7 @@ async fn a_policy_that_returns_only_to_be_blocked_leaves_no_alert_behind_when_it
     scene.pass(6 * MINUTE).await;
     running.ends().await;
     let (_, opened) = open(&scene.disk, &scene.clock);
-    let history = &opened.histories[&ServerId(1)];
+    let history = &opened.histories[&ServerId::from(1)];
     assert!(history.removed);
     assert!(history.alerts.is_empty() && history.blocked.is_none());
 }

@@ -26,9 +26,13 @@ fn ordered(scene: &Scene) -> JoinHandle<Answer> {
     let engine = Arc::clone(&scene.engine);
     let order = Order::Delete {
         snapshot: "by-hand".to_owned(),
-        id: SnapshotId(101),
+        id: SnapshotId::from(101),
     };
-    tokio::spawn(async move { engine.order(ServerId(1), order, "root".to_owned()).await })
+    tokio::spawn(async move {
+        engine
+            .order(ServerId::from(1), order, "root".to_owned())
+            .await
+    })
 }
 
 fn unknown(answer: &Answer) {

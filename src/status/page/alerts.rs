@@ -23,7 +23,7 @@ impl<'a> Standing<'a> {
     pub(super) fn new(view: &'a FleetView) -> Self {
         let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for alert in &view.alerts {
-            if let Some(server) = alert.server {
+            if let Some(server) = alert.server.clone() {
                 kinds.entry(server).or_default().insert(&*alert.alert);
             }
         }
@@ -90,8 +90,8 @@ pub(super) fn list(alerts: &[&Alert], named: bool, view: &FleetView, zone: &Time
             @for alert in alerts {
                 li {
                     strong { (kind(&alert.alert)) }
-                    @if let Some(server) = alert.server.and_then(|id| find(servers, id)) {
-                        " " a href={ "/server/" (server.id) } { (shown(&server.name, NAME_SHOWN)) }
+                    @if let Some(server) = alert.server.as_ref().and_then(|id| find(servers, id)) {
+                        " " a href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) }
                     }
                     " " span.reason { (told(&alert.reason)) }
                     @if let Some(since) = alert.since {
@@ -120,7 +120,7 @@ fn told(reason: &str) -> Markup {
 }
 
 /// They stand by id.
-fn find(servers: &[ServerView], id: ServerId) -> Option<&ServerView> {
-    let place = servers.binary_search_by_key(&id, |server| server.id);
+fn find<'a>(servers: &'a [ServerView], id: &ServerId) -> Option<&'a ServerView> {
+    let place = servers.binary_search_by(|server| server.id.cmp(id));
     place.ok().map(|place| &servers[place])
 }

@@ -192,7 +192,7 @@ fn row(view: &FleetView, standing: &Standing<'_>, server: &ServerView, zone: &Ti
     html! {
         tr role="row" id={ "row-" (server.id) } {
             th scope="row" role="rowheader" {
-                a id={ "server-" (server.id) } href={ "/server/" (server.id) } { (shown(&server.name, NAME_SHOWN)) }
+                a id={ "server-" (server.id) } href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) }
                 span.id { "id " (server.id) }
             }
             td role="cell" data-label="Snapshots" { (slots::drawn(server)) }

@@ -151,7 +151,7 @@ fn natural(server: &ServerView) -> (String, ServerId) {
         }
         key.extend(c.to_lowercase());
     }
-    (key, server.id)
+    (key, server.id.clone())
 }
 
 /// The query of an address.

@@ -30,7 +30,7 @@ pub(in crate::status) fn server(
 ) -> String {
     let standing = view.alerts.iter();
     let standing: Vec<_> = standing
-        .filter(|a| a.server.is_none_or(|id| id == server.id))
+        .filter(|a| a.server.clone().is_none_or(|id| id == server.id))
         .collect();
     let name = shown(&server.name, NAME_SHOWN);
     let main = html! {

@@ -9,7 +9,7 @@ fn at(text: &str) -> Timestamp {
 
 fn server_view(id: u64, name: &str, state: State) -> ServerView {
     ServerView {
-        id: ServerId(id),
+        id: ServerId::from(id),
         name: name.to_owned(),
         file: format!("file-{id}"),
         state,
@@ -32,7 +32,7 @@ fn server_view(id: u64, name: &str, state: State) -> ServerView {
 
 fn snapshot(id: u64, name: &str, status: &str, rotation: Option<&str>) -> SnapshotView {
     SnapshotView {
-        id: SnapshotId(id),
+        id: SnapshotId::from(id),
         name: name.to_owned(),
         status: status.to_owned(),
         created_at: None,
@@ -87,7 +87,7 @@ fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
     ]);
     all.alerts.push(Alert {
         alert: "slot_failed".to_owned(),
-        server: Some(ServerId(9)),
+        server: Some(ServerId::from(9)),
         about: "daily".to_owned(),
         reason: "given up".to_owned(),
         since: None,
@@ -121,7 +121,7 @@ fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
     ] {
         all.alerts.push(Alert {
             alert: alert.to_owned(),
-            server: Some(ServerId(server)),
+            server: Some(ServerId::from(server)),
             about: "daily".to_owned(),
             reason: "see snaprotate audit show --failed".to_owned(),
             since: Some(at("2026-11-23T03:00:00Z")),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{NAME_SHOWN, REASON_SHOWN, instant, shown};
 use crate::audit::Record;
+use crate::core::snapshot::SnapshotId;
 use crate::status::site::Detail;
 use crate::status::view::{FleetView, ServerView};
 
@@ -75,13 +76,14 @@ fn when(record: &Record, view: &FleetView, zone: &TimeZone) -> String {
 }
 
 /// What snapshots are called, by the listing and by those records that say both.
-fn names(records: &[Record], server: &ServerView) -> BTreeMap<u64, String> {
+fn names(records: &[Record], server: &ServerView) -> BTreeMap<SnapshotId, String> {
     let listed = server.snapshots.iter();
-    let listed = listed.map(|s| (s.id.0, s.name.clone()));
+    let listed = listed.map(|s| (s.id.clone(), s.name.clone()));
     let told = records.iter().filter_map(|record| {
         let fields = fields(record);
         let name = fields.get("snapshot")?.as_str()?;
-        Some((fields.get("id")?.as_u64()?, name.to_owned()))
+        let id = serde_json::from_value(fields.get("id")?.clone());
+        Some((id.ok()?, name.to_owned()))
     });
     listed.chain(told).collect()
 }
@@ -91,16 +93,17 @@ fn fields(record: &Record) -> Map<String, Value> {
 }
 
 /// What a record says beyond its event; a snapshot that it has only the id of is named by `names`.
-pub(super) fn about(record: &Record, names: &BTreeMap<u64, String>) -> String {
+pub(super) fn about(record: &Record, names: &BTreeMap<SnapshotId, String>) -> String {
     let fields = fields(record);
-    let id = fields.get("id").and_then(Value::as_u64);
+    let id = fields.get("id").cloned();
+    let id: Option<SnapshotId> = id.and_then(|id| serde_json::from_value(id).ok());
     let by_id = id
         .filter(|_| !fields.contains_key("snapshot"))
         .map(|id| match names.get(&id) {
             Some(name) => format!("{} (id {id})", shown(name, NAME_SHOWN)),
             None => format!("id {id}"),
         });
-    let server = record.server.map(|id| id.to_string());
+    let server = record.server.clone().map(|id| id.to_string());
     let ordered =
         record.event.ends_with("_intent") && fields.get("by").is_some_and(Value::is_string);
     let told = TOLD.iter().filter_map(|key| {
