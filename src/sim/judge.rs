@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::deletable::{Kind, may_delete};
+use super::ended::is_ended;
 use super::provider::{Due, Row, World};
 use super::setting::{LIMIT, View};
 use crate::core::snapshot::Status;
@@ -282,14 +283,7 @@ impl World {
             }
         }
         let tail = self.trail_tail(SEARCHED);
-        let pieces = [format!("\"server\":{server},"), subject];
-        let settled = tail.lines().any(|line| {
-            pieces.iter().all(|piece| line.contains(piece.as_str()))
-                && ["settled", "given_up", "skipped"]
-                    .iter()
-                    .any(|end| line.contains(&format!("\"event\":\"slot_{end}\"")))
-        });
-        if settled {
+        if is_ended(&tail, server, &subject) {
             self.violated(server, "I9: the trail says that the slot is settled");
         }
         let rotation = owned.and_then(|owned| self.in_force.get(&server)?.rotations.get(owned));

@@ -24,6 +24,7 @@ mod deletable;
 mod director;
 mod effects;
 mod end;
+mod ended;
 mod erosion;
 mod events;
 mod hooks;
