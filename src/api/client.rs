@@ -48,23 +48,27 @@ pub fn is_loopback(url: &Url) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// The address of a listing's next page: same origin, below the base, nothing sent along (I13).
+/// The address of a listing's next page: same host, below the base, nothing sent along (I13).
+/// It is asked for at the base's own origin: a provider behind a front end may name the scheme or
+/// port by which that one reaches it.
 pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, String> {
-    let next = current
-        .join(link)
-        .map_err(|error| format!("the link to the next page can't be read: {error}"))?;
-    if next.origin() != base.origin() {
+    let unreadable = |error| format!("the link to the next page can't be read: {error}");
+    let given = current.join(link).map_err(unreadable)?;
+    if !given.username().is_empty() || given.password().is_some() {
+        return Err("the link to the next page holds a user or password; not followed".to_owned());
+    }
+    if !matches!(given.scheme(), "http" | "https") || given.host() != base.host() {
         return Err(format!(
-            "the next page is on another origin ({}); not followed",
-            printable(&next.origin().ascii_serialization(), URL_SHOWN)
+            "the next page is on another host ({}); not followed",
+            printable(&given.origin().ascii_serialization(), URL_SHOWN)
         ));
     }
+    let mut next = base.clone();
+    next.set_path(given.path());
+    next.set_query(given.query());
     let folder = format!("{}/", base.path().trim_end_matches('/'));
     if !next.path().starts_with(&folder) {
         return Err("the next page is outside of base_url; not followed".to_owned());
-    }
-    if !next.username().is_empty() || next.password().is_some() {
-        return Err("the link to the next page holds a user or password; not followed".to_owned());
     }
     Ok(next)
 }

@@ -103,13 +103,10 @@ impl HttpApi {
         }
         match timeout_at(deadline, read(&mut response, most, &mut body)).await {
             Err(_) => Err(late(Some(status))),
-            Ok(Err(Cut::Long)) => {
-                let text = format!(
-                    "answered {status} with more than {} bytes (max_body)",
-                    self.max_body
-                );
-                Err(fail(ErrorKind::Unknown, Some(status), &text, false))
-            }
+            Ok(Err(Cut::Long)) => Err(Failure {
+                error: self.too_long(what),
+                again: false,
+            }),
             Ok(Err(Cut::Broken(error))) => {
                 let text = format!(
                     "answered {status} and broke off: {}",
@@ -119,6 +116,13 @@ impl HttpApi {
             }
             Ok(Ok(())) => Ok(Answer { status, body }),
         }
+    }
+
+    /// A success with more bytes than are read.
+    pub(super) fn too_long(&self, what: &str) -> ApiError {
+        let most = self.max_body;
+        let text = format!("{what}: answered with more than {most} bytes (max_body)");
+        ApiError::new(ErrorKind::Unknown, Some(200), &text)
     }
 
     /// A success whose body says otherwise, or nothing that can be read.

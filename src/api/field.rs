@@ -11,6 +11,8 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::core::snapshot::{ServerId, SnapshotId};
+
 /// A scalar field, whatever the provider put there.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Field<'a> {
@@ -49,12 +51,28 @@ impl Field<'_> {
     }
 }
 
+/// What a row is known by: its `id`, or its `uuid` where it has no `id`; and its `uuid` where it
+/// has both. `None` where it can't be read.
+fn known_by<I: From<u64> + FromStr + PartialEq>(
+    id: &Field,
+    uuid: &Field,
+) -> Option<(I, Option<I>)> {
+    let other = uuid.id();
+    if *id == Field::Null {
+        return other.map(|uuid| (uuid, None));
+    }
+    let id = id.id()?;
+    let other = other.filter(|other| *other != id);
+    Some((id, other))
+}
+
 /// A snapshot's row; all fields are [`Field::Null`] where it is no object.
 #[derive(Debug, Default)]
 pub(super) struct Row<'a> {
     /// A key stands there twice: readers disagree on which value counts.
     pub repeats: bool,
     pub id: Field<'a>,
+    pub uuid: Field<'a>,
     pub server: ServerField<'a>,
     pub name: Field<'a>,
     pub status: Field<'a>,
@@ -68,7 +86,10 @@ pub(super) struct ServerField<'a> {
     /// A key stands there twice, or the whole stands in its row twice.
     pub repeats: bool,
     pub id: Field<'a>,
+    pub uuid: Field<'a>,
     pub name: Field<'a>,
+    pub hostname: Field<'a>,
+    pub status: Field<'a>,
 }
 
 /// The answer to a restore; likewise.
@@ -76,6 +97,28 @@ pub(super) struct ServerField<'a> {
 pub(super) struct RestoreField<'a> {
     pub status: Field<'a>,
     pub snapshot: Row<'a>,
+}
+
+impl Row<'_> {
+    /// Its ids.
+    pub(super) fn known_by(&self) -> Option<(SnapshotId, Option<SnapshotId>)> {
+        known_by(&self.id, &self.uuid)
+    }
+}
+
+impl ServerField<'_> {
+    /// Its ids.
+    pub(super) fn known_by(&self) -> Option<(ServerId, Option<ServerId>)> {
+        known_by(&self.id, &self.uuid)
+    }
+
+    /// Its name, and its host name where that is another one.
+    pub(super) fn named(&self) -> Option<(&str, Option<&str>)> {
+        match (self.name.text(), self.hostname.text()) {
+            (Some(name), host) => Some((name, host.filter(|host| *host != name))),
+            (None, host) => host.map(|host| (host, None)),
+        }
+    }
 }
 
 /// What can be made of any JSON value.
@@ -119,7 +162,10 @@ impl<'de> Lenient<'de> for ServerField<'de> {
     fn entry<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "id" => self.id = map.next_value()?,
+            "uuid" => self.uuid = map.next_value()?,
             "name" => self.name = map.next_value()?,
+            "hostname" => self.hostname = map.next_value()?,
+            "status" => self.status = map.next_value()?,
             _ => drop(map.next_value::<IgnoredAny>()?),
         }
         Ok(())
@@ -134,6 +180,7 @@ impl<'de> Lenient<'de> for Row<'de> {
     fn entry<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "id" => self.id = map.next_value()?,
+            "uuid" => self.uuid = map.next_value()?,
             "server" => self.server = map.next_value()?,
             "name" => self.name = map.next_value()?,
             "status" => self.status = map.next_value()?,

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use super::error::Call;
 use super::exchange::{refused, unreadable};
+use super::pages::{PageEnd, Pages as _};
 use super::token::{Token, TokenSource};
 use super::wire::{self, Gathering};
 use super::{ApiError, Created, Listing, NewSnapshot, client, retry_after};
@@ -43,14 +44,16 @@ impl Reader {
             let body = pages.get(followed.len()).copied();
             let body = body.unwrap_or(br#"{"count":0,"results":[]}"#);
             let link = match gathering.page(body) {
-                Ok(Some(link)) => link,
-                Ok(None) => return (Ok(gathering.finish()), followed),
+                Ok(PageEnd {
+                    next: Some(link), ..
+                }) => link,
+                Ok(_) => return (Ok(gathering.finish()), followed),
                 Err(reason) => return (Err(self.unreadable(&reason, body)), followed),
             };
             match client::next_page(&self.base, &url, &link) {
                 Ok(next) => url = next,
                 Err(reason) => {
-                    gathering.doubt(&reason);
+                    gathering.doubt(&reason, false);
                     return (Ok(gathering.finish()), followed);
                 }
             }

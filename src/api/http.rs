@@ -4,31 +4,21 @@
 //! connecting to the last byte, a body is counted chunk by chunk, pages are followed on the
 //! same origin only, and redirects are not followed at all (I13).
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::{Client, RequestBuilder, Url};
 
 use super::error::Call;
-use super::exchange::Failure;
 use super::limit::{Limiter, Pass};
 use super::tally::Tally;
 use super::token::{Token, TokenSource};
 use super::wire::{self, CreateBody, Gathering};
-use super::{ApiError, Created, ErrorKind, Listing, NewSnapshot, SnapshotApi, client};
+use super::{ApiError, Created, Listing, NewSnapshot, SnapshotApi, client};
 use crate::clock::Clock;
 use crate::core::snapshot::{ServerId, SnapshotId};
-
-/// More pages than any account needs; what goes on longer goes in circles.
-pub(super) const MOST_PAGES: usize = 10_000;
-/// Times that a GET is sent at most.
-const GET_TRIES: usize = 3;
-/// The longest pause before the second try of a GET; twice that before the third.
-const GET_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the client needs to know; checked by the configuration, and here once more.
 #[derive(Clone, Debug)]
@@ -70,6 +60,8 @@ pub struct HttpApi {
     pub(super) request_timeout: Duration,
     pub(super) max_body: usize,
     pub(super) tally: Arc<Tally>,
+    /// The provider refuses to be asked for large pages.
+    pub(super) plain_pages: AtomicBool,
 }
 
 impl HttpApi {
@@ -88,6 +80,7 @@ impl HttpApi {
             request_timeout: settings.request_timeout,
             max_body: settings.max_body,
             tally: Arc::default(),
+            plain_pages: AtomicBool::new(false),
         })
     }
 
@@ -124,25 +117,7 @@ impl HttpApi {
                 format!("list the snapshots of server {server}")
             }
         };
-        let mut seen = BTreeSet::from([url.clone()]);
-        let mut room = self.max_body;
-        loop {
-            let (link, length) = self.page(&what, &url, room, &mut gathering).await?;
-            room -= length.min(room);
-            let Some(link) = link else { break };
-            let next = match client::next_page(&self.base, &url, &link) {
-                Ok(next) => next,
-                Err(reason) => {
-                    gathering.doubt(&reason);
-                    break;
-                }
-            };
-            if seen.len() == MOST_PAGES || !seen.insert(next.clone()) {
-                gathering.doubt("the pages of the listing never end");
-                break;
-            }
-            url = next;
-        }
+        self.walk(&what, url, &mut gathering).await?;
         Ok(gathering.finish())
     }
 
@@ -162,41 +137,6 @@ impl HttpApi {
             .map_err(|failure| failure.error)?;
         pass.heard().tell(answer.status.as_u16());
         check(&answer.body).map_err(|reason| self.unreadable(what, &reason, &answer))
-    }
-
-    /// Gets one page, with a pass for each try; also how many bytes it had.
-    async fn page(
-        &self,
-        what: &str,
-        url: &Url,
-        most: usize,
-        gathering: &mut Gathering,
-    ) -> Result<(Option<String>, usize), ApiError> {
-        let mut pauses = full_jitter();
-        loop {
-            let pass = self.limiter.admit().await;
-            let request = self.reading.get(url.clone());
-            let result = self.send(Call::List, what, request, most).await;
-            drop(pass);
-            let result = result.and_then(|answer| match gathering.page(&answer.body) {
-                Ok(next) => Ok((next, answer.body.len())),
-                Err(reason) => Err(Failure {
-                    error: self.unreadable(what, &reason, &answer),
-                    again: true,
-                }),
-            });
-            let Failure { error, again } = match result {
-                Ok(page) => return Ok(page),
-                Err(failure) => failure,
-            };
-            let passing = matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown);
-            // The caller must hear of it when the provider wants a longer rest than this.
-            let soon = self.limiter.held() <= self.request_timeout;
-            match pauses.next() {
-                Some(pause) if again && passing && soon => tokio::time::sleep(pause).await,
-                _ => return Err(error),
-            }
-        }
     }
 }
 
@@ -259,19 +199,6 @@ impl SnapshotApi for HttpApi {
 fn load(source: &TokenSource) -> Result<Token, String> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     Token::load(source, credentials.as_deref())
-}
-
-/// Pauses between the tries of a GET: anything from none to the whole, so that clients that
-/// failed together don't come back together. backon adds its jitter to the pause; taken
-/// off again, the jitter alone is left.
-fn full_jitter() -> impl Iterator<Item = Duration> {
-    let plain = ExponentialBuilder::new()
-        .with_min_delay(GET_PAUSE)
-        .with_max_times(GET_TRIES - 1);
-    let jittered = plain.with_jitter().build();
-    jittered
-        .zip(plain.build())
-        .map(|(jittered, plain)| jittered.saturating_sub(plain))
 }
 
 #[cfg(test)]

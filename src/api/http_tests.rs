@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::super::ErrorKind;
 use super::super::scripted::{Act, Scripted, response};
 use super::*;
 
@@ -98,11 +99,11 @@ async fn the_four_calls_are_sent_as_documented() {
     assert_eq!(
         lines,
         [
-            "GET /api/v1/snapshots/?server_id=1 HTTP/1.1",
+            "GET /api/v1/snapshots/?server_id=1&page_size=100 HTTP/1.1",
             "POST /api/v1/snapshots/ HTTP/1.1",
             "DELETE /api/v1/snapshots/801/ HTTP/1.1",
             "POST /api/v1/snapshots/801/restore/ HTTP/1.1",
-            "GET /api/v1/snapshots/ HTTP/1.1",
+            "GET /api/v1/snapshots/?page_size=100 HTTP/1.1",
         ]
     );
     assert!(requests[1].ends_with(

@@ -48,6 +48,8 @@ pub struct Limiter {
     /// Held by the one that is next; tokio's mutex queues in order.
     bucket: tokio::sync::Mutex<Bucket>,
     places: Arc<Semaphore>,
+    /// How many places there are.
+    most: usize,
     /// No request before this instant (`Retry-After`).
     closed_until: Mutex<Option<Instant>>,
 }
@@ -59,8 +61,14 @@ impl Limiter {
         Self {
             bucket: tokio::sync::Mutex::new(Bucket::new(requests_per_second)),
             places: Arc::new(Semaphore::new(places)),
+            most: places,
             closed_until: Mutex::new(None),
         }
+    }
+
+    /// How many requests may be in flight at once.
+    pub fn places(&self) -> usize {
+        self.most
     }
 
     /// Waits for the rate, a place and any `Retry-After`, first come first served.

@@ -1,4 +1,8 @@
 use super::*;
+use crate::api::pages::{GET_PAUSE, GET_TRIES, full_jitter};
+use crate::sandbox::faults::{Call as SandboxCall, Fault, Listing as Lie};
+use crate::sandbox::log::Request;
+use crate::sandbox::{Pagination, Sandbox, SandboxConfig};
 
 #[tokio::test]
 async fn the_pages_of_a_listing_share_one_limit() {
@@ -41,8 +45,8 @@ async fn pages_are_followed_to_the_end() {
     let page =
         |next: Option<&str>, id| ok(&json!({"count": 3, "next": next, "results": [row(id, id)]}));
     let server = Scripted::answers(&[
-        page(Some("?page=2"), 1),
-        page(Some("/api/v1/snapshots/?page=3"), 2),
+        page(Some("?cursor=b"), 1),
+        page(Some("/api/v1/snapshots/?cursor=c"), 2),
         page(None, 3),
     ])
     .await;
@@ -51,7 +55,7 @@ async fn pages_are_followed_to_the_end() {
         (listing.doubt, listing.shifted, listing.servers.len()),
         (None, false, 3)
     );
-    assert!(server.requests()[2].starts_with("GET /api/v1/snapshots/?page=3 "));
+    assert!(server.requests()[2].starts_with("GET /api/v1/snapshots/?cursor=c "));
 }
 
 #[tokio::test]
@@ -68,10 +72,11 @@ async fn i11_pages_that_shift_ask_for_listings_by_server() {
 
 #[tokio::test]
 async fn i13_a_next_page_elsewhere_is_not_followed_and_doubted() {
-    let other = Scripted::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
     for next in [
-        format!("{}/snapshots/?page=2", other.url()),
-        format!("//{}/api/v1/snapshots/?page=2", other.address),
+        "http://localhost/api/v1/snapshots/?page=2".to_owned(),
+        "//127.0.0.2/api/v1/snapshots/?page=2".to_owned(),
+        "http://user@127.0.0.1/api/v1/snapshots/?page=2".to_owned(),
+        "http://:pass@127.0.0.1/api/v1/snapshots/?page=2".to_owned(),
         "/admin/?page=2".to_owned(),
         "../../v2/snapshots/".to_owned(),
         "/api/v1/../../x/".to_owned(),
@@ -84,12 +89,11 @@ async fn i13_a_next_page_elsewhere_is_not_followed_and_doubted() {
         assert!(listing.doubt.unwrap().contains("next page"), "{next}");
         assert_eq!(server.requests().len(), 1, "{next}");
     }
-    assert_eq!(other.requests(), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn i11_pages_in_a_circle_are_doubted() {
-    let page = ok(&json!({"count": 9, "next": "?page=2", "results": [row(1, 1)]}));
+    let page = ok(&json!({"count": 9, "next": "?cursor=b", "results": [row(1, 1)]}));
     let server = Scripted::answers(&[page]).await;
     let listing = client(&server).list(None).await.unwrap();
     assert!(listing.doubt.is_some());
@@ -152,4 +156,98 @@ fn pauses_between_tries_are_within_their_bound_and_two() {
     let pauses: Vec<_> = full_jitter().collect();
     assert_eq!(pauses.len(), GET_TRIES - 1);
     assert!(pauses[0] <= GET_PAUSE && pauses[1] <= GET_PAUSE * 2);
+}
+
+#[tokio::test]
+async fn a_next_page_under_another_scheme_or_port_of_the_host_is_asked_for_at_the_base() {
+    let other = Scripted::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
+    for link in [
+        format!("{}/snapshots/?page=2", other.url()),
+        "https://127.0.0.1/api/v1/snapshots/?page=2".to_owned(),
+    ] {
+        let page = |next, id| ok(&json!({"count": 2, "next": next, "results": [row(id, 1)]}));
+        let server = Scripted::answers(&[page(Some(link), 1), page(None, 2)]).await;
+        let listing = client(&server).list(None).await.unwrap();
+        assert_eq!(listing.doubt, None);
+        assert!(server.requests()[1].starts_with("GET /api/v1/snapshots/?page=2 "));
+    }
+    assert_eq!(other.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn large_pages_are_asked_for_until_the_provider_refuses_that() {
+    let whole = ok(&json!({"count": 0, "results": []}));
+    let refusal = response("400 Bad", "", r#"{"page_size": ["unknown"]}"#);
+    let server = Scripted::answers(&[whole.clone(), refusal, whole.clone(), whole]).await;
+    let api = client(&server);
+    for _ in 0..3 {
+        api.list(None).await.unwrap();
+    }
+    let asked = server.requests();
+    let asked: Vec<_> = asked.iter().map(|one| one.split(' ').nth(1)).collect();
+    let (large, plain) = (
+        Some("/api/v1/snapshots/?page_size=100"),
+        Some("/api/v1/snapshots/"),
+    );
+    assert_eq!(asked, [large, large, plain, plain]);
+}
+
+#[tokio::test]
+async fn pages_by_number_and_by_offset_are_fetched_side_by_side_and_taken_in_in_order() {
+    for style in [Pagination::Page, Pagination::Offset] {
+        let (sandbox, api) = paged(style).await;
+        let listing = api.list(None).await.unwrap();
+        assert_eq!(listing.doubt, None, "{style:?}");
+        let rows = &listing.servers[&SERVER].snapshots;
+        let newest_first = rows.iter().rev().map(|row| row.id.clone());
+        assert!(newest_first.is_sorted() && rows.len() == 95, "{style:?}");
+        let log = sandbox.log();
+        assert_eq!(log.len(), 10, "{style:?}");
+        let together = |pair: &[Request]| pair[1].tick < pair[0].answered.unwrap_or(u64::MAX);
+        assert!(!together(&log[..2]) && together(&log[1..3]), "{style:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_by_cursor_are_followed_one_after_the_other() {
+    let (sandbox, api) = paged(Pagination::Cursor).await;
+    let listing = api.list(None).await.unwrap();
+    assert_eq!(
+        (&listing.doubt, listing.servers[&SERVER].snapshots.len()),
+        (&None, 95)
+    );
+    let log = sandbox.log();
+    let apart = |pair: &[Request]| pair[0].answered < Some(pair[1].tick);
+    assert!(log.len() == 10 && log.windows(2).all(apart));
+}
+
+#[tokio::test]
+async fn i11_numbered_pages_that_are_others_than_the_first_tells_are_doubted() {
+    for fault in [
+        Fault::status(SandboxCall::List, 404),
+        Fault::listing(Lie::Next("?page=2".into())),
+    ] {
+        let (sandbox, api) = paged(Pagination::Page).await;
+        sandbox.order(fault.after(3));
+        let listing = api.list(None).await.unwrap();
+        assert!(listing.shifted && listing.doubt.is_some());
+    }
+}
+
+/// A stand-in whose 95 snapshots of one server stand on pages of ten, and a client of it.
+async fn paged(style: Pagination) -> (Sandbox, HttpApi) {
+    let config = SandboxConfig {
+        page_size: Some(10),
+        pagination: style,
+        latency: Duration::from_millis(20),
+        ..SandboxConfig::new(Clock::system(), TOKEN)
+    };
+    let sandbox = Sandbox::start(config).await.unwrap();
+    sandbox.add_server(1, "web");
+    for nth in 0..95 {
+        let made = jiff::Timestamp::UNIX_EPOCH + Duration::from_secs(nth);
+        sandbox.add_snapshot(1, "golden", "completed", made);
+    }
+    let api = HttpApi::new(&settings(sandbox.base_url()), Clock::system()).unwrap();
+    (sandbox, api)
 }

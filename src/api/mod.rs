@@ -4,6 +4,7 @@
 //! - [`error`]: failures by what can be done about them.
 //! - [`http`]: the calls over HTTP, with every limit that a foreign answer needs; `client`
 //!   says whom it talks to and trusts.
+//! - `pages`: the pages of a listing.
 //! - [`wire`]: the JSON, and the checks that decide whether a listing may be believed.
 //! - [`limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
 //! - [`tally`]: how often the provider was called, and what came of it.
@@ -17,8 +18,9 @@ mod field;
 pub mod foreign;
 pub mod http;
 pub mod limit;
+mod pages;
 mod retry_after;
-mod servers;
+pub mod servers;
 pub mod tally;
 pub mod token;
 pub mod wire;
@@ -87,8 +89,11 @@ pub trait SnapshotApi: Send + Sync + 'static {
 /// What the provider said it holds, and how far that may be believed (I11).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Each server that had a row. A server without snapshots does not show.
+    /// Each server that had a row, by its id, or its UUID where it has no id. A server without
+    /// snapshots does not show.
     pub servers: BTreeMap<ServerId, ServerRows>,
+    /// The id of each server that has a UUID too, by that.
+    pub uuids: BTreeMap<ServerId, ServerId>,
     /// Why the whole listing is incomplete or wrong.
     pub doubt: Option<String>,
     /// Pages disagreed in their count or repeated an id: ask server by server instead.
@@ -100,8 +105,13 @@ pub struct Listing {
 /// The rows of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerRows {
-    /// The server's name; empty where the provider gave none that can be read.
+    /// The server's name, or its host name where it has no other; empty where the provider gave
+    /// none that can be read.
     pub name: String,
+    /// Its host name, where that is another.
+    pub hostname: Option<String>,
+    /// Its UUID, where it has an id too.
+    pub uuid: Option<ServerId>,
     /// Its readable snapshots, in the listing's order.
     pub snapshots: Vec<Snapshot>,
     /// Why this server's rows are incomplete or wrong.
@@ -122,10 +132,14 @@ pub struct NewSnapshot {
 /// The provider's word that a snapshot is being made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
-    /// Its number.
+    /// Its id, or its UUID where it has no id.
     pub id: SnapshotId,
+    /// Its UUID, where it has an id too.
+    pub uuid: Option<SnapshotId>,
     /// The name of the server that it is taken of, where the answer says so.
     pub server_name: Option<String>,
+    /// The host name of that server, where that is another.
+    pub hostname: Option<String>,
     /// Its name, as the answer gives it.
     pub name: String,
 }

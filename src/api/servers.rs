@@ -1,50 +1,96 @@
-//! What the provider says of a server itself, for people who wait for it; never for rotating.
-
-use std::collections::BTreeSet;
+//! What the provider says of the account's servers; never for rotating.
 
 use serde::Deserialize;
 
-use super::client::next_page;
-use super::error::{ApiError, Call};
-use super::http::{HttpApi, MOST_PAGES};
+use super::error::ApiError;
+use super::field::{Field, ServerField};
+use super::http::HttpApi;
+use super::pages::{PageEnd, Pages};
 use crate::core::snapshot::ServerId;
 
-#[derive(Deserialize)]
-struct Page {
-    results: Vec<Row>,
-    #[serde(default)]
-    next: Option<String>,
+/// A server of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountServer {
+    /// Its id, or its UUID where it has no id.
+    pub id: ServerId,
+    /// Its UUID, where it has an id too.
+    pub uuid: Option<ServerId>,
+    /// Its name, or its host name where it has no other.
+    pub name: String,
+    /// Its host name, where that is another.
+    pub hostname: Option<String>,
+    /// Its status in the provider's word, such as `active`.
+    pub status: String,
+}
+
+impl AccountServer {
+    /// Returns true if it is known by this id.
+    pub fn is(&self, id: &ServerId) -> bool {
+        self.id == *id || self.uuid.as_ref() == Some(id)
+    }
+}
+
+/// The servers of the account, and why not all of them may be there.
+#[derive(Debug, Default)]
+pub struct AccountServers {
+    /// In the provider's order.
+    pub servers: Vec<AccountServer>,
+    /// What speaks against the listing.
+    pub doubt: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Row {
-    id: ServerId,
-    #[serde(default)]
-    status: String,
+struct Page<'a> {
+    #[serde(borrow, default)]
+    count: Field<'a>,
+    #[serde(borrow, default)]
+    next: Field<'a>,
+    #[serde(borrow)]
+    results: Vec<ServerField<'a>>,
+}
+
+impl Pages for AccountServers {
+    fn page(&mut self, body: &[u8]) -> Result<PageEnd, String> {
+        let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        for row in &page.results {
+            let Some((id, uuid)) = row.known_by() else {
+                self.doubt("a server's row can't be read", false);
+                continue;
+            };
+            let (name, hostname) = row.named().unwrap_or_default();
+            self.servers.push(AccountServer {
+                id,
+                uuid,
+                name: name.to_owned(),
+                hostname: hostname.map(str::to_owned),
+                status: row.status.text().unwrap_or_default().to_owned(),
+            });
+        }
+        Ok(PageEnd {
+            next: page.next.text().map(str::to_owned),
+            rows: u64::try_from(page.results.len()).unwrap_or(u64::MAX),
+            count: page.count.number(),
+        })
+    }
+
+    fn doubt(&mut self, reason: &str, _shifted: bool) {
+        self.doubt.get_or_insert_with(|| reason.to_owned());
+    }
 }
 
 impl HttpApi {
+    /// The account's servers.
+    pub async fn servers(&self) -> Result<AccountServers, ApiError> {
+        let mut servers = AccountServers::default();
+        let url = self.url("/servers/");
+        self.walk("list the servers", url, &mut servers).await?;
+        Ok(servers)
+    }
+
     /// The server's status in the provider's word, such as `active` or `restoring`; `None`:
     /// the provider lists no such server.
     pub async fn server_status(&self, server: &ServerId) -> Result<Option<String>, ApiError> {
-        let what = format!("look for server {server}");
-        let mut url = self.url("/servers/");
-        let mut seen = BTreeSet::new();
-        while seen.len() < MOST_PAGES && seen.insert(url.clone()) {
-            let pass = self.limiter.admit().await;
-            let request = self.reading.get(url.clone());
-            let answer = self.send(Call::List, &what, request, self.max_body).await;
-            drop(pass);
-            let answer = answer.map_err(|failure| failure.error)?;
-            let page: Result<Page, _> = serde_json::from_slice(&answer.body);
-            let page = page.map_err(|error| self.unreadable(&what, &error.to_string(), &answer))?;
-            if let Some(row) = page.results.into_iter().find(|row| row.id == *server) {
-                return Ok(Some(row.status));
-            }
-            let Some(next) = page.next else { break };
-            let next = next_page(&self.base, &url, &next);
-            url = next.map_err(|reason| self.unreadable(&what, &reason, &answer))?;
-        }
-        Ok(None)
+        let mut servers = self.servers().await?.servers.into_iter();
+        Ok(servers.find(|one| one.is(server)).map(|one| one.status))
     }
 }

@@ -4,12 +4,14 @@
 //! read puts its server in doubt, and a row that names no server the whole listing (I11).
 //! Fields that rotating doesn't need are skipped, whatever they hold.
 
-use std::collections::{BTreeSet, btree_map::Entry};
+use std::collections::BTreeSet;
+use std::iter;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::field::{Field, RestoreField, Row, ServerField};
+use super::pages::{PageEnd, Pages};
 use super::{Created, Listing, NewSnapshot, ServerRows, printable};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
@@ -21,10 +23,15 @@ const NAME_SHOWN: usize = 80;
 struct Page<'a> {
     #[serde(borrow, default)]
     count: Field<'a>,
-    #[serde(borrow, default)]
-    next: Field<'a>,
+    /// `None`: the page has no such field, which one of a listing without pages needs not have.
+    #[serde(borrow, default, deserialize_with = "there")]
+    next: Option<Field<'a>>,
     #[serde(borrow)]
     results: Vec<Row<'a>>,
+}
+
+fn there<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<Field<'a>>, D::Error> {
+    Field::deserialize(from).map(Some)
 }
 
 /// Gathers the pages of one listing, and what speaks against it.
@@ -33,7 +40,7 @@ pub(super) struct Gathering {
     filter: Option<ServerId>,
     sizes: bool,
     listing: Listing,
-    /// The first page's; `None` until there was one.
+    /// The first page's; `None` until there was one, or where pages tell none.
     count: Option<u64>,
     pages: usize,
     rows: u64,
@@ -60,114 +67,85 @@ impl Gathering {
         self
     }
 
-    /// Takes in the next page; gives the link to the one after it.
-    ///
-    /// An error where this is no page of a listing at all.
-    pub(super) fn page(&mut self, body: &[u8]) -> Result<Option<String>, String> {
-        // Without names for its parts a list would pass for a page, too.
-        if body.trim_ascii_start().first() != Some(&b'{') {
-            return Err("it is no JSON object".to_owned());
-        }
-        let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-        self.pages += 1;
-        self.compare_count(page.count.number());
-        for row in &page.results {
-            self.rows += 1;
-            self.row(row);
-        }
-        match page.next {
-            Field::Null => Ok(None),
-            Field::Text(link) if link.is_empty() => Ok(None),
-            // A filter that the provider applies late could give empty pages; none is
-            // known to, and following them could go on for ever.
-            Field::Text(_) if page.results.is_empty() => {
-                self.doubt("an empty page points to a next one");
-                Ok(None)
-            }
-            Field::Text(link) => Ok(Some(link.into_owned())),
-            Field::Number(_) | Field::Other => {
-                self.doubt("the link to the next page can't be read");
-                Ok(None)
-            }
-        }
-    }
-
-    /// Casts doubt on the whole listing; the first reason stays.
-    pub(super) fn doubt(&mut self, reason: &str) {
-        cast(&mut self.listing.doubt, reason);
-    }
-
     /// The listing, once the last page is in.
     pub(super) fn finish(mut self) -> Listing {
+        self.refuse_others();
         if let Some(count) = self.count
             && count != self.rows
         {
-            self.doubt(&format!(
+            let reason = format!(
                 "the listing says that it has {count} rows, and has {}",
                 self.rows
-            ));
-            self.listing.shifted |= self.pages > 1;
+            );
+            let shifted = self.pages > 1;
+            self.doubt(&reason, shifted);
         }
         self.listing
     }
 
-    fn compare_count(&mut self, count: Option<u64>) {
+    /// Rows of other servers than the one that was asked for make the listing no answer.
+    fn refuse_others(&mut self) {
+        let Some(asked) = self.filter.take() else {
+            return;
+        };
+        let own = self.listing.uuids.get(&asked).unwrap_or(&asked).clone();
+        let mut servers = self.listing.servers.keys();
+        if let Some(other) = servers.find(|server| **server != own) {
+            let reason =
+                format!("rows of server {other} were given where server {asked} was asked for");
+            self.doubt(&reason, false);
+            self.listing.servers.retain(|server, _| *server == own);
+        }
+    }
+
+    fn compare_count(&mut self, count: Option<u64>, linked: bool) {
         match (self.count, count) {
-            (_, None) => self.doubt("the listing does not say how many rows it has"),
-            (None, Some(count)) if self.pages == 1 => self.count = Some(count),
-            (first, Some(count)) if first != Some(count) => {
-                self.doubt("the pages disagree on how many rows the listing has");
-                self.listing.shifted = true;
+            (None, Some(_)) if self.pages == 1 => self.count = count,
+            (first, Some(_)) if first == count => {}
+            (_, Some(_)) => {
+                self.doubt("the pages disagree on how many rows the listing has", true);
             }
-            _ => {}
+            // With a cursor there is none: such a listing is whole when its last page has no next.
+            (None, None) if linked => {}
+            (_, None) => self.doubt("the listing does not say how many rows it has", false),
         }
     }
 
     fn row(&mut self, row: &Row) {
-        let server = row.server.id.id::<ServerId>();
-        let Some(server) = server.filter(|_| !row.server.repeats) else {
-            self.doubt("a row can't be read, nor which server it is of");
+        let server = row.server.known_by().filter(|_| !row.server.repeats);
+        let Some((server, uuid)) = server else {
+            self.doubt("a row can't be read, nor which server it is of", false);
             return;
         };
-        if let Some(asked) = self.filter.clone()
-            && asked != server
-        {
-            self.doubt(&format!(
-                "rows of server {server} were given where server {asked} was asked for"
-            ));
+        let ids = row.known_by();
+        for id in ids.iter().flat_map(|(id, uuid)| iter::once(id).chain(uuid)) {
+            if !self.ids.insert(id.clone()) {
+                let shifted = self.pages > 1;
+                self.doubt(&format!("the listing holds snapshot {id} twice"), shifted);
+            }
+        }
+        let Some(rows) = self.listing.rows_of(server, uuid) else {
+            self.doubt("two servers have one UUID", false);
             return;
-        }
-        let id = row.id.id::<SnapshotId>();
-        if let Some(id) = &id
-            && !self.ids.insert(id.clone())
-        {
-            self.doubt(&format!("the listing holds snapshot {id} twice"));
-            self.listing.shifted |= self.pages > 1;
-        }
-        let rows = match self.listing.servers.entry(server) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(ServerRows::default()),
         };
         take_name(rows, &row.server);
         if row.repeats {
             cast(&mut rows.doubt, "a row has a key twice");
             return;
         }
-        let (Some(id), Some(name), Some(status)) = (id, row.name.text(), row.status.text()) else {
-            let what = row.id.id::<SnapshotId>().map_or_else(
+        let (Some((id, uuid)), Some(name), Some(status)) =
+            (ids, row.name.text(), row.status.text())
+        else {
+            let what = row.known_by().map_or_else(
                 || "a row".to_owned(),
-                |id| format!("the row of snapshot {id}"),
+                |(id, _)| format!("the row of snapshot {id}"),
             );
             cast(&mut rows.doubt, &format!("{what} can't be read"));
             return;
         };
-        if self.sizes
-            && let Some(size) = row.size_mb.number()
-        {
-            self.listing.sizes.insert(id.clone(), size);
-        }
         rows.snapshots.push(Snapshot {
-            id,
+            id: id.clone(),
+            uuid,
             name: name.to_owned(),
             status: Status::parse(status),
             // A date that can't be read spoils nothing else: such a snapshot is kept (I11).
@@ -176,23 +154,106 @@ impl Gathering {
                 .text()
                 .and_then(|text| text.parse::<Timestamp>().ok()),
         });
+        if self.sizes
+            && let Some(size) = row.size_mb.number()
+        {
+            self.listing.sizes.insert(id, size);
+        }
     }
 }
 
-/// Notes the server's name, and whether its rows agree on it.
+impl Pages for Gathering {
+    fn page(&mut self, body: &[u8]) -> Result<PageEnd, String> {
+        // Without names for its parts a list would pass for a page, too.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err("it is no JSON object".to_owned());
+        }
+        let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        self.pages += 1;
+        let count = page.count.number();
+        self.compare_count(count, page.next.is_some());
+        for row in &page.results {
+            self.rows += 1;
+            self.row(row);
+        }
+        let rows = u64::try_from(page.results.len()).unwrap_or(u64::MAX);
+        let next = match page.next.unwrap_or_default() {
+            Field::Null => None,
+            Field::Text(link) if link.is_empty() => None,
+            // A filter that the provider applies late could give empty pages; none is
+            // known to, and following them could go on for ever.
+            Field::Text(_) if rows == 0 => {
+                self.doubt("an empty page points to a next one", false);
+                None
+            }
+            Field::Text(link) => Some(link.into_owned()),
+            Field::Number(_) | Field::Other => {
+                self.doubt("the link to the next page can't be read", false);
+                None
+            }
+        };
+        Ok(PageEnd { next, rows, count })
+    }
+
+    /// The first reason stays.
+    fn doubt(&mut self, reason: &str, shifted: bool) {
+        cast(&mut self.listing.doubt, reason);
+        self.listing.shifted |= shifted;
+    }
+}
+
+impl Listing {
+    /// The rows of one server, by either of its ids.
+    pub fn rows(&self, server: &ServerId) -> Option<&ServerRows> {
+        let server = self.uuids.get(server).unwrap_or(server);
+        self.servers.get(server)
+    }
+
+    /// The place for a row of the server that has this id, and maybe a UUID; `None` where the
+    /// UUID is another server's too.
+    fn rows_of(&mut self, id: ServerId, uuid: Option<ServerId>) -> Option<&mut ServerRows> {
+        let Some(uuid) = uuid else {
+            let id = self.uuids.get(&id).cloned().unwrap_or(id);
+            return Some(self.servers.entry(id).or_default());
+        };
+        if *self.uuids.entry(uuid.clone()).or_insert_with(|| id.clone()) != id {
+            return None;
+        }
+        // Rows before this one may have given the UUID alone.
+        if let Some(before) = self.servers.remove(&uuid) {
+            let rows = self.servers.entry(id.clone()).or_default();
+            rows.snapshots.extend(before.snapshots);
+            rows.name = before.name;
+            rows.hostname = before.hostname;
+            rows.doubt = rows.doubt.take().or(before.doubt);
+        }
+        let rows = self.servers.entry(id).or_default();
+        let known = rows.uuid.get_or_insert_with(|| uuid.clone());
+        if *known != uuid {
+            cast(&mut rows.doubt, "the server has two UUIDs");
+        }
+        Some(rows)
+    }
+}
+
+/// Notes the server's names, and whether its rows agree on them.
 fn take_name(rows: &mut ServerRows, server: &ServerField) {
-    match server.name.text() {
-        None => cast(&mut rows.doubt, "a row does not give the server's name"),
-        Some(name) if rows.name.is_empty() => name.clone_into(&mut rows.name),
-        Some(name) if rows.name != name => cast(
+    let Some((name, hostname)) = server.named() else {
+        cast(&mut rows.doubt, "a row does not give the server's name");
+        return;
+    };
+    if rows.name.is_empty() {
+        name.clone_into(&mut rows.name);
+        rows.hostname = hostname.map(str::to_owned);
+    } else if rows.name != name || rows.hostname.as_deref() != hostname {
+        cast(
             &mut rows.doubt,
             &format!(
                 "the server has two names: \"{}\" and \"{}\"",
                 printable(&rows.name, NAME_SHOWN),
                 printable(name, NAME_SHOWN)
             ),
-        ),
-        Some(_) => {}
+        );
     }
 }
 
@@ -225,17 +286,21 @@ pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<Created, Strin
     if row.repeats || row.server.repeats {
         return Err("it has a key twice".to_owned());
     }
-    let (Some(id), Some(name)) = (row.id.id(), row.name.text()) else {
+    let (Some((id, uuid)), Some(name)) = (row.known_by(), row.name.text()) else {
         return Err("it gives no id or no name".to_owned());
     };
-    if let Some(server) = row.server.id.id::<ServerId>()
+    if let Some((server, other)) = row.server.known_by()
         && server != asked.server
+        && other.as_ref() != Some(&asked.server)
     {
         return Err(format!("it is about server {server}"));
     }
+    let (server_name, hostname) = row.server.named().unzip();
     Ok(Created {
         id,
-        server_name: row.server.name.text().map(str::to_owned),
+        uuid,
+        server_name: server_name.map(str::to_owned),
+        hostname: hostname.flatten().map(str::to_owned),
         name: name.to_owned(),
     })
 }
@@ -251,8 +316,10 @@ pub(super) fn restored(body: &[u8], asked: &SnapshotId) -> Result<(), String> {
     {
         return Err(format!("it says \"{}\"", printable(status, NAME_SHOWN)));
     }
-    match answer.snapshot.id.id::<SnapshotId>() {
-        Some(id) if id != *asked => Err(format!("it is about snapshot {id}")),
+    match answer.snapshot.known_by() {
+        Some((id, uuid)) if id != *asked && uuid.as_ref() != Some(asked) => {
+            Err(format!("it is about snapshot {id}"))
+        }
         _ => Ok(()),
     }
 }

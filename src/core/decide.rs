@@ -29,6 +29,10 @@ pub const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 pub struct Inventory {
     /// The server's name in the listing; `None` when it shows no row.
     pub server_name: Option<String>,
+    /// Its host name, where that is another.
+    pub hostname: Option<String>,
+    /// Its other id, where the listing gives two: the policy has either.
+    pub other_id: Option<ServerId>,
     /// All snapshots of the server.
     pub snapshots: Vec<Snapshot>,
     /// When the listing was requested, by the monotonic clock.
@@ -42,6 +46,8 @@ impl Inventory {
     pub fn empty(requested: SignedDuration) -> Self {
         Self {
             server_name: None,
+            hostname: None,
+            other_id: None,
             snapshots: Vec::new(),
             requested,
             doubt: None,
@@ -233,10 +239,13 @@ impl Server<'_> {
             .as_ref()
             .or(self.history.answered_name.as_ref());
         let (wanted, reported) = (self.policy.name.as_ref()?, reported?);
-        (wanted != reported)
+        let hostname = self.inventory.hostname.as_ref();
+        (wanted != reported && Some(wanted) != hostname)
             .then(|| {
+                let or = hostname.map(|hostname| format!(" (host name {hostname:?})"));
                 format!(
-                    "the provider calls this server {reported:?}, the policy {wanted:?}: correct server.id or server.name in {}.toml",
+                    "the provider calls this server {reported:?}{}, the policy {wanted:?}: correct server.id or server.name in {}.toml",
+                    or.unwrap_or_default(),
                     self.policy.file
                 )
             })

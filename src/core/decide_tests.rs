@@ -107,6 +107,7 @@ fn i8_another_snapshot_of_a_stuck_ones_name_is_not_stuck() {
     let mut world = World::weekly(2).holding(&old_weeklies());
     let name = "weekly-2026-11-22";
     let row = |id| Snapshot {
+        uuid: None,
         id: SnapshotId::from(id),
         name: name.to_owned(),
         status: Status::InProgress,
@@ -260,6 +261,8 @@ fn a_rotation_that_left_the_policy_and_returns_answers_for_no_slot_in_between() 
 fn the_pause_between_tries_doubles_up_to_an_hour_and_spreads_the_servers_over_a_quarter() {
     let mut world = World::weekly(3);
     let inventory = Inventory {
+        hostname: None,
+        other_id: None,
         server_name: None,
         snapshots: Vec::new(),
         requested: world.now.mono,

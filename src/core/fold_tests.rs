@@ -269,6 +269,7 @@ fn what_an_operator_could_not_delete_is_no_refused_delete_of_a_rotation() {
 fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
     let policy = World::weekly(3).policy;
     let row = |id, name: &str, status| Snapshot {
+        uuid: None,
         id: SnapshotId::from(id),
         name: name.to_owned(),
         status,

@@ -36,6 +36,8 @@ fn orders() -> [Order; 3] {
 
 fn objection_of(world: &World, order: &Order) -> Option<String> {
     let inventory = Inventory {
+        hostname: None,
+        other_id: None,
         server_name: Some("web".to_owned()),
         snapshots: world.snapshots.clone(),
         requested: world.now.mono,

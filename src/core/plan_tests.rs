@@ -15,6 +15,8 @@ use crate::core::world::*;
 
 fn inventory(world: &World) -> Inventory {
     Inventory {
+        hostname: None,
+        other_id: None,
         server_name: (!world.snapshots.is_empty()).then(|| "web".to_owned()),
         snapshots: world.snapshots.clone(),
         requested: world.now.mono,

@@ -184,7 +184,12 @@ impl Policy {
     /// Whether the policy protects this snapshot from pruning.
     pub fn protects(&self, snapshot: &Snapshot) -> bool {
         !Break::ProtectionIgnored.on()
-            && (self.protects_id(&snapshot.id) || self.protected_names.contains(&snapshot.name))
+            && (self.protects_id(&snapshot.id)
+                || snapshot
+                    .uuid
+                    .as_ref()
+                    .is_some_and(|id| self.protects_id(id))
+                || self.protected_names.contains(&snapshot.name))
     }
 }
 

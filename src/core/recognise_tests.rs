@@ -11,6 +11,7 @@ pub(super) fn rows(names: &[&str], made: &[&str]) -> Vec<Snapshot> {
     let times = made.iter().map(Some).chain(std::iter::repeat(None));
     let rows = names.iter().zip(times).zip(1..);
     rows.map(|((name, made), id)| Snapshot {
+        uuid: None,
         id: SnapshotId::from(id),
         name: (*name).to_owned(),
         status: Status::Completed,

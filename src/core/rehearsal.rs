@@ -279,6 +279,7 @@ impl Rehearsal<'_> {
     /// A row of a snapshot that is being made.
     fn show(&mut self, id: SnapshotId, name: String) {
         self.inventory.snapshots.push(Snapshot {
+            uuid: None,
             id,
             name,
             status: Status::InProgress,

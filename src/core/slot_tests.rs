@@ -89,6 +89,8 @@ fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one(
     let newest = || (1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z");
     let settled = |world: &World| {
         let inventory = Inventory {
+            hostname: None,
+            other_id: None,
             server_name: None,
             snapshots: world.snapshots.clone(),
             requested: world.now.mono,

@@ -43,6 +43,8 @@ impl Status {
 pub struct Snapshot {
     /// The provider's id of it.
     pub id: SnapshotId,
+    /// Its UUID, where it has an id too.
+    pub uuid: Option<SnapshotId>,
     /// Its name; names need not be unique (API.md).
     pub name: String,
     /// Its state.

@@ -23,6 +23,8 @@ fn judged(world: &mut World) -> Vec<Verdict> {
         .history
         .observe(&world.policy, &world.snapshots, world.now);
     let inventory = Inventory {
+        hostname: None,
+        other_id: None,
         server_name: None,
         snapshots: world.snapshots.clone(),
         requested: world.now.mono,

@@ -142,6 +142,7 @@ impl World {
         self.snapshots = rows
             .iter()
             .map(|(id, name, status, at)| Snapshot {
+                uuid: None,
                 id: SnapshotId::from(*id),
                 name: (*name).to_owned(),
                 status: status.clone(),
@@ -195,6 +196,8 @@ impl World {
         self.history
             .observe(&self.policy, &self.snapshots, self.now);
         let inventory = Inventory {
+            hostname: None,
+            other_id: None,
             server_name: (!self.snapshots.is_empty()).then(|| "web".to_owned()),
             snapshots: self.snapshots.clone(),
             requested: self.now.mono,
@@ -264,6 +267,7 @@ impl World {
         self.next_id += 1;
         let id = SnapshotId::from(self.next_id);
         self.snapshots.push(Snapshot {
+            uuid: None,
             id: id.clone(),
             name: name.to_owned(),
             status,

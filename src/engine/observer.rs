@@ -233,12 +233,17 @@ pub(super) fn inventory(
     server: &ServerId,
     requested: SignedDuration,
 ) -> Inventory {
-    let rows = listing.servers.get(server);
+    let rows = listing.rows(server);
     let shifted = listing
         .shifted
         .then(|| "its pages changed while they were read".to_owned());
     Inventory {
         server_name: rows.map(|rows| rows.name.clone()),
+        hostname: rows.and_then(|rows| rows.hostname.clone()),
+        other_id: rows.and_then(|rows| {
+            let id = listing.uuids.get(server);
+            id.or(rows.uuid.as_ref()).cloned()
+        }),
         snapshots: rows.map_or_else(Vec::new, |rows| rows.snapshots.clone()),
         requested,
         doubt: listing

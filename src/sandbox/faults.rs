@@ -22,6 +22,10 @@ pub enum Call {
     Account,
     /// `GET /servers/`
     Servers,
+    /// `GET /servers/{id}/`
+    Server,
+    /// `POST /servers/{id}/power/`
+    Power,
     /// In a fault: whichever call comes. In the log: a path that isn't the API's.
     Any,
 }

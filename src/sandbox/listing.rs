@@ -9,26 +9,93 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::faults::Listing;
+use super::ids::{Ids, Kind};
 use super::rows::Held;
 use super::state::{Answer, State};
-use super::wire;
+use super::{Pagination, SandboxConfig, wire};
 
 /// What a listing asks for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
     pub server: Option<u64>,
-    pub page: Option<usize>,
+    /// The rows before those that are asked for, and how many these are; `None`: all.
+    rows: Option<(usize, usize)>,
 }
 
 impl Wanted {
     /// Reads the query; an answer of 400 says what is wrong with it.
-    pub fn read(query: &BTreeMap<String, String>) -> Result<Self, String> {
-        let server = query.get("server_id").map(|text| text.parse()).transpose();
-        let page = query.get("page").map(|text| text.parse()).transpose();
+    pub fn read(config: &SandboxConfig, query: &BTreeMap<String, String>) -> Result<Self, String> {
+        let server = query.get("server_id").map(|text| {
+            let id = config.ids.parse(Kind::Server, text);
+            id.ok_or("server_id: no id of a server")
+        });
+        let number = |key: &str| {
+            let number = query.get(key).map(|text| text.parse::<usize>());
+            number
+                .transpose()
+                .map_err(|_| format!("{key}: not an integer"))
+        };
+        let rows = match config.page_size {
+            None => None,
+            Some(size) => {
+                let asked = number("page_size")?.map(|asked| asked.min(config.max_page_size));
+                let size = asked.filter(|asked| *asked > 0).unwrap_or(size);
+                Some(match config.pagination {
+                    Pagination::Page => {
+                        let before = number("page")?.unwrap_or(1).saturating_sub(1);
+                        (before.saturating_mul(size), size)
+                    }
+                    Pagination::Offset => (
+                        number("offset")?.unwrap_or(0),
+                        number("limit")?.unwrap_or(size),
+                    ),
+                    Pagination::Cursor => {
+                        let cursor = query.get("cursor").map(|text| text.strip_prefix("cD0"));
+                        let before = cursor.map(|text| text?.parse().ok());
+                        let before = before.unwrap_or(Some(0)).ok_or("cursor: invalid")?;
+                        (before, size)
+                    }
+                })
+            }
+        };
         Ok(Self {
-            server: server.map_err(|_| "server_id: not an integer")?,
-            page: page.map_err(|_| "page: not an integer")?,
+            server: server.transpose()?,
+            rows,
         })
+    }
+
+    /// The rows of the page among so many; `None`: there is no such page.
+    fn bounds(&self, rows: usize) -> Option<(usize, usize)> {
+        let Some((before, size)) = self.rows else {
+            return Some((0, rows));
+        };
+        if before > 0 && before >= rows {
+            return None;
+        }
+        Some((before, rows.min(before.saturating_add(size))))
+    }
+
+    /// `next` and `previous` of the page that ends here; `None`: a listing without pages has
+    /// neither.
+    fn links(&self, config: &SandboxConfig, path: &str, to: usize, rows: usize) -> Option<Links> {
+        let (before, size) = self.rows?;
+        let filter = self.server.map(|id| match config.ids {
+            Ids::Integers => format!("server_id={id}&"),
+            Ids::Uuids | Ids::Both => format!("server_id={}&", Kind::Server.uuid(id)),
+        });
+        let filter = filter.unwrap_or_default();
+        let sized = match config.page_size {
+            Some(usual) if usual != size => format!("&page_size={size}"),
+            _ => String::new(),
+        };
+        let link = |before: usize| match config.pagination {
+            Pagination::Page => format!("{path}?{filter}page={}{sized}", before / size.max(1) + 1),
+            Pagination::Offset => format!("{path}?{filter}limit={size}&offset={before}"),
+            Pagination::Cursor => format!("{path}?{filter}cursor=cD0{before}{sized}"),
+        };
+        let next = (to < rows).then(|| link(to));
+        let previous = (before > 0).then(|| link(before.saturating_sub(size)));
+        Some((next, previous))
     }
 }
 
@@ -47,8 +114,8 @@ pub(super) fn snapshots(
         Some(Listing::OtherServers) => cloned(&state.rows.list(None)),
         _ => cloned(&state.rows.list(wanted.server)),
     };
-    let Some((from, to)) = bounds(rows.len(), wanted.page, state.config.page_size) else {
-        return (404, wire::refusal("invalid page"));
+    let Some((from, to)) = wanted.bounds(rows.len()) else {
+        return (404, wire::refusal("Invalid page."));
     };
     let mut pieces: Vec<Cow<'_, str>> = rows[from..to]
         .iter()
@@ -58,29 +125,35 @@ pub(super) fn snapshots(
     if let Some(fault) = fault {
         spoil(&mut pieces, &mut count, &rows[from..to], fault, only, now);
     }
-    let path = format!("{base}/snapshots/?");
-    let filter = wanted.server.map(|id| format!("server_id={id}&"));
-    let path = path + &filter.unwrap_or_default();
-    let mut next = links(&path, wanted.page, state.config.page_size, to < rows.len());
+    let path = format!("{base}/snapshots/");
+    let mut next = wanted.links(&state.config, &path, to, rows.len());
     if let Some(Listing::Next(address)) = fault {
         next = Some((Some(address.clone()), None));
     }
+    let count = counted(&state.config, count);
     (200, body(&pieces, count, next))
 }
 
+/// With a cursor no count is told.
+fn counted(config: &SandboxConfig, count: i64) -> Option<i64> {
+    let told = config.page_size.is_none() || config.pagination != Pagination::Cursor;
+    told.then_some(count)
+}
+
 /// The answer to `GET /servers/`.
-pub(super) fn servers(state: &State, page: Option<usize>, base: &str) -> Answer {
+pub(super) fn servers(state: &State, wanted: Wanted, base: &str) -> Answer {
     let rows: Vec<Cow<'_, str>> = state
         .servers
         .values()
-        .map(|server| Cow::Owned(wire::server(server)))
+        .map(|server| Cow::Owned(wire::server(state.config.ids, server)))
         .collect();
-    let Some((from, to)) = bounds(rows.len(), page, state.config.page_size) else {
-        return (404, wire::refusal("invalid page"));
+    let Some((from, to)) = wanted.bounds(rows.len()) else {
+        return (404, wire::refusal("Invalid page."));
     };
-    let path = format!("{base}/servers/?");
-    let next = links(&path, page, state.config.page_size, to < rows.len());
+    let path = format!("{base}/servers/");
+    let next = wanted.links(&state.config, &path, to, rows.len());
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let count = counted(&state.config, count);
     (200, body(&rows[from..to], count, next))
 }
 
@@ -88,34 +161,16 @@ fn cloned(rows: &[&Arc<Held>]) -> Vec<Arc<Held>> {
     rows.iter().map(|held| Arc::clone(held)).collect()
 }
 
-/// The rows of a page; `None`: there is no such page.
-fn bounds(rows: usize, page: Option<usize>, size: Option<usize>) -> Option<(usize, usize)> {
-    let Some(size) = size else {
-        return Some((0, rows));
-    };
-    let from = page.unwrap_or(1).checked_sub(1)?.checked_mul(size)?;
-    if from > 0 && from >= rows {
-        return None;
-    }
-    Some((from, rows.min(from.saturating_add(size))))
-}
-
 type Links = (Option<String>, Option<String>);
 
-/// `next` and `previous`; `None`: a listing without pages has neither.
-fn links(path: &str, page: Option<usize>, size: Option<usize>, more: bool) -> Option<Links> {
-    size?;
-    let page = page.unwrap_or(1);
-    let next = more.then(|| format!("{path}page={}", page + 1));
-    let previous = (page > 1).then(|| format!("{path}page={}", page - 1));
-    Some((next, previous))
-}
-
-fn body(rows: &[Cow<'_, str>], count: i64, links: Option<Links>) -> String {
+fn body(rows: &[Cow<'_, str>], count: Option<i64>, links: Option<Links>) -> String {
     let size: usize = rows.iter().map(|row| row.len() + 1).sum();
     let mut body = String::with_capacity(size + 256);
+    body.push('{');
     // Writing into a String can't fail.
-    let _ = write!(body, r#"{{"count":{count},"#);
+    if let Some(count) = count {
+        let _ = write!(body, r#""count":{count},"#);
+    }
     if let Some((next, previous)) = links {
         let (next, previous) = (json!(next), json!(previous));
         let _ = write!(body, r#""next":{next},"previous":{previous},"#);

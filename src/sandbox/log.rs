@@ -103,7 +103,9 @@ impl Counts {
             Call::Create => &mut self.create,
             Call::Delete => &mut self.delete,
             Call::Restore => &mut self.restore,
-            Call::Account | Call::Servers | Call::Any => &mut self.other,
+            Call::Account | Call::Servers | Call::Server | Call::Power | Call::Any => {
+                &mut self.other
+            }
         };
         *counter += 1;
         self.unauthorized += u64::from(!authorized);

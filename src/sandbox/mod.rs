@@ -6,6 +6,7 @@
 //!
 //! - `state`, `rows`: what the provider truly holds, and what time does to it;
 //! - [`faults`]: what goes wrong, when ordered;
+//! - `ids`: the shapes of its ids;
 //! - `serve`, `listing`, `reply`, `connection`, `wire`: requests, answers, bytes;
 //! - [`log`]: what was asked and what came of it.
 //!
@@ -16,6 +17,7 @@ mod connection;
 pub mod faults;
 #[cfg(test)]
 mod faults_tests;
+mod ids;
 mod listing;
 pub mod log;
 mod reply;
@@ -40,11 +42,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::connection::{Door, Line};
 use self::faults::Fault;
+pub use self::ids::{Ids, server_uuid, snapshot_uuid};
 use self::log::{Counts, Request};
 use self::rows::Row;
 use self::serve::Shared;
 pub use self::state::State;
-pub use self::wire::Server;
+pub use self::wire::{Action, Server};
 use crate::clock::Clock;
 
 /// How the stand-in behaves when no fault is ordered.
@@ -60,8 +63,25 @@ pub struct SandboxConfig {
     pub latency: Duration,
     /// How long a snapshot is in progress, in the clock's time.
     pub completes_after: SignedDuration,
-    /// Rows of a page; `None`: listings have no pages.
+    /// Rows of a page where `page_size` asks for none; `None`: listings have no pages.
     pub page_size: Option<usize>,
+    /// The most that `page_size` may ask for; 0: it is ignored.
+    pub max_page_size: usize,
+    /// The shape of ids.
+    pub ids: Ids,
+    /// How pages are asked for.
+    pub pagination: Pagination,
+}
+
+/// The paginations of Django REST framework.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pagination {
+    /// By number: `page=2`.
+    Page,
+    /// By limit and offset: `limit=100&offset=100`.
+    Offset,
+    /// By a cursor, which says nothing, and without a count.
+    Cursor,
 }
 
 impl SandboxConfig {
@@ -74,6 +94,9 @@ impl SandboxConfig {
             latency: Duration::ZERO,
             completes_after: SignedDuration::from_mins(5),
             page_size: None,
+            max_page_size: 0,
+            ids: Ids::default(),
+            pagination: Pagination::Page,
         }
     }
 }
@@ -249,6 +272,16 @@ impl Sandbox {
     /// How long restores that begin from now on last.
     pub fn set_restores_after(&self, time: SignedDuration) {
         self.shared.change(|state, _| state.restoring = time);
+    }
+
+    /// How long servers take to stop or to start, for calls from now on.
+    pub fn set_switches_after(&self, time: SignedDuration) {
+        self.shared.change(|state, _| state.switching = time);
+    }
+
+    /// Every power call that reached a server, in order.
+    pub fn powered(&self) -> Vec<(u64, Action)> {
+        self.look(|state| state.powered.clone())
     }
 
     /// The most snapshots of a server from now on.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::ids::Ids;
 use super::wire;
 
 /// How many past changes a stale listing can go back.
@@ -67,6 +68,7 @@ struct Change {
 /// All snapshots, by id, by server, and newest first.
 #[derive(Default)]
 pub(super) struct Rows {
+    ids: Ids,
     by_id: BTreeMap<u64, Arc<Held>>,
     by_server: BTreeMap<u64, BTreeMap<Key, Arc<Held>>>,
     newest_first: BTreeMap<Key, Arc<Held>>,
@@ -76,6 +78,14 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// None yet; their ids are shown so.
+    pub fn shown(ids: Ids) -> Self {
+        Self {
+            ids,
+            ..Self::default()
+        }
+    }
+
     pub fn get(&self, id: u64) -> Option<&Row> {
         self.by_id.get(&id).map(|held| &held.row)
     }
@@ -106,7 +116,7 @@ impl Rows {
         self.remember(row.server, row.id, before, mutation, at);
         let server = row.server;
         let held = Arc::new(Held {
-            json: wire::row(&row, server_name),
+            json: wire::row(self.ids, &row, server_name),
             row,
         });
         let key = key(&held.row);

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::Line;
 use super::faults::{Call, Fault, Outcome, What};
+use super::ids::Kind;
 use super::listing::{self, Wanted};
 use super::log::Request;
 use super::reply::{self, Reply};
@@ -62,7 +63,8 @@ struct Ask {
     method: Method,
     path: String,
     query: BTreeMap<String, String>,
-    snapshot: Option<u64>,
+    /// The id that the path names.
+    id: Option<String>,
     bearer: Option<String>,
     body: Vec<u8>,
 }
@@ -116,10 +118,10 @@ async fn read(request: HttpRequest) -> Result<Ask, String> {
     let bearer = parts.headers.get(AUTHORIZATION);
     let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let body = to_bytes(body, BODY_LIMIT).await;
-    let (call, snapshot) = call(&parts.method, parts.uri.path());
+    let (call, id) = call(&parts.method, parts.uri.path());
     Ok(Ask {
         call,
-        snapshot,
+        id,
         path,
         query,
         bearer: bearer.map(str::to_owned),
@@ -129,12 +131,13 @@ async fn read(request: HttpRequest) -> Result<Ask, String> {
 }
 
 /// Which call of API.md this is; trailing slashes are part of the paths.
-fn call(method: &Method, path: &str) -> (Call, Option<u64>) {
+fn call(method: &Method, path: &str) -> (Call, Option<String>) {
     let Some(path) = path.strip_prefix("/api/v1/") else {
         return (Call::Any, None);
     };
     let pieces: Vec<&str> = path.split('/').collect();
-    let id = pieces.get(1).and_then(|id| id.parse().ok());
+    let id = pieces.get(1).filter(|id| !id.is_empty());
+    let id = id.map(|id| (*id).to_owned());
     let call = match (method.as_str(), pieces.as_slice()) {
         ("GET", ["snapshots", ""]) => Call::List,
         ("POST", ["snapshots", ""]) => Call::Create,
@@ -142,6 +145,8 @@ fn call(method: &Method, path: &str) -> (Call, Option<u64>) {
         ("POST", ["snapshots", _, "restore", ""]) if id.is_some() => Call::Restore,
         ("GET", ["account", "me", ""]) => Call::Account,
         ("GET", ["servers", ""]) => Call::Servers,
+        ("GET", ["servers", _, ""]) if id.is_some() => Call::Server,
+        ("POST", ["servers", _, "power", ""]) if id.is_some() => Call::Power,
         _ => Call::Any,
     };
     (call, id)
@@ -166,13 +171,18 @@ async fn process(shared: Arc<Shared>, ask: Ask) -> Reply {
 
 /// Writes the request down and finds the fault that is ordered for it.
 fn arrive(state: &mut State, ask: &Ask, now: Timestamp) -> (Option<usize>, Option<Fault>) {
+    let snapshot = ask.snapshot(state);
     let server = match ask.call {
-        Call::List => Wanted::read(&ask.query)
-            .ok()
-            .and_then(|wanted| wanted.server),
-        Call::Create => wire::create(&ask.body).ok().map(|(server, _, _)| server),
-        _ => ask
-            .snapshot
+        Call::List => {
+            let wanted = Wanted::read(&state.config, &ask.query);
+            wanted.ok().and_then(|wanted| wanted.server)
+        }
+        Call::Create => {
+            let create = wire::create(state.config.ids, &ask.body).ok();
+            create.map(|(server, _, _)| server)
+        }
+        Call::Server | Call::Power => ask.server(state),
+        _ => snapshot
             .and_then(|id| state.rows.get(id))
             .map(|row| row.server),
     };
@@ -183,7 +193,7 @@ fn arrive(state: &mut State, ask: &Ask, now: Timestamp) -> (Option<usize>, Optio
         method: ask.method.to_string(),
         path: ask.path.clone(),
         server,
-        snapshot: ask.snapshot,
+        snapshot,
         at: now,
         authorized: authorized(state, ask),
         faulty: fault.is_some(),
@@ -220,7 +230,7 @@ fn answer(
         }
         Outcome::Late(after) => {
             if authorized(state, ask)
-                && let Some(Ok(deed)) = deed(ask)
+                && let Some(Ok(deed)) = deed(state, ask)
             {
                 state.later(deed, entry, now, after);
             }
@@ -241,13 +251,13 @@ fn true_answer(
     if !authorized(state, ask) {
         return (401, wire::refusal("invalid token"));
     }
-    if let Some(deed) = deed(ask) {
+    if let Some(deed) = deed(state, ask) {
         return match deed {
             Ok(deed) => state.perform(deed, entry, now),
             Err(detail) => (400, wire::refusal(&detail)),
         };
     }
-    let wanted = match Wanted::read(&ask.query) {
+    let wanted = match Wanted::read(&state.config, &ask.query) {
         Ok(wanted) => wanted,
         Err(detail) => return (400, wire::refusal(&detail)),
     };
@@ -259,25 +269,48 @@ fn true_answer(
             };
             listing::snapshots(state, wanted, spoilt, only, base, now)
         }
-        Call::Servers => listing::servers(state, wanted.page, base),
+        Call::Servers => listing::servers(state, wanted, base),
+        Call::Server => match ask.server(state).and_then(|id| state.servers.get(&id)) {
+            Some(server) => (200, wire::server(state.config.ids, server)),
+            None => (404, wire::refusal("Not found.")),
+        },
         Call::Account => (200, wire::account()),
         _ => (404, wire::refusal("not found")),
     }
 }
 
 /// The change that is asked for; `None`: the call changes nothing.
-fn deed(ask: &Ask) -> Option<Result<Deed, String>> {
-    let deed = match (ask.call, ask.snapshot) {
-        (Call::Create, _) => {
-            wire::create(&ask.body).map(|(server, name, description)| Deed::Create {
+fn deed(state: &State, ask: &Ask) -> Option<Result<Deed, String>> {
+    let ids = state.config.ids;
+    let there = |id: Option<u64>| id.ok_or_else(|| "no such id".to_owned());
+    Some(match ask.call {
+        Call::Create => {
+            wire::create(ids, &ask.body).map(|(server, name, description)| Deed::Create {
                 server,
                 name,
                 description,
             })
         }
-        (Call::Delete, Some(id)) => Ok(Deed::Delete(id)),
-        (Call::Restore, Some(id)) => Ok(Deed::Restore(id)),
+        Call::Delete => there(ask.snapshot(state)).map(Deed::Delete),
+        Call::Restore => there(ask.snapshot(state)).map(Deed::Restore),
+        Call::Power => there(ask.server(state)).and_then(|server| {
+            let action = wire::power(&ask.body)?;
+            Ok(Deed::Power { server, action })
+        }),
         _ => return None,
-    };
-    Some(deed)
+    })
+}
+
+impl Ask {
+    fn snapshot(&self, state: &State) -> Option<u64> {
+        let of_snapshot = matches!(self.call, Call::Delete | Call::Restore);
+        let id = self.id.as_deref().filter(|_| of_snapshot)?;
+        state.config.ids.parse(Kind::Snapshot, id)
+    }
+
+    fn server(&self, state: &State) -> Option<u64> {
+        let of_server = matches!(self.call, Call::Server | Call::Power);
+        let id = self.id.as_deref().filter(|_| of_server)?;
+        state.config.ids.parse(Kind::Server, id)
+    }
 }

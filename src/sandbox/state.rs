@@ -9,10 +9,13 @@ use super::SandboxConfig;
 use super::faults::{Made, Orders};
 use super::log::{Counts, Effect, EffectKind, Request};
 use super::rows::{Row, Rows};
-use super::wire::{self, Server};
+use super::wire::{self, Action, Server};
 
 /// How long a restore lasts, in the clock's time (API.md: 5 to 15 minutes).
 const RESTORING: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long a server takes to stop or to start.
+const SWITCHING: SignedDuration = SignedDuration::from_secs(20);
 
 /// Everything that the stand-in knows, at one instant.
 pub struct State {
@@ -23,6 +26,8 @@ pub struct State {
     pub(super) in_flight: usize,
     pub(super) keep_log: bool,
     pub(super) restoring: SignedDuration,
+    pub(super) switching: SignedDuration,
+    pub(super) powered: Vec<(u64, Action)>,
     created: BTreeMap<u64, Vec<String>>,
     log: Vec<Request>,
     counts: Counts,
@@ -41,6 +46,10 @@ pub(super) enum Deed {
     },
     Delete(u64),
     Restore(u64),
+    Power {
+        server: u64,
+        action: Action,
+    },
 }
 
 /// What happens by itself when its time has come.
@@ -48,6 +57,7 @@ enum Due {
     Status(u64, String),
     Vanish(u64),
     Restored(u64),
+    Switched(u64, &'static str),
     Late(Deed, Option<usize>),
 }
 
@@ -67,19 +77,21 @@ impl fmt::Debug for State {
 impl State {
     pub(super) fn new(config: SandboxConfig) -> Self {
         Self {
-            config,
             servers: BTreeMap::new(),
-            rows: Rows::default(),
+            rows: Rows::shown(config.ids),
             orders: Orders::default(),
             in_flight: 0,
             keep_log: true,
             restoring: RESTORING,
+            switching: SWITCHING,
+            powered: Vec::new(),
             created: BTreeMap::new(),
             log: Vec::new(),
             counts: Counts::default(),
             due: BTreeMap::new(),
             tick: 0,
             next_id: 800,
+            config,
         }
     }
 
@@ -193,6 +205,11 @@ impl State {
                         "active".clone_into(&mut server.status);
                     }
                 }
+                Due::Switched(id, status) => {
+                    if let Some(server) = self.servers.get_mut(&id) {
+                        status.clone_into(&mut server.status);
+                    }
+                }
                 Due::Late(deed, request) => {
                     self.perform(deed, request, at);
                 }
@@ -230,6 +247,7 @@ impl State {
             } => self.create(server, &name, &description, request, now),
             Deed::Delete(id) => self.delete(id, request, now),
             Deed::Restore(id) => self.restore(id, request, now),
+            Deed::Power { server, action } => self.power(server, action, now),
         }
     }
 
@@ -269,11 +287,11 @@ impl State {
             Some(Made::Dated(date)) => row.created_at = *date,
             Some(Made::Another(id)) => {
                 row.id = *id;
-                return (201, wire::created(&row, &server_name));
+                return (201, wire::created(self.config.ids, &row, &server_name));
             }
             _ => {}
         }
-        let answer = wire::created(&row, &server_name);
+        let answer = wire::created(self.config.ids, &row, &server_name);
         let twice = fate == Some(Made::Twice) && self.rows.len_of(server) + 1 < self.config.limit;
         self.begin(row.clone(), &server_name, fate, request, now);
         if twice {
@@ -332,10 +350,25 @@ impl State {
             return refused(400, "the server is not in a valid state");
         }
         "restoring".clone_into(&mut server.status);
-        let answer = wire::restoring(&row, server);
+        let answer = wire::restoring(self.config.ids, &row, server);
         let server = server.id;
         self.schedule(now, self.restoring, Due::Restored(server));
         self.effect(request, EffectKind::Restored, row, now);
+        (200, answer)
+    }
+
+    fn power(&mut self, server: u64, action: Action, now: Timestamp) -> Answer {
+        let Some(found) = self.servers.get(&server) else {
+            return refused(404, "Not found.");
+        };
+        self.powered.push((server, action));
+        let then = match (action, found.status.as_str()) {
+            (Action::Stop | Action::HardStop, "active") => "stopped",
+            (Action::Start, "stopped") | (Action::Restart, "active") => "active",
+            _ => return refused(400, "the server is not in a valid state"),
+        };
+        let answer = wire::powered(self.config.ids, found);
+        self.schedule(now, self.switching, Due::Switched(server, then));
         (200, answer)
     }
 

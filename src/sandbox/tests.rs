@@ -5,12 +5,8 @@ use super::*;
 
 pub(super) async fn started() -> Sandbox {
     let sandbox = Sandbox::start(SandboxConfig {
-        clock: Clock::fast(Timestamp::now(), 1000),
-        token: "t".to_owned(),
-        limit: 5,
-        latency: Duration::ZERO,
         completes_after: SignedDuration::from_mins(1),
-        page_size: None,
+        ..SandboxConfig::new(Clock::fast(Timestamp::now(), 1000), "t")
     })
     .await
     .expect("it starts");

@@ -1,9 +1,9 @@
 //! The JSON of the API, as API.md shows it; written apart from the client's, so that each checks the other.
 
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::ids::{Ids, Kind};
 use super::rows::Row;
 
 /// A server of the account.
@@ -17,70 +17,59 @@ pub struct Server {
     pub status: String,
 }
 
-#[derive(Serialize)]
-struct SnapshotOut<'a> {
-    id: u64,
-    server: ServerOut<'a>,
-    name: &'a str,
-    status: &'a str,
-    size_mb: Option<u64>,
-    created_at: String,
-    description: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ServerOut<'a> {
-    id: u64,
-    name: &'a str,
-}
-
 /// Whole seconds in UTC, as the documentation shows them.
 pub(super) fn date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// One row of a listing.
-pub(super) fn row(row: &Row, server_name: &str) -> String {
-    snapshot(row, server_name, None)
+pub(super) fn row(ids: Ids, row: &Row, server_name: &str) -> String {
+    Value::Object(snapshot(ids, row, server_name)).to_string()
 }
 
 /// The answer to a create: the row and a message.
-pub(super) fn created(row: &Row, server_name: &str) -> String {
-    snapshot(row, server_name, Some("The snapshot is being created."))
+pub(super) fn created(ids: Ids, row: &Row, server_name: &str) -> String {
+    let mut shown = snapshot(ids, row, server_name);
+    let message = json!("The snapshot is being created.");
+    shown.insert("message".to_owned(), message);
+    Value::Object(shown).to_string()
 }
 
-fn snapshot(row: &Row, server_name: &str, message: Option<&str>) -> String {
-    let out = SnapshotOut {
-        id: row.id,
-        server: ServerOut {
-            id: row.server,
-            name: server_name,
-        },
-        name: &row.name,
-        status: &row.status,
-        size_mb: row.size_mb,
-        created_at: date(row.created_at),
-        description: &row.description,
-        message,
-    };
-    // Strings and numbers alone: nothing in it can fail.
-    serde_json::to_string(&out).unwrap_or_default()
+fn snapshot(ids: Ids, row: &Row, server_name: &str) -> Map<String, Value> {
+    let mut shown = ids.show(Kind::Snapshot, row.id);
+    let server = ids.server(row.server, server_name);
+    let rest = [
+        ("server", Value::Object(server)),
+        ("name", json!(row.name)),
+        ("status", json!(row.status)),
+        ("size_mb", json!(row.size_mb)),
+        ("created_at", json!(date(row.created_at))),
+        ("description", json!(row.description)),
+    ];
+    shown.extend(rest.map(|(key, value)| (key.to_owned(), value)));
+    shown
 }
 
-/// One row of the listing of servers.
-pub(super) fn server(server: &Server) -> String {
-    json!({"id": server.id, "name": server.name, "status": server.status}).to_string()
+/// One row of the listing of servers, or one server: these have a name and a host name.
+pub(super) fn server(ids: Ids, server: &Server) -> String {
+    let mut shown = ids.server(server.id, &server.name);
+    shown.insert("hostname".to_owned(), json!(server.name));
+    shown.insert("status".to_owned(), json!(server.status));
+    Value::Object(shown).to_string()
 }
 
 /// The answer to a restore.
-pub(super) fn restoring(row: &Row, server: &Server) -> String {
+pub(super) fn restoring(ids: Ids, row: &Row, server: &Server) -> String {
+    let mut snapshot = ids.show(Kind::Snapshot, row.id);
+    snapshot.insert("name".to_owned(), json!(row.name));
+    snapshot.insert("created_at".to_owned(), json!(date(row.created_at)));
+    let mut shown = ids.server(server.id, &server.name);
+    shown.insert("status".to_owned(), json!(server.status));
     json!({
         "status": "success",
         "message": "The server is being restored.",
-        "snapshot": {"id": row.id, "name": row.name, "created_at": date(row.created_at)},
-        "server": {"id": server.id, "name": server.name, "status": server.status},
+        "snapshot": snapshot,
+        "server": shown,
     })
     .to_string()
 }
@@ -100,11 +89,12 @@ pub(super) fn refusal(detail: &str) -> String {
 }
 
 /// A create as it was sent, or why it isn't one.
-pub(super) fn create(body: &[u8]) -> Result<(u64, String, String), String> {
+pub(super) fn create(ids: Ids, body: &[u8]) -> Result<(u64, String, String), String> {
     let body: Value =
         serde_json::from_slice(body).map_err(|error| format!("invalid JSON: {error}"))?;
-    let server = body.get("server_id").and_then(Value::as_u64);
-    let server = server.ok_or("server_id: an integer is required")?;
+    let server = body.get("server_id");
+    let server = server.and_then(|id| ids.read(Kind::Server, id));
+    let server = server.ok_or("server_id: the id of a server is required")?;
     let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
     let description = match body.get("description") {
         None | Some(Value::Null) => "",
@@ -112,6 +102,40 @@ pub(super) fn create(body: &[u8]) -> Result<(u64, String, String), String> {
         Some(_) => return Err("description: not a string".to_owned()),
     };
     Ok((server, name.to_owned(), description.to_owned()))
+}
+
+/// What a power call is to do with its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Starts it.
+    Start,
+    /// Stops it, by its own means.
+    Stop,
+    /// Starts it anew.
+    Restart,
+    /// Takes its power away.
+    HardStop,
+}
+
+/// A power call as it was sent, or why it isn't one.
+pub(super) fn power(body: &[u8]) -> Result<Action, String> {
+    let body: Value =
+        serde_json::from_slice(body).map_err(|error| format!("invalid JSON: {error}"))?;
+    match body.get("action").and_then(Value::as_str) {
+        Some("start") => Ok(Action::Start),
+        Some("stop") => Ok(Action::Stop),
+        Some("restart") => Ok(Action::Restart),
+        Some("hard_stop") => Ok(Action::HardStop),
+        _ => Err("action: start, stop, restart or hard_stop is required".to_owned()),
+    }
+}
+
+/// The answer to a power call.
+pub(super) fn powered(ids: Ids, server: &Server) -> String {
+    let mut shown = ids.server(server.id, &server.name);
+    shown.insert("status".to_owned(), json!(server.status));
+    json!({"status": "success", "message": "The server is being switched.", "server": shown})
+        .to_string()
 }
 
 /// Whether the provider takes this as a name: letters, digits, hyphens and underscores.

@@ -251,6 +251,8 @@ impl World {
             if !rows.is_empty() || doubt.is_some() {
                 let snapshots = self.shows(id, &rows);
                 let rows = ServerRows {
+                    hostname: None,
+                    uuid: None,
                     name,
                     snapshots,
                     doubt,

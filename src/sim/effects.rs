@@ -76,6 +76,8 @@ impl World {
                     self.change(at, server, |rows| rows.retain(|row| row.id != id));
                 }
                 let gone = Created {
+                    hostname: None,
+                    uuid: None,
                     id: SnapshotId::from(id),
                     server_name: None,
                     name: String::new(),
@@ -93,6 +95,8 @@ impl World {
             Due::Restore { call, server } => {
                 self.tell(|| format!("effect   server {server}: it is restored"));
                 let done = Created {
+                    hostname: None,
+                    uuid: None,
                     id: SnapshotId::from(0),
                     server_name: None,
                     name: String::new(),
@@ -138,6 +142,8 @@ impl World {
         for _ in 0..copies.min(room) {
             let id = self.add(at, server, name, fate);
             let created = Created {
+                hostname: None,
+                uuid: None,
                 id: SnapshotId::from(id),
                 server_name: Some(self.servers[&server].name.clone()),
                 name: name.to_owned(),

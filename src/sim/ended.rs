@@ -36,7 +36,7 @@ fn end(line: &str) -> Option<End> {
     }
     let ended = ["settled", "given_up"];
     let event = |end: &&str| line.contains(&format!("\"event\":\"slot_{end}\""));
-    ended.iter().any(|end| event(&end)).then_some(End::ForGood)
+    ended.iter().any(event).then_some(End::ForGood)
 }
 
 fn time(line: &str, key: &str) -> Option<Timestamp> {

@@ -250,6 +250,8 @@ impl World {
         let rows = &self.servers[&server].rows;
         let older = rows.iter().map(|row| row.id).find(|other| *other != id);
         let created = |id: u64, name: &str| Created {
+            hostname: None,
+            uuid: None,
             id: SnapshotId::from(id),
             server_name: made.server_name.clone(),
             name: name.to_owned(),
@@ -304,6 +306,7 @@ impl World {
                     .rfind(OWN)
                     .map_or(row.name.as_str(), |at| &row.name[..at + OWN.len()]);
                 seen.push(Snapshot {
+                    uuid: None,
                     id: SnapshotId::from(FIRST_FAKE + row.id * 10 + nth.unsigned_abs()),
                     name: format!("{dashed}{}", day.strftime("%Y-%m-%d")),
                     status: Status::Completed,
@@ -315,6 +318,7 @@ impl World {
             while seen.len() < super::setting::LIMIT {
                 let id = FIRST_FAKE + server * 100 + seen.len() as u64;
                 seen.push(Snapshot {
+                    uuid: None,
                     id: SnapshotId::from(id),
                     name: format!("by-hand-{id}"),
                     status: Status::Completed,

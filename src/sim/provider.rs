@@ -300,6 +300,7 @@ impl World {
 /// What the listing says of a row.
 pub(super) fn shown(row: &Row) -> Snapshot {
     Snapshot {
+        uuid: None,
         id: SnapshotId::from(row.id),
         name: row.name.clone(),
         status: row.status.clone(),

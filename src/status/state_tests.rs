@@ -18,6 +18,7 @@ fn said(open: Open, requested: i64, ids: &[u64]) -> String {
     let mut history = History::default();
     history.open = Some(open);
     let rows = ids.iter().map(|id| Snapshot {
+        uuid: None,
         id: SnapshotId::from(*id),
         name: "by-hand".to_owned(),
         status: Status::Completed,
@@ -129,6 +130,7 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
         ("old-2026-11-24", "daily-2026-11-25"),
     ] {
         let row = Snapshot {
+            uuid: None,
             id: SnapshotId::from(1),
             name: name.to_owned(),
             status: Status::Completed,
@@ -185,6 +187,7 @@ fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
     );
     let seen = Seen {
         rows: [Snapshot {
+            uuid: None,
             id: SnapshotId::from(1),
             name: name.to_owned(),
             status: Status::Completed,

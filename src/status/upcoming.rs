@@ -81,6 +81,7 @@ mod tests {
             mono: SignedDuration::from_secs(200),
         };
         let row = |id, name: &str| Snapshot {
+            uuid: None,
             id: SnapshotId::from(id),
             name: name.to_owned(),
             status: Status::Completed,

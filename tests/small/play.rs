@@ -167,6 +167,8 @@ impl<'a> World<'a> {
             self.history.observe(policy, &snapshots, now);
         }
         let inventory = decide::Inventory {
+            hostname: None,
+            other_id: None,
             server_name: Some(self.server.to_owned()),
             snapshots,
             requested: clock(self.requested).mono,
@@ -250,6 +252,7 @@ impl<'a> World<'a> {
         self.next_id += 1;
         Row {
             snapshot: Snapshot {
+                uuid: None,
                 id,
                 name: self.wanted.wants.due[rotation].clone(),
                 status: Status::InProgress,

@@ -247,6 +247,7 @@ impl Inventory {
             .zip(letters)
             .map(|(index, letter)| Row {
                 snapshot: Snapshot {
+                    uuid: None,
                     id: SnapshotId::from(if turned { count - index } else { index + 1 }),
                     name: letter.name.clone(),
                     status: letter.status.clone(),

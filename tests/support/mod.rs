@@ -46,12 +46,9 @@ impl Provider {
         let (clock, wall) = Clock::stepped(jiff::Timestamp::now());
         let sandbox = runtime
             .block_on(Sandbox::start(SandboxConfig {
-                clock,
-                token: TOKEN.to_owned(),
-                limit: 5,
                 latency,
                 completes_after,
-                page_size: None,
+                ..SandboxConfig::new(clock, TOKEN)
             }))
             .expect("the stand-in starts");
         Self {

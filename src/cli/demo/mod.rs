@@ -82,12 +82,9 @@ impl Demo {
         let base = Clock::system().now().wall;
         let clock = Clock::fast(base, HOURS_A_SECOND * 3600);
         let sandbox = Sandbox::start(SandboxConfig {
-            clock: clock.clone(),
-            token: TOKEN.to_owned(),
-            limit: 5,
             latency: Duration::from_millis(2),
             completes_after: SignedDuration::from_mins(20),
-            page_size: None,
+            ..SandboxConfig::new(clock.clone(), TOKEN)
         })
         .await
         .context("the stand-in can't be started on loopback")?;

@@ -44,12 +44,9 @@ pub(super) async fn serve(
     own: &[(u64, String)],
 ) -> anyhow::Result<Exit> {
     let config = SandboxConfig {
-        clock: Clock::system(),
-        token: TOKEN.to_owned(),
-        limit: 5,
         latency: Duration::from_millis(50),
         completes_after: COMPLETES_AFTER,
-        page_size: None,
+        ..SandboxConfig::new(Clock::system(), TOKEN)
     };
     let sandbox = Sandbox::start_at(config, address)
         .await

@@ -10,12 +10,15 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 fn propose(name: &str, names: &[&str]) -> Proposal {
     let rows = names.iter().zip(1..).map(|(name, id)| Snapshot {
+        uuid: None,
         id: SnapshotId::from(id),
         name: (*name).to_owned(),
         status: Status::Completed,
         created_at: None,
     });
     let rows = ServerRows {
+        hostname: None,
+        uuid: None,
         name: name.to_owned(),
         snapshots: rows.collect(),
         doubt: None,

@@ -194,6 +194,7 @@ impl State {
         self.last_id += 1;
         let id = SnapshotId::from(self.last_id);
         self.snapshots.entry(server).or_default().push(Snapshot {
+            uuid: None,
             id: id.clone(),
             name: name.to_owned(),
             status: Status::Completed,
@@ -207,6 +208,8 @@ impl State {
         let asked = all.filter(|(id, _)| server.is_none_or(|server| server == **id));
         let rows = |(id, snapshots): (&u64, &Vec<Snapshot>)| {
             let rows = ServerRows {
+                hostname: None,
+                uuid: None,
                 name: format!("server-{id}"),
                 snapshots: snapshots.clone(),
                 doubt: None,
@@ -260,6 +263,8 @@ impl SnapshotApi for Provider {
         pass.heard().tell(201);
         let id = lock(&self.state).make(server, &new.name, Some(now));
         Ok(Created {
+            hostname: None,
+            uuid: None,
             id,
             server_name: Some(format!("server-{server}")),
             name: new.name.clone(),
