@@ -126,7 +126,7 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
         // The service's user is made anew at each start, and must read them.
         assert_eq!(mode & 0o777, 0o644, "{file}");
     }
-    let web = read(&dir.join("policies.d/web-01.toml"));
+    let web = support::ids::numbered(&read(&dir.join("policies.d/web-01.toml")));
     for line in [
         "id = 1",
         "name = \"web-01\"",
@@ -255,7 +255,11 @@ fn a_dry_run_prints_the_files_and_writes_none() {
         "policies.d/db-01.toml.example",
     ] {
         let path = desk.dir().join(file);
-        let part = format!("# ---- {} ----\n{}", path.display(), read(&path));
+        let part = format!(
+            "# ---- {} ----\n{}",
+            path.display(),
+            support::ids::numbered(&read(&path))
+        );
         assert!(printed.contains(&part), "{file}: {printed}");
     }
 }

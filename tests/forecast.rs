@@ -191,7 +191,8 @@ fn a_picture_that_cant_be_written_is_told_in_one_line() {
 fn against_the_draft_of_one_policy_only_its_server_and_its_difference_is_shown() {
     let home = home();
     let draft = home.path("draft.toml");
-    std::fs::write(&draft, WEB.replacen("keep = 2", "keep = 1", 1)).expect("written");
+    let text = WEB.replacen("keep = 2", "keep = 1", 1);
+    std::fs::write(&draft, support::ids::policy(&text)).expect("written");
     let draft = draft.to_str().expect("text");
     let text = good(&home, &["forecast", "--days", "9", "--against", draft]);
     assert!(text.contains("web-01 (id 12345)"), "{text}");
@@ -226,7 +227,7 @@ fn days_on_which_the_same_is_lost_as_many_days_before_stand_in_one_row() {
     let draft = home.path("draft.toml");
     let fewer =
         "[server]\nid = 7\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 1\n";
-    std::fs::write(&draft, fewer).expect("written");
+    std::fs::write(&draft, support::ids::policy(fewer)).expect("written");
     let draft = draft.to_str().expect("text");
     let text = good(&home, &["forecast", "--against", draft]);
     let (_, days) = text.split_once("no more there").expect("the days");

@@ -74,7 +74,7 @@ fn hooks_are_told_for_what_they_run_and_stand_around_the_snapshot() {
     assert_eq!(said.len(), 2, "{said:?}");
     assert_eq!(said[0].0, format!("one word before web {name}"));
     assert_eq!(said[1].0, format!("other after web {name}"));
-    let context: Value = serde_json::from_str(&said[1].1).expect("JSON");
+    let context: Value = serde_json::from_str(&support::ids::numbered(&said[1].1)).expect("JSON");
     assert_eq!(context["server"], 12345);
     assert_eq!(context["rotation"], "daily");
     assert_eq!(context["snapshot"], name.as_str());
@@ -318,6 +318,7 @@ fn a_second_hold_of_a_server_is_refused_while_one_lasts_and_a_release_never_is()
     assert!(told.next().expect("told").contains("\"before\""));
     let (_second, mut refused) = ask(None);
     let why = refused.next().expect("an answer");
+    let why = support::ids::numbered(&why);
     assert!(why.contains("another runner holds server 12345"), "{why}");
     let (_third, mut released) = ask(Some("it was lost"));
     assert!(released.next().expect("told").contains("done"));

@@ -92,7 +92,8 @@ fn a_slot_s_turns_are_pinged_and_one_that_is_given_up_is_an_alert() {
         snaprotate::sandbox::faults::Fault::status(snaprotate::sandbox::faults::Call::Create, 400);
     provider.sandbox.order(refused.server(8).forever());
     let (good, bad, hook) = (Hook::start(), Hook::start(), Hook::start());
-    for (hook, server) in [(&good, "7"), (&bad, "\"server-8\"")] {
+    let seven = support::ids::value(SERVER);
+    for (hook, server) in [(&good, &*seven), (&bad, "\"server-8\"")] {
         let url = hook.url("/uuid");
         receiver(
             &home,
@@ -199,7 +200,8 @@ fn stood(home: &Home, reason: &str) {
     let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
     let entry = |hours, event| Entry {
         time: ago(hours),
-        server: matches!(event, Event::Fact(_)).then_some(ServerId::from(SERVER)),
+        server: matches!(event, Event::Fact(_))
+            .then(|| support::ids::server(SERVER).parse().expect("an id")),
         event,
         extra: Extra::default(),
     };
@@ -214,7 +216,7 @@ fn stood(home: &Home, reason: &str) {
         },
         Fact::AlertRaised {
             alert: AlertKind::Blocked,
-            about: SERVER.to_string(),
+            about: support::ids::server(SERVER),
             reason: reason.to_owned(),
         },
     ];

@@ -148,7 +148,7 @@ fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
 #[test]
 fn a_word_that_is_one_snapshots_id_and_anothers_name_is_refused() {
     let place = quick();
-    let word = place.old.to_string();
+    let word = support::ids::snapshot(place.old);
     let sandbox = &place.provider.sandbox;
     sandbox.add_snapshot(12345, &word, "completed", days_ago(8));
     let output = place.home.run(&["delete", "web", &word, "--yes"]);

@@ -200,7 +200,7 @@ fn status_and_the_trail_are_what_their_schemas_say() {
         || {
             raised() > 0
                 && home.events("slot_settled").len() >= 2
-                && !home.events("delete_result").is_empty()
+                && !home.events("delete_confirmed").is_empty()
         },
     );
     holds(&home, "status", &written(&home, &["status", "--json"], 1));

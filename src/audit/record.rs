@@ -253,7 +253,7 @@ impl Lines<'_> {
     fn line(&mut self, time: Timestamp, word: &str, server: Option<ServerId>, fields: &str) {
         let seq = self.link.seq + 1;
         let run = json(&self.run);
-        let server = server.map_or(String::new(), |id| format!(",\"server\":{id}"));
+        let server = server.map_or(String::new(), |id| format!(",\"server\":{}", json(&id)));
         let prev = self.link.hash;
         let body = format!(
             "{{\"seq\":{seq},\"time\":\"{time}\",\"event\":\"{word}\",\"run\":{run}{server}{fields},\"prev\":\"{prev}\""

@@ -112,6 +112,14 @@ macro_rules! kind {
                 Self(Id::Number(number))
             }
 
+            /// As a value in TOML: an integer, or a text in quotes.
+            pub fn quoted(&self) -> String {
+                match &self.0 {
+                    Id::Number(number) => number.to_string(),
+                    Id::Text(text) => format!("{text:?}"),
+                }
+            }
+
             /// Its value, where it is an integer.
             pub fn number(&self) -> Option<u64> {
                 match self.0 {

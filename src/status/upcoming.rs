@@ -27,10 +27,11 @@ pub fn route<A: SnapshotApi>(engine: Arc<Engine<A>>) -> Router {
 
 async fn answer<A: SnapshotApi>(
     State(engine): State<Arc<Engine<A>>>,
-    Path(server): Path<u64>,
+    Path(server): Path<String>,
 ) -> Result<Json<Option<Upcoming>>, StatusCode> {
+    let server: ServerId = server.parse().map_err(|_| StatusCode::NOT_FOUND)?;
     // The loop that rotates has only one thread.
-    let done = tokio::task::spawn_blocking(move || upcoming(&engine, &ServerId::from(server)));
+    let done = tokio::task::spawn_blocking(move || upcoming(&engine, &server));
     let upcoming = done.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(Json(upcoming))
 }

@@ -35,6 +35,7 @@ pub fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> Option<
     let mut stream = TcpStream::connect(address).ok()?;
     let limit = Some(Duration::from_secs(30));
     stream.set_read_timeout(limit).expect("a limit");
+    let path = crate::support::ids::path(path);
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = Vec::new();
@@ -44,8 +45,8 @@ pub fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> Option<
     let status = head.split(' ').nth(1).expect("a status");
     Some(Answer {
         status: status.parse().expect("a number"),
-        head: head.to_owned(),
-        body: body.to_owned(),
+        head: crate::support::ids::numbered(head),
+        body: crate::support::ids::numbered(body),
     })
 }
 

@@ -5,6 +5,8 @@
     reason = "each test file and the benchmark use a part of it"
 )]
 
+pub mod ids;
+
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
@@ -48,6 +50,7 @@ impl Provider {
             .block_on(Sandbox::start(SandboxConfig {
                 latency,
                 completes_after,
+                ids: ids::shape(),
                 ..SandboxConfig::new(clock, TOKEN)
             }))
             .expect("the stand-in starts");
@@ -102,7 +105,7 @@ impl Home {
 
     pub fn policy(&self, file: &str, text: &str) {
         let path = self.path("policies.d").join(format!("{file}.toml"));
-        std::fs::write(path, text).expect("written");
+        std::fs::write(path, ids::policy(text)).expect("written");
     }
 
     /// A daily rotation; `more` are further lines of it.
@@ -118,7 +121,7 @@ impl Home {
         command
             .arg("--config")
             .arg(self.path("snaprotate.toml"))
-            .args(args)
+            .args(ids::arguments(args))
             .env_remove("NOTIFY_SOCKET")
             .env_remove("JOURNAL_STREAM")
             .env_remove("CREDENTIALS_DIRECTORY")
@@ -148,7 +151,8 @@ impl Home {
         paths.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
         paths.sort();
         let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap_or_default();
-        paths.iter().map(read).collect()
+        let text: String = paths.iter().map(read).collect();
+        ids::numbered(&text)
     }
 
     /// The number of records so far.
@@ -215,11 +219,11 @@ pub fn verified(home: &Home) {
 }
 
 pub fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    ids::numbered(&String::from_utf8_lossy(&output.stdout))
 }
 
 pub fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    ids::numbered(&String::from_utf8_lossy(&output.stderr))
 }
 
 /// A zone where it is about noon: no test runs across a midnight.

@@ -73,7 +73,8 @@ pub struct Came {
 
 impl Came {
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).expect("JSON")
+        let body = crate::support::ids::numbered(&self.body);
+        serde_json::from_str(&body).expect("JSON")
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

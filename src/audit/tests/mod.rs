@@ -125,7 +125,12 @@ fn some_nights() -> MemDisk {
     let disk = MemDisk::default();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&night(7)).unwrap();
-    writer.append(&night(8)).unwrap();
+    // The other one's id is a text.
+    let other = night(8).into_iter().map(|entry| Entry {
+        server: Some("6f1c-8".parse().unwrap()),
+        ..entry
+    });
+    writer.append(&other.collect::<Vec<_>>()).unwrap();
     writer.finish();
     disk
 }

@@ -151,7 +151,7 @@ impl Look<'_> {
                 "other_server",
                 about,
                 message,
-                format!("write id = {id} if that is the one"),
+                format!("write id = {} if that is the one", id.quoted()),
             );
             return;
         }

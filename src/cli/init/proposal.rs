@@ -220,7 +220,7 @@ fn idle(
 }
 
 fn head(text: &mut String, server: &ServerId, rows: &ServerRows) {
-    let _ = writeln!(text, "[server]\nid = {server}");
+    let _ = writeln!(text, "[server]\nid = {}", server.quoted());
     let usable = !rows.name.trim().is_empty() && !rows.name.chars().any(char::is_control);
     if usable {
         let _ = writeln!(text, "name = {}", quoted(&rows.name));

@@ -1,0 +1,155 @@
+//! The same tests with ids of either shape: `SNAPROTATE_TEST_IDS` is `integers`, `uuids` or `both`.
+//!
+//! Tests speak of numbers. What goes into the program is put into the shape that the stand-in
+//! shows, and what comes out of it is put back.
+
+use snaprotate::sandbox::{Ids, server_uuid, snapshot_uuid};
+
+/// Where a UUID of the stand-in begins, and how long it is.
+const MARKS: [&str; 2] = ["5e57e500-0000-4000-8000-", "5a950000-0000-4000-8000-"];
+const LENGTH: usize = 36;
+
+/// Commands whose first word is a server.
+const OF_SERVER: [&str; 10] = [
+    "list", "create", "delete", "restore", "plan", "forecast", "status", "show", "pause", "resume",
+];
+
+/// Options that have a value, but for `--server` and `--snapshot`.
+const VALUED: [&str; 7] = [
+    "--last",
+    "--days",
+    "--since",
+    "--until",
+    "--event",
+    "--rotation",
+    "--by",
+];
+
+/// The shape of this run.
+pub fn shape() -> Ids {
+    match std::env::var("SNAPROTATE_TEST_IDS").as_deref() {
+        Ok("uuids") => Ids::Uuids,
+        Ok("both") => Ids::Both,
+        Ok("integers") | Err(_) => Ids::Integers,
+        Ok(other) => panic!("SNAPROTATE_TEST_IDS={other}: integers, uuids or both"),
+    }
+}
+
+/// A policy's text with ids of this run's shape.
+pub fn policy(text: &str) -> String {
+    if shape() != Ids::Uuids {
+        return text.to_owned();
+    }
+    let lines = text.lines().map(|line| match line.split_once(" = ") {
+        Some(("id", id)) => match id.parse() {
+            Ok(id) => format!("id = {:?}", server_uuid(id)),
+            Err(_) => line.to_owned(),
+        },
+        Some(("protect", list)) => {
+            let list = list.trim_matches(['[', ']']).split(", ");
+            let list = list.map(|one| match one.parse() {
+                Ok(id) => format!("{:?}", snapshot_uuid(id)),
+                Err(_) => one.to_owned(),
+            });
+            format!("protect = [{}]", list.collect::<Vec<_>>().join(", "))
+        }
+        _ => line.to_owned(),
+    });
+    lines.map(|line| line + "\n").collect()
+}
+
+/// Arguments with ids of this run's shape.
+pub fn arguments(args: &[&str]) -> Vec<String> {
+    let (mut before, mut words) = ("", None);
+    let mut put = Vec::new();
+    for &arg in args {
+        let id = arg.parse().ok().filter(|_| shape() == Ids::Uuids);
+        put.push(match (before, words, id) {
+            ("--server", _, Some(id)) => server_uuid(id),
+            ("--snapshot", _, Some(id)) => snapshot_uuid(id),
+            (option, _, _) if VALUED.contains(&option) => arg.to_owned(),
+            (_, Some(0), Some(id)) => server_uuid(id),
+            (_, Some(1), Some(id)) => snapshot_uuid(id),
+            _ => arg.to_owned(),
+        });
+        let valued = VALUED.contains(&before) || before == "--server" || before == "--snapshot";
+        words = match words {
+            None if OF_SERVER.contains(&arg) => Some(0),
+            Some(word) if !valued && !arg.starts_with('-') => Some(word + 1),
+            words => words,
+        };
+        before = arg;
+    }
+    put
+}
+
+/// A snapshot's id as it is typed.
+pub fn snapshot(id: u64) -> String {
+    if shape() == Ids::Uuids {
+        snapshot_uuid(id)
+    } else {
+        id.to_string()
+    }
+}
+
+/// A server's id as it is typed.
+pub fn server(id: u64) -> String {
+    if shape() == Ids::Uuids {
+        server_uuid(id)
+    } else {
+        id.to_string()
+    }
+}
+
+/// A server's id as a value in TOML.
+pub fn value(id: u64) -> String {
+    if shape() == Ids::Uuids {
+        format!("{:?}", server_uuid(id))
+    } else {
+        id.to_string()
+    }
+}
+
+/// The address of a server's page.
+pub fn path(path: &str) -> String {
+    let id = path.strip_prefix("/server/").map(str::parse);
+    match id {
+        Some(Ok(id)) => format!("/server/{}", server(id)),
+        _ => path.to_owned(),
+    }
+}
+
+/// A record of a trail with its server's id in this run's shape.
+pub fn record(json: &str) -> String {
+    let Some((before, after)) = json.split_once("\"server\":7") else {
+        return json.to_owned();
+    };
+    if shape() != Ids::Uuids {
+        return json.to_owned();
+    }
+    format!("{before}\"server\":{:?}{after}", server_uuid(7))
+}
+
+/// What the program says, with numbers for the stand-in's UUIDs.
+pub fn numbered(text: &str) -> String {
+    let mut numbered = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = MARKS.iter().filter_map(|mark| rest.find(mark)).min() {
+        let (before, found) = rest.split_at(at);
+        let Some((uuid, after)) = found.split_at_checked(LENGTH) else {
+            break;
+        };
+        let Ok(number) = u64::from_str_radix(&uuid[MARKS[0].len()..], 16) else {
+            break;
+        };
+        // What an alert is about, and a label of a metric, are texts.
+        let texts = ["\"about\":\"", "\"about\": \"", "=\""];
+        let text = texts.iter().any(|text| before.ends_with(text)) && !before.ends_with(" =\"");
+        let quoted = before.ends_with('"') && after.starts_with('"') && !text;
+        let marks = usize::from(quoted);
+        numbered.push_str(&before[..before.len() - marks]);
+        numbered.push_str(&number.to_string());
+        rest = &after[marks..];
+    }
+    numbered + rest
+}
