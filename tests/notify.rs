@@ -14,7 +14,6 @@ use receivers::{Answer, Hook, SERVER, full, receiver, webhook};
 use serde_json::Value;
 use snaprotate::audit::{Entry, Event, Extra, Trail, Wide};
 use snaprotate::core::fact::{AlertKind, Fact};
-use snaprotate::core::snapshot::ServerId;
 use support::{Home, Provider, QUICK, stderr, stdout, until, verified};
 
 /// What must stand nowhere.

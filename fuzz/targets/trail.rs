@@ -227,6 +227,7 @@ fn night(time: &str) -> Vec<Entry> {
             id: Some(SnapshotId::from(801)),
             server_name: Some(word("web")),
             looked_for: false,
+            hindrance: None,
         },
         Fact::AlertRaised {
             alert: AlertKind::Stuck,

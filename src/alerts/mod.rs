@@ -20,9 +20,10 @@ use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
 
 /// The kinds of alert, by the words that trail and configuration use.
-pub const KINDS: [&str; 18] = [
+pub const KINDS: [&str; 19] = [
     "slot_failed",
     "overdue",
+    "slot_waiting",
     "blocked",
     "stuck",
     "unknown_status",

@@ -67,7 +67,8 @@ impl HttpApi {
         let request = request
             .header(AUTHORIZATION, token.header())
             .header(ACCEPT, "application/json");
-        let deadline = Instant::now() + self.request_timeout;
+        let began = Instant::now();
+        let deadline = began + self.request_timeout;
         let mut response = match timeout_at(deadline, request.send()).await {
             Err(_) => return Err(late(None)),
             Ok(Err(error)) => {
@@ -82,8 +83,10 @@ impl HttpApi {
             Ok(Ok(response)) => response,
         };
         let status = response.status();
-        if let Some(time) = retry_after::asked(status, response.headers(), self.clock.now().wall) {
-            self.limiter.hold(self.clock.real(time));
+        match retry_after::asked(status, response.headers(), self.clock.now().wall) {
+            Some(time) => self.limiter.hold(self.clock.real(time)),
+            None if retry_after::is_refusal(status) => self.limiter.refused(began),
+            None => self.limiter.answered(),
         }
         if status.is_redirection() {
             let text = format!(

@@ -12,7 +12,7 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Url};
 
 use super::error::Call;
-use super::limit::{Limiter, Pass};
+use super::limit::{Limiter, Pass, Rate};
 use super::tally::Tally;
 use super::token::{Token, TokenSource};
 use super::wire::{self, CreateBody, Gathering};
@@ -31,10 +31,8 @@ pub struct ApiSettings {
     pub connect_timeout: Duration,
     /// How long one request may take, from connecting to the last byte of the answer.
     pub request_timeout: Duration,
-    /// How many requests may be under way at once.
-    pub max_in_flight: usize,
-    /// How many requests may begin in a second; 0 is no limit.
-    pub requests_per_second: f64,
+    /// How fast, and how many at once.
+    pub rate: Rate,
     /// The most bytes that one answer may have, and all pages of one listing together.
     pub max_body: usize,
     /// Certificates (PEM) to trust beside the system's.
@@ -75,7 +73,7 @@ impl HttpApi {
             token: RwLock::new(Arc::new(load(&settings.token)?)),
             tokens: AtomicU64::new(0),
             source: settings.token.clone(),
-            limiter: Limiter::new(settings.max_in_flight, settings.requests_per_second),
+            limiter: Limiter::new(settings.rate),
             clock,
             request_timeout: settings.request_timeout,
             max_body: settings.max_body,
@@ -142,7 +140,7 @@ impl HttpApi {
 
 impl SnapshotApi for HttpApi {
     async fn admit(&self) -> Pass {
-        self.limiter.admit().await
+        self.limiter.admit_change().await
     }
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {

@@ -20,8 +20,11 @@ fn settings(base_url: String) -> ApiSettings {
         token: TokenSource::Given(SecretString::from(TOKEN)),
         connect_timeout: Duration::from_secs(2),
         request_timeout: Duration::from_secs(5),
-        max_in_flight: 8,
-        requests_per_second: 0.0,
+        rate: Rate {
+            max_in_flight: 8,
+            per_second: 0.0,
+            burst: 1,
+        },
         max_body: 1024 * 1024,
         ca_file: None,
     }
@@ -281,7 +284,11 @@ async fn a_status_counts_even_where_its_body_drips() {
 async fn a_pass_is_back_once_the_call_is_over() {
     let server = Scripted::answers(&[response("409 Conflict", "", "")]).await;
     let settings = ApiSettings {
-        max_in_flight: 1,
+        rate: Rate {
+            max_in_flight: 1,
+            per_second: 0.0,
+            burst: 1,
+        },
         ..settings(server.url())
     };
     let api = HttpApi::new(&settings, Clock::system()).unwrap();

@@ -1,7 +1,8 @@
 //! How fast requests go, how many at once, and how long the provider asked to be left alone.
 //!
 //! One limiter serves all calls of the account. Who waits is served in the order of asking,
-//! so ten thousand servers due in one minute all get their turn.
+//! so ten thousand servers due in one minute all get their turn. A limit that the provider
+//! enforces and says nothing of is found by its refusals.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -42,6 +43,17 @@ impl Heard {
     }
 }
 
+/// How fast and how many.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// Requests in flight at once; at least one.
+    pub max_in_flight: usize,
+    /// Requests that begin in a second; 0 is no limit.
+    pub per_second: f64,
+    /// Requests that may begin at once after a rest; at least one.
+    pub burst: u32,
+}
+
 /// The account's limits.
 #[derive(Debug)]
 pub struct Limiter {
@@ -52,17 +64,19 @@ pub struct Limiter {
     most: usize,
     /// No request before this instant (`Retry-After`).
     closed_until: Mutex<Option<Instant>>,
+    strain: Mutex<Strain>,
 }
 
 impl Limiter {
-    /// At most `max_in_flight` at once (at least one) and `requests_per_second` (0 is no limit).
-    pub fn new(max_in_flight: usize, requests_per_second: f64) -> Self {
-        let places = max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+    /// Nothing is held back yet.
+    pub fn new(rate: Rate) -> Self {
+        let most = rate.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            bucket: tokio::sync::Mutex::new(Bucket::new(requests_per_second)),
-            places: Arc::new(Semaphore::new(places)),
-            most: places,
+            bucket: tokio::sync::Mutex::new(Bucket::new(rate)),
+            places: Arc::new(Semaphore::new(most)),
+            most,
             closed_until: Mutex::new(None),
+            strain: Mutex::default(),
         }
     }
 
@@ -77,21 +91,72 @@ impl Limiter {
     /// `Retry-After` of an hour there is no crowd with an hour's worth of saved-up grants.
     /// A future that is dropped leaves the queue and takes nothing along but a token.
     pub async fn admit(&self) -> Pass {
+        self.grant(false).await
+    }
+
+    /// The same for a mutation: however many requests may begin at once, it keeps the rate's
+    /// distance from the one before.
+    pub async fn admit_change(&self) -> Pass {
+        self.grant(true).await
+    }
+
+    async fn grant(&self, apart: bool) -> Pass {
         let mut bucket = self.bucket.lock().await;
-        bucket.take().await;
+        bucket.take(apart).await;
         let place = match Arc::clone(&self.places).acquire_owned().await {
             Ok(place) => place,
             // Only for a closed semaphore, and nobody closes it.
             Err(_) => std::future::pending().await,
         };
-        // Last, since an answer may close the gate while a place is waited for.
-        while let Some(until) = self.closed() {
+        // Last, since an answer may close the gate, or slow all down, while a place is waited for.
+        while let Some(until) = self.closed().max(self.spaced(&bucket)) {
             sleep_until(until).await;
         }
+        bucket.last = Some(Instant::now());
         Pass {
             _place: place,
             heard: Heard::default(),
         }
+    }
+
+    /// The provider refused a request that began then for coming too fast, and said nothing of
+    /// how long to rest: all others keep a second between each other from now on, twice that
+    /// after each further refusal, a minute at most.
+    pub fn refused(&self, began: Instant) {
+        let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that were under way together are refused together, and say it once.
+        if strain.since.is_none_or(|since| began >= since) {
+            strain.spacing = (strain.spacing * 2).clamp(Strain::FIRST, Strain::MOST);
+            strain.since = Some(Instant::now());
+        }
+        strain.good = 0;
+        strain.patience = (strain.patience * 2).clamp(Strain::RELAXES, Strain::MOST_PATIENCE);
+        let rest = strain.spacing;
+        drop(strain);
+        self.hold(rest);
+    }
+
+    /// A request was answered: after some of these the distance shrinks again.
+    pub fn answered(&self) {
+        let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
+        if strain.spacing.is_zero() {
+            return;
+        }
+        strain.good += 1;
+        if strain.good >= strain.patience {
+            strain.good = 0;
+            strain.spacing /= 2;
+            if strain.spacing < Strain::LEAST {
+                *strain = Strain::default();
+            }
+        }
+    }
+
+    /// Until when the distance to the request before is to be kept; `None` where it is.
+    fn spaced(&self, bucket: &Bucket) -> Option<Instant> {
+        let strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = bucket.last?.checked_add(strain.spacing);
+        until.filter(|until| *until > Instant::now())
     }
 
     /// Holds back all requests for `time` from now; a shorter one never opens earlier.
@@ -119,8 +184,31 @@ impl Limiter {
     }
 }
 
-/// A token bucket, kept as the instant at which it will be full again. Holds as many
-/// tokens as the rate gives in a second, at least one.
+/// What is known of a limit that the provider doesn't tell.
+#[derive(Debug, Default)]
+struct Strain {
+    /// The distance between two requests; zero: none but the rate's.
+    spacing: Duration,
+    /// Requests that began before were sent at the former distance.
+    since: Option<Instant>,
+    /// Answers since the distance changed.
+    good: u32,
+    /// So many of them halve it: more after each refusal, or a distance that is just too short
+    /// would be tried again and again.
+    patience: u32,
+}
+
+impl Strain {
+    const FIRST: Duration = Duration::from_secs(1);
+    const MOST: Duration = Duration::from_mins(1);
+    /// A shorter distance is none.
+    const LEAST: Duration = Duration::from_millis(100);
+    /// So many answers halve it after the first refusal.
+    const RELAXES: u32 = 8;
+    const MOST_PATIENCE: u32 = 1024;
+}
+
+/// A token bucket, kept as the instant at which it will be full again.
 #[derive(Debug)]
 struct Bucket {
     /// The time one token takes; zero is no limit.
@@ -128,36 +216,39 @@ struct Bucket {
     /// The time that all tokens but one take.
     burst: Duration,
     full_at: Instant,
+    /// When the last request was let through.
+    last: Option<Instant>,
 }
 
 impl Bucket {
     /// The slowest rate: one request a day.
     const SLOWEST: Duration = Duration::from_hours(24);
 
-    fn new(per_second: f64) -> Self {
-        let (interval, burst) = if per_second.is_finite() && per_second > 0.0 {
-            let time = |tokens: f64| {
-                Duration::try_from_secs_f64(tokens / per_second)
-                    .unwrap_or(Self::SLOWEST)
-                    .min(Self::SLOWEST)
-            };
-            (time(1.0), time(per_second.ceil().max(1.0) - 1.0))
+    fn new(rate: Rate) -> Self {
+        let per_second = rate.per_second;
+        let interval = if per_second.is_finite() && per_second > 0.0 {
+            Duration::try_from_secs_f64(1.0 / per_second)
+                .unwrap_or(Self::SLOWEST)
+                .min(Self::SLOWEST)
         } else {
-            (Duration::ZERO, Duration::ZERO)
+            Duration::ZERO
         };
         Self {
             interval,
-            burst,
+            burst: interval.saturating_mul(rate.burst.max(1) - 1),
             full_at: Instant::now(),
+            last: None,
         }
     }
 
-    /// Waits for a token and takes it; takes none when dropped before.
-    async fn take(&mut self) {
+    /// Waits for a token and takes it; takes none when dropped before. `apart`: also for its
+    /// distance from the last request.
+    async fn take(&mut self, apart: bool) {
         if self.interval.is_zero() {
             return;
         }
-        if let Some(due) = self.full_at.checked_sub(self.burst) {
+        let spaced = self.last.filter(|_| apart).map(|last| last + self.interval);
+        if let Some(due) = self.full_at.checked_sub(self.burst).max(spaced) {
             sleep_until(due).await;
         }
         self.full_at = self.full_at.max(Instant::now()) + self.interval;

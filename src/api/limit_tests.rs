@@ -4,7 +4,18 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use super::Limiter;
+use super::{Limiter, Rate};
+
+fn limiter(max_in_flight: usize, per_second: f64) -> Limiter {
+    // A second's worth may begin at once, up to five.
+    let burst = (1..=5).rev().find(|burst| f64::from(*burst) <= per_second);
+    let burst = burst.unwrap_or(1);
+    Limiter::new(Rate {
+        max_in_flight,
+        per_second,
+        burst,
+    })
+}
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -12,7 +23,7 @@ const fn secs(n: u64) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_worth_of_requests_goes_at_once_then_the_rate_holds() {
-    let limiter = Limiter::new(100, 5.0);
+    let limiter = limiter(100, 5.0);
     let start = Instant::now();
     for _ in 0..5 {
         drop(limiter.admit().await);
@@ -27,7 +38,7 @@ async fn a_second_worth_of_requests_goes_at_once_then_the_rate_holds() {
 
 #[tokio::test(start_paused = true)]
 async fn idle_time_saves_up_one_burst_at_most() {
-    let limiter = Limiter::new(100, 2.0);
+    let limiter = limiter(100, 2.0);
     tokio::time::sleep(secs(3_600)).await;
     let start = Instant::now();
     for _ in 0..4 {
@@ -39,7 +50,7 @@ async fn idle_time_saves_up_one_burst_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rate_below_one_lets_one_through_at_a_time() {
-    let limiter = Limiter::new(100, 0.5);
+    let limiter = limiter(100, 0.5);
     let start = Instant::now();
     for _ in 0..3 {
         drop(limiter.admit().await);
@@ -51,21 +62,21 @@ async fn a_rate_below_one_lets_one_through_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn no_rate_is_no_wait_and_odd_rates_never_panic() {
     for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
-        let limiter = Limiter::new(1, rate);
+        let limiter = limiter(1, rate);
         let start = Instant::now();
         for _ in 0..1_000 {
             drop(limiter.admit().await);
         }
         assert!(start.elapsed() < secs(1), "{rate}");
     }
-    let limiter = Limiter::new(1, f64::MIN_POSITIVE);
+    let limiter = limiter(1, f64::MIN_POSITIVE);
     drop(limiter.admit().await);
     drop(limiter.admit().await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_are_in_flight_than_there_are_places_and_a_dropped_pass_frees_one() {
-    let limiter = Limiter::new(2, 0.0);
+    let limiter = limiter(2, 0.0);
     let first = limiter.admit().await;
     let _second = limiter.admit().await;
     let third = limiter.admit();
@@ -77,7 +88,7 @@ async fn no_more_are_in_flight_than_there_are_places_and_a_dropped_pass_frees_on
 
 #[tokio::test(start_paused = true)]
 async fn who_asks_first_is_served_first() {
-    let limiter = Arc::new(Limiter::new(1, 3.0));
+    let limiter = Arc::new(limiter(1, 3.0));
     let order = Arc::new(std::sync::Mutex::new(Vec::new()));
     let mut tasks = Vec::new();
     for n in 0..20 {
@@ -96,7 +107,7 @@ async fn who_asks_first_is_served_first() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_holds_back_all_even_who_waited_for_a_place_already() {
-    let limiter = Arc::new(Limiter::new(1, 0.0));
+    let limiter = Arc::new(limiter(1, 0.0));
     let start = Instant::now();
     let busy = limiter.admit().await;
     let waiting = {
@@ -116,7 +127,7 @@ async fn retry_after_holds_back_all_even_who_waited_for_a_place_already() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shorter_retry_after_never_opens_the_gate_earlier_and_a_longer_one_extends_it() {
-    let limiter = Arc::new(Limiter::new(1, 0.0));
+    let limiter = Arc::new(limiter(1, 0.0));
     let start = Instant::now();
     limiter.hold(secs(60));
     limiter.hold(secs(1));
@@ -134,7 +145,7 @@ async fn a_shorter_retry_after_never_opens_the_gate_earlier_and_a_longer_one_ext
 
 #[tokio::test(start_paused = true)]
 async fn after_a_long_retry_after_requests_do_not_burst() {
-    let limiter = Arc::new(Limiter::new(100, 1.0));
+    let limiter = Arc::new(limiter(100, 1.0));
     limiter.hold(secs(3_600));
     let mut tasks = Vec::new();
     for _ in 0..12 {
@@ -151,11 +162,77 @@ async fn after_a_long_retry_after_requests_do_not_burst() {
 
 #[tokio::test(start_paused = true)]
 async fn one_who_gives_up_waiting_stops_nobody() {
-    let limiter = Limiter::new(1, 1.0);
+    let limiter = limiter(1, 1.0);
     drop(limiter.admit().await);
     let gone = tokio::time::timeout(Duration::from_millis(10), limiter.admit()).await;
     assert!(gone.is_err());
     let start = Instant::now();
     drop(limiter.admit().await);
     assert!(start.elapsed() <= secs(1));
+}
+
+/// The times at which this many requests are let through, each of which is answered so.
+async fn times<const N: usize>(limiter: &Limiter, good: impl Fn(usize) -> bool) -> [u64; N] {
+    let start = Instant::now();
+    let mut times = [0; N];
+    for (nth, time) in times.iter_mut().enumerate() {
+        drop(limiter.admit().await);
+        *time = u64::try_from(start.elapsed().as_millis()).unwrap();
+        if good(nth) {
+            limiter.answered();
+        } else {
+            limiter.refused(Instant::now());
+        }
+    }
+    times
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_refusals_that_tell_no_rest_all_requests_keep_a_distance_that_doubles_to_a_minute() {
+    let limiter = limiter(8, 0.0);
+    let refused = times(&limiter, |_| false).await;
+    assert_eq!(
+        refused,
+        [
+            0, 1_000, 3_000, 7_000, 15_000, 31_000, 63_000, 123_000, 183_000
+        ]
+    );
+    let answered = times(&limiter, |_| true).await;
+    assert_eq!(answered, [60_000, 120_000, 180_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_distance_shrinks_as_requests_are_answered_and_is_none_in_the_end() {
+    let limiter = limiter(8, 0.0);
+    limiter.refused(Instant::now());
+    let answered: [_; 50] = times(&limiter, |_| true).await;
+    assert_eq!(
+        answered[..10],
+        [
+            1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 8_500, 9_000
+        ]
+    );
+    assert_eq!(answered[48], answered[49]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_refused_together_count_once() {
+    let limiter = limiter(8, 0.0);
+    let began = Instant::now();
+    tokio::time::advance(secs(1)).await;
+    for _ in 0..8 {
+        limiter.refused(began);
+    }
+    assert_eq!(times(&limiter, |_| true).await, [1_000, 2_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mutation_keeps_the_rate_s_distance_whatever_may_begin_at_once() {
+    let limiter = limiter(8, 5.0);
+    let start = Instant::now();
+    drop(limiter.admit().await);
+    drop(limiter.admit_change().await);
+    assert_eq!(start.elapsed(), Duration::from_millis(200));
+    drop(limiter.admit().await);
+    assert_eq!(start.elapsed(), Duration::from_millis(200));
 }

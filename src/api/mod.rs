@@ -36,7 +36,7 @@ use std::future::Future;
 pub use client::{is_loopback, outgoing, over_socket};
 pub use error::{ApiError, ErrorKind, chain};
 pub use http::{ApiSettings, HttpApi};
-pub use limit::{Heard, Limiter, Pass};
+pub use limit::{Heard, Limiter, Pass, Rate};
 pub use token::{TokenSource, secret};
 
 use crate::core::printable::printable;

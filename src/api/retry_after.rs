@@ -8,25 +8,76 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 /// The longest rest that is believed: a wrong header must not stop the rotation for a year.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 
-/// The rest that a 429 or 503 asks for; `None` where it asks for none, or not readably.
+/// A longer rest is an instant, in seconds since 1970.
+const EPOCH: SignedDuration = SignedDuration::from_secs(1_000_000_000);
+
+/// Returns true if this status refuses a request for coming too fast, or at a bad time.
+pub(super) fn is_refusal(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE
+}
+
+/// The rest that an answer asks for: a 429 or 503 by its `Retry-After`, and any answer that says
+/// by the fields of a rate limit that no request is left. `None` where it asks for none, or not
+/// readably.
 pub(super) fn asked(
     status: StatusCode,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Option<SignedDuration> {
-    if status != StatusCode::TOO_MANY_REQUESTS && status != StatusCode::SERVICE_UNAVAILABLE {
-        return None;
-    }
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let rest = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Too many digits for a number are too many seconds, too.
-        text.parse().map_or(LONGEST, SignedDuration::from_secs)
-    } else {
-        // By the provider's own clock where it tells it; ours may be off.
-        let now = date(headers, &DATE).unwrap_or(now);
-        date(headers, &RETRY_AFTER)?.duration_since(now)
-    };
+    let rest = is_refusal(status).then(|| retry_after(headers, now));
+    let rest = rest.flatten().or_else(|| spent(headers, now))?;
     Some(rest.clamp(SignedDuration::ZERO, LONGEST))
+}
+
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Some(rest) = seconds(text) {
+        return Some(rest);
+    }
+    // By the provider's own clock where it tells it; ours may be off.
+    let now = date(headers, &DATE).unwrap_or(now);
+    Some(date(headers, &RETRY_AFTER)?.duration_since(now))
+}
+
+/// A number of seconds; too many digits for a number are too many seconds, too.
+fn seconds(text: &str) -> Option<SignedDuration> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().map_or(LONGEST, SignedDuration::from_secs))
+}
+
+/// The time until requests are granted again, where the answer says that none is left:
+/// `RateLimit-Remaining` and `RateLimit-Reset`, the same with `X-` before, or both in one
+/// `RateLimit` (the IETF's drafts of it).
+fn spent(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
+    let field = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
+    for prefix in ["ratelimit", "x-ratelimit"] {
+        let left = field(&format!("{prefix}-remaining"));
+        if let (Some("0"), Some(reset)) = (left, field(&format!("{prefix}-reset"))) {
+            return reset_in(reset, now);
+        }
+    }
+    let all = field("ratelimit")?;
+    let parts = all
+        .split([',', ';'])
+        .filter_map(|part| part.trim().split_once('='));
+    let of = |keys: [&str; 2]| {
+        let mut parts = parts.clone();
+        parts
+            .find(|(key, _)| keys.contains(key))
+            .map(|(_, value)| value)
+    };
+    (of(["remaining", "r"])? == "0").then(|| reset_in(of(["reset", "t"])?, now))?
+}
+
+/// Seconds from now, or the second of the epoch that they end with.
+fn reset_in(text: &str, now: Timestamp) -> Option<SignedDuration> {
+    let rest = seconds(text)?;
+    let at = Timestamp::from_second(rest.as_secs()).ok()?;
+    Some(if rest > EPOCH {
+        at.duration_since(now)
+    } else {
+        rest
+    })
 }
 
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
@@ -74,6 +125,48 @@ mod tests {
             Some(3_600)
         );
         assert_eq!(rest(429, "Sun, 01 Mar 2026 11:00:00 GMT", None), Some(0));
+    }
+
+    #[test]
+    fn an_answer_that_says_that_no_request_is_left_asks_for_a_rest_until_some_are() {
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let epoch = (now.as_second() + 30).to_string();
+        for (fields, rest) in [
+            (
+                &[("ratelimit-remaining", "0"), ("ratelimit-reset", "30")][..],
+                Some(30),
+            ),
+            (
+                &[
+                    ("x-ratelimit-remaining", "0"),
+                    ("x-ratelimit-reset", &epoch),
+                ],
+                Some(30),
+            ),
+            (
+                &[("ratelimit", "limit=100, remaining=0, reset=30")],
+                Some(30),
+            ),
+            (&[("ratelimit", r#""default";r=0;t=30"#)], Some(30)),
+            (&[("ratelimit", r#""default";r=9;t=30"#)], None),
+            (
+                &[("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "30")],
+                None,
+            ),
+            (&[("x-ratelimit-remaining", "0")], None),
+            (&[("ratelimit", "remaining=0")], None),
+            (
+                &[("ratelimit-remaining", "0"), ("ratelimit-reset", "999999")],
+                Some(3_600),
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            let asked = asked(StatusCode::OK, &headers, now);
+            assert_eq!(asked.map(|rest| rest.as_secs()), rest, "{fields:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::scripted::{Act, Scripted, response};
-use super::{ApiError, ApiSettings, ErrorKind, HttpApi, SnapshotApi as _, TokenSource};
+use super::{ApiError, ApiSettings, ErrorKind, HttpApi, Rate, SnapshotApi as _, TokenSource};
 use crate::clock::Clock;
 use crate::core::snapshot::SnapshotId;
 
@@ -44,8 +44,11 @@ fn settings(port: u16, trusted: &Path) -> ApiSettings {
         token: TokenSource::Given(SecretString::from("tok")),
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(10),
-        max_in_flight: 1,
-        requests_per_second: 0.0,
+        rate: Rate {
+            max_in_flight: 1,
+            per_second: 0.0,
+            burst: 1,
+        },
         max_body: 1_000,
         ca_file: Some(trusted.to_owned()),
     }

@@ -16,6 +16,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub const MAX_IN_FLIGHT: usize = 8;
 /// Requests a second over the whole account; 0 is no limit.
 pub const REQUESTS_PER_SECOND: f64 = 5.0;
+/// Requests that may begin at once after a rest.
+pub const BURST: u32 = 1;
 /// The largest answer that is read: a listing of 50,000 snapshots is some 12 MB.
 pub const MAX_BODY: usize = 64 * 1024 * 1024;
 

@@ -33,6 +33,7 @@ pub(super) struct RawMain {
     request_timeout: Option<Found<SignedDuration>>,
     max_in_flight: Option<Found<usize>>,
     requests_per_second: Option<Found<f64>>,
+    burst: Option<Found<u32>>,
     max_body: Option<Found<Size>>,
     ca_file: Option<Found<PathBuf>>,
     pub(super) policies: Option<Found<PathBuf>>,
@@ -156,6 +157,7 @@ impl RawMain {
                 "write a number such as 5, or 0 for no limit",
             ),
         );
+        self.burst = section.take_if("burst", log, |n: &u32| *n > 0, NO_COUNT);
         self.max_body = section.take_if(
             "max_body",
             log,
@@ -282,6 +284,7 @@ impl RawMain {
             requests_per_second: self
                 .requests_per_second
                 .map_or(defaults::REQUESTS_PER_SECOND, |rate| rate.value),
+            burst: self.burst.map_or(defaults::BURST, |n| n.value),
             max_body: self
                 .max_body
                 .map_or(defaults::MAX_BODY, |size| size.value.0),

@@ -109,6 +109,8 @@ pub struct Api {
     pub max_in_flight: usize,
     /// Requests a second over the whole account; 0 is no limit.
     pub requests_per_second: f64,
+    /// Requests that may begin at once after a rest.
+    pub burst: u32,
     /// The largest answer that is read, in bytes.
     pub max_body: usize,
     /// Certificates to trust besides the system's.

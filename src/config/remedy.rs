@@ -38,6 +38,7 @@ pub(super) fn unquoted(line: &str) -> Option<(String, String)> {
         | "snapshot_limit"
         | "max_in_flight"
         | "requests_per_second"
+        | "burst"
         | "port" => format!("write a number, such as {key} = 5"),
         "delete_stuck" => format!("write {key} = true or {key} = false"),
         "before" | "after" | "command" | "to" | "on" | "hosts" | "servers" | "protect"

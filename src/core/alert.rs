@@ -5,13 +5,19 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Server, Step};
 use super::fact::{AlertKind, Ending, Fact};
+use super::policy::Rotation;
 use super::printable::utc;
 use super::retention;
 use super::room::disagree;
 use super::snapshot::Status;
+
+/// After so long people hear of a slot whose tries don't count.
+const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 type Alerts = BTreeMap<(AlertKind, String), String>;
 
@@ -171,6 +177,7 @@ impl Server<'_> {
         if !Break::SilentFailure.on() {
             for (index, rotation) in self.policy.rotations.iter().enumerate() {
                 self.fruitless_slots(&rotation.name, &mut alerts);
+                self.waiting_slot(rotation, &mut alerts);
                 self.forgotten_slot(index, &mut alerts);
             }
         }
@@ -239,6 +246,26 @@ impl Server<'_> {
                 ),
             );
         }
+    }
+
+    /// I15: that the newest slot is tried for so long already in ways that don't count.
+    fn waiting_slot(&self, rotation: &Rotation, alerts: &mut Alerts) {
+        let newest = self.history.newest(&rotation.name, self.now.wall);
+        let Some(note) = newest.filter(|note| note.ending.is_none()) else {
+            return;
+        };
+        let long = |since: Timestamp| self.now.wall.duration_since(since) >= LONG_WAIT;
+        let Some(since) = note.waiting.filter(|since| long(*since)) else {
+            return;
+        };
+        let why = self.history.failed(&rotation.name, &note.name);
+        let reason = format!(
+            "the slot of {} waits since {}: {}; it is tried again by itself",
+            note.name,
+            utc(since),
+            why.unwrap_or("its create is refused for now")
+        );
+        alerts.insert((AlertKind::SlotWaiting, rotation.name.clone()), reason);
     }
 
     /// I15: that the newest due slot ended by a clock that was ahead, so long ago that no note

@@ -185,7 +185,7 @@ impl Server<'_> {
         }
         if note.attempts >= rotation.attempts
             || self.history.intents(&name) >= rotation.attempts
-            || (self.rules.count_all && note.tries >= rotation.attempts)
+            || (self.rules.count_all && note.own_tries >= rotation.attempts)
         {
             let reason = format!("given up after {}", attempts(note.tries));
             return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
@@ -382,7 +382,11 @@ pub fn attempt_in(
     rules: &Rules,
     now: Now,
 ) -> Option<SignedDuration> {
-    let pause = pause(server, rules, &note.name, note.tries);
+    let pause = if note.limited {
+        rules.poll_interval
+    } else {
+        pause(server, rules, &note.name, note.tries)
+    };
     let left = pause - note.last_try?.elapsed(now);
     (left > SignedDuration::ZERO).then_some(left)
 }

@@ -295,6 +295,7 @@ fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
                 id: None,
                 server_name: None,
                 looked_for: false,
+                hindrance: None,
             });
         }
         world.pass(SignedDuration::from_hours(24 * 7));

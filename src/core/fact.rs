@@ -130,6 +130,8 @@ pub enum AlertKind {
     /// Slot after slot ended without a snapshot; about the rotation. Stands until a later one
     /// is settled.
     Overdue,
+    /// A slot is tried for a while already in ways that don't count; about the rotation.
+    SlotWaiting,
     /// Nothing may be done on the server; about the server.
     Blocked,
     /// A snapshot has been in progress for too long; about its name.
@@ -155,9 +157,10 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// All there are.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SlotFailed,
         Self::Overdue,
+        Self::SlotWaiting,
         Self::Blocked,
         Self::Stuck,
         Self::UnknownStatus,
@@ -174,6 +177,7 @@ impl AlertKind {
         match self {
             Self::SlotFailed => "slot_failed",
             Self::Overdue => "overdue",
+            Self::SlotWaiting => "slot_waiting",
             Self::Blocked => "blocked",
             Self::Stuck => "stuck",
             Self::UnknownStatus => "unknown_status",
@@ -185,6 +189,16 @@ impl AlertKind {
             Self::HookFailed => "hook_failed",
         }
     }
+}
+
+/// What keeps the provider from taking a create for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hindrance {
+    /// It came too fast: the next one waits for nothing but the rate.
+    Rate,
+    /// The account's token is refused, of which an alert of its own tells.
+    Token,
 }
 
 /// An alert that stands.
@@ -295,6 +309,9 @@ pub enum Fact {
         /// No answer told: it was looked for in listings, in vain.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         looked_for: bool,
+        /// What kept it from being taken for now, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hindrance: Option<Hindrance>,
     },
     /// A delete is about to be sent; `prune_first` holds every id then listed, when it makes room for a create.
     /// `by` says whose order it was; `None`: the rotation's own decision. A foreign one, which

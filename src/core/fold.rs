@@ -4,9 +4,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::CLOCK_TOLERANCE;
-use super::fact::{Ending, Fact, Outcome, Standing, When};
+use super::fact::{Ending, Fact, Hindrance, Outcome, Standing, When};
 use super::history::{History, Open, PruneFirst};
-use super::noted::Begin;
+use super::noted::{Begin, Tried};
 use super::snapshot::SnapshotId;
 use super::terms::TermsKey;
 
@@ -150,6 +150,7 @@ impl History {
                 outcome,
                 id,
                 server_name,
+                hindrance,
                 ..
             } => {
                 self.answer(at);
@@ -160,7 +161,12 @@ impl History {
                     self.answered_name.clone_from(server_name);
                 }
                 self.no_server = *outcome == Outcome::NoServer;
-                self.created(snapshot, *outcome, id.clone(), at, after_call);
+                self.created(
+                    snapshot,
+                    (*outcome, *hindrance),
+                    id.clone(),
+                    (at, after_call),
+                );
             }
             Fact::DeleteIntent {
                 id,
@@ -264,7 +270,7 @@ impl History {
                     made.failed.get_or_insert(at);
                     return;
                 }
-                self.tried(snapshot, at, true, reason);
+                self.tried(snapshot, at, Tried::Counts, reason);
             }
             Fact::SnapshotStuck { id, .. } => {
                 self.stuck.insert(id.clone());
@@ -303,7 +309,7 @@ impl History {
             } => {
                 self.open = None;
                 self.mismatch = Some(reason.as_str().into());
-                self.tried(snapshot, at, true, reason);
+                self.tried(snapshot, at, Tried::Counts, reason);
             }
             // What is left is decided on by the listing.
             Fact::SnapshotGone { id, .. } => {
@@ -355,10 +361,9 @@ impl History {
     fn created(
         &mut self,
         name: &str,
-        outcome: Outcome,
+        (outcome, hindrance): (Outcome, Option<Hindrance>),
         id: Option<SnapshotId>,
-        at: When,
-        after_call: When,
+        (at, after_call): (When, When),
     ) {
         match (outcome, &mut self.open) {
             (
@@ -389,7 +394,11 @@ impl History {
                         note.intents = note.intents.saturating_sub(1);
                     }
                 }
-                self.tried(name, at, outcome != Outcome::Later, why);
+                let tried = match outcome {
+                    Outcome::Later => Tried::ForNow(hindrance),
+                    _ => Tried::Counts,
+                };
+                self.tried(name, at, tried, why);
             }
             _ => {}
         }

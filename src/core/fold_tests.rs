@@ -49,6 +49,7 @@ fn created(outcome: Outcome, id: Option<u64>) -> Fact {
         id: id.map(SnapshotId::from),
         server_name: None,
         looked_for: false,
+        hindrance: None,
     }
 }
 

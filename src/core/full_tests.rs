@@ -190,6 +190,7 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
         id: None,
         server_name: None,
         looked_for: false,
+        hindrance: None,
     });
     world.snapshots = stale;
     world.settle_down();

@@ -11,6 +11,7 @@ use super::breaks::Break;
 use super::decide::{Server, Step};
 use super::fact::{Fact, Hook, Ran, When};
 use super::history::{History, Hold, Open};
+use super::noted::Tried;
 use super::policy::{Hooks, Release, Rotation};
 
 impl History {
@@ -63,7 +64,12 @@ impl History {
                     self.notes(rotation).hook_fault = None;
                 }
                 if *later {
-                    self.tried(snapshot, at, false, "it was released before its create");
+                    self.tried(
+                        snapshot,
+                        at,
+                        Tried::ForNow(None),
+                        "it was released before its create",
+                    );
                 }
             }
             Fact::HookFinished {
@@ -106,7 +112,12 @@ impl History {
         if !go_on {
             // What can't be started touched nothing: that costs no attempt.
             let why = format!("its hook before: {reason}");
-            self.tried(snapshot, at, ran != Ran::NotStarted, &why);
+            let tried = if ran == Ran::NotStarted {
+                Tried::ForNow(None)
+            } else {
+                Tried::Counts
+            };
+            self.tried(snapshot, at, tried, &why);
         }
         if ran == Ran::NotStarted {
             self.hold = None;

@@ -74,6 +74,7 @@ pub(super) fn create(world: &mut World, status: Status) -> SnapshotId {
         id: Some(id.clone()),
         server_name: None,
         looked_for: false,
+        hindrance: None,
     });
     id
 }
@@ -141,6 +142,7 @@ fn where_acceptance_is_enough_after_follows_the_answer() {
         id: Some(id),
         server_name: None,
         looked_for: false,
+        hindrance: None,
     });
     assert_eq!(released(&world.recorded()), Some(false));
 }
@@ -156,6 +158,7 @@ fn a_create_that_fails_releases_the_server() {
         id: None,
         server_name: None,
         looked_for: false,
+        hindrance: None,
     });
     assert_eq!(released(&world.recorded()), Some(false));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::fact::{Ending, When};
+use super::fact::{Ending, Hindrance, When};
 use super::history::History;
 use super::passed::Passed;
 use super::snapshot::SnapshotId;
@@ -33,6 +33,15 @@ pub struct SlotNote {
     pub tries: u32,
     /// When the last try ended.
     pub last_try: Option<When>,
+    /// Since when its tries don't count: what is refused for now, or not delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Timestamp>,
+    /// The last try came too fast for the provider.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limited: bool,
+    /// Tries of this process.
+    #[serde(skip)]
+    pub own_tries: u32,
     /// Creates that were sent for it, but for those that were refused for now (I9).
     #[serde(default, skip_serializing_if = "none")]
     pub intents: u32,
@@ -58,6 +67,15 @@ impl SlotNote {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 pub(super) fn none(count: &u32) -> bool {
     *count == 0
+}
+
+/// How a try ended that made nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// As an attempt.
+    Counts,
+    /// Refused for now, or not delivered; maybe for this reason.
+    ForNow(Option<Hindrance>),
 }
 
 /// From when on slots are counted.
@@ -337,6 +355,9 @@ impl History {
             attempts: 0,
             tries: 0,
             last_try: None,
+            waiting: None,
+            limited: false,
+            own_tries: 0,
             intents: 0,
             sent: None,
             leap: false,
@@ -362,14 +383,19 @@ impl History {
         })
     }
 
-    pub(super) fn tried(&mut self, name: &str, at: When, counts: bool, why: &str) {
+    pub(super) fn tried(&mut self, name: &str, at: When, tried: Tried, why: &str) {
         for rotation in &mut self.rotations {
             let mut notes = rotation.slots.iter_mut();
             let note = notes.find(|note| note.name == name && note.ending.is_none());
             let Some(note) = note else { continue };
+            let counts = tried == Tried::Counts;
             note.attempts += u32::from(counts);
             note.tries += 1;
+            note.own_tries += u32::from(at.mono.is_some());
             note.last_try = Some(at);
+            note.limited = tried == Tried::ForNow(Some(Hindrance::Rate));
+            let waits = !counts && tried != Tried::ForNow(Some(Hindrance::Token));
+            note.waiting = waits.then(|| note.waiting.unwrap_or(at.wall));
             rotation.failed = Some(Box::new(Fault::of(name, why)));
         }
     }

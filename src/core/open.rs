@@ -210,6 +210,7 @@ pub(super) fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>
         id,
         server_name: None,
         looked_for: true,
+        hindrance: None,
     }
 }
 

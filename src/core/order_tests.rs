@@ -88,6 +88,7 @@ fn i5_no_order_is_carried_out_beside_an_open_mutation() {
         id,
         server_name: None,
         looked_for: false,
+        hindrance: None,
     });
     for order in orders() {
         refused(&world, &order, "weekly-2026-11-22 is being made");

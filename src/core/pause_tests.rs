@@ -80,6 +80,7 @@ fn paused_in_a_create(status: Status) -> (World, SnapshotId) {
         id: Some(id.clone()),
         server_name: None,
         looked_for: false,
+        hindrance: None,
     });
     world.record(&Fact::Paused { by: None });
     (world, id)
@@ -316,6 +317,7 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
         id,
         server_name,
         looked_for: false,
+        hindrance: None,
     });
     assert!(matches!(world.recorded(), Step::Idle { .. }));
     world.pass(world.rules.stuck_after + world.rules.restore_window - MINUTE);

@@ -147,6 +147,7 @@ impl Rehearsal<'_> {
             id: Some(id.clone()),
             server_name: None,
             looked_for: false,
+            hindrance: None,
         });
         self.show(id, name.clone());
         self.push(Do::Create, Some(name), None, reason);

@@ -30,6 +30,7 @@ fn answered(world: &mut World, name: &str, outcome: Outcome) {
         id: None,
         server_name: None,
         looked_for: false,
+        hindrance: None,
     });
 }
 

@@ -234,6 +234,7 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
         id: None,
         server_name: None,
         looked_for: false,
+        hindrance: None,
     });
     world.snapshots = before;
     id

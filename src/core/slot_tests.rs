@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::decide::Inventory;
-use crate::core::fact::Outcome;
+use crate::core::fact::{AlertKind, Hindrance, Outcome, When};
 use crate::core::policy::Former;
 use crate::core::settled::all_settled;
 use crate::core::world::*;
@@ -48,6 +48,7 @@ fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
                         id: None,
                         server_name: None,
                         looked_for: false,
+                        hindrance: None,
                     });
                 }
                 Step::Wait { pause, .. } => world.pass(pause),
@@ -61,6 +62,77 @@ fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
             .and_then(|note| note.ending);
         assert_eq!(ending, count_all.then_some(Ending::GivenUp), "{count_all}");
     }
+}
+
+#[test]
+fn a_create_that_came_too_fast_waits_for_one_interval_alone_and_of_a_long_wait_people_hear() {
+    let name = "weekly-2026-11-22";
+    for (hindrance, pause, waiting) in [
+        (Some(Hindrance::Rate), SignedDuration::from_secs(15), true),
+        (None, SignedDuration::from_mins(5), true),
+        (Some(Hindrance::Token), SignedDuration::from_mins(5), false),
+    ] {
+        let mut world = World::weekly(3);
+        let began = world.now.wall;
+        let mut waits = Vec::new();
+        while world.now.wall.duration_since(began) < SignedDuration::from_mins(40) {
+            match world.recorded() {
+                Step::Create { .. } => {
+                    world.intend_create(name);
+                    world.record(&Fact::CreateResult {
+                        snapshot: name.to_owned(),
+                        outcome: Outcome::Later,
+                        id: None,
+                        server_name: None,
+                        looked_for: false,
+                        hindrance,
+                    });
+                }
+                Step::Wait { pause, .. } => {
+                    waits.push(pause);
+                    world.pass(pause);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        world.recorded();
+        assert!(waits[0] >= pause && waits[0] <= pause * 5 / 4, "{waits:?}");
+        let alert = (AlertKind::SlotWaiting, "weekly".to_owned());
+        assert_eq!(
+            world.history.alerts.contains_key(&alert),
+            waiting,
+            "{hindrance:?}"
+        );
+        world.settle(&DONE);
+        assert!(world.history.alerts.is_empty(), "{hindrance:?}");
+    }
+}
+
+#[test]
+fn once_counts_its_own_tries_alone() {
+    let name = "weekly-2026-11-22";
+    let mut world = World::weekly(3);
+    world.recorded();
+    for _ in 0..4 {
+        world.intend_create(name);
+        let fact = Fact::CreateResult {
+            snapshot: name.to_owned(),
+            outcome: Outcome::Later,
+            id: None,
+            server_name: None,
+            looked_for: false,
+            hindrance: Some(Hindrance::Rate),
+        };
+        // By the process before, as the trail tells it.
+        let at = When {
+            wall: world.now.wall,
+            mono: None,
+        };
+        world.history.apply(&fact, at, SignedDuration::ZERO);
+    }
+    world.rules.count_all = true;
+    world.pass(MINUTE);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
 }
 
 #[test]

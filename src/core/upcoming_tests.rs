@@ -79,6 +79,7 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
         id: Some(SnapshotId::from(901)),
         server_name: None,
         looked_for: false,
+        hindrance: None,
     });
     let next = planned(&world).upcoming().expect("a delete");
     assert_eq!(

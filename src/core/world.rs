@@ -291,6 +291,7 @@ impl World {
                         id,
                         server_name: None,
                         looked_for: false,
+                        hindrance: None,
                     });
                 }
                 Step::Delete {

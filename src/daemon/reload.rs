@@ -184,7 +184,7 @@ fn fitting(old: &Config, new: Config) -> Result<Config, Wrong> {
         (
             (api.connect_timeout, api.request_timeout),
             (api.max_in_flight, api.max_body),
-            api.requests_per_second.to_bits(),
+            (api.requests_per_second.to_bits(), api.burst),
         )
     };
     if limits(a) != limits(b) {

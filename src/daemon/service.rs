@@ -11,7 +11,7 @@ use super::lock::Lock;
 use super::log;
 use super::witness::{self, Witness};
 use crate::alerts::Alert;
-use crate::api::{ApiSettings, HttpApi, TokenSource};
+use crate::api::{ApiSettings, HttpApi, Rate, TokenSource};
 use crate::audit::{Entry, Opened, StandingAlert, Trail, TrailError, Wide};
 use crate::clock::Clock;
 use crate::config::{Api, Config, Env};
@@ -263,8 +263,11 @@ pub fn api_settings(api: &Api) -> ApiSettings {
         token: TokenSource::File(api.token_file.clone().unwrap_or_default()),
         connect_timeout: api.connect_timeout,
         request_timeout: api.request_timeout,
-        max_in_flight: api.max_in_flight,
-        requests_per_second: api.requests_per_second,
+        rate: Rate {
+            max_in_flight: api.max_in_flight,
+            per_second: api.requests_per_second,
+            burst: api.burst,
+        },
         max_body: api.max_body,
         ca_file: api.ca_file.clone(),
     }

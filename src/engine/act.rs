@@ -14,7 +14,7 @@ use crate::api::{ApiError, Created, ErrorKind, Heard, NewSnapshot, Pass, Snapsho
 use crate::audit::Extra;
 use crate::core::breaks::Break;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
-use crate::core::fact::{Fact, Outcome};
+use crate::core::fact::{Fact, Hindrance, Outcome};
 use crate::core::lateness::description;
 use crate::core::policy::Policy;
 use crate::core::printable::printable;
@@ -208,13 +208,21 @@ impl<A: SnapshotApi> Engine<A> {
         let answer = self.api.create(pass, new).await;
         let mut extra = extra(began, answer.as_ref().err(), &heard);
         self.hear(leave, answer.as_ref().err()).await;
+        let mut hindrance = None;
         let (outcome, id, server_name) = match answer {
             Ok(made) => {
                 let (outcome, id, odd) = made_by(&made, new, &known);
                 extra.error = odd;
                 (outcome, id, made.server_name)
             }
-            Err(error) => (outcome(&error, Outcome::NoServer), None, None),
+            Err(error) => {
+                hindrance = match error.kind {
+                    ErrorKind::Account => Some(Hindrance::Token),
+                    ErrorKind::Later if error.status == Some(429) => Some(Hindrance::Rate),
+                    _ => None,
+                };
+                (outcome(&error, Outcome::NoServer), None, None)
+            }
         };
         // A listing that lacks what was answered is asked for once more.
         lock(seat).listed.made(id.clone());
@@ -224,6 +232,7 @@ impl<A: SnapshotApi> Engine<A> {
             id: id.clone(),
             server_name,
             looked_for: false,
+            hindrance,
         };
         let answer = Answer::of(outcome, &extra, id);
         self.conclude(policy, seat, fact, extra).await?;

@@ -10,7 +10,8 @@ use super::number;
 use super::provider::{Due, Row, World, error};
 use super::setting::{CALL, SETTLE};
 use crate::api::{
-    ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, ServerRows, SnapshotApi,
+    ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, Rate, ServerRows,
+    SnapshotApi,
 };
 use crate::core::snapshot::{ServerId, SnapshotId};
 
@@ -39,7 +40,11 @@ impl SimApi {
     pub(super) fn new(world: &Arc<Mutex<World>>) -> Self {
         Self {
             world: Arc::clone(world),
-            limiter: Limiter::new(8, 0.0),
+            limiter: Limiter::new(Rate {
+                max_in_flight: 8,
+                per_second: 0.0,
+                burst: 1,
+            }),
         }
     }
 

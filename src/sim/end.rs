@@ -108,6 +108,7 @@ fn settled(
         .any(|(kind, _)| *kind == AlertKind::Blocked);
     for (index, rotation) in policy.rotations.iter().enumerate() {
         let slot = rotation.newest_due(now - LONGEST);
+        let newest = slot.map(|slot| rotation.pattern.format(slot.local));
         let said = history
             .alerts
             .keys()
@@ -144,6 +145,8 @@ fn settled(
                     && view.rotation(&row.name) == Some(index)
                     && !view.protects(row.id, &row.name)
                     && row.shown.is_some_and(|at| at <= now)
+                    // Beside one that a clock ahead made too early, the newest settled slot's stays.
+                    && newest.as_ref().is_none_or(|newest| row.name <= *newest)
             })
             .map(|row| row.name.as_str())
             .collect();

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
-use crate::api::{ApiSettings, HttpApi, TokenSource};
+use crate::api::{ApiSettings, HttpApi, Rate, TokenSource};
 use crate::audit::Trail;
 use crate::audit::mem::MemDisk;
 use crate::clock::Clock;
@@ -22,8 +22,11 @@ fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<Site<HttpAp
         token: TokenSource::Given("a-token".into()),
         connect_timeout: Duration::from_secs(1),
         request_timeout: Duration::from_secs(1),
-        max_in_flight: 1,
-        requests_per_second: 0.0,
+        rate: Rate {
+            max_in_flight: 1,
+            per_second: 0.0,
+            burst: 1,
+        },
         max_body: 1,
         ca_file: None,
     };

@@ -318,6 +318,7 @@ impl<'a> World<'a> {
             id,
             server_name: None,
             looked_for: false,
+            hindrance: None,
         });
     }
 

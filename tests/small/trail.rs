@@ -198,6 +198,7 @@ fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> Fact {
         id: id.map(SnapshotId::from),
         server_name: None,
         looked_for: false,
+        hindrance: None,
     }
 }
 
@@ -309,6 +310,7 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
                     id,
                     server_name,
                     looked_for: false,
+                    hindrance: None,
                 },
             );
         }

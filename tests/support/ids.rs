@@ -142,9 +142,10 @@ pub fn numbered(text: &str) -> String {
         let Ok(number) = u64::from_str_radix(&uuid[MARKS[0].len()..], 16) else {
             break;
         };
-        // What an alert is about, and a label of a metric, are texts.
+        // What an alert is about, and a label of a metric, are texts; in the log an id is none.
         let texts = ["\"about\":\"", "\"about\": \"", "=\""];
-        let text = texts.iter().any(|text| before.ends_with(text)) && !before.ends_with(" =\"");
+        let text =
+            texts.iter().any(|text| before.ends_with(text)) && !before.ends_with(" server=\"");
         let quoted = before.ends_with('"') && after.starts_with('"') && !text;
         let marks = usize::from(quoted);
         numbered.push_str(&before[..before.len() - marks]);

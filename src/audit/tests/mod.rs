@@ -115,6 +115,7 @@ fn night(server: u64) -> Vec<Entry> {
             id: Some(SnapshotId::from(801)),
             server_name: Some("web \"1\"\n\u{1b}[31m\u{202e}".to_owned()),
             looked_for: false,
+            hindrance: None,
         },
     ];
     facts.map(|f| fact(NOVEMBER, server, f)).into()

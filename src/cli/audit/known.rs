@@ -75,8 +75,11 @@ impl Said {
     /// The rotation that an alert is about, where it is about one.
     pub(super) fn about_rotation(&self) -> Option<&str> {
         let alert = self.alert.as_deref()?;
-        matches!(alert, "slot_failed" | "overdue" | "hook_failed")
-            .then_some(self.about.as_deref())?
+        matches!(
+            alert,
+            "slot_failed" | "overdue" | "slot_waiting" | "hook_failed"
+        )
+        .then_some(self.about.as_deref())?
     }
 }
 

@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
-use crate::api::{ApiSettings, HttpApi, TokenSource};
+use crate::api::{ApiSettings, HttpApi, Rate, TokenSource};
 use crate::audit::{self, Trail};
 use crate::clock::Clock;
 use crate::core::policy::Rules;
@@ -155,8 +155,11 @@ fn settings(sandbox: &Sandbox) -> ApiSettings {
         token: TokenSource::Given(TOKEN.to_owned().into()),
         connect_timeout: Duration::from_secs(2),
         request_timeout: Duration::from_secs(5),
-        max_in_flight: 8,
-        requests_per_second: 0.0,
+        rate: Rate {
+            max_in_flight: 8,
+            per_second: 0.0,
+            burst: 1,
+        },
         max_body: 16 << 20,
         ca_file: None,
     }

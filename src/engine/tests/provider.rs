@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::error::{Call, kind_of};
-use crate::api::{ApiError, Created, Limiter, Listing, NewSnapshot, Pass, ServerRows, SnapshotApi};
+use crate::api::{
+    ApiError, Created, Limiter, Listing, NewSnapshot, Pass, Rate, ServerRows, SnapshotApi,
+};
 use crate::clock::Clock;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 use crate::engine::lock;
@@ -69,7 +71,11 @@ impl Provider {
     pub(super) fn new(clock: Clock) -> Self {
         Self {
             clock,
-            limiter: Limiter::new(8, 0.0),
+            limiter: Limiter::new(Rate {
+                max_in_flight: 8,
+                per_second: 0.0,
+                burst: 1,
+            }),
             state: Mutex::new(State {
                 snapshots: BTreeMap::new(),
                 gone: Vec::new(),
