@@ -228,6 +228,7 @@ fn night(time: &str) -> Vec<Entry> {
             server_name: Some(word("web")),
             looked_for: false,
             hindrance: None,
+            said: None,
         },
         Fact::AlertRaised {
             alert: AlertKind::Stuck,

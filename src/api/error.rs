@@ -35,6 +35,8 @@ pub struct ApiError {
     pub status: Option<u16>,
     /// One printable line, without the token (I13).
     pub message: String,
+    /// The provider's own words, where it gave any; likewise.
+    pub said: Option<String>,
 }
 
 impl ApiError {
@@ -43,6 +45,7 @@ impl ApiError {
             kind,
             status,
             message: printable(message, MESSAGE_SHOWN),
+            said: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::{BODY_SHOWN, Call, chain, kind_of};
+use super::refusal::words;
 use super::token::Token;
 use super::{ApiError, ErrorKind, HttpApi, printable, retry_after};
 
@@ -146,10 +147,17 @@ pub(super) fn refused(
     body: &[u8],
     token: &Token,
 ) -> ApiError {
-    let text = format!("{what}: answered {status}: {}", beginning(body, token));
+    let body = shown(body, token);
+    let said = words(&body);
+    let told = said.clone();
+    let told = told.unwrap_or_else(|| printable(body.trim(), BODY_SHOWN));
+    let text = format!("{what}: answered {status}: {told}");
     let text = token.scrub(text.trim_end_matches(": "));
     let status = status.as_u16();
-    ApiError::new(kind_of(call, status), Some(status), &text)
+    ApiError {
+        said,
+        ..ApiError::new(kind_of(call, status), Some(status), &text)
+    }
 }
 
 /// A success whose body can't be read, for this reason.
@@ -163,16 +171,15 @@ pub(super) fn unreadable(
     let text = format!(
         "{what}: answered {status}, but not as documented: {}; it begins: {}",
         token.scrub(reason),
-        beginning(body, token)
+        printable(shown(body, token).trim(), BODY_SHOWN)
     );
     ApiError::new(ErrorKind::Unknown, Some(status.as_u16()), &text)
 }
 
-/// As much of a body as an error repeats, fit for a log and without the token (I13).
-fn beginning(body: &[u8], token: &Token) -> String {
+/// As much of a body as is looked at for an error, without the token (I13).
+fn shown(body: &[u8], token: &Token) -> String {
     let body = body.get(..ERROR_BODY).unwrap_or(body);
-    let shown = token.scrub(&String::from_utf8_lossy(body));
-    printable(shown.trim(), BODY_SHOWN)
+    token.scrub(&String::from_utf8_lossy(body))
 }
 
 /// Why a body was not read to its end.

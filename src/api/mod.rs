@@ -19,6 +19,7 @@ pub mod foreign;
 pub mod http;
 pub mod limit;
 mod pages;
+mod refusal;
 mod retry_after;
 pub mod servers;
 pub mod tally;

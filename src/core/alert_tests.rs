@@ -85,6 +85,7 @@ fn a_server_that_the_provider_did_not_know_is_blocked_until_a_create_is_done() {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
     world.pass(WEEK);

@@ -107,6 +107,7 @@ fn i19_a_new_one_that_is_dated_far_ahead_is_stored_otherwise_than_asked_for() {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     world.snapshots[0].created_at = Some(time("2026-11-23T03:59:00Z"));
     assert!(matches!(world.recorded(), Step::Wait { .. }));

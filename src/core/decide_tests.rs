@@ -47,6 +47,7 @@ fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_
         server_name: Some("mail".to_owned()),
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     let blocked = |world: &mut World| matches!(world.recorded(), Step::Blocked { .. });
     assert!(blocked(&mut world));
@@ -70,6 +71,7 @@ fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
         server_name: Some("mail".to_owned()),
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
     // It was renamed back, and somebody took the snapshot; another one shows the name.
@@ -210,6 +212,7 @@ fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
             server_name: None,
             looked_for: false,
             hindrance: None,
+            said: None,
         });
         let step = world.recorded();
         let open = world.history.open.is_some();

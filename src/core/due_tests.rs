@@ -296,6 +296,7 @@ fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
                 server_name: None,
                 looked_for: false,
                 hindrance: None,
+                said: None,
             });
         }
         world.pass(SignedDuration::from_hours(24 * 7));

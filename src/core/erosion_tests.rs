@@ -59,6 +59,7 @@ fn i9_what_a_create_without_an_answer_made_after_it_was_given_up_is_the_rotation
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     world.pass(world.rules.settle_window + MINUTE);
     while world.history.open.is_some() {
@@ -162,6 +163,7 @@ fn i19_what_a_refused_create_made_all_the_same_is_the_rotation_s_own() {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     world.make(name, Status::Completed);
     world.settle(&Status::Completed);

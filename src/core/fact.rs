@@ -312,6 +312,9 @@ pub enum Fact {
         /// What kept it from being taken for now, where that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hindrance: Option<Hindrance>,
+        /// The provider's own words, where it refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
     },
     /// A delete is about to be sent; `prune_first` holds every id then listed, when it makes room for a create.
     /// `by` says whose order it was; `None`: the rotation's own decision. A foreign one, which

@@ -3,11 +3,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::answer::{Answer, Tried};
 use super::decide::CLOCK_TOLERANCE;
-use super::fact::{Ending, Fact, Hindrance, Outcome, Standing, When};
+use super::fact::{Ending, Fact, Outcome, Standing, When};
 use super::history::{History, Open, PruneFirst};
-use super::noted::{Begin, Tried};
-use super::snapshot::SnapshotId;
+use super::noted::Begin;
 use super::terms::TermsKey;
 
 impl History {
@@ -151,6 +151,7 @@ impl History {
                 id,
                 server_name,
                 hindrance,
+                said,
                 ..
             } => {
                 self.answer(at);
@@ -161,12 +162,13 @@ impl History {
                     self.answered_name.clone_from(server_name);
                 }
                 self.no_server = *outcome == Outcome::NoServer;
-                self.created(
-                    snapshot,
-                    (*outcome, *hindrance),
-                    id.clone(),
-                    (at, after_call),
-                );
+                let answer = Answer {
+                    outcome: *outcome,
+                    id: id.clone(),
+                    hindrance: *hindrance,
+                    said: said.as_deref(),
+                };
+                self.created(snapshot, answer, at, after_call);
             }
             Fact::DeleteIntent {
                 id,
@@ -355,52 +357,6 @@ impl History {
                     Outcome::Failed | Outcome::NoServer | Outcome::Later => None,
                 };
             }
-        }
-    }
-
-    fn created(
-        &mut self,
-        name: &str,
-        (outcome, hindrance): (Outcome, Option<Hindrance>),
-        id: Option<SnapshotId>,
-        (at, after_call): (When, When),
-    ) {
-        match (outcome, &mut self.open) {
-            (
-                Outcome::Done,
-                Some(Open::Create {
-                    id: open, since, ..
-                }),
-            ) => {
-                open.clone_from(&id);
-                *since = at;
-                if let (Some(id), Some(mono)) = (id, at.mono) {
-                    self.seen.insert(id, mono);
-                }
-            }
-            (Outcome::Unknown, Some(Open::Create { claimed, since, .. })) => {
-                *claimed = id;
-                *since = after_call;
-            }
-            (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
-                self.open = None;
-                let why = match outcome {
-                    Outcome::NoServer => "the provider knows no such server",
-                    Outcome::Later => "the create was refused for now, or not delivered",
-                    _ => "the create was refused, or had no effect",
-                };
-                if outcome == Outcome::Later {
-                    for note in self.unsettled_named(name) {
-                        note.intents = note.intents.saturating_sub(1);
-                    }
-                }
-                let tried = match outcome {
-                    Outcome::Later => Tried::ForNow(hindrance),
-                    _ => Tried::Counts,
-                };
-                self.tried(name, at, tried, why);
-            }
-            _ => {}
         }
     }
 

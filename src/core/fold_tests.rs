@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::core::fact::{AlertKind, Now};
-use crate::core::snapshot::{Snapshot, Status};
+use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::world::*;
 
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
@@ -50,6 +50,7 @@ fn created(outcome: Outcome, id: Option<u64>) -> Fact {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     }
 }
 

@@ -179,6 +179,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     world.recorded();
     assert_eq!(told(&world).as_deref(), Some(first));

@@ -191,6 +191,7 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     world.snapshots = stale;
     world.settle_down();

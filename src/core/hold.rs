@@ -7,11 +7,11 @@
 
 use jiff::SignedDuration;
 
+use super::answer::Tried;
 use super::breaks::Break;
 use super::decide::{Server, Step};
 use super::fact::{Fact, Hook, Ran, When};
 use super::history::{History, Hold, Open};
-use super::noted::Tried;
 use super::policy::{Hooks, Release, Rotation};
 
 impl History {

@@ -75,6 +75,7 @@ pub(super) fn create(world: &mut World, status: Status) -> SnapshotId {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     id
 }
@@ -143,6 +144,7 @@ fn where_acceptance_is_enough_after_follows_the_answer() {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     assert_eq!(released(&world.recorded()), Some(false));
 }
@@ -159,6 +161,7 @@ fn a_create_that_fails_releases_the_server() {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     assert_eq!(released(&world.recorded()), Some(false));
 }

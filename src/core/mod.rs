@@ -1,6 +1,7 @@
 //! The pure floor: decides, and knows nobody: no clock, no I/O, no randomness.
 
 mod alert;
+mod answer;
 pub mod belief;
 pub mod breaks;
 mod dated;

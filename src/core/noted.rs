@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::fact::{Ending, Hindrance, When};
+use super::fact::{Ending, When};
 use super::history::History;
 use super::passed::Passed;
 use super::snapshot::SnapshotId;
@@ -69,15 +69,6 @@ pub(super) fn none(count: &u32) -> bool {
     *count == 0
 }
 
-/// How a try ended that made nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tried {
-    /// As an attempt.
-    Counts,
-    /// Refused for now, or not delivered; maybe for this reason.
-    ForNow(Option<Hindrance>),
-}
-
 /// From when on slots are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,7 +97,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn of(name: &str, why: &str) -> Self {
+    pub(super) fn of(name: &str, why: &str) -> Self {
         let (name, why) = (name.into(), why.into());
         Self { name, why }
     }
@@ -381,23 +372,6 @@ impl History {
             let mut notes = rotation.slots.iter_mut();
             notes.find(|note| note.name == name && note.ending.is_none())
         })
-    }
-
-    pub(super) fn tried(&mut self, name: &str, at: When, tried: Tried, why: &str) {
-        for rotation in &mut self.rotations {
-            let mut notes = rotation.slots.iter_mut();
-            let note = notes.find(|note| note.name == name && note.ending.is_none());
-            let Some(note) = note else { continue };
-            let counts = tried == Tried::Counts;
-            note.attempts += u32::from(counts);
-            note.tries += 1;
-            note.own_tries += u32::from(at.mono.is_some());
-            note.last_try = Some(at);
-            note.limited = tried == Tried::ForNow(Some(Hindrance::Rate));
-            let waits = !counts && tried != Tried::ForNow(Some(Hindrance::Token));
-            note.waiting = waits.then(|| note.waiting.unwrap_or(at.wall));
-            rotation.failed = Some(Box::new(Fault::of(name, why)));
-        }
     }
 
     /// A slot ended without a snapshot.

@@ -211,6 +211,7 @@ pub(super) fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>
         server_name: None,
         looked_for: true,
         hindrance: None,
+        said: None,
     }
 }
 

@@ -61,6 +61,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
                     server_name: None,
                     looked_for: false,
                     hindrance: None,
+                    said: None,
                 });
             }
             other => panic!("{other:?}"),
@@ -354,6 +355,7 @@ fn i9_one_that_was_answered_and_is_listed_nowhere_is_not_made_again_before_it_wo
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     world.pass(world.rules.settle_window);
     assert!(matches!(world.recorded(), Step::Wait { .. }));

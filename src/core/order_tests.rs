@@ -89,6 +89,7 @@ fn i5_no_order_is_carried_out_beside_an_open_mutation() {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     for order in orders() {
         refused(&world, &order, "weekly-2026-11-22 is being made");

@@ -81,6 +81,7 @@ fn paused_in_a_create(status: Status) -> (World, SnapshotId) {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     world.record(&Fact::Paused { by: None });
     (world, id)
@@ -318,6 +319,7 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
         server_name,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     assert!(matches!(world.recorded(), Step::Idle { .. }));
     world.pass(world.rules.stuck_after + world.rules.restore_window - MINUTE);

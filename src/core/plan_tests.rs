@@ -238,6 +238,7 @@ fn a_slot_that_waits_for_its_next_attempt_is_planned_after_its_pause() {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     let plan = planned(&world);
     assert_eq!(words(&plan), ["wait", "create", "wait"]);
@@ -262,6 +263,7 @@ fn i9_an_answered_create_that_no_listing_shows_yet_is_not_planned_again() {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     let plan = planned(&world);
     assert_eq!(words(&plan), ["wait", "wait"], "{plan:?}");

@@ -148,6 +148,7 @@ impl Rehearsal<'_> {
             server_name: None,
             looked_for: false,
             hindrance: None,
+            said: None,
         });
         self.show(id, name.clone());
         self.push(Do::Create, Some(name), None, reason);

@@ -31,6 +31,7 @@ fn answered(world: &mut World, name: &str, outcome: Outcome) {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
 }
 

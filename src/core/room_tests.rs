@@ -235,6 +235,7 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     world.snapshots = before;
     id

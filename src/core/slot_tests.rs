@@ -49,6 +49,7 @@ fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
                         server_name: None,
                         looked_for: false,
                         hindrance: None,
+                        said: None,
                     });
                 }
                 Step::Wait { pause, .. } => world.pass(pause),
@@ -86,6 +87,7 @@ fn a_create_that_came_too_fast_waits_for_one_interval_alone_and_of_a_long_wait_p
                         server_name: None,
                         looked_for: false,
                         hindrance,
+                        said: None,
                     });
                 }
                 Step::Wait { pause, .. } => {
@@ -122,6 +124,7 @@ fn once_counts_its_own_tries_alone() {
             server_name: None,
             looked_for: false,
             hindrance: Some(Hindrance::Rate),
+            said: None,
         };
         // By the process before, as the trail tells it.
         let at = When {

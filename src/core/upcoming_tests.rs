@@ -80,6 +80,7 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     });
     let next = planned(&world).upcoming().expect("a delete");
     assert_eq!(

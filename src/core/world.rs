@@ -292,6 +292,7 @@ impl World {
                         server_name: None,
                         looked_for: false,
                         hindrance: None,
+                        said: None,
                     });
                 }
                 Step::Delete {

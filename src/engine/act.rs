@@ -208,7 +208,7 @@ impl<A: SnapshotApi> Engine<A> {
         let answer = self.api.create(pass, new).await;
         let mut extra = extra(began, answer.as_ref().err(), &heard);
         self.hear(leave, answer.as_ref().err()).await;
-        let mut hindrance = None;
+        let (mut hindrance, mut said) = (None, None);
         let (outcome, id, server_name) = match answer {
             Ok(made) => {
                 let (outcome, id, odd) = made_by(&made, new, &known);
@@ -221,6 +221,7 @@ impl<A: SnapshotApi> Engine<A> {
                     ErrorKind::Later if error.status == Some(429) => Some(Hindrance::Rate),
                     _ => None,
                 };
+                said.clone_from(&error.said);
                 (outcome(&error, Outcome::NoServer), None, None)
             }
         };
@@ -233,6 +234,7 @@ impl<A: SnapshotApi> Engine<A> {
             server_name,
             looked_for: false,
             hindrance,
+            said,
         };
         let answer = Answer::of(outcome, &extra, id);
         self.conclude(policy, seat, fact, extra).await?;

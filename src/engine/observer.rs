@@ -67,6 +67,7 @@ impl Observer {
         match (asked, answer.await) {
             (Ok(()), Ok(answer)) => answer,
             _ => Err(ApiError {
+                said: None,
                 kind: ErrorKind::Later,
                 status: None,
                 message: "the service is stopping".to_owned(),
@@ -183,6 +184,7 @@ impl<A: SnapshotApi> Engine<A> {
             Err(_) => format!("the listing's pages didn't end within {time:#}"),
         };
         Err(ApiError {
+            said: None,
             kind: ErrorKind::Unknown,
             status: None,
             message,

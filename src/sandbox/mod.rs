@@ -4,7 +4,7 @@
 //! shows on the other. Its truth can be asked for, and every fault that the API's silence allows
 //! can be ordered:
 //!
-//! - `state`, `rows`: what the provider truly holds, and what time does to it;
+//! - `state`, `deeds`, `rows`: what the provider truly holds, and what time does to it;
 //! - [`faults`]: what goes wrong, when ordered;
 //! - `ids`: the shapes of its ids;
 //! - `serve`, `listing`, `reply`, `connection`, `wire`: requests, answers, bytes;
@@ -14,6 +14,7 @@
 //! clock's time and run faster under a fast clock; latency and dripping are real time.
 
 mod connection;
+mod deeds;
 pub mod faults;
 #[cfg(test)]
 mod faults_tests;

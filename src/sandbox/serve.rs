@@ -13,12 +13,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Line;
+use super::deeds::Deed;
 use super::faults::{Call, Fault, Outcome, What};
 use super::ids::Kind;
 use super::listing::{self, Wanted};
 use super::log::Request;
 use super::reply::{self, Reply};
-use super::state::{Answer, Deed, State};
+use super::state::{Answer, State};
 use super::wire;
 use crate::clock::Clock;
 

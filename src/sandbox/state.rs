@@ -6,7 +6,8 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::SandboxConfig;
-use super::faults::{Made, Orders};
+use super::deeds::Deed;
+use super::faults::Orders;
 use super::log::{Counts, Effect, EffectKind, Request};
 use super::rows::{Row, Rows};
 use super::wire::{self, Action, Server};
@@ -28,7 +29,7 @@ pub struct State {
     pub(super) restoring: SignedDuration,
     pub(super) switching: SignedDuration,
     pub(super) powered: Vec<(u64, Action)>,
-    created: BTreeMap<u64, Vec<String>>,
+    pub(super) created: BTreeMap<u64, Vec<String>>,
     log: Vec<Request>,
     counts: Counts,
     due: BTreeMap<(Timestamp, u64), Due>,
@@ -36,24 +37,8 @@ pub struct State {
     next_id: u64,
 }
 
-/// A change that an answer may promise, or that comes later.
-#[derive(Clone, Debug)]
-pub(super) enum Deed {
-    Create {
-        server: u64,
-        name: String,
-        description: String,
-    },
-    Delete(u64),
-    Restore(u64),
-    Power {
-        server: u64,
-        action: Action,
-    },
-}
-
 /// What happens by itself when its time has come.
-enum Due {
+pub(super) enum Due {
     Status(u64, String),
     Vanish(u64),
     Restored(u64),
@@ -63,10 +48,6 @@ enum Due {
 
 /// A status and a JSON body; no body with 204.
 pub(super) type Answer = (u16, String);
-
-fn refused(status: u16, detail: &str) -> Answer {
-    (status, wire::refusal(detail))
-}
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -237,141 +218,6 @@ impl State {
         self.schedule(now, after, Due::Late(deed, request));
     }
 
-    /// Does what was asked, if the rules allow it, and says so.
-    pub(super) fn perform(&mut self, deed: Deed, request: Option<usize>, now: Timestamp) -> Answer {
-        match deed {
-            Deed::Create {
-                server,
-                name,
-                description,
-            } => self.create(server, &name, &description, request, now),
-            Deed::Delete(id) => self.delete(id, request, now),
-            Deed::Restore(id) => self.restore(id, request, now),
-            Deed::Power { server, action } => self.power(server, action, now),
-        }
-    }
-
-    fn create(
-        &mut self,
-        server: u64,
-        name: &str,
-        description: &str,
-        request: Option<usize>,
-        now: Timestamp,
-    ) -> Answer {
-        let Some(found) = self.servers.get(&server) else {
-            return refused(404, "no such server");
-        };
-        let server_name = found.name.clone();
-        if !wire::is_name(name) {
-            return refused(
-                400,
-                "name: letters, digits, hyphens and underscores are required",
-            );
-        }
-        if self.rows.len_of(server) >= self.config.limit {
-            return refused(400, "the limit of snapshots of this server is reached");
-        }
-        let fate = self.orders.fate(server);
-        let mut row = Row {
-            id: self.new_id(),
-            server,
-            name: name.to_owned(),
-            status: "in_progress".to_owned(),
-            size_mb: None,
-            created_at: now,
-            description: description.to_owned(),
-        };
-        match &fate {
-            Some(Made::Named(stored)) => row.name.clone_from(stored),
-            Some(Made::Dated(date)) => row.created_at = *date,
-            Some(Made::Another(id)) => {
-                row.id = *id;
-                return (201, wire::created(self.config.ids, &row, &server_name));
-            }
-            _ => {}
-        }
-        let answer = wire::created(self.config.ids, &row, &server_name);
-        let twice = fate == Some(Made::Twice) && self.rows.len_of(server) + 1 < self.config.limit;
-        self.begin(row.clone(), &server_name, fate, request, now);
-        if twice {
-            let id = self.new_id();
-            self.begin(Row { id, ..row }, &server_name, None, request, now);
-        }
-        (201, answer)
-    }
-
-    /// Puts in a new snapshot and plans its end.
-    fn begin(
-        &mut self,
-        row: Row,
-        server_name: &str,
-        fate: Option<Made>,
-        request: Option<usize>,
-        now: Timestamp,
-    ) {
-        let id = row.id;
-        self.rows.put(row.clone(), server_name, true, now);
-        let created = self.created.entry(row.server).or_default();
-        created.push(row.name.clone());
-        self.effect(request, EffectKind::Created, row, now);
-        let usual = self.config.completes_after;
-        let ends = |word: &str| Due::Status(id, word.to_owned());
-        let (after, due) = match fate {
-            None | Some(Made::Twice | Made::Named(_) | Made::Dated(_) | Made::Another(_)) => {
-                (usual, ends("completed"))
-            }
-            Some(Made::Failed) => (usual, ends("failed")),
-            Some(Made::Ends(word)) => (usual, ends(&word)),
-            Some(Made::Takes(time)) => (time, ends("completed")),
-            Some(Made::Vanishes) => (usual, Due::Vanish(id)),
-            Some(Made::Stuck) => return,
-        };
-        self.schedule(now, after, due);
-    }
-
-    fn delete(&mut self, id: u64, request: Option<usize>, now: Timestamp) -> Answer {
-        let Some(row) = self.rows.remove(id, true, now) else {
-            return refused(404, "no such snapshot");
-        };
-        self.effect(request, EffectKind::Deleted, row, now);
-        (204, String::new())
-    }
-
-    fn restore(&mut self, id: u64, request: Option<usize>, now: Timestamp) -> Answer {
-        let Some(row) = self.rows.get(id).cloned() else {
-            return refused(404, "no such snapshot");
-        };
-        let Some(server) = self.servers.get_mut(&row.server) else {
-            return refused(404, "no such server");
-        };
-        let able = matches!(server.status.as_str(), "active" | "stopped");
-        if !able || row.status != "completed" {
-            return refused(400, "the server is not in a valid state");
-        }
-        "restoring".clone_into(&mut server.status);
-        let answer = wire::restoring(self.config.ids, &row, server);
-        let server = server.id;
-        self.schedule(now, self.restoring, Due::Restored(server));
-        self.effect(request, EffectKind::Restored, row, now);
-        (200, answer)
-    }
-
-    fn power(&mut self, server: u64, action: Action, now: Timestamp) -> Answer {
-        let Some(found) = self.servers.get(&server) else {
-            return refused(404, "Not found.");
-        };
-        self.powered.push((server, action));
-        let then = match (action, found.status.as_str()) {
-            (Action::Stop | Action::HardStop, "active") => "stopped",
-            (Action::Start, "stopped") | (Action::Restart, "active") => "active",
-            _ => return refused(400, "the server is not in a valid state"),
-        };
-        let answer = wire::powered(self.config.ids, found);
-        self.schedule(now, self.switching, Due::Switched(server, then));
-        (200, answer)
-    }
-
     /// Writes a request down; its place in the log, if there is one.
     pub(super) fn arrive(&mut self, mut request: Request) -> Option<usize> {
         self.counts
@@ -393,7 +239,13 @@ impl State {
         }
     }
 
-    fn effect(&mut self, request: Option<usize>, kind: EffectKind, row: Row, at: Timestamp) {
+    pub(super) fn effect(
+        &mut self,
+        request: Option<usize>,
+        kind: EffectKind,
+        row: Row,
+        at: Timestamp,
+    ) {
         self.counts.effect(kind);
         let tick = self.next_tick();
         let Some(index) = request else {
@@ -416,7 +268,7 @@ impl State {
         self.tick
     }
 
-    fn schedule(&mut self, now: Timestamp, after: SignedDuration, due: Due) {
+    pub(super) fn schedule(&mut self, now: Timestamp, after: SignedDuration, due: Due) {
         let at = now.saturating_add(after).unwrap_or(Timestamp::MAX);
         let tick = self.next_tick();
         self.due.insert((at, tick), due);

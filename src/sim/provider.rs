@@ -310,6 +310,7 @@ pub(super) fn shown(row: &Row) -> Snapshot {
 
 pub(super) fn error(kind: ErrorKind, status: Option<u16>) -> ApiError {
     ApiError {
+        said: None,
         kind,
         status,
         message: status.map_or_else(

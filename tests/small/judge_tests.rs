@@ -266,6 +266,7 @@ fn i9_a_create_counts_as_not_done_only_after_the_settle_window() {
             server_name: None,
             looked_for: false,
             hindrance: None,
+            said: None,
         })
     };
     let mut bench = Bench::holding(&[]);

@@ -319,6 +319,7 @@ impl<'a> World<'a> {
             server_name: None,
             looked_for: false,
             hindrance: None,
+            said: None,
         });
     }
 

@@ -199,6 +199,7 @@ fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> Fact {
         server_name: None,
         looked_for: false,
         hindrance: None,
+        said: None,
     }
 }
 
@@ -311,6 +312,7 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
                     server_name,
                     looked_for: false,
                     hindrance: None,
+                    said: None,
                 },
             );
         }

@@ -116,6 +116,7 @@ fn night(server: u64) -> Vec<Entry> {
             server_name: Some("web \"1\"\n\u{1b}[31m\u{202e}".to_owned()),
             looked_for: false,
             hindrance: None,
+            said: None,
         },
     ];
     facts.map(|f| fact(NOVEMBER, server, f)).into()

@@ -188,6 +188,7 @@ impl Provider {
             return Ok(reply);
         }
         Err(ApiError {
+            said: None,
             kind: kind_of(call, status),
             status: Some(status),
             message: format!("{what:?} was answered by {status}"),
