@@ -205,8 +205,20 @@ impl Pages for Gathering {
 impl Listing {
     /// The rows of one server, by either of its ids.
     pub fn rows(&self, server: &ServerId) -> Option<&ServerRows> {
-        let server = self.uuids.get(server).unwrap_or(server);
-        self.servers.get(server)
+        let by_id = |uuid| self.servers.get(self.uuids.get(uuid)?);
+        self.servers.get(server).or_else(|| by_id(server))
+    }
+
+    /// Puts each server that has two ids under the one that a policy names it by.
+    pub fn name_as_policies(&mut self, is_named: impl Fn(&ServerId) -> bool) {
+        for (uuid, id) in &self.uuids {
+            if is_named(uuid)
+                && !is_named(id)
+                && let Some(rows) = self.servers.remove(id)
+            {
+                self.servers.insert(uuid.clone(), rows);
+            }
+        }
     }
 
     /// The place for a row of the server that has this id, and maybe a UUID; `None` where the

@@ -53,6 +53,18 @@ impl Inventory {
             doubt: None,
         }
     }
+
+    /// Casts doubt on it where the server's other id has a policy of its own: both would
+    /// rotate the same server.
+    pub fn doubt_twin(&mut self, has_policy: impl Fn(&ServerId) -> bool) {
+        let Some(other) = self.other_id.as_ref().filter(|id| has_policy(id)) else {
+            return;
+        };
+        let twin = format!(
+            "another policy is for the same server, by its other id {other}: remove one of both"
+        );
+        self.doubt.get_or_insert(twin);
+    }
 }
 
 /// What to do next.

@@ -118,6 +118,8 @@ pub fn plan(
     rules: &Rules,
     now: Now,
 ) -> Plan {
+    let mut inventory = inventory.clone();
+    history.name_as_known(&mut inventory.snapshots);
     let names = [&policy.name, &inventory.server_name];
     let name = names.into_iter().flatten().next().unwrap_or(&policy.file);
     let plan = Plan {
@@ -132,7 +134,7 @@ pub fn plan(
     Rehearsal {
         policy,
         rules,
-        inventory: inventory.clone(),
+        inventory,
         history: history.clone(),
         now,
         created: BTreeSet::new(),

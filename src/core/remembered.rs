@@ -86,6 +86,41 @@ impl History {
         former.map(|(id, _)| id)
     }
 
+    /// Puts rows that have two ids under the one by which the trail knows them already: a
+    /// provider that gave the other alone before, or gives it first now, renames nothing.
+    pub fn name_as_known(&self, rows: &mut [Snapshot]) {
+        for row in rows {
+            if let Some(uuid) = &mut row.uuid
+                && self.knows(uuid)
+                && !self.knows(&row.id)
+            {
+                std::mem::swap(uuid, &mut row.id);
+            }
+        }
+    }
+
+    fn knows(&self, id: &SnapshotId) -> bool {
+        let listed = [&self.completed, &self.vanished].into_iter().flatten();
+        let mut listed = listed.map(|(known, _)| known);
+        let mut regressed = self.regressed.iter().map(|(known, _)| known);
+        let mut foreign = self.foreign.iter().map(|(known, _)| known);
+        let mut made = self.made.iter().map(|made| &made.id);
+        let lapsed = self.lapsed.iter().any(|lapsed| lapsed.known.contains(id));
+        let pruned = self.prune_first.as_deref();
+        let pruned = pruned.is_some_and(|prune| prune.known.contains(id));
+        let open = self.open.as_ref().is_some_and(|open| match open {
+            Open::Create {
+                known, id: made, ..
+            } => known.contains(id) || made.as_ref() == Some(id),
+            Open::Delete { id: open, .. } | Open::Restore { id: open, .. } => open == id,
+        });
+        let found = listed.any(|known| known == id)
+            || regressed.any(|known| known == id)
+            || foreign.any(|known| known == id)
+            || made.any(|known| known == id);
+        found || lapsed || pruned || open || self.last_delete.as_ref() == Some(id)
+    }
+
     pub(super) fn saw_foreign(&mut self, id: SnapshotId, name: &str) {
         if self.foreign.len() == MOST_FOREIGN {
             self.foreign.remove(0);

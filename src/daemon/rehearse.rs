@@ -61,6 +61,9 @@ pub async fn inventories(
             _ => found.extend(observe_once(api, clock, Some(server)).await?),
         }
     }
+    for inventory in found.values_mut() {
+        inventory.doubt_twin(|id| policies.iter().any(|policy| policy.server == *id));
+    }
     Ok(found)
 }
 

@@ -209,7 +209,8 @@ pub async fn observe_once<A: SnapshotApi>(
 ) -> Result<BTreeMap<ServerId, Inventory>, ApiError> {
     let requested = clock.now().mono;
     let listing = api.list(server.clone()).await?;
-    let servers: Vec<_> = listing.servers.keys().cloned().chain(server).collect();
+    let listed = listing.servers.keys().chain(listing.uuids.keys()).cloned();
+    let servers: Vec<_> = listed.chain(server).collect();
     let mut inventories = BTreeMap::new();
     for id in servers {
         inventories.insert(id.clone(), inventory(&listing, &id, requested));

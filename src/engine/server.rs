@@ -343,8 +343,14 @@ impl<A: SnapshotApi> Engine<A> {
             () = self.stop.cancelled() => Err(None),
             answer = self.observer.ask(server) => answer.map_err(Some),
         };
-        lock(seat).asked = None;
-        answer
+        let mut seat = lock(seat);
+        seat.asked = None;
+        answer.map(|mut inventory| {
+            seat.history.name_as_known(&mut inventory.snapshots);
+            let wanted = self.wanted();
+            inventory.doubt_twin(|id| wanted.policies.contains_key(id));
+            inventory
+        })
     }
 
     /// Waits, unless the service is stopping.

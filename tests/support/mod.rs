@@ -16,7 +16,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::Value;
 use snaprotate::clock::{Clock, Stepper};
-use snaprotate::sandbox::{Sandbox, SandboxConfig};
+use snaprotate::sandbox::{Ids, Sandbox, SandboxConfig};
 use tempfile::TempDir;
 
 pub const TOKEN: &str = "a-token-of-the-tests";
@@ -40,6 +40,11 @@ pub struct Provider {
 
 impl Provider {
     pub fn start(completes_after: SignedDuration, latency: Duration) -> Self {
+        Self::showing(ids::shape(), completes_after, latency)
+    }
+
+    /// With ids of this shape, whatever the run's is.
+    pub fn showing(ids: Ids, completes_after: SignedDuration, latency: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -50,7 +55,7 @@ impl Provider {
             .block_on(Sandbox::start(SandboxConfig {
                 latency,
                 completes_after,
-                ids: ids::shape(),
+                ids,
                 ..SandboxConfig::new(clock, TOKEN)
             }))
             .expect("the stand-in starts");

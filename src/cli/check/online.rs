@@ -67,6 +67,25 @@ pub(super) fn findings(config: &Config, listing: &Listing, now: Timestamp) -> Ve
             remedy: "ask again; while it stays so nothing is changed".to_owned(),
         });
     }
+    let file = |id: &ServerId| {
+        let mut policies = config.policies.iter();
+        policies
+            .find(|policy| policy.server == *id)
+            .map(|policy| &policy.file)
+    };
+    for (uuid, id) in &listing.uuids {
+        if let (Some(one), Some(other)) = (file(id), file(uuid)) {
+            found.push(Finding {
+                severity: Weight::Error,
+                problem: "same_server",
+                server: Some(id.clone()),
+                name: None,
+                about: Some(uuid.to_string()),
+                message: format!("{one}.toml and {other}.toml are for one server, which has the ids {id} and {uuid}: it will be blocked"),
+                remedy: "remove one of both".to_owned(),
+            });
+        }
+    }
     for policy in &config.policies {
         let mut look = Look {
             policy,

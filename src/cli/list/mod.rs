@@ -110,9 +110,13 @@ pub(super) fn ask(
     let settings = api_settings(&config.api);
     let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
     block_on(async {
-        let listing = api.browse(server.clone()).await;
+        let mut listing = api.browse(server.clone()).await;
         if listing.as_ref().is_ok_and(|listing| listing.shifted) {
-            return Ok(api.browse(server).await);
+            listing = api.browse(server).await;
+        }
+        if let Ok(listing) = &mut listing {
+            let named = |id: &ServerId| config.policies.iter().any(|policy| policy.server == *id);
+            listing.name_as_policies(named);
         }
         Ok(listing)
     })
