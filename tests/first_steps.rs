@@ -169,7 +169,7 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
         stderr(&check)
     );
     assert!(
-        stdout(&check).starts_with("files: 1 policy, no problems\n"),
+        stdout(&check).contains("\nfiles: 1 policy, no problems\n"),
         "{}",
         stdout(&check)
     );

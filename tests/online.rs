@@ -234,7 +234,7 @@ fn check_online_is_good_where_all_fits_and_stays_offline_unless_asked() {
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
     assert_eq!(
         stdout(&output),
-        "files: 1 policy, no problems\nonline: the token works, 1 of 1 servers show snapshots; no problems\n"
+        "files: 1 policy, no problems\nonline: the token works (sandbox of admin@example.org; permits snapshots:*, servers:*), 1 of 1 servers show snapshots; no problems\n"
     );
     let methods: Vec<_> = provider
         .sandbox
@@ -242,13 +242,60 @@ fn check_online_is_good_where_all_fits_and_stays_offline_unless_asked() {
         .into_iter()
         .map(|one| one.method)
         .collect();
-    assert_eq!(methods, ["GET"]);
+    assert_eq!(methods, ["GET"; 3]);
+}
+
+#[test]
+fn a_token_that_may_not_change_snapshots_servers_without_a_policy_and_a_policy_without_one_are_told()
+ {
+    let (provider, home) = live(2, "");
+    let sandbox = &provider.sandbox;
+    assert_eq!(found(&home), (Some(0), vec![]));
+    sandbox.set_permissions(&["servers:*", "snapshots:read"]);
+    sandbox.add_server(9, "other");
+    home.policy("gone", "[server]\nid = 77\nname = \"other\"\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n");
+    let (code, problems) = found(&home);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        problems,
+        [
+            "error permission_missing",
+            "error no_such_server",
+            "warning no_policy"
+        ]
+    );
+    let text = stdout(&home.run(&["check", "--online"]));
+    for line in [
+        "account: error: the token can't create or delete snapshots, which rotation does: it permits servers:*, snapshots:read; give it a permission such as snapshots:* at the provider",
+        "other (id 77): error: the account has no such server; write id = 9, which bears its name",
+        "account: warning: 1 server has no policy: other (id 9); snaprotate init proposes policies",
+    ] {
+        let quoted = text.replace("\"9\"", "9");
+        assert!(quoted.contains(line), "{line}: {text}");
+    }
+    let listed = stdout(&home.run(&["list", "--servers"]));
+    assert!(
+        listed.contains("2 servers, 1 of them without a policy"),
+        "{listed}"
+    );
 }
 
 #[test]
 fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
     let (provider, home) = live(2, "");
-    assert_eq!(found(&home), (Some(0), vec!["note unseen".to_owned()]));
+    for call in [Call::Servers, Call::Account] {
+        let fault = Fault::status(call, 404).body(r#"{"detail": "Not found."}"#);
+        provider.sandbox.order(fault.forever());
+    }
+    let notes = ["note unseen", "note not_offered", "note not_offered"];
+    assert_eq!(found(&home), (Some(0), notes.map(str::to_owned).to_vec()));
+    let output = home.run(&["list", "--servers"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("not offered by this provider"),
+        "{}",
+        stderr(&output)
+    );
     let text = stdout(&home.run(&["check", "--online"]));
     assert!(text.contains("web (id 12345): note: it shows no snapshot, so whether it exists and is named \"web\" can't be told yet"), "{text}");
     let said = stderr(&home.run(&["plan"]));
@@ -261,10 +308,8 @@ fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
     provider
         .sandbox
         .add_snapshot(12354, "golden", "completed", days_ago(1));
-    assert_eq!(
-        found(&home),
-        (Some(0), vec!["warning other_server".to_owned()])
-    );
+    let (code, problems) = found(&home);
+    assert_eq!((code, &*problems[0]), (Some(0), "warning other_server"));
     let text = stdout(&home.run(&["check", "--online"]));
     assert!(text.contains("write id = 12354"), "{text}");
 }
@@ -319,7 +364,8 @@ fn another_name_no_room_and_what_protects_nothing_are_problems() {
             "error protected_missing",
             "error protected_missing",
             "error wrong_name",
-            "error no_room"
+            "error no_room",
+            "warning no_policy"
         ]
     );
     let output = home.run(&["check", "--online"]);

@@ -107,7 +107,7 @@ fn schema_lists_its_names_prints_each_and_an_unknown_one_is_told_which() {
     assert_eq!(output.status.code(), Some(0));
     let names = stdout(&output);
     let names: Vec<_> = names.lines().collect();
-    assert_eq!(names.len(), 9, "{names:?}");
+    assert_eq!(names.len(), 10, "{names:?}");
     for name in &names {
         let file = format!("{}/config/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(file).expect("a file");
@@ -126,6 +126,9 @@ fn plan_list_and_forecast_write_what_their_schemas_say() {
     let list = written(&home, &["list", "--json"], 0);
     assert_eq!(list["servers"].as_array().map(Vec::len), Some(4));
     holds(&home, "list", &list);
+    let servers = written(&home, &["list", "--servers", "--json"], 0);
+    assert_eq!(servers["servers"].as_array().map(Vec::len), Some(4));
+    holds(&home, "list-servers", &servers);
     holds(
         &home,
         "forecast",

@@ -7,9 +7,11 @@
 //! - `pages`: the pages of a listing.
 //! - [`wire`]: the JSON, and the checks that decide whether a listing may be believed.
 //! - [`limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
+//! - [`account`], [`servers`]: whose token it is, and which servers there are, for people.
 //! - [`tally`]: how often the provider was called, and what came of it.
 //! - [`token`]: where the token comes from.
 
+pub mod account;
 mod client;
 pub mod error;
 mod exchange;

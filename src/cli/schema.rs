@@ -8,7 +8,7 @@ use super::{Exit, print, say};
 use crate::daemon::Refusal;
 
 /// Every schema, by the name that it is asked by.
-pub(super) const SCHEMAS: [(&str, &str); 9] = [
+pub(super) const SCHEMAS: [(&str, &str); 10] = [
     ("config", include_str!("../../config/schema/config.json")),
     ("policy", include_str!("../../config/schema/policy.json")),
     (
@@ -25,6 +25,10 @@ pub(super) const SCHEMAS: [(&str, &str); 9] = [
         include_str!("../../config/schema/forecast.json"),
     ),
     ("list", include_str!("../../config/schema/list.json")),
+    (
+        "list-servers",
+        include_str!("../../config/schema/list-servers.json"),
+    ),
     ("plan", include_str!("../../config/schema/plan.json")),
     ("status", include_str!("../../config/schema/status.json")),
 ];

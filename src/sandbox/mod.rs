@@ -70,6 +70,8 @@ pub struct SandboxConfig {
     pub max_page_size: usize,
     /// The shape of ids.
     pub ids: Ids,
+    /// What the token is said to permit; nothing is refused by it.
+    pub permissions: Vec<String>,
     /// How pages are asked for.
     pub pagination: Pagination,
 }
@@ -97,6 +99,7 @@ impl SandboxConfig {
             page_size: None,
             max_page_size: 0,
             ids: Ids::default(),
+            permissions: vec!["snapshots:*".to_owned(), "servers:*".to_owned()],
             pagination: Pagination::Page,
         }
     }
@@ -256,6 +259,13 @@ impl Sandbox {
     pub fn remove_snapshot(&self, id: u64) -> bool {
         self.shared
             .change(|state, now| state.rows.remove(id, false, now).is_some())
+    }
+
+    /// What the token is said to permit from now on.
+    pub fn set_permissions(&self, permissions: &[&str]) {
+        let permissions = permissions.iter().map(|one| (*one).to_owned()).collect();
+        self.shared
+            .change(|state, _| state.config.permissions = permissions);
     }
 
     /// Accepts this token from now on, and no other.

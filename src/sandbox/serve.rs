@@ -275,7 +275,7 @@ fn true_answer(
             Some(server) => (200, wire::server(state.config.ids, server)),
             None => (404, wire::refusal("Not found.")),
         },
-        Call::Account => (200, wire::account()),
+        Call::Account => (200, wire::account(&state.config.permissions)),
         _ => (404, wire::refusal("not found")),
     }
 }

@@ -75,10 +75,10 @@ pub(super) fn restoring(ids: Ids, row: &Row, server: &Server) -> String {
 }
 
 /// The answer to `GET /account/me/`.
-pub(super) fn account() -> String {
+pub(super) fn account(permissions: &[String]) -> String {
     json!({
         "account": {"id": 1, "email": "admin@example.org"},
-        "token": {"name": "sandbox", "permissions": ["snapshots"]},
+        "token": {"name": "sandbox", "permissions": permissions},
     })
     .to_string()
 }

@@ -1,14 +1,17 @@
 //! `check`: is the configuration good, and does it fit what the provider holds?
 
+mod account;
 mod online;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::account::Asked;
 use self::online::{Finding, Weight, findings};
 use super::unread::remedy;
-use super::{Cli, Exit, list, print_json, say};
-use crate::api::{ApiError, ApiSettings, ErrorKind, Listing};
+use super::{Cli, Exit, block_on, list, print_json, say};
+use crate::api::account::TokenInfo;
+use crate::api::{ApiError, ApiSettings, ErrorKind, HttpApi, Listing};
 use crate::clock::Clock;
 use crate::config::{Config, Problem, Secrets, Severity, policies_folder};
 use crate::core::printable::{counted, printable};
@@ -18,7 +21,8 @@ use crate::daemon::{Refusal, api_settings};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Then ask the provider too: does the token work, is each server named as its policy says,
-    /// is there room for what is to be kept, is what is protected there? One listing, only GETs
+    /// is there room for what is to be kept, is what is protected there? And, where the provider
+    /// tells: whose token it is, what it permits, which servers have no policy. Only GETs
     #[arg(long)]
     pub online: bool,
     /// Print the problems as JSON
@@ -54,6 +58,8 @@ struct Said<'a> {
 struct Online {
     /// Whether the listing could be read.
     reached: bool,
+    /// `None`: the provider doesn't tell.
+    token: Option<TokenInfo>,
     /// Servers with a policy that the listing shows.
     seen: usize,
     problems: Vec<Finding>,
@@ -76,7 +82,11 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let online = if args.online {
         let clock = Clock::system();
         let answer = list::ask(&config, &clock, None)?;
-        Some(online(&config, answer, clock.now().wall))
+        let asked = match &answer {
+            Ok(_) => Some(ask_account(&config, &clock)?),
+            Err(_) => None,
+        };
+        Some(online(&config, answer, asked.as_ref(), clock.now().wall))
     } else {
         None
     };
@@ -132,12 +142,24 @@ fn nameless(config: &Config) -> impl Iterator<Item = Problem> {
     })
 }
 
-fn online(config: &Config, answer: Result<Listing, ApiError>, now: Timestamp) -> Online {
+fn ask_account(config: &Config, clock: &Clock) -> Result<Asked, Refusal> {
+    let settings = api_settings(&config.api);
+    let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
+    block_on(async { Ok(Asked::ask(&api).await) })
+}
+
+fn online(
+    config: &Config,
+    answer: Result<Listing, ApiError>,
+    asked: Option<&Asked>,
+    now: Timestamp,
+) -> Online {
     let listing = match answer {
         Ok(listing) => listing,
         Err(error) => {
             return Online {
                 reached: false,
+                token: None,
                 seen: 0,
                 problems: vec![unreadable(&error, &api_settings(&config.api))],
             };
@@ -147,8 +169,19 @@ fn online(config: &Config, answer: Result<Listing, ApiError>, now: Timestamp) ->
     let seen = policies.filter(|policy| listing.servers.contains_key(&policy.server));
     Online {
         reached: true,
+        token: asked.and_then(Asked::token).cloned(),
         seen: seen.count(),
-        problems: findings(config, &listing, now),
+        problems: {
+            let settings = api_settings(&config.api);
+            let all = asked.and_then(Asked::all);
+            let mut problems = findings(config, &listing, all, now);
+            problems.extend(
+                asked
+                    .iter()
+                    .flat_map(|asked| asked.findings(config, &settings)),
+            );
+            problems
+        },
     }
 }
 
@@ -190,14 +223,29 @@ impl Online {
             counts.join(", ")
         };
         if self.reached {
-            let seen = self.seen;
+            let (seen, token) = (
+                self.seen,
+                self.token.as_ref().map_or_else(String::new, told),
+            );
             format!(
-                "online: the token works, {seen} of {policies} servers show snapshots; {counts}"
+                "online: the token works{token}, {seen} of {policies} servers show snapshots; {counts}"
             )
         } else {
             format!("online: {counts}")
         }
     }
+}
+
+/// Whose token it is and what it permits, as a part of a sentence.
+fn told(info: &TokenInfo) -> String {
+    let name = info.name.as_deref().unwrap_or("it has no name");
+    let of = info.account.iter().map(|account| format!(" of {account}"));
+    let permits = info.permissions.iter().map(|all| match all.as_slice() {
+        [] => "; permits nothing".to_owned(),
+        all => format!("; permits {}", all.join(", ")),
+    });
+    let told: String = of.chain(permits).collect();
+    printable(&format!(" ({name}{told})"), 200)
 }
 
 fn report(policies: Option<usize>, problems: &[Problem], online: Option<Online>) -> Report<'_> {

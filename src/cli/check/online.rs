@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::api::servers::AccountServer;
 use crate::api::{Listing, ServerRows};
 use crate::cli::servers;
 use crate::config::Config;
@@ -54,7 +55,12 @@ impl Weight {
 }
 
 /// All that does not fit, by server.
-pub(super) fn findings(config: &Config, listing: &Listing, now: Timestamp) -> Vec<Finding> {
+pub(super) fn findings(
+    config: &Config,
+    listing: &Listing,
+    all: Option<&[AccountServer]>,
+    now: Timestamp,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(doubt) = &listing.doubt {
         found.push(Finding {
@@ -90,6 +96,7 @@ pub(super) fn findings(config: &Config, listing: &Listing, now: Timestamp) -> Ve
         let mut look = Look {
             policy,
             listing,
+            all,
             limit: config.rules.limit,
             now,
             found: &mut found,
@@ -103,6 +110,8 @@ pub(super) fn findings(config: &Config, listing: &Listing, now: Timestamp) -> Ve
 struct Look<'a> {
     policy: &'a Policy,
     listing: &'a Listing,
+    /// All servers of the account, where they are known.
+    all: Option<&'a [AccountServer]>,
     limit: usize,
     now: Timestamp,
     found: &'a mut Vec<Finding>,
@@ -159,6 +168,17 @@ impl Look<'_> {
     }
 
     fn unseen(&mut self) {
+        if let Some(all) = self.all {
+            if let Some(server) = all.iter().find(|server| server.is(&self.policy.server)) {
+                self.named(&ServerRows {
+                    name: server.name.clone(),
+                    hostname: server.hostname.clone(),
+                    ..ServerRows::default()
+                });
+            }
+            // Whether it is missing is said of the list of servers.
+            return;
+        }
         let name = self.policy.name.as_deref();
         let mut servers = self.listing.servers.iter();
         let other = servers.find(|(_, rows)| Some(rows.name.as_str()) == name);
@@ -193,7 +213,8 @@ impl Look<'_> {
         let Some(wanted) = &self.policy.name else {
             return;
         };
-        if !rows.name.is_empty() && rows.name != *wanted {
+        let by_host = rows.hostname.as_ref() == Some(wanted);
+        if !rows.name.is_empty() && rows.name != *wanted && !by_host {
             let message = format!(
                 "the provider names it {:?}, and the policy {wanted:?}: it will be blocked",
                 rows.name

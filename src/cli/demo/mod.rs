@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::core::policy::Rules;
 use crate::daemon::Refusal;
 use crate::engine::Engine;
-use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::sandbox::{Ids, Sandbox, SandboxConfig};
 
 /// Hours of the demo that pass in a real second.
 const HOURS_A_SECOND: u32 = 3;
@@ -53,6 +53,12 @@ pub struct Demo {
     /// given more than once
     #[arg(long = "server", value_name = "ID=NAME", value_parser = serve::server, requires = "serve")]
     own: Vec<(u64, String)>,
+    /// The shape of the stand-in's ids: of the documentation, of the provider's client, or both
+    #[arg(long, value_name = "SHAPE", value_parser = serve::ids, default_value = "integer", requires = "serve")]
+    ids: Ids,
+    /// Rows of a page, unless more are asked for, 100 at most; left out, listings have no pages
+    #[arg(long, value_name = "N", requires = "serve", value_parser = clap::value_parser!(u16).range(1..=100))]
+    page_size: Option<u16>,
     /// Accepted as with every command, but without effect, so the help leaves it out.
     #[arg(id = "config", long = "config", value_name = "FILE", hide = true)]
     _config: Option<PathBuf>,
@@ -70,7 +76,7 @@ impl Demo {
     pub fn run(&self) -> Result<Exit, Refusal> {
         super::block_on(async {
             let shown = match self.serve {
-                Some(address) => serve::serve(address, self.servers, &self.own).await,
+                Some(address) => serve::serve(address, self).await,
                 None => self.show().await,
             };
             shown.map_err(|why| Refusal::System(format!("the demo: {why:#}")))

@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Exit, say};
-use super::{TOKEN, cast, interrupted};
+use super::{Demo, TOKEN, cast, interrupted};
 use crate::clock::Clock;
 use crate::core::printable::counted;
-use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::sandbox::{Ids, Sandbox, SandboxConfig};
 
 /// Long enough to be seen in progress, short enough to be waited for.
 const COMPLETES_AFTER: SignedDuration = SignedDuration::from_secs(10);
@@ -37,15 +37,25 @@ pub(super) fn server(text: &str) -> Result<(u64, String), String> {
     }
 }
 
+/// The shape of ids.
+pub(super) fn ids(text: &str) -> Result<Ids, String> {
+    match text {
+        "integer" => Ok(Ids::Integers),
+        "uuid" => Ok(Ids::Uuids),
+        "both" => Ok(Ids::Both),
+        _ => Err("write integer, uuid or both".to_owned()),
+    }
+}
+
 /// Serves until a signal ends it.
-pub(super) async fn serve(
-    address: SocketAddr,
-    servers: u16,
-    own: &[(u64, String)],
-) -> anyhow::Result<Exit> {
+pub(super) async fn serve(address: SocketAddr, demo: &Demo) -> anyhow::Result<Exit> {
+    let (servers, own) = (demo.servers, &demo.own);
     let config = SandboxConfig {
         latency: Duration::from_millis(50),
         completes_after: COMPLETES_AFTER,
+        page_size: demo.page_size.map(usize::from),
+        max_page_size: 100,
+        ids: demo.ids,
         ..SandboxConfig::new(Clock::system(), TOKEN)
     };
     let sandbox = Sandbox::start_at(config, address)

@@ -1,8 +1,10 @@
 //! `list`: what the provider holds, and whose each snapshot is; only GETs.
 
+mod servers;
 mod text;
 mod view;
 
+use self::servers::Servers;
 use self::view::view;
 use super::servers::{Which, find, unknown};
 use super::unread::unread;
@@ -19,6 +21,9 @@ pub struct Args {
     /// Which server.
     #[command(flatten)]
     pub server: Which,
+    /// List the account's servers, and which have a policy
+    #[arg(long, conflicts_with_all = ["bare", "named"])]
+    pub servers: bool,
     /// Print it as JSON: times in UTC; null is not known, or there is none
     #[arg(long)]
     pub json: bool,
@@ -27,6 +32,9 @@ pub struct Args {
 /// Shows the listing; good also when parts of it can't be relied on, which is then said.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let config = loaded(cli)?;
+    if args.servers {
+        return servers(&config, args.json);
+    }
     let wanted = args.server.one();
     let known = wanted.map(|wanted| meant(&config, wanted)).transpose()?;
     let clock = Clock::system();
@@ -54,6 +62,26 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let zone = jiff::tz::TimeZone::system();
     let width = terminal_size::terminal_size().map(|(width, _)| width.0);
     say(text::listed(&listed, &zone, width).trim_end())?;
+    Ok(Exit::Good)
+}
+
+fn servers(config: &Config, json: bool) -> Result<Exit, Refusal> {
+    let settings = api_settings(&config.api);
+    let api = HttpApi::new(&settings, Clock::system()).map_err(Refusal::Settings)?;
+    let listed = block_on(async { Ok(api.offered_servers().await) })?;
+    let listed = listed.map_err(|error| unread(&error, &settings))?;
+    let Some(listed) = listed else {
+        return Err(Refusal::Api(
+            "GET /servers/ is not offered by this provider: snaprotate list shows the servers that have snapshots".to_owned(),
+        ));
+    };
+    let listed = Servers::of(listed, config);
+    if json {
+        print_json(&listed)?;
+    } else {
+        let width = terminal_size::terminal_size().map(|(width, _)| width.0);
+        say(listed.text(width).trim_end())?;
+    }
     Ok(Exit::Good)
 }
 

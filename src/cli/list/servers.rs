@@ -1,0 +1,79 @@
+//! `list --servers`: the account's servers, and which have a policy.
+
+use serde::Serialize;
+
+use crate::api::servers::AccountServers;
+use crate::config::Config;
+use crate::core::printable::{counted, printable};
+use crate::core::snapshot::ServerId;
+use crate::status::{lines, table};
+
+/// A foreign name takes up no more of a line.
+const LONGEST_NAME: usize = 60;
+
+/// What `--servers --json` writes.
+#[derive(Serialize)]
+pub(super) struct Servers {
+    doubt: Option<String>,
+    servers: Vec<Server>,
+}
+
+#[derive(Serialize)]
+struct Server {
+    id: ServerId,
+    uuid: Option<ServerId>,
+    name: String,
+    hostname: Option<String>,
+    status: String,
+    policy: Option<String>,
+}
+
+impl Servers {
+    pub(super) fn of(listed: AccountServers, config: &Config) -> Self {
+        let servers = listed.servers.into_iter().map(|server| {
+            let mut policies = config.policies.iter();
+            let policy = policies.find(|policy| server.is(&policy.server));
+            Server {
+                policy: policy.map(|policy| policy.file.clone()),
+                id: server.id,
+                uuid: server.uuid,
+                name: server.name,
+                hostname: server.hostname,
+                status: server.status,
+            }
+        });
+        Self {
+            doubt: listed.doubt,
+            servers: servers.collect(),
+        }
+    }
+
+    /// A line a server.
+    pub(super) fn text(&self, width: Option<u16>) -> String {
+        let mut table = table(width);
+        table.set_header(["server", "id", "status", "policy"]);
+        for server in &self.servers {
+            let ids = [Some(&server.id), server.uuid.as_ref()];
+            let ids: Vec<_> = ids.into_iter().flatten().map(ToString::to_string).collect();
+            table.add_row([
+                printable(&server.name, LONGEST_NAME),
+                ids.join(" "),
+                printable(&server.status, LONGEST_NAME),
+                server.policy.clone().unwrap_or_else(|| "none".to_owned()),
+            ]);
+        }
+        let without = self.servers.iter().filter(|server| server.policy.is_none());
+        let mut text = lines(&table);
+        if let Some(doubt) = &self.doubt {
+            text = format!(
+                "This list can't be relied on: {}\n{text}",
+                printable(doubt, 300)
+            );
+        }
+        format!(
+            "{text}\n{}, {} of them without a policy",
+            counted(self.servers.len(), "server"),
+            without.count()
+        )
+    }
+}
