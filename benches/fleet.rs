@@ -27,6 +27,8 @@ fn main() {
     }
     let mut limits = Limits::default();
     together(&mut limits);
+    paged(&mut limits);
+    whole(&mut limits);
     idle(&mut limits);
     small(&mut limits);
     limits.end();
@@ -56,13 +58,73 @@ impl Limits {
 
 /// A thousand servers rotate together: each one create, one delete.
 fn together(limits: &mut Limits) {
+    let (count, wall) = rotated(TOGETHER, None);
+    let n = f64::from(TOGETHER);
+    limits.at_most(
+        "requests, 1,000 servers together",
+        "",
+        count,
+        2.1 * n + 20.0,
+    );
+    let ideal = count * LATENCY.as_secs_f64() / f64::from(IN_FLIGHT);
+    let bound = 1.2 * ideal + COMPLETES.as_secs_f64() + POLL.as_secs_f64();
+    limits.at_most("wall time, 1,000 servers together", "s", wall, bound);
+}
+
+/// The same with listings on pages; of those of 20 the figure is shown alone.
+fn paged(limits: &mut Limits) {
+    for (servers, rows, most) in [(200, 100, 2.6), (200, 20, f64::INFINITY)] {
+        let (count, _) = rotated(servers, Some(rows));
+        let what = format!("requests a server, {servers} together, pages of {rows}");
+        limits.at_most(&what, "", count / f64::from(servers), most);
+    }
+}
+
+/// One listing of 1,000 servers with 4 snapshots each, in pages of 100.
+fn whole(limits: &mut Limits) {
+    let provider = Provider::start(SignedDuration::from_secs(20), LATENCY);
+    provider.sandbox.set_page_sizes(20, 100);
+    for id in 1..=u64::from(TOGETHER) {
+        provider.sandbox.add_server(id, &format!("server-{id}"));
+        for back in 1..=4 {
+            provider
+                .sandbox
+                .add_snapshot(id, &daily_name(back), "completed", days_ago(back));
+        }
+    }
+    let api = format!("max_in_flight = {IN_FLIGHT}");
+    let home = Home::new(&provider.sandbox.base_url(), &api, "");
+    home.daily(1, 3, "");
+    let began = Instant::now();
+    let output = home.run(&["list"]);
+    let wall = began.elapsed().as_secs_f64();
+    assert!(output.status.success(), "{}", support::stderr(&output));
+    let count = u32::try_from(provider.sandbox.counts().requests()).expect("some");
+    limits.at_most(
+        "requests, a listing of 4,000 rows",
+        "",
+        f64::from(count),
+        40.0,
+    );
+    // The first page alone, then the others side by side.
+    let rounds = 1.0 + (39.0_f64 / f64::from(IN_FLIGHT)).ceil();
+    let bound = 2.0 * rounds * LATENCY.as_secs_f64() + 0.5;
+    limits.at_most("wall time, a listing of 4,000 rows", "s", wall, bound);
+}
+
+/// So many servers rotate together, each one create and one delete: the requests, and the
+/// seconds.
+fn rotated(servers: u32, page: Option<usize>) -> (f64, f64) {
     let provider = Provider::start(SignedDuration::try_from(COMPLETES).expect("20 s"), LATENCY);
+    if let Some(rows) = page {
+        provider.sandbox.set_page_sizes(rows, rows);
+    }
     let home = Home::new(
         &provider.sandbox.base_url(),
         &format!("max_in_flight = {IN_FLIGHT}"),
         "poll_interval = \"1s\"",
     );
-    for id in 1..=u64::from(TOGETHER) {
+    for id in 1..=u64::from(servers) {
         provider.sandbox.add_server(id, &format!("server-{id}"));
         for back in 1..=3 {
             provider
@@ -81,26 +143,10 @@ fn together(limits: &mut Limits) {
     let wall = began.elapsed();
     assert!(output.status.success(), "{}", support::stderr(&output));
     let after = provider.sandbox.counts();
-    let requests = after.requests() - before.requests();
-    assert_eq!(after.created - before.created, u64::from(TOGETHER));
-    assert_eq!(after.deleted - before.deleted, u64::from(TOGETHER));
-    let n = f64::from(TOGETHER);
-    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-    let count = requests as f64;
-    limits.at_most(
-        "requests, 1,000 servers together",
-        "",
-        count,
-        2.1 * n + 20.0,
-    );
-    let ideal = count * LATENCY.as_secs_f64() / f64::from(IN_FLIGHT);
-    let bound = 1.2 * ideal + COMPLETES.as_secs_f64() + POLL.as_secs_f64();
-    limits.at_most(
-        "wall time, 1,000 servers together",
-        "s",
-        wall.as_secs_f64(),
-        bound,
-    );
+    assert_eq!(after.created - before.created, u64::from(servers));
+    assert_eq!(after.deleted - before.deleted, u64::from(servers));
+    let requests = u32::try_from(after.requests() - before.requests()).expect("some thousands");
+    (f64::from(requests), wall.as_secs_f64())
 }
 
 /// Ten thousand policies with nothing to do.

@@ -92,7 +92,13 @@ async fn the_four_calls_are_sent_as_documented() {
     api.delete(pass, SnapshotId::from(801)).await.unwrap();
     let pass = api.admit().await;
     api.restore(pass, SnapshotId::from(801)).await.unwrap();
-    assert_eq!(api.list(None).await.unwrap(), Listing::default());
+    assert_eq!(
+        api.list(None).await.unwrap(),
+        Listing {
+            pages: 1,
+            ..Listing::default()
+        }
+    );
 
     let requests = server.requests();
     let lines: Vec<_> = requests

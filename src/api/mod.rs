@@ -99,6 +99,8 @@ pub struct Listing {
     pub uuids: BTreeMap<ServerId, ServerId>,
     /// Why the whole listing is incomplete or wrong.
     pub doubt: Option<String>,
+    /// The pages on which it stood.
+    pub pages: usize,
     /// Pages disagreed in their count or repeated an id: ask server by server instead.
     pub shifted: bool,
     /// Sizes in MB where they were told; only [`HttpApi::browse`] gathers them.

@@ -70,6 +70,7 @@ impl Gathering {
     /// The listing, once the last page is in.
     pub(super) fn finish(mut self) -> Listing {
         self.refuse_others();
+        self.listing.pages = self.pages;
         if let Some(count) = self.count
             && count != self.rows
         {

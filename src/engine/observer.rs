@@ -26,6 +26,10 @@ const FEW: usize = 4;
 /// An account-wide listing of this many rows costs about what one server's listing does.
 const ROWS_A_REQUEST: usize = 500;
 
+/// One that stands on several pages is asked for this much less often: many servers at work
+/// take up many pages, and each look costs as many requests.
+const PAGED: i32 = 4;
+
 /// A listing with all its pages and repeats may take so many times the limit of one call.
 const MOST_CALLS: i32 = 20;
 
@@ -45,6 +49,8 @@ pub(super) struct Observer {
     queue: Mutex<Option<mpsc::UnboundedReceiver<Ask>>>,
     /// Rows of the last account-wide listing.
     rows: AtomicUsize,
+    /// Its pages.
+    pages: AtomicUsize,
 }
 
 impl Observer {
@@ -54,6 +60,7 @@ impl Observer {
             asks,
             queue: Mutex::new(Some(queue)),
             rows: AtomicUsize::new(0),
+            pages: AtomicUsize::new(0),
         }
     }
 
@@ -113,13 +120,16 @@ impl<A: SnapshotApi> Engine<A> {
                     continue;
                 }
             }
-            let few = FEW.max(self.observer.rows.load(Ordering::Relaxed) / ROWS_A_REQUEST);
+            let pages = self.observer.pages.load(Ordering::Relaxed);
+            let rows = self.observer.rows.load(Ordering::Relaxed);
+            let few = FEW.max(pages).max(rows / ROWS_A_REQUEST);
             if self.working.load(Ordering::Relaxed) <= few {
                 drain(&mut queue, &mut asks);
                 self.one_by_one(asks);
                 continue;
             }
-            let spacing = self.wanted().rules.poll_interval / 2;
+            let often = if pages > 1 { PAGED } else { 1 };
+            let spacing = self.wanted().rules.poll_interval / 2 * often;
             if let Some(last) = last_wide {
                 self.clock
                     .sleep(last + spacing - self.clock.now().mono)
@@ -141,6 +151,7 @@ impl<A: SnapshotApi> Engine<A> {
             Ok(listing) => {
                 let rows = listing.servers.values().map(|rows| rows.snapshots.len());
                 self.observer.rows.store(rows.sum(), Ordering::Relaxed);
+                self.observer.pages.store(listing.pages, Ordering::Relaxed);
                 for ask in asks {
                     let answer = inventory(&listing, &ask.server, requested);
                     let _gone = ask.reply.send(Ok(answer));

@@ -176,6 +176,14 @@ impl Sandbox {
         self.shared.change(|state, _| state.config.page_size = rows);
     }
 
+    /// Rows of a page from now on, and the most that may be asked for.
+    pub fn set_page_sizes(&self, usual: usize, most: usize) {
+        self.shared.change(|state, _| {
+            state.config.page_size = Some(usual);
+            state.config.max_page_size = most;
+        });
+    }
+
     /// The names of all snapshots that creates through the API made on this server, in order.
     pub fn created(&self, server: u64) -> Vec<String> {
         self.look(|state| state.created(server).to_vec())

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use super::death::{Doom, Effect};
+use super::ids;
 use super::judge::Basis;
-use super::number;
 use super::provider::{Due, Row, World, error};
 use super::setting::{CALL, SETTLE};
 use crate::api::{
@@ -197,7 +197,7 @@ impl World {
             ..Listing::default()
         };
         let ids: Vec<u64> = match server {
-            Some(server) => vec![number(server.number())],
+            Some(server) => vec![ids::number(&server)],
             None => self.servers.keys().copied().collect(),
         };
         let unlucky = self.rng.pick(&ids);
@@ -262,7 +262,7 @@ impl World {
                     snapshots,
                     doubt,
                 };
-                listing.servers.insert(ServerId::from(id), rows);
+                listing.servers.insert(ids::server(id), rows);
             }
         }
         listing
@@ -322,7 +322,7 @@ impl SnapshotApi for SimApi {
 
     async fn create(&self, _pass: Pass, create: &NewSnapshot) -> Result<Created, ApiError> {
         self.alive().await;
-        let server = number(create.server.number());
+        let server = ids::number(&create.server);
         let course = {
             let mut world = self.world();
             world.tell(|| format!("request  server {server}: create {}", create.name));
@@ -344,12 +344,12 @@ impl SnapshotApi for SimApi {
         let (server, course) = {
             let mut world = self.world();
             world.tell(|| format!("request  delete {id}"));
-            let server = world.judge_delete(number(id.number())).unwrap_or(0);
+            let server = world.judge_delete(ids::number(&id)).unwrap_or(0);
             let kind = world.weather(|world| &world.setting.delete);
             let course = world.course(kind, |call| Due::Delete {
                 call,
                 server,
-                id: number(id.number()),
+                id: ids::number(&id),
             });
             (server, course)
         };
@@ -361,7 +361,7 @@ impl SnapshotApi for SimApi {
         let (server, course) = {
             let mut world = self.world();
             world.tell(|| format!("request  restore {id}"));
-            let server = world.judge_restore(number(id.number()));
+            let server = world.judge_restore(ids::number(&id));
             let kind = world.weather(|world| &world.setting.delete);
             let course = world.course(kind, |call| Due::Restore { call, server });
             (server, course)

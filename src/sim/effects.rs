@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::ids;
 use super::lies::DeleteLie;
 use super::provider::{Due, Row, Server, World, error};
 use super::setting::LIMIT;
 use crate::api::{Created, ErrorKind};
-use crate::core::snapshot::{SnapshotId, Status};
+use crate::core::snapshot::Status;
 
 impl World {
     /// What is there before the program comes: foreign ones, older own ones, leftovers.
@@ -78,7 +79,7 @@ impl World {
                 let gone = Created {
                     hostname: None,
                     uuid: None,
-                    id: SnapshotId::from(id),
+                    id: ids::snapshot(id),
                     server_name: None,
                     name: String::new(),
                 };
@@ -97,7 +98,7 @@ impl World {
                 let done = Created {
                     hostname: None,
                     uuid: None,
-                    id: SnapshotId::from(0),
+                    id: ids::snapshot(0),
                     server_name: None,
                     name: String::new(),
                 };
@@ -144,7 +145,7 @@ impl World {
             let created = Created {
                 hostname: None,
                 uuid: None,
-                id: SnapshotId::from(id),
+                id: ids::snapshot(id),
                 server_name: Some(self.servers[&server].name.clone()),
                 name: name.to_owned(),
             };

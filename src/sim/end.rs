@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::ids;
 use super::provider::World;
 use super::setting::rules;
 use super::{audit_dir, state_dir};
@@ -62,7 +63,7 @@ pub(super) fn judge(
         if let Some(chosen) = chosen {
             let server = index as u64 + 1;
             let none = History::default();
-            let history = histories.get(&ServerId::from(server)).unwrap_or(&none);
+            let history = histories.get(&ids::server(server)).unwrap_or(&none);
             settled(world, server, *chosen, history, &missed, quiet_from);
         }
     }
@@ -190,7 +191,7 @@ fn missed(trail: &str) -> (Slots, Slots) {
             let ahead: Vec<_> = ahead;
             paused.extend(ahead.into_iter().map(|(_, which)| which));
         }
-        let server = record["server"].as_u64().unwrap_or(0);
+        let server = ids::of(&record["server"]);
         let name = record["snapshot"].as_str().unwrap_or_default();
         let which = (server, name.to_owned());
         match record["event"].as_str().unwrap_or_default() {
@@ -214,7 +215,7 @@ fn without_outcome(trail: &str) -> Vec<(u64, String)> {
         let Ok(record) = serde_json::from_str::<Value>(line) else {
             continue;
         };
-        let server = record["server"].as_u64().unwrap_or(0);
+        let server = ids::of(&record["server"]);
         let about = |key: &str| record[key].to_string();
         match record["event"].as_str().unwrap_or_default() {
             "create_intent" => {

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::ids;
+
 /// What a line of the trail ends for a slot.
 enum End {
     ForGood,
@@ -13,7 +15,7 @@ enum End {
 /// Returns true if a line of this server about this snapshot ends its slot, and no later
 /// `resume` took that back.
 pub(super) fn is_ended(trail: &str, server: u64, snapshot: &str) -> bool {
-    let own = format!("\"server\":{server},");
+    let own = format!("\"server\":{},", ids::json(server));
     let mut ended = None;
     for line in trail.lines() {
         let of_all = !line.contains("\"server\":");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::ids;
 use super::lies::OWN;
 use super::provider::World;
 use super::setting::GRACE;
@@ -15,7 +16,7 @@ impl World {
     /// one that was stored otherwise until an operator has looked, nor the last attempt.
     pub(super) fn judge_another(&mut self, server: u64, name: &str, attempts: u32, tail: &str) {
         self.judge.ask("I19");
-        let of_server = format!("\"server\":{server},");
+        let of_server = format!("\"server\":{},", ids::json(server));
         let lines = || tail.lines().filter(|line| line.contains(&of_server));
         let is = |line: &&str, event: &str| line.contains(&format!("\"event\":\"{event}\""));
         let mut seen = lines().filter(|line| is(line, "create_mismatch") || is(line, "resumed"));
@@ -146,8 +147,8 @@ impl World {
                 .as_str()
                 .and_then(|time| time.parse::<Timestamp>().ok());
             let old = !steady || time.is_some_and(|time| wall.duration_since(time) >= GRACE);
-            let mut ids = record["shrinks"].as_array().into_iter().flatten();
-            let it = ids.any(|shown| shown.as_u64().map(|shown| self.truly(shown)) == Some(id));
+            let mut shrunk = record["shrinks"].as_array().into_iter().flatten();
+            let it = shrunk.any(|shown| self.truly(ids::of(shown)) == id);
             if record["event"] == "surplus_found" {
                 passed_on |= it && any;
             } else {
@@ -179,7 +180,7 @@ impl World {
 
     fn records_of(&self, server: u64, with: &str) -> Vec<Value> {
         let trail = super::end::trail_text(&self.disk);
-        let of_server = format!("\"server\":{server},");
+        let of_server = format!("\"server\":{},", ids::json(server));
         let lines = trail
             .lines()
             .filter(|line| line.contains(&of_server) && line.contains(with));

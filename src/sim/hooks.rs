@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::ids;
 use super::provider::World;
 use super::rng::Rng;
 use super::setting::Setting;
@@ -128,7 +129,7 @@ impl World {
     }
 
     fn before(&mut self, job: &Job) -> (SignedDuration, Ran) {
-        let server = super::number(job.server.number());
+        let server = ids::number(&job.server);
         let bad = [
             (40, "hook: before can't be started", Ran::NotStarted),
             (100, "hook: before fails", Ran::Failed),
@@ -184,7 +185,7 @@ impl World {
     /// By each policy that the server may have: a reload may come between a decision and its
     /// `before`.
     fn hooks(&self, job: &Job) -> impl Iterator<Item = &Hooks> {
-        let index = usize::try_from(super::number(job.server.number()) - 1).unwrap_or(0);
+        let index = usize::try_from(ids::number(&job.server) - 1).unwrap_or(0);
         let wanted = self.setting.wanted.get(index).into_iter().flatten();
         let rotations = wanted.flat_map(|(policy, _)| &policy.rotations);
         let named = rotations.filter(|rotation| rotation.name == job.rotation);
@@ -222,7 +223,7 @@ impl SimRunner {
             why = released => early = why.is_err(),
             () = self.takes(longest) => {}
         }
-        let (time, ran) = self.world().after(super::number(job.server.number()));
+        let (time, ran) = self.world().after(ids::number(&job.server));
         self.takes(time).await;
         let _gone = ended.send(report(ran, early));
     }
@@ -253,7 +254,7 @@ impl Runner for SimRunner {
 
     fn after(&self, job: Job, _why: String) -> Promised<'_, Report> {
         Box::pin(async move {
-            let (time, ran) = self.world().after(super::number(job.server.number()));
+            let (time, ran) = self.world().after(ids::number(&job.server));
             self.takes(time).await;
             report(ran, false)
         })

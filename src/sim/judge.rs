@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::deletable::{Kind, may_delete};
 use super::ended::is_ended;
+use super::ids;
 use super::provider::{Due, Row, World};
 use super::setting::{LIMIT, View};
 use crate::core::snapshot::Status;
@@ -180,7 +181,7 @@ impl World {
         let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
         let said = [
             format!("\"event\":\"{intent}\""),
-            format!("\"server\":{server},"),
+            format!("\"server\":{},", ids::json(server)),
             subject.to_owned(),
         ];
         if !said.iter().all(|piece| last.contains(piece.as_str())) {
@@ -306,7 +307,7 @@ impl World {
             self.violated(0, "I1: a delete of what nobody ever had");
             return None;
         };
-        let subject = format!("\"id\":{shown},");
+        let subject = format!("\"id\":{},", ids::json(shown));
         let bases = self.mutation(server, "delete_intent", &subject, Some(id));
         if self.wishes.takes_delete(id) {
             self.judge.ask("I17");

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::ids;
 use super::provider::{Row, World, shown};
 use super::rng::Rng;
 use crate::api::{ApiError, Created, ErrorKind};
 use crate::core::breaks::Break;
-use crate::core::snapshot::{Snapshot, SnapshotId, Status};
+use crate::core::snapshot::{Snapshot, Status};
 
 /// The kinds of lies.
 pub const LIES: [&str; 27] = [
@@ -246,13 +247,13 @@ impl World {
         server: u64,
         made: Created,
     ) -> Result<Created, ApiError> {
-        let id = super::number(made.id.number());
+        let id = ids::number(&made.id);
         let rows = &self.servers[&server].rows;
         let older = rows.iter().map(|row| row.id).find(|other| *other != id);
         let created = |id: u64, name: &str| Created {
             hostname: None,
             uuid: None,
-            id: SnapshotId::from(id),
+            id: ids::snapshot(id),
             server_name: made.server_name.clone(),
             name: name.to_owned(),
         };
@@ -307,7 +308,7 @@ impl World {
                     .map_or(row.name.as_str(), |at| &row.name[..at + OWN.len()]);
                 seen.push(Snapshot {
                     uuid: None,
-                    id: SnapshotId::from(FIRST_FAKE + row.id * 10 + nth.unsigned_abs()),
+                    id: ids::snapshot(FIRST_FAKE + row.id * 10 + nth.unsigned_abs()),
                     name: format!("{dashed}{}", day.strftime("%Y-%m-%d")),
                     status: Status::Completed,
                     created_at: Some(row.made + hours(nth)),
@@ -319,7 +320,7 @@ impl World {
                 let id = FIRST_FAKE + server * 100 + seen.len() as u64;
                 seen.push(Snapshot {
                     uuid: None,
-                    id: SnapshotId::from(id),
+                    id: ids::snapshot(id),
                     name: format!("by-hand-{id}"),
                     status: Status::Completed,
                     created_at: Some(self.base),
@@ -382,7 +383,7 @@ impl World {
             if let Some(lies) = &mut self.lies {
                 lies.ids.insert(other, id);
             }
-            snapshot.id = SnapshotId::from(other);
+            snapshot.id = ids::snapshot(other);
         }
         snapshot
     }

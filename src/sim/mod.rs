@@ -28,6 +28,7 @@ mod ended;
 mod erosion;
 mod events;
 mod hooks;
+mod ids;
 mod judge;
 mod lies;
 mod operator;
@@ -36,11 +37,6 @@ mod provider;
 mod rng;
 mod scenario;
 mod setting;
-/// The simulation numbers all there is.
-fn number(id: Option<u64>) -> u64 {
-    id.unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -116,6 +112,7 @@ pub struct Report {
 
 /// Simulates one seed.
 pub fn simulate(options: Options) -> Report {
+    ids::draw(options.seed);
     breaks::set(options.broken);
     let report = director::direct(options);
     breaks::set(None);

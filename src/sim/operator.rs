@@ -9,10 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::api::SimApi;
 use super::director::Director;
 use super::events::Event;
+use super::ids;
 use super::provider::World;
 use super::rng::Rng;
 use crate::core::order::Order;
-use crate::core::snapshot::{ServerId, SnapshotId, Status};
+use crate::core::snapshot::Status;
 use crate::engine::Engine;
 
 /// What an operator does.
@@ -126,7 +127,7 @@ impl Director {
                 };
                 self.world().fire("operator: deletes");
                 self.world().wishes.deletes.insert(id);
-                let id = SnapshotId::from(id);
+                let id = ids::snapshot(id);
                 give(server, Order::Delete { snapshot, id }, engine);
             }
             Deed::Restore(server) => {
@@ -136,7 +137,7 @@ impl Director {
                 };
                 self.world().fire("operator: restores");
                 self.world().wishes.restores.insert(id);
-                let id = SnapshotId::from(id);
+                let id = ids::snapshot(id);
                 give(server, Order::Restore { snapshot, id }, engine);
             }
         }
@@ -159,7 +160,7 @@ impl Director {
             if let Ok(mut world) = world.lock() {
                 world.wishes.asked.insert(server);
             }
-            let paused = engine.pause(server.map(ServerId::from), "root").await;
+            let paused = engine.pause(server.map(ids::server), "root").await;
             // What was begun before is still on its way.
             if paused.is_ok_and(|held| held.begun.is_empty())
                 && let Ok(mut world) = world.lock()
@@ -188,7 +189,7 @@ impl Director {
                 }
                 // It stays paused where all are, where it can't be recorded, and where the
                 // process dies before.
-                let resumed = engine.resume(server.map(ServerId::from), "root").await;
+                let resumed = engine.resume(server.map(ids::server), "root").await;
                 if resumed.is_ok()
                     && let Ok(mut world) = world.lock()
                     && !world.disk.set().dead
@@ -216,7 +217,7 @@ fn give(server: u64, order: Order, engine: &Arc<Engine<SimApi>>) {
     let engine = Arc::clone(engine);
     tokio::spawn(async move {
         let by = "root".to_owned();
-        engine.order(ServerId::from(server), order, by).await
+        engine.order(ids::server(server), order, by).await
     });
 }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::death::{Doomed, Life};
 use super::hooks::Holds;
+use super::ids;
 use super::judge::Judge;
 use super::lies::Lies;
 use super::operator::Wishes;
@@ -19,7 +20,7 @@ use super::rng::Rng;
 use super::setting::{Setting, View};
 use crate::api::{ApiError, Created, ErrorKind};
 use crate::audit::mem::MemDisk;
-use crate::core::snapshot::{Snapshot, SnapshotId, Status};
+use crate::core::snapshot::{Snapshot, Status};
 
 /// How long past states are kept for the judge; more than any listing is stale.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
@@ -301,7 +302,7 @@ impl World {
 pub(super) fn shown(row: &Row) -> Snapshot {
     Snapshot {
         uuid: None,
-        id: SnapshotId::from(row.id),
+        id: ids::snapshot(row.id),
         name: row.name.clone(),
         status: row.status.clone(),
         created_at: row.shown,

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::death::{Death, Doom, Doomed, Effect, Life, Point};
 use super::director::Director;
 use super::end;
+use super::ids;
 use super::provider::{Row, World};
 use super::rng::Rng;
 use super::setting::{RotationView, Setting, View, Wanted};
@@ -17,7 +18,7 @@ use crate::core::breaks::{self, Break};
 use crate::core::name::Pattern;
 use crate::core::policy::{Policy, Rotation, WhenFull};
 use crate::core::schedule::Schedule;
-use crate::core::snapshot::{ServerId, Status};
+use crate::core::snapshot::Status;
 
 const SERVER: u64 = 1;
 
@@ -168,7 +169,7 @@ impl Scenario {
         };
         let policy = Policy {
             file: format!("server-{SERVER}"),
-            server: ServerId::from(SERVER),
+            server: ids::server(SERVER),
             name: Some(format!("server-{SERVER}")),
             protected_names: BTreeSet::new(),
             protected_ids: BTreeSet::new(),
@@ -208,6 +209,7 @@ pub(super) fn tell(
     broken: Option<Break>,
     story: bool,
 ) -> Told {
+    ids::draw(0);
     breaks::set(broken);
     let before = scenario.before.map(|effect| Death {
         point: Point::Call(Doomed {
@@ -274,7 +276,7 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize) {
         );
     }
     let histories = end::histories(&director.disk, world.wall());
-    let Some(history) = histories.get(&ServerId::from(SERVER)) else {
+    let Some(history) = histories.get(&ids::server(SERVER)) else {
         world.violated(SERVER, "the trail knows nothing of the server");
         return;
     };

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::ids;
 use super::rng::Rng;
 use crate::core::name::Pattern;
 use crate::core::policy::{Policy, Rotation, Rules, WhenFull};
 use crate::core::schedule::Schedule;
-use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// Snapshots that a server may hold.
 pub(super) const LIMIT: usize = 5;
@@ -348,10 +348,10 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
     let delete_stuck = rng.chance(300);
     let policy = Policy {
         file: format!("server-{id}"),
-        server: ServerId::from(id),
+        server: ids::server(id),
         name: Some(format!("server-{id}")),
         protected_names: BTreeSet::new(),
-        protected_ids: protected.iter().map(|id| SnapshotId::from(*id)).collect(),
+        protected_ids: protected.iter().map(|id| ids::snapshot(*id)).collect(),
         min_completed,
         delete_stuck,
         rotations,
