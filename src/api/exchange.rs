@@ -8,7 +8,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::{BODY_SHOWN, Call, chain, kind_of};
-use super::refusal::words;
+use super::refusal::{said_by, words};
 use super::token::Token;
 use super::{ApiError, ErrorKind, HttpApi, printable, retry_after};
 
@@ -148,7 +148,8 @@ pub(super) fn refused(
     token: &Token,
 ) -> ApiError {
     let body = shown(body, token);
-    let said = words(&body);
+    // An escape in the body may have hidden the token.
+    let said = words(&body).map(|said| said_by(&token.scrub(&said)));
     let told = said.clone();
     let told = told.unwrap_or_else(|| printable(body.trim(), BODY_SHOWN));
     let text = format!("{what}: answered {status}: {told}");

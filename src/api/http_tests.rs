@@ -374,3 +374,17 @@ fn i13_a_base_url_that_would_show_the_token_is_refused() {
         );
     }
 }
+
+#[tokio::test]
+async fn i13_a_token_that_an_answer_repeats_in_escapes_is_in_no_words_of_it() {
+    let escaped = TOKEN.replace('f', "\\u0066");
+    let body = format!(r#"{{"detail": "bad token {escaped}"}}"#);
+    let server = Scripted::answers(&[response("400 Bad", "", &body)]).await;
+    let error = create(&client(&server)).await.unwrap_err();
+    let said = error.said.unwrap();
+    assert!(
+        said.starts_with("bad token") && !said.contains(TOKEN),
+        "{said}"
+    );
+    assert!(!error.message.contains(TOKEN), "{}", error.message);
+}

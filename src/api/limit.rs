@@ -128,9 +128,9 @@ impl Limiter {
         if strain.since.is_none_or(|since| began >= since) {
             strain.spacing = (strain.spacing * 2).clamp(Strain::FIRST, Strain::MOST);
             strain.since = Some(Instant::now());
+            strain.patience = (strain.patience * 2).clamp(Strain::RELAXES, Strain::MOST_PATIENCE);
         }
-        strain.good = 0;
-        strain.patience = (strain.patience * 2).clamp(Strain::RELAXES, Strain::MOST_PATIENCE);
+        (strain.good, strain.changed) = (0, Some(Instant::now()));
         let rest = strain.spacing;
         drop(strain);
         self.hold(rest);
@@ -143,8 +143,11 @@ impl Limiter {
             return;
         }
         strain.good += 1;
-        if strain.good >= strain.patience {
-            strain.good = 0;
+        let long = strain
+            .changed
+            .is_none_or(|changed| changed.elapsed() >= Strain::LONG);
+        if strain.good >= strain.patience || long {
+            (strain.good, strain.changed) = (0, Some(Instant::now()));
             strain.spacing /= 2;
             if strain.spacing < Strain::LEAST {
                 *strain = Strain::default();
@@ -191,7 +194,9 @@ struct Strain {
     spacing: Duration,
     /// Requests that began before were sent at the former distance.
     since: Option<Instant>,
-    /// Answers since the distance changed.
+    /// When it was refused last, or the distance shrank.
+    changed: Option<Instant>,
+    /// Answers since then.
     good: u32,
     /// So many of them halve it: more after each refusal, or a distance that is just too short
     /// would be tried again and again.
@@ -205,7 +210,9 @@ impl Strain {
     const LEAST: Duration = Duration::from_millis(100);
     /// So many answers halve it after the first refusal.
     const RELAXES: u32 = 8;
-    const MOST_PATIENCE: u32 = 1024;
+    const MOST_PATIENCE: u32 = 64;
+    /// After so long one answer halves it.
+    const LONG: Duration = Duration::from_mins(1);
 }
 
 /// A token bucket, kept as the instant at which it will be full again.

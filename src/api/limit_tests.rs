@@ -198,7 +198,7 @@ async fn after_refusals_that_tell_no_rest_all_requests_keep_a_distance_that_doub
         ]
     );
     let answered = times(&limiter, |_| true).await;
-    assert_eq!(answered, [60_000, 120_000, 180_000]);
+    assert_eq!(answered, [60_000, 90_000, 120_000]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,4 +235,17 @@ async fn a_mutation_keeps_the_rate_s_distance_whatever_may_begin_at_once() {
     assert_eq!(start.elapsed(), Duration::from_millis(200));
     drop(limiter.admit().await);
     assert_eq!(start.elapsed(), Duration::from_millis(200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_of_a_few_minutes_the_distance_is_gone_within_a_quarter_of_an_hour() {
+    let limiter = limiter(8, 0.0);
+    let _refused: [_; 8] = times(&limiter, |_| false).await;
+    let start = Instant::now();
+    while start.elapsed() < secs(15 * 60) {
+        drop(limiter.admit().await);
+        limiter.answered();
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    assert_eq!(times(&limiter, |_| true).await, [0, 0, 0]);
 }

@@ -209,6 +209,16 @@ async fn pages_by_number_and_by_offset_are_fetched_side_by_side_and_taken_in_in_
 }
 
 #[tokio::test]
+async fn i11_a_next_page_beyond_the_count_is_followed_and_doubted() {
+    let page =
+        |next: Option<&str>, id| ok(&json!({"count": 1, "next": next, "results": [row(id, 1)]}));
+    let server = Scripted::answers(&[page(Some("?page=2"), 1), page(None, 2)]).await;
+    let listing = client(&server).list(None).await.unwrap();
+    assert!(listing.doubt.is_some());
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn pages_by_cursor_are_followed_one_after_the_other() {
     let (sandbox, api) = paged(Pagination::Cursor).await;
     let listing = api.list(None).await.unwrap();

@@ -220,7 +220,8 @@ impl HttpApi {
 /// and a page has `rows` of the listing's `count`; `None`: only the pages themselves tell.
 fn numbered(second: &Url, rows: u64, count: u64) -> Option<Vec<Url>> {
     let pages = count.div_ceil(rows.max(1));
-    if rows == 0 || pages > u64::try_from(MOST_PAGES).unwrap_or(u64::MAX) {
+    // A next page beyond the count contradicts it: only the pages themselves tell.
+    if rows == 0 || pages < 2 || pages > u64::try_from(MOST_PAGES).unwrap_or(u64::MAX) {
         return None;
     }
     let is = |key: &str, value: u64| {

@@ -12,13 +12,18 @@ const WORDS_SHOWN: usize = 120;
 /// What is no field, but of the whole request.
 const WHOLE: [&str; 5] = ["detail", "message", "error", "errors", "non_field_errors"];
 
-/// The words, fit for a log; `None` where the body has none.
+/// The words as they stand; `None` where the body has none.
 pub(super) fn words(body: &str) -> Option<String> {
     let body: Value = serde_json::from_str(body).ok()?;
     let mut said = Vec::new();
     gather(&body, None, &mut said);
     let said = said.join("; ");
-    (!said.is_empty()).then(|| printable(&said, WORDS_SHOWN))
+    (!said.is_empty()).then_some(said)
+}
+
+/// Words as a log and an alert repeat them.
+pub(super) fn said_by(words: &str) -> String {
+    printable(words, WORDS_SHOWN)
 }
 
 fn gather(value: &Value, field: Option<&str>, said: &mut Vec<String>) {
@@ -71,7 +76,7 @@ mod tests {
     #[test]
     fn words_are_cut_and_made_printable() {
         let long = format!(r#"{{"detail": "a\u001b[31m\n{}"}}"#, "x".repeat(500));
-        let said = words(&long).unwrap();
+        let said = said_by(&words(&long).unwrap());
         assert!(said.starts_with("a\\u{1b}[31m\\nx"), "{said}");
         assert!(said.chars().count() <= WORDS_SHOWN + 1);
     }

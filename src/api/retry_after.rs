@@ -8,6 +8,9 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 /// The longest rest that is believed: a wrong header must not stop the rotation for a year.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 
+/// The same of an answer that refuses nothing: a field that is always 0 must not stop it either.
+const LONGEST_SPENT: SignedDuration = SignedDuration::from_mins(1);
+
 /// A longer rest is an instant, in seconds since 1970.
 const EPOCH: SignedDuration = SignedDuration::from_secs(1_000_000_000);
 
@@ -24,9 +27,13 @@ pub(super) fn asked(
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Option<SignedDuration> {
-    let rest = is_refusal(status).then(|| retry_after(headers, now));
-    let rest = rest.flatten().or_else(|| spent(headers, now))?;
-    Some(rest.clamp(SignedDuration::ZERO, LONGEST))
+    // By the provider's own clock where it tells it; ours may be off.
+    let now = date(headers, &DATE).unwrap_or(now);
+    let refused = is_refusal(status);
+    let rest = refused.then(|| retry_after(headers, now)).flatten();
+    let rest = rest.or_else(|| spent(headers, now))?;
+    let longest = if refused { LONGEST } else { LONGEST_SPENT };
+    Some(rest.clamp(SignedDuration::ZERO, longest))
 }
 
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
@@ -34,8 +41,6 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     if let Some(rest) = seconds(text) {
         return Some(rest);
     }
-    // By the provider's own clock where it tells it; ours may be off.
-    let now = date(headers, &DATE).unwrap_or(now);
     Some(date(headers, &RETRY_AFTER)?.duration_since(now))
 }
 
@@ -157,7 +162,7 @@ mod tests {
             (&[("ratelimit", "remaining=0")], None),
             (
                 &[("ratelimit-remaining", "0"), ("ratelimit-reset", "999999")],
-                Some(3_600),
+                Some(60),
             ),
         ] {
             let mut headers = HeaderMap::new();

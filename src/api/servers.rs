@@ -37,6 +37,8 @@ pub struct AccountServers {
     pub servers: Vec<AccountServer>,
     /// What speaks against the listing.
     pub doubt: Option<String>,
+    /// How many there are, where the provider tells.
+    count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +68,7 @@ impl Pages for AccountServers {
                 status: row.status.text().unwrap_or_default().to_owned(),
             });
         }
+        self.count = self.count.or(page.count.number());
         Ok(PageEnd {
             next: page.next.text().map(str::to_owned),
             rows: u64::try_from(page.results.len()).unwrap_or(u64::MAX),
@@ -84,6 +87,10 @@ impl HttpApi {
         let mut servers = AccountServers::default();
         let url = self.url("/servers/");
         self.walk("list the servers", url, &mut servers).await?;
+        let read = u64::try_from(servers.servers.len()).unwrap_or(u64::MAX);
+        if servers.count.is_some_and(|count| count != read) {
+            servers.doubt("its count is another one than its rows", false);
+        }
         Ok(servers)
     }
 

@@ -172,6 +172,9 @@ impl Pages for Gathering {
         let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         self.pages += 1;
         let count = page.count.number();
+        if count.is_none() && page.count != Field::Null {
+            self.doubt("the count of the listing can't be read", false);
+        }
         self.compare_count(count, page.next.is_some());
         for row in &page.results {
             self.rows += 1;

@@ -17,7 +17,7 @@ use super::room::disagree;
 use super::snapshot::Status;
 
 /// After so long people hear of a slot whose tries don't count.
-const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
+pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 type Alerts = BTreeMap<(AlertKind, String), String>;
 

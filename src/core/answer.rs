@@ -41,6 +41,9 @@ impl History {
             ) => {
                 open.clone_from(&id);
                 *since = at;
+                for note in self.unsettled_named(name) {
+                    note.waiting = None;
+                }
                 if let (Some(id), Some(mono)) = (id, at.mono) {
                     self.seen.insert(id, mono);
                 }
@@ -62,6 +65,10 @@ impl History {
                     }
                 }
                 let tried = match outcome {
+                    // A server that is held isn't held anew every few seconds.
+                    Outcome::Later if self.hold.is_some() => {
+                        Tried::ForNow(hindrance.filter(|which| *which != Hindrance::Rate))
+                    }
                     Outcome::Later => Tried::ForNow(hindrance),
                     _ => Tried::Counts,
                 };

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::alert::LONG_WAIT;
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Server, Step, ended, pause};
 use super::fact::{Ending, Fact, Now};
@@ -185,7 +186,9 @@ impl Server<'_> {
         }
         if note.attempts >= rotation.attempts
             || self.history.intents(&name) >= rotation.attempts
-            || (self.rules.count_all && note.own_tries >= rotation.attempts)
+            || (self.rules.count_all
+                && note.own_tries >= rotation.attempts
+                && !self.waits_for_rate(note))
         {
             let reason = format!("given up after {}", attempts(note.tries));
             return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
@@ -202,6 +205,12 @@ impl Server<'_> {
             return Due::Later(left);
         }
         self.make(index, rotation, name)
+    }
+
+    /// Returns true while `once` goes on with a slot whose creates come too fast for the provider.
+    fn waits_for_rate(&self, note: &SlotNote) -> bool {
+        let short = |since: Timestamp| self.now.wall.duration_since(since) < LONG_WAIT;
+        note.limited && note.waiting.is_some_and(short)
     }
 
     /// For how long a create that was answered with an id may still show, after it was missing
@@ -382,10 +391,13 @@ pub fn attempt_in(
     rules: &Rules,
     now: Now,
 ) -> Option<SignedDuration> {
+    let usual = pause(server, rules, &note.name, note.tries);
     let pause = if note.limited {
-        rules.poll_interval
+        let doublings = note.tries.saturating_sub(1).min(16);
+        let soon = rules.poll_interval.saturating_mul(1 << doublings);
+        soon.min(usual)
     } else {
-        pause(server, rules, &note.name, note.tries)
+        usual
     };
     let left = pause - note.last_try?.elapsed(now);
     (left > SignedDuration::ZERO).then_some(left)

@@ -184,7 +184,7 @@ impl Server<'_> {
     /// The row that was shown to the operator, if it is there and still the same one.
     fn row(&self, name: &str, id: &SnapshotId) -> Result<&Snapshot, String> {
         let mut rows = self.inventory.snapshots.iter();
-        match rows.find(|s| s.id == *id) {
+        match rows.find(|s| s.id == *id || s.uuid.as_ref() == Some(id)) {
             Some(row) if row.name == name => Ok(row),
             Some(row) => Err(format!(
                 "the snapshot with id {id} is called {:?} now, not {name:?}",

@@ -194,11 +194,16 @@ impl Policy {
 }
 
 impl Policy {
-    /// Returns true if this id is protected: a text may be an id or a name.
+    /// Returns true if this id is protected: a string may be an id or a name.
     pub fn protects_id(&self, id: &SnapshotId) -> bool {
-        let by_text = |id: &str| self.protected_names.contains(id);
-        self.protected_ids.contains(id) || id.text().is_some_and(by_text)
+        let mut texts = self.protected_names.iter();
+        self.protected_ids.contains(id) || texts.any(|text| is_id(text, id))
     }
+}
+
+/// Returns true if this string is this id, however it is written.
+pub fn is_id(text: &str, id: &SnapshotId) -> bool {
+    text.parse().as_ref() == Ok(id)
 }
 
 impl Rotation {

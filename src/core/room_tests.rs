@@ -331,3 +331,18 @@ fn i7_while_a_delete_is_being_carried_out_nothing_else_goes_for_room() {
     world.snapshots.retain(|s| s.id != id);
     assert!(matches!(world.recorded(), Step::Create { .. }));
 }
+
+#[test]
+fn i1_a_string_in_protect_may_be_a_name_or_an_id_however_it_is_written() {
+    let uuid = "6F1C2A00-0B1C-4D2E-8F3A-0123456789AB";
+    let mut world = World::grown(1, 3);
+    for (text, id) in [("801", "801"), (uuid, uuid), (&uuid.to_lowercase(), uuid)] {
+        world.policy.protected_names = [text.to_owned()].into();
+        let mut row = world.snapshots[0].clone();
+        assert!(!world.policy.protects(&row), "{text}");
+        row.uuid = Some(id.parse().unwrap());
+        assert!(world.policy.protects(&row), "{text}");
+        (row.uuid, row.id) = (None, id.parse().unwrap());
+        assert!(world.policy.protects(&row), "{text}");
+    }
+}

@@ -213,7 +213,14 @@ impl<A: SnapshotApi> Engine<A> {
             Ok(made) => {
                 let (outcome, id, odd) = made_by(&made, new, &known);
                 extra.error = odd;
-                (outcome, id, made.server_name)
+                // Either of its names may be what the policy says.
+                let by_host = made.hostname.is_some() && made.hostname == policy.name;
+                let name = if by_host {
+                    made.hostname
+                } else {
+                    made.server_name
+                };
+                (outcome, id, name)
             }
             Err(error) => {
                 hindrance = match error.kind {
@@ -360,7 +367,8 @@ fn made_by(
     known: &BTreeSet<SnapshotId>,
 ) -> (Outcome, Option<SnapshotId>, Option<String>) {
     let id = made.id.clone();
-    if known.contains(&id) {
+    let other = made.uuid.as_ref();
+    if known.contains(&id) || other.is_some_and(|uuid| known.contains(uuid)) {
         let odd = format!("the answer names a snapshot that was there before (id {id})");
         return (Outcome::Unknown, None, Some(odd));
     }

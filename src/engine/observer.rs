@@ -152,8 +152,19 @@ impl<A: SnapshotApi> Engine<A> {
                 let rows = listing.servers.values().map(|rows| rows.snapshots.len());
                 self.observer.rows.store(rows.sum(), Ordering::Relaxed);
                 self.observer.pages.store(listing.pages, Ordering::Relaxed);
+                let wanted = self.wanted();
                 for ask in asks {
-                    let answer = inventory(&listing, &ask.server, requested);
+                    let mut answer = inventory(&listing, &ask.server, requested);
+                    let policy = wanted.policies.get(&ask.server);
+                    let name = policy.and_then(|policy| policy.name.as_deref());
+                    if let Some(other) =
+                        name.and_then(|name| renumbered(&listing, &ask.server, name))
+                    {
+                        answer.doubt.get_or_insert(format!(
+                            "it shows nothing of server {}, but server {other} bears its name: if the provider has given it another id, write that into the policy",
+                            ask.server
+                        ));
+                    }
                     let _gone = ask.reply.send(Ok(answer));
                 }
             }
@@ -239,6 +250,21 @@ fn answer_all(asks: Vec<Ask>, error: &ApiError) {
     for ask in asks {
         let _gone = ask.reply.send(Err(error.clone()));
     }
+}
+
+/// The server that bears this name where the one that was asked for has no rows, and whose id is
+/// of another shape: a provider that has changed from numbers to texts empties no server.
+fn renumbered<'l>(listing: &'l Listing, server: &ServerId, name: &str) -> Option<&'l ServerId> {
+    if listing.rows(server).is_some() {
+        return None;
+    }
+    let is_number = |id: &ServerId| id.number().is_some();
+    let mut others = listing.servers.iter();
+    let other = others.find(|(id, rows)| {
+        let named = rows.name == name || rows.hostname.as_deref() == Some(name);
+        named && is_number(id) != is_number(server)
+    });
+    other.map(|(id, _)| id)
 }
 
 /// One server's part of a listing.

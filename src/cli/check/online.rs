@@ -12,9 +12,9 @@ use crate::api::servers::AccountServer;
 use crate::api::{Listing, ServerRows};
 use crate::cli::servers;
 use crate::config::Config;
-use crate::core::policy::Policy;
+use crate::core::policy::{Policy, is_id};
 use crate::core::recognise::recognise;
-use crate::core::snapshot::{ServerId, Snapshot, Status};
+use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -253,22 +253,28 @@ impl Look<'_> {
     fn protected(&mut self, snapshots: &[Snapshot]) {
         let policy = self.policy;
         let there = |fits: &dyn Fn(&Snapshot) -> bool| snapshots.iter().any(fits);
+        // A string may be a name or an id.
+        let is = |row: &Snapshot, text: &str| {
+            let by_uuid = row.uuid.as_ref().is_some_and(|id| is_id(text, id));
+            row.name == text || is_id(text, &row.id) || by_uuid
+        };
         let names = policy.protected_names.iter();
         let names = names
-            .filter(|name| !there(&|row| row.name == **name))
+            .filter(|name| !there(&|row| is(row, name)))
             .map(|name| {
                 (
                     name.clone(),
                     format!("{name:?}"),
-                    self.elsewhere(|row| row.name == *name),
+                    self.elsewhere(|row| is(row, name)),
                 )
             });
+        let has = |row: &Snapshot, id: &SnapshotId| row.id == *id || row.uuid.as_ref() == Some(id);
         let ids = policy.protected_ids.iter();
-        let ids = ids.filter(|id| !there(&|row| row.id == **id)).map(|id| {
+        let ids = ids.filter(|id| !there(&|row| has(row, id))).map(|id| {
             (
                 id.to_string(),
                 format!("id {id}"),
-                self.elsewhere(|row| row.id == *id),
+                self.elsewhere(|row| has(row, id)),
             )
         });
         let missing: Vec<_> = names.chain(ids).collect();
