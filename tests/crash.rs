@@ -71,7 +71,10 @@ fn kill(kills: usize) -> usize {
         between += usize::from(open_intents(&home) > 0);
     }
 
+    let started = home.events("daemon_started").len();
     let last = home.start(&["run"]);
+    // Before that a signal would end it as it ends any process.
+    until("it runs", || home.events("daemon_started").len() > started);
     until(
         "every intent has its outcome and a slot of each is settled",
         || {
