@@ -64,6 +64,9 @@ tls = "none"
 from = "snaprotate@example.org"
 to = ["admin@example.org"]
 TOML
+    # Neither today nor tomorrow: a first snapshot waits where the next slot would bear its name.
+    local day
+    day=$(LC_ALL=C date -u -d '3 days ago' +%a)
     cat >"$policy" <<TOML
 [server]
 id = 12345
@@ -71,7 +74,7 @@ name = "web-server-01"
 
 [[rotation]]
 name = "weekly"
-schedule = "0 3 * * Sun"
+schedule = "0 3 * * $day"
 keep = 3
 
 [rotation.hooks]

@@ -32,6 +32,9 @@ restore_window = "1s"
 [http]
 listen = "$page"
 TOML
+    # Neither today nor tomorrow: a first snapshot waits where the next slot would bear its name.
+    local day
+    day=$(LC_ALL=C date -u -d '3 days ago' +%a)
     cat >"$etc/policies.d/web-server-01.toml" <<TOML
 [server]
 id = 12345
@@ -39,7 +42,7 @@ name = "web-server-01"
 
 [[rotation]]
 name = "weekly"
-schedule = "0 3 * * Sun"
+schedule = "0 3 * * $day"
 keep = 3
 
 [rotation.hooks]
