@@ -138,7 +138,7 @@ fn usable(config: &Config) {
     assert!(!rules.restore_window.is_negative());
     let now: Timestamp = "2026-11-24T12:00:00Z".parse().expect("a time");
     for policy in &config.policies {
-        assert!(policy.server.0 > 0 && policy.min_completed > 0);
+        assert!(policy.server.number() != Some(0) && policy.min_completed > 0);
         let keep: usize = policy.rotations.iter().map(|rotation| rotation.keep).sum();
         assert!((1..=rules.limit).contains(&keep), "{keep}");
         for (nth, rotation) in policy.rotations.iter().enumerate() {
@@ -168,5 +168,15 @@ fn usable(config: &Config) {
                 assert_ne!(before.replace(name.clone()), Some(name));
             }
         }
+    }
+}
+
+/// What a row is known by: its `id`, or its `uuid` where it has no `id`.
+pub fn id_of<I: From<u64> + std::str::FromStr>(row: &serde_json::Value) -> Option<I> {
+    let key = if row["id"].is_null() { "uuid" } else { "id" };
+    match &row[key] {
+        serde_json::Value::Number(number) => number.as_u64().map(I::from),
+        serde_json::Value::String(text) => text.parse().ok(),
+        _ => None,
     }
 }

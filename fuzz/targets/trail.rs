@@ -202,7 +202,7 @@ fn record(disk: &MemDisk, entries: &[Entry]) -> Result<(), TrailError> {
     })
 }
 
-const SERVER: ServerId = ServerId::from(7);
+const SERVER: ServerId = ServerId::integer(7);
 
 fn night(time: &str) -> Vec<Entry> {
     let time: Timestamp = time.parse().expect("a time");
