@@ -6,14 +6,14 @@ use super::error::ApiError;
 use super::http::HttpApi;
 use super::servers::AccountServers;
 
-/// What the provider says of the token.
+/// A token as the provider describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TokenInfo {
     /// Whose it is, where the provider tells.
     pub account: Option<String>,
-    /// What it is called there.
+    /// Its name there.
     pub name: Option<String>,
-    /// What it permits, in words such as `snapshots:*`; `None`: not told.
+    /// Its permissions, in words such as `snapshots:*`; `None`: not told.
     pub permissions: Option<Vec<String>>,
 }
 

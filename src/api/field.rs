@@ -51,7 +51,7 @@ impl Field<'_> {
     }
 }
 
-/// What a row is known by: its `id`, or its `uuid` where it has no `id`; and its `uuid` where it
+/// The ids of a row: its `id`, or its `uuid` where it has no `id`; and its `uuid` where it
 /// has both. `None` where it can't be read.
 fn known_by<I: From<u64> + FromStr + PartialEq>(
     id: &Field,

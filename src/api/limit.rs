@@ -187,7 +187,7 @@ impl Limiter {
     }
 }
 
-/// What is known of a limit that the provider doesn't tell.
+/// A limit that the provider doesn't tell, as far as it is known.
 #[derive(Debug, Default)]
 struct Strain {
     /// The distance between two requests; zero: none but the rate's.

@@ -27,7 +27,7 @@ pub(super) const GET_PAUSE: Duration = Duration::from_secs(1);
 
 const FEWER: &str = "the pages of the listing are others than its first one tells";
 
-/// What a page says of the listing that it is a part of.
+/// The end of a page: how the listing goes on.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PageEnd {
     /// The link to the next page, as the provider wrote it.
@@ -251,7 +251,7 @@ fn numbered(second: &Url, rows: u64, count: u64) -> Option<Vec<Url>> {
     Some((1..pages).map(address).collect())
 }
 
-/// What makes two addresses of pages the same, however they are written.
+/// The parts by which two addresses of pages are the same, however they are written.
 fn parts(url: &Url) -> (&str, BTreeSet<Pair<'_>>) {
     (url.path(), url.query_pairs().collect())
 }

@@ -9,7 +9,7 @@ use super::printable;
 /// As much of the provider's words as an alert repeats.
 const WORDS_SHOWN: usize = 120;
 
-/// What is no field, but of the whole request.
+/// Keys that are no field, but of the whole request.
 const WHOLE: [&str; 5] = ["detail", "message", "error", "errors", "non_field_errors"];
 
 /// The words as they stand; `None` where the body has none.

@@ -35,7 +35,7 @@ impl AccountServer {
 pub struct AccountServers {
     /// In the provider's order.
     pub servers: Vec<AccountServer>,
-    /// What speaks against the listing.
+    /// The reason not to rely on the listing.
     pub doubt: Option<String>,
     /// How many there are, where the provider tells.
     count: Option<u64>,

@@ -191,7 +191,7 @@ impl AlertKind {
     }
 }
 
-/// What keeps the provider from taking a create for now.
+/// A reason for which the provider doesn't take a create for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hindrance {
@@ -309,7 +309,7 @@ pub enum Fact {
         /// No answer told: it was looked for in listings, in vain.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         looked_for: bool,
-        /// What kept it from being taken for now, where that is known.
+        /// The reason for which it wasn't taken for now, where that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hindrance: Option<Hindrance>,
         /// The provider's own words, where it refused.

@@ -259,6 +259,14 @@ fn renumbered<'l>(listing: &'l Listing, server: &ServerId, name: &str) -> Option
         return None;
     }
     let is_number = |id: &ServerId| id.number().is_some();
+    // Integers stand first: one key tells whether there is any of the other shape.
+    let mut keys = listing.servers.keys();
+    let outer = if is_number(server) {
+        keys.next_back()
+    } else {
+        keys.next()
+    };
+    outer.filter(|id| is_number(id) != is_number(server))?;
     let mut others = listing.servers.iter();
     let other = others.find(|(id, rows)| {
         let named = rows.name == name || rows.hostname.as_deref() == Some(name);

@@ -347,8 +347,7 @@ impl<A: SnapshotApi> Engine<A> {
         seat.asked = None;
         answer.map(|mut inventory| {
             seat.history.name_as_known(&mut inventory.snapshots);
-            let wanted = self.wanted();
-            inventory.doubt_twin(|id| wanted.policies.contains_key(id));
+            inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
             inventory
         })
     }

@@ -70,7 +70,7 @@ pub struct SandboxConfig {
     pub max_page_size: usize,
     /// The shape of ids.
     pub ids: Ids,
-    /// What the token is said to permit; nothing is refused by it.
+    /// The permissions that the token is said to have; nothing is refused by it.
     pub permissions: Vec<String>,
     /// How pages are asked for.
     pub pagination: Pagination,
@@ -269,7 +269,7 @@ impl Sandbox {
             .change(|state, now| state.rows.remove(id, false, now).is_some())
     }
 
-    /// What the token is said to permit from now on.
+    /// The permissions that the token is said to have from now on.
     pub fn set_permissions(&self, permissions: &[&str]) {
         let permissions = permissions.iter().map(|one| (*one).to_owned()).collect();
         self.shared

@@ -104,7 +104,7 @@ pub(super) fn create(ids: Ids, body: &[u8]) -> Result<(u64, String, String), Str
     Ok((server, name.to_owned(), description.to_owned()))
 }
 
-/// What a power call is to do with its server.
+/// The action of a power call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Starts it.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::ids;
 
-/// What a line of the trail ends for a slot.
+/// The way in which a line of the trail ends a slot.
 enum End {
     ForGood,
     /// Skipped while it still lay ahead, or was due: a `resume` takes back what a clock that was

@@ -14,7 +14,7 @@ thread_local! {
     static UUIDS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What follows the number in a UUID.
+/// The rest of a UUID, after the number.
 const REST: &str = "-0000-4000-8000-000000000000";
 
 /// Decides for the world that runs on this thread.

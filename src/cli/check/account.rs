@@ -37,7 +37,7 @@ impl Asked {
         self.token.as_ref().ok()?.as_ref()
     }
 
-    /// What of it does not fit.
+    /// All that does not fit.
     pub(super) fn findings(&self, config: &Config, settings: &ApiSettings) -> Vec<Finding> {
         let mut found = Vec::new();
         match &self.token {

@@ -11,7 +11,7 @@ use crate::status::{lines, table};
 /// A foreign name takes up no more of a line.
 const LONGEST_NAME: usize = 60;
 
-/// What `--servers --json` writes.
+/// The account's servers, as `--servers --json` writes them.
 #[derive(Serialize)]
 pub(super) struct Servers {
     doubt: Option<String>,
