@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Alert, Signed};
+use crate::core::fact::AlertKind;
 use crate::core::printable::{printable, utc};
 
 /// Alerts that one message lists for people.
@@ -98,6 +99,12 @@ impl Message {
         };
         let host = printable(&self.host, NAME);
         format!("{} {what} (snaprotate on {host})", self.event.cry())
+    }
+
+    /// Returns true if people are to come at once: a server is down that ought to run.
+    pub fn is_urgent(&self) -> bool {
+        let down = AlertKind::ServerStopped.word();
+        self.event == Event::Raised && self.alerts.iter().any(|alert| alert.kind == down)
     }
 
     /// For people, a line an alert; how many more there are.

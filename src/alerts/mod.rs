@@ -20,7 +20,7 @@ use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
 
 /// The kinds of alert, by the words that trail and configuration use.
-pub const KINDS: [&str; 19] = [
+pub const KINDS: [&str; 20] = [
     "slot_failed",
     "overdue",
     "slot_waiting",
@@ -39,6 +39,7 @@ pub const KINDS: [&str; 19] = [
     "trail_begins",
     "config_refused",
     "hook_failed",
+    "server_stopped",
     "witness_failed",
 ];
 

@@ -57,6 +57,7 @@ pub(crate) enum Call {
     Create,
     Delete,
     Restore,
+    Power,
 }
 
 /// The kind of a status that is not a success.
@@ -93,9 +94,9 @@ mod tests {
 
     #[test]
     fn each_status_says_what_can_be_done() {
-        use Call::{Create, Delete, List, Restore};
+        use Call::{Create, Delete, List, Power, Restore};
         use ErrorKind::{Account, Later, Missing, Refused, Unknown};
-        for call in [List, Create, Delete, Restore] {
+        for call in [List, Create, Delete, Restore, Power] {
             for (status, kind) in [
                 (301, Later),
                 (304, Later),
@@ -119,7 +120,7 @@ mod tests {
             }
         }
         assert_eq!(kind_of(List, 403), Account);
-        for call in [Create, Delete, Restore] {
+        for call in [Create, Delete, Restore, Power] {
             assert_eq!(kind_of(call, 403), Refused, "{call:?}");
         }
     }

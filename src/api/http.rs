@@ -16,8 +16,9 @@ use super::limit::{Limiter, Pass, Rate};
 use super::tally::Tally;
 use super::token::{Token, TokenSource};
 use super::wire::{self, CreateBody, Gathering};
-use super::{ApiError, Created, Listing, NewSnapshot, SnapshotApi, client};
+use super::{ApiError, Created, Listing, NewSnapshot, Power, SnapshotApi, client};
 use crate::clock::Clock;
+use crate::core::downtime::ServerState;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// What the client needs to know; checked by the configuration, and here once more.
@@ -46,7 +47,7 @@ pub struct HttpApi {
     pub(super) reading: Client,
     /// Opens a connection for each request: one that was kept may be closed by the other
     /// side just as a mutation goes out, and leave its outcome unknown for no need.
-    changing: Client,
+    pub(super) changing: Client,
     /// Without a slash at its end.
     pub(super) base: Url,
     source: TokenSource,
@@ -121,7 +122,7 @@ impl HttpApi {
 
     /// Sends a mutation, exactly once (I9, I12); `check` reads the answer's body. The pass is
     /// held until then, and told the status.
-    async fn change<T>(
+    pub(super) async fn change<T>(
         &self,
         pass: Pass,
         call: Call,
@@ -177,6 +178,14 @@ impl SnapshotApi for HttpApi {
             wire::restored(body, &id)
         })
         .await
+    }
+
+    async fn state(&self, server: &ServerId) -> ServerState {
+        self.ask_state(server).await
+    }
+
+    async fn power(&self, pass: Pass, server: &ServerId, action: Power) -> Result<(), ApiError> {
+        self.send_power(pass, server, action).await
     }
 
     fn renew(&self) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! The provider's four calls, and what can be done when one fails.
+//! The provider's calls, and what can be done when one fails.
 //!
 //! - [`SnapshotApi`]: the calls as a trait, so that the engine needs no network to be tested.
 //! - [`error`]: failures by what can be done about them.
@@ -7,6 +7,7 @@
 //! - `pages`: the pages of a listing.
 //! - [`wire`]: the JSON, and the checks that decide whether a listing may be believed.
 //! - [`limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
+//! - `power`: whether a server runs, and how it is stopped and started.
 //! - [`account`], [`servers`]: whose token it is, and which servers there are, for people.
 //! - [`tally`]: how often the provider was called, and what came of it.
 //! - [`token`]: where the token comes from.
@@ -21,6 +22,7 @@ pub mod foreign;
 pub mod http;
 pub mod limit;
 mod pages;
+mod power;
 mod refusal;
 mod retry_after;
 pub mod servers;
@@ -40,8 +42,10 @@ pub use client::{is_loopback, outgoing, over_socket};
 pub use error::{ApiError, ErrorKind, chain};
 pub use http::{ApiSettings, HttpApi};
 pub use limit::{Heard, Limiter, Pass, Rate};
+pub use power::Power;
 pub use token::{TokenSource, secret};
 
+use crate::core::downtime::ServerState;
 use crate::core::printable::printable;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
@@ -78,6 +82,17 @@ pub trait SnapshotApi: Send + Sync + 'static {
         &self,
         pass: Pass,
         id: SnapshotId,
+    ) -> impl Future<Output = Result<(), ApiError>> + Send;
+
+    /// Whether the server runs; for rotations that stop it. Takes its own pass.
+    fn state(&self, server: &ServerId) -> impl Future<Output = ServerState> + Send;
+
+    /// Stops or starts a server.
+    fn power(
+        &self,
+        pass: Pass,
+        server: &ServerId,
+        action: Power,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
     /// Reads the token anew; after an error the former one stays in use.

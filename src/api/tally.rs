@@ -22,7 +22,13 @@ pub const BUCKETS: [Duration; 10] = [
     Duration::from_secs(30),
 ];
 
-const CALLS: [Call; 4] = [Call::List, Call::Create, Call::Delete, Call::Restore];
+const CALLS: [Call; 5] = [
+    Call::List,
+    Call::Create,
+    Call::Delete,
+    Call::Restore,
+    Call::Power,
+];
 
 const KINDS: [Option<ErrorKind>; 6] = [
     None,
@@ -49,7 +55,7 @@ struct Counts {
 /// One call's counts at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calls {
-    /// `list`, `create`, `delete` or `restore`.
+    /// `list` (and every other question), `create`, `delete`, `restore` or `power`.
     pub call: &'static str,
     /// How many ended how: `ok`, or the kind of error.
     pub ended: Vec<(&'static str, u64)>,
@@ -101,6 +107,7 @@ fn call_word(call: Call) -> &'static str {
         Call::Create => "create",
         Call::Delete => "delete",
         Call::Restore => "restore",
+        Call::Power => "power",
     }
 }
 

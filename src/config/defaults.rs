@@ -65,6 +65,11 @@ pub const HOOK: SignedDuration = SignedDuration::from_secs(60);
 /// snapshot (API.md).
 pub const MAX_HOLD: SignedDuration = SignedDuration::from_hours(1);
 
+/// How long a server may take until it is seen stopped.
+pub const STOP: SignedDuration = SignedDuration::from_mins(5);
+/// How long a server is stopped for a snapshot at most.
+pub const MAX_STOPPED: SignedDuration = SignedDuration::from_mins(15);
+
 /// The credential's name in `$CREDENTIALS_DIRECTORY`.
 pub const CREDENTIAL: &str = "api-token";
 /// That of the witness's signer key.

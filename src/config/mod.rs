@@ -28,6 +28,7 @@ mod report;
 mod rotation;
 mod slots;
 mod source;
+mod stop;
 mod timing;
 mod values;
 pub mod witness;

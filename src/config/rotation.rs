@@ -8,6 +8,7 @@ use super::hooks::RawHooks;
 use super::reader::{Found, Section};
 use super::report::{At, Log};
 use super::slots::Schedules;
+use super::stop::RawStop;
 use super::timing::{self, Timing};
 use super::values::Zone;
 use super::{defaults, names};
@@ -27,6 +28,7 @@ pub(super) struct Options {
     attempts: Option<Found<u32>>,
     when_full: Option<Found<WhenFull>>,
     hooks: Option<RawHooks>,
+    stop: RawStop,
 }
 
 /// A rotation as it is written.
@@ -69,6 +71,7 @@ impl Options {
             hooks: section
                 .take_table("hooks", hooks, log)
                 .map(|section| RawHooks::read(section, log)),
+            stop: RawStop::read(section, log),
         };
         let former = options.former_names.iter().flatten();
         former
@@ -90,6 +93,7 @@ impl Options {
             attempts: self.attempts.or(defaults.attempts),
             when_full: self.when_full.or(defaults.when_full),
             hooks: self.hooks.or(defaults.hooks),
+            stop: self.stop.or(defaults.stop),
         }
     }
 }
@@ -204,8 +208,11 @@ impl RawRotation {
             Some(hooks) => Some(hooks.validate(log)?),
             None => None,
         };
+        own.stop.check_idle(&defaults.stop, log);
+        let stop = options.stop.validate(&expression.at, log)?;
         Some(Rotation {
             hooks,
+            stop,
             schedule,
             keep: self.keep?.value,
             pattern,

@@ -173,6 +173,7 @@ impl Server<'_> {
             }
         }
         alerts.extend(self.stuck_hold());
+        alerts.extend(self.stopped_for_long());
         self.shrinking(&mut alerts);
         if !Break::SilentFailure.on() {
             for (index, rotation) in self.policy.rotations.iter().enumerate() {

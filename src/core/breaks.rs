@@ -62,6 +62,10 @@ pub enum Break {
     AfterRunOnce,
     /// A create goes out although its server isn't held for it.
     BeforeLeftOut,
+    /// A server that was stopped for a snapshot is not started (I20).
+    StartForgotten,
+    /// A snapshot that its server is to be stopped for is made of the running one (I20).
+    StopLeftOut,
     /// Unpaid surplus is deleted all the same (I19).
     UnpaidDeleted,
     /// One that was made pays for any number of others (I19).
@@ -82,7 +86,7 @@ pub enum Break {
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -106,6 +110,8 @@ impl Break {
         Self::HoldForgotten,
         Self::AfterRunOnce,
         Self::BeforeLeftOut,
+        Self::StartForgotten,
+        Self::StopLeftOut,
         Self::UnpaidDeleted,
         Self::PaysForAll,
         Self::NoGrace,

@@ -3,13 +3,14 @@
 //! First match wins: held, doubt, open intent, under way, due, surplus, idle (DESIGN.md,
 //! section 2). The caller performs the step, records it, looks again and asks again.
 //! Rule 1 stands here; `pause.rs` has rule 0, `open.rs` 2 and 3, `due.rs` those for slots and
-//! surplus, and `hold.rs` what goes before them all.
+//! surplus, and `hold.rs` and `downtime.rs` what goes before them all.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
+use super::downtime::ServerState;
 use super::fact::{Ending, Fact, Now};
 use super::history::History;
 use super::noted::SlotNote;
@@ -35,6 +36,8 @@ pub struct Inventory {
     pub other_id: Option<ServerId>,
     /// All snapshots of the server.
     pub snapshots: Vec<Snapshot>,
+    /// Whether the server runs; `None`: nobody asked.
+    pub state: Option<ServerState>,
     /// When the listing was requested, by the monotonic clock.
     pub requested: SignedDuration,
     /// Why the listing can't be relied on.
@@ -49,6 +52,7 @@ impl Inventory {
             hostname: None,
             other_id: None,
             snapshots: Vec::new(),
+            state: None,
             requested,
             doubt: None,
         }
@@ -100,6 +104,21 @@ pub enum Step {
         early: bool,
         reason: String,
     },
+    /// Ask whether the server runs, then ask again.
+    AskState,
+    /// Stop the server for this snapshot.
+    Stop {
+        rotation: String,
+        name: String,
+        reason: String,
+    },
+    /// Start the server that was stopped for this snapshot; `early` where that is not over yet.
+    Start {
+        rotation: String,
+        name: String,
+        early: bool,
+        reason: String,
+    },
     /// Something is under way: look again after this long.
     Wait {
         pause: SignedDuration,
@@ -127,8 +146,8 @@ pub fn decide(
 }
 
 fn decided(server: &Server<'_>) -> Step {
-    let release = server.release();
-    release.unwrap_or_else(|| server.in_time_for_after(server.by_rules()))
+    let owed = server.release().or_else(|| server.owed());
+    owed.unwrap_or_else(|| server.in_time_for_after(server.in_downtime(server.by_rules())))
 }
 
 /// What is wanted of a server that is held for its create; what has to be said can wait.
@@ -140,8 +159,9 @@ pub fn decide_in_hold(
     now: Now,
 ) -> Step {
     let server = Server::of(policy, inventory, history, rules, now);
-    let held = server.held().or_else(|| server.doubt());
-    held.unwrap_or_else(|| server.wanted())
+    let owed = server.owed().or_else(|| server.held());
+    let first = owed.or_else(|| server.doubt());
+    first.unwrap_or_else(|| server.wanted())
 }
 
 /// Whether a rotation's `after` is due; for that no listing is needed.

@@ -271,6 +271,7 @@ fn the_pause_between_tries_doubles_up_to_an_hour_and_spreads_the_servers_over_a_
         other_id: None,
         server_name: None,
         snapshots: Vec::new(),
+        state: None,
         requested: world.now.mono,
         doubt: None,
     };

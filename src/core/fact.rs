@@ -77,7 +77,8 @@ pub enum Outcome {
     Done,
     /// It was refused, or found not done; it counts as an attempt.
     Failed,
-    /// The provider knows no such server (404 on a create); it counts as an attempt.
+    /// The provider knows no such server (404 on a create), or no such power call (404 or 405);
+    /// it counts as an attempt.
     NoServer,
     /// It was refused for now (busy, throttled, unreachable); only `once` counts it.
     Later,
@@ -153,11 +154,14 @@ pub enum AlertKind {
     /// A hook failed, or the server was released before its snapshot was over; about the
     /// rotation. Stands until the rotation's hooks went well once.
     HookFailed,
+    /// A server that a rotation stopped isn't seen active again for `max_stopped`; about the
+    /// rotation.
+    ServerStopped,
 }
 
 impl AlertKind {
     /// All there are.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SlotFailed,
         Self::Overdue,
         Self::SlotWaiting,
@@ -170,6 +174,7 @@ impl AlertKind {
         Self::RestoreUnknown,
         Self::OddDate,
         Self::HookFailed,
+        Self::ServerStopped,
     ];
 
     /// The word that the trail, logs and other programs use.
@@ -187,6 +192,7 @@ impl AlertKind {
             Self::RestoreUnknown => "restore_unknown",
             Self::OddDate => "odd_date",
             Self::HookFailed => "hook_failed",
+            Self::ServerStopped => "server_stopped",
         }
     }
 }
@@ -429,6 +435,49 @@ pub enum Fact {
         later: bool,
         reason: String,
     },
+    /// A server is about to be stopped for a snapshot. From here on its start is owed (I20).
+    StopIntent {
+        rotation: String,
+        snapshot: String,
+        reason: String,
+    },
+    /// The outcome of a stop.
+    StopResult {
+        snapshot: String,
+        outcome: Outcome,
+        /// The provider's own words, where it refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
+    /// The server was seen stopped.
+    StopConfirmed { rotation: String, snapshot: String },
+    /// A server isn't stopped for its snapshot, so none is made; `for_good`: no other try could
+    /// end otherwise.
+    StopWithheld {
+        rotation: String,
+        snapshot: String,
+        reason: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        for_good: bool,
+    },
+    /// The start that is owed is about to be sent; `early`: its snapshot is not over yet.
+    StartIntent {
+        rotation: String,
+        snapshot: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        early: bool,
+        reason: String,
+    },
+    /// The outcome of a start.
+    StartResult {
+        snapshot: String,
+        outcome: Outcome,
+        /// The provider's own words, where it refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
+    /// The server was seen active, and no start is owed any more.
+    StartConfirmed { rotation: String, snapshot: String },
     /// The server was paused, by whom.
     Paused {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -460,6 +509,8 @@ impl Fact {
                 | Self::CreateIntent { .. }
                 | Self::DeleteIntent { .. }
                 | Self::RestoreIntent { .. }
+                | Self::StopIntent { .. }
+                | Self::StartIntent { .. }
         )
     }
 }

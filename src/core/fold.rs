@@ -132,6 +132,9 @@ impl History {
                 if let Some(hold) = &mut self.hold {
                     hold.created |= hold.rotation == *rotation && hold.snapshot == *snapshot;
                 }
+                if let Some(downtime) = &mut self.downtime {
+                    downtime.created |= downtime.snapshot == *snapshot;
+                }
                 if let Some(id) = spare {
                     self.spared = Some(Box::new((id.clone(), at)));
                 }
@@ -336,6 +339,13 @@ impl History {
                 self.alerts.remove(&(*alert, about.clone()));
             }
             Fact::HookStarted { .. } | Fact::HookFinished { .. } => self.hooked(fact, at),
+            Fact::StopIntent { .. }
+            | Fact::StopResult { .. }
+            | Fact::StopConfirmed { .. }
+            | Fact::StopWithheld { .. }
+            | Fact::StartIntent { .. }
+            | Fact::StartResult { .. }
+            | Fact::StartConfirmed { .. } => self.powered(fact, at, after_call),
             Fact::Paused { .. } => self.paused = Some(at.wall),
             Fact::Resumed { .. } => self.resumed(at),
             Fact::RestoreIntent { id, .. } => {

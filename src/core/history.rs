@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::downtime::Downtime;
 use super::fact::{AlertKind, Now, Standing, When};
 use super::noted::RotationNotes;
 use super::policy::{Policy, Rules};
@@ -138,6 +139,11 @@ impl Hold {
     pub fn hopeless(&self) -> bool {
         self.failures >= HOPELESS
     }
+
+    /// Returns true if this process holds the server for this snapshot.
+    pub(super) fn is_for(&self, snapshot: &str) -> bool {
+        self.snapshot == snapshot && self.since.mono.is_some() && self.failures == 0
+    }
 }
 
 /// What the trail says of one server. What is rare stands in a box of its own: ten thousand
@@ -168,6 +174,9 @@ pub struct History {
     /// The hold that has not been released yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Box<Hold>>,
+    /// The server that a rotation stopped and that was not seen active since (I20).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub downtime: Option<Box<Downtime>>,
     /// The prune-first whose promise is not kept yet (I7, I19).
     pub prune_first: Option<Box<PruneFirst>>,
     /// The own snapshots that were seen completed, with a hash of their names; by the provider's
@@ -341,8 +350,8 @@ impl History {
     }
 
     /// Whether that is so, and nothing is left to be done either: one that is still held
-    /// waits for its policy.
+    /// waits for its policy, and one that was stopped for its start.
     pub fn gone(&self) -> bool {
-        self.left() && self.hold.is_none()
+        self.left() && self.hold.is_none() && self.downtime.is_none()
     }
 }

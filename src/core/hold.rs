@@ -132,7 +132,10 @@ impl Server<'_> {
     /// `after`, where it is due: before every other rule, without a listing.
     pub(super) fn release(&self) -> Option<Step> {
         let hold = self.history.hold.as_deref()?;
-        if self.until_next_try(hold).is_some() || (hold.created && Break::HoldForgotten.on()) {
+        if self.until_next_try(hold).is_some()
+            || self.starts_first(hold)
+            || (hold.created && Break::HoldForgotten.on())
+        {
             return None;
         }
         let reason = self.why_released(hold)?;
@@ -142,6 +145,15 @@ impl Server<'_> {
             early: self.early(hold),
             reason,
         })
+    }
+
+    /// Returns true while a server that is stopped for the same snapshot is not started:
+    /// `after` comes last.
+    fn starts_first(&self, hold: &Hold) -> bool {
+        let downtime = self.history.downtime.as_deref();
+        let (max_hold, _) = self.bounds(hold);
+        downtime.is_some_and(|downtime| downtime.snapshot == hold.snapshot)
+            && hold.since.elapsed(self.now) < max_hold
     }
 
     /// How long a failed `after` still rests; `None`: it didn't fail, or has rested.
@@ -265,4 +277,4 @@ pub fn command(hooks: &Hooks, hook: Hook) -> &[String] {
 mod faults;
 #[cfg(test)]
 #[path = "hold_tests.rs"]
-mod tests;
+pub(super) mod tests;

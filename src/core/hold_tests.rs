@@ -12,9 +12,9 @@ use crate::core::policy::{Hooks, Release};
 use crate::core::snapshot::{SnapshotId, Status};
 use crate::core::world::{DONE, MINUTE, World};
 
-pub(super) const NAME: &str = "weekly-2026-11-22";
+pub(in crate::core) const NAME: &str = "weekly-2026-11-22";
 
-pub(super) fn hooks() -> Hooks {
+pub(in crate::core) fn hooks() -> Hooks {
     Hooks {
         before: Some(vec!["/bin/freeze".to_owned()]),
         after: Some(vec!["/bin/thaw".to_owned()]),
@@ -26,18 +26,18 @@ pub(super) fn hooks() -> Hooks {
 }
 
 /// A weekly slot is due on a server whose snapshots have hooks.
-pub(super) fn world() -> World {
+pub(in crate::core) fn world() -> World {
     with(hooks())
 }
 
-pub(super) fn with(hooks: Hooks) -> World {
+pub(in crate::core) fn with(hooks: Hooks) -> World {
     let mut world = World::weekly(3);
     world.policy.rotations[0].hooks = Some(Arc::new(hooks));
     assert!(matches!(world.recorded(), Step::Create { .. }));
     world
 }
 
-pub(super) fn started(hook: Hook) -> Fact {
+pub(in crate::core) fn started(hook: Hook) -> Fact {
     Fact::HookStarted {
         hook,
         rotation: "weekly".to_owned(),
@@ -46,7 +46,7 @@ pub(super) fn started(hook: Hook) -> Fact {
     }
 }
 
-pub(super) fn finished(hook: Hook, ran: Ran) -> Fact {
+pub(in crate::core) fn finished(hook: Hook, ran: Ran) -> Fact {
     Fact::HookFinished {
         hook,
         rotation: "weekly".to_owned(),
@@ -60,12 +60,12 @@ pub(super) fn finished(hook: Hook, ran: Ran) -> Fact {
 }
 
 /// As the engine does it: `before`, then the create.
-pub(super) fn hold(world: &mut World) {
+pub(in crate::core) fn hold(world: &mut World) {
     world.record(&started(Hook::Before));
     world.record(&finished(Hook::Before, Ran::Done));
 }
 
-pub(super) fn create(world: &mut World, status: Status) -> SnapshotId {
+pub(in crate::core) fn create(world: &mut World, status: Status) -> SnapshotId {
     world.intend_create(NAME);
     let id = world.make(NAME, status);
     world.record(&Fact::CreateResult {
@@ -80,12 +80,12 @@ pub(super) fn create(world: &mut World, status: Status) -> SnapshotId {
     id
 }
 
-pub(super) fn complete(world: &mut World, id: &SnapshotId) {
+pub(in crate::core) fn complete(world: &mut World, id: &SnapshotId) {
     let mut rows = world.snapshots.iter_mut();
     rows.find(|s| s.id == *id).expect("it is there").status = DONE;
 }
 
-pub(super) fn released(step: &Step) -> Option<bool> {
+pub(in crate::core) fn released(step: &Step) -> Option<bool> {
     match step {
         Step::After { early, .. } => Some(*early),
         _ => None,
@@ -93,16 +93,16 @@ pub(super) fn released(step: &Step) -> Option<bool> {
 }
 
 /// A listing without rows.
-pub(super) fn nothing(world: &World) -> Inventory {
+pub(in crate::core) fn nothing(world: &World) -> Inventory {
     Inventory::empty(world.now.mono)
 }
 
-pub(super) fn fails(world: &mut World) {
+pub(in crate::core) fn fails(world: &mut World) {
     world.record(&started(Hook::After));
     world.record(&finished(Hook::After, Ran::Failed));
 }
 
-pub(super) fn alert(world: &World) -> Option<String> {
+pub(in crate::core) fn alert(world: &World) -> Option<String> {
     let key = (AlertKind::HookFailed, "weekly".to_owned());
     let standing = world.history.alerts.get(&key)?;
     Some(standing.reason.clone())

@@ -6,6 +6,7 @@ pub mod belief;
 pub mod breaks;
 mod dated;
 pub mod decide;
+pub mod downtime;
 pub mod due;
 mod erosion;
 mod expression;

@@ -48,6 +48,9 @@ pub struct SlotNote {
     /// When the last of them was intended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Timestamp>,
+    /// Stops of the server that were sent for it, but for those that were refused (I20).
+    #[serde(default, skip_serializing_if = "none")]
+    pub stops: u32,
     /// Slots before it passed without a note of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leap: bool,
@@ -350,6 +353,7 @@ impl History {
             limited: false,
             own_tries: 0,
             intents: 0,
+            stops: 0,
             sent: None,
             leap: false,
         });

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Inventory, Server, put_right};
+use super::downtime::Downtime;
 use super::fact::Now;
 use super::history::{History, Hold, Open};
 use super::name;
@@ -85,6 +86,28 @@ pub fn holding(hold: &Hold) -> String {
     )
 }
 
+/// For which snapshot the server is stopped, and since when.
+pub fn down(downtime: &Downtime) -> String {
+    let Downtime {
+        rotation,
+        snapshot,
+        starts,
+        ..
+    } = downtime;
+    let since = utc(downtime.since.wall);
+    if *starts > 0 {
+        return format!(
+            "it was stopped for {snapshot} of {rotation} at {since} and is being started"
+        );
+    }
+    let word = if downtime.stopped {
+        "stopped"
+    } else {
+        "being stopped"
+    };
+    format!("it is {word} for {snapshot} of {rotation} since {since}")
+}
+
 /// Until when the server is left alone after a restore, if it is.
 pub fn left_alone(server: &ServerId, history: &History, rules: &Rules, now: Now) -> Option<String> {
     let left = history.restoring(rules, now)?;
@@ -107,6 +130,9 @@ impl Server<'_> {
         }
         if let Some(hold) = &self.history.hold {
             return Some(format!("{}; try again when it is released", holding(hold)));
+        }
+        if let Some(downtime) = &self.history.downtime {
+            return Some(format!("{}; try again when it runs", down(downtime)));
         }
         if let Some(last) = self.clock_behind() {
             return Some(put_right(last));

@@ -40,6 +40,7 @@ fn objection_of(world: &World, order: &Order) -> Option<String> {
         other_id: None,
         server_name: Some("web".to_owned()),
         snapshots: world.snapshots.clone(),
+        state: None,
         requested: world.now.mono,
         doubt: world.doubt.clone(),
     };

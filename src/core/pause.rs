@@ -19,8 +19,12 @@ impl Server<'_> {
     /// What was begun before is watched to its end while the server is held, and nothing new
     /// is done.
     pub(super) fn conclude(&self) -> Option<Step> {
-        let alarming = self.restore_unknown().into_iter().chain(self.stuck_hold());
-        for ((alert, about), reason) in alarming {
+        let alarming = [
+            self.restore_unknown(),
+            self.stuck_hold(),
+            self.stopped_for_long(),
+        ];
+        for ((alert, about), reason) in alarming.into_iter().flatten() {
             if self.history.alerts.contains_key(&(alert, about.clone())) {
                 continue;
             }

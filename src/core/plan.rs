@@ -26,6 +26,10 @@ pub enum Do {
     Create,
     /// Deletes one.
     Delete,
+    /// Stops the server for one.
+    Stop,
+    /// Starts it again.
+    Start,
     /// Waits for something under way, or until work may go on.
     Wait,
     /// Can do nothing until something outside changes; always the last step.
@@ -99,7 +103,7 @@ impl Plan {
 impl Planned {
     /// Whether it changes something at the provider.
     pub(super) fn changes(&self) -> bool {
-        matches!(self.do_, Do::Create | Do::Delete)
+        matches!(self.do_, Do::Create | Do::Delete | Do::Stop | Do::Start)
     }
 }
 
@@ -149,6 +153,8 @@ impl Do {
         match self {
             Self::Create => "create",
             Self::Delete => "delete",
+            Self::Stop => "stop",
+            Self::Start => "start",
             Self::Wait => "wait",
             Self::Blocked => "blocked",
         }

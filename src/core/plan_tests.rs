@@ -19,6 +19,7 @@ fn inventory(world: &World) -> Inventory {
         other_id: None,
         server_name: (!world.snapshots.is_empty()).then(|| "web".to_owned()),
         snapshots: world.snapshots.clone(),
+        state: None,
         requested: world.now.mono,
         doubt: world.doubt.clone(),
     }
@@ -129,6 +130,9 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
             }
             Step::Record(_) => unreachable!("all is recorded"),
             Step::After { .. } => unreachable!("nothing is held"),
+            Step::AskState | Step::Stop { .. } | Step::Start { .. } => {
+                unreachable!("nothing is to be stopped")
+            }
         }
         seen += 1;
     });

@@ -56,6 +56,8 @@ pub struct Rotation {
     pub when_full: WhenFull,
     /// What is run around each of its snapshots.
     pub hooks: Option<Arc<Hooks>>,
+    /// How the server is stopped for each of its snapshots, if it is.
+    pub stop: Option<Box<StopServer>>,
 }
 
 /// A pattern used before.
@@ -85,13 +87,24 @@ pub struct Hooks {
     pub max_hold: SignedDuration,
 }
 
-/// When `after` is run.
+/// When `after` is run, and a server that was stopped is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
     /// When the snapshot is completed, or known not to become so.
     Completed,
     /// When the provider has answered that it makes it.
     Accepted,
+}
+
+/// How a server is stopped for a snapshot, and started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopServer {
+    /// How long it may take until it is seen stopped.
+    pub timeout: SignedDuration,
+    /// When it is started.
+    pub restart: Release,
+    /// So long after the stop it is started at the latest.
+    pub longest: SignedDuration,
 }
 
 /// What a due slot does when the server holds the limit.

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Server, Step, decide};
+use super::downtime::ServerState;
 use super::fact::{Fact, Hook, Now, Outcome, Ran};
 use super::history::{History, Open};
 use super::plan::{Do, Plan, Planned};
@@ -107,6 +108,19 @@ impl Rehearsal<'_> {
                 ..
             } => self.delete((id, name), prune_first, paid_by, reason),
             Step::After { rotation, name, .. } => self.after(rotation, name),
+            // What stands in a plan is that it runs, unless somebody asked.
+            Step::AskState => self.inventory.state = Some(ServerState::Active),
+            Step::Stop {
+                rotation,
+                name,
+                reason,
+            } => self.stop(rotation, name, reason),
+            Step::Start {
+                rotation,
+                name,
+                early,
+                reason,
+            } => self.start(rotation, name, early, reason),
             Step::Wait { pause, reason } => self.wait(pause, reason),
             Step::Blocked { reason } => {
                 self.push(Do::Blocked, None, None, reason);
@@ -192,6 +206,48 @@ impl Rehearsal<'_> {
         self.push(Do::Delete, Some(name), id, reason);
     }
 
+    /// The server is stopped at once.
+    fn stop(&mut self, rotation: String, snapshot: String, reason: String) {
+        let stop = self.policy.rotation(&rotation);
+        let longest = stop.and_then(|rotation| rotation.stop.as_deref());
+        let longest = longest.map_or(SignedDuration::ZERO, |stop| stop.longest);
+        let told = format!(
+            "{reason}; it is down until {snapshot} is over, {:#} at most",
+            whole_seconds(longest)
+        );
+        self.record(&Fact::StopIntent {
+            rotation: rotation.clone(),
+            snapshot: snapshot.clone(),
+            reason,
+        });
+        self.record(&Fact::StopResult {
+            snapshot: snapshot.clone(),
+            outcome: Outcome::Done,
+            said: None,
+        });
+        self.record(&Fact::StopConfirmed { rotation, snapshot });
+        self.inventory.state = Some(ServerState::Stopped);
+        self.push(Do::Stop, None, None, told);
+    }
+
+    /// The server is started at once.
+    fn start(&mut self, rotation: String, snapshot: String, early: bool, reason: String) {
+        self.record(&Fact::StartIntent {
+            rotation: rotation.clone(),
+            snapshot: snapshot.clone(),
+            early,
+            reason: reason.clone(),
+        });
+        self.record(&Fact::StartResult {
+            snapshot: snapshot.clone(),
+            outcome: Outcome::Done,
+            said: None,
+        });
+        self.record(&Fact::StartConfirmed { rotation, snapshot });
+        self.inventory.state = Some(ServerState::Active);
+        self.push(Do::Start, None, None, reason);
+    }
+
     /// A hold that is there now is released; the holds of what is created here are not tried.
     fn after(&mut self, rotation: String, snapshot: String) {
         let reason = format!("after of {rotation} is run: it releases the server");
@@ -230,6 +286,14 @@ impl Rehearsal<'_> {
             pause
         };
         self.complete();
+        if let Some(downtime) = self.history.downtime.as_deref() {
+            let started = downtime.starts > 0;
+            self.inventory.state = Some(if started {
+                ServerState::Active
+            } else {
+                ServerState::Stopped
+            });
+        }
         let wall = self.now.wall.saturating_add(stride);
         self.now.wall = wall.unwrap_or(Timestamp::MAX);
         self.now.mono = self.now.mono.saturating_add(stride);
@@ -308,6 +372,8 @@ impl Rehearsal<'_> {
             let rows = &self.inventory.snapshots;
             self.history.observe(self.policy, rows, self.now);
         }
+        let state = self.inventory.state.as_ref();
+        self.history.observe_state(state, self.now);
     }
 
     fn record(&mut self, fact: &Fact) {

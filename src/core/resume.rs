@@ -14,6 +14,8 @@ impl History {
         let from = self.paused.take();
         self.resume(from, at.wall);
         let released = self.hold.take_if(|hold| hold.failures > 0).is_some();
+        let started = self.downtime.take_if(|downtime| downtime.hopeless());
+        let released = released || started.is_some();
         self.restore = None;
         // One that ends something else agrees to nothing: its alert may not have been seen.
         if from.is_some() || released {
@@ -48,7 +50,9 @@ impl History {
             ended.push("the rest after its restore is over".to_owned());
         }
         let released = self.hold.as_deref().filter(|hold| own && hold.failures > 0);
-        let agrees = own && self.paused.is_none() && released.is_none();
+        let down = self.downtime.as_deref();
+        let started = down.filter(|downtime| own && downtime.hopeless());
+        let agrees = own && self.paused.is_none() && released.is_none() && started.is_none();
         if agrees && self.mismatch.is_some() {
             ended.push("what the provider stores otherwise is yours to know".to_owned());
         } else if agrees && self.prune_first.is_some() {
@@ -61,6 +65,12 @@ impl History {
             ended.push(format!(
                 "the hold of {} is given up, as released by you",
                 hold.rotation
+            ));
+        }
+        if let Some(downtime) = started {
+            ended.push(format!(
+                "the start that {} owes is given up: whether the server runs is yours to see to",
+                downtime.rotation
             ));
         }
         ended

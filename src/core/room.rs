@@ -19,6 +19,9 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 impl Server<'_> {
     /// Makes the slot's snapshot, or the room for it.
     pub(super) fn make(&self, index: usize, rotation: &Rotation, name: String) -> Due {
+        if let Some(due) = self.unfit_to_stop(rotation, &name) {
+            return due;
+        }
         let owned = self.owned();
         let full = self.inventory.snapshots.len() >= self.rules.limit && !Break::NoRoomCheck.on();
         // I19: what says that it failed is left alone while nobody needs its room, and one that
@@ -33,6 +36,9 @@ impl Server<'_> {
         if !full {
             if let Some(left) = self.held_by_others(rotation, &name) {
                 return Due::Later(left);
+            }
+            if let Some(due) = self.stop_first(rotation, &name) {
+                return due;
             }
             let reason = format!("slot of {} is due, and there is room", rotation.name);
             return Due::Step(Step::Create {

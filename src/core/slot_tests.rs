@@ -168,6 +168,7 @@ fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one(
             other_id: None,
             server_name: None,
             snapshots: world.snapshots.clone(),
+            state: None,
             requested: world.now.mono,
             doubt: None,
         };

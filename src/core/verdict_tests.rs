@@ -27,6 +27,7 @@ fn judged(world: &mut World) -> Vec<Verdict> {
         other_id: None,
         server_name: None,
         snapshots: world.snapshots.clone(),
+        state: None,
         requested: world.now.mono,
         doubt: None,
     };

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Step, decide};
+use super::downtime::ServerState;
 use super::fact::{AlertKind, Fact, Now, Outcome};
 use super::history::{History, Made};
 use super::name::Pattern;
@@ -37,6 +38,7 @@ pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
         attempts: 3,
         when_full: WhenFull::PruneFirst,
         hooks: None,
+        stop: None,
     }
 }
 
@@ -83,6 +85,7 @@ pub(super) struct World {
     pub(super) snapshots: Vec<Snapshot>,
     pub(super) now: Now,
     pub(super) doubt: Option<String>,
+    pub(super) state: Option<ServerState>,
     pub(super) next_id: u64,
     pub(super) log: Vec<String>,
 }
@@ -107,6 +110,7 @@ impl World {
                 mono: 100 * MINUTE,
             },
             doubt: None,
+            state: None,
             next_id: 900,
             log: Vec::new(),
         }
@@ -195,11 +199,13 @@ impl World {
     pub(super) fn step(&mut self) -> Step {
         self.history
             .observe(&self.policy, &self.snapshots, self.now);
+        self.history.observe_state(self.state.as_ref(), self.now);
         let inventory = Inventory {
             hostname: None,
             other_id: None,
             server_name: (!self.snapshots.is_empty()).then(|| "web".to_owned()),
             snapshots: self.snapshots.clone(),
+            state: self.state.clone(),
             requested: self.now.mono,
             doubt: self.doubt.clone(),
         };

@@ -18,7 +18,7 @@ use crate::core::fact::{Fact, Hindrance, Outcome};
 use crate::core::lateness::description;
 use crate::core::policy::Policy;
 use crate::core::printable::printable;
-use crate::core::snapshot::SnapshotId;
+use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// As much of a foreign name as a record repeats.
 const NAME_SHOWN: usize = 80;
@@ -35,15 +35,24 @@ impl<A: SnapshotApi> Engine<A> {
         inventory: &Inventory,
         step: Step,
     ) -> Result<(), Stopped> {
-        if let Step::Create { rotation, .. } = &step
-            && let Some(rotation) = policy.rotation(rotation)
+        let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = &step else {
+            return self.perform(policy, seat, inventory, step, None).await;
+        };
+        // A server that is stopped already is held already, if it is to be.
+        let down = lock(seat).history.downtime.is_some();
+        if let Some(rotation) = policy.rotation(rotation)
             && let Some(hooks) = rotation.hooks.as_deref()
+            && !down
             && !Break::BeforeLeftOut.on()
         {
             let hooks = (rotation, hooks);
             return Box::pin(self.act_in_hold(policy, seat, inventory, step, hooks)).await;
         }
-        self.perform(policy, seat, inventory, step, None).await
+        if matches!(step, Step::Stop { .. }) {
+            return Box::pin(self.stop_for(policy, seat, inventory, step)).await;
+        }
+        let patience = down.then(|| self.wanted().rules.request_timeout);
+        self.perform(policy, seat, inventory, step, patience).await
     }
 
     /// Performs it. Where the server is held for it, a place is waited for with `patience`
@@ -107,6 +116,18 @@ impl<A: SnapshotApi> Engine<A> {
                     spare: None,
                 };
                 self.create(policy, seat, way, &new, intent).await?
+            }
+            Step::Stop {
+                rotation,
+                name,
+                reason,
+            } => {
+                let intent = Fact::StopIntent {
+                    rotation,
+                    snapshot: name,
+                    reason,
+                };
+                self.stop_server(&policy.server, seat, way, intent).await?
             }
             Step::Delete {
                 id,
@@ -201,7 +222,7 @@ impl<A: SnapshotApi> Engine<A> {
             Fact::CreateIntent { known, .. } => known.clone(),
             _ => BTreeSet::new(),
         };
-        if !self.intend(policy, seat, intent).await {
+        if !self.intend(&policy.server, seat, intent).await {
             return Ok(None);
         }
         let (began, heard) = (Instant::now(), pass.heard());
@@ -244,7 +265,7 @@ impl<A: SnapshotApi> Engine<A> {
             said,
         };
         let answer = Answer::of(outcome, &extra, id);
-        self.conclude(policy, seat, fact, extra).await?;
+        self.conclude(&policy.server, seat, fact, extra).await?;
         Ok(Some(answer))
     }
 
@@ -257,7 +278,7 @@ impl<A: SnapshotApi> Engine<A> {
         id: SnapshotId,
         intent: Fact,
     ) -> Result<Option<Answer>, Stopped> {
-        if !self.intend(policy, seat, intent).await {
+        if !self.intend(&policy.server, seat, intent).await {
             return Ok(None);
         }
         let (began, heard) = (Instant::now(), pass.heard());
@@ -275,7 +296,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let answer = Answer::of(outcome, &extra, Some(id.clone()));
         let fact = Fact::DeleteResult { id, outcome };
-        self.conclude(policy, seat, fact, extra).await?;
+        self.conclude(&policy.server, seat, fact, extra).await?;
         Ok(Some(answer))
     }
 
@@ -289,7 +310,7 @@ impl<A: SnapshotApi> Engine<A> {
         id: SnapshotId,
         intent: Fact,
     ) -> Result<Option<Answer>, Stopped> {
-        if !self.intend(policy, seat, intent).await {
+        if !self.intend(&policy.server, seat, intent).await {
             return Ok(None);
         }
         let (began, heard) = (Instant::now(), pass.heard());
@@ -302,15 +323,15 @@ impl<A: SnapshotApi> Engine<A> {
         self.hear(leave, answer.as_ref().err()).await;
         let answer = Answer::of(outcome, &extra, Some(id.clone()));
         let fact = Fact::RestoreResult { id, outcome };
-        self.conclude(policy, seat, fact, extra).await?;
+        self.conclude(&policy.server, seat, fact, extra).await?;
         Ok(Some(answer))
     }
 
     /// Records the intent. Nothing is awaited between the last check and this, so a pause
     /// either came before the check or finds the intent.
-    async fn intend(&self, policy: &Policy, seat: &Mutex<Seat>, intent: Fact) -> bool {
+    pub(super) async fn intend(&self, server: &ServerId, seat: &Mutex<Seat>, intent: Fact) -> bool {
         lock(seat).intending = true;
-        let written = self.record(&policy.server, seat, intent, Extra::default());
+        let written = self.record(server, seat, intent, Extra::default());
         let written = written.await.is_ok();
         lock(seat).intending = false;
         written
@@ -318,17 +339,15 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Records the outcome, however long it takes: every intent gets one (I6). After a
     /// stop the next start finds the intent open, which is as good as unknown.
-    async fn conclude(
+    pub(super) async fn conclude(
         &self,
-        policy: &Policy,
+        server: &ServerId,
         seat: &Mutex<Seat>,
         fact: Fact,
         extra: Extra,
     ) -> Result<(), Stopped> {
         loop {
-            let written = self
-                .record(&policy.server, seat, fact.clone(), extra.clone())
-                .await;
+            let written = self.record(server, seat, fact.clone(), extra.clone()).await;
             if written.is_ok() {
                 return Ok(());
             }
@@ -341,7 +360,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// What an answer says of the token; of the rest listings tell.
-    async fn hear(&self, leave: Leave<'_>, error: Option<&ApiError>) {
+    pub(super) async fn hear(&self, leave: Leave<'_>, error: Option<&ApiError>) {
         let change = match error {
             Some(error) if error.kind == ErrorKind::Account => {
                 let rules = self.wanted().rules;
@@ -382,14 +401,14 @@ fn made_by(
 
 /// Whether what is to be run around the create hasn't changed.
 fn same_hooks(policy: &Policy, in_force: &Policy, step: &Step) -> bool {
-    let Step::Create { rotation, .. } = step else {
+    let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = step else {
         return true;
     };
     let hooks = |policy: &Policy| policy.rotation(rotation)?.hooks.clone();
     hooks(policy) == hooks(in_force)
 }
 
-fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
+pub(super) fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
     match error.kind {
         ErrorKind::Later | ErrorKind::Account => Outcome::Later,
         ErrorKind::Unknown if Break::BlindRetry.on() => Outcome::Later,
@@ -399,7 +418,7 @@ fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
     }
 }
 
-fn extra(began: Instant, error: Option<&ApiError>, heard: &Heard) -> Extra {
+pub(super) fn extra(began: Instant, error: Option<&ApiError>, heard: &Heard) -> Extra {
     Extra {
         policy: None,
         status: error.map_or_else(|| heard.status(), |error| error.status),

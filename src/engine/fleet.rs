@@ -112,6 +112,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         self.stop.cancel();
         while fleet.tasks.join_next().await.is_some() {}
+        self.start_all().await;
         self.release_all().await;
         // Whoever waits for an order hears that the end has come.
         for seat in lock(&self.seats).values() {

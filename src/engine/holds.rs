@@ -54,22 +54,16 @@ impl<A: SnapshotApi> Engine<A> {
         step: Step,
         (rotation, hooks): (&Rotation, &Hooks),
     ) -> Result<(), Stopped> {
-        let Step::Create { name, .. } = &step else {
+        let (Step::Create { name, .. } | Step::Stop { name, .. }) = &step else {
             return Ok(());
         };
         let Some(runner) = self.runner.get() else {
             tracing::error!(policy = policy.file, "nobody is there to run its hooks");
             return self.rest(self.wanted().rules.retry_after).await;
         };
-        let place = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return Err(Stopped),
-            place = self.holds.acquire() => place,
-        };
-        if self.account.leave(self.clock.now().mono).is_none() {
-            drop(place);
+        let Some(place) = self.standstill().await? else {
             return self.rest(self.wanted().rules.retry_after).await;
-        }
+        };
         if !self.still(policy, seat, inventory, &step, false) {
             return Ok(());
         }
@@ -107,7 +101,14 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let rules = self.wanted().rules;
         let patience = Some(rules.request_timeout);
-        self.perform(policy, seat, inventory, step, patience).await
+        self.perform(policy, seat, inventory, step, patience)
+            .await?;
+        let mut seat = lock(seat);
+        if seat.history.downtime.is_some() {
+            // Its create is still to come.
+            seat.place = Some(place);
+        }
+        Ok(())
     }
 
     /// Runs `after` where it is due; `false`: what came of it can't be recorded.

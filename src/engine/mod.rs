@@ -5,7 +5,8 @@
 //! - `account`: whether the provider lets the account in, and can be reached.
 //! - `server`: the loop of one server, from due to rest; `seat`: what it knows between two looks.
 //! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
-//! - `holds`: a rotation's hooks around its create, and the release in the end.
+//! - `holds`: a rotation's hooks around its create, and the release in the end; `power`: the same
+//!   of a server that is stopped.
 //! - `orders`: what an operator orders beside the rotation; `pauses`: when it rests.
 //! - `reload`: new policies in force.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
@@ -26,6 +27,7 @@ mod news;
 mod observer;
 mod orders;
 mod pauses;
+mod power;
 mod reload;
 mod remains;
 mod seat;
@@ -111,7 +113,7 @@ pub struct Engine<A> {
     tap: OnceLock<Arc<Tap>>,
     /// Who runs hooks, and how many servers may be begun to be held at once.
     runner: OnceLock<Arc<dyn Runner>>,
-    holds: Semaphore,
+    holds: Arc<Semaphore>,
     /// How many servers are decided on at once, each until its records are written.
     turns: Semaphore,
     working: AtomicUsize,
@@ -176,7 +178,7 @@ impl<A: SnapshotApi> Engine<A> {
             longest_sleep: OnceLock::new(),
             tap: OnceLock::new(),
             runner: OnceLock::new(),
-            holds: Semaphore::new(holds::MOST_AT_ONCE),
+            holds: Arc::new(Semaphore::new(holds::MOST_AT_ONCE)),
             turns: Semaphore::new(server::MOST_DECIDED),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),

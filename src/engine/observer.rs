@@ -293,6 +293,7 @@ pub(super) fn inventory(
             id.or(rows.uuid.as_ref()).cloned()
         }),
         snapshots: rows.map_or_else(Vec::new, |rows| rows.snapshots.clone()),
+        state: None,
         requested,
         doubt: listing
             .doubt

@@ -187,6 +187,7 @@ fn begun(seat: &Seat) -> Option<String> {
     let sending = || "a change is being sent".to_owned();
     let open = open.or_else(|| seat.intending.then(sending));
     let hold = seat.history.hold.as_deref().map(order::holding);
-    let both: Vec<_> = open.into_iter().chain(hold).collect();
-    (!both.is_empty()).then(|| both.join("; "))
+    let down = seat.history.downtime.as_deref().map(order::down);
+    let all: Vec<_> = open.into_iter().chain(hold).chain(down).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }

@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::holds::Holding;
 use super::listed::Listed;
 use super::orders::Waiting;
 use super::view::{Seen, Unlisted};
 use crate::core::decide::Inventory;
+use crate::core::downtime::ServerState;
 use crate::core::fact::Fact;
 use crate::core::history::History;
 use crate::core::policy::Policy;
@@ -38,6 +40,10 @@ pub(super) struct Seat {
     pub(super) found_own: Option<bool>,
     /// The hold of its hooks, if it is held.
     pub(super) held: Option<Box<Holding>>,
+    /// Whether the server runs, by the last answer.
+    pub(super) state: Option<ServerState>,
+    /// Its place among the servers that stand still until their create is answered.
+    pub(super) place: Option<OwnedSemaphorePermit>,
     /// A pause is being recorded, and heeded already.
     pub(super) pausing: bool,
     /// An intent is being recorded.
@@ -101,6 +107,7 @@ impl Seat {
         history.paused().is_some()
             && history.open.is_none()
             && history.hold.is_none()
+            && history.downtime.is_none()
             && self.order.is_none()
     }
 

@@ -87,13 +87,18 @@ impl<A: SnapshotApi> Engine<A> {
         let wait = self.creates_held(held);
         match step {
             // A release is the first thing that the next turn does.
-            Step::Record(_) | Step::After { .. } => None,
+            Step::Record(_) | Step::After { .. } | Step::AskState => None,
             // Nor is one given up for room that nothing may fill yet.
             Step::Create { .. }
+            | Step::Stop { .. }
             | Step::Delete {
                 prune_first: true, ..
             } if wait.is_some() => wait.map(Rest::After),
-            Step::Create { .. } | Step::Delete { .. } => {
+            start @ Step::Start { .. } => {
+                let started = self.start(&policy.server, seat, start).await;
+                started.is_err().then_some(Rest::Until(None))
+            }
+            Step::Create { .. } | Step::Delete { .. } | Step::Stop { .. } => {
                 let acted = self.act(&policy, seat, &inventory, step).await;
                 acted.is_err().then_some(Rest::Until(None))
             }
@@ -170,6 +175,11 @@ impl<A: SnapshotApi> Engine<A> {
                 Rest::After(rules.poll_interval)
             });
         }
+        if lock(seat).history.downtime.is_some()
+            && let Some(rest) = Box::pin(self.pay_start(server, seat, in_force)).await
+        {
+            return Err(rest);
+        }
         // `once` ends, without a trail too.
         if rules.count_all && lock(seat).unwritten >= FAILURES {
             return Err(Rest::Blocked(rules.retry_after));
@@ -201,18 +211,35 @@ impl<A: SnapshotApi> Engine<A> {
                 if !idle && lock(seat).own_failures >= FAILURES {
                     Box::pin(self.own_trouble(&policy, seat, &rules, &error)).await;
                 }
-                return Err(rest);
+                // A server that is down is looked at all the same.
+                let down = lock(seat).history.downtime.is_some();
+                return Err(if down {
+                    Rest::After(rules.poll_interval)
+                } else {
+                    rest
+                });
             }
             Err(None) => return Err(Rest::Until(None)),
         };
-        let turn = self.turns.acquire().await;
-        // A future of its own keeps a waiting server's small.
-        let decided = Box::pin(self.decided(&policy, seat, &inventory, &rules));
-        let decided = decided.await;
-        drop(turn);
-        let Some(step) = decided else {
-            Self::turn_down(seat, || "the trail can't be written".to_owned());
-            return Err(Rest::After(rules.poll_interval));
+        let mut inventory = inventory;
+        inventory.state = lock(seat).state.take();
+        let step = loop {
+            let turn = self.turns.acquire().await;
+            // A future of its own keeps a waiting server's small.
+            let decided = Box::pin(self.decided(&policy, seat, &inventory, &rules));
+            let decided = decided.await;
+            drop(turn);
+            match decided {
+                Some(Step::AskState) => {
+                    let asked = Box::pin(self.ask_state(server, seat)).await;
+                    inventory.state = Some(asked.ok_or(Rest::Until(None))?);
+                }
+                Some(step) => break step,
+                None => {
+                    Self::turn_down(seat, || "the trail can't be written".to_owned());
+                    return Err(Rest::After(rules.poll_interval));
+                }
+            }
         };
         Ok(Ready {
             rules,

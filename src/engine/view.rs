@@ -81,8 +81,17 @@ pub struct Watched {
 }
 
 /// The kinds of step, in the order of [`Decisions`].
-const STEPS: [&str; 7] = [
-    "record", "create", "delete", "after", "wait", "blocked", "idle",
+const STEPS: [&str; 10] = [
+    "record",
+    "create",
+    "delete",
+    "after",
+    "ask_state",
+    "stop",
+    "start",
+    "wait",
+    "blocked",
+    "idle",
 ];
 
 /// How often which kind of step was decided.
@@ -96,9 +105,12 @@ impl Decisions {
             Step::Create { .. } => 1,
             Step::Delete { .. } => 2,
             Step::After { .. } => 3,
-            Step::Wait { .. } => 4,
-            Step::Blocked { .. } => 5,
-            Step::Idle { .. } => 6,
+            Step::AskState => 4,
+            Step::Stop { .. } => 5,
+            Step::Start { .. } => 6,
+            Step::Wait { .. } => 7,
+            Step::Blocked { .. } => 8,
+            Step::Idle { .. } => 9,
         };
         self.0[kind].fetch_add(1, Ordering::Relaxed);
     }

@@ -28,6 +28,7 @@ pub(super) async fn ntfy(
     message: &Message,
 ) -> Result<(), String> {
     let (priority, tags) = match message.event {
+        Event::Raised if message.is_urgent() => ("max", "rotating_light"),
         Event::Raised => ("high", "rotating_light"),
         Event::Repeated => ("default", "hourglass"),
         Event::Recovered => ("default", "white_check_mark"),

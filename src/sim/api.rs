@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::death::{Doom, Effect};
 use super::ids;
 use super::judge::Basis;
+use super::power;
 use super::provider::{Due, Row, World, error};
 use super::setting::{CALL, SETTLE};
 use crate::api::{
-    ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, Rate, ServerRows,
+    ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, Power, Rate, ServerRows,
     SnapshotApi,
 };
+use crate::core::downtime::ServerState;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The most that a listing lags behind.
@@ -365,6 +367,47 @@ impl SnapshotApi for SimApi {
             let kind = world.weather(|world| &world.setting.delete);
             let course = world.course(kind, |call| Due::Restore { call, server });
             (server, course)
+        };
+        self.mutate(course, server).await.map(|_| ())
+    }
+
+    async fn state(&self, server: &ServerId) -> ServerState {
+        self.alive().await;
+        let _pass = self.limiter.admit().await;
+        self.dies(Doom::BeforeListing).await;
+        let time = {
+            let mut world = self.world();
+            world.life.listings += 1;
+            let (least, most) = (
+                SignedDuration::from_millis(20),
+                SignedDuration::from_secs(2),
+            );
+            world.machines.time(least, most)
+        };
+        self.wait(time / 2).await;
+        let state = self.world().state(ids::number(server));
+        self.dies(Doom::InListing).await;
+        self.wait(time / 2).await;
+        self.dies(Doom::AfterListing).await;
+        state
+    }
+
+    async fn power(&self, _pass: Pass, server: &ServerId, action: Power) -> Result<(), ApiError> {
+        self.alive().await;
+        let server = ids::number(server);
+        let course = {
+            let mut world = self.world();
+            world.tell(|| format!("request  server {server}: {action:?}"));
+            world.judge_power(server, action);
+            let kind = world.power_fault();
+            let odd = kind.filter(|kind| power::ODD.contains(kind));
+            let failed = kind.filter(|_| odd.is_none());
+            world.course(failed, |call| Due::Power {
+                call,
+                server,
+                action,
+                kind: odd,
+            })
         };
         self.mutate(course, server).await.map(|_| ())
     }

@@ -13,6 +13,7 @@ use super::death::{Death, Life, Point};
 use super::events::Event;
 use super::hooks::{self, Holds, SimRunner};
 use super::lies::Lies;
+use super::power;
 use super::provider::World;
 use super::rng::Rng;
 use super::setting::Setting;
@@ -60,11 +61,17 @@ pub(super) fn direct(options: Options) -> Report {
     let holds = options
         .company
         .then(|| hooks::draw(&mut setting, options.seed));
+    let machines = options
+        .company
+        .then(|| power::draw(&mut setting, options.seed));
     let start = setting.start;
     let servers = setting.wanted.len();
     let quiet_from = start + SignedDuration::from_hours(24 * options.days);
     let mut world = World::new(setting, rng.clone(), MemDisk::default(), options.story);
     world.holds = Holds::new(holds.unwrap_or(Rng::new(0)));
+    if let Some(machines) = machines {
+        world.machines = machines;
+    }
     if options.lying {
         world.lies = Some(Lies::draw(
             options.seed,
@@ -77,6 +84,7 @@ pub(super) fn direct(options: Options) -> Report {
     director.draw(&mut rng, start, servers as u64);
     if options.company {
         director.draw_deeds(options.seed, start, servers as u64);
+        director.draw_switches(options.seed, start, servers as u64);
     }
     director.live();
     let world = director.world();
@@ -167,6 +175,7 @@ impl Director {
                         lies.trail_lost();
                     }
                     world.holds.forgotten();
+                    world.machines.forgotten();
                     world.wishes.forgotten();
                     SignedDuration::from_secs(30)
                 }

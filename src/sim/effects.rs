@@ -104,6 +104,13 @@ impl World {
                 };
                 self.answers.insert(call, Ok(done));
             }
+            Due::Power {
+                call,
+                server,
+                action,
+                kind,
+            } => self.power(call, server, action, kind),
+            Due::Switched(server, action) => self.switched(at, server, action),
             Due::Status(server, id, status) => {
                 self.tell(|| format!("effect   server {server}: {id} is {status:?}"));
                 self.change(at, server, |rows| {

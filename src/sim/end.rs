@@ -50,6 +50,10 @@ pub(super) fn judge(
     for (server, since) in world.holds.held() {
         world.violated(server, &format!("hooks: it is held since {since:.0}"));
     }
+    let now = world.now();
+    for (server, since) in world.machines.left_down(now) {
+        world.violated(server, &format!("I20: it stays stopped since {since:.0}"));
+    }
     let trail = trail_text(disk);
     for (server, what) in without_outcome(&trail) {
         world.violated(server, &format!("I6: {what}"));
@@ -210,6 +214,7 @@ fn missed(trail: &str) -> (Slots, Slots) {
 /// Intents that the trail never ends, though it goes on for that server.
 fn without_outcome(trail: &str) -> Vec<(u64, String)> {
     let mut open: BTreeMap<u64, String> = BTreeMap::new();
+    let mut powered: BTreeMap<u64, String> = BTreeMap::new();
     let mut missing = Vec::new();
     for line in trail.lines() {
         let Ok(record) = serde_json::from_str::<Value>(line) else {
@@ -236,6 +241,15 @@ fn without_outcome(trail: &str) -> Vec<(u64, String)> {
                 {
                     missing.push((server, format!("no outcome of {before}")));
                 }
+            }
+            "stop_intent" | "start_intent" => {
+                let what = record["event"].to_string();
+                if let Some(before) = powered.insert(server, what) {
+                    missing.push((server, format!("no outcome of {before}")));
+                }
+            }
+            "stop_result" | "start_result" => {
+                powered.remove(&server);
             }
             "create_result" | "delete_result" | "delete_confirmed" | "restore_result" => {
                 open.remove(&server);

@@ -43,6 +43,8 @@ pub(super) enum Event {
     /// A server has another name for a while.
     Renamed(u64),
     NamedBack(u64),
+    /// A person stops a server, or starts it.
+    PersonSwitches(u64, bool),
     Operator(Deed),
     Quiet,
     End,
@@ -207,6 +209,7 @@ impl Director {
             Event::PersonForestalls(server) => self.forestall(server),
             Event::Renamed(server) => self.rename(server, "another-server".to_owned()),
             Event::NamedBack(server) => self.rename(server, format!("server-{server}")),
+            Event::PersonSwitches(server, stop) => self.world().switch_by_hand(server, stop),
             Event::Operator(deed) => self.operate(deed, engine),
             Event::Quiet => self.quiet(engine, stepper),
             Event::End => return Some(Ending::Over),

@@ -263,6 +263,13 @@ impl World {
                 "hooks: a create on a server that is not held for it",
             );
         }
+        let stops = owned.is_some_and(|owned| {
+            let view = self.in_force.get(&server);
+            view.is_some_and(|view| view.rotations[owned].stops)
+        });
+        if stops {
+            self.judge_stopped(server, name);
+        }
         let room = self.at_some_instant(server, &bases, |rows| {
             if rows.len() < LIMIT {
                 Ok(())

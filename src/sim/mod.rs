@@ -9,6 +9,7 @@
 //! - `director`, `events`: processes that begin, die and begin again; clocks, disks, reloads, people;
 //! - `judge`: the invariants, measured by the provider's truth at every mutation; `deletable`: what may go;
 //! - `hooks`: which servers are truly held, and a runner that fails;
+//! - `power`: which servers truly run, and power calls that fail;
 //! - `lies`: a provider that lies; `erosion`: the erosion bound by what it truly holds;
 //! - `operator`: orders and pauses; `death`: where a process dies;
 //! - `end`: what must be so when the faults have stopped.
@@ -33,6 +34,7 @@ mod judge;
 mod lies;
 mod operator;
 pub mod points;
+mod power;
 mod provider;
 mod rng;
 mod scenario;

@@ -16,9 +16,10 @@ use super::ids;
 use super::judge::Judge;
 use super::lies::Lies;
 use super::operator::Wishes;
+use super::power::Machines;
 use super::rng::Rng;
 use super::setting::{Setting, View};
-use crate::api::{ApiError, Created, ErrorKind};
+use crate::api::{ApiError, Created, ErrorKind, Power};
 use crate::audit::mem::MemDisk;
 use crate::core::snapshot::{Snapshot, Status};
 
@@ -78,6 +79,13 @@ pub(super) enum Due {
         call: u64,
         server: u64,
     },
+    Power {
+        call: u64,
+        server: u64,
+        action: Power,
+        kind: Option<&'static str>,
+    },
+    Switched(u64, Power),
     Status(u64, u64, Status),
     Vanish(u64, u64),
 }
@@ -88,6 +96,8 @@ impl Due {
             Self::Create { server, .. }
             | Self::Delete { server, .. }
             | Self::Restore { server, .. }
+            | Self::Power { server, .. }
+            | Self::Switched(server, _)
             | Self::Status(server, ..)
             | Self::Vanish(server, _) => *server,
         }
@@ -114,6 +124,7 @@ pub(super) struct World {
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) judge: Judge,
     pub(super) holds: Holds,
+    pub(super) machines: Machines,
     pub(super) wishes: Wishes,
     pub(super) lies: Option<Lies>,
     pub(super) in_force: BTreeMap<u64, View>,
@@ -149,6 +160,7 @@ impl World {
             fired: BTreeMap::new(),
             judge: Judge::default(),
             holds: Holds::new(Rng::new(0)),
+            machines: Machines::new(Rng::new(0)),
             wishes: Wishes::default(),
             lies: None,
             in_force: BTreeMap::new(),

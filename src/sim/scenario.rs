@@ -166,6 +166,7 @@ impl Scenario {
             attempts: 4,
             when_full: WhenFull::PruneFirst,
             hooks: None,
+            stop: None,
         };
         let policy = Policy {
             file: format!("server-{SERVER}"),
@@ -184,6 +185,7 @@ impl Scenario {
                 keep: self.keep,
                 prune_first: true,
                 hooked: false,
+                stops: false,
                 attempts: 4,
             }],
             protected_names: BTreeSet::new(),

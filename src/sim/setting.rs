@@ -66,6 +66,7 @@ const STARTS: [&str; 5] = [
 ];
 
 /// What the judge knows of a rotation, without the program's own reading of names.
+#[expect(clippy::struct_excessive_bools, reason = "a list of what is wanted")]
 #[derive(Clone, Debug)]
 pub(super) struct RotationView {
     pub(super) prefix: String,
@@ -73,6 +74,7 @@ pub(super) struct RotationView {
     pub(super) keep: usize,
     pub(super) prune_first: bool,
     pub(super) hooked: bool,
+    pub(super) stops: bool,
     pub(super) attempts: u32,
 }
 
@@ -328,6 +330,7 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
             attempts,
             when_full,
             hooks: None,
+            stop: None,
         });
         views.push(RotationView {
             prefix: format!("{name}-snapshot-"),
@@ -335,6 +338,7 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
             keep,
             prune_first: when_full == WhenFull::PruneFirst,
             hooked: false,
+            stops: false,
             attempts,
         });
     }

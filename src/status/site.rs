@@ -198,6 +198,11 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         Step::After {
             rotation, reason, ..
         } => format!("release it by after of {rotation}: {reason}"),
+        Step::AskState => "ask whether the server runs".to_owned(),
+        Step::Stop { name, reason, .. } => {
+            format!("stop the server for {name}: {reason}")
+        }
+        Step::Start { reason, .. } => format!("start the server: {reason}"),
         Step::Wait { reason, .. } => format!("wait: {reason}"),
         Step::Blocked { reason } => format!("nothing: {reason}"),
         Step::Idle { until: Some(at) } => {

@@ -35,7 +35,7 @@ pub(super) fn state(
     if let Some(made) = snapshots.iter().find(made) {
         return (State::Working, Some(format!("{} is being made", made.name)));
     }
-    if history.hold.is_some() {
+    if history.hold.is_some() || history.downtime.is_some() {
         return (State::Working, None);
     }
     let left_alone = order::left_alone(&known.policy.server, history, known.rules, known.now);

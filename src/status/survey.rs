@@ -123,7 +123,8 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
         .collect();
     let (state, reason) = state(known, refused, &snapshots, &rotations);
     let hold = history.hold.as_deref().map(order::holding);
-    let reasons: Vec<_> = reason.into_iter().chain(hold).collect();
+    let down = history.downtime.as_deref().map(order::down);
+    let reasons: Vec<_> = reason.into_iter().chain(hold).chain(down).collect();
     ServerView {
         id: policy.server.clone(),
         name: policy.called().to_owned(),

@@ -78,6 +78,9 @@ pub fn judge(view: &View<'_>, step: &Step, checks: &mut Checks) -> Verdict {
         }
         Step::Idle { .. } => Ok(()),
         Step::After { .. } => judge.must(Rule::End, false, || "nothing is held".to_owned()),
+        Step::AskState | Step::Stop { .. } | Step::Start { .. } => {
+            judge.must(Rule::End, false, || "nothing is to be stopped".to_owned())
+        }
     }
 }
 

@@ -137,7 +137,7 @@ impl<'a> World<'a> {
                     self.delete(id, name, prune_first, paid_by);
                 }
                 Step::Wait { pause, .. } => self.wait(pause.as_secs().max(1)),
-                Step::After { .. } => {}
+                Step::After { .. } | Step::AskState | Step::Stop { .. } | Step::Start { .. } => {}
                 // It waits for a grace, or until one that failed was left alone long enough.
                 Step::Idle { until: Some(until) }
                     if !self.ledger.held
@@ -171,6 +171,7 @@ impl<'a> World<'a> {
             other_id: None,
             server_name: Some(self.server.to_owned()),
             snapshots,
+            state: None,
             requested: clock(self.requested).mono,
             doubt: self.doubt.then(|| "cut short".to_owned()),
         };

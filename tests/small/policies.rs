@@ -92,6 +92,7 @@ pub fn wanted(
         attempts: ATTEMPTS,
         when_full,
         hooks: None,
+        stop: None,
     });
     Wanted {
         policy: Policy {

@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 42] = [
+pub(in crate::cli) const EVENTS: [&str; 49] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -47,6 +47,13 @@ pub(in crate::cli) const EVENTS: [&str; 42] = [
     "snapshot_regressed",
     "snapshot_renamed",
     "snapshot_stuck",
+    "start_confirmed",
+    "start_intent",
+    "start_result",
+    "stop_confirmed",
+    "stop_intent",
+    "stop_result",
+    "stop_withheld",
     "surplus_found",
     "tail_cut",
     "torn_tail",
@@ -55,7 +62,9 @@ pub(in crate::cli) const EVENTS: [&str; 42] = [
 ];
 
 /// Events that are asked for together, by what their words begin with.
-pub(super) const GROUPS: [&str; 6] = ["alert", "create", "delete", "hook", "restore", "slot"];
+pub(super) const GROUPS: [&str; 8] = [
+    "alert", "create", "delete", "hook", "restore", "slot", "start", "stop",
+];
 
 /// Whether the event is the one that was asked for, or of the group.
 fn is_of(event: &str, asked: &str) -> bool {

@@ -77,7 +77,7 @@ impl Said {
         let alert = self.alert.as_deref()?;
         matches!(
             alert,
-            "slot_failed" | "overdue" | "slot_waiting" | "hook_failed"
+            "slot_failed" | "overdue" | "slot_waiting" | "hook_failed" | "server_stopped"
         )
         .then_some(self.about.as_deref())?
     }

@@ -103,5 +103,6 @@ fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
         attempts: 3,
         when_full: WhenFull::PruneFirst,
         hooks: None,
+        stop: None,
     }
 }

@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::error::{Call, kind_of};
 use crate::api::{
-    ApiError, Created, Limiter, Listing, NewSnapshot, Pass, Rate, ServerRows, SnapshotApi,
+    ApiError, Created, Limiter, Listing, NewSnapshot, Pass, Power, Rate, ServerRows, SnapshotApi,
 };
 use crate::clock::Clock;
+use crate::core::downtime::ServerState;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 use crate::engine::lock;
 
@@ -20,6 +21,8 @@ pub(super) enum What {
     Create(u64),
     Delete(u64),
     Restore(u64),
+    State(u64),
+    Power(u64, Power),
     Renew,
 }
 
@@ -57,6 +60,8 @@ struct State {
     asked: Vec<Asked>,
     script: Script,
     last_id: u64,
+    /// Servers that don't run.
+    stopped: BTreeSet<u64>,
     /// The token that a renewal finds, and the one in use.
     tokens: (u64, u64),
 }
@@ -82,6 +87,7 @@ impl Provider {
                 asked: Vec::new(),
                 script: Box::new(|_| Reply::Works),
                 last_id: 100,
+                stopped: BTreeSet::new(),
                 tokens: (0, 0),
             }),
         }
@@ -294,6 +300,28 @@ impl SnapshotApi for Provider {
     async fn restore(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
         let asked = self.answer(Call::Restore, What::Restore(id.number().unwrap()));
         asked.await.map(|_| ())
+    }
+
+    async fn state(&self, server: &ServerId) -> ServerState {
+        let server = server.number().unwrap();
+        match self.answer(Call::List, What::State(server)).await {
+            Ok(_) if lock(&self.state).stopped.contains(&server) => ServerState::Stopped,
+            Ok(_) => ServerState::Active,
+            Err(error) => ServerState::Untold(error.message.into()),
+        }
+    }
+
+    async fn power(&self, pass: Pass, server: &ServerId, action: Power) -> Result<(), ApiError> {
+        let server = server.number().unwrap();
+        self.answer(Call::Power, What::Power(server, action))
+            .await?;
+        pass.heard().tell(200);
+        let stopped = &mut lock(&self.state).stopped;
+        match action {
+            Power::Stop => stopped.insert(server),
+            Power::Start => stopped.remove(&server),
+        };
+        Ok(())
     }
 
     fn renew(&self) -> Result<(), String> {

@@ -1,0 +1,108 @@
+//! The calls by which a server is stopped for its snapshot and started again.
+
+use serde::Serialize;
+
+use super::error::{ApiError, Call};
+use super::field::ServerField;
+use super::http::HttpApi;
+use super::limit::Pass;
+use crate::core::downtime::ServerState;
+use crate::core::printable::printable;
+use crate::core::snapshot::ServerId;
+
+/// As much of an error as is told with a server's state.
+const ERROR_SHOWN: usize = 160;
+
+/// The action of a power call. There is none that takes a running server's power away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Power {
+    /// Shuts it down.
+    Stop,
+    /// Starts it.
+    Start,
+}
+
+#[derive(Serialize)]
+struct Body {
+    action: Power,
+}
+
+impl HttpApi {
+    /// Whether the server runs; a failure is a state too, in which nothing is known.
+    pub(super) async fn ask_state(&self, server: &ServerId) -> ServerState {
+        let what = format!("ask whether server {server} runs");
+        let url = self.url(&format!("/servers/{}/", server.component()));
+        let answer = self.get(&what, &url, self.max_body, |answer| {
+            state(&answer.body, server)
+        });
+        match answer.await {
+            Ok((_, state)) => state,
+            Err(error) if matches!(error.status, Some(404 | 405)) => ServerState::NotOffered,
+            Err(error) => ServerState::Untold(printable(&error.message, ERROR_SHOWN).into()),
+        }
+    }
+
+    /// Sends a power call, exactly once; what it did is the server's state to say.
+    pub(super) async fn send_power(
+        &self,
+        pass: Pass,
+        server: &ServerId,
+        action: Power,
+    ) -> Result<(), ApiError> {
+        let what = match action {
+            Power::Stop => format!("stop server {server}"),
+            Power::Start => format!("start server {server}"),
+        };
+        let url = self.url(&format!("/servers/{}/power/", server.component()));
+        let request = self.changing.post(url).json(&Body { action });
+        self.change(pass, Call::Power, &what, request, |_| Ok(()))
+            .await
+    }
+}
+
+/// The state by the provider's answer, which must be about this server.
+fn state(body: &[u8], asked: &ServerId) -> Result<ServerState, String> {
+    let row: ServerField = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    match row.known_by() {
+        Some((id, uuid)) if id != *asked && uuid.as_ref() != Some(asked) => {
+            return Err(format!("it is about server {id}"));
+        }
+        _ if row.repeats => return Err("a key stands there twice".to_owned()),
+        _ => {}
+    }
+    let word = row.status.text().ok_or("it has no status")?;
+    Ok(ServerState::of(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_believed_of_the_server_that_was_asked_for_alone() {
+        let of = |body: &str, id: &str| state(body.as_bytes(), &id.parse().unwrap());
+        let active = Ok(ServerState::Active);
+        let uuid = "6f1c2a34-0000-4000-8000-000000000007";
+        let both = format!(r#"{{"id": 7, "uuid": "{uuid}", "status": "active"}}"#);
+        assert_eq!(of(&both, "7"), active);
+        assert_eq!(of(&both, uuid), active);
+        assert_eq!(of(r#"{"status": "active"}"#, "7"), active);
+        assert_eq!(
+            of(r#"{"id": 7, "status": "suspended"}"#, "7"),
+            Ok(ServerState::Other("suspended".into()))
+        );
+        for (body, why) in [
+            (r#"{"id": 8, "status": "active"}"#, "it is about server 8"),
+            (r#"{"id": 7, "status": null}"#, "it has no status"),
+            (r#"{"id": 7}"#, "it has no status"),
+            (
+                r#"{"id": 7, "status": "stopped", "status": "active"}"#,
+                "a key stands there twice",
+            ),
+        ] {
+            assert_eq!(of(body, "7"), Err(why.to_owned()), "{body}");
+        }
+        assert!(of("<html>", "7").is_err());
+    }
+}

@@ -1,0 +1,567 @@
+//! Downtimes: a server that a rotation stops for its snapshot, as the trail tells it, and when
+//! its start is due.
+//!
+//! From the moment that a stop is intended the start is owed, until the server is seen active
+//! (I20). The start needs no listing, so it stands before the rules that do. A downtime
+//! outlives its process: the next one goes on with the same stop.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::answer::Tried;
+use super::breaks::Break;
+use super::decide::{Server, Step, ended, pause};
+use super::due::Due;
+use super::fact::{AlertKind, Ending, Fact, Now, Outcome, When};
+use super::history::{History, Open};
+use super::policy::{Policy, Release, Rotation, Rules, StopServer};
+use super::printable::{printable, utc};
+
+/// As much of a foreign word as a message repeats.
+const WORD_SHOWN: usize = 40;
+
+/// Starts that failed, from which on `once` leaves the server to the next process.
+const HOPELESS: u32 = 5;
+
+/// The state of a server, as the provider tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerState {
+    /// It runs.
+    Active,
+    /// It is shut down.
+    Stopped,
+    /// Another word, such as `suspended`.
+    Other(Box<str>),
+    /// It couldn't be asked for.
+    Untold(Box<str>),
+    /// The provider doesn't tell: 404 or 405.
+    NotOffered,
+}
+
+impl ServerState {
+    /// The state of this word.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "active" => Self::Active,
+            "stopped" => Self::Stopped,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+/// A server that a rotation stops for a snapshot; its start is owed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Downtime {
+    /// The rotation that asks for it.
+    pub rotation: String,
+    /// The snapshot that it is stopped for.
+    pub snapshot: String,
+    /// When the stop was intended.
+    pub since: When,
+    /// Whether it was seen stopped.
+    pub stopped: bool,
+    /// Whether the snapshot's create was sent.
+    pub created: bool,
+    /// Starts that were sent.
+    pub starts: u32,
+    /// When the call of the last start is over at the latest.
+    pub started: Option<When>,
+    /// What came of the last call; `None`: nobody knows yet.
+    pub answer: Option<Outcome>,
+    /// How the last start was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Box<str>>,
+    /// Since when this process sees it active after the last start.
+    #[serde(skip)]
+    pub active: Option<SignedDuration>,
+}
+
+impl Downtime {
+    /// Returns true if the last start was taken.
+    fn taken(&self) -> bool {
+        self.starts > 0 && self.answer == Some(Outcome::Done)
+    }
+
+    /// Returns true if `once` has tried for long enough.
+    pub fn hopeless(&self) -> bool {
+        self.starts >= HOPELESS && self.active.is_none()
+    }
+}
+
+impl History {
+    /// Takes in what a power call or the server's state tells.
+    pub(super) fn powered(&mut self, fact: &Fact, at: When, after_call: When) {
+        match fact {
+            Fact::StopIntent {
+                rotation, snapshot, ..
+            } => {
+                self.last_intent = Some(at.wall);
+                for note in self.unsettled_named(snapshot) {
+                    note.stops += 1;
+                }
+                self.downtime = Some(Box::new(Downtime {
+                    rotation: rotation.clone(),
+                    snapshot: snapshot.clone(),
+                    since: at,
+                    stopped: false,
+                    created: false,
+                    starts: 0,
+                    started: None,
+                    answer: None,
+                    refused: None,
+                    active: None,
+                }));
+            }
+            Fact::StopResult {
+                snapshot,
+                outcome,
+                said,
+            } => self.stop_answered(snapshot, *outcome, said.as_deref(), at),
+            Fact::StopConfirmed { .. } => {
+                if let Some(downtime) = &mut self.downtime {
+                    downtime.stopped = true;
+                    // It may have taken effect after a start: that one is void.
+                    downtime.answer = Some(Outcome::Unknown);
+                }
+            }
+            Fact::StopWithheld {
+                snapshot,
+                reason,
+                for_good,
+                ..
+            } => {
+                self.tried(snapshot, at, Tried::ForNow(None), reason);
+                if *for_good {
+                    self.out_of_attempts(snapshot);
+                }
+            }
+            Fact::StartIntent {
+                snapshot, reason, ..
+            } => {
+                self.last_intent = Some(at.wall);
+                let Some(downtime) = &mut self.downtime else {
+                    return;
+                };
+                let first = downtime.starts == 0 && !downtime.created;
+                downtime.starts += 1;
+                (downtime.started, downtime.active) = (Some(after_call), None);
+                (downtime.answer, downtime.refused) = (None, None);
+                if first {
+                    let tried = if downtime.stopped {
+                        Tried::ForNow(None)
+                    } else {
+                        Tried::Counts
+                    };
+                    self.tried(snapshot, at, tried, reason);
+                }
+            }
+            Fact::StartResult { outcome, said, .. } => {
+                if let Some(downtime) = &mut self.downtime {
+                    downtime.started = Some(match outcome {
+                        Outcome::Unknown => after_call,
+                        _ => at,
+                    });
+                    downtime.answer = Some(*outcome);
+                    downtime.refused = said.as_deref().map(Into::into);
+                }
+            }
+            Fact::StartConfirmed { .. } => self.downtime = None,
+            _ => {}
+        }
+    }
+
+    fn stop_answered(&mut self, name: &str, outcome: Outcome, said: Option<&str>, at: When) {
+        let why = match outcome {
+            Outcome::Done | Outcome::Unknown => {
+                if let Some(downtime) = &mut self.downtime {
+                    downtime.answer = Some(outcome);
+                }
+                return;
+            }
+            Outcome::NoServer => "the provider doesn't offer to stop the server",
+            Outcome::Later => "the stop was refused for now, or not delivered",
+            Outcome::Failed => "the stop was refused",
+        };
+        self.downtime = None;
+        for note in self.unsettled_named(name) {
+            note.stops = note.stops.saturating_sub(1);
+        }
+        let tried = match outcome {
+            Outcome::Later => Tried::ForNow(None),
+            _ => Tried::Counts,
+        };
+        let told = said.map(|said| format!("{why}: the provider says \"{said}\""));
+        self.tried(name, at, tried, told.as_deref().unwrap_or(why));
+        if outcome == Outcome::NoServer {
+            self.out_of_attempts(name);
+        }
+    }
+
+    /// No further attempt could end otherwise.
+    fn out_of_attempts(&mut self, name: &str) {
+        for note in self.unsettled_named(name) {
+            note.attempts = u32::MAX;
+        }
+    }
+
+    /// The start that is sent at the end of the service, if one is owed and was not taken yet.
+    pub fn start_at_end(&self) -> Option<Step> {
+        let downtime = self.downtime.as_deref().filter(|down| !down.taken())?;
+        let (rotation, name) = (downtime.rotation.clone(), downtime.snapshot.clone());
+        let making = matches!(&self.open, Some(Open::Create { name: open, .. }) if *open == name);
+        Some(Step::Start {
+            rotation,
+            name,
+            early: making,
+            reason: "the service is stopping".to_owned(),
+        })
+    }
+
+    /// Takes in the server's state, as it was asked for at `now`; in memory only.
+    pub fn observe_state(&mut self, state: Option<&ServerState>, now: Now) {
+        let Some(downtime) = &mut self.downtime else {
+            return;
+        };
+        match state {
+            Some(ServerState::Active) => drop(downtime.active.get_or_insert(now.mono)),
+            _ => downtime.active = None,
+        }
+    }
+}
+
+/// All that tells what is owed in a downtime; no listing does.
+struct Owed<'a> {
+    /// `None`: it went.
+    policy: Option<&'a Policy>,
+    history: &'a History,
+    downtime: &'a Downtime,
+    rules: &'a Rules,
+    state: Option<&'a ServerState>,
+    now: Now,
+}
+
+/// The power call that is due, or what the server's state is to be recorded as; `None`: nothing,
+/// or the rules have the word.
+pub fn owed(
+    policy: Option<&Policy>,
+    history: &History,
+    rules: &Rules,
+    state: Option<&ServerState>,
+    now: Now,
+) -> Option<Step> {
+    let downtime = history.downtime.as_deref()?;
+    let owed = Owed {
+        policy,
+        history,
+        downtime,
+        rules,
+        state,
+        now,
+    };
+    if downtime.created && Break::StartForgotten.on() {
+        return None;
+    }
+    owed.unanswered()
+        .or_else(|| owed.confirmed())
+        .or_else(|| owed.start())
+}
+
+impl Owed<'_> {
+    /// The process that sent the last call is gone, and with it the answer.
+    fn unanswered(&self) -> Option<Step> {
+        if self.downtime.answer.is_some() {
+            return None;
+        }
+        let (snapshot, outcome) = (self.downtime.snapshot.clone(), Outcome::Unknown);
+        let said = None;
+        Some(Step::Record(if self.downtime.starts == 0 {
+            Fact::StopResult {
+                snapshot,
+                outcome,
+                said,
+            }
+        } else {
+            Fact::StartResult {
+                snapshot,
+                outcome,
+                said,
+            }
+        }))
+    }
+
+    /// What the server's state tells.
+    fn confirmed(&self) -> Option<Step> {
+        let Downtime {
+            rotation, snapshot, ..
+        } = self.downtime;
+        let (rotation, snapshot) = (rotation.clone(), snapshot.clone());
+        if self.state == Some(&ServerState::Stopped) && !self.downtime.stopped {
+            return Some(Step::Record(Fact::StopConfirmed { rotation, snapshot }));
+        }
+        self.runs()
+            .then_some(Step::Record(Fact::StartConfirmed { rotation, snapshot }))
+    }
+
+    /// Returns true if it is seen active, and no call that is still under way can change that: a
+    /// stop that was never seen to act, or a start without a good answer, may be late, and a
+    /// look may be at a copy from before.
+    fn runs(&self) -> bool {
+        let (Some(active), Some(started)) = (self.downtime.active, self.downtime.started) else {
+            return false;
+        };
+        let twice = self.now.mono - active >= self.rules.poll_interval;
+        let over = started.elapsed_with(self.rules.request_timeout, self.now);
+        let settled = over >= self.rules.settle_window;
+        twice && (settled || (self.downtime.stopped && self.downtime.taken()))
+    }
+
+    fn start(&self) -> Option<Step> {
+        let reason = self.why_started()?;
+        let Downtime {
+            rotation, snapshot, ..
+        } = self.downtime;
+        Some(Step::Start {
+            rotation: rotation.clone(),
+            name: snapshot.clone(),
+            early: self.making().is_some() && !self.accepted(),
+            reason,
+        })
+    }
+
+    fn why_started(&self) -> Option<String> {
+        let Downtime {
+            snapshot: name,
+            starts,
+            ..
+        } = self.downtime;
+        if let Some(started) = self.downtime.started {
+            let over = started.elapsed_with(self.rules.request_timeout, self.now);
+            let rested = over >= self.rules.pause_of_starts(*starts);
+            let due = self.downtime.active.is_none() && rested;
+            return due.then(|| "it isn't seen active since the last start".to_owned());
+        }
+        let Some(stop) = self.stop() else {
+            return Some("its policy stops it no more".to_owned());
+        };
+        if self.lasts() >= stop.longest {
+            return Some(format!("max_stopped is over before {name} is"));
+        }
+        if !self.downtime.created {
+            if self.lacks_its_hold() {
+                return Some("the hold of its hooks is over".to_owned());
+            }
+            let late = !self.downtime.stopped && self.lasts() >= stop.timeout;
+            return late.then(|| "it wasn't seen stopped within stop_timeout".to_owned());
+        }
+        if self.making().is_none() {
+            return Some(format!("{name} is over"));
+        }
+        self.accepted()
+            .then(|| format!("the provider has accepted {name}"))
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        self.policy?.rotation(&self.downtime.rotation)
+    }
+
+    /// By the policy in force.
+    fn stop(&self) -> Option<&StopServer> {
+        self.rotation()?.stop.as_deref()
+    }
+
+    /// For how long it is down at most, by either clock.
+    fn lasts(&self) -> SignedDuration {
+        lasts(self.downtime, self.now)
+    }
+
+    /// The open create that it is stopped for, and whether its id is known.
+    fn making(&self) -> Option<bool> {
+        match &self.history.open {
+            Some(Open::Create { name, id, .. }) if *name == self.downtime.snapshot => {
+                Some(id.is_some())
+            }
+            _ => None,
+        }
+    }
+
+    fn accepted(&self) -> bool {
+        let accepted = |stop: &StopServer| stop.restart == Release::Accepted;
+        self.stop().is_some_and(accepted) && self.making() == Some(true)
+    }
+
+    /// Returns true if the rotation's hooks were to hold it too, and don't.
+    fn lacks_its_hold(&self) -> bool {
+        let hooks = self.rotation().and_then(|r| r.hooks.as_deref());
+        let needed = hooks.is_some_and(|hooks| !hooks.go_on);
+        let hold = self.history.hold.as_deref();
+        needed && !hold.is_some_and(|hold| hold.is_for(&self.downtime.snapshot))
+    }
+}
+
+fn lasts(downtime: &Downtime, now: Now) -> SignedDuration {
+    downtime.since.age(now).max(downtime.since.elapsed(now))
+}
+
+impl Rules {
+    /// The pause after the nth start.
+    fn pause_of_starts(&self, starts: u32) -> SignedDuration {
+        let doublings = starts.saturating_sub(1).min(16);
+        let pause = self.poll_interval.saturating_mul(2 << doublings);
+        pause.min(self.retry_after.max(self.poll_interval))
+    }
+}
+
+impl Server<'_> {
+    /// What is owed to a server that the rotation stopped: before the rules.
+    pub(super) fn owed(&self) -> Option<Step> {
+        let state = self.inventory.state.as_ref();
+        owed(Some(self.policy), self.history, self.rules, state, self.now)
+    }
+
+    /// Why no snapshot of the slot is made, since the server is neither to be stopped nor
+    /// stopped already: before room is made. Or the question whether it runs.
+    pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<Due> {
+        rotation
+            .stop
+            .as_ref()
+            .filter(|_| !Break::StopLeftOut.on())?;
+        if self.history.downtime.is_some() {
+            return None;
+        }
+        let (reason, for_good) = match self.inventory.state.as_ref() {
+            None => return Some(Due::Step(Step::AskState)),
+            Some(ServerState::Stopped | ServerState::Active) => return None,
+            Some(ServerState::Other(word)) => (
+                format!(
+                    "the provider calls the server {:?}, which is neither active nor stopped",
+                    printable(word, WORD_SHOWN)
+                ),
+                false,
+            ),
+            Some(ServerState::Untold(why)) => {
+                (format!("whether the server runs isn't known: {why}"), false)
+            }
+            Some(ServerState::NotOffered) => (
+                format!(
+                    "this provider doesn't tell whether the server runs, so it can't be stopped for its snapshot: take stop_server out of {}.toml",
+                    self.policy.file
+                ),
+                true,
+            ),
+        };
+        Some(Due::Step(Step::Record(Fact::StopWithheld {
+            rotation: rotation.name.clone(),
+            snapshot: name.to_owned(),
+            reason,
+            for_good,
+        })))
+    }
+
+    /// What goes before a create for which there is room; `None`: nothing does.
+    pub(super) fn stop_first(&self, rotation: &Rotation, name: &str) -> Option<Due> {
+        if let Some(downtime) = self.history.downtime.as_deref() {
+            let own = downtime.rotation == rotation.name && downtime.snapshot == name;
+            let ready = own && downtime.stopped && downtime.starts == 0;
+            return (!ready).then_some(Due::Later(self.rules.poll_interval));
+        }
+        let runs = self.inventory.state == Some(ServerState::Active);
+        if rotation.stop.is_none() || !runs || Break::StopLeftOut.on() {
+            return None;
+        }
+        let note = self.history.slot(&rotation.name, name)?;
+        if note.stops >= rotation.attempts {
+            let reason = "the server was stopped for it as often as attempts allows".to_owned();
+            return Some(Due::Step(ended(rotation, note, Ending::GivenUp, reason)));
+        }
+        Some(Due::Step(Step::Stop {
+            rotation: rotation.name.clone(),
+            name: name.to_owned(),
+            reason: format!(
+                "slot of {} is due, and stop_server asks for it",
+                rotation.name
+            ),
+        }))
+    }
+
+    /// The step, as far as it may be taken while the rotation keeps the server stopped: nothing
+    /// else is begun, and where its snapshot can't be made now it is started.
+    pub(super) fn in_downtime(&self, step: Step) -> Step {
+        let Some(downtime) = self.history.downtime.as_deref() else {
+            return step;
+        };
+        let waits = |reason: &str| Step::Wait {
+            pause: self.look_again(downtime),
+            reason: reason.to_owned(),
+        };
+        match step {
+            Step::Record(_) => step,
+            Step::Create { ref name, .. } if *name == downtime.snapshot => step,
+            _ if Break::StartForgotten.on() && downtime.created => step,
+            _ if downtime.starts > 0 && self.rules.count_all && downtime.hopeless() => {
+                Step::Blocked {
+                    reason: "the server that was stopped isn't seen active".to_owned(),
+                }
+            }
+            _ if downtime.starts > 0 => waits("the server is being started"),
+            Step::Wait { pause, reason } if downtime.created => Step::Wait {
+                pause: pause.min(self.rules.poll_interval),
+                reason,
+            },
+            _ if downtime.created => waits("its snapshot is under way"),
+            _ if !downtime.stopped => waits("the server is being stopped"),
+            other => Step::Start {
+                rotation: downtime.rotation.clone(),
+                name: downtime.snapshot.clone(),
+                early: false,
+                reason: match other {
+                    Step::Blocked { reason } => {
+                        format!("{} can't be made now: {reason}", downtime.snapshot)
+                    }
+                    _ => format!("{} can't be made now", downtime.snapshot),
+                },
+            },
+        }
+    }
+
+    /// The pause until the next look at a server that is stopped or started.
+    fn look_again(&self, downtime: &Downtime) -> SignedDuration {
+        let poll = self.rules.poll_interval;
+        if downtime.hopeless() {
+            pause(&self.policy.server, self.rules, &downtime.snapshot, 1).max(poll)
+        } else {
+            poll
+        }
+    }
+
+    /// That the rotation keeps the server stopped for too long.
+    pub(super) fn stopped_for_long(&self) -> Option<((AlertKind, String), String)> {
+        let downtime = self.history.downtime.as_deref()?;
+        let rotation = self.policy.rotation(&downtime.rotation);
+        let stop = rotation.and_then(|rotation| rotation.stop.as_deref());
+        let longest = stop.map_or(SignedDuration::ZERO, |stop| stop.longest);
+        if lasts(downtime, self.now) < longest || downtime.active.is_some() {
+            return None;
+        }
+        let tried = match (downtime.starts, &downtime.refused) {
+            (0, _) => "its start follows".to_owned(),
+            (_, Some(said)) => {
+                format!("its start is refused (the provider says \"{said}\"), and tried again")
+            }
+            _ => "its start is tried again".to_owned(),
+        };
+        let reason = format!(
+            "the server is stopped since {} for {}, and not seen active again: {tried}; start it at the provider; if there is no such server any more, snaprotate resume --server {}",
+            utc(downtime.since.wall),
+            downtime.snapshot,
+            self.policy.server
+        );
+        Some((
+            (AlertKind::ServerStopped, downtime.rotation.clone()),
+            reason,
+        ))
+    }
+}
+
+#[cfg(test)]
+#[path = "downtime_tests.rs"]
+mod tests;

@@ -1,0 +1,255 @@
+//! Power: a server is stopped for its snapshot, and the start that is owed is sent until the
+//! server is seen active (I20).
+//!
+//! Each call follows its intent, as every mutation does. The start needs neither a listing nor
+//! a policy, and no pause holds it up.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::account::Leave;
+use super::act::{extra, outcome};
+use super::orders::Answer;
+use super::server::{Rest, Stopped};
+use super::{Engine, Seat, lock};
+use crate::api::{Pass, Power, SnapshotApi};
+use crate::audit::Extra;
+use crate::core::decide::{Inventory, Step};
+use crate::core::downtime::{ServerState, owed};
+use crate::core::fact::{Fact, Outcome};
+use crate::core::policy::Policy;
+use crate::core::snapshot::ServerId;
+
+/// How long the end of the service waits for the starts that it owes.
+const LAST_STARTS: Duration = Duration::from_secs(20);
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Does what is owed to a server that was stopped, before anything is listed; until when it
+    /// needs no look where nothing else is to be done.
+    pub(super) async fn pay_start(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+        policy: Option<&Policy>,
+    ) -> Option<Rest> {
+        let rules = self.wanted().rules;
+        let Some(state) = self.ask_state(server, seat).await else {
+            return Some(Rest::Until(None));
+        };
+        loop {
+            let step = {
+                let mut seat = lock(seat);
+                let now = self.clock.now();
+                seat.history.observe_state(Some(&state), now);
+                owed(policy, &seat.history, &rules, Some(&state), now)
+            };
+            let over = match step {
+                Some(Step::Record(fact)) => {
+                    let record = self.record(server, seat, fact, Extra::default());
+                    record.await.is_err()
+                }
+                Some(start @ Step::Start { .. }) => self.start(server, seat, start).await.is_err(),
+                _ => break,
+            };
+            if over {
+                return Some(Rest::After(rules.poll_interval));
+            }
+        }
+        let mut seat = lock(seat);
+        if seat.history.downtime.is_none() {
+            seat.place = None;
+            return None;
+        }
+        seat.state = Some(state);
+        policy.is_none().then_some(Rest::After(rules.poll_interval))
+    }
+
+    /// Whether the server runs; `None`: the service is stopping.
+    pub(super) async fn ask_state(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+    ) -> Option<ServerState> {
+        lock(seat).state = None;
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            state = self.api.state(server) => Some(state),
+        }
+    }
+
+    /// Stops the server for a snapshot, when there is a place for it among those that stand
+    /// still.
+    pub(super) async fn stop_for(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        step: Step,
+    ) -> Result<(), Stopped> {
+        let Some(place) = self.standstill().await? else {
+            return self.rest(self.wanted().rules.retry_after).await;
+        };
+        lock(seat).place = Some(place);
+        let performed = self.perform(policy, seat, inventory, step, None);
+        // A future of its own keeps a waiting server's small.
+        Box::pin(performed).await?;
+        let mut seat = lock(seat);
+        if seat.history.downtime.is_none() {
+            seat.place = None;
+        }
+        Ok(())
+    }
+
+    /// A place among the servers that are held or stopped and whose create is not answered;
+    /// `None`: the token is refused.
+    pub(super) async fn standstill(&self) -> Result<Option<OwnedSemaphorePermit>, Stopped> {
+        let place = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Stopped),
+            place = Arc::clone(&self.holds).acquire_owned() => place,
+        };
+        let barred = self.account.leave(self.clock.now().mono).is_none();
+        Ok(place.ok().filter(|_| !barred))
+    }
+
+    /// Sends a stop; `None`: its intent can't be recorded, so nothing was sent.
+    pub(super) async fn stop_server(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+        way: (Pass, Leave<'_>),
+        intent: Fact,
+    ) -> Result<Option<Answer>, Stopped> {
+        let Fact::StopIntent { snapshot, .. } = intent.clone() else {
+            return Ok(None);
+        };
+        let call = self.power(server, seat, way, Power::Stop, intent);
+        let call = call.await;
+        let Some((outcome, said, extra)) = call else {
+            return Ok(None);
+        };
+        let answer = Answer::of(outcome, &extra, None);
+        let fact = Fact::StopResult {
+            snapshot,
+            outcome,
+            said,
+        };
+        self.conclude(server, seat, fact, extra).await?;
+        Ok(Some(answer))
+    }
+
+    /// Sends a start when it may.
+    pub(super) async fn start(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+        start: Step,
+    ) -> Result<(), Stopped> {
+        let pass = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Stopped),
+            pass = self.api.admit() => pass,
+        };
+        let Some(leave) = self.account.leave(self.clock.now().mono) else {
+            drop(pass);
+            return self.rest(self.wanted().rules.poll_interval).await;
+        };
+        if !self.send_start(server, seat, (pass, leave), start).await? {
+            return self.rest(self.wanted().rules.poll_interval).await;
+        }
+        Ok(())
+    }
+
+    /// Sends a start; `false`: its intent can't be recorded, so nothing was sent.
+    async fn send_start(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+        way: (Pass, Leave<'_>),
+        start: Step,
+    ) -> Result<bool, Stopped> {
+        let Step::Start {
+            rotation,
+            name,
+            early,
+            reason,
+        } = start
+        else {
+            return Ok(true);
+        };
+        let intent = Fact::StartIntent {
+            rotation,
+            snapshot: name.clone(),
+            early,
+            reason,
+        };
+        let call = self.power(server, seat, way, Power::Start, intent).await;
+        let Some((outcome, said, extra)) = call else {
+            return Ok(false);
+        };
+        let fact = Fact::StartResult {
+            snapshot: name,
+            outcome,
+            said,
+        };
+        self.conclude(server, seat, fact, extra).await?;
+        Ok(true)
+    }
+
+    /// Records the intent, sends the call once, and tells what came of it; `None`: the intent
+    /// can't be recorded, so nothing was sent.
+    async fn power(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+        (pass, leave): (Pass, Leave<'_>),
+        action: Power,
+        intent: Fact,
+    ) -> Option<(Outcome, Option<String>, Extra)> {
+        if !self.intend(server, seat, intent).await {
+            return None;
+        }
+        let (began, heard) = (Instant::now(), pass.heard());
+        let answer = self.api.power(pass, server, action).await;
+        let extra = extra(began, answer.as_ref().err(), &heard);
+        self.hear(leave, answer.as_ref().err()).await;
+        let said = answer.as_ref().err().and_then(|error| error.said.clone());
+        let outcome = answer.map_or_else(
+            |error| match error.status {
+                Some(405) => Outcome::NoServer,
+                _ => outcome(&error, Outcome::NoServer),
+            },
+            |()| Outcome::Done,
+        );
+        Some((outcome, said, extra))
+    }
+
+    /// At the end of the service every server that is still down is started: nobody knows
+    /// when the next process begins, which sees to it that it runs.
+    pub(super) async fn start_all(&self) {
+        let down: Vec<_> = {
+            let seats = lock(&self.seats);
+            let down = seats.iter().filter_map(|(server, seat)| {
+                let start = lock(seat).history.start_at_end()?;
+                Some((server.clone(), Arc::clone(seat), start))
+            });
+            down.collect()
+        };
+        let starts = down.iter().map(|(server, seat, start)| async move {
+            let pass = self.api.admit().await;
+            let leave = self.account.leave(self.clock.now().mono)?;
+            let way = (pass, leave);
+            self.send_start(server, seat, way, start.clone()).await.ok()
+        });
+        let all = futures_util::future::join_all(starts);
+        if tokio::time::timeout(LAST_STARTS, all).await.is_err() {
+            tracing::error!(
+                "not every server that was stopped could be started; the next start of the service goes on"
+            );
+        }
+    }
+}
