@@ -68,6 +68,8 @@ pub struct Downtime {
     pub started: Option<When>,
     /// What came of the last call; `None`: nobody knows yet.
     pub answer: Option<Outcome>,
+    /// Whether a start was taken since it was seen stopped.
+    pub taken: bool,
     /// How the last start was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Box<str>>,
@@ -77,9 +79,25 @@ pub struct Downtime {
 }
 
 impl Downtime {
-    /// Returns true if the last start was taken.
-    fn taken(&self) -> bool {
-        self.starts > 0 && self.answer == Some(Outcome::Done)
+    /// Of a call whose answer went with the process that sent it, or couldn't be recorded.
+    fn unanswered(&self) -> Option<Fact> {
+        if self.answer.is_some() {
+            return None;
+        }
+        let (snapshot, outcome, said) = (self.snapshot.clone(), Outcome::Unknown, None);
+        Some(if self.starts == 0 {
+            Fact::StopResult {
+                snapshot,
+                outcome,
+                said,
+            }
+        } else {
+            Fact::StartResult {
+                snapshot,
+                outcome,
+                said,
+            }
+        })
     }
 
     /// Returns true if `once` has tried for long enough.
@@ -108,6 +126,7 @@ impl History {
                     starts: 0,
                     started: None,
                     answer: None,
+                    taken: false,
                     refused: None,
                     active: None,
                 }));
@@ -121,7 +140,7 @@ impl History {
                 if let Some(downtime) = &mut self.downtime {
                     downtime.stopped = true;
                     // It may have taken effect after a start: that one is void.
-                    downtime.answer = Some(Outcome::Unknown);
+                    downtime.taken = false;
                 }
             }
             Fact::StopWithheld {
@@ -138,7 +157,8 @@ impl History {
             Fact::StartIntent {
                 snapshot, reason, ..
             } => {
-                self.last_intent = Some(at.wall);
+                // It is sent though the clock may be behind, which says nothing of the clock.
+                self.last_intent = self.last_intent.max(Some(at.wall));
                 let Some(downtime) = &mut self.downtime else {
                     return;
                 };
@@ -162,6 +182,7 @@ impl History {
                         _ => at,
                     });
                     downtime.answer = Some(*outcome);
+                    downtime.taken |= *outcome == Outcome::Done;
                     downtime.refused = said.as_deref().map(Into::into);
                 }
             }
@@ -204,9 +225,13 @@ impl History {
         }
     }
 
-    /// The start that is sent at the end of the service, if one is owed and was not taken yet.
+    /// The start that is sent at the end of the service, if one is owed and was not taken yet; or
+    /// the record that goes before it.
     pub fn start_at_end(&self) -> Option<Step> {
-        let downtime = self.downtime.as_deref().filter(|down| !down.taken())?;
+        let downtime = self.downtime.as_deref().filter(|down| !down.taken)?;
+        if let Some(unanswered) = downtime.unanswered() {
+            return Some(Step::Record(unanswered));
+        }
         let (rotation, name) = (downtime.rotation.clone(), downtime.snapshot.clone());
         let making = matches!(&self.open, Some(Open::Create { name: open, .. }) if *open == name);
         Some(Step::Start {
@@ -261,34 +286,13 @@ pub fn owed(
     if downtime.created && Break::StartForgotten.on() {
         return None;
     }
-    owed.unanswered()
+    let unanswered = downtime.unanswered().map(Step::Record);
+    unanswered
         .or_else(|| owed.confirmed())
         .or_else(|| owed.start())
 }
 
 impl Owed<'_> {
-    /// The process that sent the last call is gone, and with it the answer.
-    fn unanswered(&self) -> Option<Step> {
-        if self.downtime.answer.is_some() {
-            return None;
-        }
-        let (snapshot, outcome) = (self.downtime.snapshot.clone(), Outcome::Unknown);
-        let said = None;
-        Some(Step::Record(if self.downtime.starts == 0 {
-            Fact::StopResult {
-                snapshot,
-                outcome,
-                said,
-            }
-        } else {
-            Fact::StartResult {
-                snapshot,
-                outcome,
-                said,
-            }
-        }))
-    }
-
     /// What the server's state tells.
     fn confirmed(&self) -> Option<Step> {
         let Downtime {
@@ -312,7 +316,7 @@ impl Owed<'_> {
         let twice = self.now.mono - active >= self.rules.poll_interval;
         let over = started.elapsed_with(self.rules.request_timeout, self.now);
         let settled = over >= self.rules.settle_window;
-        twice && (settled || (self.downtime.stopped && self.downtime.taken()))
+        twice && (settled || (self.downtime.stopped && self.downtime.taken))
     }
 
     fn start(&self) -> Option<Step> {
@@ -336,7 +340,13 @@ impl Owed<'_> {
         } = self.downtime;
         if let Some(started) = self.downtime.started {
             let over = started.elapsed_with(self.rules.request_timeout, self.now);
-            let rested = over >= self.rules.pause_of_starts(*starts);
+            let pause = self.rules.pause_of_starts(*starts);
+            // One that was taken has its time to boot.
+            let boots = self
+                .downtime
+                .taken
+                .then(|| self.stop().map(|stop| stop.timeout));
+            let rested = over >= pause.max(boots.flatten().unwrap_or_default());
             let due = self.downtime.active.is_none() && rested;
             return due.then(|| "it isn't seen active since the last start".to_owned());
         }

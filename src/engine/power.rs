@@ -233,17 +233,23 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn start_all(&self) {
         let down: Vec<_> = {
             let seats = lock(&self.seats);
-            let down = seats.iter().filter_map(|(server, seat)| {
-                let start = lock(seat).history.start_at_end()?;
-                Some((server.clone(), Arc::clone(seat), start))
-            });
-            down.collect()
+            let down = seats
+                .iter()
+                .filter(|(_, seat)| lock(seat).history.start_at_end().is_some());
+            down.map(|(server, seat)| (server.clone(), Arc::clone(seat)))
+                .collect()
         };
-        let starts = down.iter().map(|(server, seat, start)| async move {
+        let starts = down.iter().map(|(server, seat)| async move {
+            let first = lock(seat).history.start_at_end();
+            if let Some(Step::Record(fact)) = first {
+                let record = self.record(server, seat, fact, Extra::default());
+                record.await.ok()?;
+            }
+            let start = lock(seat).history.start_at_end()?;
             let pass = self.api.admit().await;
             let leave = self.account.leave(self.clock.now().mono)?;
             let way = (pass, leave);
-            self.send_start(server, seat, way, start.clone()).await.ok()
+            self.send_start(server, seat, way, start).await.ok()
         });
         let all = futures_util::future::join_all(starts);
         if tokio::time::timeout(LAST_STARTS, all).await.is_err() {

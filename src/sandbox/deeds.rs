@@ -159,6 +159,7 @@ impl State {
             (Action::Start, "stopped") | (Action::Restart, "active") => "active",
             _ => return refused(400, "the server is not in a valid state"),
         };
+        self.switched.push((server, then));
         let answer = wire::powered(self.config.ids, found);
         self.schedule(now, self.switching, Due::Switched(server, then));
         (200, answer)

@@ -303,6 +303,16 @@ impl Sandbox {
         self.look(|state| state.powered.clone())
     }
 
+    /// The status that each power call gave a server, in order; those that were refused gave none.
+    pub fn switched(&self) -> Vec<(u64, &'static str)> {
+        self.look(|state| state.switched.clone())
+    }
+
+    /// A server's status; `None`: there is no such server.
+    pub fn server_status(&self, id: u64) -> Option<String> {
+        self.look(|state| Some(state.servers.get(&id)?.status.clone()))
+    }
+
     /// The most snapshots of a server from now on.
     pub fn set_limit(&self, limit: usize) {
         self.shared.change(|state, _| state.config.limit = limit);

@@ -92,6 +92,13 @@ pub struct Death {
     pub(super) crash: Crash,
 }
 
+impl Death {
+    /// Returns true if the call in which it dies may take effect in the last instant.
+    pub(super) fn is_late(&self) -> bool {
+        matches!(self.point, Point::Call(doomed) if doomed.effect == Some(Effect::Late))
+    }
+}
+
 /// How far a process came: the points at which it could have died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Life {

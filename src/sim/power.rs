@@ -38,6 +38,18 @@ const STALE: SignedDuration = SignedDuration::from_mins(4);
 /// What is left open at the end may have been begun so shortly before.
 const YOUNG: SignedDuration = SignedDuration::from_hours(2);
 
+/// The end of the trail that is searched for a start that is owed.
+const SEARCHED: usize = 256 * 1024;
+
+/// The last one of a server tells whether its start is owed.
+const EVENTS: [&str; 5] = [
+    "stop_intent",
+    "stop_confirmed",
+    "start_intent",
+    "start_result",
+    "start_confirmed",
+];
+
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Who stopped a server.
@@ -58,10 +70,10 @@ struct Machine {
     before: (Timestamp, bool),
     /// It is being switched.
     switching: bool,
-    /// The last stop that was sent.
-    asked: Option<Timestamp>,
     /// When a person switched it last.
     person: Option<Timestamp>,
+    /// How often the rotation's calls brought it down.
+    downs: u32,
     /// Stops that were sent, by what for.
     stops: BTreeMap<String, u32>,
 }
@@ -69,7 +81,9 @@ struct Machine {
 /// The machines; it draws from a stream of its own.
 pub(super) struct Machines {
     rng: Rng,
-    machines: BTreeMap<u64, Machine>,
+    /// Calls fail, and states lag behind.
+    wild: bool,
+    all: BTreeMap<u64, Machine>,
 }
 
 /// Has some rotations stop their servers.
@@ -90,23 +104,35 @@ pub(super) fn draw(setting: &mut Setting, seed: u64) -> Machines {
         }
         *policy = Arc::new(stopping);
     }
-    Machines::new(rng)
+    Machines {
+        wild: true,
+        ..Machines::new(rng)
+    }
 }
 
 impl Machines {
     pub(super) fn new(rng: Rng) -> Self {
-        let machines = BTreeMap::new();
-        Self { rng, machines }
+        Self {
+            rng,
+            wild: false,
+            all: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the server runs, and how often the rotation's calls brought it down.
+    pub(super) fn runs(&mut self, server: u64) -> (bool, u32) {
+        let machine = self.machine(server);
+        (machine.down.is_none(), machine.downs)
     }
 
     fn machine(&mut self, server: u64) -> &mut Machine {
-        self.machines.entry(server).or_insert(Machine {
+        self.all.entry(server).or_insert(Machine {
             down: None,
             since: Timestamp::MIN,
             before: (Timestamp::MIN, true),
             switching: false,
-            asked: None,
             person: None,
+            downs: 0,
             stops: BTreeMap::new(),
         })
     }
@@ -117,7 +143,7 @@ impl Machines {
 
     /// Nobody can know of them any more.
     pub(super) fn forgotten(&mut self) {
-        for machine in self.machines.values_mut() {
+        for machine in self.all.values_mut() {
             if machine.down == Some(By::Rotation) {
                 machine.down = Some(By::Either);
             }
@@ -126,7 +152,7 @@ impl Machines {
 
     /// The servers that a rotation stopped and that don't run.
     pub(super) fn left_down(&self, now: Timestamp) -> Vec<(u64, Timestamp)> {
-        let down = self.machines.iter().filter(|(_, machine)| {
+        let down = self.all.iter().filter(|(_, machine)| {
             machine.down == Some(By::Rotation) && now.duration_since(machine.since) > YOUNG
         });
         down.map(|(server, machine)| (*server, machine.since))
@@ -152,7 +178,7 @@ impl Machine {
 impl World {
     /// How a power call goes.
     pub(super) fn power_fault(&mut self) -> Option<&'static str> {
-        if self.quiet {
+        if self.quiet || !self.machines.wild {
             return None;
         }
         let mut drawn = self.machines.rng.below(1000);
@@ -169,7 +195,7 @@ impl World {
     /// What the provider says of the server's state.
     pub(super) fn state(&mut self, server: u64) -> ServerState {
         let now = self.now();
-        let drawn = if self.quiet {
+        let drawn = if self.quiet || !self.machines.wild {
             1000
         } else {
             self.machines.rng.below(1000)
@@ -232,6 +258,7 @@ impl World {
         let person = machine
             .person
             .is_some_and(|then| at.duration_since(then) < 15 * MINUTE);
+        machine.downs += u32::from(action == Power::Stop);
         let by = if person { By::Either } else { By::Rotation };
         machine.switch(at, (action == Power::Stop).then_some(by));
     }
@@ -240,15 +267,13 @@ impl World {
     pub(super) fn switch_by_hand(&mut self, server: u64, stop: bool) {
         self.advance();
         let now = self.now();
+        let owed = self.owes_a_start(server);
         let machine = self.machines.machine(server);
         if machine.switching || machine.down.is_none() != stop {
             return;
         }
-        // Shortly after a stop of the rotation nobody could tell whose it was.
-        let asked = machine
-            .asked
-            .is_some_and(|at| now.duration_since(at) < 60 * MINUTE);
-        let by = if asked { By::Either } else { By::Person };
+        // While the rotation owes a start nobody could tell whose stop it was.
+        let by = if owed { By::Either } else { By::Person };
         machine.person = Some(now);
         machine.switch(now, stop.then_some(by));
         self.fire(if stop {
@@ -256,6 +281,18 @@ impl World {
         } else {
             "person: starts the server"
         });
+    }
+
+    /// Returns true while the trail says that the rotation owes the server a start.
+    fn owes_a_start(&self, server: u64) -> bool {
+        let of = format!("\"server\":{},", ids::json(server));
+        let tail = self.trail_tail(SEARCHED);
+        let mut powered = tail.lines().rev().filter(|line| line.contains(&of));
+        let last = powered.find_map(|line| {
+            let mut events = EVENTS.iter();
+            events.find(|event| line.contains(&format!("\"event\":\"{event}\"")))
+        });
+        last.is_some_and(|event| *event != "start_confirmed")
     }
 
     /// A power call is being sent.
@@ -299,7 +336,6 @@ impl World {
             Some(view.rotations[rotation].attempts)
         });
         let machine = self.machines.machine(server);
-        machine.asked = Some(now);
         // What it was seen to be may be some minutes old.
         if machine.down == Some(By::Person) && now.duration_since(machine.since) < 2 * STALE {
             machine.down = Some(By::Either);

@@ -16,7 +16,7 @@ use super::setting::{RotationView, Setting, View, Wanted};
 use crate::audit::mem::{Crash, MemDisk};
 use crate::core::breaks::{self, Break};
 use crate::core::name::Pattern;
-use crate::core::policy::{Policy, Rotation, WhenFull};
+use crate::core::policy::{Policy, Release, Rotation, StopServer, WhenFull};
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::Status;
 
@@ -47,6 +47,8 @@ pub struct Scenario {
     retry_after: SignedDuration,
     /// So much every listing lags behind.
     lag: SignedDuration,
+    /// The server is stopped for the snapshot.
+    stop: bool,
 }
 
 const ROOM: Scenario = Scenario {
@@ -59,6 +61,7 @@ const ROOM: Scenario = Scenario {
     // Short, so that no pause hides a settle window that ends too early.
     retry_after: SignedDuration::from_secs(1),
     lag: SignedDuration::ZERO,
+    stop: false,
 };
 
 const FULL: Scenario = Scenario {
@@ -70,7 +73,7 @@ const FULL: Scenario = Scenario {
 };
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 8] = [
+pub const SCENARIOS: [Scenario; 10] = [
     ROOM,
     Scenario {
         name: "create and prune as a month begins",
@@ -104,6 +107,16 @@ pub const SCENARIOS: [Scenario; 8] = [
         name: "recovery: it never is",
         before: Some(Effect::Never),
         ..ROOM
+    },
+    Scenario {
+        name: "stop the server, create and prune",
+        stop: true,
+        ..ROOM
+    },
+    Scenario {
+        name: "stop a full server",
+        stop: true,
+        ..FULL
     },
 ];
 
@@ -166,7 +179,13 @@ impl Scenario {
             attempts: 4,
             when_full: WhenFull::PruneFirst,
             hooks: None,
-            stop: None,
+            stop: self.stop.then(|| {
+                Box::new(StopServer {
+                    timeout: SignedDuration::from_mins(5),
+                    restart: Release::Completed,
+                    longest: SignedDuration::from_mins(40),
+                })
+            }),
         };
         let policy = Policy {
             file: format!("server-{SERVER}"),
@@ -185,7 +204,7 @@ impl Scenario {
                 keep: self.keep,
                 prune_first: true,
                 hooked: false,
-                stops: false,
+                stops: self.stop,
                 attempts: 4,
             }],
             protected_names: BTreeSet::new(),
@@ -234,7 +253,13 @@ pub(super) fn tell(
     director.deaths = before.iter().chain(deaths).copied().collect();
     director.live();
     breaks::set(None);
-    judge(scenario, &director, before.iter().len() + deaths.len());
+    let late = deaths.iter().any(Death::is_late);
+    judge(
+        scenario,
+        &director,
+        before.iter().len() + deaths.len(),
+        late,
+    );
     let world = director.world();
     Told {
         violations: world.judge.violations.clone(),
@@ -244,16 +269,23 @@ pub(super) fn tell(
 }
 
 /// The end must be the one that the undisturbed story has.
-fn judge(scenario: &Scenario, director: &Director, deaths: usize) {
+fn judge(scenario: &Scenario, director: &Director, deaths: usize, late: bool) {
     let mut world = director.world();
     if director.lives.len() != deaths + 1 {
         world.violated(SERVER, "a death wasn't reached");
     }
-    // A create and a delete; a death may cost one that is sent again.
+    // A create and a delete, and maybe a stop and a start; a death may cost one that is sent
+    // again.
     let earlier = scenario.before.iter().len();
     let sent: u64 = director.lives.iter().map(|life| life.mutations).sum();
-    if deaths == earlier && sent > 2 + earlier as u64 {
+    if deaths == earlier && sent > if scenario.stop { 4 } else { 2 } + earlier as u64 {
         world.violated(SERVER, &format!("{sent} mutations were sent"));
+    }
+    let (runs, downs) = world.machines.runs(SERVER);
+    // A stop that shows when it was undone already may be followed by another.
+    if !runs || downs > u32::from(scenario.stop) + u32::from(late) {
+        let what = format!("I20: it runs: {runs}, and was stopped {downs} times");
+        world.violated(SERVER, &what);
     }
     let rows = &world.servers[&SERVER].rows;
     let held: Vec<_> = rows.iter().map(|row| row.name.clone()).collect();
