@@ -22,7 +22,7 @@
 //! - [`hooks`]: what is run around snapshots, by a process of its own that outlives ours.
 //! - [`notify`]: delivers to receivers what is to be told of alerts; none holds anything up.
 //! - [`config`]: TOML into validated settings, all problems at once.
-//! - [`api`]: the provider's four calls, errors by what can be done about them, limits.
+//! - [`api`]: the provider's calls, errors by what can be done about them, limits.
 //! - [`audit`]: the trail, its format, and what holds after a failure; `audit::witness`: signed
 //!   checkpoints of it, and what they show.
 //! - [`alerts`]: what each receiver knows of each alert, and what it must hear next; pure.
@@ -40,7 +40,8 @@
 //!     `core::open` (2 and 3), [`core::due`] and `core::room` (4 to 6); `core::alert` says what
 //!     stands beside the step, [`core::settled`] which slots have their snapshot, `core::resume`
 //!     what a person's word ends.
-//!   - [`core::hold`]: what hooks did by the trail, and when the server is released.
+//!   - [`core::hold`]: what hooks did by the trail, and when the server is released;
+//!     [`core::downtime`]: the same of a server that is stopped, and when it is started.
 //!   - [`core::order`]: what an operator may order, and what speaks against it now.
 //!   - [`core::printable`]: foreign text made fit for a log.
 //!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take,
@@ -53,7 +54,7 @@
 //! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what
 //!   time it is, in the words of `core`; [`safe_fs`]: files in folders that another user may own.
 //!
-//! The promises, I1 to I19, and where each is kept: `docs/invariants.md`.
+//! The promises, I1 to I20, and where each is kept: `docs/invariants.md`.
 //!
 //! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
 //! through seeded months of faults, `core::breaks`, which break it on purpose, and

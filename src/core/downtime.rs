@@ -364,7 +364,10 @@ impl Owed<'_> {
             return late.then(|| "it wasn't seen stopped within stop_timeout".to_owned());
         }
         if self.making().is_none() {
-            return Some(format!("{name} is over"));
+            // One that was not made may be made yet while the server stands still.
+            let slot = self.history.slot(&self.downtime.rotation, name);
+            let again = self.downtime.stopped && slot.is_some_and(|note| note.ending.is_none());
+            return (!again).then(|| format!("{name} is over"));
         }
         self.accepted()
             .then(|| format!("the provider has accepted {name}"))
@@ -499,6 +502,7 @@ impl Server<'_> {
         let Some(downtime) = self.history.downtime.as_deref() else {
             return step;
         };
+        let making = matches!(&self.history.open, Some(Open::Create { name, .. }) if *name == downtime.snapshot);
         let waits = |reason: &str| Step::Wait {
             pause: self.look_again(downtime),
             reason: reason.to_owned(),
@@ -513,12 +517,14 @@ impl Server<'_> {
                 }
             }
             _ if downtime.starts > 0 => waits("the server is being started"),
-            Step::Wait { pause, reason } if downtime.created => Step::Wait {
+            Step::Wait { pause, reason } if making => Step::Wait {
                 pause: pause.min(self.rules.poll_interval),
                 reason,
             },
-            _ if downtime.created => waits("its snapshot is under way"),
+            _ if making => waits("its snapshot is under way"),
             _ if !downtime.stopped => waits("the server is being stopped"),
+            // Its create follows at once.
+            Step::Wait { pause, .. } if pause <= self.rules.poll_interval => step,
             other => Step::Start {
                 rotation: downtime.rotation.clone(),
                 name: downtime.snapshot.clone(),
