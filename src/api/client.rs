@@ -9,7 +9,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Url};
 
 use super::error::chain;
 use super::http::ApiSettings;
-use super::printable;
+use super::{Proxy, printable};
 
 const USER_AGENT: &str = concat!("snaprotate/", env!("CARGO_PKG_VERSION"));
 /// As much of an address as a message repeats.
@@ -75,7 +75,9 @@ pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, St
 
 /// A client for this origin; `keep` says whether connections are kept for later requests.
 pub(super) fn build(settings: &ApiSettings, base: &Url, keep: bool) -> Result<Client, String> {
-    let mut builder = plain().connect_timeout(settings.connect_timeout);
+    let mut builder = settings
+        .proxy
+        .apply(plain().connect_timeout(settings.connect_timeout))?;
     if !keep {
         builder = builder.pool_max_idle_per_host(0);
     }
@@ -88,11 +90,13 @@ pub(super) fn build(settings: &ApiSettings, base: &Url, keep: bool) -> Result<Cl
 
 /// A client for whoever is told of alerts, with a connection for each request: over TLS, or
 /// `loopback` alone.
-pub fn outgoing(loopback: bool, ca_file: Option<&Path>) -> Result<Client, String> {
-    trusting(plain().pool_max_idle_per_host(0), loopback, ca_file)
+pub fn outgoing(loopback: bool, ca_file: Option<&Path>, proxy: &Proxy) -> Result<Client, String> {
+    let builder = proxy.apply(plain().pool_max_idle_per_host(0))?;
+    trusting(builder, loopback, ca_file)
 }
 
-/// What no client of ours does: follow a redirect, repeat a request, ask a proxy.
+/// What no client of ours does: follow a redirect, repeat a request, ask a proxy that nobody
+/// named.
 fn plain() -> ClientBuilder {
     // An error only says that one is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -16,7 +16,7 @@ use super::limit::{Limiter, Pass, Rate};
 use super::tally::Tally;
 use super::token::{Token, TokenSource};
 use super::wire::{self, CreateBody, Gathering};
-use super::{ApiError, Created, Listing, NewSnapshot, Power, SnapshotApi, client};
+use super::{ApiError, Created, Listing, NewSnapshot, Power, Proxy, SnapshotApi, client};
 use crate::clock::Clock;
 use crate::core::downtime::ServerState;
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -38,6 +38,8 @@ pub struct ApiSettings {
     pub max_body: usize,
     /// Certificates (PEM) to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// The proxy on the way to it.
+    pub proxy: Proxy,
 }
 
 /// [`SnapshotApi`] over HTTP.

@@ -27,6 +27,7 @@ fn settings(base_url: String) -> ApiSettings {
         },
         max_body: 1024 * 1024,
         ca_file: None,
+        proxy: Proxy::None,
     }
 }
 

@@ -10,6 +10,7 @@
 //! - `power`: whether a server runs, and how it is stopped and started.
 //! - [`account`], [`servers`]: whose token it is, and which servers there are, for people.
 //! - [`tally`]: how often the provider was called, and what came of it.
+//! - [`proxy`]: through which proxy it leaves this host.
 //! - [`token`]: where the token comes from.
 
 pub mod account;
@@ -23,6 +24,7 @@ pub mod http;
 pub mod limit;
 mod pages;
 mod power;
+pub mod proxy;
 mod refusal;
 mod retry_after;
 pub mod servers;
@@ -43,6 +45,7 @@ pub use error::{ApiError, ErrorKind, chain};
 pub use http::{ApiSettings, HttpApi};
 pub use limit::{Heard, Limiter, Pass, Rate};
 pub use power::Power;
+pub use proxy::Proxy;
 pub use token::{TokenSource, secret};
 
 use crate::core::downtime::ServerState;

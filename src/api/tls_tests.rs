@@ -9,7 +9,9 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::scripted::{Act, Scripted, response};
-use super::{ApiError, ApiSettings, ErrorKind, HttpApi, Rate, SnapshotApi as _, TokenSource};
+use super::{
+    ApiError, ApiSettings, ErrorKind, HttpApi, Proxy, Rate, SnapshotApi as _, TokenSource,
+};
 use crate::clock::Clock;
 use crate::core::snapshot::SnapshotId;
 
@@ -51,6 +53,7 @@ fn settings(port: u16, trusted: &Path) -> ApiSettings {
         },
         max_body: 1_000,
         ca_file: Some(trusted.to_owned()),
+        proxy: Proxy::None,
     }
 }
 

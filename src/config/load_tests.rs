@@ -90,7 +90,7 @@ fn what_the_shipped_examples_call_a_default_is_the_default() {
             .collect();
         std::fs::write(copy.path().join(name), lines.join("\n")).expect("written");
     }
-    assert_eq!(uncommented, 33);
+    assert_eq!(uncommented, 34);
     let written =
         load(&copy.path().join("snaprotate.toml"), &env).unwrap_or_else(|p| panic!("{p}"));
     assert_eq!(meant(&plain), meant(&written));

@@ -18,6 +18,7 @@ use super::timing::said;
 use super::values::Size;
 use super::witness::{RawWitness, Witness};
 use super::{Api, Env, Folders, Http, access, defaults};
+use crate::api::Proxy;
 use crate::core::decide::LONGEST_PAUSE;
 use crate::core::policy::Rules;
 
@@ -36,6 +37,7 @@ pub(super) struct RawMain {
     burst: Option<Found<u32>>,
     max_body: Option<Found<Size>>,
     ca_file: Option<Found<PathBuf>>,
+    proxy: Option<Found<Proxy>>,
     pub(super) policies: Option<Found<PathBuf>>,
     state_dir: Option<Found<PathBuf>>,
     poll_interval: Option<Found<SignedDuration>>,
@@ -168,6 +170,7 @@ impl RawMain {
             ),
         );
         self.ca_file = section.take("ca_file", log);
+        self.proxy = section.take("proxy", log);
         section.finish(log);
     }
 
@@ -269,6 +272,22 @@ impl RawMain {
         let (token_file, token_is_credential) =
             access::token(self.token_file.as_ref(), &api_at, folder, env, log);
         let ca_file = self.ca_file.and_then(|file| access::ca(&file, folder, log));
+        let proxy = self.proxy;
+        if let (
+            Some(Found {
+                at,
+                value: Proxy::At(_),
+            }),
+            Some(base),
+        ) = (&proxy, &base_url)
+            && base.scheme() == "http"
+        {
+            log.error(
+                at,
+                "proxy is for https alone, and base_url is http",
+                "take proxy out, or write a base_url that begins with https://",
+            );
+        }
         let api = Api {
             base_url: base_url?,
             token_file,
@@ -289,6 +308,7 @@ impl RawMain {
                 .max_body
                 .map_or(defaults::MAX_BODY, |size| size.value.0),
             ca_file,
+            proxy: proxy.map_or(Proxy::None, |proxy| proxy.value),
         };
         let rules = Rules {
             limit,

@@ -45,6 +45,7 @@ pub use self::load::{
     policy_files, witness_key,
 };
 pub use self::report::{Problem, Problems, Severity};
+use crate::api::Proxy;
 use crate::core::policy::{Policy, Rules};
 
 /// The main file, where none is named.
@@ -116,6 +117,8 @@ pub struct Api {
     pub max_body: usize,
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// The proxy on the way to it, and to receivers of alerts.
+    pub proxy: Proxy,
 }
 
 /// How far the files of token and passwords are looked at.

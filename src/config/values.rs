@@ -8,6 +8,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::defaults;
 use super::reader::{Fault, Value, nearest};
+use crate::api::Proxy;
 use crate::core::id::BadId;
 use crate::core::policy::WhenFull;
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -66,6 +67,23 @@ impl Value for PathBuf {
 
     fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
         Some(String::read(value)?.map(Self::from))
+    }
+}
+
+impl Value for Proxy {
+    const WANTED: &'static str = "the address of a proxy in a string";
+    const EXAMPLE: &'static str = "\"http://proxy.example.org:3128\", or \"env\"";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let parsed = Self::parse(value.as_str()?);
+        Some(parsed.map_err(|message| {
+            Fault {
+                message,
+                remedy:
+                    "write \"http://proxy.example.org:3128\", or \"env\" for what HTTPS_PROXY names"
+                        .to_owned(),
+            }
+        }))
     }
 }
 

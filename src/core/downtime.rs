@@ -356,18 +356,18 @@ impl Owed<'_> {
         if self.lasts() >= stop.longest {
             return Some(format!("max_stopped is over before {name} is"));
         }
-        if !self.downtime.created {
+        if self.making().is_none() {
+            let slot = self.history.slot(&self.downtime.rotation, name);
+            let over = slot.is_none_or(|note| note.ending.is_some());
+            // One that was not made may be made yet while the server stands still.
+            if self.downtime.created && (over || !self.downtime.stopped) {
+                return Some(format!("{name} is over"));
+            }
             if self.lacks_its_hold() {
                 return Some("the hold of its hooks is over".to_owned());
             }
             let late = !self.downtime.stopped && self.lasts() >= stop.timeout;
             return late.then(|| "it wasn't seen stopped within stop_timeout".to_owned());
-        }
-        if self.making().is_none() {
-            // One that was not made may be made yet while the server stands still.
-            let slot = self.history.slot(&self.downtime.rotation, name);
-            let again = self.downtime.stopped && slot.is_some_and(|note| note.ending.is_none());
-            return (!again).then(|| format!("{name} is over"));
         }
         self.accepted()
             .then(|| format!("the provider has accepted {name}"))
@@ -402,12 +402,17 @@ impl Owed<'_> {
         self.stop().is_some_and(accepted) && self.making() == Some(true)
     }
 
-    /// Returns true if the rotation's hooks were to hold it too, and don't.
+    /// Returns true if the rotation's hooks were to hold it too, and don't, or not for long enough
+    /// to create.
     fn lacks_its_hold(&self) -> bool {
-        let hooks = self.rotation().and_then(|r| r.hooks.as_deref());
-        let needed = hooks.is_some_and(|hooks| !hooks.go_on);
-        let hold = self.history.hold.as_deref();
-        needed && !hold.is_some_and(|hold| hold.is_for(&self.downtime.snapshot))
+        let Some(hooks) = self.rotation().and_then(|r| r.hooks.as_deref()) else {
+            return false;
+        };
+        let Some(hold) = self.history.hold.as_deref() else {
+            return !hooks.go_on;
+        };
+        let left = hooks.max_hold - hold.since.elapsed(self.now);
+        !hold.is_for(&self.downtime.snapshot) || left <= self.rules.request_timeout
     }
 }
 

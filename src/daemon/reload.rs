@@ -165,6 +165,7 @@ fn fitting(old: &Config, new: Config) -> Result<Config, Wrong> {
         ("api.base_url", old.api.base_url != new.api.base_url),
         ("api.token_file", old.api.token_file != new.api.token_file),
         ("api.ca_file", old.api.ca_file != new.api.ca_file),
+        ("api.proxy", old.api.proxy != new.api.proxy),
         ("daemon.state_dir", old.state_dir != new.state_dir),
         ("audit.dir", old.audit_dir != new.audit_dir),
     ];

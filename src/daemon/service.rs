@@ -270,6 +270,7 @@ pub fn api_settings(api: &Api) -> ApiSettings {
         },
         max_body: api.max_body,
         ca_file: api.ca_file.clone(),
+        proxy: api.proxy.clone(),
     }
 }
 
@@ -277,6 +278,7 @@ pub fn api_settings(api: &Api) -> ApiSettings {
 pub fn means(config: &Config) -> Means {
     Means {
         ca_file: config.api.ca_file.clone(),
+        proxy: config.api.proxy.clone(),
         credentials: Env::from_process().credentials_directory,
     }
 }

@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{Alert, Tap};
+use crate::api::Proxy;
 use crate::clock::Clock;
 use crate::config::notify::Receiver;
 use line::Line;
@@ -50,6 +51,8 @@ pub struct ReceiverView {
 pub struct Means {
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// The proxy on the way to receivers over https.
+    pub proxy: Proxy,
     /// Where systemd puts credentials.
     pub credentials: Option<PathBuf>,
 }

@@ -115,7 +115,7 @@ impl Post {
         {
             return Ok((client.clone(), url));
         }
-        let client = outgoing(loopback, self.means.ca_file.as_deref())?;
+        let client = outgoing(loopback, self.means.ca_file.as_deref(), &self.means.proxy)?;
         *kept = Some((loopback, client.clone()));
         Ok((client, url))
     }

@@ -29,6 +29,7 @@ fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<Site<HttpAp
         },
         max_body: 1,
         ca_file: None,
+        proxy: crate::api::Proxy::None,
     };
     let api = Arc::new(HttpApi::new(&settings, clock.clone()).expect("a client"));
     let rules = world::rules();

@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
-use crate::api::{ApiSettings, HttpApi, Rate, TokenSource};
+use crate::api::{ApiSettings, HttpApi, Proxy, Rate, TokenSource};
 use crate::audit::{self, Trail};
 use crate::clock::Clock;
 use crate::core::policy::Rules;
@@ -168,6 +168,7 @@ fn settings(sandbox: &Sandbox) -> ApiSettings {
         },
         max_body: 16 << 20,
         ca_file: None,
+        proxy: Proxy::None,
     }
 }
 

@@ -1,0 +1,97 @@
+//! The proxy through which what is sent over TLS leaves this host. It is asked for a tunnel by
+//! CONNECT, so it sees the name and port of the other side, and nothing of what is said (I13).
+
+use reqwest::{ClientBuilder, NoProxy, Url};
+
+use super::printable;
+
+/// As much of an address as a message repeats.
+const URL_SHOWN: usize = 100;
+
+/// What `api.proxy` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// None.
+    #[default]
+    None,
+    /// The one that `HTTPS_PROXY` names, but for hosts in `NO_PROXY`.
+    Env,
+    /// This one.
+    At(Url),
+}
+
+impl Proxy {
+    /// The proxy of these words, or the reason that it is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "env" {
+            return Ok(Self::Env);
+        }
+        let shown = printable(text, URL_SHOWN);
+        let url = Url::parse(text).map_err(|error| format!("{shown}: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(format!("{shown} is no address of an HTTP proxy"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("it holds a user or password, which others may read".to_owned());
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(format!("{shown} has more than a host and a port"));
+        }
+        Ok(Self::At(url))
+    }
+
+    /// Has the client use it, for what is sent over TLS alone.
+    pub(super) fn apply(&self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
+        let (address, except) = match self {
+            Self::None => return Ok(builder),
+            Self::At(url) => (url.as_str().to_owned(), None),
+            Self::Env => match from_env() {
+                None => return Ok(builder),
+                Some(address) => (address, NoProxy::from_env()),
+            },
+        };
+        let proxy = reqwest::Proxy::https(address)
+            .map_err(|error| format!("the proxy can't be used: {}", error.without_url()))?;
+        Ok(builder.proxy(proxy.no_proxy(except)))
+    }
+}
+
+fn from_env() -> Option<String> {
+    let names = ["HTTPS_PROXY", "https_proxy"];
+    let mut values = names.iter().filter_map(|name| std::env::var(name).ok());
+    values.find(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_env_or_the_address_of_one_without_a_password() {
+        assert_eq!(Proxy::parse("env"), Ok(Proxy::Env));
+        let there = Proxy::parse("http://proxy.example.org:3128");
+        assert!(matches!(&there, Ok(Proxy::At(url)) if url.port() == Some(3128)));
+        for (text, why) in [
+            ("proxy.example.org:3128", "is no address of an HTTP proxy"),
+            (
+                "socks5://proxy.example.org",
+                "is no address of an HTTP proxy",
+            ),
+            ("http://", "http://"),
+            (
+                "http://me:secret@proxy.example.org",
+                "holds a user or password",
+            ),
+            (
+                "http://proxy.example.org/way",
+                "more than a host and a port",
+            ),
+        ] {
+            let said = Proxy::parse(text).unwrap_err();
+            assert!(
+                said.contains(why) && !said.contains("secret"),
+                "{text}: {said}"
+            );
+        }
+    }
+}
