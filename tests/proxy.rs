@@ -1,6 +1,8 @@
 //! Through a real proxy: tinyproxy, which sees the name and port of the provider and nothing of
 //! what is said to it.
 
+#[path = "support/receivers.rs"]
+mod receivers;
 mod support;
 #[path = "support/tls.rs"]
 mod tls;
@@ -77,8 +79,12 @@ impl Drop for Proxy {
 
 /// TLS before the stand-in; the port, and the certificate for the client's `ca_file`.
 fn tls_before(provider: &Provider) -> (u16, String) {
+    tls_at(&provider.sandbox.base_url())
+}
+
+/// The same before whatever has this address.
+fn tls_at(base: &str) -> (u16, String) {
     let (config, trusted) = identity(Certificate::Fits);
-    let base = provider.sandbox.base_url();
     let address = base.trim_start_matches("http://").split('/').next();
     let upstream: SocketAddr = address.and_then(|text| text.parse().ok()).expect("a port");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -164,6 +170,22 @@ fn i13_a_rotation_goes_through_a_proxy_that_sees_neither_token_nor_path() {
 }
 
 #[test]
+fn receivers_over_https_are_told_through_the_proxy_as_well() {
+    let Some(proxy) = Proxy::start() else { return };
+    let hook = receivers::Hook::start();
+    let (port, trusted) = tls_at(&hook.url(""));
+    let home = home(port, &trusted, &format!("proxy = \"{}\"", proxy.url()));
+    let url = format!("https://localhost:{port}/a-secret-path");
+    receivers::webhook(&home, "ops", &url);
+    let told = home.run(&["notify", "test"]);
+    assert_eq!(told.status.code(), Some(0), "{}", stderr(&told));
+    assert_eq!(hook.came()[0].path, "/a-secret-path");
+    let log = proxy.log();
+    assert!(log.contains(&format!("CONNECT localhost:{port}")), "{log}");
+    assert!(!log.contains("a-secret-path"), "{log}");
+}
+
+#[test]
 fn the_proxy_of_the_environment_is_used_where_the_file_says_so_but_for_hosts_that_it_leaves_out() {
     let Some(proxy) = Proxy::start() else { return };
     let provider = Provider::quick();
@@ -185,7 +207,7 @@ fn the_proxy_of_the_environment_is_used_where_the_file_says_so_but_for_hosts_tha
 }
 
 #[test]
-fn a_proxy_that_is_down_or_refuses_leaves_no_create_in_doubt() {
+fn a_proxy_that_is_down_is_told_as_one_that_can_not_be_reached() {
     let provider = Provider::quick();
     provider.sandbox.add_server(7, "web");
     let (port, trusted) = tls_before(&provider);
