@@ -20,7 +20,7 @@ use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
 
 /// The kinds of alert, by the words that trail and configuration use.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 21] = [
     "slot_failed",
     "overdue",
     "slot_waiting",
@@ -38,6 +38,7 @@ pub const KINDS: [&str; 20] = [
     "trail_lost",
     "trail_begins",
     "config_refused",
+    "provider_changed",
     "hook_failed",
     "server_stopped",
     "witness_failed",

@@ -40,11 +40,16 @@ struct Named {
 impl TokenInfo {
     /// Returns true if one of the permissions is to change snapshots; `None`: not told.
     pub fn permits_changes(&self) -> Option<bool> {
+        self.permits("snapshot")
+    }
+
+    /// Returns true if one of the permissions is to change such things; `None`: not told.
+    pub fn permits(&self, things: &str) -> Option<bool> {
         let all = self.permissions.as_ref()?;
         let changes = |permission: &String| {
             let (of, what) = permission.split_once(':').unwrap_or((permission, "*"));
-            let of_snapshots = ["*", "snapshot", "snapshots"].contains(&of);
-            of_snapshots && !["read", "list", "view"].contains(&what)
+            let of_these = of == "*" || of.trim_end_matches('s') == things;
+            of_these && !["read", "list", "view"].contains(&what)
         };
         Some(all.iter().any(changes))
     }

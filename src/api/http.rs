@@ -13,6 +13,8 @@ use reqwest::{Client, RequestBuilder, Url};
 
 use super::error::Call;
 use super::limit::{Limiter, Pass, Rate};
+use super::pages::{PageEnd, Pages};
+use super::shape::{Sampler, Shape};
 use super::tally::Tally;
 use super::token::{Token, TokenSource};
 use super::wire::{self, CreateBody, Gathering};
@@ -63,6 +65,7 @@ pub struct HttpApi {
     pub(super) tally: Arc<Tally>,
     /// The provider refuses to be asked for large pages.
     pub(super) plain_pages: AtomicBool,
+    pub(super) sampler: Sampler,
 }
 
 impl HttpApi {
@@ -82,12 +85,23 @@ impl HttpApi {
             max_body: settings.max_body,
             tally: Arc::default(),
             plain_pages: AtomicBool::new(false),
+            sampler: Sampler::default(),
         })
     }
 
     /// The counts of its calls.
     pub fn tally(&self) -> Arc<Tally> {
         Arc::clone(&self.tally)
+    }
+
+    /// The shape of the next listing is wanted.
+    pub fn want_shape(&self) {
+        self.sampler.want();
+    }
+
+    /// The shape that was wanted, if a listing came since.
+    pub fn take_shape(&self) -> Option<Shape> {
+        self.sampler.take()
     }
 
     /// The address of a path below the base; slashes at the end are part of the API's paths.
@@ -107,7 +121,7 @@ impl HttpApi {
     async fn gather(
         &self,
         server: Option<ServerId>,
-        mut gathering: Gathering,
+        gathering: Gathering,
     ) -> Result<Listing, ApiError> {
         let mut url = self.url("/snapshots/");
         let what = match server {
@@ -118,8 +132,9 @@ impl HttpApi {
                 format!("list the snapshots of server {server}")
             }
         };
-        self.walk(&what, url, &mut gathering).await?;
-        Ok(gathering.finish())
+        let mut pages = Looked(&self.sampler, gathering);
+        self.walk(&what, url, &mut pages).await?;
+        Ok(pages.1.finish())
     }
 
     /// Sends a mutation, exactly once (I9, I12); `check` reads the answer's body. The pass is
@@ -137,7 +152,23 @@ impl HttpApi {
             .await
             .map_err(|failure| failure.error)?;
         pass.heard().tell(answer.status.as_u16());
+        self.sampler.answered(call, answer.status.as_u16());
         check(&answer.body).map_err(|reason| self.unreadable(what, &reason, &answer))
+    }
+}
+
+/// Pages of snapshots, looked at on their way.
+struct Looked<'a>(&'a Sampler, Gathering);
+
+impl Pages for Looked<'_> {
+    fn page(&mut self, body: &[u8]) -> Result<PageEnd, String> {
+        let end = self.1.page(body)?;
+        self.0.look(body);
+        Ok(end)
+    }
+
+    fn doubt(&mut self, reason: &str, shifted: bool) {
+        self.1.doubt(reason, shifted);
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
 //! - `power`: whether a server runs, and how it is stopped and started.
 //! - [`account`], [`servers`]: whose token it is, and which servers there are, for people.
+//! - [`shape`]: which fields, types and words it answers with, for who warns of others.
 //! - [`tally`]: how often the provider was called, and what came of it.
 //! - [`proxy`]: through which proxy it leaves this host.
 //! - [`token`]: where the token comes from.
@@ -28,6 +29,7 @@ pub mod proxy;
 mod refusal;
 mod retry_after;
 pub mod servers;
+pub mod shape;
 pub mod tally;
 pub mod token;
 pub mod wire;

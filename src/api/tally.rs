@@ -101,7 +101,7 @@ fn place<T: PartialEq>(all: &[T], one: &T) -> usize {
     all.iter().position(|other| other == one).unwrap_or(0)
 }
 
-fn call_word(call: Call) -> &'static str {
+pub(super) fn call_word(call: Call) -> &'static str {
     match call {
         Call::List => "list",
         Call::Create => "create",

@@ -75,6 +75,8 @@ pub enum Wide {
     },
     /// A configuration was refused; the one before stays.
     ConfigRefused { problems: Vec<String> },
+    /// The provider answers otherwise than was learnt of it.
+    ProviderChanged { changes: Vec<String> },
     /// An alert that concerns the account or the host stands from now on.
     AlertRaised {
         alert: String,

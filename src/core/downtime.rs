@@ -359,8 +359,10 @@ impl Owed<'_> {
         if self.making().is_none() {
             let slot = self.history.slot(&self.downtime.rotation, name);
             let over = slot.is_none_or(|note| note.ending.is_some());
-            // One that was not made may be made yet while the server stands still.
-            if self.downtime.created && (over || !self.downtime.stopped) {
+            // One that was not made may be made yet while the server stands still; a hold is for
+            // one create.
+            let hooked = self.rotation().is_some_and(|r| r.hooks.is_some());
+            if self.downtime.created && (over || hooked || !self.downtime.stopped) {
                 return Some(format!("{name} is over"));
             }
             if self.lacks_its_hold() {

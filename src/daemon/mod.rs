@@ -10,6 +10,7 @@
 //! - `lock`: one writer; `guarded`: the trail's disk as long as we are that; `log`: where events go.
 
 mod alone;
+pub mod canary;
 mod guarded;
 pub mod lock;
 pub mod log;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Refusal;
+use super::canary::Canary;
 use super::serve::{broken, ended_in_time};
 use super::service::{Service, prepare};
 use super::signals::{Signal, Signals};
@@ -28,6 +29,8 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refu
     config.rules.count_all = true;
     let service = prepare(config, "once", clock).await?;
     let stop = CancellationToken::new();
+    let mut canary = Canary::default();
+    canary.look(&service).await;
     let engine = Arc::clone(&service.engine);
     let until = stop.clone();
     let mut work = tokio::spawn(async move { engine.once(until).await });
@@ -48,6 +51,7 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refu
             },
         }
     };
+    canary.look(&service).await;
     let settled = settled.map_err(|error| broken(&error));
     let settled = settled.map(|settled| settled && !stop.is_cancelled());
     if matches!(settled, Ok(false)) {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::Refusal;
+use super::canary::Canary;
 use super::reload::{self, Read};
 use super::service::{ABOUT, REFUSED, Service, prepare};
 use super::signals::{Signal, Signals};
@@ -93,6 +94,7 @@ impl Daemon {
         let mut watchdog = watchdog_period().map(every);
         let mut reading: JoinSet<Read> = JoinSet::new();
         let mut again = false;
+        let mut canary = Canary::default();
         let status = self.status();
         self.systemd.ready(status);
         let reason = loop {
@@ -130,6 +132,7 @@ impl Daemon {
                 came = ticker.next() => {
                     self.service.keep_lock();
                     engine.wake();
+                    canary.look(&self.service).await;
                     if !came {
                         tracing::warn!("no tick for ten seconds; the ticker is made anew");
                         ticker.renew().await;

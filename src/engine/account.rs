@@ -287,6 +287,11 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
+    /// Records what concerns no single server, for who goes by it.
+    pub async fn tell_wide(&self, wide: Wide) -> Result<(), TrailError> {
+        self.try_wide(wide).await.map(|_| ())
+    }
+
     /// Records what concerns no single server.
     pub(super) async fn record_wide(&self, wide: Wide) {
         let _said = self.try_wide(wide).await;

@@ -19,10 +19,11 @@ use crate::core::fact::AlertKind;
 use crate::engine::Watched;
 
 /// Alerts that concern the whole service; those of one server are [`AlertKind::ALL`].
-const WIDE: [&str; 7] = [
+const WIDE: [&str; 8] = [
     "account_refused",
     "api_unreachable",
     "config_refused",
+    "provider_changed",
     "trail_begins",
     "trail_lost",
     "trail_unwritable",

@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 49] = [
+pub(in crate::cli) const EVENTS: [&str; 50] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -28,6 +28,7 @@ pub(in crate::cli) const EVENTS: [&str; 49] = [
     "hook_finished",
     "hook_started",
     "paused",
+    "provider_changed",
     "recovered",
     "restore_intent",
     "restore_result",

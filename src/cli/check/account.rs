@@ -1,12 +1,17 @@
 //! What the provider says of the token and of the account's servers, where it says anything.
 
+use std::sync::Arc;
+
 use super::online::{Finding, Weight};
 use super::unreadable;
 use crate::api::account::TokenInfo;
 use crate::api::servers::{AccountServer, AccountServers};
-use crate::api::{ApiError, ApiSettings, HttpApi};
+use crate::api::shape::Shape;
+use crate::api::{ApiError, ApiSettings, HttpApi, SnapshotApi as _};
 use crate::config::Config;
+use crate::core::downtime::ServerState;
 use crate::core::policy::Policy;
+use crate::daemon::canary::learnt;
 
 /// So many servers without a policy are named.
 const NAMED: usize = 5;
@@ -15,14 +20,25 @@ const NAMED: usize = 5;
 pub(super) struct Asked {
     token: Result<Option<TokenInfo>, ApiError>,
     pub(super) servers: Result<Option<AccountServers>, ApiError>,
+    /// The shape of the listing.
+    shape: Option<Shape>,
+    /// A server that a rotation stops, and whether it runs.
+    state: Option<(Arc<Policy>, ServerState)>,
 }
 
 impl Asked {
-    /// Two more GETs.
-    pub(super) async fn ask(api: &HttpApi) -> Self {
+    /// Two more GETs, and one for a server that is to be stopped.
+    pub(super) async fn ask(api: &HttpApi, config: &Config) -> Self {
+        let mut policies = config.policies.iter();
+        let state = match policies.find(|policy| stops(policy)) {
+            Some(policy) => Some((Arc::clone(policy), api.state(&policy.server).await)),
+            None => None,
+        };
         Self {
             token: api.token_info().await,
             servers: api.offered_servers().await,
+            shape: api.take_shape(),
+            state,
         }
     }
 
@@ -43,7 +59,10 @@ impl Asked {
         match &self.token {
             Err(error) => found.push(unreadable(error, settings)),
             Ok(None) => found.push(not_offered("GET /account/me/", "whose token it is")),
-            Ok(Some(info)) => found.extend(lacking(info)),
+            Ok(Some(info)) => {
+                found.extend(lacking(info));
+                found.extend(self.state.as_ref().and_then(|_| lacking_power(info)));
+            }
         }
         match &self.servers {
             Err(error) => found.push(unreadable(error, settings)),
@@ -58,8 +77,72 @@ impl Asked {
                 None => servers(&config.policies, &listed.servers, &mut found),
             },
         }
+        found.extend(self.shape.iter().flat_map(|seen| changed(config, seen)));
+        found.extend(
+            self.state
+                .as_ref()
+                .and_then(|(policy, state)| unstoppable(policy, state)),
+        );
         found
     }
+}
+
+fn stops(policy: &Policy) -> bool {
+    policy
+        .rotations
+        .iter()
+        .any(|rotation| rotation.stop.is_some())
+}
+
+/// How the provider answers otherwise than the service has learnt of it.
+fn changed(config: &Config, seen: &Shape) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Some(lacks) = seen.lacks() {
+        let remedy = "look whether this version of snaprotate is made for it";
+        found.push(account(Weight::Error, "provider_changed", lacks, remedy));
+    }
+    // Without leave to read it nothing was learnt.
+    let mut known = learnt(&config.state_dir).unwrap_or_default();
+    let changes = known.learn(seen);
+    if !changes.is_empty() {
+        let message = format!(
+            "the provider answers otherwise than before: {}",
+            changes.join("; ")
+        );
+        let remedy = "rotation doesn't rest on it; the service warns once";
+        found.push(account(
+            Weight::Warning,
+            "provider_changed",
+            message,
+            remedy,
+        ));
+    }
+    found
+}
+
+/// Why `stop_server` can't be kept on this server.
+fn unstoppable(policy: &Policy, state: &ServerState) -> Option<Finding> {
+    let message = match state {
+        ServerState::NotOffered => {
+            "this provider doesn't tell whether the server runs, so stop_server can't be kept"
+                .to_owned()
+        }
+        ServerState::Untold(why) => format!("whether the server runs isn't known: {why}"),
+        _ => return None,
+    };
+    Some(Finding {
+        server: Some(policy.server.clone()),
+        name: Some(policy.called().to_owned()),
+        ..account(
+            Weight::Error,
+            "state_unknown",
+            message,
+            format!(
+                "take stop_server out of {}.toml, or no snapshot is made",
+                policy.file
+            ),
+        )
+    })
 }
 
 fn account(
@@ -108,6 +191,18 @@ fn lacking(info: &TokenInfo) -> Option<Finding> {
         "permission_missing",
         message,
         remedy,
+    ))
+}
+
+fn lacking_power(info: &TokenInfo) -> Option<Finding> {
+    if info.permits("server")? {
+        return None;
+    }
+    Some(account(
+        Weight::Error,
+        "permission_missing",
+        "the token can't stop and start servers, which stop_server asks for".to_owned(),
+        "give it a permission such as servers:* at the provider, or take stop_server out",
     ))
 }
 

@@ -81,11 +81,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     };
     let online = if args.online {
         let clock = Clock::system();
-        let answer = list::ask(&config, &clock, None)?;
-        let asked = match &answer {
-            Ok(_) => Some(ask_account(&config, &clock)?),
-            Err(_) => None,
-        };
+        let (answer, asked) = ask(&config, &clock)?;
         Some(online(&config, answer, asked.as_ref(), clock.now().wall))
     } else {
         None
@@ -142,10 +138,22 @@ fn nameless(config: &Config) -> impl Iterator<Item = Problem> {
     })
 }
 
-fn ask_account(config: &Config, clock: &Clock) -> Result<Asked, Refusal> {
+/// The listing, and what else is asked where it can be had.
+fn ask(
+    config: &Config,
+    clock: &Clock,
+) -> Result<(Result<Listing, ApiError>, Option<Asked>), Refusal> {
     let settings = api_settings(&config.api);
     let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
-    block_on(async { Ok(Asked::ask(&api).await) })
+    api.want_shape();
+    block_on(async {
+        let listing = list::browse(&api, config, None).await;
+        let asked = match &listing {
+            Ok(_) => Some(Asked::ask(&api, config).await),
+            Err(_) => None,
+        };
+        Ok((listing, asked))
+    })
 }
 
 fn online(

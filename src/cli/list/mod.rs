@@ -137,15 +137,20 @@ pub(super) fn ask(
 ) -> Result<Result<Listing, ApiError>, Refusal> {
     let settings = api_settings(&config.api);
     let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
-    block_on(async {
-        let mut listing = api.browse(server.clone()).await;
-        if listing.as_ref().is_ok_and(|listing| listing.shifted) {
-            listing = api.browse(server).await;
-        }
-        if let Ok(listing) = &mut listing {
-            let named = |id: &ServerId| config.policies.iter().any(|policy| policy.server == *id);
-            listing.name_as_policies(named);
-        }
-        Ok(listing)
-    })
+    block_on(async { Ok(browse(&api, config, server).await) })
+}
+
+/// The same by this client.
+pub(super) async fn browse(
+    api: &HttpApi,
+    config: &Config,
+    server: Option<ServerId>,
+) -> Result<Listing, ApiError> {
+    let mut listing = api.browse(server.clone()).await?;
+    if listing.shifted {
+        listing = api.browse(server).await?;
+    }
+    let named = |id: &ServerId| config.policies.iter().any(|policy| policy.server == *id);
+    listing.name_as_policies(named);
+    Ok(listing)
 }
