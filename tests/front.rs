@@ -1,6 +1,8 @@
 //! Behind a front end that refuses what comes too fast and says nothing of how long to rest:
 //! a real nginx before the stand-in. Each trial makes its snapshot, and none gives its slot up.
 
+#[path = "support/drf.rs"]
+mod drf;
 mod support;
 
 use std::fmt::Write as _;
@@ -112,16 +114,56 @@ fn behind_a_silent_rate_limit_each_slot_gets_its_snapshot_within_a_minute() {
     let mut homes = Vec::new();
     for (id, (port, (_, _, rate))) in (1..).zip(ports.iter().zip(&trials)) {
         provider.sandbox.add_server(id, &format!("server-{id}"));
-        let address = format!("http://127.0.0.1:{port}/api/v1");
-        let home = Home::new(&address, "", QUICK);
-        let file = home.path("snaprotate.toml");
-        let text = std::fs::read_to_string(&file).expect("written");
-        let rate = format!("requests_per_second = {rate}");
-        let text = text.replace("requests_per_second = 0", &rate);
-        std::fs::write(&file, text).expect("written");
+        let home = home(*port, *rate);
         home.daily(id, 3, "");
         homes.push(home);
     }
+    settle(&homes, &trials);
+    for (id, trial) in (1..).zip(&trials) {
+        assert_eq!(provider.sandbox.created(id).len(), 1, "{trial:?}");
+    }
+}
+
+#[test]
+fn before_django_rest_framework_a_silent_rate_limit_costs_no_slot_either() {
+    let trials: Vec<_> = LIMITS
+        .into_iter()
+        .flat_map(|limit| RATES.map(|rate| (limit, 429, rate)))
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(django) = drf::Django::start(folder.path(), "page", "uuids", trials.len()) else {
+        return;
+    };
+    let ports = free_ports(trials.len());
+    let fronts = ports.iter().zip(&trials);
+    let fronts: Vec<_> = fronts
+        .map(|(port, (limit, code, _))| (*port, *limit, *code))
+        .collect();
+    let Some(_nginx) = Nginx::start(django.base_url.trim_end_matches("/api/v1"), &fronts) else {
+        return;
+    };
+    let mut homes = Vec::new();
+    for (nth, (port, (_, _, rate))) in (1..).zip(ports.iter().zip(&trials)) {
+        let home = home(*port, *rate);
+        drf::daily(&home, &django.servers[nth - 1], &format!("web-{nth:02}"));
+        homes.push(home);
+    }
+    settle(&homes, &trials);
+}
+
+fn home(port: u16, rate: u32) -> Home {
+    let address = format!("http://127.0.0.1:{port}/api/v1");
+    let home = Home::new(&address, "", QUICK);
+    let file = home.path("snaprotate.toml");
+    let text = std::fs::read_to_string(&file).expect("written");
+    let rate = format!("requests_per_second = {rate}");
+    let text = text.replace("requests_per_second = 0", &rate);
+    std::fs::write(&file, text).expect("written");
+    home
+}
+
+/// Runs a service for each until each slot is settled, and sees that none was given up.
+fn settle(homes: &[Home], trials: &[(u32, u16, u32)]) {
     let daemons: Vec<Daemon> = homes.iter().map(|home| home.start(&["run"])).collect();
     until("each trial's slot is settled", || {
         homes
@@ -131,10 +173,15 @@ fn behind_a_silent_rate_limit_each_slot_gets_its_snapshot_within_a_minute() {
     for daemon in daemons {
         assert_eq!(daemon.stop(), Some(0));
     }
-    for (id, (home, trial)) in (1..).zip(homes.iter().zip(&trials)) {
+    for (home, trial) in homes.iter().zip(trials) {
         let given_up = home.events("slot_given_up");
         assert!(given_up.is_empty(), "{trial:?}: {given_up:?}");
-        assert_eq!(provider.sandbox.created(id).len(), 1, "{trial:?}");
+        let created = home.events("create_result");
+        let done = created
+            .iter()
+            .filter(|one| one["outcome"] == "done")
+            .count();
+        assert_eq!(done, 1, "{trial:?}");
         verified(home);
     }
 }

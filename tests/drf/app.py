@@ -156,12 +156,13 @@ urlpatterns = [
 
 
 def fill():
-    """A server with four daily snapshots, another one that only fills pages; prints their ids."""
+    """Servers with four daily snapshots each, and one that only fills pages; prints their ids."""
     with connection.schema_editor() as schema:
         schema.create_model(Server)
         schema.create_model(Snapshot)
     now = datetime.now(timezone.utc)
-    for hostname in ("web-01", "db-01"):
+    names = [f"web-{nth + 1:02}" for nth in range(int(os.environ.get("SERVERS", "1")))]
+    for hostname in [*names, "db-01"]:
         server = Server.objects.create(hostname=hostname)
         for days in range(1, 5):
             made = now - timedelta(days=days)
