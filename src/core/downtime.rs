@@ -315,7 +315,10 @@ impl Owed<'_> {
         };
         let twice = self.now.mono - active >= self.rules.poll_interval;
         let over = started.elapsed_with(self.rules.request_timeout, self.now);
-        let settled = over >= self.rules.settle_window;
+        // A stop that comes late takes its time as well.
+        let slow = self.stop().filter(|_| !self.downtime.stopped);
+        let slow = slow.map_or(SignedDuration::ZERO, |stop| stop.longest);
+        let settled = over >= self.rules.settle_window + slow;
         twice && (settled || (self.downtime.stopped && self.downtime.taken))
     }
 

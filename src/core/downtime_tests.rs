@@ -210,9 +210,12 @@ fn a_stop_that_is_not_seen_in_time_is_undone_and_tried_again_as_often_as_attempt
         assert!(matches!(world.recorded(), Step::Wait { .. }));
         world.pass(5 * MINUTE);
         start(&mut world, Outcome::Failed);
-        // A late stop may still come for as long as the settle window.
+        // A late stop may still come in the settle window, and take its time.
         assert!(matches!(runs(&mut world), Step::Wait { .. }));
         world.pass(world.rules.settle_window);
+        world.recorded();
+        assert!(world.history.downtime.is_some());
+        world.pass(15 * MINUTE);
         world.recorded();
         world.pass(70 * MINUTE);
     }
