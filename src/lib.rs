@@ -41,7 +41,8 @@
 //!     stands beside the step, [`core::settled`] which slots have their snapshot, `core::resume`
 //!     what a person's word ends.
 //!   - [`core::hold`]: what hooks did by the trail, and when the server is released;
-//!     [`core::downtime`]: the same of a server that is stopped, and when it is started.
+//!     [`core::downtime`], [`core::restart`]: the same of a server that is
+//!     stopped, and when it is started.
 //!   - [`core::order`]: what an operator may order, and what speaks against it now.
 //!   - [`core::printable`]: foreign text made fit for a log.
 //!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take,

@@ -95,8 +95,7 @@ pub fn outgoing(loopback: bool, ca_file: Option<&Path>, proxy: &Proxy) -> Result
     trusting(builder, loopback, ca_file)
 }
 
-/// What no client of ours does: follow a redirect, repeat a request, ask a proxy that nobody
-/// named.
+/// A client that follows no redirect, repeats no request, and asks no proxy that nobody named.
 fn plain() -> ClientBuilder {
     // An error only says that one is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -89,7 +89,7 @@ pub trait SnapshotApi: Send + Sync + 'static {
         id: SnapshotId,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
-    /// Whether the server runs; for rotations that stop it. Takes its own pass.
+    /// Asks for the server's state; for rotations that stop it. Takes its own pass.
     fn state(&self, server: &ServerId) -> impl Future<Output = ServerState> + Send;
 
     /// Stops or starts a server.

@@ -29,7 +29,7 @@ struct Body {
 }
 
 impl HttpApi {
-    /// Whether the server runs; a failure is a state too, in which nothing is known.
+    /// Asks for the server's state; a failure is a state too, in which nothing is known.
     pub(super) async fn ask_state(&self, server: &ServerId) -> ServerState {
         let what = format!("ask whether server {server} runs");
         let url = self.url(&format!("/servers/{}/", server.component()));

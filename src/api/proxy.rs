@@ -8,7 +8,7 @@ use super::printable;
 /// As much of an address as a message repeats.
 const URL_SHOWN: usize = 100;
 
-/// What `api.proxy` says.
+/// The value of `api.proxy`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Proxy {
     /// None.

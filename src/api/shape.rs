@@ -19,7 +19,7 @@ const MOST_ROWS: usize = 100;
 const MOST: usize = 200;
 /// As much of a foreign word as is remembered.
 const WORD: usize = 40;
-/// What a field of a row is called.
+/// The path of a row.
 const ROW: &str = "results[]";
 
 /// A JSON type.
@@ -135,7 +135,7 @@ impl Shape {
         if first { Vec::new() } else { changes }
     }
 
-    /// What rotation rests on and the rows lack; `None` where there is no row either.
+    /// Names the fields that rotation rests on and the rows lack; `None` where there is no row either.
     pub fn lacks(&self) -> Option<String> {
         if !self.fields.keys().any(|field| field.starts_with(ROW)) {
             return None;

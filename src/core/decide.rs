@@ -3,7 +3,7 @@
 //! First match wins: held, doubt, open intent, under way, due, surplus, idle (DESIGN.md,
 //! section 2). The caller performs the step, records it, looks again and asks again.
 //! Rule 1 stands here; `pause.rs` has rule 0, `open.rs` 2 and 3, `due.rs` those for slots and
-//! surplus, and `hold.rs` and `downtime.rs` what goes before them all.
+//! surplus, and `hold.rs` and `restart.rs` what goes before them all.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ pub struct Inventory {
     pub other_id: Option<ServerId>,
     /// All snapshots of the server.
     pub snapshots: Vec<Snapshot>,
-    /// Whether the server runs; `None`: nobody asked.
+    /// The server's state; `None`: nobody asked.
     pub state: Option<ServerState>,
     /// When the listing was requested, by the monotonic clock.
     pub requested: SignedDuration,

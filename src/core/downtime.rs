@@ -1,24 +1,16 @@
-//! Downtimes: a server that a rotation stops for its snapshot, as the trail tells it, and when
-//! its start is due.
+//! Downtimes: a server that a rotation stops for its snapshot, as the trail tells it. `restart.rs`
+//! says when its start is due.
 //!
 //! From the moment that a stop is intended the start is owed, until the server is seen active
-//! (I20). The start needs no listing, so it stands before the rules that do. A downtime
-//! outlives its process: the next one goes on with the same stop.
+//! (I20). A downtime outlives its process: the next one goes on with the same stop.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Tried;
-use super::breaks::Break;
-use super::decide::{Server, Step, ended, pause};
-use super::due::Due;
-use super::fact::{AlertKind, Ending, Fact, Now, Outcome, When};
+use super::decide::Step;
+use super::fact::{Fact, Now, Outcome, When};
 use super::history::{History, Open};
-use super::policy::{Policy, Release, Rotation, Rules, StopServer};
-use super::printable::{printable, utc};
-
-/// As much of a foreign word as a message repeats.
-const WORD_SHOWN: usize = 40;
 
 /// Starts that failed, from which on `once` leaves the server to the next process.
 const HOPELESS: u32 = 5;
@@ -58,17 +50,17 @@ pub struct Downtime {
     pub snapshot: String,
     /// When the stop was intended.
     pub since: When,
-    /// Whether it was seen stopped.
+    /// It was seen stopped.
     pub stopped: bool,
-    /// Whether the snapshot's create was sent.
+    /// The snapshot's create was sent.
     pub created: bool,
     /// Starts that were sent.
     pub starts: u32,
     /// When the call of the last start is over at the latest.
     pub started: Option<When>,
-    /// What came of the last call; `None`: nobody knows yet.
+    /// The outcome of the last call; `None`: nobody knows yet.
     pub answer: Option<Outcome>,
-    /// Whether a start was taken since it was seen stopped.
+    /// A start was taken since it was seen stopped.
     pub taken: bool,
     /// How the last start was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,8 +71,8 @@ pub struct Downtime {
 }
 
 impl Downtime {
-    /// Of a call whose answer went with the process that sent it, or couldn't be recorded.
-    fn unanswered(&self) -> Option<Fact> {
+    /// The record of a call whose answer went with the process that sent it, or couldn't be written.
+    pub(super) fn unanswered(&self) -> Option<Fact> {
         if self.answer.is_some() {
             return None;
         }
@@ -253,341 +245,3 @@ impl History {
         }
     }
 }
-
-/// All that tells what is owed in a downtime; no listing does.
-struct Owed<'a> {
-    /// `None`: it went.
-    policy: Option<&'a Policy>,
-    history: &'a History,
-    downtime: &'a Downtime,
-    rules: &'a Rules,
-    state: Option<&'a ServerState>,
-    now: Now,
-}
-
-/// The power call that is due, or what the server's state is to be recorded as; `None`: nothing,
-/// or the rules have the word.
-pub fn owed(
-    policy: Option<&Policy>,
-    history: &History,
-    rules: &Rules,
-    state: Option<&ServerState>,
-    now: Now,
-) -> Option<Step> {
-    let downtime = history.downtime.as_deref()?;
-    let owed = Owed {
-        policy,
-        history,
-        downtime,
-        rules,
-        state,
-        now,
-    };
-    if downtime.created && Break::StartForgotten.on() {
-        return None;
-    }
-    let unanswered = downtime.unanswered().map(Step::Record);
-    unanswered
-        .or_else(|| owed.confirmed())
-        .or_else(|| owed.start())
-}
-
-impl Owed<'_> {
-    /// What the server's state tells.
-    fn confirmed(&self) -> Option<Step> {
-        let Downtime {
-            rotation, snapshot, ..
-        } = self.downtime;
-        let (rotation, snapshot) = (rotation.clone(), snapshot.clone());
-        if self.state == Some(&ServerState::Stopped) && !self.downtime.stopped {
-            return Some(Step::Record(Fact::StopConfirmed { rotation, snapshot }));
-        }
-        self.runs()
-            .then_some(Step::Record(Fact::StartConfirmed { rotation, snapshot }))
-    }
-
-    /// Returns true if it is seen active, and no call that is still under way can change that: a
-    /// stop that was never seen to act, or a start without a good answer, may be late, and a
-    /// look may be at a copy from before.
-    fn runs(&self) -> bool {
-        let (Some(active), Some(started)) = (self.downtime.active, self.downtime.started) else {
-            return false;
-        };
-        let twice = self.now.mono - active >= self.rules.poll_interval;
-        let over = started.elapsed_with(self.rules.request_timeout, self.now);
-        // A stop that comes late takes its time as well.
-        let slow = self.stop().filter(|_| !self.downtime.stopped);
-        let slow = slow.map_or(SignedDuration::ZERO, |stop| stop.longest);
-        let settled = over >= self.rules.settle_window + slow;
-        twice && (settled || (self.downtime.stopped && self.downtime.taken))
-    }
-
-    fn start(&self) -> Option<Step> {
-        let reason = self.why_started()?;
-        let Downtime {
-            rotation, snapshot, ..
-        } = self.downtime;
-        Some(Step::Start {
-            rotation: rotation.clone(),
-            name: snapshot.clone(),
-            early: self.making().is_some() && !self.accepted(),
-            reason,
-        })
-    }
-
-    fn why_started(&self) -> Option<String> {
-        let Downtime {
-            snapshot: name,
-            starts,
-            ..
-        } = self.downtime;
-        if let Some(started) = self.downtime.started {
-            let over = started.elapsed_with(self.rules.request_timeout, self.now);
-            let pause = self.rules.pause_of_starts(*starts);
-            // One that was taken has its time to boot.
-            let boots = self
-                .downtime
-                .taken
-                .then(|| self.stop().map(|stop| stop.timeout));
-            let rested = over >= pause.max(boots.flatten().unwrap_or_default());
-            let due = self.downtime.active.is_none() && rested;
-            return due.then(|| "it isn't seen active since the last start".to_owned());
-        }
-        let Some(stop) = self.stop() else {
-            return Some("its policy stops it no more".to_owned());
-        };
-        if self.lasts() >= stop.longest {
-            return Some(format!("max_stopped is over before {name} is"));
-        }
-        if self.making().is_none() {
-            let slot = self.history.slot(&self.downtime.rotation, name);
-            let over = slot.is_none_or(|note| note.ending.is_some());
-            // One that was not made may be made yet while the server stands still; a hold is for
-            // one create.
-            let hooked = self.rotation().is_some_and(|r| r.hooks.is_some());
-            if self.downtime.created && (over || hooked || !self.downtime.stopped) {
-                return Some(format!("{name} is over"));
-            }
-            if self.lacks_its_hold() {
-                return Some("the hold of its hooks is over".to_owned());
-            }
-            let late = !self.downtime.stopped && self.lasts() >= stop.timeout;
-            return late.then(|| "it wasn't seen stopped within stop_timeout".to_owned());
-        }
-        self.accepted()
-            .then(|| format!("the provider has accepted {name}"))
-    }
-
-    fn rotation(&self) -> Option<&Rotation> {
-        self.policy?.rotation(&self.downtime.rotation)
-    }
-
-    /// By the policy in force.
-    fn stop(&self) -> Option<&StopServer> {
-        self.rotation()?.stop.as_deref()
-    }
-
-    /// For how long it is down at most, by either clock.
-    fn lasts(&self) -> SignedDuration {
-        lasts(self.downtime, self.now)
-    }
-
-    /// The open create that it is stopped for, and whether its id is known.
-    fn making(&self) -> Option<bool> {
-        match &self.history.open {
-            Some(Open::Create { name, id, .. }) if *name == self.downtime.snapshot => {
-                Some(id.is_some())
-            }
-            _ => None,
-        }
-    }
-
-    fn accepted(&self) -> bool {
-        let accepted = |stop: &StopServer| stop.restart == Release::Accepted;
-        self.stop().is_some_and(accepted) && self.making() == Some(true)
-    }
-
-    /// Returns true if the rotation's hooks were to hold it too, and don't, or not for long enough
-    /// to create.
-    fn lacks_its_hold(&self) -> bool {
-        let Some(hooks) = self.rotation().and_then(|r| r.hooks.as_deref()) else {
-            return false;
-        };
-        let Some(hold) = self.history.hold.as_deref() else {
-            return !hooks.go_on;
-        };
-        let left = hooks.max_hold - hold.since.elapsed(self.now);
-        !hold.is_for(&self.downtime.snapshot) || left <= self.rules.request_timeout
-    }
-}
-
-fn lasts(downtime: &Downtime, now: Now) -> SignedDuration {
-    downtime.since.age(now).max(downtime.since.elapsed(now))
-}
-
-impl Rules {
-    /// The pause after the nth start.
-    fn pause_of_starts(&self, starts: u32) -> SignedDuration {
-        let doublings = starts.saturating_sub(1).min(16);
-        let pause = self.poll_interval.saturating_mul(2 << doublings);
-        pause.min(self.retry_after.max(self.poll_interval))
-    }
-}
-
-impl Server<'_> {
-    /// What is owed to a server that the rotation stopped: before the rules.
-    pub(super) fn owed(&self) -> Option<Step> {
-        let state = self.inventory.state.as_ref();
-        owed(Some(self.policy), self.history, self.rules, state, self.now)
-    }
-
-    /// Why no snapshot of the slot is made, since the server is neither to be stopped nor
-    /// stopped already: before room is made. Or the question whether it runs.
-    pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<Due> {
-        rotation
-            .stop
-            .as_ref()
-            .filter(|_| !Break::StopLeftOut.on())?;
-        if self.history.downtime.is_some() {
-            return None;
-        }
-        let (reason, for_good) = match self.inventory.state.as_ref() {
-            None => return Some(Due::Step(Step::AskState)),
-            Some(ServerState::Stopped | ServerState::Active) => return None,
-            Some(ServerState::Other(word)) => (
-                format!(
-                    "the provider calls the server {:?}, which is neither active nor stopped",
-                    printable(word, WORD_SHOWN)
-                ),
-                false,
-            ),
-            Some(ServerState::Untold(why)) => {
-                (format!("whether the server runs isn't known: {why}"), false)
-            }
-            Some(ServerState::NotOffered) => (
-                format!(
-                    "this provider doesn't tell whether the server runs, so it can't be stopped for its snapshot: take stop_server out of {}.toml",
-                    self.policy.file
-                ),
-                true,
-            ),
-        };
-        Some(Due::Step(Step::Record(Fact::StopWithheld {
-            rotation: rotation.name.clone(),
-            snapshot: name.to_owned(),
-            reason,
-            for_good,
-        })))
-    }
-
-    /// What goes before a create for which there is room; `None`: nothing does.
-    pub(super) fn stop_first(&self, rotation: &Rotation, name: &str) -> Option<Due> {
-        if let Some(downtime) = self.history.downtime.as_deref() {
-            let own = downtime.rotation == rotation.name && downtime.snapshot == name;
-            let ready = own && downtime.stopped && downtime.starts == 0;
-            return (!ready).then_some(Due::Later(self.rules.poll_interval));
-        }
-        let runs = self.inventory.state == Some(ServerState::Active);
-        if rotation.stop.is_none() || !runs || Break::StopLeftOut.on() {
-            return None;
-        }
-        let note = self.history.slot(&rotation.name, name)?;
-        if note.stops >= rotation.attempts {
-            let reason = "the server was stopped for it as often as attempts allows".to_owned();
-            return Some(Due::Step(ended(rotation, note, Ending::GivenUp, reason)));
-        }
-        Some(Due::Step(Step::Stop {
-            rotation: rotation.name.clone(),
-            name: name.to_owned(),
-            reason: format!(
-                "slot of {} is due, and stop_server asks for it",
-                rotation.name
-            ),
-        }))
-    }
-
-    /// The step, as far as it may be taken while the rotation keeps the server stopped: nothing
-    /// else is begun, and where its snapshot can't be made now it is started.
-    pub(super) fn in_downtime(&self, step: Step) -> Step {
-        let Some(downtime) = self.history.downtime.as_deref() else {
-            return step;
-        };
-        let making = matches!(&self.history.open, Some(Open::Create { name, .. }) if *name == downtime.snapshot);
-        let waits = |reason: &str| Step::Wait {
-            pause: self.look_again(downtime),
-            reason: reason.to_owned(),
-        };
-        match step {
-            Step::Record(_) => step,
-            Step::Create { ref name, .. } if *name == downtime.snapshot => step,
-            _ if Break::StartForgotten.on() && downtime.created => step,
-            _ if downtime.starts > 0 && self.rules.count_all && downtime.hopeless() => {
-                Step::Blocked {
-                    reason: "the server that was stopped isn't seen active".to_owned(),
-                }
-            }
-            _ if downtime.starts > 0 => waits("the server is being started"),
-            Step::Wait { pause, reason } if making => Step::Wait {
-                pause: pause.min(self.rules.poll_interval),
-                reason,
-            },
-            _ if making => waits("its snapshot is under way"),
-            _ if !downtime.stopped => waits("the server is being stopped"),
-            // Its create follows at once.
-            Step::Wait { pause, .. } if pause <= self.rules.poll_interval => step,
-            other => Step::Start {
-                rotation: downtime.rotation.clone(),
-                name: downtime.snapshot.clone(),
-                early: false,
-                reason: match other {
-                    Step::Blocked { reason } => {
-                        format!("{} can't be made now: {reason}", downtime.snapshot)
-                    }
-                    _ => format!("{} can't be made now", downtime.snapshot),
-                },
-            },
-        }
-    }
-
-    /// The pause until the next look at a server that is stopped or started.
-    fn look_again(&self, downtime: &Downtime) -> SignedDuration {
-        let poll = self.rules.poll_interval;
-        if downtime.hopeless() {
-            pause(&self.policy.server, self.rules, &downtime.snapshot, 1).max(poll)
-        } else {
-            poll
-        }
-    }
-
-    /// That the rotation keeps the server stopped for too long.
-    pub(super) fn stopped_for_long(&self) -> Option<((AlertKind, String), String)> {
-        let downtime = self.history.downtime.as_deref()?;
-        let rotation = self.policy.rotation(&downtime.rotation);
-        let stop = rotation.and_then(|rotation| rotation.stop.as_deref());
-        let longest = stop.map_or(SignedDuration::ZERO, |stop| stop.longest);
-        if lasts(downtime, self.now) < longest || downtime.active.is_some() {
-            return None;
-        }
-        let tried = match (downtime.starts, &downtime.refused) {
-            (0, _) => "its start follows".to_owned(),
-            (_, Some(said)) => {
-                format!("its start is refused (the provider says \"{said}\"), and tried again")
-            }
-            _ => "its start is tried again".to_owned(),
-        };
-        let reason = format!(
-            "the server is stopped since {} for {}, and not seen active again: {tried}; start it at the provider; if there is no such server any more, snaprotate resume --server {}",
-            utc(downtime.since.wall),
-            downtime.snapshot,
-            self.policy.server
-        );
-        Some((
-            (AlertKind::ServerStopped, downtime.rotation.clone()),
-            reason,
-        ))
-    }
-}
-
-#[cfg(test)]
-#[path = "downtime_tests.rs"]
-mod tests;

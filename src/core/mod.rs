@@ -32,6 +32,7 @@ pub mod recognise;
 pub mod recovery;
 mod rehearsal;
 mod remembered;
+pub mod restart;
 mod resume;
 pub mod retention;
 mod room;

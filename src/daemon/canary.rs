@@ -17,10 +17,10 @@ use crate::safe_fs::Folder;
 /// The alert while a field that rotation rests on is missing.
 const CHANGED: &str = "provider_changed";
 
-/// What that alert is about.
+/// The subject of that alert.
 const ABOUT: &str = "provider";
 
-/// What was learnt, in the state folder; without it all is learnt anew.
+/// The file of all that was learnt, in the state folder; without it all is learnt anew.
 const FILE: &str = "provider.json";
 
 /// More bytes than any file of it has.
@@ -69,7 +69,7 @@ impl Canary {
     }
 }
 
-/// What was learnt before; `None`: nothing, or nothing that can be read.
+/// All that was learnt before; `None`: nothing, or nothing that can be read.
 pub fn learnt(state_dir: &Path) -> Option<Shape> {
     let folder = Folder::open(state_dir).ok()?;
     let file = folder.file(OsStr::new(FILE), OFlags::RDONLY, 0).ok()?;
@@ -78,7 +78,7 @@ pub fn learnt(state_dir: &Path) -> Option<Shape> {
     serde_json::from_str(&text).ok()
 }
 
-/// What is new, which is learnt.
+/// Learns what is new, and tells it.
 fn compare(state_dir: &Path, seen: &Shape) -> io::Result<Vec<String>> {
     let before = learnt(state_dir).unwrap_or_default();
     let mut known = before.clone();

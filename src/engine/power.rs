@@ -18,9 +18,10 @@ use super::{Engine, Seat, lock};
 use crate::api::{Pass, Power, SnapshotApi};
 use crate::audit::Extra;
 use crate::core::decide::{Inventory, Step};
-use crate::core::downtime::{ServerState, owed};
+use crate::core::downtime::ServerState;
 use crate::core::fact::{Fact, Outcome};
 use crate::core::policy::Policy;
+use crate::core::restart::owed;
 use crate::core::snapshot::ServerId;
 
 /// How long the end of the service waits for the starts that it owes.
@@ -67,7 +68,7 @@ impl<A: SnapshotApi> Engine<A> {
         policy.is_none().then_some(Rest::After(rules.poll_interval))
     }
 
-    /// Whether the server runs; `None`: the service is stopping.
+    /// Asks whether the server runs; `None`: the service is stopping.
     pub(super) async fn ask_state(
         &self,
         server: &ServerId,

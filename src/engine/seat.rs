@@ -40,7 +40,7 @@ pub(super) struct Seat {
     pub(super) found_own: Option<bool>,
     /// The hold of its hooks, if it is held.
     pub(super) held: Option<Box<Holding>>,
-    /// Whether the server runs, by the last answer.
+    /// The server's state, by the last answer.
     pub(super) state: Option<ServerState>,
     /// Its place among the servers that stand still until their create is answered.
     pub(super) place: Option<OwnedSemaphorePermit>,

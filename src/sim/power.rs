@@ -35,7 +35,7 @@ pub(super) const ODD: [&str; 2] = ["power: without effect", "power: slow"];
 /// The most that a state lags behind.
 const STALE: SignedDuration = SignedDuration::from_mins(4);
 
-/// What is left open at the end may have been begun so shortly before.
+/// A downtime that is open at the end may have begun so shortly before.
 const YOUNG: SignedDuration = SignedDuration::from_hours(2);
 
 /// The end of the trail that is searched for a start that is owed.
@@ -52,7 +52,7 @@ const EVENTS: [&str; 5] = [
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Who stopped a server.
+/// The one that stopped a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     Rotation,
@@ -63,7 +63,7 @@ enum By {
 
 /// A server as a machine.
 struct Machine {
-    /// Who stopped it; `None`: it runs.
+    /// The one that stopped it; `None`: it runs.
     down: Option<By>,
     since: Timestamp,
     /// It was in this other state until then.
@@ -119,7 +119,7 @@ impl Machines {
         }
     }
 
-    /// Whether the server runs, and how often the rotation's calls brought it down.
+    /// Tells whether the server runs, and how often the rotation's calls brought it down.
     pub(super) fn runs(&mut self, server: u64) -> (bool, u32) {
         let machine = self.machine(server);
         (machine.down.is_none(), machine.downs)
@@ -192,7 +192,7 @@ impl World {
         None
     }
 
-    /// What the provider says of the server's state.
+    /// The provider's word for the server's state.
     pub(super) fn state(&mut self, server: u64) -> ServerState {
         let now = self.now();
         let drawn = if self.quiet || !self.machines.wild {
