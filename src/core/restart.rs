@@ -1,4 +1,4 @@
-//! A server is stopped for its snapshot, and the start that it is owed: the rules.
+//! A server is stopped for its snapshot, and the start that it is owed: the rules (I20).
 //!
 //! The start needs no listing, so it stands before the rules that do.
 
