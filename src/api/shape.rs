@@ -291,8 +291,10 @@ impl Sampler {
     pub(super) fn look(&self, body: &[u8]) {
         let mut sampled = self.lock();
         if sampled.wanted {
-            sampled.wanted = false;
-            sampled.seen = Shape::of(body);
+            let seen = Shape::of(body);
+            // Until a field is there again each listing is looked at.
+            sampled.wanted = seen.as_ref().is_some_and(|seen| seen.lacks().is_some());
+            sampled.seen = seen;
         }
     }
 

@@ -45,10 +45,6 @@ impl Canary {
             return;
         };
         let lacks = seen.lacks();
-        if lacks.is_some() {
-            // The next one tells whether it is there again.
-            service.api.want_shape();
-        }
         let folder = service.config.state_dir.clone();
         let compared = tokio::task::spawn_blocking(move || compare(&folder, &seen)).await;
         let changes = match compared.map_err(io::Error::other) {
