@@ -81,6 +81,9 @@ struct Daemon {
 impl Daemon {
     async fn run(mut self, mut signals: Signals) -> Result<(), Refusal> {
         let engine = Arc::clone(&self.service.engine);
+        let mut canary = Canary::default();
+        // The first listing comes at once.
+        canary.look(&self.service).await;
         let until = self.stop.clone();
         let mut work = tokio::spawn({
             let engine = Arc::clone(&engine);
@@ -94,7 +97,6 @@ impl Daemon {
         let mut watchdog = watchdog_period().map(every);
         let mut reading: JoinSet<Read> = JoinSet::new();
         let mut again = false;
-        let mut canary = Canary::default();
         let status = self.status();
         self.systemd.ready(status);
         let reason = loop {
