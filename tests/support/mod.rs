@@ -209,10 +209,15 @@ impl Drop for Daemon {
 }
 
 /// Looks until it is so; a test that waits for an event of another process has no other way.
-pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+pub fn until(what: &str, so: impl FnMut() -> bool) {
+    within(Duration::from_mins(1), what, so);
+}
+
+/// The same for so long.
+pub fn within(limit: Duration, what: &str, mut so: impl FnMut() -> bool) {
     let began = std::time::Instant::now();
     while !so() {
-        assert!(began.elapsed() < Duration::from_mins(1), "never: {what}");
+        assert!(began.elapsed() < limit, "never: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
