@@ -64,7 +64,7 @@ impl<A: SnapshotApi> Engine<A> {
             seat.place = None;
             return None;
         }
-        seat.state = Some(state);
+        seat.state = Some(Box::new(state));
         policy.is_none().then_some(Rest::After(rules.poll_interval))
     }
 

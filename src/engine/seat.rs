@@ -41,7 +41,7 @@ pub(super) struct Seat {
     /// The hold of its hooks, if it is held.
     pub(super) held: Option<Box<Holding>>,
     /// The server's state, by the last answer.
-    pub(super) state: Option<ServerState>,
+    pub(super) state: Option<Box<ServerState>>,
     /// Its place among the servers that stand still until their create is answered.
     pub(super) place: Option<OwnedSemaphorePermit>,
     /// A pause is being recorded, and heeded already.

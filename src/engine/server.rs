@@ -95,7 +95,7 @@ impl<A: SnapshotApi> Engine<A> {
                 prune_first: true, ..
             } if wait.is_some() => wait.map(Rest::After),
             start @ Step::Start { .. } => {
-                let started = self.start(&policy.server, seat, start).await;
+                let started = Box::pin(self.start(&policy.server, seat, start)).await;
                 started.is_err().then_some(Rest::Until(None))
             }
             Step::Create { .. } | Step::Delete { .. } | Step::Stop { .. } => {
@@ -221,32 +221,42 @@ impl<A: SnapshotApi> Engine<A> {
             }
             Err(None) => return Err(Rest::Until(None)),
         };
-        let mut inventory = inventory;
-        inventory.state = lock(seat).state.take();
-        let step = loop {
-            let turn = self.turns.acquire().await;
-            // A future of its own keeps a waiting server's small.
-            let decided = Box::pin(self.decided(&policy, seat, &inventory, &rules));
-            let decided = decided.await;
-            drop(turn);
-            match decided {
-                Some(Step::AskState) => {
-                    let asked = Box::pin(self.ask_state(server, seat)).await;
-                    inventory.state = Some(asked.ok_or(Rest::Until(None))?);
-                }
-                Some(step) => break step,
-                None => {
-                    Self::turn_down(seat, || "the trail can't be written".to_owned());
-                    return Err(Rest::After(rules.poll_interval));
-                }
-            }
-        };
+        // A future of its own keeps a waiting server's small.
+        let stepped = Box::pin(self.stepped(&policy, seat, inventory, &rules)).await;
+        let (inventory, step) = stepped?;
         Ok(Ready {
             rules,
             policy,
             inventory,
             step,
         })
+    }
+
+    /// The step that is to be taken by this inventory, with the server's state where that counts.
+    async fn stepped(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        mut inventory: Inventory,
+        rules: &Rules,
+    ) -> Result<(Inventory, Step), Rest> {
+        inventory.state = lock(seat).state.take().map(|state| *state);
+        loop {
+            let turn = self.turns.acquire().await;
+            let decided = self.decided(policy, seat, &inventory, rules).await;
+            drop(turn);
+            match decided {
+                Some(Step::AskState) => {
+                    let asked = self.ask_state(&policy.server, seat).await;
+                    inventory.state = Some(asked.ok_or(Rest::Until(None))?);
+                }
+                Some(step) => return Ok((inventory, step)),
+                None => {
+                    Self::turn_down(seat, || "the trail can't be written".to_owned());
+                    return Err(Rest::After(rules.poll_interval));
+                }
+            }
+        }
     }
 
     /// Releases the server if it is time to; `false`: what came of it can't be recorded.
