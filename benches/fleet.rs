@@ -1,6 +1,6 @@
 //! What a fleet costs, in counts and ratios; exits 1 when a limit is missed.
 //!
-//! `cargo bench --locked --bench fleet`. The stand-in answers in 50 ms and completes a
+//! `cargo bench --locked --bench fleet`; after `--` the parts that are wanted. The stand-in answers in 50 ms and completes a
 //! snapshot after 20 s; 16 requests in flight, a look a second, no rate limit, no pages.
 
 #[path = "../tests/support/mod.rs"]
@@ -22,16 +22,35 @@ const FLEET: u64 = 10_000;
 
 fn main() {
     // `cargo test --benches` runs every benchmark too; it asks for no measuring.
-    if !std::env::args().any(|arg| arg == "--bench") {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    if !args.iter().any(|arg| arg == "--bench") {
         return;
     }
+    let wanted: Vec<_> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    shipped();
     let mut limits = Limits::default();
-    together(&mut limits);
-    paged(&mut limits);
-    whole(&mut limits);
-    idle(&mut limits);
-    small(&mut limits);
+    for (name, part) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name) {
+            part(&mut limits);
+        }
+    }
     limits.end();
+}
+
+const PARTS: [(&str, fn(&mut Limits)); 5] = [
+    ("together", together),
+    ("paged", paged),
+    ("whole", whole),
+    ("idle", idle),
+    ("small", small),
+];
+
+/// Builds what a user installs in place of what cargo built for the benchmark, which has the
+/// simulation and the tests' features in it.
+fn shipped() {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--release", "--locked", "--quiet"]);
+    assert!(build.status().expect("cargo runs").success());
 }
 
 #[derive(Default)]
