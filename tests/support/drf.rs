@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use super::support::{Home, TOKEN, until};
+use super::{Home, TOKEN, until};
 
 /// The application, ended with the test.
 pub struct Django {

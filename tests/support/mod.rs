@@ -5,7 +5,14 @@
     reason = "each test file and the benchmark use a part of it"
 )]
 
+pub mod disk;
+pub mod drf;
+pub mod http;
 pub mod ids;
+pub mod notify;
+pub mod receivers;
+pub mod smtp;
+pub mod tls;
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;

@@ -1,0 +1,527 @@
+//! The real binary reads its trail: who asks at night, what was done, when and why.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use crate::support::{self, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, verified};
+
+const SERVER: u64 = 7;
+
+/// A server with three old snapshots of which one is to stay, rotated once.
+fn rotated() -> (Provider, Home) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web");
+    for back in 1..=3 {
+        let (name, at) = (daily_name(back), days_ago(back));
+        provider
+            .sandbox
+            .add_snapshot(SERVER, &name, "completed", at);
+    }
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 1, "");
+    let output = home.run(&["once"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(provider.names(SERVER), [daily_name(0)]);
+    (provider, home)
+}
+
+/// A home whose API nobody listens to, and no trail.
+fn fresh() -> Home {
+    let home = Home::new("http://127.0.0.1:9/api/v1", "", QUICK);
+    home.daily(SERVER, 1, "");
+    home
+}
+
+fn show(home: &Home, args: &[&str]) -> Output {
+    home.command(&[&["audit", "show"], args].concat())
+        .env("TZ", "UTC")
+        .output()
+        .expect("it runs")
+}
+
+/// What is shown, without the line that names the zone.
+fn lines(home: &Home, args: &[&str]) -> Vec<String> {
+    let output = show(home, args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("Times are UTC."));
+    assert_eq!(stderr(&output), "");
+    lines.map(str::to_owned).collect()
+}
+
+fn file(home: &Home) -> PathBuf {
+    let mut files = fs::read_dir(home.path("log")).expect("a trail");
+    files.next().expect("a file").expect("an entry").path()
+}
+
+/// A file of an early month, of which nobody checks the chain.
+fn early(home: &Home, month: &str, lines: &[&str]) {
+    let path = home.path("log").join(format!("audit-{month}.jsonl"));
+    fs::write(path, lines.join("\n") + "\n").expect("written");
+}
+
+fn record(seq: u64, time: &str, rest: &str) -> String {
+    format!(r#"{{"seq":{seq},"time":"{time}","event":{rest},"prev":"","hash":""}}"#)
+}
+
+#[test]
+fn a_snapshot_s_story_says_why_and_by_which_policy_it_was_deleted() {
+    let (_provider, home) = rotated();
+    let name = daily_name(2);
+    let story = lines(&home, &["--snapshot", &name]);
+    let words = |line: &String| line.split_whitespace().nth(3).map(str::to_owned);
+    let events: Vec<_> = story.iter().filter_map(words).collect();
+    assert_eq!(
+        events,
+        [
+            "snapshot_found",
+            "delete_intent",
+            "delete_result",
+            "delete_confirmed"
+        ]
+    );
+    assert!(story.iter().all(|line| line.contains(&name)), "{story:?}");
+    let intent = &story[1];
+    for word in [
+        "server-7",
+        "beyond keep = 1 of daily",
+        "rotation daily, policy server-7.toml",
+    ] {
+        assert!(intent.contains(word), "{word}: {intent}");
+    }
+    assert!(story[2].contains("done; HTTP 204"), "{}", story[2]);
+    // The new one's begins before it had an id, and is found by that too.
+    let id = home.events("snapshot_completed")[0]["id"].to_string();
+    let by_id = lines(&home, &["--snapshot", &id]);
+    assert_eq!(by_id, lines(&home, &["--snapshot", &daily_name(0)]));
+    assert!(
+        by_id.iter().any(|line| line.contains("create_intent")),
+        "{by_id:?}"
+    );
+}
+
+#[test]
+fn records_are_picked_by_event_rotation_time_and_number() {
+    let (_provider, home) = rotated();
+    let all = lines(&home, &[]);
+    assert!(all.iter().any(|line| line.contains("daemon_started")));
+    assert!(
+        !all.iter().any(|line| line.contains("checkpoint")),
+        "for the program alone"
+    );
+    let deletes = lines(
+        &home,
+        &["--event", "delete_intent", "--event", "delete_result"],
+    );
+    assert_eq!(deletes.len(), 6, "{deletes:?}");
+    assert_eq!(lines(&home, &["--last", "2"]), all[all.len() - 2..]);
+    assert_eq!(lines(&home, &["--since", "1h"]), all);
+    assert!(lines(&home, &["--rotation", "daily"]).len() > 3);
+    assert_eq!(lines(&home, &["--event", "checkpoint"]).len(), 1);
+    let output = show(&home, &["--until", "1h"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).contains("no record fits"));
+    let failed = lines(&home, &["--failed"]);
+    assert!(
+        failed.len() == 1 && failed[0].contains("trail_begins"),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn an_alert_that_repeats_the_record_before_it_is_left_out_for_people_alone() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web");
+    for nth in 0..5 {
+        let name = format!("by-hand-{nth}");
+        provider
+            .sandbox
+            .add_snapshot(SERVER, &name, "completed", days_ago(nth));
+    }
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 1, "");
+    assert_eq!(home.run(&["once"]).status.code(), Some(1));
+    let reason = "nothing on it may be deleted";
+    let failed = lines(&home, &["--failed"]);
+    let told = failed.iter().filter(|line| line.contains(reason));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 1, "{failed:?}");
+    assert!(told[0].contains("  blocked  "), "{failed:?}");
+    assert_eq!(lines(&home, &["--event", "alert"]).len(), 1);
+    let json = stdout(&show(&home, &["--json", "--failed"]));
+    assert_eq!(json.matches(reason).count(), 2, "{json}");
+}
+
+#[test]
+fn json_is_the_trail_byte_for_byte() {
+    let (_provider, home) = rotated();
+    let trail = fs::read_to_string(file(&home)).expect("a trail");
+    let trail = support::ids::numbered(&trail);
+    assert_eq!(stdout(&show(&home, &["--json"])), trail);
+    let last = trail.lines().last().expect("a record").to_owned() + "\n";
+    assert_eq!(stdout(&show(&home, &["--json", "--last", "1"])), last);
+}
+
+#[test]
+fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
+    let (_provider, home) = rotated();
+    let by_id = lines(&home, &["--server", "7"]);
+    assert_eq!(by_id, lines(&home, &["--server", "server-7"]));
+    assert!(!by_id.iter().any(|line| line.contains("daemon_started")));
+    home.policy("mail", "[server]\nid = 8\nname = \"mail-01\"\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n");
+    fs::remove_file(home.path("policies.d/server-7.toml")).expect("removed");
+    let gone = lines(&home, &["--server", "7"]);
+    assert_eq!(gone.len(), by_id.len());
+    let intent = gone
+        .iter()
+        .find(|line| line.contains("delete_intent"))
+        .expect("one");
+    assert!(intent.contains("  server-7 (7)  delete_intent"), "{intent}");
+    let output = show(&home, &["server-7"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stdout(&output).lines().skip(1).collect::<Vec<_>>(), gone);
+    let said = "no policy that can be read is for server-7: what follows is of server 7, which was";
+    assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    // What was deleted still says by whose rule, though none is there to ask.
+    let deleted = ["--rotation", "daily", "--event", "delete"];
+    let deleted = lines(&home, &[&["7"], &deleted[..]].concat());
+    assert_eq!(deleted.len(), 9, "{deleted:?}");
+    let why = "beyond keep = 1 of daily; rotation daily, policy server-7.toml";
+    assert!(deleted[0].contains(why), "{deleted:?}");
+    home.policy(
+        "web-01",
+        "[server]\nid = 7\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n",
+    );
+    let output = show(&home, &["server-7"]);
+    assert_eq!(stdout(&output).lines().count(), gone.len() + 1);
+    let said = "server 7 was called server-7, and is web-01 now";
+    assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    let output = show(&home, &["server-77"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("by its id, its name"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn servers_keep_their_names_when_the_token_and_a_policy_are_spoilt() {
+    let (_provider, home) = rotated();
+    let before = lines(&home, &[]);
+    fs::remove_file(home.path("token")).expect("removed");
+    home.policy("mail", "[server]\nid = \n");
+    assert_eq!(lines(&home, &[]), before);
+}
+
+#[test]
+fn the_trail_of_the_very_server_whose_policy_is_spoilt_is_read_by_name_and_file() {
+    let (_provider, home) = rotated();
+    let rotation = "[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = ";
+    let policy = |more: &str| {
+        let server = "[server]\nid = 7\nname = \"shared-01\"\n";
+        home.policy("web", &format!("{server}{rotation}{more}\n"));
+    };
+    fs::remove_file(home.path("policies.d/server-7.toml")).expect("removed");
+    policy("1");
+    let before = lines(&home, &["shared-01"]);
+    assert!(before.iter().all(|line| line.contains("shared-01")));
+    for spoilt in ["x", "\"1\"", "0", "1\nkep = 1", "1\n[server"] {
+        policy(spoilt);
+        assert_eq!(home.run(&["check"]).status.code(), Some(2), "{spoilt}");
+        for called in ["shared-01", "web", "7"] {
+            let shown = lines(&home, &[called]);
+            assert_eq!(shown.len(), before.len(), "{spoilt} {called}");
+            assert!(shown.iter().all(|line| line.contains("shared-01")));
+        }
+    }
+}
+
+#[test]
+fn a_server_or_rotation_that_neither_a_policy_nor_the_trail_knows_is_no_empty_night() {
+    let (_provider, home) = rotated();
+    let ends = |args: &[&str], code: i32, why: &str| {
+        let output = show(&home, args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(why), "{args:?}: {said}");
+    };
+    let unknown = "neither a policy nor the trail knows a rotation dialy; they know daily";
+    ends(&["--rotation", "dialy"], 2, unknown);
+    ends(&["999"], 2, "no policy is");
+    ends(
+        &["999", "--rotation", "daily"],
+        2,
+        "no policy is for server 999",
+    );
+    ends(
+        &["7", "--rotation", "dialy"],
+        2,
+        "a rotation dialy of 7; they",
+    );
+    ends(
+        &["--until", "2020-01-01", "--rotation", "daily"],
+        0,
+        "no record fits",
+    );
+    let slip = "the trail names no snapshot daily-snapshot-2; near it: daily-snapshot-2";
+    ends(&["--snapshot", "daily-snapshot-2"], 0, slip);
+    ends(
+        &["--snapshot", "xyz"],
+        0,
+        "the trail names no snapshot xyz\n",
+    );
+    for made in [daily_name(0), "801".to_owned()] {
+        let early = ["--until", "2020-01-01", "--snapshot", &made];
+        ends(&early, 0, "no record fits");
+    }
+    // What only the trail knows is good.
+    home.policy(
+        "server-8",
+        "[server]\nid = 8\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n",
+    );
+    fs::rename(home.path("policies.d/server-7.toml"), home.path("gone")).expect("moved");
+    let early = ["--until", "2020-01-01"];
+    ends(&[&["7"], &early[..]].concat(), 0, "no record fits");
+    ends(
+        &[&["7", "--rotation", "daily"], &early[..]].concat(),
+        0,
+        "no record fits",
+    );
+    // What only a policy knows, too.
+    ends(&["8"], 0, "no record fits");
+    ends(&["8", "--rotation", "weekly"], 2, "a rotation weekly of 8");
+}
+
+#[test]
+fn what_cannot_be_used_is_said_with_what_can() {
+    let home = fresh();
+    for (args, said) in [
+        (&["--event", "deleted"][..], "delete"),
+        (&["--since", "soon"], "yesterday"),
+        (&["--since", "1h", "--until", "2h"], "exchange them"),
+        (&["--server", "nobody"], "nobody"),
+    ] {
+        let output = show(&home, args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn before_the_first_run_there_is_no_trail_yet_and_that_is_no_fault() {
+    let home = fresh();
+    let said = format!("no trail yet in {}\n", home.path("log").display());
+    for made in [false, true] {
+        let output = show(&home, &[]);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(
+            (stdout(&output), stderr(&output)),
+            (String::new(), said.clone())
+        );
+        let output = home.run(&["audit", "verify"]);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(stdout(&output), said);
+        if !made {
+            // As an installer makes them.
+            fs::create_dir(home.path("log")).expect("a folder");
+            fs::create_dir(home.path("state")).expect("a folder");
+        }
+    }
+}
+
+#[test]
+fn a_trail_that_is_gone_is_broken_while_the_head_tells_of_it() {
+    let (_provider, home) = rotated();
+    verified(&home);
+    let output = home.run(&["audit", "verify"]);
+    assert!(
+        stdout(&output).contains(" in 1 file of "),
+        "{}",
+        stdout(&output)
+    );
+    fs::remove_file(file(&home)).expect("removed");
+    for gone in ["the files", "the folder"] {
+        let output = home.run(&["audit", "verify"]);
+        assert_eq!(output.status.code(), Some(1), "{gone}");
+        assert!(
+            stdout(&output).starts_with("broken: "),
+            "{}",
+            stdout(&output)
+        );
+        let output = show(&home, &[]);
+        assert_eq!(output.status.code(), Some(1), "{gone}");
+        assert!(
+            stderr(&output).contains("says that there was one"),
+            "{}",
+            stderr(&output)
+        );
+        if gone == "the files" {
+            fs::remove_dir(home.path("log")).expect("removed");
+        }
+    }
+}
+
+#[test]
+fn a_half_written_last_line_alone_is_passed_over() {
+    let (_provider, home) = rotated();
+    let before = lines(&home, &[]);
+    let path = file(&home);
+    let text = fs::read_to_string(&path).expect("a trail");
+    fs::write(&path, text + r#"{"seq":99,"time":"2026-"#).expect("written");
+    assert_eq!(lines(&home, &[]), before);
+}
+
+#[test]
+fn a_line_that_is_no_record_is_told_and_the_others_are_shown() {
+    let (_provider, home) = rotated();
+    let before = lines(&home, &[]);
+    let path = file(&home);
+    let text = fs::read_to_string(&path).expect("a trail");
+    fs::write(&path, format!("\u{1b}[2J\n{text}")).expect("written");
+    let output = show(&home, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output).lines().count(), before.len() + 1);
+    let said = stderr(&output);
+    assert!(
+        said.contains(" line 1: ") && said.contains("audit verify"),
+        "{said}"
+    );
+    assert!(!said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn files_of_months_before_since_are_not_read() {
+    let (_provider, home) = rotated();
+    early(&home, "2020-01", &["no record at all"]);
+    assert_eq!(
+        show(&home, &[]).status.code(),
+        Some(1),
+        "it is read when it may hold some"
+    );
+    assert_eq!(
+        show(&home, &["--since", "2020-01-31"]).status.code(),
+        Some(1)
+    );
+    assert!(!lines(&home, &["--since", "2020-02-01"]).is_empty());
+}
+
+#[test]
+fn the_newest_records_are_taken_across_months_and_each_month_knows_the_names_before_it() {
+    let home = fresh();
+    fs::create_dir(home.path("log")).expect("a folder");
+    let due = record(
+        1,
+        "2026-01-31T03:00:00Z",
+        r#""slot_due","server":7,"rotation":"daily","snapshot":"own-1""#,
+    );
+    let made = record(
+        2,
+        "2026-01-31T03:09:00Z",
+        r#""snapshot_completed","server":7,"snapshot":"own-1","id":801"#,
+    );
+    early(&home, "2026-01", &[&due, &made]);
+    let checkpoint = record(
+        3,
+        "2026-02-01T03:00:00Z",
+        r#""checkpoint","server":7,"history":{"rotations":[{"name":"daily","slots":[{"name":"own-1"}]}]}"#,
+    );
+    let delete = record(
+        4,
+        "2026-02-01T03:00:00Z",
+        r#""delete_intent","server":7,"snapshot":"own-1","id":801,"reason":"it is beyond keep""#,
+    );
+    early(&home, "2026-02", &[&checkpoint, &delete]);
+    let newest = lines(&home, &["--last", "2"]);
+    assert_eq!(newest.len(), 2);
+    assert!(newest[0].contains("snapshot_completed"), "{newest:?}");
+    assert!(
+        newest[1].contains("it is beyond keep; rotation daily"),
+        "{newest:?}"
+    );
+    let of_rotation = lines(&home, &["--rotation", "daily", "--since", "2026-02-01"]);
+    assert_eq!(of_rotation, newest[1..]);
+}
+
+#[test]
+fn what_failed_is_shown_alone_and_escapes_of_the_trail_are_not_obeyed() {
+    let home = fresh();
+    fs::create_dir(home.path("log")).expect("a folder");
+    let good = record(
+        1,
+        "2026-01-31T03:00:00Z",
+        &support::ids::record(r#""create_result","server":7,"snapshot":"own-1","outcome":"done""#),
+    );
+    let bad = record(
+        2,
+        "2026-01-31T03:00:01Z",
+        &support::ids::record(
+            r#""create_result","server":7,"snapshot":"own-2","outcome":"unknown","status":503,"error":"\u001b[2J\u202eno""#,
+        ),
+    );
+    early(&home, "2026-01", &[&good, &bad]);
+    let failed = lines(&home, &["--failed"]);
+    assert_eq!(
+        failed,
+        [
+            r"2026-01-31 03:00:01  server-7  create_result       own-2: unknown; HTTP 503; \u{1b}[2J\u{202e}no"
+        ]
+    );
+}
+
+#[test]
+fn a_terminal_is_shown_the_newest_200_and_told_how_to_see_more() {
+    let home = fresh();
+    fs::create_dir(home.path("log")).expect("a folder");
+    let records: Vec<_> = (1..=250)
+        .map(|seq| {
+            record(
+                seq,
+                "2026-01-31T03:00:00Z",
+                &format!(r#""paused","server":{seq}"#),
+            )
+        })
+        .collect();
+    let records: Vec<_> = records.iter().map(String::as_str).collect();
+    early(&home, "2026-01", &records);
+    let on_terminal = |more: &str| {
+        let command = format!(
+            "{} --config {} audit show {more}",
+            env!("CARGO_BIN_EXE_snaprotate"),
+            home.path("snaprotate.toml").display()
+        );
+        Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .env("NO_COLOR", "1")
+            .stdin(std::process::Stdio::null())
+            .output()
+    };
+    let Ok(output) = on_terminal("") else {
+        let missing = "script is missing: apt-get install bsdutils";
+        assert!(std::env::var_os("CI").is_none(), "{missing}");
+        let _told = writeln!(std::io::stderr(), "SKIPPED: {missing}");
+        return;
+    };
+    let text = stdout(&output);
+    let shown = |text: &str| {
+        text.lines()
+            .filter(|line| line.contains("  paused"))
+            .count()
+    };
+    assert_eq!(shown(&text), 200, "{text}");
+    assert!(
+        text.contains("the newest 200 records; --last N or --since TIME shows more"),
+        "{text}"
+    );
+    for more in ["--since 2026-01-01", "--last 250"] {
+        let text = stdout(&on_terminal(more).expect("it runs"));
+        assert_eq!(shown(&text), 250, "{more}");
+        assert!(!text.contains("shows more"), "{more}");
+    }
+    // A pipe gets all.
+    assert_eq!(lines(&home, &[]).len(), 250);
+}

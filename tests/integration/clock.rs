@@ -1,0 +1,192 @@
+//! The wall clock jumps under the real binary: back, ahead, and over days asleep.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support::{
+    Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, until, verified,
+};
+use serde_json::Value;
+
+const SERVER: u64 = 7;
+
+/// A wall clock that the test moves; time that passes stays true.
+struct Wall {
+    library: PathBuf,
+    file: PathBuf,
+}
+
+impl Wall {
+    /// `None`, and a line that says so, where the library isn't installed; on CI it must be.
+    fn new(home: &Home) -> Option<Self> {
+        let of = |folder: &str| Path::new(folder).join("faketime/libfaketimeMT.so.1");
+        let folders = [
+            "/usr/lib/x86_64-linux-gnu",
+            "/usr/lib/aarch64-linux-gnu",
+            "/usr/lib64",
+            "/usr/lib",
+            "/usr/local/lib",
+        ];
+        let Some(library) = folders.map(of).into_iter().find(|path| path.exists()) else {
+            let ci = std::env::var_os("CI").is_some();
+            assert!(!ci, "libfaketime is missing: apt-get install libfaketime");
+            let said = "SKIPPED: libfaketime is missing: apt-get install libfaketime";
+            let _told = writeln!(std::io::stderr(), "{said}");
+            return None;
+        };
+        let file = home.path("wall");
+        let wall = Self { library, file };
+        wall.set("+0");
+        Some(wall)
+    }
+
+    /// How far it is from the true one: `+10d`, `-2d`.
+    fn set(&self, offset: &str) {
+        // Renamed into place: a half-written one must not be read.
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, format!("{offset}\n")).expect("written");
+        std::fs::rename(new, &self.file).expect("renamed");
+    }
+
+    fn rules(&self, mut command: Command) -> Command {
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("FAKETIME_TIMESTAMP_FILE", &self.file)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("DONT_FAKE_MONOTONIC", "1")
+            .env("NO_FAKE_STAT", "1");
+        command
+    }
+
+    fn start(&self, home: &Home) -> Daemon {
+        let mut command = self.rules(home.command(&["run"]));
+        command
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(home.path("stderr")).expect("a file"));
+        Daemon(command.spawn().expect("it starts"))
+    }
+}
+
+/// The server with completed dailies, of so many days ago each, and a foreign snapshot.
+fn scene(days: &[i64]) -> (Provider, Home) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web-01");
+    let put = |name: &str, back| {
+        let at = days_ago(back);
+        provider.sandbox.add_snapshot(SERVER, name, "completed", at);
+    };
+    put("by-hand", 400);
+    for back in days {
+        put(&daily_name(*back), *back);
+    }
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 3, "");
+    (provider, home)
+}
+
+fn reasons(records: &[Value]) -> String {
+    records.iter().map(|r| r["reason"].to_string()).collect()
+}
+
+#[test]
+fn i11_a_clock_set_back_two_days_blocks_until_it_catches_up_and_no_slot_runs_twice() {
+    let (provider, home) = scene(&[]);
+    let Some(wall) = Wall::new(&home) else { return };
+    home.policy(
+        "server-7",
+        "[server]\nid = 7\n[[rotation]]\nname = \"tick\"\nschedule = \"*/2 * * * * *\"\nkeep = 2\nsnapshot_name = \"tick-%Y%m%d-%H%M%S\"\n",
+    );
+    let daemon = wall.start(&home);
+    until("it rotates", || home.events("slot_settled").len() > 1);
+    wall.set("-2d");
+    until("it is blocked", || !home.events("blocked").is_empty());
+    let said = reasons(&home.events("blocked"));
+    assert!(said.contains("clock"), "{said}");
+    let changed = provider.sandbox.counts();
+    let looked = changed.lists();
+    until("it has looked again and again", || {
+        provider.sandbox.counts().lists() > looked + 5
+    });
+    let now = provider.sandbox.counts();
+    assert_eq!(
+        (now.create, now.delete),
+        (changed.create, changed.delete),
+        "nothing is changed by an odd clock"
+    );
+
+    wall.set("+0");
+    let settled = home.events("slot_settled").len();
+    until("it rotates again", || {
+        home.events("slot_settled").len() > settled + 1
+    });
+    assert!(!home.events("recovered").is_empty());
+    assert_eq!(daemon.stop(), Some(0));
+    let mut made = provider.sandbox.created(SERVER);
+    let all = made.len();
+    made.sort();
+    made.dedup();
+    assert_eq!(made.len(), all, "no slot twice");
+    verified(&home);
+}
+
+#[test]
+fn a_clock_set_ahead_ten_days_makes_one_catch_up_and_deletes_nothing_by_it() {
+    let (provider, home) = scene(&[3, 2, 1]);
+    let Some(wall) = Wall::new(&home) else { return };
+    let daemon = wall.start(&home);
+    until("today's is made and the oldest is gone", || {
+        home.events("delete_result").len() == 1
+    });
+
+    wall.set("+10d");
+    until("the provider's date casts doubt on the new one", || {
+        !home.events("blocked").is_empty()
+    });
+    let said = reasons(&home.events("create_mismatch"));
+    assert!(said.contains("the provider dates"), "{said}");
+    // Anything further would follow from the next looks; the reload asks for one at once.
+    let looked = provider.sandbox.counts().lists();
+    daemon.signal("HUP");
+    until("it has looked again", || {
+        provider.sandbox.counts().lists() > looked + 1
+    });
+    assert_eq!(daemon.stop(), Some(0));
+    let all = ["by-hand".to_owned()]
+        .into_iter()
+        .chain([2, 1, 0, -10].map(daily_name));
+    assert_eq!(provider.names(SERVER), all.collect::<Vec<_>>());
+    assert_eq!(
+        provider.sandbox.created(SERVER),
+        [daily_name(0), daily_name(-10)],
+        "one catch-up, not a burst"
+    );
+    verified(&home);
+}
+
+#[test]
+fn once_after_nine_days_asleep_makes_one_snapshot_and_deletes_only_what_it_replaces() {
+    let (provider, home) = scene(&[3, 2, 1]);
+    let Some(wall) = Wall::new(&home) else { return };
+    let once = || {
+        let output = wall.rules(home.command(&["once"])).output();
+        let output = output.expect("it runs");
+        (output.status.code(), stderr(&output))
+    };
+    let (code, said) = once();
+    assert_eq!(code, Some(0), "{said}");
+    wall.set("+9d");
+    provider.wall.step(jiff::SignedDuration::from_hours(9 * 24));
+    let (code, said) = once();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        provider.sandbox.created(SERVER),
+        [daily_name(0), daily_name(-9)]
+    );
+    let left = ["by-hand".to_owned()]
+        .into_iter()
+        .chain([1, 0, -9].map(daily_name));
+    assert_eq!(provider.names(SERVER), left.collect::<Vec<_>>());
+    verified(&home);
+}

@@ -1,0 +1,95 @@
+//! The demo, as a newcomer runs it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::support::{Daemon, Home, stderr, stdout};
+
+#[test]
+fn the_demo_rotates_real_snapshots_and_ends_with_a_verified_trail() {
+    let output = Command::new(env!("CARGO_BIN_EXE_snaprotate"))
+        .args(["demo", "--for", "8s"])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}");
+    let seen = |server: &str, what: &str| {
+        text.lines()
+            .any(|line| line.contains(server) && line.contains(what))
+    };
+    assert!(seen("fresh-01", " completed "), "{text}");
+    assert!(
+        seen("full-01", "the server is full, and a slot of daily is due"),
+        "{text}"
+    );
+    assert!(seen("shared-01", "beyond keep = 2 of daily"), "{text}");
+    assert!(seen("foreign-01", "ALERT"), "{text}");
+    assert!(seen("failing-01", " failed "), "{text}");
+    assert!(text.contains("trail verified"), "{text}");
+    assert!(
+        !text.contains('\u{1b}'),
+        "no colours where there is no terminal"
+    );
+    let kept = text.lines().filter(|line| line.contains("by-hand-"));
+    assert_eq!(kept.count(), 5, "people's own snapshots stay: {text}");
+}
+
+#[test]
+fn a_policy_of_one_s_own_rotates_against_the_served_stand_in() {
+    let mut served = Command::new(env!("CARGO_BIN_EXE_snaprotate"))
+        .args(["demo", "--serve", "127.0.0.1:0", "--servers", "1"])
+        .args(["--server", "12345=web-server-01"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // What it prints is a main file as it stands; its last line is the last one of the start.
+    let mut main = String::new();
+    let mut lines = BufReader::new(served.stdout.take().expect("a pipe")).lines();
+    while !main.contains(" list\n") {
+        main += &lines.next().expect("a line").expect("text");
+        main.push('\n');
+    }
+    let served = Daemon(served);
+    assert!(
+        main.contains("printf demo | install -m 0600 /dev/stdin token"),
+        "{main}"
+    );
+
+    let home = Home::new("http://127.0.0.1:1", "", "");
+    std::fs::write(
+        home.path("snaprotate.toml"),
+        main.replace("[daemon]", "[daemon]\npoll_interval = \"200ms\""),
+    )
+    .expect("written");
+    home.secret("token", "demo");
+    home.policy(
+        "web-server-01",
+        "server = { id = 12345, name = \"web-server-01\" }\n[[rotation]]\nname = \"hourly\"\nschedule = \"0 * * * *\"\nkeep = 2\nsnapshot_name = \"{name}-%Y-%m-%d-%H\"\n",
+    );
+    let once = home.run(&["once"]);
+    assert_eq!(once.status.code(), Some(0), "{}", stderr(&once));
+    let listed = stdout(&home.run(&["list", "web-server-01"]));
+    assert!(
+        listed.contains("hourly-") && listed.contains("completed"),
+        "{listed}"
+    );
+    let checked = home.run(&["check", "--online"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", stdout(&checked));
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
+fn the_stand_in_is_served_on_loopback_alone() {
+    for (address, why) in [
+        ("0.0.0.0:9181", "only loopback"),
+        ("192.0.2.1:9181", "only loopback"),
+        ("9181", "such as 127.0.0.1:9181"),
+    ] {
+        let refused = Command::new(env!("CARGO_BIN_EXE_snaprotate"))
+            .args(["demo", "--serve", address])
+            .output()
+            .expect("it runs");
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
+    }
+}

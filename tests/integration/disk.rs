@@ -1,0 +1,204 @@
+//! The disk under the trail is full or read-only: nothing is changed at the provider, it is
+//! said, and it goes on by itself.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::support::disk::SmallDisk;
+use crate::support::{Daemon, Home, Provider, QUICK, daily_name, days_ago, stdout, until};
+use serde_json::Value;
+
+const SERVER: u64 = 7;
+
+/// A provider with the server full, so that a delete and a create are due; the disk.
+fn scene() -> Option<(Provider, Home, SmallDisk)> {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web-01");
+    for back in (1..=5).rev() {
+        let (name, at) = (daily_name(back), days_ago(back));
+        provider
+            .sandbox
+            .add_snapshot(SERVER, &name, "completed", at);
+    }
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 5, "");
+    let disk = SmallDisk::over(&home.path("log"))?;
+    Some((provider, home, disk))
+}
+
+/// The daemon on that disk; what it logs is in the file `stderr`.
+fn start(home: &Home, disk: &SmallDisk) -> Daemon {
+    let mut command = disk.inside(&home.command(&["run"]));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(home.path("stderr")).expect("a file"));
+    Daemon(command.spawn().expect("it starts"))
+}
+
+fn says(home: &Home, event: &str) -> bool {
+    let log = std::fs::read_to_string(home.path("stderr")).unwrap_or_default();
+    log.lines()
+        .any(|line| line.contains(event) && line.contains("trail_unwritable"))
+}
+
+fn mutations(provider: &Provider) -> u64 {
+    let counts = provider.sandbox.counts();
+    counts.create + counts.delete
+}
+
+fn events(disk: &SmallDisk, event: &str) -> Vec<Value> {
+    let mut records = Vec::new();
+    for entry in std::fs::read_dir(disk.folder()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|end| end == "jsonl") {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let lines = text.lines().filter_map(|l| serde_json::from_str(l).ok());
+            records.extend(lines);
+        }
+    }
+    records.retain(|record: &Value| record["event"] == event);
+    records
+}
+
+fn verified(home: &Home, disk: &SmallDisk) {
+    let mut verify = disk.inside(&home.command(&["audit", "verify"]));
+    let output = verify.output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+fn told(home: &Home) {
+    until("it says that the trail can't be written", || {
+        says(home, "alert_raised")
+    });
+}
+
+/// While it can't write, it looks, changes nothing, and says why.
+fn idles(provider: &Provider, home: &Home) {
+    told(home);
+    let (changed, looked) = (mutations(provider), provider.sandbox.counts().lists());
+    until("it has looked again and again", || {
+        provider.sandbox.counts().lists() > looked + 5
+    });
+    assert_eq!(mutations(provider), changed, "no trail, no change");
+}
+
+/// Once there is room the slot is settled, by one create and one delete in all.
+fn goes_on(provider: &Provider, home: &Home, disk: &SmallDisk) {
+    until("the slot is settled", || {
+        !events(disk, "slot_settled").is_empty()
+    });
+    assert!(says(home, "alert_cleared"));
+    assert_eq!(provider.sandbox.created(SERVER), [daily_name(0)]);
+    assert_eq!(mutations(provider), 2);
+}
+
+#[test]
+fn i6_on_a_full_disk_it_starts_and_changes_nothing_until_there_is_room() {
+    let Some((provider, home, disk)) = scene() else {
+        return;
+    };
+    disk.fill();
+    let daemon = start(&home, &disk);
+    idles(&provider, &home);
+    assert_eq!(mutations(&provider), 0);
+    disk.make_room();
+    goes_on(&provider, &home, &disk);
+    assert_eq!(daemon.stop(), Some(0));
+    verified(&home, &disk);
+}
+
+#[test]
+fn i6_on_a_read_only_disk_it_starts_and_changes_nothing_until_it_is_writable() {
+    let Some((provider, home, disk)) = scene() else {
+        return;
+    };
+    disk.remount("ro");
+    let daemon = start(&home, &disk);
+    idles(&provider, &home);
+    assert_eq!(mutations(&provider), 0);
+    disk.remount("rw");
+    goes_on(&provider, &home, &disk);
+    assert_eq!(daemon.stop(), Some(0));
+    verified(&home, &disk);
+}
+
+#[test]
+fn i6_a_disk_that_fills_up_under_a_running_daemon_stops_every_change_until_there_is_room() {
+    let Some((provider, home, disk)) = scene() else {
+        return;
+    };
+    home.policy(
+        "server-7",
+        "[server]\nid = 7\n[[rotation]]\nname = \"tick\"\nschedule = \"* * * * * *\"\nkeep = 2\nsnapshot_name = \"tick-%Y%m%d-%H%M%S\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n",
+    );
+    let daemon = start(&home, &disk);
+    until("it rotates", || events(&disk, "slot_settled").len() > 2);
+    disk.fill();
+    told(&home);
+    let count = |events_of: [&str; 2]| {
+        let counts = events_of.map(|event| events(&disk, event).len());
+        counts.iter().sum::<usize>()
+    };
+    let intents = count(["create_intent", "delete_intent"]);
+    // Where the last page took an intent and not its outcome, that one is still to be written,
+    // and nothing is looked at before.
+    if intents == count(["create_result", "delete_result"]) {
+        idles(&provider, &home);
+    }
+    let sent = usize::try_from(mutations(&provider)).expect("few");
+    assert!(sent <= intents, "{sent} calls for {intents} intents");
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(mutations(&provider), sent as u64, "slots passed by");
+
+    let settled = events(&disk, "slot_settled").len();
+    disk.make_room();
+    until("it rotates again", || {
+        events(&disk, "slot_settled").len() > settled + 1
+    });
+    assert!(says(&home, "alert_cleared"));
+    assert_eq!(daemon.stop(), Some(0));
+    let mut made = provider.sandbox.created(SERVER);
+    let all = made.len();
+    made.sort();
+    made.dedup();
+    assert_eq!(made.len(), all, "no name was made twice");
+    verified(&home, &disk);
+}
+
+#[test]
+fn i6_a_full_disk_under_the_state_folder_is_waited_for_by_run_alone() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web-01");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 5, "");
+    let Some(disk) = SmallDisk::over(&home.path("state")) else {
+        return;
+    };
+    disk.fill();
+    for command in ["once", "pause"] {
+        let mut command = disk.inside(&home.command(&[command]));
+        let output = command.output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let why = ["state/lock", "No space left", "make room"];
+        assert!(why.iter().all(|words| said.contains(words)), "{said}");
+    }
+    let waits = || {
+        let log = std::fs::read_to_string(home.path("stderr")).unwrap_or_default();
+        log.matches("waits until there is room").count() == 1
+    };
+    let daemon = start(&home, &disk);
+    until("it says that it waits", waits);
+    assert_eq!(daemon.stop(), Some(0), "a signal ends the wait");
+    let daemon = start(&home, &disk);
+    until("it says that it waits", waits);
+    assert_eq!(provider.sandbox.counts().lists(), 0);
+    disk.make_room();
+    until("the slot is settled", || {
+        !home.events("slot_settled").is_empty()
+    });
+    assert!(waits(), "it is said once");
+    assert_eq!(daemon.stop(), Some(0));
+}

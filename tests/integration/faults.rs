@@ -1,0 +1,499 @@
+//! Each thing that can go wrong with a create, a delete or a listing, over real HTTP: the
+//! real binary's `once`, the stand-in's truth.
+
+use std::time::Duration;
+
+use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
+use jiff::SignedDuration;
+use snaprotate::sandbox::faults::{Call, Fault, Listing, Made, Stale};
+
+const SERVER: u64 = 7;
+
+/// The server with `own` completed dailies, the newest of them from yesterday.
+fn scene(own: i64, keep: usize) -> (Provider, Home) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web-01");
+    for back in (1..=own).rev() {
+        let name = daily_name(back);
+        provider
+            .sandbox
+            .add_snapshot(SERVER, &name, "completed", days_ago(back));
+    }
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, keep, "");
+    (provider, home)
+}
+
+/// People's own snapshots take up all the room of the server.
+fn fill_by_hand(provider: &Provider) {
+    for number in 0..5 {
+        let name = format!("by-hand-{number}");
+        let at = days_ago(number + 1);
+        provider
+            .sandbox
+            .add_snapshot(SERVER, &name, "completed", at);
+    }
+}
+
+fn once(home: &Home) -> Option<i32> {
+    let output = home.run(&["once"]);
+    println!("{}{}", stdout(&output), stderr(&output));
+    let verified = home.run(&["audit", "verify"]);
+    assert!(verified.status.success(), "{}", stdout(&verified));
+    output.status.code()
+}
+
+fn creates(home: &Home) -> usize {
+    home.events("create_intent").len()
+}
+
+fn deletes(home: &Home) -> usize {
+    home.events("delete_intent").len()
+}
+
+#[test]
+fn a_fresh_server_gets_its_snapshot() {
+    let (provider, home) = scene(0, 3);
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER), [daily_name(0)]);
+    assert_eq!(once(&home), Some(0), "a second run changes nothing");
+    assert_eq!(creates(&home), 1);
+}
+
+#[test]
+fn i3_with_room_the_create_comes_before_the_prune() {
+    let (provider, home) = scene(3, 3);
+    assert_eq!(once(&home), Some(0));
+    let left = [daily_name(2), daily_name(1), daily_name(0)];
+    assert_eq!(provider.names(SERVER), left);
+    let seen = |event: &str| home.events(event)[0]["seq"].as_u64();
+    assert!(seen("snapshot_completed") < seen("delete_intent"), "I8");
+}
+
+#[test]
+fn surplus_goes_oldest_first_one_at_a_time() {
+    let (provider, home) = scene(4, 1);
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER), [daily_name(0)]);
+    let gone: Vec<_> = home
+        .events("delete_intent")
+        .iter()
+        .map(|record| record["snapshot"].as_str().unwrap_or("").to_owned())
+        .collect();
+    assert_eq!(gone, [4, 3, 2, 1].map(daily_name));
+}
+
+#[test]
+fn i10_a_full_server_is_pruned_first() {
+    let (provider, home) = scene(5, 5);
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER)[4], daily_name(0));
+    assert_eq!((creates(&home), deletes(&home)), (1, 1));
+    assert_eq!(provider.sandbox.max_held(SERVER), 5);
+}
+
+#[test]
+fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
+    let (provider, home) = scene(0, 3);
+    fill_by_hand(&provider);
+    assert_eq!(once(&home), Some(1));
+    assert_eq!((creates(&home), deletes(&home)), (0, 0));
+    assert_eq!(home.events("blocked").len(), 1);
+    assert_eq!(home.events("alert_raised")[0]["alert"], "blocked");
+}
+
+#[test]
+fn i1_a_protected_snapshot_stays() {
+    let (provider, home) = scene(3, 1);
+    home.policy(
+        "server-7",
+        &format!("[server]\nid = 7\nprotect = [\"{}\"]\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n", daily_name(3)),
+    );
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER), [daily_name(3), daily_name(0)]);
+}
+
+#[test]
+fn two_rotations_due_at_once_run_one_after_the_other() {
+    let (provider, home) = scene(0, 2);
+    home.policy(
+        "server-7",
+        "[server]\nid = 7\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 2\n[[rotation]]\nname = \"monthly\"\nschedule = \"@monthly\"\nkeep = 2\n",
+    );
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER).len(), 2);
+    let events = home.trail();
+    let of = |event: &str| {
+        let mut found = events.iter().filter(|record| record["event"] == event);
+        let seqs = found.by_ref().map(|record| record["seq"].as_u64());
+        seqs.collect::<Vec<_>>()
+    };
+    assert!(of("snapshot_completed")[0] < of("create_intent")[1], "I8");
+}
+
+#[test]
+fn missed_days_coalesce_into_the_newest_slot() {
+    let (provider, home) = scene(4, 3);
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(creates(&home), 1);
+    assert_eq!(provider.names(SERVER).len(), 3);
+}
+
+#[test]
+fn i9_a_create_whose_answer_is_lost_is_adopted_and_never_sent_again() {
+    let lost = [
+        Fault::cut(Call::Create).done(),
+        Fault::cut_body(Call::Create),
+        Fault::status(Call::Create, 500).done(),
+        Fault::status(Call::Create, 502).late(SignedDuration::from_millis(700)),
+        Fault::hang(Call::Create).done(),
+    ];
+    for fault in lost {
+        let (provider, home) = scene(1, 3);
+        let what = format!("{fault:?}");
+        provider.sandbox.order(fault);
+        assert_eq!(once(&home), Some(0), "{what}");
+        assert_eq!(
+            provider.names(SERVER),
+            [daily_name(1), daily_name(0)],
+            "{what}"
+        );
+        assert_eq!(creates(&home), 1, "{what}");
+    }
+}
+
+#[test]
+fn i9_a_create_that_never_happened_is_sent_again_only_after_the_settle_window() {
+    let (provider, home) = scene(1, 3);
+    provider.sandbox.order(Fault::status(Call::Create, 500));
+    assert_eq!(once(&home), Some(0));
+    let at = |record: &serde_json::Value| -> jiff::Timestamp {
+        let text = record["time"].as_str().expect("a time");
+        text.parse().expect("a time")
+    };
+    let intents = home.events("create_intent");
+    assert_eq!(intents.len(), 2);
+    let waited = at(&intents[1]).duration_since(at(&intents[0]));
+    assert!(waited >= SignedDuration::from_millis(1500), "{waited:?}");
+    assert_eq!(provider.names(SERVER).len(), 2);
+}
+
+#[test]
+fn a_refused_create_is_tried_three_times_and_deletes_nothing() {
+    let (provider, home) = scene(3, 3);
+    let refused = Fault::status(Call::Create, 400).forever();
+    provider.sandbox.order(refused);
+    assert_eq!(once(&home), Some(1));
+    assert_eq!((creates(&home), deletes(&home)), (3, 0));
+    assert_eq!(home.events("slot_given_up").len(), 1);
+    let alerts = home.events("alert_raised");
+    assert_eq!(alerts.last().expect("one")["alert"], "slot_failed");
+    assert_eq!(provider.names(SERVER).len(), 3);
+}
+
+#[test]
+fn a_server_that_the_provider_does_not_know_is_blocked_with_an_alert() {
+    let (_provider, home) = scene(0, 3);
+    home.policy(
+        "server-7",
+        "[server]\nid = 99\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n",
+    );
+    assert_eq!(once(&home), Some(1));
+    let blocked = home.events("blocked");
+    let reason = blocked[0]["reason"].as_str().unwrap_or("");
+    assert!(reason.contains("knows no server 99"), "{reason}");
+}
+
+#[test]
+fn busy_and_throttled_creates_are_tried_again_later() {
+    for status in [409, 423, 429] {
+        let (provider, home) = scene(1, 3);
+        provider.sandbox.order(Fault::status(Call::Create, status));
+        assert_eq!(once(&home), Some(0), "{status}");
+        assert_eq!(provider.names(SERVER).len(), 2, "{status}");
+        assert_eq!(creates(&home), 2, "{status}");
+    }
+}
+
+#[test]
+fn a_retry_after_is_waited_out_by_every_request() {
+    let (provider, home) = scene(1, 3);
+    provider
+        .sandbox
+        .order(Fault::status(Call::Create, 429).retry_after("1"));
+    assert_eq!(once(&home), Some(0));
+    let log = provider.sandbox.log();
+    let refused = log
+        .iter()
+        .position(|request| request.status == Some(429))
+        .expect("it was refused");
+    let gap = log[refused + 1].at.duration_since(log[refused].at);
+    assert!(gap >= SignedDuration::from_millis(950), "{gap:?}");
+}
+
+#[test]
+fn i5_a_delete_whose_answer_is_lost_is_looked_for_and_no_other_is_sent() {
+    for fault in [
+        Fault::cut(Call::Delete).done(),
+        Fault::status(Call::Delete, 500).done(),
+        Fault::status(Call::Delete, 500),
+        Fault::hang(Call::Delete),
+        Fault::status(Call::Delete, 404).done(),
+    ] {
+        let (provider, home) = scene(3, 3);
+        let what = format!("{fault:?}");
+        provider.sandbox.order(fault);
+        assert_eq!(once(&home), Some(0), "{what}");
+        let left = [daily_name(2), daily_name(1), daily_name(0)];
+        assert_eq!(provider.names(SERVER), left, "{what}");
+    }
+}
+
+#[test]
+fn refused_deletes_are_counted_and_then_block_with_an_alert() {
+    for status in [403, 409, 423] {
+        let (provider, home) = scene(3, 3);
+        let refused = Fault::status(Call::Delete, status).forever();
+        provider.sandbox.order(refused);
+        assert_eq!(once(&home), Some(1), "{status}");
+        assert_eq!(deletes(&home), 3, "{status}");
+        assert_eq!(home.events("blocked").len(), 1, "{status}");
+        assert_eq!(provider.names(SERVER).len(), 4, "{status}");
+    }
+}
+
+#[test]
+fn i11_a_listing_that_cannot_be_relied_on_changes_nothing() {
+    for how in [
+        Listing::Short,
+        Listing::Duplicate,
+        Listing::OtherServers,
+        Listing::Unreadable,
+        Listing::Nameless,
+        Listing::Count(1),
+        Listing::Next("http://127.0.0.1:9/elsewhere".to_owned()),
+    ] {
+        let (provider, home) = scene(3, 1);
+        provider.sandbox.add_server(8, "other");
+        let at = days_ago(1);
+        provider.sandbox.add_snapshot(8, "foreign", "completed", at);
+        let what = format!("{how:?}");
+        provider.sandbox.order(Fault::listing(how).forever());
+        assert_eq!(once(&home), Some(1), "{what}");
+        assert_eq!((creates(&home), deletes(&home)), (0, 0), "{what}");
+        assert_eq!(provider.names(SERVER).len(), 3, "{what}");
+    }
+}
+
+#[test]
+fn i11_a_listing_that_is_no_listing_changes_nothing() {
+    // Each takes as long as a run has patience.
+    std::thread::scope(|scope| {
+        for fault in [
+            Fault::html(Call::List),
+            Fault::cut(Call::List),
+            Fault::cut_body(Call::List),
+            Fault::drip(Call::List, Duration::from_millis(100)),
+            Fault::huge(Call::List, 100 << 20),
+            Fault::status(Call::List, 500),
+            Fault::status(Call::List, 404),
+            Fault::redirect(Call::List, "http://127.0.0.1:9/"),
+        ] {
+            scope.spawn(|| {
+                let (provider, home) = scene(3, 1);
+                let what = format!("{fault:?}");
+                provider.sandbox.order(fault.forever());
+                assert_eq!(once(&home), Some(1), "{what}");
+                assert_eq!((creates(&home), deletes(&home)), (0, 0), "{what}");
+                assert_eq!(provider.names(SERVER).len(), 3, "{what}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_listing_that_fails_now_and_then_is_asked_for_again() {
+    let (provider, home) = scene(3, 3);
+    provider
+        .sandbox
+        .order(Fault::status(Call::List, 502).times(2));
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER).len(), 3);
+}
+
+#[test]
+fn a_stale_listing_after_a_create_is_waited_for() {
+    let (provider, home) = scene(3, 3);
+    let stale = Listing::Stale(Stale::LastMutation);
+    provider
+        .sandbox
+        .order(Fault::listing(stale).after(1).times(3));
+    assert_eq!(once(&home), Some(0));
+    assert_eq!((creates(&home), deletes(&home)), (1, 1));
+}
+
+#[test]
+fn a_failed_snapshot_is_tried_again_beside_it_and_removed_when_it_was_left_alone_long_enough() {
+    let (provider, home) = scene(1, 3);
+    provider.sandbox.order(Fault::made(Made::Failed));
+    assert_eq!(once(&home), Some(0));
+    let names = [daily_name(1), daily_name(0), daily_name(0)];
+    assert_eq!(provider.names(SERVER), names);
+    let text = std::fs::read_to_string(home.path("snaprotate.toml")).expect("read");
+    let text = text.replace("stuck_after = \"4s\"", "stuck_after = \"1ms\"");
+    std::fs::write(home.path("snaprotate.toml"), text).expect("written");
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER), names[..2]);
+    assert_eq!(creates(&home), 2);
+    assert_eq!(home.events("snapshot_failed").len(), 1);
+}
+
+#[test]
+fn a_snapshot_that_stays_in_progress_is_given_up_with_an_alert_and_kept() {
+    let (provider, home) = scene(1, 3);
+    provider.sandbox.order(Fault::made(Made::Stuck));
+    assert_eq!(once(&home), Some(1));
+    assert_eq!(creates(&home), 1);
+    assert_eq!(home.events("snapshot_stuck").len(), 1);
+    assert_eq!(provider.names(SERVER).len(), 2);
+}
+
+#[test]
+fn an_unknown_status_word_is_kept_counted_and_reported() {
+    let (provider, home) = scene(1, 3);
+    let odd = Made::Ends("archiving".to_owned());
+    provider.sandbox.order(Fault::made(odd));
+    assert_eq!(once(&home), Some(1));
+    assert_eq!(deletes(&home), 0);
+    let alerts = home.events("alert_raised");
+    let kinds: Vec<_> = alerts.iter().map(|record| &record["alert"]).collect();
+    assert!(
+        kinds.iter().any(|kind| *kind == "unknown_status"),
+        "{kinds:?}"
+    );
+}
+
+#[test]
+fn a_snapshot_that_vanishes_is_a_failed_attempt() {
+    let (provider, home) = scene(1, 3);
+    provider.sandbox.order(Fault::made(Made::Vanishes));
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(creates(&home), 2);
+    assert_eq!(provider.names(SERVER).len(), 2);
+}
+
+#[test]
+fn i9_two_snapshots_of_one_slot_are_found_and_the_older_goes_when_an_operator_agrees() {
+    let (provider, home) = scene(1, 3);
+    provider.sandbox.order(Fault::made(Made::Twice));
+    assert_eq!(once(&home), Some(1));
+    assert_eq!(creates(&home), 1);
+    for kind in ["copies", "shrink"] {
+        let alerts = home.events("alert_raised");
+        assert!(
+            alerts.iter().any(|record| record["alert"] == kind),
+            "{kind}"
+        );
+    }
+    assert_eq!(provider.names(SERVER).len(), 3);
+    assert!(home.run(&["resume", "server-7"]).status.success());
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER), [daily_name(1), daily_name(0)]);
+}
+
+#[test]
+fn i11_a_snapshot_without_a_date_or_from_the_future_is_neither_deleted_nor_counted() {
+    for how in [Listing::undated(), Listing::misdated()] {
+        let (provider, home) = scene(2, 1);
+        provider.sandbox.order(Fault::listing(how).forever());
+        once(&home);
+        assert!(
+            provider.names(SERVER).contains(&daily_name(0)),
+            "the newest one is there"
+        );
+        let odd = home.events("alert_raised");
+        assert!(odd.iter().any(|record| record["alert"] == "odd_date"));
+    }
+}
+
+#[test]
+fn a_renamed_server_is_blocked() {
+    let (provider, home) = scene(2, 1);
+    home.policy(
+        "server-7",
+        "[server]\nid = 7\nname = \"mail-01\"\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n",
+    );
+    assert_eq!(once(&home), Some(1));
+    assert_eq!((creates(&home), deletes(&home)), (0, 0));
+    assert_eq!(provider.names(SERVER).len(), 2);
+}
+
+#[test]
+fn a_refused_token_stops_every_change_with_one_alert() {
+    for status in [401, 403] {
+        let (provider, home) = scene(3, 1);
+        provider
+            .sandbox
+            .order(Fault::status(Call::List, status).forever());
+        assert_eq!(once(&home), Some(1), "{status}");
+        assert_eq!((creates(&home), deletes(&home)), (0, 0), "{status}");
+        let alerts = home.events("alert_raised");
+        assert_eq!(alerts.len(), 1, "{status}");
+        assert_eq!(alerts[0]["alert"], "account_refused", "{status}");
+    }
+}
+
+#[test]
+fn a_refused_connection_costs_nothing_and_once_ends() {
+    let (provider, home) = scene(1, 3);
+    let gone = provider.sandbox.base_url();
+    drop(provider);
+    let began = std::time::Instant::now();
+    assert_eq!(once(&home), Some(1), "{gone}");
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(creates(&home), 0);
+}
+
+#[test]
+fn pages_are_followed() {
+    let (provider, home) = scene(4, 3);
+    provider.sandbox.set_page_size(Some(2));
+    assert_eq!(once(&home), Some(0));
+    assert_eq!(provider.names(SERVER).len(), 3);
+}
+
+#[test]
+fn i16_a_blocked_server_holds_up_no_other() {
+    let (provider, home) = scene(0, 3);
+    provider.sandbox.add_server(8, "other");
+    home.daily(8, 2, "");
+    fill_by_hand(&provider);
+    assert_eq!(once(&home), Some(1));
+    assert_eq!(provider.names(8), [daily_name(0)]);
+}
+
+#[test]
+fn i9_the_trail_and_state_lost_a_completed_snapshot_settles_its_slot() {
+    let (provider, home) = scene(1, 3);
+    assert_eq!(once(&home), Some(0));
+    std::fs::remove_dir_all(home.path("log")).expect("gone");
+    std::fs::remove_dir_all(home.path("state")).expect("gone");
+    assert_eq!(once(&home), Some(1));
+    let alerts = home.events("alert_raised");
+    assert_eq!(alerts[0]["alert"], "trail_begins");
+    // Until a create of before can have no effect any more.
+    until("the hold is over", || once(&home) == Some(0));
+    assert_eq!(provider.names(SERVER), [daily_name(1), daily_name(0)]);
+    assert_eq!(creates(&home), 0);
+}
+
+#[test]
+fn i6_without_a_trail_nothing_is_changed() {
+    let (provider, home) = scene(3, 1);
+    std::fs::write(home.path("log"), "a file where the folder should be").expect("written");
+    let output = home.run(&["once"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(provider.names(SERVER).len(), 3);
+    let log = provider.sandbox.log();
+    assert!(log.iter().all(|request| request.method == "GET"));
+}

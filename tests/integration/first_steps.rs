@@ -1,0 +1,435 @@
+//! `init`: from what the provider holds to files that the real `check` and `plan` take.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use crate::support::{self, Home, Provider, days_ago, stderr, stdout};
+use jiff::{SignedDuration, Timestamp};
+use snaprotate::sandbox::faults::{Fault, Listing};
+
+/// A provider, a home that has a token, and a folder for temporary files.
+struct Desk {
+    provider: Provider,
+    home: Home,
+}
+
+impl Desk {
+    /// web rotates daily and has a foreign one, db does not rotate.
+    fn new() -> Self {
+        let provider = Provider::quick();
+        provider.sandbox.add_server(1, "web-01");
+        for back in 1..4 {
+            let name = format!("daily_{}", day(back).replace('-', ""));
+            provider
+                .sandbox
+                .add_snapshot(1, &name, "completed", at(back, 3));
+        }
+        provider
+            .sandbox
+            .add_snapshot(1, "golden", "completed", days_ago(99));
+        provider.sandbox.add_server(2, "db/01");
+        provider
+            .sandbox
+            .add_snapshot(2, "by-hand", "completed", days_ago(7));
+        let home = Home::new(&provider.sandbox.base_url(), "", "");
+        std::fs::create_dir(home.path("tmp")).expect("a folder");
+        Self { provider, home }
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.home.path("new/etc")
+    }
+
+    /// `init` into a folder that is not there yet.
+    fn init(&self, more: &[&str]) -> Output {
+        let (dir, token) = (self.dir(), self.home.path("token"));
+        let url = self.provider.sandbox.base_url();
+        let args = [
+            "init",
+            "--dir",
+            dir.to_str().expect("text"),
+            "--token-file",
+            token.to_str().expect("text"),
+            "--base-url",
+            &url,
+        ];
+        self.run(&[&args[..], more].concat())
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = self.home.command(args);
+        let output = command.env("TMPDIR", self.home.path("tmp")).output();
+        let output = output.expect("it runs");
+        assert_eq!(listed(&self.home.path("tmp")), [""; 0], "{args:?}");
+        output
+    }
+
+    /// Nothing but GETs was sent; how many.
+    fn gets(&self) -> usize {
+        let log = self.provider.sandbox.log();
+        assert!(log.iter().all(|request| request.method == "GET"), "{log:?}");
+        log.len()
+    }
+}
+
+/// The day in UTC, so many days ago.
+fn day(back: i64) -> String {
+    let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let day = now
+        .date()
+        .saturating_sub(SignedDuration::from_hours(24 * back));
+    day.to_string()
+}
+
+/// A full hour of that day.
+fn at(back: i64, hour: i8) -> Timestamp {
+    let text = format!("{}T{hour:02}:00:00Z", day(back));
+    text.parse().expect("a time")
+}
+
+/// The names in a folder, sorted.
+fn listed(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name();
+    let mut names: Vec<_> = entries
+        .map(|one| name(one).to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+#[test]
+fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
+    let desk = Desk::new();
+    let output = desk.init(&[]);
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(desk.gets(), 1);
+    let dir = desk.dir();
+    assert_eq!(listed(&dir), ["policies.d", "snaprotate.toml"]);
+    assert_eq!(
+        listed(&dir.join("policies.d")),
+        ["db-01.toml.example", "web-01.toml"]
+    );
+    for file in ["snaprotate.toml", "policies.d/web-01.toml"] {
+        let mode = std::fs::metadata(dir.join(file))
+            .expect("a file")
+            .permissions()
+            .mode();
+        // The service's user is made anew at each start, and must read them.
+        assert_eq!(mode & 0o777, 0o644, "{file}");
+    }
+    let web = support::ids::numbered(&read(&dir.join("policies.d/web-01.toml")));
+    for line in [
+        "id = 1",
+        "name = \"web-01\"",
+        "snapshot_name = \"daily_%Y%m%d\"",
+        "schedule = \"0 3 * * *\"",
+        "keep = 3",
+    ] {
+        assert!(web.lines().any(|other| other == line), "{line}: {web}");
+    }
+    assert!(
+        web.contains("# They were made at this time, in UTC."),
+        "{web}"
+    );
+    assert!(!web.contains(support::TOKEN) && !said.contains(support::TOKEN));
+    for words in [
+        "The account shows 5 snapshots on 2 servers",
+        "wrote ",
+        "new/etc/snaprotate.toml: the main file\n    token_file is ",
+        ": it has to stay there\n",
+        "web-01.toml: daily [0 3 * * *] keep 3",
+        "db-01.toml.example: nothing that rotates was recognised; not read until it is renamed",
+        "Nothing was changed at the provider. Next:\n  mv ",
+        "snaprotate check --online --config ",
+        "snaprotate plan --config ",
+        "snaprotate run --config ",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+
+    // What it wrote is good, and what has rotated so far stays.
+    let main = dir.join("snaprotate.toml");
+    let run =
+        |args: &[&str]| desk.run(&[args, &["--config", main.to_str().expect("text")]].concat());
+    let check = run(&["check", "--online"]);
+    assert_eq!(
+        check.status.code(),
+        Some(0),
+        "{}{}",
+        stdout(&check),
+        stderr(&check)
+    );
+    assert!(
+        stdout(&check).contains("\nfiles: 1 policy, no problems\n"),
+        "{}",
+        stdout(&check)
+    );
+    let plan = run(&["plan", "--json"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", stderr(&plan));
+    let plan: serde_json::Value = serde_json::from_str(&stdout(&plan)).expect("JSON");
+    let steps = plan["servers"][0]["steps"]
+        .as_array()
+        .expect("steps")
+        .clone();
+    assert!(
+        steps
+            .iter()
+            .all(|step| step["do"] != "delete" || steps[0]["do"] == "create"),
+        "{plan:#}"
+    );
+    let verdicts = plan["servers"][0]["snapshots"]
+        .as_array()
+        .expect("rows")
+        .iter();
+    let foreign = verdicts.filter(|row| row["verdict"] == "foreign").count();
+    assert_eq!(foreign, 1, "{plan:#}");
+    // The example is a policy too, once it is renamed.
+    let example = dir.join("policies.d/db-01.toml.example");
+    std::fs::rename(&example, dir.join("policies.d/db-01.toml")).expect("renamed");
+    assert_eq!(run(&["check"]).status.code(), Some(0));
+}
+
+#[test]
+fn whatever_the_umask_folders_and_files_are_readable_by_the_service() {
+    let desk = Desk::new();
+    let url = desk.provider.sandbox.base_url();
+    let output = std::process::Command::new("sh")
+        .args(["-c", "umask 077; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_snaprotate"))
+        .args(["init", "--base-url", &url, "--token-file"])
+        .arg(desk.home.path("token"))
+        .arg("--dir")
+        .arg(desk.dir())
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for (path, wanted) in [
+        ("", 0o755),
+        ("policies.d", 0o755),
+        ("snaprotate.toml", 0o644),
+        ("policies.d/web-01.toml", 0o644),
+    ] {
+        let found = std::fs::metadata(desk.dir().join(path)).expect("there");
+        assert_eq!(found.permissions().mode() & 0o777, wanted, "{path}");
+    }
+}
+
+#[test]
+fn where_the_service_runs_already_a_reload_is_advised() {
+    let desk = Desk::new();
+    desk.home.daily(1, 2, "");
+    let daemon = desk.home.start(&["run"]);
+    support::until("it answers", || {
+        desk.run(&["status"]).status.code() == Some(0)
+    });
+    let output = desk.run(&["init"]);
+    let said = stdout(&output);
+    assert!(
+        said.contains(&format!("kill -HUP {}\n", daemon.0.id())),
+        "{said}"
+    );
+    assert!(!said.contains("snaprotate run"), "{said}");
+}
+
+#[test]
+fn a_dry_run_prints_the_files_and_writes_none() {
+    let desk = Desk::new();
+    let output = desk.init(&["--dry-run"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!desk.home.path("new").exists());
+    let printed = stdout(&output);
+    assert!(printed.contains("would write"), "{printed}");
+    assert_eq!(desk.init(&[]).status.code(), Some(0));
+    for file in [
+        "snaprotate.toml",
+        "policies.d/web-01.toml",
+        "policies.d/db-01.toml.example",
+    ] {
+        let path = desk.dir().join(file);
+        let part = format!(
+            "# ---- {} ----\n{}",
+            path.display(),
+            support::ids::numbered(&read(&path))
+        );
+        assert!(printed.contains(&part), "{file}: {printed}");
+    }
+}
+
+#[test]
+fn no_file_is_overwritten_and_where_one_would_be_none_is_written() {
+    let desk = Desk::new();
+    let policies = desk.dir().join("policies.d");
+    std::fs::create_dir_all(&policies).expect("a folder");
+    std::fs::write(policies.join("db-01.toml.example"), "mine\n").expect("written");
+    let output = desk.init(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("policies.d/db-01.toml.example is there already"),
+        "{said}"
+    );
+    assert_eq!(listed(&desk.dir()), ["policies.d"]);
+    assert_eq!(listed(&policies), ["db-01.toml.example"]);
+    assert_eq!(read(&policies.join("db-01.toml.example")), "mine\n");
+}
+
+#[test]
+fn a_main_file_that_is_there_is_asked_by_and_kept_and_policies_there_stay() {
+    let desk = Desk::new();
+    let main = read(&desk.home.path("snaprotate.toml"));
+    desk.home.daily(1, 2, "");
+    let output = desk.run(&["init"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("server 1 web-01: has a policy, which stays"),
+        "{}",
+        stdout(&output)
+    );
+    assert_eq!(read(&desk.home.path("snaprotate.toml")), main);
+    let policies = desk.home.path("policies.d");
+    assert_eq!(listed(&policies), ["db-01.toml.example", "server-1.toml"]);
+    // The example is said to be none of the policies, so nothing warns of it.
+    let check = desk.run(&["check"]);
+    let said = stdout(&check);
+    assert!(
+        said.contains("server-1.toml:1:1: warning: no server.name"),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("1 policy, no problems, 1 warning\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_does_not_validate_is_told_by_its_place_and_nothing_is_written() {
+    let desk = Desk::new();
+    let main = read(&desk.home.path("snaprotate.toml"));
+    std::fs::write(
+        desk.home.path("snaprotate.toml"),
+        main + "splay = \"30h\"\n",
+    )
+    .expect("written");
+    let output = desk.run(&["init"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("splay (30h) is not below") && said.contains("policies.d/web-01.toml"),
+        "{said}"
+    );
+    assert_eq!(listed(&desk.home.path("policies.d")), [""; 0]);
+}
+
+#[test]
+fn an_api_that_cannot_be_read_or_relied_on_leaves_nothing_behind() {
+    let desk = Desk::new();
+    desk.provider
+        .sandbox
+        .order(Fault::listing(Listing::Count(1)));
+    let output = desk.init(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("can't be relied on"),
+        "{}",
+        stderr(&output)
+    );
+    desk.provider.sandbox.set_token("another");
+    let output = desk.init(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    for said in [
+        "401",
+        "holds the whole token, or make a new one at the provider",
+    ] {
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+    assert!(!desk.home.path("new").exists());
+}
+
+#[test]
+fn a_server_whose_rows_are_doubtful_is_left_out_and_named() {
+    let desk = Desk::new();
+    desk.provider
+        .sandbox
+        .order(Fault::listing(Listing::Unreadable).server(2));
+    let output = desk.init(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("server 2 db/01: left out"),
+        "{}",
+        stdout(&output)
+    );
+    assert_eq!(listed(&desk.dir().join("policies.d")), ["web-01.toml"]);
+}
+
+#[test]
+fn wrong_options_end_with_2_and_say_what_to_write() {
+    let desk = Desk::new();
+    let dir = desk.dir();
+    let dir = dir.to_str().expect("text");
+    let token = desk.home.path("token");
+    let token = token.to_str().expect("text");
+    let open = desk.home.path("open");
+    std::fs::write(&open, "x").expect("written");
+    let open = open.to_str().expect("text");
+    let cases: [(&[&str], &str); 5] = [
+        (
+            &[],
+            "name the file that holds the API token by --token-file FILE",
+        ),
+        (&["--token-file", "/nowhere/token"], "/nowhere/token"),
+        (
+            &["--token-file", open],
+            "lets others at the token; run chmod 600",
+        ),
+        (
+            &["--token-file", token, "--base-url", "http://example.org/"],
+            "base_url would send the token unencrypted",
+        ),
+        (
+            &["--token-file", token, "--base-url", "nonsense"],
+            "base_url",
+        ),
+    ];
+    for (args, words) in cases {
+        let output = desk.run(&[&["init", "--dir", dir], args].concat());
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert!(
+            stderr(&output).contains(words),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+    }
+    assert!(!Path::new(dir).exists());
+    assert_eq!(desk.gets(), 0);
+}
+
+#[test]
+fn an_account_without_snapshots_gets_a_main_file_and_an_example() {
+    let provider = Provider::quick();
+    let home = Home::new(&provider.sandbox.base_url(), "", "");
+    std::fs::create_dir(home.path("tmp")).expect("a folder");
+    let desk = Desk { provider, home };
+    let output = desk.init(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        listed(&desk.dir().join("policies.d")),
+        ["web-server-01.toml.example"]
+    );
+    assert!(
+        stdout(&output).contains("a server without one does not show"),
+        "{}",
+        stdout(&output)
+    );
+}

@@ -1,0 +1,92 @@
+//! A server and its snapshots that have two ids are known by both, and are one all the same.
+
+use std::time::Duration;
+
+use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, verified};
+use jiff::SignedDuration;
+use snaprotate::sandbox::{Ids, server_uuid, snapshot_uuid};
+
+const SERVER: u64 = 12345;
+
+fn provider() -> Provider {
+    let takes = SignedDuration::from_millis(200);
+    let provider = Provider::showing(Ids::Both, takes, Duration::from_millis(1));
+    provider.sandbox.add_server(SERVER, "web-01");
+    provider
+}
+
+/// A policy for the server by this id, as it stands in TOML.
+fn policy(home: &Home, file: &str, id: &str, more: &str) {
+    let text = format!(
+        "[server]\nid = {id}\nname = \"web-01\"\n{more}\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n"
+    );
+    let file = home.path("policies.d").join(file);
+    std::fs::write(file, text).expect("written");
+}
+
+#[test]
+fn a_policy_may_name_a_server_and_what_it_protects_by_either_id() {
+    let uuid = format!("{:?}", server_uuid(SERVER));
+    for id in [SERVER.to_string(), uuid] {
+        let provider = provider();
+        let sandbox = &provider.sandbox;
+        let olds = [4, 3, 2].map(|days| {
+            let (name, made) = (daily_name(days), days_ago(days));
+            sandbox.add_snapshot(SERVER, &name, "completed", made)
+        });
+        let home = Home::new(&sandbox.base_url(), "", QUICK);
+        let protect = format!("protect = [{:?}]", snapshot_uuid(olds[0]));
+        policy(&home, "web.toml", &id, &protect);
+        let output = home.run(&["once"]);
+        assert_eq!(output.status.code(), Some(0), "{id}: {}", stderr(&output));
+        let names = provider.names(SERVER);
+        let kept = [4, 2, 0].map(daily_name);
+        assert_eq!(names, kept, "{id}");
+        verified(&home);
+        let listed = home.command(&["list"]).output().expect("it runs");
+        let said = stdout(&listed);
+        assert!(said.contains("3 snapshots on web-01"), "{said}");
+    }
+}
+
+#[test]
+fn two_policies_that_name_one_server_by_its_two_ids_change_nothing_on_it() {
+    let provider = provider();
+    let sandbox = &provider.sandbox;
+    sandbox.add_snapshot(SERVER, &daily_name(3), "completed", days_ago(3));
+    let home = Home::new(&sandbox.base_url(), "", QUICK);
+    policy(&home, "by-id.toml", &SERVER.to_string(), "");
+    policy(
+        &home,
+        "by-uuid.toml",
+        &format!("{:?}", server_uuid(SERVER)),
+        "",
+    );
+    let output = home.run(&["once"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let blocked = home.events("blocked");
+    assert_eq!(blocked.len(), 2, "{blocked:?}");
+    for record in blocked {
+        let reason = record["reason"].as_str().expect("words");
+        assert!(
+            reason.contains("another policy is for the same server"),
+            "{reason}"
+        );
+    }
+    let counts = sandbox.counts();
+    assert_eq!((counts.create, counts.delete), (0, 0));
+    let output = home.run(&["check", "--online"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stdout(&output);
+    assert!(
+        said.contains("by-id.toml and by-uuid.toml are for one server"),
+        "{said}"
+    );
+    let output = home.run(&["plan"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stdout(&output).contains("another policy is for the same server"),
+        "{}",
+        stdout(&output)
+    );
+}

@@ -1,0 +1,282 @@
+//! Alerts reach people: the real binary, receivers on loopback.
+
+use std::time::{Duration, Instant};
+
+use crate::support;
+use crate::support::notify::Service;
+use crate::support::receivers::{Answer, Hook, SERVER, full, receiver, webhook};
+use crate::support::{Home, Provider, QUICK, stderr, stdout, until, verified};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use snaprotate::audit::{Entry, Event, Extra, Trail, Wide};
+use snaprotate::core::fact::{AlertKind, Fact};
+
+/// What must stand nowhere.
+const SECRET: &str = "s3cr3t-part-of-an-address";
+
+/// So many looks at the server from now on.
+fn looks(provider: &Provider, more: u64) {
+    let before = provider.sandbox.counts().lists();
+    until("it has looked again", || {
+        provider.sandbox.counts().lists() > before + more
+    });
+}
+
+fn log(home: &Home) -> String {
+    std::fs::read_to_string(home.path("stderr")).unwrap_or_default()
+}
+
+/// All that the service wrote.
+fn written(home: &Home) -> String {
+    let trail: Vec<_> = home.trail().iter().map(Value::to_string).collect();
+    log(home) + &trail.join("\n")
+}
+
+#[test]
+fn a_block_is_told_once_and_its_end_once_and_the_address_stands_nowhere() {
+    let (provider, home, ids) = full();
+    let hook = Hook::start();
+    webhook(&home, "hook", &hook.url(&format!("/{SECRET}")));
+    let service = Service::start(&home);
+    until("it is told", || !hook.came().is_empty());
+    looks(&provider, 5);
+    let came = hook.came();
+    assert_eq!(came.len(), 1, "{came:?}");
+    assert_eq!(came[0].path, format!("/{SECRET}"));
+    let said = came[0].json();
+    let raised = &home.events("alert_raised")[0];
+    for (key, value) in [
+        ("event", "raised".into()),
+        ("count", 1.into()),
+        ("alert", "blocked".into()),
+        ("server", SERVER.into()),
+        ("server_name", "server-7".into()),
+        ("policy", "server-7".into()),
+        ("about", raised["about"].clone()),
+        ("reason", raised["reason"].clone()),
+        ("since", raised["time"].clone()),
+    ] {
+        assert_eq!(said[key], value, "{key} of {said}");
+    }
+    let status: Value =
+        serde_json::from_str(&stdout(&home.run(&["status", "--json"]))).expect("JSON");
+    assert_eq!(status["alerts"][0]["since"], raised["time"], "{status}");
+    assert_eq!(status["receivers"][0]["delivered"], 1, "{status}");
+
+    assert!(provider.sandbox.remove_snapshot(ids[0]));
+    until("its end is told", || hook.came().len() > 1);
+    until("the slot is settled", || {
+        !home.events("slot_settled").is_empty()
+    });
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(hook.told(), ["raised blocked", "recovered blocked"]);
+    assert!(!written(&home).contains(SECRET));
+    verified(&home);
+}
+
+#[test]
+fn a_slot_s_turns_are_pinged_and_one_that_is_given_up_is_an_alert() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web-01");
+    provider.sandbox.add_server(8, "web-02");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 3, "");
+    home.daily(8, 3, "attempts = 1");
+    let refused =
+        snaprotate::sandbox::faults::Fault::status(snaprotate::sandbox::faults::Call::Create, 400);
+    provider.sandbox.order(refused.server(8).forever());
+    let (good, bad, hook) = (Hook::start(), Hook::start(), Hook::start());
+    let seven = support::ids::value(SERVER);
+    for (hook, server) in [(&good, &*seven), (&bad, "\"server-8\"")] {
+        let url = hook.url("/uuid");
+        receiver(
+            &home,
+            &format!(
+                "type = \"ping\"\nurl = \"{url}\"\nservers = [{server}]\nrotations = [\"daily\"]"
+            ),
+        );
+    }
+    webhook(&home, "hook", &hook.url("/"));
+    let service = Service::start(&home);
+    until("all is told", || {
+        (good.came().len(), bad.came().len(), hook.came().len()) == (2, 2, 1)
+    });
+    assert_eq!(service.stop(), Some(0));
+    let paths = |hook: &Hook| -> Vec<_> { hook.came().into_iter().map(|came| came.path).collect() };
+    assert_eq!(paths(&good), ["/uuid/start", "/uuid"]);
+    assert_eq!(paths(&bad), ["/uuid/start", "/uuid/fail"]);
+    assert_eq!(hook.told(), ["raised slot_failed"]);
+    assert_eq!(hook.came()[0].json()["about"], "daily");
+}
+
+#[test]
+fn i16_receivers_that_hang_or_are_down_hold_up_neither_rotation_nor_each_other_nor_the_end() {
+    let (provider, home, _) = full();
+    provider.sandbox.add_server(8, "web-02");
+    home.policy(
+        "tick",
+        "[server]\nid = 8\n[[rotation]]\nname = \"tick\"\nschedule = \"* * * * * *\"\nkeep = 2\nsnapshot_name = \"tick-%Y%m%d-%H%M%S\"\n",
+    );
+    let (hanging, good) = (Hook::answering(Answer::Never), Hook::start());
+    webhook(&home, "hanging", &hanging.url(&format!("/{SECRET}")));
+    webhook(&home, "down", &format!("http://127.0.0.1:9/{SECRET}"));
+    webhook(&home, "good", &good.url("/"));
+    let service = Service::start(&home);
+    until("the hanging one is asked", || hanging.connections() > 0);
+    until("the good one is told", || !good.came().is_empty());
+    let settled = home.events("slot_settled").len();
+    until("it rotates on", || {
+        home.events("slot_settled").len() > settled + 2
+    });
+    assert_eq!(hanging.connections(), 1, "still the first");
+    let down = || log(&home).contains("the receiver can't be told");
+    until("the one that is down is said", down);
+    let text = stdout(&home.run(&["status"]));
+    assert!(
+        text.contains("receiver down (webhook): can't be told: "),
+        "{text}"
+    );
+    let began = Instant::now();
+    assert_eq!(service.stop(), Some(0));
+    assert!(
+        began.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(!written(&home).contains(SECRET) && !text.contains(SECRET));
+    verified(&home);
+}
+
+#[test]
+fn after_a_restart_what_stood_is_not_told_again_but_its_end_is() {
+    let (provider, home, ids) = full();
+    // The reason, in the words of the real decision.
+    let output = home.run(&["once"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let reason = home.events("alert_raised")[0]["reason"].clone();
+    let reason = reason.as_str().expect("words").to_owned();
+    for folder in ["log", "state"] {
+        std::fs::remove_dir_all(home.path(folder)).expect("removed");
+    }
+    stood(&home, &reason);
+
+    let hook = Hook::start();
+    webhook(&home, "hook", &hook.url("/"));
+    let service = Service::start(&home);
+    looks(&provider, 5);
+    // What comes later is told; by then the older one would have been, too.
+    home.daily(9, 9, "");
+    service.reload();
+    until("the refused files are told", || !hook.came().is_empty());
+    assert_eq!(hook.told(), ["raised config_refused"]);
+    std::fs::remove_file(home.path("policies.d/server-9.toml")).expect("removed");
+    service.reload();
+    until("their end is told", || hook.came().len() > 1);
+    assert!(provider.sandbox.remove_snapshot(ids[0]));
+    until("the block's end is told", || hook.came().len() > 2);
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(
+        hook.told(),
+        [
+            "raised config_refused",
+            "recovered config_refused",
+            "recovered blocked"
+        ]
+    );
+    let since = hook.came()[2].json()["since"].clone();
+    let since: Timestamp = since.as_str().expect("a time").parse().expect("a time");
+    assert!(since < Timestamp::now() - SignedDuration::from_mins(160));
+    verified(&home);
+}
+
+/// A trail whose process ended an hour ago, with the server blocked two hours before that.
+fn stood(home: &Home, reason: &str) {
+    let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
+    let entry = |hours, event| Entry {
+        time: ago(hours),
+        server: matches!(event, Event::Fact(_))
+            .then(|| support::ids::server(SERVER).parse().expect("an id")),
+        event,
+        extra: Extra::default(),
+    };
+    let facts = [
+        Fact::RotationAdded {
+            rotation: "daily".to_owned(),
+            terms: None,
+            shrinks: std::collections::BTreeSet::new(),
+        },
+        Fact::Blocked {
+            reason: reason.to_owned(),
+        },
+        Fact::AlertRaised {
+            alert: AlertKind::Blocked,
+            about: support::ids::server(SERVER),
+            reason: reason.to_owned(),
+        },
+    ];
+    let mut entries: Vec<_> = facts
+        .into_iter()
+        .map(|f| entry(3, Event::Fact(f)))
+        .collect();
+    let ended = Wide::DaemonStopped {
+        reason: "SIGTERM".to_owned(),
+    };
+    entries.push(entry(1, Event::Wide(ended)));
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime").block_on(async {
+        let (log, state) = (home.path("log"), home.path("state"));
+        let grace = SignedDuration::from_secs(2);
+        let (trail, _) = Trail::open(&log, &state, "before", ago(3), grace).expect("a trail");
+        trail.append(entries).await.expect("written");
+        trail.close().await;
+    });
+}
+
+#[test]
+fn a_trail_that_can_t_be_written_is_told_though_it_can_t_be_recorded() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web-01");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.policy(
+        "tick",
+        "[server]\nid = 7\n[[rotation]]\nname = \"tick\"\nschedule = \"* * * * * *\"\nkeep = 2\nsnapshot_name = \"tick-%Y%m%d-%H%M%S\"\n",
+    );
+    let hook = Hook::start();
+    let url = hook.url("/");
+    receiver(
+        &home,
+        &format!("type = \"webhook\"\nurl = \"{url}\"\non = [\"trail_unwritable\"]"),
+    );
+    let service = Service::start(&home);
+    until("it rotates", || !home.events("slot_settled").is_empty());
+    std::fs::rename(home.path("log"), home.path("away")).expect("moved");
+    until("it is told", || !hook.came().is_empty());
+    assert_eq!(hook.told(), ["raised trail_unwritable"]);
+    std::fs::rename(home.path("away"), home.path("log")).expect("moved back");
+    until("its end is told", || hook.came().len() > 1);
+    assert_eq!(hook.told()[1], "recovered trail_unwritable");
+    assert_eq!(service.stop(), Some(0));
+    verified(&home);
+}
+
+#[test]
+fn once_tells_before_it_ends_and_a_receiver_added_by_a_reload_hears_what_comes_then() {
+    let (provider, home, ids) = full();
+    let (first, second) = (Hook::start(), Hook::start());
+    webhook(&home, "first", &first.url("/"));
+    assert_eq!(home.run(&["once"]).status.code(), Some(1));
+    assert_eq!(first.told(), ["raised blocked"]);
+    let service = Service::start(&home);
+    webhook(&home, "second", &second.url("/"));
+    service.reload();
+    assert!(provider.sandbox.remove_snapshot(ids[0]));
+    let recovered = |hook: &Hook| {
+        hook.told()
+            .last()
+            .is_some_and(|last| last == "recovered blocked")
+    };
+    until("both hear of the end", || {
+        recovered(&first) && recovered(&second)
+    });
+    assert_eq!(service.stop(), Some(0));
+}

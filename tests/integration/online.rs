@@ -1,0 +1,535 @@
+//! `list` and `check --online`: what the provider holds beside what the policies want.
+
+use crate::support::{self, Home, Provider, daily_name, days_ago, stderr, stdout};
+use jiff::SignedDuration;
+use serde_json::Value;
+use snaprotate::sandbox::Ids;
+use snaprotate::sandbox::faults::{Call, Fault, Listing};
+
+/// A provider with the server 12345, and a home with a daily rotation of it.
+fn live(keep: usize, more: &str) -> (Provider, Home) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", "");
+    home.policy(
+        "server-12345",
+        &format!("[server]\nid = 12345\nname = \"web\"\n{more}\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = {keep}\n"),
+    );
+    (provider, home)
+}
+
+/// Runs it with `--json`; the exit code, and the value.
+fn json(home: &Home, args: &[&str]) -> (Option<i32>, Value) {
+    let output = home.run(&[args, &["--json"]].concat());
+    let value = serde_json::from_str(&stdout(&output));
+    let value = value.unwrap_or_else(|why| panic!("{args:?}: {why}: {}", stderr(&output)));
+    (output.status.code(), value)
+}
+
+/// The kinds of what does not fit, each with its severity.
+fn found(home: &Home) -> (Option<i32>, Vec<String>) {
+    let (code, report) = json(home, &["check", "--online"]);
+    let found = report["online"]["problems"]
+        .as_array()
+        .expect("a list")
+        .clone();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let found = found
+        .iter()
+        .map(|one| format!("{} {}", text(&one["severity"]), text(&one["problem"])));
+    (code, found.collect())
+}
+
+#[test]
+fn list_tells_whose_each_snapshot_is_and_sends_one_get() {
+    let (provider, home) = live(2, "protect = [\"golden\"]");
+    let today = daily_name(0);
+    provider
+        .sandbox
+        .add_snapshot(12345, &today, "completed", days_ago(0));
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(30));
+    provider
+        .sandbox
+        .add_snapshot(12345, "by-hand", "in_progress", days_ago(40));
+    provider.sandbox.add_server(9, "other");
+    provider
+        .sandbox
+        .add_snapshot(9, &today, "completed", days_ago(1));
+    let (code, listed) = json(&home, &["list"]);
+    assert_eq!(code, Some(0));
+    let methods: Vec<_> = provider
+        .sandbox
+        .log()
+        .into_iter()
+        .map(|one| one.method)
+        .collect();
+    assert_eq!(methods, ["GET"]);
+
+    let servers = listed["servers"].as_array().expect("a list");
+    assert_eq!(servers.len(), 2);
+    let (other, web) = (&servers[0], &servers[1]);
+    assert_eq!((&other["id"], &other["policy"]), (&9.into(), &Value::Null));
+    assert_eq!(other["snapshots"][0]["whose"], Value::Null);
+    assert_eq!(
+        (&web["name"], &web["policy"]),
+        (&"web".into(), &"server-12345".into())
+    );
+    let counts = &web["counts"];
+    assert_eq!(counts["total"], 3);
+    assert_eq!(
+        (&counts["own"], &counts["foreign"], &counts["protected"]),
+        (&1.into(), &2.into(), &1.into())
+    );
+    let rows = web["snapshots"].as_array().expect("rows");
+    let row = |name: &str| rows.iter().find(|row| row["name"] == name).expect("a row");
+    let own = row(&today);
+    assert_eq!(
+        (&own["whose"], &own["rotation"]),
+        (&"own".into(), &"daily".into())
+    );
+    assert_eq!(
+        (&own["size_mb"], &own["protected"]),
+        (&5120.into(), &false.into())
+    );
+    assert_eq!(row("golden")["protected"], true);
+    assert_eq!(row("by-hand")["size_mb"], Value::Null);
+
+    let text = stdout(&home.run(&["list"]));
+    for words in [
+        "3/5",
+        "5 GB",
+        "own (daily)",
+        "foreign, protected",
+        "no policy",
+        "(30 d ago)",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let total =
+        "4 snapshots on 2 servers: 1 own, 2 foreign, 1 of them protected; 1 server has no policy";
+    assert!(text.trim_end().ends_with(total), "{text}");
+}
+
+#[test]
+fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
+    let (provider, home) = live(2, "");
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(1));
+    provider.sandbox.add_server(9, "other");
+    provider
+        .sandbox
+        .add_snapshot(9, "lone", "completed", days_ago(1));
+    for (server, id, name) in [
+        ("web", 12345, "golden"),
+        ("server-12345", 12345, "golden"),
+        ("12345", 12345, "golden"),
+        ("9", 9, "lone"),
+        ("other", 9, "lone"),
+    ] {
+        let (code, listed) = json(&home, &["list", server]);
+        assert_eq!(code, Some(0), "{server}");
+        let servers = listed["servers"].as_array().expect("a list");
+        assert_eq!(
+            (servers.len(), &servers[0]["id"]),
+            (1, &id.into()),
+            "{server}"
+        );
+        assert_eq!(servers[0]["snapshots"][0]["name"], name, "{server}");
+    }
+    let log = provider.sandbox.log();
+    let asked: Vec<_> = log.iter().rev().map(|one| one.path.as_str()).collect();
+    // A text may be a name as well as an id.
+    let by_id = match support::ids::shape() {
+        Ids::Uuids => "/api/v1/snapshots/?page_size=100",
+        _ => "/api/v1/snapshots/?server_id=9&page_size=100",
+    };
+    assert_eq!(asked[..2], ["/api/v1/snapshots/?page_size=100", by_id]);
+    provider.sandbox.add_server(10, "other");
+    provider
+        .sandbox
+        .add_snapshot(10, "lone", "completed", days_ago(1));
+    let two = home.run(&["list", "other"]);
+    assert_eq!(two.status.code(), Some(2));
+    assert!(stderr(&two).contains("its id, 9 or 10"), "{}", stderr(&two));
+    if support::ids::shape() == Ids::Uuids {
+        return;
+    }
+    let output = home.run(&["list", "77"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        stdout(&output).contains("no snapshots"),
+        "{}",
+        stdout(&output)
+    );
+    let said = stderr(&output);
+    assert!(
+        said.contains("there is such a server can't be told"),
+        "{said}"
+    );
+    assert_eq!(stderr(&home.run(&["list", "9"])), "");
+    for unknown in ["wep", "0", "-1x"] {
+        let output = home.run(&["list", "--", unknown]);
+        assert_eq!(output.status.code(), Some(2), "{unknown}");
+        assert!(
+            stderr(&output).contains("no policy is for server"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    assert!(stderr(&home.run(&["list", "wep"])).contains("near it: web"));
+}
+
+#[test]
+fn list_ends_with_1_when_the_api_cannot_be_read_and_says_what_it_cannot_rely_on() {
+    let (provider, home) = live(2, "");
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(1));
+    let doubt = Fault::listing(Listing::Count(1));
+    provider.sandbox.order(doubt);
+    let output = home.run(&["list"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        stdout(&output).starts_with("This listing can't be relied on: "),
+        "{}",
+        stdout(&output)
+    );
+    provider.sandbox.set_token("another");
+    let output = home.run(&["list"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("401"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains(support::TOKEN));
+    std::fs::write(home.path("snaprotate.toml"), "[api]\nx = 1\n").expect("written");
+    assert_eq!(home.run(&["list"]).status.code(), Some(2));
+}
+
+#[test]
+fn list_shows_a_foreign_name_without_letting_it_steer_the_terminal() {
+    let (provider, home) = live(2, "");
+    provider
+        .sandbox
+        .add_snapshot(12345, "evil\u{1b}[2J\nname", "completed", days_ago(1));
+    let text = stdout(&home.run(&["list"]));
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    assert!(text.contains("evil"), "{text}");
+}
+
+#[test]
+fn check_online_is_good_where_all_fits_and_stays_offline_unless_asked() {
+    let (provider, home) = live(2, "protect = [\"golden\"]");
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(30));
+    provider
+        .sandbox
+        .add_snapshot(12345, &daily_name(0), "completed", days_ago(0));
+    assert_eq!(home.run(&["check"]).status.code(), Some(0));
+    assert_eq!(provider.sandbox.log().len(), 0);
+    let output = home.run(&["check", "--online"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert_eq!(
+        stdout(&output),
+        "files: 1 policy, no problems\nonline: the token works (sandbox of admin@example.org; permits snapshots:*, servers:*), 1 of 1 servers show snapshots; no problems\n"
+    );
+    let methods: Vec<_> = provider
+        .sandbox
+        .log()
+        .into_iter()
+        .map(|one| one.method)
+        .collect();
+    assert_eq!(methods, ["GET"; 3]);
+}
+
+#[test]
+fn a_token_that_may_not_change_snapshots_servers_without_a_policy_and_a_policy_without_one_are_told()
+ {
+    let (provider, home) = live(2, "");
+    let sandbox = &provider.sandbox;
+    assert_eq!(found(&home), (Some(0), vec![]));
+    sandbox.set_permissions(&["servers:*", "snapshots:read"]);
+    sandbox.add_server(9, "other");
+    home.policy("gone", "[server]\nid = 77\nname = \"other\"\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n");
+    let (code, problems) = found(&home);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        problems,
+        [
+            "error permission_missing",
+            "error no_such_server",
+            "warning no_policy"
+        ]
+    );
+    let text = stdout(&home.run(&["check", "--online"]));
+    for line in [
+        "account: error: the token can't create or delete snapshots, which rotation does: it permits servers:*, snapshots:read; give it a permission such as snapshots:* at the provider",
+        "other (id 77): error: the account has no such server; write id = 9, which bears its name",
+        "account: warning: 1 server has no policy: other (id 9); snaprotate init proposes policies",
+    ] {
+        let quoted = text.replace("\"9\"", "9");
+        assert!(quoted.contains(line), "{line}: {text}");
+    }
+    let listed = stdout(&home.run(&["list", "--servers"]));
+    assert!(
+        listed.contains("2 servers, 1 of them without a policy"),
+        "{listed}"
+    );
+}
+
+#[test]
+fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
+    let (provider, home) = live(2, "");
+    for call in [Call::Servers, Call::Account] {
+        let fault = Fault::status(call, 404).body(r#"{"detail": "Not found."}"#);
+        provider.sandbox.order(fault.forever());
+    }
+    let notes = ["note unseen", "note not_offered", "note not_offered"];
+    assert_eq!(found(&home), (Some(0), notes.map(str::to_owned).to_vec()));
+    let output = home.run(&["list", "--servers"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("not offered by this provider"),
+        "{}",
+        stderr(&output)
+    );
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(text.contains("web (id 12345): note: it shows no snapshot, so whether it exists and is named \"web\" can't be told yet"), "{text}");
+    let said = stderr(&home.run(&["plan"]));
+    assert!(
+        said.contains("server 12345 shows no snapshot, so whether it exists"),
+        "{said}"
+    );
+    // One that has the name with another number is rather the one that is meant.
+    provider.sandbox.add_server(12354, "web");
+    provider
+        .sandbox
+        .add_snapshot(12354, "golden", "completed", days_ago(1));
+    let (code, problems) = found(&home);
+    assert_eq!((code, &*problems[0]), (Some(0), "warning other_server"));
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(text.contains("write id = 12354"), "{text}");
+}
+
+#[test]
+fn a_policy_that_names_no_server_is_warned_of_where_its_file_does_not_either() {
+    let (provider, home) = live(2, "");
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", days_ago(9));
+    let rotation = "[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n";
+    let by_id = format!("[server]\nid = 12345\n{rotation}");
+    std::fs::remove_file(home.path("policies.d/server-12345.toml")).expect("removed");
+    home.policy("blog", &by_id);
+    assert_eq!(found(&home), (Some(0), vec!["warning unnamed".to_owned()]));
+    let said = stderr(&home.run(&["plan"]));
+    assert!(
+        said.contains("blog.toml names no server, and the provider names 12345 \"web\""),
+        "{said}"
+    );
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(
+        text.contains("write name = \"web\" if that is the one"),
+        "{text}"
+    );
+    std::fs::rename(
+        home.path("policies.d/blog.toml"),
+        home.path("policies.d/web.toml"),
+    )
+    .expect("moved");
+    assert_eq!(found(&home), (Some(0), vec![]));
+}
+
+#[test]
+fn another_name_no_room_and_what_protects_nothing_are_problems() {
+    let (provider, home) = live(3, "protect = [\"goldne\", 4711, \"golden\"]");
+    provider.sandbox.rename_server(12345, "web-02");
+    for name in ["golden", "by-hand-1", "by-hand-2"] {
+        provider
+            .sandbox
+            .add_snapshot(12345, name, "completed", days_ago(9));
+    }
+    provider.sandbox.add_server(9, "other");
+    provider
+        .sandbox
+        .add_snapshot(9, "goldne", "completed", days_ago(1));
+    let (code, problems) = found(&home);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        problems,
+        [
+            "error protected_missing",
+            "error protected_missing",
+            "error wrong_name",
+            "error no_room",
+            "warning no_policy"
+        ]
+    );
+    let output = home.run(&["check", "--online"]);
+    let text = stdout(&output);
+    for words in [
+        "protect lists \"goldne\", which is on server 9, not on this one",
+        "4711, which is nowhere",
+        "the provider names it \"web-02\"",
+        "keep adds up to 3, but 3 of the 5 places are taken",
+        "let keep add up to 2 or less",
+        "4 problems",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn a_full_fit_copies_names_to_come_and_an_earlier_pattern_are_warned_of() {
+    let (provider, home) = live(3, "");
+    let today = daily_name(0);
+    for (name, age) in [
+        (today.as_str(), 0),
+        (today.as_str(), 1),
+        (&daily_name(-3), 0),
+        ("backup-2026-11-01", 24),
+        ("backup-2026-11-02", 23),
+    ] {
+        provider
+            .sandbox
+            .add_snapshot(12345, name, "completed", days_ago(age));
+    }
+    let (code, problems) = found(&home);
+    assert_eq!(code, Some(0), "{problems:?}");
+    assert_eq!(
+        problems,
+        [
+            "warning tight",
+            "warning copies",
+            "warning name_ahead",
+            "warning unmanaged_pattern"
+        ]
+    );
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(
+        text.contains("former_names = [\"backup-%Y-%m-%d\"]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_token_that_is_refused_an_api_that_is_away_and_a_doubtful_listing_end_with_1() {
+    let (provider, home) = live(2, "protect = [\"golden\"]");
+    provider
+        .sandbox
+        .add_snapshot(12345, "x", "completed", days_ago(1));
+    provider.sandbox.order(Fault::listing(Listing::Count(1)));
+    // What is missing may be what the listing lacks: nothing is said of it.
+    assert_eq!(found(&home), (Some(1), vec!["error doubtful".to_owned()]));
+    provider.sandbox.order(Fault::status(Call::List, 404));
+    assert_eq!(
+        found(&home),
+        (Some(1), vec!["error api_unreadable".to_owned()])
+    );
+    provider.sandbox.set_token("another");
+    let (code, report) = json(&home, &["check", "--online"]);
+    assert_eq!((code, &report["good"]), (Some(1), &false.into()));
+    assert_eq!(report["online"]["problems"][0]["problem"], "token_refused");
+    assert_eq!(report["online"]["reached"], false);
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(text.contains("account: error: "), "{text}");
+    assert!(text.contains("holds the whole token"), "{text}");
+}
+
+#[test]
+fn problems_of_the_files_come_first_as_values_too_and_end_with_2() {
+    let (provider, home) = live(2, "");
+    home.policy("broken", "[server]\nid = 7\nnmae = \"x\"\n");
+    let (code, report) = json(&home, &["check", "--online"]);
+    assert_eq!((code, &report["good"]), (Some(2), &false.into()));
+    let problems = report["problems"].as_array().expect("a list");
+    let unknown = problems
+        .iter()
+        .find(|one| one["line"] == 3)
+        .expect("the key");
+    assert!(
+        unknown["remedy"]
+            .as_str()
+            .is_some_and(|text| text.contains("name"))
+    );
+    assert_eq!(
+        (&report["online"], provider.sandbox.log().len()),
+        (&Value::Null, 0)
+    );
+}
+
+#[test]
+fn a_day_s_name_of_another_zone_is_no_name_to_come() {
+    // The home's zone is one where it is noon; that day's name is never ahead there.
+    let (provider, home) = live(3, "");
+    let later = jiff::Timestamp::now() + SignedDuration::from_hours(1);
+    provider
+        .sandbox
+        .add_snapshot(12345, &daily_name(0), "completed", later);
+    assert_eq!(found(&home), (Some(0), Vec::new()));
+}
+
+#[test]
+fn every_command_that_reads_the_account_says_what_to_do_about_a_refused_token_and_a_wrong_address()
+{
+    let (provider, home) = live(2, "");
+    provider.sandbox.set_token("another");
+    let says = |remedy: &str, address: &str| {
+        for args in [
+            &["list"][..],
+            &["plan"],
+            &["create", "12345", "x"],
+            &["delete", "12345", "x", "--yes"],
+            &["restore", "12345", "x", "--yes"],
+        ] {
+            let output = home.run(args);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+            let found = said.contains(remedy) && said.contains(address);
+            assert!(found, "{args:?}: {said}");
+        }
+    };
+    let token = home.path("token");
+    says(
+        "holds the whole token, or make a new one at the provider and write it there",
+        &token.display().to_string(),
+    );
+    provider.sandbox.set_token(support::TOKEN);
+    let file = home.path("snaprotate.toml");
+    let right = provider.sandbox.base_url();
+    let wrong = right.replace("/api/v1", "/api/v7");
+    assert_ne!(right, wrong);
+    let text = std::fs::read_to_string(&file).expect("read");
+    std::fs::write(&file, text.replace(&right, &wrong)).expect("written");
+    says("correct base_url", &wrong);
+}
+
+#[test]
+fn before_the_first_policy_list_shows_the_account_and_the_others_name_init() {
+    let (provider, home) = live(2, "");
+    let at = days_ago(1);
+    provider
+        .sandbox
+        .add_snapshot(12345, "golden", "completed", at);
+    let policies = std::fs::read_dir(home.path("policies.d")).expect("a folder");
+    for policy in policies {
+        std::fs::remove_file(policy.expect("a file").path()).expect("removed");
+    }
+    for args in [&["list"][..], &["list", "--server", "12345"]] {
+        let output = home.run(args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let text = stdout(&output);
+        assert!(text.contains("golden") && text.contains("12345"), "{text}");
+        assert!(stderr(&output).contains("no policy is in"));
+    }
+    let output = home.run(&["plan"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("let snaprotate init write first ones"),
+        "{said}"
+    );
+    std::fs::remove_dir(home.path("policies.d")).expect("removed");
+    assert_eq!(home.run(&["list"]).status.code(), Some(0));
+}

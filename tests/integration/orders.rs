@@ -1,0 +1,523 @@
+//! What an operator does beside the rotation: pause, resume, create, delete, restore; by the
+//! real command, with and without the real daemon.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use crate::support;
+use crate::support::notify::Service;
+use crate::support::{
+    Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until, verified,
+};
+use jiff::SignedDuration;
+use snaprotate::sandbox::faults::{Call, Fault, Made};
+
+/// A server that holds an old one of the rotation and one by hand.
+struct Place {
+    provider: Provider,
+    home: Home,
+    old: u64,
+    by_hand: u64,
+}
+
+fn place(completes_after: SignedDuration) -> Place {
+    let provider = Provider::start(completes_after, Duration::from_millis(1));
+    provider.sandbox.add_server(12345, "web");
+    let add = |name: &str, days| {
+        let made = days_ago(days);
+        provider
+            .sandbox
+            .add_snapshot(12345, name, "completed", made)
+    };
+    let old = add(&daily_name(3), 3);
+    let by_hand = add("by-hand", 9);
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.policy(
+        "web",
+        "[server]\nid = 12345\nname = \"web\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\n",
+    );
+    Place {
+        provider,
+        home,
+        old,
+        by_hand,
+    }
+}
+
+fn quick() -> Place {
+    place(SignedDuration::from_millis(200))
+}
+
+/// The daemon, when today's slot is settled.
+fn settled(place: &Place) -> Service {
+    let service = Service::start(&place.home);
+    until("today's slot is settled", || {
+        !place.home.events("slot_settled").is_empty()
+    });
+    service
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn good(output: &Output) -> String {
+    let said = format!("{}{}", stdout(output), stderr(output));
+    assert_eq!(code(output), Some(0), "{said}");
+    said
+}
+
+fn ends(output: &Output, with: i32, why: &str) {
+    let said = format!("{}{}", stdout(output), stderr(output));
+    assert_eq!(code(output), Some(with), "{said}");
+    assert!(said.contains(why), "{said:?} instead of {why:?}");
+}
+
+/// What the command does with and without a running daemon.
+fn each_way(check: impl Fn(&Place, bool)) {
+    let place = quick();
+    let service = settled(&place);
+    check(&place, true);
+    assert_eq!(service.stop(), Some(0));
+    verified(&place.home);
+    let place = quick();
+    check(&place, false);
+    verified(&place.home);
+}
+
+#[test]
+fn a_snapshot_is_created_and_waited_for_and_the_trail_says_by_whom() {
+    each_way(|place, _| {
+        let made = place
+            .home
+            .run(&["create", "web", "before-upgrade", "--wait"]);
+        assert!(good(&made).contains("before-upgrade"), "{}", stdout(&made));
+        assert!(stdout(&made).contains("waiting; it goes on also if this command is ended"));
+        assert!(stdout(&made).contains("is completed"));
+        let names = place.provider.names(12345);
+        assert!(names.contains(&"before-upgrade".to_owned()), "{names:?}");
+        let intents = place.home.events("create_intent");
+        let intent = intents.last().expect("an intent");
+        assert_eq!(intent["snapshot"], "before-upgrade");
+        assert_eq!(intent["by"], "root");
+        let again = place.home.run(&["create", "web", "before-upgrade"]);
+        ends(&again, 1, "is there already");
+        let slot = place.home.run(&["create", "web", &daily_name(-9)]);
+        ends(&slot, 1, "a slot of the rotation daily");
+        let shown = place
+            .home
+            .run(&["audit", "show", "--snapshot", "before-upgrade"]);
+        assert!(
+            good(&shown).contains("by order of root"),
+            "{}",
+            stdout(&shown)
+        );
+    });
+}
+
+#[test]
+fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
+    each_way(|place, daemon| {
+        let by_name = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+        assert!(
+            good(&by_name).contains("isn't one of the rotation's"),
+            "{}",
+            stdout(&by_name)
+        );
+        if daemon {
+            // It is gone from the listings, and nothing is under way any more.
+            until("it is confirmed", || {
+                !place.home.events("delete_confirmed").is_empty()
+            });
+        }
+        let id = place.old.to_string();
+        good(&place.home.run(&["delete", "web", &id, "--yes"]));
+        let left = place.provider.sandbox.truth(12345);
+        let gone = |id| left.iter().all(|row| row.id != id);
+        assert!(gone(place.by_hand) && gone(place.old));
+        assert_eq!(place.provider.sandbox.counts().delete, 2, "once each");
+        let none = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+        ends(&none, 2, "web holds no snapshot by-hand");
+    });
+}
+
+#[test]
+fn a_word_that_is_one_snapshots_id_and_anothers_name_is_refused() {
+    let place = quick();
+    let word = support::ids::snapshot(place.old);
+    let sandbox = &place.provider.sandbox;
+    sandbox.add_snapshot(12345, &word, "completed", days_ago(8));
+    let output = place.home.run(&["delete", "web", &word, "--yes"]);
+    ends(&output, 2, "and the name of the snapshot with id");
+    let output = place.home.run(&["restore", "web", &word, "--yes"]);
+    ends(&output, 2, "and the name of the snapshot with id");
+    assert_eq!((sandbox.counts().delete, sandbox.counts().restore), (0, 0));
+}
+
+#[test]
+fn a_delete_is_done_when_the_listing_says_so_whatever_the_answer_said() {
+    let place = quick();
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Delete, 204));
+    let kept = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+    ends(&kept, 1, "says that it is deleted, but still lists it");
+    let place = quick();
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Delete, 403).done());
+    let refused = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+    ends(&refused, 1, "but its listing shows it no more");
+}
+
+#[test]
+fn a_create_that_is_stored_otherwise_is_not_called_done() {
+    let place = quick();
+    let stored = Made::Named("Before_Upgrade".to_owned());
+    place.provider.sandbox.order(Fault::made(stored));
+    let made = place
+        .home
+        .run(&["create", "web", "before-upgrade", "--wait"]);
+    ends(&made, 1, "");
+    let place = quick();
+    let dated = Made::Dated(days_ago(400));
+    place.provider.sandbox.order(Fault::made(dated));
+    let made = place
+        .home
+        .run(&["create", "web", "before-upgrade", "--wait"]);
+    ends(
+        &made,
+        1,
+        "is completed, but the provider dates before-upgrade",
+    );
+}
+
+#[test]
+fn a_server_is_restored_once_and_left_alone_afterwards() {
+    each_way(|place, _| {
+        let done = place
+            .home
+            .run(&["restore", "web", "by-hand", "--yes", "--wait"]);
+        // The stand-in restores for minutes of its clock, so waiting ends with 1 here.
+        let said = stdout(&done);
+        assert!(said.contains("can't be undone"), "{said}");
+        assert!(said.contains("still being restored"), "{said}");
+        assert_eq!(code(&done), Some(1));
+        let again = place.home.run(&["restore", "web", "by-hand", "--yes"]);
+        ends(&again, 1, "left alone until");
+        let create = place.home.run(&["create", "web", "mine"]);
+        ends(&create, 1, "left alone until");
+        assert_eq!(place.provider.sandbox.counts().restore, 1);
+        let intents = place.home.events("restore_intent");
+        assert_eq!(intents.len(), 1);
+        assert_eq!(intents[0]["by"], "root");
+        assert_eq!(place.home.events("restore_result")[0]["outcome"], "done");
+        // Somebody who has seen that it is over may say so.
+        let over = good(&place.home.run(&["resume", "--server", "web"]));
+        assert!(
+            over.contains("the rest after its restore is over"),
+            "{over}"
+        );
+        good(&place.home.run(&["create", "web", "mine"]));
+    });
+}
+
+#[test]
+fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_servers_tells_more() {
+    let ways = [
+        (Some(404), "404"),
+        (Some(403), "403"),
+        (None, "still being restored"),
+    ];
+    for (status, why) in ways {
+        let place = quick();
+        if let Some(status) = status {
+            let fault = Fault::status(Call::Servers, status).forever();
+            place.provider.sandbox.order(fault);
+        }
+        let done = place
+            .home
+            .run(&["restore", "web", "by-hand", "--yes", "--wait"]);
+        let said = stdout(&done);
+        let (begun, end) = said.split_once("waiting until").expect("a wait");
+        assert!(
+            begun.contains("web is being restored from by-hand"),
+            "{said}"
+        );
+        assert!(end.contains("it goes on also if this command is ended"));
+        assert!(end.contains(why), "{said}");
+        assert_eq!(code(&done), Some(1), "{said}");
+        let asked = place.provider.sandbox.log();
+        let asked = asked.iter().filter(|r| r.call == Call::Servers).count();
+        assert!(why.contains("still") || asked == 1, "{asked}");
+    }
+}
+
+#[test]
+fn the_trail_holds_the_status_that_was_received_not_the_documented_one() {
+    let place = quick();
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Delete, 200).done());
+    sandbox.order(Fault::status(Call::Restore, 202).done());
+    let old = place.old.to_string();
+    good(&place.home.run(&["delete", "web", &old, "--yes"]));
+    good(&place.home.run(&["create", "web", "mine", "--wait"]));
+    good(&place.home.run(&["restore", "web", "by-hand", "--yes"]));
+    let status = |event| place.home.events(event)[0]["status"].clone();
+    assert_eq!(status("delete_result"), 200);
+    assert_eq!(status("create_result"), 201);
+    assert_eq!(status("restore_result"), 202);
+}
+
+#[test]
+fn a_safety_snapshot_is_completed_before_the_restore_and_what_is_restored_is_spared_meanwhile() {
+    each_way(|place, _| {
+        let done = place
+            .home
+            .run(&["restore", "web", "by-hand", "--yes", "--safety"]);
+        let said = good(&done);
+        assert!(said.contains("is being restored from by-hand"), "{said}");
+        let names = place.provider.names(12345);
+        let safety = names
+            .iter()
+            .find(|name| name.starts_with("before-restore-"));
+        let safety = safety.expect("one");
+        let remedy = format!("until you delete it: snaprotate delete 12345 {safety}\n");
+        assert!(said.ends_with(&remedy), "{said}");
+        let trail = place.home.trail();
+        let made = |event: &str| trail.iter().position(|record| record["event"] == event);
+        let safety = trail
+            .iter()
+            .rposition(|record| record["event"] == "create_intent");
+        let safety = safety.expect("an intent");
+        assert_eq!(trail[safety]["spare"], place.by_hand);
+        assert!(Some(safety) < made("restore_intent"));
+        assert_eq!(
+            made("paused"),
+            None,
+            "nothing that an interruption would leave"
+        );
+    });
+}
+
+#[test]
+fn without_a_terminal_nothing_is_deleted_or_restored_unless_yes_is_given() {
+    let place = quick();
+    for command in ["delete", "restore"] {
+        let output = place.home.run(&[command, "web", "by-hand"]);
+        ends(&output, 1, "run this on a terminal, or give --yes");
+    }
+    assert_eq!(place.provider.names(12345).len(), 2);
+    assert_eq!(place.provider.sandbox.counts().restore, 0);
+}
+
+/// Runs `delete SERVER by-hand` on a terminal where this is typed, and returns its words.
+fn typed(place: &Place, server: &str, text: &str) -> String {
+    let config = place.home.path("snaprotate.toml");
+    let line = format!(
+        "{} --config {} delete {server} by-hand",
+        env!("CARGO_BIN_EXE_snaprotate"),
+        config.display()
+    );
+    let mut terminal = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env("RUNTIME_DIRECTORY", place.home.path("run"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a terminal");
+    let mut input = terminal.stdin.take().expect("its input");
+    input.write_all(text.as_bytes()).expect("typed");
+    let output = terminal.wait_with_output().expect("it ends");
+    drop(input);
+    stdout(&output)
+}
+
+#[test]
+fn on_a_terminal_only_the_servers_very_name_confirms() {
+    for (text, done) in [
+        ("webb\n", false),
+        ("\n", false),
+        ("y\n", false),
+        ("web\n", true),
+    ] {
+        let place = quick();
+        let said = typed(&place, "web", text);
+        assert!(said.contains("Type the server's name, web"), "{said}");
+        assert_eq!(said.contains("nothing was done"), !done, "{said}");
+        let left = place.provider.names(12345).len();
+        assert_eq!(left, if done { 1 } else { 2 }, "{text:?}");
+    }
+}
+
+#[test]
+fn where_a_policy_names_no_server_the_providers_name_confirms() {
+    let place = quick();
+    let policies = place.home.path("policies.d");
+    std::fs::remove_file(policies.join("web.toml")).expect("removed");
+    place.home.policy(
+        "db",
+        "[server]\nid = 12345\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\n",
+    );
+    let said = typed(&place, "db", "db\n");
+    assert!(said.contains("Type the server's name, web"), "{said}");
+    assert!(said.contains("nothing was done"), "{said}");
+    assert_eq!(place.provider.names(12345).len(), 2);
+}
+
+#[test]
+fn a_pause_holds_over_restarts_and_what_was_begun_is_named() {
+    let place = place(SignedDuration::from_secs(2));
+    let service = Service::start(&place.home);
+    until("the create is answered", || {
+        !place.home.events("create_result").is_empty()
+    });
+    let paused = place.home.run(&["pause", "--server", "web"]);
+    let said = good(&paused);
+    assert!(said.contains("web is paused"), "{said}");
+    assert!(
+        said.contains(&format!("{} is being made", daily_name(0))),
+        "{said}"
+    );
+    let status = place.home.run(&["status"]);
+    assert!(stdout(&status).contains("paused"), "{}", stdout(&status));
+    until("it is watched to its end", || {
+        !place.home.events("snapshot_completed").is_empty()
+    });
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(
+        code(&place.home.run(&["once"])),
+        Some(1),
+        "paused is not settled"
+    );
+    let resumed = place.home.run(&["resume", "--server", "web"]);
+    assert!(good(&resumed).contains("no longer paused"));
+    let again = place.home.run(&["resume", "--server", "web"]);
+    assert!(
+        good(&again).contains("web isn't paused"),
+        "{}",
+        stdout(&again)
+    );
+    let all = place.home.run(&["resume"]);
+    assert!(
+        good(&all).contains("isn't paused as a whole"),
+        "{}",
+        stdout(&all)
+    );
+    assert_eq!(
+        place.home.events("resumed").len(),
+        1,
+        "the others are not recorded"
+    );
+    assert_eq!(code(&place.home.run(&["once"])), Some(0));
+    verified(&place.home);
+}
+
+#[test]
+fn a_pause_of_all_needs_no_readable_configuration_while_the_service_runs() {
+    let place = quick();
+    let service = settled(&place);
+    std::fs::write(place.home.path("snaprotate.toml"), "broken").expect("written");
+    assert!(good(&place.home.run(&["pause"])).contains("every server is paused"));
+    let one = place.home.run(&["resume", "--server", "web"]);
+    ends(&one, 1, "every server is paused");
+    assert!(good(&place.home.run(&["resume"])).contains("rotation goes on"));
+    let unknown = place.home.run(&["pause", "--server", "wep"]);
+    ends(&unknown, 2, "near it: web");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn an_order_is_not_carried_out_by_the_service_of_another_configuration() {
+    let place = quick();
+    let _service = settled(&place);
+    let text = std::fs::read_to_string(place.home.path("snaprotate.toml")).expect("read");
+    let other = text.replace("state_dir = \"state\"", "state_dir = \"elsewhere\"");
+    std::fs::write(place.home.path("snaprotate.toml"), other).expect("written");
+    let output = place.home.run(&["delete", "web", "by-hand", "--yes"]);
+    ends(&output, 1, "name the service's own with --config");
+    assert_eq!(place.provider.sandbox.counts().delete, 0);
+}
+
+#[test]
+fn a_pause_is_not_heeded_by_the_service_of_another_configuration() {
+    let place = quick();
+    let service = settled(&place);
+    let file = place.home.path("snaprotate.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let other = text.replace("state_dir = \"state\"", "state_dir = \"elsewhere\"");
+    std::fs::write(&file, other).expect("written");
+    for args in [&["pause"][..], &["pause", "--server", "web"], &["resume"]] {
+        let refused = place.home.run(args);
+        ends(&refused, 1, "name the service's own with --config");
+    }
+    assert!(place.home.events("paused").is_empty());
+    // The same folder by another path is the service's own.
+    std::os::unix::fs::symlink(place.home.path("state"), place.home.path("again")).expect("linked");
+    let again = text.replace("state_dir = \"state\"", "state_dir = \"again\"");
+    std::fs::write(&file, again).expect("written");
+    assert!(good(&place.home.run(&["pause"])).contains("every server is paused"));
+    std::fs::write(&file, text).expect("written");
+    let mut near = Command::new(env!("CARGO_BIN_EXE_snaprotate"));
+    near.args(["--config", "snaprotate.toml", "resume"]);
+    near.env("RUNTIME_DIRECTORY", place.home.path("run"));
+    near.current_dir(place.home.0.path());
+    assert!(good(&near.output().expect("it runs")).contains("rotation goes on"));
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_before_anything_is_sent() {
+    let place = place(SignedDuration::from_hours(1));
+    let _service = Service::start(&place.home);
+    until("the create is answered", || {
+        !place.home.events("create_result").is_empty()
+    });
+    let busy = place.home.run(&["create", "web", "mine"]);
+    ends(&busy, 1, &format!("{} is being made", daily_name(0)));
+    for name in ["", "before upgrade 2.0", &"x".repeat(256)] {
+        let output = place.home.run(&["create", "web", name]);
+        ends(&output, 2, "a snapshot's name has 1 to 255 letters");
+    }
+    let unknown = place.home.run(&["create", "mail", "mine"]);
+    ends(&unknown, 2, "no policy is for server mail");
+    assert_eq!(place.provider.sandbox.counts().create, 1);
+}
+
+#[test]
+fn without_a_service_an_order_s_answer_stands_alone_whatever_else_is_amiss() {
+    let place = quick();
+    // A policy that is warned of, and an alert that stands from before.
+    let policy = "[server]\nid = 12345\nname = \"web\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 5\n";
+    place.home.policy("web", policy);
+    for row in ["one", "two", "three"] {
+        let sandbox = &place.provider.sandbox;
+        sandbox.add_snapshot(12345, row, "completed", days_ago(9));
+    }
+    assert_eq!(code(&place.home.run(&["once"])), Some(1));
+    assert!(!place.home.events("alert_raised").is_empty());
+    for args in [
+        &["pause"][..],
+        &["resume"],
+        &["delete", "web", "one", "--yes"],
+        &["create", "web", "x"],
+    ] {
+        let output = place.home.run(args);
+        assert_eq!(code(&output), Some(0), "{args:?}: {}", stderr(&output));
+        assert_eq!(stderr(&output), "", "{args:?}");
+    }
+    let asked = place.home.run(&["pause", "--log", "warn"]);
+    assert!(good(&asked).contains("WARN"), "who wants them gets them");
+}
+
+/// The lock is held by a process that isn't a service with a socket.
+#[test]
+fn while_another_command_holds_the_lock_an_order_says_who_has_it() {
+    let place = place(SignedDuration::from_hours(1));
+    let once: Daemon = place.home.start(&["once"]);
+    until("it works", || {
+        !place.home.events("create_result").is_empty()
+    });
+    let output = place.home.run(&["create", "web", "mine"]);
+    ends(&output, 1, "snaprotate once");
+    drop(once);
+}

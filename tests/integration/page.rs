@@ -1,0 +1,612 @@
+//! The page, the metrics and the health, asked of the real daemon over TCP.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
+
+use crate::support::disk::SmallDisk;
+use crate::support::http::{self, address, ask, get};
+use crate::support::notify::Service;
+use crate::support::{Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
+use serde_json::Value;
+
+/// What an attacker would call a server and a snapshot.
+const HOSTILE: &str = "<img src=x onerror=alert(1)>\"'\\&";
+
+/// A provider, and a home whose daemon serves at an address of its own.
+fn live() -> (Provider, Home, SocketAddr) {
+    let provider = Provider::quick();
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    let address = address();
+    listen(&home, &format!("listen = \"{address}\""));
+    (provider, home, address)
+}
+
+/// Puts these lines below `[http]`, in place of those that are there.
+fn listen(home: &Home, lines: &str) {
+    let file = home.path("snaprotate.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let kept = text.split("[http]\n").next().expect("the rest");
+    std::fs::write(&file, format!("{kept}[http]\n{lines}\n")).expect("written");
+}
+
+fn policy(home: &Home, id: u64, name: &str) {
+    let name = serde_json::to_string(name).expect("JSON, which TOML reads too");
+    home.policy(
+        &format!("server-{id}"),
+        &format!("[server]\nid = {id}\nname = {name}\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n"),
+    );
+}
+
+fn settled(address: SocketAddr, servers: usize) {
+    until("all are settled", || {
+        let view: Value = serde_json::from_str(&get(address, "/api/v1/status").body).expect("JSON");
+        let all = view["servers"].as_array().expect("servers");
+        let rests = |s: &&Value| s["rotations"][0]["last"]["ending"] == "completed";
+        all.iter().filter(rests).count() == servers
+    });
+}
+
+/// The value of a series, as it stands.
+fn value(metrics: &str, series: &str) -> Option<f64> {
+    let lines = metrics.lines().filter(|line| !line.starts_with('#'));
+    let mut found = lines.filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    found.next().map(|value| value.parse().expect("a number"))
+}
+
+#[test]
+fn each_route_answers_and_every_answer_is_sealed() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(12345, "web");
+    provider
+        .sandbox
+        .add_snapshot(12345, "by-hand", "completed", days_ago(3));
+    policy(&home, 12345, "web");
+    let service = Service::start(&home);
+    settled(address, 1);
+    for called in ["web", "server-12345"] {
+        let answer = get(address, &format!("/server/{called}"));
+        assert_eq!(answer.status, 303, "{called}");
+        assert_eq!(answer.header("location"), Some("/server/12345"), "{called}");
+    }
+    for (path, status, kind, holds) in [
+        ("/", 200, "text/html; charset=utf-8", "No alert stands"),
+        (
+            "/server/12345",
+            200,
+            "text/html; charset=utf-8",
+            "no rotation of the policy gives such a name",
+        ),
+        (
+            "/server/7",
+            404,
+            "text/html; charset=utf-8",
+            "No policy is for such a server",
+        ),
+        ("/server/x%00", 404, "text/html; charset=utf-8", "No policy"),
+        (
+            "/metrics",
+            200,
+            "text/plain; version=0.0.4; charset=utf-8",
+            "snaprotate_build_info{version=",
+        ),
+        ("/healthz", 200, "text/plain; charset=utf-8", "ok"),
+        (
+            "/api/v1/status",
+            200,
+            "application/json",
+            "\"healthy\":true",
+        ),
+        ("/style.css", 200, "text/css; charset=utf-8", ".forecast"),
+        (
+            "/page.js",
+            200,
+            "text/javascript; charset=utf-8",
+            "data-live",
+        ),
+        ("/icon.svg", 200, "image/svg+xml", "<svg"),
+        (
+            "/../etc/passwd",
+            404,
+            "text/html; charset=utf-8",
+            "There is no such page",
+        ),
+    ] {
+        let answer = get(address, path);
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        assert_eq!(answer.header("content-type"), Some(kind), "{path}");
+        assert!(answer.body.contains(holds), "{path}: {}", answer.body);
+        let policy = answer.header("content-security-policy").expect("a policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"));
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+            ("cache-control", "no-store"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path} {name}");
+        }
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+        // What the policy forbids isn't there, and nothing comes from elsewhere.
+        let html = answer.body.replace("http://www.w3.org/2000/svg", "");
+        if kind.starts_with("text/html") {
+            for bad in [
+                "<style",
+                " style=",
+                "<script>",
+                " onclick=",
+                "http://",
+                "https://",
+            ] {
+                assert!(!html.contains(bad), "{path}: {bad}");
+            }
+        }
+    }
+    let whole = get(address, "/server/12345").body;
+    for part in [
+        &daily_name(0),
+        "the newest own completed snapshot of the server stays until a newer one is completed",
+        "<svg xmlns=",
+        "slot of daily is due, and there is room",
+        "create result",
+        "nothing before ",
+        &format!("create {}", daily_name(-1)),
+    ] {
+        assert!(whole.contains(part), "{part}: {whole}");
+    }
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn the_json_is_that_of_the_status_command() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(12345, "web");
+    policy(&home, 12345, "web");
+    let _service = Service::start(&home);
+    settled(address, 1);
+    let mut page: Value = serde_json::from_str(&get(address, "/api/v1/status").body).expect("JSON");
+    let output = home.run(&["status", "--json"]);
+    let mut command: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    for value in [&mut page, &mut command] {
+        value["time"] = Value::Null;
+        value["servers"][0]["listed"] = Value::Null;
+    }
+    assert_eq!(page, command);
+}
+
+#[test]
+fn another_hosts_name_is_misdirected_and_nothing_is_told() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(12345, "web");
+    policy(&home, 12345, "web");
+    listen(
+        &home,
+        &format!("listen = \"{address}\"\nhosts = [\"Admin.example.org\"]"),
+    );
+    let _service = Service::start(&home);
+    for path in [
+        "/",
+        "/metrics",
+        "/healthz",
+        "/api/v1/status",
+        "/style.css",
+        "/no",
+    ] {
+        for host in ["evil.example", "127.0.0.1.evil.example:9180", ""] {
+            let answer = ask(address, "GET", path, host).expect("answered");
+            assert_eq!(answer.status, 421, "{path} {host}");
+            assert!(!answer.body.contains("web"), "{path} {host}");
+            assert!(answer.header("content-security-policy").is_some());
+        }
+    }
+    for host in [
+        "localhost",
+        "127.0.0.1",
+        "[::1]:9180",
+        "admin.example.org:9180",
+    ] {
+        let answer = ask(address, "GET", "/api/v1/status", host).expect("answered");
+        assert_eq!(answer.status, 200, "{host}");
+    }
+}
+
+#[test]
+fn only_reading_is_allowed() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(12345, "web");
+    policy(&home, 12345, "web");
+    let _service = Service::start(&home);
+    let host = address.to_string();
+    for path in [
+        "/",
+        "/server/12345",
+        "/metrics",
+        "/healthz",
+        "/api/v1/status",
+        "/page.js",
+    ] {
+        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+            let answer = ask(address, method, path, &host).expect("answered");
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(answer.header("allow"), Some("GET,HEAD"), "{method} {path}");
+        }
+        let head = ask(address, "HEAD", path, &host).expect("answered");
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+    }
+}
+
+#[test]
+fn the_page_of_a_server_says_of_a_hook_whether_it_was_before_or_after() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(7, "web-07");
+    home.daily(
+        7,
+        2,
+        "[rotation.hooks]\nbefore = [\"/bin/true\"]\nafter = [\"/bin/true\"]",
+    );
+    let _service = Service::start(&home);
+    settled(address, 1);
+    until("the server is released", || {
+        home.events("hook_finished").len() == 2
+    });
+    let page = get(address, "/server/7").body;
+    for hook in ["before", "after"] {
+        let told = format!("hook finished</td><td role=\"cell\" data-label=\"What\">{hook} · ");
+        assert!(page.contains(&told), "{page}");
+    }
+}
+
+#[test]
+fn the_page_of_a_server_names_the_snapshot_of_which_a_record_has_only_the_id() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(7, "web-07");
+    for back in 1..3 {
+        let at = days_ago(back);
+        let name = daily_name(back);
+        provider.sandbox.add_snapshot(7, &name, "completed", at);
+    }
+    home.daily(7, 2, "");
+    let _service = Service::start(&home);
+    until("the oldest is gone", || {
+        !home.events("delete_confirmed").is_empty()
+    });
+    let gone = home.events("delete_confirmed");
+    let words = format!("{} (id {})", daily_name(2), gone[0]["id"]);
+    let page = get(address, "/server/7").body;
+    for (event, more) in [("confirmed", "</td>"), ("result", " · done · HTTP 204")] {
+        let told =
+            format!("delete {event}</td><td role=\"cell\" data-label=\"What\">{words}{more}");
+        assert!(page.contains(&told), "{told}: {page}");
+    }
+}
+
+#[test]
+fn hostile_names_are_text_in_the_page_and_values_in_the_metrics() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(12345, HOSTILE);
+    let foreign = format!("{HOSTILE}\u{202e}\u{1b}[2J");
+    provider
+        .sandbox
+        .add_snapshot(12345, &foreign, "completed", days_ago(3));
+    policy(&home, 12345, HOSTILE);
+    let _service = Service::start(&home);
+    settled(address, 1);
+    for path in [
+        "/",
+        "/server/12345",
+        "/?q=%3Cimg%20src%3Dx%20onerror&sort=%22%3E%3Cscript%3E",
+        "/?q=none&q=%3Cimg%20src%3Dx%20onerror",
+    ] {
+        let html = get(address, path).body;
+        let escaped = "&lt;img src=x onerror=alert(1)&gt;&quot;'\\";
+        assert!(html.contains(escaped), "{path}: {html}");
+        assert!(
+            !html.contains("<img src=x") && !html.contains("\"><script>"),
+            "{path}"
+        );
+        assert!(
+            !html.contains('\u{202e}') && !html.contains('\u{1b}'),
+            "{path}"
+        );
+    }
+    let metrics = get(address, "/metrics").body;
+    let labels = "{server=\"<img src=x onerror=alert(1)>\\\"'\\\\&\",server_id=\"12345\"";
+    assert_eq!(
+        value(
+            &metrics,
+            &format!("snaprotate_snapshots{labels},kind=\"foreign\"}}")
+        ),
+        Some(1.0),
+        "{metrics}"
+    );
+    assert!(!metrics.contains('\u{1b}'));
+}
+
+#[test]
+fn search_and_sorting_work_without_a_script() {
+    let (provider, home, address) = live();
+    for (id, name) in [(1, "web-10"), (2, "web-9"), (3, "mail")] {
+        provider.sandbox.add_server(id, name);
+        policy(&home, id, name);
+    }
+    for n in 0..5 {
+        provider
+            .sandbox
+            .add_snapshot(3, &format!("by-hand-{n}"), "completed", days_ago(n));
+    }
+    let _service = Service::start(&home);
+    settled(address, 2);
+    until("mail is blocked", || {
+        get(address, "/?q=blocked").body.contains("id=\"row-3\"")
+    });
+    let rows = |query: &str| -> Vec<String> {
+        let html = get(address, query).body;
+        let rows = html.split("id=\"row-").skip(1);
+        rows.map(|row| row.split('"').next().expect("an id").to_owned())
+            .collect()
+    };
+    assert_eq!(rows("/"), ["3", "2", "1"]);
+    assert_eq!(rows("/?q=web&sort=-name"), ["1", "2"]);
+    assert_eq!(rows("/?sort=state"), ["3", "2", "1"]);
+    assert_eq!(rows("/?q=none"), Vec::<String>::new());
+    let html = get(address, "/?q=web&sort=-name").body;
+    for part in [
+        "<form class=\"search\" action=\"/\" method=\"get\" role=\"search\">",
+        "name=\"q\" value=\"web\"",
+        "<input type=\"hidden\" name=\"sort\" value=\"-name\">",
+        "2 servers found",
+        "aria-sort=\"descending\"",
+        "1 alert stands",
+        "href=\"/server/3\">mail</a>",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+}
+
+#[test]
+fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(1, "web");
+    provider.sandbox.add_server(2, "full");
+    for n in 0..5 {
+        provider
+            .sandbox
+            .add_snapshot(2, &format!("by-hand-{n}"), "completed", days_ago(n));
+    }
+    policy(&home, 1, "web");
+    policy(&home, 2, "full");
+    let _service = Service::start(&home);
+    settled(address, 1);
+    until("the other one is blocked", || {
+        value(
+            &get(address, "/metrics").body,
+            "snaprotate_servers{state=\"blocked\"}",
+        ) == Some(1.0)
+    });
+    let metrics = get(address, "/metrics").body;
+    let is = |series: &str| {
+        value(&metrics, series).unwrap_or_else(|| panic!("no {series} in {metrics}"))
+    };
+    let (web, full) = (
+        "server=\"web\",server_id=\"1\"",
+        "server=\"full\",server_id=\"2\"",
+    );
+    let wanted: [(String, f64); 19] = [
+        (format!("snaprotate_snapshots{{{web},kind=\"own\"}}"), 1.0),
+        (
+            format!("snaprotate_snapshots{{{full},kind=\"foreign\"}}"),
+            5.0,
+        ),
+        (format!("snaprotate_server_blocked{{{full}}}"), 1.0),
+        (format!("snaprotate_server_blocked{{{web}}}"), 0.0),
+        (format!("snaprotate_server_paused{{{web}}}"), 0.0),
+        (format!("snaprotate_server_unlisted{{{web}}}"), 0.0),
+        (
+            format!("snaprotate_last_success_timestamp_seconds{{{full},rotation=\"daily\"}}"),
+            0.0,
+        ),
+        ("snaprotate_alerts{kind=\"blocked\"}".to_owned(), 1.0),
+        ("snaprotate_alerts{kind=\"stuck\"}".to_owned(), 0.0),
+        (
+            "snaprotate_alerts{kind=\"account_refused\"}".to_owned(),
+            0.0,
+        ),
+        ("snaprotate_snapshots_limit".to_owned(), 5.0),
+        ("snaprotate_audit_writable".to_owned(), 1.0),
+        ("snaprotate_config_refused".to_owned(), 0.0),
+        ("snaprotate_account_refused".to_owned(), 0.0),
+        (
+            "snaprotate_api_requests_total{call=\"create\",outcome=\"ok\"}".to_owned(),
+            1.0,
+        ),
+        (
+            "snaprotate_api_requests_total{call=\"create\",outcome=\"refused\"}".to_owned(),
+            0.0,
+        ),
+        (
+            "snaprotate_api_request_duration_seconds_count{call=\"create\"}".to_owned(),
+            1.0,
+        ),
+        (
+            "snaprotate_decisions_total{step=\"create\"}".to_owned(),
+            1.0,
+        ),
+        (
+            "snaprotate_decisions_total{step=\"delete\"}".to_owned(),
+            0.0,
+        ),
+    ];
+    for (series, wanted) in wanted {
+        assert_eq!(is(&series).to_bits(), wanted.to_bits(), "{series}");
+    }
+    let now = jiff::Timestamp::now().as_duration().as_secs_f64();
+    let times = format!("{{{web},rotation=\"daily\"}}");
+    let success = is(&format!("snaprotate_last_success_timestamp_seconds{times}"));
+    assert!(
+        (now - 120.0..=now + 1.0).contains(&success),
+        "{success} {now}"
+    );
+    let slot = is(&format!("snaprotate_last_slot_timestamp_seconds{times}"));
+    let next = is(&format!("snaprotate_next_slot_timestamp_seconds{times}"));
+    assert!(slot < now && now < next, "{slot} {now} {next}");
+    // What was answered was counted, one by one.
+    let lists = is("snaprotate_api_requests_total{call=\"list\",outcome=\"ok\"}");
+    let sent = u32::try_from(provider.sandbox.counts().lists()).expect("few");
+    assert!(lists > 1.0 && lists <= f64::from(sent), "{lists} of {sent}");
+    let records = home.trail();
+    let own = records
+        .iter()
+        .filter(|record| record["event"] != "checkpoint");
+    let own = u32::try_from(own.count()).expect("few");
+    let written = is("snaprotate_audit_records_total");
+    assert!(
+        written > 5.0 && written <= f64::from(own),
+        "{written} of {own}"
+    );
+    // Every line is a comment or a series with a number, and every series has a type.
+    for line in metrics.lines() {
+        let Some((series, number)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#'))
+        else {
+            assert!(
+                line.starts_with("# HELP snaprotate_") || line.starts_with("# TYPE snaprotate_"),
+                "{line}"
+            );
+            continue;
+        };
+        assert!(number.parse::<f64>().is_ok(), "{line}");
+        let name = series.split('{').next().expect("a name");
+        let name = ["_bucket", "_sum", "_count"]
+            .iter()
+            .fold(name, |name, end| name.strip_suffix(end).unwrap_or(name));
+        assert!(metrics.contains(&format!("# TYPE {name} ")), "{line}");
+    }
+}
+
+#[test]
+fn health_is_refused_while_the_trail_cannot_be_written_and_well_again_after() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(7, "web-01");
+    policy(&home, 7, "web-01");
+    let Some(disk) = SmallDisk::over(&home.path("log")) else {
+        return;
+    };
+    disk.fill();
+    let mut command = disk.inside(&home.command(&["run"]));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let daemon = Daemon(command.spawn().expect("it starts"));
+    let health = || ask(address, "GET", "/healthz", "localhost");
+    until("it is ill", || {
+        health().is_some_and(|answer| answer.status == 503)
+    });
+    let answer = health().expect("answered");
+    assert!(
+        answer.body.starts_with("the audit trail can't be written"),
+        "{answer:?}"
+    );
+    let metrics = get(address, "/metrics").body;
+    assert_eq!(value(&metrics, "snaprotate_audit_writable"), Some(0.0));
+    assert_eq!(
+        value(&metrics, "snaprotate_alerts{kind=\"trail_unwritable\"}"),
+        Some(1.0)
+    );
+    disk.make_room();
+    until("it is well", || {
+        health().is_some_and(|answer| answer.status == 200)
+    });
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_port_in_use_stops_nothing_and_a_reload_moves_the_page() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(12345, "web");
+    policy(&home, 12345, "web");
+    let other = TcpListener::bind(address).expect("a port");
+    let service = Service::start(&home);
+    until("it rotates without the page", || {
+        provider.sandbox.created(12345) == [daily_name(0)]
+    });
+    let log = || std::fs::read_to_string(home.path("stderr")).expect("a log");
+    until("it says so", || {
+        log().contains("no status page: the port can't be had")
+    });
+    assert!(log().contains(&address.to_string()), "{}", log());
+    let second = http::address();
+    listen(&home, &format!("listen = \"{second}\""));
+    service.reload();
+    until("it moved", || {
+        ask(second, "GET", "/healthz", "localhost").is_some()
+    });
+    // Gone from the configuration, gone from the port; who is connected holds nothing up.
+    let mut slow = TcpStream::connect(second).expect("connected");
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").expect("sent");
+    assert_eq!(get(second, "/healthz").status, 200);
+    listen(&home, &format!("listen = \"{address}\""));
+    drop(other);
+    service.reload();
+    until("it moved again", || {
+        ask(address, "GET", "/healthz", "localhost").is_some()
+    });
+    until("and left", || {
+        ask(second, "GET", "/healthz", "localhost").is_none()
+    });
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn refused_files_and_an_address_for_everyone_are_said() {
+    let (provider, home, address) = live();
+    provider.sandbox.add_server(12345, "web");
+    policy(&home, 12345, "web");
+    let service = Service::start(&home);
+    listen(&home, "listen = \"nowhere\"");
+    service.reload();
+    let metrics = get(address, "/metrics").body;
+    assert_eq!(value(&metrics, "snaprotate_config_refused"), Some(1.0));
+    let html = get(address, "/").body;
+    assert!(
+        html.contains("config refused") && html.contains("is not an address and a port"),
+        "{html}"
+    );
+    listen(&home, "listen = \"0.0.0.0:9180\"");
+    let check = home.run(&["check"]);
+    let said = stdout(&check) + &stderr(&check);
+    assert_eq!(check.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("without a password, to all who reach it on any address of this host"),
+        "{said}"
+    );
+}
+
+#[test]
+fn however_many_send_half_a_request_the_health_is_answered_at_once_and_so_is_status() {
+    let (_provider, home, address) = live();
+    policy(&home, 7, "web");
+    let service = Service::start(&home);
+    let began = std::time::Instant::now();
+    let (mut halves, mut others) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        for _ in 0..100 {
+            let mut half = TcpStream::connect(address).expect("connected");
+            half.write_all(b"GET /healthz HTTP/1.1\r\nHost: ")
+                .expect("sent");
+            halves.push(half);
+            let socket = home.path("run").join("control.sock");
+            let mut half = std::os::unix::net::UnixStream::connect(socket).expect("connected");
+            half.write_all(b"GET /api").expect("sent");
+            others.push(half);
+        }
+        assert_eq!(get(address, "/healthz").status, 200, "{round}");
+        let said = home.run(&["status"]);
+        assert!(stdout(&said).contains("1 server"), "{}", stderr(&said));
+    }
+    // Half a request alone would have had ten seconds.
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    drop((halves, others));
+    assert_eq!(service.stop(), Some(0));
+}

@@ -1,0 +1,440 @@
+//! `stop_server` by the real binary: a server is stopped for its snapshot and runs afterwards,
+//! whatever becomes of the calls and of the service.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Home, Provider, QUICK, daily_name, stderr, stdout, until, verified, within};
+use jiff::SignedDuration;
+use snaprotate::sandbox::Action;
+use snaprotate::sandbox::faults::{Call, Fault};
+
+const SERVER: u64 = 12345;
+
+/// `SNAPROTATE_KILLS` asks for another number.
+const KILLS: usize = 60;
+
+/// So many services live side by side.
+const SERVICES: usize = 6;
+
+struct Place {
+    provider: Provider,
+    home: Home,
+}
+
+/// A server that runs, and whose daily slot is due; `more` stands in its rotation.
+fn place(more: &str) -> Place {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web");
+    provider
+        .sandbox
+        .set_switches_after(SignedDuration::from_millis(100));
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.policy("web", &policy(SERVER, "0 0 * * *", more));
+    Place { provider, home }
+}
+
+fn policy(id: u64, schedule: &str, more: &str) -> String {
+    format!(
+        "[server]\nid = {id}\n[[rotation]]\nname = \"daily\"\nschedule = \"{schedule}\"\nkeep = 3\nstop_server = true\nstop_timeout = \"1s\"\nmax_stopped = \"5s\"\n{more}\n"
+    )
+}
+
+impl Place {
+    fn once(&self) -> (Option<i32>, String) {
+        let output = self.home.run(&["once"]);
+        (output.status.code(), stderr(&output))
+    }
+
+    fn status(&self) -> String {
+        self.provider
+            .sandbox
+            .server_status(SERVER)
+            .expect("a server")
+    }
+
+    /// How often the rotation brought the server down; each time it came up again.
+    fn downs(&self) -> usize {
+        let switched = self.provider.sandbox.switched();
+        let times = |word: &str| {
+            switched
+                .iter()
+                .filter(|(_, status)| *status == word)
+                .count()
+        };
+        assert_eq!(times("stopped"), times("active"), "{switched:?}");
+        times("stopped")
+    }
+
+    /// The events that tell of its power, in the order of the trail.
+    fn told(&self) -> Vec<String> {
+        let trail = self.home.trail();
+        let events = trail.iter().filter_map(|record| record["event"].as_str());
+        let of_power = |event: &&str| event.starts_with("st") || *event == "create_intent";
+        events.filter(of_power).map(str::to_owned).collect()
+    }
+
+    fn alerts(&self, kind: &str) -> Vec<String> {
+        let raised = self.home.events("alert_raised").into_iter();
+        let of_kind = raised.filter(|record| record["alert"] == kind);
+        of_kind.map(|record| record["reason"].to_string()).collect()
+    }
+
+    /// No server may ever lose its power.
+    fn verified(&self) {
+        let powered = self.provider.sandbox.powered();
+        assert!(
+            powered
+                .iter()
+                .all(|(_, action)| matches!(action, Action::Stop | Action::Start)),
+            "{powered:?}"
+        );
+        verified(&self.home);
+    }
+}
+
+#[test]
+fn i20_a_server_is_stopped_for_its_snapshot_and_runs_again_when_that_is_completed() {
+    let place = place("");
+    let plan = place.home.run(&["plan", "web"]);
+    let plan = stdout(&plan);
+    for step in ["stop: slot of daily is due", "create daily", "start: daily"] {
+        assert!(plan.contains(step), "{step}: {plan}");
+    }
+    assert!(
+        plan.contains("15m at most") || plan.contains("5s at most"),
+        "{plan}"
+    );
+    let (code, said) = place.once();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(place.provider.names(SERVER), [daily_name(0)]);
+    assert_eq!((place.status().as_str(), place.downs()), ("active", 1));
+    assert_eq!(
+        place.told(),
+        [
+            "stop_intent",
+            "stop_result",
+            "stop_confirmed",
+            "create_intent",
+            "start_intent",
+            "start_result",
+            "start_confirmed"
+        ]
+    );
+    let completed = &place.home.events("snapshot_completed")[0];
+    let start = &place.home.events("start_intent")[0];
+    assert!(completed["seq"].as_u64() < start["seq"].as_u64());
+    // What is settled is not stopped for again.
+    assert_eq!(place.once().0, Some(0));
+    assert_eq!(place.downs(), 1);
+    let shown = place
+        .home
+        .run(&["audit", "show", "--server", "web", "--event", "stop"]);
+    assert!(stdout(&shown).contains("stop_intent"), "{}", stdout(&shown));
+    place.verified();
+}
+
+#[test]
+fn where_accepted_is_enough_the_server_runs_before_its_snapshot_is_completed() {
+    let place = place("restart_when = \"accepted\"");
+    assert_eq!(place.once().0, Some(0));
+    let completed = &place.home.events("snapshot_completed")[0];
+    let start = &place.home.events("start_intent")[0];
+    assert!(start["seq"].as_u64() < completed["seq"].as_u64());
+    assert_eq!(start["early"], serde_json::Value::Null);
+    assert_eq!((place.status().as_str(), place.downs()), ("active", 1));
+    place.verified();
+}
+
+#[test]
+fn i20_a_server_that_somebody_stopped_before_gets_its_snapshot_and_stays_stopped() {
+    let place = place("");
+    place.provider.sandbox.set_server_status(SERVER, "stopped");
+    assert_eq!(place.once().0, Some(0));
+    assert_eq!(place.provider.names(SERVER), [daily_name(0)]);
+    assert_eq!(place.status(), "stopped");
+    assert_eq!(place.provider.sandbox.powered(), []);
+    place.verified();
+}
+
+#[test]
+fn i20_a_provider_without_power_calls_gets_no_create_and_the_alert_names_that() {
+    for (call, status) in [
+        (Call::Power, 404),
+        (Call::Power, 405),
+        (Call::Server, 404),
+        (Call::Server, 405),
+    ] {
+        let place = place("");
+        let fault = Fault::status(call, status);
+        place.provider.sandbox.order(fault.forever());
+        let (code, said) = place.once();
+        assert_eq!(code, Some(1), "{said}");
+        assert_eq!(place.provider.sandbox.truth(SERVER), []);
+        assert_eq!((place.status().as_str(), place.downs()), ("active", 0));
+        let alerts = place.alerts("slot_failed");
+        let named = alerts.iter().any(|reason| {
+            reason.contains("doesn't offer to stop the server")
+                || reason.contains("doesn't tell whether the server runs")
+        });
+        assert!(named, "{call:?} {status}: {alerts:?}");
+        place.verified();
+    }
+}
+
+#[test]
+fn i20_whatever_becomes_of_the_stop_the_server_runs_in_the_end() {
+    let late = SignedDuration::from_millis(1200);
+    let stop = |fault: Fault| fault.times(1);
+    for (case, fault, snapshot) in [
+        ("refused", stop(Fault::status(Call::Power, 400)), true),
+        ("busy", stop(Fault::status(Call::Power, 409)), true),
+        ("forbidden", stop(Fault::status(Call::Power, 403)), true),
+        ("lost before", stop(Fault::status(Call::Power, 500)), true),
+        (
+            "lost after",
+            stop(Fault::status(Call::Power, 500).done()),
+            true,
+        ),
+        ("cut before", stop(Fault::cut(Call::Power)), true),
+        ("cut after", stop(Fault::cut(Call::Power).done()), true),
+        ("late", stop(Fault::hang(Call::Power).late(late)), true),
+        (
+            "without effect",
+            stop(Fault::status(Call::Power, 200)),
+            true,
+        ),
+        (
+            "a state without answer",
+            Fault::status(Call::Server, 500).times(4),
+            true,
+        ),
+        (
+            "never stops",
+            Fault::status(Call::Power, 200).times(30),
+            false,
+        ),
+    ] {
+        let place = place("");
+        place.provider.sandbox.order(fault);
+        let daemon = place.home.start(&["run"]);
+        until(case, || {
+            let over =
+                place.home.events("slot_settled").len() + place.home.events("slot_given_up").len();
+            let stops = place.home.events("stop_intent").len();
+            let open = |event| place.home.events(event).len();
+            over > 0
+                && stops > 0
+                && (open("start_confirmed") > 0 || open("start_intent") == 0)
+                && place.status() == "active"
+        });
+        assert_eq!(daemon.stop(), Some(0), "{case}");
+        let names = place.provider.names(SERVER);
+        assert_eq!(!names.is_empty(), snapshot, "{case}: {names:?}");
+        assert_eq!(place.status(), "active", "{case}");
+        // A stop that comes after it was undone is one more.
+        let most = if case == "late" { 2 } else { 1 };
+        assert!(place.downs() <= most, "{case}: {}", place.downs());
+        place.verified();
+    }
+}
+
+#[test]
+fn i20_a_start_is_sent_until_the_server_is_seen_active_and_an_alert_says_since_when() {
+    for (case, fault) in [
+        ("refused", Fault::status(Call::Power, 400)),
+        ("lost", Fault::cut(Call::Power)),
+        ("without effect", Fault::status(Call::Power, 200)),
+    ] {
+        let place = place("");
+        // The stop passes, the starts don't.
+        place.provider.sandbox.order(fault.after(1).forever());
+        let daemon = place.home.start(&["run"]);
+        until(case, || !place.alerts("server_stopped").is_empty());
+        let status = place.home.run(&["status"]);
+        let said = stdout(&status);
+        assert!(said.contains("is being started"), "{case}: {said}");
+        assert_eq!(place.status(), "stopped", "{case}");
+        place.provider.sandbox.clear_orders();
+        until(case, || place.status() == "active");
+        until(case, || {
+            let cleared = place.home.events("alert_cleared");
+            cleared.iter().any(|one| one["alert"] == "server_stopped")
+        });
+        assert_eq!(daemon.stop(), Some(0), "{case}");
+        assert_eq!(place.downs(), 1, "{case}");
+        place.verified();
+    }
+}
+
+#[test]
+fn i20_the_start_outlives_a_pause_a_reload_a_policy_that_goes_and_a_service_that_stops() {
+    for case in ["pause", "another policy", "no policy", "stop"] {
+        let place = place("");
+        place
+            .provider
+            .sandbox
+            .set_completes_after(SignedDuration::from_millis(1500));
+        let mut daemon = Some(place.home.start(&["run"]));
+        until(case, || !place.home.events("create_result").is_empty());
+        assert_eq!(place.status(), "stopped", "{case}");
+        let file = place.home.path("policies.d/web.toml");
+        match case {
+            "pause" => {
+                let paused = place.home.run(&["pause", "web"]);
+                assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
+            }
+            "another policy" => {
+                let text = std::fs::read_to_string(&file).expect("read");
+                std::fs::write(&file, text.replace("stop_server = true", "")).expect("written");
+            }
+            "no policy" => std::fs::remove_file(&file).expect("removed"),
+            _ => assert_eq!(daemon.take().expect("it runs").stop(), Some(0)),
+        }
+        if let Some(daemon) = &daemon {
+            daemon.signal("HUP");
+        }
+        until(case, || place.status() == "active");
+        if let Some(daemon) = daemon {
+            until(case, || !place.home.events("start_confirmed").is_empty());
+            assert_eq!(daemon.stop(), Some(0), "{case}");
+        }
+        assert_eq!(place.downs(), 1, "{case}");
+        place.verified();
+    }
+}
+
+#[test]
+fn i20_hooks_go_before_the_stop_and_after_the_start() {
+    let place = place(
+        "[rotation.hooks]\nbefore = [\"/bin/echo\", \"held\"]\nafter = [\"/bin/echo\", \"released\"]",
+    );
+    let (code, said) = place.once();
+    assert_eq!(code, Some(0), "{said}");
+    let order: Vec<_> = place
+        .home
+        .trail()
+        .iter()
+        .filter_map(|record| match record["event"].as_str()? {
+            "hook_finished" => Some(record["hook"].to_string()),
+            event @ ("stop_confirmed" | "create_intent" | "start_confirmed") => {
+                Some(event.to_owned())
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        order,
+        [
+            "\"before\"",
+            "stop_confirmed",
+            "create_intent",
+            "start_confirmed",
+            "\"after\""
+        ]
+    );
+    place.verified();
+}
+
+#[test]
+fn i20_kills_anywhere_leave_no_server_stopped_and_none_is_stopped_twice_for_a_slot() {
+    let kills = std::env::var("SNAPROTATE_KILLS").map_or(KILLS, |n| n.parse().expect("a number"));
+    let each = kills.div_ceil(SERVICES);
+    std::thread::scope(|scope| {
+        for nth in 0..SERVICES {
+            scope.spawn(move || kill(each, nth));
+        }
+    });
+}
+
+/// Kills a service so often in the midst of its work.
+fn kill(kills: usize, nth: usize) {
+    let provider = Provider::start(SignedDuration::from_millis(150), Duration::from_millis(40));
+    provider
+        .sandbox
+        .set_switches_after(SignedDuration::from_millis(60));
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    let servers = [11, 12, 13];
+    for id in servers {
+        provider.sandbox.add_server(id, &format!("server-{id}"));
+        // A slot that a killed stop is undone for still has its time.
+        let text = policy(
+            id,
+            "*/20 * * * * *",
+            "snapshot_name = \"tick-%Y%m%d-%H%M%S\"",
+        );
+        // Longer than many kills take, one after the other, on a busy machine.
+        let text = text.replace("stop_timeout = \"1s\"", "stop_timeout = \"5s\"");
+        let text = text.replace("max_stopped = \"5s\"", "max_stopped = \"60s\"");
+        home.policy(&format!("server-{id}"), &text);
+    }
+    for kill in 0..kills {
+        let seen = home.records();
+        let daemon = home.start(&["run"]);
+        let records = seen + 1 + (kill + nth) % 9;
+        let started = Instant::now();
+        while home.records() < records && started.elapsed() < Duration::from_secs(3) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        drop(daemon);
+    }
+    let started = home.events("daemon_started").len();
+    let last = home.start(&["run"]);
+    until("it runs", || home.events("daemon_started").len() > started);
+    let long = Duration::from_mins(4);
+    within(long, "every server runs, and no start is owed", || {
+        servers.iter().all(|id| {
+            let of = |event| {
+                let all = home.events(event);
+                all.iter().filter(|record| record["server"] == *id).count()
+            };
+            let last = |event| {
+                let all = home.events(event);
+                let mut all = all.iter().filter(|record| record["server"] == *id);
+                all.next_back().and_then(|record| record["seq"].as_u64())
+            };
+            let runs = provider.sandbox.server_status(*id).as_deref() == Some("active");
+            of("slot_settled") > 0 && runs && last("start_confirmed") > last("stop_intent")
+        })
+    });
+    assert_eq!(last.stop(), Some(0));
+    for id in servers {
+        let status = provider.sandbox.server_status(id);
+        assert_eq!(status.as_deref(), Some("active"), "{id}");
+        // By the trail, which snapshot each stop was for; by the stand-in, how many took effect.
+        let stops = home.events("stop_intent");
+        let slots: std::collections::BTreeSet<_> = stops
+            .iter()
+            .filter(|record| record["server"] == id)
+            .map(|record| record["snapshot"].to_string())
+            .collect();
+        // Only where the policy's own times ran out, a slot's next attempt stops it once more.
+        let starts = home.events("start_intent");
+        let undone = starts.iter().filter(|record| {
+            let reason = record["reason"].as_str().unwrap_or_default();
+            record["server"] == id
+                && (reason.contains("max_stopped") || reason.contains("stop_timeout"))
+        });
+        let undone = undone.count();
+        let switched = provider.sandbox.switched();
+        let downs = switched
+            .iter()
+            .filter(|one| **one == (id, "stopped"))
+            .count();
+        assert!(
+            downs <= slots.len() + undone,
+            "{id}: {downs} of {slots:?}, {undone} undone"
+        );
+        let mut made = provider.sandbox.created(id);
+        let all = made.len();
+        made.sort();
+        made.dedup();
+        assert_eq!(made.len(), all, "no name was ever made twice on {id}");
+    }
+    let powered = provider.sandbox.powered();
+    assert!(
+        powered
+            .iter()
+            .all(|(_, action)| *action != Action::HardStop)
+    );
+    verified(&home);
+}

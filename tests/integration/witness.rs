@@ -1,0 +1,624 @@
+//! The witness of the trail, by the real binary: what is signed, who gets it, and what it shows
+//! of a trail that somebody rewrote, head and all.
+//!
+//! The reader below is written from the specifications (c2sp.org/signed-note and
+//! c2sp.org/tlog-checkpoint) and shares no code with the program.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Output;
+use std::time::Duration;
+
+use crate::support;
+use crate::support::notify::Service;
+use crate::support::{Home, Provider, QUICK, stderr, stdout, until, verified};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+const SERVER: u64 = 7;
+
+/// A key as the specification has it: name, id and public key.
+struct Key {
+    name: String,
+    id: [u8; 4],
+    public: Vec<u8>,
+}
+
+/// The parts of `name+id+base64(0x01 || 32 bytes)`.
+fn key_parts(text: &str) -> (String, String, Vec<u8>) {
+    let parts: Vec<_> = text.trim().splitn(3, '+').collect();
+    let bytes = STANDARD.decode(parts[2]).expect("base64");
+    assert_eq!((bytes[0], bytes.len()), (1, 33), "Ed25519");
+    (
+        parts[0].to_owned(),
+        parts[1].to_owned(),
+        bytes[1..].to_vec(),
+    )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+    digits.collect::<Vec<_>>().concat()
+}
+
+fn key_id(name: &str, public: &[u8]) -> [u8; 4] {
+    let input = [name.as_bytes(), b"\n\x01", public].concat();
+    Sha256::digest(input)[..4].try_into().expect("four bytes")
+}
+
+fn verifier_key(text: &str) -> Key {
+    let (name, id, public) = key_parts(text);
+    let hash = key_id(&name, &public);
+    assert_eq!(hex(&hash), id, "the id of the key");
+    Key {
+        name,
+        id: hash,
+        public,
+    }
+}
+
+/// The text of a note that this key signed; `None`: it did not.
+fn open_note(note: &str, key: &Key) -> Option<String> {
+    let (text, signatures) = note.split_at(note.rfind("\n\n")? + 1);
+    let mut good = false;
+    for line in signatures
+        .strip_prefix('\n')?
+        .strip_suffix('\n')?
+        .split('\n')
+    {
+        let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+        let bytes = STANDARD.decode(signature).ok()?;
+        if name == key.name && bytes[..4] == key.id {
+            let public = UnparsedPublicKey::new(&ED25519, &key.public);
+            public.verify(text.as_bytes(), &bytes[4..]).ok()?;
+            good = true;
+        }
+    }
+    good.then(|| text.to_owned())
+}
+
+/// Origin, tree size, root hash and extension lines.
+fn checkpoint(text: &str) -> (String, u64, Vec<u8>, Vec<String>) {
+    assert!(text.ends_with('\n'));
+    let lines: Vec<_> = text.trim_end_matches('\n').split('\n').collect();
+    assert!(lines.iter().all(|line| !line.is_empty()), "{text}");
+    let root = STANDARD.decode(lines[2]).expect("base64");
+    assert_eq!(root.len(), 32);
+    let size = lines[1].parse().expect("a number");
+    let rest = lines[3..].iter().map(ToString::to_string).collect();
+    (lines[0].to_owned(), size, root, rest)
+}
+
+/// A note of a checkpoint, signed by the program's own key file without the program.
+fn signed_by_hand(key_file: &str, record: u64, hash: &str) -> String {
+    let rest = key_file.strip_prefix("PRIVATE+KEY+").expect("a signer key");
+    let (name, _, seed) = key_parts(rest);
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("a seed");
+    let hash: Vec<u8> = (0..32)
+        .map(|nth| u8::from_str_radix(&hash[2 * nth..2 * nth + 2], 16).expect("digits"))
+        .collect();
+    let text = format!("{name}\n{record}\n{}\n", STANDARD.encode(hash));
+    let id = key_id(&name, pair.public_key().as_ref());
+    let signature = [&id[..], pair.sign(text.as_bytes()).as_ref()].concat();
+    format!("{text}\n\u{2014} {name} {}\n", STANDARD.encode(signature))
+}
+
+/// A provider, and a home whose trail is witnessed by a file; its public key.
+fn home(more: &str) -> (Provider, Home, String) {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(SERVER, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(SERVER, 1, "");
+    fs::create_dir(home.path("mnt")).expect("a folder");
+    let key = keygen(&home, "witness-key");
+    let text =
+        format!("[audit.witness]\nkey_file = \"witness-key\"\nfile = \"mnt/notes\"\n{more}\n");
+    let file = home.path("snaprotate.toml");
+    let before = fs::read_to_string(&file).expect("read");
+    fs::write(&file, before + &text).expect("written");
+    (provider, home, key)
+}
+
+fn keygen(home: &Home, name: &str) -> String {
+    let path = home.path(name);
+    let path = path.to_str().expect("text");
+    let output = home.run(&["audit", "keygen", "snaprotate/test", "--out", path]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 1);
+    stdout(&output).trim().to_owned()
+}
+
+/// Rotates so often, farther apart than a second, and returns the notes in the file.
+fn runs(home: &Home, times: usize) -> Vec<String> {
+    for _ in 0..times {
+        let output = home.run(&["once"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        std::thread::sleep(Duration::from_millis(1_050));
+    }
+    let text = fs::read_to_string(home.path("mnt/notes")).expect("notes");
+    // An empty line within each note, and one between two.
+    let parts: Vec<_> = text.split("\n\n").collect();
+    let notes = parts.chunks(2).map(|pair| {
+        let note = pair.join("\n\n");
+        note.trim_end().to_owned() + "\n"
+    });
+    notes.collect()
+}
+
+fn verify(home: &Home, args: &[&str]) -> (Option<i32>, String) {
+    let output = run_verify(home, args);
+    (output.status.code(), stdout(&output) + &stderr(&output))
+}
+
+fn run_verify(home: &Home, args: &[&str]) -> Output {
+    home.command(&["audit", "verify"])
+        .args(args)
+        .current_dir(home.path(""))
+        .output()
+        .expect("it runs")
+}
+
+fn trail_file(home: &Home) -> PathBuf {
+    let mut files = fs::read_dir(home.path("log")).expect("a trail");
+    files.next().expect("a file").expect("an entry").path()
+}
+
+/// The forger: whoever may write to both folders needs no more than this. `edit` is given each
+/// record from `from` on, without `prev` and `hash`; where it gives nothing, the trail ends.
+fn forge(home: &Home, from: usize, edit: impl Fn(&str) -> Option<String>) {
+    let file = trail_file(home);
+    let text = fs::read_to_string(&file).expect("read");
+    let (mut lines, mut last) = (String::new(), (0, "0".repeat(64)));
+    for (nth, line) in text.lines().enumerate() {
+        let (body, _) = line.split_once(",\"prev\":\"").expect("a record");
+        let body = if nth + 1 < from {
+            Some(body.to_owned())
+        } else {
+            edit(body)
+        };
+        let Some(body) = body else { break };
+        let body = format!("{body},\"prev\":\"{}\"", last.1);
+        let hash = hex(&Sha256::digest(&body));
+        lines.push_str(&body);
+        lines.push_str(&[",\"hash\":\"", &hash, "\"}\n"].concat());
+        last = (nth + 1, hash);
+    }
+    fs::write(&file, lines).expect("written");
+    fs::write(
+        home.path("state/head"),
+        format!("{:020} {}\n", last.0, last.1),
+    )
+    .expect("written");
+    // The chain alone shows nothing.
+    verified(home);
+}
+
+fn other_run(body: &str) -> String {
+    body.replacen("\"run\":\"", "\"run\":\"x", 1)
+}
+
+#[test]
+fn the_reader_of_this_test_takes_the_note_of_go_s_documentation() {
+    let key = verifier_key("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
+    let text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+    let note = format!(
+        "{text}\n\u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    );
+    assert_eq!(open_note(&note, &key).as_deref(), Some(text));
+    assert_eq!(open_note(&note.replace("think", "thinj"), &key), None);
+}
+
+#[test]
+fn another_implementation_reads_the_checkpoint_that_the_program_signed() {
+    let (_provider, home, key) = home("");
+    let notes = runs(&home, 1);
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    let text = open_note(&notes[0], &verifier_key(&key)).expect("signed");
+    let (origin, size, root, rest) = checkpoint(&text);
+    assert_eq!(origin, "snaprotate/test");
+    let record = &home.trail()[usize::try_from(size).expect("small") - 1];
+    let hash = hex(&root);
+    assert_eq!(
+        (&record["seq"], &record["hash"]),
+        (&Value::from(size), &Value::from(hash))
+    );
+    assert!(rest[0].starts_with("time 2"), "{rest:?}");
+    // It is the record before the one that tells of it, and was given to log and file.
+    let told = &home.events("witnessed")[0];
+    assert_eq!(told["record"], size);
+    assert_eq!(told["seq"], size + 1);
+    let to = told["to"].as_array().expect("a list");
+    assert_eq!(to[0], "journal");
+    assert!(
+        to[1].as_str().is_some_and(|to| to.ends_with("mnt/notes")),
+        "{to:?}"
+    );
+    assert!(
+        key.starts_with(told["key"].as_str().expect("text")),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_trail_as_the_witness_saw_it_is_intact_by_own_key_key_given_and_key_in_a_file() {
+    let (_provider, home, key) = home("interval = \"1s\"");
+    assert_eq!(runs(&home, 3).len(), 3);
+    fs::write(home.path("key.pub"), format!("{key}\n")).expect("written");
+    let size = home.events("witnessed").last().expect("one")["record"].clone();
+    for more in [&[][..], &["--key", &key], &["--key", "key.pub"]] {
+        let (code, said) = verify(&home, &[&["--witness", "mnt/notes"], more].concat());
+        assert_eq!(code, Some(0), "{said}");
+        let wanted = format!("witness: agrees up to record {size}, signed ");
+        assert!(
+            said.contains(&wanted) && said.contains("3 of 3 checkpoints"),
+            "{said}"
+        );
+    }
+    let (code, json) = verify(&home, &["--witness", "mnt/notes", "--json"]);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((code, &json["witness"]["agrees_to"]), (Some(0), &size));
+    assert_eq!(json["witness"]["checkpoints"][2]["verdict"], "agrees");
+    // Without a key there is nothing to check by.
+    fs::remove_file(home.path("witness-key")).expect("removed");
+    let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--key"), "{said}");
+}
+
+#[test]
+fn a_trail_that_is_cut_is_told_with_the_record_that_the_witness_saw() {
+    let (_provider, home, _) = home("interval = \"1s\"");
+    runs(&home, 2);
+    let seen = home.events("witnessed");
+    let (first, last) = (&seen[0]["record"], &seen[1]["record"]);
+    let cut = usize::try_from(last.as_u64().expect("a number")).expect("small");
+    forge(&home, cut - 1, |_| None);
+    let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
+    assert_eq!(code, Some(1), "{said}");
+    let wanted = format!(
+        "broken: the trail was cut: it ends with record {}, and the witness saw record {last} at 20",
+        cut - 2
+    );
+    assert!(said.contains(&wanted), "{said}");
+    assert!(
+        said.contains(&format!("agrees up to record {first}")),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_rewritten_trail_is_told_with_the_records_between_which_that_began() {
+    let (_provider, home, _) = home("interval = \"1s\"");
+    runs(&home, 3);
+    let seen = home.events("witnessed");
+    let record = |nth: usize| seen[nth]["record"].as_u64().expect("a number");
+    let from = usize::try_from(record(0)).expect("small") + 2;
+    forge(&home, from, |body| Some(other_run(body)));
+    let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
+    assert_eq!(code, Some(1), "{said}");
+    let wanted = format!(
+        "broken: the trail was rewritten after record {}, up to which it agrees with the witness: record {} is another one than the witness saw at 20",
+        record(0),
+        record(1)
+    );
+    assert!(said.contains(&wanted), "{said}");
+    let (_, json) = verify(&home, &["--witness", "mnt/notes", "--json"]);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["intact"], false);
+    assert_eq!(json["witness"]["differs_from"], record(1));
+}
+
+#[test]
+fn a_trail_that_is_replaced_whole_or_removed_with_its_head_is_told() {
+    let (_provider, home, key) = home("interval = \"1s\"");
+    runs(&home, 2);
+    forge(&home, 1, |body| Some(other_run(body)));
+    let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("broken: the trail was replaced: no witnessed record"),
+        "{said}"
+    );
+    fs::remove_dir_all(home.path("log")).expect("removed");
+    fs::remove_dir_all(home.path("state")).expect("removed");
+    verified(&home);
+    let (code, said) = verify(&home, &["--witness", "mnt/notes", "--key", &key]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("the trail was cut: it holds no record, and the witness saw"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_changed_note_a_wrong_key_and_a_file_without_a_note_are_refused() {
+    let (_provider, home, _) = home("");
+    let note = runs(&home, 1).remove(0);
+    let mut bytes = note.clone().into_bytes();
+    // Within the root hash.
+    let place = note.match_indices('\n').nth(1).expect("two lines").0 + 5;
+    bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+    fs::write(home.path("flipped"), &bytes).expect("written");
+    let (code, said) = verify(&home, &["--witness", "flipped"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("not compared: flipped line 1: the note has a signature by snaprotate/test+"),
+        "{said}"
+    );
+    let other = keygen(&home, "other-key");
+    let (code, said) = verify(&home, &["--witness", "mnt/notes", "--key", &other]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("which is no known key"), "{said}");
+    fs::write(home.path("empty"), "nothing\n").expect("written");
+    // A good one beside it doesn't make up for it.
+    let (code, said) = verify(&home, &["--witness", "empty", "mnt/notes"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("not compared: empty: holds no checkpoint") && said.contains("\nintact: "),
+        "{said}"
+    );
+    let (code, said) = verify(&home, &["--witness", "absent"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("absent: can't be read"), "{said}");
+}
+
+#[test]
+fn a_checkpoint_of_an_archived_month_can_t_be_compared_and_one_of_a_kept_month_can() {
+    let (_provider, home, _) = home("");
+    runs(&home, 1);
+    // The next month's file begins behind this one, which is archived.
+    let trail = home.trail();
+    let last = trail.last().expect("a record");
+    let (seq, prev) = (
+        last["seq"].as_u64().expect("a number"),
+        last["hash"].as_str(),
+    );
+    let body = format!(
+        "{{\"seq\":{},\"time\":\"2099-01-01T00:00:00Z\",\"event\":\"checkpoint\",\"run\":\"x\",\"alerts\":[],\"prev\":\"{}\"",
+        seq + 1,
+        prev.expect("a hash")
+    );
+    let hash = hex(&Sha256::digest(&body));
+    fs::remove_file(trail_file(&home)).expect("archived");
+    fs::write(
+        home.path("log/audit-2099-01.jsonl"),
+        format!("{body},\"hash\":\"{hash}\"}}\n"),
+    )
+    .expect("written");
+    fs::write(home.path("state/head"), format!("{:020} {hash}\n", seq + 1)).expect("written");
+    verified(&home);
+    let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("note: 1 checkpoint can't be compared: the oldest file begins with record"),
+        "{said}"
+    );
+    assert!(
+        said.contains("broken: no checkpoint could be compared"),
+        "{said}"
+    );
+    let key = fs::read_to_string(home.path("witness-key")).expect("a key");
+    fs::write(
+        home.path("newer"),
+        signed_by_hand(key.trim(), seq + 1, &hash),
+    )
+    .expect("written");
+    let (code, said) = verify(&home, &["--witness", "mnt/notes", "newer"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 checkpoint can't be compared"), "{said}");
+    assert!(
+        said.contains(&format!("agrees up to record {}", seq + 1)),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_a_receiver_and_the_log_got_serves_as_a_witness_and_the_private_key_shows_nowhere() {
+    let (_provider, home, key) = home("");
+    let (told, file) = (home.path("told"), home.path("snaprotate.toml"));
+    let text = fs::read_to_string(&file).expect("read");
+    let receiver = format!(
+        "[[notify]]\ntype = \"command\"\nname = \"tee\"\ncommand = [\"/usr/bin/tee\", \"{}\"]\nwitness = true\n",
+        told.display()
+    );
+    fs::write(&file, text + &receiver).expect("written");
+    let private = fs::read_to_string(home.path("witness-key")).expect("a key");
+    assert!(private.starts_with("PRIVATE+KEY+snaprotate/test+"));
+    // Base64 has a `+` of its own.
+    let secret = private.trim().splitn(5, '+').nth(4).expect("five parts");
+    let mut said = key;
+    for (nth, format) in ["text", "json"].into_iter().enumerate() {
+        // A new trail each time, so that each run signs.
+        if nth > 0 {
+            fs::remove_dir_all(home.path("log")).expect("removed");
+            fs::remove_dir_all(home.path("state")).expect("removed");
+        }
+        let output = home.run(&["--log-format", format, "--log", "trace", "once"]);
+        // A trail that begins beside own snapshots is an alert.
+        let code = i32::from(nth > 0);
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        fs::write(home.path(format), stderr(&output)).expect("written");
+        for witness in [format, "told"] {
+            let (code, verdict) = verify(&home, &["--witness", witness]);
+            assert_eq!(code, Some(0), "{witness}: {verdict}");
+            said += &verdict;
+        }
+        said += &(stderr(&output) + &stdout(&output));
+    }
+    let json: Value =
+        serde_json::from_str(&fs::read_to_string(&told).expect("read")).expect("JSON");
+    assert_eq!(
+        (&json["event"], &json["origin"]),
+        (&"witnessed".into(), &"snaprotate/test".into())
+    );
+    assert_eq!(json["record"], home.events("witnessed")[0]["record"]);
+    let to = home.events("witnessed")[0]["to"].to_string();
+    assert!(to.contains("\"receiver tee\""), "{to}");
+    for name in ["mnt/notes", "told"] {
+        said += &fs::read_to_string(home.path(name)).expect("read");
+    }
+    said += &fs::read_to_string(trail_file(&home)).expect("read");
+    // A key that is wrong, and one that stands where its file should be named, show as little.
+    home.secret(
+        "witness-key",
+        &private.replacen("PRIVATE+KEY+snap", "PRIVATE+KEY+snip", 1),
+    );
+    said += &stderr(&home.run(&["check"]));
+    said += &stderr(&home.run(&["once"]));
+    said += &verify(&home, &["--witness", "told"]).1;
+    said += &verify(&home, &["--witness", "told", "--key", private.trim()]).1;
+    let text = fs::read_to_string(&file).expect("read");
+    fs::write(
+        &file,
+        text.replace(
+            "key_file = \"witness-key\"",
+            &format!("key_file = \"{}\"", private.trim()),
+        ),
+    )
+    .expect("written");
+    let refused = home.run(&["check"]);
+    assert_eq!(refused.status.code(), Some(2));
+    said += &stderr(&refused);
+    assert!(said.contains("key_file names no file"), "{said}");
+    assert!(said.contains("id does not fit"), "{said}");
+    assert!(!said.contains(secret), "{said}");
+}
+
+#[test]
+fn keygen_makes_a_file_for_its_owner_alone_and_never_overwrites_one() {
+    let (_provider, home, key) = home("");
+    let path = home.path("witness-key");
+    let mode = fs::metadata(&path).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let before = fs::read_to_string(&path).expect("read");
+    let output = home.run(&["audit", "keygen", "--out", path.to_str().expect("text")]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("never overwritten"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(fs::read_to_string(&path).expect("read"), before);
+    assert_ne!(keygen(&home, "another"), key);
+    let named = home.path("named");
+    let named = named.to_str().expect("text");
+    let output = home.run(&["audit", "keygen", "two words", "--out", named]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let output = home.run(&["audit", "keygen", "--out", named]);
+    assert!(
+        stdout(&output).starts_with("snaprotate/"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn a_quiet_trail_makes_no_more_checkpoints_and_a_new_record_makes_one() {
+    let (_provider, home, _) = home("interval = \"1s\"");
+    let service = Service::start(&home);
+    let quiet = || {
+        let trail = home.trail();
+        let own = trail.last().expect("a record").clone();
+        own["event"] == "witnessed" && own["record"].as_u64().map(|n| n + 1) == own["seq"].as_u64()
+    };
+    until("a settled slot, then nothing but its checkpoint", || {
+        !home.events("slot_settled").is_empty() && quiet()
+    });
+    // The delete of the older snapshot's kind may still come; then all is quiet.
+    std::thread::sleep(Duration::from_secs(3));
+    let before = home.trail().len();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(home.trail().len(), before);
+    assert_eq!(home.run(&["pause"]).status.code(), Some(0));
+    until("the checkpoint of the pause", || {
+        home.trail().len() == before + 2 && quiet()
+    });
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(verify(&home, &["--witness", "mnt/notes"]).0, Some(0));
+}
+
+#[test]
+fn a_witness_that_fails_holds_nothing_up_and_its_alert_clears_by_itself() {
+    let (_provider, home, _) = home("");
+    fs::remove_dir(home.path("mnt")).expect("removed");
+    let service = Service::start(&home);
+    let raised = |event: &str| {
+        let mut events = home.events(event);
+        events.retain(|record| record["alert"] == "witness_failed");
+        events
+    };
+    until("a settled slot and an alert", || {
+        !home.events("slot_settled").is_empty() && raised("alert_raised").len() == 1
+    });
+    let reason = raised("alert_raised")[0]["reason"].to_string();
+    assert!(
+        reason.contains("mnt/notes: can't be written: No such file"),
+        "{reason}"
+    );
+    let status = stdout(&home.run(&["status", "--json"]));
+    assert!(status.contains("\"witness_failed\""), "{status}");
+    fs::create_dir(home.path("mnt")).expect("a folder");
+    service.reload();
+    until("the alert clears", || raised("alert_cleared").len() == 1);
+    // The key goes: the next start finds that out, and still rotates.
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(verify(&home, &["--witness", "mnt/notes"]).0, Some(0));
+    fs::remove_file(home.path("witness-key")).expect("removed");
+    let checked = home.run(&["check"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+    fs::remove_dir_all(home.path("log")).expect("removed");
+    fs::remove_dir_all(home.path("state")).expect("removed");
+    let service = Service::start(&home);
+    until("an alert of the key", || raised("alert_raised").len() == 1);
+    let reason = raised("alert_raised")[0]["reason"].to_string();
+    assert!(
+        reason.contains("witness-key: can't read the witness key"),
+        "{reason}"
+    );
+    keygen(&home, "witness-key");
+    service.reload();
+    until("the alert clears", || raised("alert_cleared").len() == 1);
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn the_credential_takes_precedence_over_the_key_file_and_one_that_others_can_read_is_refused() {
+    let (_provider, home, other) = home("");
+    let folder = home.path("credentials");
+    fs::create_dir(&folder).expect("a folder");
+    let given = keygen(&home, "credentials/witness-key");
+    home.secret("credentials/api-token", support::TOKEN);
+    let mut once = home.command(&["once"]);
+    let output = once.env("CREDENTIALS_DIRECTORY", &folder).output();
+    let output = output.expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let key = home.events("witnessed")[0]["key"].clone();
+    assert!(given.starts_with(key.as_str().expect("text")), "{key}");
+    let by = |key: &str| verify(&home, &["--witness", "mnt/notes", "--key", key]).0;
+    assert_eq!((by(&given), by(&other)), (Some(0), Some(1)));
+    let path = home.path("witness-key");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
+    let checked = home.run(&["check"]);
+    assert_eq!(checked.status.code(), Some(0));
+    let said = stdout(&checked) + &stderr(&checked);
+    assert!(said.contains("can be read by others (mode 644)"), "{said}");
+    fs::remove_dir_all(home.path("log")).expect("removed");
+    fs::remove_dir_all(home.path("state")).expect("removed");
+    // The trail begins beside own snapshots, which is an alert.
+    assert_eq!(
+        home.run(&["once"]).status.code(),
+        Some(1),
+        "rotation goes on"
+    );
+    let alerts = home.events("alert_raised");
+    let mut alerts = alerts.iter();
+    let alert = alerts.find(|alert| alert["alert"] == "witness_failed");
+    let alert = alert.expect("an alert");
+    let reason = alert["reason"].to_string();
+    assert!(reason.contains("run chmod 600 on it"), "{reason}");
+    assert_eq!(home.events("witnessed").len(), 0);
+}
