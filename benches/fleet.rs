@@ -37,7 +37,9 @@ fn main() {
     limits.end();
 }
 
-const PARTS: [(&str, fn(&mut Limits)); 5] = [
+type Part = fn(&mut Limits);
+
+const PARTS: [(&str, Part); 5] = [
     ("together", together),
     ("paged", paged),
     ("whole", whole),
