@@ -178,7 +178,14 @@ impl State {
                     wall: front.time,
                     mono: None,
                 };
+                let past = match &fact {
+                    Fact::ServerIdChanged { from } => self.histories.remove(from),
+                    _ => None,
+                };
                 let history = self.histories.entry(server).or_default();
+                if let Some(past) = past {
+                    history.succeed(past);
+                }
                 history.apply(&fact, at, grace);
                 Ok(())
             }

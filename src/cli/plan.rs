@@ -62,7 +62,9 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             if let Some(doubt) = inventory.and_then(|seen| doubt(policy, seen, alone)) {
                 note(&doubt);
             }
-            if let Some((seen, history)) = inventory.zip(histories.get(&policy.server)) {
+            if let Some((seen, history)) =
+                inventory.zip(rehearse::told_of(&histories, &policy.server))
+            {
                 for line in disowned(policy, seen, history) {
                     note(&line);
                 }

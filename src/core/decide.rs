@@ -217,6 +217,7 @@ impl Server<'_> {
     /// Rules 2 to 6.
     fn wanted(&self) -> Step {
         self.care()
+            .or_else(|| self.identified())
             .or_else(|| self.open_intent())
             .or_else(|| self.under_way())
             .or_else(|| self.findings())

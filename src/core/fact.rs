@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::SnapshotId;
+use super::identity::Identity;
+use super::snapshot::{ServerId, SnapshotId};
 use super::terms::Terms;
 
 /// A reading of both clocks.
@@ -260,6 +261,11 @@ pub enum Fact {
     RotationRemoved { rotation: String },
     /// The policy went; what is open on the server stays unknown.
     ServerRemoved,
+    /// The provider gives the server another id or a second name beside the policy's.
+    ServerIdentified(Identity),
+    /// The policy names the server by its other id from now on: what the trail tells of `from`
+    /// is told of this one.
+    ServerIdChanged { from: ServerId },
     /// A slot became due; work on it begins.
     SlotDue {
         rotation: String,

@@ -69,6 +69,11 @@ impl History {
                     notes.leave();
                 }
             }
+            Fact::ServerIdentified(identity) => self.identity = Some(Box::new(identity.clone())),
+            Fact::ServerIdChanged { from } => {
+                let identity = self.identity.get_or_insert_default();
+                identity.other_id = Some(from.clone());
+            }
             Fact::SlotDue {
                 rotation,
                 slot,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::downtime::Downtime;
 use super::fact::{AlertKind, Now, Standing, When};
+use super::identity::Identity;
 use super::noted::RotationNotes;
 use super::policy::{Policy, Rules};
 use super::snapshot::{Snapshot, SnapshotId, Status};
@@ -158,6 +159,9 @@ pub struct History {
     pub all_paused: Option<Timestamp>,
     /// The last pause that ended.
     pub last_pause: Option<Box<Pause>>,
+    /// Its other id, and which of its names is the policy's, where there are two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Box<Identity>>,
     /// When the last restore was sent that may have had an effect.
     pub restore: Option<When>,
     /// The restore of which nobody knows whether it took effect, until a person looked.

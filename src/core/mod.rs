@@ -17,6 +17,7 @@ mod foresight;
 pub mod history;
 pub mod hold;
 pub mod id;
+pub mod identity;
 pub mod lateness;
 pub mod name;
 pub mod noted;

@@ -67,6 +67,19 @@ pub async fn inventories(
     Ok(found)
 }
 
+/// What the trail tells of the server, by the id that the policy has now or by the other.
+pub fn told_of<'h>(histories: &'h Histories, server: &ServerId) -> Option<&'h History> {
+    let by_id = histories.get(server);
+    let by_other = || {
+        let mut all = histories.values();
+        all.find(|history| history.other_id() == Some(server))
+    };
+    by_id
+        .filter(|history| !history.is_new())
+        .or_else(by_other)
+        .or(by_id)
+}
+
 /// The plans of these policies' servers.
 pub fn plans(
     policies: &[Arc<Policy>],
@@ -78,7 +91,7 @@ pub fn plans(
     let none = History::default();
     let servers = policies.iter().filter_map(|policy| {
         let inventory = inventories.get(&policy.server)?;
-        let history = histories.get(&policy.server).unwrap_or(&none);
+        let history = told_of(histories, &policy.server).unwrap_or(&none);
         Some(plan(policy, inventory, history, rules, now))
     });
     Plans {

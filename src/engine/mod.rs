@@ -7,6 +7,7 @@
 //! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
 //! - `holds`: a rotation's hooks around its create, and the release in the end; `power`: the same
 //!   of a server that is stopped.
+//! - `succession`: what is known of a server that its policy names by another id now.
 //! - `orders`: what an operator orders beside the rotation; `pauses`: when it rests.
 //! - `reload`: new policies in force.
 //! - `fleet`: which server's loop runs when; a server at rest costs no task.
@@ -32,6 +33,7 @@ mod reload;
 mod remains;
 mod seat;
 mod server;
+mod succession;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -102,6 +104,8 @@ pub struct Engine<A> {
     /// What servers were called whose policies went: their alerts are still to be cleared.
     former: Mutex<BTreeMap<ServerId, Place>>,
     seats: Mutex<BTreeMap<ServerId, SharedSeat>>,
+    /// Of servers that have two ids: by the one that the trail doesn't name them by.
+    other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
     all_paused: Mutex<AllPaused>,
     called: Mutex<Called>,
     /// No create before this much of the monotonic clock: the trail's tail was lost.
@@ -152,6 +156,11 @@ impl<A: SnapshotApi> Engine<A> {
         } else {
             SignedDuration::ZERO
         };
+        let other_ids = opened.histories.iter().filter_map(|(server, history)| {
+            let other = history.other_id()?;
+            Some((other.clone(), server.clone()))
+        });
+        let other_ids = Mutex::new(other_ids.collect());
         let seats = opened.histories.into_iter().map(|(server, history)| {
             let seat = Seat {
                 history,
@@ -168,6 +177,7 @@ impl<A: SnapshotApi> Engine<A> {
             wanted: RwLock::new(wanted(rules, policies)),
             former: Mutex::default(),
             seats: Mutex::new(seats.collect()),
+            other_ids,
             all_paused: Mutex::new(AllPaused {
                 since: opened.paused,
                 asked: false,
@@ -290,6 +300,7 @@ impl<A: SnapshotApi> Engine<A> {
         let policy = wanted.policies.get(server).map(Arc::as_ref);
         tell::fact(server, policy, &fact, &extra);
         let grace = wanted.rules.request_timeout;
+        self.succeed(server, seat, &fact);
         let mut seat = lock(seat);
         self.tap_fact(server, &seat.history, &fact, now.wall);
         seat.history.apply(&fact, now.into(), grace);

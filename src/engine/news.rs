@@ -7,7 +7,7 @@ use super::{Engine, lock};
 use crate::alerts::{Alert, Key, News, Place, Slot, Tap, Turn};
 use crate::api::SnapshotApi;
 use crate::audit::{StandingAlert, Wide};
-use crate::core::fact::{AlertKind, Fact};
+use crate::core::fact::{AlertKind, Fact, Standing};
 use crate::core::history::History;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
@@ -99,16 +99,27 @@ impl<A: SnapshotApi> Engine<A> {
         let mut alerts = Vec::new();
         for (server, seat) in seats {
             for ((kind, about), standing) in &lock(&seat).history.alerts {
-                alerts.push(Alert {
-                    kind: kind.word().to_owned(),
-                    server: Some(self.place(&server)),
-                    about: about.clone(),
-                    reason: standing.reason.clone(),
-                    since: standing.since.unwrap_or(Timestamp::UNIX_EPOCH),
-                });
+                alerts.push(self.alert(&server, *kind, about, standing));
             }
         }
         alerts
+    }
+
+    /// A server's alert as receivers know it.
+    pub(super) fn alert(
+        &self,
+        server: &ServerId,
+        kind: AlertKind,
+        about: &str,
+        standing: &Standing,
+    ) -> Alert {
+        Alert {
+            kind: kind.word().to_owned(),
+            server: Some(self.place(server)),
+            about: about.to_owned(),
+            reason: standing.reason.clone(),
+            since: standing.since.unwrap_or(Timestamp::UNIX_EPOCH),
+        }
     }
 
     fn place(&self, server: &ServerId) -> Place {

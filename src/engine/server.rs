@@ -9,6 +9,7 @@ use crate::api::{ApiError, ErrorKind, SnapshotApi};
 use crate::audit::Extra;
 use crate::core::decide::{Inventory, Step, decide};
 use crate::core::fact::Fact;
+use crate::core::history::History;
 use crate::core::policy::{Policy, Rules};
 use crate::core::printable::utc;
 use crate::core::settled::all_settled;
@@ -165,6 +166,9 @@ impl<A: SnapshotApi> Engine<A> {
     /// else until when it needs no look. An order that waits is told why not.
     pub(super) async fn ready(&self, server: &ServerId, seat: &Mutex<Seat>) -> Result<Ready, Rest> {
         let wanted = self.wanted();
+        if let Some(rest) = Box::pin(self.renamed(server, seat, &wanted)).await {
+            return Err(rest);
+        }
         let rules = wanted.rules;
         let in_force = wanted.policies.get(server).map(Arc::as_ref);
         if lock(seat).history.hold.is_some() && !self.released(server, seat, in_force).await {
@@ -186,7 +190,11 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let Some(policy) = wanted.policies.get(server).map(Arc::clone) else {
             Self::turn_down(seat, || "its policy is gone".to_owned());
-            if lock(seat).history.left() {
+            // Nothing is to be said of one that never had one either.
+            let nothing = |history: &History| {
+                history.left() || (history.is_new() && history.alerts.is_empty())
+            };
+            if nothing(&lock(seat).history) {
                 return Err(Rest::Gone);
             }
             let gone = Fact::ServerRemoved;

@@ -22,7 +22,7 @@ pub(super) fn fact(server: &ServerId, policy: Option<&Policy>, fact: &Fact, extr
         Some(all.iter().map(one).collect::<Vec<_>>().join(", "))
     };
     let event = text("event").unwrap_or_default();
-    let id = value.get("id").and_then(serde_json::Value::as_u64);
+    let id = value.get("id").and_then(logged::json);
     let bad = matches!(
         fact,
         Fact::Blocked { .. }

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, verified};
+use crate::support::notify::Service;
+use crate::support::{
+    Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until, verified,
+};
 use jiff::SignedDuration;
+use snaprotate::sandbox::faults::{Call, Fault};
 use snaprotate::sandbox::{Ids, server_uuid, snapshot_uuid};
 
 const SERVER: u64 = 12345;
@@ -89,4 +93,47 @@ fn two_policies_that_name_one_server_by_its_two_ids_change_nothing_on_it() {
         "{}",
         stdout(&output)
     );
+}
+
+#[test]
+fn i9_a_policy_that_names_its_server_by_the_other_id_goes_on_where_it_was() {
+    let provider = provider();
+    let sandbox = &provider.sandbox;
+    sandbox.add_snapshot(SERVER, &daily_name(1), "completed", days_ago(1));
+    let home = Home::new(&sandbox.base_url(), "", QUICK);
+    let (id, uuid) = (SERVER.to_string(), format!("{:?}", server_uuid(SERVER)));
+    policy(&home, "web.toml", &id, "");
+    // Its answer is lost, and what it makes shows after the edit.
+    let late = SignedDuration::from_millis(900);
+    sandbox.order(Fault::status(Call::Create, 502).late(late));
+    let service = Service::start(&home);
+    until("a create was sent", || {
+        !home.events("create_intent").is_empty()
+    });
+    policy(&home, "web.toml", &uuid, "");
+    service.reload();
+    until("its slot is settled", || {
+        !home.events("slot_settled").is_empty()
+    });
+    drop(service);
+    assert_eq!(sandbox.created(SERVER), [daily_name(0)]);
+    let changed = home.events("server_id_changed");
+    assert_eq!(changed.len(), 1);
+    assert_eq!(changed[0]["from"], SERVER);
+    assert_eq!(home.events("rotation_added").len(), 1);
+
+    // Nor does it end a pause.
+    let paused = home.run(&["pause", "--server", "web"]);
+    assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
+    policy(&home, "web.toml", &id, "");
+    let plan = stdout(&home.run(&["plan"]));
+    assert!(plan.contains("paused"), "{plan}");
+    let output = home.run(&["once"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(home.events("server_id_changed").len(), 2);
+    assert!(home.events("server_removed").is_empty());
+    let plan = stdout(&home.run(&["plan"]));
+    assert!(plan.contains("paused"), "{plan}");
+    assert_eq!(home.events("rotation_added").len(), 1);
+    verified(&home);
 }

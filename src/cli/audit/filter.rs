@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 50] = [
+pub(in crate::cli) const EVENTS: [&str; 52] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -36,6 +36,8 @@ pub(in crate::cli) const EVENTS: [&str; 50] = [
     "rotation_added",
     "rotation_changed",
     "rotation_removed",
+    "server_id_changed",
+    "server_identified",
     "server_removed",
     "slot_due",
     "slot_given_up",

@@ -202,6 +202,12 @@ impl Lines {
         if record.event == "server_removed" {
             parts.push("its policy is gone, and its alerts went with it".to_owned());
         }
+        if record.event == "server_id_changed" {
+            parts.push(
+                "the policy names the server by its other id: what the trail tells of that one is told of this one"
+                    .to_owned(),
+            );
+        }
         parts.extend(self.origin(record, said, known));
         for (key, value) in &fields {
             let alert =
