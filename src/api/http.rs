@@ -20,7 +20,7 @@ use super::token::{Token, TokenSource};
 use super::wire::{self, CreateBody, Gathering};
 use super::{ApiError, Created, Listing, NewSnapshot, Power, Proxy, SnapshotApi, client};
 use crate::clock::Clock;
-use crate::core::downtime::ServerState;
+use crate::core::downtime::ServerDetail;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// What the client needs to know; checked by the configuration, and here once more.
@@ -177,6 +177,10 @@ impl SnapshotApi for HttpApi {
         self.limiter.admit_change().await
     }
 
+    async fn admit_owed(&self) -> Pass {
+        self.limiter.admit_owed().await
+    }
+
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         self.gather(server.clone(), Gathering::new(server)).await
     }
@@ -213,8 +217,8 @@ impl SnapshotApi for HttpApi {
         .await
     }
 
-    async fn state(&self, server: &ServerId) -> ServerState {
-        self.ask_state(server).await
+    async fn state(&self, pass: Pass, server: &ServerId) -> ServerDetail {
+        self.ask_state(pass, server).await
     }
 
     async fn power(&self, pass: Pass, server: &ServerId, action: Power) -> Result<(), ApiError> {

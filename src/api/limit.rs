@@ -100,14 +100,26 @@ impl Limiter {
         self.grant(true).await
     }
 
-    async fn grant(&self, apart: bool) -> Pass {
-        let mut bucket = self.bucket.lock().await;
-        bucket.take(apart).await;
-        let place = match Arc::clone(&self.places).acquire_owned().await {
+    /// Waits for a place alone, past the queue, the rate and any `Retry-After`.
+    pub async fn admit_owed(&self) -> Pass {
+        Pass {
+            _place: self.place().await,
+            heard: Heard::default(),
+        }
+    }
+
+    async fn place(&self) -> OwnedSemaphorePermit {
+        match Arc::clone(&self.places).acquire_owned().await {
             Ok(place) => place,
             // Only for a closed semaphore, and nobody closes it.
             Err(_) => std::future::pending().await,
-        };
+        }
+    }
+
+    async fn grant(&self, apart: bool) -> Pass {
+        let mut bucket = self.bucket.lock().await;
+        bucket.take(apart).await;
+        let place = self.place().await;
         // Last, since an answer may close the gate, or slow all down, while a place is waited for.
         while let Some(until) = self.closed().max(self.spaced(&bucket)) {
             sleep_until(until).await;

@@ -50,7 +50,7 @@ pub use power::Power;
 pub use proxy::Proxy;
 pub use token::{TokenSource, secret};
 
-use crate::core::downtime::ServerState;
+use crate::core::downtime::ServerDetail;
 use crate::core::printable::printable;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
@@ -61,6 +61,10 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 pub trait SnapshotApi: Send + Sync + 'static {
     /// Waits for the rate limit, any `Retry-After` and a place in flight.
     fn admit(&self) -> impl Future<Output = Pass> + Send;
+
+    /// Waits for a place in flight alone: what is owed to a server that stands still is sent
+    /// however many requests wait, and though the provider wants to be left alone.
+    fn admit_owed(&self) -> impl Future<Output = Pass> + Send;
 
     /// All snapshots of the account, or of one server. Takes its own pass for each page.
     fn list(
@@ -89,8 +93,8 @@ pub trait SnapshotApi: Send + Sync + 'static {
         id: SnapshotId,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
-    /// Asks for the server's state; for rotations that stop it. Takes its own pass.
-    fn state(&self, server: &ServerId) -> impl Future<Output = ServerState> + Send;
+    /// Asks for the server's state, once; for rotations that stop it.
+    fn state(&self, pass: Pass, server: &ServerId) -> impl Future<Output = ServerDetail> + Send;
 
     /// Stops or starts a server.
     fn power(

@@ -6,7 +6,7 @@ use super::error::{ApiError, Call};
 use super::field::ServerField;
 use super::http::HttpApi;
 use super::limit::Pass;
-use crate::core::downtime::ServerState;
+use crate::core::downtime::{ServerDetail, ServerState};
 use crate::core::printable::printable;
 use crate::core::snapshot::ServerId;
 
@@ -29,18 +29,22 @@ struct Body {
 }
 
 impl HttpApi {
-    /// Asks for the server's state; a failure is a state too, in which nothing is known.
-    pub(super) async fn ask_state(&self, server: &ServerId) -> ServerState {
+    /// Asks for the server's state, once; a failure is a state too, in which nothing is known.
+    pub(super) async fn ask_state(&self, pass: Pass, server: &ServerId) -> ServerDetail {
         let what = format!("ask whether server {server} runs");
         let url = self.url(&format!("/servers/{}/", server.component()));
-        let answer = self.get(&what, &url, self.max_body, |answer| {
-            state(&answer.body, server)
+        let request = self.reading.get(url);
+        let answer = self.send(Call::List, &what, request, self.max_body).await;
+        drop(pass);
+        let answer = answer.map_err(|failure| failure.error);
+        let told = answer.and_then(|answer| {
+            let unreadable = |reason: String| self.unreadable(&what, &reason, &answer);
+            detail(&answer.body, server).map_err(unreadable)
         });
-        match answer.await {
-            Ok((_, state)) => state,
-            Err(error) if matches!(error.status, Some(404 | 405)) => ServerState::NotOffered,
-            Err(error) => ServerState::Untold(printable(&error.message, ERROR_SHOWN).into()),
-        }
+        told.unwrap_or_else(|error| match error.status {
+            Some(404 | 405) => ServerState::NotOffered.into(),
+            _ => ServerState::Untold(printable(&error.message, ERROR_SHOWN).into()).into(),
+        })
     }
 
     /// Sends a power call, exactly once; what it did is the server's state to say.
@@ -61,8 +65,8 @@ impl HttpApi {
     }
 }
 
-/// The state by the provider's answer, which must be about this server.
-fn state(body: &[u8], asked: &ServerId) -> Result<ServerState, String> {
+/// The provider's answer, which must be about this server.
+fn detail(body: &[u8], asked: &ServerId) -> Result<ServerDetail, String> {
     let row: ServerField = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     match row.known_by() {
         Some((id, uuid)) if id != *asked && uuid.as_ref() != Some(asked) => {
@@ -72,7 +76,12 @@ fn state(body: &[u8], asked: &ServerId) -> Result<ServerState, String> {
         _ => {}
     }
     let word = row.status.text().ok_or("it has no status")?;
-    Ok(ServerState::of(word))
+    let (name, hostname) = row.named().unzip();
+    Ok(ServerDetail {
+        state: ServerState::of(word),
+        name: name.map(str::to_owned),
+        hostname: hostname.flatten().map(str::to_owned),
+    })
 }
 
 #[cfg(test)]
@@ -81,7 +90,10 @@ mod tests {
 
     #[test]
     fn a_state_is_believed_of_the_server_that_was_asked_for_alone() {
-        let of = |body: &str, id: &str| state(body.as_bytes(), &id.parse().unwrap());
+        let of = |body: &str, id: &str| {
+            let detail = detail(body.as_bytes(), &id.parse().unwrap());
+            detail.map(|detail| detail.state)
+        };
         let active = Ok(ServerState::Active);
         let uuid = "6f1c2a34-0000-4000-8000-000000000007";
         let both = format!(r#"{{"id": 7, "uuid": "{uuid}", "status": "active"}}"#);

@@ -95,8 +95,14 @@ impl Shape {
     pub fn learn(&mut self, seen: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         let first = self.fields.is_empty();
+        let knows_rows = self.fields.keys().any(|field| field.starts_with(ROW));
         for (field, types) in &seen.fields {
             let known = self.fields.entry(field.clone()).or_default();
+            if field.starts_with(ROW) && !knows_rows {
+                // The first rows of an account that was empty are what is learnt of rows.
+                known.extend(types);
+                continue;
+            }
             let new: Vec<_> = types.difference(known).map(|one| one.word()).collect();
             if !new.is_empty() {
                 let how = if known.is_empty() { "is new" } else { "may be" };
@@ -116,7 +122,7 @@ impl Shape {
             }
             !missing
         });
-        for word in seen.words.difference(&self.words) {
+        for word in seen.words.difference(&self.words).filter(|_| knows_rows) {
             changes.push(format!("a snapshot may have the status {word:?}"));
         }
         self.words.extend(seen.words.iter().cloned());

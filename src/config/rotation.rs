@@ -209,7 +209,7 @@ impl RawRotation {
             None => None,
         };
         own.stop.check_idle(&defaults.stop, log);
-        let stop = options.stop.validate(&expression.at, log)?;
+        let stop = options.stop.validate(&expression.at, catch_up, log)?;
         Some(Rotation {
             hooks,
             stop,

@@ -75,9 +75,21 @@ impl RawStop {
 
     /// How the server is stopped, if it is; `None`: something in it is wrong.
     #[expect(clippy::option_option, reason = "the outer one is a fault")]
-    pub(super) fn validate(self, at: &At, log: &mut Log) -> Option<Option<Box<StopServer>>> {
-        if !self.stop_server.is_some_and(|stops| stops.value) {
+    pub(super) fn validate(
+        self,
+        at: &At,
+        catch_up: Option<SignedDuration>,
+        log: &mut Log,
+    ) -> Option<Option<Box<StopServer>>> {
+        let Some(stops) = self.stop_server.as_ref().filter(|stops| stops.value) else {
             return Some(None);
+        };
+        if catch_up.is_none() {
+            log.warn(
+                &stops.at,
+                "stop_server without catch_up: a slot that was missed stops the server at any hour, also when the service starts for the first time",
+                "write how late a slot may still be run, such as catch_up = \"1h\"",
+            );
         }
         let value = |found: &Option<Found<SignedDuration>>, default| {
             found.as_ref().map_or(default, |found| found.value)

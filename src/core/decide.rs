@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
-use super::downtime::ServerState;
+use super::downtime::{ServerDetail, ServerState};
 use super::fact::{Ending, Fact, Now};
 use super::history::History;
 use super::noted::SlotNote;
@@ -55,6 +55,14 @@ impl Inventory {
             state: None,
             requested,
             doubt: None,
+        }
+    }
+
+    /// Takes in what the provider tells of the server itself; its name counts where no row gives it.
+    pub fn tell(&mut self, detail: ServerDetail) {
+        self.state = Some(detail.state);
+        if self.server_name.is_none() {
+            (self.server_name, self.hostname) = (detail.name, detail.hostname);
         }
     }
 

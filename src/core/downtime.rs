@@ -41,6 +41,27 @@ impl ServerState {
     }
 }
 
+/// What the provider tells of one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerDetail {
+    /// Whether it runs.
+    pub state: ServerState,
+    /// Its name, where it was told.
+    pub name: Option<String>,
+    /// Its host name, where that is another.
+    pub hostname: Option<String>,
+}
+
+impl From<ServerState> for ServerDetail {
+    fn from(state: ServerState) -> Self {
+        Self {
+            state,
+            name: None,
+            hostname: None,
+        }
+    }
+}
+
 /// A server that a rotation stops for a snapshot; its start is owed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Downtime {
@@ -232,6 +253,17 @@ impl History {
             early: making,
             reason: "the service is stopping".to_owned(),
         })
+    }
+
+    /// The rotation for which the server is left without a start that was taken, when the service
+    /// ends, and that in words.
+    pub fn left_stopped(&self) -> Option<(String, String)> {
+        let downtime = self.downtime.as_deref().filter(|down| !down.taken)?;
+        let reason = format!(
+            "the service ends, and the server that it stopped for {} may still be down, since no start was taken: start it at the provider, or start the service again, which goes on with it",
+            downtime.snapshot
+        );
+        Some((downtime.rotation.clone(), reason))
     }
 
     /// Takes in the server's state, as it was asked for at `now`; in memory only.

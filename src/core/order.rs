@@ -96,8 +96,9 @@ pub fn down(downtime: &Downtime) -> String {
     } = downtime;
     let since = utc(downtime.since.wall);
     if *starts > 0 {
+        let word = if downtime.stopped { "was" } else { "was to be" };
         return format!(
-            "it was stopped for {snapshot} of {rotation} at {since} and is being started"
+            "it {word} stopped for {snapshot} of {rotation} at {since} and is being started"
         );
     }
     let word = if downtime.stopped {

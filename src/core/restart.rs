@@ -8,7 +8,7 @@ use super::breaks::Break;
 use super::decide::{Server, Step, ended, pause};
 use super::downtime::{Downtime, ServerState};
 use super::due::Due;
-use super::fact::{AlertKind, Ending, Fact, Now};
+use super::fact::{AlertKind, Ending, Fact, Now, Outcome};
 use super::history::{History, Open};
 use super::policy::{Policy, Release, Rotation, Rules, StopServer};
 use super::printable::{printable, utc};
@@ -51,7 +51,37 @@ pub fn owed(
     let unanswered = downtime.unanswered().map(Step::Record);
     unanswered
         .or_else(|| owed.confirmed())
+        .or_else(|| owed.alert())
         .or_else(|| owed.start())
+}
+
+impl History {
+    /// For how long a listing may be waited for before the server's start has to be looked after;
+    /// `None`: it isn't stopped.
+    pub fn patience(
+        &self,
+        policy: Option<&Policy>,
+        rules: &Rules,
+        now: Now,
+    ) -> Option<SignedDuration> {
+        let downtime = self.downtime.as_deref()?;
+        let rotation = policy.and_then(|policy| policy.rotation(&downtime.rotation));
+        let stop = rotation.and_then(|rotation| rotation.stop.as_deref());
+        let first = stop.filter(|_| downtime.starts == 0);
+        let left = first.map(|stop| {
+            // One that isn't stopped yet is started sooner.
+            let most = if downtime.stopped {
+                stop.longest
+            } else {
+                stop.timeout.min(stop.longest)
+            };
+            most - lasts(downtime, now)
+        });
+        Some(
+            left.unwrap_or(4 * rules.poll_interval)
+                .max(rules.poll_interval),
+        )
+    }
 }
 
 impl Owed<'_> {
@@ -82,6 +112,68 @@ impl Owed<'_> {
         let slow = slow.map_or(SignedDuration::ZERO, |stop| stop.longest);
         let settled = over >= self.rules.settle_window + slow;
         twice && (settled || (self.downtime.stopped && self.downtime.taken))
+    }
+
+    /// That it stands still for too long is told at once: nothing else needs to be known for it.
+    fn alert(&self) -> Option<Step> {
+        let ((alert, about), reason) = self.too_long()?;
+        let key = (alert, about);
+        if self.history.alerts.contains_key(&key) {
+            return None;
+        }
+        let (alert, about) = key;
+        Some(Step::Record(Fact::AlertRaised {
+            alert,
+            about,
+            reason,
+        }))
+    }
+
+    /// That it is down for longer than it may be, or can't be started.
+    fn too_long(&self) -> Option<((AlertKind, String), String)> {
+        let Downtime {
+            rotation,
+            snapshot,
+            starts,
+            refused,
+            answer,
+            ..
+        } = self.downtime;
+        let late = self.stop().is_some_and(|stop| self.lasts() >= stop.longest);
+        // The second start follows only when the first had no effect.
+        let unable = *starts > 1 && (refused.is_some() || self.stop().is_none());
+        if self.downtime.active.is_some() || !(late || unable) {
+            return None;
+        }
+        let since = utc(self.downtime.since.wall);
+        let what = if self.downtime.stopped {
+            format!("the server is stopped since {since} for {snapshot}")
+        } else {
+            format!("the server was to be stopped at {since} for {snapshot}")
+        };
+        let tried = match (starts, refused) {
+            (0, _) => "its start follows".to_owned(),
+            (_, Some(said)) => {
+                let refused = matches!(answer, Some(Outcome::Failed | Outcome::NoServer));
+                let what = if refused {
+                    "is refused"
+                } else {
+                    "came to nothing"
+                };
+                format!("its start {what} (the provider says \"{said}\"), and is tried again")
+            }
+            _ => "its start is tried again".to_owned(),
+        };
+        let gone = self.policy.map_or_else(
+            || "its policy is gone".to_owned(),
+            |policy| {
+                let server = &policy.server;
+                format!("if there is no such server any more, snaprotate resume --server {server}")
+            },
+        );
+        let reason =
+            format!("{what}, and not seen active again: {tried}; start it at the provider; {gone}");
+        Some(((AlertKind::ServerStopped, rotation.clone()), reason))
     }
 
     fn start(&self) -> Option<Step> {
@@ -321,32 +413,17 @@ impl Server<'_> {
         }
     }
 
-    /// That the rotation keeps the server stopped for too long.
+    /// The alert of a server that the rotation keeps stopped for too long.
     pub(super) fn stopped_for_long(&self) -> Option<((AlertKind, String), String)> {
-        let downtime = self.history.downtime.as_deref()?;
-        let rotation = self.policy.rotation(&downtime.rotation);
-        let stop = rotation.and_then(|rotation| rotation.stop.as_deref());
-        let longest = stop.map_or(SignedDuration::ZERO, |stop| stop.longest);
-        if lasts(downtime, self.now) < longest || downtime.active.is_some() {
-            return None;
-        }
-        let tried = match (downtime.starts, &downtime.refused) {
-            (0, _) => "its start follows".to_owned(),
-            (_, Some(said)) => {
-                format!("its start is refused (the provider says \"{said}\"), and tried again")
-            }
-            _ => "its start is tried again".to_owned(),
+        let owed = Owed {
+            policy: Some(self.policy),
+            history: self.history,
+            downtime: self.history.downtime.as_deref()?,
+            rules: self.rules,
+            state: self.inventory.state.as_ref(),
+            now: self.now,
         };
-        let reason = format!(
-            "the server is stopped since {} for {}, and not seen active again: {tried}; start it at the provider; if there is no such server any more, snaprotate resume --server {}",
-            utc(downtime.since.wall),
-            downtime.snapshot,
-            self.policy.server
-        );
-        Some((
-            (AlertKind::ServerStopped, downtime.rotation.clone()),
-            reason,
-        ))
+        owed.too_long()
     }
 }
 

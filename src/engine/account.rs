@@ -114,6 +114,15 @@ impl Account {
         })
     }
 
+    /// Leave for a start that is owed: no refusal of the token holds it up, and that it is taken
+    /// says nothing of whether the token may make snapshots.
+    pub(super) fn leave_owed(&self) -> Leave<'_> {
+        Leave {
+            account: self,
+            trial: false,
+        }
+    }
+
     /// Whether the trouble is the whole account's.
     pub(super) fn down(&self) -> bool {
         let state = lock(&self.0);

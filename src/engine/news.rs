@@ -122,7 +122,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    fn place(&self, server: &ServerId) -> Place {
+    pub(super) fn place(&self, server: &ServerId) -> Place {
         let policies = self.wanted().policies;
         match policies.get(server) {
             Some(policy) => place(policy),

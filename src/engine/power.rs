@@ -18,11 +18,12 @@ use super::{Engine, Seat, lock};
 use crate::api::{Pass, Power, SnapshotApi};
 use crate::audit::Extra;
 use crate::core::decide::{Inventory, Step};
-use crate::core::downtime::ServerState;
-use crate::core::fact::{Fact, Outcome};
+use crate::core::downtime::ServerDetail;
+use crate::core::fact::{AlertKind, Fact, Outcome};
 use crate::core::policy::Policy;
 use crate::core::restart::owed;
 use crate::core::snapshot::ServerId;
+use crate::logged;
 
 /// How long the end of the service waits for the starts that it owes.
 const LAST_STARTS: Duration = Duration::from_secs(20);
@@ -37,7 +38,8 @@ impl<A: SnapshotApi> Engine<A> {
         policy: Option<&Policy>,
     ) -> Option<Rest> {
         let rules = self.wanted().rules;
-        let Some(state) = self.ask_state(server, seat).await else {
+        let detail = self.ask_state(self.api.admit_owed(), server, seat);
+        let Some(ServerDetail { state, .. }) = detail.await else {
             return Some(Rest::Until(None));
         };
         loop {
@@ -52,7 +54,12 @@ impl<A: SnapshotApi> Engine<A> {
                     let record = self.record(server, seat, fact, Extra::default());
                     record.await.is_err()
                 }
-                Some(start @ Step::Start { .. }) => self.start(server, seat, start).await.is_err(),
+                Some(start @ Step::Start { .. }) => {
+                    if self.start(server, seat, start).await.is_ok() {
+                        break;
+                    }
+                    true
+                }
                 _ => break,
             };
             if over {
@@ -71,14 +78,16 @@ impl<A: SnapshotApi> Engine<A> {
     /// Asks whether the server runs; `None`: the service is stopping.
     pub(super) async fn ask_state(
         &self,
+        admitted: impl Future<Output = Pass>,
         server: &ServerId,
         seat: &Mutex<Seat>,
-    ) -> Option<ServerState> {
+    ) -> Option<ServerDetail> {
         lock(seat).state = None;
+        let asked = async { self.api.state(admitted.await, server).await };
         tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
-            state = self.api.state(server) => Some(state),
+            detail = asked => Some(detail),
         }
     }
 
@@ -143,7 +152,7 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Sends a start when it may.
+    /// Sends a start, before all else that waits to be sent.
     pub(super) async fn start(
         &self,
         server: &ServerId,
@@ -153,12 +162,9 @@ impl<A: SnapshotApi> Engine<A> {
         let pass = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(Stopped),
-            pass = self.api.admit() => pass,
+            pass = self.api.admit_owed() => pass,
         };
-        let Some(leave) = self.account.leave(self.clock.now().mono) else {
-            drop(pass);
-            return self.rest(self.wanted().rules.poll_interval).await;
-        };
+        let leave = self.account.leave_owed();
         if !self.send_start(server, seat, (pass, leave), start).await? {
             return self.rest(self.wanted().rules.poll_interval).await;
         }
@@ -247,16 +253,38 @@ impl<A: SnapshotApi> Engine<A> {
                 record.await.ok()?;
             }
             let start = lock(seat).history.start_at_end()?;
-            let pass = self.api.admit().await;
-            let leave = self.account.leave(self.clock.now().mono)?;
-            let way = (pass, leave);
+            let way = (self.api.admit_owed().await, self.account.leave_owed());
             self.send_start(server, seat, way, start).await.ok()
         });
         let all = futures_util::future::join_all(starts);
-        if tokio::time::timeout(LAST_STARTS, all).await.is_err() {
-            tracing::error!(
-                "not every server that was stopped could be started; the next start of the service goes on"
-            );
+        let _late = tokio::time::timeout(LAST_STARTS, all).await;
+        for (server, seat) in &down {
+            self.left_stopped(server, seat).await;
+        }
+    }
+
+    /// Tells of a server that the service leaves behind without a start that was taken.
+    async fn left_stopped(&self, server: &ServerId, seat: &Mutex<Seat>) {
+        let left = lock(seat).history.left_stopped();
+        let Some((rotation, reason)) = left else {
+            return;
+        };
+        let called = self.place(server).name;
+        tracing::error!(
+            server = logged::id(server),
+            server_name = called,
+            "{reason}"
+        );
+        let standing = (AlertKind::ServerStopped, rotation);
+        if !lock(seat).history.alerts.contains_key(&standing) {
+            let (alert, about) = standing;
+            let raised = Fact::AlertRaised {
+                alert,
+                about,
+                reason,
+            };
+            // What can't be recorded was logged.
+            let _unwritten = self.record(server, seat, raised, Extra::default()).await;
         }
     }
 }

@@ -209,7 +209,18 @@ impl<A: SnapshotApi> Engine<A> {
             lock(seat).unlisted = None;
             return Err(Rest::Until(None));
         }
-        let inventory = match self.look(server, seat).await {
+        // What is owed to a server that is down waits for no listing.
+        let patience = lock(seat)
+            .history
+            .patience(Some(&policy), &rules, self.clock.now());
+        let looked = tokio::select! {
+            biased;
+            looked = self.look(server, seat) => looked,
+            () = self.clock.sleep(patience.unwrap_or_default()), if patience.is_some() => {
+                return Err(Rest::After(SignedDuration::ZERO));
+            }
+        };
+        let inventory = match looked {
             Ok(inventory) => inventory,
             Err(Some(error)) => {
                 Self::turn_down(seat, || format!("its snapshots can't be listed: {error}"));
@@ -255,8 +266,8 @@ impl<A: SnapshotApi> Engine<A> {
             drop(turn);
             match decided {
                 Some(Step::AskState) => {
-                    let asked = self.ask_state(&policy.server, seat).await;
-                    inventory.state = Some(asked.ok_or(Rest::Until(None))?);
+                    let asked = self.ask_state(self.api.admit(), &policy.server, seat);
+                    inventory.tell(asked.await.ok_or(Rest::Until(None))?);
                 }
                 Some(step) => return Ok((inventory, step)),
                 None => {

@@ -161,7 +161,30 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) fn wide_alerts(&self) -> (Vec<StandingAlert>, bool) {
         let (mut alerts, refused) = self.account.alerts();
         alerts.extend(self.keeper.alert());
+        alerts.extend(self.orphaned_alerts());
         (alerts, refused)
+    }
+
+    /// The alerts of servers that have no policy any more and are owed something all the same.
+    fn orphaned_alerts(&self) -> Vec<StandingAlert> {
+        let policies = self.wanted().policies;
+        let seats = lock(&self.seats);
+        let orphans = seats.iter().filter(|(id, _)| !policies.contains_key(id));
+        let mut alerts = Vec::new();
+        for (server, seat) in orphans {
+            let seat = lock(seat);
+            if seat.history.gone() {
+                continue;
+            }
+            for ((kind, _), standing) in &seat.history.alerts {
+                alerts.push(StandingAlert {
+                    alert: kind.word().to_owned(),
+                    about: self.place(server).name,
+                    standing: standing.clone(),
+                });
+            }
+        }
+        alerts
     }
 
     /// What was done so far.

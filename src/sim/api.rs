@@ -14,7 +14,7 @@ use crate::api::{
     ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, Power, Rate, ServerRows,
     SnapshotApi,
 };
-use crate::core::downtime::ServerState;
+use crate::core::downtime::ServerDetail;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The most that a listing lags behind.
@@ -371,9 +371,13 @@ impl SnapshotApi for SimApi {
         self.mutate(course, server).await.map(|_| ())
     }
 
-    async fn state(&self, server: &ServerId) -> ServerState {
+    async fn admit_owed(&self) -> Pass {
         self.alive().await;
-        let _pass = self.limiter.admit().await;
+        self.limiter.admit_owed().await
+    }
+
+    async fn state(&self, _pass: Pass, server: &ServerId) -> ServerDetail {
+        self.alive().await;
         self.dies(Doom::BeforeListing).await;
         let time = {
             let mut world = self.world();
@@ -389,7 +393,7 @@ impl SnapshotApi for SimApi {
         self.dies(Doom::InListing).await;
         self.wait(time / 2).await;
         self.dies(Doom::AfterListing).await;
-        state
+        state.into()
     }
 
     async fn power(&self, _pass: Pass, server: &ServerId, action: Power) -> Result<(), ApiError> {

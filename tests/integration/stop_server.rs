@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::notify::Service;
 use crate::support::{Home, Provider, QUICK, daily_name, stderr, stdout, until, verified, within};
 use jiff::SignedDuration;
 use snaprotate::sandbox::Action;
@@ -50,6 +51,14 @@ impl Place {
             .sandbox
             .server_status(SERVER)
             .expect("a server")
+    }
+
+    /// Its policy goes, and another server gets one: a folder without any is refused.
+    fn leave(&self) {
+        let file = self.home.path("policies.d/web.toml");
+        std::fs::remove_file(file).expect("removed");
+        self.provider.sandbox.add_server(SERVER + 1, "other");
+        self.home.daily(SERVER + 1, 3, "");
     }
 
     /// How often the rotation brought the server down; each time it came up again.
@@ -287,7 +296,7 @@ fn i20_the_start_outlives_a_pause_a_reload_a_policy_that_goes_and_a_service_that
                 let text = std::fs::read_to_string(&file).expect("read");
                 std::fs::write(&file, text.replace("stop_server = true", "")).expect("written");
             }
-            "no policy" => std::fs::remove_file(&file).expect("removed"),
+            "no policy" => place.leave(),
             _ => assert_eq!(daemon.take().expect("it runs").stop(), Some(0)),
         }
         if let Some(daemon) = &daemon {
@@ -301,6 +310,113 @@ fn i20_the_start_outlives_a_pause_a_reload_a_policy_that_goes_and_a_service_that
         assert_eq!(place.downs(), 1, "{case}");
         place.verified();
     }
+}
+
+#[test]
+fn i20_neither_a_refused_token_nor_a_rate_limit_holds_up_a_start() {
+    std::thread::scope(|scope| {
+        for status in [401, 403, 429] {
+            scope.spawn(move || {
+                let place = place("");
+                let sandbox = &place.provider.sandbox;
+                sandbox.set_completes_after(SignedDuration::from_secs(60));
+                let daemon = place.home.start(&["run"]);
+                until("it is down", || {
+                    !place.home.events("create_result").is_empty()
+                });
+                assert_eq!(place.status(), "stopped", "{status}");
+                sandbox.order(Fault::status(Call::List, status).forever());
+                let began = Instant::now();
+                until("it runs again", || place.status() == "active");
+                // It may be down for 5 s.
+                let took = began.elapsed();
+                assert!(took < Duration::from_secs(15), "{status}: {took:?}");
+                until("it was seen", || {
+                    !place.home.events("start_confirmed").is_empty()
+                });
+                assert_eq!(daemon.stop(), Some(0), "{status}");
+                assert_eq!(place.downs(), 1, "{status}");
+                place.verified();
+            });
+        }
+    });
+}
+
+#[test]
+fn i20_without_listings_too_an_alert_tells_of_a_server_that_stays_down() {
+    let place = place("");
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Power, 500).after(1).forever());
+    let daemon = place.home.start(&["run"]);
+    until("it is down", || {
+        !place.home.events("stop_confirmed").is_empty()
+    });
+    sandbox.order(Fault::status(Call::List, 401).forever());
+    until("an alert", || !place.alerts("server_stopped").is_empty());
+    sandbox.clear_orders();
+    until("it runs again", || place.status() == "active");
+    assert_eq!(daemon.stop(), Some(0));
+    place.verified();
+}
+
+#[test]
+fn i20_a_server_without_a_policy_that_stays_down_is_told_of() {
+    let place = place("");
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Power, 500).after(1).forever());
+    let daemon = place.home.start(&["run"]);
+    until("it is down", || {
+        !place.home.events("stop_confirmed").is_empty()
+    });
+    place.leave();
+    daemon.signal("HUP");
+    until("status tells of it", || {
+        let status = place.home.run(&["status"]);
+        status.status.code() != Some(0) && stdout(&status).contains("its policy is gone")
+    });
+    sandbox.clear_orders();
+    until("it runs again", || place.status() == "active");
+    until("nothing is left to be said", || {
+        place.home.run(&["status"]).status.code() == Some(0)
+    });
+    assert_eq!(daemon.stop(), Some(0));
+    place.verified();
+}
+
+#[test]
+fn i20_a_service_that_ends_without_having_started_a_server_says_so() {
+    let place = place("");
+    let sandbox = &place.provider.sandbox;
+    sandbox.order(Fault::status(Call::Power, 500).after(1).forever());
+    let daemon = Service::start(&place.home);
+    until("it is down", || {
+        !place.home.events("stop_confirmed").is_empty()
+    });
+    assert_eq!(daemon.stop(), Some(0));
+    let said = std::fs::read_to_string(place.home.path("stderr")).expect("read");
+    assert!(said.contains("may still be down"), "{said}");
+    assert_eq!(place.alerts("server_stopped").len(), 1);
+    sandbox.clear_orders();
+    let daemon = place.home.start(&["run"]);
+    until("the next one starts it", || place.status() == "active");
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(place.downs(), 1);
+    place.verified();
+}
+
+#[test]
+fn i11_a_server_of_another_name_is_not_stopped() {
+    let place = place("");
+    let text =
+        policy(SERVER, "0 0 * * *", "").replace("id = 12345", "id = 12345\nname = \"other\"");
+    assert!(text.contains("other"));
+    place.home.policy("web", &text);
+    let (code, said) = place.once();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the provider calls this server"), "{said}");
+    assert_eq!(place.provider.sandbox.powered(), []);
+    assert_eq!(place.provider.sandbox.truth(SERVER), []);
+    place.verified();
 }
 
 #[test]

@@ -31,7 +31,10 @@ impl Asked {
     pub(super) async fn ask(api: &HttpApi, config: &Config) -> Self {
         let mut policies = config.policies.iter();
         let state = match policies.find(|policy| stops(policy)) {
-            Some(policy) => Some((Arc::clone(policy), api.state(&policy.server).await)),
+            Some(policy) => Some((
+                Arc::clone(policy),
+                api.state(api.admit().await, &policy.server).await.state,
+            )),
             None => None,
         };
         Self {

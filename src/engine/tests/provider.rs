@@ -10,7 +10,7 @@ use crate::api::{
     ApiError, Created, Limiter, Listing, NewSnapshot, Pass, Power, Rate, ServerRows, SnapshotApi,
 };
 use crate::clock::Clock;
-use crate::core::downtime::ServerState;
+use crate::core::downtime::{ServerDetail, ServerState};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 use crate::engine::lock;
 
@@ -302,13 +302,18 @@ impl SnapshotApi for Provider {
         asked.await.map(|_| ())
     }
 
-    async fn state(&self, server: &ServerId) -> ServerState {
+    async fn admit_owed(&self) -> Pass {
+        self.limiter.admit_owed().await
+    }
+
+    async fn state(&self, _pass: Pass, server: &ServerId) -> ServerDetail {
         let server = server.number().unwrap();
-        match self.answer(Call::List, What::State(server)).await {
+        let state = match self.answer(Call::List, What::State(server)).await {
             Ok(_) if lock(&self.state).stopped.contains(&server) => ServerState::Stopped,
             Ok(_) => ServerState::Active,
             Err(error) => ServerState::Untold(error.message.into()),
-        }
+        };
+        state.into()
     }
 
     async fn power(&self, pass: Pass, server: &ServerId, action: Power) -> Result<(), ApiError> {
