@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Tried;
-use super::decide::Step;
 use super::fact::{Fact, Now, Outcome, When};
-use super::history::{History, Open};
+use super::history::History;
+use super::snapshot::ServerId;
 
 /// Starts that failed, from which on `once` leaves the server to the next process.
 const HOPELESS: u32 = 5;
@@ -113,6 +113,16 @@ impl Downtime {
         })
     }
 
+    /// Returns true if the stop was refused: it may take effect all the same, so the server is
+    /// watched for a while. Once it is seen stopped its start is owed.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let refused = matches!(
+            self.answer,
+            Some(Outcome::Failed | Outcome::Later | Outcome::NoServer)
+        );
+        refused && self.starts == 0 && !self.stopped
+    }
+
     /// Returns true if `once` has tried for long enough.
     pub fn hopeless(&self) -> bool {
         self.starts >= HOPELESS && self.active.is_none()
@@ -149,7 +159,17 @@ impl History {
                 outcome,
                 said,
             } => self.stop_answered(snapshot, *outcome, said.as_deref(), at),
-            Fact::StopConfirmed { .. } => {
+            Fact::StopConfirmed { snapshot, .. } => {
+                // One that was refused did count for none.
+                if self
+                    .downtime
+                    .as_ref()
+                    .is_some_and(|down| down.is_doubtful())
+                {
+                    for note in self.unsettled_named(snapshot) {
+                        note.stops += 1;
+                    }
+                }
                 if let Some(downtime) = &mut self.downtime {
                     downtime.stopped = true;
                     // It may have taken effect after a start: that one is void.
@@ -216,7 +236,9 @@ impl History {
             Outcome::Later => "the stop was refused for now, or not delivered",
             Outcome::Failed => "the stop was refused",
         };
-        self.downtime = None;
+        if let Some(downtime) = &mut self.downtime {
+            downtime.answer = Some(outcome);
+        }
         for note in self.unsettled_named(name) {
             note.stops = note.stops.saturating_sub(1);
         }
@@ -238,29 +260,31 @@ impl History {
         }
     }
 
-    /// The start that is sent at the end of the service, if one is owed and was not taken yet; or
-    /// the record that goes before it.
-    pub fn start_at_end(&self) -> Option<Step> {
-        let downtime = self.downtime.as_deref().filter(|down| !down.taken)?;
-        if let Some(unanswered) = downtime.unanswered() {
-            return Some(Step::Record(unanswered));
-        }
-        let (rotation, name) = (downtime.rotation.clone(), downtime.snapshot.clone());
-        let making = matches!(&self.open, Some(Open::Create { name: open, .. }) if *open == name);
-        Some(Step::Start {
-            rotation,
-            name,
-            early: making,
-            reason: "the service is stopping".to_owned(),
-        })
+    /// Returns true if a start is owed that the end of the service must not forget.
+    pub fn is_owed_a_start(&self) -> bool {
+        let down = self.downtime.as_deref();
+        down.is_some_and(|down| !down.is_doubtful())
+    }
+
+    /// The id for the next call about the server's power: the other one where the provider said
+    /// last that it knows no such server.
+    pub fn power_id(&self, server: &ServerId) -> ServerId {
+        let unknown = self.downtime.as_deref().is_some_and(|downtime| {
+            downtime.answer == Some(Outcome::NoServer) && downtime.starts % 2 == 1
+        });
+        let other = self.other_id().filter(|_| unknown);
+        other.unwrap_or(server).clone()
     }
 
     /// The rotation for which the server is left without a start that was taken, when the service
     /// ends, and that in words.
     pub fn left_stopped(&self) -> Option<(String, String)> {
-        let downtime = self.downtime.as_deref().filter(|down| !down.taken)?;
+        let downtime = self.downtime.as_deref()?;
+        if downtime.is_doubtful() || (downtime.taken && downtime.active.is_some()) {
+            return None;
+        }
         let reason = format!(
-            "the service ends, and the server that it stopped for {} may still be down, since no start was taken: start it at the provider, or start the service again, which goes on with it",
+            "the service ends, and the server that it stopped for {} may still be down: start it at the provider, or start the service again, which goes on with it",
             downtime.snapshot
         );
         Some((downtime.rotation.clone(), reason))

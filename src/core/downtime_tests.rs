@@ -171,10 +171,9 @@ fn a_provider_that_knows_no_power_call_gets_no_create_and_the_alert_names_that()
     assert!(is_stop(&world.recorded()));
     intend_stop(&mut world);
     stop_answered(&mut world, Outcome::NoServer);
-    assert!(matches!(world.recorded(), Step::Idle { .. }));
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
     let said = alert(&world, AlertKind::SlotFailed).expect("an alert");
     assert!(said.contains("doesn't offer to stop the server"), "{said}");
-    assert_eq!(world.history.downtime, None);
 }
 
 #[test]
@@ -239,15 +238,38 @@ fn a_stop_that_takes_effect_after_it_was_undone_is_undone_again() {
 }
 
 #[test]
-fn a_stop_that_is_refused_leaves_nothing_to_be_started() {
+fn a_stop_that_is_refused_is_tried_again_and_leaves_nothing_to_be_started() {
     for outcome in [Outcome::Failed, Outcome::Later] {
         let mut world = world();
         assert!(is_stop(&world.recorded()));
         intend_stop(&mut world);
         stop_answered(&mut world, outcome);
         assert!(matches!(world.recorded(), Step::Wait { .. }), "{outcome:?}");
-        assert_eq!(world.history.downtime, None);
+        world.pass(20 * MINUTE);
+        assert!(is_stop(&world.recorded()), "{outcome:?}");
+        // Seen active for as long as it could take effect.
         world.pass(60 * MINUTE);
         assert!(is_stop(&world.recorded()), "{outcome:?}");
+        assert_eq!(world.history.downtime, None, "{outcome:?}");
+    }
+}
+
+#[test]
+fn i20_a_stop_that_is_refused_and_takes_effect_all_the_same_is_undone() {
+    for outcome in [Outcome::Failed, Outcome::Later, Outcome::NoServer] {
+        let mut world = world();
+        assert!(is_stop(&world.recorded()));
+        intend_stop(&mut world);
+        stop_answered(&mut world, outcome);
+        assert!(matches!(world.recorded(), Step::Wait { .. }), "{outcome:?}");
+        world.state = Some(ServerState::Stopped);
+        world.pass(MINUTE);
+        if matches!(world.recorded(), Step::Create { .. }) {
+            let id = create(&mut world, Status::InProgress);
+            complete(&mut world, &id);
+        }
+        start(&mut world, Outcome::Done);
+        runs(&mut world);
+        assert_eq!(world.history.downtime, None, "{outcome:?}");
     }
 }

@@ -152,7 +152,7 @@ impl Server<'_> {
     fn starts_first(&self, hold: &Hold) -> bool {
         let downtime = self.history.downtime.as_deref();
         let (max_hold, _) = self.bounds(hold);
-        downtime.is_some_and(|downtime| downtime.snapshot == hold.snapshot)
+        downtime.is_some_and(|down| down.snapshot == hold.snapshot && !down.is_doubtful())
             && hold.since.elapsed(self.now) < max_hold
     }
 

@@ -101,6 +101,11 @@ pub fn down(downtime: &Downtime) -> String {
             "it {word} stopped for {snapshot} of {rotation} at {since} and is being started"
         );
     }
+    if downtime.is_doubtful() {
+        return format!(
+            "its stop for {snapshot} of {rotation} was refused at {since}, and may take effect all the same"
+        );
+    }
     let word = if downtime.stopped {
         "stopped"
     } else {

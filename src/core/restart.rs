@@ -16,6 +16,9 @@ use super::printable::{printable, utc};
 /// As much of a foreign word as a message repeats.
 const WORD_SHOWN: usize = 40;
 
+/// At the end of the service a start that was taken has so long until it is sent again.
+const BOOTS: SignedDuration = SignedDuration::from_secs(10);
+
 /// All that tells which step is owed in a downtime; no listing does.
 struct Owed<'a> {
     /// `None`: it went.
@@ -53,6 +56,77 @@ pub fn owed(
         .or_else(|| owed.confirmed())
         .or_else(|| owed.alert())
         .or_else(|| owed.start())
+}
+
+/// Returns true if the server's start is due, whatever is to be recorded before.
+pub fn is_start_due(policy: Option<&Policy>, history: &History, rules: &Rules, now: Now) -> bool {
+    let Some(downtime) = history.downtime.as_deref() else {
+        return false;
+    };
+    let owed = Owed {
+        policy,
+        history,
+        downtime,
+        rules,
+        state: None,
+        now,
+    };
+    downtime.starts > 0 || owed.why_started().is_some()
+}
+
+/// What the end of the service does for a server that it has stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AtEnd {
+    /// Record this, then ask again.
+    Record(Fact),
+    /// Send this start, then ask again.
+    Start(Step),
+    /// Look again in a moment.
+    Wait,
+    /// Nothing more.
+    Over,
+}
+
+/// The next thing at the end of the service, by the state that the server is seen in now.
+pub fn at_end(policy: Option<&Policy>, history: &History, state: &ServerState, now: Now) -> AtEnd {
+    let Some(downtime) = history.downtime.as_deref() else {
+        return AtEnd::Over;
+    };
+    if let Some(unanswered) = downtime.unanswered() {
+        return AtEnd::Record(unanswered);
+    }
+    let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
+    let stopped = downtime.stopped || *state == ServerState::Stopped;
+    if stopped && !downtime.stopped {
+        return AtEnd::Record(Fact::StopConfirmed { rotation, snapshot });
+    }
+    if *state == ServerState::Active {
+        let stop = policy.and_then(|policy| policy.rotation(&rotation)?.stop.as_deref());
+        let pending = stop.is_some_and(|stop| lasts(downtime, now) < stop.timeout);
+        return match (stopped, downtime.taken) {
+            (true, true) => AtEnd::Record(Fact::StartConfirmed { rotation, snapshot }),
+            // Its stop may take effect yet.
+            (false, _) if pending => AtEnd::Wait,
+            (false, true) => AtEnd::Over,
+            (_, false) => start_at_end(history, downtime),
+        };
+    }
+    let boots = downtime.taken && downtime.started.is_some_and(|at| at.elapsed(now) < BOOTS);
+    if boots {
+        return AtEnd::Wait;
+    }
+    start_at_end(history, downtime)
+}
+
+fn start_at_end(history: &History, downtime: &Downtime) -> AtEnd {
+    let name = downtime.snapshot.clone();
+    let making = matches!(&history.open, Some(Open::Create { name: open, .. }) if *open == name);
+    AtEnd::Start(Step::Start {
+        rotation: downtime.rotation.clone(),
+        name,
+        early: making,
+        reason: "the service is stopping".to_owned(),
+    })
 }
 
 impl History {
@@ -102,11 +176,15 @@ impl Owed<'_> {
     /// stop that was never seen to act, or a start without a good answer, may be late, and a
     /// look may be at a copy from before.
     fn runs(&self) -> bool {
-        let (Some(active), Some(started)) = (self.downtime.active, self.downtime.started) else {
+        let Some(active) = self.downtime.active else {
             return false;
         };
+        let over = match self.downtime.started {
+            Some(started) => started.elapsed_with(self.rules.request_timeout, self.now),
+            None if self.downtime.is_doubtful() => self.downtime.since.elapsed(self.now),
+            None => return false,
+        };
         let twice = self.now.mono - active >= self.rules.poll_interval;
-        let over = started.elapsed_with(self.rules.request_timeout, self.now);
         // A stop that comes late takes its time as well.
         let slow = self.stop().filter(|_| !self.downtime.stopped);
         let slow = slow.map_or(SignedDuration::ZERO, |stop| stop.longest);
@@ -142,7 +220,8 @@ impl Owed<'_> {
         let late = self.stop().is_some_and(|stop| self.lasts() >= stop.longest);
         // The second start follows only when the first had no effect.
         let unable = *starts > 1 && (refused.is_some() || self.stop().is_none());
-        if self.downtime.active.is_some() || !(late || unable) {
+        let watched = self.downtime.active.is_some() || self.downtime.is_doubtful();
+        if watched || !(late || unable) {
             return None;
         }
         let since = utc(self.downtime.since.wall);
@@ -206,6 +285,9 @@ impl Owed<'_> {
             let rested = over >= pause.max(boots.flatten().unwrap_or_default());
             let due = self.downtime.active.is_none() && rested;
             return due.then(|| "it isn't seen active since the last start".to_owned());
+        }
+        if self.downtime.is_doubtful() {
+            return None;
         }
         let Some(stop) = self.stop() else {
             return Some("its policy stops it no more".to_owned());
@@ -338,8 +420,11 @@ impl Server<'_> {
     pub(super) fn stop_first(&self, rotation: &Rotation, name: &str) -> Option<Due> {
         if let Some(downtime) = self.history.downtime.as_deref() {
             let own = downtime.rotation == rotation.name && downtime.snapshot == name;
+            let again = own && downtime.is_doubtful();
             let ready = own && downtime.stopped && downtime.starts == 0;
-            return (!ready).then_some(Due::Later(self.rules.poll_interval));
+            if !again {
+                return (!ready).then_some(Due::Later(self.rules.poll_interval));
+            }
         }
         let runs = self.inventory.state == Some(ServerState::Active);
         if rotation.stop.is_none() || !runs || Break::StopLeftOut.on() {
@@ -373,6 +458,9 @@ impl Server<'_> {
         };
         match step {
             Step::Record(_) => step,
+            Step::Stop { ref name, .. } if *name == downtime.snapshot => step,
+            // The next process goes on watching.
+            _ if downtime.is_doubtful() && self.rules.count_all => step,
             Step::Create { ref name, .. } if *name == downtime.snapshot => step,
             _ if Break::StartForgotten.on() && downtime.created => step,
             _ if downtime.starts > 0 && self.rules.count_all && downtime.hopeless() => {
@@ -386,6 +474,9 @@ impl Server<'_> {
                 reason,
             },
             _ if making => waits("its snapshot is under way"),
+            _ if downtime.is_doubtful() => {
+                waits("the server's stop was refused, and may take effect all the same")
+            }
             _ if !downtime.stopped => waits("the server is being stopped"),
             // Its create follows at once.
             Step::Wait { pause, .. } if pause <= self.rules.poll_interval => step,

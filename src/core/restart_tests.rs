@@ -4,7 +4,7 @@ use super::downtime_tests::{
     NAME, alert, complete, create, intend_stop, is_stop, runs, start, starts, stop, stop_answered,
     stop_server, world,
 };
-use super::owed;
+use super::{AtEnd, at_end, owed};
 use crate::core::decide::Step;
 use crate::core::downtime::ServerState;
 use crate::core::fact::{AlertKind, Fact, Hook, Outcome, Ran, When};
@@ -143,8 +143,8 @@ fn the_start_is_owed_without_a_policy_and_without_a_listing() {
     } = &world;
     let step = owed(None, history, rules, Some(&ServerState::Stopped), *now);
     assert!(step.is_some_and(|step| starts(&step) == Some(false)));
-    let end = world.history.start_at_end();
-    assert!(end.is_some_and(|step| starts(&step) == Some(false)));
+    let end = at_end(None, history, &ServerState::Stopped, *now);
+    assert!(matches!(end, AtEnd::Start(step) if starts(&step) == Some(false)));
 }
 
 #[test]

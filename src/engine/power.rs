@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -18,15 +19,22 @@ use super::{Engine, Seat, lock};
 use crate::api::{Pass, Power, SnapshotApi};
 use crate::audit::Extra;
 use crate::core::decide::{Inventory, Step};
-use crate::core::downtime::ServerDetail;
+use crate::core::downtime::{ServerDetail, ServerState};
 use crate::core::fact::{AlertKind, Fact, Outcome};
 use crate::core::policy::Policy;
-use crate::core::restart::owed;
+use crate::core::restart::{AtEnd, at_end, is_start_due, owed};
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
-/// How long the end of the service waits for the starts that it owes.
-const LAST_STARTS: Duration = Duration::from_secs(20);
+/// How long the end of the service waits for the servers that it owes a start; the unit's
+/// `TimeoutStopSec` is longer.
+const LAST_STARTS: Duration = Duration::from_secs(60);
+
+/// For so long starts that are refused are sent again then.
+const LAST_TRIES: SignedDuration = SignedDuration::from_secs(10);
+
+/// Between two looks at such a server, at most.
+const END_POLL: SignedDuration = SignedDuration::from_secs(1);
 
 impl<A: SnapshotApi> Engine<A> {
     /// Does what is owed to a server that was stopped, before anything is listed; until when it
@@ -38,8 +46,12 @@ impl<A: SnapshotApi> Engine<A> {
         policy: Option<&Policy>,
     ) -> Option<Rest> {
         let rules = self.wanted().rules;
-        let detail = self.ask_state(self.api.admit_owed(), server, seat);
-        let Some(ServerDetail { state, .. }) = detail.await else {
+        let asked = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            detail = self.state_of(server, seat) => Some(detail),
+        };
+        let Some(ServerDetail { state, .. }) = asked else {
             return Some(Rest::Until(None));
         };
         loop {
@@ -54,25 +66,56 @@ impl<A: SnapshotApi> Engine<A> {
                     let record = self.record(server, seat, fact, Extra::default());
                     record.await.is_err()
                 }
-                Some(start @ Step::Start { .. }) => {
-                    if self.start(server, seat, start).await.is_ok() {
-                        break;
-                    }
-                    true
-                }
+                Some(start @ Step::Start { .. }) => match self.start(server, seat, start).await {
+                    Ok(true) => break,
+                    Ok(false) => true,
+                    Err(Stopped) => return Some(Rest::Until(None)),
+                },
                 _ => break,
             };
             if over {
+                let due = {
+                    let seat = lock(seat);
+                    is_start_due(policy, &seat.history, &rules, self.clock.now())
+                };
+                if due {
+                    self.start_unrecorded(server, seat, &state).await;
+                }
                 return Some(Rest::After(rules.poll_interval));
             }
         }
+        let down = lock(seat).history.downtime.is_some();
+        if !down && !self.tell_started(server, seat).await {
+            return Some(Rest::After(rules.poll_interval));
+        }
         let mut seat = lock(seat);
-        if seat.history.downtime.is_none() {
+        if !down {
             seat.place = None;
             return None;
         }
         seat.state = Some(Box::new(state));
         policy.is_none().then_some(Rest::After(rules.poll_interval))
+    }
+
+    /// Clears the alerts of a server that was down, for which no listing is needed; `false`: that
+    /// can't be recorded.
+    async fn tell_started(&self, server: &ServerId, seat: &Mutex<Seat>) -> bool {
+        loop {
+            let alert = {
+                let seat = lock(seat);
+                let mut alerts = seat.history.alerts.keys();
+                let of_power = alerts.find(|(kind, _)| *kind == AlertKind::ServerStopped);
+                of_power.cloned()
+            };
+            let Some((alert, about)) = alert else {
+                return true;
+            };
+            let cleared = Fact::AlertCleared { alert, about };
+            let record = self.record(server, seat, cleared, Extra::default());
+            if record.await.is_err() {
+                return false;
+            }
+        }
     }
 
     /// Asks whether the server runs; `None`: the service is stopping.
@@ -152,23 +195,21 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Sends a start, before all else that waits to be sent.
+    /// Sends a start, before all else that waits to be sent; `false`: its intent can't be recorded,
+    /// so nothing was sent.
     pub(super) async fn start(
         &self,
         server: &ServerId,
         seat: &Mutex<Seat>,
         start: Step,
-    ) -> Result<(), Stopped> {
+    ) -> Result<bool, Stopped> {
         let pass = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(Stopped),
             pass = self.api.admit_owed() => pass,
         };
         let leave = self.account.leave_owed();
-        if !self.send_start(server, seat, (pass, leave), start).await? {
-            return self.rest(self.wanted().rules.poll_interval).await;
-        }
-        Ok(())
+        self.send_start(server, seat, (pass, leave), start).await
     }
 
     /// Sends a start; `false`: its intent can't be recorded, so nothing was sent.
@@ -217,11 +258,12 @@ impl<A: SnapshotApi> Engine<A> {
         action: Power,
         intent: Fact,
     ) -> Option<(Outcome, Option<String>, Extra)> {
+        let known_as = lock(seat).history.power_id(server);
         if !self.intend(server, seat, intent).await {
             return None;
         }
         let (began, heard) = (Instant::now(), pass.heard());
-        let answer = self.api.power(pass, server, action).await;
+        let answer = self.api.power(pass, &known_as, action).await;
         let extra = extra(began, answer.as_ref().err(), &heard);
         self.hear(leave, answer.as_ref().err()).await;
         let said = answer.as_ref().err().and_then(|error| error.said.clone());
@@ -242,25 +284,82 @@ impl<A: SnapshotApi> Engine<A> {
             let seats = lock(&self.seats);
             let down = seats
                 .iter()
-                .filter(|(_, seat)| lock(seat).history.start_at_end().is_some());
+                .filter(|(_, seat)| lock(seat).history.is_owed_a_start());
             down.map(|(server, seat)| (server.clone(), Arc::clone(seat)))
                 .collect()
         };
-        let starts = down.iter().map(|(server, seat)| async move {
-            let first = lock(seat).history.start_at_end();
-            if let Some(Step::Record(fact)) = first {
-                let record = self.record(server, seat, fact, Extra::default());
-                record.await.ok()?;
-            }
-            let start = lock(seat).history.start_at_end()?;
-            let way = (self.api.admit_owed().await, self.account.leave_owed());
-            self.send_start(server, seat, way, start).await.ok()
-        });
+        let starts = down
+            .iter()
+            .map(|(server, seat)| self.bring_up(server, seat));
         let all = futures_util::future::join_all(starts);
         let _late = tokio::time::timeout(LAST_STARTS, all).await;
         for (server, seat) in &down {
             self.left_stopped(server, seat).await;
         }
+    }
+
+    /// Starts a server until it is seen to run. A stop that has had no effect yet is waited for: it
+    /// would undo the start.
+    async fn bring_up(&self, server: &ServerId, seat: &Mutex<Seat>) {
+        let wanted = self.wanted();
+        let policy = wanted.policies.get(server).map(Arc::as_ref);
+        let pause = wanted.rules.poll_interval.min(END_POLL);
+        let began = self.clock.now().mono;
+        loop {
+            let ServerDetail { state, .. } = self.state_of(server, seat).await;
+            let now = self.clock.now();
+            let step = {
+                let mut seat = lock(seat);
+                seat.history.observe_state(Some(&state), now);
+                at_end(policy, &seat.history, &state, now)
+            };
+            match step {
+                AtEnd::Record(fact) => {
+                    let record = self.record(server, seat, fact, Extra::default());
+                    if record.await.is_err() {
+                        self.start_unrecorded(server, seat, &state).await;
+                        self.clock.sleep(pause).await;
+                    }
+                }
+                // Where none is taken for so long another process has to see to it.
+                AtEnd::Start(_) if now.mono - began >= LAST_TRIES => return,
+                AtEnd::Start(start) => {
+                    let way = (self.api.admit_owed().await, self.account.leave_owed());
+                    if !matches!(self.send_start(server, seat, way, start).await, Ok(true)) {
+                        self.start_unrecorded(server, seat, &state).await;
+                    }
+                    self.clock.sleep(pause).await;
+                }
+                AtEnd::Wait => self.clock.sleep(pause).await,
+                AtEnd::Over => return,
+            }
+        }
+    }
+
+    /// Starts a server that isn't seen active though the trail can't be written: no harm can come
+    /// of a start, and much of none.
+    async fn start_unrecorded(&self, server: &ServerId, seat: &Mutex<Seat>, state: &ServerState) {
+        if *state == ServerState::Active {
+            return;
+        }
+        let called = self.place(server).name;
+        tracing::error!(
+            server = logged::id(server),
+            server_name = called,
+            "the trail can't be written; the server that was stopped is started all the same"
+        );
+        let pass = self.api.admit_owed().await;
+        let known_as = lock(seat).history.power_id(server);
+        if let Err(error) = self.api.power(pass, &known_as, Power::Start).await {
+            tracing::error!(server = logged::id(server), server_name = called, %error, "it isn't started");
+        }
+    }
+
+    /// The server's state, by the id that the provider knows it by.
+    async fn state_of(&self, server: &ServerId, seat: &Mutex<Seat>) -> ServerDetail {
+        let known_as = lock(seat).history.power_id(server);
+        let pass = self.api.admit_owed().await;
+        self.api.state(pass, &known_as).await
     }
 
     /// Tells of a server that the service leaves behind without a start that was taken.

@@ -96,8 +96,11 @@ impl<A: SnapshotApi> Engine<A> {
                 prune_first: true, ..
             } if wait.is_some() => wait.map(Rest::After),
             start @ Step::Start { .. } => {
-                let started = Box::pin(self.start(&policy.server, seat, start)).await;
-                started.is_err().then_some(Rest::Until(None))
+                match Box::pin(self.start(&policy.server, seat, start)).await {
+                    Ok(true) => None,
+                    Ok(false) => Some(Rest::After(rules.poll_interval)),
+                    Err(Stopped) => Some(Rest::Until(None)),
+                }
             }
             Step::Create { .. } | Step::Delete { .. } | Step::Stop { .. } => {
                 let acted = self.act(&policy, seat, &inventory, step).await;
