@@ -47,6 +47,8 @@ pub struct Inner {
     pub died: Option<Arc<Notify>>,
     /// Changes so far.
     pub changes: u64,
+    /// How many there had been when something couldn't be written last.
+    pub failed: Option<u64>,
     /// Syncs of files so far.
     pub syncs: u64,
     dirs: BTreeSet<PathBuf>,
@@ -246,6 +248,7 @@ impl Disk for MemDisk {
         inner.file(path)?.now.extend(&bytes[..fits]);
         alive?;
         if fits < bytes.len() {
+            inner.failed = Some(inner.changes);
             return Err(ErrorKind::StorageFull.into());
         }
         Ok(())
@@ -282,6 +285,9 @@ impl Disk for MemDisk {
         inner.syncs += 1;
         let fails = inner.failing_syncs > 0;
         inner.failing_syncs = inner.failing_syncs.saturating_sub(1);
+        if fails {
+            inner.failed = Some(inner.changes);
+        }
         let file = inner.file(path)?;
         if fails {
             let start = file.durable.len().min(file.now.len());

@@ -260,8 +260,9 @@ impl History {
         }
     }
 
-    /// Returns true if a start is owed that the end of the service must not forget.
-    pub fn is_owed_a_start(&self) -> bool {
+    /// Returns true if the rotation stopped the server, and its start is owed; a stop that was
+    /// refused counts once it is seen to have acted.
+    pub fn is_down(&self) -> bool {
         let down = self.downtime.as_deref();
         down.is_some_and(|down| !down.is_doubtful())
     }

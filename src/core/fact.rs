@@ -365,6 +365,13 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         foreign: bool,
     },
+    /// A snapshot that the policy protects by the other of its two ids: it stays protected where a
+    /// listing gives one alone.
+    SnapshotIdentified {
+        snapshot: String,
+        id: SnapshotId,
+        other_id: SnapshotId,
+    },
     /// An own snapshot that was completed is listed as failed (I19).
     SnapshotRegressed { snapshot: String, id: SnapshotId },
     /// A snapshot that the trail knows is listed under another name, which is a rotation's:

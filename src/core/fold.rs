@@ -74,6 +74,10 @@ impl History {
                 let identity = self.identity.get_or_insert_default();
                 identity.other_id = Some(from.clone());
             }
+            Fact::SnapshotIdentified { id, other_id, .. } => {
+                self.protected.retain(|(_, other)| other != other_id);
+                self.protected.push((id.clone(), other_id.clone()));
+            }
             Fact::SlotDue {
                 rotation,
                 slot,

@@ -196,6 +196,9 @@ pub struct History {
     /// The last few that were listed under names that aren't own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<(SnapshotId, Box<str>)>,
+    /// Those that the policy protects by the other of their ids, with that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<(SnapshotId, SnapshotId)>,
     /// Completed ones that went though no delete of ours took them, with a hash of their names;
     /// the last few.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::decide::{Server, Step};
 use super::fact::Fact;
 use super::history::History;
-use super::snapshot::ServerId;
+use super::policy::Policy;
+use super::snapshot::{ServerId, SnapshotId};
 
 /// Which of a server's two names is the policy's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,12 @@ impl History {
         self.identity.as_ref()?.other_id.as_ref()
     }
 
+    /// Returns true if the policy protects the snapshot by an id that it had beside this one.
+    pub(super) fn is_protected_as(&self, id: &SnapshotId, policy: &Policy) -> bool {
+        let mut known = self.protected.iter();
+        known.any(|(known, other)| known == id && policy.protects_id(other))
+    }
+
     /// Returns true if no policy was ever in force for the server, nor anything begun on it.
     pub fn is_new(&self) -> bool {
         self.rotations.is_empty() && self.open.is_none() && self.restore.is_none()
@@ -58,7 +65,22 @@ impl Server<'_> {
             other_id: other_id.or_else(|| known.other_id.clone()),
             named_by: self.named_by().or(known.named_by),
         };
-        (seen != known).then_some(Step::Record(Fact::ServerIdentified(seen)))
+        if seen != known {
+            return Some(Step::Record(Fact::ServerIdentified(seen)));
+        }
+        let policy = self.policy;
+        self.inventory.snapshots.iter().find_map(|row| {
+            let other = row.uuid.as_ref()?;
+            let protects = policy.protects_id(other) && !policy.protects_id(&row.id);
+            let known = self.history.is_protected_as(&row.id, policy);
+            (protects && !known).then(|| {
+                Step::Record(Fact::SnapshotIdentified {
+                    snapshot: row.name.clone(),
+                    id: row.id.clone(),
+                    other_id: other.clone(),
+                })
+            })
+        })
     }
 
     fn named_by(&self) -> Option<NamedBy> {
@@ -134,5 +156,25 @@ mod tests {
             ..world.history
         };
         assert_eq!(history, expected);
+    }
+
+    #[test]
+    fn i1_what_is_protected_by_one_of_two_ids_stays_so_where_the_other_is_listed_alone() {
+        let mut world = World::grown(2, 2);
+        let other: SnapshotId = "6f1c-a".parse().expect("an id");
+        world.policy.protected_ids.insert(other.clone());
+        let protects = |world: &World| {
+            let nothing = Inventory::empty(world.now.mono);
+            let (policy, history) = (&world.policy, &world.history);
+            let server = Server::of(policy, &nothing, history, &world.rules, world.now);
+            server.protects(&world.snapshots[0])
+        };
+        assert!(!protects(&world));
+        world.snapshots[0].uuid = Some(other);
+        world.recorded();
+        world.snapshots[0].uuid = None;
+        assert!(protects(&world));
+        world.policy.protected_ids.clear();
+        assert!(!protects(&world));
     }
 }

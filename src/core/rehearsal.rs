@@ -287,7 +287,7 @@ impl Rehearsal<'_> {
         };
         self.complete();
         if let Some(downtime) = self.history.downtime.as_deref() {
-            let started = downtime.starts > 0;
+            let started = downtime.starts > 0 || downtime.is_doubtful();
             self.inventory.state = Some(if started {
                 ServerState::Active
             } else {

@@ -384,7 +384,7 @@ impl Server<'_> {
             .stop
             .as_ref()
             .filter(|_| !Break::StopLeftOut.on())?;
-        if self.history.downtime.is_some() {
+        if self.history.is_down() {
             return None;
         }
         let (reason, for_good) = match self.inventory.state.as_ref() {
@@ -461,7 +461,7 @@ impl Server<'_> {
             Step::Stop { ref name, .. } if *name == downtime.snapshot => step,
             // The next process goes on watching.
             _ if downtime.is_doubtful() && self.rules.count_all => step,
-            Step::Create { ref name, .. } if *name == downtime.snapshot => step,
+            Step::Create { ref name, .. } if downtime.stopped && *name == downtime.snapshot => step,
             _ if Break::StartForgotten.on() && downtime.created => step,
             _ if downtime.starts > 0 && self.rules.count_all && downtime.hopeless() => {
                 Step::Blocked {

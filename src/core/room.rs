@@ -292,7 +292,9 @@ impl Server<'_> {
     /// numbers anew must not take the protection away (I1).
     pub(super) fn protects(&self, snapshot: &Snapshot) -> bool {
         let mut former = self.history.former_ids(snapshot);
-        self.policy.protects(snapshot) || former.any(|id| self.policy.protects_id(id))
+        self.policy.protects(snapshot)
+            || former.any(|id| self.policy.protects_id(id))
+            || self.history.is_protected_as(&snapshot.id, self.policy)
     }
 
     /// Until when a failed or regressed one is left alone; `None`: nobody knows since when it

@@ -39,7 +39,7 @@ impl<A: SnapshotApi> Engine<A> {
             return self.perform(policy, seat, inventory, step, None).await;
         };
         // A server that is stopped already is held already, if it is to be.
-        let down = lock(seat).history.downtime.is_some();
+        let down = lock(seat).history.is_down();
         if let Some(rotation) = policy.rotation(rotation)
             && let Some(hooks) = rotation.hooks.as_deref()
             && !down

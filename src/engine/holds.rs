@@ -104,7 +104,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.perform(policy, seat, inventory, step, patience)
             .await?;
         let mut seat = lock(seat);
-        if seat.history.downtime.is_some() {
+        if seat.history.is_down() {
             // Its create is still to come.
             seat.place = Some(place);
         }

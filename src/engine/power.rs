@@ -151,7 +151,7 @@ impl<A: SnapshotApi> Engine<A> {
         // A future of its own keeps a waiting server's small.
         Box::pin(performed).await?;
         let mut seat = lock(seat);
-        if seat.history.downtime.is_none() {
+        if !seat.history.is_down() {
             seat.place = None;
         }
         Ok(())
@@ -284,7 +284,7 @@ impl<A: SnapshotApi> Engine<A> {
             let seats = lock(&self.seats);
             let down = seats
                 .iter()
-                .filter(|(_, seat)| lock(seat).history.is_owed_a_start());
+                .filter(|(_, seat)| lock(seat).history.is_down());
             down.map(|(server, seat)| (server.clone(), Arc::clone(seat)))
                 .collect()
         };

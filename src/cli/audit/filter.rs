@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 52] = [
+pub(in crate::cli) const EVENTS: [&str; 53] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -47,6 +47,7 @@ pub(in crate::cli) const EVENTS: [&str; 52] = [
     "snapshot_failed",
     "snapshot_found",
     "snapshot_gone",
+    "snapshot_identified",
     "snapshot_regressed",
     "snapshot_renamed",
     "snapshot_stuck",
