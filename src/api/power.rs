@@ -68,19 +68,22 @@ impl HttpApi {
 /// The provider's answer, which must be about this server.
 fn detail(body: &[u8], asked: &ServerId) -> Result<ServerDetail, String> {
     let row: ServerField = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    match row.known_by() {
-        Some((id, uuid)) if id != *asked && uuid.as_ref() != Some(asked) => {
-            return Err(format!("it is about server {id}"));
-        }
-        _ if row.repeats => return Err("a key stands there twice".to_owned()),
-        _ => {}
+    if row.repeats {
+        return Err("a key stands there twice".to_owned());
     }
+    let other_id = match row.known_by() {
+        Some((id, uuid)) if id == *asked => uuid,
+        Some((id, Some(uuid))) if uuid == *asked => Some(id),
+        Some((id, _)) => return Err(format!("it is about server {id}")),
+        None => None,
+    };
     let word = row.status.text().ok_or("it has no status")?;
     let (name, hostname) = row.named().unzip();
     Ok(ServerDetail {
         state: ServerState::of(word),
         name: name.map(str::to_owned),
         hostname: hostname.flatten().map(str::to_owned),
+        other_id,
     })
 }
 

@@ -58,12 +58,14 @@ impl Inventory {
         }
     }
 
-    /// Takes in what the provider tells of the server itself; its name counts where no row gives it.
+    /// Takes in what the provider tells of the server itself; its name and its other id count where
+    /// no row gives them.
     pub fn tell(&mut self, detail: ServerDetail) {
         self.state = Some(detail.state);
         if self.server_name.is_none() {
             (self.server_name, self.hostname) = (detail.name, detail.hostname);
         }
+        self.other_id = self.other_id.take().or(detail.other_id);
     }
 
     /// Casts doubt on it where the server's other id has a policy of its own: both would

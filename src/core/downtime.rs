@@ -50,6 +50,8 @@ pub struct ServerDetail {
     pub name: Option<String>,
     /// Its host name, where that is another.
     pub hostname: Option<String>,
+    /// Its other id, where it has two.
+    pub other_id: Option<ServerId>,
 }
 
 impl From<ServerState> for ServerDetail {
@@ -58,6 +60,7 @@ impl From<ServerState> for ServerDetail {
             state,
             name: None,
             hostname: None,
+            other_id: None,
         }
     }
 }

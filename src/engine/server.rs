@@ -271,6 +271,7 @@ impl<A: SnapshotApi> Engine<A> {
                 Some(Step::AskState) => {
                     let asked = self.ask_state(self.api.admit(), &policy.server, seat);
                     inventory.tell(asked.await.ok_or(Rest::Until(None))?);
+                    inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
                 }
                 Some(step) => return Ok((inventory, step)),
                 None => {

@@ -137,3 +137,22 @@ fn i9_a_policy_that_names_its_server_by_the_other_id_goes_on_where_it_was() {
     assert_eq!(home.events("rotation_added").len(), 1);
     verified(&home);
 }
+
+#[test]
+fn i20_an_empty_server_that_two_policies_name_by_its_two_ids_is_not_stopped() {
+    let provider = provider();
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    let uuid = format!("{:?}", server_uuid(SERVER));
+    for (file, id) in [("by-id.toml", SERVER.to_string()), ("by-uuid.toml", uuid)] {
+        policy(&home, file, &id, "");
+        let path = home.path("policies.d").join(file);
+        let text = std::fs::read_to_string(&path).expect("read");
+        std::fs::write(&path, format!("{text}stop_server = true\n")).expect("written");
+    }
+    let output = home.run(&["once"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(provider.sandbox.powered(), []);
+    assert_eq!(provider.sandbox.counts().create, 0);
+    assert_eq!(home.events("blocked").len(), 2);
+    verified(&home);
+}
