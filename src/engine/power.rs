@@ -28,7 +28,7 @@ use crate::logged;
 
 /// How long the end of the service waits for the servers that it owes a start; the unit's
 /// `TimeoutStopSec` is longer.
-const LAST_STARTS: Duration = Duration::from_secs(60);
+const LAST_STARTS: Duration = Duration::from_mins(1);
 
 /// For so long starts that are refused are sent again then.
 const LAST_TRIES: SignedDuration = SignedDuration::from_secs(10);
