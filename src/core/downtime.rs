@@ -41,10 +41,10 @@ impl ServerState {
     }
 }
 
-/// What the provider tells of one server.
+/// A server, as the provider describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerDetail {
-    /// Whether it runs.
+    /// Its state.
     pub state: ServerState,
     /// Its name, where it was told.
     pub name: Option<String>,

@@ -74,7 +74,7 @@ pub fn is_start_due(policy: Option<&Policy>, history: &History, rules: &Rules, n
     downtime.starts > 0 || owed.why_started().is_some()
 }
 
-/// What the end of the service does for a server that it has stopped.
+/// The next thing that the end of the service does for a server that it has stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AtEnd {
     /// Record this, then ask again.

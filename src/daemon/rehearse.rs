@@ -67,7 +67,7 @@ pub async fn inventories(
     Ok(found)
 }
 
-/// What the trail tells of the server, by the id that the policy has now or by the other.
+/// The trail's word on the server, by the id that the policy has now or by the other.
 pub fn told_of<'h>(histories: &'h Histories, server: &ServerId) -> Option<&'h History> {
     let by_id = histories.get(server);
     let by_other = || {

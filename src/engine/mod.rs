@@ -104,7 +104,7 @@ pub struct Engine<A> {
     /// What servers were called whose policies went: their alerts are still to be cleared.
     former: Mutex<BTreeMap<ServerId, Place>>,
     seats: Mutex<BTreeMap<ServerId, SharedSeat>>,
-    /// Of servers that have two ids: by the one that the trail doesn't name them by.
+    /// Servers that have two ids, by the one that the trail doesn't name them by.
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
     all_paused: Mutex<AllPaused>,
     called: Mutex<Called>,
