@@ -1,4 +1,4 @@
-//! What a server is known by beside what its policy says: its other id, and which of its names.
+//! A server's identity beside its policy's words: its other id, and which of its names is meant.
 
 use serde::{Deserialize, Serialize};
 

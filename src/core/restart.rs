@@ -39,15 +39,8 @@ pub fn owed(
     state: Option<&ServerState>,
     now: Now,
 ) -> Option<Step> {
-    let downtime = history.downtime.as_deref()?;
-    let owed = Owed {
-        policy,
-        history,
-        downtime,
-        rules,
-        state,
-        now,
-    };
+    let owed = Owed::of(policy, history, rules, state, now)?;
+    let downtime = owed.downtime;
     if downtime.created && Break::StartForgotten.on() {
         return None;
     }
@@ -60,18 +53,8 @@ pub fn owed(
 
 /// Returns true if the server's start is due, whatever is to be recorded before.
 pub fn is_start_due(policy: Option<&Policy>, history: &History, rules: &Rules, now: Now) -> bool {
-    let Some(downtime) = history.downtime.as_deref() else {
-        return false;
-    };
-    let owed = Owed {
-        policy,
-        history,
-        downtime,
-        rules,
-        state: None,
-        now,
-    };
-    downtime.starts > 0 || owed.why_started().is_some()
+    let owed = Owed::of(policy, history, rules, None, now);
+    owed.is_some_and(|owed| owed.downtime.starts > 0 || owed.why_started().is_some())
 }
 
 /// The next thing that the end of the service does for a server that it has stopped.
@@ -138,10 +121,9 @@ impl History {
         rules: &Rules,
         now: Now,
     ) -> Option<SignedDuration> {
-        let downtime = self.downtime.as_deref()?;
-        let rotation = policy.and_then(|policy| policy.rotation(&downtime.rotation));
-        let stop = rotation.and_then(|rotation| rotation.stop.as_deref());
-        let first = stop.filter(|_| downtime.starts == 0);
+        let owed = Owed::of(policy, self, rules, None, now)?;
+        let downtime = owed.downtime;
+        let first = owed.stop().filter(|_| downtime.starts == 0);
         let left = first.map(|stop| {
             // One that isn't stopped yet is started sooner.
             let most = if downtime.stopped {
@@ -149,12 +131,32 @@ impl History {
             } else {
                 stop.timeout.min(stop.longest)
             };
-            most - lasts(downtime, now)
+            most - owed.lasts()
         });
         Some(
             left.unwrap_or(4 * rules.poll_interval)
                 .max(rules.poll_interval),
         )
+    }
+}
+
+impl<'a> Owed<'a> {
+    /// `None`: the rotation keeps no server stopped.
+    fn of(
+        policy: Option<&'a Policy>,
+        history: &'a History,
+        rules: &'a Rules,
+        state: Option<&'a ServerState>,
+        now: Now,
+    ) -> Option<Self> {
+        Some(Self {
+            policy,
+            history,
+            downtime: history.downtime.as_deref()?,
+            rules,
+            state,
+            now,
+        })
     }
 }
 
@@ -506,15 +508,9 @@ impl Server<'_> {
 
     /// The alert of a server that the rotation keeps stopped for too long.
     pub(super) fn stopped_for_long(&self) -> Option<((AlertKind, String), String)> {
-        let owed = Owed {
-            policy: Some(self.policy),
-            history: self.history,
-            downtime: self.history.downtime.as_deref()?,
-            rules: self.rules,
-            state: self.inventory.state.as_ref(),
-            now: self.now,
-        };
-        owed.too_long()
+        let state = self.inventory.state.as_ref();
+        let owed = Owed::of(Some(self.policy), self.history, self.rules, state, self.now);
+        owed?.too_long()
     }
 }
 
