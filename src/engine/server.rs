@@ -1,8 +1,10 @@
 //! The loop of one server: observe, decide, record, act, and look again, until rest.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{AcquireError, SemaphorePermit};
 
 use super::{Engine, Seat, Unlisted, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
@@ -47,6 +49,9 @@ pub(super) enum Rest {
     /// Its policy went.
     Gone,
 }
+
+/// A place among those that are decided on at once.
+type Turn<'e> = Result<SemaphorePermit<'e>, AcquireError>;
 
 /// All that one step is performed on.
 pub(super) struct Ready {
@@ -216,12 +221,16 @@ impl<A: SnapshotApi> Engine<A> {
         let patience = lock(seat)
             .history
             .patience(Some(&policy), &rules, self.clock.now());
+        let impatient = async {
+            match patience {
+                Some(patience) => Box::pin(self.clock.sleep(patience)).await,
+                None => pending().await,
+            }
+        };
         let looked = tokio::select! {
             biased;
             looked = self.look(server, seat) => looked,
-            () = self.clock.sleep(patience.unwrap_or_default()), if patience.is_some() => {
-                return Err(Rest::After(SignedDuration::ZERO));
-            }
+            () = impatient => return Err(Rest::After(SignedDuration::ZERO)),
         };
         let inventory = match looked {
             Ok(inventory) => inventory,
@@ -243,8 +252,9 @@ impl<A: SnapshotApi> Engine<A> {
             }
             Err(None) => return Err(Rest::Until(None)),
         };
-        // A future of its own keeps a waiting server's small.
-        let stepped = Box::pin(self.stepped(&policy, seat, inventory, &rules)).await;
+        // A future of its own keeps a waiting server's small; it is made when its turn has come.
+        let turn = self.turns.acquire().await;
+        let stepped = Box::pin(self.stepped(&policy, seat, inventory, &rules, turn)).await;
         let (inventory, step) = stepped?;
         Ok(Ready {
             rules,
@@ -261,10 +271,10 @@ impl<A: SnapshotApi> Engine<A> {
         seat: &Mutex<Seat>,
         mut inventory: Inventory,
         rules: &Rules,
+        mut turn: Turn<'_>,
     ) -> Result<(Inventory, Step), Rest> {
         inventory.state = lock(seat).state.take().map(|state| *state);
         loop {
-            let turn = self.turns.acquire().await;
             let decided = self.decided(policy, seat, &inventory, rules).await;
             drop(turn);
             match decided {
@@ -272,6 +282,7 @@ impl<A: SnapshotApi> Engine<A> {
                     let asked = self.ask_state(self.api.admit(), &policy.server, seat);
                     inventory.tell(asked.await.ok_or(Rest::Until(None))?);
                     inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
+                    turn = self.turns.acquire().await;
                 }
                 Some(step) => return Ok((inventory, step)),
                 None => {
