@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use snaprotate::sim::points::{Part, SCENARIOS, sweep};
+use snaprotate::sim::crash_points::{Part, SCENARIOS, sweep};
 
 #[derive(Parser)]
 #[command(about = "Proves that a death at any point leaves the end of the story as it is")]

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, Command};
 use tokio::time::timeout;
 
-use crate::core::printable::printable;
+use crate::core::sanitize::printable;
 
 /// As much of its output as is looked at, and as the log repeats.
 const OUTPUT: u64 = 4096;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::core::fact::Now;
+use crate::core::event::Now;
 
 /// A source of time; copies tell the same time.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@
 //! Data flows one way, and a room knows only rooms below it, from top to bottom:
 //!
 //! - [`cli`]: one file a command; `main` only parses, runs and returns the exit code. `cli::audit` reads the
-//!   trail for people; `cli::notes` is what help and manual pages say beyond the options.
+//!   trail for people; `cli::help_text` is what help and manual pages say beyond the options.
 //! - [`daemon`]: wires everything: the select loop, signals, systemd, the lock, the log, the tick.
 //! - [`status`]: what others may see of the running service, and ask of it.
 //! - [`engine`]: performs steps: `observer`, `account`, `server` (the loop of one), `act`,
@@ -27,29 +27,29 @@
 //!   checkpoints of it, and what they show.
 //! - [`alerts`]: what each receiver knows of each alert, and what it must hear next; pure.
 //! - [`core`]: pure; no clock, no I/O, no randomness:
-//!   - [`core::name`]: a slot's local time into a name and back; what is own and what foreign.
+//!   - [`core::name_pattern`]: a slot's local time into a name and back; what is own and what foreign.
 //!   - [`core::schedule`]: the slots of a cron schedule in a zone, with the gap and fold rules.
 //!   - [`core::policy`]: what is wanted of one server.
-//!   - [`core::fact`], [`core::history`], [`core::noted`]: what can happen, and what the trail says of
+//!   - [`core::event`], [`core::server_history`], [`core::slot_log`]: what can happen, and what the trail says of
 //!     it and of each slot, as a value.
-//!     `core::fold` makes the value fact by fact, `core::passed` keeps the slots of long ago.
-//!   - [`core::retention`]: which snapshot may go, and which goes first; `core::erosion`: what a
-//!     delete is paid with (I19), [`core::terms`]: the edits that it may be announced by.
+//!     `core::apply` makes the value fact by fact, `core::settled_ranges` keeps the slots of long ago.
+//!   - [`core::retention`]: which snapshot may go, and which goes first; `core::deletion_budget`: what a
+//!     delete is paid with (I19), [`core::rotation_terms`]: the edits that it may be announced by.
 //!   - [`core::lateness`]: how late a snapshot was taken after its slot.
 //!   - [`core::decide`]: the one decision; its rules stand in `core::pause` (0), `decide` (1),
-//!     `core::open` (2 and 3), [`core::due`] and `core::room` (4 to 6); `core::alert` says what
-//!     stands beside the step, [`core::settled`] which slots have their snapshot, `core::resume`
+//!     `core::pending_op` (2 and 3), [`core::due`] and `core::capacity` (4 to 6); `core::alert_rules` says what
+//!     stands beside the step, [`core::settled_slots`] which slots have their snapshot, `core::resume`
 //!     what a person's word ends.
-//!   - [`core::hold`]: what hooks did by the trail, and when the server is released;
-//!     [`core::downtime`], [`core::restart`]: the same of a server that is
+//!   - [`core::hook_lease`]: what hooks did by the trail, and when the server is released;
+//!     [`core::downtime`], [`core::server_restart`]: the same of a server that is
 //!     stopped, and when it is started.
-//!   - [`core::order`]: what an operator may order, and what speaks against it now.
-//!   - [`core::printable`]: foreign text made fit for a log.
-//!   - [`core::verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take,
-//!     which `core::rehearsal` finds.
-//!   - [`core::recognise`]: which naming patterns of existing snapshots already rotate.
-//!   - [`core::forecast`], [`core::recovery`]: what a policy yields in the long run, by the same
-//!     decision, lived through in `core::foresight`; how much could be lost, and how far back one
+//!   - [`core::operator_order`]: what an operator may order, and what speaks against it now.
+//!   - [`core::sanitize`]: foreign text made fit for a log.
+//!   - [`core::retention_verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take,
+//!     which `core::dry_run` finds.
+//!   - [`core::pattern_detection`]: which naming patterns of existing snapshots already rotate.
+//!   - [`core::forecast`], [`core::recovery_points`]: what a policy yields in the long run, by the same
+//!     decision, lived through in `core::forecast_simulation`; how much could be lost, and how far back one
 //!     can go.
 //! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
 //! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what
@@ -59,7 +59,7 @@
 //!
 //! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
 //! through seeded months of faults, `core::breaks`, which break it on purpose, and
-//! `api::foreign`, by which fuzzing reads answers without a network.
+//! `api::fuzz_entry`, by which fuzzing reads answers without a network.
 
 pub mod alerts;
 pub mod api;

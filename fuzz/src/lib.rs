@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use snaprotate::api::foreign::Reader;
+use snaprotate::api::fuzz_entry::Reader;
 use snaprotate::config::{Config, Env, Problems, Severity, folders, load};
 use tempfile::TempDir;
 

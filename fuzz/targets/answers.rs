@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use snaprotate::api::foreign::Reader;
+use snaprotate::api::fuzz_entry::Reader;
 use snaprotate::api::{ErrorKind, NewSnapshot};
 use snaprotate::core::snapshot::{ServerId, SnapshotId};
 use snaprotate_fuzz::{TOKEN, assert_line, id_of};

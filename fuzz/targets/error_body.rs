@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use snaprotate::api::foreign::Reader;
+use snaprotate::api::fuzz_entry::Reader;
 use snaprotate_fuzz::{TOKEN, assert_line};
 
 static READER: LazyLock<Reader> =

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use snaprotate::api::foreign::Reader;
+use snaprotate::api::fuzz_entry::Reader;
 use snaprotate::api::{ErrorKind, Listing};
 use snaprotate::core::snapshot::{ServerId, SnapshotId, Status};
 use snaprotate_fuzz::{TOKEN, assert_line, id_of};

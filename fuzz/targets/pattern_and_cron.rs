@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use libfuzzer_sys::fuzz_target;
-use snaprotate::core::name::Pattern;
+use snaprotate::core::name_pattern::Pattern;
 use snaprotate::core::schedule::Schedule;
 use snaprotate_fuzz::assert_line;
 

@@ -6,7 +6,7 @@
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 use libfuzzer_sys::fuzz_target;
-use snaprotate::api::foreign::retry_after;
+use snaprotate::api::fuzz_entry::retry_after;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 

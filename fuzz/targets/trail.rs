@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 use jiff::{SignedDuration, Timestamp};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256};
-use snaprotate::audit::mem::MemDisk;
+use snaprotate::audit::memory_disk::MemDisk;
 use snaprotate::audit::{
     Entry, Event, Extra, Opened, Trail, TrailError, Verified, Wide, verify_on,
 };
-use snaprotate::core::fact::{AlertKind, Fact, Outcome};
+use snaprotate::core::event::{AlertKind, Fact, Outcome};
 use snaprotate::core::snapshot::{ServerId, SnapshotId};
 use snaprotate_fuzz::assert_line;
 

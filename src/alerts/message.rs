@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Alert, Signed};
-use crate::core::fact::AlertKind;
-use crate::core::printable::{printable, utc};
+use crate::core::event::AlertKind;
+use crate::core::sanitize::{printable, utc};
 
 /// Alerts that one message lists for people.
 const LINES: usize = 20;

@@ -1,20 +1,20 @@
 //! Who is to be told what of the alerts: pure, but for the queue that the news come by.
 //!
-//! - `desk`: the one state machine: what a receiver knows of each alert, and what it must
+//! - `receiver_state`: the one state machine: what a receiver knows of each alert, and what it must
 //!   hear next.
 //! - `message`: what is said, as JSON for programs and as text for people.
-//! - `tap`: the bounded queue between the engine, which never waits for it, and those who tell.
+//! - `queue`: the bounded queue between the engine, which never waits for it, and those who tell.
 //!
 //! Whether an alert stands is decided in `core`, and recorded in the trail; here is only
 //! whether that was told.
 
-mod desk;
 mod message;
-mod tap;
+mod queue;
+mod receiver_state;
 
-pub use desk::{Desk, GIVE_UP, Notice, PACE};
 pub use message::{Event, Message, encoded_word};
-pub use tap::Tap;
+pub use queue::Tap;
+pub use receiver_state::{Desk, GIVE_UP, Notice, PACE};
 
 use crate::core::snapshot::ServerId;
 use jiff::Timestamp;

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Url};
 
+use super::call_metrics::Tally;
 use super::error::Call;
-use super::limit::{Limiter, Pass, Rate};
-use super::pages::{PageEnd, Pages};
-use super::shape::{Sampler, Shape};
-use super::tally::Tally;
+use super::pagination::{PageEnd, Pages};
+use super::rate_limit::{Limiter, Pass, Rate};
+use super::response_shape::{Sampler, Shape};
 use super::token::{Token, TokenSource};
 use super::wire::{self, CreateBody, Gathering};
 use super::{ApiError, Created, Listing, NewSnapshot, Power, Proxy, SnapshotApi, client};

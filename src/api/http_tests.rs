@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::super::ErrorKind;
-use super::super::scripted::{Act, Scripted, response};
+use super::super::scripted_server::{Act, Scripted, response};
 use super::*;
 
 #[path = "list_tests.rs"]

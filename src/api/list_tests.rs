@@ -1,7 +1,7 @@
 use super::*;
-use crate::api::pages::{GET_PAUSE, GET_TRIES, full_jitter};
+use crate::api::pagination::{GET_PAUSE, GET_TRIES, full_jitter};
 use crate::sandbox::faults::{Call as SandboxCall, Fault, Listing as Lie};
-use crate::sandbox::log::Request;
+use crate::sandbox::request_log::Request;
 use crate::sandbox::{Pagination, Sandbox, SandboxConfig};
 
 #[tokio::test]

@@ -4,38 +4,38 @@
 //! - [`error`]: failures by what can be done about them.
 //! - [`http`]: the calls over HTTP, with every limit that a foreign answer needs; `client`
 //!   says whom it talks to and trusts.
-//! - `pages`: the pages of a listing.
+//! - `pagination`: the pages of a listing.
 //! - [`wire`]: the JSON, and the checks that decide whether a listing may be believed.
-//! - [`limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
+//! - [`rate_limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
 //! - `power`: whether a server runs, and how it is stopped and started.
-//! - [`account`], [`servers`]: whose token it is, and which servers there are, for people.
-//! - [`shape`]: which fields, types and words it answers with, for who warns of others.
-//! - [`tally`]: how often the provider was called, and what came of it.
+//! - [`account_info`], [`server_list`]: whose token it is, and which servers there are, for people.
+//! - [`response_shape`]: which fields, types and words it answers with, for who warns of others.
+//! - [`call_metrics`]: how often the provider was called, and what came of it.
 //! - [`proxy`]: through which proxy it leaves this host.
 //! - [`token`]: where the token comes from.
 
-pub mod account;
+pub mod account_info;
+pub mod call_metrics;
 mod client;
 pub mod error;
-mod exchange;
-mod field;
+mod error_body;
 #[cfg(feature = "proof")]
-pub mod foreign;
+pub mod fuzz_entry;
 pub mod http;
-pub mod limit;
-mod pages;
+mod lenient_json;
+mod pagination;
 mod power;
 pub mod proxy;
-mod refusal;
+pub mod rate_limit;
+mod request;
+pub mod response_shape;
 mod retry_after;
-pub mod servers;
-pub mod shape;
-pub mod tally;
+pub mod server_list;
 pub mod token;
 pub mod wire;
 
 #[cfg(test)]
-mod scripted;
+mod scripted_server;
 #[cfg(test)]
 mod tls_tests;
 
@@ -45,13 +45,13 @@ use std::future::Future;
 pub use client::{is_loopback, outgoing, over_socket};
 pub use error::{ApiError, ErrorKind, chain};
 pub use http::{ApiSettings, HttpApi};
-pub use limit::{Heard, Limiter, Pass, Rate};
 pub use power::Power;
 pub use proxy::Proxy;
+pub use rate_limit::{Heard, Limiter, Pass, Rate};
 pub use token::{TokenSource, secret};
 
 use crate::core::downtime::ServerDetail;
-use crate::core::printable::printable;
+use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The provider's API, as far as rotating needs it.

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::error::{ApiError, Call};
-use super::field::ServerField;
 use super::http::HttpApi;
-use super::limit::Pass;
+use super::lenient_json::ServerField;
+use super::rate_limit::Pass;
 use crate::core::downtime::{ServerDetail, ServerState};
-use crate::core::printable::printable;
+use crate::core::sanitize::printable;
 use crate::core::snapshot::ServerId;
 
 /// As much of an error as is told with a server's state.

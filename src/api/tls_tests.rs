@@ -8,7 +8,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use super::scripted::{Act, Scripted, response};
+use super::scripted_server::{Act, Scripted, response};
 use super::{
     ApiError, ApiSettings, ErrorKind, HttpApi, Proxy, Rate, SnapshotApi as _, TokenSource,
 };

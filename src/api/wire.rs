@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::field::{Field, RestoreField, Row, ServerField};
-use super::pages::{PageEnd, Pages};
+use super::lenient_json::{Field, RestoreField, Row, ServerField};
+use super::pagination::{PageEnd, Pages};
 use super::{Created, Listing, NewSnapshot, ServerRows, printable};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 

@@ -45,12 +45,12 @@
 //! may write to both folders can compute the chain and the head anew, or remove both. `witness`
 //! is about that.
 
-mod browse;
+mod chain;
 mod disk;
 mod error;
-mod link;
+mod file_query;
 #[cfg(any(test, feature = "proof"))]
-pub mod mem;
+pub mod memory_disk;
 mod open;
 mod reader;
 mod record;
@@ -61,9 +61,9 @@ mod verify;
 pub mod witness;
 mod writer;
 
-pub use browse::{files_since, records, tail, was_begun};
 pub use disk::{Disk, RealDisk};
 pub use error::TrailError;
+pub use file_query::{files_since, records, tail, was_begun};
 pub use open::{Opened, Sealed};
 pub use record::{Entry, Event, Extra, StandingAlert, Wide};
 pub use trail::Trail;

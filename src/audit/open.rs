@@ -7,13 +7,13 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::TrailError;
+use super::chain::Link;
 use super::disk::Disk;
-use super::link::Link;
 use super::reader::{Bad, Scan, State, files, is_torn, scan};
 use super::record::Wide;
 use super::writer::{HEAD, HeadFile, Tail, Writer};
-use crate::core::fact::Standing;
-use crate::core::history::History;
+use crate::core::event::Standing;
+use crate::core::server_history::History;
 use crate::core::snapshot::ServerId;
 
 /// What the trail said when it was opened.

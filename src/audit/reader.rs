@@ -6,13 +6,13 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::chain::{Hash, Link};
 use super::disk::Disk;
-use super::link::{Hash, Link};
 use super::open::Sealed;
 use super::record::{Front, Kept, StandingAlert, Wide, decode};
-use crate::core::fact::{Fact, Standing, When};
-use crate::core::history::History;
-use crate::core::printable::printable;
+use crate::core::event::{Fact, Standing, When};
+use crate::core::sanitize::printable;
+use crate::core::server_history::History;
 use crate::core::snapshot::ServerId;
 
 /// As much of a line that can't be understood as a message repeats.

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::TrailError;
-use super::link::{Hash, Link, TOO_MANY};
-use crate::core::fact::{Fact, Standing};
-use crate::core::history::History;
+use super::chain::{Hash, Link, TOO_MANY};
+use crate::core::event::{Fact, Standing};
+use crate::core::server_history::History;
 use crate::core::snapshot::ServerId;
 
 /// What is to be recorded.

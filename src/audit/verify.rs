@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::TrailError;
+use super::chain::{Hash, Link};
 use super::disk::{Disk, RealDisk};
-use super::link::{Hash, Link};
 use super::open::Head;
 use super::reader::{Chain, LineReader, files, is_torn};
 use super::record::{Front, Wide};
 use super::witness::Seen;
-use crate::core::printable::{printable, utc};
+use crate::core::sanitize::{printable, utc};
 use crate::core::snapshot::ServerId;
 
 /// What a check of the whole trail found.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::TrailError;
+use super::chain::Link;
 use super::disk::Disk;
-use super::link::Link;
 use super::reader::{Chain, LineReader, State, file_name, scan};
 use super::record::{Entry, Lines, Wide};
 use super::witness::Mark;

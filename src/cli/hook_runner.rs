@@ -11,7 +11,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 
 use super::{Cli, Exit, block_on};
 use crate::daemon::{self, Refusal, Signal};
-use crate::hooks::peer;
+use crate::hooks::authorize;
 use crate::hooks::runner::{self, Unit};
 
 /// Good when the hold was served to its end.
@@ -21,7 +21,7 @@ pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
         let ended = async move { while !matches!(signals.next().await, Signal::Stop(_)) {} };
         let input = stdin().as_fd().try_clone_to_owned().map_err(odd)?;
         let served = if let Some(stream) = socket(&input)? {
-            peer::admit(&stream).map_err(Refusal::System)?;
+            authorize::admit(&stream).map_err(Refusal::System)?;
             let (input, output) = stream.into_split();
             let unit = Unit {
                 credentials: std::env::var("CREDENTIALS_DIRECTORY").ok(),

@@ -10,7 +10,7 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::pages::FILES;
+use super::file_manuals::FILES;
 use super::{Cli, Exit, print, say};
 use crate::daemon::Refusal;
 
@@ -124,7 +124,7 @@ fn find<'p>(pages: &'p [Page], name: &str) -> Result<&'p Page, Refusal> {
     fits.next().ok_or_else(|| {
         let mut names: Vec<_> = pages.iter().map(Page::name).collect();
         names.sort_unstable();
-        let name = crate::core::printable::printable(name, 80);
+        let name = crate::core::sanitize::printable(name, 80);
         Refusal::Settings(format!(
             "there is no page {name}; there are {}",
             names.join(", ")

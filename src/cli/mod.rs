@@ -3,29 +3,29 @@
 //! What comes in is what an administrator typed; what goes out is text and an exit code
 //! (DESIGN.md, section 5).
 
+mod api_error_hint;
 pub mod audit;
 pub mod check;
 pub mod completions;
+mod config_drift;
 pub mod demo;
+mod file_manuals;
 pub mod forecast;
+mod help_text;
 mod hook_runner;
 pub mod init;
 pub mod list;
 pub mod manual;
-mod notes;
 pub mod notify;
 pub mod once;
 pub mod order;
 mod output;
-mod pages;
 pub mod pause;
 pub mod plan;
 pub mod run;
 pub mod schema;
-mod servers;
-mod stale;
+mod server_argument;
 pub mod status;
-mod unread;
 
 use std::future::Future;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -37,7 +37,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config, Env, Secrets};
 use crate::daemon::Refusal;
-use crate::daemon::log::{self, Format, Level};
+use crate::daemon::logging::{self, Format, Level};
 use output::{note, print, print_json, printable_name, printable_path, say, written};
 
 /// Where the help lists what every command takes: after its own options.
@@ -54,7 +54,7 @@ pub enum Exit {
 
 /// Rotates the snapshots of VPS.org servers by policy.
 #[derive(Debug, Parser)]
-#[command(name = "snaprotate", version, propagate_version = true, after_long_help = notes::TOP)]
+#[command(name = "snaprotate", version, propagate_version = true, after_long_help = help_text::TOP)]
 pub struct Cli {
     /// The main configuration file
     #[arg(
@@ -95,29 +95,29 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon: take and prune snapshots on schedule until a signal ends it
-    #[command(after_long_help = notes::RUN)]
+    #[command(after_long_help = help_text::RUN)]
     Run,
     /// Settle everything that is due now, and end
-    #[command(after_long_help = notes::ONCE)]
+    #[command(after_long_help = help_text::ONCE)]
     Once,
     /// Validate the configuration and all policies, and whether they fit the account
-    #[command(after_long_help = notes::CHECK)]
+    #[command(after_long_help = help_text::CHECK)]
     Check(check::Args),
     /// Show what would be done now, and why; changes nothing
-    #[command(after_long_help = notes::PLAN)]
+    #[command(after_long_help = help_text::PLAN)]
     Plan(plan::Args),
     /// Show what the provider holds, and whose each snapshot is
-    #[command(after_long_help = notes::LIST)]
+    #[command(after_long_help = help_text::LIST)]
     List(list::Args),
     /// Show which snapshots will exist when, and how far back one can go; no network
     ///
     /// It says what the policies yield in the long run, as if they had been in force for long
     /// and every step succeeded, each create within one `poll_interval`. What the servers hold
     /// now is not looked at: `plan` does that.
-    #[command(after_long_help = notes::FORECAST)]
+    #[command(after_long_help = help_text::FORECAST)]
     Forecast(forecast::Args),
     /// Show the running service: each server's room, last and next slot, and what alerts stand
-    #[command(after_long_help = notes::STATUS)]
+    #[command(after_long_help = help_text::STATUS)]
     Status(status::Args),
     /// Write first policies from the snapshots that exist; changes nothing at the provider
     ///
@@ -125,44 +125,44 @@ pub enum Command {
     /// which two at least come back exactly from the pattern, evenly apart. A server without
     /// one gets a proposal that is not read until it is renamed. No file is ever overwritten,
     /// and where anything is wrong none is written.
-    #[command(after_long_help = notes::INIT)]
+    #[command(after_long_help = help_text::INIT)]
     Init(init::Args),
     /// Pause the rotation of one server or of all: no creates, no deletes until resumed
-    #[command(after_long_help = notes::PAUSE)]
+    #[command(after_long_help = help_text::PAUSE)]
     Pause(pause::Args),
     /// End such a pause, or agree to what an alert asks for
-    #[command(after_long_help = notes::RESUME)]
+    #[command(after_long_help = help_text::RESUME)]
     Resume(pause::Args),
     /// Take a snapshot of a server beside its rotation
-    #[command(after_long_help = notes::CREATE)]
+    #[command(after_long_help = help_text::CREATE)]
     Create(order::Create),
     /// Delete one snapshot for good; it is shown, and the server's name is asked for
-    #[command(after_long_help = notes::DELETE)]
+    #[command(after_long_help = help_text::DELETE)]
     Delete(order::Delete),
     /// Overwrite a server with one of its snapshots; it is shown, and the server's name is
     /// asked for
-    #[command(after_long_help = notes::RESTORE)]
+    #[command(after_long_help = help_text::RESTORE)]
     Restore(order::Restore),
     /// Alerts to people: try whether they arrive
-    #[command(subcommand, after_long_help = notes::NOTIFY)]
+    #[command(subcommand, after_long_help = help_text::NOTIFY)]
     Notify(notify::Command),
     /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
-    #[command(after_long_help = notes::DEMO)]
+    #[command(after_long_help = help_text::DEMO)]
     Demo(demo::Demo),
     /// Read the audit trail
-    #[command(subcommand, after_long_help = notes::AUDIT)]
+    #[command(subcommand, after_long_help = help_text::AUDIT)]
     Audit(audit::Command),
     /// Print what a shell needs to complete this command line
-    #[command(after_long_help = notes::COMPLETIONS)]
+    #[command(after_long_help = help_text::COMPLETIONS)]
     Completions(completions::Args),
     /// Print the JSON Schema of a file, or of a command's JSON
-    #[command(after_long_help = notes::SCHEMA)]
+    #[command(after_long_help = help_text::SCHEMA)]
     Schema(schema::Args),
     /// Run the hooks of one hold, for the service
     #[command(hide = true)]
     HookRunner,
     /// Print a manual page, or write all of them
-    #[command(after_long_help = notes::MAN)]
+    #[command(after_long_help = help_text::MAN)]
     Man(manual::Args),
 }
 
@@ -182,7 +182,7 @@ pub fn main() -> ExitCode {
     if let Command::Demo(demo) = &cli.command {
         return code(demo.run(), false);
     }
-    let to_journal = match log::init(cli.log_format, cli.level()) {
+    let to_journal = match logging::init(cli.log_format, cli.level()) {
         Ok(to_journal) => to_journal,
         Err(why) => return fail(&Refusal::System(why), false),
     };

@@ -1,6 +1,6 @@
 //! `notify test`: do alerts arrive?
 
-use super::{Cli, Exit, block_on, notes, say};
+use super::{Cli, Exit, block_on, help_text, say};
 use crate::clock::Clock;
 use crate::daemon::{Refusal, means};
 use crate::notify::Post;
@@ -9,7 +9,7 @@ use crate::notify::Post;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Send a message that tells of nothing to each receiver
-    #[command(after_long_help = notes::NOTIFY_TEST)]
+    #[command(after_long_help = help_text::NOTIFY_TEST)]
     Test(Args),
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::core::printable::printable;
+use crate::core::sanitize::printable;
 use crate::daemon::Refusal;
 
 /// As much of a path is shown.
@@ -48,7 +48,7 @@ pub(super) fn note(text: &str) {
 
 /// A server's or snapshot's name, fit for a terminal.
 pub(super) fn printable_name(name: &str) -> String {
-    printable(name, crate::status::servers::NAME_SHOWN)
+    printable(name, crate::status::server_lookup::NAME_SHOWN)
 }
 
 /// A path, fit for a terminal.

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{Cli, Exit, absolute, block_on, caller, control_socket, printable_name, say, servers};
+use super::{
+    Cli, Exit, absolute, block_on, caller, control_socket, printable_name, say, server_argument,
+};
 use crate::config::{self, Env};
 use crate::daemon::{Refusal, alone};
 use crate::engine::Held;
-use crate::status::asked::Which;
+use crate::status::control_routes::Which;
 use crate::status::{self, Absent};
 
 /// What to pause or resume.
@@ -15,7 +17,7 @@ use crate::status::{self, Absent};
 pub struct Args {
     /// Which server.
     #[command(flatten)]
-    pub server: super::servers::Which,
+    pub server: super::server_argument::Which,
 }
 
 /// Pauses; what was begun before is named.
@@ -106,7 +108,11 @@ fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
     }
     let config = cli.load()?;
     let server = match args.server.one() {
-        Some(server) => Some(servers::one(&config.policies, server)?.server.clone()),
+        Some(server) => Some(
+            server_argument::one(&config.policies, server)?
+                .server
+                .clone(),
+        ),
         None => None,
     };
     let by = caller();

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::servers::{Which, chosen, may_be_another};
-use super::unread::unread;
+use super::api_error_hint::unread;
+use super::server_argument::{Which, chosen, may_be_another};
 use super::{Cli, Exit, block_on, note, print_json, say};
 use crate::api::HttpApi;
 use crate::clock::Clock;
 use crate::core::decide::Inventory;
-use crate::core::history::History;
 use crate::core::plan::Do;
 use crate::core::policy::Policy;
-use crate::daemon::{Refusal, api_settings, rehearse};
+use crate::core::server_history::History;
+use crate::daemon::{Refusal, api_settings, dry_run};
 
 /// What to plan.
 #[derive(Debug, clap::Args)]
@@ -34,12 +34,12 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let settings = api_settings(&config.api);
     let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
     // Whoever plans need not be who may read the trail; the listing alone says most of it.
-    let histories = rehearse::histories(&config, clock.now().wall).unwrap_or_else(|error| {
+    let histories = dry_run::histories(&config, clock.now().wall).unwrap_or_else(|error| {
         tracing::warn!(%error, "the trail can't be read: planned as if there were none");
         BTreeMap::new()
     });
     let plans = block_on(async {
-        let inventories = rehearse::inventories(&api, &clock, &policies)
+        let inventories = dry_run::inventories(&api, &clock, &policies)
             .await
             .map_err(|error| unread(&error, &settings))?;
         let now = clock.now();
@@ -63,14 +63,14 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
                 note(&doubt);
             }
             if let Some((seen, history)) =
-                inventory.zip(rehearse::told_of(&histories, &policy.server))
+                inventory.zip(dry_run::told_of(&histories, &policy.server))
             {
                 for line in disowned(policy, seen, history) {
                     note(&line);
                 }
             }
         }
-        Ok(rehearse::plans(
+        Ok(dry_run::plans(
             &policies,
             &config.rules,
             &inventories,

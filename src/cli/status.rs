@@ -3,10 +3,11 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use super::servers::Which;
-use super::stale;
+use super::config_drift;
+use super::server_argument::Which;
 use super::{
-    Cli, Exit, absolute, block_on, control_socket, note, print_json, printable_path, say, servers,
+    Cli, Exit, absolute, block_on, control_socket, note, print_json, printable_path, say,
+    server_argument,
 };
 use crate::config::DEFAULT_FILE;
 use crate::daemon::Refusal;
@@ -38,13 +39,13 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     if let Some(other) = other.as_ref().filter(|_| !missing) {
         note(other);
     }
-    if let Some(changed) = stale::changed(&view) {
+    if let Some(changed) = config_drift::changed(&view) {
         note(&changed);
     }
     if let Some(wanted) = args.server.one() {
-        let found = servers::find(&view.servers, wanted)?;
+        let found = server_argument::find(&view.servers, wanted)?;
         let found = found.ok_or_else(|| {
-            let unknown = servers::unknown(&view.servers, wanted);
+            let unknown = server_argument::unknown(&view.servers, wanted);
             // Where it isn't noted already.
             match other.filter(|_| missing) {
                 Some(other) => Refusal::Settings(format!("{unknown}; {other}")),

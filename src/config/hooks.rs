@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use toml::de::DeValue;
 
 use super::defaults;
+use super::diagnostics::{At, Log};
 use super::program::program;
-use super::reader::{Fault, Found, Section, Value, nearest};
-use super::report::{At, Log};
-use super::timing::said;
+use super::table_reader::{Fault, Found, Section, Value, nearest};
+use super::time_checks::said;
 use crate::core::policy::{Hooks, Release};
 
 /// Hooks as they are written.

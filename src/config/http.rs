@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::Http;
-use super::reader::{Found, Section};
-use super::report::Log;
+use super::diagnostics::Log;
+use super::table_reader::{Found, Section};
 
 /// What is offered where none fits.
 const EXAMPLE: &str = "write listen = \"127.0.0.1:9180\"";

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::diagnostics::{At, Log, Problems, Severity};
 use super::main_file::RawMain;
-use super::report::{At, Log, Problems, Severity};
 use super::{
-    Config, DEFAULT_FILE, Env, Folders, defaults, main_file, policy, receivers, slots, source,
-    witness,
+    Config, DEFAULT_FILE, Env, Folders, defaults, file_source, main_file, policy, receivers,
+    schedule_checks, witness,
 };
 use crate::core::policy::{Hooks, Policy};
 
@@ -36,10 +36,10 @@ pub fn load_files(file: &Path, policies: &[PathBuf], env: &Env) -> Result<Config
 pub fn policies_folder(file: &Path) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut unsaid = Log::default();
-    let Some(source) = source::read(file, NO_MAIN_FILE, &mut unsaid) else {
+    let Some(source) = file_source::read(file, NO_MAIN_FILE, &mut unsaid) else {
         return folder.join(defaults::POLICIES);
     };
-    let (table, _) = source::parse_what_can_be(&source, &mut unsaid);
+    let (table, _) = file_source::parse_what_can_be(&source, &mut unsaid);
     RawMain::read(table, &source, &mut unsaid).policies(folder)
 }
 
@@ -48,13 +48,13 @@ pub fn policy_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !folder.try_exists()? {
         return Ok(Vec::new());
     }
-    source::policies(folder, &mut Log::default()).map_err(std::io::Error::other)
+    file_source::policies(folder, &mut Log::default()).map_err(std::io::Error::other)
 }
 
 /// Whether a file is a policy rather than a main file, by the tables in it.
 pub fn is_policy(file: &Path) -> Result<bool, Problems> {
     let mut log = Log::default();
-    let source = source::read(
+    let source = file_source::read(
         file,
         "name a policy file, or a main file with policies",
         &mut log,
@@ -62,7 +62,7 @@ pub fn is_policy(file: &Path) -> Result<bool, Problems> {
     let Some(source) = source else {
         return Err(Problems(log.0));
     };
-    let (table, _) = source::parse_what_can_be(&source, &mut log);
+    let (table, _) = file_source::parse_what_can_be(&source, &mut log);
     Ok(["server", "rotation"]
         .iter()
         .any(|key| table.contains_key(*key)))
@@ -77,9 +77,9 @@ pub fn hooks_of(
 ) -> Result<(Arc<Hooks>, ServerId, String), String> {
     let mut log = Log::default();
     let folder = file.parent().unwrap_or(Path::new(""));
-    let source = source::read(file, NO_MAIN_FILE, &mut log);
+    let source = file_source::read(file, NO_MAIN_FILE, &mut log);
     let main = source.map(|source| {
-        let (table, _) = source::parse_what_can_be(&source, &mut log);
+        let (table, _) = file_source::parse_what_can_be(&source, &mut log);
         RawMain::read(table, &source, &mut log)
     });
     let main = main.unwrap_or_default();
@@ -146,10 +146,10 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
         return Ok(main_file::folders(None, None, folder, env));
     }
     let mut log = Log::default();
-    let source = source::read(file, NO_MAIN_FILE, &mut log);
+    let source = file_source::read(file, NO_MAIN_FILE, &mut log);
     // Where the syntax is broken, one of the two keys may be what is lost.
     let found = source.as_ref().and_then(|source| {
-        let table = source::parse(source, &mut log)?;
+        let table = file_source::parse(source, &mut log)?;
         Some(main_file::read_folders(
             table, source, folder, env, &mut log,
         ))
@@ -165,8 +165,8 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
 pub fn witness_key(file: &Path, env: &Env) -> Option<PathBuf> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut unsaid = Log::default();
-    let raw = source::read(file, NO_MAIN_FILE, &mut unsaid).and_then(|source| {
-        let (table, _) = source::parse_what_can_be(&source, &mut unsaid);
+    let raw = file_source::read(file, NO_MAIN_FILE, &mut unsaid).and_then(|source| {
+        let (table, _) = file_source::parse_what_can_be(&source, &mut unsaid);
         RawMain::read(table, &source, &mut unsaid).witness
     });
     raw?.key(folder, env)
@@ -181,8 +181,8 @@ fn read(
     lenient: bool,
     log: &mut Log,
 ) -> Option<Read> {
-    let source = source::read(file, NO_MAIN_FILE, log)?;
-    let (table, whole) = source::parse_what_can_be(&source, log);
+    let source = file_source::read(file, NO_MAIN_FILE, log)?;
+    let (table, whole) = file_source::parse_what_can_be(&source, log);
     // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
     // and the policies are read by what could be made out.
     let mut unsaid = Log::default();
@@ -199,7 +199,7 @@ fn read(
     );
     let found = match given {
         Some(files) => Ok(files.to_owned()),
-        None => source::policies(&policies, main_log),
+        None => file_source::policies(&policies, main_log),
     };
     let files = match found {
         Ok(files) => files,
@@ -209,8 +209,8 @@ fn read(
                 policies.display()
             );
             let usual = "make the folder, or name another by policies = \"…\" below [daemon]";
-            let denied = source::is_denied(&why);
-            let remedy = if denied { source::DENIED } else { usual };
+            let denied = file_source::is_denied(&why);
+            let remedy = if denied { file_source::DENIED } else { usual };
             main_log.error(&at, message, remedy);
             Vec::new()
         }
@@ -236,7 +236,7 @@ fn read(
         lenient,
         limit,
         defaults: &options,
-        schedules: slots::Schedules::default(),
+        schedules: schedule_checks::Schedules::default(),
         servers: BTreeMap::new(),
     };
     let mut policies: Vec<Arc<Policy>> = files

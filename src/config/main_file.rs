@@ -8,16 +8,16 @@ use jiff::SignedDuration;
 use reqwest::Url;
 use toml::de::DeTable;
 
+use super::diagnostics::{At, Log, Source};
 use super::http::RawHttp;
 use super::notify::Receiver;
-use super::reader::{Found, Section};
 use super::receiver::{self, RawReceiver};
-use super::report::{At, Log, Source};
 use super::rotation::Options;
-use super::timing::said;
-use super::values::Size;
+use super::table_reader::{Found, Section};
+use super::time_checks::said;
+use super::value_types::Size;
 use super::witness::{RawWitness, Witness};
-use super::{Api, Env, Folders, Http, access, defaults};
+use super::{Api, Env, Folders, Http, api_section, defaults};
 use crate::api::Proxy;
 use crate::core::decide::LONGEST_PAUSE;
 use crate::core::policy::Rules;
@@ -266,12 +266,14 @@ impl RawMain {
             signed(defaults::REQUEST_TIMEOUT),
         );
         let base_url = match &self.base_url {
-            Some(text) => access::base_url(text, log),
+            Some(text) => api_section::base_url(text, log),
             None => Url::parse(&format!("{}/", defaults::BASE_URL)).ok(),
         };
         let (token_file, token_is_credential) =
-            access::token(self.token_file.as_ref(), &api_at, folder, env, log);
-        let ca_file = self.ca_file.and_then(|file| access::ca(&file, folder, log));
+            api_section::token(self.token_file.as_ref(), &api_at, folder, env, log);
+        let ca_file = self
+            .ca_file
+            .and_then(|file| api_section::ca(&file, folder, log));
         let proxy = self.proxy;
         if let (
             Some(Found {

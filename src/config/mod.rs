@@ -1,36 +1,36 @@
 //! TOML into validated settings, with every problem of every file at once.
 //!
 //! `load` reads the files and puts a set together, or what one command needs of it;
-//! `reader` takes tables apart key by key, `values` knows the kinds of value, `main_file`,
-//! `policy` and `rotation` turn what is written into what is meant, `names`, `timing` and
-//! `slots` look at patterns and schedules, `access` at address and token, `http` at where the
+//! `table_reader` takes tables apart key by key, `value_types` knows the kinds of value, `main_file`,
+//! `policy` and `rotation` turn what is written into what is meant, `pattern_checks`, `time_checks` and
+//! `schedule_checks` look at patterns and schedules, `api_section` at address and token, `http` at where the
 //! page is, `receiver` and `receivers` at who is told of alerts (`notify`), `witness` at the trail's
-//! checkpoints, `source` at files; `report` says what is
+//! checkpoints, `file_source` at files; `diagnostics` says what is
 //! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
 //! only when all files are good, so that a set is used or refused as a whole.
 
-mod access;
+mod api_section;
 pub mod defaults;
+mod diagnostics;
+mod file_source;
+mod hints;
 mod hooks;
 mod http;
 mod load;
 mod main_file;
-mod names;
 pub mod notify;
+mod pattern_checks;
 mod policy;
 mod program;
-mod reader;
 mod receiver;
 mod receiver_values;
 mod receivers;
-mod remedy;
-mod report;
 mod rotation;
-mod slots;
-mod source;
-mod stop;
-mod timing;
-mod values;
+mod schedule_checks;
+mod stop_server;
+mod table_reader;
+mod time_checks;
+mod value_types;
 pub mod witness;
 
 use std::net::SocketAddr;
@@ -40,11 +40,11 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+pub use self::diagnostics::{Problem, Problems, Severity};
 pub use self::load::{
     folders, hooks_of, is_policy, load, load_draft, load_files, policies, policies_folder,
     policy_files, witness_key,
 };
-pub use self::report::{Problem, Problems, Severity};
 use crate::api::Proxy;
 use crate::core::policy::{Policy, Rules};
 
@@ -182,7 +182,7 @@ mod fixture;
 #[path = "notify_tests.rs"]
 mod notifies;
 #[cfg(test)]
-#[path = "report_tests.rs"]
+#[path = "diagnostics_tests.rs"]
 mod reports;
 #[cfg(test)]
 #[path = "schedule_tests.rs"]

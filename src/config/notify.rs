@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use reqwest::Url;
 
-use super::access::is_loopback;
+use super::api_section::is_loopback;
 use crate::core::snapshot::ServerId;
 
 /// Who is told.

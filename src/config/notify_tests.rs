@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::cases::{case, prove};
 use super::fixture::{Folder, MAIN};
 use super::notify::{Address, Mail, SecretFile, Tls, Way};
-use crate::core::fact::AlertKind;
+use crate::core::event::AlertKind;
 use crate::core::snapshot::ServerId;
 
 const HOOK: &str = "[[notify]]\ntype = \"webhook\"\nurl = \"https://hooks.example/T0/x\"\n";

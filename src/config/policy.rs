@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::reader::{Found, Section};
-use super::report::{At, Log, Source};
+use super::diagnostics::{At, Log, Source};
+use super::file_source;
 use super::rotation::{Options, RawRotation};
-use super::slots::Schedules;
-use super::source;
-use super::values::Protected;
-use super::{defaults, names};
+use super::schedule_checks::Schedules;
+use super::table_reader::{Found, Section};
+use super::value_types::Protected;
+use super::{defaults, pattern_checks};
 use crate::core::policy::{Hooks, Policy, Rotation};
 use crate::core::snapshot::ServerId;
 
@@ -38,8 +38,8 @@ pub(super) fn hooks(
     defaults: &Options,
     log: &mut Log,
 ) -> Option<(Arc<Hooks>, ServerId, String)> {
-    let source = source::read(path, "make it a readable file", log)?;
-    let (table, _) = source::parse_what_can_be(&source, log);
+    let source = file_source::read(path, "make it a readable file", log)?;
+    let (table, _) = file_source::parse_what_can_be(&source, log);
     let mut unsaid = Log::default();
     let raw = RawPolicy::read(table, &source, &mut unsaid);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -67,12 +67,12 @@ pub(super) struct Reading<'a> {
 impl Reading<'_> {
     /// Reads one file; `None` when something in it is wrong, or for the lenient, its server.
     pub(super) fn policy(&mut self, path: &Path, log: &mut Log) -> Option<Policy> {
-        let source = source::read(
+        let source = file_source::read(
             path,
             "make it a readable file, or move it out of the folder",
             log,
         )?;
-        let (table, whole) = source::parse_what_can_be(&source, log);
+        let (table, whole) = file_source::parse_what_can_be(&source, log);
         if !whole && !self.lenient {
             return None;
         }
@@ -136,7 +136,7 @@ impl Reading<'_> {
                 Some((rotation, at))
             })
             .collect();
-        names::clashes(&rotations, log);
+        pattern_checks::clashes(&rotations, log);
         if rotations.len() < whole && !self.lenient {
             return None;
         }

@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::reader::Found;
-use super::report::{At, Log};
+use super::diagnostics::{At, Log};
+use super::table_reader::Found;
 
 /// The program under this key, if it can be run.
 pub(super) fn program(

@@ -6,11 +6,11 @@ use std::str::FromStr as _;
 use jiff::SignedDuration;
 use lettre::Address as MailAddress;
 
+use super::diagnostics::{At, Log};
 use super::notify::{Address, Mail, Tls, address};
-use super::reader::{Found, Section};
 use super::receiver_values::{Named, Type};
-use super::report::{At, Log};
-use super::{Env, access};
+use super::table_reader::{Found, Section};
+use super::{Env, api_section};
 
 /// The title of each table.
 pub(super) const TITLE: &str = "[[notify]]";
@@ -153,7 +153,7 @@ impl RawAddress {
                 }
             },
             (None, Some(file)) => {
-                let secret = access::secret(("url_file", &file), "address", folder, env, log)?;
+                let secret = api_section::secret(("url_file", &file), "address", folder, env, log)?;
                 let text = std::fs::read_to_string(&secret.0).unwrap_or_default();
                 if let Err(why) = address(text.trim()) {
                     let shown = secret.0.display();
@@ -190,7 +190,10 @@ impl RawMail {
 
     pub(super) fn validate(self, folder: &Path, env: &Env, log: &mut Log) -> Option<Mail> {
         let tls = self.tls.as_ref().map_or(Tls::Starttls, |tls| tls.value);
-        let local = self.server.as_ref().map(|s| access::is_loopback(&s.value));
+        let local = self
+            .server
+            .as_ref()
+            .map(|s| api_section::is_loopback(&s.value));
         if let Some(at) = self.tls.as_ref().map(|found| &found.at)
             && tls == Tls::None
             && local == Some(false)
@@ -222,7 +225,7 @@ impl RawMail {
             (None, None) => None,
             (Some(user), Some(file)) => {
                 let found = ("password_file", &file);
-                let password = access::secret(found, "password", folder, env, log)?;
+                let password = api_section::secret(found, "password", folder, env, log)?;
                 Some((user.value, password))
             }
             (Some(user), None) => {

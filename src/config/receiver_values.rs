@@ -4,7 +4,7 @@ use crate::core::snapshot::ServerId;
 use toml::de::DeValue;
 
 use super::notify::Tls;
-use super::reader::{Fault, Value, nearest};
+use super::table_reader::{Fault, Value, nearest};
 
 const TYPES: [&str; 6] = ["webhook", "ping", "ntfy", "slack", "email", "command"];
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::diagnostics::{At, Log};
 use super::notify::{Receiver, SecretFile, Way};
 use super::program::program;
-use super::reader::{Found, nearest};
 use super::receiver::{RawReceiver, RawWay};
 use super::receiver_values::Named;
-use super::report::{At, Log};
-use super::{Env, access, defaults};
+use super::table_reader::{Found, nearest};
+use super::{Env, api_section, defaults};
 use crate::alerts::KINDS;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
@@ -74,7 +74,7 @@ impl Ground<'_> {
             RawWay::Ntfy(raw, file) => {
                 let address = raw.validate(folder, env, log);
                 let token: Option<SecretFile> = file.and_then(|file| {
-                    access::secret(("token_file", &file), "access token", folder, env, log)
+                    api_section::secret(("token_file", &file), "access token", folder, env, log)
                 });
                 Way::Ntfy {
                     address: address?,

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::diagnostics::{At, Log};
 use super::hooks::RawHooks;
-use super::reader::{Found, Section};
-use super::report::{At, Log};
-use super::slots::Schedules;
-use super::stop::RawStop;
-use super::timing::{self, Timing};
-use super::values::Zone;
-use super::{defaults, names};
-use crate::core::name::Pattern;
+use super::schedule_checks::Schedules;
+use super::stop_server::RawStop;
+use super::table_reader::{Found, Section};
+use super::time_checks::{self, Timing};
+use super::value_types::Zone;
+use super::{defaults, pattern_checks};
+use crate::core::name_pattern::Pattern;
 use crate::core::policy::{Former, Hooks, Rotation, WhenFull};
 use crate::core::snapshot::ServerId;
 
@@ -76,7 +76,7 @@ impl Options {
         let former = options.former_names.iter().flatten();
         former
             .chain(&options.snapshot_name)
-            .for_each(|text| names::check(text, log));
+            .for_each(|text| pattern_checks::check(text, log));
         options
     }
 
@@ -179,7 +179,7 @@ impl RawRotation {
             None => Pattern::new(defaults::SNAPSHOT_NAME, &name).ok()?,
         };
         let at = place(own.snapshot_name.as_ref().map(|text| &text.at));
-        names::twins(&name, &expression.value, &pattern, schedules, &at, log);
+        pattern_checks::twins(&name, &expression.value, &pattern, schedules, &at, log);
         let former = options.former_names.unwrap_or_default();
         let former = former
             .iter()
@@ -219,7 +219,7 @@ impl RawRotation {
             former,
             description: options.description.map(|text| text.value),
             catch_up,
-            splay: timing::offset(splay, server, &name),
+            splay: time_checks::offset(splay, server, &name),
             attempts: options.attempts.map_or(defaults::ATTEMPTS, |n| n.value),
             when_full: options
                 .when_full

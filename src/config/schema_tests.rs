@@ -12,8 +12,8 @@ use jsonschema::Validator;
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
+use super::diagnostics::Severity;
 use super::fixture::{Folder, MAIN, POLICY};
-use super::report::Severity;
 
 /// No key comes near to this one, so that the reader names all that it knows.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqq";

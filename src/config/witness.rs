@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::diagnostics::{At, Log};
 use super::notify::Receiver;
-use super::reader::{Found, Section};
-use super::report::{At, Log};
-use super::{Env, access, defaults};
+use super::table_reader::{Found, Section};
+use super::{Env, api_section, defaults};
 
 /// Checkpoints of the trail as they are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl RawWitness {
     /// The key's file, as far as it can be made out.
     pub(super) fn key(&self, folder: &Path, env: &Env) -> Option<PathBuf> {
         let written = self.key_file.as_ref();
-        access::given(defaults::WITNESS_CREDENTIAL, written, folder, env).0
+        api_section::given(defaults::WITNESS_CREDENTIAL, written, folder, env).0
     }
 
     /// Validates it; `folders` are those of the trail and its head.
@@ -83,7 +83,7 @@ impl RawWitness {
         env: &Env,
         log: &mut Log,
     ) -> Witness {
-        let key_file = access::witness_key(self.key_file.as_ref(), &self.at, folder, env, log);
+        let key_file = api_section::witness_key(self.key_file.as_ref(), &self.at, folder, env, log);
         let file = self.file.map(|file| {
             let path = folder.join(&file.value);
             if folders.iter().any(|folder| path.starts_with(folder)) {

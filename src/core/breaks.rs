@@ -6,11 +6,11 @@
 #[cfg(feature = "proof")]
 use super::{
     decide::Inventory,
-    history::{History, Made},
-    noted::{Payment, RotationNotes},
     policy::Policy,
+    rotation_terms::Fnv,
+    server_history::{History, Made},
+    slot_log::{Payment, RotationNotes},
     snapshot::{Snapshot, SnapshotId, Status},
-    terms::Fnv,
 };
 
 /// A rule that is broken on purpose.

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::fruitless::ends;
 use super::tests::{WEEK, about, standing};
 use super::*;
-use crate::core::world::*;
+use crate::core::test_provider::*;
 
 #[test]
 fn i15_a_pause_by_a_clock_that_was_ahead_explains_no_slot_of_the_right_one() {

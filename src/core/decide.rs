@@ -11,12 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
 use super::downtime::{ServerDetail, ServerState};
-use super::fact::{Ending, Fact, Now};
-use super::history::History;
-use super::noted::SlotNote;
+use super::event::{Ending, Fact, Now};
 use super::policy::{Place, Policy, Rotation, Rules};
+use super::rotation_terms::{Fnv, Terms, TermsKey};
+use super::server_history::History;
+use super::slot_log::SlotNote;
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
-use super::terms::{Fnv, Terms, TermsKey};
 
 /// The clock may lie this far behind the newest intent or a pause's end, and a date this far
 /// ahead.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::fact::Outcome;
-use crate::core::open::create_result;
+use crate::core::event::Outcome;
+use crate::core::pending_op::create_result;
 use crate::core::snapshot::Status;
-use crate::core::world::*;
+use crate::core::test_provider::*;
 
 #[test]
 fn i8_nothing_is_pruned_before_the_new_one_is_completed() {

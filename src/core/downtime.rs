@@ -7,9 +7,9 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::answer::Tried;
-use super::fact::{Fact, Now, Outcome, When};
-use super::history::History;
+use super::create_outcome::Tried;
+use super::event::{Fact, Now, Outcome, When};
+use super::server_history::History;
 use super::snapshot::ServerId;
 
 /// Starts that failed, from which on `once` leaves the server to the next process.

@@ -2,11 +2,11 @@
 
 use crate::core::decide::Step;
 use crate::core::downtime::ServerState;
-use crate::core::fact::{AlertKind, Fact, Outcome};
-use crate::core::hold::tests as hooked;
+use crate::core::event::{AlertKind, Fact, Outcome};
+use crate::core::hook_lease::tests as hooked;
 use crate::core::policy::{Release, StopServer};
 use crate::core::snapshot::{SnapshotId, Status};
-use crate::core::world::{MINUTE, World, full_of_own};
+use crate::core::test_provider::{MINUTE, World, full_of_own};
 
 pub(super) const NAME: &str = "weekly-2026-11-22";
 

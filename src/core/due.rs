@@ -2,15 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::alert::LONG_WAIT;
+use super::alert_rules::LONG_WAIT;
 use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, Server, Step, ended, pause};
-use super::fact::{Ending, Fact, Now};
-use super::name::Pattern;
-use super::noted::{Begin, SlotNote};
+use super::event::{Ending, Fact, Now};
+use super::name_pattern::Pattern;
 use super::policy::{Rotation, Rules};
-use super::printable::counted;
+use super::sanitize::counted;
 use super::schedule::Slot;
+use super::slot_log::{Begin, SlotNote};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// Of slots that passed unrun no more than this many are counted.

@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::fact::{AlertKind, Outcome};
+use crate::core::event::{AlertKind, Outcome};
 use crate::core::snapshot::SnapshotId;
-use crate::core::world::*;
+use crate::core::test_provider::*;
 
 #[test]
 fn a_fresh_server_gets_its_newest_slot_at_once_and_then_rests() {
@@ -335,7 +335,7 @@ fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_re
 fn what_a_coarser_former_pattern_named_settles_no_slot_and_is_no_copy_of_one() {
     let mut rotation = rotation("db", "0 */6 * * *", 3);
     rotation.pattern =
-        crate::core::name::Pattern::new("db-%Y-%m-%d-%H%M", "db").expect("a pattern");
+        crate::core::name_pattern::Pattern::new("db-%Y-%m-%d-%H%M", "db").expect("a pattern");
     rotation.former = vec![former("db-%Y-%m-%d", true)];
     let mut world = World::new(vec![rotation]).holding(&[
         (1, "db-2026-11-21", DONE, "2026-11-21T03:00:00Z"),

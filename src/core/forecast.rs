@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde::{Serialize, Serializer};
 
-use super::foresight::live;
+use super::forecast_simulation::live;
 use super::plan::Do;
 use super::policy::{Policy, Rules};
-use super::recovery::{Recovery, Usable, recovery};
+use super::recovery_points::{Recovery, Usable, recovery};
 use super::snapshot::ServerId;
 
 /// One server's coming days.

@@ -3,12 +3,12 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::name::Pattern;
+use crate::core::name_pattern::Pattern;
 use crate::core::policy::{Rotation, WhenFull};
-use crate::core::recovery::Moment;
+use crate::core::recovery_points::Moment;
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::SnapshotId;
-use crate::core::world::{World, rotation, rules, time};
+use crate::core::test_provider::{World, rotation, rules, time};
 
 /// A Wednesday.
 const NOON: &str = "2026-11-25T12:00:00Z";

@@ -2,8 +2,8 @@
 
 use super::tests::{WEEK, about, standing};
 use super::*;
-use crate::core::fact::Outcome;
-use crate::core::world::*;
+use crate::core::event::Outcome;
+use crate::core::test_provider::*;
 
 #[test]
 fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled() {

@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::fact::{Fact, Outcome};
+use crate::core::event::{Fact, Outcome};
 use crate::core::snapshot::SnapshotId;
-use crate::core::world::*;
+use crate::core::test_provider::*;
 
 #[test]
 fn a_full_server_says_how_many_foreign_ones_fill_it_and_nothing_of_them_where_there_are_none() {
@@ -158,8 +158,10 @@ fn i7_while_a_listing_still_shows_what_was_to_be_given_up_nothing_was_lost() {
         let mut world = full_of_own();
         let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
         let victim = SnapshotId::from(if shown { 1 } else { 99 });
-        world.history.prune_first =
-            Some(Box::new(crate::core::history::PruneFirst { victim, known }));
+        world.history.prune_first = Some(Box::new(crate::core::server_history::PruneFirst {
+            victim,
+            known,
+        }));
         let step = world.recorded();
         assert_eq!(matches!(step, Step::Delete { .. }), goes, "{step:?}");
     }

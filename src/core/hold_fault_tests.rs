@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::tests::*;
 use crate::core::decide::Step;
-use crate::core::fact::{AlertKind, Fact, Hook, Ran, When};
-use crate::core::world::{DONE, MINUTE, rotation};
+use crate::core::event::{AlertKind, Fact, Hook, Ran, When};
+use crate::core::test_provider::{DONE, MINUTE, rotation};
 
 #[test]
 fn a_before_that_fails_is_a_failed_attempt_and_after_follows_all_the_same() {
@@ -126,7 +126,8 @@ fn a_failed_after_is_tried_again_with_growing_pauses_and_never_forgotten() {
 fn a_server_that_can_t_be_released_gets_no_other_before_but_its_other_rotations_go_on() {
     let mut world = world();
     let mut daily = rotation("daily", "0 1 * * *", 1);
-    daily.pattern = crate::core::name::Pattern::new("d-%Y-%m-%d", "daily").expect("a pattern");
+    daily.pattern =
+        crate::core::name_pattern::Pattern::new("d-%Y-%m-%d", "daily").expect("a pattern");
     world.policy.rotations.push(daily);
     hold(&mut world);
     fails(&mut world);

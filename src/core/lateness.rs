@@ -60,7 +60,7 @@ impl Server<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::world::*;
+    use crate::core::test_provider::*;
 
     #[test]
     fn a_description_says_the_slot_and_how_late_it_was_run() {

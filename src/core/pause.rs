@@ -2,7 +2,7 @@
 //! alone; what was begun before is watched to its end.
 
 use super::decide::{Server, Step};
-use super::fact::Fact;
+use super::event::Fact;
 
 impl Server<'_> {
     /// Rule 0. Paused, or a restore began a short while ago (I12).

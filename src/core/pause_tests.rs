@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::fact::{AlertKind, Ending, Outcome, When};
+use crate::core::event::{AlertKind, Ending, Outcome, When};
 use crate::core::snapshot::{SnapshotId, Status};
-use crate::core::world::*;
+use crate::core::test_provider::*;
 
 #[test]
 fn a_paused_server_is_left_alone() {

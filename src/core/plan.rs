@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 pub use super::plan_text::one_after_the_other;
 
 use super::decide::Inventory;
-use super::fact::Now;
-use super::history::History;
+use super::dry_run::Rehearsal;
+use super::event::Now;
 use super::policy::{Policy, Rules};
-use super::rehearsal::Rehearsal;
+use super::retention_verdict::Verdict;
+use super::server_history::History;
 use super::snapshot::{ServerId, SnapshotId};
-use super::verdict::Verdict;
 
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,11 +7,11 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::fact::{Fact, Hook, Outcome};
+use crate::core::event::{Fact, Hook, Outcome};
 use crate::core::policy::{Hooks, Release};
+use crate::core::retention_verdict::Fate;
 use crate::core::snapshot::Status;
-use crate::core::verdict::Fate;
-use crate::core::world::*;
+use crate::core::test_provider::*;
 
 fn inventory(world: &World) -> Inventory {
     Inventory {

@@ -5,8 +5,8 @@ use std::fmt;
 use jiff::tz::TimeZone;
 
 use super::plan::{Do, Plan, Planned, Plans, Upcoming};
-use super::printable::local;
-use super::verdict::Verdict;
+use super::retention_verdict::Verdict;
+use super::sanitize::local;
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
-use super::name::Pattern;
+use super::name_pattern::Pattern;
 use super::schedule::{Schedule, Slot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
 
@@ -286,7 +286,7 @@ impl Rotation {
 
 #[cfg(test)]
 mod tests {
-    use crate::core::world::{World, former};
+    use crate::core::test_provider::{World, former};
 
     #[test]
     fn a_server_is_called_by_its_name_and_without_one_by_its_file() {

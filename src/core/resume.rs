@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::fact::{AlertKind, Ending, Now, When};
-use super::history::{History, Pause};
+use super::event::{AlertKind, Ending, Now, When};
 use super::policy::Rules;
-use super::printable::counted;
+use super::sanitize::counted;
+use super::server_history::{History, Pause};
 
 impl History {
     /// Somebody looked at this very server: what can't be released is theirs, and a restore is

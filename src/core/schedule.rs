@@ -12,8 +12,8 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use super::expression;
-pub use super::expression::ScheduleError;
+use super::cron_expression;
+pub use super::cron_expression::ScheduleError;
 
 /// One scheduled instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ const SHIFT: SignedDuration = SignedDuration::from_hours(26);
 impl Schedule {
     /// Reads a cron expression of five fields, or six with seconds first, or `@daily` and its like.
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
-        let cron = expression::read(expression)?;
+        let cron = cron_expression::read(expression)?;
         let mut schedule = Self {
             text: expression.into(),
             cron,

@@ -4,16 +4,17 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::decide::Inventory;
-use crate::core::fact::{AlertKind, Hindrance, Outcome, When};
+use crate::core::event::{AlertKind, Hindrance, Outcome, When};
 use crate::core::policy::Former;
-use crate::core::settled::all_settled;
-use crate::core::world::*;
+use crate::core::settled_slots::all_settled;
+use crate::core::test_provider::*;
 
 #[test]
 fn a_pattern_that_changes_ends_its_open_slot_without_an_alert_and_counts_from_then_on() {
     let mut world = World::weekly(3);
     world.recorded();
-    let pattern = crate::core::name::Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
+    let pattern =
+        crate::core::name_pattern::Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
     let rotation = &mut world.policy.rotations[0];
     rotation.former.push(Former {
         pattern: std::mem::replace(&mut rotation.pattern, pattern),

@@ -2,9 +2,9 @@
 
 use super::tests::planned;
 use super::*;
-use crate::core::fact::{Fact, Outcome};
+use crate::core::event::{Fact, Outcome};
 use crate::core::snapshot::Status;
-use crate::core::world::*;
+use crate::core::test_provider::*;
 
 #[test]
 fn what_comes_next_is_what_is_due_now_else_what_the_next_slot_brings() {

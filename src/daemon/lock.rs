@@ -138,7 +138,7 @@ fn holder(path: &Path) -> String {
     let (pid, name) = text.trim().split_once(' ').unwrap_or_default();
     let lives = pid.parse::<u32>().is_ok() && Path::new("/proc").join(pid).exists();
     if read.is_ok() && lives {
-        let name = crate::core::printable::printable(name, 60);
+        let name = crate::core::sanitize::printable(name, 60);
         format!("process {pid} ({name})")
     } else {
         "another process".to_owned()

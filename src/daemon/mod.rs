@@ -1,34 +1,34 @@
 //! The process around the engine: what it holds, what it hears, and how it ends.
 //!
-//! - `service`: lock, trail, API and engine, put together once for `run` and `once`.
-//! - `serve`: the one select loop of the daemon; `once`: what is due now, and the end.
-//! - `alone`: one change where no service runs.
+//! - `startup`: lock, trail, API and engine, put together once for `run` and `once`.
+//! - `main_loop`: the one select loop of the daemon; `once`: what is due now, and the end.
+//! - `single_command`: one change where no service runs.
 //! - `reload`: a new set of files in place of the one in force, or not at all.
-//! - `rehearse`: what a run would do, by reading alone.
+//! - `dry_run`: what a run would do, by reading alone.
 //! - `tick`: what makes the engine look; `signals`, `systemd`: what is heard and told.
 //! - `witness`: signed checkpoints of the trail, for those who keep them elsewhere.
-//! - `lock`: one writer; `guarded`: the trail's disk as long as we are that; `log`: where events go.
+//! - `lock`: one writer; `locked_disk`: the trail's disk as long as we are that; `logging`: where events go.
 
-mod alone;
-pub mod canary;
-mod guarded;
+pub mod contract_canary;
+pub mod dry_run;
 pub mod lock;
-pub mod log;
+mod locked_disk;
+pub mod logging;
+mod main_loop;
 mod once;
-pub mod rehearse;
 mod reload;
-mod serve;
-mod service;
 mod signals;
+mod single_command;
+mod startup;
 mod systemd;
 mod tick;
 mod witness;
 
-pub use alone::alone;
+pub use main_loop::{listen, serve};
 pub use once::once;
-pub use serve::{listen, serve};
-pub use service::{api_settings, means};
 pub use signals::{Signal, Signals};
+pub use single_command::alone;
+pub use startup::{api_settings, means};
 
 use crate::audit::TrailError;
 use crate::config::Problems;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Refusal;
-use super::canary::Canary;
-use super::serve::{broken, ended_in_time};
-use super::service::{Service, prepare};
+use super::contract_canary::Canary;
+use super::main_loop::{broken, ended_in_time};
 use super::signals::{Signal, Signals};
+use super::startup::{Service, prepare};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::logged;

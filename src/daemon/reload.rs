@@ -10,8 +10,8 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use tokio::task::JoinError;
 
-use super::rehearse;
-use super::service::{ABOUT, REFUSED, Service, cleared, loaded};
+use super::dry_run;
+use super::startup::{ABOUT, REFUSED, Service, cleared, loaded};
 use crate::api::SnapshotApi as _;
 use crate::audit::Wide;
 use crate::config::{self, Config, Env, Problem, Severity};
@@ -71,7 +71,7 @@ pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
             Err(error) => return Read::broken(&error),
         };
         let mut said = removed(&old, &new);
-        let changes = rehearse::changes(&api, &clock, &old, &new);
+        let changes = dry_run::changes(&api, &clock, &old, &new);
         // An API that can't be asked must not keep a new set, more protective maybe, away.
         match tokio::time::timeout(old.api.request_timeout, changes).await {
             Ok(Ok(changes)) => said.extend(changes),

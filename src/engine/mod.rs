@@ -1,50 +1,50 @@
 //! Performs the steps: observe, decide, record, act, and look again.
 //!
-//! - `observer`: one answer for all who ask what a server holds, with few requests.
-//! - `listed`: which listing is believed, and which only when the next says the same.
-//! - `account`: whether the provider lets the account in, and can be reached.
-//! - `server`: the loop of one server, from due to rest; `seat`: what it knows between two looks.
-//! - `act`: one mutation: a place in flight, the intent, the call, the outcome.
-//! - `holds`: a rotation's hooks around its create, and the release in the end; `power`: the same
+//! - `shared_listing`: one answer for all who ask what a server holds, with few requests.
+//! - `listing_confirmation`: which listing is believed, and which only when the next says the same.
+//! - `account_health`: whether the provider lets the account in, and can be reached.
+//! - `server_loop`: the loop of one server, from due to rest; `server_runtime`: what it knows between two looks.
+//! - `mutation`: one mutation: a place in flight, the intent, the call, the outcome.
+//! - `hook_leases`: a rotation's hooks around its create, and the release in the end; `power_cycle`: the same
 //!   of a server that is stopped.
-//! - `succession`: what is known of a server that its policy names by another id now.
-//! - `orders`: what an operator orders beside the rotation; `pauses`: when it rests.
-//! - `reload`: new policies in force.
-//! - `fleet`: which server's loop runs when; a server at rest costs no task.
-//! - `remains`: what keeps `once` from being good.
-//! - `view`: what is known now, for those who look on.
-//! - `keeper`: the trail's disk, and what an outage of it kept from being recorded.
-//! - `tell`: the same events to the log; `news`: to those who tell people.
+//! - `id_change`: what is known of a server that its policy names by another id now.
+//! - `operator_orders`: what an operator orders beside the rotation; `pauses`: when it rests.
+//! - `policy_swap`: new policies in force.
+//! - `work_queue`: which server's loop runs when; a server at rest costs no task.
+//! - `once_report`: what keeps `once` from being good.
+//! - `runtime_view`: what is known now, for those who look on.
+//! - `trail_health`: the trail's disk, and what an outage of it kept from being recorded.
+//! - `log_events`: the same events to the log; `alert_events`: to those who tell people.
 //!
 //! What to do is never decided here: that is `core::decide`'s.
 
-mod account;
-mod act;
-mod fleet;
-mod holds;
-mod keeper;
-mod listed;
-mod news;
-mod observer;
-mod orders;
+mod account_health;
+mod alert_events;
+mod hook_leases;
+mod id_change;
+mod listing_confirmation;
+mod log_events;
+mod mutation;
+mod once_report;
+mod operator_orders;
 mod pauses;
-mod power;
-mod reload;
-mod remains;
-mod seat;
-mod server;
-mod succession;
-mod tell;
+mod policy_swap;
+mod power_cycle;
+mod runtime_view;
+mod server_loop;
+mod server_runtime;
+mod shared_listing;
 #[cfg(test)]
 mod tests;
-mod view;
+mod trail_health;
+mod work_queue;
 
-pub use news::{tell_wide, wide_alert};
-pub use observer::observe_once;
-pub use orders::Answer;
+pub use alert_events::{tell_wide, wide_alert};
+pub use once_report::Unsettled;
+pub use operator_orders::Answer;
 pub use pauses::{Begun, Held, Unheld};
-pub use remains::Unsettled;
-pub use view::{Known, Seen, Unlisted, Watched};
+pub use runtime_view::{Known, Seen, Unlisted, Watched};
+pub use shared_listing::observe_once;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -58,18 +58,18 @@ use crate::alerts::{Place, Tap};
 use crate::api::SnapshotApi;
 use crate::audit::{Entry, Event, Extra, Opened, Trail, TrailError};
 use crate::clock::Clock;
-use crate::core::fact::Fact;
+use crate::core::event::Fact;
 use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
 use crate::hooks::Runner;
 
-use account::Account;
-use keeper::Keeper;
-use observer::Observer;
-use orders::Called;
+use account_health::Account;
+use operator_orders::Called;
 use pauses::AllPaused;
-use seat::{Seat, SharedSeat};
-use view::Decisions;
+use runtime_view::Decisions;
+use server_runtime::{Seat, SharedSeat};
+use shared_listing::Observer;
+use trail_health::Keeper;
 
 /// The policies in force.
 #[derive(Clone)]
@@ -146,7 +146,7 @@ impl<A: SnapshotApi> Engine<A> {
             now.mono + (rules.settle_window - past).max(SignedDuration::ZERO)
         });
         // A process that ended within that time is gone on with.
-        let begun = (server::TRAIL_BEGINS.to_owned(), "trail".to_owned());
+        let begun = (server_loop::TRAIL_BEGINS.to_owned(), "trail".to_owned());
         let begun = opened.wide_alerts.get(&begun);
         let begins_until = if opened.begins {
             now.mono + rules.settle_window
@@ -188,8 +188,8 @@ impl<A: SnapshotApi> Engine<A> {
             longest_sleep: OnceLock::new(),
             tap: OnceLock::new(),
             runner: OnceLock::new(),
-            holds: Arc::new(Semaphore::new(holds::MOST_AT_ONCE)),
-            turns: Semaphore::new(server::MOST_DECIDED),
+            holds: Arc::new(Semaphore::new(hook_leases::MOST_AT_ONCE)),
+            turns: Semaphore::new(server_loop::MOST_DECIDED),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
             decisions: Decisions::default(),
@@ -298,7 +298,7 @@ impl<A: SnapshotApi> Engine<A> {
         written?;
         let wanted = self.wanted();
         let policy = wanted.policies.get(server).map(Arc::as_ref);
-        tell::fact(server, policy, &fact, &extra);
+        log_events::fact(server, policy, &fact, &extra);
         let grace = wanted.rules.request_timeout;
         self.succeed(server, seat, &fact);
         let mut seat = lock(seat);

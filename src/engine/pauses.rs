@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, Seat, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Extra, TrailError, Wide};
-use crate::core::fact::Fact;
-use crate::core::order;
+use crate::core::event::Fact;
+use crate::core::operator_order;
 use crate::core::snapshot::ServerId;
 
 /// What holds after a pause or its end.
@@ -183,11 +183,11 @@ fn begun(seat: &Seat) -> Option<String> {
         .history
         .open
         .as_ref()
-        .map(|open| order::begun(open, rows));
+        .map(|open| operator_order::begun(open, rows));
     let sending = || "a change is being sent".to_owned();
     let open = open.or_else(|| seat.intending.then(sending));
-    let hold = seat.history.hold.as_deref().map(order::holding);
-    let down = seat.history.downtime.as_deref().map(order::down);
+    let hold = seat.history.hold.as_deref().map(operator_order::holding);
+    let down = seat.history.downtime.as_deref().map(operator_order::down);
     let all: Vec<_> = open.into_iter().chain(hold).chain(down).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }

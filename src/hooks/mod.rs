@@ -4,16 +4,16 @@
 //! releases the server all the same.
 //!
 //! - here: what the engine asks for, and what it is answered.
-//! - `runner`: what the runner does; `talk`: what is said between it and the service;
-//!   `peer`: who may ask.
-//! - `begin`: a runner for each hold: behind a socket of systemd's, else a child of ours.
+//! - `runner`: what the runner does; `protocol`: what is said between it and the service;
+//!   `authorize`: who may ask.
+//! - `launch`: a runner for each hold: behind a socket of systemd's, else a child of ours.
 
-mod begin;
-pub mod peer;
+pub mod authorize;
+mod launch;
+mod protocol;
 pub mod runner;
-mod talk;
 
-pub use begin::{Runners, unit_socket};
+pub use launch::{Runners, unit_socket};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::core::fact::Ran;
+use crate::core::event::Ran;
 use crate::core::snapshot::ServerId;
 
 /// For what a server is held.

@@ -10,13 +10,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::talk::{Begun, FIRST, Release, Request, Told, hear, say};
+use super::protocol::{Begun, FIRST, Release, Request, Told, hear, say};
 use super::{Job, Report};
 use crate::child::{self, Program};
 use crate::config::hooks_of;
-use crate::core::fact::{Hook, Ran};
-use crate::core::hold::command;
-use crate::core::name::is_accepted;
+use crate::core::event::{Hook, Ran};
+use crate::core::hook_lease::command;
+use crate::core::name_pattern::is_accepted;
 use crate::core::policy::Hooks;
 use crate::core::snapshot::ServerId;
 use crate::logged;

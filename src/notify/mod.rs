@@ -2,18 +2,18 @@
 //! engine's news come by a bounded queue, each receiver has a task and a limit of its own,
 //! and one that is down is tried again for an hour, then its messages are dropped and counted.
 //!
-//! - `line`: the loop of one receiver: a short wait for more, one message, growing pauses;
-//!   `inbox`: what it is still to be told.
-//! - `post`: one delivery, with one time limit; `http`, `mail`, `command`: the ways.
+//! - `receiver`: the loop of one receiver: a short wait for more, one message, growing pauses;
+//!   `pending`: what it is still to be told.
+//! - `delivery`: one delivery, with one time limit; `http`, `mail`, `command`: the ways.
 
 mod command;
+mod delivery;
 mod http;
-mod inbox;
-mod line;
 mod mail;
-mod post;
+mod pending;
+mod receiver;
 
-pub use post::{Post, host};
+pub use delivery::{Post, host};
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ use crate::alerts::{Alert, Tap};
 use crate::api::Proxy;
 use crate::clock::Clock;
 use crate::config::notify::Receiver;
-use line::Line;
+use receiver::Line;
 
 /// How a receiver fares, for those who look on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

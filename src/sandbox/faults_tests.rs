@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::faults::{Call, Listing, Made, Stale};
-use super::log::EffectKind;
+use super::request_log::EffectKind;
 use super::tests::{client, create, started};
 use super::*;
 

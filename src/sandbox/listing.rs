@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::faults::Listing;
 use super::ids::{Ids, Kind};
-use super::rows::Held;
 use super::state::{Answer, State};
+use super::store::Held;
 use super::{Pagination, SandboxConfig, wire};
 
 /// What a listing asks for.

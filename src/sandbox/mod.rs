@@ -4,27 +4,27 @@
 //! shows on the other. Its truth can be asked for, and every fault that the API's silence allows
 //! can be ordered:
 //!
-//! - `state`, `deeds`, `rows`: what the provider truly holds, and what time does to it;
+//! - `state`, `mutations`, `store`: what the provider truly holds, and what time does to it;
 //! - [`faults`]: what goes wrong, when ordered;
 //! - `ids`: the shapes of its ids;
-//! - `serve`, `listing`, `reply`, `connection`, `wire`: requests, answers, bytes;
-//! - [`log`]: what was asked and what came of it.
+//! - `serve`, `listing`, `response`, `connection`, `wire`: requests, answers, bytes;
+//! - [`request_log`]: what was asked and what came of it.
 //!
 //! Durations of the provider (how long a snapshot takes, how late an effect comes) are of the
 //! clock's time and run faster under a fast clock; latency and dripping are real time.
 
 mod connection;
-mod deeds;
 pub mod faults;
 #[cfg(test)]
 mod faults_tests;
 mod ids;
 mod listing;
-pub mod log;
-mod reply;
-pub mod rows;
+mod mutations;
+pub mod request_log;
+mod response;
 mod serve;
 mod state;
+pub mod store;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -44,10 +44,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::connection::{Door, Line};
 use self::faults::Fault;
 pub use self::ids::{Ids, server_uuid, snapshot_uuid};
-use self::log::{Counts, Request};
-use self::rows::Row;
+use self::request_log::{Counts, Request};
 use self::serve::Shared;
 pub use self::state::State;
+use self::store::Row;
 pub use self::wire::{Action, Server};
 use crate::clock::Clock;
 

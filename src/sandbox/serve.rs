@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Line;
-use super::deeds::Deed;
 use super::faults::{Call, Fault, Outcome, What};
 use super::ids::Kind;
 use super::listing::{self, Wanted};
-use super::log::Request;
-use super::reply::{self, Reply};
+use super::mutations::Deed;
+use super::request_log::Request;
+use super::response::{self, Reply};
 use super::state::{Answer, State};
 use super::wire;
 use crate::clock::Clock;
@@ -95,7 +95,7 @@ pub(super) async fn handle(
     let _in_flight = InFlight::new(&shared);
     let ask = match read(request).await {
         Ok(ask) => ask,
-        Err(refusal) => return reply::json(StatusCode::BAD_REQUEST, wire::refusal(&refusal)),
+        Err(refusal) => return response::json(StatusCode::BAD_REQUEST, wire::refusal(&refusal)),
     };
     // A task of its own: a provider goes on when its client hangs up, and so must this.
     let work = tokio::spawn(process(Arc::clone(&shared), ask));
@@ -103,9 +103,9 @@ pub(super) async fn handle(
         Ok(Reply::Whole(response)) => response,
         Ok(Reply::Hang) => {
             shared.stop.cancelled().await;
-            reply::cut(&line)
+            response::cut(&line)
         }
-        Ok(Reply::Cut) | Err(_) => reply::cut(&line),
+        Ok(Reply::Cut) | Err(_) => response::cut(&line),
     }
 }
 
@@ -218,11 +218,11 @@ fn answer(
     now: Timestamp,
 ) -> Reply {
     let Some(fault) = fault else {
-        return reply::whole(true_answer(state, ask, entry, None, &shared.base, now));
+        return response::whole(true_answer(state, ask, entry, None, &shared.base, now));
     };
     if let What::Listing(_) | What::CutBody | What::Drip(_) = &fault.what {
         let answer = true_answer(state, ask, entry, Some(&fault), &shared.base, now);
-        return reply::spoiled(answer, &fault.what, &shared.stop);
+        return response::spoiled(answer, &fault.what, &shared.stop);
     }
     match fault.outcome {
         Outcome::Never => {}
@@ -237,7 +237,7 @@ fn answer(
             }
         }
     }
-    reply::spoiled((200, String::new()), &fault.what, &shared.stop)
+    response::spoiled((200, String::new()), &fault.what, &shared.stop)
 }
 
 /// What a sound provider does and answers.

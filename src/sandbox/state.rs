@@ -6,10 +6,10 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::SandboxConfig;
-use super::deeds::Deed;
 use super::faults::Orders;
-use super::log::{Counts, Effect, EffectKind, Request};
-use super::rows::{Row, Rows};
+use super::mutations::Deed;
+use super::request_log::{Counts, Effect, EffectKind, Request};
+use super::store::{Row, Rows};
 use super::wire::{self, Action, Server};
 
 /// How long a restore lasts, in the clock's time (API.md: 5 to 15 minutes).

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::ids::{Ids, Kind};
-use super::rows::Row;
+use super::store::Row;
 
 /// A server of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]

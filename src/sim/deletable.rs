@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::judge::TOLERANCE;
 use super::provider::Row;
-use super::setting::{LIMIT, STUCK, View};
+use super::world_setup::{LIMIT, STUCK, View};
 use crate::core::snapshot::Status;
 
 /// Why a delete is allowed.

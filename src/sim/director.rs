@@ -8,18 +8,18 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::api::SimApi;
-use super::death::{Death, Life, Point};
-use super::events::Event;
-use super::hooks::{self, Holds, SimRunner};
-use super::lies::Lies;
-use super::power;
+use super::crash::{Death, Life, Point};
+use super::disturbances::Event;
+use super::faulty_api::SimApi;
+use super::hook_faults::{self, Holds, SimRunner};
+use super::lying_provider::Lies;
+use super::power_faults;
 use super::provider::World;
 use super::rng::Rng;
-use super::setting::Setting;
-use super::{Options, Report, audit_dir, end, state_dir};
+use super::world_setup::Setting;
+use super::{Options, Report, audit_dir, final_checks, state_dir};
 use crate::audit::Trail;
-use crate::audit::mem::{Crash, MemDisk};
+use crate::audit::memory_disk::{Crash, MemDisk};
 use crate::clock::Clock;
 use crate::core::policy::{Policy, Rules};
 use crate::engine::Engine;
@@ -60,10 +60,10 @@ pub(super) fn direct(options: Options) -> Report {
     let mut setting = Setting::draw(&mut rng);
     let holds = options
         .company
-        .then(|| hooks::draw(&mut setting, options.seed));
+        .then(|| hook_faults::draw(&mut setting, options.seed));
     let machines = options
         .company
-        .then(|| power::draw(&mut setting, options.seed));
+        .then(|| power_faults::draw(&mut setting, options.seed));
     let start = setting.start;
     let servers = setting.wanted.len();
     let quiet_from = start + SignedDuration::from_hours(24 * options.days);
@@ -95,7 +95,7 @@ pub(super) fn direct(options: Options) -> Report {
         checked: world.judge.checked.clone(),
         server_hours: u64::try_from(hours).unwrap_or(0),
         processes: director.lives.len() as u64,
-        trail: end::trail_text(&director.disk),
+        trail: final_checks::trail_text(&director.disk),
         story: world.story.clone().unwrap_or_default(),
     }
 }
@@ -293,7 +293,7 @@ impl Director {
             }
         }
         if matches!(ending, Ending::Over) {
-            end::judge(&mut self.world(), &self.disk, self.quiet_from, &self.chosen);
+            final_checks::judge(&mut self.world(), &self.disk, self.quiet_from, &self.chosen);
         }
         ending
     }

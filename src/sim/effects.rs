@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ids;
-use super::lies::DeleteLie;
+use super::lying_provider::DeleteLie;
 use super::provider::{Due, Row, Server, World, error};
-use super::setting::LIMIT;
+use super::world_setup::LIMIT;
 use crate::api::{Created, ErrorKind};
 use crate::core::snapshot::Status;
 

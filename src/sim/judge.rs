@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::deletable::{Kind, may_delete};
-use super::ended::is_ended;
 use super::ids;
 use super::provider::{Due, Row, World};
-use super::setting::{LIMIT, View};
+use super::slot_outcome::is_ended;
+use super::world_setup::{LIMIT, View};
 use crate::core::snapshot::Status;
 
 /// The program's tolerance for dates and clocks, as documented.

@@ -3,53 +3,53 @@
 //! The engine, the trail and the decision are the real ones. What is simulated is
 //! everything around them, and all of it follows from the seed:
 //!
-//! - `setting`: the servers, what is wanted of them, and how bad the weather is;
+//! - `world_setup`: the servers, what is wanted of them, and how bad the weather is;
 //! - `provider`, `effects`: the truth of the snapshots, and what calls, time and people do to it;
-//! - `api`: the four calls as the engine meets them, with every fault;
-//! - `director`, `events`: processes that begin, die and begin again; clocks, disks, reloads, people;
+//! - `faulty_api`: the four calls as the engine meets them, with every fault;
+//! - `director`, `disturbances`: processes that begin, die and begin again; clocks, disks, reloads, people;
 //! - `judge`: the invariants, measured by the provider's truth at every mutation; `deletable`: what may go;
-//! - `hooks`: which servers are truly held, and a runner that fails;
-//! - `power`: which servers truly run, and power calls that fail;
-//! - `lies`: a provider that lies; `erosion`: the erosion bound by what it truly holds;
-//! - `operator`: orders and pauses; `death`: where a process dies;
-//! - `end`: what must be so when the faults have stopped.
+//! - `hook_faults`: which servers are truly held, and a runner that fails;
+//! - `power_faults`: which servers truly run, and power calls that fail;
+//! - `lying_provider`: a provider that lies; `deletion_budget`: the erosion bound by what it truly holds;
+//! - `operator_orders`: orders and pauses; `crash`: where a process dies;
+//! - `final_checks`: what must be so when the faults have stopped.
 //!
-//! [`points`] draws nothing: a few short stories (`scenario`) are killed at every point
+//! [`crash_points`] draws nothing: a few short stories (`scenario`) are killed at every point
 //! there is.
 //!
 //! The same seed gives the same trail, byte for byte.
 
-mod api;
-mod death;
+mod crash;
+pub mod crash_points;
 mod deletable;
+mod deletion_budget;
 mod director;
+mod disturbances;
 mod effects;
-mod end;
-mod ended;
-mod erosion;
-mod events;
-mod hooks;
+mod faulty_api;
+mod final_checks;
+mod hook_faults;
 mod ids;
 mod judge;
-mod lies;
-mod operator;
-pub mod points;
-mod power;
+mod lying_provider;
+mod operator_orders;
+mod power_faults;
 mod provider;
 mod rng;
 mod scenario;
-mod setting;
+mod slot_outcome;
 #[cfg(test)]
 mod tests;
+mod world_setup;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::core::breaks::{self, Break};
 
-pub use death::Death;
-pub use lies::LIES;
-pub use setting::{CREATE_FAULTS, DELETE_FAULTS, FATES, LISTING_FAULTS};
+pub use crash::Death;
+pub use lying_provider::LIES;
+pub use world_setup::{CREATE_FAULTS, DELETE_FAULTS, FATES, LISTING_FAULTS};
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug)]

@@ -10,17 +10,17 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::death::{Doomed, Life};
-use super::hooks::Holds;
+use super::crash::{Doomed, Life};
+use super::hook_faults::Holds;
 use super::ids;
 use super::judge::Judge;
-use super::lies::Lies;
-use super::operator::Wishes;
-use super::power::Machines;
+use super::lying_provider::Lies;
+use super::operator_orders::Wishes;
+use super::power_faults::Machines;
 use super::rng::Rng;
-use super::setting::{Setting, View};
+use super::world_setup::{Setting, View};
 use crate::api::{ApiError, Created, ErrorKind, Power};
-use crate::audit::mem::MemDisk;
+use crate::audit::memory_disk::MemDisk;
 use crate::core::snapshot::{Snapshot, Status};
 
 /// How long past states are kept for the judge; more than any listing is stale.

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::death::{Death, Doom, Doomed, Effect, Life, Point};
+use super::crash::{Death, Doom, Doomed, Effect, Life, Point};
 use super::director::Director;
-use super::end;
+use super::final_checks;
 use super::ids;
 use super::provider::{Row, World};
 use super::rng::Rng;
-use super::setting::{RotationView, Setting, View, Wanted};
-use crate::audit::mem::{Crash, MemDisk};
+use super::world_setup::{RotationView, Setting, View, Wanted};
+use crate::audit::memory_disk::{Crash, MemDisk};
 use crate::core::breaks::{self, Break};
-use crate::core::name::Pattern;
+use crate::core::name_pattern::Pattern;
 use crate::core::policy::{Policy, Release, Rotation, StopServer, WhenFull};
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::Status;
@@ -299,7 +299,7 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize, late: bool) {
         world.violated(SERVER, &what);
     }
     let subject = format!("\"snapshot\":\"{}\"", scenario.slot_name(0));
-    let said = end::trail_text(&director.disk)
+    let said = final_checks::trail_text(&director.disk)
         .lines()
         .filter(|line| line.contains("\"event\":\"slot_settled\"") && line.contains(&subject))
         .count();
@@ -309,7 +309,7 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize, late: bool) {
             &format!("the trail says {said} times that it is settled"),
         );
     }
-    let histories = end::histories(&director.disk, world.wall());
+    let histories = final_checks::histories(&director.disk, world.wall());
     let Some(history) = histories.get(&ids::server(SERVER)) else {
         world.violated(SERVER, "the trail knows nothing of the server");
         return;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::points::{Failure, Part, SCENARIOS, sweep};
+use super::crash_points::{Failure, Part, SCENARIOS, sweep};
 use super::{Options, simulate};
 use crate::core::breaks::Break;
 

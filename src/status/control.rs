@@ -22,9 +22,9 @@ use axum::{Extension, Router};
 use rustix::fs::{FileType, Mode, OFlags};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::bounded::{Bounded, Connection, working};
-use super::serve::serve;
-use super::site::Look;
+use super::connection_limit::{Bounded, Connection, working};
+use super::http_server::serve;
+use super::page_model::Look;
 use super::view::FleetView;
 
 /// Where the socket is when `$RUNTIME_DIRECTORY` doesn't say.

@@ -2,7 +2,7 @@ use std::os::unix::net::UnixListener as StdListener;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::client::{Absent, ask};
+use super::super::control_client::{Absent, ask};
 use super::*;
 
 /// A socket's path in a folder that is not there yet.

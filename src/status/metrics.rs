@@ -14,8 +14,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::view::{FleetView, RotationView, ServerView, State};
-use crate::api::tally::{BUCKETS, Calls};
-use crate::core::fact::AlertKind;
+use crate::api::call_metrics::{BUCKETS, Calls};
+use crate::core::event::AlertKind;
 use crate::engine::Watched;
 
 /// Alerts that concern the whole service; those of one server are [`AlertKind::ALL`].

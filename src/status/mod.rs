@@ -1,48 +1,48 @@
 //! What others may see of the running service, and ask of it: one writer, many readers.
 //!
-//! - `view`: how things stand, as a value; the JSON of `status --json`. `survey`: how it is put
-//!   together; `state`: what each server is at.
-//! - `text`: the same for a terminal; `standing`: its words for states, slots and times;
-//!   `wrap`: its lines.
-//! - `upcoming`: what is created and deleted next on one server.
-//! - `asked`: what the service does when it is asked to.
-//! - `servers`: which server is meant.
-//! - `picture`: a forecast as SVG; `words`: how its parts are said.
-//! - `http`: what is served over TCP: `page` as HTML, `metrics` for Prometheus, of what
-//!   `site` puts together; `bounded`: its connections.
-//! - `control`: the socket on which the service answers; `client`: the one who asks there.
-//! - `serve`: how both answer, for no longer than it may take.
+//! - `view`: how things stand, as a value; the JSON of `status --json`. `collect`: how it is put
+//!   together; `activity`: what each server is at.
+//! - `terminal_text`: the same for a terminal; `state_text`: its words for states, slots and times;
+//!   `line_wrap`: its lines.
+//! - `next_steps`: what is created and deleted next on one server.
+//! - `control_routes`: what the service does when it is asked to.
+//! - `server_lookup`: which server is meant.
+//! - `forecast_svg`: a forecast as SVG; `time_text`: how its parts are said.
+//! - `http_routes`: what is served over TCP: `page` as HTML, `metrics` for Prometheus, of what
+//!   `page_model` puts together; `connection_limit`: its connections.
+//! - `control`: the socket on which the service answers; `control_client`: the one who asks there.
+//! - `http_server`: how both answer, for no longer than it may take.
 
-pub mod asked;
-mod bounded;
-mod client;
+mod activity;
+mod collect;
+mod connection_limit;
 mod control;
-mod http;
+mod control_client;
+pub mod control_routes;
+mod forecast_svg;
+mod http_routes;
+mod http_server;
+mod line_wrap;
 mod metrics;
+pub mod next_steps;
 mod page;
-mod picture;
-mod serve;
-pub mod servers;
-mod site;
-mod standing;
-mod state;
-mod survey;
-mod text;
-pub mod upcoming;
+mod page_model;
+pub mod server_lookup;
+mod state_text;
+mod terminal_text;
+mod time_text;
 mod view;
-mod words;
-mod wrap;
 
-pub use client::{Absent, ask, ask_upcoming, order, pause, resume};
 pub use control::{Control, socket};
-pub use http::Server;
-pub use picture::picture;
-pub use site::{Look, Site};
-pub(crate) use standing::span;
-pub use text::{fleet, server};
-pub(crate) use text::{lines, table};
+pub use control_client::{Absent, ask, ask_upcoming, order, pause, resume};
+pub use forecast_svg::picture;
+pub use http_routes::Server;
+pub(crate) use line_wrap::wrap;
+pub use page_model::{Look, Site};
+pub(crate) use state_text::span;
+pub use terminal_text::{fleet, server};
+pub(crate) use terminal_text::{lines, table};
+pub use time_text::{age, duration, heading, moment, name, zone_name};
 pub use view::{
     Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView, State,
 };
-pub use words::{age, duration, heading, moment, name, zone_name};
-pub(crate) use wrap::wrap;

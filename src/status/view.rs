@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::core::plan::Upcoming;
+use crate::core::retention_verdict::Fate;
 use crate::core::snapshot::{ServerId, SnapshotId};
-use crate::core::verdict::Fate;
 use crate::notify::ReceiverView;
 
 /// The whole service.

@@ -9,7 +9,7 @@ use crate::support::{Home, Provider, QUICK, stderr, stdout, until, verified};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use snaprotate::audit::{Entry, Event, Extra, Trail, Wide};
-use snaprotate::core::fact::{AlertKind, Fact};
+use snaprotate::core::event::{AlertKind, Fact};
 
 /// What must stand nowhere.
 const SECRET: &str = "s3cr3t-part-of-an-address";

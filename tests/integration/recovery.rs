@@ -7,7 +7,7 @@ use crate::support::{Home, Provider, QUICK, TOKEN, daily_name, days_ago, until, 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use snaprotate::sandbox::faults::{Call, Fault};
-use snaprotate::sandbox::log::EffectKind;
+use snaprotate::sandbox::request_log::EffectKind;
 
 const SERVER: u64 = 7;
 

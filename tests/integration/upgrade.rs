@@ -7,7 +7,7 @@ use crate::support::{Home, Provider, QUICK, stderr, stdout, verified};
 use jiff::SignedDuration;
 use serde_json::Value;
 use snaprotate::sandbox::Ids;
-use snaprotate::sandbox::rows::Row;
+use snaprotate::sandbox::store::Row;
 
 const SERVER: u64 = 12345;
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use snaprotate::core::decide::Step;
-use snaprotate::core::fact::{Fact, Outcome};
+use snaprotate::core::event::{Fact, Outcome};
 use snaprotate::core::snapshot::Status;
 
 use super::trail::HIDDEN;

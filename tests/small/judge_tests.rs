@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use snaprotate::core::decide::Step;
-use snaprotate::core::fact::{Fact, Outcome};
+use snaprotate::core::event::{Fact, Outcome};
 use snaprotate::core::snapshot::{SnapshotId, Status};
 
 use super::judge::{Broken, Checks, Rule, judge};

@@ -2,8 +2,8 @@
 //! and the decision asked again.
 
 use snaprotate::core::decide::{self, Step, decide};
-use snaprotate::core::fact::{AlertKind, Fact, Outcome};
-use snaprotate::core::history::History;
+use snaprotate::core::event::{AlertKind, Fact, Outcome};
+use snaprotate::core::server_history::History;
 use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
 
 use super::judge::{Broken, Rule, judge};
@@ -436,7 +436,7 @@ impl<'a> World<'a> {
             }
             let settled = self.history.slot(ROTATIONS[rotation], name);
             let ending = settled.and_then(|note| note.ending);
-            let given_up = !matches!(ending, Some(snaprotate::core::fact::Ending::Completed));
+            let given_up = !matches!(ending, Some(snaprotate::core::event::Ending::Completed));
             let about = (AlertKind::SlotFailed, ROTATIONS[rotation].to_owned());
             if given_up && !alerts.contains_key(&about) {
                 return Err(format!("{name} was not made, and nobody is told"));

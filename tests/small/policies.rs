@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use snaprotate::core::name::Pattern;
+use snaprotate::core::name_pattern::Pattern;
 use snaprotate::core::policy::{Former, Policy, Rotation, Rules, WhenFull};
 use snaprotate::core::schedule::Schedule;
 use snaprotate::core::snapshot::ServerId;

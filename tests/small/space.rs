@@ -9,7 +9,7 @@
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use snaprotate::core::fact::Now;
+use snaprotate::core::event::Now;
 use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
 
 use super::view::{MINUTE, Owner, ROTATIONS, Row, Seconds};

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use snaprotate::core::fact::{Fact, Outcome, When};
-use snaprotate::core::history::History;
+use snaprotate::core::event::{Fact, Outcome, When};
+use snaprotate::core::server_history::History;
 use snaprotate::core::snapshot::SnapshotId;
 
 use super::space::{DAY, GRACE, clock, name, slot};

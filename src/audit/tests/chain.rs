@@ -1,9 +1,9 @@
 //! The format, the chain across months, and what a start reads back.
 
 use super::*;
-use crate::audit::link::{Hash, TOO_MANY};
-use crate::core::fact::{AlertKind, When};
-use crate::core::history::History;
+use crate::audit::chain::{Hash, TOO_MANY};
+use crate::core::event::{AlertKind, When};
+use crate::core::server_history::History;
 
 #[test]
 fn a_line_has_its_keys_in_order_and_ends_with_the_hash_of_what_precedes_it() {

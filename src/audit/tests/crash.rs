@@ -1,7 +1,7 @@
 //! Crashes at every point, and losses that no crash explains.
 
 use super::*;
-use crate::audit::mem::Crash;
+use crate::audit::memory_disk::Crash;
 
 const CRASHES: [Crash; 4] = [Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes];
 

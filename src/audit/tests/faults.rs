@@ -1,7 +1,7 @@
 //! Disks that fill up and fail while the process lives.
 
 use super::*;
-use crate::audit::mem::Crash;
+use crate::audit::memory_disk::Crash;
 
 #[test]
 fn i6_a_full_disk_refuses_every_append_and_heals_by_itself() {

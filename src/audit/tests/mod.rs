@@ -4,22 +4,22 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::link::Hash;
-use super::mem::MemDisk;
+use super::chain::Hash;
+use super::memory_disk::MemDisk;
 use super::open::{Opened, open};
 use super::verify::{Verified, verify_on};
 use super::writer::Writer;
 use super::{Entry, Event, Extra, TrailError, Wide};
-use crate::core::fact::{Fact, Outcome};
+use crate::core::event::{Fact, Outcome};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-mod browse;
 mod chain;
 mod crash;
 mod disk;
 mod faults;
+mod file_query;
 mod handle;
-mod told;
+mod interpretation;
 mod witness;
 
 const GRACE: SignedDuration = SignedDuration::from_secs(30);

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::{Checkpoint, VerifierKey};
 use crate::audit::TrailError;
+use crate::audit::chain::Hash;
 use crate::audit::disk::RealDisk;
-use crate::audit::link::Hash;
 use crate::audit::verify::{Verified, verify_seeing};
-use crate::core::printable::{counted, printable, utc};
+use crate::core::sanitize::{counted, printable, utc};
 
 /// As much of an origin as a message repeats.
 const ORIGIN_SHOWN: usize = 80;

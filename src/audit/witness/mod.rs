@@ -3,7 +3,7 @@
 //!
 //! # Format
 //!
-//! A checkpoint is a signed note (`note`) whose text is that of C2SP `tlog-checkpoint`:
+//! A checkpoint is a signed note (`signed_note`) whose text is that of C2SP `tlog-checkpoint`:
 //!
 //! ```text
 //! snaprotate/admin-01                             the origin: which trail
@@ -23,22 +23,22 @@
 //! up to it. What happened after the newest checkpoint, nothing proves. Nor does a checkpoint
 //! that lies where the trail's writer could exchange it as well, if he also has the key.
 //!
-//! - `find` finds checkpoints in any text; `compare` holds them against the trail.
+//! - `checkpoint_scan` finds checkpoints in any text; `compare` holds them against the trail.
 
+mod checkpoint_scan;
 mod compare;
-mod find;
-mod note;
+mod signed_note;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::link::{Hash, TOO_MANY};
+use super::chain::{Hash, TOO_MANY};
 
+pub use checkpoint_scan::{Found, find};
 pub(super) use compare::Seen;
 pub use compare::{Compared, Row, Verdict, verify_witnessed};
-pub use find::{Found, find};
-pub use note::{SignerKey, VerifierKey, is_name};
+pub use signed_note::{SignerKey, VerifierKey, is_name};
 
 /// The extension line that says when a checkpoint was signed.
 const TIME: &str = "time ";

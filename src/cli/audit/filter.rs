@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::known::{Known, Said};
+use super::snapshot_names::{Known, Said};
 use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
@@ -169,7 +169,7 @@ pub(super) fn went_wrong(event: &str, said: &Said) -> bool {
 mod tests {
     use super::*;
     use crate::audit::Wide;
-    use crate::core::fact::Fact;
+    use crate::core::event::Fact;
 
     fn record(server: Option<u64>, event: &str, fields: &str) -> Record {
         Record {

@@ -1,17 +1,17 @@
 //! `audit`: reads the trail, and checks that it is whole.
 //!
 //! `show` picks records and prints them: `filter` says which, `time` reads what was typed as
-//! a time, `known` remembers what earlier records say of a snapshot, `line` is a record for
-//! people, `unknown` tells a slip from a night without records. `verify` checks the chain, and
+//! a time, `snapshot_names` remembers what earlier records say of a snapshot, `record_line` is a record for
+//! people, `not_found` tells a slip from a night without records. `verify` checks the chain, and
 //! holds it against checkpoints (`witness`), which are signed by a key that `keygen` makes.
 
 mod filter;
 mod keygen;
-mod known;
-mod line;
+mod not_found;
+mod record_line;
 mod show;
+mod snapshot_names;
 mod time;
-mod unknown;
 mod verify;
 mod witness;
 
@@ -19,7 +19,7 @@ use std::path::Path;
 
 #[cfg(test)]
 pub(super) use self::filter::EVENTS;
-use super::{Cli, Exit, notes};
+use super::{Cli, Exit, help_text};
 use crate::config::Folders;
 use crate::daemon::Refusal;
 
@@ -27,13 +27,13 @@ use crate::daemon::Refusal;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Show the records of the audit trail; it may run beside the daemon
-    #[command(after_long_help = notes::AUDIT_SHOW)]
+    #[command(after_long_help = help_text::AUDIT_SHOW)]
     Show(show::Args),
     /// Check the chain of the audit trail; it may run beside the daemon
-    #[command(after_long_help = notes::AUDIT_VERIFY)]
+    #[command(after_long_help = help_text::AUDIT_VERIFY)]
     Verify(verify::Args),
     /// Make a key that signs checkpoints of the audit trail
-    #[command(after_long_help = notes::AUDIT_KEYGEN)]
+    #[command(after_long_help = help_text::AUDIT_KEYGEN)]
     Keygen(keygen::Args),
 }
 

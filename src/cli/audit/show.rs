@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::filter::{Asked, EVENTS, Filter, GROUPS};
-use super::known::{Known, Said};
-use super::line::Lines;
+use super::record_line::Lines;
+use super::snapshot_names::{Known, Said};
 use super::time::{self, End};
-use super::{lost, no_trail, unknown};
+use super::{lost, no_trail, not_found};
 use crate::audit::{Record, TrailError, files_since, records, was_begun};
 use crate::cli::output::Json;
-use crate::cli::servers::Which;
-use crate::cli::{Cli, Exit, note, servers, written};
+use crate::cli::server_argument::Which;
+use crate::cli::{Cli, Exit, note, server_argument, written};
 use crate::clock::Clock;
 use crate::config::{self, Env};
 use crate::core::policy::Policy;
@@ -70,7 +70,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let policies = config::policies(&cli.config, &env);
     let now = Clock::system().now().wall.to_zoned(TimeZone::system());
     let filter = filter(args, &policies, &folders.audit_dir, &now)?;
-    let asked = unknown::Asked {
+    let asked = not_found::Asked {
         server: args.server.one().zip(filter.server.clone()),
         rotation: args.rotation.as_deref(),
     };
@@ -79,7 +79,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         if was_begun(&folders.state_dir)? {
             return Err(Refusal::System(lost(&folders)));
         }
-        unknown::told(&asked, &policies, Vec::new())?;
+        not_found::told(&asked, &policies, Vec::new())?;
         note(&no_trail(&folders.audit_dir));
         return Ok(Exit::Good);
     }
@@ -123,10 +123,10 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     }
     if show.shown == 0 {
         let all = files_since(&folders.audit_dir, None)?;
-        unknown::told(&asked, &policies, all.clone())?;
+        not_found::told(&asked, &policies, all.clone())?;
         let slip = args.snapshot.as_deref();
         let slip =
-            slip.and_then(|typed| unknown::snapshot(typed, show.filter.server.as_ref(), all));
+            slip.and_then(|typed| not_found::snapshot(typed, show.filter.server.as_ref(), all));
         note(slip.as_deref().unwrap_or("no record fits"));
     }
     Ok(show.ended())
@@ -157,12 +157,12 @@ fn filter(
     let server = args.server.one().map(|server| {
         let integer = |id: &ServerId| id.number().is_some();
         let id = || server.parse().ok().filter(integer);
-        let found = servers::find(policies, server)?.map(|policy| policy.server.clone());
+        let found = server_argument::find(policies, server)?.map(|policy| policy.server.clone());
         // The trail remembers servers that have no policy any more.
         match found.or_else(id) {
             Some(server) => Ok(server),
-            None => unknown::former(server, policies, files_since(trail, None)?)
-                .ok_or_else(|| servers::unknown(policies, server)),
+            None => not_found::former(server, policies, files_since(trail, None)?)
+                .ok_or_else(|| server_argument::unknown(policies, server)),
         }
     });
     Ok(Filter {

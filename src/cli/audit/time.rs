@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
-use crate::core::printable::printable;
+use crate::core::sanitize::printable;
 
 /// What is accepted, as an error says it.
 const ACCEPTED: &str = "write 2026-11-25T03:00:00Z, \"2026-11-25 03:00\", 2026-11-25, 03:00, today, yesterday, or how long ago: 2d, 12h, 90m";

@@ -9,7 +9,7 @@ use super::{lost, no_trail};
 use crate::audit::{Verified, verify, was_begun};
 use crate::cli::{Cli, Exit, say};
 use crate::config::{self, Env, Folders};
-use crate::core::printable::{counted, utc};
+use crate::core::sanitize::{counted, utc};
 use crate::daemon::Refusal;
 
 /// How to check it.

@@ -13,7 +13,7 @@ use crate::audit::witness::{
 };
 use crate::cli::printable_path;
 use crate::config::{self, Env, Folders};
-use crate::core::printable::{counted, utc};
+use crate::core::sanitize::{counted, utc};
 use crate::daemon::Refusal;
 
 /// A year of daily checkpoints is 100 KB.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::online::{Finding, Weight};
 use super::unreadable;
-use crate::api::account::TokenInfo;
-use crate::api::servers::{AccountServer, AccountServers};
-use crate::api::shape::Shape;
+use crate::api::account_info::TokenInfo;
+use crate::api::response_shape::Shape;
+use crate::api::server_list::{AccountServer, AccountServers};
 use crate::api::{ApiError, ApiSettings, HttpApi, SnapshotApi as _};
 use crate::config::Config;
 use crate::core::downtime::ServerState;
 use crate::core::policy::Policy;
-use crate::daemon::canary::learnt;
+use crate::daemon::contract_canary::learnt;
 
 /// So many servers without a policy are named.
 const NAMED: usize = 5;

@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use self::account::Asked;
 use self::online::{Finding, Weight, findings};
-use super::unread::remedy;
+use super::api_error_hint::remedy;
 use super::{Cli, Exit, block_on, list, print_json, say};
-use crate::api::account::TokenInfo;
+use crate::api::account_info::TokenInfo;
 use crate::api::{ApiError, ApiSettings, ErrorKind, HttpApi, Listing};
 use crate::clock::Clock;
 use crate::config::{Config, Problem, Secrets, Severity, policies_folder};
-use crate::core::printable::{counted, printable};
+use crate::core::sanitize::{counted, printable};
 use crate::daemon::{Refusal, api_settings};
 
 /// What to look at, and how to say it.

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::api::servers::AccountServer;
+use crate::api::server_list::AccountServer;
 use crate::api::{Listing, ServerRows};
-use crate::cli::servers;
+use crate::cli::server_argument;
 use crate::config::Config;
+use crate::core::pattern_detection::recognise;
 use crate::core::policy::{Policy, is_id};
-use crate::core::recognise::recognise;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// How bad it is.
@@ -233,7 +233,7 @@ impl Look<'_> {
     /// A slip in the id would rotate another server, and a policy without a name can't tell.
     fn unnamed(&mut self, name: &str) {
         let file = &self.policy.file;
-        if !servers::may_be_another(self.policy, name) {
+        if !server_argument::may_be_another(self.policy, name) {
             return;
         }
         let message = format!(

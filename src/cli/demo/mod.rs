@@ -4,9 +4,9 @@
 //! No file of the user's is read or written; the trail lies in a folder of its own that
 //! goes when the demo ends.
 
-mod cast;
+mod demo_servers;
+mod progress;
 mod serve;
-mod show;
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -94,13 +94,13 @@ impl Demo {
         })
         .await
         .context("the stand-in can't be started on loopback")?;
-        let policies = cast::enter(&sandbox, self.servers, base);
+        let policies = demo_servers::enter(&sandbox, self.servers, base);
         let names = policies
             .iter()
             .map(|p| (p.server.clone(), p.name.clone().unwrap_or_default()))
             .collect();
-        show::begin(clock.clone(), names, colour)?;
-        show::opening(&policies, HOURS_A_SECOND, colour)?;
+        progress::begin(clock.clone(), names, colour)?;
+        progress::opening(&policies, HOURS_A_SECOND, colour)?;
 
         let folder = Folder::new()?;
         let api = HttpApi::new(&settings(&sandbox), clock.clone()).map_err(|why| anyhow!(why))?;
@@ -133,9 +133,9 @@ impl Demo {
         running.await.context("the engine broke")?;
         drop(engine);
         trail.close().await;
-        show::closing(&sandbox, &policies, colour)?;
+        progress::closing(&sandbox, &policies, colour)?;
         let verified = audit::verify(&folder.0.join("log"), &folder.0.join("state"))?;
-        show::trail(&verified, colour)?;
+        progress::trail(&verified, colour)?;
         Ok(if verified.problems.is_empty() {
             Exit::Good
         } else {

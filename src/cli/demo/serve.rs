@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Exit, say};
-use super::{Demo, TOKEN, cast, interrupted};
+use super::{Demo, TOKEN, demo_servers, interrupted};
 use crate::clock::Clock;
-use crate::core::printable::counted;
+use crate::core::sanitize::counted;
 use crate::sandbox::{Ids, Sandbox, SandboxConfig};
 
 /// Long enough to be seen in progress, short enough to be waited for.
@@ -64,7 +64,7 @@ pub(super) async fn serve(address: SocketAddr, demo: &Demo) -> anyhow::Result<Ex
     sandbox.set_restores_after(RESTORES_AFTER);
     // It may run for days, and nobody asks for single requests.
     sandbox.keep_log(false);
-    cast::enter(&sandbox, servers, Timestamp::now());
+    demo_servers::enter(&sandbox, servers, Timestamp::now());
     for (id, name) in own {
         sandbox.add_server(*id, name);
     }

@@ -1,8 +1,8 @@
 //! `forecast`: which snapshots will exist, from the policies alone; no network.
 //!
-//! `text` shows it, and `status::picture` draws it; `change` sets two policies side by side.
+//! `text` shows it, and `status::forecast_svg` draws it; `compare` sets two policies side by side.
 
-mod change;
+mod compare;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use self::change::Change;
-use super::servers::{Which, chosen};
+use self::compare::Change;
+use super::server_argument::{Which, chosen};
 use super::{Cli, Exit, print_json, printable_path, say};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env, Secrets};
 use crate::core::forecast::{Forecast, forecast};
 use crate::core::policy::Policy;
-use crate::core::printable::printable;
+use crate::core::sanitize::printable;
 use crate::daemon::Refusal;
 use crate::status::picture;
 
@@ -162,13 +162,13 @@ fn against(
         write(file, &picture(rows.collect()))?;
     }
     if args.json {
-        return print_json(&change::Changes {
+        return print_json(&compare::Changes {
             now: &cli.config,
             other: file,
             servers: changes,
         });
     }
-    say(&tidy(&change::text(&changes, &name, MOST_IN_FULL)))?;
+    say(&tidy(&compare::text(&changes, &name, MOST_IN_FULL)))?;
     Ok(())
 }
 

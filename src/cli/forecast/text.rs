@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 
 use crate::core::forecast::{Forecast, Life};
 use crate::core::plan::Do;
-use crate::core::printable::counted;
-use crate::core::recovery::Recovery;
+use crate::core::recovery_points::Recovery;
+use crate::core::sanitize::counted;
 use crate::core::snapshot::ServerId;
 use crate::status::{age, heading, moment, name, zone_name};
 

@@ -1,11 +1,11 @@
 //! `init`: first files from what the provider holds; changes nothing there.
 //!
 //! `proposal` writes the policies' texts, `files` puts them in place: all of them, or none;
-//! `told` says what was done, and what to do next.
+//! `summary` says what was done, and what to do next.
 
 mod files;
 mod proposal;
-mod told;
+mod summary;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use jiff::tz::TimeZone;
 
 use self::files::{New, Staging};
 use self::proposal::{Proposal, Setting, example, main_file, proposal};
-use super::unread::unread;
+use super::api_error_hint::unread;
 use super::{Cli, Exit, block_on, printable_path, say};
 use crate::api::{HttpApi, Listing, SnapshotApi as _, TokenSource, secret};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env};
-use crate::core::printable::printable;
+use crate::core::sanitize::printable;
 use crate::daemon::{Refusal, api_settings};
 
 /// As much of a reason as is shown.
@@ -97,7 +97,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         )));
     }
     let checked = load(&all)?;
-    let told = told::told(&told::Done {
+    let told = summary::told(&summary::Done {
         args,
         main: &main,
         main_is_new: is_new,

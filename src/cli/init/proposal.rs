@@ -9,9 +9,9 @@ use jiff::civil::DateTime;
 
 use crate::api::ServerRows;
 use crate::config::defaults;
-use crate::core::name::Pattern;
-use crate::core::printable::printable;
-use crate::core::recognise::{Clue, Recognised, recognise};
+use crate::core::name_pattern::Pattern;
+use crate::core::pattern_detection::{Clue, Recognised, recognise};
+use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, Snapshot};
 
 /// Editors find the schema by this line, once the program is installed.

@@ -6,8 +6,8 @@ mod view;
 
 use self::servers::Servers;
 use self::view::view;
-use super::servers::{Which, find, unknown};
-use super::unread::unread;
+use super::api_error_hint::unread;
+use super::server_argument::{Which, find, unknown};
 use super::{Cli, Exit, block_on, note, print_json, printable_name, say};
 use crate::api::{ApiError, HttpApi, Listing};
 use crate::clock::Clock;

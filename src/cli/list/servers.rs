@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::api::servers::AccountServers;
+use crate::api::server_list::AccountServers;
 use crate::config::Config;
-use crate::core::printable::{counted, printable};
+use crate::core::sanitize::{counted, printable};
 use crate::core::snapshot::ServerId;
 use crate::status::{lines, table};
 

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::view::{Counts, Listed, Row, Server, Whose};
-use crate::core::printable::{counted, local, printable};
+use crate::core::sanitize::{counted, local, printable};
 use crate::status::{lines, span, table};
 
 /// A foreign name takes up no more of a line.

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::target::{Target, undone};
+use super::resolve::{Target, undone};
 use crate::cli::{Cli, Exit, printable_name, say};
-use crate::core::belief::stored_otherwise;
-use crate::core::fact::Outcome;
-use crate::core::name;
-use crate::core::order::Order;
+use crate::core::event::Outcome;
+use crate::core::name_pattern;
+use crate::core::operator_order::Order;
+use crate::core::provider_mismatch::stored_otherwise;
 use crate::core::snapshot::{Snapshot, Status};
 use crate::daemon::Refusal;
 
@@ -35,7 +35,7 @@ pub struct Create {
 /// Has it made; good when the provider began it, or with `--wait` when it is completed.
 pub fn create(cli: &Cli, args: &Create) -> Result<Exit, Refusal> {
     let length = args.name.chars().count();
-    if length > LONGEST_NAME || !name::is_accepted(&args.name) {
+    if length > LONGEST_NAME || !name_pattern::is_accepted(&args.name) {
         return Err(Refusal::Settings(format!(
             "a snapshot's name has 1 to {LONGEST_NAME} letters, digits, hyphens or underscores: {} doesn't fit",
             printable_name(&args.name)

@@ -1,10 +1,10 @@
 //! `delete SERVER SNAPSHOT`: one snapshot for good, shown and confirmed.
 
 use super::confirm;
-use super::target::{Target, undone};
+use super::resolve::{Target, undone};
 use crate::cli::{Cli, Exit, printable_name, say};
-use crate::core::fact::Outcome;
-use crate::core::order::Order;
+use crate::core::event::Outcome;
+use crate::core::operator_order::Order;
 use crate::core::snapshot::{Snapshot, Status};
 use crate::daemon::Refusal;
 

@@ -7,8 +7,8 @@
 mod confirm;
 mod create;
 mod delete;
+mod resolve;
 mod restore;
-mod target;
 mod wait;
 
 pub use create::{Create, create};

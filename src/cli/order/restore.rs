@@ -2,11 +2,11 @@
 
 use super::confirm;
 use super::create::make;
-use super::target::{Target, local, undone};
+use super::resolve::{Target, local, undone};
 use super::wait::Ending;
 use crate::cli::{Cli, Exit, printable_name, say};
-use crate::core::fact::Outcome;
-use crate::core::order::Order;
+use crate::core::event::Outcome;
+use crate::core::operator_order::Order;
 use crate::core::snapshot::SnapshotId;
 use crate::daemon::Refusal;
 

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use super::target::Target;
+use super::resolve::Target;
 use crate::api::{ApiError, ErrorKind};
 use crate::cli::block_on;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};

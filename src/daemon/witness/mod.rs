@@ -2,10 +2,10 @@
 //!
 //! Rotation never waits for it. A checkpoint is due when the interval has passed and something
 //! was recorded since the last one, and when a new file of the trail was begun. What can't be
-//! done is tried again with growing pauses, and an alert stands meanwhile. `file` appends to a
+//! done is tried again with growing pauses, and an alert stands meanwhile. `checkpoint_file` appends to a
 //! file.
 
-mod file;
+mod checkpoint_file;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use crate::audit::witness::{Checkpoint, Mark, SignerKey};
 use crate::audit::{Entry, Sealed, Trail, Wide};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::core::fact::Now;
+use crate::core::event::Now;
 use crate::engine::Engine;
-use file::{Writing, write};
+use checkpoint_file::{Writing, write};
 
 /// The alert while a checkpoint can't be signed, or not be written to its file.
 pub(super) const FAILED: &str = "witness_failed";

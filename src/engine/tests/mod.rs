@@ -1,14 +1,14 @@
 //! Tests of the engine over a scripted provider, with time paused.
 
-mod account;
-mod fleet;
-mod hands;
-mod holds;
+mod account_health;
+mod alert_events;
+mod hook_leases;
+mod listing_lapses;
 mod listings;
-mod looks;
-mod news;
-mod orders;
+mod operator_orders;
 mod provider;
+mod scripted_hooks;
 mod support;
 mod trail;
-mod untold;
+mod unknown_outcomes;
+mod work_queue;

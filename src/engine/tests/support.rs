@@ -10,11 +10,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::provider::Provider;
-use crate::audit::mem::MemDisk;
+use crate::audit::memory_disk::MemDisk;
 use crate::audit::{Opened, Trail};
 use crate::clock::{Clock, Stepper};
 use crate::core::policy::{Policy, Rules};
-use crate::core::world;
+use crate::core::test_provider;
 use crate::engine::Engine;
 
 /// An hour after the daily slot.
@@ -45,7 +45,7 @@ impl Scene {
         let (clock, stepper) = Clock::stepped(BASE.parse().unwrap());
         let provider = Arc::new(Provider::new(clock.clone()));
         let disk = MemDisk::default();
-        let rules = world::rules();
+        let rules = test_provider::rules();
         let engine = engine(&provider, &disk, &clock, &rules, servers);
         Self {
             provider,
@@ -178,7 +178,7 @@ pub(super) fn open(disk: &MemDisk, clock: &Clock) -> (Trail, Opened) {
         Path::new("/state"),
         "test",
         clock.now().wall,
-        world::rules().request_timeout,
+        test_provider::rules().request_timeout,
     )
     .unwrap()
 }
@@ -187,6 +187,9 @@ fn policy(server: u64) -> Arc<Policy> {
     Arc::new(Policy {
         file: format!("server-{server}"),
         name: Some(format!("server-{server}")),
-        ..world::policy(server, vec![world::rotation("daily", "0 3 * * *", 2)])
+        ..test_provider::policy(
+            server,
+            vec![test_provider::rotation("daily", "0 3 * * *", 2)],
+        )
     })
 }

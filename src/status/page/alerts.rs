@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::{NAME_SHOWN, REASON_SHOWN, instant, shown};
-use crate::core::printable::shortened;
+use crate::core::sanitize::shortened;
 use crate::core::snapshot::ServerId;
-use crate::status::standing::span;
-use crate::status::text::receiver_line;
+use crate::status::state_text::span;
+use crate::status::terminal_text::receiver_line;
 use crate::status::view::{Alert, FleetView, ServerView};
 
 /// Alerts that are told one by one.

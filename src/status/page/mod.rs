@@ -1,19 +1,19 @@
 //! The page as HTML: whole without JavaScript; with it, parts marked `data-live` are
 //! replaced in place as they change.
 //!
-//! - `fleet`: all servers; `search`: which of them, in which order. `server`: one of them whole, with its
-//!   records by `trail`.
+//! - `server_table`: all servers; `search`: which of them, in which order. `server_page`: one of them whole, with its
+//!   records by `recent_records`.
 //! - `alerts`: those that stand.
-//! - `slots`: the five places of a server, drawn.
+//! - `capacity_bar`: the five places of a server, drawn.
 //!
 //! Every foreign text passes [`shown`], and maud escapes what is HTML in it.
 
 mod alerts;
-mod fleet;
+mod capacity_bar;
+mod recent_records;
 mod search;
-mod server;
-mod slots;
-mod trail;
+mod server_page;
+mod server_table;
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
-pub(super) use self::fleet::fleet;
 pub(super) use self::search::Asked;
-pub(super) use self::server::server;
-use super::standing::{self, Went, span};
+pub(super) use self::server_page::server;
+pub(super) use self::server_table::fleet;
+use super::state_text::{self, Went, span};
 use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
-use crate::core::printable::{local, printable};
+use crate::core::sanitize::{local, printable};
 
 /// As much of a name and of a reason as is shown.
 const NAME_SHOWN: usize = 120;
@@ -111,7 +111,7 @@ fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
 
 /// How and when a slot went, in a few words.
 fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
-    let (went, words, at) = standing::last_slot(slot, server);
+    let (went, words, at) = state_text::last_slot(slot, server);
     let (mark, class) = match went {
         Went::Well => ("✓", "good"),
         Went::Gone => ("–", "muted"),

@@ -287,7 +287,7 @@ fn each_place_is_drawn_with_a_sign_and_told_in_words() {
         snapshot(3, "d-2", "in_progress", Some("daily")),
         snapshot(4, "d-3", "failed", Some("daily")),
     ];
-    let html = slots::drawn(&one).into_string();
+    let html = capacity_bar::drawn(&one).into_string();
     let told = "aria-label=\"4 of 5: 1 daily, 1 foreign, 1 in progress, 1 failed; 1 empty\"";
     assert!(html.contains(told), "{html}");
     let classes: Vec<_> = html.split("class=\"slot ").skip(1).collect();

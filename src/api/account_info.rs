@@ -1,0 +1,111 @@
+//! Whose token it is and what it permits, for people who check; never for rotating.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ApiError;
+use super::http::HttpApi;
+use super::server_list::AccountServers;
+
+/// A token as the provider describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TokenInfo {
+    /// Whose it is, where the provider tells.
+    pub account: Option<String>,
+    /// Its name there.
+    pub name: Option<String>,
+    /// Its permissions, in words such as `snapshots:*`; `None`: not told.
+    pub permissions: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Me {
+    #[serde(default)]
+    account: Account,
+    #[serde(default)]
+    token: Named,
+}
+
+#[derive(Default, Deserialize)]
+struct Account {
+    email: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Named {
+    name: Option<String>,
+    permissions: Option<Vec<String>>,
+}
+
+impl TokenInfo {
+    /// Returns true if one of the permissions is to change snapshots; `None`: not told.
+    pub fn permits_changes(&self) -> Option<bool> {
+        self.permits("snapshot")
+    }
+
+    /// Returns true if one of the permissions is to change such things; `None`: not told.
+    pub fn permits(&self, things: &str) -> Option<bool> {
+        let all = self.permissions.as_ref()?;
+        let changes = |permission: &String| {
+            let (of, what) = permission.split_once(':').unwrap_or((permission, "*"));
+            let of_these = of == "*" || of.trim_end_matches('s') == things;
+            of_these && !["read", "list", "view"].contains(&what)
+        };
+        Some(all.iter().any(changes))
+    }
+}
+
+/// An answer that only some providers give; `None`: this one doesn't.
+fn offered<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match answer {
+        Err(error) if matches!(error.status, Some(404 | 405)) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+impl HttpApi {
+    /// Whose token it is; `None`: this provider doesn't tell.
+    pub async fn token_info(&self) -> Result<Option<TokenInfo>, ApiError> {
+        let url = self.url("/account/me/");
+        let read = |body: &[u8]| serde_json::from_slice::<Me>(body);
+        let answer = self.get("ask whose token it is", &url, self.max_body, |answer| {
+            read(&answer.body).map_err(|error| error.to_string())
+        });
+        Ok(offered(answer.await)?.map(|(_, me)| TokenInfo {
+            account: me.account.email.or(me.account.name),
+            name: me.token.name,
+            permissions: me.token.permissions,
+        }))
+    }
+
+    /// The account's servers; `None`: this provider doesn't list them.
+    pub async fn offered_servers(&self) -> Result<Option<AccountServers>, ApiError> {
+        offered(self.servers().await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_for_snapshots_that_is_not_for_reading_alone_permits_changes() {
+        for (permissions, permits) in [
+            (&["*:*"][..], true),
+            (&["snapshots:*"], true),
+            (&["snapshots"], true),
+            (&["servers:*", "snapshots:write"], true),
+            (&["servers:*"], false),
+            (&["snapshots:read"], false),
+            (&[], false),
+        ] {
+            let permissions = permissions.iter().map(|one| (*one).to_owned()).collect();
+            let info = TokenInfo {
+                permissions: Some(permissions),
+                ..TokenInfo::default()
+            };
+            assert_eq!(info.permits_changes(), Some(permits), "{info:?}");
+        }
+        assert_eq!(TokenInfo::default().permits_changes(), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! What the provider's answers are read with, without a network: open to fuzzing alone.
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{StatusCode, Url};
+use secrecy::SecretString;
+
+use super::error::Call;
+use super::pagination::{PageEnd, Pages as _};
+use super::request::{refused, unreadable};
+use super::token::{Token, TokenSource};
+use super::wire::{self, Gathering};
+use super::{ApiError, Created, Listing, NewSnapshot, client, retry_after};
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// Reads answers as the client does that is at this address and sends this token.
+#[derive(Debug)]
+pub struct Reader {
+    base: Url,
+    token: Token,
+}
+
+impl Reader {
+    /// Refuses an address or a token that the client would refuse.
+    pub fn new(base_url: &str, token: &str) -> Result<Self, String> {
+        let source = TokenSource::Given(SecretString::from(token));
+        Ok(Self {
+            base: client::base(base_url)?,
+            token: Token::load(&source, None)?,
+        })
+    }
+
+    /// Reads a listing from these pages, and the addresses that were asked for after the
+    /// first one; a page that is not there is an empty one.
+    pub fn listing(
+        &self,
+        filter: Option<ServerId>,
+        pages: &[&[u8]],
+    ) -> (Result<Listing, ApiError>, Vec<Url>) {
+        let mut gathering = Gathering::new(filter);
+        let mut followed = Vec::new();
+        let mut url = self.base.clone();
+        loop {
+            let body = pages.get(followed.len()).copied();
+            let body = body.unwrap_or(br#"{"count":0,"results":[]}"#);
+            let link = match gathering.page(body) {
+                Ok(PageEnd {
+                    next: Some(link), ..
+                }) => link,
+                Ok(_) => return (Ok(gathering.finish()), followed),
+                Err(reason) => return (Err(self.unreadable(&reason, body)), followed),
+            };
+            match client::next_page(&self.base, &url, &link) {
+                Ok(next) => url = next,
+                Err(reason) => {
+                    gathering.doubt(&reason, false);
+                    return (Ok(gathering.finish()), followed);
+                }
+            }
+            followed.push(url.clone());
+        }
+    }
+
+    /// Reads the answer to a create.
+    pub fn created(&self, body: &[u8], asked: &NewSnapshot) -> Result<Created, ApiError> {
+        wire::created(body, asked).map_err(|reason| self.unreadable(&reason, body))
+    }
+
+    /// Reads the answer to a restore.
+    pub fn restored(&self, body: &[u8], asked: &SnapshotId) -> Result<(), ApiError> {
+        wire::restored(body, asked).map_err(|reason| self.unreadable(&reason, body))
+    }
+
+    /// Reads the answer to a create that is no success; `None` where that is no status.
+    pub fn refused(&self, status: u16, body: &[u8]) -> Option<ApiError> {
+        let status = StatusCode::from_u16(status).ok()?;
+        Some(refused(Call::Create, status, "create", body, &self.token))
+    }
+
+    fn unreadable(&self, reason: &str, body: &[u8]) -> ApiError {
+        unreadable(StatusCode::OK, "ask", reason, body, &self.token)
+    }
+}
+
+/// The rest that an answer with these headers asks for; what is no header is left out.
+pub fn retry_after(
+    status: u16,
+    headers: &[(&'static str, &[u8])],
+    now: Timestamp,
+) -> Option<SignedDuration> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            map.insert(HeaderName::from_static(name), value);
+        }
+    }
+    retry_after::asked(StatusCode::from_u16(status).ok()?, &map, now)
+}

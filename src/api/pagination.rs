@@ -1,0 +1,272 @@
+//! The pages of a listing: followed one after the other, or fetched side by side where the first
+//! one tells how many there are.
+//!
+//! The three paginations of Django REST framework: page number, limit and offset, and cursor.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use futures_util::{StreamExt as _, stream};
+use reqwest::Url;
+
+use super::error::Call;
+use super::request::{Answer, Failure};
+use super::{ApiError, ErrorKind, HttpApi, client};
+
+/// More pages than any account needs; what goes on longer goes in circles.
+pub(super) const MOST_PAGES: usize = 10_000;
+/// Rows of a page that are asked for: the provider gives 20 by default, and 100 at most.
+const PAGE_SIZE: &str = "100";
+/// Times that a GET is sent at most.
+pub(super) const GET_TRIES: usize = 3;
+/// The longest pause before the second try of a GET; twice that before the third.
+pub(super) const GET_PAUSE: Duration = Duration::from_secs(1);
+
+const FEWER: &str = "the pages of the listing are others than its first one tells";
+
+/// The end of a page: how the listing goes on.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct PageEnd {
+    /// The link to the next page, as the provider wrote it.
+    pub next: Option<String>,
+    /// The rows of this page.
+    pub rows: u64,
+    /// How many rows the whole listing has, where the page tells.
+    pub count: Option<u64>,
+}
+
+/// Takes in the pages of a listing, in their order.
+pub(super) trait Pages {
+    /// Takes in the next page; an error where it is no page at all.
+    fn page(&mut self, body: &[u8]) -> Result<PageEnd, String>;
+
+    /// Casts doubt on the listing; `shifted`: its pages changed while they were read.
+    fn doubt(&mut self, reason: &str, shifted: bool);
+}
+
+impl HttpApi {
+    /// Gets all pages of the listing at this address.
+    pub(super) async fn walk(
+        &self,
+        what: &str,
+        url: Url,
+        into: &mut impl Pages,
+    ) -> Result<(), ApiError> {
+        let mut room = self.max_body;
+        let (first, end) = self.first_page(what, url, &mut room, into).await?;
+        let Some(next) = self.follow(&first, end.next.as_deref(), into) else {
+            return Ok(());
+        };
+        let rest = end.count.and_then(|count| numbered(&next, end.rows, count));
+        match rest {
+            Some(rest) => self.side_by_side(what, rest, room, into).await,
+            None => self.one_by_one(what, first, next, room, into).await,
+        }
+    }
+
+    /// The first page, in large pages unless the provider refuses to be asked for them.
+    async fn first_page(
+        &self,
+        what: &str,
+        url: Url,
+        room: &mut usize,
+        into: &mut impl Pages,
+    ) -> Result<(Url, PageEnd), ApiError> {
+        if !self.plain_pages.load(Ordering::Relaxed) {
+            let mut large = url.clone();
+            large.query_pairs_mut().append_pair("page_size", PAGE_SIZE);
+            match self.page(what, &large, room, into).await {
+                Err(error) if error.status == Some(400) => {}
+                other => return other.map(|end| (large, end)),
+            }
+            let end = self.page(what, &url, room, into).await?;
+            self.plain_pages.store(true, Ordering::Relaxed);
+            return Ok((url, end));
+        }
+        let end = self.page(what, &url, room, into).await?;
+        Ok((url, end))
+    }
+
+    /// Follows the links from page to page.
+    async fn one_by_one(
+        &self,
+        what: &str,
+        first: Url,
+        next: Url,
+        mut room: usize,
+        into: &mut impl Pages,
+    ) -> Result<(), ApiError> {
+        let mut seen = BTreeSet::from([first]);
+        let mut next = Some(next);
+        while let Some(url) = next {
+            if seen.len() == MOST_PAGES || !seen.insert(url.clone()) {
+                into.doubt("the pages of the listing never end", false);
+                break;
+            }
+            let end = self.page(what, &url, &mut room, into).await?;
+            next = self.follow(&url, end.next.as_deref(), into);
+        }
+        Ok(())
+    }
+
+    /// Fetches the pages after the first at once, and takes them in in their order. Each must
+    /// link to the one after it.
+    async fn side_by_side(
+        &self,
+        what: &str,
+        rest: Vec<Url>,
+        mut room: usize,
+        into: &mut impl Pages,
+    ) -> Result<(), ApiError> {
+        let most = room;
+        let fetched = rest.clone().into_iter().map(|url| async move {
+            let answer = self
+                .get(what, &url, most, |answer| Ok(answer.body.len()))
+                .await;
+            (url, answer)
+        });
+        let mut fetched = stream::iter(fetched).buffered(self.limiter.places());
+        let mut expected = rest.iter().skip(1);
+        while let Some((url, answer)) = fetched.next().await {
+            let (answer, length) = match answer {
+                // There are fewer than the first one told.
+                Err(error) if error.kind == ErrorKind::Missing => {
+                    into.doubt(FEWER, true);
+                    break;
+                }
+                answer => answer?,
+            };
+            if length > room {
+                return Err(self.too_long(what));
+            }
+            room -= length;
+            let end = into.page(&answer.body);
+            let end = end.map_err(|reason| self.unreadable(what, &reason, &answer))?;
+            let next = self.follow(&url, end.next.as_deref(), into);
+            if next.as_ref().map(parts) != expected.next().map(parts) {
+                into.doubt(FEWER, true);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The address of the next page, if there is one that may be asked for.
+    fn follow(&self, current: &Url, link: Option<&str>, into: &mut impl Pages) -> Option<Url> {
+        match client::next_page(&self.base, current, link?) {
+            Ok(next) => Some(next),
+            Err(reason) => {
+                into.doubt(&reason, false);
+                None
+            }
+        }
+    }
+
+    /// Gets one page, which takes up its part of the room.
+    async fn page(
+        &self,
+        what: &str,
+        url: &Url,
+        room: &mut usize,
+        into: &mut impl Pages,
+    ) -> Result<PageEnd, ApiError> {
+        let (answer, end) = self
+            .get(what, url, *room, |answer| into.page(&answer.body))
+            .await?;
+        *room -= answer.body.len().min(*room);
+        Ok(end)
+    }
+
+    /// Sends a GET up to three times, with a pass for each try; `read` reads its body.
+    pub(super) async fn get<T>(
+        &self,
+        what: &str,
+        url: &Url,
+        most: usize,
+        mut read: impl FnMut(&Answer) -> Result<T, String>,
+    ) -> Result<(Answer, T), ApiError> {
+        let mut pauses = full_jitter();
+        loop {
+            let pass = self.limiter.admit().await;
+            let request = self.reading.get(url.clone());
+            let result = self.send(Call::List, what, request, most).await;
+            drop(pass);
+            let result = result.and_then(|answer| match read(&answer) {
+                Ok(value) => Ok((answer, value)),
+                Err(reason) => Err(Failure {
+                    error: self.unreadable(what, &reason, &answer),
+                    again: true,
+                }),
+            });
+            let Failure { error, again } = match result {
+                Ok(read) => return Ok(read),
+                Err(failure) => failure,
+            };
+            let passing = matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown);
+            // The caller must hear of it when the provider wants a longer rest than this.
+            let soon = self.limiter.held() <= self.request_timeout;
+            match pauses.next() {
+                Some(pause) if again && passing && soon => tokio::time::sleep(pause).await,
+                _ => return Err(error),
+            }
+        }
+    }
+}
+
+/// The addresses of the second page and all after it, where `second` has a number for its page
+/// and a page has `rows` of the listing's `count`; `None`: only the pages themselves tell.
+fn numbered(second: &Url, rows: u64, count: u64) -> Option<Vec<Url>> {
+    let pages = count.div_ceil(rows.max(1));
+    // A next page beyond the count contradicts it: only the pages themselves tell.
+    if rows == 0 || pages < 2 || pages > u64::try_from(MOST_PAGES).unwrap_or(u64::MAX) {
+        return None;
+    }
+    let is = |key: &str, value: u64| {
+        let mut pairs = second.query_pairs();
+        pairs.any(|(k, v)| k == key && v == value.to_string())
+    };
+    let (key, step) = match (is("page", 2), is("offset", rows)) {
+        (true, false) => ("page", 1),
+        (false, true) => ("offset", rows),
+        _ => return None,
+    };
+    let first = u64::from(key == "page");
+    let address = |number: u64| {
+        let value = (first + step * number).to_string();
+        let mut url = second.clone();
+        let pairs = second.query_pairs();
+        let pairs = pairs.map(|(k, v)| {
+            if k == key {
+                (k, value.as_str().into())
+            } else {
+                (k, v)
+            }
+        });
+        url.query_pairs_mut().clear().extend_pairs(pairs);
+        url
+    };
+    Some((1..pages).map(address).collect())
+}
+
+/// The parts by which two addresses of pages are the same, however they are written.
+fn parts(url: &Url) -> (&str, BTreeSet<Pair<'_>>) {
+    (url.path(), url.query_pairs().collect())
+}
+
+type Pair<'u> = (Cow<'u, str>, Cow<'u, str>);
+
+/// Pauses between the tries of a GET: anything from none to the whole, so that clients that
+/// failed together don't come back together. backon adds its jitter to the pause; taken
+/// off again, the jitter alone is left.
+pub(super) fn full_jitter() -> impl Iterator<Item = Duration> {
+    let plain = ExponentialBuilder::new()
+        .with_min_delay(GET_PAUSE)
+        .with_max_times(GET_TRIES - 1);
+    let jittered = plain.with_jitter().build();
+    jittered
+        .zip(plain.build())
+        .map(|(jittered, plain)| jittered.saturating_sub(plain))
+}

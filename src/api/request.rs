@@ -1,0 +1,239 @@
+//! One request and its answer, within every limit.
+
+use std::error::Error;
+use std::sync::{Arc, PoisonError};
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, LOCATION};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use tokio::time::{Instant, timeout_at};
+
+use super::error::{BODY_SHOWN, Call, chain, kind_of};
+use super::error_body::{said_by, words};
+use super::token::Token;
+use super::{ApiError, ErrorKind, HttpApi, printable, retry_after};
+
+/// As much of an error's body as is read.
+const ERROR_BODY: usize = 4 * 1024;
+
+/// A success, with its body in full.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub body: Vec<u8>,
+}
+
+/// A failed request, and whether sending it again could help (which only a GET is).
+pub(super) struct Failure {
+    pub error: ApiError,
+    pub again: bool,
+}
+
+impl HttpApi {
+    /// Sends a request once; the body of its answer, if that is a success. Every request
+    /// goes through here, and is counted.
+    pub(super) async fn send(
+        &self,
+        call: Call,
+        what: &str,
+        request: RequestBuilder,
+        most: usize,
+    ) -> Result<Answer, Failure> {
+        let began = Instant::now();
+        let answer = self.exchange(call, what, request, most).await;
+        let kind = answer.as_ref().err().map(|failure| failure.error.kind);
+        self.tally.note(call, kind, began.elapsed());
+        answer
+    }
+
+    async fn exchange(
+        &self,
+        call: Call,
+        what: &str,
+        request: RequestBuilder,
+        most: usize,
+    ) -> Result<Answer, Failure> {
+        let token = self.token();
+        let fail = |kind, status: Option<StatusCode>, text: &str, again| Failure {
+            // I13: an answer may repeat what it was asked with.
+            error: ApiError::new(
+                kind,
+                status.map(|status| status.as_u16()),
+                &token.scrub(&format!("{what}: {text}")),
+            ),
+            again,
+        };
+        let late = |status| {
+            let text = format!("no full answer within {:?}", self.request_timeout);
+            fail(ErrorKind::Unknown, status, &text, true)
+        };
+        let request = request
+            .header(AUTHORIZATION, token.header())
+            .header(ACCEPT, "application/json");
+        let began = Instant::now();
+        let deadline = began + self.request_timeout;
+        let mut response = match timeout_at(deadline, request.send()).await {
+            Err(_) => return Err(late(None)),
+            Ok(Err(error)) => {
+                // Not connected, so nothing was sent. What fails later may have its effect.
+                let kind = if error.is_connect() || error.is_builder() {
+                    ErrorKind::Later
+                } else {
+                    ErrorKind::Unknown
+                };
+                return Err(fail(kind, None, &unsent(error), true));
+            }
+            Ok(Ok(response)) => response,
+        };
+        let status = response.status();
+        match retry_after::asked(status, response.headers(), self.clock.now().wall) {
+            Some(time) => self.limiter.hold(self.clock.real(time)),
+            None if retry_after::is_refusal(status) => self.limiter.refused(began),
+            None => self.limiter.answered(),
+        }
+        if status.is_redirection() {
+            let text = format!(
+                "answered {status}; refused a redirect to {}",
+                target(&response)
+            );
+            return Err(fail(ErrorKind::Later, Some(status), &text, false));
+        }
+        let mut body = Vec::new();
+        if !status.is_success() {
+            // The status has said it all: a body that is late or cut takes nothing from it.
+            let _ = timeout_at(deadline, read(&mut response, ERROR_BODY, &mut body)).await;
+            return Err(Failure {
+                error: refused(call, status, what, &body, &token),
+                again: true,
+            });
+        }
+        match timeout_at(deadline, read(&mut response, most, &mut body)).await {
+            Err(_) => Err(late(Some(status))),
+            Ok(Err(Cut::Long)) => Err(Failure {
+                error: self.too_long(what),
+                again: false,
+            }),
+            Ok(Err(Cut::Broken(error))) => {
+                let text = format!(
+                    "answered {status} and broke off: {}",
+                    chain(&error.without_url())
+                );
+                Err(fail(ErrorKind::Unknown, Some(status), &text, true))
+            }
+            Ok(Ok(())) => Ok(Answer { status, body }),
+        }
+    }
+
+    /// A success with more bytes than are read.
+    pub(super) fn too_long(&self, what: &str) -> ApiError {
+        let most = self.max_body;
+        let text = format!("{what}: answered with more than {most} bytes (max_body)");
+        ApiError::new(ErrorKind::Unknown, Some(200), &text)
+    }
+
+    /// A success whose body says otherwise, or nothing that can be read.
+    pub(super) fn unreadable(&self, what: &str, reason: &str, answer: &Answer) -> ApiError {
+        unreadable(answer.status, what, reason, &answer.body, &self.token())
+    }
+
+    fn token(&self) -> Arc<Token> {
+        Arc::clone(&self.token.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// An answer that is no success, told by its status and the beginning of its body.
+pub(super) fn refused(
+    call: Call,
+    status: StatusCode,
+    what: &str,
+    body: &[u8],
+    token: &Token,
+) -> ApiError {
+    let body = shown(body, token);
+    // An escape in the body may have hidden the token.
+    let said = words(&body).map(|said| said_by(&token.scrub(&said)));
+    let told = said.clone();
+    let told = told.unwrap_or_else(|| printable(body.trim(), BODY_SHOWN));
+    let text = format!("{what}: answered {status}: {told}");
+    let text = token.scrub(text.trim_end_matches(": "));
+    let status = status.as_u16();
+    ApiError {
+        said,
+        ..ApiError::new(kind_of(call, status), Some(status), &text)
+    }
+}
+
+/// A success whose body can't be read, for this reason.
+pub(super) fn unreadable(
+    status: StatusCode,
+    what: &str,
+    reason: &str,
+    body: &[u8],
+    token: &Token,
+) -> ApiError {
+    let text = format!(
+        "{what}: answered {status}, but not as documented: {}; it begins: {}",
+        token.scrub(reason),
+        printable(shown(body, token).trim(), BODY_SHOWN)
+    );
+    ApiError::new(ErrorKind::Unknown, Some(status.as_u16()), &text)
+}
+
+/// As much of a body as is looked at for an error, without the token (I13).
+fn shown(body: &[u8], token: &Token) -> String {
+    let body = body.get(..ERROR_BODY).unwrap_or(body);
+    token.scrub(&String::from_utf8_lossy(body))
+}
+
+/// Why a body was not read to its end.
+enum Cut {
+    Long,
+    Broken(reqwest::Error),
+}
+
+/// Appends the body to `into`, at most `most` bytes; what came before a failure stays there.
+async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Result<(), Cut> {
+    while let Some(chunk) = response.chunk().await.map_err(Cut::Broken)? {
+        let room = most - into.len();
+        into.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        if chunk.len() > room {
+            return Err(Cut::Long);
+        }
+    }
+    Ok(())
+}
+
+/// Why a request got no answer, and from where; the client's own layers say nothing more.
+fn unsent(error: reqwest::Error) -> String {
+    let origin = error.url().map(|url| url.origin().ascii_serialization());
+    let connecting = error.is_connect();
+    let error = error.without_url();
+    let Some(origin) = origin.filter(|_| !error.is_builder()) else {
+        return chain(&error);
+    };
+    let mut cause: &dyn Error = &error;
+    while let Some(inner) = cause.source() {
+        let said = cause.to_string();
+        if !said.starts_with("error sending request") && !said.starts_with("client error (") {
+            break;
+        }
+        cause = inner;
+    }
+    let failed = if connecting {
+        "no connection"
+    } else {
+        "no answer"
+    };
+    format!("{failed} at {origin}: {}", chain(cause))
+}
+
+/// Where a redirect leads: the origin alone, since the rest may hold secrets.
+fn target(response: &Response) -> String {
+    response
+        .headers()
+        .get(LOCATION)
+        .and_then(|location| location.to_str().ok())
+        .and_then(|location| response.url().join(location).ok())
+        .map_or_else(
+            || "nowhere that can be read".to_owned(),
+            |url| url.origin().ascii_serialization(),
+        )
+}

@@ -1,0 +1,103 @@
+//! What the provider says of the account's servers; never for rotating.
+
+use serde::Deserialize;
+
+use super::error::ApiError;
+use super::http::HttpApi;
+use super::lenient_json::{Field, ServerField};
+use super::pagination::{PageEnd, Pages};
+use crate::core::snapshot::ServerId;
+
+/// A server of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountServer {
+    /// Its id, or its UUID where it has no id.
+    pub id: ServerId,
+    /// Its UUID, where it has an id too.
+    pub uuid: Option<ServerId>,
+    /// Its name, or its host name where it has no other.
+    pub name: String,
+    /// Its host name, where that is another.
+    pub hostname: Option<String>,
+    /// Its status in the provider's word, such as `active`.
+    pub status: String,
+}
+
+impl AccountServer {
+    /// Returns true if it is known by this id.
+    pub fn is(&self, id: &ServerId) -> bool {
+        self.id == *id || self.uuid.as_ref() == Some(id)
+    }
+}
+
+/// The servers of the account, and why not all of them may be there.
+#[derive(Debug, Default)]
+pub struct AccountServers {
+    /// In the provider's order.
+    pub servers: Vec<AccountServer>,
+    /// The reason not to rely on the listing.
+    pub doubt: Option<String>,
+    /// How many there are, where the provider tells.
+    count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow, default)]
+    count: Field<'a>,
+    #[serde(borrow, default)]
+    next: Field<'a>,
+    #[serde(borrow)]
+    results: Vec<ServerField<'a>>,
+}
+
+impl Pages for AccountServers {
+    fn page(&mut self, body: &[u8]) -> Result<PageEnd, String> {
+        let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        for row in &page.results {
+            let Some((id, uuid)) = row.known_by() else {
+                self.doubt("a server's row can't be read", false);
+                continue;
+            };
+            let (name, hostname) = row.named().unwrap_or_default();
+            self.servers.push(AccountServer {
+                id,
+                uuid,
+                name: name.to_owned(),
+                hostname: hostname.map(str::to_owned),
+                status: row.status.text().unwrap_or_default().to_owned(),
+            });
+        }
+        self.count = self.count.or(page.count.number());
+        Ok(PageEnd {
+            next: page.next.text().map(str::to_owned),
+            rows: u64::try_from(page.results.len()).unwrap_or(u64::MAX),
+            count: page.count.number(),
+        })
+    }
+
+    fn doubt(&mut self, reason: &str, _shifted: bool) {
+        self.doubt.get_or_insert_with(|| reason.to_owned());
+    }
+}
+
+impl HttpApi {
+    /// The account's servers.
+    pub async fn servers(&self) -> Result<AccountServers, ApiError> {
+        let mut servers = AccountServers::default();
+        let url = self.url("/servers/");
+        self.walk("list the servers", url, &mut servers).await?;
+        let read = u64::try_from(servers.servers.len()).unwrap_or(u64::MAX);
+        if servers.count.is_some_and(|count| count != read) {
+            servers.doubt("its count is another one than its rows", false);
+        }
+        Ok(servers)
+    }
+
+    /// The server's status in the provider's word, such as `active` or `restoring`; `None`:
+    /// the provider lists no such server.
+    pub async fn server_status(&self, server: &ServerId) -> Result<Option<String>, ApiError> {
+        let mut servers = self.servers().await?.servers.into_iter();
+        Ok(servers.find(|one| one.is(server)).map(|one| one.status))
+    }
+}

@@ -1,0 +1,292 @@
+//! Finds checkpoints in any text: a file of them, a mail, lines of a log.
+//!
+//! Lines may be quoted (`> `), indented, end in a carriage return, or hold the whole note in one
+//! line with `\n` for its newlines, as JSON and logs write it. Nothing of this weakens the
+//! check: the signature covers the exact text.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::signed_note::{Signature, VerifierKey, verify};
+use super::{Checkpoint, root_of, size_of};
+
+/// A header field that announces a body in base64, as mails have it.
+const ENCODED: &str = "content-transfer-encoding: base64";
+
+/// A checkpoint in a text, or what looks like one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The line of its origin, from 1; where that is unknown, of its signature.
+    pub line: usize,
+    /// The checkpoint and the key that signed it, or why it is refused.
+    pub checkpoint: Result<(Checkpoint, VerifierKey), String>,
+}
+
+/// A line of the text as it is looked at, and its number.
+struct Line {
+    number: usize,
+    text: String,
+}
+
+/// All checkpoints in a text, in its order. What is signed by none of these keys, or not as it
+/// stands there, is found as refused.
+pub fn find(text: &str, keys: &[VerifierKey]) -> Vec<Found> {
+    let lines = lines(text);
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let Some(end) = end_of_note(&lines, at) else {
+            at += 1;
+            continue;
+        };
+        found.push(note(&lines, at, end, keys));
+        at = end;
+    }
+    found
+}
+
+/// Where the note that begins at `at` ends, if one does: an origin, a size and a root hash, up
+/// to the signatures behind the next empty line; or signatures that nothing precedes.
+fn end_of_note(lines: &[Line], at: usize) -> Option<usize> {
+    let text = |at: usize| lines.get(at).map(|line| line.text.as_str());
+    let mut end = at;
+    if begins(lines, at) {
+        end = at + 3;
+        while text(end).is_some_and(|line| !line.is_empty()) && !begins(lines, end) {
+            end += 1;
+        }
+        if text(end) != Some("") {
+            return Some(end);
+        }
+        end += 1;
+    } else if text(at).is_none_or(|line| Signature::parse(line).is_none()) {
+        return None;
+    }
+    while text(end).is_some_and(Signature::is_line) {
+        end += 1;
+    }
+    Some(end)
+}
+
+/// True where an origin stands, with a size and a root hash below it.
+fn begins(lines: &[Line], at: usize) -> bool {
+    let text = |at: usize| lines.get(at).map(|line| line.text.as_str());
+    text(at).is_some_and(|origin| !origin.is_empty())
+        && text(at + 1).is_some_and(|size| size_of(size).is_some())
+        && text(at + 2).is_some_and(|root| root_of(root).is_some())
+}
+
+fn note(lines: &[Line], at: usize, end: usize, keys: &[VerifierKey]) -> Found {
+    let refused = |why: &str| Found {
+        line: lines[at].number,
+        checkpoint: Err(why.to_owned()),
+    };
+    if !begins(lines, at) {
+        return refused("has a signature below what is no checkpoint");
+    }
+    let of = |line: &&Line| !Signature::is_line(&line.text);
+    let body: Vec<_> = lines[at..end].iter().take_while(of).collect();
+    let signed = &lines[at + body.len()..end];
+    let signatures: Option<Vec<_>> = signed.iter().map(|l| Signature::parse(&l.text)).collect();
+    let Some(signatures) = signatures.filter(|all| !all.is_empty()) else {
+        return refused("has no signature that can be read");
+    };
+    let rest: String = body[1..]
+        .iter()
+        .filter(|line| !line.text.is_empty())
+        .map(|line| line.text.clone() + "\n")
+        .collect();
+    let mut why = None;
+    for origin in origins(&body[0].text) {
+        let text = format!("{origin}\n{rest}");
+        match verify(&text, &signatures, keys) {
+            Ok(key) => {
+                let Some(checkpoint) = Checkpoint::parse(&text) else {
+                    break;
+                };
+                return Found {
+                    line: lines[at].number,
+                    checkpoint: Ok((checkpoint, key.clone())),
+                };
+            }
+            Err(error) => why = why.or(Some(error)),
+        }
+    }
+    refused(why.as_deref().unwrap_or("is no checkpoint"))
+}
+
+/// The line of an origin, and what stands at its end behind other text, as in a line of a log.
+fn origins(line: &str) -> impl Iterator<Item = &str> {
+    let end = line
+        .rsplit(|c: char| c.is_whitespace() || matches!(c, '"' | '='))
+        .next();
+    [Some(line), end.filter(|end| *end != line)]
+        .into_iter()
+        .flatten()
+}
+
+fn lines(text: &str) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let encoded = text.to_ascii_lowercase().contains(ENCODED);
+    let (mut run, mut begun) = (String::new(), 0);
+    let mut decoded = Vec::new();
+    let mut decode = |run: &mut String, begun: usize| {
+        let bytes = STANDARD.decode(std::mem::take(run)).ok();
+        if let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) {
+            decoded.push((begun, text));
+        }
+    };
+    for (nth, line) in text.lines().enumerate() {
+        if encoded {
+            let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+            if !line.is_empty() && line.bytes().all(word) {
+                begun = if run.is_empty() { nth + 1 } else { begun };
+                run.push_str(line);
+            } else {
+                decode(&mut run, begun);
+            }
+        }
+        push(&mut lines, nth + 1, line);
+    }
+    decode(&mut run, begun);
+    for (begun, text) in decoded {
+        push(&mut lines, begun, "");
+        for line in text.lines() {
+            push(&mut lines, begun, line);
+        }
+    }
+    lines
+}
+
+/// Adds a line, or those that it holds escaped.
+fn push(lines: &mut Vec<Line>, number: usize, line: &str) {
+    let whole = if line.contains("\\n") {
+        line.replace("\\n", "\n")
+            .replace("\\u2014", "\u{2014}")
+            .replace("\\/", "/")
+    } else {
+        line.to_owned()
+    };
+    for part in whole.split('\n') {
+        let text = part.trim_start_matches([' ', '\t', '>']).trim_end();
+        lines.push(Line {
+            number,
+            text: text.to_owned(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Mark, SignerKey};
+    use super::*;
+    use crate::audit::chain::Hash;
+
+    fn signed(key: &SignerKey, seq: u64) -> String {
+        let mark = Mark {
+            seq,
+            file: String::new(),
+            hash: Hash::of(&seq.to_be_bytes()),
+        };
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        key.sign(&Checkpoint::new("snaprotate/h", &mark, time).text())
+    }
+
+    #[test]
+    fn notes_are_found_in_mails_logs_and_json_and_one_after_another() {
+        let (key, _) = SignerKey::generate("snaprotate/h").expect("a key");
+        let keys = [key.verifier().clone()];
+        let note = signed(&key, 12);
+        let set_in = |before: &str, after: &str| {
+            let lines = note.lines().map(|line| [before, line, after].concat());
+            lines.collect::<Vec<_>>().concat()
+        };
+        let json = serde_json::json!({ "checkpoint": note }).to_string();
+        let body = STANDARD.encode(format!("Hello,\n\n{note}").replace('\n', "\r\n"));
+        let folded: Vec<_> = body
+            .as_bytes()
+            .chunks(76)
+            .map(String::from_utf8_lossy)
+            .collect();
+        for (what, text) in [
+            ("alone", note.clone()),
+            (
+                "in a mail",
+                format!("Dear admin,\nplease keep:\n\n{note}\n— Anna\n"),
+            ),
+            ("right below a line", format!("keep this:\n{note}")),
+            ("quoted", set_in("> ", "\r\n")),
+            ("indented", set_in("    ", "\n")),
+            (
+                "in a line of a log",
+                format!("INFO witnessed checkpoint={note:?} record=12\n"),
+            ),
+            ("in JSON", json.clone()),
+            (
+                "in ASCII JSON",
+                json.replace('\u{2014}', "\\u2014").replace('/', "\\/"),
+            ),
+            (
+                "as mail sends it",
+                format!(
+                    "Content-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+                    folded.join("\r\n")
+                ),
+            ),
+        ] {
+            let found = find(&text, &keys);
+            assert_eq!(found.len(), 1, "{what}: {found:?}");
+            let (checkpoint, _) = found[0].checkpoint.as_ref().expect(what);
+            assert_eq!(
+                (checkpoint.record, checkpoint.origin.as_str()),
+                (12, "snaprotate/h")
+            );
+        }
+        let many: String = [3, 4, 5].map(|seq| signed(&key, seq) + "\n").concat();
+        let found = find(&many, &keys).into_iter();
+        let records: Vec<_> = found
+            .map(|f| f.checkpoint.expect("good").0.record)
+            .collect();
+        assert_eq!(records, [3, 4, 5]);
+        assert_eq!(find("Nothing — or little — to see.\n\n— Anna\n", &keys), []);
+    }
+
+    #[test]
+    fn no_flipped_bit_leaves_a_note_that_is_taken() {
+        let (key, _) = SignerKey::generate("snaprotate/h").expect("a key");
+        let keys = [key.verifier().clone()];
+        let note = signed(&key, 1234);
+        for place in 0..note.len() {
+            for bit in 0..8 {
+                let mut bytes = note.clone().into_bytes();
+                bytes[place] ^= 1 << bit;
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                for found in find(&text, &keys) {
+                    let Ok((checkpoint, _)) = found.checkpoint else {
+                        continue;
+                    };
+                    // A newline that became a blank or went is made up for; the text is the same.
+                    assert_eq!(checkpoint.record, 1234, "{place} {bit}: {text}");
+                    assert_eq!(key.sign(&checkpoint.text()), note, "{place} {bit}: {text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_note_by_another_key_and_one_without_a_signature_are_refused() {
+        let (key, _) = SignerKey::generate("snaprotate/h").expect("a key");
+        let (other, _) = SignerKey::generate("snaprotate/h").expect("a key");
+        let note = signed(&other, 7);
+        let why = |text: &str| {
+            let found = find(text, &[key.verifier().clone()]);
+            assert_eq!(found.len(), 1, "{text}: {found:?}");
+            found[0].checkpoint.clone().expect_err("refused")
+        };
+        assert!(why(&note).contains("no known key"));
+        let (text, line) = note.split_once("\n\n").expect("two parts");
+        assert!(why(text).contains("no signature"));
+        assert!(why(line).contains("no checkpoint"));
+        assert!(why(&note[..note.len() - 7]).contains("no signature"));
+    }
+}

@@ -1,0 +1,136 @@
+//! Whether there is such a server and rotation at all: a slip of the fingers must not look like
+//! a night without records.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::snapshot_names::Said;
+use crate::audit::records;
+use crate::cli::{note, server_argument};
+use crate::core::policy::Policy;
+use crate::core::sanitize::printable;
+use crate::core::snapshot::ServerId;
+use crate::daemon::Refusal;
+use crate::status::server_lookup::near;
+
+/// As much of a name as is shown.
+const NAME_SHOWN: usize = 80;
+/// So many rotations are named.
+const NAMED: usize = 8;
+
+/// What was asked for by name.
+pub(super) struct Asked<'a> {
+    /// As it was typed, and its id.
+    pub(super) server: Option<(&'a str, ServerId)>,
+    pub(super) rotation: Option<&'a str>,
+}
+
+/// Refuses what neither a policy nor a record of these files knows.
+pub(super) fn told(
+    asked: &Asked,
+    policies: &[Arc<Policy>],
+    files: Vec<PathBuf>,
+) -> Result<(), Refusal> {
+    let id = asked.server.clone().map(|(_, id)| id);
+    let meant = |server: Option<&ServerId>| id.is_none() || id.as_ref() == server;
+    let of_it: Vec<_> = policies.iter().filter(|p| meant(Some(&p.server))).collect();
+    let named = of_it.iter().flat_map(|policy| &policy.rotations);
+    let mut rotations: BTreeSet<String> = named.map(|rotation| rotation.name.clone()).collect();
+    let mut server = id.is_none() || !of_it.is_empty();
+    let is_known = |server: bool, rotations: &BTreeSet<String>| {
+        server && asked.rotation.is_none_or(|name| rotations.contains(name))
+    };
+    if is_known(server, &rotations) {
+        return Ok(());
+    }
+    for record in files.into_iter().flat_map(records).flatten() {
+        if meant(record.server.as_ref()) {
+            server = true;
+            rotations.extend(Said::of(&record).rotations().map(str::to_owned));
+        }
+    }
+    if is_known(server, &rotations) {
+        return Ok(());
+    }
+    Err(match (asked.server.clone(), asked.rotation) {
+        (Some((typed, _)), _) if !server => {
+            let unknown = server_argument::unknown(policies, typed);
+            Refusal::Settings(format!("the trail has no record of it, and {unknown}"))
+        }
+        (server, rotation) => {
+            let typed = printable(rotation.unwrap_or_default(), NAME_SHOWN);
+            let of = server.map(|(server, _)| format!(" of {}", printable(server, NAME_SHOWN)));
+            let there = rotations.iter().take(NAMED);
+            let there: Vec<_> = there.map(|name| printable(name, NAME_SHOWN)).collect();
+            Refusal::Settings(format!(
+                "neither a policy nor the trail knows a rotation {typed}{}; they know {}",
+                of.unwrap_or_default(),
+                if there.is_empty() {
+                    "none".to_owned()
+                } else {
+                    there.join(", ")
+                }
+            ))
+        }
+    })
+}
+
+/// The server that has this id, or that a policy or the provider called so last, says the trail,
+/// where no policy that can be read does now.
+pub(super) fn former(
+    typed: &str,
+    policies: &[Arc<Policy>],
+    files: Vec<PathBuf>,
+) -> Option<ServerId> {
+    let called = |file| {
+        let all = records(file).flatten();
+        // Most records are none of it, and need not be taken apart.
+        let all = all.filter(|record| record.json.contains(typed));
+        let called = all.filter_map(|record| {
+            let said = Said::of(&record);
+            let names = [said.policy.as_deref(), said.server_name.as_deref()];
+            let meant = |id: &ServerId| names.contains(&Some(typed)) || id.to_string() == typed;
+            record.server.filter(meant)
+        });
+        called.last()
+    };
+    let server = files.into_iter().rev().find_map(called)?;
+    if server.to_string() == typed {
+        return Some(server);
+    }
+    let shown = printable(typed, NAME_SHOWN);
+    let now = policies.iter().find(|policy| policy.server == server);
+    let now = now.map(|policy| printable(policy.called(), NAME_SHOWN));
+    note(&match now {
+        Some(now) => format!("server {server} was called {shown}, and is {now} now"),
+        None => format!(
+            "no policy that can be read is for {shown}: what follows is of server {server}, which was called so last"
+        ),
+    });
+    Some(server)
+}
+
+/// What to say of a snapshot that no record of these files names.
+pub(super) fn snapshot(
+    typed: &str,
+    server: Option<&ServerId>,
+    files: Vec<PathBuf>,
+) -> Option<String> {
+    let mut names = BTreeSet::new();
+    for record in files.into_iter().flat_map(records).flatten() {
+        if server.is_some() && record.server.as_ref() != server {
+            continue;
+        }
+        let said = Said::of(&record);
+        if said.id.as_ref().is_some_and(|id| id.to_string() == typed) {
+            return None;
+        }
+        names.extend(said.snapshots().map(str::to_owned));
+    }
+    let near = near(names.iter().cloned(), typed);
+    (!names.contains(typed)).then(|| {
+        let typed = printable(typed, NAME_SHOWN);
+        format!("the trail names no snapshot {typed}{near}")
+    })
+}

@@ -1,0 +1,322 @@
+//! A record as one line for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use owo_colors::{OwoColorize as _, Style};
+use serde_json::{Map, Value};
+
+use super::filter::went_wrong;
+use super::snapshot_names::{Known, Said};
+use crate::audit::Record;
+use crate::cli::server_argument;
+use crate::core::policy::Policy;
+use crate::core::sanitize::printable;
+use crate::core::snapshot::ServerId;
+use crate::status::wrap;
+
+/// As much of a word, a name or a text of the trail as is shown.
+const WORD_SHOWN: usize = 30;
+const NAME_SHOWN: usize = 120;
+const TEXT_SHOWN: usize = 2000;
+/// A wider name pushes its own line's rest to the right, not that of all lines.
+const WIDEST_SERVER: usize = 24;
+/// `snapshot_completed`.
+const EVENT_WIDTH: usize = 18;
+/// Text is not broken into a narrower column than this.
+const NARROWEST: usize = 30;
+
+/// What every line has, or says in words of its own; and what only the program needs.
+const SAID_ELSEWHERE: [&str; 22] = [
+    "seq",
+    "time",
+    "event",
+    "run",
+    "server",
+    "prev",
+    "hash",
+    "snapshot",
+    "id",
+    "rotation",
+    "policy",
+    "slot",
+    "outcome",
+    "status",
+    "error",
+    "reason",
+    "prune_first",
+    "history",
+    "hook",
+    "known",
+    "pays",
+    "foreign",
+];
+
+/// How lines are made.
+pub(super) struct Lines {
+    zone: TimeZone,
+    names: BTreeMap<ServerId, String>,
+    policies: BTreeMap<ServerId, Arc<Policy>>,
+    server_width: usize,
+    /// Of the terminal, if it is one.
+    width: Option<usize>,
+    colour: bool,
+}
+
+impl Lines {
+    pub(super) fn new(
+        policies: &[Arc<Policy>],
+        server: Option<ServerId>,
+        zone: TimeZone,
+        width: Option<usize>,
+        colour: bool,
+    ) -> Self {
+        let mut names = server_argument::names(policies);
+        if let Some(server) = server {
+            names.retain(|id, _| *id == server);
+        }
+        let widths = names.values().map(|name| name.chars().count());
+        let server_width = widths
+            .max()
+            .unwrap_or(0)
+            .clamp("server".len(), WIDEST_SERVER);
+        let by_id = policies
+            .iter()
+            .map(|policy| (policy.server.clone(), Arc::clone(policy)));
+        Self {
+            zone,
+            names,
+            policies: by_id.collect(),
+            server_width,
+            width,
+            colour,
+        }
+    }
+
+    /// The zone, said once before all lines.
+    pub(super) fn opening(&self) -> String {
+        let zone = self.zone.iana_name().unwrap_or("the system's zone");
+        // Where the system names no zone, jiff takes UTC.
+        let zone = match zone {
+            "Etc/UTC" | "Etc/Unknown" => "UTC",
+            zone => zone,
+        };
+        format!("Times are {zone}.")
+    }
+
+    /// One record.
+    pub(super) fn line(&self, record: &Record, said: &Said, known: &Known) -> String {
+        let at = record.time.to_zoned(self.zone.clone());
+        let server = match record.server.clone() {
+            None => "-".to_owned(),
+            Some(id) => self
+                .names
+                .get(&id)
+                .cloned()
+                // One that has no policy any more: another server may be called so now.
+                .or_else(|| {
+                    Some(format!(
+                        "{} ({id})",
+                        printable(known.policy(&id)?, NAME_SHOWN)
+                    ))
+                })
+                .unwrap_or_else(|| id.to_string()),
+        };
+        let time = at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let width = self.server_width;
+        let mut line = format!("{time}  {server:<width$}  ");
+        let indent = time.len() + 2;
+        let before = line.chars().count() + EVENT_WIDTH + 2;
+        // Padded before it is coloured: escapes have no width.
+        let word = printable(&record.event, WORD_SHOWN);
+        let padded = format!("{word:<EVENT_WIDTH$}");
+        if self.colour {
+            // Writing into a string can't fail.
+            let _ = write!(line, "{}", padded.style(style(&record.event, said)));
+        } else {
+            line.push_str(&padded);
+        }
+        let rest = self.rest(record, said, known);
+        line.push_str("  ");
+        match self.width {
+            Some(width) if width >= indent + NARROWEST => {
+                wrap(&mut line, &rest, before, width, indent);
+            }
+            _ => line.push_str(&rest),
+        }
+        line.trim_end().to_owned()
+    }
+
+    /// What stands behind the event's word.
+    fn rest(&self, record: &Record, said: &Said, known: &Known) -> String {
+        let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
+        let text = |key: &str| {
+            fields
+                .get(key)?
+                .as_str()
+                .map(|text| printable(text, TEXT_SHOWN))
+        };
+        let own_server = record.server.clone().map(|id| id.to_string());
+        let name = known
+            .name(record.server.as_ref(), said)
+            .map(|name| printable(name, NAME_SHOWN));
+        let mut what = name.unwrap_or_default();
+        if let Some(id) = said.id.clone() {
+            what = match what.as_str() {
+                "" => format!("id {id}"),
+                name => format!("{name} (id {id})"),
+            };
+        }
+        let mut parts = Vec::new();
+        if record.event.starts_with("alert_") {
+            parts.extend(text("alert"));
+            // An alert about the server itself: it stands there already.
+            parts.extend(text("about").filter(|about| Some(about) != own_server.as_ref()));
+            what = std::mem::take(&mut parts).join(" ");
+        }
+        if let Some(hook) = text("hook") {
+            what = format!("{hook} for {what}");
+        }
+        parts.extend(text("outcome"));
+        let status = fields.get("status").and_then(Value::as_u64);
+        parts.extend(status.map(|status| format!("HTTP {status}")));
+        parts.extend(text("error"));
+        let ordered = said
+            .by
+            .as_ref()
+            .filter(|_| record.event.ends_with("_intent"));
+        parts.extend(match ordered {
+            Some(by) => Some(format!("by order of {}", printable(by, NAME_SHOWN))),
+            None => text("reason"),
+        });
+        if record.event == "snapshot_found" {
+            let foreign = fields.get("foreign").is_some();
+            parts.push(if foreign {
+                "none of the rotations': it is never touched".to_owned()
+            } else {
+                "it is there, completed; from now on it is known by this name and id".to_owned()
+            });
+        }
+        if record.event == "server_removed" {
+            parts.push("its policy is gone, and its alerts went with it".to_owned());
+        }
+        if record.event == "server_id_changed" {
+            parts.push(
+                "the policy names the server by its other id: what the trail tells of that one is told of this one"
+                    .to_owned(),
+            );
+        }
+        parts.extend(self.origin(record, said, known));
+        for (key, value) in &fields {
+            let alert =
+                record.event.starts_with("alert_") && matches!(key.as_str(), "alert" | "about");
+            // Most answers bear the name that the server has anyway.
+            let named = key == "server_name"
+                && record
+                    .server
+                    .as_ref()
+                    .and_then(|id| self.names.get(id))
+                    .map(String::as_str)
+                    == value.as_str();
+            let told = alert || named || (key == "by" && ordered.is_some());
+            if !told && !SAID_ELSEWHERE.contains(&key.as_str()) {
+                parts.extend(other(key, value));
+            }
+        }
+        let parts = parts.join("; ");
+        match (what.is_empty(), parts.is_empty()) {
+            (false, false) => format!("{what}: {parts}"),
+            (true, _) => parts,
+            (_, true) => what,
+        }
+    }
+
+    /// The rotation, and for what was about to be done the policy that wanted it. Records of
+    /// earlier versions don't name both, so the policy in force fills in.
+    fn origin(&self, record: &Record, said: &Said, known: &Known) -> Option<String> {
+        let policy = record.server.clone().and_then(|id| self.policies.get(&id));
+        // What an operator ordered, no policy wanted.
+        let ordered = said.by.is_some();
+        let intent = !ordered && matches!(record.event.as_str(), "create_intent" | "delete_intent");
+        let begun = intent || record.event == "rotation_added";
+        let rotation = match known.rotation(record.server.as_ref(), said) {
+            Some(rotation) if intent || said.rotation.is_some() => Some(rotation),
+            None if intent => policy
+                .zip(said.snapshot.as_deref())
+                .and_then(|(policy, name)| policy.rotation_of(name)),
+            _ => None,
+        };
+        let rotation =
+            rotation.map(|rotation| format!("rotation {}", printable(rotation, NAME_SHOWN)));
+        let file = match &said.policy {
+            Some(file) => Some(file).filter(|_| begun),
+            None => policy.map(|policy| &policy.file).filter(|_| intent),
+        };
+        let file = file.map(|file| format!("policy {}.toml", printable(file, NAME_SHOWN)));
+        match (rotation, file) {
+            (Some(rotation), Some(file)) => Some(format!("{rotation}, {file}")),
+            (rotation, file) => rotation.or(file),
+        }
+    }
+}
+
+/// A field that has no words of its own; nothing where it says nothing.
+fn other(key: &str, value: &Value) -> Option<String> {
+    let shown = |value: &Value| match value {
+        Value::String(text) => printable(text, TEXT_SHOWN),
+        value => printable(&value.to_string(), TEXT_SHOWN),
+    };
+    let text = match value {
+        Value::Null | Value::Bool(false) => return None,
+        Value::Bool(true) => return Some(printable(key, WORD_SHOWN)),
+        Value::Array(all) if all.is_empty() => return None,
+        value if value.as_u64() == Some(0) => return None,
+        Value::Array(argv) if key == "command" => quoted(argv),
+        Value::Array(all) => all.iter().map(shown).collect::<Vec<_>>().join("; "),
+        value => shown(value),
+    };
+    if key == "duration_ms" {
+        return Some(format!("{text} ms"));
+    }
+    let label = match key {
+        "paid_by" => "paid for by id".to_owned(),
+        "shrinks" => "after a grace it deletes ids".to_owned(),
+        // Not only deletes: also what stays behind, and what can't be told.
+        "deletes" => "what it changes:".to_owned(),
+        "spare" => "before a restore from id".to_owned(),
+        key => printable(key, WORD_SHOWN).replace('_', " "),
+    };
+    Some(format!("{label} {text}"))
+}
+
+/// A program and its arguments, as a shell would want them.
+fn quoted(argv: &[Value]) -> String {
+    let word = |word: &Value| {
+        let word = printable(word.as_str().unwrap_or_default(), TEXT_SHOWN);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            return word;
+        }
+        format!("'{}'", word.replace('\'', "'\\''"))
+    };
+    argv.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn style(event: &str, said: &Said) -> Style {
+    let style = Style::new();
+    if went_wrong(event, said) {
+        return style.red();
+    }
+    match event {
+        "create_intent" => style.cyan(),
+        "delete_intent" | "restore_intent" => style.yellow(),
+        "snapshot_completed" | "slot_settled" | "recovered" | "alert_cleared" => style.green(),
+        _ => style,
+    }
+}
+
+#[cfg(test)]
+#[path = "record_line_tests.rs"]
+mod tests;

@@ -1,0 +1,252 @@
+//! What changes between two policies: both forecasts, and the days on which they differ.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use jiff::Unit;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::text::table;
+use crate::core::forecast::Forecast;
+use crate::core::recovery_points::Recovery;
+use crate::core::snapshot::ServerId;
+use crate::status::{age, heading, name};
+
+/// What `--against --json` writes.
+#[derive(Serialize)]
+pub(super) struct Changes<'a> {
+    /// The main file in force.
+    pub(super) now: &'a Path,
+    /// The file that it is set against.
+    pub(super) other: &'a Path,
+    pub(super) servers: Vec<Change>,
+}
+
+/// One server under both; `None` where it has no policy.
+#[derive(Serialize)]
+pub(super) struct Change {
+    id: ServerId,
+    now: Option<Forecast>,
+    other: Option<Forecast>,
+    /// The days at whose end they differ.
+    days: Vec<Differs>,
+}
+
+/// A day that ends with other snapshots.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Differs {
+    date: Date,
+    /// What is there now, and not with the other.
+    lost: Vec<String>,
+    /// What is there with the other only.
+    gained: Vec<String>,
+}
+
+impl Change {
+    pub(super) fn between(id: ServerId, now: Option<Forecast>, other: Option<Forecast>) -> Self {
+        let mut days: BTreeMap<Date, [&[String]; 2]> = BTreeMap::new();
+        for (side, forecast) in [&now, &other].into_iter().enumerate() {
+            for day in forecast.iter().flat_map(|forecast| &forecast.days) {
+                days.entry(day.date).or_default()[side] = &day.snapshots;
+            }
+        }
+        let without = |these: &[String], those: &[String]| -> Vec<String> {
+            let left = these.iter().filter(|name| !those.contains(name));
+            left.cloned().collect()
+        };
+        let differs = days.into_iter().map(|(date, [now, other])| Differs {
+            date,
+            lost: without(now, other),
+            gained: without(other, now),
+        });
+        let days = differs.filter(|day| !day.lost.is_empty() || !day.gained.is_empty());
+        let days = days.collect();
+        Self {
+            id,
+            now,
+            other,
+            days,
+        }
+    }
+
+    /// Both, each with what it is under; `other` is the other file.
+    pub(super) fn both<'a>(
+        &'a self,
+        other: &'a str,
+    ) -> impl Iterator<Item = (Option<&'a str>, &'a Forecast)> {
+        let now = self.now.iter().map(|now| (Some("now"), now));
+        now.chain(self.other.iter().map(move |then| (Some(other), then)))
+    }
+
+    fn points(&self) -> [Option<&Recovery>; 2] {
+        [&self.now, &self.other].map(|side| side.as_ref().map(|forecast| &forecast.recovery))
+    }
+
+    fn same(&self) -> bool {
+        let [now, other] = self.points();
+        self.days.is_empty() && now == other
+    }
+
+    fn name(&self) -> String {
+        let side = self.now.as_ref().or(self.other.as_ref());
+        side.map(|forecast| name(&forecast.name))
+            .unwrap_or_default()
+    }
+}
+
+/// All servers; in full unless there are more than `most`.
+pub(super) fn text(changes: &[Change], other: &str, most: usize) -> String {
+    if changes.len() > most {
+        return lines(changes, other);
+    }
+    let texts: Vec<_> = changes.iter().map(|change| server(change, other)).collect();
+    texts.join("\n\n")
+}
+
+/// A line for each server that differs.
+fn lines(changes: &[Change], other: &str) -> String {
+    let mut text = format!("Now, and with {other} (newest and oldest at worst)\n");
+    for change in changes.iter().filter(|change| !change.same()) {
+        let [now, then] = change.points().map(worst);
+        let days = change.days.len();
+        let (name, id) = (change.name(), change.id.clone());
+        let _ = write!(
+            text,
+            "\n{name} (id {id}): {now}, with it {then}; {days} days differ"
+        );
+    }
+    let same = changes.iter().filter(|change| change.same()).count();
+    let _ = write!(text, "\n{same} of {} servers are the same", changes.len());
+    text
+}
+
+fn worst(recovery: Option<&Recovery>) -> String {
+    recovery.map_or_else(
+        || "no policy".to_owned(),
+        |found| {
+            format!(
+                "{} and {}",
+                age(found.newest.worst),
+                age(found.oldest.worst)
+            )
+        },
+    )
+}
+
+fn server(change: &Change, other: &str) -> String {
+    let (now, then) = match (&change.now, &change.other) {
+        (Some(now), Some(then)) => (now, then),
+        (Some(now), None) => return format!("{}\nit has no policy with {other}", heading(now)),
+        (None, Some(then)) => {
+            let full = super::text::server(then);
+            return format!("It has no policy now; with {other}:\n{full}");
+        }
+        (None, None) => return String::new(),
+    };
+    if change.same() {
+        return format!("{}\nthe same with {other}", heading(now));
+    }
+    let mut text = format!("{}\nnow, and with {other}\n\n", heading(now));
+    let _ = write!(text, "{}\n\n", points(now, then));
+    let mut days = table();
+    days.set_header(["at the end of", "no more there", "there in addition"]);
+    let mut rest = change.days.as_slice();
+    while let Some(first) = rest.first() {
+        let alike = |day: &&Differs| day.lost == first.lost && day.gained == first.gained;
+        let same = rest.iter().take_while(alike).count();
+        // Of a daily rotation each day lacks other names, but those of as many days before.
+        let before = |day: &Differs| {
+            let lost = days_before(now, day.date, &day.lost)?;
+            Some([lost, days_before(then, day.date, &day.gained)?])
+        };
+        let moved = before(first);
+        let moving = rest.iter().take_while(|day| before(day) == moved);
+        let moving = moved.as_ref().map_or(0, |_| moving.count());
+        let count = same.max(moving);
+        let mut when = first.date.strftime("%a %Y-%m-%d").to_string();
+        if count > 1 {
+            let _ = write!(when, " to {}", rest[count - 1].date.strftime("%m-%d"));
+        }
+        rest = &rest[count..];
+        let cells = match moved {
+            Some(moved) if moving > same => moved.map(|moved| in_words(&moved)),
+            _ => [first.lost.join(" "), first.gained.join(" ")],
+        };
+        days.add_row(std::iter::once(when).chain(cells).collect::<Vec<_>>());
+    }
+    if !change.days.is_empty() {
+        let _ = write!(text, "{days}");
+    }
+    text
+}
+
+/// How many days before this one the slots of these snapshots were, by rotation.
+fn days_before<'a>(
+    forecast: &'a Forecast,
+    date: Date,
+    names: &[String],
+) -> Option<BTreeMap<&'a str, Vec<i32>>> {
+    let mut found: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for name in names {
+        let life = forecast.snapshots.iter().find(|life| life.name == *name)?;
+        let days = date.since((Unit::Day, life.slot.date())).ok()?.get_days();
+        found.entry(&life.rotation).or_default().push(days);
+    }
+    Some(found)
+}
+
+fn in_words(found: &BTreeMap<&str, Vec<i32>>) -> String {
+    let each = found.iter().map(|(rotation, days)| {
+        let days: Vec<_> = days.iter().map(ToString::to_string).collect();
+        format!("{rotation} of {} days before", days.join(", "))
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// The recovery points at worst, side by side.
+fn points(now: &Forecast, then: &Forecast) -> comfy_table::Table {
+    let mut table = table();
+    table.set_header([
+        "age at worst",
+        "of the newest, now",
+        "with it",
+        "of the oldest, now",
+        "with it",
+    ]);
+    let of = |forecast: &Forecast, name: &str| {
+        let mut rotations = forecast.rotations.iter();
+        rotations
+            .find(|rotation| rotation.name == name)
+            .map(|rotation| rotation.recovery)
+    };
+    let mut row = |name: &str, now: Option<Recovery>, then: Option<Recovery>| {
+        let cell = |found: Option<Recovery>, oldest: bool| {
+            let found = found.map(|found| if oldest { found.oldest } else { found.newest });
+            found.map_or_else(|| "-".to_owned(), |moments| age(moments.worst))
+        };
+        let ages = [
+            cell(now, false),
+            cell(then, false),
+            cell(now, true),
+            cell(then, true),
+        ];
+        let cells = std::iter::once(name.to_owned()).chain(ages);
+        table.add_row(cells.collect::<Vec<_>>());
+    };
+    let all = now.rotations.iter().chain(&then.rotations);
+    let mut names: Vec<&str> = Vec::new();
+    for rotation in all {
+        if !names.contains(&rotation.name.as_str()) {
+            names.push(&rotation.name);
+        }
+    }
+    for name in &names {
+        row(name, of(now, name), of(then, name));
+    }
+    if names.len() > 1 {
+        row("together", Some(now.recovery), Some(then.recovery));
+    }
+    table
+}

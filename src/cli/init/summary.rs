@@ -1,0 +1,161 @@
+//! What `init` found and wrote, and what to do next.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use super::proposal::Proposal;
+use super::{Args, SHOWN, printable_path};
+use crate::api::Listing;
+use crate::cli::{block_on, control_socket};
+use crate::config::{self, Config};
+use crate::core::sanitize::{counted, printable};
+use crate::status;
+
+/// Where the unit of the service takes the token from.
+const UNIT_TOKEN: &str = "/etc/snaprotate/api-token";
+
+/// All that is told of.
+pub(super) struct Done<'a> {
+    pub(super) args: &'a Args,
+    pub(super) main: &'a Path,
+    /// Whether the main file is one of those written.
+    pub(super) main_is_new: bool,
+    pub(super) folder: &'a Path,
+    pub(super) listing: &'a Listing,
+    pub(super) proposals: &'a [Proposal],
+    pub(super) checked: &'a Config,
+}
+
+/// What was found and written, and what to do next.
+pub(super) fn told(done: &Done<'_>) -> String {
+    let Done {
+        args,
+        main,
+        folder,
+        listing,
+        proposals,
+        checked,
+        ..
+    } = *done;
+    let mut text = String::new();
+    let rows: usize = listing
+        .servers
+        .values()
+        .map(|rows| rows.snapshots.len())
+        .sum();
+    let _ = writeln!(
+        text,
+        "The account shows {} on {}; a server without one does not show.",
+        counted(rows, "snapshot"),
+        counted(listing.servers.len(), "server")
+    );
+    for (id, rows) in &listing.servers {
+        let name = printable(&rows.name, 80);
+        if let Some(doubt) = &rows.doubt {
+            let doubt = printable(doubt, SHOWN);
+            let _ = writeln!(
+                text,
+                "  server {id} {name}: left out, its rows can't be relied on: {doubt}"
+            );
+        } else if !proposals.iter().any(|one| one.server == Some(id.clone())) {
+            let _ = writeln!(text, "  server {id} {name}: has a policy, which stays");
+        }
+    }
+    let written = if args.dry_run { "would write" } else { "wrote" };
+    if done.main_is_new {
+        let _ = writeln!(text, "  {written} {}: the main file", printable_path(main));
+        text.push_str(&token(args, main));
+    }
+    for one in proposals {
+        let file = printable_path(&folder.join(one.file()));
+        let _ = writeln!(text, "  {written} {file}: {}", one.summary);
+    }
+    for warning in checked
+        .warnings
+        .iter()
+        .filter(|warning| !warning.remedy.is_empty())
+    {
+        let message = printable(&warning.message, SHOWN);
+        let name = warning
+            .file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let _ = writeln!(text, "  note on {}: {message}", printable(&name, 80));
+    }
+    text.push_str("Nothing was changed at the provider.");
+    if args.dry_run {
+        text.push_str(" Nothing was written either: leave out --dry-run for that.");
+        return text;
+    }
+    text.push_str(" Next:\n");
+    let config = if main == Path::new(config::DEFAULT_FILE) {
+        String::new()
+    } else {
+        format!(" --config {}", printable_path(main))
+    };
+    let mut next = |command: String, why: &str| {
+        let _ = writeln!(text, "  {command}\n      {why}");
+    };
+    if let Some(one) = proposals.iter().find(|one| !one.read) {
+        let file = printable_path(&folder.join(one.file()));
+        let named = file.strip_suffix(".example").unwrap_or(&file);
+        next(
+            format!("mv {file} {named}"),
+            "once you have edited it; likewise for each server that is to be rotated",
+        );
+    }
+    next(
+        format!("snaprotate check --online{config}"),
+        "whether the files are good and fit the account",
+    );
+    next(
+        format!("snaprotate plan{config}"),
+        "what the first start will create and delete: from then on the oldest beyond keep go",
+    );
+    let token = args.token_file.as_ref().filter(|_| config.is_empty());
+    if let Some(token) = token.filter(|token| token.as_path() != Path::new(UNIT_TOKEN)) {
+        next(
+            format!("install -m 0600 {} {UNIT_TOKEN}", printable_path(token)),
+            "the service's unit takes the token from there",
+        );
+    }
+    let rotates = "rotates from now on";
+    match (running(main), config.is_empty()) {
+        (Some(_), true) => next(
+            "systemctl reload snaprotate".to_owned(),
+            "puts the files in force in the service that runs",
+        ),
+        (Some(pid), false) => next(
+            format!("kill -HUP {pid}"),
+            "puts the files in force in the service that runs",
+        ),
+        (None, true) => next("systemctl enable --now snaprotate".to_owned(), rotates),
+        (None, false) => next(format!("snaprotate run{config}"), rotates),
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// Where the main file names the token from, if that is outside its folder.
+fn token(args: &Args, main: &Path) -> String {
+    let file = args.token_file.as_deref().map(std::path::absolute);
+    let folder = std::path::absolute(main.parent().unwrap_or(Path::new("")));
+    match (file, folder) {
+        (Some(Ok(file)), Ok(folder)) if !file.starts_with(&folder) => format!(
+            "    token_file is {}, outside {}: it has to stay there\n",
+            printable_path(&file),
+            printable_path(&folder)
+        ),
+        _ => String::new(),
+    }
+}
+
+/// The process of the service that runs by this main file, if one does.
+fn running(main: &Path) -> Option<u32> {
+    let socket = control_socket();
+    let view = block_on(async { Ok(status::ask(&socket).await?) }).ok()?;
+    let same = fs::canonicalize(main).ok()? == fs::canonicalize(&view.config).ok()?;
+    same.then_some(view.pid)
+}

@@ -1,0 +1,191 @@
+//! The server and the snapshot that are meant, as the provider shows them now.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::api::HttpApi;
+use crate::cli::api_error_hint::unread;
+use crate::cli::{
+    Cli, absolute, block_on, caller, control_socket, printable_name, server_argument,
+};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::core::decide::Inventory;
+use crate::core::event::Outcome;
+use crate::core::operator_order::Order;
+use crate::core::policy::Policy;
+use crate::core::retention_verdict::{Fate, verdicts};
+use crate::core::sanitize;
+use crate::core::server_history::History;
+use crate::core::snapshot::Snapshot;
+use crate::daemon::{Refusal, alone, api_settings};
+use crate::engine::{Answer, observe_once};
+use crate::status::control_routes::Ordered;
+use crate::status::{self, Absent};
+
+/// One server with a policy, and what it holds.
+pub(super) struct Target {
+    pub(super) config: Config,
+    pub(super) policy: Arc<Policy>,
+    pub(super) api: HttpApi,
+    pub(super) clock: Clock,
+    pub(super) inventory: Inventory,
+}
+
+impl Target {
+    /// Asks the provider what the server holds.
+    pub(super) fn of(cli: &Cli, server: &str) -> Result<Self, Refusal> {
+        let config = cli.load()?;
+        let policy = Arc::clone(server_argument::one(&config.policies, server)?);
+        let clock = Clock::system();
+        let settings = api_settings(&config.api);
+        let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
+        let mut target = Self {
+            inventory: Inventory::empty(clock.now().mono),
+            config,
+            policy,
+            api,
+            clock,
+        };
+        target.look()?;
+        Ok(target)
+    }
+
+    /// Asks anew.
+    pub(super) fn look(&mut self) -> Result<(), Refusal> {
+        let server = self.policy.server.clone();
+        let found = block_on(async {
+            let asked = observe_once(&self.api, &self.clock, Some(server.clone())).await;
+            asked.map_err(|error| unread(&error, &api_settings(&self.config.api)))
+        })?;
+        let inventory = found.into_iter().find(|(id, _)| *id == server);
+        let (_, inventory) = inventory.ok_or_else(|| {
+            Refusal::Api(format!(
+                "the provider's answer says nothing of server {server}"
+            ))
+        })?;
+        if let Some(doubt) = &inventory.doubt {
+            return Err(Refusal::Api(format!(
+                "the listing of {} can't be relied on: {doubt}",
+                self.called()
+            )));
+        }
+        self.inventory = inventory;
+        Ok(())
+    }
+
+    /// The server's name: where its policy states none, the provider's, so that an order for a
+    /// wrong id is noticed.
+    pub(super) fn called(&self) -> String {
+        let shown = self.inventory.server_name.as_deref();
+        let shown = shown.filter(|_| self.policy.name.is_none());
+        printable_name(shown.unwrap_or(self.policy.called()))
+    }
+
+    /// The snapshot of this id or name.
+    pub(super) fn snapshot(&self, wanted: &str) -> Result<&Snapshot, Refusal> {
+        let rows = &self.inventory.snapshots;
+        let by_id = rows.iter().find(|s| s.id.to_string() == wanted);
+        let named: Vec<_> = rows.iter().filter(|s| s.name == wanted).collect();
+        match (by_id, named.as_slice()) {
+            (Some(one), [other, ..]) if one.id != other.id => Err(Refusal::Settings(format!(
+                "{wanted} is the id of {} and the name of the snapshot with id {}: name the one by its name, or the other by its id",
+                printable_name(&one.name),
+                other.id
+            ))),
+            (Some(one), _) | (None, &[one]) => Ok(one),
+            (None, []) => {
+                let shown = rows.iter().map(|s| printable_name(&s.name));
+                let shown: Vec<_> = shown.collect();
+                let there = if shown.is_empty() {
+                    "no snapshot at all".to_owned()
+                } else {
+                    shown.join(", ")
+                };
+                Err(Refusal::Settings(format!(
+                    "{} holds no snapshot {}; it holds {there}",
+                    self.called(),
+                    printable_name(wanted)
+                )))
+            }
+            (None, several) => {
+                let ids: Vec<_> = several.iter().map(|s| s.id.to_string()).collect();
+                Err(Refusal::Settings(format!(
+                    "{} holds {} more than once: name one by its id, {}",
+                    self.called(),
+                    printable_name(wanted),
+                    ids.join(" or ")
+                )))
+            }
+        }
+    }
+
+    /// One snapshot in a few lines: what it is, when it was made, whose it is.
+    pub(super) fn described(&self, snapshot: &Snapshot) -> String {
+        let made = snapshot
+            .created_at
+            .map_or("at an unknown time".to_owned(), local);
+        let now = self.clock.now();
+        let (none, rules) = (History::default(), &self.config.rules);
+        let verdicts = verdicts(&self.policy, &self.inventory, &none, rules, now);
+        let verdict = verdicts.into_iter().find(|v| v.id == snapshot.id);
+        let why = verdict.map_or(String::new(), |verdict| match verdict.fate {
+            Fate::Foreign => "\n             it isn't one of the rotation's".to_owned(),
+            // The trail isn't read here.
+            Fate::Failed => "\n             for the rotation: listed as failed; if it was completed before, it may be good: ask the provider first".to_owned(),
+            _ => format!("\n             for the rotation: {}", verdict.reason),
+        });
+        format!(
+            "  server     {} (id {})\n  snapshot   {} (id {}), {}, made {made}{why}",
+            self.called(),
+            self.policy.server,
+            printable_name(&snapshot.name),
+            snapshot.id,
+            snapshot.status.word().replace('_', " ")
+        )
+    }
+
+    /// Has the order carried out: by the running service, else by this process.
+    pub(super) fn order(&self, order: Order) -> Result<Answer, Refusal> {
+        let command = match &order {
+            Order::Create { .. } => "create",
+            Order::Delete { .. } => "delete",
+            Order::Restore { .. } => "restore",
+        };
+        let server = self.policy.server.clone();
+        let ordered = Ordered {
+            server: server.clone(),
+            state_dir: absolute(&self.config.state_dir),
+            order,
+        };
+        let socket = control_socket();
+        match block_on(async { Ok(status::order(&socket, &ordered).await) })? {
+            Err(Absent::NotRunning(_)) => {}
+            answer => return answer.map_err(Refusal::from),
+        }
+        let by = caller();
+        block_on(alone(self.config.clone(), command, async |engine| {
+            engine.order_alone(server, ordered.order, by).await
+        }))
+    }
+}
+
+/// What came of an order that wasn't done, as a line for people.
+pub(super) fn undone(answer: &Answer, what: &str, look: &str) -> String {
+    let why = answer.reason.as_deref().unwrap_or("no reason was given");
+    match answer.outcome {
+        None => format!("{what}: not done, nothing was sent: {why}"),
+        Some(Outcome::Unknown) => format!(
+            "{what}: whether it was done isn't known ({why}). It is not sent again: look {look}"
+        ),
+        Some(Outcome::Later) => format!("{what}: not done, the provider took no orders: {why}"),
+        Some(_) => format!("{what}: not done, the provider refused: {why}"),
+    }
+}
+
+/// A time for people, local and with its zone.
+pub(super) fn local(at: Timestamp) -> String {
+    sanitize::local(at, &TimeZone::system())
+}

@@ -1,0 +1,119 @@
+//! Which server is meant, and what it is called.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::core::policy::Policy;
+use crate::core::sanitize::printable;
+use crate::core::snapshot::ServerId;
+use crate::daemon::Refusal;
+use crate::status::server_lookup::{self, Called, NAME_SHOWN};
+
+/// One server or all, for a command whose only object is a server: it may be named bare, or
+/// by the option that every command has.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    /// Only this server: its id, its name, or its policy file's stem [default: all]
+    #[arg(value_name = "SERVER")]
+    bare: Option<String>,
+    /// The same as SERVER
+    #[arg(long = "server", value_name = "SERVER", conflicts_with = "bare")]
+    named: Option<String>,
+}
+
+impl Which {
+    /// What was asked for, if one was.
+    pub(super) fn one(&self) -> Option<&str> {
+        self.bare.as_deref().or(self.named.as_deref())
+    }
+}
+
+/// The server that was asked for by its id, file or name.
+pub(super) fn find<'s, S: Called>(
+    servers: &'s [S],
+    server: &str,
+) -> Result<Option<&'s S>, Refusal> {
+    server_lookup::find(servers, server).map_err(Refusal::Settings)
+}
+
+/// The policy of the server that was asked for.
+pub(super) fn one<'p>(
+    policies: &'p [Arc<Policy>],
+    server: &str,
+) -> Result<&'p Arc<Policy>, Refusal> {
+    find(policies, server)?.ok_or_else(|| unknown(policies, server))
+}
+
+/// The policies of the server that was asked for; all of them where none was.
+pub(super) fn chosen(
+    policies: &[Arc<Policy>],
+    server: Option<&str>,
+) -> Result<Vec<Arc<Policy>>, Refusal> {
+    let Some(server) = server else {
+        return Ok(policies.to_vec());
+    };
+    Ok(vec![Arc::clone(one(policies, server)?)])
+}
+
+/// What to say where there is no such server.
+pub(super) fn unknown<S: Called>(servers: &[S], server: &str) -> Refusal {
+    Refusal::Settings(server_lookup::unknown(servers, server))
+}
+
+/// The servers by name: the policy's, else its file's; with the id where two have one name.
+pub(super) fn names(policies: &[Arc<Policy>]) -> BTreeMap<ServerId, String> {
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for policy in policies {
+        *times.entry(policy.called()).or_default() += 1;
+    }
+    let shown = policies.iter().map(|policy| {
+        let name = policy.called();
+        let plain = printable(name, NAME_SHOWN);
+        match times.get(name) {
+            Some(1) => (policy.server.clone(), plain),
+            _ => (
+                policy.server.clone(),
+                format!("{plain} ({})", policy.server),
+            ),
+        }
+    });
+    shown.collect()
+}
+
+/// Whether a slip in the id would go unnoticed: the policy names no server, and the provider
+/// shows another name than its file's.
+pub(super) fn may_be_another(policy: &Policy, shown: &str) -> bool {
+    policy.name.is_none() && !shown.is_empty() && shown != policy.file
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_server_is_named_bare_or_by_the_option_but_not_by_both() {
+        let commands = [
+            "plan",
+            "list",
+            "forecast",
+            "status",
+            "audit show",
+            "pause",
+            "resume",
+        ];
+        for command in commands {
+            let parsed = |more: &[&str]| {
+                let words = ["snaprotate"].into_iter().chain(command.split(' '));
+                let cli = Cli::try_parse_from(words.chain(more.iter().copied()));
+                cli.map(|cli| format!("{:?}", cli.command))
+            };
+            for form in [&["web"][..], &["--server", "web"], &["--server=web"]] {
+                let command = parsed(form).expect("good");
+                assert!(command.contains("Some(\"web\")"), "{form:?}: {command}");
+            }
+            assert!(parsed(&["web", "--server", "web"]).is_err(), "{command}");
+        }
+    }
+}

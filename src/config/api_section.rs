@@ -1,0 +1,278 @@
+//! What the API is reached with: its address, the token's file, a certificate file.
+//!
+//! The token is looked at here only to say early that it can't work; it is never kept,
+//! shown or returned (I13).
+
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use reqwest::Url;
+
+use super::diagnostics::{At, Log, Severity, is_pasted};
+use super::notify::SecretFile;
+use super::table_reader::Found;
+use super::{Env, Secrets, defaults, file_source};
+use crate::api::secret as secret_text;
+use crate::audit::witness::SignerKey;
+
+/// A token is one short line.
+const LARGEST_TOKEN: u64 = 4096;
+
+/// The address, ending in a slash so that paths can be joined to it.
+pub(super) fn base_url(text: &Found<String>, log: &mut Log) -> Option<Url> {
+    let usual = format!("write base_url = {:?}", defaults::BASE_URL);
+    let fault = match Url::parse(&text.value) {
+        Err(error) => format!("base_url is not a URL: {error}"),
+        Ok(url) if !matches!(url.scheme(), "https" | "http") || url.host().is_none() => {
+            "base_url is not a web address".to_owned()
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "base_url must not hold a user or a password".to_owned()
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            "base_url must end with its path: no '?' and no '#'".to_owned()
+        }
+        // I13: over plain http anyone on the way could read the token.
+        Ok(url) if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) => {
+            "base_url would send the token unencrypted".to_owned()
+        }
+        Ok(mut url) => {
+            let path = format!("{}/", url.path().trim_end_matches('/'));
+            url.set_path(&path);
+            return Some(url);
+        }
+    };
+    let remedy = if fault.contains("unencrypted") {
+        "write https:// (http:// is for 127.0.0.1, [::1] and localhost alone)".to_owned()
+    } else {
+        usual
+    };
+    log.error(&text.at, fault, remedy);
+    None
+}
+
+/// Whether nothing sent to this host leaves ours.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    address.map_or(host == "localhost", |address| address.is_loopback())
+}
+
+/// The token's file, and whether it is the credential that systemd hands over.
+pub(super) fn token(
+    written: Option<&Found<PathBuf>>,
+    top: &At,
+    folder: &Path,
+    env: &Env,
+    log: &mut Log,
+) -> (Option<PathBuf>, bool) {
+    let (path, is_credential) = given(defaults::CREDENTIAL, written, folder, env);
+    let at = written
+        .filter(|_| !is_credential)
+        .map_or(top, |file| &file.at);
+    if !is_credential
+        && let Some(file) = written
+        && is_pasted(&file.value.to_string_lossy())
+        && !folder.join(&file.value).exists()
+    {
+        let remedy = "write the path of a file that holds the token, not the token, and change the token if it was that";
+        log.error(at, "token_file names no file", remedy);
+        return (None, false);
+    }
+    let Some(path) = path else {
+        log.error(
+            at,
+            "there is no API token",
+            "write token_file = \"api-token\" below [api], or give systemd's LoadCredential=api-token:FILE",
+        );
+        return (None, false);
+    };
+    check_secret(&path, is_credential, "token", env.secrets, at, log);
+    (Some(path), is_credential)
+}
+
+/// The file of a secret, and whether it is the credential of this name: that takes precedence.
+pub(super) fn given(
+    name: &str,
+    written: Option<&Found<PathBuf>>,
+    folder: &Path,
+    env: &Env,
+) -> (Option<PathBuf>, bool) {
+    let credential = env
+        .credentials_directory
+        .as_ref()
+        .map(|directory| directory.join(name))
+        .filter(|path| path.exists());
+    let is_credential = credential.is_some();
+    let path = credential.or_else(|| written.map(|file| folder.join(&file.value)));
+    (path, is_credential)
+}
+
+/// The file of the witness's signer key. What is wrong with it is only warned of: without it no
+/// checkpoint is signed, and rotation goes on.
+pub(super) fn witness_key(
+    written: Option<&Found<PathBuf>>,
+    top: &At,
+    folder: &Path,
+    env: &Env,
+    log: &mut Log,
+) -> Option<PathBuf> {
+    let (path, is_credential) = given(defaults::WITNESS_CREDENTIAL, written, folder, env);
+    let at = written
+        .filter(|_| !is_credential)
+        .map_or(top, |file| &file.at);
+    // I13's like: what was pasted is never shown.
+    let pasted = written.filter(|file| file.value.to_string_lossy().contains("PRIVATE+KEY"));
+    if let Some(file) = pasted {
+        let remedy = "write the path of a file that holds the key, not the key, and make a new one";
+        log.error(&file.at, "key_file names no file", remedy);
+        return None;
+    }
+    let Some(path) = path else {
+        log.warn(
+            at,
+            "there is no key to sign checkpoints with",
+            "make one with snaprotate audit keygen, and write key_file = \"witness-key\", or give systemd's LoadCredential=witness-key:FILE",
+        );
+        return None;
+    };
+    let mut found = Log::default();
+    if check_secret(
+        &path,
+        is_credential,
+        "witness key",
+        env.secrets,
+        at,
+        &mut found,
+    ) && env.secrets == Secrets::Needed
+        && let Ok(text) = secret_text(&path, env.credentials_directory.as_deref(), "witness key")
+        && let Err(why) = SignerKey::parse(&text)
+    {
+        let remedy = "make a key with snaprotate audit keygen";
+        found.warn(at, format!("{} {why}", path.display()), remedy);
+    }
+    for mut problem in found.0 {
+        problem.severity = Severity::Warning;
+        log.0.push(problem);
+    }
+    Some(path)
+}
+
+/// A receiver's secret: its file, or the credential of the same name that systemd hands over.
+pub(super) fn secret(
+    (key, file): (&str, &Found<PathBuf>),
+    what: &str,
+    folder: &Path,
+    env: &Env,
+    log: &mut Log,
+) -> Option<SecretFile> {
+    let path = folder.join(&file.value);
+    let credential = env.credentials_directory.as_ref().and_then(|directory| {
+        let given = directory.join(path.file_name()?);
+        given.exists().then_some(given)
+    });
+    let is_credential = credential.is_some();
+    let written = file.value.to_string_lossy();
+    let pasted = written.contains("://") || is_pasted(&written);
+    if !is_credential && pasted && !path.exists() {
+        let remedy = format!(
+            "write the path of a file that holds the {what}, and change the {what} if it stands here"
+        );
+        log.error(&file.at, format!("{key} names no file"), remedy);
+        return None;
+    }
+    let path = credential.unwrap_or(path);
+    let good = check_secret(&path, is_credential, what, env.secrets, &file.at, log);
+    good.then_some(SecretFile(path))
+}
+
+/// Whether a secret's file is as good as is wanted; what it lacks is said.
+fn check_secret(
+    path: &Path,
+    is_credential: bool,
+    what: &str,
+    wanted: Secrets,
+    at: &At,
+    log: &mut Log,
+) -> bool {
+    if wanted == Secrets::Unneeded {
+        return true;
+    }
+    let shown = path.display();
+    let bytes = match file_source::bytes(path, LARGEST_TOKEN) {
+        Ok(bytes) => bytes,
+        Err(why) => {
+            let denied = file_source::is_denied(&why);
+            let message = format!("the {what} file {shown} can't be read: {why}");
+            if denied && wanted == Secrets::There {
+                log.warn(at, message, file_source::DENIED);
+                return true;
+            }
+            let usual = format!("write the {what} into it, readable by the service's user alone");
+            let remedy = if denied {
+                file_source::DENIED.to_owned()
+            } else {
+                usual
+            };
+            log.error(at, message, remedy);
+            return false;
+        }
+    };
+    let fault = fault(path, &bytes, is_credential, what);
+    if let Some((message, remedy)) = &fault {
+        log.error(at, message, remedy);
+    }
+    fault.is_none()
+}
+
+/// What is wrong with a secret that could be read, and what to do.
+fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(String, String)> {
+    let shown = path.display();
+    // systemd guards a credential by an access list, which shows as a bit for the group.
+    let mode = path.metadata().map_or(0, |data| data.permissions().mode());
+    if !is_credential && mode & 0o077 != 0 {
+        let message = format!(
+            "the {what} file {shown} can be read by others (mode {:03o})",
+            mode & 0o777
+        );
+        return Some((message, format!("run chmod 600 {shown}")));
+    }
+    let named = match what {
+        "token" => "the API token".to_owned(),
+        other => format!("the {other}"),
+    };
+    let secret = bytes.trim_ascii();
+    if secret.is_empty() {
+        let message = format!("the {what} file {shown} is empty");
+        return Some((message, format!("write {named} into it")));
+    }
+    let word = if what == "password" {
+        !secret.iter().any(u8::is_ascii_control)
+    } else {
+        secret.iter().all(u8::is_ascii_graphic)
+    };
+    if !word {
+        let message = format!("the {what} file {shown} holds more than one word");
+        return Some((message, format!("write {named} alone into it, on one line")));
+    }
+    None
+}
+
+/// A file of certificates.
+pub(super) fn ca(file: &Found<PathBuf>, folder: &Path, log: &mut Log) -> Option<PathBuf> {
+    let path = folder.join(&file.value);
+    let why = match file_source::bytes(&path, defaults::LARGEST_FILE) {
+        Ok(pem) if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => {
+            return Some(path);
+        }
+        Ok(_) => "it holds no PEM certificate".to_owned(),
+        Err(why) => why,
+    };
+    let message = format!("ca_file {} can't be used: {why}", path.display());
+    log.error(
+        &file.at,
+        message,
+        "name a PEM file with the CA's certificate, or take ca_file out",
+    );
+    None
+}

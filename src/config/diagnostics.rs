@@ -1,0 +1,279 @@
+//! What is wrong with the files, where, and what to write instead.
+//!
+//! A problem keeps only its own line of the file, so that a report outlives the text. A
+//! line that may hold a secret is named but never shown (I13).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+
+use super::table_reader::nearest;
+use crate::core::sanitize::counted;
+
+/// Lines longer than this are named but not shown.
+const LONGEST_LINE: usize = 400;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The set of files is used, but something looks unintended.
+    Warning,
+    /// The set of files is refused as a whole.
+    Error,
+}
+
+/// One thing that is wrong in one file.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Whether it is refused or only said.
+    pub severity: Severity,
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub remedy: String,
+    excerpt: Option<Excerpt>,
+}
+
+/// The offending line and the bytes of it that are meant.
+#[derive(Clone, Debug)]
+struct Excerpt {
+    line: String,
+    span: Range<usize>,
+}
+
+/// All that is wrong, in the order of files and lines.
+#[derive(Clone, Debug)]
+pub struct Problems(pub Vec<Problem>);
+
+/// A file's text, shared by all that points into it.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug)]
+pub(super) struct At {
+    pub(super) source: Arc<Source>,
+    pub(super) span: Range<usize>,
+}
+
+/// Where problems gather while the files are read.
+#[derive(Debug, Default)]
+pub(super) struct Log(pub(super) Vec<Problem>);
+
+impl Log {
+    pub(super) fn error(&mut self, at: &At, message: impl Into<String>, remedy: impl Into<String>) {
+        self.0
+            .push(Problem::at(Severity::Error, at, message, remedy));
+    }
+
+    pub(super) fn warn(&mut self, at: &At, message: impl Into<String>, remedy: impl Into<String>) {
+        self.0
+            .push(Problem::at(Severity::Warning, at, message, remedy));
+    }
+
+    /// A problem of a file whose text can't be had.
+    pub(super) fn unread(&mut self, path: &Path, message: String, remedy: &str) {
+        self.0
+            .push(Problem::of_file(Severity::Error, path, message, remedy));
+    }
+
+    /// A file that lies where it has no effect.
+    pub(super) fn unused(&mut self, path: &Path, message: &str, remedy: &str) {
+        let message = message.to_owned();
+        self.0
+            .push(Problem::of_file(Severity::Warning, path, message, remedy));
+    }
+}
+
+impl Problem {
+    fn of_file(severity: Severity, path: &Path, message: String, remedy: &str) -> Self {
+        Self {
+            severity,
+            file: path.to_owned(),
+            line: 1,
+            column: 1,
+            message,
+            remedy: remedy.to_owned(),
+            excerpt: None,
+        }
+    }
+
+    /// A warning of a whole policy.
+    pub fn of_policy(file: PathBuf, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            file,
+            line: 1,
+            column: 1,
+            message: message.into(),
+            remedy: remedy.into(),
+            excerpt: None,
+        }
+    }
+
+    fn at(
+        severity: Severity,
+        at: &At,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let text = &at.source.text;
+        let mut start = at.span.start.min(text.len());
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text[line_start..].lines().next().unwrap_or_default();
+        let from = (start - line_start).min(line.len());
+        let mut to = (at.span.end.max(start) - line_start).clamp(from, line.len());
+        while !line.is_char_boundary(to) {
+            to += 1;
+        }
+        let plain = |c: char| c == '\t' || !hidden(c);
+        let shown =
+            line.len() <= LONGEST_LINE && !may_hold_a_secret(line) && line.chars().all(plain);
+        Self {
+            severity,
+            file: at.source.path.clone(),
+            line: text[..line_start].matches('\n').count() + 1,
+            column: line[..from].chars().count() + 1,
+            message: message.into(),
+            remedy: remedy.into(),
+            excerpt: shown.then(|| Excerpt {
+                line: line.to_owned(),
+                span: from..to,
+            }),
+        }
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let path = printable(&self.file.display().to_string());
+        let title = level.primary_title(printable(&self.message));
+        let group = match &self.excerpt {
+            Some(excerpt) => title.element(
+                Snippet::source(excerpt.line.as_str())
+                    .line_start(self.line)
+                    .path(path)
+                    .annotation(AnnotationKind::Primary.span(excerpt.span.clone())),
+            ),
+            None => title.element(Origin::path(path).line(self.line).char_column(self.column)),
+        };
+        renderer.render(&[group.element(Level::HELP.message(printable(&self.remedy)))])
+    }
+}
+
+impl Problems {
+    /// The whole report for people: each problem with its line and its remedy, then a count.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        let mut report = String::new();
+        for problem in &self.0 {
+            report.push_str(&problem.render(&renderer));
+            report.push_str("\n\n");
+        }
+        let files: BTreeSet<&Path> = self.0.iter().map(|p| p.file.as_path()).collect();
+        let warnings = self.0.iter();
+        let warnings = warnings.filter(|problem| problem.severity == Severity::Warning);
+        let warnings = warnings.count();
+        report += &counted(self.0.len() - warnings, "problem");
+        if warnings > 0 {
+            report = report + ", " + &counted(warnings, "warning");
+        }
+        report + " in " + &counted(files.len(), "file")
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(
+            f,
+            "{}:{}:{}: {severity}: {}; {}",
+            printable(&self.file.display().to_string()),
+            self.line,
+            self.column,
+            printable(&self.message),
+            printable(&self.remedy),
+        )
+    }
+}
+
+/// One line a problem, for the journal.
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, problem) in self.0.iter().enumerate() {
+            if nth > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Whether the line looks like a token written into the file, misspelt keys too (I13).
+fn may_hold_a_secret(line: &str) -> bool {
+    let (key, value) = line.split_once('=').unwrap_or((line, ""));
+    let key = key.trim();
+    // A receiver's address may be all that it takes to write to it.
+    if key == "url" || (key == "url_file" && value.contains("://")) {
+        return true;
+    }
+    if key == "token_file" {
+        return is_pasted(value.trim().trim_matches(['"', '\'']));
+    }
+    let secret = ["token", "secret", "password", "bearer", "apikey", "key"];
+    let named = key
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| word.len() > 2 && nearest(word, secret.into_iter()).is_some());
+    named || (line.contains("://") && line.contains('@'))
+}
+
+/// Whether a path is rather a token, pasted where its file should be named (I13).
+pub(super) fn is_pasted(path: &str) -> bool {
+    path.len() >= 20 && !path.contains(['/', '.'])
+}
+
+/// Whether a character would let a file's text move the cursor, forge a line or turn the
+/// reading direction.
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` with everything escaped that is hidden.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = hidden(c).then(|| c.escape_unicode());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}

@@ -1,0 +1,129 @@
+//! What to write in place of a value of another kind: lines that TOML takes as they stand.
+
+use toml::de::{DeTable, DeValue};
+
+use super::table_reader::Value;
+
+/// A list under this key, as it is written.
+pub(super) fn list(key: &str) -> String {
+    let items = match key {
+        "before" => r#""/usr/local/sbin/freeze""#,
+        "after" => r#""/usr/local/sbin/thaw""#,
+        "command" => r#""/usr/local/bin/tell-us""#,
+        "to" => r#""admin@example.org""#,
+        "on" => r#""slot_failed", "overdue""#,
+        "hosts" => r#""status.example.org""#,
+        "servers" => r#"12345, "web-server-01""#,
+        "protect" => r#""weekly-snapshot-2025-01-08", 801"#,
+        "former_names" => r#""{name}-%Y-%m-%d""#,
+        _ => r#""weekly""#,
+    };
+    format!("{key} = [{items}]")
+}
+
+/// Of a line whose value has letters where quotes or a number would stand: what is wrong, and
+/// what the key wants. The value isn't repeated, since it may be a secret.
+pub(super) fn unquoted(line: &str) -> Option<(String, String)> {
+    let (key, value) = line.split_once('=')?;
+    let key = key.trim();
+    let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+    if key.is_empty() || !key.chars().all(plain) || !value.trim().starts_with(char::is_alphabetic) {
+        return None;
+    }
+    let remedy = match key {
+        "id"
+        | "keep"
+        | "min_completed"
+        | "attempts"
+        | "snapshot_limit"
+        | "max_in_flight"
+        | "requests_per_second"
+        | "burst"
+        | "port" => format!("write a number, such as {key} = 5"),
+        "delete_stuck" => format!("write {key} = true or {key} = false"),
+        "before" | "after" | "command" | "to" | "on" | "hosts" | "servers" | "protect"
+        | "former_names" | "rotations" => format!("write {}", list(key)),
+        _ => format!("write strings in double quotes: {key} = \"…\""),
+    };
+    let message = format!("the value of {key} is neither in quotes nor a number");
+    Some((message, remedy))
+}
+
+/// The text of a string that would be right without its quotes.
+pub(super) fn bare<T: Value>(value: &DeValue<'_>) -> Option<String> {
+    let text = value.as_str()?.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    if text.is_empty() || text.len() > 20 || !text.chars().all(plain) {
+        return None;
+    }
+    let line = format!("x = {text}");
+    let table = DeTable::parse(&line).ok()?;
+    let (_, value) = table.get_ref().get_key_value("x")?;
+    matches!(T::read(value.get_ref()), Some(Ok(_))).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_list_that_is_advised_is_toml() {
+        for key in [
+            "before",
+            "after",
+            "command",
+            "to",
+            "on",
+            "hosts",
+            "servers",
+            "protect",
+            "former_names",
+            "rotations",
+        ] {
+            let line = list(key);
+            assert!(DeTable::parse(&line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_lacks_quotes_is_told_by_what_its_key_wants_and_never_repeated() {
+        let advised = |line| unquoted(line).map(|(_, remedy)| remedy);
+        for (line, remedy) in [
+            (
+                "name = full",
+                "write strings in double quotes: name = \"…\"",
+            ),
+            (
+                "url = https://hook.example.org/secret",
+                "write strings in double quotes: url = \"…\"",
+            ),
+            ("keep=x # many", "write a number, such as keep = 5"),
+            (
+                "delete_stuck = yes",
+                "write delete_stuck = true or delete_stuck = false",
+            ),
+            ("on = overdue", "write on = [\"slot_failed\", \"overdue\"]"),
+        ] {
+            assert_eq!(advised(line).as_deref(), Some(remedy), "{line}");
+        }
+        for line in [
+            "name = \"full",
+            "keep = 3x",
+            "keep",
+            "= x",
+            "a key = x",
+            "[server",
+        ] {
+            assert_eq!(advised(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn only_what_would_be_right_is_advised_without_its_quotes() {
+        let bare = |text: &'static str| bare::<u64>(&DeValue::String(text.into()));
+        assert_eq!(bare(" 7 "), Some("7".to_owned()));
+        for text in ["", "-7", "seven", "7\ny = 1", "7.5", "true"] {
+            assert_eq!(bare(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What may be wrong with name patterns: in themselves, with a schedule, among rotations.
+
+use jiff::SignedDuration;
+
+use super::diagnostics::{At, Log};
+use super::schedule_checks::Schedules;
+use super::table_reader::Found;
+use crate::core::name_pattern::Pattern;
+use crate::core::policy::Rotation;
+
+/// Says what a name pattern must not hold, once, where it is written. Any rotation's name
+/// will do: a pattern is good or bad for all of them.
+pub(super) fn check(text: &Found<String>, log: &mut Log) {
+    let pattern = Pattern::new(&text.value, "name");
+    if pattern.as_ref().is_ok_and(|pattern| !pattern.has_word()) {
+        let message = format!(
+            "name pattern {:?} has no word of its own: snapshots that others name by their date would count as this rotation's, and be deleted with them",
+            text.value
+        );
+        log.warn(
+            &text.at,
+            message,
+            "write a word into it, such as \"{name}-%Y-%m-%d\"",
+        );
+    }
+    if let Err(error) = pattern {
+        let error = error.to_string();
+        let usual = "write \"{name}-snapshot-%Y-%m-%d\"";
+        let (message, remedy) = error.split_once(": ").unwrap_or((&error, usual));
+        let message = format!("name pattern {:?}: {message}", text.value);
+        log.error(&text.at, message, remedy);
+    }
+}
+
+/// Says when the pattern gives two slots of the schedule one name: then the second would
+/// never be made, since its name is there already.
+pub(super) fn twins(
+    rotation: &str,
+    expression: &str,
+    pattern: &Pattern,
+    schedules: &mut Schedules,
+    at: &At,
+    log: &mut Log,
+) {
+    if let Some((one, other)) = schedules.twins(expression, pattern) {
+        let message = format!(
+            "rotation {rotation} has two slots of one name: {one} and {other} are both {}",
+            pattern.format(one)
+        );
+        log.error(at, message, finer(pattern, other.duration_since(one)));
+    }
+}
+
+/// What to add to a pattern so that slots this close get names of their own.
+fn finer(pattern: &Pattern, apart: SignedDuration) -> String {
+    let text = pattern.to_string();
+    let field = ["%m", "%d", "%H", "%M", "%S"]
+        .into_iter()
+        .position(|field| !text.contains(field))
+        .unwrap_or(4);
+    let needed = match apart.as_secs() {
+        ..60 => 4,
+        60..86_400 => 3,
+        86_400..2_419_200 => 1,
+        _ => 0,
+    };
+    let all = ["-%m", "-%d", "-%H", "%M", "%S"];
+    format!(
+        "write snapshot_name = \"{text}{}\"",
+        all[field..=needed.max(field)].concat()
+    )
+}
+
+/// Says every two rotations whose names could be taken for one another.
+pub(super) fn clashes(rotations: &[(Rotation, At)], log: &mut Log) {
+    for (nth, (rotation, at)) in rotations.iter().enumerate() {
+        for (earlier, _) in &rotations[..nth] {
+            let pairs = rotation
+                .patterns()
+                .flat_map(|one| earlier.patterns().map(move |other| (one, other)));
+            let clash = pairs.into_iter().find(|(one, other)| one.may_clash(other));
+            if let Some((one, other)) = clash
+                && earlier.name != rotation.name
+            {
+                let message = format!(
+                    "rotations {} and {} could give one name: {one} and {other}",
+                    earlier.name, rotation.name
+                );
+                log.error(at, message, "write a snapshot_name with a word of its own for each, such as \"{name}-%Y-%m-%d\"");
+            }
+        }
+    }
+}

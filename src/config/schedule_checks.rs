@@ -1,0 +1,232 @@
+//! What a schedule's slots mean for a rotation: how close they are, whether names repeat.
+//!
+//! All is judged in plain local time, which is what names are made of and what an
+//! expression is written in. A zone only ever removes slots (of several that fall on one
+//! instant in a gap, only the last exists), so what holds without a zone holds in each.
+//! Answers are kept by expression: thousands of policies share a few schedules.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, date};
+use jiff::tz::TimeZone;
+
+use super::value_types::Zone;
+use crate::core::name_pattern::Pattern;
+use crate::core::schedule::{Schedule, ScheduleError};
+
+/// Slots that are walked, whichever ends first: more than a leap year, or these many.
+const WALK_DAYS: SignedDuration = SignedDuration::from_hours(24 * 400);
+const WALK_SLOTS: usize = 3_000;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+const DAILY_OR_RARER: [&str; 6] = [
+    "@daily",
+    "@midnight",
+    "@weekly",
+    "@monthly",
+    "@yearly",
+    "@annually",
+];
+
+/// All schedules of the set of files.
+#[derive(Debug, Default)]
+pub(super) struct Schedules {
+    placed: BTreeMap<String, BTreeMap<String, Arc<Schedule>>>,
+    seen: BTreeMap<String, Seen>,
+    twins: BTreeMap<(String, Finest), Option<(DateTime, DateTime)>>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    /// The expression without a zone.
+    plain: Schedule,
+    fires: bool,
+    /// Two slots are never closer than this, by the look of the expression.
+    at_least: SignedDuration,
+    /// Walked for when first asked; of a schedule with one slot the longest time there is.
+    shortest: Option<SignedDuration>,
+}
+
+/// The finest field of a pattern. Finer ones need all coarser ones beside them, so it
+/// alone says which slots share a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Finest {
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Month,
+    Year,
+}
+
+impl Schedules {
+    /// The schedule, made once for each expression and zone.
+    pub(super) fn get(
+        &mut self,
+        expression: &str,
+        zone: &Zone,
+    ) -> Result<Arc<Schedule>, ScheduleError> {
+        let by_zone = self.placed.entry(zone.name.clone()).or_default();
+        if let Some(schedule) = by_zone.get(expression) {
+            return Ok(Arc::clone(schedule));
+        }
+        let seen = match self.seen.entry(expression.to_owned()) {
+            Entry::Occupied(seen) => seen.into_mut(),
+            Entry::Vacant(place) => {
+                let plain = Schedule::new(expression, TimeZone::UTC)?;
+                place.insert(Seen {
+                    fires: plain.local_after(BEGINNING).is_some(),
+                    plain,
+                    at_least: at_least(expression),
+                    shortest: None,
+                })
+            }
+        };
+        let schedule = Arc::new(seen.plain.within(zone.zone.clone()));
+        by_zone.insert(expression.to_owned(), Arc::clone(&schedule));
+        Ok(schedule)
+    }
+
+    /// Whether an expression that was got has any slot.
+    pub(super) fn fires(&self, expression: &str) -> bool {
+        self.seen.get(expression).is_some_and(|seen| seen.fires)
+    }
+
+    /// The shortest time between two slots, where it is below `limit`.
+    pub(super) fn closer_than(
+        &mut self,
+        expression: &str,
+        limit: SignedDuration,
+    ) -> Option<SignedDuration> {
+        let seen = self.seen.get_mut(expression)?;
+        if seen.at_least >= limit || !seen.fires {
+            return None;
+        }
+        let plain = &seen.plain;
+        let shortest = *seen.shortest.get_or_insert_with(|| shortest(plain));
+        (shortest < limit).then_some(shortest)
+    }
+
+    /// Two slots of the expression that the pattern gives one name.
+    pub(super) fn twins(
+        &mut self,
+        expression: &str,
+        pattern: &Pattern,
+    ) -> Option<(DateTime, DateTime)> {
+        let seen = self.seen.get(expression)?;
+        let finest = Finest::of(pattern);
+        if !seen.fires || finest.tells_apart(seen.at_least) {
+            return None;
+        }
+        *self
+            .twins
+            .entry((expression.to_owned(), finest))
+            .or_insert_with(|| {
+                // Names are cut-off local times, so slots that share one are neighbours.
+                pairs(walk(&seen.plain))
+                    .find(|(one, next)| pattern.format(*one) == pattern.format(*next))
+            })
+    }
+}
+
+impl Finest {
+    fn of(pattern: &Pattern) -> Self {
+        let text = pattern.to_string();
+        let fields = [
+            ("%S", Self::Second),
+            ("%M", Self::Minute),
+            ("%H", Self::Hour),
+            ("%d", Self::Day),
+            ("%m", Self::Month),
+        ];
+        let found = fields.iter().find(|(field, _)| text.contains(field));
+        found.map_or(Self::Year, |(_, finest)| *finest)
+    }
+
+    /// Whether slots this far apart always differ in the field or a coarser one.
+    fn tells_apart(self, at_least: SignedDuration) -> bool {
+        match self {
+            Self::Second => true,
+            Self::Minute => at_least >= SignedDuration::from_mins(1),
+            Self::Hour => at_least >= HOUR,
+            Self::Day => at_least >= DAY,
+            Self::Month | Self::Year => false,
+        }
+    }
+}
+
+/// The walk begins in a leap year, and always on the same day: the same files are
+/// accepted or refused whenever they are read. It is the second before, so that the first
+/// day is walked whole.
+const BEGINNING: DateTime = date(2023, 12, 31).at(23, 59, 59, 0);
+
+/// The local times that the expression names, from the walk's beginning on.
+fn walk(schedule: &Schedule) -> impl Iterator<Item = DateTime> {
+    std::iter::successors(schedule.local_after(BEGINNING), |local| {
+        schedule.local_after(*local)
+    })
+    .take(WALK_SLOTS)
+    .take_while(|local| local.duration_since(BEGINNING) <= WALK_DAYS)
+}
+
+/// Neighbours of a row.
+fn pairs(mut row: impl Iterator<Item = DateTime>) -> impl Iterator<Item = (DateTime, DateTime)> {
+    let mut before = row.next();
+    row.filter_map(move |next| Some((before.replace(next)?, next)))
+}
+
+/// The shortest time between two slots; the longest there is where there is one slot only.
+///
+/// An expression's hours, minutes and seconds are the same on each day that it names, so one
+/// day is walked whole, and of the others only the step from one to the next.
+fn shortest(schedule: &Schedule) -> SignedDuration {
+    let Some(first) = schedule.local_after(BEGINNING) else {
+        return SignedDuration::MAX;
+    };
+    let day = walk(schedule).take_while(|local| local.date() == first.date());
+    let within = pairs(day).map(|(one, next)| next.duration_since(one));
+    let mut shortest = within.min().unwrap_or(SignedDuration::MAX);
+    let last_of = |day: Date| schedule.local_before(day.at(23, 59, 59, 0), true);
+    let mut last = last_of(first.date());
+    // From one day's last slot to the first of the next, if that day is named too.
+    let over_midnight = last.map(|last| DAY - last.duration_since(first));
+    if over_midnight.is_none_or(|gap| gap >= shortest) {
+        return shortest;
+    }
+    while let Some(one) = last
+        && let Some(next) = schedule.local_after(one)
+        && next.duration_since(BEGINNING) <= WALK_DAYS
+    {
+        let gap = next.duration_since(one);
+        shortest = shortest.min(gap);
+        if over_midnight == Some(gap) {
+            break;
+        }
+        last = last_of(next.date());
+    }
+    shortest
+}
+
+/// What the look of an expression says about the time between its slots; most say enough
+/// that nothing needs to be walked.
+fn at_least(expression: &str) -> SignedDuration {
+    let single = |field: &str| field.bytes().all(|b| b.is_ascii_digit());
+    let fields: Vec<&str> = expression.split_whitespace().collect();
+    let (minute, hour) = match fields.as_slice() {
+        [word] if word.eq_ignore_ascii_case("@hourly") => return HOUR,
+        [word] if DAILY_OR_RARER.contains(&word.to_ascii_lowercase().as_str()) => return DAY,
+        [second, minute, hour, _, _, _] if single(second) => (minute, hour),
+        [minute, hour, _, _, _] => (minute, hour),
+        _ => return SignedDuration::from_secs(1),
+    };
+    match (single(minute), single(hour)) {
+        (true, true) => DAY,
+        (true, false) => HOUR,
+        (false, _) => SignedDuration::from_mins(1),
+    }
+}

@@ -1,0 +1,122 @@
+//! `stop_server` of a rotation: that the server is stopped for each of its snapshots.
+
+use jiff::SignedDuration;
+
+use super::defaults;
+use super::diagnostics::{At, Log};
+use super::table_reader::{Found, Section};
+use super::time_checks::said;
+use crate::core::policy::{Release, StopServer};
+
+/// The keys as they are written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawStop {
+    stop_server: Option<Found<bool>>,
+    stop_timeout: Option<Found<SignedDuration>>,
+    restart_when: Option<Found<Release>>,
+    max_stopped: Option<Found<SignedDuration>>,
+}
+
+const NO_TIME: (&str, &str) = (
+    "must be longer than nothing",
+    "write a duration such as \"10m\", or take it out for the default",
+);
+
+impl RawStop {
+    pub(super) fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
+        let positive = |time: &SignedDuration| time.is_positive();
+        Self {
+            stop_server: section.take("stop_server", log),
+            stop_timeout: section.take_if("stop_timeout", log, positive, NO_TIME),
+            restart_when: section.take("restart_when", log),
+            max_stopped: section.take_if("max_stopped", log, positive, NO_TIME),
+        }
+    }
+
+    /// These, and for what they leave out, the defaults.
+    pub(super) fn or(self, defaults: Self) -> Self {
+        Self {
+            stop_server: self.stop_server.or(defaults.stop_server),
+            stop_timeout: self.stop_timeout.or(defaults.stop_timeout),
+            restart_when: self.restart_when.or(defaults.restart_when),
+            max_stopped: self.max_stopped.or(defaults.max_stopped),
+        }
+    }
+
+    /// Warns of keys that say nothing, since the server isn't stopped.
+    pub(super) fn check_idle(&self, defaults: &Self, log: &mut Log) {
+        let stops = self.stop_server.as_ref().or(defaults.stop_server.as_ref());
+        if stops.is_some_and(|stops| stops.value) {
+            return;
+        }
+        let keys = [
+            (
+                "stop_timeout",
+                self.stop_timeout.as_ref().map(|found| &found.at),
+            ),
+            (
+                "restart_when",
+                self.restart_when.as_ref().map(|found| &found.at),
+            ),
+            (
+                "max_stopped",
+                self.max_stopped.as_ref().map(|found| &found.at),
+            ),
+        ];
+        for (key, at) in keys {
+            let Some(at) = at else { continue };
+            log.warn(
+                at,
+                format!("{key} says nothing: the server isn't stopped"),
+                format!("write stop_server = true, or take {key} out"),
+            );
+        }
+    }
+
+    /// How the server is stopped, if it is; `None`: something in it is wrong.
+    #[expect(clippy::option_option, reason = "the outer one is a fault")]
+    pub(super) fn validate(
+        self,
+        at: &At,
+        catch_up: Option<SignedDuration>,
+        log: &mut Log,
+    ) -> Option<Option<Box<StopServer>>> {
+        let Some(stops) = self.stop_server.as_ref().filter(|stops| stops.value) else {
+            return Some(None);
+        };
+        if catch_up.is_none() {
+            log.warn(
+                &stops.at,
+                "stop_server without catch_up: a slot that was missed stops the server at any hour, also when the service starts for the first time",
+                "write how late a slot may still be run, such as catch_up = \"1h\"",
+            );
+        }
+        let value = |found: &Option<Found<SignedDuration>>, default| {
+            found.as_ref().map_or(default, |found| found.value)
+        };
+        let timeout = value(&self.stop_timeout, defaults::STOP);
+        let longest = value(&self.max_stopped, defaults::MAX_STOPPED);
+        if longest <= timeout {
+            let message = format!(
+                "max_stopped ({}) is not above stop_timeout ({})",
+                said(longest),
+                said(timeout)
+            );
+            let found = self.max_stopped.as_ref().or(self.stop_timeout.as_ref());
+            let at = found.map_or(at, |found| &found.at);
+            log.error(
+                at,
+                message,
+                "write a longer max_stopped, or a shorter stop_timeout",
+            );
+            return None;
+        }
+        Some(Some(Box::new(StopServer {
+            timeout,
+            restart: self
+                .restart_when
+                .map_or(Release::Completed, |word| word.value),
+            longest,
+        })))
+    }
+}

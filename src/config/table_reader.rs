@@ -1,0 +1,365 @@
+//! Reads a table of TOML key by key, so that one wrong key doesn't hide the next.
+//!
+//! Deserializing stops at the first fault. A [`Section`] takes each key as a typed
+//! value, or says what is wrong with it and goes on; what is left over at the end is unknown.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostics::{At, Log, Source};
+use super::hints;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Found<T> {
+    pub(super) value: T,
+    pub(super) at: At,
+}
+
+/// Why a value can't be used, and what to write.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) remedy: String,
+}
+
+/// A type that can be read from a TOML value.
+pub(super) trait Value: Sized {
+    /// What is wanted, for the message: `a whole number`.
+    const WANTED: &'static str;
+    /// How it is written, for the remedy.
+    const EXAMPLE: &'static str;
+
+    /// Reads it; `None` when it is of another TOML type.
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>>;
+}
+
+/// A table that is being read.
+pub(super) struct Section<'a> {
+    source: &'a Arc<Source>,
+    title: &'static str,
+    at: At,
+    table: DeTable<'a>,
+    known: Vec<&'static str>,
+    missing: Vec<Missing>,
+}
+
+/// A key that must be there and isn't.
+struct Missing {
+    key: &'static str,
+    message: String,
+    remedy: String,
+}
+
+impl<'a> Section<'a> {
+    /// The whole file.
+    pub(super) fn root(source: &'a Arc<Source>, table: DeTable<'a>) -> Self {
+        let at = At {
+            source: Arc::clone(source),
+            span: 0..0,
+        };
+        Self {
+            source,
+            title: "this file",
+            at,
+            table,
+            known: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    /// The place of the table's header.
+    pub(super) fn at(&self) -> &At {
+        &self.at
+    }
+
+    /// Whether the key is there; call it before the key is taken.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// A key's value, if it is there and can be read.
+    pub(super) fn take<T: Value>(&mut self, key: &'static str, log: &mut Log) -> Option<Found<T>> {
+        let (value, at) = self.remove(key)?;
+        read(key, &value, at, Form::Value, log)
+    }
+
+    /// The same, where `good` must hold for the value.
+    pub(super) fn take_if<T: Value>(
+        &mut self,
+        key: &'static str,
+        log: &mut Log,
+        good: impl Fn(&T) -> bool,
+        (message, remedy): (&str, &str),
+    ) -> Option<Found<T>> {
+        let found = self.take::<T>(key, log)?;
+        if good(&found.value) {
+            return Some(found);
+        }
+        log.error(&found.at, format!("{key} {message}"), remedy);
+        None
+    }
+
+    /// Notes when a key that must be there isn't, which is said at the end; call it before the
+    /// key is taken.
+    pub(super) fn require(&mut self, key: &'static str, example: &str) {
+        let message = format!("{key} is missing in {}", self.title);
+        self.require_saying(key, message, format!("write {key} = {example}"));
+    }
+
+    /// The same, said in words of its own.
+    pub(super) fn require_saying(
+        &mut self,
+        key: &'static str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        if !self.has(key) {
+            self.missing.push(Missing {
+                key,
+                message: message.into(),
+                remedy: remedy.into(),
+            });
+        }
+    }
+
+    /// A list's values; wrong ones are said and left out.
+    pub(super) fn take_list<T: Value>(
+        &mut self,
+        key: &'static str,
+        log: &mut Log,
+    ) -> Option<Vec<Found<T>>> {
+        let (value, at) = self.remove(key)?;
+        let DeValue::Array(items) = &value else {
+            let message = format!("{key} must be a list, not {}", kind(&value));
+            log.error(&at, message, format!("write {}", hints::list(key)));
+            return None;
+        };
+        let source = self.source;
+        let found = items.iter().filter_map(|item| {
+            let at = At {
+                source: Arc::clone(source),
+                span: item.span(),
+            };
+            read(key, item.get_ref(), at, Form::Item, log)
+        });
+        Some(found.collect())
+    }
+
+    /// A table within this one, such as `[api]`; titled as it is written.
+    pub(super) fn take_table(
+        &mut self,
+        key: &'static str,
+        title: &'static str,
+        log: &mut Log,
+    ) -> Option<Section<'a>> {
+        let (value, at) = self.remove(key)?;
+        match value {
+            DeValue::Table(table) => Some(self.within(table, title, at)),
+            other => {
+                let message = format!("{key} must be a table, not {}", kind(&other));
+                log.error(&at, message, format!("write {title} on a line of its own"));
+                None
+            }
+        }
+    }
+
+    /// The tables of an array such as `[[rotation]]`.
+    pub(super) fn take_tables(
+        &mut self,
+        key: &'static str,
+        title: &'static str,
+        log: &mut Log,
+    ) -> Option<Vec<Section<'a>>> {
+        let (value, at) = self.remove(key)?;
+        let remedy = format!("write {title} with two brackets before each one");
+        let DeValue::Array(items) = value else {
+            let message = format!("{key} must be a list of tables, not {}", kind(&value));
+            log.error(&at, message, remedy);
+            return None;
+        };
+        let mut sections = Vec::new();
+        for item in items {
+            let at = At {
+                source: Arc::clone(self.source),
+                span: item.span(),
+            };
+            match item.into_inner() {
+                DeValue::Table(table) => sections.push(self.within(table, title, at)),
+                other => {
+                    let message =
+                        format!("{key} must be a list of tables, not of {}", kind(&other));
+                    log.error(&at, message, remedy.clone());
+                }
+            }
+        }
+        Some(sections)
+    }
+
+    /// A key that is refused with words of its own.
+    pub(super) fn refuse(&mut self, key: &'static str, why: (&str, &str), log: &mut Log) {
+        if let Some(at) = self.place(key) {
+            self.table.remove(key);
+            log.error(&at, why.0, why.1);
+        }
+    }
+
+    /// Ends the reading: whatever wasn't asked for is unknown.
+    pub(super) fn finish(mut self, log: &mut Log) {
+        self.lacks(log);
+        for key in self.table.keys() {
+            let name = key.get_ref();
+            let remedy = match self.near(name) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("take it out, or use one of {}", self.known.join(", ")),
+            };
+            let message = format!("unknown key {name:?} in {}", self.title);
+            log.error(&self.span(key.span()), message, remedy);
+        }
+    }
+
+    /// Says which keys are missing. One that is there misspelt is one problem, not two: who
+    /// is told of the first alone hears what to do.
+    pub(super) fn lacks(&mut self, log: &mut Log) {
+        for Missing {
+            key,
+            message,
+            remedy,
+        } in std::mem::take(&mut self.missing)
+        {
+            let mut keys = self.table.keys();
+            let misspelt = keys.find(|written| self.near(written.get_ref()) == Some(key));
+            let Some(misspelt) = misspelt.cloned() else {
+                log.error(&self.at, message, remedy);
+                continue;
+            };
+            let name = misspelt.get_ref();
+            let message = format!("unknown key {name:?} in {}, which lacks {key}", self.title);
+            let at = self.span(misspelt.span());
+            log.error(&at, message, format!("did you mean {key}?"));
+            self.table.remove(name.as_ref());
+        }
+    }
+
+    /// The known key that was probably meant.
+    fn near(&self, name: &str) -> Option<&'static str> {
+        nearest(name, self.known.iter().copied())
+    }
+
+    fn span(&self, span: Range<usize>) -> At {
+        At {
+            source: Arc::clone(self.source),
+            span,
+        }
+    }
+
+    fn within(&self, table: DeTable<'a>, title: &'static str, at: At) -> Section<'a> {
+        Section {
+            source: self.source,
+            title,
+            at,
+            table,
+            known: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    fn remove(&mut self, key: &'static str) -> Option<(DeValue<'a>, At)> {
+        self.known.push(key);
+        let value = self.table.remove(key)?;
+        let at = At {
+            source: Arc::clone(self.source),
+            span: value.span(),
+        };
+        Some((Spanned::into_inner(value), at))
+    }
+
+    fn place(&self, key: &str) -> Option<At> {
+        let (key, _) = self.table.get_key_value(key)?;
+        Some(At {
+            source: Arc::clone(self.source),
+            span: key.span(),
+        })
+    }
+}
+
+/// Whether a value stands behind its key, or in a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Value,
+    Item,
+}
+
+fn read<T: Value>(
+    key: &str,
+    value: &DeValue<'_>,
+    at: At,
+    form: Form,
+    log: &mut Log,
+) -> Option<Found<T>> {
+    match T::read(value) {
+        Some(Ok(value)) => return Some(Found { value, at }),
+        Some(Err(fault)) => log.error(&at, format!("{key}: {}", fault.message), fault.remedy),
+        None => log.error(
+            &at,
+            format!("{key} must be {}, not {}", T::WANTED, kind(value)),
+            match hints::bare::<T>(value) {
+                Some(bare) if form == Form::Value => {
+                    format!("write {key} = {bare}, without quotes")
+                }
+                _ => format!("write it as {}", T::EXAMPLE),
+            },
+        ),
+    }
+    None
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a point",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// The candidate that was probably meant: one slip for every three letters.
+pub(super) fn nearest<'n>(word: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let word = word.to_lowercase();
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    among
+        .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(slips, _)| *slips <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Letters to insert, drop, replace or swap with their neighbour to get from one to the other.
+fn distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().take(64).collect();
+    let right: Vec<char> = right.chars().take(64).collect();
+    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for i in 0..=left.len() {
+        for j in 0..=right.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let swap = usize::from(left[i - 1] != right[j - 1]);
+                let mut least = (rows[i - 1][j - 1] + swap)
+                    .min(rows[i - 1][j] + 1)
+                    .min(rows[i][j - 1] + 1);
+                if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
+                    least = least.min(rows[i - 2][j - 2] + 1);
+                }
+                least
+            };
+        }
+    }
+    rows[left.len()][right.len()]
+}

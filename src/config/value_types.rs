@@ -1,0 +1,290 @@
+//! The kinds of value that the files hold, each with what to write when it is wrong.
+
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use toml::de::{DeInteger, DeValue};
+
+use super::defaults;
+use super::table_reader::{Fault, Value, nearest};
+use crate::api::Proxy;
+use crate::core::id::BadId;
+use crate::core::policy::WhenFull;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// An entry of `protect`.
+#[derive(Clone, Debug)]
+pub(super) enum Protected {
+    Name(String),
+    Id(SnapshotId),
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size(pub(super) usize);
+
+/// A time zone and the name that it was asked by.
+#[derive(Clone, Debug)]
+pub(super) struct Zone {
+    pub(super) name: String,
+    pub(super) zone: TimeZone,
+}
+
+fn fault(message: String, remedy: impl Into<String>) -> Fault {
+    Fault {
+        message,
+        remedy: remedy.into(),
+    }
+}
+
+impl Value for String {
+    const WANTED: &'static str = "a string";
+    const EXAMPLE: &'static str = "\"text\", in double quotes";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let text = value.as_str()?;
+        Some(if text.trim().is_empty() {
+            Err(fault(
+                "it is empty".to_owned(),
+                "write some text, or take the key out",
+            ))
+        } else if text.chars().any(char::is_control) {
+            let message = format!("{text:?} holds a control character");
+            Err(fault(
+                message,
+                "write it in one line of printable characters",
+            ))
+        } else {
+            Ok(text.to_owned())
+        })
+    }
+}
+
+impl Value for PathBuf {
+    const WANTED: &'static str = "a path in a string";
+    const EXAMPLE: &'static str = "\"/etc/snaprotate/name\", in double quotes";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        Some(String::read(value)?.map(Self::from))
+    }
+}
+
+impl Value for Proxy {
+    const WANTED: &'static str = "the address of a proxy in a string";
+    const EXAMPLE: &'static str = "\"http://proxy.example.org:3128\", or \"env\"";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let parsed = Self::parse(value.as_str()?);
+        Some(parsed.map_err(|message| {
+            Fault {
+                message,
+                remedy:
+                    "write \"http://proxy.example.org:3128\", or \"env\" for what HTTPS_PROXY names"
+                        .to_owned(),
+            }
+        }))
+    }
+}
+
+impl Value for bool {
+    const WANTED: &'static str = "true or false";
+    const EXAMPLE: &'static str = "true or false, without quotes";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        value.as_bool().map(Ok)
+    }
+}
+
+fn whole(integer: &DeInteger<'_>) -> Option<u64> {
+    // The provider's numbers and all counts fit in what TOML calls an integer.
+    let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok()?;
+    u64::try_from(number).ok()
+}
+
+impl Value for u64 {
+    const WANTED: &'static str = "a whole number";
+    const EXAMPLE: &'static str = "a whole number such as 3, without quotes";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let integer = value.as_integer()?;
+        Some(whole(integer).ok_or_else(|| {
+            let message = format!("{integer} is negative or too large");
+            fault(message, "write a whole number such as 3")
+        }))
+    }
+}
+
+impl Value for ServerId {
+    const WANTED: &'static str = "a whole number, or the provider's id in a string";
+    const EXAMPLE: &'static str = "12345, or \"6f1c2b1e-58a4-4c1f-9d53-2f3a7b1c0d4e\"";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let Some(text) = value.as_str() else {
+            return Some(u64::read(value)?.map(Self::from));
+        };
+        let bad = |why: BadId| fault(why.to_string(), "write the provider's id of the server");
+        Some(text.parse().map_err(bad))
+    }
+}
+
+impl Value for usize {
+    const WANTED: &'static str = <u64 as Value>::WANTED;
+    const EXAMPLE: &'static str = <u64 as Value>::EXAMPLE;
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        narrowed(value)
+    }
+}
+
+impl Value for u32 {
+    const WANTED: &'static str = <u64 as Value>::WANTED;
+    const EXAMPLE: &'static str = <u64 as Value>::EXAMPLE;
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        narrowed(value)
+    }
+}
+
+/// A whole number that must fit in a smaller type.
+fn narrowed<T: TryFrom<u64>>(value: &DeValue<'_>) -> Option<Result<T, Fault>> {
+    let read = u64::read(value)?;
+    Some(read.and_then(|number| {
+        T::try_from(number)
+            .map_err(|_| fault(format!("{number} is too large"), "write a smaller number"))
+    }))
+}
+
+impl Value for f64 {
+    const WANTED: &'static str = "a number";
+    const EXAMPLE: &'static str = "a number such as 5 or 0.5, without quotes";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let number: Self = match value {
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok()?,
+            DeValue::Float(float) => float.as_str().parse().ok()?,
+            _ => return None,
+        };
+        Some(if number.is_finite() {
+            Ok(number)
+        } else {
+            Err(fault(
+                format!("{number} is not a rate"),
+                "write a number such as 5, or 0 for no limit",
+            ))
+        })
+    }
+}
+
+/// A number and its unit; `None` unless it is digits, then letters.
+fn split_unit(text: &str) -> Option<(u64, &str)> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    Some((number.parse().ok()?, unit))
+}
+
+impl Value for SignedDuration {
+    const WANTED: &'static str = "a duration in a string";
+    const EXAMPLE: &'static str = "\"90s\", \"10m\", \"24h\" or \"7d\", in double quotes";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let text = value.as_str()?;
+        let parsed = split_unit(text).and_then(|(number, unit)| {
+            let unit = match unit {
+                "ms" => 1,
+                "s" => 1_000,
+                "m" => 60_000,
+                "h" => 3_600_000,
+                "d" => 86_400_000,
+                _ => return None,
+            };
+            let millis = i64::try_from(number.checked_mul(unit)?).ok()?;
+            Some(Self::from_millis(millis))
+        });
+        Some(match parsed {
+            Some(duration) if duration <= defaults::LONGEST => Ok(duration),
+            Some(_) => Err(fault(
+                format!("{text:?} is longer than ten years"),
+                "write a shorter one, such as \"7d\"",
+            )),
+            None => Err(fault(
+                format!("{text:?} is not a duration"),
+                "write a whole number and one unit: \"200ms\", \"90s\", \"10m\", \"24h\" or \"7d\"",
+            )),
+        })
+    }
+}
+
+impl Value for Size {
+    const WANTED: &'static str = "a size in a string";
+    const EXAMPLE: &'static str = "\"64MiB\", in double quotes";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let text = value.as_str()?;
+        let parsed = split_unit(text).and_then(|(number, unit)| {
+            let unit: u64 = match unit {
+                "B" => 1,
+                "KiB" => 1 << 10,
+                "MiB" => 1 << 20,
+                "GiB" => 1 << 30,
+                _ => return None,
+            };
+            usize::try_from(number.checked_mul(unit)?).ok()
+        });
+        Some(parsed.map(Self).ok_or_else(|| {
+            let message = format!("{text:?} is not a size");
+            fault(
+                message,
+                "write a whole number and B, KiB, MiB or GiB, such as \"64MiB\"",
+            )
+        }))
+    }
+}
+
+impl Value for WhenFull {
+    const WANTED: &'static str = "a word in a string";
+    const EXAMPLE: &'static str = "\"prune-first\" or \"skip\"";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        Some(match value.as_str()? {
+            "prune-first" => Ok(Self::PruneFirst),
+            "skip" => Ok(Self::Skip),
+            other => Err(fault(
+                format!("{other:?} is not known"),
+                "write \"prune-first\" or \"skip\"",
+            )),
+        })
+    }
+}
+
+impl Value for Protected {
+    const WANTED: &'static str = "names or ids, in strings, or ids as whole numbers";
+    const EXAMPLE: &'static str = "\"weekly-snapshot-2025-01-08\" or 801";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        if value.is_str() {
+            return Some(String::read(value)?.map(Self::Name));
+        }
+        Some(u64::read(value)?.map(|id| Self::Id(SnapshotId::from(id))))
+    }
+}
+
+impl Value for Zone {
+    const WANTED: &'static str = "the name of a time zone in a string";
+    const EXAMPLE: &'static str = "\"Europe/Malta\", in double quotes";
+
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+        let name = value.as_str()?;
+        if let Ok(zone) = TimeZone::get(name) {
+            let name = name.to_owned();
+            return Some(Ok(Self { name, zone }));
+        }
+        let all: Vec<String> = jiff::tz::db().available().map(|n| n.to_string()).collect();
+        let remedy = match nearest(name, all.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => "write an IANA name such as \"Europe/Malta\" or \"UTC\"".to_owned(),
+        };
+        let message = format!("there is no time zone {name:?}");
+        Some(Err(fault(message, remedy)))
+    }
+}

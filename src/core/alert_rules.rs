@@ -1,0 +1,310 @@
+//! Which alerts stand on a server: derived from what is seen, never counted.
+//!
+//! The decision compares them with those that the trail says stand, and records each
+//! difference; so an alert is raised once, outlives restarts, and clears by itself.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::breaks::Break;
+use super::capacity::disagree;
+use super::decide::{CLOCK_TOLERANCE, Server, Step};
+use super::event::{AlertKind, Ending, Fact};
+use super::policy::Rotation;
+use super::retention;
+use super::sanitize::utc;
+use super::snapshot::Status;
+
+/// After so long people hear of a slot whose tries don't count.
+pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
+
+type Alerts = BTreeMap<(AlertKind, String), String>;
+
+impl Server<'_> {
+    /// The step, or first a record of what has to be said along with it.
+    pub(super) fn announce(&self, step: Step, alerts: Option<Alerts>) -> Step {
+        if matches!(step, Step::Record(_)) {
+            return step;
+        }
+        let standing = &self.history.alerts;
+        let blocked = match &step {
+            Step::Blocked { reason } => Some(reason),
+            _ => None,
+        };
+        if let Some(reason) = blocked
+            && self.history.blocked.as_ref() != Some(reason)
+        {
+            let reason = reason.clone();
+            return Step::Record(Fact::Blocked { reason });
+        }
+        let goes_on = matches!(step, Step::Idle { .. })
+            || (matches!(step, Step::Create { .. } | Step::Delete { .. })
+                && !self.history.no_server);
+        if self.history.blocked.is_some() && blocked.is_none() && goes_on {
+            let reason = "nothing stands in the way any more".to_owned();
+            return Step::Record(Fact::Recovered { reason });
+        }
+        // While a listing is in doubt the alerts that it would give rise to stay as they are.
+        let mut wanted = alerts.unwrap_or_else(|| {
+            let others = standing.iter();
+            others
+                .filter(|((kind, _), _)| *kind != AlertKind::Blocked)
+                .map(|(key, standing)| (key.clone(), standing.reason.clone()))
+                .collect()
+        });
+        let still = blocked.or(self.history.blocked.as_ref());
+        if let Some(reason) = still {
+            let about = self.policy.server.to_string();
+            wanted.insert((AlertKind::Blocked, about), reason.clone());
+        }
+        let new = wanted
+            .iter()
+            .find(|(key, reason)| standing.get(*key).map(|s| &s.reason) != Some(*reason));
+        if let Some(((alert, about), reason)) = new {
+            return Step::Record(Fact::AlertRaised {
+                alert: *alert,
+                about: about.clone(),
+                reason: reason.clone(),
+            });
+        }
+        if let Some((alert, about)) = standing.keys().find(|key| !wanted.contains_key(key)) {
+            return Step::Record(Fact::AlertCleared {
+                alert: *alert,
+                about: about.clone(),
+            });
+        }
+        step
+    }
+
+    /// That nobody knows whether a restore took effect.
+    pub(super) fn restore_unknown(&self) -> Option<((AlertKind, String), String)> {
+        let id = self.history.unknown_restore.clone()?;
+        let reason = format!(
+            "whether the server was restored from the snapshot with id {id} isn't known, and it is not sent again: look at the server, then snaprotate resume --server {}",
+            self.policy.server
+        );
+        Some(((AlertKind::RestoreUnknown, id.to_string()), reason))
+    }
+
+    /// That a server can't be released.
+    pub(super) fn stuck_hold(&self) -> Option<((AlertKind, String), String)> {
+        let hold = self.history.hold.as_deref()?;
+        let fault = self.history.hook_fault(&hold.rotation)?;
+        if hold.failures == 0 {
+            return None;
+        }
+        let reason = format!(
+            "the server is held since {} for {}, and can't be released: {fault}; it is tried again: if you release it by hand, snaprotate resume --server {}",
+            utc(hold.since.wall),
+            hold.snapshot,
+            self.policy.server
+        );
+        Some(((AlertKind::HookFailed, hold.rotation.clone()), reason))
+    }
+
+    /// The alerts that a listing which can be relied on gives rise to.
+    pub(super) fn alerts(&self) -> Alerts {
+        let mut alerts = Alerts::new();
+        for (snapshot, _) in self.own() {
+            let name = &snapshot.name;
+            let mut raise = |kind, reason: String| {
+                alerts.insert((kind, name.clone()), reason);
+            };
+            match &snapshot.status {
+                Status::InProgress if self.stuck(snapshot) => raise(
+                    AlertKind::Stuck,
+                    format!(
+                        "{name} (id {}) has been in progress for too long: look at it at the provider",
+                        snapshot.id
+                    ),
+                ),
+                Status::Unknown(word) => raise(
+                    AlertKind::UnknownStatus,
+                    format!(
+                        "{name} (id {}) has the status {word:?}, which is not documented: it is kept and counted",
+                        snapshot.id
+                    ),
+                ),
+                Status::Completed if !self.dated(snapshot) => raise(
+                    AlertKind::OddDate,
+                    format!(
+                        "{name} (id {}) has no date that can be relied on ({}): {}",
+                        snapshot.id,
+                        snapshot
+                            .created_at
+                            .map_or("none that can be read".to_owned(), utc),
+                        self.misdated(snapshot)
+                    ),
+                ),
+                Status::Failed if self.has_regressed(snapshot) => raise(
+                    AlertKind::Regressed,
+                    format!(
+                        "{name} (id {}) was completed, and the provider lists it as failed: it is kept, {}",
+                        snapshot.id,
+                        if self.troubled() {
+                            "and so is all else on the server while others are too"
+                        } else {
+                            "look at it at the provider"
+                        }
+                    ),
+                ),
+                _ => {}
+            }
+            let living = |s: &&super::snapshot::Snapshot| {
+                s.name == *name && !matches!(s.status, Status::Failed)
+            };
+            if self.inventory.snapshots.iter().filter(living).count() > 1 {
+                alerts.insert(
+                    (AlertKind::Copies, name.clone()),
+                    format!("the provider holds {name} more than once"),
+                );
+            }
+        }
+        if let Some((key, reason)) = self.restore_unknown() {
+            alerts.insert(key, reason);
+        }
+        for rotation in &self.policy.rotations {
+            if rotation.hooks.is_some()
+                && let Some(fault) = self.history.hook_fault(&rotation.name)
+            {
+                let key = (AlertKind::HookFailed, rotation.name.clone());
+                alerts.insert(key, fault.to_owned());
+            }
+        }
+        alerts.extend(self.stuck_hold());
+        alerts.extend(self.stopped_for_long());
+        self.shrinking(&mut alerts);
+        if !Break::SilentFailure.on() {
+            for (index, rotation) in self.policy.rotations.iter().enumerate() {
+                self.fruitless_slots(&rotation.name, &mut alerts);
+                self.waiting_slot(rotation, &mut alerts);
+                self.forgotten_slot(index, &mut alerts);
+            }
+        }
+        alerts
+    }
+
+    /// I19: what is to go that nothing new has replaced, and what can't go since its
+    /// rotation's dates and names disagree.
+    fn shrinking(&self, alerts: &mut Alerts) {
+        let owned = self.owned();
+        let spares = retention::spares(self.policy, &owned);
+        for (index, rotation) in self.policy.rotations.iter().enumerate() {
+            let of = spares.iter().filter(|(own, _)| own.place.rotation == index);
+            let of: Vec<_> = of.map(|(own, _)| *own).collect();
+            if of.is_empty() {
+                continue;
+            }
+            if let Some(Err(odd)) = retention::oldest(&owned, index) {
+                let key = (AlertKind::OddDate, rotation.name.clone());
+                alerts.insert(key, disagree(&odd));
+            } else if let Some(reason) = self.shrink(rotation, &of) {
+                alerts.insert((AlertKind::Shrink, rotation.name.clone()), reason);
+            }
+        }
+    }
+
+    /// I15: what the rotation's last slots gave rise to. The newest ending tells: a completed one
+    /// clears what stood before it.
+    fn fruitless_slots(&self, rotation: &str, alerts: &mut Alerts) {
+        // Those of a clock that was ahead are still to come.
+        let latest = self.now.wall.saturating_add(CLOCK_TOLERANCE);
+        let latest = latest.unwrap_or(self.now.wall);
+        let ended = self.history.slots(rotation).filter(|note| {
+            note.at <= latest && !matches!(note.ending, None | Some(Ending::Paused))
+        });
+        let mut ended: Vec<_> = ended.collect();
+        // Of two of one instant, under an earlier pattern and this one, the later record tells.
+        ended.sort_by_key(|note| note.at);
+        ended.reverse();
+        let good = ended
+            .iter()
+            .position(|note| note.ending == Some(Ending::Completed));
+        let fruitless = &ended[..good.unwrap_or(ended.len())];
+        let Some(last) = fruitless.first() else {
+            return;
+        };
+        let why = self.history.missing(rotation, &last.name);
+        let why = why.unwrap_or(match last.ending {
+            Some(Ending::GivenUp) => "given up",
+            _ => "it passed unrun",
+        });
+        alerts.insert(
+            (AlertKind::SlotFailed, rotation.to_owned()),
+            self.no_snapshot(&last.name, why),
+        );
+        if fruitless.len() > 1 || last.leap {
+            let none = match good.and_then(|good| ended.get(good)) {
+                Some(good) => format!("no slot of {rotation} since {}", good.name),
+                None => format!("none of the last slots of {rotation}"),
+            };
+            alerts.insert(
+                (AlertKind::Overdue, rotation.to_owned()),
+                format!(
+                    "{none} has its snapshot: snaprotate audit show --server {} --failed tells why",
+                    self.policy.server
+                ),
+            );
+        }
+    }
+
+    /// I15: that the newest slot is tried for so long already in ways that don't count.
+    fn waiting_slot(&self, rotation: &Rotation, alerts: &mut Alerts) {
+        let newest = self.history.newest(&rotation.name, self.now.wall);
+        let Some(note) = newest.filter(|note| note.ending.is_none()) else {
+            return;
+        };
+        let long = |since: Timestamp| self.now.wall.duration_since(since) >= LONG_WAIT;
+        let Some(since) = note.waiting.filter(|since| long(*since)) else {
+            return;
+        };
+        let why = self.history.failed(&rotation.name, &note.name);
+        let reason = format!(
+            "the slot of {} waits since {}: {}; it is tried again by itself",
+            note.name,
+            utc(since),
+            why.unwrap_or("its create is refused for now")
+        );
+        alerts.insert((AlertKind::SlotWaiting, rotation.name.clone()), reason);
+    }
+
+    /// I15: that the newest due slot ended by a clock that was ahead, so long ago that no note
+    /// of it is left, and has no snapshot now that its time has come.
+    fn forgotten_slot(&self, index: usize, alerts: &mut Alerts) {
+        let rotation = &self.policy.rotations[index];
+        let Some(slot) = self.slot_due(rotation, self.now.wall) else {
+            return;
+        };
+        let newest = self.history.newest(&rotation.name, self.now.wall);
+        if newest.is_some_and(|note| note.at >= slot.at)
+            || !self.history.passed(&rotation.name, slot.at)
+            || self.completed(index, slot)
+        {
+            return;
+        }
+        let name = rotation.pattern.format(slot.local);
+        let why = "it ended before its time, by a clock that was ahead";
+        alerts.insert(
+            (AlertKind::SlotFailed, rotation.name.clone()),
+            self.no_snapshot(&name, why),
+        );
+    }
+
+    fn no_snapshot(&self, name: &str, why: &str) -> String {
+        format!(
+            "the slot of {name} has no snapshot: {why}; what comes next: snaprotate plan {}",
+            self.policy.server
+        )
+    }
+}
+
+#[cfg(test)]
+#[path = "clock_ahead_tests.rs"]
+mod clock_ahead;
+#[cfg(test)]
+#[path = "fruitless_tests.rs"]
+mod fruitless;
+#[cfg(test)]
+#[path = "alert_rules_tests.rs"]
+mod tests;

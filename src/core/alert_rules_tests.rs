@@ -1,0 +1,193 @@
+//! Each alert by name: when it is raised, and when it clears.
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::core::event::Outcome;
+use crate::core::test_provider::*;
+
+pub(super) const WEEK: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// The alerts that stand once there is nothing left to record.
+pub(super) fn standing(world: &mut World) -> Vec<(AlertKind, String)> {
+    world.recorded();
+    world.history.alerts.keys().cloned().collect()
+}
+
+pub(super) fn about(kind: AlertKind, name: &str) -> Vec<(AlertKind, String)> {
+    vec![(kind, name.to_owned())]
+}
+
+/// The facts that are recorded until a step is left, and that step.
+pub(super) fn facts(world: &mut World) -> (Vec<Fact>, Step) {
+    let mut facts = Vec::new();
+    for _ in 0..100 {
+        match world.step() {
+            Step::Record(fact) => {
+                world.record(&fact);
+                facts.push(fact);
+            }
+            step => return (facts, step),
+        }
+    }
+    panic!("it records without end: {facts:?}");
+}
+
+#[test]
+fn a_block_is_recorded_once_for_each_reason_with_its_alert_and_its_end() {
+    let mut world = World::weekly(3);
+    world.settle(&DONE);
+    let mut blocked = |name: &str| {
+        world.policy.name = Some(name.to_owned());
+        let (facts, step) = facts(&mut world);
+        let words: Vec<_> = facts
+            .iter()
+            .map(|fact| match fact {
+                Fact::Blocked { .. } => "blocked",
+                Fact::Recovered { .. } => "recovered",
+                Fact::AlertRaised { alert, .. } if *alert == AlertKind::Blocked => "raised",
+                Fact::AlertCleared { alert, .. } if *alert == AlertKind::Blocked => "cleared",
+                _ => "other",
+            })
+            .collect();
+        (words, matches!(step, Step::Blocked { .. }))
+    };
+    assert_eq!(blocked("mail"), (vec!["blocked", "raised"], true));
+    assert_eq!(blocked("mail"), (vec![], true));
+    assert_eq!(blocked("shop"), (vec!["blocked", "raised"], true));
+    assert_eq!(blocked("web"), (vec!["recovered", "cleared"], false));
+    assert_eq!(blocked("web"), (vec![], false));
+}
+
+#[test]
+fn a_block_stands_while_it_only_waits_and_ends_with_the_next_create_or_delete() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    let reason = "a reason".to_owned();
+    world.record(&Fact::Blocked { reason });
+    world.history.last_answer = Some(world.now.mono + MINUTE);
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    assert!(world.history.blocked.is_some());
+    world.pass(MINUTE);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+    assert!(world.history.blocked.is_none());
+}
+
+#[test]
+fn a_server_that_the_provider_did_not_know_is_blocked_until_a_create_is_done() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    world.intend_create("weekly-2026-11-22");
+    world.record(&Fact::CreateResult {
+        snapshot: "weekly-2026-11-22".to_owned(),
+        outcome: Outcome::NoServer,
+        id: None,
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+    assert!(matches!(world.recorded(), Step::Blocked { .. }));
+    world.pass(WEEK);
+    // The next slot is tried, which says nothing yet.
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+    assert!(world.history.blocked.is_some());
+    world.settle(&DONE);
+    assert!(world.history.blocked.is_none());
+    assert_eq!(standing(&mut world), []);
+}
+
+#[test]
+fn i11_a_listing_in_doubt_neither_raises_nor_clears_what_is_said_of_its_snapshots() {
+    let odd = Status::Unknown("archiving".to_owned());
+    let mut world =
+        World::weekly(3).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-15T03:00:00Z")]);
+    let unknown = about(AlertKind::UnknownStatus, "weekly-2026-11-15");
+    assert_eq!(standing(&mut world), unknown);
+    world.snapshots[0].name = "weekly-2026-11-08".to_owned();
+    world.doubt = Some("count says 4, 3 were read".to_owned());
+    let blocked = about(AlertKind::Blocked, "7");
+    assert_eq!(standing(&mut world), [blocked, unknown].concat());
+    world.doubt = None;
+    world.snapshots.clear();
+    world.settle(&DONE);
+    assert_eq!(standing(&mut world), []);
+}
+
+#[test]
+fn a_snapshot_in_progress_is_called_stuck_once_it_is_and_until_it_is_completed() {
+    let name = "weekly-2026-11-22";
+    let mut world = World::weekly(3);
+    assert!(matches!(
+        world.settle(&Status::InProgress),
+        Step::Wait { .. }
+    ));
+    assert_eq!(standing(&mut world), []);
+    world.pass(world.rules.stuck_after);
+    world.recorded();
+    let stuck = (AlertKind::Stuck, name.to_owned());
+    assert!(
+        world.history.alerts[&stuck]
+            .reason
+            .contains("look at it at the provider")
+    );
+    world.snapshots[0].status = DONE;
+    world.recorded();
+    assert!(!world.history.alerts.contains_key(&stuck));
+}
+
+#[test]
+fn an_undocumented_status_is_told_with_its_word() {
+    let odd = Status::Unknown("archiving".to_owned());
+    let name = "weekly-2026-11-22";
+    let mut world = World::weekly(3).holding(&[(1, name, odd, "2026-11-22T03:00:00Z")]);
+    assert_eq!(standing(&mut world), about(AlertKind::UnknownStatus, name));
+    let reason = &world
+        .history
+        .alerts
+        .values()
+        .next()
+        .expect("a reason")
+        .reason;
+    assert!(reason.contains("\"archiving\""), "{reason}");
+}
+
+#[test]
+fn i11_a_completed_snapshot_is_told_of_only_where_its_date_can_not_be_relied_on() {
+    let name = "weekly-2026-11-22";
+    for (date, odd) in [
+        ("2026-11-22T03:00:00Z", false),
+        ("2026-11-22T04:05:00Z", false),
+        ("2026-11-22T04:05:01Z", true),
+        ("yesterday", true),
+    ] {
+        let mut world = World::weekly(3).holding(&[(1, name, DONE, date)]);
+        let expected = if odd {
+            about(AlertKind::OddDate, name)
+        } else {
+            Vec::new()
+        };
+        assert_eq!(standing(&mut world), expected, "{date}");
+    }
+}
+
+#[test]
+fn i9_two_living_snapshots_of_one_name_are_told_of_and_a_failed_one_beside_one_is_not() {
+    let name = "weekly-2026-11-22";
+    for (other, copies) in [
+        (DONE, true),
+        (Status::InProgress, true),
+        (Status::Failed, false),
+    ] {
+        let mut world = World::weekly(3).holding(&[
+            (1, name, DONE, "2026-11-22T03:00:00Z"),
+            (2, name, other.clone(), "2026-11-22T03:05:00Z"),
+        ]);
+        let expected = if copies {
+            about(AlertKind::Copies, name)
+        } else {
+            Vec::new()
+        };
+        assert_eq!(standing(&mut world), expected, "{other:?}");
+    }
+}

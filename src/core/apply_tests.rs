@@ -1,0 +1,378 @@
+//! What a history remembers, fact by fact.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::core::event::{AlertKind, Now};
+use crate::core::snapshot::{Snapshot, SnapshotId, Status};
+use crate::core::test_provider::*;
+
+const GRACE: SignedDuration = SignedDuration::from_secs(30);
+const NAME: &str = "weekly-2026-11-22";
+
+/// An instant of this process.
+fn at(minutes: i64) -> When {
+    When::from(now(minutes))
+}
+
+fn now(minutes: i64) -> Now {
+    Now {
+        wall: time("2026-11-22T04:00:00Z") + SignedDuration::from_mins(minutes),
+        mono: SignedDuration::from_mins(minutes),
+    }
+}
+
+/// The same instant, by the trail of an earlier process.
+fn before(minutes: i64) -> When {
+    let mono = None;
+    When {
+        mono,
+        ..at(minutes)
+    }
+}
+
+fn create() -> Fact {
+    Fact::CreateIntent {
+        rotation: "weekly".to_owned(),
+        snapshot: NAME.to_owned(),
+        known: BTreeSet::new(),
+        reason: String::new(),
+        by: None,
+        spare: None,
+    }
+}
+
+fn created(outcome: Outcome, id: Option<u64>) -> Fact {
+    Fact::CreateResult {
+        snapshot: NAME.to_owned(),
+        outcome,
+        id: id.map(SnapshotId::from),
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    }
+}
+
+fn delete(id: u64, prune_first: Option<&[u64]>) -> Fact {
+    Fact::DeleteIntent {
+        rotation: "weekly".to_owned(),
+        snapshot: "weekly-2026-11-01".to_owned(),
+        id: SnapshotId::from(id),
+        prune_first: prune_first.map(|ids| ids.iter().copied().map(SnapshotId::from).collect()),
+        paid_by: None,
+        reason: String::new(),
+        by: None,
+    }
+}
+
+fn deleted(id: u64, outcome: Outcome) -> Fact {
+    let id = SnapshotId::from(id);
+    Fact::DeleteResult { id, outcome }
+}
+
+fn folded(facts: &[(Fact, When)]) -> History {
+    let mut history = History::default();
+    for (fact, at) in facts {
+        history.apply(fact, *at, GRACE);
+    }
+    history
+}
+
+fn since(history: &History) -> When {
+    match &history.open {
+        Some(Open::Create { since, .. } | Open::Delete { since, .. }) => *since,
+        Some(Open::Restore { .. }) | None => panic!("nothing is open"),
+    }
+}
+
+#[test]
+fn i9_an_open_mutation_settles_from_its_answer_on_and_an_unanswered_one_after_its_call() {
+    for (outcome, grace) in [(Outcome::Done, false), (Outcome::Unknown, true)] {
+        let history = folded(&[(create(), before(0)), (created(outcome, None), before(2))]);
+        let wall = before(2).wall;
+        let expected = if grace { wall + GRACE } else { wall };
+        assert_eq!(since(&history).wall, expected, "{outcome:?}");
+        let history = folded(&[(delete(1, None), at(0)), (deleted(1, outcome), at(2))]);
+        assert_eq!(since(&history), at(2), "{outcome:?}");
+    }
+}
+
+#[test]
+fn i9_of_an_answered_create_its_id_and_when_it_began_are_remembered() {
+    let history = folded(&[(create(), at(0)), (created(Outcome::Done, Some(9)), at(2))]);
+    let id = SnapshotId::from(9);
+    assert!(matches!(&history.open, Some(Open::Create { id: Some(open), .. }) if *open == id));
+    assert_eq!(history.seen.get(&id), Some(&now(2).mono));
+}
+
+#[test]
+fn i4_every_answer_of_this_process_outdates_the_listings_before_it() {
+    let (id, outcome) = (SnapshotId::from(1), Outcome::Done);
+    let answers = [
+        created(outcome, None),
+        deleted(1, outcome),
+        Fact::RestoreResult { id, outcome },
+    ];
+    for answer in answers {
+        let history = folded(&[(answer.clone(), at(2)), (answer.clone(), before(3))]);
+        assert_eq!(history.last_answer, Some(now(2).mono), "{answer:?}");
+    }
+}
+
+#[test]
+fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_made_as_it_asked() {
+    let pruned = [
+        (delete(1, Some(&[1, 2, 3])), at(0)),
+        (deleted(1, Outcome::Done), at(0)),
+        (create(), at(1)),
+        (created(Outcome::Done, Some(9)), at(1)),
+    ];
+    let completed = |id, pays| Fact::SnapshotCompleted {
+        snapshot: NAME.to_owned(),
+        id: SnapshotId::from(id),
+        pays,
+    };
+    for (id, pays, kept) in [
+        (2, Some(true), false),
+        (9, Some(false), false),
+        (9, Some(true), true),
+        // As earlier versions wrote it.
+        (2, None, false),
+        (9, None, true),
+    ] {
+        let mut facts = pruned.to_vec();
+        facts.push((completed(id, pays), at(2)));
+        let history = folded(&facts);
+        assert_eq!(history.prune_first.is_none(), kept, "{id} {pays:?}");
+        // It pays for nothing else.
+        assert!(history.rotations.iter().all(|r| r.payments.is_empty()));
+    }
+}
+
+#[test]
+fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_answer() {
+    let due = Fact::SlotDue {
+        rotation: "weekly".to_owned(),
+        slot: time("2026-11-22T03:00:00Z"),
+        snapshot: NAME.to_owned(),
+    };
+    let paid = Fact::DeleteIntent {
+        rotation: "weekly".to_owned(),
+        snapshot: "weekly-2026-11-01".to_owned(),
+        id: SnapshotId::from(1),
+        prune_first: None,
+        paid_by: Some(SnapshotId::from(9)),
+        reason: String::new(),
+        by: None,
+    };
+    let completed = Fact::SnapshotCompleted {
+        snapshot: NAME.to_owned(),
+        id: SnapshotId::from(9),
+        pays: Some(true),
+    };
+    let mut facts = vec![
+        (due, at(0)),
+        (create(), at(0)),
+        (created(Outcome::Done, Some(9)), at(0)),
+        (completed, at(1)),
+    ];
+    let victims = |facts: &[(Fact, When)]| -> Vec<_> {
+        let history = folded(facts);
+        let payments = history.rotations.iter().flat_map(|r| &r.payments);
+        payments.map(|payment| payment.victim.clone()).collect()
+    };
+    assert_eq!(victims(&facts), [None]);
+    facts.push((paid, at(2)));
+    facts.push((deleted(1, Outcome::Failed), at(2)));
+    assert_eq!(victims(&facts), [Some(SnapshotId::from(1))]);
+    // It is remembered for the case that a listing shows it again.
+    facts.push((
+        Fact::DeleteConfirmed {
+            id: SnapshotId::from(1),
+        },
+        at(3),
+    ));
+    assert_eq!(victims(&facts), [Some(SnapshotId::from(1))]);
+}
+
+#[test]
+fn a_failed_try_counts_for_its_own_slot_alone_and_for_none_that_ended() {
+    let slot = time("2026-11-22T03:00:00Z");
+    let due = |rotation: &str, snapshot: &str| Fact::SlotDue {
+        rotation: rotation.to_owned(),
+        slot,
+        snapshot: snapshot.to_owned(),
+    };
+    let given_up = Fact::SlotGivenUp {
+        rotation: "ended".to_owned(),
+        slot,
+        snapshot: NAME.to_owned(),
+        reason: String::new(),
+    };
+    let history = folded(&[
+        (due("weekly", NAME), at(0)),
+        (due("daily", "daily-2026-11-22"), at(0)),
+        (given_up, at(0)),
+        (create(), at(1)),
+        (created(Outcome::Failed, None), at(1)),
+    ]);
+    let tries = |rotation: &str| {
+        let mut slots = history.slots(rotation);
+        slots.next().map(|note| (note.attempts, note.tries))
+    };
+    assert_eq!(tries("weekly"), Some((1, 1)));
+    assert_eq!(tries("daily"), Some((0, 0)));
+    assert_eq!(tries("ended"), Some((0, 0)));
+}
+
+#[test]
+fn a_refusal_for_now_is_a_try_but_no_attempt() {
+    let due = Fact::SlotDue {
+        rotation: "weekly".to_owned(),
+        slot: time("2026-11-22T03:00:00Z"),
+        snapshot: NAME.to_owned(),
+    };
+    for (outcome, attempts, why) in [
+        (Outcome::Later, 0, "refused for now, or not delivered"),
+        (Outcome::Failed, 1, "refused, or had no effect"),
+        (Outcome::NoServer, 1, "knows no such server"),
+    ] {
+        let facts = [
+            (due.clone(), at(0)),
+            (create(), at(1)),
+            (created(outcome, None), at(1)),
+        ];
+        let history = folded(&facts);
+        let note = history.slot("weekly", NAME).expect("a slot");
+        assert_eq!((note.attempts, note.tries), (attempts, 1), "{outcome:?}");
+        assert_eq!(history.open, None, "{outcome:?}");
+        assert_eq!(history.no_server, outcome == Outcome::NoServer);
+        let said = history.failed("weekly", NAME).expect("why");
+        assert!(said.ends_with(why), "{outcome:?}: {said}");
+    }
+}
+
+#[test]
+fn what_an_operator_could_not_delete_is_no_refused_delete_of_a_rotation() {
+    for (by, refused) in [(None, 1), (Some("root".to_owned()), 0)] {
+        let mut intent = delete(1, None);
+        if let Fact::DeleteIntent { by: order, .. } = &mut intent {
+            *order = by;
+        }
+        let history = folded(&[(intent, at(0)), (deleted(1, Outcome::Failed), at(1))]);
+        assert_eq!(history.refused_deletes, refused);
+        assert_eq!(history.last_refusal.is_some(), refused == 1);
+        assert_eq!(history.open, None);
+    }
+}
+
+#[test]
+fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
+    let policy = World::weekly(3).policy;
+    let row = |id, name: &str, status| Snapshot {
+        uuid: None,
+        id: SnapshotId::from(id),
+        name: name.to_owned(),
+        status,
+        created_at: None,
+    };
+    let mut history = folded(&[(create(), at(0)), (created(Outcome::Done, Some(9)), at(0))]);
+    let rows = [
+        row(1, "weekly-2026-11-08", Status::InProgress),
+        row(2, "weekly-2026-11-15", Status::InProgress),
+        row(3, "by-hand", Status::InProgress),
+        row(4, "weekly-2026-11-01", Status::Completed),
+    ];
+    let seen = |history: &History| -> Vec<_> {
+        let seen = history.seen.iter();
+        seen.map(|(id, since)| (id.number().unwrap(), since.as_mins()))
+            .collect()
+    };
+    history.observe(&policy, &rows, now(1));
+    assert_eq!(seen(&history), [(1, 1), (2, 1), (9, 0)]);
+    assert_eq!(since(&history), at(0), "the created one isn't listed yet");
+    let rows = [
+        row(2, "weekly-2026-11-15", Status::InProgress),
+        row(9, NAME, Status::InProgress),
+    ];
+    history.observe(&policy, &rows, now(5));
+    assert_eq!(seen(&history), [(2, 1), (9, 0)]);
+    assert_eq!(since(&history), at(5), "it was still there");
+}
+
+#[test]
+fn a_history_reads_back_as_it_was_written() {
+    let raised = Fact::AlertRaised {
+        alert: AlertKind::Copies,
+        about: NAME.to_owned(),
+        reason: "a reason".to_owned(),
+    };
+    let history = folded(&[
+        (create(), before(0)),
+        (raised, before(1)),
+        (Fact::Paused { by: None }, before(2)),
+    ]);
+    assert_eq!(history.alerts.len(), 1);
+    let json = serde_json::to_string(&history).expect("JSON");
+    let back: History = serde_json::from_str(&json).expect("a history");
+    assert_eq!(back, history);
+}
+
+#[test]
+fn an_alert_stands_since_it_was_raised_first_and_one_of_an_older_trail_since_nobody_knows_when() {
+    let raised = |reason: &str| Fact::AlertRaised {
+        alert: AlertKind::Copies,
+        about: NAME.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let mut history = folded(&[(raised("one"), before(1)), (raised("another"), before(5))]);
+    let key = (AlertKind::Copies, NAME.to_owned());
+    assert_eq!(history.alerts[&key].since, Some(before(1).wall));
+    assert_eq!(history.alerts[&key].reason, "another");
+
+    let older = format!("{{\"alerts\":[[[\"copies\",\"{NAME}\"],\"one\"]]}}");
+    history = serde_json::from_str(&older).expect("a history");
+    let standing = &history.alerts[&key];
+    assert_eq!((standing.reason.as_str(), standing.since), ("one", None));
+    history.apply(&raised("another"), before(5), SignedDuration::ZERO);
+    assert_eq!(history.alerts[&key].since, None);
+}
+
+#[test]
+fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_it() {
+    let raised = |alert| Fact::AlertRaised {
+        alert,
+        about: "7".to_owned(),
+        reason: "a reason".to_owned(),
+    };
+    let blocked = Fact::Blocked {
+        reason: "a reason".to_owned(),
+    };
+    let went = Fact::ServerRemoved;
+    let added = Fact::RotationAdded {
+        rotation: "weekly".to_owned(),
+        terms: None,
+        shrinks: BTreeSet::new(),
+    };
+    for (facts, gone) in [
+        (vec![], false),
+        (
+            vec![raised(AlertKind::Blocked), blocked.clone(), went.clone()],
+            true,
+        ),
+        (vec![went.clone(), raised(AlertKind::Blocked)], false),
+        (vec![went.clone(), blocked], false),
+        (vec![went, added], false),
+    ] {
+        let facts: Vec<_> = facts.into_iter().map(|fact| (fact, at(0))).collect();
+        assert_eq!(folded(&facts).gone(), gone, "{facts:?}");
+    }
+}
+
+#[test]
+fn the_word_of_each_alert_is_that_of_the_trail() {
+    for alert in AlertKind::ALL {
+        assert_eq!(serde_json::to_value(alert).expect("JSON"), alert.word());
+    }
+}

@@ -1,0 +1,363 @@
+//! Rules 4 and 5 where they change something: a create where there is room, and which
+//! snapshot goes where there is none.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::breaks::Break;
+use super::decide::{CLOCK_TOLERANCE, Server, Step};
+use super::due::Due;
+use super::event::Ending;
+use super::policy::{Place, Rotation, WhenFull};
+use super::provider_mismatch::{REGRESSED_KEPT, before};
+use super::retention::{self, Own, Spare};
+use super::sanitize::counted;
+use super::snapshot::{Snapshot, SnapshotId, Status};
+
+impl Server<'_> {
+    /// Makes the slot's snapshot, or the room for it.
+    pub(super) fn make(&self, index: usize, rotation: &Rotation, name: String) -> Due {
+        if let Some(due) = self.unfit_to_stop(rotation, &name) {
+            return due;
+        }
+        let owned = self.owned();
+        let full = self.inventory.snapshots.len() >= self.rules.limit && !Break::NoRoomCheck.on();
+        // I19: what says that it failed is left alone while nobody needs its room, and one that
+        // the rotation did not make goes as a completed one would.
+        let failed = |own: &&Own<'_>| own.failed() && own.deletable() && self.unfinished(own);
+        let mut of_slot = owned.iter().filter(|own| own.snapshot.name == name);
+        if let Some(failed) = of_slot.find(|own| failed(own) && (full || !own.recent)) {
+            let reason = format!("it failed, and its slot of {} is still due", rotation.name);
+            return self.delete(failed, false, None, reason).into();
+        }
+        // I10: no create on a full server; everything listed takes up room.
+        if !full {
+            if let Some(left) = self.held_by_others(rotation, &name) {
+                return Due::Later(left);
+            }
+            if let Some(due) = self.stop_first(rotation, &name) {
+                return due;
+            }
+            let reason = format!("slot of {} is due, and there is room", rotation.name);
+            return Due::Step(Step::Create {
+                rotation: rotation.name.clone(),
+                name,
+                reason,
+            });
+        }
+        if self.troubled() {
+            return Due::Blocked(format!(
+                "the server is full, and nothing on it may be deleted while {} that were completed are listed otherwise",
+                counted(self.regressed().count(), "snapshot")
+            ));
+        }
+        if let Some(own) = owned.iter().find(failed) {
+            let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
+            return self.delete(own, false, None, reason).into();
+        }
+        let stuck =
+            |own: &&Own<'_>| self.policy.delete_stuck && own.deletable() && self.long_stuck(own);
+        if let Some(own) = owned.iter().find(stuck).filter(|own| self.unfinished(own)) {
+            return self.delete(own, false, None, stuck_for(rotation)).into();
+        }
+        if let Some(step) = self.surplus(&owned) {
+            return step.into();
+        }
+        if let Some(due) = self.no_room_by_a_delete() {
+            return due;
+        }
+        let mut failed = owned.iter().filter(|own| own.failed() && own.deletable());
+        if let Some(own) = failed.find(|own| self.may_promise(own)) {
+            let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
+            return self.delete(own, true, None, reason).into();
+        }
+        // After a week one that has regressed goes before a good one.
+        let mut regressed = owned.iter().filter(|own| own.may_be_lost() && !own.recent);
+        if let Some(own) = regressed.find(|own| own.deletable() && self.may_promise(own)) {
+            let reason = format!(
+                "it was completed, has been listed as failed for a week, and a slot of {} needs its room",
+                rotation.name
+            );
+            return self.delete(own, true, None, reason).into();
+        }
+        let mut stuck = owned.iter().filter(stuck);
+        if let Some(own) = stuck.find(|own| self.may_promise(own)) {
+            return self.delete(own, true, None, stuck_for(rotation)).into();
+        }
+        if rotation.when_full == WhenFull::Skip {
+            return Due::Blocked(format!(
+                "the server is full, and {} doesn't prune first",
+                rotation.name
+            ));
+        }
+        match retention::prune_first(self.policy, &owned, index) {
+            Some(Err(odd)) => Due::Blocked(format!("the server is full, and {}", disagree(&odd))),
+            Some(Ok(own)) if self.newest_settled(&own) => {
+                Due::Blocked(self.nothing_to_give(&owned))
+            }
+            Some(Ok(own)) if !self.may_promise(&own) => Due::Blocked(format!(
+                "the server is full, and nothing was made since the last one was deleted to make room: delete one that nobody needs, or let the rotation delete another, by snaprotate resume --server {}",
+                self.policy.server
+            )),
+            Some(Ok(own)) => {
+                let reason = format!("the server is full, and a slot of {} is due", rotation.name);
+                self.delete(&own, true, None, reason).into()
+            }
+            None => Due::Blocked(self.nothing_to_give(&owned)),
+        }
+    }
+
+    /// Why nothing is given up for room now, whatever there is: a delete would make none, or
+    /// something has appeared of which only one listing tells as yet.
+    fn no_room_by_a_delete(&self) -> Option<Due> {
+        let (held, limit) = (self.inventory.snapshots.len(), self.rules.limit);
+        if held > limit {
+            return Some(Due::Blocked(format!(
+                "the server holds {held} snapshots, more than the {limit} that it may: to delete one would make no room"
+            )));
+        }
+        if let Some(row) = self.being_deleted() {
+            return Some(Due::Blocked(format!(
+                "the server is full, and the provider has not finished to delete {} (id {}): nothing else goes for room before",
+                row.name, row.id
+            )));
+        }
+        let left = self.rules.settle_window - self.history.found?.age(self.now);
+        left.is_positive().then_some(Due::Settles(left))
+    }
+
+    /// The snapshot that the last delete was sent for, while it is listed and neither completed nor
+    /// failed.
+    fn being_deleted(&self) -> Option<&Snapshot> {
+        let last = self.history.last_delete.as_ref()?;
+        let mut rows = self.inventory.snapshots.iter();
+        rows.find(|row| {
+            let under_way = matches!(row.status, Status::InProgress | Status::Unknown(_));
+            row.id == *last && under_way
+        })
+    }
+
+    /// Says what fills the room: after a rotation was renamed, its own former snapshots do.
+    fn nothing_to_give(&self, owned: &[Own<'_>]) -> String {
+        let all = self.inventory.snapshots.len();
+        let foreign = all - owned.len();
+        let mut reason = "the server is full, and nothing on it may be deleted".to_owned();
+        if foreign > 0 {
+            let _ = write!(
+                reason,
+                ": {foreign} of {all} are foreign; delete one (snaprotate delete), or list a renamed rotation's pattern in former_names"
+            );
+        }
+        reason
+    }
+
+    /// I7, I19: no second prune-first before the rotation has made one since the last; the same
+    /// delete may be sent again.
+    fn may_promise(&self, own: &Own<'_>) -> bool {
+        let open = self.history.prune_first.as_deref();
+        open.is_none_or(|open| open.victim == own.snapshot.id) || Break::NoErosionGuard.on()
+    }
+
+    /// Returns true if the room that is left was made for a slot and is still owed to it.
+    pub(super) fn room_is_owed(&self) -> bool {
+        let open = self.history.prune_first.as_deref();
+        let there = |id: SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == id);
+        open.is_some_and(|open| !there(open.victim.clone()))
+    }
+
+    /// Deletes what nobody needs any more (rule 5), if it is paid for (I19).
+    pub(super) fn surplus(&self, owned: &[Own<'_>]) -> Option<Step> {
+        let spares = retention::spares(self.policy, owned);
+        if spares.is_empty() || self.troubled() {
+            return None;
+        }
+        // Where the oldest of a rotation stays, no newer one goes for it.
+        let mut stays = BTreeSet::new();
+        for (own, why) in spares {
+            let rotation = own.place.rotation;
+            let in_order = || match retention::oldest(owned, rotation) {
+                Some(Ok(oldest)) => oldest.snapshot.id == own.snapshot.id,
+                Some(Err(_)) | None => false,
+            };
+            let may_go = match why {
+                Spare::Copy | Spare::Outlived => true,
+                Spare::Beyond => !stays.contains(&rotation) && in_order(),
+                Spare::Regressed => !stays.contains(&rotation),
+            } && (why == Spare::Copy || !self.newest_settled(&own));
+            let paid = self.paid(&own, why, owned).filter(|_| may_go);
+            let Some(paid) = paid else {
+                stays.insert(rotation);
+                continue;
+            };
+            let reason = why.reason(&self.policy.rotations[rotation]);
+            return Some(self.delete(&own, false, paid.by(), reason));
+        }
+        None
+    }
+
+    /// Returns true if it is the snapshot of the server's newest settled slot, which is never deleted.
+    fn newest_settled(&self, own: &Own<'_>) -> bool {
+        let rotations = self.policy.rotations.iter();
+        let settled = rotations.flat_map(|r| self.history.slots(&r.name));
+        let settled = settled.filter(|note| {
+            note.ending == Some(Ending::Completed)
+                && note.at.duration_since(self.now.wall) <= CLOCK_TOLERANCE
+        });
+        // A failed attempt bears the same name.
+        let newest = settled.max_by_key(|note| note.at);
+        !own.failed() && newest.is_some_and(|note| note.name == own.snapshot.name)
+    }
+
+    fn delete(
+        &self,
+        own: &Own<'_>,
+        prune_first: bool,
+        paid_by: Option<SnapshotId>,
+        reason: String,
+    ) -> Step {
+        let rotation = &self.policy.rotations[own.place.rotation];
+        if let Some(last) = self.history.last_refusal {
+            let due = self
+                .policy
+                .rotations
+                .iter()
+                .filter_map(|r| r.newest_due(self.now.wall));
+            let new_slot = due
+                .map(|slot| slot.at)
+                .max()
+                .is_some_and(|at| at > last.wall);
+            if self.history.refused_deletes >= rotation.attempts && !new_slot {
+                return Step::Blocked {
+                    reason: format!("{} can't be deleted", own.snapshot.name),
+                };
+            }
+            let pause = self.pause(&own.snapshot.name, self.history.refused_deletes);
+            let left = pause - last.elapsed(self.now);
+            if left > SignedDuration::ZERO {
+                return Step::Wait {
+                    pause: left,
+                    reason: "a delete was refused".to_owned(),
+                };
+            }
+        }
+        let (id, name) = (own.snapshot.id.clone(), own.snapshot.name.clone());
+        Step::Delete {
+            id,
+            name,
+            rotation: rotation.name.clone(),
+            prune_first,
+            paid_by,
+            reason,
+        }
+    }
+
+    /// Returns true if its date can be relied on: readable, not in the future, and neither before there
+    /// were snapshots nor before its create (I11).
+    pub(super) fn dated(&self, snapshot: &Snapshot) -> bool {
+        let ahead = |at: Timestamp| at.duration_since(self.now.wall);
+        snapshot
+            .created_at
+            .is_some_and(|at| ahead(at) <= CLOCK_TOLERANCE)
+            && !before(snapshot, self.sent(&snapshot.name))
+    }
+
+    pub(super) fn owned(&self) -> Vec<Own<'_>> {
+        self.owned_where(|snapshot| self.spares(&snapshot.id))
+    }
+
+    /// The own ones, of which an operator spares these for now.
+    pub(super) fn owned_where(&self, spared: impl Fn(&Snapshot) -> bool) -> Vec<Own<'_>> {
+        self.own()
+            .map(|(snapshot, place)| {
+                let until = self.left_alone_until(snapshot);
+                let regressed = self.has_regressed(snapshot);
+                // Since when it is one isn't recorded yet.
+                let new = regressed && until.is_none();
+                Own {
+                    snapshot,
+                    place,
+                    protected: self.protects(snapshot) || spared(snapshot),
+                    dated: snapshot.created_at.filter(|_| self.dated(snapshot)),
+                    slot: self.slot_of(snapshot, place),
+                    regressed,
+                    recent: new || until.is_some_and(|at| at > self.now.wall),
+                }
+            })
+            .collect()
+    }
+
+    /// Returns true if the policy protects it, or its id under which it was listed before: a provider that
+    /// numbers anew must not take the protection away (I1).
+    pub(super) fn protects(&self, snapshot: &Snapshot) -> bool {
+        let mut former = self.history.former_ids(snapshot);
+        self.policy.protects(snapshot)
+            || former.any(|id| self.policy.protects_id(id))
+            || self.history.is_protected_as(&snapshot.id, self.policy)
+    }
+
+    /// Until when a failed or regressed one is left alone; `None`: nobody knows since when it
+    /// is one.
+    pub(super) fn left_alone_until(&self, snapshot: &Snapshot) -> Option<Timestamp> {
+        let regressed = self.has_regressed(snapshot);
+        if snapshot.status != Status::Failed && !regressed {
+            return None;
+        }
+        let mut made = self.history.made.iter();
+        let failed = made
+            .find(|made| made.id == snapshot.id)
+            .and_then(|made| made.failed);
+        let (since, kept) = match self.regressed_since(&snapshot.id) {
+            Some(since) => (since, REGRESSED_KEPT),
+            None => (failed?, self.rules.stuck_after),
+        };
+        let left = kept - since.age(self.now);
+        self.now.wall.checked_add(left).ok()
+    }
+
+    /// Its slot's instant by the trail, else by its name.
+    fn slot_of(&self, snapshot: &Snapshot, place: Place) -> Timestamp {
+        let rotation = &self.policy.rotations[place.rotation];
+        let noted = self.history.slot(&rotation.name, &snapshot.name);
+        noted.map_or_else(|| rotation.schedule.instant(place.local), |note| note.at)
+    }
+
+    /// Whether an operator is about to restore it: the snapshot of the present state that is
+    /// made before must not cost it.
+    fn spares(&self, id: &SnapshotId) -> bool {
+        let Some((spared, since)) = self.history.spared.as_deref() else {
+            return false;
+        };
+        let window = self.rules.stuck_after + self.rules.restore_window;
+        *spared == *id && since.age(self.now).max(since.elapsed(self.now)) < window
+    }
+
+    /// I19: one that was completed is none, whatever the listing says.
+    fn long_stuck(&self, own: &Own<'_>) -> bool {
+        let snapshot = own.snapshot;
+        snapshot.status == Status::InProgress
+            && self.stuck(snapshot)
+            && !self.was_completed(&snapshot.id)
+    }
+}
+
+fn stuck_for(rotation: &Rotation) -> String {
+    let name = &rotation.name;
+    format!("it is stuck, and a slot of {name} needs its room")
+}
+
+/// How a rotation's dates and slots disagree on which is its oldest.
+pub(super) fn disagree([by_date, by_slot]: &[Own<'_>; 2]) -> String {
+    format!(
+        "{} is the oldest by its date, {} by its name: neither is deleted while both are there; delete or protect one",
+        by_date.snapshot.name, by_slot.snapshot.name
+    )
+}
+
+#[cfg(test)]
+#[path = "full_tests.rs"]
+mod full_tests;
+#[cfg(test)]
+#[path = "capacity_tests.rs"]
+mod tests;

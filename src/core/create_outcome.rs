@@ -1,0 +1,98 @@
+//! What tries leave in a history: the provider's answer to a create, or that nothing came of it.
+
+use super::event::{Hindrance, Outcome, When};
+use super::server_history::{History, Open};
+use super::slot_log::Fault;
+use super::snapshot::SnapshotId;
+
+/// How a try ended that made nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// As an attempt.
+    Counts,
+    /// Refused for now, or not delivered; maybe for this reason.
+    ForNow(Option<Hindrance>),
+}
+
+/// The answer to a create, or that there was none.
+pub(super) struct Answer<'a> {
+    pub(super) outcome: Outcome,
+    pub(super) id: Option<SnapshotId>,
+    pub(super) hindrance: Option<Hindrance>,
+    /// The provider's own words.
+    pub(super) said: Option<&'a str>,
+}
+
+impl History {
+    /// `after_call` is when an unanswered call is over at the latest.
+    pub(super) fn created(&mut self, name: &str, answer: Answer<'_>, at: When, after_call: When) {
+        let Answer {
+            outcome,
+            id,
+            hindrance,
+            said,
+        } = answer;
+        match (outcome, &mut self.open) {
+            (
+                Outcome::Done,
+                Some(Open::Create {
+                    id: open, since, ..
+                }),
+            ) => {
+                open.clone_from(&id);
+                *since = at;
+                for note in self.unsettled_named(name) {
+                    note.waiting = None;
+                }
+                if let (Some(id), Some(mono)) = (id, at.mono) {
+                    self.seen.insert(id, mono);
+                }
+            }
+            (Outcome::Unknown, Some(Open::Create { claimed, since, .. })) => {
+                *claimed = id;
+                *since = after_call;
+            }
+            (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
+                self.open = None;
+                let why = match outcome {
+                    Outcome::NoServer => "the provider knows no such server",
+                    Outcome::Later => "the create was refused for now, or not delivered",
+                    _ => "the create was refused, or had no effect",
+                };
+                if outcome == Outcome::Later {
+                    for note in self.unsettled_named(name) {
+                        note.intents = note.intents.saturating_sub(1);
+                    }
+                }
+                let tried = match outcome {
+                    // A server that is held isn't held anew every few seconds.
+                    Outcome::Later if self.hold.is_some() => {
+                        Tried::ForNow(hindrance.filter(|which| *which != Hindrance::Rate))
+                    }
+                    Outcome::Later => Tried::ForNow(hindrance),
+                    _ => Tried::Counts,
+                };
+                let told = said.map(|said| format!("{why}: the provider says \"{said}\""));
+                self.tried(name, at, tried, told.as_deref().unwrap_or(why));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn tried(&mut self, name: &str, at: When, tried: Tried, why: &str) {
+        for rotation in &mut self.rotations {
+            let mut notes = rotation.slots.iter_mut();
+            let note = notes.find(|note| note.name == name && note.ending.is_none());
+            let Some(note) = note else { continue };
+            let counts = tried == Tried::Counts;
+            note.attempts += u32::from(counts);
+            note.tries += 1;
+            note.own_tries += u32::from(at.mono.is_some());
+            note.last_try = Some(at);
+            note.limited = tried == Tried::ForNow(Some(Hindrance::Rate));
+            let waits = !counts && tried != Tried::ForNow(Some(Hindrance::Token));
+            note.waiting = waits.then(|| note.waiting.unwrap_or(at.wall));
+            rotation.failed = Some(Box::new(Fault::of(name, why)));
+        }
+    }
+}

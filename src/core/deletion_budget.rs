@@ -1,0 +1,199 @@
+//! I19, the erosion bound: whatever the provider says, the rotation deletes no more good
+//! snapshots than it has made.
+//!
+//! A completed own snapshot goes only when it is paid for:
+//!
+//! - by a newer one of the same rotation that the rotation created itself and saw completed,
+//!   under the name that it asked for, the id that it was answered or found, and a date that
+//!   agrees. Each pays once, and only if something was beyond `keep` as it was completed, so
+//!   that what a growing rotation made can't pay later. A prune-first is paid by the promise of
+//!   one: none follows before that is kept (`room.rs`);
+//! - by a shrink: an edit or a first look announced its deletion and the grace has passed, or
+//!   an operator agreed to it.
+//!
+//! All of it is worked out from the trail ([`History`](super::server_history::History)): a listing can
+//! only make less go.
+
+use jiff::Timestamp;
+
+use super::decide::Server;
+use super::policy::{Place, Rotation};
+use super::provider_mismatch::before;
+use super::retention::{self, Own, Spare};
+use super::server_history::Open;
+use super::slot_log::Payment;
+use super::snapshot::{Snapshot, SnapshotId, Status};
+
+/// The payment for a delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Paid {
+    /// The rotation made it itself, and it never was completed.
+    Unfinished,
+    /// A newer one stands for it.
+    By(SnapshotId),
+    /// A shrink whose grace has passed, or that an operator agreed to.
+    Agreed,
+}
+
+/// A create of the rotation; earlier versions' trails don't say when it was intended.
+struct Asked {
+    at: Option<Timestamp>,
+}
+
+impl Paid {
+    /// The snapshot that pays, if one does.
+    pub(super) fn by(self) -> Option<SnapshotId> {
+        match self {
+            Self::By(payer) => Some(payer),
+            Self::Unfinished | Self::Agreed => None,
+        }
+    }
+}
+
+impl Server<'_> {
+    /// The payment for deleting this one; `None`: it stays.
+    pub(super) fn paid(&self, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> Option<Paid> {
+        let id = own.snapshot.id.clone();
+        if self.unfinished(own) {
+            return Some(Paid::Unfinished);
+        }
+        if self.agreed(own) {
+            return Some(Paid::Agreed);
+        }
+        // What was announced for a time doesn't go before, whatever would pay for it.
+        if self.announced(own) {
+            return None;
+        }
+        let payments = self.payments(own).iter();
+        let stand = |payment: &&Payment| stands_for(&payment.by, own, why, owned);
+        let mut standing = payments.filter(stand).collect::<Vec<_>>().into_iter();
+        let bound = standing
+            .clone()
+            .find(|payment| payment.victim == Some(id.clone()));
+        let free = standing.find(|payment| payment.victim.is_none());
+        bound.or(free).map(|payment| Paid::By(payment.by.clone()))
+    }
+
+    /// Returns true if the rotation made it itself and never saw it completed.
+    pub(super) fn unfinished(&self, own: &Own<'_>) -> bool {
+        let snapshot = own.snapshot;
+        self.made(snapshot).is_some()
+            && !self.was_completed(&snapshot.id)
+            && !self.came_back(snapshot)
+            && snapshot.status != Status::Completed
+    }
+
+    /// When the rotation sent the create that made this one, which is not completed yet by the
+    /// trail; `None`: it made none.
+    fn made(&self, snapshot: &Snapshot) -> Option<Asked> {
+        let history = self.history;
+        if let Some(Open::Create { name, sent, .. }) = &history.open
+            && history.makes_slot(&snapshot.id)
+        {
+            return (*name == snapshot.name).then_some(Asked { at: *sent });
+        }
+        let named = |name: &str| *name == *snapshot.name;
+        let mut made = history.made.iter();
+        if let Some(made) = made.find(|made| made.id == snapshot.id) {
+            return named(&made.name).then_some(Asked { at: made.sent });
+        }
+        let mut lapsed = history.lapsed.iter();
+        let lapsed = lapsed.find(|l| named(&l.name) && !l.known.contains(&snapshot.id));
+        lapsed
+            .filter(|_| !self.was_completed(&snapshot.id))
+            .map(|lapsed| Asked { at: lapsed.sent })
+    }
+
+    /// Returns true if the rotation made it and the trail lacks its completion.
+    pub(super) fn awaits(&self, snapshot: &Snapshot) -> bool {
+        self.made(snapshot).is_some()
+    }
+
+    fn payments(&self, own: &Own<'_>) -> &[Payment] {
+        let notes = self.history.rotation(&self.rotation(own).name);
+        notes.map_or(&[], |notes| &notes.payments)
+    }
+
+    pub(super) fn rotation(&self, own: &Own<'_>) -> &Rotation {
+        &self.policy.rotations[own.place.rotation]
+    }
+
+    /// Those of a rotation that nobody needs any more, and that neither a payment covers nor
+    /// a shrink has named.
+    pub(super) fn unpaid<'a>(&self, rotation: usize, owned: &[Own<'a>]) -> Vec<Own<'a>> {
+        let spares = retention::spares(self.policy, owned);
+        let spares = spares
+            .into_iter()
+            .filter(|(own, _)| own.place.rotation == rotation);
+        let notes = self.history.rotation(&self.policy.rotations[rotation].name);
+        let named = |id: &SnapshotId| {
+            let shrink = notes.and_then(|notes| notes.shrink.as_deref());
+            shrink.is_some_and(|shrink| shrink.holds(id))
+        };
+        let payments = notes.map_or(&[][..], |notes| &notes.payments);
+        self.uncovered(spares, payments, owned, named)
+    }
+
+    /// Those of these spares that no payment covers; each payment covers one.
+    pub(super) fn uncovered<'a>(
+        &self,
+        spares: impl Iterator<Item = (Own<'a>, Spare)>,
+        payments: &[Payment],
+        owned: &[Own<'a>],
+        skipped: impl Fn(&SnapshotId) -> bool,
+    ) -> Vec<Own<'a>> {
+        let free = payments.iter().filter(|payment| payment.victim.is_none());
+        let mut payers: Vec<_> = free.map(|payment| payment.by.clone()).collect();
+        let mut uncovered = Vec::new();
+        for (own, why) in spares {
+            let id = own.snapshot.id.clone();
+            let bound = payments.iter().any(|payment| {
+                payment.victim == Some(id.clone()) && stands_for(&payment.by, &own, why, owned)
+            });
+            if bound || self.unfinished(&own) || skipped(&id) {
+                continue;
+            }
+            match payers
+                .iter()
+                .position(|by| stands_for(by, &own, why, owned))
+            {
+                Some(at) => drop(payers.remove(at)),
+                None => uncovered.push(own),
+            }
+        }
+        uncovered
+    }
+
+    /// Returns true if this one, which is completed now, pays for another: the rotation made it as it
+    /// asked for it, and owes it or has one too many.
+    pub(super) fn pays(&self, snapshot: &Snapshot, place: Option<Place>) -> bool {
+        let Some(asked) = self.made(snapshot) else {
+            return false;
+        };
+        let agrees = self.dated(snapshot) && !before(snapshot, asked.at);
+        // One that an operator spares for now is beyond `keep` all the same.
+        let owned = self.owned_where(|_| false);
+        let surplus = |place: Place| !self.unpaid(place.rotation, &owned).is_empty();
+        let promise = self.history.prune_first.as_deref();
+        let promised = promise.is_some_and(|prune| !prune.known.contains(&snapshot.id));
+        agrees && (promised || place.is_some_and(surplus))
+    }
+}
+
+/// Returns true if the payer is there, completed, and newer than its victim by date and slot.
+/// Two copies of a slot: the rotation's own pays for the other, so no copy that it didn't make
+/// takes the place of one that it made.
+fn stands_for(payer: &SnapshotId, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> bool {
+    let payer = owned.iter().find(|other| other.snapshot.id == *payer);
+    payer.is_some_and(|payer| {
+        payer.snapshot.status == Status::Completed
+            && payer.snapshot.id != own.snapshot.id
+            && payer.dated >= own.dated
+            && payer.slot >= own.slot
+            && (why != Spare::Copy || payer.place == own.place)
+    })
+}
+
+#[cfg(test)]
+#[path = "deletion_budget_tests.rs"]
+mod tests;

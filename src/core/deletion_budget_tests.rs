@@ -1,0 +1,175 @@
+//! I19: what pays for a delete.
+
+use super::*;
+use crate::core::decide::Step;
+use crate::core::event::{Ending, Fact, Outcome};
+use crate::core::test_provider::*;
+
+#[test]
+fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
+    let mut world = World::grown(3, 3);
+    assert_eq!(world.snapshots.len(), 3);
+    // Three newer ones are listed that the rotation never made.
+    for day in ["2026-12-13", "2026-12-14", "2026-12-15"] {
+        world.make(&format!("weekly-{day}"), Status::Completed);
+    }
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+    let said = world.shrink().expect("an alert");
+    assert!(
+        said.contains("3 snapshots beyond keep = 3 of weekly"),
+        "{said}"
+    );
+    // Time alone changes nothing, an operator does.
+    world.pass(2 * WEEK);
+    world.now.wall -= 2 * WEEK;
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&Status::Completed);
+    // All but the newest slot that the trail settled.
+    let deleted = ["delete weekly-2026-11-22", "delete weekly-2026-11-29"];
+    assert_eq!(world.log, deleted);
+}
+
+#[test]
+fn i19_one_that_was_made_pays_for_one_that_is_beyond_keep() {
+    let mut world = World::grown(2, 2);
+    world.pass(WEEK);
+    let Step::Idle { .. } = world.settle(&Status::Completed) else {
+        panic!("{:?}", world.log);
+    };
+    assert_eq!(world.log.len(), 2, "{:?}", world.log);
+    assert_eq!(world.snapshots.len(), 2);
+    assert_eq!(world.shrink(), None);
+}
+
+#[test]
+fn i9_what_a_create_without_an_answer_made_after_it_was_given_up_is_the_rotation_s_own() {
+    let mut world = World::weekly(1).holding(&old_weeklies()[..1]);
+    world.settle(&Status::InProgress);
+    let name = "weekly-2026-11-22";
+    let mut world = World::weekly(1).holding(&old_weeklies()[..1]);
+    world.recorded();
+    world.intend_create(name);
+    world.record(&Fact::CreateResult {
+        snapshot: name.to_owned(),
+        outcome: Outcome::Unknown,
+        id: None,
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+    world.pass(world.rules.settle_window + MINUTE);
+    while world.history.open.is_some() {
+        let Step::Record(fact) = world.step() else {
+            panic!("{:?}", world.step());
+        };
+        world.record(&fact);
+    }
+    assert_eq!(world.history.lapsed.len(), 1);
+    world.make(name, Status::Completed);
+    world.settle(&Status::Completed);
+    assert_eq!(
+        world.log,
+        ["create weekly-2026-11-22", "delete weekly-2026-11-01"]
+    );
+    assert!(world.history.lapsed.is_empty());
+    assert_eq!(world.shrink(), None);
+}
+
+#[test]
+fn i9_no_more_creates_of_one_name_are_sent_than_the_rotation_has_attempts() {
+    let mut world = World::weekly(1);
+    world.recorded();
+    for nth in 0..3 {
+        assert!(matches!(world.recorded(), Step::Create { .. }), "{nth}");
+        world.intend_create("weekly-2026-11-22");
+        // Nothing is said of what came of it.
+        world.history.open = None;
+    }
+    world.recorded();
+    let note = world
+        .history
+        .slot("weekly", "weekly-2026-11-22")
+        .expect("a slot");
+    assert_eq!((note.intents, note.attempts), (3, 0));
+    assert_eq!(note.ending, Some(Ending::GivenUp));
+}
+
+#[test]
+fn the_first_slot_bears_the_name_of_the_day_and_waits_where_the_next_one_has_that_name() {
+    let first = |schedule: &str, pattern: &str| {
+        let mut world = World::new(vec![rotation("r", schedule, 3)]);
+        world.policy.rotations[0].pattern =
+            crate::core::name_pattern::Pattern::new(pattern, "r").expect("a pattern");
+        world.settle(&Status::Completed);
+        world.log
+    };
+    // It is 2026-11-22 04:00.
+    assert_eq!(first("@yearly", "r-%Y-%m-%d"), ["create r-2026-11-22"]);
+    assert_eq!(first("0 3 * * *", "r-%Y-%m-%d"), ["create r-2026-11-22"]);
+    assert_eq!(first("0 23 * * *", "r-%Y-%m-%d"), [""; 0]);
+    assert_eq!(
+        first("0 */6 * * *", "r-%Y-%m-%d-%H%M"),
+        ["create r-2026-11-22-0400"]
+    );
+}
+
+#[test]
+fn a_first_look_finds_its_newest_slot_settled_by_what_is_named_for_it_or_later() {
+    for (name, settled) in [
+        ("weekly-2026-11-15", false),
+        ("weekly-2026-11-22", true),
+        ("weekly-2026-11-23", true),
+    ] {
+        let row = (1, name, Status::Completed, "2026-11-22T03:30:00Z");
+        let mut world = World::weekly(3).holding(&[row]);
+        world.settle(&Status::Completed);
+        assert_eq!(world.log.is_empty(), settled, "{name}: {:?}", world.log);
+    }
+}
+
+#[test]
+fn i9_creates_of_one_name_are_counted_whichever_rotation_they_were_for() {
+    let mut world = World::weekly(1);
+    world.policy.rotations[0].pattern =
+        crate::core::name_pattern::Pattern::new("web-%Y-%m-%d", "weekly").expect("a pattern");
+    world.recorded();
+    for _ in 0..2 {
+        assert!(matches!(world.recorded(), Step::Create { .. }));
+        world.intend_create("web-2026-11-22");
+        world.history.open = None;
+    }
+    world.policy.rotations[0].name = "renamed".to_owned();
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+    world.intend_create("web-2026-11-22");
+    world.history.open = None;
+    let step = world.recorded();
+    assert!(!matches!(step, Step::Create { .. }), "{step:?}");
+}
+
+#[test]
+fn i19_what_a_refused_create_made_all_the_same_is_the_rotation_s_own() {
+    let mut world = World::weekly(1).holding(&old_weeklies()[..1]);
+    world.recorded();
+    let name = "weekly-2026-11-22";
+    world.intend_create(name);
+    world.record(&Fact::CreateResult {
+        snapshot: name.to_owned(),
+        outcome: Outcome::Failed,
+        id: None,
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+    world.make(name, Status::Completed);
+    world.settle(&Status::Completed);
+    assert_eq!(
+        world.log,
+        ["create weekly-2026-11-22", "delete weekly-2026-11-01"]
+    );
+    assert_eq!(world.shrink(), None);
+}

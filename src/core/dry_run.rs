@@ -1,0 +1,406 @@
+//! Tries the steps of one server on a copy of what is known, for a plan.
+//!
+//! The decision itself is asked over and over, so that the plan can't differ from what a
+//! run would do (I14). Nothing happens but its own steps: time passes by waiting alone, and
+//! meanwhile what is in progress is completed, unless stuck.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::{Inventory, Server, Step, decide};
+use super::downtime::ServerState;
+use super::event::{Fact, Hook, Now, Outcome, Ran};
+use super::plan::{Do, Plan, Planned};
+use super::policy::{Policy, Rules};
+use super::retention_verdict::{Fate, Verdict, verdicts, whole_seconds};
+use super::sanitize::utc;
+use super::server_history::{History, Open};
+use super::snapshot::{Snapshot, SnapshotId, Status};
+
+/// A plan that has not come to rest after so many looks is broken off.
+const MOST_LOOKS: usize = 10_000;
+
+/// So many rests are lived through in search of what comes next.
+const MOST_RESTS: usize = 3;
+
+/// Looks at something that only time can end.
+const STRIDES: i32 = 60;
+
+/// The copy on which the steps are tried.
+pub(super) struct Rehearsal<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) rules: &'a Rules,
+    pub(super) inventory: Inventory,
+    pub(super) history: History,
+    pub(super) now: Now,
+    /// Ids that stand for those that the provider will give.
+    pub(super) created: BTreeSet<SnapshotId>,
+    pub(super) plan: Plan,
+}
+
+impl Rehearsal<'_> {
+    /// Tries step after step until the server rests or is blocked.
+    pub(super) fn play(mut self) -> Plan {
+        self.observe();
+        self.plan.snapshots = self.verdicts();
+        self.run(|_| {});
+        let plan = self.plan.clone();
+        match self.next() {
+            Some((at, next)) => Plan {
+                until: Some(at),
+                next,
+                ..plan
+            },
+            None => plan,
+        }
+    }
+
+    /// What is created and deleted when the rest that was reached is over, or why nothing is.
+    fn next(&mut self) -> Option<(Timestamp, Vec<Planned>)> {
+        // After an edit of its time a slot's name may be settled already: then the one after it.
+        for _ in 0..MOST_RESTS {
+            let at = self.plan.until?;
+            let before = self.plan.steps.len();
+            self.pass_until(at);
+            self.run(|_| {});
+            let steps = self.plan.steps.drain(before..);
+            let told = |step: &Planned| step.changes() || step.do_ == Do::Blocked;
+            let next: Vec<_> = steps.filter(told).collect();
+            if !next.is_empty() {
+                return Some((at, next));
+            }
+        }
+        None
+    }
+
+    /// Tries step after step, and shows each look's outcome to `seen`.
+    pub(super) fn run(&mut self, mut seen: impl FnMut(&Self)) {
+        for _ in 0..MOST_LOOKS {
+            let over = self.look();
+            seen(self);
+            if over {
+                return;
+            }
+        }
+        let reason = format!("the plan is broken off: no rest after {MOST_LOOKS} looks");
+        self.push(Do::Blocked, None, None, reason);
+        seen(self);
+    }
+
+    /// One look and its step; whether the server rests now, or is blocked.
+    fn look(&mut self) -> bool {
+        self.observe();
+        let (policy, rules) = (self.policy, self.rules);
+        match decide(policy, &self.inventory, &self.history, rules, self.now) {
+            Step::Record(fact) => self.record(&fact),
+            Step::Create {
+                rotation,
+                name,
+                reason,
+            } => self.create(rotation, name, reason),
+            Step::Delete {
+                id,
+                name,
+                prune_first,
+                paid_by,
+                reason,
+                ..
+            } => self.delete((id, name), prune_first, paid_by, reason),
+            Step::After { rotation, name, .. } => self.after(rotation, name),
+            // What stands in a plan is that it runs, unless somebody asked.
+            Step::AskState => self.inventory.state = Some(ServerState::Active),
+            Step::Stop {
+                rotation,
+                name,
+                reason,
+            } => self.stop(rotation, name, reason),
+            Step::Start {
+                rotation,
+                name,
+                early,
+                reason,
+            } => self.start(rotation, name, early, reason),
+            Step::Wait { pause, reason } => self.wait(pause, reason),
+            Step::Blocked { reason } => {
+                self.push(Do::Blocked, None, None, reason);
+                return true;
+            }
+            Step::Idle { until } => {
+                self.rest(until);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Time passes until `at`, and nothing happens meanwhile; time that has passed stays so.
+    pub(super) fn pass_until(&mut self, at: Timestamp) {
+        let time = at.duration_since(self.now.wall).max(SignedDuration::ZERO);
+        self.now.wall = at.max(self.now.wall);
+        self.now.mono = self.now.mono.saturating_add(time);
+        self.inventory.requested = self.now.mono;
+        self.plan.until = None;
+    }
+
+    fn create(&mut self, rotation: String, name: String, reason: String) {
+        self.record(&Fact::CreateIntent {
+            rotation,
+            snapshot: name.clone(),
+            // Asked for only when no answer gives the id, as here one does at once.
+            known: BTreeSet::new(),
+            reason: reason.clone(),
+            by: None,
+            spare: None,
+        });
+        let id = self.new_id();
+        self.created.insert(id.clone());
+        self.record(&Fact::CreateResult {
+            snapshot: name.clone(),
+            outcome: Outcome::Done,
+            id: Some(id.clone()),
+            server_name: None,
+            looked_for: false,
+            hindrance: None,
+            said: None,
+        });
+        self.show(id, name.clone());
+        self.push(Do::Create, Some(name), None, reason);
+    }
+
+    fn delete(
+        &mut self,
+        (id, name): (SnapshotId, String),
+        prune_first: bool,
+        paid_by: Option<SnapshotId>,
+        reason: String,
+    ) {
+        if let Some(fated) = self.plan.snapshots.iter_mut().find(|v| v.id == id) {
+            fated.fate = Fate::Delete;
+            fated.reason.clone_from(&reason);
+        }
+        let ids = || {
+            self.inventory
+                .snapshots
+                .iter()
+                .map(|s| s.id.clone())
+                .collect()
+        };
+        self.record(&Fact::DeleteIntent {
+            rotation: String::new(),
+            snapshot: name.clone(),
+            id: id.clone(),
+            prune_first: prune_first.then(ids),
+            paid_by,
+            reason: reason.clone(),
+            by: None,
+        });
+        let outcome = Outcome::Done;
+        self.record(&Fact::DeleteResult {
+            id: id.clone(),
+            outcome,
+        });
+        self.inventory.snapshots.retain(|s| s.id != id);
+        self.inventory.requested = self.now.mono;
+        let id = Some(id).filter(|id| !self.created.contains(id));
+        self.push(Do::Delete, Some(name), id, reason);
+    }
+
+    /// The server is stopped at once.
+    fn stop(&mut self, rotation: String, snapshot: String, reason: String) {
+        let stop = self.policy.rotation(&rotation);
+        let longest = stop.and_then(|rotation| rotation.stop.as_deref());
+        let longest = longest.map_or(SignedDuration::ZERO, |stop| stop.longest);
+        let told = format!(
+            "{reason}; it is down until {snapshot} is over, {:#} at most",
+            whole_seconds(longest)
+        );
+        self.record(&Fact::StopIntent {
+            rotation: rotation.clone(),
+            snapshot: snapshot.clone(),
+            reason,
+        });
+        self.record(&Fact::StopResult {
+            snapshot: snapshot.clone(),
+            outcome: Outcome::Done,
+            said: None,
+        });
+        self.record(&Fact::StopConfirmed { rotation, snapshot });
+        self.inventory.state = Some(ServerState::Stopped);
+        self.push(Do::Stop, None, None, told);
+    }
+
+    /// The server is started at once.
+    fn start(&mut self, rotation: String, snapshot: String, early: bool, reason: String) {
+        self.record(&Fact::StartIntent {
+            rotation: rotation.clone(),
+            snapshot: snapshot.clone(),
+            early,
+            reason: reason.clone(),
+        });
+        self.record(&Fact::StartResult {
+            snapshot: snapshot.clone(),
+            outcome: Outcome::Done,
+            said: None,
+        });
+        self.record(&Fact::StartConfirmed { rotation, snapshot });
+        self.inventory.state = Some(ServerState::Active);
+        self.push(Do::Start, None, None, reason);
+    }
+
+    /// A hold that is there now is released; the holds of what is created here are not tried.
+    fn after(&mut self, rotation: String, snapshot: String) {
+        let reason = format!("after of {rotation} is run: it releases the server");
+        self.record(&Fact::HookFinished {
+            hook: Hook::After,
+            rotation,
+            snapshot,
+            outcome: Ran::Done,
+            go_on: false,
+            early: false,
+            later: false,
+            reason: reason.clone(),
+        });
+        self.push(Do::Wait, None, None, reason);
+    }
+
+    /// Time passes, and what is in progress is completed. A wait that repeats itself is one
+    /// step; it takes longer strides, since only time can end it.
+    fn wait(&mut self, pause: SignedDuration, reason: String) {
+        let reason = if pause > self.rules.poll_interval {
+            format!("{reason} (for {:#})", whole_seconds(pause))
+        } else {
+            reason
+        };
+        let last = self.plan.steps.last();
+        let again = last.is_some_and(|last| last.do_ == Do::Wait && last.reason == reason);
+        let stride = if again {
+            // What is open ends within the settle window, all else within `stuck_after`.
+            let longest = match self.history.open {
+                Some(_) => self.rules.settle_window.min(self.rules.stuck_after),
+                None => self.rules.stuck_after,
+            };
+            pause.max(longest / STRIDES)
+        } else {
+            self.push(Do::Wait, None, None, reason);
+            pause
+        };
+        self.complete();
+        if let Some(downtime) = self.history.downtime.as_deref() {
+            let started = downtime.starts > 0 || downtime.is_doubtful();
+            self.inventory.state = Some(if started {
+                ServerState::Active
+            } else {
+                ServerState::Stopped
+            });
+        }
+        let wall = self.now.wall.saturating_add(stride);
+        self.now.wall = wall.unwrap_or(Timestamp::MAX);
+        self.now.mono = self.now.mono.saturating_add(stride);
+        self.inventory.requested = self.now.mono;
+        // One that the provider has made, but not listed yet, shows up.
+        if let Some(Open::Create {
+            id: Some(id), name, ..
+        }) = &self.history.open
+            && !self.inventory.snapshots.iter().any(|s| s.id == *id)
+        {
+            let (id, name) = (id.clone(), name.clone());
+            self.show(id, name);
+        }
+    }
+
+    fn complete(&mut self) {
+        let server = self.server();
+        // One that an operator ordered bears no rotation's name.
+        let awaited =
+            |s: &&Snapshot| self.policy.place(&s.name).is_some() || self.history.makes(&s.id);
+        let rows = self.inventory.snapshots.iter().filter(awaited);
+        let done: BTreeSet<_> = rows
+            .filter(|s| s.status == Status::InProgress && !server.stuck(s))
+            .map(|s| s.id.clone())
+            .collect();
+        for row in &mut self.inventory.snapshots {
+            if done.contains(&row.id) {
+                row.status = Status::Completed;
+            }
+        }
+    }
+
+    /// The end: at rest, or held.
+    fn rest(&mut self, until: Option<Timestamp>) {
+        self.plan.until = until;
+        if self.server().held().is_none() {
+            return;
+        }
+        let reason = match self.history.paused() {
+            Some(since) => format!(
+                "paused since {}: nothing is changed until resume",
+                utc(since)
+            ),
+            None => "a restore began a short while ago: nothing is changed meanwhile".to_owned(),
+        };
+        self.push(Do::Wait, None, None, reason);
+    }
+
+    /// A row of a snapshot that is being made.
+    fn show(&mut self, id: SnapshotId, name: String) {
+        self.inventory.snapshots.push(Snapshot {
+            uuid: None,
+            id,
+            name,
+            status: Status::InProgress,
+            created_at: Some(self.now.wall),
+        });
+        self.inventory.requested = self.now.mono;
+    }
+
+    /// Greater than any id that is known: a new snapshot's must not be taken for an old one's,
+    /// nor for a protected one's.
+    fn new_id(&self) -> SnapshotId {
+        let listed = self.inventory.snapshots.iter().map(|s| s.id.clone());
+        let pruned = self.history.prune_first.iter();
+        let pruned = pruned.flat_map(|prune| prune.known.iter().cloned());
+        let protected = self.policy.protected_ids.iter().cloned();
+        let ids = listed.chain(pruned).chain(protected);
+        let ids = ids.chain(self.created.iter().cloned());
+        let numbers = ids.filter_map(|id| id.number());
+        SnapshotId::from(numbers.max().map_or(1, |id| id.saturating_add(1)))
+    }
+
+    fn observe(&mut self) {
+        if self.inventory.doubt.is_none() {
+            let rows = &self.inventory.snapshots;
+            self.history.observe(self.policy, rows, self.now);
+        }
+        let state = self.inventory.state.as_ref();
+        self.history.observe_state(state, self.now);
+    }
+
+    fn record(&mut self, fact: &Fact) {
+        let grace = self.rules.request_timeout;
+        self.history.apply(fact, self.now.into(), grace);
+    }
+
+    fn push(&mut self, do_: Do, name: Option<String>, id: Option<SnapshotId>, reason: String) {
+        let step = Planned {
+            do_,
+            name,
+            id,
+            reason,
+        };
+        if step.changes() {
+            self.plan.first_change.get_or_insert(self.now.wall);
+        }
+        self.plan.steps.push(step);
+    }
+
+    fn verdicts(&self) -> Vec<Verdict> {
+        let (policy, rules) = (self.policy, self.rules);
+        verdicts(policy, &self.inventory, &self.history, rules, self.now)
+    }
+
+    fn server(&self) -> Server<'_> {
+        let (policy, rules) = (self.policy, self.rules);
+        Server::of(policy, &self.inventory, &self.history, rules, self.now)
+    }
+}

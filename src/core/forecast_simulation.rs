@@ -1,0 +1,189 @@
+//! How a forecast lives through the coming days: the rehearsal behind `plan`, slot by slot,
+//! so that this is the real decision and no second idea of retention.
+//!
+//! It begins with an empty server, early enough that every rotation is full when the span
+//! begins: each rotation joins keep + 1 of its own slots before, so that a yearly one costs
+//! no years of an hourly one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::Inventory;
+use super::dry_run::Rehearsal;
+use super::event::Now;
+use super::forecast::{Event, Life};
+use super::plan::{Do, Plan};
+use super::policy::{Policy, Rotation, Rules};
+use super::server_history::History;
+use super::snapshot::{SnapshotId, Status};
+
+/// Lives through it all; what is of the span between `from` and `until`.
+pub(super) fn live(
+    policy: &Policy,
+    rules: &Rules,
+    from: Timestamp,
+    until: Timestamp,
+) -> (Vec<Life>, Vec<Event>) {
+    let stages = stages(policy, from);
+    let start = stages.first().map_or(from, |(start, _)| *start);
+    let mut rehearsal = Rehearsal {
+        policy,
+        rules,
+        inventory: Inventory::empty(SignedDuration::ZERO),
+        history: History::default(),
+        now: Now {
+            wall: start,
+            mono: SignedDuration::ZERO,
+        },
+        created: BTreeSet::new(),
+        plan: Plan {
+            id: policy.server.clone(),
+            name: String::new(),
+            steps: Vec::new(),
+            snapshots: Vec::new(),
+            until: None,
+            next: Vec::new(),
+            first_change: None,
+        },
+    };
+    let mut seen = Seen::default();
+    for (nth, (start, stage)) in stages.iter().enumerate() {
+        let end = stages.get(nth + 1).map_or(until, |(start, _)| *start);
+        rehearsal.policy = stage;
+        let mut next = Some(*start);
+        while let Some(at) = next.filter(|at| *at < end) {
+            rehearsal.pass_until(at);
+            rehearsal.run(|look| seen.take(look));
+            // Blocked, it looks again when a slot is due.
+            let now = rehearsal.now.wall;
+            let due = stage.rotations.iter().filter_map(|r| r.next_due(now)).min();
+            next = rehearsal.plan.until.or(due);
+            // Ids of what is gone serve nothing any more; the newest one is always there.
+            let rows = &rehearsal.inventory.snapshots;
+            rehearsal
+                .created
+                .retain(|id| rows.iter().any(|s| s.id == *id));
+        }
+    }
+    seen.between(from, until)
+}
+
+/// The policy as it grows: from when on with which rotations; at last with all.
+fn stages(policy: &Policy, from: Timestamp) -> Vec<(Timestamp, Policy)> {
+    let starts = policy
+        .rotations
+        .iter()
+        .map(|rotation| begin(rotation, from));
+    let starts: Vec<_> = starts.collect();
+    let order: BTreeSet<_> = starts.iter().copied().collect();
+    let stage = |start: Timestamp| {
+        let rotations = policy.rotations.iter().zip(&starts);
+        let rotations = rotations.filter(|(_, begins)| **begins <= start);
+        let mut grown = policy.clone();
+        grown.rotations = rotations.map(|(rotation, _)| rotation.clone()).collect();
+        grown
+    };
+    order
+        .into_iter()
+        .map(|start| (start, stage(start)))
+        .collect()
+}
+
+/// When the rotation's slot is due that lies keep + 1 slots back; one that never fired
+/// begins with the span.
+fn begin(rotation: &Rotation, from: Timestamp) -> Timestamp {
+    let before = |at: Timestamp| {
+        let instant = at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
+        rotation.schedule.previous(instant)
+    };
+    let slots = std::iter::successors(rotation.newest_due(from), |slot| before(slot.at));
+    let first = slots.take(rotation.keep.saturating_add(1)).last();
+    let due = first.and_then(|slot| slot.at.checked_add(rotation.splay).ok());
+    due.unwrap_or(from)
+}
+
+/// What the rehearsal showed.
+#[derive(Default)]
+struct Seen {
+    alive: BTreeMap<SnapshotId, Life>,
+    gone: Vec<Life>,
+    events: Vec<Event>,
+    /// How many of the plan's steps are among the events.
+    steps: usize,
+}
+
+impl Seen {
+    fn take(&mut self, look: &Rehearsal<'_>) {
+        let now = look.now.wall;
+        let rotation = |name: &str| {
+            let place = look.policy.place(name)?;
+            Some((look.policy.rotations[place.rotation].name.clone(), place))
+        };
+        for step in &look.plan.steps[self.steps..] {
+            if step.do_ != Do::Wait {
+                let of = step.name.as_deref().and_then(rotation);
+                self.events.push(Event {
+                    time: now,
+                    do_: step.do_,
+                    name: step.name.clone(),
+                    rotation: of.map(|(rotation, _)| rotation),
+                    reason: step.reason.clone(),
+                });
+            }
+        }
+        self.steps = look.plan.steps.len();
+        let rows = &look.inventory.snapshots;
+        for row in rows {
+            if !self.alive.contains_key(&row.id)
+                && let Some((rotation, place)) = rotation(&row.name)
+            {
+                let life = Life {
+                    name: row.name.clone(),
+                    rotation,
+                    slot: place.local,
+                    created_at: row.created_at.unwrap_or(now),
+                    completed_at: None,
+                    deleted_at: None,
+                };
+                self.alive.insert(row.id.clone(), life);
+            }
+            if row.status == Status::Completed
+                && let Some(life) = self.alive.get_mut(&row.id)
+            {
+                life.completed_at.get_or_insert(now);
+            }
+        }
+        if self.alive.len() > rows.len() {
+            let left = |id: &SnapshotId| !rows.iter().any(|row| row.id == *id);
+            let gone: Vec<_> = self.alive.keys().filter(|&x| left(x)).cloned().collect();
+            let gone = gone.into_iter().filter_map(|id| self.alive.remove(&id));
+            self.gone.extend(gone.map(|life| Life {
+                deleted_at: Some(now),
+                ..life
+            }));
+        }
+    }
+
+    /// What is of the span; what comes later is not known in it.
+    fn between(self, from: Timestamp, until: Timestamp) -> (Vec<Life>, Vec<Event>) {
+        let within = |at: &Timestamp| *at < until;
+        let all = self.gone.into_iter().chain(self.alive.into_values());
+        let mut lives: Vec<_> = all
+            .filter(|life| life.created_at < until && life.deleted_at.is_none_or(|at| at > from))
+            .map(|life| Life {
+                completed_at: life.completed_at.filter(within),
+                deleted_at: life.deleted_at.filter(within),
+                ..life
+            })
+            .collect();
+        lives.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
+        let mut events = self.events;
+        events.retain(|event| event.time >= from && event.time < until);
+        (lives, events)
+    }
+}
+
+#[cfg(test)]
+#[path = "forecast_simulation_tests.rs"]
+mod tests;

@@ -1,0 +1,240 @@
+//! What an operator may order beside the rotation, and what speaks against it now.
+//!
+//! An order goes the way of every mutation: one at a time on a server (I5), only on a
+//! listing that can be relied on (I4, I11), its intent before its call (I6). Only what the
+//! rotation alone owes, such as keeping foreign ones, doesn't bind an operator. What is
+//! changed is exactly the row that was shown (I17).
+
+use serde::{Deserialize, Serialize};
+
+use super::decide::{Inventory, Server, put_right};
+use super::downtime::Downtime;
+use super::event::Now;
+use super::name_pattern;
+use super::policy::{Policy, Rules};
+use super::sanitize::{printable, utc};
+use super::server_history::{History, Hold, Open};
+use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
+
+/// As much of a name as is shown.
+pub(super) const NAME_SHOWN: usize = 80;
+
+/// One of the provider's calls, for one server.
+#[expect(
+    missing_docs,
+    reason = "the fields bear the names that the trail gives them"
+)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Order {
+    /// Make a snapshot of this name; meanwhile the rotation spares what is to be restored.
+    Create {
+        snapshot: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spare: Option<SnapshotId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
+    /// Delete exactly the row that was shown.
+    Delete { snapshot: String, id: SnapshotId },
+    /// Overwrite the server with exactly the row that was shown.
+    Restore { snapshot: String, id: SnapshotId },
+}
+
+/// Why the order can't be carried out on what this listing shows; `None`: it can.
+pub fn objection(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+    order: &Order,
+) -> Option<String> {
+    let server = Server::of(policy, inventory, history, rules, now);
+    server.at_all().or_else(|| match order {
+        Order::Create { snapshot, .. } => server.may_create(snapshot),
+        Order::Delete { snapshot, id } => server.may_delete(snapshot, id),
+        Order::Restore { snapshot, id } => server.may_restore(snapshot, id),
+    })
+}
+
+/// What is open on a server, in a few words; its last rows tell names.
+pub fn begun(open: &Open, rows: &[Snapshot]) -> String {
+    let named = |id: SnapshotId| {
+        let name = rows.iter().find(|s| s.id == id).map(|s| shown(&s.name));
+        name.map_or(format!("the snapshot with id {id}"), |name| {
+            format!("{name} (id {id})")
+        })
+    };
+    match open {
+        Open::Create { name, id: None, .. } => format!("whether {name} was made isn't known yet"),
+        Open::Create { name, .. } => format!("{name} is being made"),
+        Open::Delete { id, .. } => format!("{} is being deleted", named(id.clone())),
+        Open::Restore { id, .. } => format!("{} is being restored", named(id.clone())),
+    }
+}
+
+/// For which snapshot hooks hold the server, and since when.
+pub fn holding(hold: &Hold) -> String {
+    let Hold {
+        rotation, snapshot, ..
+    } = hold;
+    let since = hold.since.wall;
+    format!(
+        "its hooks hold it for {snapshot} of {rotation} since {}",
+        utc(since)
+    )
+}
+
+/// For which snapshot the server is stopped, and since when.
+pub fn down(downtime: &Downtime) -> String {
+    let Downtime {
+        rotation,
+        snapshot,
+        starts,
+        ..
+    } = downtime;
+    let since = utc(downtime.since.wall);
+    if *starts > 0 {
+        let word = if downtime.stopped { "was" } else { "was to be" };
+        return format!(
+            "it {word} stopped for {snapshot} of {rotation} at {since} and is being started"
+        );
+    }
+    if downtime.is_doubtful() {
+        return format!(
+            "its stop for {snapshot} of {rotation} was refused at {since}, and may take effect all the same"
+        );
+    }
+    let word = if downtime.stopped {
+        "stopped"
+    } else {
+        "being stopped"
+    };
+    format!("it is {word} for {snapshot} of {rotation} since {since}")
+}
+
+/// Until when the server is left alone after a restore, if it is.
+pub fn left_alone(server: &ServerId, history: &History, rules: &Rules, now: Now) -> Option<String> {
+    let left = history.restoring(rules, now)?;
+    let until = now.wall.checked_add(left).ok()?;
+    Some(format!(
+        "it was restored a short while ago and is left alone until {}; if the restore is over, snaprotate resume --server {server}",
+        utc(until)
+    ))
+}
+
+impl Server<'_> {
+    /// What speaks against any mutation.
+    fn at_all(&self) -> Option<String> {
+        if let Some(doubt) = self.unreliable() {
+            return Some(doubt);
+        }
+        if let Some(open) = &self.history.open {
+            let begun = begun(open, &self.inventory.snapshots);
+            return Some(format!("{begun}; try again when it is over"));
+        }
+        if let Some(hold) = &self.history.hold {
+            return Some(format!("{}; try again when it is released", holding(hold)));
+        }
+        if let Some(downtime) = &self.history.downtime {
+            return Some(format!("{}; try again when it runs", down(downtime)));
+        }
+        if let Some(last) = self.clock_behind() {
+            return Some(put_right(last));
+        }
+        left_alone(&self.policy.server, self.history, self.rules, self.now)
+    }
+
+    fn may_create(&self, wanted: &str) -> Option<String> {
+        if !name_pattern::is_accepted(wanted) {
+            return Some(format!(
+                "the provider takes only letters, digits, hyphens and underscores in a name, not {wanted:?}"
+            ));
+        }
+        if let Some(rotation) = self.policy.rotation_of(wanted) {
+            return Some(format!(
+                "{wanted} would be taken for a slot of the rotation {rotation}, and pruned with it: choose another name"
+            ));
+        }
+        let rows = &self.inventory.snapshots;
+        if let Some(there) = rows.iter().find(|s| s.name == wanted) {
+            return Some(format!(
+                "{wanted} is there already (id {}): choose another name",
+                there.id
+            ));
+        }
+        let (held, limit) = (rows.len(), self.rules.limit);
+        if held >= limit {
+            return Some(format!(
+                "it holds {held} of {limit} snapshots: delete one first"
+            ));
+        }
+        if held + 1 >= limit && self.room_is_owed() {
+            return Some(
+                "the last free place was made by a delete for a slot that is due: delete one first"
+                    .to_owned(),
+            );
+        }
+        None
+    }
+
+    fn may_delete(&self, name: &str, id: &SnapshotId) -> Option<String> {
+        let row = match self.row(name, id) {
+            Ok(row) => row,
+            Err(why) => return Some(why),
+        };
+        self.protects(row).then(|| {
+            format!(
+                "{} (id {id}) is protected: take it out of protect in {}.toml first",
+                shown(name),
+                self.policy.file
+            )
+        })
+    }
+
+    fn may_restore(&self, name: &str, id: &SnapshotId) -> Option<String> {
+        let row = match self.row(name, id) {
+            Ok(row) => row,
+            Err(why) => return Some(why),
+        };
+        if row.status != Status::Completed {
+            return Some(format!(
+                "{} (id {id}) is {:?}: only a completed one can be restored",
+                shown(name),
+                row.status.word()
+            ));
+        }
+        let mut rows = self.inventory.snapshots.iter();
+        let made = rows.find(|s| s.status == Status::InProgress)?;
+        Some(format!(
+            "{} is being made: try again when it is over",
+            shown(&made.name)
+        ))
+    }
+
+    /// The row that was shown to the operator, if it is there and still the same one.
+    fn row(&self, name: &str, id: &SnapshotId) -> Result<&Snapshot, String> {
+        let mut rows = self.inventory.snapshots.iter();
+        match rows.find(|s| s.id == *id || s.uuid.as_ref() == Some(id)) {
+            Some(row) if row.name == name => Ok(row),
+            Some(row) => Err(format!(
+                "the snapshot with id {id} is called {:?} now, not {name:?}",
+                row.name
+            )),
+            None => Err(format!(
+                "it holds no snapshot {} (id {id}), so it is another server's or gone",
+                shown(name)
+            )),
+        }
+    }
+}
+
+/// A foreign name, fit for a terminal and a log.
+fn shown(name: &str) -> String {
+    printable(name, NAME_SHOWN)
+}
+
+#[cfg(test)]
+#[path = "operator_order_tests.rs"]
+mod tests;

@@ -1,0 +1,259 @@
+use super::super::event::{Fact, Outcome};
+use super::super::test_provider::{DONE, MINUTE, World, full_of_own, old_weeklies};
+use super::*;
+use crate::core::decide::Step;
+
+fn create(name: &str) -> Order {
+    Order::Create {
+        snapshot: name.to_owned(),
+        spare: None,
+        description: None,
+    }
+}
+
+fn delete(name: &str, id: u64) -> Order {
+    Order::Delete {
+        snapshot: name.to_owned(),
+        id: SnapshotId::from(id),
+    }
+}
+
+fn restore(name: &str, id: u64) -> Order {
+    Order::Restore {
+        snapshot: name.to_owned(),
+        id: SnapshotId::from(id),
+    }
+}
+
+/// Every kind of order, each of which the world of `old_weeklies` allows.
+fn orders() -> [Order; 3] {
+    [
+        create("by-hand"),
+        delete("weekly-2026-11-08", 2),
+        restore("weekly-2026-11-15", 3),
+    ]
+}
+
+fn objection_of(world: &World, order: &Order) -> Option<String> {
+    let inventory = Inventory {
+        hostname: None,
+        other_id: None,
+        server_name: Some("web".to_owned()),
+        snapshots: world.snapshots.clone(),
+        state: None,
+        requested: world.now.mono,
+        doubt: world.doubt.clone(),
+    };
+    let World {
+        policy,
+        history,
+        rules,
+        now,
+        ..
+    } = world;
+    objection(policy, &inventory, history, rules, *now, order)
+}
+
+fn refused(world: &World, order: &Order, why: &str) {
+    let said = objection_of(world, order).unwrap_or_default();
+    assert!(said.contains(why), "{order:?}: {said:?} instead of {why:?}");
+}
+
+fn weeklies() -> World {
+    World::weekly(3).holding(&old_weeklies())
+}
+
+#[test]
+fn an_order_is_allowed_on_a_sound_listing_also_while_the_server_is_paused() {
+    let mut world = weeklies();
+    for order in orders() {
+        assert_eq!(objection_of(&world, &order), None);
+    }
+    world.record(&Fact::Paused { by: None });
+    for order in orders() {
+        assert_eq!(objection_of(&world, &order), None);
+    }
+}
+
+#[test]
+fn i5_no_order_is_carried_out_beside_an_open_mutation() {
+    let mut world = weeklies();
+    world.intend_create("weekly-2026-11-22");
+    for order in orders() {
+        refused(&world, &order, "weekly-2026-11-22 was made isn't known");
+    }
+    let id = Some(world.make("weekly-2026-11-22", Status::InProgress));
+    world.record(&Fact::CreateResult {
+        snapshot: "weekly-2026-11-22".to_owned(),
+        outcome: Outcome::Done,
+        id,
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+    for order in orders() {
+        refused(&world, &order, "weekly-2026-11-22 is being made");
+    }
+}
+
+#[test]
+fn what_is_begun_is_told_by_name_and_id_where_the_listing_has_both() {
+    let world = weeklies();
+    let since = world.now.into();
+    let deleted = |id| {
+        let id = SnapshotId::from(id);
+        let ordered = true;
+        let open = Open::Delete { id, since, ordered };
+        begun(&open, &world.snapshots)
+    };
+    assert_eq!(deleted(2), "weekly-2026-11-08 (id 2) is being deleted");
+    assert_eq!(deleted(9), "the snapshot with id 9 is being deleted");
+}
+
+#[test]
+fn i11_no_order_is_carried_out_on_a_listing_a_name_or_a_clock_in_doubt() {
+    let mut world = weeklies();
+    world.doubt = Some("its count differs".to_owned());
+    for order in orders() {
+        refused(&world, &order, "its count differs");
+    }
+    let mut world = weeklies();
+    world.policy.name = Some("other".to_owned());
+    for order in orders() {
+        refused(&world, &order, r#"calls this server "web""#);
+    }
+    let mut world = weeklies();
+    world.history.last_intent = Some(world.now.wall + 6 * MINUTE);
+    for order in orders() {
+        refused(&world, &order, "snaprotate resume");
+    }
+    world.history.last_intent = Some(world.now.wall + 5 * MINUTE);
+    assert_eq!(objection_of(&world, &create("by-hand")), None);
+}
+
+#[test]
+fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
+    let mut world = weeklies();
+    let id = SnapshotId::from(3);
+    world.record(&Fact::RestoreIntent {
+        snapshot: "weekly-2026-11-15".to_owned(),
+        id: id.clone(),
+        by: Some("root".to_owned()),
+    });
+    for order in orders() {
+        refused(&world, &order, "(id 3) is being restored");
+    }
+    let outcome = Outcome::Done;
+    world.record(&Fact::RestoreResult { id, outcome });
+    world.pass(29 * MINUTE);
+    for order in orders() {
+        refused(&world, &order, "left alone until 2026-11-22 04:30 UTC");
+    }
+    // One who looked says that it is over; an end of the pause of all says nothing of it.
+    let mut told = World::weekly(3);
+    told.history = world.history.clone();
+    told.now = world.now;
+    told.snapshots.clone_from(&world.snapshots);
+    told.history.resume(None, told.now.wall);
+    assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_some());
+    told.record(&Fact::Resumed { by: None });
+    assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_none());
+    world.pass(MINUTE);
+    for order in orders() {
+        assert_eq!(objection_of(&world, &order), None);
+    }
+}
+
+#[test]
+fn a_restore_that_was_refused_holds_nothing() {
+    for outcome in [Outcome::Failed, Outcome::NoServer, Outcome::Later] {
+        let mut world = weeklies();
+        let id = SnapshotId::from(3);
+        world.record(&Fact::RestoreIntent {
+            snapshot: "weekly-2026-11-15".to_owned(),
+            id: id.clone(),
+            by: None,
+        });
+        world.record(&Fact::RestoreResult { id, outcome });
+        assert_eq!(objection_of(&world, &create("by-hand")), None);
+        assert!(matches!(world.recorded(), Step::Create { .. }));
+    }
+}
+
+#[test]
+fn a_create_needs_a_name_of_its_own_that_the_provider_takes() {
+    let world = weeklies();
+    for name in ["", "by hand", "snap/1", "schnappschuß"] {
+        refused(&world, &create(name), "letters, digits, hyphens");
+    }
+    let slot = create("weekly-2027-01-03");
+    refused(&world, &slot, "taken for a slot of the rotation weekly");
+    let world = full_of_own();
+    refused(&world, &create("by-hand"), "is there already (id 4)");
+}
+
+#[test]
+fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
+    let mut world = full_of_own();
+    refused(&world, &create("mine"), "it holds 5 of 5");
+    let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
+    let id = SnapshotId::from(1);
+    world.intend_delete(id.clone(), "weekly-2026-11-01", Some(known));
+    let outcome = Outcome::Done;
+    world.record(&Fact::DeleteResult {
+        id: id.clone(),
+        outcome,
+    });
+    world.snapshots.retain(|s| s.id != id);
+    world.record(&Fact::DeleteConfirmed { id });
+    refused(&world, &create("mine"), "made by a delete for a slot");
+    // With another place free, one is left for the slot.
+    world.snapshots.retain(|s| s.name != "other");
+    assert_eq!(objection_of(&world, &create("mine")), None);
+}
+
+#[test]
+fn i17_a_delete_or_restore_is_of_exactly_the_row_that_was_shown() {
+    let world = weeklies();
+    for order in [
+        delete("weekly-2026-11-08", 9),
+        restore("weekly-2026-11-08", 9),
+    ] {
+        refused(&world, &order, "another server's or gone");
+    }
+    for order in [
+        delete("weekly-2026-11-08", 1),
+        restore("weekly-2026-11-08", 1),
+    ] {
+        refused(&world, &order, r#"is called "weekly-2026-11-01" now"#);
+    }
+}
+
+#[test]
+fn a_protected_one_is_not_deleted_by_order_either_and_a_foreign_one_may_be() {
+    let mut world = full_of_own();
+    assert_eq!(objection_of(&world, &delete("by-hand", 4)), None);
+    world.policy.protected_ids.insert(SnapshotId::from(4));
+    let order = delete("by-hand", 4);
+    refused(&world, &order, "take it out of protect in web.toml");
+    assert_eq!(objection_of(&world, &restore("by-hand", 4)), None);
+}
+
+#[test]
+fn only_a_completed_one_is_restored_and_not_while_another_is_being_made() {
+    let mut world = weeklies();
+    for status in [
+        Status::Failed,
+        Status::InProgress,
+        Status::Unknown("odd".to_owned()),
+    ] {
+        world.snapshots[2].status = status;
+        let order = restore("weekly-2026-11-15", 3);
+        refused(&world, &order, "only a completed one can be restored");
+    }
+    world.snapshots[2].status = DONE;
+    world.make("by-hand", Status::InProgress);
+    let order = restore("weekly-2026-11-15", 3);
+    refused(&world, &order, "by-hand is being made");
+}

@@ -1,0 +1,338 @@
+//! Which naming patterns of a server's snapshots already rotate, told from the names alone.
+//!
+//! A pattern counts only when two names at least follow it, our own parser gives back each
+//! of them exactly, and their dates are evenly apart. Where a name says `weekly` and its
+//! dates say otherwise, nothing is recognised: what isn't sure stays foreign.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Weekday};
+use jiff::tz::TimeZone;
+
+use super::dated_name::{Dated, dated, forms};
+use super::name_pattern::Pattern;
+use super::snapshot::{Snapshot, Status};
+
+/// Snapshots of one schedule begin no further apart than this within the hour.
+const JITTER: i32 = 15;
+
+/// The hour that is proposed where nothing tells one.
+const QUIET_HOUR: i32 = 3 * 60;
+
+/// A naming pattern that rotates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recognised {
+    /// A name for the rotation: a word of its names if there is one, unique on the server.
+    pub rotation: String,
+    /// The pattern.
+    pub pattern: Pattern,
+    /// When it runs, in cron's five fields.
+    pub schedule: String,
+    /// From one to the next, about.
+    pub interval: SignedDuration,
+    /// Dates that are kept, failed ones left out; at least 1.
+    pub keep: usize,
+    /// Names that follow it.
+    pub held: usize,
+    /// The newest of them by its name.
+    pub newest: DateTime,
+    /// How the time of day is known.
+    pub time: Clue,
+}
+
+/// Where the time of day comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clue {
+    /// The names tell it; they run so many minutes ahead of UTC, where the dates of making
+    /// show that.
+    Names(Option<i32>),
+    /// The snapshots were made at that time of day, in UTC.
+    Made,
+    /// Nothing tells it.
+    Guess,
+}
+
+/// How far apart the dates are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Every {
+    Hours(i32),
+    Day,
+    Week(Weekday),
+    Month(i8),
+    Year(i8, i8),
+}
+
+/// The patterns that rotate among these snapshots of one server, shortest interval first.
+pub fn recognise(snapshots: &[Snapshot]) -> Vec<Recognised> {
+    let forms = forms();
+    let mut groups: BTreeMap<String, Vec<(Dated, &Snapshot)>> = BTreeMap::new();
+    for snapshot in snapshots {
+        if let Some(dated) = dated(&snapshot.name, &forms) {
+            let group = groups.entry(dated.text.clone()).or_default();
+            group.push((dated, snapshot));
+        }
+    }
+    let mut found: Vec<Recognised> = groups.values().filter_map(|group| one(group)).collect();
+    found.sort_by_key(|one| (one.interval, std::cmp::Reverse(one.held)));
+    let mut kept: Vec<Recognised> = Vec::new();
+    for mut one in found {
+        // Of two that could give one name the second stays foreign.
+        if kept
+            .iter()
+            .any(|other| other.pattern.may_clash(&one.pattern))
+        {
+            continue;
+        }
+        let taken = |name: &str| kept.iter().any(|other| other.rotation == name);
+        let numbered = (2..).map(|nth| format!("{}-{nth}", one.rotation));
+        let mut names = std::iter::once(one.rotation.clone()).chain(numbered);
+        if let Some(free) = names.find(|name| !taken(name)) {
+            one.rotation = free;
+        }
+        kept.push(one);
+    }
+    kept
+}
+
+/// What one pattern's names tell together.
+fn one(group: &[(Dated, &Snapshot)]) -> Option<Recognised> {
+    let (first, _) = group.first()?;
+    let all: BTreeSet<DateTime> = group.iter().map(|(dated, _)| dated.at).collect();
+    let newest = *all.last()?;
+    // One date alone says nothing of how often.
+    if all.len() < 2 {
+        return None;
+    }
+    let hint = hint(&first.words);
+    let (minute, time) = time_of_day(group, first.hour);
+    let every = match minute {
+        // Times of day that differ can only be hours apart.
+        None => hours(&all)?,
+        Some(_) if first.day => days(&all, hint.map(|(_, kind)| kind))?,
+        Some(_) => months(&all, group, hint.is_some())?,
+    };
+    if hint.is_some_and(|(_, kind)| kind != every.kind()) {
+        return None;
+    }
+    // One in progress is one of them as soon as it is completed.
+    let kept = group.iter().filter(|(_, row)| row.status != Status::Failed);
+    let kept: BTreeSet<DateTime> = kept.map(|(dated, _)| dated.at).collect();
+    let word = hint.map_or(every.kind(), |(word, _)| word);
+    let minute = minute.unwrap_or_else(|| earliest(&all, 60));
+    Some(Recognised {
+        rotation: word.to_owned(),
+        pattern: first.pattern.clone(),
+        schedule: every.schedule(minute, newest),
+        interval: every.interval(),
+        keep: kept.len().max(1),
+        held: group.len(),
+        newest,
+        time,
+    })
+}
+
+/// The word among a name's literals that tells how often, and the kind that it stands for.
+fn hint(words: &str) -> Option<(&'static str, &'static str)> {
+    const WORDS: [(&str, &str); 8] = [
+        ("hourly", "hourly"),
+        ("daily", "daily"),
+        ("nightly", "daily"),
+        ("weekly", "weekly"),
+        ("monthly", "monthly"),
+        ("yearly", "yearly"),
+        ("annual", "yearly"),
+        ("annually", "yearly"),
+    ];
+    let mut words = words.split(|c: char| !c.is_ascii_alphabetic());
+    words.find_map(|word| WORDS.into_iter().find(|(known, _)| *known == word))
+}
+
+/// Minutes since midnight, if they are the same all along, and how that is known.
+fn time_of_day(group: &[(Dated, &Snapshot)], told: bool) -> (Option<i32>, Clue) {
+    let made = |row: &Snapshot| Some(row.created_at?.to_zoned(TimeZone::UTC).datetime());
+    if told {
+        let ahead = group.iter().filter_map(|(dated, row)| {
+            let ahead = dated.at.duration_since(made(row)?).as_mins();
+            // Zones lie whole quarters of an hour apart, and making began a little later.
+            i32::try_from((ahead + 12).div_euclid(15) * 15).ok()
+        });
+        let ahead: BTreeSet<i32> = ahead.collect();
+        let ahead = ahead.first().copied().filter(|_| ahead.len() == 1);
+        let all = group.iter().map(|(dated, _)| dated.at).collect();
+        return (same(&all), Clue::Names(ahead));
+    }
+    let of_that_day = group.iter().filter_map(|(dated, row)| {
+        let made = made(row)?;
+        let (day, month) = (made.date(), made.date().first_of_month());
+        (dated.at.date() == if dated.day { day } else { month }).then_some(made)
+    });
+    let made: BTreeSet<DateTime> = of_that_day.collect();
+    match same(&made).filter(|_| made.len() == group.len()) {
+        Some(minute) => (Some(minute / 5 * 5), Clue::Made),
+        None => (Some(QUIET_HOUR), Clue::Guess),
+    }
+}
+
+/// The minute of the day that all of these share, but for the jitter.
+fn same(all: &BTreeSet<DateTime>) -> Option<i32> {
+    let minutes = all.iter().map(|at| minute_of_day(*at));
+    let (least, most) = (minutes.clone().min()?, minutes.max()?);
+    (most - least <= JITTER).then(|| earliest(all, 24 * 60))
+}
+
+/// The earliest minute within each span of this many; rounded down where they differ.
+fn earliest(all: &BTreeSet<DateTime>, span: i32) -> i32 {
+    let minutes: BTreeSet<i32> = all.iter().map(|at| minute_of_day(*at) % span).collect();
+    let first = minutes.first().copied().unwrap_or_default();
+    if minutes.len() == 1 {
+        first
+    } else {
+        first / 5 * 5
+    }
+}
+
+fn minute_of_day(at: DateTime) -> i32 {
+    i32::from(at.hour()) * 60 + i32::from(at.minute())
+}
+
+/// Steps from each to the next.
+fn steps(mut of: impl Iterator<Item = i32>) -> Vec<i32> {
+    let Some(mut last) = of.next() else {
+        return Vec::new();
+    };
+    of.map(|next| next - std::mem::replace(&mut last, next))
+        .collect()
+}
+
+/// Whether steps are even: the smallest is one unit, and none is more than two, since one
+/// may have been missed. Names that say how often they come need no second proof.
+fn even(steps: &[i32], unit: i32, said: bool) -> bool {
+    let (least, most) = (steps.iter().min(), steps.iter().max());
+    said || (least == Some(&unit) && most.is_some_and(|most| *most <= 2 * unit))
+}
+
+/// The same minute of hours that are evenly apart.
+fn hours(all: &BTreeSet<DateTime>) -> Option<Every> {
+    let minutes = all.iter().map(|at| i32::from(at.minute()));
+    if minutes.clone().max()? - minutes.min()? > JITTER {
+        return None;
+    }
+    let hours = all
+        .iter()
+        .map(|at| number(at.date()) * 24 + i32::from(at.hour()));
+    let steps = steps(hours);
+    let step = *steps.iter().min()?;
+    let divides = [1, 2, 3, 4, 6, 8, 12].contains(&step);
+    let regular = steps.iter().all(|other| other % step.max(1) == 0);
+    (divides && regular && even(&steps, step, false)).then_some(Every::Hours(step))
+}
+
+/// One time of day, on days that are evenly apart.
+fn days(all: &BTreeSet<DateTime>, hint: Option<&str>) -> Option<Every> {
+    let dates: BTreeSet<Date> = all.iter().map(|at| at.date()).collect();
+    let newest = *dates.last()?;
+    let steps = steps(dates.iter().map(|date| number(*date)));
+    let least = *steps.iter().min()?;
+    let one_day_of_month = dates.iter().all(|date| date.day() == newest.day());
+    if one_day_of_month && least >= 28 && !matches!(hint, Some("weekly" | "daily")) {
+        return by_month(&dates, newest.day(), hint.is_some());
+    }
+    let said = |kind| hint == Some(kind);
+    if dates.iter().all(|date| date.weekday() == newest.weekday())
+        && !said("daily")
+        && least >= 7
+        && even(&steps, 7, said("weekly"))
+    {
+        return Some(Every::Week(newest.weekday()));
+    }
+    even(&steps, 1, said("daily")).then_some(Every::Day)
+}
+
+/// Names that tell a month and no day: made on the day that all were made on, else the first.
+fn months(all: &BTreeSet<DateTime>, group: &[(Dated, &Snapshot)], said: bool) -> Option<Every> {
+    let dates: BTreeSet<Date> = all.iter().map(|at| at.date()).collect();
+    let made = group.iter().map(|(dated, row)| {
+        let made = row.created_at?.to_zoned(TimeZone::UTC).date();
+        (made.first_of_month() == dated.at.date()).then(|| made.day())
+    });
+    let made: BTreeSet<Option<i8>> = made.collect();
+    let day = made.first().copied().flatten();
+    let day = day.filter(|day| made.len() == 1 && *day <= 28);
+    by_month(&dates, day.unwrap_or(1), said)
+}
+
+fn by_month(dates: &BTreeSet<Date>, day: i8, said: bool) -> Option<Every> {
+    let months = dates
+        .iter()
+        .map(|date| i32::from(date.year()) * 12 + i32::from(date.month()));
+    let steps = steps(months);
+    let newest = dates.last()?;
+    if steps.iter().all(|step| step % 12 == 0) {
+        return even(&steps, 12, said).then(|| Every::Year(newest.month(), day));
+    }
+    even(&steps, 1, said).then_some(Every::Month(day))
+}
+
+/// Days since the year 1.
+fn number(date: Date) -> i32 {
+    let since = date.duration_since(jiff::civil::date(1, 1, 1));
+    i32::try_from(since.as_hours() / 24).unwrap_or_default()
+}
+
+impl Every {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Hours(_) => "hourly",
+            Self::Day => "daily",
+            Self::Week(_) => "weekly",
+            Self::Month(_) => "monthly",
+            Self::Year(..) => "yearly",
+        }
+    }
+
+    fn interval(self) -> SignedDuration {
+        SignedDuration::from_hours(match self {
+            Self::Hours(hours) => i64::from(hours),
+            Self::Day => 24,
+            Self::Week(_) => 7 * 24,
+            Self::Month(_) => 31 * 24,
+            Self::Year(..) => 366 * 24,
+        })
+    }
+
+    /// In cron's fields, at this minute of the day; of hours, at that of the hour.
+    fn schedule(self, minute: i32, newest: DateTime) -> String {
+        let (hour, minute) = (minute / 60, minute % 60);
+        match self {
+            Self::Hours(1) => format!("{minute} * * * *"),
+            Self::Hours(step) => match i32::from(newest.hour()) % step {
+                0 => format!("{minute} */{step} * * *"),
+                first => format!("{minute} {first}-23/{step} * * *"),
+            },
+            Self::Day => format!("{minute} {hour} * * *"),
+            Self::Week(day) => format!("{minute} {hour} * * {}", short(day)),
+            Self::Month(day) => format!("{minute} {hour} {day} * *"),
+            Self::Year(month, day) => format!("{minute} {hour} {day} {month} *"),
+        }
+    }
+}
+
+fn short(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "Mon",
+        Weekday::Tuesday => "Tue",
+        Weekday::Wednesday => "Wed",
+        Weekday::Thursday => "Thu",
+        Weekday::Friday => "Fri",
+        Weekday::Saturday => "Sat",
+        Weekday::Sunday => "Sun",
+    }
+}
+
+#[cfg(test)]
+#[path = "recognise_steps_tests.rs"]
+mod steps_tests;
+#[cfg(test)]
+#[path = "pattern_detection_tests.rs"]
+mod tests;

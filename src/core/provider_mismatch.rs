@@ -1,0 +1,236 @@
+//! Findings that are no longer believed (I19): a snapshot that is stored otherwise than asked for, one
+//! that bears another name than before, one that was completed and is listed as failed, and
+//! whatever the trail doesn't know.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::{Server, Step};
+use super::event::{Fact, When};
+use super::operator_order::NAME_SHOWN;
+use super::rotation_terms::Fnv;
+use super::sanitize::{printable, utc};
+use super::server_history::Open;
+use super::snapshot::{Snapshot, SnapshotId, Status};
+
+/// A snapshot may be dated so long before its create was sent, or after now: hosts' clocks and
+/// zones differ.
+const DATED_APART: SignedDuration = SignedDuration::from_hours(24);
+
+/// No snapshot is older than this; a date before it is a default or a fault.
+const NO_DATE_BEFORE: Timestamp = Timestamp::constant(946_684_800, 0);
+
+/// A snapshot that was completed and is listed as failed is kept for so long.
+pub(super) const REGRESSED_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl Server<'_> {
+    pub(super) fn was_completed(&self, id: &SnapshotId) -> bool {
+        self.history.name_of(id).is_some()
+    }
+
+    /// Returns true if it was completed and is listed as failed, or as anything else for so long
+    /// that no listing that lags behind can explain it.
+    pub(super) fn has_regressed(&self, snapshot: &Snapshot) -> bool {
+        let otherwise = match snapshot.status {
+            Status::Failed => true,
+            Status::InProgress | Status::Unknown(_) => self.stuck(snapshot),
+            Status::Completed => false,
+        };
+        otherwise
+            && (self.was_completed(&snapshot.id)
+                || self.regressed_since(&snapshot.id).is_some()
+                || self.came_back(snapshot))
+    }
+
+    /// Returns true if it was completed and gone before, under this id or another.
+    pub(super) fn came_back(&self, snapshot: &Snapshot) -> bool {
+        let made = || self.history.made.iter().any(|made| made.id == snapshot.id);
+        let mut former = self.history.former_ids(snapshot);
+        former.any(|id| *id == snapshot.id || !made())
+    }
+
+    /// One that was own or is, and of which the listing says another name than it had: a provider
+    /// that renames can't choose what goes.
+    fn renamed(&self) -> Option<&Snapshot> {
+        let mut rows = self.inventory.snapshots.iter();
+        rows.find(|s| {
+            let known = self.history.name_of(&s.id);
+            let own = || self.policy.place(&s.name).is_some();
+            known.is_some_and(|known| known != Fnv::of(&s.name))
+                || (self.was_foreign(&s.id).is_some() && own())
+        })
+    }
+
+    /// The foreign name that it was listed under.
+    fn was_foreign(&self, id: &SnapshotId) -> Option<&str> {
+        let mut foreign = self.history.foreign.iter();
+        let known = foreign.find(|(known, _)| *known == *id)?;
+        Some(&known.1)
+    }
+
+    /// That a known one bears another name now, as a record.
+    fn renaming(&self) -> Option<Step> {
+        let row = self.renamed().filter(|_| self.history.mismatch.is_none())?;
+        let before = self.was_foreign(&row.id).or(self.history.called(&row.id));
+        let before = before.filter(|name| !name.is_empty());
+        Some(Step::Record(Fact::SnapshotRenamed {
+            snapshot: row.name.clone(),
+            id: row.id.clone(),
+            reason: format!(
+                "the provider lists the snapshot with id {} as {}, and listed it as {} before",
+                row.id,
+                printable(&row.name, NAME_SHOWN),
+                before.unwrap_or("another")
+            ),
+        }))
+    }
+
+    /// When the create of this name was intended last, as far as the trail still says so.
+    pub(super) fn sent(&self, name: &str) -> Option<Timestamp> {
+        if let Some(Open::Create {
+            name: open, sent, ..
+        }) = &self.history.open
+            && open == name
+        {
+            return *sent;
+        }
+        let rotation = self.policy.rotation_of(name)?;
+        self.history.slot(rotation, name)?.sent
+    }
+
+    /// That the provider stores otherwise what an open create asked for, as a record.
+    pub(super) fn mismatch(&self, asked: &str, found: &Snapshot) -> Option<Fact> {
+        let reason = stored_otherwise(asked, found, self.sent(asked), self.now.wall)?;
+        Some(Fact::CreateMismatch {
+            snapshot: asked.to_owned(),
+            id: found.id.clone(),
+            reason,
+        })
+    }
+
+    /// Own snapshots that were seen completed and are listed as failed.
+    pub(super) fn regressed(&self) -> impl Iterator<Item = &Snapshot> {
+        let own = self.own().map(|(snapshot, _)| snapshot);
+        own.filter(|snapshot| self.has_regressed(snapshot))
+    }
+
+    /// More than one at once is the provider's trouble: nothing is deleted on the server.
+    pub(super) fn troubled(&self) -> bool {
+        self.regressed().nth(1).is_some()
+    }
+
+    /// Since when it is listed as failed although it was completed.
+    pub(super) fn regressed_since(&self, id: &SnapshotId) -> Option<When> {
+        let mut regressed = self.history.regressed.iter();
+        regressed
+            .find(|(known, _)| *known == *id)
+            .map(|(_, since)| *since)
+    }
+
+    /// Records the listing's news for the trail: foreign ones and completed ones that it
+    /// doesn't know, one that has failed since, and what is beyond `keep` without a payment.
+    pub(super) fn findings(&self) -> Option<Step> {
+        let history = self.history;
+        if let Some(step) = self.renaming() {
+            return Some(step);
+        }
+        let rows = self.inventory.snapshots.iter();
+        let mut foreign = rows.filter(|s| self.policy.place(&s.name).is_none());
+        // A completed own one whose name is another now has its name there already.
+        let known = |s: &Snapshot| self.was_foreign(&s.id).is_some() || self.was_completed(&s.id);
+        if let Some(row) = foreign.find(|s| !known(s)) {
+            return Some(Step::Record(Fact::SnapshotFound {
+                snapshot: printable(&row.name, NAME_SHOWN),
+                id: row.id.clone(),
+                foreign: true,
+            }));
+        }
+        let new = |s: &&Snapshot| {
+            let known = self.was_completed(&s.id) && self.regressed_since(&s.id).is_none();
+            s.status == Status::Completed && !known
+        };
+        if let Some(row) = self.own().map(|(snapshot, _)| snapshot).find(new) {
+            return Some(Step::Record(Fact::SnapshotFound {
+                snapshot: row.name.clone(),
+                id: row.id.clone(),
+                foreign: false,
+            }));
+        }
+        if let Some(row) = self
+            .regressed()
+            .find(|s| self.regressed_since(&s.id).is_none())
+        {
+            return Some(Step::Record(Fact::SnapshotRegressed {
+                snapshot: row.name.clone(),
+                id: row.id.clone(),
+            }));
+        }
+        let owned = self.owned();
+        let rotations = self.policy.rotations.iter().enumerate();
+        // One that has regressed has an alert of its own, and waits for a newer one to be made.
+        let mut surplus = rotations.map(|(index, rotation)| {
+            let mut unpaid = self.unpaid(index, &owned);
+            unpaid.retain(|own| !own.regressed);
+            (rotation, unpaid)
+        });
+        let (rotation, mut unpaid) = surplus.find(|(_, unpaid)| !unpaid.is_empty())?;
+        // Those that wait already are named once more: the record replaces them.
+        let notes = history.rotation(&rotation.name);
+        let shrink = notes.and_then(|notes| notes.shrink.as_deref());
+        // Not before the new one is there that takes the place of what went.
+        let kept = history.prune_first.is_none();
+        let taken = shrink.filter(|_| kept).map_or(0, |shrink| shrink.taken);
+        let taken = usize::try_from(taken).unwrap_or(usize::MAX);
+        let shrinks = unpaid.iter().take(taken).map(|own| own.snapshot.id.clone());
+        let shrinks = shrinks.collect();
+        let waiting = shrink.map_or(&[][..], |shrink| &shrink.found);
+        unpaid.extend(
+            owned
+                .iter()
+                .filter(|own| waiting.contains(&own.snapshot.id)),
+        );
+        let unpaid = unpaid.iter().map(|own| own.snapshot);
+        let (snapshots, ids) = unpaid.map(|s| (s.name.clone(), s.id.clone())).unzip();
+        Some(Step::Record(Fact::SurplusFound {
+            rotation: rotation.name.clone(),
+            snapshots,
+            ids,
+            shrinks,
+        }))
+    }
+}
+
+/// How the provider stores otherwise what a create asked for that was sent then, if it does.
+pub fn stored_otherwise(
+    asked: &str,
+    found: &Snapshot,
+    sent: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<String> {
+    let id = found.id.clone();
+    if found.name != asked {
+        let stored = printable(&found.name, NAME_SHOWN);
+        return Some(format!(
+            "asked for {asked}, the provider stores {stored} (id {id})"
+        ));
+    }
+    let far_ahead = |at: Timestamp| at.duration_since(now) > DATED_APART;
+    if !before(found, sent) && !found.created_at.is_some_and(far_ahead) {
+        return None;
+    }
+    let date = found.created_at.map(utc)?;
+    let sent = utc(sent.unwrap_or(now));
+    Some(format!(
+        "the provider dates {asked} (id {id}) {date}, it was asked for at {sent}"
+    ))
+}
+
+/// Returns true if its date can't be: before there were snapshots, or before its create was sent.
+pub(super) fn before(snapshot: &Snapshot, sent: Option<Timestamp>) -> bool {
+    snapshot.created_at.is_some_and(|at| {
+        at < NO_DATE_BEFORE || sent.is_some_and(|sent| sent.duration_since(at) > DATED_APART)
+    })
+}
+
+#[cfg(test)]
+#[path = "provider_mismatch_tests.rs"]
+mod tests;

@@ -1,0 +1,204 @@
+//! Sequences that once led astray: each is a way in which the world comes back differently.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::decide::Step;
+use super::event::{AlertKind, Fact, Outcome};
+use super::name_pattern::Pattern;
+use super::snapshot::{SnapshotId, Status};
+use super::test_provider::*;
+
+/// As [`World::recorded`], and time passes while it waits.
+fn awaited(world: &mut World) -> Step {
+    for _ in 0..500 {
+        match world.recorded() {
+            Step::Wait { pause, .. } => world.pass(pause),
+            step => return step,
+        }
+    }
+    panic!("it waits without end");
+}
+
+/// A create is sent and ends so, with no id in its answer.
+fn answered(world: &mut World, name: &str, outcome: Outcome) {
+    world.intend_create(name);
+    world.record(&Fact::CreateResult {
+        snapshot: name.to_owned(),
+        outcome,
+        id: None,
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+}
+
+fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
+    let Step::Delete {
+        id,
+        name,
+        prune_first,
+        ..
+    } = step
+    else {
+        panic!("no delete: {step:?}");
+    };
+    let ids: BTreeSet<_> = world.snapshots.iter().map(|s| s.id.clone()).collect();
+    world.intend_delete(id.clone(), &name.clone(), prune_first.then_some(ids));
+    world.record(&Fact::DeleteResult {
+        id: id.clone(),
+        outcome,
+    });
+    id.clone()
+}
+
+#[test]
+fn i15_a_schedule_moved_within_the_day_ends_and_disowns_no_settled_slot() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    world.policy.rotations = vec![rotation("daily", "0 4 * * *", 3)];
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(25));
+    world.settle(&DONE);
+    assert_eq!(
+        world.log,
+        ["create daily-2026-11-22", "create daily-2026-11-23"]
+    );
+    assert!(world.history.alerts.is_empty());
+}
+
+#[test]
+fn i15_a_delete_that_is_never_done_is_sent_a_few_times_and_then_blocks() {
+    for outcome in [Outcome::Unknown, Outcome::Done, Outcome::Failed] {
+        let mut world = full_of_own();
+        let mut sent = 0;
+        let end = loop {
+            let step = awaited(&mut world);
+            if !matches!(step, Step::Delete { .. }) {
+                break step;
+            }
+            sent += 1;
+            assert!(sent < 10, "{outcome:?}: sent without end");
+            deleted(&mut world, &step, outcome);
+        };
+        assert!(matches!(end, Step::Blocked { .. }), "{outcome:?}: {end:?}");
+        let blocked = world.history.alerts.keys();
+        let blocked: Vec<_> = blocked.map(|(kind, _)| *kind).collect();
+        assert_eq!(blocked, [AlertKind::Blocked], "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_rotation_that_waits_holds_up_no_other_rotation() {
+    let mut world = World::new(vec![
+        rotation("a", "0 3 * * *", 2),
+        rotation("b", "10 5 * * *", 2),
+    ]);
+    world.settle(&DONE);
+    world.now.wall = time("2026-11-23T03:00:01Z");
+    world.now.mono += SignedDuration::from_hours(23);
+    let due = time("2026-11-23T05:10:00Z");
+    loop {
+        match world.recorded() {
+            Step::Create { name, .. } if name.starts_with("b-") => break,
+            Step::Create { name, .. } => {
+                answered(&mut world, &name, Outcome::Later);
+            }
+            Step::Wait { pause, .. } => world.pass(pause),
+            other => panic!("{other:?}"),
+        }
+    }
+    let late = world.now.wall.duration_since(due);
+    assert!(late < MINUTE, "b began {late:?} late");
+}
+
+#[test]
+fn a_slot_whose_snapshot_a_person_made_is_settled_and_never_called_skipped() {
+    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(20));
+    world.make("daily-2026-11-23", DONE);
+    world.pass(SignedDuration::from_hours(29));
+    world.recorded();
+    assert!(
+        world.history.alerts.is_empty(),
+        "{:?}",
+        world.history.alerts
+    );
+}
+
+#[test]
+fn i8_an_open_delete_is_not_repeated_while_a_late_create_is_under_way() {
+    let mut rows = old_weeklies().to_vec();
+    rows.push((4, "by-hand", DONE, "2025-01-01T00:00:00Z"));
+    let mut world = World::weekly(3).holding(&rows);
+    world.recorded();
+    let name = "weekly-2026-11-22";
+    answered(&mut world, name, Outcome::Unknown);
+    let again = awaited(&mut world);
+    assert!(matches!(again, Step::Create { .. }), "{again:?}");
+    world.make("by-hand-2", DONE);
+    let prune = awaited(&mut world);
+    deleted(&mut world, &prune, Outcome::Unknown);
+    world.snapshots.retain(|s| s.name != "by-hand-2");
+    world.make(name, Status::InProgress);
+    for _ in 0..60 {
+        match world.recorded() {
+            Step::Wait { pause, .. } => world.pass(pause),
+            Step::Delete { .. } => panic!("a delete while {name} is under way"),
+            _ => break,
+        }
+        if world.now.mono > 150 * MINUTE {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_delete_that_is_refused_for_one_rotation_holds_up_no_other() {
+    let mut world = World::new(vec![
+        rotation("a", "0 3 * * *", 2),
+        rotation("b", "30 3 * * *", 2),
+    ]);
+    world.policy.rotations[1].pattern = Pattern::new("{name}-%Y-%m-%d", "b").expect("a pattern");
+    let failed = world.make("a-2026-11-22", Status::Failed);
+    world.made_in_vain(failed.number().unwrap());
+    let refused = awaited(&mut world);
+    deleted(&mut world, &refused, Outcome::Failed);
+    let next = world.recorded();
+    assert!(
+        matches!(&next, Step::Create { name, .. } if name == "b-2026-11-22"),
+        "{next:?}"
+    );
+}
+
+#[test]
+fn i9_a_policy_that_went_and_returns_still_knows_its_open_create() {
+    let mut world = World::weekly(3);
+    world.recorded();
+    let name = "weekly-2026-11-22";
+    answered(&mut world, name, Outcome::Unknown);
+    world.record(&Fact::ServerRemoved);
+    let step = world.recorded();
+    assert!(matches!(step, Step::Wait { .. }), "{step:?}");
+}
+
+#[test]
+fn i15_a_slot_that_an_odd_clock_kept_from_its_run_is_told_of_though_care_began_by_a_clock_ahead() {
+    let hours = SignedDuration::from_hours;
+    let mut weekly = rotation("weekly", "0 3 * * Sun", 2);
+    weekly.catch_up = Some(hours(2));
+    let mut world = World::new(vec![weekly, rotation("daily", "0 3 * * *", 2)]);
+    // It is the day before the weekly slot, and the clock says the day after.
+    world.now.wall = time("2026-11-23T12:00:00Z");
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create daily-2026-11-23"]);
+    world.now.wall = time("2026-11-21T20:00:00Z");
+    assert!(matches!(world.recorded(), Step::Blocked { .. }));
+    world.pass(hours(40));
+    assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
+    let told = (AlertKind::SlotFailed, "weekly".to_owned());
+    assert!(world.history.alerts.contains_key(&told));
+}

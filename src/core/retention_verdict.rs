@@ -1,0 +1,243 @@
+//! What each snapshot of a server is to its policy, and why: a verdict for every row of a
+//! listing, by the rules that the decision itself asks.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::decide::{Inventory, Server};
+use super::event::Now;
+use super::policy::{Policy, Rules};
+use super::provider_mismatch::before;
+use super::retention::{self, Own, Spare};
+use super::sanitize::utc;
+use super::server_history::History;
+use super::snapshot::{Snapshot, SnapshotId, Status};
+
+/// What a snapshot is to its server's policy; of several that fit, the first of this list
+/// that tells why it may or may not go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// Its name is none of the policy's: it takes up room and is never touched (I1).
+    Foreign,
+    /// The policy protects it (I1).
+    Protected,
+    /// Its status word is not documented (I11).
+    UnknownStatus,
+    /// Being made (I8).
+    InProgress,
+    /// Being made for too long; it keeps its room.
+    Stuck,
+    /// It ended, but its date is missing, unreadable or in the future (I11).
+    OddDate,
+    /// It was completed, and is listed as failed (I19).
+    Regressed,
+    /// It ended failed: it goes when it is outlived, or when its room is needed.
+    Failed,
+    /// The newest own completed one of the server (I2).
+    Newest,
+    /// Completed, and an older copy of a slot that has a newer one.
+    Copy,
+    /// Completed, and beyond `keep`.
+    Surplus,
+    /// Completed, and within `keep`.
+    Keep,
+    /// A plan deletes it. Only [`plan`](super::plan::plan) gives this fate.
+    Delete,
+}
+
+impl Fate {
+    /// The word that tables, pages and other programs use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Foreign => "foreign",
+            Self::Protected => "protected",
+            Self::UnknownStatus => "unknown_status",
+            Self::InProgress => "in_progress",
+            Self::Stuck => "stuck",
+            Self::OddDate => "odd_date",
+            Self::Regressed => "regressed",
+            Self::Failed => "failed",
+            Self::Newest => "newest",
+            Self::Copy => "copy",
+            Self::Surplus => "surplus",
+            Self::Keep => "keep",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A snapshot's fate, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The provider's id of it.
+    pub id: SnapshotId,
+    /// Its name, as the provider gives it: for a foreign one any text at all.
+    pub name: String,
+    /// What it is to the policy.
+    #[serde(rename = "verdict")]
+    pub fate: Fate,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// A verdict for every snapshot of the inventory, in its order. The history is one that
+/// has observed this inventory: else nothing counts as stuck.
+pub fn verdicts(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+) -> Vec<Verdict> {
+    let server = Server::of(policy, inventory, history, rules, now);
+    let owned = server.owned();
+    let spare: BTreeMap<_, _> = retention::spares(policy, &owned)
+        .into_iter()
+        .map(|(own, why)| (own.snapshot.id.clone(), why))
+        .collect();
+    let newest = retention::newest_completed(&owned);
+    let rows = inventory.snapshots.iter();
+    rows.map(|snapshot| {
+        let own = owned.iter().find(|own| own.snapshot == snapshot);
+        let (fate, reason) = match own {
+            None => (
+                Fate::Foreign,
+                "no rotation of the policy gives such a name: it is never touched".to_owned(),
+            ),
+            Some(own) if own.protected => (Fate::Protected, protection(policy, history, snapshot)),
+            Some(own) => {
+                let (fate, reason) =
+                    server.fate(own, spare.get(&snapshot.id).copied(), newest.as_ref());
+                let stays = spare.get(&snapshot.id);
+                let stays = stays.and_then(|why| server.stays(own, *why, &owned));
+                let late = server.lateness(snapshot, own.place);
+                let reason = stays.map_or(reason.clone(), |why| format!("{reason}: {why}"));
+                let reason = late.map_or(reason.clone(), |late| format!("{reason}; {late}"));
+                (fate, reason)
+            }
+        };
+        Verdict {
+            id: snapshot.id.clone(),
+            name: snapshot.name.clone(),
+            fate,
+            reason,
+        }
+    })
+    .collect()
+}
+
+fn protection(policy: &Policy, history: &History, snapshot: &Snapshot) -> String {
+    let by = if policy.protects_id(&snapshot.id) {
+        "id"
+    } else if policy.protected_names.contains(&snapshot.name) {
+        "name"
+    } else if history
+        .former_ids(snapshot)
+        .any(|id| policy.protects_id(id))
+    {
+        return "protect lists the id that one of its name had before: it is never pruned, and not counted in keep".to_owned();
+    } else {
+        return "an operator is about to restore it: it is not pruned meanwhile".to_owned();
+    };
+    format!("protect lists its {by}: it is never pruned, and not counted in keep")
+}
+
+impl Server<'_> {
+    /// The fate of an own, unprotected snapshot.
+    fn fate(
+        &self,
+        own: &Own<'_>,
+        spare: Option<Spare>,
+        newest: Option<&SnapshotId>,
+    ) -> (Fate, String) {
+        let rotation = &self.policy.rotations[own.place.rotation];
+        let (keep, name) = (rotation.keep, &rotation.name);
+        let spared = spare.map(|why| why.reason(rotation));
+        match &own.snapshot.status {
+            Status::Unknown(word) => (
+                Fate::UnknownStatus,
+                format!("its status {word:?} is not documented: it is kept, and takes up room"),
+            ),
+            Status::InProgress if self.stuck(own.snapshot) => {
+                (Fate::Stuck, self.stuck_reason(own.snapshot))
+            }
+            Status::InProgress => (
+                Fate::InProgress,
+                "it is being made: nothing else is changed on the server meanwhile".to_owned(),
+            ),
+            // I11: a date that can't be relied on justifies nothing.
+            Status::Completed | Status::Failed if own.dated.is_none() => {
+                (Fate::OddDate, self.odd_date(own.snapshot))
+            }
+            Status::Failed if own.regressed => (
+                Fate::Regressed,
+                spared.unwrap_or_else(|| "it was completed, and is listed as failed: it is kept for a week at least, and then goes for a newer one or for room".to_owned()),
+            ),
+            Status::Failed => (
+                Fate::Failed,
+                spared.unwrap_or_else(|| format!(
+                    "it failed: it goes when its room is needed, or a newer one of {name} is completed"
+                )),
+            ),
+            // I2.
+            Status::Completed if newest == Some(&own.snapshot.id.clone()) => (
+                Fate::Newest,
+                "the newest own completed snapshot of the server stays until a newer one is completed".to_owned(),
+            ),
+            Status::Completed => (
+                match spare {
+                    Some(Spare::Copy) => Fate::Copy,
+                    Some(_) => Fate::Surplus,
+                    None => Fate::Keep,
+                },
+                spared.unwrap_or_else(|| format!("within keep = {keep} of {name}")),
+            ),
+        }
+    }
+
+    fn odd_date(&self, snapshot: &Snapshot) -> String {
+        let what = snapshot.created_at.map_or_else(
+            || "it has no readable date".to_owned(),
+            |at| format!("its date {} can't be", utc(at)),
+        );
+        format!("{what}: {}", self.misdated(snapshot))
+    }
+
+    /// The fate of one whose date can't be relied on, in words.
+    pub(super) fn misdated(&self, snapshot: &Snapshot) -> &'static str {
+        // Without its create the date is one like others.
+        if before(snapshot, self.sent(&snapshot.name)) && !before(snapshot, None) {
+            "it isn't counted in keep, and is kept while the trail remembers its create: delete it, or list it in protect"
+        } else {
+            "it is kept, and not counted in keep"
+        }
+    }
+
+    fn stuck_reason(&self, snapshot: &Snapshot) -> String {
+        let limit = whole_seconds(self.rules.stuck_after);
+        let then = if self.policy.delete_stuck {
+            "it goes when its room is needed, once it was watched for as long"
+        } else {
+            "it keeps its room, look at it at the provider"
+        };
+        match snapshot.created_at {
+            Some(at) => format!(
+                "in progress since {}, longer than {limit:#}: {then}",
+                utc(at)
+            ),
+            None => format!("in progress for longer than {limit:#}: {then}"),
+        }
+    }
+}
+
+/// A duration fit to be shown.
+pub(super) fn whole_seconds(time: SignedDuration) -> SignedDuration {
+    SignedDuration::from_secs(time.as_secs())
+}
+
+#[cfg(test)]
+#[path = "retention_verdict_tests.rs"]
+mod tests;

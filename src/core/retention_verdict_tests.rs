@@ -1,0 +1,227 @@
+//! Each fate by name.
+
+use std::collections::BTreeSet;
+
+use super::Fate::{
+    Copy, Delete, Failed, Foreign, InProgress, Keep, Newest, OddDate, Protected, Stuck, Surplus,
+    UnknownStatus,
+};
+use super::*;
+use crate::core::event::Fact;
+use crate::core::test_provider::*;
+
+fn fates(world: &mut World) -> Vec<(u64, Fate)> {
+    let found = judged(world);
+    found
+        .iter()
+        .map(|v| (v.id.number().unwrap(), v.fate))
+        .collect()
+}
+
+fn judged(world: &mut World) -> Vec<Verdict> {
+    world
+        .history
+        .observe(&world.policy, &world.snapshots, world.now);
+    let inventory = Inventory {
+        hostname: None,
+        other_id: None,
+        server_name: None,
+        snapshots: world.snapshots.clone(),
+        state: None,
+        requested: world.now.mono,
+        doubt: None,
+    };
+    verdicts(
+        &world.policy,
+        &inventory,
+        &world.history,
+        &world.rules,
+        world.now,
+    )
+}
+
+#[test]
+fn i2_the_newest_is_kept_beside_those_within_keep_and_the_oldest_is_surplus() {
+    let mut world = World::weekly(2).holding(&old_weeklies());
+    let found = judged(&mut world);
+    let now: Vec<_> = found.iter().map(|v| v.fate).collect();
+    assert_eq!(now, [Surplus, Keep, Newest]);
+    let said = "beyond keep = 2 of weekly: its deletion will be announced first";
+    assert_eq!(found[0].reason, said);
+    world.recorded();
+    let found = judged(&mut world);
+    assert_eq!(found[0].reason, "beyond keep = 2 of weekly");
+    assert_eq!(found[1].reason, "within keep = 2 of weekly");
+    // All that goes one after the other is told at once.
+    world.policy.rotations[0].keep = 1;
+    let all = [(1, Surplus), (2, Surplus), (3, Newest)];
+    assert_eq!(fates(&mut world), all);
+}
+
+#[test]
+fn i1_foreign_and_protected_ones_say_so_whatever_their_state() {
+    let odd = Status::Unknown("archiving".to_owned());
+    let mut world = World::weekly(1).holding(&[
+        (1, "by-hand", Status::Failed, "2026-11-01T03:00:00Z"),
+        (2, "weekly-2026-1-08", DONE, "2026-11-08T03:00:00Z"),
+        (3, "weekly-2026-11-08", odd, "2026-11-08T03:00:00Z"),
+        (4, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+    ]);
+    world.policy.protected_ids.insert(SnapshotId::from(3));
+    let name = "weekly-2026-11-15".to_owned();
+    world.policy.protected_names.insert(name);
+    let found = judged(&mut world);
+    let fates: Vec<_> = found.iter().map(|v| v.fate).collect();
+    assert_eq!(fates, [Foreign, Foreign, Protected, Protected]);
+    assert!(found[2].reason.contains("its id"), "{}", found[2].reason);
+    assert!(found[3].reason.contains("its name"), "{}", found[3].reason);
+}
+
+#[test]
+fn an_unfinished_one_is_in_progress_until_it_is_stuck() {
+    let rows = [(
+        1,
+        "weekly-2026-11-22",
+        Status::InProgress,
+        "2026-11-22T03:30:00Z",
+    )];
+    let mut world = World::weekly(1).holding(&rows);
+    // Its date says an hour and more soon; only what was watched counts.
+    assert_eq!(fates(&mut world), [(1, InProgress)]);
+    world.pass(59 * MINUTE);
+    assert_eq!(fates(&mut world), [(1, InProgress)]);
+    world.pass(MINUTE);
+    let found = judged(&mut world);
+    assert_eq!(found[0].fate, Stuck);
+    assert!(found[0].reason.contains("keeps its room"));
+    world.policy.delete_stuck = true;
+    assert!(judged(&mut world)[0].reason.contains("it goes when"));
+}
+
+#[test]
+fn i11_an_undocumented_status_and_an_odd_date_are_kept_and_named() {
+    let odd = Status::Unknown("archiving".to_owned());
+    let mut world = World::weekly(1).holding(&[
+        (1, "weekly-2026-11-01", odd, "2026-11-01T03:00:00Z"),
+        (2, "weekly-2026-11-08", DONE, "yesterday"),
+        (3, "weekly-2026-11-15", DONE, "2026-11-22T04:05:01Z"),
+        (4, "weekly-2026-11-15", DONE, "2026-11-22T04:05:00Z"),
+        (
+            5,
+            "weekly-2026-11-22",
+            Status::Failed,
+            "2027-01-01T00:00:00Z",
+        ),
+    ]);
+    let found = judged(&mut world);
+    let fates: Vec<_> = found.iter().map(|v| v.fate).collect();
+    assert_eq!(fates, [UnknownStatus, OddDate, OddDate, Newest, OddDate]);
+    assert!(found[0].reason.contains("\"archiving\""));
+    assert!(found[1].reason.contains("no readable date"));
+    assert!(found[2].reason.contains("2026-11-22 04:05 UTC"));
+}
+
+#[test]
+fn a_failed_one_says_whether_it_is_outlived() {
+    let mut world = World::weekly(3).holding(&[
+        (
+            1,
+            "weekly-2026-11-01",
+            Status::Failed,
+            "2026-11-01T03:00:00Z",
+        ),
+        (2, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
+        (
+            3,
+            "weekly-2026-11-15",
+            Status::Failed,
+            "2026-11-15T03:00:00Z",
+        ),
+    ]);
+    let found = judged(&mut world);
+    let fates: Vec<_> = found.iter().map(|v| v.fate).collect();
+    assert_eq!(fates, [Failed, Newest, Failed]);
+    let outlived = "it failed, and a newer one of weekly is completed";
+    assert!(found[0].reason.starts_with(outlived));
+    assert!(found[2].reason.contains("it goes when"));
+}
+
+#[test]
+fn the_older_copy_of_a_slot_is_a_copy_and_takes_no_place_of_keep() {
+    let mut world = World::weekly(2).holding(&[
+        (1, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
+        (2, "weekly-2026-11-15", DONE, "2026-11-15T03:05:00Z"),
+        (3, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+    ]);
+    let expected = [(1, Keep), (2, Newest), (3, Copy)];
+    assert_eq!(fates(&mut world), expected);
+}
+
+#[test]
+fn a_verdict_is_one_json_object_and_its_words_are_those_of_the_table() {
+    let mut world = World::weekly(1).holding(&[(1, "by-hand", DONE, "yesterday")]);
+    let json = serde_json::to_value(&judged(&mut world)[0]).expect("JSON");
+    assert_eq!(
+        json,
+        serde_json::json!({"id": 1, "name": "by-hand", "verdict": "foreign",
+            "reason": "no rotation of the policy gives such a name: it is never touched"})
+    );
+    for fate in [
+        Foreign,
+        Protected,
+        UnknownStatus,
+        InProgress,
+        Stuck,
+        OddDate,
+        Failed,
+        Newest,
+        Copy,
+        Surplus,
+        Keep,
+        Delete,
+    ] {
+        assert_eq!(serde_json::to_value(fate).expect("JSON"), fate.word());
+    }
+}
+
+#[test]
+fn what_is_about_to_be_restored_is_protected_and_says_so() {
+    let mut world = World::weekly(1).holding(&old_weeklies());
+    world.record(&Fact::CreateIntent {
+        rotation: String::new(),
+        snapshot: "before-restore".to_owned(),
+        known: BTreeSet::new(),
+        reason: String::new(),
+        by: Some("root".to_owned()),
+        spare: Some(SnapshotId::from(1)),
+    });
+    let found = judged(&mut world);
+    assert_eq!(found[0].fate, Protected);
+    assert!(
+        found[0].reason.contains("about to restore"),
+        "{}",
+        found[0].reason
+    );
+}
+
+#[test]
+fn only_a_completed_copy_of_the_very_slot_that_stays_makes_another_one_a_copy() {
+    let name = "weekly-2026-11-08";
+    let newest = || (9, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z");
+    let later = "2026-11-08T03:05:00Z";
+    // What stands beside a completed one that is beyond keep, and what that one then is.
+    for (beside, status, date, fate) in [
+        (name, DONE, later, Copy),
+        ("weekly-2026-11-09", Status::Failed, later, Surplus),
+        (name, Status::Failed, later, Surplus),
+        (name, DONE, "yesterday", Surplus),
+    ] {
+        let mut world = World::weekly(1).holding(&[
+            (1, name, DONE, "2026-11-08T03:00:00Z"),
+            (2, beside, status.clone(), date),
+            newest(),
+        ]);
+        let found = fates(&mut world);
+        assert_eq!(found[0], (1, fate), "{beside} {status:?} {date}");
+    }
+}

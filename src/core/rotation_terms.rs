@@ -1,0 +1,177 @@
+//! A rotation's terms as its records have them: when its slots are, how they are named, what is kept.
+//!
+//! The trail records them where they change, so that an edit of a policy is told from a
+//! listing that lies: only an edit shrinks what is kept (I19), and slots from before a new
+//! schedule were never missed.
+
+use std::fmt::{self, Write as _};
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::{Policy, Rotation};
+use super::snapshot::SnapshotId;
+
+/// A rotation's terms, as the trail has them.
+#[expect(
+    missing_docs,
+    reason = "the fields bear the names that the policy file gives them"
+)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    pub schedule: String,
+    pub timezone: String,
+    pub snapshot_name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_names: Vec<String>,
+    pub keep: usize,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protect: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protect_ids: Vec<SnapshotId>,
+}
+
+/// Tells terms from others in little room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TermsKey {
+    /// Schedule, zone and the pattern in force.
+    pub timing: u64,
+    /// Former patterns, and all that is protected.
+    pub owns: u64,
+    /// How many are kept.
+    pub keep: usize,
+}
+
+impl Terms {
+    /// Those of a rotation of the policy.
+    pub fn of(policy: &Policy, rotation: &Rotation) -> Self {
+        let former = rotation.former.iter();
+        Self {
+            schedule: rotation.schedule.text().to_owned(),
+            timezone: zone(rotation).to_owned(),
+            snapshot_name: rotation.pattern.to_string(),
+            former_names: former.map(|former| former.pattern.to_string()).collect(),
+            keep: rotation.keep,
+            protect: policy.protected_names.iter().cloned().collect(),
+            protect_ids: policy.protected_ids.iter().cloned().collect(),
+        }
+    }
+
+    /// The same as [`TermsKey::of`] the policy that they are of.
+    pub fn key(&self) -> TermsKey {
+        key(
+            (&self.schedule, &self.timezone, &self.snapshot_name),
+            self.former_names.iter(),
+            self.keep,
+            self.protect.iter(),
+            self.protect_ids.iter(),
+        )
+    }
+}
+
+impl TermsKey {
+    /// Those of a rotation of the policy; asked at each decision, so nothing is copied.
+    pub fn of(policy: &Policy, rotation: &Rotation) -> Self {
+        key(
+            (rotation.schedule.text(), zone(rotation), &rotation.pattern),
+            rotation.former.iter().map(|former| &former.pattern),
+            rotation.keep,
+            policy.protected_names.iter(),
+            policy.protected_ids.iter(),
+        )
+    }
+}
+
+fn zone(rotation: &Rotation) -> &str {
+    rotation.schedule.zone().iana_name().unwrap_or("UTC")
+}
+
+fn key(
+    (schedule, zone, pattern): (&str, &str, &dyn fmt::Display),
+    former: impl Iterator<Item = impl fmt::Display>,
+    keep: usize,
+    names: impl Iterator<Item = impl fmt::Display>,
+    ids: impl Iterator<Item = impl fmt::Display>,
+) -> TermsKey {
+    let (mut timing, mut owns) = (Fnv::default(), Fnv::default());
+    timing.add(&format_args!("{schedule}\n{zone}\n{pattern}"));
+    for pattern in former {
+        owns.add(&format_args!("f{pattern}\n"));
+    }
+    for name in names {
+        owns.add(&format_args!("n{name}\n"));
+    }
+    for id in ids {
+        owns.add(&format_args!("i{id}\n"));
+    }
+    TermsKey {
+        timing: timing.0,
+        owns: owns.0,
+        keep,
+    }
+}
+
+/// FNV-1a: the same on every host and in every version, since the trail outlives both.
+pub(super) struct Fnv(pub(super) u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    /// The hash of one text.
+    pub(super) fn of(text: &str) -> u64 {
+        let mut hash = Self::default();
+        hash.bytes(text.bytes());
+        hash.0
+    }
+
+    fn add(&mut self, text: &impl fmt::Display) {
+        let added = write!(self, "{text}");
+        debug_assert!(added.is_ok(), "a hash takes everything");
+    }
+
+    pub(super) fn bytes(&mut self, bytes: impl IntoIterator<Item = u8>) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+impl fmt::Write for Fnv {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes(text.bytes());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::test_provider::{World, former};
+
+    #[test]
+    fn terms_that_a_record_gives_back_are_those_of_the_policy() {
+        let mut policy = World::weekly(3).policy;
+        policy
+            .protected_names
+            .insert("weekly-2025-01-08".to_owned());
+        policy.protected_ids.insert(SnapshotId::from(801));
+        policy.rotations[0].former = vec![former("w-%Y-%m-%d", false)];
+        let of = |policy: &Policy| TermsKey::of(policy, &policy.rotations[0]);
+        let terms = Terms::of(&policy, &policy.rotations[0]);
+        assert_eq!(terms.key(), of(&policy));
+        let json = serde_json::to_string(&terms).expect("plain data");
+        let read: Terms = serde_json::from_str(&json).expect("the same");
+        assert_eq!(read.key(), of(&policy));
+
+        let before = of(&policy);
+        policy.rotations[0].keep = 2;
+        let kept = of(&policy);
+        assert_eq!((kept.timing, kept.owns), (before.timing, before.owns));
+        assert_eq!((before.keep, kept.keep), (3, 2));
+        policy.protected_ids.clear();
+        assert_ne!(of(&policy).owns, kept.owns);
+    }
+}

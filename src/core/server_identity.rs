@@ -1,0 +1,180 @@
+//! A server's identity beside its policy's words: its other id, and which of its names is meant.
+
+use serde::{Deserialize, Serialize};
+
+use super::decide::{Server, Step};
+use super::event::Fact;
+use super::policy::Policy;
+use super::server_history::History;
+use super::snapshot::{ServerId, SnapshotId};
+
+/// Which of a server's two names is the policy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedBy {
+    /// `name`.
+    Name,
+    /// `hostname`.
+    Hostname,
+}
+
+/// A server's other id and the name that was compared, where the provider gives two of either.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Identity {
+    /// The id that the policy doesn't use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_id: Option<ServerId>,
+    /// The name that is the policy's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub named_by: Option<NamedBy>,
+}
+
+impl History {
+    /// The server's other id, as the trail tells it.
+    pub fn other_id(&self) -> Option<&ServerId> {
+        self.identity.as_ref()?.other_id.as_ref()
+    }
+
+    /// Returns true if the policy protects the snapshot by an id that it had beside this one.
+    pub(super) fn is_protected_as(&self, id: &SnapshotId, policy: &Policy) -> bool {
+        let mut known = self.protected.iter();
+        known.any(|(known, other)| known == id && policy.protects_id(other))
+    }
+
+    /// Returns true if no policy was ever in force for the server, nor anything begun on it.
+    pub fn is_new(&self) -> bool {
+        self.rotations.is_empty() && self.open.is_none() && self.restore.is_none()
+    }
+
+    /// Takes over what the trail says of the server by its other id.
+    pub(crate) fn succeed(&mut self, past: Self) {
+        let paused = self.paused;
+        *self = past;
+        self.paused = self.paused.or(paused);
+    }
+}
+
+impl Server<'_> {
+    /// Notes an identity that the trail doesn't tell yet; what a listing lacks stays known.
+    pub(super) fn identified(&self) -> Option<Step> {
+        let known = self.history.identity.as_deref().cloned();
+        let known = known.unwrap_or_default();
+        let other_id = self.inventory.other_id.clone();
+        let seen = Identity {
+            other_id: other_id.or_else(|| known.other_id.clone()),
+            named_by: self.named_by().or(known.named_by),
+        };
+        if seen != known {
+            return Some(Step::Record(Fact::ServerIdentified(seen)));
+        }
+        let policy = self.policy;
+        self.inventory.snapshots.iter().find_map(|row| {
+            let other = row.uuid.as_ref()?;
+            let protects = policy.protects_id(other) && !policy.protects_id(&row.id);
+            let known = self.history.is_protected_as(&row.id, policy);
+            (protects && !known).then(|| {
+                Step::Record(Fact::SnapshotIdentified {
+                    snapshot: row.name.clone(),
+                    id: row.id.clone(),
+                    other_id: other.clone(),
+                })
+            })
+        })
+    }
+
+    fn named_by(&self) -> Option<NamedBy> {
+        let (wanted, hostname) = (
+            self.policy.name.as_ref()?,
+            self.inventory.hostname.as_ref()?,
+        );
+        if self.inventory.server_name.as_ref() == Some(wanted) {
+            Some(NamedBy::Name)
+        } else {
+            (hostname == wanted).then_some(NamedBy::Hostname)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::decide::Inventory;
+    use crate::core::test_provider::World;
+
+    #[test]
+    fn another_id_and_the_name_that_is_the_policys_are_recorded_once() {
+        let mut world = World::weekly(2);
+        world.policy.name = Some("web.example".to_owned());
+        let identified = |world: &World, inventory: &Inventory| {
+            let (policy, history) = (&world.policy, &world.history);
+            Server::of(policy, inventory, history, &world.rules, world.now).identified()
+        };
+        let none = Inventory::empty(world.now.mono);
+        assert_eq!(identified(&world, &none), None, "there is one of each");
+        let other: ServerId = "6f1c-a".parse().expect("an id");
+        let two = Inventory {
+            server_name: Some("web".to_owned()),
+            hostname: Some("web.example".to_owned()),
+            other_id: Some(other.clone()),
+            ..none.clone()
+        };
+        let fact = Fact::ServerIdentified(Identity {
+            other_id: Some(other.clone()),
+            named_by: Some(NamedBy::Hostname),
+        });
+        assert_eq!(identified(&world, &two), Some(Step::Record(fact.clone())));
+        world.record(&fact);
+        for inventory in [&two, &none] {
+            assert_eq!(identified(&world, inventory), None, "it is known");
+        }
+        assert_eq!(world.history.other_id(), Some(&other));
+        let by_name = Inventory {
+            server_name: Some("web.example".to_owned()),
+            hostname: Some("web".to_owned()),
+            ..two
+        };
+        let fact = Fact::ServerIdentified(Identity {
+            other_id: Some(other),
+            named_by: Some(NamedBy::Name),
+        });
+        assert_eq!(identified(&world, &by_name), Some(Step::Record(fact)));
+    }
+
+    #[test]
+    fn what_is_known_by_the_other_id_is_taken_over_with_a_pause_of_either() {
+        let world = World::grown(2, 2);
+        let paused = Some(world.now.wall);
+        let mut history = History {
+            paused,
+            ..History::default()
+        };
+        assert!(history.is_new() && !world.history.is_new());
+        history.succeed(world.history.clone());
+        let expected = History {
+            paused,
+            ..world.history
+        };
+        assert_eq!(history, expected);
+    }
+
+    #[test]
+    fn i1_what_is_protected_by_one_of_two_ids_stays_so_where_the_other_is_listed_alone() {
+        let mut world = World::grown(2, 2);
+        let other: SnapshotId = "6f1c-a".parse().expect("an id");
+        world.policy.protected_ids.insert(other.clone());
+        let protects = |world: &World| {
+            let nothing = Inventory::empty(world.now.mono);
+            let (policy, history) = (&world.policy, &world.history);
+            let server = Server::of(policy, &nothing, history, &world.rules, world.now);
+            server.protects(&world.snapshots[0])
+        };
+        assert!(!protects(&world));
+        world.snapshots[0].uuid = Some(other);
+        world.recorded();
+        world.snapshots[0].uuid = None;
+        assert!(protects(&world));
+        world.policy.protected_ids.clear();
+        assert!(!protects(&world));
+    }
+}

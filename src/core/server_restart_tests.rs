@@ -1,0 +1,214 @@
+//! When the start that is owed is due, and what it outlives.
+
+use super::downtime_tests::{
+    NAME, alert, complete, create, intend_stop, is_stop, runs, start, starts, stop, stop_answered,
+    stop_server, world,
+};
+use super::{AtEnd, at_end, owed};
+use crate::core::decide::Step;
+use crate::core::downtime::ServerState;
+use crate::core::event::{AlertKind, Fact, Hook, Outcome, Ran, When};
+use crate::core::hook_lease::tests as hooked;
+use crate::core::operator_order::{Order, objection};
+use crate::core::snapshot::Status;
+use crate::core::test_provider::{DONE, MINUTE, World};
+#[test]
+fn a_create_that_is_refused_is_followed_by_the_start() {
+    let mut world = world();
+    stop(&mut world);
+    world.intend_create(NAME);
+    world.record(&Fact::CreateResult {
+        snapshot: NAME.to_owned(),
+        outcome: Outcome::Later,
+        id: None,
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+    assert_eq!(starts(&world.recorded()), Some(false));
+}
+
+#[test]
+fn what_keeps_the_create_from_being_sent_starts_the_server_at_once() {
+    let mut world = world();
+    stop(&mut world);
+    world.doubt = Some("count differs from the rows".to_owned());
+    assert_eq!(starts(&world.recorded()), Some(false));
+
+    let mut world = self::world();
+    stop(&mut world);
+    world.record(&Fact::Paused { by: None });
+    assert_eq!(starts(&world.recorded()), Some(false));
+}
+
+#[test]
+fn a_start_follows_a_downtime_that_lasts_too_long_though_the_snapshot_is_not_over() {
+    let mut world = world();
+    stop(&mut world);
+    create(&mut world, Status::InProgress);
+    world.pass(15 * MINUTE);
+    assert_eq!(starts(&world.recorded()), Some(true));
+    // By the wall clock as well: a process that begins again and again waits no longer.
+    let mut world = self::world();
+    stop(&mut world);
+    create(&mut world, Status::InProgress);
+    again(&mut world);
+    world.now.wall += 15 * MINUTE;
+    assert_eq!(starts(&world.recorded()), Some(true));
+}
+
+/// Another process goes on with the same trail, shortly afterwards.
+fn again(world: &mut World) {
+    let json = serde_json::to_string(&world.history).expect("JSON");
+    world.history = serde_json::from_str(&json).expect("a history");
+    let forget = |when: &mut When| when.mono = None;
+    if let Some(downtime) = &mut world.history.downtime {
+        forget(&mut downtime.since);
+        downtime.started.as_mut().map(forget);
+    }
+    world.now.mono = jiff::SignedDuration::from_secs(1);
+    world.now.wall += MINUTE;
+}
+
+#[test]
+fn the_next_process_goes_on_with_the_same_stop() {
+    let mut world = world();
+    assert!(is_stop(&world.recorded()));
+    intend_stop(&mut world);
+    again(&mut world);
+    world.state = Some(ServerState::Stopped);
+    let create = world.recorded();
+    assert!(matches!(create, Step::Create { .. }), "{create:?}");
+}
+
+#[test]
+fn a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_says_since_when() {
+    let mut world = world();
+    stop(&mut world);
+    let id = create(&mut world, Status::InProgress);
+    complete(&mut world, &id);
+    for _ in 0..6 {
+        start(&mut world, Outcome::Failed);
+        assert!(matches!(world.recorded(), Step::Wait { .. }));
+        world.pass(5 * MINUTE);
+    }
+    assert_eq!(starts(&world.recorded()), Some(false));
+    let said = alert(&world, AlertKind::ServerStopped).expect("an alert");
+    assert!(said.contains("the provider says \"busy\""), "{said}");
+    // Nothing else is begun meanwhile.
+    let order = Order::Create {
+        snapshot: "mine".to_owned(),
+        spare: None,
+        description: None,
+    };
+    let inventory = hooked::nothing(&world);
+    let World {
+        policy,
+        rules,
+        history,
+        now,
+        ..
+    } = &world;
+    let why = objection(policy, &inventory, history, rules, *now, &order);
+    assert!(why.is_some_and(|why| why.contains("is being started")));
+    start(&mut world, Outcome::Done);
+    runs(&mut world);
+    assert_eq!(alert(&world, AlertKind::ServerStopped), None);
+}
+
+#[test]
+fn a_start_without_an_answer_is_believed_after_the_settle_window_alone() {
+    let mut world = world();
+    stop(&mut world);
+    let id = create(&mut world, Status::InProgress);
+    complete(&mut world, &id);
+    start(&mut world, Outcome::Unknown);
+    assert!(matches!(runs(&mut world), Step::Wait { .. }));
+    assert!(world.history.downtime.is_some());
+    world.pass(11 * MINUTE);
+    assert!(matches!(world.recorded(), Step::Idle { .. }));
+    assert_eq!(world.history.downtime, None);
+}
+
+#[test]
+fn the_start_is_owed_without_a_policy_and_without_a_listing() {
+    let mut world = world();
+    stop(&mut world);
+    let World {
+        rules,
+        history,
+        now,
+        ..
+    } = &world;
+    let step = owed(None, history, rules, Some(&ServerState::Stopped), *now);
+    assert!(step.is_some_and(|step| starts(&step) == Some(false)));
+    let end = at_end(None, history, &ServerState::Stopped, *now);
+    assert!(matches!(end, AtEnd::Start(step) if starts(&step) == Some(false)));
+}
+
+#[test]
+fn hooks_hold_the_server_before_it_is_stopped_and_release_it_after_it_runs() {
+    let mut world = hooked::world();
+    world.policy.rotations[0].stop = Some(Box::new(stop_server()));
+    world.state = Some(ServerState::Active);
+    assert!(is_stop(&world.recorded()));
+    hooked::hold(&mut world);
+    intend_stop(&mut world);
+    stop_answered(&mut world, Outcome::Done);
+    world.state = Some(ServerState::Stopped);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+    let id = create(&mut world, Status::InProgress);
+    complete(&mut world, &id);
+    start(&mut world, Outcome::Done);
+    let after = runs(&mut world);
+    assert!(matches!(after, Step::After { .. }), "{after:?}");
+    world.record(&hooked::started(Hook::After));
+    world.record(&hooked::finished(Hook::After, Ran::Done));
+    assert!(matches!(world.recorded(), Step::Idle { .. }));
+    assert_eq!(
+        world.snapshots.iter().filter(|s| s.status == DONE).count(),
+        1
+    );
+}
+
+#[test]
+fn a_server_whose_hold_is_over_is_started_and_gets_no_create() {
+    let mut world = hooked::world();
+    world.policy.rotations[0].stop = Some(Box::new(stop_server()));
+    world.state = Some(ServerState::Active);
+    hooked::hold(&mut world);
+    intend_stop(&mut world);
+    stop_answered(&mut world, Outcome::Done);
+    world.state = Some(ServerState::Stopped);
+    if let Some(hold) = &mut world.history.hold {
+        hold.since.mono = None;
+    }
+    world.now.mono = MINUTE;
+    assert_eq!(starts(&world.recorded()), Some(false));
+}
+
+#[test]
+fn a_resume_gives_up_a_start_that_failed_again_and_again() {
+    let mut world = world();
+    stop(&mut world);
+    let id = create(&mut world, Status::InProgress);
+    complete(&mut world, &id);
+    start(&mut world, Outcome::Failed);
+    world.record(&Fact::Resumed { by: None });
+    assert!(world.history.downtime.is_some());
+    for _ in 0..4 {
+        world.pass(10 * MINUTE);
+        start(&mut world, Outcome::Failed);
+    }
+    let World {
+        rules,
+        history,
+        now,
+        ..
+    } = &world;
+    let ended = history.ended_by_resume(rules, *now, true);
+    assert!(ended.iter().any(|line| line.contains("start")), "{ended:?}");
+    world.record(&Fact::Resumed { by: None });
+    assert_eq!(world.history.downtime, None);
+}

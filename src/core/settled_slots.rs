@@ -1,0 +1,59 @@
+//! Which rotations' newest due slots are settled, and of which the trail hasn't heard yet.
+
+use super::decide::{Inventory, Server};
+use super::event::{Ending, Now};
+use super::policy::{Policy, Rotation, Rules};
+use super::schedule::Slot;
+use super::server_history::History;
+
+/// The newest slot of a rotation that is due and of which the trail says nothing yet: it hears
+/// of it when the server is looked at.
+pub fn unheard(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+    rotation: &Rotation,
+) -> Option<Slot> {
+    let server = Server::of(policy, inventory, history, rules, now);
+    let slot = server.slot_due(rotation, now.wall)?;
+    let name = rotation.pattern.format(slot.local);
+    let heard =
+        history.slot(&rotation.name, &name).is_some() || history.passed(&rotation.name, slot.at);
+    (!heard && rotation.within_catch_up(slot, now.wall)).then_some(slot)
+}
+
+/// Returns true if the newest due slot of every rotation is settled by a completed snapshot: what
+/// `once` answers for.
+pub fn all_settled(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &History,
+    rules: &Rules,
+    now: Now,
+) -> bool {
+    let mut left = left_unsettled(policy, inventory, history, rules, now);
+    left.next().is_none()
+}
+
+/// The rotations whose newest due slot has no completed snapshot, each with the name of that.
+pub fn left_unsettled<'a>(
+    policy: &'a Policy,
+    inventory: &'a Inventory,
+    history: &'a History,
+    rules: &'a Rules,
+    now: Now,
+) -> impl Iterator<Item = (&'a Rotation, String)> {
+    let server = Server::of(policy, inventory, history, rules, now);
+    let due_until = rules.due_until.unwrap_or(now.wall).min(now.wall);
+    let rotations = policy.rotations.iter().enumerate();
+    rotations.filter_map(move |(index, rotation)| {
+        let slot = server.slot_due(rotation, due_until)?;
+        let name = rotation.pattern.format(slot.local);
+        let note = history.slot(&rotation.name, &name);
+        let settled = server.completed(index, slot)
+            || note.is_some_and(|note| note.ending == Some(Ending::Completed));
+        (!settled).then_some((rotation, name))
+    })
+}

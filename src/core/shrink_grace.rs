@@ -1,0 +1,167 @@
+//! A shrink (I19): what an edit or a first look would delete is announced, and goes when its
+//! grace has passed, or when an operator agrees.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::announced_deletes::Shrink;
+use super::decide::{Inventory, Server};
+use super::policy::Rotation;
+use super::retention::{self, Own, Spare};
+use super::rotation_terms::TermsKey;
+use super::sanitize::{counted, utc};
+use super::snapshot::{SnapshotId, Status};
+
+impl Server<'_> {
+    /// Returns true if an operator agreed to its deletion, or its grace has passed.
+    pub(super) fn agreed(&self, own: &Own<'_>) -> bool {
+        let id = own.snapshot.id.clone();
+        self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
+            let over = shrink.announced.contains(&id) && !self.left(shrink).is_positive();
+            over || shrink.agreed.contains(&id)
+        })
+    }
+
+    /// Returns true if its deletion is announced, and its grace has not passed.
+    pub(super) fn announced(&self, own: &Own<'_>) -> bool {
+        self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
+            shrink.announced.contains(&own.snapshot.id) && self.left(shrink).is_positive()
+        })
+    }
+
+    fn shrink_of(&self, rotation: &Rotation) -> Option<&Shrink> {
+        self.history.rotation(&rotation.name)?.shrink.as_deref()
+    }
+
+    /// The rest of its grace.
+    fn left(&self, shrink: &Shrink) -> SignedDuration {
+        let grace = self.rules.shrink_grace;
+        shrink
+            .since
+            .map_or(grace, |since| grace - since.age(self.now))
+    }
+
+    /// When the grace of each shrink is over.
+    pub(super) fn graces(&self) -> impl Iterator<Item = Timestamp> {
+        let rotations = self.policy.rotations.iter();
+        rotations.filter_map(|rotation| {
+            let shrink = self.shrink_of(rotation)?;
+            let left = self.left(shrink);
+            let waiting = !shrink.announced.is_empty() && left.is_positive();
+            waiting.then(|| self.now.wall.checked_add(left).ok())?
+        })
+    }
+
+    /// Why one that nobody needs any more stays; `None`: it goes.
+    pub(super) fn stays(&self, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> Option<String> {
+        if let Some(Err(odd)) = retention::oldest(owned, own.place.rotation) {
+            return Some(super::capacity::disagree(&odd));
+        }
+        if self.paid(own, why, owned).is_some() {
+            return None;
+        }
+        let rotation = self.rotation(own);
+        let notes = self.history.rotation(&rotation.name);
+        let terms = notes.and_then(|notes| notes.terms);
+        if terms != Some(TermsKey::of(self.policy, rotation)) {
+            return Some("its deletion will be announced first".to_owned());
+        }
+        let shrink = self.shrink(rotation, &[*own]);
+        Some(shrink.unwrap_or_else(|| "it stays until a newer one is made".to_owned()))
+    }
+
+    /// The fate of a rotation's snapshots that a shrink has named, in one line.
+    pub(super) fn shrink(&self, rotation: &Rotation, spares: &[Own<'_>]) -> Option<String> {
+        let shrink = self.shrink_of(rotation)?;
+        let named_of = |ids: &[SnapshotId]| {
+            let named = spares.iter().filter(|own| ids.contains(&own.snapshot.id));
+            let named: Vec<_> = named.map(|own| own.snapshot.name.as_str()).collect();
+            (named.len(), named.join(", "))
+        };
+        let (count, named) = named_of(&shrink.announced);
+        let (name, server) = (&rotation.name, self.policy.server.clone());
+        if count > 0 && self.left(shrink).is_positive() {
+            let full = self.inventory.snapshots.len() >= self.rules.limit;
+            let from = shrink
+                .since
+                .and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
+            return Some(format!(
+                "{} beyond keep = {} of {name} {} deleted from {} on, later by any pause{}: {named}; undo the edit to keep them, or agree at once by snaprotate resume --server {server}",
+                counted(count, "snapshot"),
+                rotation.keep,
+                if count == 1 { "is" } else { "are" },
+                from.map_or("now".to_owned(), utc),
+                if full {
+                    ", the oldest already when a slot is due, since the server is full"
+                } else {
+                    ""
+                },
+            ));
+        }
+        let (count, named) = named_of(&shrink.found);
+        (count > 0).then(|| {
+            format!(
+                "{} beyond keep = {} of {name} {}: {named}; agree to the deletion by snaprotate resume --server {server}",
+                counted(count, "snapshot"),
+                rotation.keep,
+                if count == 1 {
+                    "stays, since none that the rotation made has replaced it"
+                } else {
+                    "stay, since none that the rotation made have replaced them"
+                }
+            )
+        })
+    }
+
+    /// The ids that new terms of a rotation delete, that nothing new has replaced and the terms before
+    /// would have kept.
+    pub(super) fn shrinks(&self, rotation: &Rotation) -> BTreeSet<SnapshotId> {
+        let notes = self.history.rotation(&rotation.name);
+        let notes = notes.filter(|notes| notes.since.is_some());
+        let wanted = TermsKey::of(self.policy, rotation);
+        if let Some(before) = notes.and_then(|notes| notes.terms)
+            && wanted.keep >= before.keep
+            && wanted.owns == before.owns
+        {
+            return BTreeSet::new();
+        }
+        let found = notes.and_then(|notes| notes.shrink.as_deref());
+        let found = found.map_or(&[][..], |shrink| &shrink.found);
+        let index = self
+            .policy
+            .rotations
+            .iter()
+            .position(|r| r.name == rotation.name);
+        // One under way, of a create that the trail lacks, will be completed by then.
+        let rows = self.inventory.snapshots.iter().cloned().map(|mut row| {
+            if row.status == Status::InProgress {
+                row.status = Status::Completed;
+            }
+            row
+        });
+        let inventory = Inventory {
+            snapshots: rows.collect(),
+            ..self.inventory.clone()
+        };
+        let then = Server {
+            inventory: &inventory,
+            ..*self
+        };
+        let owned = then.owned();
+        let spares = retention::spares(self.policy, &owned);
+        let spares = spares
+            .into_iter()
+            .filter(|(own, _)| Some(own.place.rotation) == index);
+        let payments = notes.map_or(&[][..], |notes| &notes.payments);
+        let uncovered = self.uncovered(spares, payments, &owned, |id| found.contains(id));
+        uncovered
+            .iter()
+            .map(|own| own.snapshot.id.clone())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "shrink_grace_tests.rs"]
+mod tests;

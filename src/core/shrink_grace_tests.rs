@@ -1,0 +1,195 @@
+//! I19: what goes without a payment, and when.
+
+use super::*;
+use crate::core::decide::Step;
+use crate::core::event::Fact;
+use crate::core::server_history::Hold;
+use crate::core::test_provider::*;
+
+#[test]
+fn i19_a_smaller_keep_goes_when_its_grace_is_over_and_an_undone_edit_cancels_it() {
+    for undone in [true, false] {
+        let mut world = World::grown(3, 3);
+        world.policy.rotations[0].keep = 1;
+        let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
+            panic!("it rests");
+        };
+        assert_eq!(until, world.now.wall + world.rules.shrink_grace);
+        let said = world.shrink().expect("an alert").to_owned();
+        assert!(
+            said.starts_with("2 snapshots beyond keep = 1 of weekly are deleted from"),
+            "{said}"
+        );
+        assert_eq!(world.log, [""; 0]);
+        if undone {
+            world.policy.rotations[0].keep = 3;
+            world.settle(&Status::Completed);
+            assert_eq!(world.shrink(), None);
+        }
+        world.pass(world.rules.shrink_grace);
+        world.settle(&Status::Completed);
+        assert_eq!(world.log.len(), if undone { 0 } else { 2 });
+    }
+}
+
+#[test]
+fn i19_a_payment_that_is_spent_takes_nothing_out_of_a_shrink() {
+    let mut world = World::grown(3, 5);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    let said = world.shrink().expect("an alert");
+    assert!(said.starts_with("2 snapshots beyond"), "{said}");
+    world.pass(world.rules.shrink_grace);
+    world.settle(&Status::Completed);
+    assert_eq!(world.snapshots.len(), 1);
+}
+
+#[test]
+fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() {
+    let mut world = World::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    world.record(&Fact::Paused { by: None });
+    world.pass(world.rules.shrink_grace);
+    let ends = |world: &World| {
+        let ended = world.history.ended_by_resume(&world.rules, world.now, true);
+        ended.join("\n")
+    };
+    let said = ends(&world);
+    assert!(said.contains("takes another resume"), "{said}");
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+    let said = ends(&world);
+    let named = "the deletion of 2 snapshots of weekly is agreed to: weekly-2026-11-22 (id 901), weekly-2026-11-29 (id 902)";
+    assert_eq!(said, named);
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&Status::Completed);
+    assert_eq!(world.log.len(), 2);
+}
+
+#[test]
+fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
+    let mut world = World::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    world.history.hold = Some(Box::new(Hold {
+        rotation: "weekly".to_owned(),
+        snapshot: "weekly-2026-12-06".to_owned(),
+        since: world.now.into(),
+        created: true,
+        tried: false,
+        faulty: false,
+        failures: 1,
+        last: Some(world.now.into()),
+    }));
+    let said = world
+        .history
+        .ended_by_resume(&world.rules, world.now, true)
+        .join("\n");
+    assert!(said.contains("takes another resume"), "{said}");
+    assert!(said.contains("the hold of weekly is given up"), "{said}");
+    world.record(&Fact::Resumed { by: None });
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+}
+
+#[test]
+fn i19_a_pause_puts_a_shrink_off_by_its_own_length() {
+    let mut world = World::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    let grace = world.rules.shrink_grace;
+    world.pass(grace / 2);
+    world.record(&Fact::Paused { by: None });
+    world.pass(5 * MINUTE);
+    world.record(&Fact::Resumed { by: None });
+    let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
+        panic!("it rests");
+    };
+    assert_eq!(until, world.now.wall + grace / 2);
+}
+
+/// Five weekly ones fill the server, and the policy keeps two of them from now on.
+fn full_and_shrunk() -> World {
+    let mut world = World::grown(5, 5);
+    assert_eq!(world.snapshots.len(), 5);
+    world.rules.shrink_grace = 2 * WEEK;
+    world.policy.rotations[0].keep = 2;
+    world.settle(&Status::Completed);
+    world
+}
+
+#[test]
+fn i19_what_is_announced_for_a_time_goes_for_no_payment_before() {
+    let mut world = World::grown(4, 4);
+    world.rules.shrink_grace = 2 * WEEK;
+    world.policy.rotations[0].keep = 3;
+    world.settle(&Status::Completed);
+    let said = world.shrink().expect("an alert").to_owned();
+    assert!(said.contains("1 snapshot beyond keep = 3"), "{said}");
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, ["create weekly-2026-12-20"]);
+    assert!(
+        world
+            .shrink()
+            .is_some_and(|now| now.contains("weekly-2026-11-22"))
+    );
+    // Undone, the new one pays for the oldest.
+    world.policy.rotations[0].keep = 4;
+    world.settle(&Status::Completed);
+    assert_eq!(world.log[1..], ["delete weekly-2026-11-22"]);
+}
+
+#[test]
+fn i19_on_a_full_server_a_slot_takes_the_oldest_that_is_announced_and_its_snapshot_the_place() {
+    let mut world = full_and_shrunk();
+    let said = world.shrink().expect("an alert");
+    assert!(said.contains("3 snapshots beyond keep = 2"), "{said}");
+    assert!(
+        said.contains("the oldest already when a slot is due"),
+        "{said}"
+    );
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    let first = ["delete weekly-2026-11-22", "create weekly-2026-12-27"];
+    assert_eq!(world.log, first);
+    let said = world.shrink().expect("an alert");
+    assert!(said.contains("3 snapshots beyond keep = 2"), "{said}");
+    assert!(said.contains("weekly-2026-12-13"), "{said}");
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    assert_eq!(world.snapshots.len(), 2);
+    assert_eq!(world.shrink(), None);
+}
+
+#[test]
+fn i19_an_announcement_that_was_used_up_passes_on_once() {
+    let mut world = full_and_shrunk();
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    // One that somebody else made is beyond `keep` too, and nothing was announced of it.
+    world.make("weekly-2026-12-28", Status::Completed);
+    world.pass(MINUTE);
+    world.settle(&Status::Completed);
+    let notes = world.history.rotation("weekly").expect("notes");
+    let shrink = notes.shrink.as_deref().expect("a shrink");
+    let ids = |ids: &[SnapshotId]| ids.len();
+    assert_eq!((ids(&shrink.announced), ids(&shrink.found)), (3, 1));
+}
+
+#[test]
+fn i19_an_announcement_passes_on_only_when_the_slot_that_used_it_up_has_its_snapshot() {
+    let mut world = full_and_shrunk();
+    world.pass(WEEK);
+    world.settle(&Status::Failed);
+    assert_eq!(world.log[0], "delete weekly-2026-11-22");
+    world.snapshots.retain(|s| s.status == Status::Completed);
+    world.make("weekly-2026-12-28", Status::Completed);
+    world.settle(&Status::Failed);
+    let notes = world.history.rotation("weekly").expect("notes");
+    let shrink = notes.shrink.as_deref().expect("a shrink");
+    let ids = |ids: &[SnapshotId]| ids.len();
+    assert_eq!((ids(&shrink.announced), ids(&shrink.found)), (2, 1));
+}

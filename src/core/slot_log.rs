@@ -1,0 +1,390 @@
+//! What is remembered of the slots of a rotation.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::announced_deletes::Shrink;
+use super::event::{Ending, When};
+use super::rotation_terms::{Fnv, TermsKey};
+use super::server_history::History;
+use super::settled_ranges::Passed;
+use super::snapshot::SnapshotId;
+
+/// Slots noted one by one for each rotation; of older ones only that they ended is kept.
+const REMEMBERED: usize = 6;
+
+/// So many payments are remembered that are spent, for a listing that shows again what is gone.
+const MOST_SPENT: usize = 2;
+
+/// What is remembered of a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotNote {
+    /// The name of its snapshot.
+    pub name: String,
+    /// Its scheduled instant.
+    pub at: Timestamp,
+    /// How it ended; `None` while unsettled.
+    pub ending: Option<Ending>,
+    /// Attempts that count.
+    pub attempts: u32,
+    /// All tries, for the pause's length.
+    pub tries: u32,
+    /// When the last try ended.
+    pub last_try: Option<When>,
+    /// Since when its tries don't count: what is refused for now, or not delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Timestamp>,
+    /// The last try came too fast for the provider.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limited: bool,
+    /// Tries of this process.
+    #[serde(skip)]
+    pub own_tries: u32,
+    /// Creates that were sent for it, but for those that were refused for now (I9).
+    #[serde(default, skip_serializing_if = "none")]
+    pub intents: u32,
+    /// When the last of them was intended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Timestamp>,
+    /// Stops of the server that were sent for it, but for those that were refused (I20).
+    #[serde(default, skip_serializing_if = "none")]
+    pub stops: u32,
+    /// Slots before it passed without a note of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leap: bool,
+}
+
+impl SlotNote {
+    /// How the slot ends when its time has passed: given up if it was ever tried.
+    pub fn passed(&self) -> Ending {
+        if self.tries > 0 {
+            Ending::GivenUp
+        } else {
+            Ending::Skipped
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+pub(super) fn none(count: &u32) -> bool {
+    *count == 0
+}
+
+/// From when on slots are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Begin {
+    /// The rotation came under care: its first snapshot bears the name of that instant.
+    Added,
+    /// Its schedule, zone or pattern changed: older slots are none of its slots.
+    Changed,
+}
+
+/// A newer completed snapshot that the rotation made, which pays for one that goes (I19).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Payment {
+    pub(super) by: SnapshotId,
+    /// The snapshot that it paid for: a delete was sent, so it pays for nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) victim: Option<SnapshotId>,
+}
+
+/// Why a slot has no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fault {
+    /// The name of its snapshot.
+    pub(super) name: Box<str>,
+    pub(super) why: Box<str>,
+}
+
+impl Fault {
+    pub(super) fn of(name: &str, why: &str) -> Self {
+        let (name, why) = (name.into(), why.into());
+        Self { name, why }
+    }
+}
+
+/// What is remembered of one rotation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RotationNotes {
+    pub(super) name: String,
+    /// Since when it is under care; `None` when it left the policy.
+    pub(super) since: Option<Timestamp>,
+    /// The reason for `since`; trails of earlier versions don't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) begin: Option<Begin>,
+    /// Its terms, as they were recorded last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) terms: Option<TermsKey>,
+    /// Payments for deletes (I19).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) payments: Vec<Payment>,
+    /// Deletes without a payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shrink: Option<Box<Shrink>>,
+    pub(super) slots: Vec<SlotNote>,
+    /// The slots that ended before those.
+    #[serde(default, skip_serializing_if = "Passed::is_empty")]
+    pub(super) passed: Passed,
+    /// Why its hooks didn't go well last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hook_fault: Option<Box<str>>,
+    /// How the last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<Box<Fault>>,
+    /// How the last slot ended that has no snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<Box<Fault>>,
+}
+
+impl RotationNotes {
+    /// Snapshots whose deletion waits for an operator, or for the grace to be over.
+    pub(super) fn to_agree(&self) -> impl Iterator<Item = SnapshotId> {
+        let shrink = self.shrink.iter();
+        shrink.flat_map(|shrink| shrink.announced.iter().chain(&shrink.found).cloned())
+    }
+
+    /// The rotation left the policy, or its policy went.
+    pub(super) fn leave(&mut self) {
+        (self.since, self.begin, self.terms, self.shrink) = (None, None, None, None);
+        self.payments.clear();
+    }
+
+    /// Announces the ids that new terms delete, in place of those of the terms before and of what
+    /// was agreed to under them.
+    pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: When) {
+        let found = self.shrink.take().map(|shrink| shrink.found);
+        let shrink = Shrink {
+            announced: ids.iter().cloned().collect(),
+            since: Some(at),
+            found: found.unwrap_or_default(),
+            agreed: Vec::new(),
+            taken: 0,
+        };
+        self.shrink = (!shrink.is_empty()).then(|| Box::new(shrink));
+    }
+
+    /// One that the rotation made pays for another. Those that have paid are kept for a while:
+    /// what they paid for may be listed again.
+    pub(super) fn earn(&mut self, by: SnapshotId) {
+        let spent = self
+            .payments
+            .iter()
+            .filter(|payment| payment.victim.is_some());
+        if spent.count() > MOST_SPENT
+            && let Some(oldest) = self.payments.iter().position(|p| p.victim.is_some())
+        {
+            self.payments.remove(oldest);
+        }
+        self.payments.reserve_exact(1);
+        self.payments.push(Payment { by, victim: None });
+    }
+
+    /// Everything that waits for an operator is agreed to.
+    pub(super) fn agree(&mut self) {
+        if let Some(shrink) = &mut self.shrink {
+            let Shrink {
+                announced,
+                found,
+                agreed,
+                ..
+            } = &mut **shrink;
+            agreed.append(announced);
+            agreed.append(found);
+            shrink.taken = 0;
+        }
+    }
+
+    /// The snapshot is gone, and with it what was to be done about it.
+    pub(super) fn gone(&mut self, id: &SnapshotId) {
+        self.payments.retain(|payment| payment.by != *id);
+        let Some(shrink) = &mut self.shrink else {
+            return;
+        };
+        let Shrink {
+            announced,
+            found,
+            agreed,
+            ..
+        } = &mut **shrink;
+        for ids in [announced, found, agreed] {
+            ids.retain(|held| *held != *id);
+        }
+        self.shrink.take_if(|shrink| shrink.is_empty());
+    }
+}
+
+impl History {
+    /// Returns true if a delete of this one was sent lately.
+    pub fn paid_for(&self, id: &SnapshotId) -> bool {
+        let payments = self.rotations.iter().flat_map(|notes| &notes.payments);
+        let promised = self.prune_first.as_deref();
+        payments
+            .clone()
+            .any(|payment| payment.victim.as_ref() == Some(id))
+            || promised.is_some_and(|prune| prune.victim == *id)
+    }
+
+    pub(super) fn rotation(&self, name: &str) -> Option<&RotationNotes> {
+        self.rotations.iter().find(|notes| notes.name == name)
+    }
+
+    /// Since when the rotation is under care.
+    pub fn since(&self, rotation: &str) -> Option<Timestamp> {
+        self.rotation(rotation)?.since
+    }
+
+    /// Since when its slots are counted, if its schedule, zone or pattern changed then.
+    pub(super) fn changed(&self, rotation: &str) -> Option<Timestamp> {
+        let notes = self.rotation(rotation)?;
+        notes.since.filter(|_| notes.begin == Some(Begin::Changed))
+    }
+
+    /// The rotations under care.
+    pub fn rotations(&self) -> impl Iterator<Item = &str> {
+        let known = self.rotations.iter();
+        known.filter_map(|notes| notes.since.map(|_| notes.name.as_str()))
+    }
+
+    /// What is remembered of the slot of this name.
+    pub fn slot(&self, rotation: &str, name: &str) -> Option<&SlotNote> {
+        self.slots(rotation).find(|note| note.name == name)
+    }
+
+    /// The slots of a rotation that are remembered, in the order of the trail.
+    pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotNote> {
+        let notes = self.rotation(rotation);
+        notes.into_iter().flat_map(|notes| notes.slots.iter())
+    }
+
+    /// The name of one that was seen completed; empty where it is too long ago.
+    pub fn called(&self, id: &SnapshotId) -> Option<&str> {
+        let name = self.name_of(id)?;
+        let mut notes = self.rotations.iter().flat_map(|notes| &notes.slots);
+        let note = notes.find(|note| Fnv::of(&note.name) == name);
+        Some(note.map_or("", |note| &note.name))
+    }
+
+    /// Why the rotation's hooks didn't go well last time, if so.
+    pub fn hook_fault(&self, rotation: &str) -> Option<&str> {
+        self.rotation(rotation)?.hook_fault.as_deref()
+    }
+
+    /// How the last attempt on the slot of this name failed.
+    pub fn failed(&self, rotation: &str, name: &str) -> Option<&str> {
+        let fault = self.rotation(rotation)?.failed.as_deref()?;
+        (*fault.name == *name).then_some(&*fault.why)
+    }
+
+    /// Why the slot of this name, which has ended, has no snapshot.
+    pub fn missing(&self, rotation: &str, name: &str) -> Option<&str> {
+        let fault = self.rotation(rotation)?.missing.as_deref()?;
+        (*fault.name == *name).then_some(&*fault.why)
+    }
+
+    /// Whether the slot of this instant ended so long ago that no note of it is left.
+    pub(super) fn passed(&self, rotation: &str, at: Timestamp) -> bool {
+        self.rotation(rotation)
+            .is_some_and(|notes| notes.passed.holds(at))
+    }
+
+    /// The slots of a rotation that have no ending yet, in the order of the trail.
+    pub fn unsettled<'a>(&'a self, rotation: &str) -> impl Iterator<Item = &'a SlotNote> {
+        self.slots(rotation).filter(|note| note.ending.is_none())
+    }
+
+    /// The newest slot up to an instant that the trail knows to have been met.
+    pub(super) fn met_until(&self, rotation: &str, until: Timestamp) -> Option<Timestamp> {
+        let noted = self.newest(rotation, until).map(|note| note.at);
+        noted.max(self.rotation(rotation)?.passed.last_until(until))
+    }
+
+    /// The newest slot of a rotation that the trail notes, up to an instant: those of a clock
+    /// that was ahead are still to come.
+    pub fn newest(&self, rotation: &str, until: Timestamp) -> Option<&SlotNote> {
+        let met = self.slots(rotation).filter(|note| note.at <= until);
+        met.max_by_key(|note| note.at)
+    }
+
+    pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationNotes {
+        let at = self
+            .rotations
+            .binary_search_by(|notes| notes.name.as_str().cmp(rotation));
+        let at = at.unwrap_or_else(|at| {
+            self.rotations.reserve_exact(1);
+            let notes = RotationNotes {
+                name: rotation.to_owned(),
+                ..RotationNotes::default()
+            };
+            self.rotations.insert(at, notes);
+            at
+        });
+        &mut self.rotations[at]
+    }
+
+    pub(super) fn note(&mut self, rotation: &str, name: &str, at: Timestamp) -> &mut SlotNote {
+        let RotationNotes {
+            slots: notes,
+            passed,
+            ..
+        } = self.notes(rotation);
+        if let Some(index) = notes.iter().position(|note| note.name == name) {
+            return &mut notes[index];
+        }
+        if notes.len() == REMEMBERED {
+            // The last one with a snapshot is kept: it tells since when there was none.
+            let good = |note: &SlotNote| note.ending == Some(Ending::Completed);
+            let oldest = notes.remove(usize::from(notes.iter().rposition(good) == Some(0)));
+            if oldest.ending.is_some() {
+                passed.add(oldest.at, oldest.leap);
+            }
+        }
+        notes.reserve_exact(1);
+        notes.push(SlotNote {
+            name: name.to_owned(),
+            at,
+            ending: None,
+            attempts: 0,
+            tries: 0,
+            last_try: None,
+            waiting: None,
+            limited: false,
+            own_tries: 0,
+            intents: 0,
+            stops: 0,
+            sent: None,
+            leap: false,
+        });
+        let last = notes.len() - 1;
+        &mut notes[last]
+    }
+
+    /// A slot ends; one that is settled by a completed snapshot stays so.
+    pub(super) fn end(&mut self, rotation: &str, name: &str, at: Timestamp, ending: Ending) {
+        let note = self.note(rotation, name, at);
+        if note.ending != Some(Ending::Completed) {
+            note.ending = Some(ending);
+        }
+    }
+
+    /// The unsettled slots of this name, of any rotation.
+    pub(super) fn unsettled_named(&mut self, name: &str) -> impl Iterator<Item = &mut SlotNote> {
+        let rotations = self.rotations.iter_mut();
+        rotations.filter_map(move |rotation| {
+            let mut notes = rotation.slots.iter_mut();
+            notes.find(|note| note.name == name && note.ending.is_none())
+        })
+    }
+
+    /// A slot ended without a snapshot.
+    pub(super) fn missed(&mut self, rotation: &str, name: &str, reason: &str) {
+        let why = match (self.failed(rotation, name), &self.blocked) {
+            (Some(last), _) => format!("{reason}; the last attempt: {last}"),
+            (None, Some(blocked)) => format!("{reason}; blocked: {blocked}"),
+            (None, None) => reason.to_owned(),
+        };
+        self.notes(rotation).missing = Some(Box::new(Fault::of(name, &why)));
+    }
+}

@@ -1,0 +1,197 @@
+//! The snapshots that a history remembers: those of the rotation's creates, those that were seen
+//! completed, those that were foreign, and those that went.
+
+use super::event::When;
+use super::rotation_terms::Fnv;
+use super::server_history::{History, Lapsed, Made, Open};
+use super::slot_log::RotationNotes;
+use super::snapshot::{Snapshot, SnapshotId};
+
+/// So many of what the rotation made, and did not complete, are remembered for a server: more
+/// than the provider's five.
+const MOST_MADE: usize = 8;
+
+/// So many that went, and that no delete of ours took, are remembered for a server.
+const MOST_VANISHED: usize = 16;
+
+/// So many foreign ones are remembered for a server.
+const MOST_FOREIGN: usize = 16;
+
+/// So many that were seen completed are remembered for a server.
+const MOST_COMPLETED: usize = 1024;
+
+impl History {
+    /// Remembers an open create's snapshot as the rotation's own.
+    pub(super) fn keep_made(&mut self, id: SnapshotId, failed: Option<When>) {
+        let Some(Open::Create {
+            name,
+            sent,
+            ordered: false,
+            ..
+        }) = &self.open
+        else {
+            return;
+        };
+        let made = Made {
+            id,
+            name: name.as_str().into(),
+            sent: *sent,
+            failed,
+        };
+        if self.made.len() == MOST_MADE {
+            self.made.remove(0);
+        }
+        self.made.push(made);
+    }
+
+    /// The name's hash of one that was seen completed.
+    pub(super) fn name_of(&self, id: &SnapshotId) -> Option<u64> {
+        let mut completed = self.completed.iter();
+        completed
+            .find(|(known, _)| *known == *id)
+            .map(|(_, name)| *name)
+    }
+
+    pub(super) fn saw_completed(&mut self, id: SnapshotId, name: &str) {
+        self.completed.retain(|(known, _)| *known != id);
+        self.vanished.retain(|(known, _)| *known != id);
+        if self.completed.len() == MOST_COMPLETED {
+            self.completed.remove(0);
+        }
+        self.completed.reserve_exact(1);
+        self.completed.push((id, Fnv::of(name)));
+    }
+
+    /// A completed one went, and no delete of ours took it.
+    pub(super) fn saw_vanished(&mut self, id: &SnapshotId) {
+        let Some(name) = self.name_of(id) else { return };
+        self.vanished.retain(|(known, _)| *known != *id);
+        if self.vanished.len() == MOST_VANISHED {
+            self.vanished.remove(0);
+        }
+        self.vanished.push((id.clone(), name));
+        let beside = self.completed.iter();
+        let beside = beside.filter(|(other, known)| *known == name && *other != *id);
+        self.beside.extend(beside.map(|(other, _)| other.clone()));
+        self.beside.sort_unstable();
+        self.beside.dedup();
+    }
+
+    /// The ids under which it was listed before and went. Of another that stood beside it under the
+    /// same name it is none.
+    pub(super) fn former_ids(&self, snapshot: &Snapshot) -> impl Iterator<Item = &SnapshotId> {
+        let heir = |name| !self.beside.contains(&snapshot.id) && name == Fnv::of(&snapshot.name);
+        let vanished = self.vanished.iter();
+        let former = vanished.filter(move |(id, name)| *id == snapshot.id || heir(*name));
+        former.map(|(id, _)| id)
+    }
+
+    /// Puts rows that have two ids under the one by which the trail knows them already: a
+    /// provider that gave the other alone before, or gives it first now, renames nothing.
+    pub fn name_as_known(&self, rows: &mut [Snapshot]) {
+        for row in rows {
+            if let Some(uuid) = &mut row.uuid
+                && self.knows(uuid)
+                && !self.knows(&row.id)
+            {
+                std::mem::swap(uuid, &mut row.id);
+            }
+        }
+    }
+
+    fn knows(&self, id: &SnapshotId) -> bool {
+        let listed = [&self.completed, &self.vanished].into_iter().flatten();
+        let mut listed = listed.map(|(known, _)| known);
+        let mut regressed = self.regressed.iter().map(|(known, _)| known);
+        let mut foreign = self.foreign.iter().map(|(known, _)| known);
+        let mut made = self.made.iter().map(|made| &made.id);
+        let lapsed = self.lapsed.iter().any(|lapsed| lapsed.known.contains(id));
+        let pruned = self.prune_first.as_deref();
+        let pruned = pruned.is_some_and(|prune| prune.known.contains(id));
+        let open = self.open.as_ref().is_some_and(|open| match open {
+            Open::Create {
+                known, id: made, ..
+            } => known.contains(id) || made.as_ref() == Some(id),
+            Open::Delete { id: open, .. } | Open::Restore { id: open, .. } => open == id,
+        });
+        let found = listed.any(|known| known == id)
+            || regressed.any(|known| known == id)
+            || foreign.any(|known| known == id)
+            || made.any(|known| known == id);
+        found || lapsed || pruned || open || self.last_delete.as_ref() == Some(id)
+    }
+
+    pub(super) fn saw_foreign(&mut self, id: SnapshotId, name: &str) {
+        if self.foreign.len() == MOST_FOREIGN {
+            self.foreign.remove(0);
+        }
+        self.foreign.reserve_exact(1);
+        self.foreign.push((id, name.into()));
+    }
+
+    /// Returns true if a create made it that is open no more, and forgets that.
+    pub(super) fn takes_made(&mut self, id: &SnapshotId, name: &str) -> bool {
+        let before = self.made.len();
+        self.made.retain(|made| made.id != *id);
+        if self.made.len() < before {
+            return true;
+        }
+        let mut lapsed = self.lapsed.iter();
+        let lapsed = lapsed.position(|l| *l.name == *name && !l.known.contains(id));
+        lapsed.map(|at| self.lapsed.remove(at)).is_some()
+    }
+
+    /// Remembers an open create that had no answer, or was refused: its snapshot may show all
+    /// the same. Of several of one name the first knew the fewest ids.
+    pub(super) fn lapse(&mut self) {
+        let Some(Open::Create {
+            name,
+            known,
+            sent,
+            ordered: false,
+            ..
+        }) = &self.open
+        else {
+            return;
+        };
+        if self.lapsed.iter().any(|lapsed| *lapsed.name == **name) {
+            return;
+        }
+        let lapsed = Lapsed {
+            name: name.as_str().into(),
+            known: known.clone(),
+            sent: *sent,
+        };
+        if self.lapsed.len() == MOST_MADE {
+            self.lapsed.remove(0);
+        }
+        self.lapsed.push(lapsed);
+    }
+
+    /// A snapshot is gone.
+    pub(super) fn forget(&mut self, id: &SnapshotId) {
+        self.completed.retain(|(known, _)| *known != *id);
+        self.regressed.retain(|(known, _)| *known != *id);
+        self.foreign.retain(|(known, _)| *known != *id);
+        self.beside.retain(|known| *known != *id);
+        self.last_delete.take_if(|last| *last == *id);
+        self.made.retain(|made| made.id != *id);
+        for notes in &mut self.rotations {
+            notes.gone(id);
+        }
+    }
+
+    /// A snapshot that the rotation made is completed as it was asked for (I19): it keeps the
+    /// promise that is open, or may pay for one that is beyond `keep`.
+    pub(super) fn pays(&mut self, name: &str, id: SnapshotId) {
+        // One that was there before the promise was given doesn't keep it.
+        let kept = self.prune_first.take_if(|prune| !prune.known.contains(&id));
+        if kept.is_some() {
+            return;
+        }
+        let of_slot = |notes: &&mut RotationNotes| notes.slots.iter().any(|n| n.name == name);
+        if let Some(notes) = self.rotations.iter_mut().find(of_slot) {
+            notes.earn(id);
+        }
+    }
+}

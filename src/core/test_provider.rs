@@ -1,0 +1,351 @@
+//! A small world that stands for the provider in the tests of the decision: it performs
+//! the steps, so that they see where the decision leads.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::{Inventory, Step, decide};
+use super::downtime::ServerState;
+use super::event::{AlertKind, Fact, Now, Outcome};
+use super::name_pattern::Pattern;
+use super::policy::{Former, Policy, Rotation, Rules, WhenFull};
+use super::rotation_terms::Fnv;
+use super::schedule::Schedule;
+use super::server_history::{History, Made};
+use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
+
+pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+pub(super) const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+pub(super) fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
+    Rotation {
+        name: name.to_owned(),
+        schedule: Arc::new(Schedule::new(schedule, TimeZone::UTC).expect("a schedule")),
+        description: None,
+        keep,
+        pattern: Pattern::new("{name}-%Y-%m-%d", name).expect("a pattern"),
+        former: Vec::new(),
+        catch_up: None,
+        splay: SignedDuration::ZERO,
+        attempts: 3,
+        when_full: WhenFull::PruneFirst,
+        hooks: None,
+        stop: None,
+    }
+}
+
+/// A policy without a name that protects nothing.
+pub(crate) fn policy(server: u64, rotations: Vec<Rotation>) -> Policy {
+    Policy {
+        file: "web".to_owned(),
+        server: ServerId::from(server),
+        name: None,
+        protected_names: BTreeSet::new(),
+        protected_ids: BTreeSet::new(),
+        min_completed: 1,
+        delete_stuck: false,
+        rotations,
+    }
+}
+
+/// A pattern of the weekly rotation's past.
+pub(super) fn former(text: &str, coarse: bool) -> Former {
+    let pattern = Pattern::new(text, "weekly").expect("a pattern");
+    Former { pattern, coarse }
+}
+
+/// The defaults of the configuration.
+pub(crate) fn rules() -> Rules {
+    Rules {
+        limit: 5,
+        poll_interval: SignedDuration::from_secs(15),
+        settle_window: 10 * MINUTE,
+        stuck_after: 60 * MINUTE,
+        retry_after: 5 * MINUTE,
+        restore_window: 30 * MINUTE,
+        shrink_grace: 60 * MINUTE,
+        request_timeout: SignedDuration::from_secs(30),
+        due_until: None,
+        count_all: false,
+    }
+}
+
+pub(super) struct World {
+    pub(super) policy: Policy,
+    pub(super) rules: Rules,
+    pub(super) history: History,
+    pub(super) snapshots: Vec<Snapshot>,
+    pub(super) now: Now,
+    pub(super) doubt: Option<String>,
+    pub(super) state: Option<ServerState>,
+    pub(super) next_id: u64,
+    pub(super) log: Vec<String>,
+}
+
+impl World {
+    /// Sunday 2026-11-22 03:00 is the weekly slot; now is an hour later.
+    pub(super) fn new(rotations: Vec<Rotation>) -> Self {
+        Self {
+            policy: Policy {
+                name: Some("web".to_owned()),
+                ..policy(7, rotations)
+            },
+            // What a first look finds beyond `keep` goes at once.
+            rules: Rules {
+                shrink_grace: SignedDuration::ZERO,
+                ..rules()
+            },
+            history: History::default(),
+            snapshots: Vec::new(),
+            now: Now {
+                wall: time("2026-11-22T04:00:00Z"),
+                mono: 100 * MINUTE,
+            },
+            doubt: None,
+            state: None,
+            next_id: 900,
+            log: Vec::new(),
+        }
+    }
+
+    pub(super) fn weekly(keep: usize) -> Self {
+        Self::new(vec![rotation("weekly", "0 3 * * Sun", keep)])
+    }
+
+    /// A rotation that keeps `keep`, made `weeks` of them itself, and is at rest.
+    pub(super) fn grown(keep: usize, weeks: usize) -> Self {
+        let mut world = Self::weekly(keep);
+        world.rules.shrink_grace = 60 * MINUTE;
+        for _ in 0..weeks {
+            world.settle(&DONE);
+            world.pass(WEEK);
+        }
+        world.now.wall -= WEEK;
+        world.settle(&DONE);
+        world.log.clear();
+        world
+    }
+
+    /// The reason of the alert about the weekly rotation's shrink.
+    pub(super) fn shrink(&self) -> Option<&str> {
+        let key = (AlertKind::Shrink, "weekly".to_owned());
+        let standing = self.history.alerts.get(&key);
+        standing.map(|alert| alert.reason.as_str())
+    }
+
+    /// It holds these, and the trail has known the own completed ones for long.
+    pub(super) fn holding(mut self, rows: &[(u64, &str, Status, &str)]) -> Self {
+        self.snapshots = rows
+            .iter()
+            .map(|(id, name, status, at)| Snapshot {
+                uuid: None,
+                id: SnapshotId::from(*id),
+                name: (*name).to_owned(),
+                status: status.clone(),
+                created_at: at.parse().ok(),
+            })
+            .collect();
+        let own = self.snapshots.iter();
+        let own = own.filter(|s| s.status == DONE && self.policy.place(&s.name).is_some());
+        let known = own.map(|s| (s.id.clone(), Fnv::of(&s.name)));
+        self.history.completed = known.collect();
+        self
+    }
+
+    /// The rotation made this one in vain, by the trail.
+    pub(super) fn made_in_vain(&mut self, id: u64) {
+        let id = SnapshotId::from(id);
+        let row = self.snapshots.iter().find(|s| s.id == id).expect("a row");
+        self.history.completed.retain(|(known, _)| *known != id);
+        self.history.made.push(Made {
+            id,
+            name: row.name.as_str().into(),
+            sent: None,
+            failed: None,
+        });
+    }
+
+    /// An operator has agreed to the deletion of this one of the weekly rotation.
+    pub(super) fn agree(&mut self, id: u64) {
+        let shrink = &mut self.history.notes("weekly").shrink;
+        shrink
+            .get_or_insert_default()
+            .agreed
+            .push(SnapshotId::from(id));
+    }
+
+    /// The row of this number never was completed, and is as it is now.
+    pub(super) fn was_always(&mut self, index: usize, status: Status) {
+        let row = &mut self.snapshots[index];
+        row.status = status;
+        let id = row.id.clone();
+        self.history.completed.retain(|(known, _)| *known != id);
+    }
+
+    /// Makes old news of whatever was found lately.
+    pub(super) fn settle_down(&mut self) {
+        self.recorded();
+        self.history.found = None;
+    }
+
+    pub(super) fn step(&mut self) -> Step {
+        self.history
+            .observe(&self.policy, &self.snapshots, self.now);
+        self.history.observe_state(self.state.as_ref(), self.now);
+        let inventory = Inventory {
+            hostname: None,
+            other_id: None,
+            server_name: (!self.snapshots.is_empty()).then(|| "web".to_owned()),
+            snapshots: self.snapshots.clone(),
+            state: self.state.clone(),
+            requested: self.now.mono,
+            doubt: self.doubt.clone(),
+        };
+        decide(
+            &self.policy,
+            &inventory,
+            &self.history,
+            &self.rules,
+            self.now,
+        )
+    }
+
+    pub(super) fn record(&mut self, fact: &Fact) {
+        self.history
+            .apply(fact, self.now.into(), self.rules.request_timeout);
+    }
+
+    /// Records what there is to record; the step that is left.
+    pub(super) fn recorded(&mut self) -> Step {
+        for _ in 0..100 {
+            match self.step() {
+                Step::Record(fact) => self.record(&fact),
+                step => return step,
+            }
+        }
+        panic!("it records without end");
+    }
+
+    pub(super) fn pass(&mut self, time: SignedDuration) {
+        self.now.wall += time;
+        self.now.mono += time;
+    }
+
+    pub(super) fn intend_create(&mut self, name: &str) {
+        let known = self.snapshots.iter().map(|s| s.id.clone()).collect();
+        self.record(&Fact::CreateIntent {
+            rotation: self.policy.rotations[0].name.clone(),
+            snapshot: name.to_owned(),
+            known,
+            reason: String::new(),
+            by: None,
+            spare: None,
+        });
+        self.log.push(format!("create {name}"));
+    }
+
+    pub(super) fn intend_delete(
+        &mut self,
+        id: SnapshotId,
+        name: &str,
+        prune_first: Option<BTreeSet<SnapshotId>>,
+    ) {
+        self.record(&Fact::DeleteIntent {
+            rotation: "weekly".to_owned(),
+            id,
+            snapshot: name.to_owned(),
+            prune_first,
+            paid_by: None,
+            reason: String::new(),
+            by: None,
+        });
+    }
+
+    pub(super) fn make(&mut self, name: &str, status: Status) -> SnapshotId {
+        self.next_id += 1;
+        let id = SnapshotId::from(self.next_id);
+        self.snapshots.push(Snapshot {
+            uuid: None,
+            id: id.clone(),
+            name: name.to_owned(),
+            status,
+            created_at: Some(self.now.wall),
+        });
+        id
+    }
+
+    /// Performs steps until nothing more happens; every create ends with `status`.
+    pub(super) fn settle(&mut self, status: &Status) -> Step {
+        for _ in 0..200 {
+            match self.step() {
+                Step::Record(fact) => self.record(&fact),
+                Step::Create { name, .. } => {
+                    assert!(self.snapshots.len() < 5, "I10: {:?}", self.log);
+                    self.intend_create(&name);
+                    let id = Some(self.make(&name, status.clone()));
+                    self.record(&Fact::CreateResult {
+                        snapshot: name,
+                        outcome: Outcome::Done,
+                        id,
+                        server_name: None,
+                        looked_for: false,
+                        hindrance: None,
+                        said: None,
+                    });
+                }
+                Step::Delete {
+                    id,
+                    name,
+                    prune_first,
+                    paid_by,
+                    ..
+                } => {
+                    let ids = self.snapshots.iter().map(|s| s.id.clone()).collect();
+                    self.log.push(format!("delete {name}"));
+                    self.record(&Fact::DeleteIntent {
+                        rotation: String::new(),
+                        id: id.clone(),
+                        snapshot: name,
+                        prune_first: prune_first.then_some(ids),
+                        paid_by,
+                        reason: String::new(),
+                        by: None,
+                    });
+                    self.record(&Fact::DeleteResult {
+                        id: id.clone(),
+                        outcome: Outcome::Done,
+                    });
+                    self.snapshots.retain(|s| s.id != id);
+                }
+                Step::Wait { pause, .. } if pause > self.rules.poll_interval => self.pass(pause),
+                end => return end,
+            }
+        }
+        panic!("it never ends: {:?}", self.log);
+    }
+}
+
+pub(super) const DONE: Status = Status::Completed;
+
+pub(super) fn old_weeklies() -> [(u64, &'static str, Status, &'static str); 3] {
+    [
+        (1, "weekly-2026-11-01", DONE, "2026-11-01T03:00:00Z"),
+        (2, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
+        (3, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
+    ]
+}
+
+pub(super) fn full_of_own() -> World {
+    let mut rows = old_weeklies().to_vec();
+    rows.push((4, "by-hand", DONE, "2025-01-01T00:00:00Z"));
+    rows.push((5, "other", DONE, "2025-01-02T00:00:00Z"));
+    World::weekly(3).holding(&rows)
+}

@@ -1,0 +1,91 @@
+//! The canary: once a day the shape of what the provider answers is compared with what was learnt
+//! of it before. What is new is a warning; what rotation rests on and is missing, an alert.
+
+use std::ffi::OsStr;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use rustix::fs::OFlags;
+
+use super::startup::Service;
+use crate::api::response_shape::Shape;
+use crate::audit::Wide;
+use crate::safe_fs::Folder;
+
+/// The alert while a field that rotation rests on is missing.
+const CHANGED: &str = "provider_changed";
+
+/// The subject of that alert.
+const ABOUT: &str = "provider";
+
+/// The file of all that was learnt, in the state folder; without it all is learnt anew.
+const FILE: &str = "provider.json";
+
+/// More bytes than any file of it has.
+const LONGEST: u64 = 1 << 20;
+
+/// Compares the first listing of each day.
+#[derive(Debug, Default)]
+pub(super) struct Canary {
+    day: Option<Date>,
+}
+
+impl Canary {
+    /// Asks for the day's shape, and compares it when a listing has come.
+    pub(super) async fn look(&mut self, service: &Service) {
+        let now = service.clock.now().wall;
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        if self.day != Some(today) {
+            self.day = Some(today);
+            service.api.want_shape();
+        }
+        let Some(seen) = service.api.take_shape() else {
+            return;
+        };
+        let lacks = seen.lacks();
+        let folder = service.config.state_dir.clone();
+        let compared = tokio::task::spawn_blocking(move || compare(&folder, &seen)).await;
+        let changes = match compared.map_err(io::Error::other) {
+            Ok(Ok(changes)) => changes,
+            Ok(Err(error)) | Err(error) => {
+                tracing::warn!(%error, "what the provider answers can't be compared with what was learnt");
+                return;
+            }
+        };
+        let engine = Arc::clone(&service.engine);
+        if !changes.is_empty() {
+            let told = engine.tell_wide(Wide::ProviderChanged { changes });
+            if let Err(error) = told.await {
+                tracing::warn!(%error, "what changed can't be recorded");
+            }
+        }
+        engine.set_alert(CHANGED, ABOUT, lacks).await;
+    }
+}
+
+/// All that was learnt before; `None`: nothing, or nothing that can be read.
+pub fn learnt(state_dir: &Path) -> Option<Shape> {
+    let folder = Folder::open(state_dir).ok()?;
+    let file = folder.file(OsStr::new(FILE), OFlags::RDONLY, 0).ok()?;
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// Learns what is new, and tells it.
+fn compare(state_dir: &Path, seen: &Shape) -> io::Result<Vec<String>> {
+    let before = learnt(state_dir).unwrap_or_default();
+    let mut known = before.clone();
+    let changes = known.learn(seen);
+    if known != before {
+        let folder = Folder::open(state_dir)?;
+        let (name, new) = (OsStr::new(FILE), OsStr::new("provider.json.tmp"));
+        let mut file = folder.create(new, 0o600)?;
+        file.write_all(serde_json::to_string(&known)?.as_bytes())?;
+        file.sync_all()?;
+        folder.rename(new, name)?;
+    }
+    Ok(changes)
+}

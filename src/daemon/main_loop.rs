@@ -1,0 +1,292 @@
+//! The one select loop of the daemon: signals, ticks, the watchdog, a reload, the engine.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::Refusal;
+use super::contract_canary::Canary;
+use super::reload::{self, Read};
+use super::signals::{Signal, Signals};
+use super::startup::{ABOUT, REFUSED, Service, prepare};
+use super::systemd::{Systemd, describe, watchdog_period};
+use super::tick::Ticker;
+use crate::clock::Clock;
+use crate::config::{Config, Env, Http};
+use crate::status::{self, Control, FleetView, Look, Site};
+
+/// How long the end may take beyond the one call that is waited for: servers that hooks hold
+/// are released.
+const MARGIN: Duration = Duration::from_secs(25);
+
+/// Between two looks whether the disk has room.
+const ROOM: Duration = Duration::from_secs(1);
+
+/// How much longer than until the next look a start may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Runs the daemon until a signal ends it.
+pub async fn serve(config: Config, mut signals: Signals) -> Result<(), Refusal> {
+    let Some(service) = prepared(config, &mut signals).await? else {
+        return Ok(());
+    };
+    let daemon = Daemon {
+        stop: CancellationToken::new(),
+        systemd: Systemd::default(),
+        refused: Arc::default(),
+        page: watch::Sender::new(service.config.http.clone()),
+        service,
+    };
+    daemon.run(signals).await
+}
+
+/// Starts as soon as the disk has room: until then nothing is changed, and it is said once.
+/// `None`: a signal came before.
+async fn prepared(config: Config, signals: &mut Signals) -> Result<Option<Service>, Refusal> {
+    let mut said = false;
+    loop {
+        let full = match prepare(config.clone(), "run", Clock::system()).await {
+            Err(why) if why.is_full_disk() => why,
+            prepared => return prepared.map(Some),
+        };
+        if !said {
+            tracing::error!(event = "disk_full", error = %full, "the disk is full: nothing is changed; the start waits until there is room");
+            said = true;
+        }
+        Systemd::starting("waiting until the disk has room", ROOM + PATIENCE);
+        tokio::select! {
+            signal = signals.next() => if let Signal::Stop(_) = signal {
+                return Ok(None);
+            },
+            () = tokio::time::sleep(ROOM) => {}
+        }
+    }
+}
+
+struct Daemon {
+    service: Service,
+    stop: CancellationToken,
+    systemd: Systemd,
+    /// Why the files on disk are refused, if they are, and since when.
+    refused: Arc<Mutex<Option<(String, Timestamp)>>>,
+    /// Where the page is served; it moves when this changes.
+    page: watch::Sender<Option<Http>>,
+}
+
+impl Daemon {
+    async fn run(mut self, mut signals: Signals) -> Result<(), Refusal> {
+        let engine = Arc::clone(&self.service.engine);
+        let mut canary = Canary::default();
+        // The first listing comes at once.
+        canary.look(&self.service).await;
+        let until = self.stop.clone();
+        let mut work = tokio::spawn({
+            let engine = Arc::clone(&engine);
+            async move { engine.run(until).await }
+        });
+        tokio::spawn(Arc::clone(&self.service.witness).run(self.stop.clone()));
+        let look = self.look();
+        let control = self.control(Arc::clone(&look)).await;
+        self.serve_page(look).await;
+        let mut ticker = Ticker::start().await;
+        let mut watchdog = watchdog_period().map(every);
+        let mut reading: JoinSet<Read> = JoinSet::new();
+        let mut again = false;
+        let status = self.status();
+        self.systemd.ready(status);
+        let reason = loop {
+            tokio::select! {
+                biased;
+                signal = signals.next() => match signal {
+                    Signal::Stop(name) => break name,
+                    Signal::Reload if reading.is_empty() => {
+                        Systemd::reloading();
+                        reading.spawn(reload::read(&self.service));
+                    }
+                    // The files may have changed after they were read.
+                    Signal::Reload => again = true,
+                },
+                Some(read) = reading.join_next() => {
+                    self.reload(read.unwrap_or_else(|error| Read::broken(&error))).await;
+                    if std::mem::take(&mut again) {
+                        reading.spawn(reload::read(&self.service));
+                    } else {
+                        let status = self.status();
+                        self.systemd.ready(status);
+                    }
+                }
+                ended = &mut work => {
+                    // It ends by itself only when it is broken: the service manager
+                    // starts it anew.
+                    let why = ended.map_or_else(|error| broken(&error), |()| {
+                        Refusal::System("the engine ended by itself".to_owned())
+                    });
+                    self.systemd.stopping("the engine is broken");
+                    self.service.end(&why.to_string()).await;
+                    return Err(why);
+                }
+                () = due(watchdog.as_mut()) => self.systemd.watchdog(engine.progress()),
+                came = ticker.next() => {
+                    self.service.keep_lock();
+                    engine.wake();
+                    canary.look(&self.service).await;
+                    if !came {
+                        tracing::warn!("no tick for ten seconds; the ticker is made anew");
+                        ticker.renew().await;
+                    }
+                    let status = self.status();
+                    self.systemd.status(status);
+                }
+            }
+        };
+        tracing::info!(signal = reason, "stopping: no new change is begun");
+        self.systemd.stopping("finishing the requests in flight");
+        self.stop.cancel();
+        if let Some(control) = control {
+            control.abort();
+        }
+        reading.abort_all();
+        ticker.stop().await;
+        if let Err(error) = ended_in_time(&self.service, work).await {
+            tracing::error!(%error, "the engine broke while stopping");
+        }
+        self.service.end(reason).await;
+        Ok(())
+    }
+
+    /// How things stand, for whoever asks, and from whichever thread.
+    fn look(&self) -> Look {
+        let (engine, clock) = (Arc::clone(&self.service.engine), self.service.clock.clone());
+        let config = self.service.config.file.clone();
+        let (refused, started) = (Arc::clone(&self.refused), clock.now().wall);
+        let (receivers, read) = (
+            self.service.notifier.watch(),
+            Arc::clone(&self.service.read),
+        );
+        Arc::new(move || {
+            let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
+            let reason = reason.clone();
+            let alert = reason.map(|(reason, since)| status::Alert {
+                alert: REFUSED.to_owned(),
+                server: None,
+                about: ABOUT.to_owned(),
+                reason,
+                since: Some(since),
+            });
+            let more = alert.into_iter().collect();
+            let mut view = FleetView::of(&engine, more, &config, (started, clock.now().wall));
+            view.receivers = receivers.view();
+            view.read = Some(*read.lock().unwrap_or_else(PoisonError::into_inner));
+            view
+        })
+    }
+
+    /// Serves the page while there is an address for it. It ends with the daemon.
+    async fn serve_page(&self, look: Look) {
+        let site = Site::new(
+            Arc::clone(&self.service.engine),
+            look,
+            self.service.api.tally(),
+            self.service.config.audit_dir.clone(),
+        );
+        let page = status::Server::open(site, self.page.subscribe()).await;
+        tokio::spawn(page.run());
+    }
+
+    /// Answers on the control socket; rotation doesn't depend on it.
+    async fn control(&self, look: Look) -> Option<JoinHandle<()>> {
+        let path = status::socket(Env::from_process().runtime_directory.as_deref());
+        match Control::listen(&path).await {
+            Ok(control) => {
+                let state_dir = self.service.config.state_dir.clone();
+                let asked =
+                    status::control_routes::routes(Arc::clone(&self.service.engine), state_dir);
+                let upcoming = status::next_steps::route(Arc::clone(&self.service.engine));
+                let more = asked.merge(upcoming);
+                Some(tokio::spawn(control.serve(move || look(), more)))
+            }
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!(%path, %error, "no control socket: status can't ask this process");
+                None
+            }
+        }
+    }
+
+    /// Puts what was read in force, or says why not.
+    async fn reload(&mut self, read: Read) {
+        let refused = self.refused().is_some();
+        let why = reload::apply(&mut self.service, read, refused).await.err();
+        if let Some(why) = &why {
+            tracing::error!("config_refused: the files in force stay: {why}");
+        }
+        let now = self.service.clock.now().wall;
+        let mut refused = self.refused();
+        let since = refused.take().map_or(now, |(_, since)| since);
+        *refused = why.map(|why| (why, since));
+        let http = self.service.config.http.clone();
+        self.page
+            .send_if_modified(|page| std::mem::replace(page, http.clone()) != http);
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<(String, Timestamp)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn status(&self) -> String {
+        let mut summary = self.service.engine.summary();
+        let refused = self.refused().is_some();
+        summary.alerts += usize::from(refused);
+        let refused = if refused {
+            ", the changed files are refused"
+        } else {
+            ""
+        };
+        describe(&summary) + refused
+    }
+}
+
+/// The end of the engine's work, waited for as long as its one call may take. What is then
+/// still open has its intent in the trail, and is looked for by the next start (I6).
+pub(super) async fn ended_in_time<T: Default>(
+    service: &Service,
+    mut work: JoinHandle<T>,
+) -> Result<T, tokio::task::JoinError> {
+    let limit = service.config.api.request_timeout + MARGIN;
+    if let Ok(ended) = tokio::time::timeout(limit, &mut work).await {
+        return ended;
+    }
+    tracing::warn!("a call is still unanswered; the next start looks for what became of it");
+    work.abort();
+    Ok(T::default())
+}
+
+/// Hears signals from now on; those that come while the files are read, too.
+pub fn listen() -> Result<Signals, Refusal> {
+    Signals::listen().map_err(|why| Refusal::System(format!("signals can't be heard: {why}")))
+}
+
+pub(super) fn broken(error: &tokio::task::JoinError) -> Refusal {
+    Refusal::System(format!("the engine broke: {error}"))
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// The interval's next instant; never, where there is none.
+async fn due(interval: Option<&mut Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}

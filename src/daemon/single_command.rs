@@ -1,0 +1,23 @@
+//! One change by this process, where no service runs: the lock, the trail, the change, the
+//! end. A service that starts meanwhile finds the lock taken.
+
+use std::sync::Arc;
+
+use super::Refusal;
+use super::startup::prepare;
+use crate::api::HttpApi;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine::Engine;
+
+/// Has `work` done by an engine over the trail, as `command`, and ends.
+pub async fn alone<T>(
+    config: Config,
+    command: &str,
+    work: impl AsyncFnOnce(Arc<Engine<HttpApi>>) -> T,
+) -> Result<T, Refusal> {
+    let service = prepare(config, command, Clock::system()).await?;
+    let done = work(Arc::clone(&service.engine)).await;
+    service.end("it was done").await;
+    Ok(done)
+}

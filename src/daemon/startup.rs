@@ -1,0 +1,301 @@
+//! Lock, trail, API and engine, put together once for `run` and `once`.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Refusal;
+use super::lock::Lock;
+use super::locked_disk::Guarded;
+use super::logging;
+use super::witness::{self, Witness};
+use crate::alerts::Alert;
+use crate::api::{ApiSettings, HttpApi, Rate, TokenSource};
+use crate::audit::{Entry, Opened, StandingAlert, Trail, TrailError, Wide};
+use crate::clock::Clock;
+use crate::config::{Api, Config, Env};
+use crate::core::event::Standing;
+use crate::engine::{Engine, tell_wide, wide_alert};
+use crate::hooks::{self, Runners};
+use crate::notify::{Means, Notifier};
+
+/// The alert while the files on disk are refused and older ones are in force.
+pub(super) const REFUSED: &str = "config_refused";
+
+/// What that alert is about.
+pub(super) const ABOUT: &str = "configuration";
+
+/// The alert while the trail may lack records: raised by the process that finds out, cleared
+/// by the next one that finds the trail whole.
+const LOST: &str = "trail_lost";
+
+/// How long the end waits for receivers that are still to be told something.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Everything that a writing process holds. The lock goes last.
+pub struct Service {
+    pub(super) config: Config,
+    pub(super) api: Arc<HttpApi>,
+    pub(super) engine: Arc<Engine<HttpApi>>,
+    pub(super) clock: Clock,
+    pub(super) notifier: Notifier,
+    /// Since when the files in force were read; later changes are in none.
+    pub(super) read: Arc<Mutex<Timestamp>>,
+    pub(super) witness: Arc<Witness>,
+    trail: Trail,
+    pub(super) lock: Arc<Lock>,
+}
+
+/// Takes the lock, opens the trail, and records the start; nothing is sent yet.
+pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Service, Refusal> {
+    let lock = Arc::new(Lock::take(&config.state_dir, command)?);
+    let api = HttpApi::new(&api_settings(&config.api), clock.clone()).map_err(Refusal::Settings)?;
+    let api = Arc::new(api);
+    let now = clock.now().wall;
+    let run = run_name(now);
+    let (trail, mut opened) = Trail::open_on(
+        Box::new(Guarded::new(Arc::clone(&lock))),
+        &config.audit_dir,
+        &config.state_dir,
+        &run,
+        now,
+        config.rules.request_timeout,
+    )?;
+    let started = Wide::DaemonStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        command: command.to_owned(),
+    };
+    let mut events = vec![started];
+    let last = opened.last.unwrap_or(now);
+    let stood = opened.wide_alerts.clone().into_iter();
+    let mut standing: Vec<_> = stood
+        .map(|((alert, about), standing)| {
+            wide_alert(StandingAlert {
+                alert,
+                about,
+                standing,
+            })
+        })
+        .collect();
+    // One order puts no configuration in force.
+    if matches!(command, "run" | "once") {
+        events.push(loaded(&config, Vec::new()));
+        let refused = (REFUSED.to_owned(), ABOUT.to_owned());
+        if opened.wide_alerts.remove(&refused).is_some() {
+            events.push(cleared());
+        }
+    }
+    events.extend(loss(&mut opened, now));
+    if command == "run" {
+        remind(&opened);
+    }
+    let sealed = opened.sealed.take();
+    let failed = (witness::FAILED.to_owned(), witness::ABOUT.to_owned());
+    let failed = opened.wide_alerts.contains_key(&failed);
+    let engine = Engine::new(
+        Arc::clone(&api),
+        trail.clone(),
+        clock.clone(),
+        opened,
+        config.rules.clone(),
+        config.policies.clone(),
+    );
+    let named = Env::from_process().hooks;
+    let socket = named.or_else(|| hooks::unit_socket(&config.file));
+    engine.run_hooks_by(Arc::new(Runners::new(
+        config.file.clone(),
+        socket,
+        logging::options(),
+    )));
+    standing.extend(engine.standing());
+    let means = means(&config);
+    let notifier = Notifier::start(&config.receivers, &means, &clock, &standing, last);
+    engine.tap(notifier.tap());
+    for event in &events {
+        tell_wide(&notifier.tap(), event, now);
+    }
+    let witness = Witness::new(
+        &config,
+        (&engine, &trail),
+        (&clock, notifier.tap()),
+        means.credentials,
+    );
+    let service = Service {
+        config,
+        api,
+        engine,
+        clock,
+        notifier,
+        read: Arc::new(Mutex::new(now)),
+        witness: Arc::new(witness),
+        trail,
+        lock,
+    };
+    // A full disk doesn't keep the service down: the engine changes nothing without a
+    // trail, and goes on when there is room (I6).
+    if let Err(error) = service.record(events).await {
+        tracing::error!(%error, "the start can't be recorded");
+    }
+    service.witness.resume(sealed, failed).await;
+    for warning in &service.config.warnings {
+        tracing::warn!("{warning}");
+    }
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        policies = service.config.policies.len(),
+        command,
+        "daemon_started"
+    );
+    Ok(service)
+}
+
+impl Service {
+    /// Records what concerns no single server.
+    pub(super) async fn record(&self, events: Vec<Wide>) -> Result<(), TrailError> {
+        let time = self.clock.now().wall;
+        let entry = |event| Entry::wide(time, event);
+        let written = self.trail.append(events.into_iter().map(entry).collect());
+        let written = written.await;
+        self.engine.note_written(written.as_ref().err(), time);
+        written
+    }
+
+    /// Lets it be known, by the receivers of before or others, as the files in force say.
+    pub(super) fn renotify(&mut self) {
+        let (engine, now) = (&self.engine, self.clock.now().wall);
+        let wide = engine.account_alerts().into_iter().map(wide_alert);
+        let standing: Vec<Alert> = wide.chain(engine.standing()).collect();
+        let means = means(&self.config);
+        let receivers = &self.config.receivers;
+        self.notifier.reload(receivers, &means, &standing, now);
+    }
+
+    /// Notes that the lock is lost, if it is: with the folder that it and the head lie in.
+    /// The next record that can be written clears that.
+    pub(super) fn keep_lock(&self) {
+        if let Err(why) = self.lock.keep() {
+            let error = TrailError::state(&self.config.state_dir, why);
+            let now = self.clock.now().wall;
+            self.engine.note_written(Some(&error), now);
+        }
+    }
+
+    /// Lets a wide alert's change be known.
+    pub(super) fn tell(&self, wide: &Wide) {
+        tell_wide(&self.notifier.tap(), wide, self.clock.now().wall);
+    }
+
+    /// Tells what is still to be told, records the end, and returns when everything recorded
+    /// is written.
+    pub(super) async fn end(mut self, reason: &str) {
+        self.notifier.finish(LAST_WORDS).await;
+        let stopped = Wide::DaemonStopped {
+            reason: reason.to_owned(),
+        };
+        if let Err(error) = self.record(vec![stopped]).await {
+            tracing::error!(%error, "the end can't be recorded");
+        }
+        tracing::info!(reason, "daemon_stopped");
+        self.trail.clone().close().await;
+    }
+}
+
+/// Says which alerts still stand: they were logged when they were raised, maybe long ago.
+fn remind(opened: &Opened) {
+    for ((alert, about), standing) in &opened.wide_alerts {
+        let reason = &standing.reason;
+        tracing::warn!(%alert, %about, %reason, "alert_standing");
+    }
+    for (server, history) in &opened.histories {
+        for ((alert, about), standing) in &history.alerts {
+            let (alert, reason) = (alert.word(), &standing.reason);
+            tracing::warn!(%server, alert, %about, %reason, "alert_standing");
+        }
+    }
+}
+
+/// What is to be said of the trail's own state; the engine counts the alert from the start.
+fn loss(opened: &mut Opened, now: Timestamp) -> Option<Wide> {
+    let found: Vec<_> = opened.notices.iter().map(amiss).collect();
+    for notice in &found {
+        tracing::warn!("the trail is not as it was left: {notice}");
+    }
+    let about = "trail";
+    let key = (LOST.to_owned(), about.to_owned());
+    if opened.hold_creates {
+        let reason = format!(
+            "{}; look into it: snaprotate audit verify",
+            found.join("; ")
+        );
+        let standing = Standing::raised(&reason, now, opened.wide_alerts.get(&key));
+        opened.wide_alerts.insert(key, standing);
+        return Some(Wide::raised(LOST, about, reason));
+    }
+    opened.wide_alerts.remove(&key)?;
+    Some(Wide::cleared(LOST, about))
+}
+
+fn amiss(notice: &Wide) -> String {
+    match notice {
+        Wide::TailCut { last, head, .. } => {
+            format!("it ends with record {last}, though record {head} was written")
+        }
+        Wide::TrailLost { head } => {
+            format!("all its files are missing, though record {head} was written")
+        }
+        Wide::HeadLost { last } => format!(
+            "the state folder's head is missing, so nothing tells whether record {last} is the last"
+        ),
+        Wide::TornTail { file, bytes, .. } => {
+            format!("{bytes} spoilt bytes at its end were set aside in {file}")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// The client's settings as the files mean them.
+pub fn api_settings(api: &Api) -> ApiSettings {
+    ApiSettings {
+        base_url: api.base_url.to_string(),
+        // Without a token the configuration is refused before it comes here.
+        token: TokenSource::File(api.token_file.clone().unwrap_or_default()),
+        connect_timeout: api.connect_timeout,
+        request_timeout: api.request_timeout,
+        rate: Rate {
+            max_in_flight: api.max_in_flight,
+            per_second: api.requests_per_second,
+            burst: api.burst,
+        },
+        max_body: api.max_body,
+        ca_file: api.ca_file.clone(),
+        proxy: api.proxy.clone(),
+    }
+}
+
+/// What deliveries to receivers have in common.
+pub fn means(config: &Config) -> Means {
+    Means {
+        ca_file: config.api.ca_file.clone(),
+        proxy: config.api.proxy.clone(),
+        credentials: Env::from_process().credentials_directory,
+    }
+}
+
+pub(super) fn loaded(config: &Config, deletes: Vec<String>) -> Wide {
+    Wide::ConfigLoaded {
+        policies: config.policies.len(),
+        warnings: config.warnings.iter().map(ToString::to_string).collect(),
+        deletes,
+    }
+}
+
+pub(super) fn cleared() -> Wide {
+    Wide::cleared(REFUSED, ABOUT)
+}
+
+/// Names this process in the trail, also among those that had its number before.
+fn run_name(now: Timestamp) -> String {
+    format!("{}-{}", now.as_second(), std::process::id())
+}

@@ -1,0 +1,329 @@
+//! Whether the provider lets the account in and can be reached: what concerns every server at
+//! once.
+//!
+//! A 401, or a 403 on a listing, stops every mutation of the account; a GET probes it now
+//! and then, with the token read anew, and everything goes on when one works again. A
+//! token whose mutations were refused may be one that may only read: after a good GET a
+//! single mutation tries, and only when that is taken the alert clears and all go on.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
+
+use super::{Engine, lock};
+use crate::api::{ApiError, ErrorKind, SnapshotApi};
+use crate::audit::{Entry, StandingAlert, TrailError, Wide};
+use crate::core::decide::Inventory;
+use crate::core::event::{Now, Standing};
+use crate::core::policy::Rules;
+
+/// The alert while the provider refuses the token.
+const REFUSED: &str = "account_refused";
+
+/// The alert while listings can't be had.
+const UNREACHABLE: &str = "api_unreachable";
+
+/// The longest pause between two tries of a token that may only read.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
+/// So many listings in a row must fail before it is said, or be tried for so long.
+const FAILURES: u32 = 3;
+const FAILING: SignedDuration = SignedDuration::from_mins(1);
+
+#[derive(Default)]
+struct State {
+    refused: Option<ApiError>,
+    refused_at: SignedDuration,
+    next_probe: SignedDuration,
+    /// No mutation is tried before; listings go on meanwhile.
+    next_trial: SignedDuration,
+    /// Refusals of mutations since one was taken.
+    barred: u32,
+    /// The token that they were refused with.
+    barred_token: u64,
+    /// A mutation is on its way that tells whether they are taken again.
+    trying: bool,
+    failures: u32,
+    /// When the first of them was requested.
+    failing_since: SignedDuration,
+    /// What the trail says stands, by kind and subject.
+    alerts: BTreeMap<(String, String), Standing>,
+}
+
+pub(super) struct Account(Mutex<State>);
+
+/// Leave to send one mutation.
+pub(super) struct Leave<'a> {
+    account: &'a Account,
+    trial: bool,
+}
+
+impl Leave<'_> {
+    /// The provider didn't refuse the token; what is to be recorded of it.
+    pub(super) fn taken(&self) -> Option<Wide> {
+        let mut state = lock(&self.account.0);
+        // One that was sent before the refusal says nothing of the token now.
+        if !self.trial {
+            return None;
+        }
+        state.barred = 0;
+        let admitted = state.refused.is_none().then(|| state.clear(REFUSED));
+        admitted.flatten()
+    }
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        if self.trial {
+            lock(&self.account.0).trying = false;
+        }
+    }
+}
+
+impl Account {
+    pub(super) fn new(alerts: BTreeMap<(String, String), Standing>) -> Self {
+        Self(Mutex::new(State {
+            alerts,
+            ..State::default()
+        }))
+    }
+
+    /// Returns true if this alert stands.
+    pub(super) fn stands(&self, alert: &str, about: &str) -> bool {
+        let key = (alert.to_owned(), about.to_owned());
+        lock(&self.0).alerts.contains_key(&key)
+    }
+
+    pub(super) fn refused(&self) -> bool {
+        lock(&self.0).refused.is_some()
+    }
+
+    /// Leave for a mutation; one at a time after the token's mutations were refused.
+    pub(super) fn leave(&self, now: SignedDuration) -> Option<Leave<'_>> {
+        let mut state = lock(&self.0);
+        let trial = state.barred > 0;
+        if state.refused.is_some() || (trial && (state.trying || now < state.next_trial)) {
+            return None;
+        }
+        state.trying = trial;
+        Some(Leave {
+            account: self,
+            trial,
+        })
+    }
+
+    /// Leave for a start that is owed: no refusal of the token holds it up, and that it is taken
+    /// says nothing of whether the token may make snapshots.
+    pub(super) fn leave_owed(&self) -> Leave<'_> {
+        Leave {
+            account: self,
+            trial: false,
+        }
+    }
+
+    /// Whether the trouble is the whole account's.
+    pub(super) fn down(&self) -> bool {
+        let state = lock(&self.0);
+        state.refused.is_some() || state.failures >= FAILURES
+    }
+
+    /// Whether a GET may be sent now.
+    pub(super) fn may_ask(&self, mono: SignedDuration) -> bool {
+        let state = lock(&self.0);
+        state.refused.is_none() || mono >= state.next_probe
+    }
+
+    /// The next listing probes at once: the token may be another.
+    pub(super) fn look_again(&self) {
+        let mut state = lock(&self.0);
+        (state.next_probe, state.next_trial) = (SignedDuration::ZERO, SignedDuration::ZERO);
+    }
+
+    pub(super) fn answer_refused(
+        &self,
+        replies: impl Iterator<Item = oneshot::Sender<Result<Inventory, ApiError>>>,
+    ) {
+        let Some(mut error) = lock(&self.0).refused.clone() else {
+            return;
+        };
+        error.message = format!("not asked, since the token was refused: {}", error.message);
+        for reply in replies {
+            let _gone = reply.send(Err(error.clone()));
+        }
+    }
+
+    /// Takes in how a listing ended that was requested at `requested`, with the `token` now
+    /// in use; what is to be recorded of it.
+    pub(super) fn listed(
+        &self,
+        error: Option<&ApiError>,
+        (requested, now): (SignedDuration, Now),
+        token: u64,
+        rules: &Rules,
+    ) -> Vec<Wide> {
+        let mut state = lock(&self.0);
+        match error {
+            Some(error) if error.kind == ErrorKind::Account => {
+                let raised = state.refuse(error, now, rules.retry_after);
+                raised.into_iter().collect()
+            }
+            Some(error) => {
+                if state.failures == 0 {
+                    state.failing_since = requested;
+                }
+                state.failures += 1;
+                let long = now.mono - state.failing_since >= FAILING;
+                if state.failures < FAILURES && !long {
+                    return Vec::new();
+                }
+                let reason = format!("listings can't be had: {error}");
+                let raised = state.raise(UNREACHABLE, reason, now.wall);
+                raised.into_iter().collect()
+            }
+            // Requested before the refusal was heard, it says nothing of the token now.
+            None if state.refused.is_some() && requested < state.refused_at => Vec::new(),
+            None => {
+                state.failures = 0;
+                state.refused = None;
+                if token != state.barred_token {
+                    state.barred = 0;
+                }
+                let admitted = (state.barred == 0).then(|| state.clear(REFUSED));
+                let reached = state.clear(UNREACHABLE);
+                admitted.flatten().into_iter().chain(reached).collect()
+            }
+        }
+    }
+
+    /// A mutation was refused with this token. Those in flight together count as one.
+    pub(super) fn barred(
+        &self,
+        error: &ApiError,
+        now: Now,
+        token: u64,
+        rules: &Rules,
+    ) -> Option<Wide> {
+        let mut state = lock(&self.0);
+        if state.barred == 0 || state.refused.is_none() {
+            state.barred += 1;
+            state.barred_token = token;
+        }
+        let doublings = (state.barred - 1).min(16);
+        let pause = rules.retry_after.saturating_mul(1 << doublings);
+        state.next_trial = now.mono + pause.min(LONGEST_PAUSE);
+        state.refuse(error, now, rules.retry_after)
+    }
+
+    /// Takes in whether an alert of the host stands, and why; what changed by it.
+    fn host(
+        &self,
+        alert: &str,
+        about: &str,
+        reason: Option<String>,
+        at: Timestamp,
+    ) -> Option<Wide> {
+        let mut state = lock(&self.0);
+        let key = (alert.to_owned(), about.to_owned());
+        let Some(reason) = reason else {
+            return state
+                .alerts
+                .remove(&key)
+                .map(|_| Wide::cleared(alert, about));
+        };
+        let before = state.alerts.get(&key);
+        if before.is_some_and(|standing| standing.reason == reason) {
+            return None;
+        }
+        let standing = Standing::raised(&reason, at, before);
+        state.alerts.insert(key, standing);
+        Some(Wide::raised(alert, about, reason))
+    }
+
+    /// The alerts of the account that stand, and whether it is refused.
+    pub(super) fn alerts(&self) -> (Vec<StandingAlert>, bool) {
+        let state = lock(&self.0);
+        let alerts = state.alerts.iter().map(|((alert, about), standing)| {
+            let (alert, about, standing) = (alert.clone(), about.clone(), standing.clone());
+            StandingAlert {
+                alert,
+                about,
+                standing,
+            }
+        });
+        let refused = state.refused.is_some() || state.barred > 0;
+        (alerts.collect(), refused)
+    }
+}
+
+impl State {
+    fn refuse(&mut self, error: &ApiError, now: Now, pause: SignedDuration) -> Option<Wide> {
+        self.refused_at = now.mono;
+        self.next_probe = now.mono + pause;
+        self.refused = Some(error.clone());
+        let reason = format!(
+            "the provider refuses the token, and nothing is changed until it is taken again; token_file is read anew at each look, at once by a reload: {error}"
+        );
+        self.raise(REFUSED, reason, now.wall)
+    }
+
+    fn raise(&mut self, alert: &str, reason: String, at: Timestamp) -> Option<Wide> {
+        let key = (alert.to_owned(), "account".to_owned());
+        if self.alerts.contains_key(&key) {
+            return None;
+        }
+        let standing = Standing::raised(&reason, at, None);
+        let raised = Wide::raised(alert, &key.1, reason);
+        self.alerts.insert(key, standing);
+        Some(raised)
+    }
+
+    fn clear(&mut self, alert: &str) -> Option<Wide> {
+        let key = (alert.to_owned(), "account".to_owned());
+        self.alerts.remove(&key)?;
+        Some(Wide::cleared(alert, &key.1))
+    }
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Raises an alert that concerns the host, or clears it where there is no reason; recorded
+    /// and told where that is news.
+    pub async fn set_alert(&self, alert: &str, about: &str, reason: Option<String>) {
+        let at = self.clock.now().wall;
+        if let Some(change) = self.account.host(alert, about, reason, at) {
+            self.record_wide(change).await;
+        }
+    }
+
+    /// Records what concerns no single server, for who goes by it.
+    pub async fn tell_wide(&self, wide: Wide) -> Result<(), TrailError> {
+        self.try_wide(wide).await.map(|_| ())
+    }
+
+    /// Records what concerns no single server.
+    pub(super) async fn record_wide(&self, wide: Wide) {
+        let _said = self.try_wide(wide).await;
+    }
+
+    /// The same, for who goes by it.
+    pub(super) async fn try_wide(&self, wide: Wide) -> Result<Timestamp, TrailError> {
+        // What nobody was told of before it held.
+        let pause =
+            matches!(wide, Wide::Paused { .. } | Wide::Resumed { .. }).then(|| wide.clone());
+        if pause.is_none() {
+            super::log_events::wide(&wide);
+        }
+        let time = self.clock.now().wall;
+        // It stands whether or not it can be recorded.
+        self.tap_wide(&wide, time);
+        let entry = Entry::wide(time, wide);
+        let written = self.trail.append(vec![entry]).await;
+        self.note_written(written.as_ref().err(), time);
+        written?;
+        if let Some(pause) = pause {
+            super::log_events::wide(&pause);
+        }
+        Ok(time)
+    }
+}

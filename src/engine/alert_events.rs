@@ -1,0 +1,179 @@
+//! The news to those who tell people: each change of an alert, and each slot's turn. They go
+//! into a bounded queue at once; nothing here waits for anybody (I16).
+
+use jiff::Timestamp;
+
+use super::{Engine, lock};
+use crate::alerts::{Alert, Key, News, Place, Slot, Tap, Turn};
+use crate::api::SnapshotApi;
+use crate::audit::{StandingAlert, Wide};
+use crate::core::event::{AlertKind, Fact, Standing};
+use crate::core::policy::Policy;
+use crate::core::server_history::History;
+use crate::core::snapshot::ServerId;
+
+impl<A: SnapshotApi> Engine<A> {
+    /// A recorded fact, before it is folded in.
+    pub(super) fn tap_fact(
+        &self,
+        server: &ServerId,
+        history: &History,
+        fact: &Fact,
+        at: Timestamp,
+    ) {
+        let Some(tap) = self.tap.get() else { return };
+        let key = |kind: AlertKind, about: &str| Key {
+            kind: kind.word().to_owned(),
+            server: Some(server.clone()),
+            about: about.to_owned(),
+        };
+        let slot = |rotation: &str, snapshot: &str, turn, reason: &str| {
+            News::Slot(Slot {
+                server: self.place(server),
+                rotation: rotation.to_owned(),
+                snapshot: snapshot.to_owned(),
+                turn,
+                reason: reason.to_owned(),
+            })
+        };
+        match fact {
+            Fact::AlertRaised {
+                alert,
+                about,
+                reason,
+            } => tap.put(News::Raised(Alert {
+                kind: alert.word().to_owned(),
+                server: Some(self.place(server)),
+                about: about.clone(),
+                reason: reason.clone(),
+                since: at,
+            })),
+            Fact::AlertCleared { alert, about } => tap.put(News::Cleared(key(*alert, about))),
+            // All that stood goes with it.
+            Fact::ServerRemoved => {
+                for (alert, about) in history.alerts.keys() {
+                    tap.put(News::Unwatched(key(*alert, about)));
+                }
+            }
+            Fact::SlotDue {
+                rotation, snapshot, ..
+            } => tap.put(slot(rotation, snapshot, Turn::Started, "it is due")),
+            Fact::SlotSettled {
+                rotation,
+                snapshot,
+                reason,
+                ..
+            } => tap.put(slot(rotation, snapshot, Turn::Completed, reason)),
+            Fact::SlotGivenUp {
+                rotation,
+                snapshot,
+                reason,
+                ..
+            }
+            | Fact::SlotSkipped {
+                rotation,
+                snapshot,
+                reason,
+                paused: false,
+                ..
+            } => tap.put(slot(rotation, snapshot, Turn::Failed, reason)),
+            _ => {}
+        }
+    }
+
+    /// What concerns no single server.
+    pub(super) fn tap_wide(&self, wide: &Wide, at: Timestamp) {
+        if let Some(tap) = self.tap.get() {
+            tell_wide(tap, wide, at);
+        }
+    }
+
+    /// The alerts of servers that stand, of those without a policy too.
+    pub fn standing(&self) -> Vec<Alert> {
+        let seats: Vec<_> = {
+            let seats = lock(&self.seats);
+            let all = seats.iter();
+            all.map(|(server, seat)| (server.clone(), seat.clone()))
+                .collect()
+        };
+        let mut alerts = Vec::new();
+        for (server, seat) in seats {
+            for ((kind, about), standing) in &lock(&seat).history.alerts {
+                alerts.push(self.alert(&server, *kind, about, standing));
+            }
+        }
+        alerts
+    }
+
+    /// A server's alert as receivers know it.
+    pub(super) fn alert(
+        &self,
+        server: &ServerId,
+        kind: AlertKind,
+        about: &str,
+        standing: &Standing,
+    ) -> Alert {
+        Alert {
+            kind: kind.word().to_owned(),
+            server: Some(self.place(server)),
+            about: about.to_owned(),
+            reason: standing.reason.clone(),
+            since: standing.since.unwrap_or(Timestamp::UNIX_EPOCH),
+        }
+    }
+
+    pub(super) fn place(&self, server: &ServerId) -> Place {
+        let policies = self.wanted().policies;
+        match policies.get(server) {
+            Some(policy) => place(policy),
+            None => lock(&self.former).get(server).cloned().unwrap_or(Place {
+                id: server.clone(),
+                name: format!("server {server}"),
+                policy: String::new(),
+            }),
+        }
+    }
+}
+
+/// A policy's server as receivers know it.
+pub(super) fn place(policy: &Policy) -> Place {
+    Place {
+        id: policy.server.clone(),
+        name: policy.called().to_owned(),
+        policy: policy.file.clone(),
+    }
+}
+
+/// Lets a wide alert's change be known.
+pub fn tell_wide(tap: &Tap, wide: &Wide, at: Timestamp) {
+    match wide {
+        Wide::AlertRaised {
+            alert,
+            about,
+            reason,
+        } => tap.put(News::Raised(Alert {
+            kind: alert.clone(),
+            server: None,
+            about: about.clone(),
+            reason: reason.clone(),
+            since: at,
+        })),
+        Wide::AlertCleared { alert, about } => tap.put(News::Cleared(Key {
+            kind: alert.clone(),
+            server: None,
+            about: about.clone(),
+        })),
+        _ => {}
+    }
+}
+
+/// A wide alert as receivers know it.
+pub fn wide_alert(standing: StandingAlert) -> Alert {
+    Alert {
+        kind: standing.alert,
+        server: None,
+        about: standing.about,
+        reason: standing.standing.reason,
+        since: standing.standing.since.unwrap_or(Timestamp::UNIX_EPOCH),
+    }
+}

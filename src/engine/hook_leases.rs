@@ -1,0 +1,264 @@
+//! Holds: a rotation's `before`, its create, and its `after`, whatever comes between.
+//!
+//! `before` is begun only when nothing but the create itself is left to be done. From then
+//! on every way out leads to `release`, which needs neither the provider nor the trail (I18).
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::server_loop::Stopped;
+use super::{Engine, Seat, lock};
+use crate::api::SnapshotApi;
+use crate::audit::Extra;
+use crate::core::decide::{Inventory, Step, release};
+use crate::core::event::{Fact, Hook, Ran};
+use crate::core::hook_lease::{command, releases};
+use crate::core::policy::{Hooks, Policy, Rotation};
+use crate::core::server_history::{Hold, Open};
+use crate::core::snapshot::ServerId;
+use crate::hooks::{Job, Lease, Report};
+
+/// Servers that may be on the way from `before` to an answered create at once: more would
+/// only stand still in the queue for the provider.
+pub(super) const MOST_AT_ONCE: usize = 8;
+
+/// How long the end of the service waits for servers to be released.
+const LAST_RELEASES: Duration = Duration::from_secs(20);
+
+/// For a hook that the policy in force doesn't have any more.
+const UNKNOWN_LIMIT: Duration = Duration::from_mins(5);
+
+/// What a seat has of a hold.
+#[derive(Default)]
+pub(super) struct Holding {
+    /// Whoever drops it releases the server.
+    lease: Option<Lease>,
+    /// `after` ran, and that is still to be recorded.
+    unrecorded: Option<Fact>,
+}
+
+impl Holding {
+    /// Whether the runner has released the server already, or is gone.
+    pub(super) fn is_over(&self) -> bool {
+        self.lease.as_ref().is_some_and(Lease::is_over)
+    }
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Runs `before`, creates, and leaves the release to the next decision.
+    pub(super) async fn act_in_hold(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        step: Step,
+        (rotation, hooks): (&Rotation, &Hooks),
+    ) -> Result<(), Stopped> {
+        let (Step::Create { name, .. } | Step::Stop { name, .. }) = &step else {
+            return Ok(());
+        };
+        let Some(runner) = self.runner.get() else {
+            tracing::error!(policy = policy.file, "nobody is there to run its hooks");
+            return self.rest(self.wanted().rules.retry_after).await;
+        };
+        let Some(place) = self.standstill().await? else {
+            return self.rest(self.wanted().rules.retry_after).await;
+        };
+        if !self.still(policy, seat, inventory, &step, false) {
+            return Ok(());
+        }
+        let job = job(policy, &rotation.name, name);
+        let begun = Fact::HookStarted {
+            hook: Hook::Before,
+            rotation: rotation.name.clone(),
+            snapshot: name.clone(),
+            command: command(hooks, Hook::Before).to_vec(),
+        };
+        if !self.noted(&policy.server, seat, begun).await {
+            drop(place);
+            return self.rest(self.wanted().rules.poll_interval).await;
+        }
+        // Not broken off by a stop either: it has a limit of its own.
+        let (report, lease) = runner.begin(job).await;
+        lock(seat).held = Some(Box::new(Holding {
+            lease,
+            unrecorded: None,
+        }));
+        let go_on = report.ran != Ran::Done && hooks.go_on;
+        let good = report.ran == Ran::Done || go_on;
+        let ended = Fact::HookFinished {
+            hook: Hook::Before,
+            rotation: rotation.name.clone(),
+            snapshot: name.clone(),
+            outcome: report.ran,
+            go_on,
+            early: false,
+            later: false,
+            reason: report.reason,
+        };
+        if !self.noted(&policy.server, seat, ended).await || !good {
+            return Ok(());
+        }
+        let rules = self.wanted().rules;
+        let patience = Some(rules.request_timeout);
+        self.perform(policy, seat, inventory, step, patience)
+            .await?;
+        let mut seat = lock(seat);
+        if seat.history.is_down() {
+            // Its create is still to come.
+            seat.place = Some(place);
+        }
+        Ok(())
+    }
+
+    /// Runs `after` where it is due; `false`: what came of it can't be recorded.
+    pub(super) async fn release_if_due(&self, policy: &Policy, seat: &Mutex<Seat>) -> bool {
+        let rules = self.wanted().rules;
+        loop {
+            let due = {
+                let seat = lock(seat);
+                release(policy, &seat.history, &rules, self.clock.now())
+            };
+            let Some(Step::After { early, reason, .. }) = due else {
+                return true;
+            };
+            if !self
+                .release(Some(policy), &policy.server, seat, early, reason)
+                .await
+            {
+                return false;
+            }
+        }
+    }
+
+    /// Runs the `after` that is owed; `false`: what came of it can't be recorded.
+    pub(super) async fn release(
+        &self,
+        policy: Option<&Policy>,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+        early: bool,
+        why: String,
+    ) -> bool {
+        let Holding { lease, unrecorded } = *lock(seat).held.take().unwrap_or_default();
+        let fact = if let Some(fact) = unrecorded {
+            fact
+        } else {
+            let hold = lock(seat).history.hold.as_deref().cloned();
+            let Some(hold) = hold else { return true };
+            let owed = (hold, lease);
+            self.run_after(policy, (server.clone(), seat), owed, early, why)
+                .await
+        };
+        let noted = self.noted(server, seat, fact.clone()).await;
+        if !noted {
+            lock(seat).held.get_or_insert_default().unrecorded = Some(fact);
+        }
+        noted
+    }
+
+    /// Runs it, and tells what is to be recorded.
+    async fn run_after(
+        &self,
+        policy: Option<&Policy>,
+        (server, seat): (ServerId, &Mutex<Seat>),
+        (hold, lease): (Hold, Option<Lease>),
+        early: bool,
+        why: String,
+    ) -> Fact {
+        let rotation = policy.and_then(|policy| policy.rotation(&hold.rotation));
+        let hooks = rotation.and_then(|rotation| rotation.hooks.as_deref());
+        let begun = Fact::HookStarted {
+            hook: Hook::After,
+            rotation: hold.rotation.clone(),
+            snapshot: hold.snapshot.clone(),
+            command: hooks.map_or_else(Vec::new, |hooks| command(hooks, Hook::After).to_vec()),
+        };
+        // It doesn't depend on the trail.
+        self.noted(&server, seat, begun).await;
+        let by_lease = match lease {
+            Some(lease) => lease.release(why.clone()).await,
+            None => None,
+        };
+        let report = match (by_lease, policy, self.runner.get()) {
+            (Some(report), ..) => report,
+            (None, Some(policy), Some(runner)) => {
+                let job = job(policy, &hold.rotation, &hold.snapshot);
+                runner.after(job, why.clone()).await
+            }
+            (None, None, _) => Report::bad(Ran::Failed, "its policy is gone"),
+            (None, _, None) => Report::bad(Ran::Failed, "nobody is there to run it"),
+        };
+        let paused = lock(seat).history.paused().is_some();
+        let reason = match (report.ran, report.said.as_str()) {
+            // The runner's own reason of a failure has what the hook said.
+            (Ran::Failed | Ran::NotStarted, _) => report.reason,
+            (Ran::Done, said) => {
+                let why = if report.early { report.reason } else { why };
+                match said {
+                    "" => why,
+                    said => format!("{why}; the hook said: {said}"),
+                }
+            }
+        };
+        Fact::HookFinished {
+            hook: Hook::After,
+            early: (early || (report.early && hold.created)) && releases(hooks),
+            later: !(hold.created || hold.tried || paused || self.stop.is_cancelled()),
+            rotation: hold.rotation,
+            snapshot: hold.snapshot,
+            outcome: report.ran,
+            go_on: false,
+            reason,
+        }
+    }
+
+    /// At the end of the service no server is left held.
+    pub(super) async fn release_all(&self) {
+        let policies = self.wanted().policies;
+        let owed: Vec<_> = {
+            let seats = lock(&self.seats);
+            let held = seats
+                .iter()
+                .filter(|(_, seat)| lock(seat).history.hold.is_some());
+            held.map(|(server, seat)| (server.clone(), Arc::clone(seat)))
+                .collect()
+        };
+        let releases = owed.iter().map(|(server, seat)| {
+            let policy = policies.get(server).map(Arc::as_ref);
+            async move {
+                let hold = lock(seat).history.hold.as_deref().cloned();
+                let early = hold.is_some_and(|hold| making(seat, &hold.snapshot));
+                let why = "the service is stopping".to_owned();
+                self.release(policy, server, seat, early, why).await;
+            }
+        });
+        let all = futures_util::future::join_all(releases);
+        if tokio::time::timeout(LAST_RELEASES, all).await.is_err() {
+            tracing::error!("not every server could be released; the next start goes on");
+        }
+    }
+
+    async fn noted(&self, server: &ServerId, seat: &Mutex<Seat>, fact: Fact) -> bool {
+        let written = self.record(server, seat, fact, Extra::default());
+        written.await.is_ok()
+    }
+}
+
+/// Whether the snapshot is still being made, as far as is known.
+fn making(seat: &Mutex<Seat>, snapshot: &str) -> bool {
+    let seat = lock(seat);
+    matches!(&seat.history.open, Some(Open::Create { name, .. }) if name == snapshot)
+}
+
+fn job(policy: &Policy, rotation: &str, snapshot: &str) -> Job {
+    let hooks = policy.rotation(rotation).and_then(|r| r.hooks.as_deref());
+    let limit = hooks.and_then(|hooks| hooks.timeout.try_into().ok());
+    Job {
+        policy: policy.file.clone(),
+        rotation: rotation.to_owned(),
+        snapshot: snapshot.to_owned(),
+        server: policy.server.clone(),
+        limit: limit.unwrap_or(UNKNOWN_LIMIT),
+    }
+}

@@ -1,0 +1,99 @@
+//! A policy that names a server by its other id names no other server: what is known of it is
+//! handed over, with what is open, before anything is done by the new id.
+
+use std::sync::Mutex;
+
+use super::server_loop::Rest;
+use super::{Engine, Seat, Wanted, lock};
+use crate::alerts::{Key, News};
+use crate::api::SnapshotApi;
+use crate::audit::Extra;
+use crate::core::event::Fact;
+use crate::core::snapshot::ServerId;
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Hands over what is known of the server where a policy names it by its other id, and waits
+    /// for that where it is this one; until when it needs no look then.
+    pub(super) async fn renamed(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+        wanted: &Wanted,
+    ) -> Option<Rest> {
+        let poll = wanted.rules.poll_interval;
+        if wanted.policies.contains_key(server) {
+            let from = lock(&self.other_ids).get(server).cloned()?;
+            if wanted.policies.contains_key(&from) || !lock(seat).history.is_new() {
+                return None;
+            }
+            // By its own loop, which may be at work.
+            lock(&self.called).servers.insert(from);
+            self.wake();
+            return Some(Rest::After(poll));
+        }
+        let heir = lock(seat).history.other_id().cloned()?;
+        if !wanted.policies.contains_key(&heir) || lock(seat).history.is_new() {
+            return None;
+        }
+        let heirs = self.seat(&heir);
+        if !lock(&heirs).history.is_new() {
+            return None;
+        }
+        let changed = Fact::ServerIdChanged {
+            from: server.clone(),
+        };
+        let written = self.record(&heir, &heirs, changed, Extra::default()).await;
+        if written.is_err() {
+            return Some(Rest::After(poll));
+        }
+        lock(&self.called).servers.insert(heir);
+        self.wake();
+        Some(Rest::Gone)
+    }
+
+    /// Keeps track of other ids, and moves what is known of a server to its new one.
+    pub(super) fn succeed(&self, server: &ServerId, seat: &Mutex<Seat>, fact: &Fact) {
+        match fact {
+            Fact::ServerIdentified(identity) => {
+                if let Some(other) = &identity.other_id {
+                    lock(&self.other_ids).insert(other.clone(), server.clone());
+                }
+            }
+            Fact::ServerIdChanged { from } => {
+                let mut other_ids = lock(&self.other_ids);
+                other_ids.remove(server);
+                other_ids.insert(from.clone(), server.clone());
+                drop(other_ids);
+                let Some(past) = lock(&self.seats).remove(from) else {
+                    return;
+                };
+                let past = std::mem::take(&mut *lock(&past));
+                self.tap_succession(from, server, &past);
+                let mut seat = lock(seat);
+                let (order, orders) = (seat.order.take(), seat.orders);
+                let mut history = std::mem::take(&mut seat.history);
+                history.succeed(past.history);
+                *seat = Seat {
+                    history,
+                    order: order.or(past.order),
+                    orders: orders.max(past.orders),
+                    ..past
+                };
+            }
+            _ => {}
+        }
+    }
+
+    /// Alerts that stand are the new id's.
+    fn tap_succession(&self, from: &ServerId, server: &ServerId, past: &Seat) {
+        let Some(tap) = self.tap.get() else { return };
+        for ((kind, about), standing) in &past.history.alerts {
+            tap.put(News::Unwatched(Key {
+                kind: kind.word().to_owned(),
+                server: Some(from.clone()),
+                about: about.clone(),
+            }));
+            tap.put(News::Raised(self.alert(server, *kind, about, standing)));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The same events to the log, so that the journal alone tells the story too.
+
+use tracing::{info, warn};
+
+use crate::audit::{Extra, Wide};
+use crate::core::event::{Fact, Outcome, Ran};
+use crate::core::policy::Policy;
+use crate::core::snapshot::ServerId;
+use crate::logged;
+
+/// Tells of one server's fact, with fields by the trail's names, and what the server is called
+/// where it has a policy.
+pub(super) fn fact(server: &ServerId, policy: Option<&Policy>, fact: &Fact, extra: &Extra) {
+    let called = policy.map(Policy::called);
+    let file = policy.filter(|_| fact.is_by_policy());
+    let file = file.map(|policy| policy.file.as_str());
+    let value = serde_json::to_value(fact).unwrap_or_default();
+    let text = |key: &str| value.get(key).and_then(|v| v.as_str()).map(str::to_owned);
+    let listed = |key: &str| {
+        let all = value.get(key)?.as_array().filter(|all| !all.is_empty())?;
+        let one = |one: &serde_json::Value| one.as_str().map_or(one.to_string(), str::to_owned);
+        Some(all.iter().map(one).collect::<Vec<_>>().join(", "))
+    };
+    let event = text("event").unwrap_or_default();
+    let id = value.get("id").and_then(logged::json);
+    let bad = matches!(
+        fact,
+        Fact::Blocked { .. }
+            | Fact::AlertRaised { .. }
+            | Fact::SlotGivenUp { .. }
+            | Fact::SlotSkipped { paused: false, .. }
+            | Fact::SnapshotFailed { .. }
+            | Fact::SnapshotStuck { .. }
+            | Fact::SnapshotGone { .. }
+            | Fact::SnapshotRegressed { .. }
+            | Fact::SnapshotRenamed { .. }
+            | Fact::SurplusFound { .. }
+            | Fact::CreateMismatch { .. }
+            | Fact::CreateResult {
+                outcome: Outcome::Failed | Outcome::NoServer | Outcome::Unknown | Outcome::Later,
+                ..
+            }
+            | Fact::DeleteResult {
+                outcome: Outcome::Failed | Outcome::NoServer | Outcome::Unknown | Outcome::Later,
+                ..
+            }
+            | Fact::RestoreIntent { .. }
+            | Fact::RestoreResult { .. }
+            | Fact::HookFinished {
+                outcome: Ran::Failed | Ran::NotStarted,
+                ..
+            }
+            | Fact::HookFinished { early: true, .. }
+    );
+    macro_rules! tell {
+        ($level:ident) => {
+            $level!(
+                server = logged::id(server),
+                server_name = called,
+                policy = file,
+                rotation = text("rotation"),
+                snapshot = text("snapshot"),
+                id,
+                snapshots = listed("snapshots"),
+                shrinks = listed("shrinks"),
+                alert = text("alert"),
+                about = text("about"),
+                outcome = text("outcome"),
+                hook = text("hook"),
+                reason = text("reason"),
+                by = text("by"),
+                status = extra.status,
+                error = extra.error,
+                duration_ms = extra.duration_ms,
+                "{event}"
+            )
+        };
+    }
+    if bad { tell!(warn) } else { tell!(info) }
+}
+
+/// Tells of what concerns no single server.
+pub(super) fn wide(wide: &Wide) {
+    let value = serde_json::to_value(wide).unwrap_or_default();
+    let event = value
+        .get("event")
+        .and_then(|v| v.as_str())
+        .unwrap_or("event");
+    // What is shown by name elsewhere is so here too, and the rest as it stands in the trail.
+    match wide {
+        Wide::AlertRaised {
+            alert,
+            about,
+            reason,
+        } => warn!(alert, about, reason, "{event}"),
+        Wide::AlertCleared { alert, about } => info!(alert, about, "{event}"),
+        Wide::Paused { by } | Wide::Resumed { by } => info!(by, "{event}: every server"),
+        _ => warn!(detail = %value, "{event}"),
+    }
+}

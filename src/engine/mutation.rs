@@ -1,0 +1,428 @@
+//! One mutation: a place in flight, the intent, the call, the outcome.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use jiff::SignedDuration;
+use tokio::time::Instant;
+
+use super::account_health::Leave;
+use super::operator_orders::Answer;
+use super::server_loop::Stopped;
+use super::{Engine, Seat, lock};
+use crate::api::{ApiError, Created, ErrorKind, Heard, NewSnapshot, Pass, SnapshotApi};
+use crate::audit::Extra;
+use crate::core::breaks::Break;
+use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
+use crate::core::event::{Fact, Hindrance, Outcome};
+use crate::core::lateness::description;
+use crate::core::policy::Policy;
+use crate::core::sanitize::printable;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// As much of a foreign name as a record repeats.
+const NAME_SHOWN: usize = 80;
+
+/// How often `once` tries to record an outcome; then the next start finds the intent open.
+const LAST_TRIES: u32 = 3;
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Performs a create or delete that was decided on this inventory.
+    pub(super) async fn act(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        step: Step,
+    ) -> Result<(), Stopped> {
+        let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = &step else {
+            return self.perform(policy, seat, inventory, step, None).await;
+        };
+        // A server that is stopped already is held already, if it is to be.
+        let down = lock(seat).history.is_down();
+        if let Some(rotation) = policy.rotation(rotation)
+            && let Some(hooks) = rotation.hooks.as_deref()
+            && !down
+            && !Break::BeforeLeftOut.on()
+        {
+            let hooks = (rotation, hooks);
+            return Box::pin(self.act_in_hold(policy, seat, inventory, step, hooks)).await;
+        }
+        if matches!(step, Step::Stop { .. }) {
+            return Box::pin(self.stop_for(policy, seat, inventory, step)).await;
+        }
+        let patience = down.then(|| self.wanted().rules.request_timeout);
+        self.perform(policy, seat, inventory, step, patience).await
+    }
+
+    /// Performs it. Where the server is held for it, a place is waited for with `patience`
+    /// only, and whatever hinders leaves it undone.
+    pub(super) async fn perform(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        step: Step,
+        patience: Option<SignedDuration>,
+    ) -> Result<(), Stopped> {
+        let held = patience.is_some();
+        // The intent is written last: everything that takes time stands before it.
+        let pass = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Stopped),
+            pass = self.api.admit() => pass,
+            () = self.clock.sleep(patience.unwrap_or_default()), if held => return Ok(()),
+        };
+        let Some(leave) = self.account.leave(self.clock.now().mono) else {
+            drop(pass);
+            if held {
+                return Ok(());
+            }
+            return self.rest(self.wanted().rules.retry_after).await;
+        };
+        self.reloaded().await?;
+        if !self.still(policy, seat, inventory, &step, held) {
+            return Ok(());
+        }
+        let way = (pass, leave);
+        let answer = match step {
+            Step::Create { rotation, name, .. }
+                if Self::is_spent(policy, seat, &rotation, &name) =>
+            {
+                tracing::error!(
+                    policy = policy.file,
+                    name,
+                    "every attempt was sent already; please report it"
+                );
+                None
+            }
+            Step::Create {
+                rotation,
+                name,
+                reason,
+            } => {
+                let rows = inventory.snapshots.iter();
+                let new = NewSnapshot {
+                    server: policy.server.clone(),
+                    name: name.clone(),
+                    description: self.description(policy, seat, &rotation, &name),
+                };
+                let intent = Fact::CreateIntent {
+                    rotation,
+                    known: rows.map(|s| s.id.clone()).collect(),
+                    snapshot: name,
+                    reason,
+                    by: None,
+                    spare: None,
+                };
+                self.create(policy, seat, way, &new, intent).await?
+            }
+            Step::Stop {
+                rotation,
+                name,
+                reason,
+            } => {
+                let intent = Fact::StopIntent {
+                    rotation,
+                    snapshot: name,
+                    reason,
+                };
+                self.stop_server(&policy.server, seat, way, intent).await?
+            }
+            Step::Delete {
+                id,
+                name,
+                rotation,
+                prune_first,
+                paid_by,
+                reason,
+            } => {
+                let ids = || inventory.snapshots.iter().map(|s| s.id.clone()).collect();
+                let intent = Fact::DeleteIntent {
+                    rotation,
+                    snapshot: name,
+                    id: id.clone(),
+                    prune_first: prune_first.then(ids),
+                    paid_by,
+                    reason,
+                    by: None,
+                };
+                self.delete(policy, seat, way, id, intent).await?
+            }
+            _ => return Ok(()),
+        };
+        if answer.is_none() && !held {
+            return self.rest(self.wanted().rules.poll_interval).await;
+        }
+        Ok(())
+    }
+
+    /// The policy's words for a slot's snapshot, else which slot it is, and how late.
+    fn description(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        rotation: &str,
+        name: &str,
+    ) -> Option<String> {
+        let rotation = policy.rotation(rotation)?;
+        rotation.description.clone().or_else(|| {
+            let slot = lock(seat).history.slot(&rotation.name, name)?.at;
+            Some(description(rotation, slot, self.clock.now().wall))
+        })
+    }
+
+    /// Returns true if as many creates of this name as the rotation has attempts were sent already, by
+    /// the trail: a last fuse, whatever was decided (I9).
+    fn is_spent(policy: &Policy, seat: &Mutex<Seat>, rotation: &str, name: &str) -> bool {
+        let Some(attempts) = policy.rotation(rotation).map(|rotation| rotation.attempts) else {
+            return true;
+        };
+        let seat = lock(seat);
+        seat.history.slot(rotation, name).is_none() || seat.history.intents(name) >= attempts
+    }
+
+    /// Whether the step is still what the policy in force asks for, and no pause was asked
+    /// for: the wait for a place may have been long.
+    pub(super) fn still(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        step: &Step,
+        held: bool,
+    ) -> bool {
+        let wanted = self.wanted();
+        let in_force = wanted.policies.get(&policy.server);
+        let in_force = in_force.filter(|in_force| same_hooks(policy, in_force, step));
+        let seat = lock(seat);
+        if seat.pausing || lock(&self.all_paused).asked {
+            return false;
+        }
+        if held && seat.held.as_ref().is_some_and(|held| held.is_over()) {
+            return false;
+        }
+        let history = &seat.history;
+        let now = self.clock.now();
+        let decide = if held { decide_in_hold } else { decide };
+        in_force
+            .is_some_and(|policy| decide(policy, inventory, history, &wanted.rules, now) == *step)
+    }
+
+    /// Creates; `None`: the intent can't be recorded, so nothing was sent.
+    pub(super) async fn create(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        (pass, leave): (Pass, Leave<'_>),
+        new: &NewSnapshot,
+        intent: Fact,
+    ) -> Result<Option<Answer>, Stopped> {
+        let known = match &intent {
+            Fact::CreateIntent { known, .. } => known.clone(),
+            _ => BTreeSet::new(),
+        };
+        if !self.intend(&policy.server, seat, intent).await {
+            return Ok(None);
+        }
+        let (began, heard) = (Instant::now(), pass.heard());
+        let answer = self.api.create(pass, new).await;
+        let mut extra = extra(began, answer.as_ref().err(), &heard);
+        self.hear(leave, answer.as_ref().err()).await;
+        let (mut hindrance, mut said) = (None, None);
+        let (outcome, id, server_name) = match answer {
+            Ok(made) => {
+                let (outcome, id, odd) = made_by(&made, new, &known);
+                extra.error = odd;
+                // Either of its names may be what the policy says.
+                let by_host = made.hostname.is_some() && made.hostname == policy.name;
+                let name = if by_host {
+                    made.hostname
+                } else {
+                    made.server_name
+                };
+                (outcome, id, name)
+            }
+            Err(error) => {
+                hindrance = match error.kind {
+                    ErrorKind::Account => Some(Hindrance::Token),
+                    ErrorKind::Later if error.status == Some(429) => Some(Hindrance::Rate),
+                    _ => None,
+                };
+                said.clone_from(&error.said);
+                (outcome(&error, Outcome::NoServer), None, None)
+            }
+        };
+        // A listing that lacks what was answered is asked for once more.
+        lock(seat).listed.made(id.clone());
+        let fact = Fact::CreateResult {
+            snapshot: new.name.clone(),
+            outcome,
+            id: id.clone(),
+            server_name,
+            looked_for: false,
+            hindrance,
+            said,
+        };
+        let answer = Answer::of(outcome, &extra, id);
+        self.conclude(&policy.server, seat, fact, extra).await?;
+        Ok(Some(answer))
+    }
+
+    /// Deletes; `None`: the intent can't be recorded, so nothing was sent.
+    pub(super) async fn delete(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        (pass, leave): (Pass, Leave<'_>),
+        id: SnapshotId,
+        intent: Fact,
+    ) -> Result<Option<Answer>, Stopped> {
+        if !self.intend(&policy.server, seat, intent).await {
+            return Ok(None);
+        }
+        let (began, heard) = (Instant::now(), pass.heard());
+        let answer = self.api.delete(pass, id.clone()).await;
+        let extra = extra(began, answer.as_ref().err(), &heard);
+        let outcome = match &answer {
+            Ok(()) => Outcome::Done,
+            // 404: gone, once the listing agrees.
+            Err(error) => outcome(error, Outcome::Done),
+        };
+        self.hear(leave, answer.as_ref().err()).await;
+        // Without an answer it takes two listings to believe that it is gone.
+        if outcome == Outcome::Done {
+            lock(seat).listed.deleted(&id);
+        }
+        let answer = Answer::of(outcome, &extra, Some(id.clone()));
+        let fact = Fact::DeleteResult { id, outcome };
+        self.conclude(&policy.server, seat, fact, extra).await?;
+        Ok(Some(answer))
+    }
+
+    /// Restores, which an operator alone may order, and which is never sent again (I12);
+    /// `None`: the intent can't be recorded, so nothing was sent.
+    pub(super) async fn restore(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        (pass, leave): (Pass, Leave<'_>),
+        id: SnapshotId,
+        intent: Fact,
+    ) -> Result<Option<Answer>, Stopped> {
+        if !self.intend(&policy.server, seat, intent).await {
+            return Ok(None);
+        }
+        let (began, heard) = (Instant::now(), pass.heard());
+        let answer = self.api.restore(pass, id.clone()).await;
+        let extra = extra(began, answer.as_ref().err(), &heard);
+        let outcome = match &answer {
+            Ok(()) => Outcome::Done,
+            Err(error) => outcome(error, Outcome::Failed),
+        };
+        self.hear(leave, answer.as_ref().err()).await;
+        let answer = Answer::of(outcome, &extra, Some(id.clone()));
+        let fact = Fact::RestoreResult { id, outcome };
+        self.conclude(&policy.server, seat, fact, extra).await?;
+        Ok(Some(answer))
+    }
+
+    /// Records the intent. Nothing is awaited between the last check and this, so a pause
+    /// either came before the check or finds the intent.
+    pub(super) async fn intend(&self, server: &ServerId, seat: &Mutex<Seat>, intent: Fact) -> bool {
+        lock(seat).intending = true;
+        let written = self.record(server, seat, intent, Extra::default());
+        let written = written.await.is_ok();
+        lock(seat).intending = false;
+        written
+    }
+
+    /// Records the outcome, however long it takes: every intent gets one (I6). After a
+    /// stop the next start finds the intent open, which is as good as unknown.
+    pub(super) async fn conclude(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+        fact: Fact,
+        extra: Extra,
+    ) -> Result<(), Stopped> {
+        loop {
+            let written = self.record(server, seat, fact.clone(), extra.clone()).await;
+            if written.is_ok() {
+                return Ok(());
+            }
+            let rules = self.wanted().rules;
+            if rules.count_all && lock(seat).unwritten >= LAST_TRIES {
+                return Err(Stopped);
+            }
+            self.rest(rules.poll_interval).await?;
+        }
+    }
+
+    /// What an answer says of the token; of the rest listings tell.
+    pub(super) async fn hear(&self, leave: Leave<'_>, error: Option<&ApiError>) {
+        let change = match error {
+            Some(error) if error.kind == ErrorKind::Account => {
+                let rules = self.wanted().rules;
+                let now = self.clock.now();
+                self.account.barred(error, now, self.api.token(), &rules)
+            }
+            // Not reached, busy or unanswered: nobody looked at the token for sure.
+            Some(error) if matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown) => None,
+            _ => leave.taken(),
+        };
+        drop(leave);
+        if let Some(change) = change {
+            self.record_wide(change).await;
+        }
+    }
+}
+
+/// Judges an answer to a create: one that names a snapshot of before, or another
+/// name, tells nothing, and what was made is looked for by its name (I9, I19).
+fn made_by(
+    made: &Created,
+    asked: &NewSnapshot,
+    known: &BTreeSet<SnapshotId>,
+) -> (Outcome, Option<SnapshotId>, Option<String>) {
+    let id = made.id.clone();
+    let other = made.uuid.as_ref();
+    if known.contains(&id) || other.is_some_and(|uuid| known.contains(uuid)) {
+        let odd = format!("the answer names a snapshot that was there before (id {id})");
+        return (Outcome::Unknown, None, Some(odd));
+    }
+    if made.name != asked.name {
+        let name = printable(&made.name, NAME_SHOWN);
+        let odd = format!("the answer is about a snapshot named {name} (id {id})");
+        return (Outcome::Unknown, Some(id), Some(odd));
+    }
+    (Outcome::Done, Some(id), None)
+}
+
+/// Whether what is to be run around the create hasn't changed.
+fn same_hooks(policy: &Policy, in_force: &Policy, step: &Step) -> bool {
+    let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = step else {
+        return true;
+    };
+    let hooks = |policy: &Policy| policy.rotation(rotation)?.hooks.clone();
+    hooks(policy) == hooks(in_force)
+}
+
+pub(super) fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
+    match error.kind {
+        ErrorKind::Later | ErrorKind::Account => Outcome::Later,
+        ErrorKind::Unknown if Break::BlindRetry.on() => Outcome::Later,
+        ErrorKind::Unknown => Outcome::Unknown,
+        ErrorKind::Missing => missing,
+        ErrorKind::Refused => Outcome::Failed,
+    }
+}
+
+pub(super) fn extra(began: Instant, error: Option<&ApiError>, heard: &Heard) -> Extra {
+    Extra {
+        policy: None,
+        status: error.map_or_else(|| heard.status(), |error| error.status),
+        error: error.map(|error| error.message.clone()),
+        duration_ms: u64::try_from(began.elapsed().as_millis()).ok(),
+    }
+}

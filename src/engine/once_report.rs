@@ -1,0 +1,90 @@
+//! What keeps `once` from being good: alerts that stand, and slots that are not settled.
+
+use super::alert_events::wide_alert;
+use super::{Engine, Seat, Seen, lock};
+use crate::alerts::Alert;
+use crate::api::SnapshotApi;
+use crate::core::decide::Inventory;
+use crate::core::event::Ending;
+use crate::core::policy::Rotation;
+use crate::core::settled_slots::left_unsettled;
+use crate::core::snapshot::ServerId;
+
+/// A slot that ended without a completed snapshot, or has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// The provider's id of its server.
+    pub server: ServerId,
+    /// What the server is called.
+    pub server_name: String,
+    /// Its rotation; empty where no rotation's newest slot is the trouble.
+    pub rotation: String,
+    /// Its snapshot's name.
+    pub snapshot: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// The alerts that stand, those of the whole account first.
+    pub fn all_standing(&self) -> Vec<Alert> {
+        let wide = self.account_alerts().into_iter().map(wide_alert);
+        wide.chain(self.standing()).collect()
+    }
+
+    /// The newest due slots that have no completed snapshot when `once` has ended; of a server
+    /// that did not come to rest, that alone if they all have one.
+    pub fn unsettled(&self) -> Vec<Unsettled> {
+        let wanted = self.wanted();
+        let mut all = Vec::new();
+        for (server, policy) in wanted.policies.iter() {
+            let seat = self.seat(server);
+            let seat = lock(&seat);
+            if seat.settled {
+                continue;
+            }
+            let before = all.len();
+            let entry = |rotation: &str, snapshot: String, reason: &str| Unsettled {
+                server: server.clone(),
+                server_name: policy.called().to_owned(),
+                rotation: rotation.to_owned(),
+                snapshot,
+                reason: reason.to_owned(),
+            };
+            let (rules, now) = (&wanted.rules, self.clock.now());
+            let nothing = || Inventory::empty(now.mono);
+            let seen = seat.seen.as_ref().map_or_else(nothing, Seen::inventory);
+            for (rotation, name) in left_unsettled(policy, &seen, &seat.history, rules, now) {
+                let reason = why(&seat, rotation, &name);
+                all.push(entry(&rotation.name, name, reason));
+            }
+            // Where an alert stands, that says enough.
+            if all.len() == before && seat.history.alerts.is_empty() {
+                let reason = if seat.history.paused().is_some() {
+                    "the server is paused"
+                } else {
+                    "the server did not come to rest"
+                };
+                all.push(entry("", String::new(), reason));
+            }
+        }
+        all
+    }
+}
+
+fn why<'a>(seat: &'a Seat, rotation: &Rotation, name: &str) -> &'a str {
+    if seat.history.paused().is_some() {
+        return "the server is paused";
+    }
+    if let Some(why) = seat.history.missing(&rotation.name, name) {
+        return why;
+    }
+    match seat.history.slot(&rotation.name, name).map(|n| n.ending) {
+        Some(Some(Ending::GivenUp | Ending::Skipped)) => "it has ended without one",
+        Some(Some(Ending::Paused)) => "it passed in a pause",
+        Some(None) if seat.history.open.is_some() => "nobody knows yet what became of its create",
+        Some(None) => "it has no completed snapshot yet",
+        _ if seat.seen.is_none() => "the server's snapshots could not be listed",
+        _ => "no snapshot was made for it",
+    }
+}

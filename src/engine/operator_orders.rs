@@ -1,0 +1,355 @@
+//! What an operator orders beside the rotation.
+//!
+//! An order waits in its server's seat and is carried out by that server's own loop, so it
+//! never meets another mutation there (I5).
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::server_loop::Stopped;
+use super::{Engine, Seat, SharedSeat, lock};
+use crate::api::{NewSnapshot, SnapshotApi};
+use crate::audit::Extra;
+use crate::core::decide::Inventory;
+use crate::core::event::{Fact, Outcome};
+use crate::core::operator_order::{Order, objection};
+use crate::core::policy::Policy;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// How long an order may wait until it is begun.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What the provider's answer says; `Unknown` also where the order was begun, and nobody
+    /// could tell any more what came of it. `None`: it was refused, and nothing was sent.
+    pub outcome: Option<Outcome>,
+    /// Why it was refused or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The snapshot that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<SnapshotId>,
+}
+
+impl Answer {
+    pub(super) fn refused(reason: impl Into<String>) -> Self {
+        Self {
+            outcome: None,
+            reason: Some(reason.into()),
+            id: None,
+        }
+    }
+
+    /// The answer to an order that nobody else answers any more.
+    fn unanswered(begun: &AtomicBool, why: &str) -> Self {
+        if !begun.load(Ordering::SeqCst) {
+            return Self::refused(why);
+        }
+        Self {
+            outcome: Some(Outcome::Unknown),
+            ..Self::refused(UNTOLD)
+        }
+    }
+
+    pub(super) fn of(outcome: Outcome, extra: &Extra, id: Option<SnapshotId>) -> Self {
+        let status = extra.status.map_or(String::new(), |s| format!("{s}: "));
+        let error = extra.error.as_ref();
+        Self {
+            outcome: Some(outcome),
+            reason: error.map(|error| format!("{status}{error}")),
+            id,
+        }
+    }
+}
+
+/// An order that waits in its server's seat.
+pub(super) struct Waiting {
+    order: Order,
+    by: String,
+    until: SignedDuration,
+    number: u64,
+    begun: Arc<AtomicBool>,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// An order that waits, as its giver sees it.
+struct Queued {
+    seat: SharedSeat,
+    answer: oneshot::Receiver<Answer>,
+    number: u64,
+    /// Whether it may be sent already.
+    begun: Arc<AtomicBool>,
+}
+
+/// Servers to be looked at now.
+#[derive(Default)]
+pub(super) struct Called {
+    pub(super) servers: BTreeSet<ServerId>,
+    pub(super) all: bool,
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Carries out one order through the server's running loop. Whoever drops this takes an
+    /// order back that isn't begun yet.
+    pub async fn order(&self, server: ServerId, order: Order, by: String) -> Answer {
+        if !self.wanted().policies.contains_key(&server) {
+            return Answer::refused(NO_POLICY);
+        }
+        let until = self.clock.now().mono + PATIENCE;
+        let queued = match self.queue(&server, order, by, until) {
+            Ok(queued) => queued,
+            Err(refused) => return refused,
+        };
+        let Queued {
+            seat,
+            mut answer,
+            number,
+            begun,
+        } = queued;
+        let unanswered = |_| Answer::unanswered(&begun, STOPPING);
+        lock(&self.called).servers.insert(server);
+        self.wake();
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer.unwrap_or_else(unanswered),
+            () = self.stop.cancelled() => {}
+            () = self.clock.sleep(PATIENCE) => {}
+        }
+        let mine = |waiting: &mut Box<Waiting>| waiting.number == number;
+        if lock(&seat).order.take_if(mine).is_some() {
+            return Answer::refused(if self.stop.is_cancelled() {
+                STOPPING
+            } else {
+                "it couldn't be begun within a minute: see snaprotate status"
+            });
+        }
+        // It is begun, and its call has a limit.
+        answer.await.unwrap_or_else(unanswered)
+    }
+
+    /// Carries out one order and nothing else: where no loop runs.
+    pub async fn order_alone(
+        self: &Arc<Self>,
+        server: ServerId,
+        order: Order,
+        by: String,
+    ) -> Answer {
+        let observer = tokio::spawn(Arc::clone(self).observe());
+        let queued = self.queue(&server, order, by, SignedDuration::MAX);
+        let Queued {
+            seat,
+            answer,
+            begun,
+            ..
+        } = match queued {
+            Ok(queued) => queued,
+            Err(refused) => {
+                observer.abort();
+                return refused;
+            }
+        };
+        if let Ok(ready) = self.ready(&server, &seat).await
+            && let Some(waiting) = self.take(&seat)
+        {
+            let _stopped = self
+                .obey(&ready.policy, &seat, &ready.inventory, waiting)
+                .await;
+        }
+        observer.abort();
+        lock(&seat).order = None;
+        let unready = "the listing or the trail can't be had: see the lines above";
+        answer
+            .await
+            .unwrap_or_else(|_| Answer::unanswered(&begun, unready))
+    }
+
+    fn queue(
+        &self,
+        server: &ServerId,
+        order: Order,
+        by: String,
+        until: SignedDuration,
+    ) -> Result<Queued, Answer> {
+        let (reply, answer) = oneshot::channel();
+        let begun = Arc::new(AtomicBool::new(false));
+        let seat = self.seat(server);
+        let mut sitting = lock(&seat);
+        if sitting.order.as_ref().is_some_and(|w| !w.reply.is_closed()) {
+            return Err(Answer::refused("another order for it waits already"));
+        }
+        let number = sitting.orders + 1;
+        sitting.orders = number;
+        sitting.order = Some(Box::new(Waiting {
+            order,
+            by,
+            until,
+            number,
+            begun: Arc::clone(&begun),
+            reply,
+        }));
+        drop(sitting);
+        Ok(Queued {
+            seat,
+            answer,
+            number,
+            begun,
+        })
+    }
+
+    /// The order that waits, if anyone still waits for it.
+    pub(super) fn take(&self, seat: &Mutex<Seat>) -> Option<Box<Waiting>> {
+        let waiting = lock(seat).order.take()?;
+        let late = self.clock.now().mono > waiting.until;
+        (!late && !waiting.reply.is_closed()).then_some(waiting)
+    }
+
+    /// Says why an order that waits can't be carried out now.
+    pub(super) fn turn_down(seat: &Mutex<Seat>, why: impl FnOnce() -> String) {
+        if let Some(waiting) = lock(seat).order.take() {
+            let _gone = waiting.reply.send(Answer::refused(why()));
+        }
+    }
+
+    /// Carries out an order on a listing that was requested after the last change (I4).
+    pub(super) async fn obey(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        waiting: Box<Waiting>,
+    ) -> Result<(), Stopped> {
+        let Waiting {
+            order,
+            by,
+            until,
+            begun,
+            reply,
+            ..
+        } = *waiting;
+        let answer = self
+            .carry_out(policy, seat, inventory, (order, by, until), &begun)
+            .await;
+        let (answer, stopped) = match answer {
+            Ok(answer) => (answer, Ok(())),
+            Err(Stopped) => (Answer::unanswered(&begun, STOPPING), Err(Stopped)),
+        };
+        let _gone = reply.send(answer);
+        stopped
+    }
+
+    async fn carry_out(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        (order, by, until): (Order, String, SignedDuration),
+        begun: &AtomicBool,
+    ) -> Result<Answer, Stopped> {
+        // Before a place is waited for, so that what can't be done is said at once.
+        if let Some(why) = self.objection(policy, seat, inventory, &order) {
+            return Ok(Answer::refused(why));
+        }
+        let left = until.saturating_sub(self.clock.now().mono).min(PATIENCE);
+        let pass = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Stopped),
+            pass = self.api.admit() => pass,
+            () = self.clock.sleep(left) => {
+                return Ok(Answer::refused("the provider asks to be left alone for longer than a minute"));
+            }
+        };
+        let Some(leave) = self.account.leave(self.clock.now().mono) else {
+            return Ok(Answer::refused(
+                "the provider refuses the token: see snaprotate status",
+            ));
+        };
+        self.reloaded().await?;
+        if let Some(why) = self.objection(policy, seat, inventory, &order) {
+            return Ok(Answer::refused(why));
+        }
+        begun.store(true, Ordering::SeqCst);
+        let way = (pass, leave);
+        let by = Some(by);
+        let reason = "an operator's order".to_owned();
+        let answer = match order {
+            Order::Create {
+                snapshot,
+                spare,
+                description,
+            } => {
+                let intent = Fact::CreateIntent {
+                    rotation: String::new(),
+                    snapshot: snapshot.clone(),
+                    known: inventory.snapshots.iter().map(|s| s.id.clone()).collect(),
+                    reason,
+                    by,
+                    spare,
+                };
+                let new = NewSnapshot {
+                    server: policy.server.clone(),
+                    name: snapshot,
+                    description,
+                };
+                self.create(policy, seat, way, &new, intent).await?
+            }
+            Order::Delete { snapshot, id } => {
+                // By the policy that the record names.
+                let policies = self.wanted().policies;
+                let in_force = policies.get(&policy.server);
+                let rotation = in_force.and_then(|policy| policy.rotation_of(&snapshot));
+                let intent = Fact::DeleteIntent {
+                    rotation: rotation.unwrap_or_default().to_owned(),
+                    snapshot,
+                    id: id.clone(),
+                    prune_first: None,
+                    paid_by: None,
+                    reason,
+                    by,
+                };
+                self.delete(policy, seat, way, id, intent).await?
+            }
+            Order::Restore { snapshot, id } => {
+                let intent = Fact::RestoreIntent {
+                    snapshot,
+                    id: id.clone(),
+                    by,
+                };
+                self.restore(policy, seat, way, id, intent).await?
+            }
+        };
+        Ok(answer.unwrap_or_else(|| Answer::refused("the trail can't be written")))
+    }
+
+    fn objection(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        order: &Order,
+    ) -> Option<String> {
+        let wanted = self.wanted();
+        let Some(policy) = wanted.policies.get(&policy.server) else {
+            return Some(NO_POLICY.to_owned());
+        };
+        let now = self.clock.now();
+        if matches!(order, Order::Create { .. }) && now.mono < self.no_create_before {
+            let left = (self.no_create_before - now.mono).as_secs();
+            return Some(format!(
+                "records of the trail were lost, so a create may be on its way that nobody knows of: try again in {left} s"
+            ));
+        }
+        let history = &lock(seat).history;
+        objection(policy, inventory, history, &wanted.rules, now, order)
+    }
+}
+
+const NO_POLICY: &str = "no policy in force is for this server";
+const STOPPING: &str = "the service is stopping";
+const UNTOLD: &str = "it was begun, and the service could no longer tell what came of it";

@@ -1,0 +1,463 @@
+//! The loop of one server: observe, decide, record, act, and look again, until rest.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{AcquireError, SemaphorePermit};
+
+use super::{Engine, Seat, Unlisted, lock};
+use crate::api::{ApiError, ErrorKind, SnapshotApi};
+use crate::audit::Extra;
+use crate::core::decide::{Inventory, Step, decide};
+use crate::core::event::Fact;
+use crate::core::policy::{Policy, Rules};
+use crate::core::sanitize::utc;
+use crate::core::server_history::History;
+use crate::core::settled_slots::all_settled;
+use crate::core::snapshot::{ServerId, Snapshot};
+use crate::logged;
+
+/// Listings or records in a row that may fail before `once` ends a server, and before one
+/// server's failing listings are its own trouble.
+const FAILURES: u32 = 3;
+
+/// Records that one listing may give rise to; more is a fault of ours.
+const MOST_RECORDS: usize = 500;
+
+/// Listings in a row of which each lacks what the one before had.
+const MOST_ASKED: u32 = 4;
+
+/// Servers that are decided on at once: each waits for the trail's disk, and all wait for one.
+pub(super) const MOST_DECIDED: usize = 512;
+
+/// The alert of a first start without a trail beside own snapshots.
+pub(super) const TRAIL_BEGINS: &str = "trail_begins";
+
+/// The service is stopping: no new mutation.
+pub(super) struct Stopped;
+
+/// Until when a server needs no look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Until the wall clock says so; `None`: until something changes.
+    Until(Option<Timestamp>),
+    /// For so long: something is waited for.
+    After(SignedDuration),
+    /// Nothing may be done; looked at again after so long.
+    Blocked(SignedDuration),
+    /// Its policy went.
+    Gone,
+}
+
+/// A place among those that are decided on at once.
+type Turn<'e> = Result<SemaphorePermit<'e>, AcquireError>;
+
+/// All that one step is performed on.
+pub(super) struct Ready {
+    pub(super) rules: Arc<Rules>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) inventory: Inventory,
+    pub(super) step: Step,
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Runs one server's loop until there is nothing to do for a while.
+    pub(super) async fn settle(&self, server: &ServerId, seat: &Mutex<Seat>) -> Rest {
+        loop {
+            let ready = match self.ready(server, seat).await {
+                Ok(ready) => ready,
+                Err(rest) => return rest,
+            };
+            // A future of its own keeps a waiting server's small.
+            if let Some(rest) = Box::pin(self.proceed(seat, ready)).await {
+                return rest;
+            }
+        }
+    }
+
+    /// Does the next thing; `None`: then it is to be decided anew.
+    async fn proceed(&self, seat: &Mutex<Seat>, ready: Ready) -> Option<Rest> {
+        let Ready {
+            rules,
+            policy,
+            inventory,
+            step,
+        } = ready;
+        // An order goes first: what is due afterwards is decided anew.
+        if let Some(waiting) = self.take(seat) {
+            let obeyed = self.obey(&policy, seat, &inventory, waiting).await;
+            return obeyed.is_err().then_some(Rest::Until(None));
+        }
+        let held = self.trail_begins(&policy, seat, &inventory).await;
+        let wait = self.creates_held(held);
+        match step {
+            // A release is the first thing that the next turn does.
+            Step::Record(_) | Step::After { .. } | Step::AskState => None,
+            // Nor is one given up for room that nothing may fill yet.
+            Step::Create { .. }
+            | Step::Stop { .. }
+            | Step::Delete {
+                prune_first: true, ..
+            } if wait.is_some() => wait.map(Rest::After),
+            start @ Step::Start { .. } => {
+                match Box::pin(self.start(&policy.server, seat, start)).await {
+                    Ok(true) => None,
+                    Ok(false) => Some(Rest::After(rules.poll_interval)),
+                    Err(Stopped) => Some(Rest::Until(None)),
+                }
+            }
+            Step::Create { .. } | Step::Delete { .. } | Step::Stop { .. } => {
+                let acted = self.act(&policy, seat, &inventory, step).await;
+                acted.is_err().then_some(Rest::Until(None))
+            }
+            Step::Wait { pause, .. } if pause > rules.poll_interval => Some(Rest::After(pause)),
+            Step::Wait { pause, .. } => {
+                let rested = self.rest(pause).await;
+                rested.is_err().then_some(Rest::Until(None))
+            }
+            Step::Blocked { .. } => Some(Rest::Blocked(rules.retry_after)),
+            Step::Idle { until } => {
+                let now = self.clock.now();
+                let mut seat = lock(seat);
+                seat.settled = seat.history.alerts.is_empty()
+                    && all_settled(&policy, &inventory, &seat.history, &rules, now);
+                // The alert of a trail that begins is cleared when its hold is over.
+                let cleared = held.filter(|_| !rules.count_all);
+                let cleared = cleared.and_then(|left| now.wall.checked_add(left).ok());
+                Some(Rest::Until(until.into_iter().chain(cleared).min()))
+            }
+        }
+    }
+
+    /// For how long nothing is created on the server: records were lost, or the trail begins.
+    pub(super) fn creates_held(&self, begins: Option<SignedDuration>) -> Option<SignedDuration> {
+        let lost = self.no_create_before - self.clock.now().mono;
+        lost.is_positive().then_some(lost).max(begins)
+    }
+
+    /// A first start finds own snapshots and no trail: if there was one, somebody removed it, and
+    /// with it what it said of a create that may be on its way. For how long none is sent here.
+    async fn trail_begins(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+    ) -> Option<SignedDuration> {
+        let left = self.begins_until - self.clock.now().mono;
+        if !left.is_positive() {
+            self.set_alert(TRAIL_BEGINS, "trail", None).await;
+            return None;
+        }
+        // At its first look, before anything was asked for: what comes later may be ours.
+        let own = |row: &Snapshot| policy.place(&row.name).is_some();
+        {
+            let mut seat = lock(seat);
+            let asked = seat.history.has_asked();
+            let first = || !asked && inventory.snapshots.iter().any(own);
+            if !*seat.found_own.get_or_insert_with(first) {
+                return None;
+            }
+        }
+        let until = self.clock.now().wall.checked_add(left).ok()?;
+        let reason = format!(
+            "there was no trail at the start, though servers hold own snapshots: nothing is created on them until {}, since an earlier create may still be on its way. If this is the first start, all is well; if not, find out who removed the trail",
+            utc(until)
+        );
+        if !self.account.stands(TRAIL_BEGINS, "trail") {
+            self.set_alert(TRAIL_BEGINS, "trail", Some(reason)).await;
+        }
+        Some(left)
+    }
+
+    /// What is to be done next on the server, when all that is to be recorded before is;
+    /// else until when it needs no look. An order that waits is told why not.
+    pub(super) async fn ready(&self, server: &ServerId, seat: &Mutex<Seat>) -> Result<Ready, Rest> {
+        let wanted = self.wanted();
+        if let Some(rest) = Box::pin(self.renamed(server, seat, &wanted)).await {
+            return Err(rest);
+        }
+        let rules = wanted.rules;
+        let in_force = wanted.policies.get(server).map(Arc::as_ref);
+        if lock(seat).history.hold.is_some() && !self.released(server, seat, in_force).await {
+            let last = rules.count_all && lock(seat).unwritten >= FAILURES;
+            return Err(if last {
+                Rest::Blocked(rules.retry_after)
+            } else {
+                Rest::After(rules.poll_interval)
+            });
+        }
+        if lock(seat).history.downtime.is_some()
+            && let Some(rest) = Box::pin(self.pay_start(server, seat, in_force)).await
+        {
+            return Err(rest);
+        }
+        // `once` ends, without a trail too.
+        if rules.count_all && lock(seat).unwritten >= FAILURES {
+            return Err(Rest::Blocked(rules.retry_after));
+        }
+        let Some(policy) = wanted.policies.get(server).map(Arc::clone) else {
+            Self::turn_down(seat, || "its policy is gone".to_owned());
+            // Nothing is to be said of one that never had one either.
+            let nothing = |history: &History| {
+                history.left() || (history.is_new() && history.alerts.is_empty())
+            };
+            if nothing(&lock(seat).history) {
+                return Err(Rest::Gone);
+            }
+            let gone = Fact::ServerRemoved;
+            let record = self.record(server, seat, gone, Extra::default());
+            let written = Box::pin(record).await;
+            return Err(written.map_or(Rest::After(rules.poll_interval), |()| Rest::Gone));
+        };
+        let idle = lock(seat).idle_in_pause();
+        // What it holds is still shown to who asks: it is listed, once for all.
+        if idle && (rules.count_all || lock(seat).seen.is_some()) {
+            // No newer one is asked for.
+            lock(seat).unlisted = None;
+            return Err(Rest::Until(None));
+        }
+        // What is owed to a server that is down waits for no listing.
+        let patience = lock(seat)
+            .history
+            .patience(Some(&policy), &rules, self.clock.now());
+        let impatient = async {
+            match patience {
+                Some(patience) => Box::pin(self.clock.sleep(patience)).await,
+                None => pending().await,
+            }
+        };
+        let looked = tokio::select! {
+            biased;
+            looked = self.look(server, seat) => looked,
+            () = impatient => return Err(Rest::After(SignedDuration::ZERO)),
+        };
+        let inventory = match looked {
+            Ok(inventory) => inventory,
+            Err(Some(error)) => {
+                Self::turn_down(seat, || format!("its snapshots can't be listed: {error}"));
+                let down = self.account.down();
+                let now = self.clock.now().mono;
+                let rest = no_listing(&policy, seat, &rules, &error, (down, now));
+                if !idle && lock(seat).own_failures >= FAILURES {
+                    Box::pin(self.own_trouble(&policy, seat, &rules, &error)).await;
+                }
+                // A server that is down is looked at all the same.
+                let down = lock(seat).history.downtime.is_some();
+                return Err(if down {
+                    Rest::After(rules.poll_interval)
+                } else {
+                    rest
+                });
+            }
+            Err(None) => return Err(Rest::Until(None)),
+        };
+        // A future of its own keeps a waiting server's small; it is made when its turn has come.
+        let turn = self.turns.acquire().await;
+        let stepped = Box::pin(self.stepped(&policy, seat, inventory, &rules, turn)).await;
+        let (inventory, step) = stepped?;
+        Ok(Ready {
+            rules,
+            policy,
+            inventory,
+            step,
+        })
+    }
+
+    /// The step that is to be taken by this inventory, with the server's state where that counts.
+    async fn stepped(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        mut inventory: Inventory,
+        rules: &Rules,
+        mut turn: Turn<'_>,
+    ) -> Result<(Inventory, Step), Rest> {
+        inventory.state = lock(seat).state.take().map(|state| *state);
+        loop {
+            let decided = self.decided(policy, seat, &inventory, rules).await;
+            drop(turn);
+            match decided {
+                Some(Step::AskState) => {
+                    let asked = self.ask_state(self.api.admit(), &policy.server, seat);
+                    inventory.tell(asked.await.ok_or(Rest::Until(None))?);
+                    inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
+                    turn = self.turns.acquire().await;
+                }
+                Some(step) => return Ok((inventory, step)),
+                None => {
+                    Self::turn_down(seat, || "the trail can't be written".to_owned());
+                    return Err(Rest::After(rules.poll_interval));
+                }
+            }
+        }
+    }
+
+    /// Releases the server if it is time to; `false`: what came of it can't be recorded.
+    async fn released(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+        policy: Option<&Policy>,
+    ) -> bool {
+        let release = async {
+            let Some(policy) = policy else {
+                let why = "its policy is gone".to_owned();
+                let released = self.release(None, server, seat, true, why).await;
+                if lock(seat).history.hold.is_some() {
+                    tracing::error!(
+                        server = logged::id(server),
+                        "its policy is gone, and its hooks held it: release it by hand"
+                    );
+                }
+                return released;
+            };
+            self.release_if_due(policy, seat).await
+        };
+        // A future of its own keeps a waiting server's small.
+        Box::pin(release).await
+    }
+
+    /// The step that is left when everything that was to be recorded is; `None`: the trail
+    /// can't be written.
+    async fn decided(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        inventory: &Inventory,
+        rules: &Rules,
+    ) -> Option<Step> {
+        for _ in 0..MOST_RECORDS {
+            if self.stop.is_cancelled() {
+                return None;
+            }
+            let step = {
+                let mut seat = lock(seat);
+                let now = self.clock.now();
+                if let Some(fact) = seat.taken(policy) {
+                    Step::Record(fact)
+                } else {
+                    if inventory.doubt.is_none() {
+                        seat.history.observe(policy, &inventory.snapshots, now);
+                        seat.show(inventory, now.wall);
+                    }
+                    decide(policy, inventory, &seat.history, rules, now)
+                }
+            };
+            self.decisions.note(&step);
+            let Step::Record(fact) = step else {
+                return Some(step);
+            };
+            // A future of its own keeps a waiting server's small.
+            let record = self.record(&policy.server, seat, fact, Extra::default());
+            Box::pin(record).await.ok()?;
+        }
+        tracing::error!(
+            policy = policy.file,
+            "the decision never ends; please report it"
+        );
+        None
+    }
+
+    /// Other servers' listings can be had: this one is blocked, with an alert of its own.
+    async fn own_trouble(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<Seat>,
+        rules: &Rules,
+        error: &ApiError,
+    ) {
+        let nothing = Inventory {
+            doubt: Some(format!("it can't be had: {error}")),
+            ..Inventory::empty(self.clock.now().mono)
+        };
+        self.decided(policy, seat, &nothing, rules).await;
+    }
+
+    /// A listing; the first one of a process, and one that lacks what the last one had, is
+    /// believed when the next says the same.
+    async fn look(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+    ) -> Result<Inventory, Option<ApiError>> {
+        #[cfg(feature = "proof")]
+        if crate::core::breaks::Break::StaleListingReused.on()
+            && let Some(reused) = lock(seat).reused.take()
+        {
+            return Ok(*reused);
+        }
+        for _ in 1..MOST_ASKED {
+            let inventory = self.ask(server, seat).await?;
+            if lock(seat).believes(&inventory) {
+                return Ok(inventory);
+            }
+            // Not at once: a stale copy at the provider would agree with itself.
+            let pause = self.wanted().rules.poll_interval / 2;
+            self.rest(pause).await.map_err(|Stopped| None)?;
+        }
+        let mut inventory = self.ask(server, seat).await?;
+        if !lock(seat).believes(&inventory) {
+            inventory.doubt = Some("listings one after the other disagree".to_owned());
+        }
+        Ok(inventory)
+    }
+
+    async fn ask(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<Seat>,
+    ) -> Result<Inventory, Option<ApiError>> {
+        lock(seat).asked = u32::try_from(self.clock.now().mono.as_secs()).ok();
+        let answer = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(None),
+            answer = self.observer.ask(server) => answer.map_err(Some),
+        };
+        let mut seat = lock(seat);
+        seat.asked = None;
+        answer.map(|mut inventory| {
+            seat.history.name_as_known(&mut inventory.snapshots);
+            inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
+            inventory
+        })
+    }
+
+    /// Waits, unless the service is stopping.
+    pub(super) async fn rest(&self, time: SignedDuration) -> Result<(), Stopped> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Stopped),
+            () = self.clock.sleep(time) => Ok(()),
+        }
+    }
+}
+
+/// Tried again with a growing pause; the account's alert says so, `once` gives up.
+fn no_listing(
+    policy: &Policy,
+    seat: &Mutex<Seat>,
+    rules: &Rules,
+    error: &ApiError,
+    (down, now): (bool, SignedDuration),
+) -> Rest {
+    let mut seat = lock(seat);
+    seat.failures += 1;
+    seat.own_failures = if down { 0 } else { seat.own_failures + 1 };
+    tracing::warn!(server = logged::id(&policy.server), policy = policy.file, %error, "no listing");
+    let pause = rules
+        .poll_interval
+        .saturating_mul(1 << seat.failures.min(16))
+        .min(rules.retry_after);
+    // Of a refused token the account's alert tells.
+    seat.unlisted = (error.kind != ErrorKind::Account).then(|| {
+        Box::new(Unlisted {
+            why: error.message.as_str().into(),
+            again: now + pause,
+        })
+    });
+    if rules.count_all && seat.failures >= FAILURES {
+        return Rest::Blocked(pause);
+    }
+    Rest::After(pause)
+}

@@ -1,0 +1,339 @@
+//! Hooks around creates, and the release in the end, whatever comes between.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+
+use super::provider::{Reply, What};
+use super::scripted_hooks::{HOUR, SECOND, Stage};
+use super::support::{MINUTE, Scene, TODAY};
+use crate::core::event::Ran;
+use crate::core::snapshot::ServerId;
+use crate::engine::lock;
+
+/// `reason` of the last end of a hook.
+fn last_end(scene: &Scene) -> serde_json::Value {
+    scene.events("hook_finished").last().expect("one").clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_stands_before_the_create_and_after_behind_its_completion() {
+    let stage = Stage::new([1]);
+    let running = stage.scene.run();
+    stage.scene.pass(5 * MINUTE).await;
+    assert_eq!(stage.said(), ["before 1", "after 1"]);
+    assert_eq!(stage.scene.made(), BTreeSet::from([1]));
+    let order: Vec<u64> = ["hook_started", "create_intent", "snapshot_completed"]
+        .iter()
+        .map(|event| stage.scene.events(event)[0]["seq"].as_u64().unwrap())
+        .chain([stage.scene.events("hook_started")[1]["seq"]
+            .as_u64()
+            .unwrap()])
+        .collect();
+    assert!(order.is_sorted(), "{order:?}");
+    assert!(stage.scene.raised().is_empty());
+    running.ends().await;
+    assert_eq!(stage.ran("after"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_before_means_no_snapshot_but_after_and_an_alert() {
+    let stage = Stage::new([1]);
+    stage.script(|hook| match hook {
+        "before" => (SECOND, Ran::Failed),
+        _ => (SECOND, Ran::Done),
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(HOUR).await;
+    assert_eq!(stage.ran("before"), 3);
+    assert_eq!(stage.ran("after"), 3);
+    assert_eq!(stage.scene.provider.mutations(), 0);
+    let raised = stage.scene.raised();
+    assert!(
+        raised.contains(&"hook_failed daily".to_owned()),
+        "{raised:?}"
+    );
+    assert!(
+        raised.contains(&"slot_failed daily".to_owned()),
+        "{raised:?}"
+    );
+    // The next day it does well.
+    stage.script(|_| (SECOND, Ran::Done));
+    stage.scene.pass(24 * HOUR).await;
+    let cleared = stage.scene.cleared();
+    assert!(
+        cleared.contains(&"hook_failed daily".to_owned()),
+        "{cleared:?}"
+    );
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i18_after_a_crash_in_a_hold_after_is_the_first_thing_that_is_done() {
+    let mut stage = Stage::new([1]);
+    stage.scene.provider.script(|what| match what {
+        What::Create(_) => Reply::Slowly(20 * SECOND, 200),
+        _ => Reply::Works,
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(20 * SECOND).await;
+    assert_eq!(stage.scene.provider.creates(1), 1, "it is being sent");
+    let running = stage.crash(running).await;
+    stage.scene.pass(5 * SECOND).await;
+    assert_eq!(stage.said()[1..], ["after (again) 1"]);
+    assert_eq!(last_end(&stage.scene)["early"], true);
+    stage.scene.pass(HOUR).await;
+    assert_eq!(stage.scene.provider.creates(1), 1 + stage.ran("before") - 1);
+    assert_eq!(stage.held(), 0);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_fills_up_in_a_hold_keeps_no_server_held() {
+    let stage = Stage::new([1]);
+    let disk = stage.scene.disk.clone();
+    stage.script(move |hook| {
+        if hook == "before" {
+            disk.set().room = Some(0);
+        }
+        (SECOND, Ran::Done)
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(MINUTE).await;
+    assert_eq!(stage.said(), ["before 1", "after 1"]);
+    assert_eq!(stage.scene.provider.mutations(), 0, "I6");
+    stage.scene.disk.set().room = None;
+    stage.script(|_| (SECOND, Ran::Done));
+    stage.scene.pass(HOUR).await;
+    assert_eq!(stage.said(), ["before 1", "after 1", "before 1", "after 1"]);
+    assert_eq!(stage.scene.made(), BTreeSet::from([1]));
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_service_leaves_no_server_held() {
+    let stage = Stage::new([1]);
+    // It is never seen to be there, so it is waited for.
+    stage.scene.provider.script(|what| match what {
+        What::List(_) => Reply::Lacks(101),
+        _ => Reply::Works,
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(MINUTE).await;
+    assert_eq!((stage.held(), stage.scene.provider.creates(1)), (1, 1));
+    running.ends().await;
+    assert_eq!(stage.said(), ["before 1", "after 1"]);
+    let end = last_end(&stage.scene);
+    assert_eq!(end["early"], true);
+    assert_eq!(end["reason"], "the service is stopping");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_comes_during_before_releases_the_server_without_a_create() {
+    let stage = Stage::new([1]);
+    stage.script(|_| (20 * SECOND, Ran::Done));
+    let running = stage.scene.run();
+    stage.scene.pass(15 * SECOND).await;
+    assert_eq!(stage.said(), ["before 1"]);
+    stage.scene.engine.pause(None, "root").await.unwrap();
+    stage.scene.pass(HOUR).await;
+    assert_eq!(stage.said(), ["before 1", "after 1"]);
+    assert_eq!(stage.scene.provider.mutations(), 0);
+    assert_eq!(
+        last_end(&stage.scene).get("later"),
+        None,
+        "a pause is no try"
+    );
+    stage.scene.engine.resume(None, "root").await.unwrap();
+    stage.scene.pass(5 * MINUTE).await;
+    assert_eq!(stage.scene.made(), BTreeSet::from([1]));
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_goes_while_its_server_is_held_releases_it() {
+    let stage = Stage::new([1]);
+    stage.scene.provider.script(|what| match what {
+        What::List(_) => Reply::Lacks(101),
+        _ => Reply::Works,
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(MINUTE).await;
+    assert_eq!(stage.held(), 1);
+    stage.scene.reload([]);
+    stage.scene.pass(MINUTE).await;
+    assert_eq!(stage.said(), ["before 1", "after 1"]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_provider_keeps_no_server_held_for_longer_than_max_hold() {
+    let stage = Stage::new([1]);
+    stage.scene.provider.script(|what| match what {
+        What::Create(_) => Reply::Slowly(30 * SECOND, 504),
+        _ => Reply::Works,
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(15 * SECOND).await;
+    stage.scene.provider.script(|_| Reply::Says(503));
+    stage.scene.pass(50 * MINUTE).await;
+    assert_eq!(stage.held(), 1, "whether it was made isn't known");
+    stage.scene.pass(20 * MINUTE).await;
+    assert_eq!(stage.said(), ["before 1", "after 1"]);
+    assert_eq!(last_end(&stage.scene)["early"], true);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i18_a_failed_after_is_run_again_until_it_does_well_and_nothing_is_held_anew_before() {
+    let stage = Stage::new([1]);
+    let mut tries = 0;
+    stage.script(move |hook| {
+        tries += usize::from(hook != "before");
+        let ran = match hook {
+            "before" => Ran::Done,
+            _ if tries < 4 => Ran::Failed,
+            _ => Ran::Done,
+        };
+        (SECOND, ran)
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(3 * MINUTE).await;
+    assert_eq!(stage.held(), 1);
+    assert_eq!(stage.scene.raised(), ["hook_failed daily"]);
+    stage.scene.pass(2 * HOUR).await;
+    assert_eq!((stage.held(), stage.ran("after")), (0, 4));
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_servers_few_stand_still_at_once() {
+    let stage = Stage::new(1..=40);
+    let (held, most) = (Arc::clone(&stage.hands), Arc::new(Mutex::new(0)));
+    let seen = Arc::clone(&most);
+    stage.script(move |_| {
+        let mut most = lock(&seen);
+        *most = held.held().max(*most);
+        (30 * SECOND, Ran::Done)
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(HOUR).await;
+    assert_eq!(stage.scene.made().len(), 40);
+    assert_eq!((stage.ran("before"), stage.held()), (40, 0));
+    // Those on the way to their create, and those whose release is on its way.
+    let most = *lock(&most);
+    assert!((2..=32).contains(&most), "{most}");
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_token_s_changes_are_refused_no_server_is_held() {
+    let stage = Stage::new([1, 2]);
+    stage.scene.provider.script(|what| match what {
+        What::Create(_) => Reply::Says(401),
+        _ => Reply::Works,
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(2 * HOUR).await;
+    let (before, creates) = (
+        stage.ran("before"),
+        stage.scene.provider.creates(1) + stage.scene.provider.creates(2),
+    );
+    assert!(
+        before <= creates + 1,
+        "{before} holds for {creates} creates"
+    );
+    assert_eq!(stage.held(), 0);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_waits_until_the_server_is_released_and_is_told_so() {
+    let stage = Stage::new([1]);
+    stage
+        .scene
+        .provider
+        .put(1, "by-hand", "2026-11-01T03:00:00Z");
+    stage.script(|hook| match hook {
+        "before" => (SECOND, Ran::Done),
+        _ => (SECOND, Ran::Failed),
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(5 * MINUTE).await;
+    assert_eq!(stage.scene.provider.names(1), ["by-hand", TODAY]);
+    let order = crate::core::operator_order::Order::Delete {
+        snapshot: "by-hand".to_owned(),
+        id: crate::core::snapshot::SnapshotId::from(101),
+    };
+    let engine = &stage.scene.engine;
+    let answer = engine
+        .order(ServerId::from(1), order, "root".to_owned())
+        .await;
+    let reason = answer.reason.unwrap_or_default();
+    assert!(reason.contains("hooks hold it"), "{reason}");
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_is_gone_is_made_up_for_at_once_and_no_create_follows() {
+    let stage = Stage::new([1]);
+    stage.hands.lost.store(true, Relaxed);
+    let running = stage.scene.run();
+    stage.scene.pass(MINUTE).await;
+    assert_eq!(stage.said(), ["before 1", "after (again) 1"]);
+    assert_eq!((stage.held(), stage.scene.provider.mutations()), (0, 0));
+    stage.hands.lost.store(false, Relaxed);
+    stage.scene.pass(10 * MINUTE).await;
+    assert_eq!(stage.scene.made(), BTreeSet::from([1]));
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_its_runner_released_too_early_is_an_alert() {
+    let stage = Stage::new([1]);
+    stage.hands.early.store(true, Relaxed);
+    let running = stage.scene.run();
+    stage.scene.pass(5 * MINUTE).await;
+    assert_eq!(stage.scene.made(), BTreeSet::from([1]));
+    assert_eq!(stage.scene.raised(), ["hook_failed daily"]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_before_that_can_t_be_started_keeps_nothing_back_where_it_goes_on() {
+    for (go_on, creates) in [(true, 1), (false, 0)] {
+        let stage = Stage::with([1], |hooks| hooks.go_on = go_on);
+        stage.script(|_| (SECOND, Ran::NotStarted));
+        let running = stage.scene.run();
+        stage.scene.pass(HOUR).await;
+        assert_eq!(stage.scene.provider.creates(1), creates);
+        assert_eq!(stage.ran("after"), 0, "nothing is held");
+        assert!(
+            stage
+                .scene
+                .raised()
+                .contains(&"hook_failed daily".to_owned())
+        );
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_finds_no_place_in_time_is_tried_again_after_a_pause() {
+    for before in [Ran::Done, Ran::Failed] {
+        let stage = Stage::with([1], |hooks| hooks.go_on = true);
+        stage.script(move |hook| match hook {
+            "before" => (SECOND, before),
+            _ => (SECOND, Ran::Done),
+        });
+        let places = stage.scene.provider.take_all_places().await;
+        let running = stage.scene.run();
+        stage.scene.pass(4 * MINUTE).await;
+        assert_eq!(stage.said(), ["before 1", "after 1"]);
+        drop(places);
+        stage.scene.pass(10 * MINUTE).await;
+        assert_eq!(stage.scene.made(), BTreeSet::from([1]));
+        assert_eq!(stage.scene.provider.creates(1), 1);
+        running.ends().await;
+    }
+}

@@ -1,0 +1,353 @@
+//! What an operator orders and pauses while the engine runs.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::provider::{Reply, What};
+use super::support::{MINUTE, Scene, TODAY};
+use crate::core::event::Outcome;
+use crate::core::operator_order::Order;
+use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::engine::{Answer, Known};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+const SERVER: ServerId = ServerId::integer(1);
+
+fn create(name: &str) -> Order {
+    Order::Create {
+        snapshot: name.to_owned(),
+        spare: None,
+        description: None,
+    }
+}
+
+fn delete(name: &str, id: u64) -> Order {
+    Order::Delete {
+        snapshot: name.to_owned(),
+        id: SnapshotId::from(id),
+    }
+}
+
+fn restore(name: &str, id: u64) -> Order {
+    Order::Restore {
+        snapshot: name.to_owned(),
+        id: SnapshotId::from(id),
+    }
+}
+
+async fn order(scene: &Scene, order: Order) -> Answer {
+    scene.engine.order(SERVER, order, "root".to_owned()).await
+}
+
+fn done(answer: &Answer) -> SnapshotId {
+    assert_eq!(answer.outcome, Some(Outcome::Done), "{answer:?}");
+    answer.id.clone().unwrap()
+}
+
+fn refused(answer: &Answer, why: &str) {
+    assert_eq!(answer.outcome, None, "{answer:?}");
+    let reason = answer.reason.as_deref().unwrap_or_default();
+    assert!(reason.contains(why), "{reason:?} instead of {why:?}");
+}
+
+/// At rest after today's slot, an hour before which two older ones were made.
+async fn at_rest() -> (Scene, super::support::Running) {
+    let scene = Scene::new([1]);
+    scene.provider.put(1, "by-hand", "2026-11-01T03:00:00Z");
+    let running = scene.run();
+    scene.pass(HOUR).await;
+    assert_eq!(scene.provider.names(1), ["by-hand", TODAY]);
+    (scene, running)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_at_rest_carries_an_order_out_at_once_and_the_trail_says_whose_it_was() {
+    let (scene, running) = at_rest().await;
+    let before = scene.clock.now().mono;
+    done(&order(&scene, create("before-upgrade")).await);
+    assert!(scene.clock.now().mono - before < 10 * SECOND);
+    scene.pass(MINUTE).await;
+    done(&order(&scene, delete("by-hand", 101)).await);
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.provider.names(1), [TODAY, "before-upgrade"]);
+    let intents = [
+        &scene.events("create_intent")[1],
+        &scene.events("delete_intent")[0],
+    ];
+    for intent in intents {
+        assert_eq!(intent["by"], "root");
+        assert_eq!(intent["rotation"], serde_json::Value::Null);
+    }
+    assert_eq!(scene.events("delete_confirmed").len(), 1);
+    assert_eq!(scene.events("snapshot_completed").len(), 2);
+    // The rotation goes on as before.
+    scene.pass(24 * HOUR).await;
+    assert_eq!(scene.provider.names(1).len(), 3);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i5_an_order_that_comes_while_the_server_works_never_meets_another_mutation() {
+    let scene = Scene::new([1]);
+    scene.provider.script(|what| match what {
+        What::Create(_) => Reply::Slowly(20 * SECOND, 200),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(15 * SECOND).await;
+    assert_eq!(scene.provider.creates(1), 1, "it is being sent");
+    let engine = Arc::clone(&scene.engine);
+    let ordered = engine
+        .order(SERVER, create("mine"), "root".to_owned())
+        .await;
+    // After its answer the first is completed, so there is nothing in the way any more.
+    done(&ordered);
+    let asked = scene.provider.asked();
+    let creates: Vec<_> = asked
+        .iter()
+        .filter(|asked| matches!(asked.what, What::Create(_)))
+        .collect();
+    assert_eq!(creates.len(), 2);
+    assert!(creates[0].answered.unwrap() <= creates[1].at);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_i12_an_order_without_an_answer_is_never_sent_again() {
+    for mine in [create("mine"), restore(TODAY, 102)] {
+        let (scene, running) = at_rest().await;
+        scene.provider.script(|what| match what {
+            What::List(_) => Reply::Works,
+            _ => Reply::Says(504),
+        });
+        let answer = order(&scene, mine.clone()).await;
+        assert_eq!(answer.outcome, Some(Outcome::Unknown), "{mine:?}");
+        assert!(answer.reason.unwrap().contains("504"));
+        scene.provider.works();
+        let before = scene.provider.mutations();
+        scene.pass(20 * HOUR).await;
+        assert_eq!(scene.provider.mutations(), before, "{mine:?}");
+        assert_eq!(scene.provider.restores(), usize::from(before == 1));
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_order_that_is_refused_neither_repeats_nor_counts_for_the_rotation() {
+    let (scene, running) = at_rest().await;
+    scene.provider.script(|what| match what {
+        What::Delete(_) => Reply::Says(400),
+        _ => Reply::Works,
+    });
+    for _ in 0..4 {
+        let answer = order(&scene, delete("by-hand", 101)).await;
+        assert_eq!(answer.outcome, Some(Outcome::Failed));
+        scene.pass(MINUTE).await;
+    }
+    scene.provider.works();
+    // Two more days: the rotation prunes at once what is beyond keep.
+    scene.pass(48 * HOUR + MINUTE).await;
+    let names = ["by-hand", "daily-2026-11-26", "daily-2026-11-27"];
+    assert_eq!(scene.provider.names(1), names);
+    assert_eq!(scene.raised(), Vec::<String>::new());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restore_holds_the_server_and_a_slot_that_is_due_waits_for_its_end() {
+    let (scene, running) = at_rest().await;
+    // Five minutes before the next slot.
+    scene.pass(22 * HOUR - 5 * MINUTE).await;
+    done(&order(&scene, restore("by-hand", 101)).await);
+    refused(&order(&scene, create("mine")).await, "left alone until");
+    let creates = scene.provider.creates(1);
+    scene.pass(29 * MINUTE).await;
+    assert_eq!(scene.provider.creates(1), creates, "the slot waits");
+    scene.pass(2 * MINUTE).await;
+    assert_eq!(scene.provider.creates(1), creates + 1);
+    assert_eq!(scene.provider.restores(), 1);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i12_a_restore_that_a_crash_cut_off_is_closed_as_unknown_and_holds_the_server() {
+    let (mut scene, running) = at_rest().await;
+    scene.provider.script(|what| match what {
+        What::Restore(_) => Reply::Slowly(HOUR, 200),
+        _ => Reply::Works,
+    });
+    let (engine, name) = (Arc::clone(&scene.engine), TODAY);
+    let waiting = tokio::spawn(async move {
+        let by = "root".to_owned();
+        engine.order(SERVER, restore(name, 102), by).await
+    });
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.provider.restores(), 1);
+    // Killed: the task is gone with its call.
+    running.task.abort();
+    waiting.abort();
+    scene.provider.works();
+    scene.restart([1]);
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    let results = scene.events("restore_result");
+    assert_eq!(results[0]["outcome"], "unknown");
+    refused(&order(&scene, create("mine")).await, "left alone until");
+    scene.pass(2 * HOUR).await;
+    assert_eq!(scene.provider.restores(), 1, "never sent again");
+    done(&order(&scene, create("mine")).await);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_client_went_away_before_it_began_is_dropped() {
+    let (scene, running) = at_rest().await;
+    scene.provider.script(|what| match what {
+        What::List(_) => Reply::Slowly(20 * SECOND, 200),
+        _ => Reply::Works,
+    });
+    let engine = Arc::clone(&scene.engine);
+    let gone = engine.order(SERVER, create("mine"), "root".to_owned());
+    let gone = tokio::time::timeout(std::time::Duration::from_secs(5), gone);
+    assert!(gone.await.is_err());
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.provider.names(1), ["by-hand", TODAY]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_cannot_be_begun_says_why() {
+    let (scene, running) = at_rest().await;
+    let by = || "root".to_owned();
+    let answer = scene
+        .engine
+        .order(ServerId::from(9), create("mine"), by())
+        .await;
+    refused(&answer, "no policy in force");
+    scene.provider.script(|what| match what {
+        What::List(_) => Reply::Says(502),
+        _ => Reply::Works,
+    });
+    let answer = order(&scene, create("mine")).await;
+    refused(&answer, "can't be listed");
+    scene.provider.works();
+    scene.disk.set().room = Some(0);
+    let answer = order(&scene, create("mine")).await;
+    refused(&answer, "the trail can't be written");
+    assert_eq!(scene.provider.names(1), ["by-hand", TODAY]);
+    running.ends().await;
+    let answer = order(&scene, create("mine")).await;
+    refused(&answer, "stopping");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_loop_runs_an_order_is_carried_out_alone_and_nothing_that_is_due() {
+    let scene = Scene::new([1]);
+    scene.provider.put(1, "by-hand", "2026-11-01T03:00:00Z");
+    let by = || "root".to_owned();
+    let answer = scene.engine.order_alone(SERVER, create("mine"), by()).await;
+    done(&answer);
+    assert_eq!(scene.provider.names(1), ["by-hand", "mine"]);
+    assert_eq!(scene.provider.creates(1), 1, "today's slot is the daemon's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_begins_nothing_survives_a_restart_and_ends_with_resume() {
+    let mut scene = Scene::new([1, 2]);
+    let held = scene.engine.pause(Some(SERVER), "root").await.unwrap();
+    assert!(held.since.is_some());
+    let running = scene.run();
+    scene.pass(25 * HOUR).await;
+    assert_eq!(scene.provider.creates(1), 0);
+    assert_eq!(scene.provider.creates(2), 2, "the other one goes on");
+    running.ends().await;
+    scene.restart([1, 2]);
+    let before = scene.provider.asked().len();
+    scene.engine.pause(None, "root").await.unwrap();
+    let running = scene.run();
+    scene.pass(HOUR).await;
+    assert_eq!(scene.provider.creates(1), 0);
+    // What they hold is shown all the same: of each two listings agree, and no more are asked for.
+    assert_eq!(scene.provider.asked().len() - before, 4);
+    for server in [1, 2] {
+        let seen = |known: Known<'_>| known.seen.is_some();
+        assert_eq!(
+            scene.engine.known(&ServerId::from(server), seen),
+            Some(true)
+        );
+    }
+    scene.engine.resume(None, "root").await.unwrap();
+    let held = scene.engine.resume(Some(SERVER), "root").await.unwrap();
+    assert_eq!(held.since, None);
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 1, "the newest slot, at once");
+    assert_eq!(scene.raised(), Vec::<String>::new());
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_all_holds_for_policies_that_come_later_and_over_restarts() {
+    let mut scene = Scene::new([1]);
+    let running = scene.run();
+    let begun = scene.engine.pause(None, "root").await.unwrap().begun;
+    assert_eq!(begun, [], "nothing had begun");
+    scene.reload([1, 2]);
+    scene.pass(HOUR).await;
+    running.ends().await;
+    scene.restart([1, 2, 3]);
+    let running = scene.run();
+    scene.pass(25 * HOUR).await;
+    assert_eq!(scene.provider.mutations(), 0);
+    // One of them stays paused by itself.
+    scene.engine.pause(Some(SERVER), "root").await.unwrap();
+    let alone = scene.engine.resume(Some(SERVER), "root").await;
+    assert!(
+        alone
+            .unwrap_err()
+            .to_string()
+            .contains("every server is paused")
+    );
+    let held = scene.engine.resume(None, "root").await.unwrap();
+    assert_eq!(
+        (held.since, held.paused),
+        (None, vec!["server-1".to_owned()])
+    );
+    scene.pass(MINUTE).await;
+    let creates = [1, 2, 3].map(|server| scene.provider.creates(server));
+    assert_eq!(creates, [0, 1, 1]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_names_the_call_in_flight_whose_end_is_still_recorded() {
+    let scene = Scene::new([1]);
+    scene.provider.script(|what| match what {
+        What::Create(_) => Reply::Slowly(20 * SECOND, 200),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(15 * SECOND).await;
+    let held = scene.engine.pause(Some(SERVER), "root").await.unwrap();
+    let unanswered = format!("whether {TODAY} was made isn't known yet");
+    assert_eq!(held.begun[0].what, unanswered);
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.events("create_result").len(), 1);
+    assert_eq!(scene.events("snapshot_completed").len(), 1);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_cannot_be_recorded_changes_nothing() {
+    let (scene, running) = at_rest().await;
+    scene.disk.set().room = Some(0);
+    for server in [Some(SERVER), None] {
+        let why = scene.engine.pause(server, "root").await.unwrap_err();
+        assert!(why.to_string().contains("nothing has changed"));
+    }
+    scene.disk.set().room = None;
+    scene.pass(24 * HOUR).await;
+    assert_eq!(scene.provider.creates(1), 2, "the next slot ran");
+    running.ends().await;
+}

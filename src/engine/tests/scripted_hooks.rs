@@ -1,0 +1,185 @@
+//! Runs hooks by a script, and knows which servers stand still.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+
+use jiff::SignedDuration;
+
+use super::support::{MINUTE, Running, Scene};
+use crate::clock::Clock;
+use crate::core::event::Ran;
+use crate::core::policy::{Hooks, Policy, Release};
+use crate::core::snapshot::ServerId;
+use crate::engine::lock;
+use crate::hooks::{Job, Lease, Promised, Report, Runner};
+
+pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
+pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// How a run of a hook goes: how long it takes, and how it ends.
+type Script = Box<dyn FnMut(&str) -> (SignedDuration, Ran) + Send>;
+
+/// Runs hooks by a script, and knows which servers stand still.
+struct Hands(Arc<Inner>);
+
+pub(super) struct Inner {
+    clock: Clock,
+    said: Mutex<Vec<String>>,
+    held: Mutex<BTreeSet<ServerId>>,
+    script: Mutex<Script>,
+    /// The runner of a hold is gone after `before`.
+    pub(super) lost: AtomicBool,
+    /// It has run `after` before it was asked to.
+    pub(super) early: AtomicBool,
+}
+
+impl Inner {
+    pub(super) fn held(&self) -> usize {
+        lock(&self.held).len()
+    }
+
+    async fn run(&self, hook: &str, job: &Job) -> Report {
+        let (time, ran) = lock(&self.script)(hook);
+        {
+            let mut held = lock(&self.held);
+            match hook {
+                "before" if ran == Ran::NotStarted => {}
+                "before" => assert!(held.insert(job.server.clone()), "it stood still already"),
+                _ if ran == Ran::Done => drop(held.remove(&job.server)),
+                _ => {}
+            }
+        }
+        lock(&self.said).push(format!("{hook} {}", job.server));
+        self.clock.sleep(time).await;
+        Report {
+            ran,
+            reason: format!("{hook} said so"),
+            said: String::new(),
+            early: hook == "after" && self.early.load(Relaxed),
+        }
+    }
+}
+
+impl Runner for Hands {
+    fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)> {
+        Box::pin(async move {
+            let report = self.0.run("before", &job).await;
+            if report.ran == Ran::NotStarted {
+                return (report, None);
+            }
+            let (lease, leased) = Lease::new();
+            if self.0.lost.load(Relaxed) {
+                return (report, Some(lease));
+            }
+            let inner = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                let hook = match leased.released.await {
+                    Ok(_) => "after",
+                    Err(_) => "after (dropped)",
+                };
+                let _gone = leased.ended.send(inner.run(hook, &job).await);
+            });
+            (report, Some(lease))
+        })
+    }
+
+    fn after(&self, job: Job, _why: String) -> Promised<'_, Report> {
+        Box::pin(async move { self.0.run("after (again)", &job).await })
+    }
+}
+
+pub(super) struct Stage {
+    pub(super) scene: Scene,
+    pub(super) hands: Arc<Inner>,
+    hooks: Hooks,
+}
+
+impl Stage {
+    pub(super) fn new(servers: impl IntoIterator<Item = u64>) -> Self {
+        Self::with(servers, |_| {})
+    }
+
+    pub(super) fn with(
+        servers: impl IntoIterator<Item = u64>,
+        change: impl FnOnce(&mut Hooks),
+    ) -> Self {
+        let servers: Vec<u64> = servers.into_iter().collect();
+        let scene = Scene::new(servers);
+        let hands = Arc::new(Inner {
+            clock: scene.clock.clone(),
+            said: Mutex::default(),
+            held: Mutex::default(),
+            script: Mutex::new(Box::new(|_| (SECOND, Ran::Done))),
+            lost: AtomicBool::new(false),
+            early: AtomicBool::new(false),
+        });
+        let mut hooks = Hooks {
+            before: Some(vec!["/bin/freeze".to_owned()]),
+            after: Some(vec!["/bin/thaw".to_owned()]),
+            timeout: MINUTE,
+            go_on: false,
+            release: Release::Completed,
+            max_hold: HOUR,
+        };
+        change(&mut hooks);
+        let stage = Self {
+            scene,
+            hands,
+            hooks,
+        };
+        stage.begin();
+        stage
+    }
+
+    /// Puts the policies in force with hooks, and hands to run them.
+    pub(super) fn begin(&self) {
+        let engine = &self.scene.engine;
+        engine.run_hooks_by(Arc::new(Hands(Arc::clone(&self.hands))));
+        let policies = engine.policies();
+        let hooked = policies.values().map(|policy| {
+            let mut policy = Policy::clone(policy);
+            policy.rotations[0].hooks = Some(Arc::new(self.hooks.clone()));
+            Arc::new(policy)
+        });
+        let hooked = hooked.collect();
+        engine.reload(self.scene.rules.clone(), hooked);
+    }
+
+    pub(super) fn script(
+        &self,
+        script: impl FnMut(&str) -> (SignedDuration, Ran) + Send + 'static,
+    ) {
+        *lock(&self.hands.script) = Box::new(script);
+    }
+
+    pub(super) fn said(&self) -> Vec<String> {
+        lock(&self.hands.said).clone()
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.hands.held()
+    }
+
+    pub(super) fn ran(&self, hook: &str) -> usize {
+        let said = self.said();
+        said.iter().filter(|line| line.starts_with(hook)).count()
+    }
+
+    /// The process ends without a word, and another begins.
+    pub(super) async fn crash(&mut self, running: Running) -> Running {
+        running.task.abort();
+        let _aborted = running.task.await;
+        let servers: Vec<u64> = self
+            .scene
+            .engine
+            .policies()
+            .keys()
+            .map(|id| id.number().unwrap())
+            .collect();
+        self.scene.restart(servers);
+        self.begin();
+        self.scene.run()
+    }
+}

@@ -1,0 +1,252 @@
+//! A runner for each hold: behind a socket of systemd's, in a unit of its own, or a child.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::protocol::{Begun, Release, Request, Told, hear, say};
+use super::{Job, Lease, Leased, Promised, Report, Runner};
+use crate::config::DEFAULT_FILE;
+use crate::core::event::{Hook, Ran};
+
+/// A runner may take so much longer than the hook: it asks it to end, and makes it.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// So many runs of `after` are begun at once, however many leases are lost.
+const AFTERS: usize = 8;
+
+/// The command that makes this program a runner.
+pub const RUNNER: &str = "hook-runner";
+
+/// Where the shipped unit has hooks run.
+const UNIT_SOCKET: &str = "/run/snaprotate-hook.sock";
+
+/// The socket of the shipped unit where it is there, for commands beside the service too. Its
+/// runners go by the default main file, so hooks of another one are not theirs to run.
+pub fn unit_socket(config: &Path) -> Option<PathBuf> {
+    socket_for(config, Path::new(DEFAULT_FILE), Path::new(UNIT_SOCKET))
+}
+
+fn socket_for(config: &Path, of_unit: &Path, socket: &Path) -> Option<PathBuf> {
+    let whole = |path: &Path| std::fs::canonicalize(path).ok();
+    let same = whole(config)? == whole(of_unit)?;
+    (same && socket.exists()).then(|| socket.to_owned())
+}
+
+/// Begins runners.
+#[derive(Debug)]
+pub struct Runners {
+    config: PathBuf,
+    socket: Option<PathBuf>,
+    options: Vec<String>,
+    afters: Semaphore,
+}
+
+impl Runners {
+    /// By this main file; through this socket where there is one, and then by no other way,
+    /// else by children of ours, which are given these `options` too.
+    pub fn new(config: PathBuf, socket: Option<PathBuf>, options: Vec<String>) -> Self {
+        Self {
+            config,
+            socket,
+            options,
+            afters: Semaphore::new(AFTERS),
+        }
+    }
+
+    async fn reach(&self) -> Result<Reached, String> {
+        if let Some(path) = &self.socket {
+            let stream = UnixStream::connect(path).await.map_err(|error| {
+                format!(
+                    "the socket {} of the hooks can't be reached: {error}; start it with systemctl enable --now snaprotate-hook.socket",
+                    path.display()
+                )
+            })?;
+            let (input, output) = stream.into_split();
+            return Ok(Reached {
+                input: BufReader::new(Box::new(input)),
+                output: Box::new(output),
+                child: None,
+            });
+        }
+        // This very program, also when another was installed over it.
+        let mut child = Command::new("/proc/self/exe")
+            .arg(RUNNER)
+            .arg("--config")
+            .arg(&self.config)
+            .args(&self.options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // A signal that is meant for us would end it too.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| format!("no runner of hooks can be started: {error}"))?;
+        match (child.stdin.take(), child.stdout.take()) {
+            (Some(output), Some(input)) => Ok(Reached {
+                input: BufReader::new(Box::new(input)),
+                output: Box::new(output),
+                child: Some(child),
+            }),
+            _ => Err("no runner of hooks can be talked to".to_owned()),
+        }
+    }
+}
+
+/// A runner, and the way to it.
+struct Reached {
+    input: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
+    output: Box<dyn AsyncWrite + Send + Unpin>,
+    child: Option<Child>,
+}
+
+impl Reached {
+    async fn told<T: DeserializeOwned>(&mut self, limit: Duration) -> Result<T, String> {
+        let heard = timeout(limit + MARGIN, hear(&mut self.input)).await;
+        let heard = heard.map_err(|_| "the runner of the hooks says nothing".to_owned())??;
+        heard.ok_or_else(|| "the runner of the hooks is gone: see its log".to_owned())
+    }
+
+    /// Whether `before` is begun; else why not.
+    async fn begun(&mut self, request: Request) -> Result<(), String> {
+        say(&mut self.output, &request).await?;
+        match self.told::<First>(Duration::ZERO).await? {
+            First::Begun(Begun { begun: true }) => Ok(()),
+            First::Begun(_) => Err("the runner of the hooks doesn't begin".to_owned()),
+            First::Report(report) => Err(report.reason),
+        }
+    }
+
+    /// Has the lease until it is released or dropped.
+    async fn hold(mut self, leased: Leased, limit: Duration) {
+        let Leased { released, ended } = leased;
+        let report = tokio::select! {
+            why = released => match why {
+                Ok(why) => {
+                    // It may have ended by itself, and said so.
+                    let _gone = say(&mut self.output, &Release { why }).await;
+                    let report = timeout(limit + MARGIN, hear_after(&mut self.input)).await;
+                    report.ok().flatten()
+                }
+                Err(_dropped) => None,
+            },
+            report = hear_after(&mut self.input) => report,
+        };
+        if let Some(report) = report {
+            let _gone = ended.send(report);
+        }
+        self.end().await;
+    }
+
+    /// Closes the way to it; a child is waited for.
+    async fn end(self) {
+        drop((self.input, self.output));
+        if let Some(mut child) = self.child {
+            let _gone = child.wait().await;
+        }
+    }
+}
+
+/// The report of `after`; one of `before` that took too long to be waited for is passed over.
+async fn hear_after(input: &mut (impl AsyncBufRead + Unpin)) -> Option<Report> {
+    loop {
+        let Told { hook, report } = hear(input).await.ok().flatten()?;
+        if hook == Hook::After {
+            return Some(report);
+        }
+    }
+}
+
+/// What a runner says first.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum First {
+    Begun(Begun),
+    Report(Report),
+}
+
+impl Runner for Runners {
+    fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)> {
+        Box::pin(async move {
+            let limit = job.limit;
+            let reached = async {
+                let mut reached = self.reach().await?;
+                reached.begun(Request { job, after: None }).await?;
+                Ok::<_, String>(reached)
+            };
+            let mut reached = match reached.await {
+                Ok(reached) => reached,
+                Err(why) => return (Report::bad(Ran::NotStarted, why), None),
+            };
+            let report = reached.told::<Report>(limit).await;
+            let report = report.unwrap_or_else(|why| Report::bad(Ran::Failed, why));
+            if report.ran == Ran::NotStarted {
+                tokio::spawn(reached.end());
+                return (report, None);
+            }
+            let (lease, leased) = Lease::new();
+            tokio::spawn(reached.hold(leased, limit));
+            (report, Some(lease))
+        })
+    }
+
+    fn after(&self, job: Job, why: String) -> Promised<'_, Report> {
+        Box::pin(async move {
+            let _place = self.afters.acquire().await;
+            let (limit, after) = (job.limit, Some(why));
+            let report = async {
+                let mut reached = self.reach().await?;
+                say(&mut reached.output, &Request { job, after }).await?;
+                let report = reached.told::<Report>(limit).await?;
+                tokio::spawn(reached.end());
+                Ok::<_, String>(report)
+            };
+            let report = report.await;
+            report.unwrap_or_else(|why| Report::bad(Ran::Failed, why))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_report_of_before_that_comes_late_is_not_taken_as_that_of_after() {
+        let line = |hook: &str, reason: &str| {
+            let hook = serde_json::json!({"hook": hook, "ran": "done", "reason": reason});
+            format!("{hook}\n")
+        };
+        let said = line("before", "frozen") + &line("after", "thawed");
+        let report = hear_after(&mut said.as_bytes()).await.expect("a report");
+        assert_eq!(report.reason, "thawed");
+        assert_eq!(
+            hear_after(&mut line("before", "frozen").as_bytes()).await,
+            None
+        );
+    }
+
+    #[test]
+    fn the_unit_s_socket_is_for_its_own_main_file_alone_by_whatever_path_it_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let (etc, other, socket) = (path("etc.toml"), path("other.toml"), path("sock"));
+        for file in [&etc, &other] {
+            std::fs::write(file, "").expect("written");
+        }
+        assert_eq!(socket_for(&etc, &etc, &socket), None, "it isn't there");
+        std::fs::write(&socket, "").expect("written");
+        std::os::unix::fs::symlink(&etc, path("link.toml")).expect("linked");
+        for file in [etc.clone(), path("./etc.toml"), path("link.toml")] {
+            assert_eq!(socket_for(&file, &etc, &socket), Some(socket.clone()));
+        }
+        assert_eq!(socket_for(&other, &etc, &socket), None);
+    }
+}

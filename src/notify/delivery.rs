@@ -1,0 +1,162 @@
+//! One delivery: the way that the receiver wants, within one limit.
+
+use std::future::Future;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use reqwest::{Client, Url};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::pending::Parcel;
+use super::receiver::Deliver;
+use super::{Means, command, http, lock, mail};
+use crate::alerts::{Event, Message};
+use crate::api::{is_loopback, outgoing, secret};
+use crate::config::notify::{Address, Receiver, SecretFile, Way, address};
+use crate::core::sanitize::printable;
+
+/// As much of what a receiver answers as an error repeats.
+const ERROR_SHOWN: usize = 300;
+
+/// Delivers to one receiver.
+pub struct Post {
+    receiver: Receiver,
+    means: Means,
+    /// The client, and whether it is for loopback alone.
+    client: Mutex<Option<(bool, Client)>>,
+}
+
+impl Post {
+    /// Delivers to this receiver; nothing is sent yet.
+    pub fn new(receiver: Receiver, means: Means) -> Self {
+        Self {
+            receiver,
+            means,
+            client: Mutex::new(None),
+        }
+    }
+
+    /// Sends a message that tells of nothing, and when that was asked for.
+    pub async fn test(&self, time: Timestamp) -> Result<(), String> {
+        let message = Message {
+            event: Event::Test,
+            time,
+            host: host(),
+            alerts: Vec::new(),
+            signed: None,
+        };
+        self.limited(async {
+            match &self.receiver.way {
+                Way::Ping { address, .. } => {
+                    let (client, url) = self.web(address)?;
+                    http::ping_log(&client, url, message.subject()).await
+                }
+                _ => self.message(&message).await,
+            }
+        })
+        .await
+    }
+
+    async fn limited(
+        &self,
+        work: impl Future<Output = Result<(), String>> + Send,
+    ) -> Result<(), String> {
+        let limit = self.receiver.timeout;
+        let done = tokio::time::timeout(limit, work).await;
+        let done = done.unwrap_or_else(|_| Err(format!("not done within {limit:?}")));
+        done.map_err(|error| printable(&error, ERROR_SHOWN))
+    }
+
+    async fn message(&self, message: &Message) -> Result<(), String> {
+        match &self.receiver.way {
+            Way::Webhook(address) => {
+                let (client, url) = self.web(address)?;
+                http::webhook(&client, url, message).await
+            }
+            Way::Slack(address) => {
+                let (client, url) = self.web(address)?;
+                http::slack(&client, url, message).await
+            }
+            Way::Ntfy { address, token } => {
+                let (client, url) = self.web(address)?;
+                let token = token.as_ref();
+                let token = token.map(|file| self.secret(file, "access token"));
+                http::ntfy(&client, url, token.transpose()?, message).await
+            }
+            Way::Email(settings) => {
+                let login = settings.login.as_ref();
+                let password = login.map(|(_, file)| self.secret(file, "password"));
+                let ca_file = self.means.ca_file.as_deref();
+                mail::send(settings, password.transpose()?, ca_file, message).await
+            }
+            Way::Command(argv) => {
+                let (name, limit) = (&self.receiver.name, self.receiver.timeout);
+                command::run(name, argv, message, limit).await
+            }
+            // It hears of slots.
+            Way::Ping { .. } => Ok(()),
+        }
+    }
+
+    /// The client and the address; read anew each time, so that a changed file serves at once.
+    fn web(&self, place: &Address) -> Result<(Client, Url), String> {
+        let url = match place {
+            Address::Written(url) => url.clone(),
+            Address::File(file) => {
+                let text = self.secret(file, "address")?;
+                address(text.expose_secret().trim())
+                    .map_err(|why| format!("what {} holds {why}", file.0.display()))?
+            }
+        };
+        let loopback = url.scheme() == "http" && is_loopback(&url);
+        let mut kept = lock(&self.client);
+        if let Some((same, client)) = &*kept
+            && *same == loopback
+        {
+            return Ok((client.clone(), url));
+        }
+        let client = outgoing(loopback, self.means.ca_file.as_deref(), &self.means.proxy)?;
+        *kept = Some((loopback, client.clone()));
+        Ok((client, url))
+    }
+
+    fn secret(&self, file: &SecretFile, what: &str) -> Result<SecretString, String> {
+        let found = secret(&file.0, self.means.credentials.as_deref(), what)?;
+        if found.expose_secret().is_empty() {
+            return Err(format!("{} is empty", file.0.display()));
+        }
+        Ok(found)
+    }
+}
+
+impl Deliver for Post {
+    async fn deliver(&self, parcel: &Parcel) -> Result<(), String> {
+        self.limited(async {
+            match (parcel, &self.receiver.way) {
+                (Parcel::Message(message, _), _) => self.message(message).await,
+                (Parcel::Checkpoint(signed, time), _) => {
+                    self.message(&Message {
+                        event: Event::Witnessed,
+                        time: *time,
+                        host: host(),
+                        alerts: Vec::new(),
+                        signed: Some(signed.clone()),
+                    })
+                    .await
+                }
+                (Parcel::Ping(slot), Way::Ping { address, .. }) => {
+                    let (client, url) = self.web(address)?;
+                    http::ping(&client, url, slot).await
+                }
+                (Parcel::Ping(_), _) => Ok(()),
+            }
+        })
+        .await
+    }
+}
+
+/// What this host is called.
+pub fn host() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}

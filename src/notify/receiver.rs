@@ -1,0 +1,246 @@
+//! The loop of one receiver.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::pending::{Inbox, Parcel};
+use super::{ReceiverView, lock};
+use crate::alerts::{self, Alert, News};
+use crate::clock::Clock;
+use crate::config::notify::Receiver;
+
+/// What comes within this time goes into one message.
+const WINDOW: Duration = Duration::from_secs(2);
+/// So many messages within [`PACE`] at most; what comes then waits, and goes together.
+const MESSAGES: usize = 10;
+const PACE: Duration = alerts::PACE.unsigned_abs();
+/// The wall clock may jump, so what waits for it is looked at this often.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+/// The first pause after a failed delivery, and the longest.
+const PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+const GIVE_UP: Duration = alerts::GIVE_UP.unsigned_abs();
+
+/// Who delivers.
+pub(super) trait Deliver: Send + Sync + 'static {
+    /// Delivers within the receiver's limit; an error is one line without a secret.
+    fn deliver(&self, parcel: &Parcel) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tally {
+    delivered: u64,
+    dropped: u64,
+    error: Option<String>,
+}
+
+/// One receiver: what it is to be told, and how that goes.
+pub(super) struct Line {
+    pub(super) settings: Receiver,
+    /// Whether it goes on from one before.
+    pub(super) goes_on: bool,
+    clock: Clock,
+    inbox: Mutex<Inbox>,
+    tally: Mutex<Tally>,
+    came: Notify,
+}
+
+impl Line {
+    /// The line of a receiver; `former` was its before a reload.
+    pub(super) fn new(settings: Receiver, clock: Clock, former: Option<&Self>) -> Self {
+        let mut inbox = Inbox::of(&settings);
+        let mut tally = Tally::default();
+        let former = former.filter(|former| {
+            let old = &former.settings;
+            let both = lock(&former.inbox).groups() == inbox.groups();
+            both && old.on == settings.on && old.servers == settings.servers
+        });
+        let goes_on = former.is_some();
+        if let Some(former) = former {
+            std::mem::swap(&mut inbox, &mut *lock(&former.inbox));
+            if let Inbox::Alerts(desk, _) = &mut inbox {
+                desk.set_repeat(settings.repeat);
+            }
+            tally = lock(&former.tally).clone();
+        }
+        Self {
+            settings,
+            goes_on,
+            clock,
+            inbox: Mutex::new(inbox),
+            tally: Mutex::new(tally),
+            came: Notify::new(),
+        }
+    }
+
+    /// What a process before has told, which lived until `last`.
+    pub(super) fn stood(&self, standing: &[Alert], last: Timestamp) {
+        lock(&self.inbox).stood(&self.settings, standing, last);
+    }
+
+    /// Takes in what it is to hear of.
+    pub(super) fn hear(&self, news: &[News], now: Timestamp) {
+        let dropped = lock(&self.inbox).hear(&self.settings, news, now);
+        lock(&self.tally).dropped += dropped;
+        self.came.notify_one();
+    }
+
+    /// How it fares; `lost` is what no receiver was told.
+    pub(super) fn view(&self, lost: u64) -> ReceiverView {
+        let refused = lock(&self.inbox).refused();
+        let tally = lock(&self.tally).clone();
+        ReceiverView {
+            name: self.settings.name.clone(),
+            r#type: self.settings.way.word().to_owned(),
+            delivered: tally.delivered,
+            dropped: tally.dropped + lost + refused,
+            error: tally.error,
+        }
+    }
+
+    /// Delivers until `stop`, and then what is left, once.
+    pub(super) async fn run(self: Arc<Self>, post: impl Deliver, stop: CancellationToken) {
+        let mut sent: VecDeque<Instant> = VecDeque::new();
+        let mut pauses = None;
+        loop {
+            if !stop.is_cancelled() && !self.wait(&sent, &stop).await {
+                continue;
+            }
+            let parcels = lock(&self.inbox).due(self.clock.now().wall);
+            if parcels.is_empty() {
+                if stop.is_cancelled() {
+                    return;
+                }
+                continue;
+            }
+            let Err(error) = self.deliver(&post, parcels, &mut sent).await else {
+                if pauses.take().is_some() {
+                    tracing::info!(
+                        receiver = self.settings.name,
+                        "the receiver can be told again"
+                    );
+                }
+                continue;
+            };
+            let first = pauses.is_none();
+            let pause = pauses.get_or_insert_with(growing).next();
+            if stop.is_cancelled() {
+                self.give_up(&error);
+                return;
+            }
+            let Some(pause) = pause else {
+                self.give_up(&error);
+                pauses = None;
+                continue;
+            };
+            if first {
+                let receiver = &self.settings.name;
+                tracing::warn!(
+                    receiver,
+                    error,
+                    "the receiver can't be told; it is tried again"
+                );
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Waits until something is due, and then for what comes along with it; whether it is.
+    async fn wait(&self, sent: &VecDeque<Instant>, stop: &CancellationToken) -> bool {
+        let now = self.clock.now().wall;
+        let (next, groups) = {
+            let inbox = lock(&self.inbox);
+            (inbox.next(), inbox.groups())
+        };
+        let left = next.map(|at| at.duration_since(now));
+        if left.is_some_and(|left| left <= SignedDuration::ZERO) {
+            if !groups {
+                return true;
+            }
+            let mut pause = WINDOW;
+            if sent.len() >= MESSAGES
+                && let Some(front) = sent.front()
+            {
+                pause = pause.max((*front + PACE).saturating_duration_since(Instant::now()));
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+            return true;
+        }
+        let left = left.map_or(LONGEST_SLEEP, |left| left.unsigned_abs().min(LONGEST_SLEEP));
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.came.notified() => {}
+            () = tokio::time::sleep(left) => {}
+        }
+        false
+    }
+
+    async fn deliver(
+        &self,
+        post: &impl Deliver,
+        parcels: Vec<Parcel>,
+        sent: &mut VecDeque<Instant>,
+    ) -> Result<(), String> {
+        for parcel in parcels {
+            let done = post.deliver(&parcel).await;
+            let now = self.clock.now().wall;
+            {
+                let mut tally = lock(&self.tally);
+                tally.delivered += u64::from(done.is_ok());
+                tally.error = done.as_ref().err().cloned();
+            }
+            done?;
+            lock(&self.inbox).done(&parcel, now);
+            sent.push_back(Instant::now());
+            if sent.len() > MESSAGES {
+                sent.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    /// What is due is not tried any more.
+    fn give_up(&self, error: &str) {
+        let now = self.clock.now().wall;
+        let dropped = lock(&self.inbox).give_up(now);
+        lock(&self.tally).dropped += dropped as u64;
+        let receiver = &self.settings.name;
+        tracing::warn!(
+            receiver,
+            dropped,
+            error,
+            "the receiver can't be told; dropped"
+        );
+    }
+}
+
+fn growing() -> backon::ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .with_total_delay(Some(GIVE_UP))
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
+
+#[cfg(test)]
+#[path = "receiver_tests.rs"]
+mod tests;

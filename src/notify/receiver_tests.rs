@@ -1,0 +1,344 @@
+//! One receiver's loop, with time that the test lets pass.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::super::pending::PINGS;
+use super::*;
+use crate::alerts::{Event, Place, Signed, Slot, Turn};
+use crate::config::notify::{Address, Way};
+use crate::core::snapshot::ServerId;
+
+/// Takes what it is given, or fails, or never ends.
+#[derive(Clone, Default)]
+struct Fake {
+    took: Arc<Mutex<Vec<String>>>,
+    tries: Arc<AtomicUsize>,
+    down: Arc<Mutex<bool>>,
+}
+
+impl Deliver for Fake {
+    async fn deliver(&self, parcel: &Parcel) -> Result<(), String> {
+        self.tries.fetch_add(1, Ordering::Relaxed);
+        if *lock(&self.down) {
+            return Err("refused".to_owned());
+        }
+        lock(&self.took).push(match parcel {
+            Parcel::Message(message, _) => {
+                format!("{} {}", message.event.word(), message.alerts.len())
+            }
+            Parcel::Checkpoint(signed, _) => format!("checkpoint {}", signed.record),
+            Parcel::Ping(slot) => format!("{:?} {}", slot.turn, slot.snapshot),
+        });
+        Ok(())
+    }
+}
+
+impl Fake {
+    fn took(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.took))
+    }
+}
+
+fn receiver(way: Way) -> Receiver {
+    Receiver {
+        name: "test".to_owned(),
+        way,
+        on: None,
+        servers: None,
+        witness: false,
+        repeat: Some(SignedDuration::from_hours(24)),
+        timeout: Duration::from_secs(10),
+    }
+}
+
+fn nowhere() -> Address {
+    Address::Written("http://127.0.0.1:9/secret".parse().expect("a url"))
+}
+
+struct Scene {
+    line: Arc<Line>,
+    fake: Fake,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Scene {
+    fn of(settings: Receiver) -> Self {
+        let line = Arc::new(Line::new(settings, clock(), None));
+        let (fake, stop) = (Fake::default(), CancellationToken::new());
+        let task = tokio::spawn(Arc::clone(&line).run(fake.clone(), stop.clone()));
+        Self {
+            line,
+            fake,
+            stop,
+            task,
+        }
+    }
+
+    fn webhook() -> Self {
+        Self::of(receiver(Way::Webhook(nowhere())))
+    }
+
+    fn hears(&self, news: &[News]) {
+        self.line.hear(news, self.line.clock.now().wall);
+    }
+}
+
+fn clock() -> Clock {
+    Clock::fast("2026-11-25T03:00:00Z".parse().expect("a time"), 1)
+}
+
+async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+fn blocked(id: u64) -> Alert {
+    Alert {
+        kind: "blocked".to_owned(),
+        server: Some(place(id)),
+        about: id.to_string(),
+        reason: "full".to_owned(),
+        since: "2026-11-25T03:00:00Z".parse().expect("a time"),
+    }
+}
+
+fn place(id: u64) -> Place {
+    Place {
+        id: id.into(),
+        name: format!("web-{id}"),
+        policy: format!("web-{id}"),
+    }
+}
+
+fn raised(id: u64) -> News {
+    News::Raised(blocked(id))
+}
+
+fn cleared(id: u64) -> News {
+    News::Cleared(blocked(id).key())
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_alerts_at_once_are_one_message() {
+    let scene = Scene::webhook();
+    for id in 1..=10_000 {
+        scene.hears(&[raised(id)]);
+    }
+    pass(WINDOW * 2).await;
+    assert_eq!(scene.fake.took(), ["raised 10000"]);
+    let all: Vec<_> = (1..=10_000).map(cleared).collect();
+    scene.hears(&all);
+    pass(WINDOW * 2).await;
+    assert_eq!(scene.fake.took(), ["recovered 10000"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn alerts_that_come_one_by_one_for_an_hour_are_few_messages_and_none_is_lost() {
+    let scene = Scene::webhook();
+    for id in 0..1_200 {
+        scene.hears(&[raised(id)]);
+        pass(Duration::from_secs(3)).await;
+    }
+    pass(PACE * 2).await;
+    let took = scene.fake.took();
+    assert!(took.len() <= 80, "{} messages", took.len());
+    let told: u32 = took
+        .iter()
+        .map(|line| line.rsplit(' ').next().expect("a number"))
+        .map(|number| number.parse::<u32>().expect("a number"))
+        .sum();
+    assert_eq!(told, 1_200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_was_down_hears_what_stands_then_and_nothing_that_went_meanwhile() {
+    let scene = Scene::webhook();
+    *lock(&scene.fake.down) = true;
+    scene.hears(&[raised(1), raised(2)]);
+    pass(Duration::from_mins(10)).await;
+    scene.hears(&[cleared(1)]);
+    assert!(scene.line.view(0).error.is_some());
+    *lock(&scene.fake.down) = false;
+    pass(LONGEST_PAUSE * 3).await;
+    assert_eq!(scene.fake.took(), ["raised 1"]);
+    let view = scene.line.view(0);
+    assert_eq!((view.delivered, view.dropped, view.error), (1, 0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_hour_of_growing_pauses_it_is_dropped_and_counted_and_later_ones_are_told() {
+    let scene = Scene::webhook();
+    *lock(&scene.fake.down) = true;
+    scene.hears(&[raised(1)]);
+    pass(GIVE_UP * 2).await;
+    assert_eq!(scene.line.view(2).dropped, 1 + 2);
+    let tries = scene.fake.tries.load(Ordering::Relaxed);
+    assert!((10..=60).contains(&tries), "{tries} tries");
+    *lock(&scene.fake.down) = false;
+    scene.hears(&[raised(2)]);
+    pass(LONGEST_PAUSE).await;
+    assert_eq!(scene.fake.took(), ["raised 1"], "the later one");
+    pass(Duration::from_hours(25)).await;
+    assert_eq!(
+        scene.fake.took().first().map(String::as_str),
+        Some("repeated 1")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_tells_what_waits_without_waiting_for_more() {
+    let scene = Scene::webhook();
+    scene.hears(&[raised(1)]);
+    let began = Instant::now();
+    scene.stop.cancel();
+    scene.task.await.expect("it ends");
+    assert_eq!(scene.fake.took(), ["raised 1"]);
+    assert!(began.elapsed() < WINDOW);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_a_receiver_that_is_down_is_tried_once_more_and_no_longer() {
+    let scene = Scene::webhook();
+    *lock(&scene.fake.down) = true;
+    scene.hears(&[raised(1)]);
+    pass(Duration::from_mins(30)).await;
+    let before = scene.fake.tries.load(Ordering::Relaxed);
+    scene.stop.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(1), scene.task);
+    ended.await.expect("at once").expect("it ends");
+    assert_eq!(scene.fake.tries.load(Ordering::Relaxed), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_and_servers_that_are_not_wanted_are_not_told() {
+    let mut settings = receiver(Way::Webhook(nowhere()));
+    settings.on = Some(["blocked".to_owned()].into());
+    settings.servers = Some([ServerId::from(1)].into());
+    let scene = Scene::of(settings);
+    let stuck = Alert {
+        kind: "stuck".to_owned(),
+        ..blocked(1)
+    };
+    let wide = Alert {
+        server: None,
+        ..blocked(1)
+    };
+    scene.hears(&[raised(2), News::Raised(stuck), News::Raised(wide)]);
+    scene.hears(&[cleared(2)]);
+    pass(WINDOW * 2).await;
+    assert!(scene.fake.took().is_empty());
+    scene.hears(&[raised(1)]);
+    pass(WINDOW * 2).await;
+    assert_eq!(scene.fake.took(), ["raised 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_goes_to_a_witness_alone_one_by_one_and_at_most_a_hundred_wait() {
+    let checkpoint = |record| {
+        News::Witness(Signed {
+            record,
+            origin: "o".to_owned(),
+            note: "n".to_owned(),
+        })
+    };
+    let other = Scene::webhook();
+    other.hears(&[checkpoint(1)]);
+    let mut settings = receiver(Way::Webhook(nowhere()));
+    settings.witness = true;
+    // Of which servers it hears doesn't matter.
+    settings.servers = Some([ServerId::from(1)].into());
+    let scene = Scene::of(settings);
+    scene.hears(&[checkpoint(1), raised(1), checkpoint(2)]);
+    pass(WINDOW * 2).await;
+    assert!(other.fake.took().is_empty());
+    let told = ["raised 1", "checkpoint 1", "checkpoint 2"];
+    assert_eq!(scene.fake.took(), told);
+    let all: Vec<_> = (1..=102).map(checkpoint).collect();
+    scene.hears(&all);
+    pass(GIVE_UP).await;
+    assert_eq!(scene.fake.took().first(), Some(&"checkpoint 3".to_owned()));
+    assert_eq!(scene.line.view(0).dropped, 2);
+}
+
+fn turn(id: u64, rotation: &str, turn: Turn) -> News {
+    News::Slot(Slot {
+        server: place(id),
+        rotation: rotation.to_owned(),
+        snapshot: format!("{rotation}-{id}"),
+        turn,
+        reason: String::new(),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_hears_each_turn_of_its_rotation_in_order_also_after_it_was_down() {
+    let mut settings = receiver(Way::Ping {
+        address: nowhere(),
+        rotations: Some(["weekly".to_owned()].into()),
+    });
+    settings.servers = Some([ServerId::from(1)].into());
+    let scene = Scene::of(settings);
+    *lock(&scene.fake.down) = true;
+    scene.hears(&[
+        turn(1, "weekly", Turn::Started),
+        turn(1, "daily", Turn::Started),
+    ]);
+    pass(Duration::from_secs(30)).await;
+    scene.hears(&[
+        turn(2, "weekly", Turn::Failed),
+        turn(1, "weekly", Turn::Completed),
+    ]);
+    scene.hears(&[raised(1)]);
+    *lock(&scene.fake.down) = false;
+    pass(LONGEST_PAUSE).await;
+    assert_eq!(
+        scene.fake.took(),
+        ["Started weekly-1", "Completed weekly-1"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_that_a_down_receiver_can_t_take_are_dropped_from_the_oldest_on() {
+    let scene = Scene::of(receiver(Way::Ping {
+        address: nowhere(),
+        rotations: None,
+    }));
+    *lock(&scene.fake.down) = true;
+    for _ in 0..PINGS {
+        scene.hears(&[turn(1, "weekly", Turn::Started)]);
+    }
+    scene.hears(&[
+        turn(2, "weekly", Turn::Failed),
+        turn(3, "weekly", Turn::Failed),
+    ]);
+    assert_eq!(scene.line.view(0).dropped, 2);
+    *lock(&scene.fake.down) = false;
+    pass(LONGEST_PAUSE).await;
+    assert_eq!(
+        scene.fake.took().last().map(String::as_str),
+        Some("Failed weekly-3")
+    );
+}
+
+#[test]
+fn after_a_reload_a_receiver_of_the_same_name_goes_on_and_one_with_another_filter_does_not() {
+    let settings = receiver(Way::Webhook(nowhere()));
+    let former = Line::new(settings.clone(), clock(), None);
+    let now = former.clock.now().wall;
+    former.stood(&[blocked(1)], now + SignedDuration::from_hours(1));
+    let slack = Receiver {
+        way: Way::Slack(nowhere()),
+        ..settings.clone()
+    };
+    let line = Line::new(slack, clock(), Some(&former));
+    assert!(line.goes_on);
+    line.hear(&[cleared(1)], now);
+    assert!(
+        matches!(lock(&line.inbox).due(now).as_slice(), [Parcel::Message(m, _)] if m.event == Event::Recovered)
+    );
+    let narrow = Receiver {
+        on: Some(["stuck".to_owned()].into()),
+        ..settings
+    };
+    assert!(!Line::new(narrow, clock(), Some(&line)).goes_on);
+}

@@ -1,0 +1,171 @@
+//! Every crash point of a few short stories, enumerated: the process dies at each change of
+//! the disk, at each stage of each mutation and of each listing, and the next ones must
+//! bring the server to the very end that it has without a death.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::crash::{Death, Doom, Doomed, Effect, Life, Point};
+use super::scenario::tell;
+pub use super::scenario::{SCENARIOS, Scenario};
+use crate::audit::memory_disk::Crash;
+use crate::core::breaks::Break;
+
+const CRASHES: [Crash; 4] = [Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes];
+
+const EFFECTS: [Effect; 4] = [Effect::Never, Effect::Done, Effect::Soon, Effect::Late];
+
+/// Opening a trail and writing the first record changes the disk so often, at most.
+const OPENING: u64 = 13;
+
+/// A story told with these deaths that ended badly.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The deaths of the processes, one after the other; the last process lives.
+    pub deaths: Vec<Death>,
+    /// What was wrong.
+    pub violations: Vec<String>,
+    /// What happened, line by line.
+    pub story: Vec<String>,
+}
+
+/// What came of a scenario.
+#[derive(Clone, Debug, Default)]
+pub struct Swept {
+    /// Changes of the disk, mutations and listings of the undisturbed story.
+    pub steps: [u64; 3],
+    /// Places at which the process died.
+    pub points: usize,
+    /// Stories with one death.
+    pub single: usize,
+    /// Stories with two.
+    pub double: usize,
+    /// The ones that ended badly.
+    pub failures: Vec<Failure>,
+}
+
+/// Which part of the points is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// One of so many single deaths.
+    pub single: NonZeroUsize,
+    /// After one of so many single deaths, a second one at each change of the disk while the
+    /// next process begins; 0: none.
+    pub double: usize,
+    /// A rule that is broken on purpose.
+    pub broken: Option<Break>,
+}
+
+impl Part {
+    /// Every single death, none twice.
+    pub const SINGLE: Self = Self {
+        single: NonZeroUsize::MIN,
+        double: 0,
+        broken: None,
+    };
+}
+
+/// Tells a scenario with every death of that part, on every core.
+pub fn sweep(scenario: &Scenario, part: Part) -> Swept {
+    let sound = tell(scenario, &[], part.broken, false);
+    let life = sound.lives.last().copied().unwrap_or_default();
+    let mut swept = Swept {
+        steps: [life.changes, life.mutations, life.listings],
+        ..Swept::default()
+    };
+    if !sound.violations.is_empty() {
+        swept
+            .failures
+            .push(again(scenario, Vec::new(), part.broken));
+        return swept;
+    }
+    let all = points(life);
+    swept.points = all.len();
+    let mut first = Vec::new();
+    for (nth, point) in all.iter().enumerate() {
+        for kind in 0..CRASHES.len() {
+            // Turned by one at each point, so that a part has all kinds.
+            let crash = CRASHES[(nth + kind) % CRASHES.len()];
+            if (nth * CRASHES.len() + kind).is_multiple_of(part.single.get()) {
+                first.push(vec![Death {
+                    point: *point,
+                    crash,
+                }]);
+            }
+        }
+    }
+    let mut second = Vec::new();
+    if part.double > 0 {
+        for death in first.iter().flatten().step_by(part.double) {
+            let lives = tell(scenario, &[*death], part.broken, false).lives;
+            let next = lives.last().copied().unwrap_or_default();
+            for nth in 0..OPENING.min(next.changes) {
+                second.extend(CRASHES.map(|crash| {
+                    let point = Point::Change(nth);
+                    vec![*death, Death { point, crash }]
+                }));
+            }
+        }
+    }
+    (swept.single, swept.double) = (first.len(), second.len());
+    first.extend(second);
+    swept.failures = failures(scenario, &first, part.broken);
+    swept
+}
+
+/// Where the undisturbed process could have died.
+fn points(life: Life) -> Vec<Point> {
+    let call = |nth, at, effect| Point::Call(Doomed { nth, at, effect });
+    let mut points: Vec<Point> = (0..life.changes).map(Point::Change).collect();
+    for nth in 1..=life.mutations {
+        points.push(call(nth, Doom::BeforeCall, None));
+        for effect in EFFECTS {
+            points.push(call(nth, Doom::InCall, Some(effect)));
+            points.push(call(nth, Doom::AfterCall, Some(effect)));
+        }
+    }
+    for nth in 1..=life.listings {
+        for at in [Doom::BeforeListing, Doom::InListing, Doom::AfterListing] {
+            points.push(call(nth, at, None));
+        }
+    }
+    points
+}
+
+fn failures(scenario: &Scenario, all: &[Vec<Death>], broken: Option<Break>) -> Vec<Failure> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let mut failed: Vec<usize> = std::thread::scope(|scope| {
+        let work = || {
+            let mut failed = Vec::new();
+            while let Some((nth, deaths)) = {
+                let nth = next.fetch_add(1, Ordering::Relaxed);
+                all.get(nth).map(|deaths| (nth, deaths))
+            } {
+                if !tell(scenario, deaths, broken, false).violations.is_empty() {
+                    failed.push(nth);
+                }
+            }
+            failed
+        };
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended
+            .flat_map(|failed| failed.expect("a story breaks"))
+            .collect()
+    });
+    failed.sort_unstable();
+    let failed = failed.into_iter();
+    failed
+        .map(|nth| again(scenario, all[nth].clone(), broken))
+        .collect()
+}
+
+fn again(scenario: &Scenario, deaths: Vec<Death>, broken: Option<Break>) -> Failure {
+    let told = tell(scenario, &deaths, broken, true);
+    Failure {
+        deaths,
+        violations: told.violations,
+        story: told.story,
+    }
+}

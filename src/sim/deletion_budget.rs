@@ -1,0 +1,191 @@
+//! The erosion bound (I19), counted by what the provider truly holds, whatever it says.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::ids;
+use super::lying_provider::OWN;
+use super::provider::World;
+use super::world_setup::GRACE;
+use crate::core::snapshot::Status;
+
+impl World {
+    /// I19: a create of the rotation is being sent, by this end of the trail: none follows
+    /// one that was stored otherwise until an operator has looked, nor the last attempt.
+    pub(super) fn judge_another(&mut self, server: u64, name: &str, attempts: u32, tail: &str) {
+        self.judge.ask("I19");
+        let of_server = format!("\"server\":{},", ids::json(server));
+        let lines = || tail.lines().filter(|line| line.contains(&of_server));
+        let is = |line: &&str, event: &str| line.contains(&format!("\"event\":\"{event}\""));
+        let mut seen = lines().filter(|line| is(line, "create_mismatch") || is(line, "resumed"));
+        if seen
+            .next_back()
+            .is_some_and(|line| is(&line, "create_mismatch"))
+        {
+            self.violated(
+                server,
+                "I19: a create although one is stored otherwise than asked for",
+            );
+        }
+        let subject = format!("\"snapshot\":\"{name}\"");
+        let of_name = || lines().filter(|line| line.contains(&subject));
+        let sent = of_name().filter(|line| is(line, "create_intent")).count();
+        let later = of_name()
+            .filter(|line| is(line, "create_result") && line.contains("\"outcome\":\"later\""));
+        let counted = sent.saturating_sub(later.count());
+        if u32::try_from(counted).is_ok_and(|counted| counted > attempts) {
+            self.violated(
+                server,
+                &format!("I19: {counted} creates of one slot, which has {attempts} attempts"),
+            );
+        }
+    }
+
+    /// I19: a delete of the rotation is being sent for what truly is this one.
+    pub(super) fn judge_erosion(&mut self, server: u64, id: u64) {
+        self.judge.ask("I19");
+        let row = self
+            .servers
+            .get(&server)
+            .and_then(|s| s.rows.iter().find(|row| row.id == id));
+        let good = row.is_some_and(|row| row.status == Status::Completed);
+        let foreign = row.is_some_and(|row| !row.name.contains(OWN));
+        if !good || self.lies.is_none() {
+            return;
+        }
+        let tail = self.trail_tail(4096);
+        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
+        if foreign && self.was_foreign(server, last) {
+            self.violated(
+                server,
+                &format!("I19: deleted one that was listed as foreign before (id {id})"),
+            );
+        }
+        let paid = last.contains("\"paid_by\":");
+        let promised = last.contains("\"prune_first\":[");
+        let (named, passed_on) = self.announced(server, id);
+        // On a full server a slot takes one that is announced: what it pushes out is paid by it.
+        if named == Some(true) || (named.is_some() && promised) {
+            // An earlier try, before that was announced, came to nothing.
+            if let Some(deleted) = self.lies.as_mut().and_then(|l| l.deleted.get_mut(&server)) {
+                deleted.remove(&id);
+            }
+            return;
+        }
+        let asked = self.asked_for(server, id, last);
+        let there = self.servers.get(&server).map(|s| &s.rows);
+        let there: BTreeSet<u64> = there.into_iter().flatten().map(|row| row.id).collect();
+        let Some(lies) = &mut self.lies else {
+            return;
+        };
+        lies.ours.extend(&asked);
+        lies.made.entry(server).or_default().extend(&asked);
+        let deleted = lies.deleted.entry(server).or_default();
+        let ours = lies.ours.contains(&id);
+        let free = !paid && !promised && !passed_on;
+        if free && ours {
+            // One that never was seen completed is made and unmade.
+            lies.unmade.insert(id);
+        } else {
+            deleted.insert(id);
+            lies.unmade.remove(&id);
+        }
+        let made = lies.made.get(&server).into_iter().flatten();
+        let made = made.filter(|id| !lies.unmade.contains(id) || there.contains(id));
+        let mut made = made.count();
+        if promised {
+            lies.promised.insert(server, made);
+        }
+        // One more is promised, by a prune-first since which none was made.
+        made += usize::from(lies.promised.get(&server) == Some(&made));
+        let deleted = deleted.len();
+        if free && !ours {
+            let what = format!("I19: deleted unpaid, though the rotation didn't make it (id {id})");
+            self.violated(server, &what);
+        }
+        if deleted > made {
+            self.violated(
+                server,
+                &format!("I19: {deleted} good ones deleted, {made} made or promised (id {id})"),
+            );
+        }
+    }
+
+    /// Rows with a name that the rotation asked for, which were not listed then: where an answer was
+    /// lost or bad, nobody can tell whose it is.
+    /// `intent` deletes what truly is `id`.
+    fn asked_for(&self, server: u64, id: u64, intent: &str) -> Vec<u64> {
+        let intents = self.records_of(server, "\"event\":\"create_intent\"");
+        let shown: Value = serde_json::from_str(intent).unwrap_or_default();
+        let rows = self.servers.get(&server).map(|s| &s.rows);
+        let new = |name: &Value, id: &Value| {
+            intents.iter().any(|intent| {
+                let known = intent["known"].as_array();
+                let listed = known.is_some_and(|known| known.contains(id));
+                intent["snapshot"] == *name && !listed
+            })
+        };
+        let asked = rows.into_iter().flatten().filter(|row| {
+            let as_shown = row.id == id && new(&shown["snapshot"], &shown["id"]);
+            as_shown || new(&row.name.as_str().into(), &row.id.into())
+        });
+        asked.map(|row| row.id).collect()
+    }
+
+    /// Tells whether its deletion was announced, and that long enough ago; and whether the
+    /// announcement of another has passed on to it.
+    fn announced(&self, server: u64, id: u64) -> (Option<bool>, bool) {
+        // By a clock that was set nobody can tell how long ago it was.
+        let steady =
+            !self.fired.contains_key("clock: set") && !self.fired.contains_key("clock: host slept");
+        let wall = self.wall();
+        let (mut named, mut passed_on, mut any) = (None, false, false);
+        for record in self.records_of(server, "\"shrinks\":[") {
+            let time = record["time"]
+                .as_str()
+                .and_then(|time| time.parse::<Timestamp>().ok());
+            let old = !steady || time.is_some_and(|time| wall.duration_since(time) >= GRACE);
+            let mut shrunk = record["shrinks"].as_array().into_iter().flatten();
+            let it = shrunk.any(|shown| self.truly(ids::of(shown)) == id);
+            if record["event"] == "surplus_found" {
+                passed_on |= it && any;
+            } else {
+                any |= old;
+                if it {
+                    named = Some(old || named == Some(true));
+                }
+            }
+        }
+        (named, passed_on)
+    }
+
+    /// Returns true if the trail says that what this intent deletes was listed under a name that isn't
+    /// own, and no edit or operator has spoken since.
+    fn was_foreign(&self, server: u64, intent: &str) -> bool {
+        let intent: Value = serde_json::from_str(intent).unwrap_or_default();
+        let mut foreign = false;
+        for record in self.records_of(server, "\"event\":\"") {
+            match record["event"].as_str() {
+                Some("snapshot_found") if record["foreign"] == true => {
+                    foreign |= record["id"] == intent["id"];
+                }
+                Some("rotation_added" | "rotation_changed" | "resumed") => foreign = false,
+                _ => {}
+            }
+        }
+        foreign
+    }
+
+    fn records_of(&self, server: u64, with: &str) -> Vec<Value> {
+        let trail = super::final_checks::trail_text(&self.disk);
+        let of_server = format!("\"server\":{},", ids::json(server));
+        let lines = trail
+            .lines()
+            .filter(|line| line.contains(&of_server) && line.contains(with));
+        lines
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+}

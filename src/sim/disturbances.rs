@@ -1,0 +1,268 @@
+//! What happens around a process: drawn beforehand, performed when its time has come.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::crash::{Death, Doom, Doomed, Point};
+use super::director::{Director, Ending};
+use super::faulty_api::SimApi;
+use super::operator_orders::Deed;
+use super::rng::Rng;
+use crate::audit::memory_disk::Crash;
+use crate::clock::Stepper;
+use crate::engine::Engine;
+
+/// Something that happens around the process.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    /// Killed, or the power fails; it begins again after the pause.
+    Crash(Crash, SignedDuration),
+    /// Dies in one of the next mutations or changes of the disk.
+    Doomed(Death),
+    /// Stopped and started in good order.
+    Restart(SignedDuration),
+    /// The disk holds this much more, for a while.
+    DiskFull(usize),
+    DiskFree,
+    SyncsFail(u32),
+    /// The wall clock is set.
+    Step(SignedDuration),
+    /// The host sleeps.
+    Sleep(SignedDuration),
+    /// Another policy for this server, or none for a while.
+    Reload(u64, Option<usize>),
+    TokenRefused,
+    TokenTaken,
+    /// Stopped; somebody removes the trail and the state folder; started.
+    TrailLost,
+    PersonAdds(u64),
+    PersonTakes(u64),
+    /// A person makes a snapshot with the next slot's name.
+    PersonForestalls(u64),
+    /// A server has another name for a while.
+    Renamed(u64),
+    NamedBack(u64),
+    /// A person stops a server, or starts it.
+    PersonSwitches(u64, bool),
+    Operator(Deed),
+    Quiet,
+    End,
+}
+
+impl Director {
+    pub(super) fn plan(&mut self, at: Timestamp, event: Event) {
+        self.nth += 1;
+        self.events.insert((at, self.nth), event);
+    }
+
+    /// Draws what will happen, and when.
+    pub(super) fn draw(&mut self, rng: &mut Rng, start: Timestamp, servers: u64) {
+        let (minute, hour) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
+        let span = self.quiet_from.duration_since(start);
+        let wild = rng.below(4);
+        for _ in 0..rng.below(12 * wild + 1) {
+            let at = start + rng.time(SignedDuration::ZERO, span);
+            let how = rng.pick(&[Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes]);
+            let point = rng.pick(&[Doom::BeforeCall, Doom::InCall, Doom::AfterCall]);
+            let pause = rng.time(SignedDuration::from_secs(1), 5 * minute);
+            let event = match rng.below(5) {
+                0 => Event::Crash(how, pause),
+                1 => Event::Crash(how, rng.time(minute, 60 * hour)),
+                2 => Event::Doomed(Death {
+                    point: Point::Change(rng.below(20)),
+                    crash: how,
+                }),
+                _ => Event::Doomed(Death {
+                    point: Point::Call(Doomed {
+                        nth: 1 + rng.below(3),
+                        at: point,
+                        effect: None,
+                    }),
+                    crash: how,
+                }),
+            };
+            self.plan(at, event);
+        }
+        for _ in 0..rng.below(10) {
+            let at = start + rng.time(SignedDuration::ZERO, span);
+            let server = 1 + rng.below(servers);
+            let time = rng.time(minute, 10 * hour);
+            let event = match rng.below(8) {
+                0 => Event::Restart(rng.time(SignedDuration::from_secs(1), 30 * hour)),
+                1 | 2 => {
+                    let full = usize::try_from(rng.below(2000)).unwrap_or(0);
+                    self.plan(at + time, Event::DiskFree);
+                    Event::DiskFull(full)
+                }
+                3 => Event::SyncsFail(u32::try_from(1 + rng.below(4)).unwrap_or(1)),
+                4 => {
+                    self.plan(at + time, Event::TokenTaken);
+                    Event::TokenRefused
+                }
+                5 if rng.chance(300) => {
+                    self.plan(at + time, Event::Reload(server, Some(0)));
+                    Event::Reload(server, None)
+                }
+                5 => Event::Reload(server, Some(usize::try_from(rng.below(2)).unwrap_or(0))),
+                6 => {
+                    self.plan(at + time, Event::NamedBack(server));
+                    Event::Renamed(server)
+                }
+                _ if rng.chance(200) => Event::TrailLost,
+                _ => Event::Sleep(rng.time(minute, 80 * hour)),
+            };
+            self.plan(at, event);
+        }
+        // In some seeds only: an odd clock blocks everything for long.
+        for _ in 0..rng.below(8).saturating_sub(3) {
+            let at = start + rng.time(SignedDuration::ZERO, span);
+            let by = match rng.below(4) {
+                0 => rng.time(-8 * minute, 8 * minute),
+                1 => rng.time(-30 * hour, SignedDuration::ZERO),
+                2 => rng.time(SignedDuration::ZERO, 30 * hour),
+                _ => rng.time(-2 * hour, 2 * hour),
+            };
+            self.plan(at, Event::Step(by));
+        }
+        for _ in 0..rng.below(servers * 8) {
+            let at = start + rng.time(SignedDuration::ZERO, span);
+            let server = 1 + rng.below(servers);
+            let event = match rng.below(5) {
+                0..2 => Event::PersonAdds(server),
+                2..4 => Event::PersonTakes(server),
+                _ => Event::PersonForestalls(server),
+            };
+            self.plan(at, event);
+        }
+        self.plan(self.quiet_from, Event::Quiet);
+    }
+
+    pub(super) fn perform(
+        &mut self,
+        event: Event,
+        engine: &Arc<Engine<SimApi>>,
+        stepper: &Stepper,
+    ) -> Option<Ending> {
+        self.world().tell(|| format!("event    {event:?}"));
+        match event {
+            Event::Crash(how, pause) => {
+                self.world().fire("crash: at any time");
+                return Some(Ending::Crash(how, pause));
+            }
+            Event::Doomed(death) => self.doom(death),
+            Event::Restart(pause) => {
+                self.world().fire("restart in good order");
+                return Some(Ending::Restart(pause));
+            }
+            Event::DiskFull(room) => {
+                self.world().fire("disk: full");
+                self.disk.set().room = Some(room);
+            }
+            Event::DiskFree => self.disk.set().room = None,
+            Event::SyncsFail(times) => {
+                self.world().fire("disk: failing syncs");
+                self.disk.set().failing_syncs = times;
+            }
+            Event::Step(by) => {
+                self.world().fire("clock: set");
+                self.world().ahead += by;
+                stepper.step(by);
+                engine.wake();
+            }
+            Event::Sleep(time) => {
+                let left = self.quiet_from.duration_since(self.world().now());
+                let time = time.min(left);
+                self.world().fire("clock: host slept");
+                self.world().sleep(time);
+                stepper.step(time);
+                engine.wake();
+            }
+            Event::Reload(server, chosen) => {
+                self.world().fire("reload");
+                let index = usize::try_from(server - 1).unwrap_or(0);
+                self.chosen[index] = chosen;
+                engine.reload(self.rules(), self.policies());
+            }
+            Event::TokenRefused => {
+                self.world().fire("account: 401");
+                self.world().token_refused = true;
+            }
+            Event::TokenTaken => self.world().token_refused = false,
+            Event::TrailLost => {
+                self.world().fire("disk: trail lost");
+                return Some(Ending::TrailLost);
+            }
+            Event::PersonAdds(server) => {
+                let mut world = self.world();
+                let name = format!("by-hand-{}", world.rng.below(1_000_000));
+                if world.by_hand(server, &name) {
+                    world.fire("person: adds");
+                }
+            }
+            Event::PersonTakes(server) => {
+                let mut world = self.world();
+                if world.take_by_hand(server) {
+                    world.fire("person: deletes");
+                }
+            }
+            Event::PersonForestalls(server) => self.forestall(server),
+            Event::Renamed(server) => self.rename(server, "another-server".to_owned()),
+            Event::NamedBack(server) => self.rename(server, format!("server-{server}")),
+            Event::PersonSwitches(server, stop) => self.world().switch_by_hand(server, stop),
+            Event::Operator(deed) => self.operate(deed, engine),
+            Event::Quiet => self.quiet(engine, stepper),
+            Event::End => return Some(Ending::Over),
+        }
+        None
+    }
+
+    fn forestall(&self, server: u64) {
+        let index = usize::try_from(server - 1).unwrap_or(0);
+        let mut world = self.world();
+        let now = world.now();
+        let rotation = &world.setting.wanted[index][0].0.rotations[0];
+        let Some(slot) = rotation.schedule.next(now) else {
+            return;
+        };
+        let name = rotation.pattern.format(slot.local);
+        if world.by_hand(server, &name) {
+            world.fire("person: makes the next slot's");
+        }
+    }
+
+    fn rename(&self, server: u64, name: String) {
+        let mut world = self.world();
+        world.fire("server: renamed");
+        if let Some(server) = world.servers.get_mut(&server) {
+            server.name = name;
+        }
+    }
+
+    /// From here on nothing goes wrong.
+    fn quiet(&mut self, engine: &Arc<Engine<SimApi>>, stepper: &Stepper) {
+        let ahead = {
+            let mut world = self.world();
+            world.quiet = true;
+            world.token_refused = false;
+            world.doom = None;
+            for (id, server) in &mut world.servers {
+                server.name = format!("server-{id}");
+            }
+            std::mem::take(&mut world.ahead)
+        };
+        stepper.step(-ahead);
+        {
+            let mut disk = self.disk.set();
+            disk.room = None;
+            disk.failing_syncs = 0;
+            disk.changes_left = None;
+        }
+        for chosen in &mut self.chosen {
+            *chosen = chosen.or(Some(0));
+        }
+        self.events.retain(|_, event| matches!(event, Event::End));
+        engine.reload(self.rules(), self.policies());
+        self.resume_all(engine);
+    }
+}

@@ -1,0 +1,262 @@
+//! Hooks: which servers are truly held, and a runner that fails as runners do.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ids;
+use super::provider::World;
+use super::rng::Rng;
+use super::world_setup::Setting;
+use crate::core::event::Ran;
+use crate::core::policy::{Hooks, Policy, Release};
+use crate::hooks::{Job, Lease, Leased, Promised, Report, Runner};
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long one run may take.
+const LIMIT: SignedDuration = SignedDuration::from_mins(1);
+
+/// What became of the servers that hooks held; it draws from a stream of its own.
+pub(super) struct Holds {
+    rng: Rng,
+    held: BTreeMap<u64, Held>,
+    /// Whose `before` couldn't be started, where that is no reason not to create.
+    excused: BTreeMap<u64, String>,
+}
+
+/// A server that stands still.
+struct Held {
+    snapshot: String,
+    since: Timestamp,
+    /// A runner lives that releases it by itself.
+    leased: bool,
+}
+
+/// Gives some rotations hooks.
+pub(super) fn draw(setting: &mut Setting, seed: u64) -> Rng {
+    let mut rng = Rng::new(seed ^ 0x0068_6f6f_6b73);
+    for (policy, view) in setting.wanted.iter_mut().flatten() {
+        let mut hooked = Policy::clone(policy);
+        for (rotation, view) in hooked.rotations.iter_mut().zip(&mut view.rotations) {
+            if !rng.chance(300) {
+                continue;
+            }
+            view.hooked = true;
+            let argv = |hook: &str| Some(vec![hook.to_owned()]);
+            rotation.hooks = Some(Arc::new(Hooks {
+                before: argv("before"),
+                after: argv("after"),
+                timeout: LIMIT,
+                go_on: rng.chance(300),
+                release: if rng.chance(300) {
+                    Release::Accepted
+                } else {
+                    Release::Completed
+                },
+                max_hold: SignedDuration::from_mins(rng.pick(&[5, 20, 60])),
+            }));
+        }
+        *policy = Arc::new(hooked);
+    }
+    rng
+}
+
+impl Holds {
+    pub(super) fn new(rng: Rng) -> Self {
+        Self {
+            rng,
+            held: BTreeMap::new(),
+            excused: BTreeMap::new(),
+        }
+    }
+
+    /// Its process is gone: runners that live release what they hold, unless the power is too.
+    pub(super) fn process_ended(&mut self, power_lost: bool) {
+        self.held.retain(|_, held| {
+            let stays = power_lost || !held.leased;
+            held.leased = false;
+            stays
+        });
+    }
+
+    /// Nobody can know of them any more: people release them.
+    pub(super) fn forgotten(&mut self) {
+        self.held.clear();
+    }
+
+    /// An operator says that what can't be released is released by hand.
+    pub(super) fn by_hand(&mut self, server: u64) {
+        if self.held.get(&server).is_some_and(|held| !held.leased) {
+            self.held.remove(&server);
+        }
+    }
+
+    /// The servers that are held, and since when.
+    pub(super) fn held(&self) -> Vec<(u64, Timestamp)> {
+        let held = self.held.iter();
+        held.map(|(server, held)| (*server, held.since)).collect()
+    }
+
+    pub(super) fn holds(&self, server: u64, snapshot: &str) -> bool {
+        let held = self.held.get(&server);
+        held.is_some_and(|held| held.snapshot == snapshot)
+            || self
+                .excused
+                .get(&server)
+                .is_some_and(|name| name == snapshot)
+    }
+}
+
+impl World {
+    /// How long a run takes, and how it ends.
+    fn run(&mut self, bad: &[(u64, &'static str, Ran)]) -> (SignedDuration, Ran) {
+        if self.quiet {
+            return (SECOND, Ran::Done);
+        }
+        let time = self.holds.rng.time(SECOND, 30 * SECOND);
+        let mut drawn = self.holds.rng.below(1000);
+        for (share, kind, ran) in bad {
+            if drawn < *share {
+                self.fire(kind);
+                let hangs = kind.ends_with("hangs");
+                return (if hangs { LIMIT } else { time }, *ran);
+            }
+            drawn -= share;
+        }
+        (time, Ran::Done)
+    }
+
+    fn before(&mut self, job: &Job) -> (SignedDuration, Ran) {
+        let server = ids::number(&job.server);
+        let bad = [
+            (40, "hook: before can't be started", Ran::NotStarted),
+            (100, "hook: before fails", Ran::Failed),
+            (30, "hook: before hangs", Ran::Failed),
+        ];
+        let (time, ran) = self.run(&bad);
+        self.judge
+            .checked
+            .entry("hooks")
+            .and_modify(|n| *n += 1)
+            .or_insert(1);
+        self.holds.excused.remove(&server);
+        self.judge.hooked(server);
+        if ran == Ran::NotStarted {
+            if self.hooks(job).any(|hooks| hooks.go_on) {
+                let excused = &mut self.holds.excused;
+                excused.insert(server, job.snapshot.clone());
+            } else {
+                self.judge.unhooked(server);
+            }
+        } else {
+            if self.holds.held.contains_key(&server) {
+                self.violated(server, "hooks: before on a server that is held already");
+            }
+            let held = Held {
+                snapshot: job.snapshot.clone(),
+                since: self.now(),
+                leased: true,
+            };
+            self.holds.held.insert(server, held);
+        }
+        self.tell(|| format!("before   server {}: {ran:?} for {}", server, job.snapshot));
+        (time, ran)
+    }
+
+    fn after(&mut self, server: u64) -> (SignedDuration, Ran) {
+        let bad = [
+            (120, "hook: after fails", Ran::Failed),
+            (30, "hook: after hangs", Ran::Failed),
+        ];
+        let (time, ran) = self.run(&bad);
+        self.tell(|| format!("after    server {server}: {ran:?}"));
+        self.judge.unhooked(server);
+        if let Some(held) = self.holds.held.get_mut(&server) {
+            held.leased = false;
+        }
+        if ran == Ran::Done {
+            self.holds.held.remove(&server);
+        }
+        (time, ran)
+    }
+
+    /// By each policy that the server may have: a reload may come between a decision and its
+    /// `before`.
+    fn hooks(&self, job: &Job) -> impl Iterator<Item = &Hooks> {
+        let index = usize::try_from(ids::number(&job.server) - 1).unwrap_or(0);
+        let wanted = self.setting.wanted.get(index).into_iter().flatten();
+        let rotations = wanted.flat_map(|(policy, _)| &policy.rotations);
+        let named = rotations.filter(|rotation| rotation.name == job.rotation);
+        named.filter_map(|rotation| rotation.hooks.as_deref())
+    }
+}
+
+/// Runs hooks in the world.
+#[derive(Clone)]
+pub(super) struct SimRunner(pub(super) Arc<Mutex<World>>);
+
+impl SimRunner {
+    fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        world.advance();
+        world
+    }
+
+    async fn takes(&self, time: SignedDuration) {
+        let time = std::time::Duration::try_from(time).unwrap_or_default();
+        tokio::time::sleep(time).await;
+    }
+
+    /// Has the lease until it is released or dropped, or its time is over.
+    async fn hold(self, job: Job, leased: Leased) {
+        let longest = self
+            .world()
+            .hooks(&job)
+            .next()
+            .map_or(LIMIT, |hooks| hooks.max_hold);
+        let Leased { released, ended } = leased;
+        let mut early = true;
+        tokio::select! {
+            biased;
+            why = released => early = why.is_err(),
+            () = self.takes(longest) => {}
+        }
+        let (time, ran) = self.world().after(ids::number(&job.server));
+        self.takes(time).await;
+        let _gone = ended.send(report(ran, early));
+    }
+}
+
+fn report(ran: Ran, early: bool) -> Report {
+    Report {
+        ran,
+        reason: format!("{ran:?}"),
+        said: String::new(),
+        early,
+    }
+}
+
+impl Runner for SimRunner {
+    fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)> {
+        Box::pin(async move {
+            let (time, ran) = self.world().before(&job);
+            self.takes(time).await;
+            if ran == Ran::NotStarted {
+                return (report(ran, false), None);
+            }
+            let (lease, leased) = Lease::new();
+            tokio::spawn(self.clone().hold(job, leased));
+            (report(ran, false), Some(lease))
+        })
+    }
+
+    fn after(&self, job: Job, _why: String) -> Promised<'_, Report> {
+        Box::pin(async move {
+            let (time, ran) = self.world().after(ids::number(&job.server));
+            self.takes(time).await;
+            report(ran, false)
+        })
+    }
+}

@@ -1,0 +1,410 @@
+//! A provider that lies: in names, ids, dates, status words, counts and codes, always, for a
+//! while or once.
+//!
+//! Where it lies, only what no lie can touch is judged: that no more good snapshots are
+//! deleted than were made, and what the program owes to itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ids;
+use super::provider::{Row, World, shown};
+use super::rng::Rng;
+use crate::api::{ApiError, Created, ErrorKind};
+use crate::core::breaks::Break;
+use crate::core::snapshot::{Snapshot, Status};
+
+/// The kinds of lies.
+pub const LIES: [&str; 27] = [
+    "lie: stores another name",
+    "lie: dates it 1970",
+    "lie: dates it hours back",
+    "lie: dates it a day and more back",
+    "lie: dates it a month ahead",
+    "lie: answers with the id of an older one",
+    "lie: answers with an id that nothing has",
+    "lie: answers with another name",
+    "lie: says busy and makes it",
+    "lie: says bad request and makes it",
+    "lie: shows completed as failed",
+    "lie: shows all as failed",
+    "lie: shows failed as completed",
+    "lie: shows completed as in progress",
+    "lie: shows in progress as completed",
+    "lie: shows another name",
+    "lie: shows an older one's name",
+    "lie: shows a foreign one as an old own one",
+    "lie: shows another date",
+    "lie: shows no date",
+    "lie: shows another id",
+    "lie: hides one",
+    "lie: shows a newer own one that isn't there",
+    "lie: shows foreign ones that aren't there",
+    "lie: says deleted and keeps it",
+    "lie: says not found and keeps it",
+    "lie: says forbidden and deletes it",
+];
+
+/// Judged although the provider lies.
+const JUDGED: [&str; 9] = [
+    "I19",
+    "I5:",
+    "I6",
+    "I12",
+    "I17",
+    "paused",
+    "hooks",
+    "the trail",
+    "no runtime",
+];
+
+/// Stands in the names of all rotations' snapshots.
+pub(super) const OWN: &str = "-snapshot-";
+
+/// Ids of what isn't there begin after this.
+const FIRST_FAKE: u64 = 900_000;
+
+/// A lie about a delete.
+pub(super) enum DeleteLie {
+    /// Nothing is deleted; the answer is this error, or that it was.
+    Kept(Option<(ErrorKind, u16)>),
+    /// It is deleted, and the answer is 403.
+    Forbidden,
+}
+
+/// The lie that does harm where this thread's rule is broken; others do so too rarely.
+fn weapon() -> Option<&'static str> {
+    Break::ForeignForgotten
+        .on()
+        .then_some("lie: shows a foreign one as an old own one")
+}
+
+/// One lie of a seed.
+struct Lie {
+    kind: &'static str,
+    server: Option<u64>,
+    from: Timestamp,
+    until: Timestamp,
+    /// In so many cases of a thousand.
+    odds: u64,
+    /// Each snapshot's draw is always the same.
+    steady: bool,
+    /// So often at most.
+    left: u64,
+}
+
+/// The lies of a seed, and what the provider truly made and deleted by the rotation's calls.
+pub(super) struct Lies {
+    rng: Rng,
+    told: Vec<Lie>,
+    /// All that the rotation's calls made.
+    pub(super) ours: BTreeSet<u64>,
+    /// Those of them that may pay.
+    pub(super) made: BTreeMap<u64, BTreeSet<u64>>,
+    /// Those that the rotation deletes as never completed: once gone they pay for nothing.
+    pub(super) unmade: BTreeSet<u64>,
+    pub(super) deleted: BTreeMap<u64, BTreeSet<u64>>,
+    /// How many were made when the last prune-first was sent.
+    pub(super) promised: BTreeMap<u64, usize>,
+    /// What shows under another id.
+    ids: BTreeMap<u64, u64>,
+}
+
+impl Lies {
+    pub(super) fn draw(seed: u64, servers: u64, start: Timestamp, days: i64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x006c_6965_7300);
+        let span = SignedDuration::from_hours(24 * days);
+        let count = 1 + rng.below(3);
+        let lies = (0..count).map(|nth| {
+            let kind = rng.pick(&LIES);
+            let from = match rng.below(3) {
+                0 => start,
+                _ => start + rng.time(SignedDuration::ZERO, span),
+            };
+            let until = match rng.below(2) {
+                0 => start + span * 2,
+                _ => from + rng.time(SignedDuration::ZERO, span),
+            };
+            Lie {
+                kind: weapon().filter(|_| nth == 0).unwrap_or(kind),
+                server: rng.chance(400).then(|| 1 + rng.below(servers)),
+                from,
+                until,
+                odds: rng.pick(&[1000, 1000, 500, 100]),
+                steady: rng.chance(700),
+                left: rng.pick(&[u64::MAX, u64::MAX, u64::MAX, 1, 3]),
+            }
+        });
+        Self {
+            told: lies.collect(),
+            rng,
+            made: BTreeMap::new(),
+            unmade: BTreeSet::new(),
+            deleted: BTreeMap::new(),
+            promised: BTreeMap::new(),
+            ours: BTreeSet::new(),
+            ids: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it lies so now.
+    fn tells(&mut self, kind: &'static str, server: u64, key: u64, now: Timestamp) -> bool {
+        let Self { rng, told, .. } = self;
+        let Some(lie) = told.iter_mut().find(|lie| {
+            let at = lie.from <= now && now < lie.until;
+            lie.kind == kind && at && lie.left > 0 && lie.server.is_none_or(|s| s == server)
+        }) else {
+            return false;
+        };
+        let drawn = if lie.steady {
+            Rng::new(key ^ kind.len() as u64).below(1000)
+        } else {
+            rng.below(1000)
+        };
+        let tells = drawn < lie.odds;
+        if tells && !lie.steady {
+            lie.left -= 1;
+        }
+        tells
+    }
+
+    /// The trail is lost, and with it what only the trail could know.
+    pub(super) fn trail_lost(&mut self) {
+        self.made.clear();
+        self.deleted.clear();
+        self.promised.clear();
+    }
+}
+
+impl World {
+    /// Whether what was broken is judged at all.
+    pub(super) fn is_judged(&self, what: &str) -> bool {
+        self.lies.is_none() || JUDGED.iter().any(|judged| what.starts_with(judged))
+    }
+
+    fn lie(&mut self, kind: &'static str, server: u64, key: u64) -> bool {
+        let now = self.now();
+        let tells = self
+            .lies
+            .as_mut()
+            .is_some_and(|lies| lies.tells(kind, server, key, now));
+        if tells {
+            self.fire(kind);
+        }
+        tells
+    }
+
+    /// How the provider stores what a create asked for: its name, and the date that it shows.
+    pub(super) fn stored(
+        &mut self,
+        server: u64,
+        id: u64,
+        asked: &str,
+        at: Timestamp,
+    ) -> (String, Option<Timestamp>) {
+        let hours = SignedDuration::from_hours;
+        let name = if self.lie("lie: stores another name", server, id) {
+            match id % 5 {
+                0 => asked.to_uppercase(),
+                1 => asked.replace('-', "_"),
+                2 => asked.chars().take(asked.len().min(20) - 1).collect(),
+                3 => format!("{asked}-1"),
+                // As its rotation might have named another slot.
+                _ => asked.replacen("202", "201", 1),
+            }
+        } else {
+            asked.to_owned()
+        };
+        let date = if self.lie("lie: dates it 1970", server, id) {
+            Timestamp::UNIX_EPOCH
+        } else if self.lie("lie: dates it hours back", server, id) {
+            at - hours(5)
+        } else if self.lie("lie: dates it a day and more back", server, id) {
+            at - hours(30)
+        } else if self.lie("lie: dates it a month ahead", server, id) {
+            at + hours(24 * 30)
+        } else {
+            at
+        };
+        (name, Some(date))
+    }
+
+    /// A rotation's create has made this one, and may pay by it if it is as it was asked for.
+    pub(super) fn made_for_rotation(&mut self, server: u64, id: u64, as_asked: bool) {
+        let Some(lies) = &mut self.lies else {
+            return;
+        };
+        lies.ours.insert(id);
+        if as_asked {
+            lies.made.entry(server).or_default().insert(id);
+        }
+    }
+
+    /// What it answers to a create that worked.
+    pub(super) fn answer_to_create(
+        &mut self,
+        server: u64,
+        made: Created,
+    ) -> Result<Created, ApiError> {
+        let id = ids::number(&made.id);
+        let rows = &self.servers[&server].rows;
+        let older = rows.iter().map(|row| row.id).find(|other| *other != id);
+        let created = |id: u64, name: &str| Created {
+            hostname: None,
+            uuid: None,
+            id: ids::snapshot(id),
+            server_name: made.server_name.clone(),
+            name: name.to_owned(),
+        };
+        if let Some(older) = older
+            && self.lie("lie: answers with the id of an older one", server, id)
+        {
+            return Ok(created(older, &made.name));
+        }
+        if self.lie("lie: answers with an id that nothing has", server, id) {
+            return Ok(created(FIRST_FAKE + id, &made.name));
+        }
+        if self.lie("lie: answers with another name", server, id) {
+            return Ok(created(id, "another-name"));
+        }
+        let refused = |kind, status| Err(super::provider::error(kind, Some(status)));
+        if self.lie("lie: says busy and makes it", server, id) {
+            return refused(ErrorKind::Later, 409);
+        }
+        if self.lie("lie: says bad request and makes it", server, id) {
+            return refused(ErrorKind::Refused, 400);
+        }
+        Ok(made)
+    }
+
+    /// The rows as a listing shows them.
+    pub(super) fn shows(&mut self, server: u64, rows: &[Row]) -> Vec<Snapshot> {
+        if self.lies.is_none() {
+            return rows.iter().map(shown).collect();
+        }
+        let mut seen = Vec::new();
+        for row in rows {
+            if self.lie("lie: hides one", server, row.id) {
+                continue;
+            }
+            seen.push(self.shows_one(server, row, rows));
+        }
+        let newest = rows.iter().filter(|row| row.status == Status::Completed);
+        let newest = newest.max_by_key(|row| row.made).cloned();
+        if let Some(row) = newest
+            && self.lie(
+                "lie: shows a newer own one that isn't there",
+                server,
+                row.id,
+            )
+        {
+            let hours = SignedDuration::from_hours;
+            for nth in 1..=2 {
+                let day = row.made + hours(24 * nth);
+                let dashed = row
+                    .name
+                    .rfind(OWN)
+                    .map_or(row.name.as_str(), |at| &row.name[..at + OWN.len()]);
+                seen.push(Snapshot {
+                    uuid: None,
+                    id: ids::snapshot(FIRST_FAKE + row.id * 10 + nth.unsigned_abs()),
+                    name: format!("{dashed}{}", day.strftime("%Y-%m-%d")),
+                    status: Status::Completed,
+                    created_at: Some(row.made + hours(nth)),
+                });
+            }
+        }
+        if self.lie("lie: shows foreign ones that aren't there", server, server) {
+            while seen.len() < super::world_setup::LIMIT {
+                let id = FIRST_FAKE + server * 100 + seen.len() as u64;
+                seen.push(Snapshot {
+                    uuid: None,
+                    id: ids::snapshot(id),
+                    name: format!("by-hand-{id}"),
+                    status: Status::Completed,
+                    created_at: Some(self.base),
+                });
+            }
+        }
+        seen
+    }
+
+    fn shows_one(&mut self, server: u64, row: &Row, rows: &[Row]) -> Snapshot {
+        let mut snapshot = shown(row);
+        let id = row.id;
+        let status = match row.status {
+            Status::Completed => {
+                if self.lie("lie: shows completed as failed", server, id)
+                    || self.lie("lie: shows all as failed", server, server)
+                {
+                    Some(Status::Failed)
+                } else if self.lie("lie: shows completed as in progress", server, id) {
+                    Some(Status::InProgress)
+                } else {
+                    None
+                }
+            }
+            Status::Failed if self.lie("lie: shows failed as completed", server, id) => {
+                Some(Status::Completed)
+            }
+            Status::InProgress if self.lie("lie: shows in progress as completed", server, id) => {
+                Some(Status::Completed)
+            }
+            _ => None,
+        };
+        snapshot.status = status.unwrap_or(snapshot.status);
+        if self.lie("lie: shows another name", server, id) {
+            snapshot.name = format!("{}x", row.name);
+        }
+        if let Some(oldest) = rows.iter().min_by_key(|row| row.made)
+            && oldest.id != id
+            && self.lie("lie: shows an older one's name", server, id)
+        {
+            snapshot.name.clone_from(&oldest.name);
+        }
+        let own = rows.iter().find(|row| row.name.contains(OWN));
+        if let Some(own) = own
+            && !row.name.contains(OWN)
+            && self.lie("lie: shows a foreign one as an old own one", server, id)
+        {
+            snapshot.name = own.name.replacen("202", "201", 1);
+            snapshot.created_at = Some(self.base - SignedDuration::from_hours(24 * 3000));
+        }
+        if self.lie("lie: shows another date", server, id) {
+            let hours = i64::try_from(id % 97).unwrap_or(0) - 60;
+            snapshot.created_at = Some(row.made + SignedDuration::from_hours(hours));
+        }
+        if self.lie("lie: shows no date", server, id) {
+            snapshot.created_at = None;
+        }
+        if self.lie("lie: shows another id", server, id) {
+            let other = FIRST_FAKE + 50_000 + id;
+            if let Some(lies) = &mut self.lies {
+                lies.ids.insert(other, id);
+            }
+            snapshot.id = ids::snapshot(other);
+        }
+        snapshot
+    }
+
+    /// What truly is meant by an id that a listing showed.
+    pub(super) fn truly(&self, id: u64) -> u64 {
+        let lies = self.lies.as_ref();
+        lies.and_then(|lies| lies.ids.get(&id))
+            .copied()
+            .unwrap_or(id)
+    }
+
+    /// How it lies about a delete, if it does.
+    pub(super) fn lies_of_delete(&mut self, server: u64, id: u64) -> Option<DeleteLie> {
+        if self.lie("lie: says deleted and keeps it", server, id) {
+            return Some(DeleteLie::Kept(None));
+        }
+        if self.lie("lie: says not found and keeps it", server, id) {
+            return Some(DeleteLie::Kept(Some((ErrorKind::Missing, 404))));
+        }
+        let forbidden = self.lie("lie: says forbidden and deletes it", server, id);
+        forbidden.then_some(DeleteLie::Forbidden)
+    }
+}

@@ -1,0 +1,254 @@
+//! What operators order and pause while all this happens, drawn from a stream of its own; and
+//! that nothing is done which they didn't order, or paused.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::director::Director;
+use super::disturbances::Event;
+use super::faulty_api::SimApi;
+use super::ids;
+use super::provider::World;
+use super::rng::Rng;
+use crate::core::operator_order::Order;
+use crate::core::snapshot::Status;
+use crate::engine::Engine;
+
+/// What an operator does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Deed {
+    /// Pauses one server, or every one.
+    Pause(Option<u64>),
+    /// Ends that.
+    Resume(Option<u64>),
+    Create(u64),
+    Delete(u64),
+    Restore(u64),
+}
+
+/// What they want that is not carried out yet, and what is paused for sure.
+#[derive(Default)]
+pub(super) struct Wishes {
+    rng: Option<Rng>,
+    creates: BTreeSet<String>,
+    deletes: BTreeSet<u64>,
+    restores: BTreeSet<u64>,
+    paused: BTreeSet<Option<u64>>,
+    /// Pauses that were asked for, and whose end is not recorded.
+    asked: BTreeSet<Option<u64>>,
+    orders: u64,
+    /// One deed is over before the next begins, as when one person does them.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Wishes {
+    /// The trail that would tell of a pause is lost.
+    pub(super) fn forgotten(&mut self) {
+        self.paused.clear();
+    }
+
+    /// Whether nothing may be changed on the server but by order.
+    pub(super) fn paused(&self, server: u64) -> bool {
+        self.paused.contains(&None) || self.paused.contains(&Some(server))
+    }
+
+    /// A create that an operator ordered is being sent; `None`: it is no operator's.
+    pub(super) fn takes_create(&mut self, name: &str) -> Option<bool> {
+        name.starts_with("order-")
+            .then(|| self.creates.remove(name))
+    }
+
+    /// Whether an operator ordered this delete, which is carried out with it.
+    pub(super) fn takes_delete(&mut self, id: u64) -> bool {
+        self.deletes.remove(&id)
+    }
+
+    pub(super) fn takes_restore(&mut self, id: u64) -> bool {
+        self.restores.remove(&id)
+    }
+
+    fn draw(&mut self, end: u64) -> usize {
+        let drawn = self.rng.as_mut().map_or(0, |rng| rng.below(end));
+        usize::try_from(drawn).unwrap_or(0)
+    }
+}
+
+impl Director {
+    /// Draws what operators will do, and when.
+    pub(super) fn draw_deeds(&mut self, seed: u64, start: Timestamp, servers: u64) {
+        let mut rng = Rng::new(seed ^ 0x6f72_6465_7273);
+        let minute = SignedDuration::from_mins(1);
+        let span = self.quiet_from.duration_since(start);
+        // In every other seed, since a pause keeps much else from happening.
+        for _ in 0..rng.below(2) * rng.below(servers * 6) {
+            let at = start + rng.time(SignedDuration::ZERO, span);
+            let server = 1 + rng.below(servers);
+            let deed = match rng.below(8) {
+                0 | 1 => {
+                    let one = (!rng.chance(200)).then_some(server);
+                    let until = at + rng.time(minute, 20 * 60 * minute);
+                    self.plan(until, Event::Operator(Deed::Resume(one)));
+                    Deed::Pause(one)
+                }
+                2 | 3 => Deed::Create(server),
+                4..7 => Deed::Delete(server),
+                _ => Deed::Restore(server),
+            };
+            self.plan(at, Event::Operator(deed));
+        }
+        self.world().wishes.rng = Some(rng);
+    }
+
+    pub(super) fn operate(&self, deed: Deed, engine: &Arc<Engine<SimApi>>) {
+        match deed {
+            Deed::Pause(server) => self.pause(server, engine),
+            Deed::Resume(server) => self.resume([server].into(), engine),
+            Deed::Create(server) => {
+                let name = {
+                    let wishes = &mut self.world().wishes;
+                    wishes.orders += 1;
+                    let name = format!("order-{}", wishes.orders);
+                    wishes.creates.insert(name.clone());
+                    name
+                };
+                self.world().fire("operator: creates");
+                let order = Order::Create {
+                    snapshot: name,
+                    spare: None,
+                    description: None,
+                };
+                give(server, order, engine);
+            }
+            Deed::Delete(server) => {
+                let Some((id, snapshot)) = self.pick(server, |_| true) else {
+                    return;
+                };
+                self.world().fire("operator: deletes");
+                self.world().wishes.deletes.insert(id);
+                let id = ids::snapshot(id);
+                give(server, Order::Delete { snapshot, id }, engine);
+            }
+            Deed::Restore(server) => {
+                let done = |status: &Status| *status == Status::Completed;
+                let Some((id, snapshot)) = self.pick(server, done) else {
+                    return;
+                };
+                self.world().fire("operator: restores");
+                self.world().wishes.restores.insert(id);
+                let id = ids::snapshot(id);
+                give(server, Order::Restore { snapshot, id }, engine);
+            }
+        }
+    }
+
+    /// All that operators paused goes on.
+    pub(super) fn resume_all(&self, engine: &Arc<Engine<SimApi>>) {
+        if self.world().wishes.rng.is_none() {
+            return;
+        }
+        self.resume(BTreeSet::new(), engine);
+    }
+
+    fn pause(&self, server: Option<u64>, engine: &Arc<Engine<SimApi>>) {
+        self.world().fire("operator: pauses");
+        let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
+        let turn = Arc::clone(&self.world().wishes.turn);
+        tokio::spawn(async move {
+            let _turn = turn.lock().await;
+            if let Ok(mut world) = world.lock() {
+                world.wishes.asked.insert(server);
+            }
+            let paused = engine.pause(server.map(ids::server), "root").await;
+            // What was begun before is still on its way.
+            if paused.is_ok_and(|held| held.begun.is_empty())
+                && let Ok(mut world) = world.lock()
+                && !world.disk.set().dead
+            {
+                world.wishes.paused.insert(server);
+            }
+        });
+    }
+
+    /// Ends these pauses, or where none is named all that were asked for by then. One after the
+    /// other: while every server is paused, none can be resumed by itself.
+    fn resume(&self, mut which: BTreeSet<Option<u64>>, engine: &Arc<Engine<SimApi>>) {
+        let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
+        let turn = Arc::clone(&self.world().wishes.turn);
+        tokio::spawn(async move {
+            let _turn = turn.lock().await;
+            if which.is_empty()
+                && let Ok(world) = world.lock()
+            {
+                which.clone_from(&world.wishes.asked);
+            }
+            for server in which {
+                if let Ok(mut world) = world.lock() {
+                    world.resumed(server);
+                }
+                // It stays paused where all are, where it can't be recorded, and where the
+                // process dies before.
+                let resumed = engine.resume(server.map(ids::server), "root").await;
+                if resumed.is_ok()
+                    && let Ok(mut world) = world.lock()
+                    && !world.disk.set().dead
+                {
+                    world.wishes.asked.remove(&server);
+                }
+            }
+        });
+    }
+
+    /// One of the snapshots that a server holds.
+    fn pick(&self, server: u64, wanted: impl Fn(&Status) -> bool) -> Option<(u64, String)> {
+        let mut world = self.world();
+        let rows = world.servers.get(&server)?.rows.iter();
+        let rows: Vec<_> = rows
+            .filter(|row| wanted(&row.status))
+            .map(|row| (row.id, row.name.clone()))
+            .collect();
+        let index = world.wishes.draw(rows.len() as u64);
+        rows.into_iter().nth(index)
+    }
+}
+
+fn give(server: u64, order: Order, engine: &Arc<Engine<SimApi>>) {
+    let engine = Arc::clone(engine);
+    tokio::spawn(async move {
+        let by = "root".to_owned();
+        engine.order(ids::server(server), order, by).await
+    });
+}
+
+impl World {
+    /// From here on the server may be changed again, and the clock counts as right.
+    fn resumed(&mut self, server: Option<u64>) {
+        self.wishes.paused.remove(&server);
+        match server {
+            Some(server) => {
+                self.judge.last_wall.remove(&server);
+                self.judge.agreed(server);
+                self.holds.by_hand(server);
+            }
+            None => self.judge.last_wall.clear(),
+        }
+    }
+
+    /// A restore is being sent.
+    pub(super) fn judge_restore(&mut self, id: u64) -> u64 {
+        *self.judge.checked.entry("I12").or_default() += 1;
+        let found = self.servers.iter().find(|(_, found)| {
+            let past = found.past.iter().flat_map(|(_, rows)| rows);
+            found.rows.iter().chain(past).any(|row| row.id == id)
+        });
+        let server = found.map_or(0, |(server, _)| *server);
+        if !self.wishes.takes_restore(id) {
+            self.violated(
+                server,
+                "I12: a restore that nobody asked for, or a second one",
+            );
+        }
+        server
+    }
+}

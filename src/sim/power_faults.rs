@@ -1,0 +1,400 @@
+//! Power: which servers truly run, who stopped them, and power calls that fail as calls do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::director::Director;
+use super::disturbances::Event;
+use super::ids;
+use super::provider::{Due, World, error};
+use super::rng::Rng;
+use super::world_setup::Setting;
+use crate::api::{Created, ErrorKind, Power};
+use crate::core::downtime::ServerState;
+use crate::core::policy::{Policy, Release, StopServer};
+
+/// Power calls that fail, out of a thousand; what follows the colon is what happens.
+const FAULTS: [(&str, u64); 10] = [
+    ("power: 409", 30),
+    ("power: 400", 20),
+    ("power: 500, done", 30),
+    ("power: 500, not done", 30),
+    ("power: no answer, done", 40),
+    ("power: no answer, not done", 40),
+    ("power: no answer, done late", 40),
+    ("power: connection refused", 30),
+    ("power: without effect", 60),
+    ("power: slow", 60),
+];
+
+/// Those of them that are answered as if all were well.
+pub(super) const ODD: [&str; 2] = ["power: without effect", "power: slow"];
+
+/// The most that a state lags behind.
+const STALE: SignedDuration = SignedDuration::from_mins(4);
+
+/// A downtime that is open at the end may have begun so shortly before.
+const YOUNG: SignedDuration = SignedDuration::from_hours(2);
+
+/// The end of the trail that is searched for a start that is owed.
+const SEARCHED: usize = 256 * 1024;
+
+/// The last one of a server tells whether its start is owed.
+const EVENTS: [&str; 5] = [
+    "stop_intent",
+    "stop_confirmed",
+    "start_intent",
+    "start_result",
+    "start_confirmed",
+];
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// The one that stopped a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Rotation,
+    Person,
+    /// Either of both; nobody could tell.
+    Either,
+}
+
+/// A server as a machine.
+struct Machine {
+    /// The one that stopped it; `None`: it runs.
+    down: Option<By>,
+    since: Timestamp,
+    /// It was in this other state until then.
+    before: (Timestamp, bool),
+    /// It is being switched.
+    switching: bool,
+    /// When a person switched it last.
+    person: Option<Timestamp>,
+    /// How often the rotation's calls brought it down.
+    downs: u32,
+    /// Stops that were sent, by what for.
+    stops: BTreeMap<String, u32>,
+}
+
+/// The machines; it draws from a stream of its own.
+pub(super) struct Machines {
+    rng: Rng,
+    /// Calls fail, and states lag behind.
+    wild: bool,
+    all: BTreeMap<u64, Machine>,
+}
+
+/// Has some rotations stop their servers.
+pub(super) fn draw(setting: &mut Setting, seed: u64) -> Machines {
+    let mut rng = Rng::new(seed ^ 0x0070_6f77_6572);
+    for (policy, view) in setting.wanted.iter_mut().flatten() {
+        let mut stopping = Policy::clone(policy);
+        for (rotation, view) in stopping.rotations.iter_mut().zip(&mut view.rotations) {
+            if !rng.chance(250) {
+                continue;
+            }
+            view.stops = true;
+            rotation.stop = Some(Box::new(StopServer {
+                timeout: MINUTE * rng.pick(&[3, 5]),
+                restart: rng.pick(&[Release::Completed, Release::Completed, Release::Accepted]),
+                longest: MINUTE * rng.pick(&[10, 15, 40]),
+            }));
+        }
+        *policy = Arc::new(stopping);
+    }
+    Machines {
+        wild: true,
+        ..Machines::new(rng)
+    }
+}
+
+impl Machines {
+    pub(super) fn new(rng: Rng) -> Self {
+        Self {
+            rng,
+            wild: false,
+            all: BTreeMap::new(),
+        }
+    }
+
+    /// Tells whether the server runs, and how often the rotation's calls brought it down.
+    pub(super) fn runs(&mut self, server: u64) -> (bool, u32) {
+        let machine = self.machine(server);
+        (machine.down.is_none(), machine.downs)
+    }
+
+    fn machine(&mut self, server: u64) -> &mut Machine {
+        self.all.entry(server).or_insert(Machine {
+            down: None,
+            since: Timestamp::MIN,
+            before: (Timestamp::MIN, true),
+            switching: false,
+            person: None,
+            downs: 0,
+            stops: BTreeMap::new(),
+        })
+    }
+
+    pub(super) fn time(&mut self, least: SignedDuration, most: SignedDuration) -> SignedDuration {
+        self.rng.time(least, most)
+    }
+
+    /// Nobody can know of them any more.
+    pub(super) fn forgotten(&mut self) {
+        for machine in self.all.values_mut() {
+            if machine.down == Some(By::Rotation) {
+                machine.down = Some(By::Either);
+            }
+        }
+    }
+
+    /// The servers that a rotation stopped and that don't run.
+    pub(super) fn left_down(&self, now: Timestamp) -> Vec<(u64, Timestamp)> {
+        let down = self.all.iter().filter(|(_, machine)| {
+            machine.down == Some(By::Rotation) && now.duration_since(machine.since) > YOUNG
+        });
+        down.map(|(server, machine)| (*server, machine.since))
+            .collect()
+    }
+}
+
+impl Machine {
+    fn switch(&mut self, at: Timestamp, down: Option<By>) {
+        self.before = (at, self.down.is_none());
+        (self.down, self.since) = (down, at);
+    }
+
+    /// Returns true if it ran at this instant.
+    fn ran_at(&self, at: Timestamp) -> bool {
+        if at < self.before.0 {
+            return self.before.1;
+        }
+        self.down.is_none()
+    }
+}
+
+/// A failure to write was a short while ago when the disk has had fewer changes since.
+const RECENT: u64 = 200;
+
+impl World {
+    /// How a power call goes.
+    pub(super) fn power_fault(&mut self) -> Option<&'static str> {
+        if self.quiet || !self.machines.wild {
+            return None;
+        }
+        let mut drawn = self.machines.rng.below(1000);
+        for (kind, share) in FAULTS {
+            if drawn < share {
+                self.fire(kind);
+                return Some(kind);
+            }
+            drawn -= share;
+        }
+        None
+    }
+
+    /// The provider's word for the server's state.
+    pub(super) fn state(&mut self, server: u64) -> ServerState {
+        let now = self.now();
+        let drawn = if self.quiet || !self.machines.wild {
+            1000
+        } else {
+            self.machines.rng.below(1000)
+        };
+        let seen = match drawn {
+            0..20 => {
+                self.fire("state: no answer");
+                return ServerState::Untold("no answer".into());
+            }
+            20..30 => {
+                self.fire("state: another word");
+                return ServerState::Other("suspended".into());
+            }
+            30..80 => {
+                self.fire("state: stale");
+                now - self.machines.rng.time(SignedDuration::ZERO, STALE)
+            }
+            _ => now,
+        };
+        if self.token_refused {
+            return ServerState::Untold("401".into());
+        }
+        let runs = self.machines.machine(server).ran_at(seen);
+        self.tell(|| format!("state    server {server}: runs: {runs}"));
+        if runs {
+            ServerState::Active
+        } else {
+            ServerState::Stopped
+        }
+    }
+
+    /// A power call takes effect, if the provider lets it.
+    pub(super) fn power(&mut self, call: u64, server: u64, action: Power, kind: Option<&str>) {
+        let machine = self.machines.machine(server);
+        let fits = machine.down.is_none() == (action == Power::Stop);
+        let fits = fits && !machine.switching;
+        machine.switching |= fits && kind != Some("power: without effect");
+        self.tell(|| format!("effect   server {server}: {action:?}, taken: {fits}"));
+        let answer = if fits {
+            Ok(nothing())
+        } else {
+            Err(error(ErrorKind::Refused, Some(400)))
+        };
+        self.answers.insert(call, answer);
+        if !fits || kind == Some("power: without effect") {
+            return;
+        }
+        let takes = match kind {
+            Some("power: slow") => self.machines.rng.time(2 * MINUTE, 8 * MINUTE),
+            _ => self.machines.rng.time(SignedDuration::from_secs(1), MINUTE),
+        };
+        self.schedule(takes, Due::Switched(server, action));
+    }
+
+    /// A server is up or down now.
+    pub(super) fn switched(&mut self, at: Timestamp, server: u64, action: Power) {
+        self.tell(|| format!("effect   server {server}: {action:?} is done"));
+        let machine = self.machines.machine(server);
+        machine.switching = false;
+        let person = machine
+            .person
+            .is_some_and(|then| at.duration_since(then) < 15 * MINUTE);
+        machine.downs += u32::from(action == Power::Stop);
+        let by = if person { By::Either } else { By::Rotation };
+        machine.switch(at, (action == Power::Stop).then_some(by));
+    }
+
+    /// A person shuts a server down, or starts it.
+    pub(super) fn switch_by_hand(&mut self, server: u64, stop: bool) {
+        self.advance();
+        let now = self.now();
+        let owed = self.owes_a_start(server);
+        let machine = self.machines.machine(server);
+        if machine.switching || machine.down.is_none() != stop {
+            return;
+        }
+        // While the rotation owes a start nobody could tell whose stop it was.
+        let by = if owed { By::Either } else { By::Person };
+        machine.person = Some(now);
+        machine.switch(now, stop.then_some(by));
+        self.fire(if stop {
+            "person: stops the server"
+        } else {
+            "person: starts the server"
+        });
+    }
+
+    /// Returns true while the trail says that the rotation owes the server a start.
+    fn owes_a_start(&self, server: u64) -> bool {
+        let of = format!("\"server\":{},", ids::json(server));
+        let tail = self.trail_tail(SEARCHED);
+        let mut powered = tail.lines().rev().filter(|line| line.contains(&of));
+        let last = powered.find_map(|line| {
+            let mut events = EVENTS.iter();
+            events.find(|event| line.contains(&format!("\"event\":\"{event}\"")))
+        });
+        last.is_some_and(|event| *event != "start_confirmed")
+    }
+
+    /// A power call is being sent.
+    pub(super) fn judge_power(&mut self, server: u64, action: Power) {
+        self.advance();
+        self.judge.ask("I20");
+        let event = match action {
+            Power::Stop => "stop_intent",
+            Power::Start => "start_intent",
+        };
+        let tail = self.trail_tail(4096);
+        let last = tail
+            .trim_end()
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let said = [
+            format!("\"event\":\"{event}\""),
+            format!("\"server\":{},", ids::json(server)),
+        ];
+        // A start is sent all the same where the trail can't be written.
+        let unwritable = action == Power::Start && {
+            let disk = self.disk.set();
+            let since = disk.failed.map(|failed| disk.changes - failed);
+            since.is_some_and(|changes| changes < RECENT)
+        };
+        if !unwritable && !said.iter().all(|piece| last.contains(piece.as_str())) {
+            self.violated(server, "I6: no durable intent is the trail's last word");
+        }
+        let now = self.now();
+        if action == Power::Start {
+            if self.machines.machine(server).down == Some(By::Person) {
+                self.violated(server, "I20: a start of a server that a person stopped");
+            }
+            return;
+        }
+        if self.wishes.paused(server) {
+            self.violated(server, "paused: a stop");
+        }
+        let name = last.split("\"snapshot\":\"").nth(1);
+        let name = name
+            .and_then(|rest| rest.split('"').next())
+            .unwrap_or_default();
+        let attempts = self.in_force.get(&server).and_then(|view| {
+            let rotation = view.rotation(name)?;
+            Some(view.rotations[rotation].attempts)
+        });
+        let machine = self.machines.machine(server);
+        // What it was seen to be may be some minutes old.
+        if machine.down == Some(By::Person) && now.duration_since(machine.since) < 2 * STALE {
+            machine.down = Some(By::Either);
+        }
+        let stops = machine.stops.entry(name.to_owned()).or_default();
+        *stops += 1;
+        // Those that were refused don't count, and a trail that was lost tells of none.
+        if attempts.is_none_or(|attempts| *stops > 6 * attempts) {
+            let what = format!("I20: it is stopped again and again for {name}");
+            self.violated(server, &what);
+        }
+    }
+
+    /// A create is being sent for a rotation that stops its server.
+    pub(super) fn judge_stopped(&mut self, server: u64, name: &str) {
+        self.judge.ask("I20");
+        let now = self.now();
+        let machine = self.machines.machine(server);
+        let stood = !machine.ran_at(now) || !machine.ran_at(now - 2 * STALE);
+        let person = machine
+            .person
+            .is_some_and(|at| now.duration_since(at) < 60 * MINUTE);
+        if !stood && !person {
+            let what = format!("I20: {name} is made of a running server");
+            self.violated(server, &what);
+        }
+    }
+}
+
+fn nothing() -> Created {
+    Created {
+        hostname: None,
+        uuid: None,
+        id: ids::snapshot(0),
+        server_name: None,
+        name: String::new(),
+    }
+}
+
+impl Director {
+    /// Draws when people switch servers.
+    pub(super) fn draw_switches(&mut self, seed: u64, start: Timestamp, servers: u64) {
+        let mut rng = Rng::new(seed ^ 0x7377_6974_6368);
+        let span = self.quiet_from.duration_since(start);
+        for _ in 0..rng.below(servers * 3) {
+            let at = start + rng.time(SignedDuration::ZERO, span);
+            let server = 1 + rng.below(servers);
+            let until = at + rng.time(MINUTE, 30 * 60 * MINUTE);
+            self.plan(at, Event::PersonSwitches(server, true));
+            self.plan(until, Event::PersonSwitches(server, false));
+        }
+    }
+}

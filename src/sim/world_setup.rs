@@ -1,0 +1,371 @@
+//! What a seed draws before its time begins: the servers, what is wanted of them, and how
+//! bad the weather is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::ids;
+use super::rng::Rng;
+use crate::core::name_pattern::Pattern;
+use crate::core::policy::{Policy, Rotation, Rules, WhenFull};
+use crate::core::schedule::Schedule;
+
+/// Snapshots that a server may hold.
+pub(super) const LIMIT: usize = 5;
+pub(super) const POLL: SignedDuration = SignedDuration::from_mins(1);
+pub(super) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const CALL: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const STUCK: SignedDuration = SignedDuration::from_hours(1);
+
+/// The rules of every simulation.
+pub(super) fn rules() -> Rules {
+    Rules {
+        limit: LIMIT,
+        poll_interval: POLL,
+        settle_window: SETTLE,
+        stuck_after: STUCK,
+        retry_after: SignedDuration::from_mins(15),
+        restore_window: SignedDuration::from_mins(30),
+        shrink_grace: GRACE,
+        request_timeout: CALL,
+        due_until: None,
+        count_all: false,
+    }
+}
+
+/// Name, schedule, and whether its names hold the time of day.
+const SCHEDULES: [(&str, &str, bool); 6] = [
+    ("daily", "0 3 * * *", false),
+    // In the hour that a zone's summer time leaves out or doubles.
+    ("night", "30 2 * * *", false),
+    ("weekly", "0 3 * * Sun", false),
+    ("monthly", "0 4 1 * *", false),
+    ("six-hourly", "0 */6 * * *", true),
+    ("twice", "0 1,13 * * *", true),
+];
+
+const ZONES: [&str; 5] = [
+    "UTC",
+    "Europe/Malta",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+];
+
+/// Shortly before summer time begins and ends, a leap day, a new year.
+const STARTS: [&str; 5] = [
+    "2026-03-22T00:00:00Z",
+    "2026-10-18T00:00:00Z",
+    "2028-02-20T00:00:00Z",
+    "2026-12-24T00:00:00Z",
+    "2027-06-10T00:00:00Z",
+];
+
+/// What the judge knows of a rotation, without the program's own reading of names.
+#[expect(clippy::struct_excessive_bools, reason = "a list of what is wanted")]
+#[derive(Clone, Debug)]
+pub(super) struct RotationView {
+    pub(super) prefix: String,
+    pub(super) timed: bool,
+    pub(super) keep: usize,
+    pub(super) prune_first: bool,
+    pub(super) hooked: bool,
+    pub(super) stops: bool,
+    pub(super) attempts: u32,
+}
+
+/// What the judge knows of a policy.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) rotations: Vec<RotationView>,
+    pub(super) protected_names: BTreeSet<String>,
+    pub(super) protected_ids: BTreeSet<u64>,
+    pub(super) min_completed: usize,
+    pub(super) delete_stuck: bool,
+}
+
+impl View {
+    /// The rotation whose own snapshot bears this name.
+    pub(super) fn rotation(&self, name: &str) -> Option<usize> {
+        self.rotations.iter().position(|r| {
+            name.strip_prefix(&r.prefix)
+                .is_some_and(|rest| is_date(rest, r.timed))
+        })
+    }
+
+    pub(super) fn protects(&self, id: u64, name: &str) -> bool {
+        self.protected_ids.contains(&id) || self.protected_names.contains(name)
+    }
+}
+
+/// Whether the text is a day of the calendar, with a time of day behind it if `timed`.
+fn is_date(text: &str, timed: bool) -> bool {
+    let fields: Vec<&str> = text.split('-').collect();
+    let widths: &[usize] = if timed { &[4, 2, 2, 4] } else { &[4, 2, 2] };
+    if fields.iter().map(|f| f.len()).ne(widths.iter().copied()) {
+        return false;
+    }
+    let numbers: Option<Vec<u32>> = fields
+        .iter()
+        .map(|f| {
+            f.bytes()
+                .all(|b| b.is_ascii_digit())
+                .then(|| f.parse().ok())?
+        })
+        .collect();
+    let Some(numbers) = numbers else {
+        return false;
+    };
+    let (year, month, day) = (numbers[0], numbers[1], numbers[2]);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        1..=12 => 31,
+        _ => 0,
+    };
+    let clock = numbers.get(3).is_none_or(|t| t / 100 < 24 && t % 100 < 60);
+    (1..=days).contains(&day) && clock
+}
+
+/// A policy as the program gets it, and as the judge sees it.
+pub(super) type Wanted = (Arc<Policy>, View);
+
+/// How often each thing goes wrong, in a thousand calls.
+#[derive(Clone, Debug)]
+pub(super) struct Weather(pub(super) Vec<(&'static str, u64)>);
+
+impl Weather {
+    /// For some seeds a kind is absent, for most it is rare, for some it rages.
+    fn draw(rng: &mut Rng, kinds: &[&'static str]) -> Self {
+        let mut odds = Vec::new();
+        for kind in kinds {
+            let odd = match rng.below(10) {
+                0..4 => 0,
+                4..9 => 5 + rng.below(60),
+                _ => 100 + rng.below(250),
+            };
+            odds.push((*kind, odd));
+        }
+        Self(odds)
+    }
+
+    /// What goes wrong with a call that drew this of a thousand, if anything.
+    pub(super) fn strikes(&self, drawn: u64) -> Option<&'static str> {
+        let mut sum = 0;
+        self.0.iter().find_map(|(kind, odd)| {
+            sum += odd;
+            (drawn < sum).then_some(*kind)
+        })
+    }
+}
+
+/// What goes wrong with listings.
+pub const LISTING_FAULTS: [&str; 11] = [
+    "listing: connection refused",
+    "listing: 500",
+    "listing: time-out",
+    "listing: 429",
+    "listing: very slow",
+    "listing: stale",
+    "listing: count differs",
+    "listing: another server's rows",
+    "listing: unreadable row",
+    "listing: a row lacks",
+    "listing: pages shift",
+];
+
+/// What goes wrong with creates.
+pub const CREATE_FAULTS: [&str; 10] = [
+    "create: 400",
+    "create: 409",
+    "create: connection refused",
+    "create: 403",
+    "create: no answer, not done",
+    "create: no answer, done",
+    "create: no answer, done late",
+    "create: 500, not done",
+    "create: 500, done",
+    "create: 500, done late",
+];
+
+/// What becomes of snapshots that are made.
+pub const FATES: [&str; 8] = [
+    "snapshot: stuck",
+    "snapshot: fails",
+    "snapshot: vanishes",
+    "snapshot: unknown status",
+    "snapshot: made twice",
+    "snapshot: no date",
+    "snapshot: future date",
+    "snapshot: slow",
+];
+
+/// What goes wrong with deletes.
+pub const DELETE_FAULTS: [&str; 8] = [
+    "delete: 403",
+    "delete: 409",
+    "delete: no answer, not done",
+    "delete: no answer, done",
+    "delete: no answer, done late",
+    "delete: 500, not done",
+    "delete: 500, done",
+    "delete: 500, done late",
+];
+
+/// Everything that a seed draws beforehand.
+pub(super) struct Setting {
+    pub(super) start: Timestamp,
+    pub(super) rules: Rules,
+    /// So much every listing lags behind.
+    pub(super) lag: SignedDuration,
+    /// For each server the policies that reloads switch between.
+    pub(super) wanted: Vec<Vec<Wanted>>,
+    pub(super) listing: Weather,
+    pub(super) create: Weather,
+    pub(super) fate: Weather,
+    pub(super) delete: Weather,
+}
+
+impl Setting {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        let start: Timestamp = rng.pick(&STARTS).parse().unwrap_or(Timestamp::UNIX_EPOCH);
+        let start = start + rng.time(SignedDuration::ZERO, SignedDuration::from_hours(24));
+        // More than the few that are listed one by one, sometimes.
+        let servers = rng.pick(&[2, 3, 3, 4, 6]);
+        let wanted = (1..=servers).map(|id| policies(rng, id)).collect();
+        Self {
+            start,
+            rules: rules(),
+            lag: SignedDuration::ZERO,
+            wanted,
+            listing: Weather::draw(rng, &LISTING_FAULTS),
+            create: Weather::draw(rng, &CREATE_FAULTS),
+            fate: Weather::draw(rng, &FATES),
+            delete: Weather::draw(rng, &DELETE_FAULTS),
+        }
+    }
+
+    /// One server, and nothing goes wrong by chance.
+    pub(super) fn calm(start: Timestamp, wanted: Wanted) -> Self {
+        let calm = || Weather(Vec::new());
+        Self {
+            start,
+            rules: rules(),
+            lag: SignedDuration::ZERO,
+            wanted: vec![vec![wanted]],
+            listing: calm(),
+            create: calm(),
+            fate: calm(),
+            delete: calm(),
+        }
+    }
+}
+
+fn policies(rng: &mut Rng, id: u64) -> Vec<Wanted> {
+    let first = policy(rng, id);
+    let mut second = policy(rng, id);
+    // Most changes are small: the same rotations with another `keep`, another protection.
+    if rng.chance(700) {
+        let (mut policy, mut view) = ((*first.0).clone(), first.1.clone());
+        for (rotation, seen) in policy.rotations.iter_mut().zip(&mut view.rotations) {
+            rotation.keep = (rotation.keep - 1).max(1);
+            seen.keep = rotation.keep;
+        }
+        policy.protected_ids.clone_from(&second.0.protected_ids);
+        view.protected_ids.clone_from(&second.1.protected_ids);
+        second = (Arc::new(policy), view);
+    }
+    vec![first, second]
+}
+
+fn policy(rng: &mut Rng, id: u64) -> Wanted {
+    let zone = TimeZone::get(rng.pick(&ZONES)).unwrap_or(TimeZone::UTC);
+    let first = usize::try_from(rng.below(6)).unwrap_or(0);
+    let two = rng.chance(500);
+    let chosen = [Some(first), two.then_some((first + 2) % 6)];
+    let when_full = if rng.chance(750) {
+        WhenFull::PruneFirst
+    } else {
+        WhenFull::Skip
+    };
+    let mut rotations = Vec::new();
+    let mut views = Vec::new();
+    for (name, expression, timed) in chosen.into_iter().flatten().map(|index| SCHEDULES[index]) {
+        // Up to the limit, so that some servers are always full.
+        let most = match (two, rotations.is_empty()) {
+            (false, _) => 5,
+            (true, true) => 3,
+            (true, false) => 2,
+        };
+        let keep = usize::try_from(1 + rng.below(most)).unwrap_or(1);
+        let text = if timed {
+            "{name}-snapshot-%Y-%m-%d-%H%M"
+        } else {
+            "{name}-snapshot-%Y-%m-%d"
+        };
+        let (Ok(schedule), Ok(pattern)) = (
+            Schedule::new(expression, zone.clone()),
+            Pattern::new(text, name),
+        ) else {
+            continue;
+        };
+        let hours = rng.pick(&[0, 0, 3, 12]);
+        let splay = SignedDuration::from_mins(rng.pick(&[0, 0, 7]));
+        let attempts = u32::try_from(1 + rng.below(3)).unwrap_or(1);
+        rotations.push(Rotation {
+            name: name.to_owned(),
+            schedule: Arc::new(schedule),
+            keep,
+            pattern,
+            former: Vec::new(),
+            description: None,
+            catch_up: (hours > 0).then(|| SignedDuration::from_hours(hours)),
+            splay,
+            attempts,
+            when_full,
+            hooks: None,
+            stop: None,
+        });
+        views.push(RotationView {
+            prefix: format!("{name}-snapshot-"),
+            timed,
+            keep,
+            prune_first: when_full == WhenFull::PruneFirst,
+            hooked: false,
+            stops: false,
+            attempts,
+        });
+    }
+    // Ids count up from 1 for each server's first rows: some are protected.
+    let protected: BTreeSet<u64> = if rng.chance(300) {
+        BTreeSet::from([id * 1000 + 1 + rng.below(4)])
+    } else {
+        BTreeSet::new()
+    };
+    let min_completed = usize::try_from(1 + rng.below(2)).unwrap_or(1);
+    let delete_stuck = rng.chance(300);
+    let policy = Policy {
+        file: format!("server-{id}"),
+        server: ids::server(id),
+        name: Some(format!("server-{id}")),
+        protected_names: BTreeSet::new(),
+        protected_ids: protected.iter().map(|id| ids::snapshot(*id)).collect(),
+        min_completed,
+        delete_stuck,
+        rotations,
+    };
+    let view = View {
+        rotations: views,
+        protected_names: BTreeSet::new(),
+        protected_ids: protected,
+        min_completed,
+        delete_stuck,
+    };
+    (Arc::new(policy), view)
+}

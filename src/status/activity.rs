@@ -1,0 +1,149 @@
+//! What a server is at, and why.
+
+use jiff::SignedDuration;
+
+use super::state_text::span;
+use super::view::{RotationView, SnapshotView, State};
+use crate::core::due::attempt_in;
+use crate::core::operator_order;
+use crate::core::sanitize::utc;
+use crate::core::server_history::Open;
+use crate::engine::{Known, Seen};
+
+/// Why nothing is done on any server while the whole account's alert stands.
+const TOKEN_REFUSED: &str =
+    "the provider refuses the token, and nothing is changed until it is taken";
+
+/// What a server is at, in one word, and why where there is more to say.
+pub(super) fn state(
+    known: Known<'_>,
+    refused: bool,
+    snapshots: &[SnapshotView],
+    rotations: &[RotationView],
+) -> (State, Option<String>) {
+    let history = known.history;
+    if let Some(since) = history.paused() {
+        return (State::Paused, Some(format!("paused since {}", utc(since))));
+    }
+    if let Some(reason) = &history.blocked {
+        return (State::Blocked, Some(reason.clone()));
+    }
+    if let Some(open) = &history.open {
+        return (State::Working, Some(begun(known, open)));
+    }
+    let made = |s: &&SnapshotView| s.verdict == "in_progress";
+    if let Some(made) = snapshots.iter().find(made) {
+        return (State::Working, Some(format!("{} is being made", made.name)));
+    }
+    if history.hold.is_some() || history.downtime.is_some() {
+        return (State::Working, None);
+    }
+    let left_alone =
+        operator_order::left_alone(&known.policy.server, history, known.rules, known.now);
+    let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
+    let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
+    if rotations.iter().any(waits) {
+        let until = known.creates_held.map(|at| {
+            format!(
+                "nothing is created until {}: an earlier create may be on its way of which the trail says nothing",
+                utc(at)
+            )
+        });
+        return (State::Due, held.or(until).or_else(|| attempts(known)));
+    }
+    if known.seen.is_none() {
+        return (State::Unseen, held);
+    }
+    (State::Resting, held)
+}
+
+/// What is open, as far as the last listing tells.
+fn begun(known: Known<'_>, open: &Open) -> String {
+    let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
+    match open {
+        Open::Create {
+            name, id, since, ..
+        } if lacks(known.seen, open) => {
+            let left = known.rules.settle_window - since.elapsed(known.now);
+            let until = known.now.wall.checked_add(left.max(SignedDuration::ZERO));
+            let until = until.map_or_else(|_| String::new(), |at| format!(" until {}", utc(at)));
+            match id {
+                Some(id) => format!(
+                    "{name} (id {id}), which the provider took on, is not in the listing: it is waited for{until}"
+                ),
+                None => format!(
+                    "{name} is not in the listing: whether it was made isn't known, and it is waited for{until}"
+                ),
+            }
+        }
+        // Its answer alone proves nothing.
+        Open::Delete { .. } => format!(
+            "{}, until listings agree that it is gone",
+            operator_order::begun(open, rows)
+        ),
+        _ => operator_order::begun(open, rows),
+    }
+}
+
+/// Whether a listing that was requested after the create lacks its snapshot.
+fn lacks(seen: Option<&Seen>, open: &Open) -> bool {
+    let (Some(seen), Open::Create { since, .. }) = (seen, open) else {
+        return false;
+    };
+    since.mono.is_none_or(|sent| seen.requested > sent) && open.made_in(&seen.rows).is_none()
+}
+
+/// Why its snapshots can't be listed now, or that the answer is long in coming.
+pub(super) fn unlisted(known: Known<'_>) -> Option<String> {
+    let slow = known
+        .asked
+        .filter(|time| *time >= known.rules.request_timeout);
+    let Some(failed) = known.unlisted else {
+        return slow.map(|time| format!("asked for {} ago, and no answer yet", span(time)));
+    };
+    let left = failed.again - known.now.mono;
+    let next = if known.asked.is_some() || left <= SignedDuration::ZERO {
+        "it is being tried again".to_owned()
+    } else {
+        format!("tried again in {}", span(left))
+    };
+    let blocked = known.history.blocked.as_deref();
+    if blocked.is_some_and(|reason| reason.contains(&*failed.why)) {
+        return Some(next);
+    }
+    Some(format!("{}; {next}", failed.why))
+}
+
+/// What came of the tries of a slot that is not settled, and when it is tried again.
+fn attempts(known: Known<'_>) -> Option<String> {
+    let Known {
+        policy,
+        rules,
+        history,
+        now,
+        ..
+    } = known;
+    policy.rotations.iter().find_map(|rotation| {
+        let mut slots = history.slots(&rotation.name);
+        let note = slots.rfind(|note| note.ending.is_none() && note.tries > 0)?;
+        let which = match policy.rotations.as_slice() {
+            [_] => String::new(),
+            _ => format!(" of {}", rotation.name),
+        };
+        let tried = match (note.attempts, note.tries) {
+            (0, 1) => format!("a try{which} came to nothing"),
+            (0, tries) => format!("{tries} tries{which} came to nothing"),
+            (nth, _) => format!("attempt {nth} of {}{which} failed", rotation.attempts),
+        };
+        let left = attempt_in(&policy.server, note, rules, now);
+        let next = left.and_then(|left| now.wall.checked_add(left).ok());
+        Some(next.map_or_else(
+            || format!("{tried}, the next one is due"),
+            |at| format!("{tried}, next at {}", utc(at)),
+        ))
+    })
+}
+
+#[cfg(test)]
+#[path = "activity_tests.rs"]
+mod tests;

@@ -1,0 +1,205 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::core::event::{Fact, Now, When};
+use crate::core::name_pattern::Pattern;
+use crate::core::policy::{Former, Policy, Rules};
+use crate::core::rotation_terms::Terms;
+use crate::core::server_history::History;
+use crate::core::snapshot::{Snapshot, SnapshotId, Status};
+use crate::core::test_provider;
+
+/// What is said of a server on which this is open since second 100 of this process, at second
+/// 200 and 06:00, by a listing of these ids that was requested at `requested`.
+fn said(open: Open, requested: i64, ids: &[u64]) -> String {
+    let policy = test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
+    let mut rules = test_provider::rules();
+    rules.settle_window = SignedDuration::from_mins(10);
+    let mut history = History::default();
+    history.open = Some(open);
+    let rows = ids.iter().map(|id| Snapshot {
+        uuid: None,
+        id: SnapshotId::from(*id),
+        name: "by-hand".to_owned(),
+        status: Status::Completed,
+        created_at: None,
+    });
+    let seen = Seen {
+        rows: rows.collect(),
+        at: at("2026-11-25T05:59:50Z"),
+        requested: SignedDuration::from_secs(requested),
+    };
+    let known = known(&policy, &rules, &history, &seen);
+    let (state, reason) = state(known, false, &[], &[]);
+    assert_eq!(state, State::Working);
+    reason.expect("a reason")
+}
+
+/// Second 200 of this process.
+fn now() -> Now {
+    Now {
+        wall: at("2026-11-25T06:00:00Z"),
+        mono: SignedDuration::from_secs(200),
+    }
+}
+
+fn known<'a>(
+    policy: &'a Policy,
+    rules: &'a Rules,
+    history: &'a History,
+    seen: &'a Seen,
+) -> Known<'a> {
+    Known {
+        policy,
+        rules,
+        history,
+        seen: Some(seen),
+        asked: None,
+        creates_held: None,
+        unlisted: None,
+        now: now(),
+    }
+}
+
+fn at(text: &str) -> jiff::Timestamp {
+    text.parse().expect("a time")
+}
+
+fn since() -> When {
+    When {
+        wall: at("2026-11-25T05:58:20Z"),
+        mono: Some(SignedDuration::from_secs(100)),
+    }
+}
+
+#[test]
+fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
+    let create = |id: Option<u64>| Open::Create {
+        name: "by-hand".to_owned(),
+        known: BTreeSet::from([SnapshotId::from(1)]),
+        id: id.map(SnapshotId::from),
+        since: since(),
+        claimed: None,
+        sent: None,
+        ordered: false,
+    };
+    assert_eq!(said(create(Some(7)), 90, &[1]), "by-hand is being made");
+    assert_eq!(said(create(Some(7)), 150, &[1, 7]), "by-hand is being made");
+    let missing = "by-hand is not in the listing: whether it was made isn't known, and it is waited for until 2026-11-25 06:08 UTC";
+    let known = "by-hand (id 7), which the provider took on, is not in the listing: it is waited for until 2026-11-25 06:08 UTC";
+    assert_eq!(said(create(Some(7)), 150, &[1]), known);
+    // One of its name that was there before is another.
+    assert_eq!(said(create(None), 150, &[1]), missing);
+    let unknown = "whether by-hand was made isn't known yet";
+    assert_eq!(said(create(None), 90, &[1]), unknown);
+    assert_eq!(said(create(None), 150, &[1, 7]), unknown);
+}
+
+#[test]
+fn what_is_deleted_counts_when_listings_agree() {
+    let delete = Open::Delete {
+        id: SnapshotId::from(1),
+        since: since(),
+        ordered: true,
+    };
+    let words = "by-hand (id 1) is being deleted, until listings agree that it is gone";
+    assert_eq!(said(delete, 90, &[1]), words);
+}
+
+#[test]
+fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
+    let mut rotation = test_provider::rotation("daily", "0 3 * * *", 2);
+    let pattern = Pattern::new("old-%Y-%m-%d", "daily").expect("a pattern");
+    let coarse = false;
+    rotation.former = vec![Former { pattern, coarse }];
+    let policy = test_provider::policy(1, vec![rotation]);
+    let (rules, mut history) = (test_provider::rules(), History::default());
+    history.apply(
+        &Fact::SlotSettled {
+            rotation: "daily".to_owned(),
+            slot: at("2026-11-25T03:00:00Z"),
+            snapshot: "daily-2026-11-25".to_owned(),
+            reason: String::new(),
+        },
+        now().into(),
+        rules.request_timeout,
+    );
+    for (name, shown) in [
+        ("old-2026-11-25", "old-2026-11-25"),
+        ("daily-2026-11-25", "daily-2026-11-25"),
+        ("old-2026-11-24", "daily-2026-11-25"),
+    ] {
+        let row = Snapshot {
+            uuid: None,
+            id: SnapshotId::from(1),
+            name: name.to_owned(),
+            status: Status::Completed,
+            created_at: Some(at("2026-11-25T02:00:00Z")),
+        };
+        let seen = Seen {
+            rows: [row].into(),
+            at: now().wall,
+            requested: now().mono,
+        };
+        let known = known(&policy, &rules, &history, &seen);
+        let view = crate::status::collect::view(known, false);
+        let last = view.rotations[0].last.as_ref().expect("a slot");
+        assert_eq!(last.snapshot, shown, "{name}");
+    }
+}
+
+#[test]
+fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
+    let policy =
+        |schedule| test_provider::policy(1, vec![test_provider::rotation("daily", schedule, 2)]);
+    let (rules, mut history) = (test_provider::rules(), History::default());
+    let mut record = |wall: &str, fact: Fact| {
+        let (wall, mono) = (at(wall), None);
+        history.apply(&fact, When { wall, mono }, rules.request_timeout);
+    };
+    let rotation = "daily".to_owned();
+    let terms = |policy: &Policy| Terms::of(policy, &policy.rotations[0]);
+    let (before, after) = (policy("0 3 * * *"), policy("0 5 * * *"));
+    record(
+        "2026-11-20T00:00:00Z",
+        Fact::RotationAdded {
+            rotation: rotation.clone(),
+            terms: Some(terms(&before)),
+            shrinks: BTreeSet::new(),
+        },
+    );
+    let name = "daily-2026-11-25";
+    record(
+        "2026-11-25T03:10:00Z",
+        Fact::SlotSettled {
+            rotation: rotation.clone(),
+            slot: at("2026-11-25T03:00:00Z"),
+            snapshot: name.to_owned(),
+            reason: String::new(),
+        },
+    );
+    record(
+        "2026-11-25T04:00:00Z",
+        Fact::RotationChanged {
+            rotation,
+            terms: terms(&after),
+            shrinks: BTreeSet::new(),
+        },
+    );
+    let seen = Seen {
+        rows: [Snapshot {
+            uuid: None,
+            id: SnapshotId::from(1),
+            name: name.to_owned(),
+            status: Status::Completed,
+            created_at: Some(at("2026-11-25T03:00:00Z")),
+        }]
+        .into(),
+        at: now().wall,
+        requested: now().mono,
+    };
+    let view = crate::status::collect::view(known(&after, &rules, &history, &seen), false);
+    assert_eq!(view.state, State::Resting);
+    let last = view.rotations[0].last.as_ref().expect("a slot");
+    assert_eq!(last.ending.as_deref(), Some("completed"));
+}

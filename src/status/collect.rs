@@ -1,0 +1,225 @@
+//! How the engine's servers stand now, put together as a [`FleetView`].
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::activity::{state, unlisted};
+use super::view::{Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView};
+use crate::api::SnapshotApi;
+use crate::core::decide::Inventory;
+use crate::core::event::{AlertKind, Ending, Standing};
+use crate::core::operator_order;
+use crate::core::policy::Rotation;
+use crate::core::retention_verdict::verdicts;
+use crate::core::schedule::Slot;
+use crate::core::server_history::Open;
+use crate::core::settled_slots::unheard;
+use crate::core::slot_log::SlotNote;
+use crate::core::snapshot::Status;
+use crate::engine::{Engine, Known, Seen};
+
+/// So many slots may bear names that are settled already.
+const MOST_SETTLED: usize = 32;
+
+impl FleetView {
+    /// How the engine's servers stand, and `more` alerts of the service itself, which began
+    /// at the first of the two times and says this at the second.
+    pub fn of<A: SnapshotApi>(
+        engine: &Engine<A>,
+        more: Vec<Alert>,
+        config: &Path,
+        (started, time): (Timestamp, Timestamp),
+    ) -> Self {
+        let wide = engine.account_alerts().into_iter().map(|standing| Alert {
+            alert: standing.alert,
+            server: None,
+            about: standing.about,
+            reason: standing.standing.reason,
+            since: standing.standing.since,
+        });
+        let mut alerts: Vec<_> = more.into_iter().chain(wide).collect();
+        let mut servers = Vec::new();
+        let refused = engine.watched().account_refused;
+        for server in engine.policies().keys() {
+            engine.known(server, |known| {
+                alerts.extend(standing(known));
+                servers.push(view(known, refused));
+            });
+        }
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            config: config.display().to_string(),
+            started,
+            read: None,
+            time,
+            healthy: alerts.is_empty(),
+            paused: engine.all_paused(),
+            alerts,
+            servers,
+            receivers: Vec::new(),
+        }
+    }
+}
+
+fn standing(known: Known<'_>) -> impl Iterator<Item = Alert> {
+    let server = Some(known.policy.server.clone());
+    let alerts = known.history.alerts.iter();
+    alerts.map(
+        move |((kind, about), standing): (&(AlertKind, String), &Standing)| Alert {
+            alert: kind.word().to_owned(),
+            server: server.clone(),
+            about: about.clone(),
+            reason: standing.reason.clone(),
+            since: standing.since,
+        },
+    )
+}
+
+pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
+    let Known {
+        policy,
+        rules,
+        history,
+        seen,
+        now,
+        ..
+    } = known;
+    let inventory = seen.map(Seen::inventory);
+    let nothing = Inventory::empty(now.mono);
+    let due = |rotation: &Rotation| {
+        let inventory = inventory.as_ref().unwrap_or(&nothing);
+        unheard(policy, inventory, history, rules, now, rotation)
+    };
+    let rotations = policy.rotations.iter();
+    let due: Vec<_> = rotations.map(due).collect();
+    let snapshots = inventory.map_or_else(Vec::new, |inventory| {
+        let verdicts = verdicts(policy, &inventory, history, rules, now);
+        let deleted = match &history.open {
+            Some(Open::Delete { id, .. }) => Some(id.clone()),
+            _ => None,
+        };
+        let rows = inventory.snapshots.into_iter().zip(verdicts);
+        rows.map(|(row, verdict)| SnapshotView {
+            id: row.id.clone(),
+            status: row.status.word().to_owned(),
+            created_at: row.created_at,
+            rotation: policy.rotation_of(&row.name).map(str::to_owned),
+            verdict: verdict.fate.word().to_owned(),
+            reason: match deleted.clone() {
+                Some(id) if id == row.id => {
+                    "it is being deleted, until listings agree that it is gone".to_owned()
+                }
+                _ => verdict.reason,
+            },
+            name: row.name,
+        })
+        .collect()
+    });
+    let rotations = policy.rotations.iter().zip(due);
+    let rotations: Vec<_> = rotations
+        .map(|(r, due)| rotation(known, r, due, &snapshots))
+        .collect();
+    let (state, reason) = state(known, refused, &snapshots, &rotations);
+    let hold = history.hold.as_deref().map(operator_order::holding);
+    let down = history.downtime.as_deref().map(operator_order::down);
+    let reasons: Vec<_> = reason.into_iter().chain(hold).chain(down).collect();
+    ServerView {
+        id: policy.server.clone(),
+        name: policy.called().to_owned(),
+        file: policy.file.clone(),
+        state,
+        reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
+        limit: rules.limit,
+        listed: seen.map(|seen| seen.at),
+        unlisted: unlisted(known),
+        rotations,
+        snapshots,
+        upcoming: None,
+    }
+}
+
+fn rotation(
+    known: Known<'_>,
+    rotation: &Rotation,
+    due: Option<Slot>,
+    snapshots: &[SnapshotView],
+) -> RotationView {
+    let completed = Status::Completed;
+    let held = snapshots
+        .iter()
+        .filter(|s| s.rotation.as_ref() == Some(&rotation.name) && s.status == completed.word())
+        .filter(|s| !s.is_misdated());
+    let made = if known.seen.is_some() {
+        held.clone().filter_map(SnapshotView::made).max()
+    } else {
+        let slots = known.history.slots(&rotation.name);
+        let settled = slots.filter(|note| note.ending == Some(Ending::Completed));
+        settled.map(|note| note.at).max()
+    };
+    let now = known.now.wall;
+    let noted = known.history.newest(&rotation.name, now);
+    let last = match (due, noted) {
+        // The trail hears of it when the server is looked at.
+        (Some(slot), _) => Some(LastSlot {
+            snapshot: rotation.pattern.format(slot.local),
+            slot: slot.at,
+            ending: None,
+        }),
+        (None, noted) => noted.map(|note| LastSlot {
+            snapshot: settled_by(known, rotation, note),
+            slot: note.at,
+            ending: note.ending.map(|ending| ending_word(ending).to_owned()),
+        }),
+    };
+    RotationView {
+        name: rotation.name.clone(),
+        keep: rotation.keep,
+        held: known.seen.map(|_| held.count()),
+        completed: made,
+        last,
+        next: next(known, rotation),
+    }
+}
+
+/// The next slot: one whose name is settled already, as after an edit of its time, is none.
+fn next(known: Known<'_>, rotation: &Rotation) -> Option<NextSlot> {
+    let slots = std::iter::successors(rotation.next_slot(known.now.wall), |(_, at)| {
+        rotation.next_slot(*at)
+    });
+    let mut slots = slots.take(MOST_SETTLED).map(|(slot, at)| NextSlot {
+        snapshot: rotation.pattern.format(slot.local),
+        at,
+    });
+    slots.find(|next| {
+        let note = known.history.slot(&rotation.name, &next.snapshot);
+        note.is_none_or(|note| note.ending.is_none())
+    })
+}
+
+/// The name of the snapshot that a slot has: where none bears its own, it may be that of a
+/// former pattern.
+fn settled_by(known: Known<'_>, rotation: &Rotation, note: &SlotNote) -> String {
+    let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
+    let there = |name: &String| rows.iter().any(|row| row.name == *name);
+    if there(&note.name) {
+        return note.name.clone();
+    }
+    let place = known.policy.place(&note.name);
+    let names = place.into_iter().flat_map(|place| {
+        let patterns = rotation.slot_patterns();
+        patterns.map(move |pattern| pattern.format(place.local))
+    });
+    let former = names.into_iter().find(there);
+    former.unwrap_or_else(|| note.name.clone())
+}
+
+fn ending_word(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Completed => "completed",
+        Ending::GivenUp => "given_up",
+        Ending::Skipped => "skipped",
+        Ending::Paused => "paused",
+    }
+}

@@ -1,0 +1,140 @@
+//! Who asks the running service over its control socket.
+
+use std::error::Error;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::control_routes::{Ordered, Which};
+use super::view::FleetView;
+use crate::api::over_socket;
+use crate::core::plan::Upcoming;
+use crate::core::snapshot::ServerId;
+use crate::engine::{Answer, Held};
+
+/// Longer than the service takes for any answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Longer than an order may wait and its call may take.
+const ORDER_PATIENCE: Duration = Duration::from_mins(30);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Absent {
+    /// Nobody listens.
+    #[error(
+        "no service answers at {0}: it isn't running (systemctl start snaprotate; systemctl status snaprotate says why it ended), or uses another $RUNTIME_DIRECTORY"
+    )]
+    NotRunning(String),
+    /// The socket is another user's.
+    #[error("{0}: only root and the service's own user may ask; try sudo")]
+    Forbidden(String),
+    /// It has no such server.
+    #[error("{0}")]
+    NoServer(String),
+    /// It won't, and says why.
+    #[error("{0}")]
+    Refused(String),
+    /// It answered, but not with what was asked for.
+    #[error("{path}: the service didn't say how things stand: {why}")]
+    Failed {
+        /// The socket.
+        path: String,
+        /// What came instead.
+        why: String,
+    },
+}
+
+/// Asks the service at this socket how things stand.
+pub async fn ask(socket: &Path) -> Result<FleetView, Absent> {
+    asked(socket, PATIENCE, |client| {
+        client.get("http://localhost/api/v1/status")
+    })
+    .await
+}
+
+/// Asks it what is created and deleted next on a server.
+pub async fn ask_upcoming(socket: &Path, server: &ServerId) -> Result<Option<Upcoming>, Absent> {
+    asked(socket, PATIENCE, |client| {
+        client.get(format!(
+            "http://localhost/api/v1/upcoming/{}",
+            server.component()
+        ))
+    })
+    .await
+}
+
+/// Pauses a server, or every one.
+pub async fn pause(socket: &Path, which: &Which) -> Result<Held, Absent> {
+    asked(socket, PATIENCE, |client| {
+        client.post("http://localhost/api/v1/pause").json(which)
+    })
+    .await
+}
+
+/// Ends such a pause.
+pub async fn resume(socket: &Path, which: &Which) -> Result<Held, Absent> {
+    asked(socket, PATIENCE, |client| {
+        client.post("http://localhost/api/v1/resume").json(which)
+    })
+    .await
+}
+
+/// Has an order carried out.
+pub async fn order(socket: &Path, ordered: &Ordered) -> Result<Answer, Absent> {
+    asked(socket, ORDER_PATIENCE, |client| {
+        client.post("http://localhost/api/v1/orders").json(ordered)
+    })
+    .await
+}
+
+/// No name is looked up: every connection goes to the socket.
+async fn asked<T: DeserializeOwned>(
+    socket: &Path,
+    patience: Duration,
+    request: impl FnOnce(&Client) -> RequestBuilder,
+) -> Result<T, Absent> {
+    let path = || socket.display().to_string();
+    let failed = |why: &dyn std::fmt::Display| Absent::Failed {
+        path: path(),
+        why: why.to_string(),
+    };
+    let client = over_socket(socket, patience).map_err(|why| failed(&why))?;
+    let answer = request(&client).send().await;
+    let answer = answer.map_err(|error| match io_kind(&error) {
+        Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            Absent::NotRunning(path())
+        }
+        Some(io::ErrorKind::PermissionDenied) => Absent::Forbidden(path()),
+        _ => failed(&error),
+    })?;
+    match answer.status() {
+        StatusCode::FORBIDDEN => return Err(Absent::Forbidden(path())),
+        status @ (StatusCode::NOT_FOUND | StatusCode::CONFLICT) => {
+            let why = answer.text().await.map_err(|error| failed(&error))?;
+            return Err(if status == StatusCode::NOT_FOUND {
+                Absent::NoServer(why)
+            } else {
+                Absent::Refused(why)
+            });
+        }
+        _ => {}
+    }
+    let answer = answer.error_for_status().map_err(|error| failed(&error))?;
+    answer.json().await.map_err(|error| failed(&error))
+}
+
+/// What the system said, somewhere down the chain of causes.
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return Some(io.kind());
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,213 @@
+//! A forecast as a picture: SVG for a browser or a report. A row a rotation, a dot a
+//! snapshot where it is made, and a line for as long as it exists.
+//!
+//! It follows the reader's light or dark scheme, says what it shows to a screen reader, and
+//! holds no script.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::time_text::{age, heading, moment, name};
+use crate::core::forecast::{Forecast, Life, Outlook};
+use crate::core::sanitize::printable;
+
+const WIDTH: f64 = 960.0;
+/// Room for the rotations' names, and as many characters as it holds.
+const LEFT: f64 = 150.0;
+const NAME_SHOWN: usize = 17;
+const RIGHT: f64 = 20.0;
+/// From one line of a rotation to the next.
+const LANE: f64 = 14.0;
+/// From one block to the next.
+const GAP: f64 = 26.0;
+/// Days written along the top, at most, and the room that a date takes.
+const MOST_DATES: usize = 15;
+const DATE: f64 = 42.0;
+
+/// Colours that can be read on both grounds, and told apart by those who see few. The page
+/// serves them with its own: it allows no style within.
+pub(super) const STYLE: &str = "
+.forecast { color-scheme: light dark; background: #fff; font: 13px system-ui, sans-serif }
+.forecast text { fill: #1b1f24 } .forecast .dim { fill: #57606a } .forecast .grid { stroke: #d0d7de }
+.forecast .life { stroke: #0969da; stroke-width: 2; opacity: .55 } .forecast .dot { fill: #0969da }
+.forecast .was { fill: #fff; stroke: #0969da; stroke-width: 2 }
+@media (prefers-color-scheme: dark) {
+.forecast { background: #0d1117 } .forecast text { fill: #e6edf3 } .forecast .dim { fill: #8b949e }
+.forecast .grid { stroke: #30363d } .forecast .life { stroke: #58a6ff } .forecast .dot { fill: #58a6ff }
+.forecast .was { fill: #0d1117; stroke: #58a6ff }
+}
+";
+
+/// Each forecast with what it is under, where there are two; all span the same days. A file
+/// of its own, with its style in it.
+pub fn picture(forecasts: Vec<(Option<&str>, &Forecast)>) -> String {
+    draw_all(forecasts, &format!("<style>{STYLE}</style>\n"))
+}
+
+/// One forecast, to stand in the page.
+pub(super) fn figure(forecast: &Forecast) -> String {
+    draw_all(vec![(None, forecast)], "")
+}
+
+fn draw_all(forecasts: Vec<(Option<&str>, &Forecast)>, style: &str) -> String {
+    let mut body = String::new();
+    let mut spoken = Vec::new();
+    let mut y = 20.0;
+    for (under, forecast) in forecasts {
+        let under = under.map(|under| format!(": {under}")).unwrap_or_default();
+        let title = format!("{}{under}", heading(forecast));
+        spoken.push(format!(
+            "{}{under}: {} snapshots; at worst the newest completed one is {} old, the oldest {}.",
+            name(&forecast.name),
+            forecast.snapshots.len(),
+            age(forecast.recovery.newest.worst),
+            age(forecast.recovery.oldest.worst),
+        ));
+        text(&mut body, "", 12.0, y, &title);
+        y = block(&mut body, forecast, y + 18.0) + GAP;
+    }
+    let desc = format!(
+        "A row for each rotation, a dot where a snapshot is made, a line for as long as it exists; a hollow dot is one from before. {}",
+        spoken.join(" ")
+    );
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"forecast\" viewBox=\"0 0 {WIDTH} {y}\" role=\"img\" aria-labelledby=\"forecast-title forecast-desc\">\n<title id=\"forecast-title\">Snapshots in the coming days</title>\n<desc id=\"forecast-desc\">{}</desc>\n{style}{body}</svg>\n",
+        escaped(&desc)
+    )
+}
+
+/// One server below `y`; where it ends.
+fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
+    let top = y + 8.0;
+    let mut bottom = top;
+    let mut rows = String::new();
+    for rotation in &forecast.rotations {
+        bottom = row(&mut rows, forecast, rotation, bottom + LANE);
+    }
+    let step = forecast.days.len().div_ceil(MOST_DATES).max(1);
+    // The first day is one that has begun, and its midnight may lie close to the next.
+    let mut free = 0.0;
+    for day in forecast.days.iter().step_by(step) {
+        let midnight = day.date.to_zoned(forecast.zone.clone());
+        let Ok(midnight) = midnight.map(|at| at.timestamp()) else {
+            continue;
+        };
+        let x = across(forecast, midnight);
+        let _ = writeln!(
+            body,
+            "<line class=\"grid\" x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\"/>"
+        );
+        if x >= free {
+            text(body, "dim", x, y, &day.date.strftime("%m-%d").to_string());
+            free = x + DATE;
+        }
+    }
+    body.push_str(&rows);
+    bottom
+}
+
+/// One rotation; lives that overlap stand below one another.
+fn row(body: &mut String, forecast: &Forecast, rotation: &Outlook, y: f64) -> f64 {
+    let _ = writeln!(
+        body,
+        "<text class=\"\" x=\"12.0\" y=\"{:.1}\"><title>{}</title>{}</text>",
+        y + 4.0,
+        escaped(&rotation.name),
+        escaped(&printable(&rotation.name, NAME_SHOWN))
+    );
+    // When the last life of each lane ends; `None`: not in the span.
+    let mut lanes: Vec<Option<Timestamp>> = Vec::new();
+    let mut bottom = y;
+    let lives = forecast.snapshots.iter();
+    for life in lives.filter(|life| life.rotation == rotation.name) {
+        let free = |end: &Option<Timestamp>| end.is_some_and(|end| end <= life.created_at);
+        let lane = lanes.iter().position(free).unwrap_or_else(|| {
+            lanes.push(None);
+            lanes.len() - 1
+        });
+        lanes[lane] = life.deleted_at;
+        let at = lanes[..lane].iter().fold(y, |y, _| y + LANE);
+        bottom = bottom.max(at);
+        draw(body, forecast, rotation, life, at);
+    }
+    bottom + LANE / 2.0
+}
+
+fn draw(body: &mut String, forecast: &Forecast, rotation: &Outlook, life: &Life, y: f64) {
+    let from = across(forecast, life.created_at);
+    let to = across(forecast, life.deleted_at.unwrap_or(forecast.until));
+    let dot = if life.created_at < forecast.from {
+        "was"
+    } else {
+        "dot"
+    };
+    let made = moment(life.created_at, &rotation.zone);
+    let gone = life.deleted_at.map_or_else(
+        || "there at the end".to_owned(),
+        |at| format!("deleted {}", moment(at, &rotation.zone)),
+    );
+    let says = escaped(&format!("{}: made {made}, {gone}", life.name));
+    let _ = writeln!(
+        body,
+        "<g><title>{says}</title><line class=\"life\" x1=\"{from:.1}\" y1=\"{y:.1}\" x2=\"{to:.1}\" y2=\"{y:.1}\"/><circle class=\"{dot}\" cx=\"{from:.1}\" cy=\"{y:.1}\" r=\"4\"/></g>"
+    );
+}
+
+/// Where an instant lies; one from before the span at its beginning.
+fn across(forecast: &Forecast, at: Timestamp) -> f64 {
+    let span = forecast.until.duration_since(forecast.from).as_secs_f64();
+    let passed = at.duration_since(forecast.from).as_secs_f64();
+    let part = if span > 0.0 { passed / span } else { 0.0 };
+    LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
+}
+
+fn text(body: &mut String, class: &str, x: f64, y: f64, words: &str) {
+    let words = escaped(words);
+    let _ = writeln!(
+        body,
+        "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{words}</text>"
+    );
+}
+
+/// Fit for XML: a name may be anything.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::forecast::forecast;
+    use crate::core::test_provider::{policy, rotation, rules};
+
+    #[test]
+    fn neither_dates_nor_a_long_name_run_into_what_stands_beside_them() {
+        let long = "quarterly-for-the-auditors-of-the-company";
+        let policy = policy(7, vec![rotation(long, "0 0 * * *", 2)]);
+        let evening = "2026-11-26T20:00:00Z".parse().expect("a time");
+        let svg = figure(&forecast(&policy, &rules(), evening, 28));
+        let dates: Vec<f64> = svg
+            .split("<text class=\"dim\" x=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().expect("a number"))
+            .map(|x| x.parse().expect("a number"))
+            .collect();
+        assert!(dates.len() > 10, "{dates:?}");
+        for two in dates.windows(2) {
+            assert!(two[1] - two[0] >= DATE, "{dates:?}");
+        }
+        let cut = format!("<title>{long}</title>quarterly-for-the…</text>");
+        assert!(svg.contains(&cut), "{svg}");
+    }
+}

@@ -1,0 +1,315 @@
+//! The page, the metrics and the health over TCP; they can be read, and nothing else.
+//!
+//! Rotation never depends on it: a port that can't be had is tried again, connections are
+//! bounded, and what takes time is done beside the loop that rotates.
+//!
+//! A browser on the administrator's own host reaches loopback too, and with it every web
+//! site that it shows. So only requests are answered that name an address, `localhost` or a
+//! host of the configuration: a site that has its own name point here (DNS rebinding) is
+//! refused. No other site may read an answer, frame it, or have script run in it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::connection_limit::{Bounded, Connection, working};
+use super::http_server::serve;
+use super::page_model::{Broken, Site};
+use super::{forecast_svg, metrics, page, server_lookup};
+use crate::api::SnapshotApi;
+use crate::config::Http;
+
+/// Between two tries of a port that can't be had.
+const AGAIN: Duration = Duration::from_secs(30);
+
+const STYLE: &str = include_str!("assets/style.css");
+const SCRIPT: &str = include_str!("assets/page.js");
+const ICON: &str = include_str!("assets/icon.svg");
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// What every answer says: nothing from elsewhere is loaded, no script and no style stands in
+/// a page, and nobody else frames or reads it.
+const HEADERS: [(HeaderName, &str); 7] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CACHE_CONTROL, "no-store"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+/// Serves where the settings say, as they change.
+pub struct Server<A> {
+    site: Arc<Site<A>>,
+    settings: watch::Receiver<Option<Http>>,
+    /// What is to be served next, and the hosts by which it is asked.
+    listener: Option<(Bounded<TcpListener>, Vec<String>)>,
+    /// What was said last of a port that can't be had: once is enough.
+    said: Option<String>,
+}
+
+impl<A: SnapshotApi> Server<A> {
+    /// Listens, if there is an address and the port can be had; nothing is answered before
+    /// [`run`](Self::run).
+    pub async fn open(site: Arc<Site<A>>, settings: watch::Receiver<Option<Http>>) -> Self {
+        let mut server = Self {
+            site,
+            settings,
+            listener: None,
+            said: None,
+        };
+        server.listen().await;
+        server
+    }
+
+    /// Answers until the sender of the settings is gone.
+    pub async fn run(mut self) {
+        loop {
+            if let Some((listener, hosts)) = self.listener.take() {
+                let mut changes = self.settings.clone();
+                let stop = async move {
+                    let _changed_or_gone = changes.changed().await;
+                };
+                let routes = routes(Arc::clone(&self.site), hosts);
+                let routes = |stream: &Connection<TcpStream>| {
+                    let working = from_fn_with_state(stream.working(), working);
+                    routes.clone().layer(working)
+                };
+                serve(listener, routes, stop).await;
+                if self.settings.has_changed().is_err() {
+                    return;
+                }
+            } else {
+                let wanted = self.settings.borrow().is_some();
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN), if wanted => {}
+                    changed = self.settings.changed() => if changed.is_err() { return },
+                }
+            }
+            self.listen().await;
+        }
+    }
+
+    async fn listen(&mut self) {
+        let Some(Http { listen, hosts }) = self.settings.borrow_and_update().clone() else {
+            return;
+        };
+        match Bounded::bind(listen).await {
+            Ok(listener) => {
+                tracing::info!(address = %listen, "the status page is served");
+                self.listener = Some((listener, hosts));
+                self.said = None;
+            }
+            Err(error) => {
+                let why = format!("{listen}: {error}");
+                if self.said.as_ref() != Some(&why) {
+                    tracing::error!(address = %listen, %error, "no status page: the port can't be had; it is tried again twice a minute, and rotation goes on");
+                    self.said = Some(why);
+                }
+            }
+        }
+    }
+}
+
+fn routes<A: SnapshotApi>(site: Arc<Site<A>>, hosts: Vec<String>) -> Router {
+    let style = format!("{STYLE}{}", forecast_svg::STYLE);
+    Router::new()
+        .route("/", get(fleet::<A>))
+        .route("/server/{id}", get(server::<A>))
+        .route("/metrics", get(scrape::<A>))
+        .route("/healthz", get(health::<A>))
+        .route("/api/v1/status", get(json::<A>))
+        .route(
+            "/style.css",
+            get(|| async { ([typed("text/css; charset=utf-8")], style) }),
+        )
+        .route(
+            "/page.js",
+            get(|| async { ([typed("text/javascript; charset=utf-8")], SCRIPT) }),
+        )
+        .route(
+            "/icon.svg",
+            get(|| async { ([typed("image/svg+xml")], ICON) }),
+        )
+        .fallback(|| async { nothing("There is no such page.") })
+        .layer(from_fn_with_state(Arc::new(hosts), guard))
+        .with_state(site)
+}
+
+fn typed(kind: &'static str) -> (HeaderName, &'static str) {
+    (header::CONTENT_TYPE, kind)
+}
+
+/// Admits who asks for this host by an address or a known name, and seals the answer.
+async fn guard(State(hosts): State<Arc<Vec<String>>>, request: Request, next: Next) -> Response {
+    let mut response = if addressed(request.uri(), request.headers(), &hosts) {
+        next.run(request).await
+    } else {
+        let why = "asked by a name that is not this service's; add it to hosts below [http]\n";
+        (StatusCode::MISDIRECTED_REQUEST, why).into_response()
+    };
+    for (name, value) in HEADERS {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// Whether every name that the request is for is an address, `localhost`, or one of `hosts`.
+fn addressed(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> bool {
+    let known = |authority: &str| {
+        let host = host_of(authority).to_ascii_lowercase();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>().is_ok() || host == "localhost" || hosts.contains(&host)
+    };
+    let mut named = headers.get_all(header::HOST).iter();
+    let one = named.next().and_then(|host| host.to_str().ok());
+    let absolute = uri
+        .authority()
+        .is_none_or(|authority| known(authority.as_str()));
+    one.is_some_and(known) && named.next().is_none() && absolute
+}
+
+/// Without the port.
+fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+impl IntoResponse for Broken {
+    fn into_response(self) -> Response {
+        let why = "the page broke; the service's log says more\n";
+        (StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
+    }
+}
+
+async fn fleet<A: SnapshotApi>(
+    State(site): State<Arc<Site<A>>>,
+    Query(fields): Query<Vec<(String, String)>>,
+) -> Result<Response, Broken> {
+    let view = site.view().await?;
+    let zone = site.zone.clone();
+    let asked = page::Asked::from(fields);
+    let html = site.aside(move || page::fleet(&view, &asked, &zone));
+    Ok(([typed(HTML)], html.await?).into_response())
+}
+
+async fn server<A: SnapshotApi>(
+    State(site): State<Arc<Site<A>>>,
+    Path(id): Path<String>,
+) -> Result<Response, Broken> {
+    let view = site.view().await?;
+    let shown = Arc::clone(&site);
+    let found = site.aside(move || {
+        // People write a name where the links have an id.
+        let server = server_lookup::find(&view.servers, &id).ok().flatten()?;
+        if server.id.to_string() != id {
+            return Some(Err(server.id.clone()));
+        }
+        let detail = shown.detail(&server.id, view.time)?;
+        Some(Ok(page::server(&view, server, &detail, &shown.zone)))
+    });
+    Ok(match found.await? {
+        Some(Ok(html)) => ([typed(HTML)], html).into_response(),
+        Some(Err(id)) => Redirect::to(&format!("/server/{}", id.component())).into_response(),
+        None => nothing("No policy is for such a server."),
+    })
+}
+
+fn nothing(why: &'static str) -> Response {
+    let html = page::nothing(why);
+    (StatusCode::NOT_FOUND, [typed(HTML)], html).into_response()
+}
+
+async fn scrape<A: SnapshotApi>(State(site): State<Arc<Site<A>>>) -> Result<Response, Broken> {
+    let view = site.view().await?;
+    let (calls, watched) = site.counts();
+    let text = site
+        .aside(move || metrics::text(view, calls, watched))
+        .await?;
+    let text = text.map_err(|_| Broken)?;
+    Ok(([typed("text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+async fn health<A: SnapshotApi>(State(site): State<Arc<Site<A>>>) -> Response {
+    match site.ill() {
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn json<A: SnapshotApi>(State(site): State<Arc<Site<A>>>) -> Result<Response, Broken> {
+    let view = site.view().await?;
+    let json = site.aside(move || serde_json::to_vec(&*view)).await?;
+    let json = json.map_err(|_| Broken)?;
+    Ok(([typed("application/json")], json).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_localhost_and_the_hosts_of_the_configuration_are_answered() {
+        let hosts = ["admin.example.org".to_owned()];
+        let asked = |uri: &str, named: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for host in named {
+                headers.append(header::HOST, host.parse().expect("a value"));
+            }
+            addressed(&uri.parse().expect("a uri"), &headers, &hosts)
+        };
+        for good in [
+            "127.0.0.1:9180",
+            "127.0.0.1",
+            "[::1]:9180",
+            "[::1]",
+            "192.0.2.7:80",
+            "localhost:1",
+            "LocalHost",
+            "admin.example.org",
+            "Admin.example.org:9180",
+        ] {
+            assert!(asked("/", &[good]), "{good}");
+        }
+        for bad in [
+            "evil.example",
+            "evil.example:9180",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "admin.example.org.evil.example",
+            "127.0.0.1@evil.example",
+            "",
+            ":9180",
+        ] {
+            assert!(!asked("/", &[bad]), "{bad}");
+        }
+        assert!(!asked("/", &[]), "no name");
+        assert!(!asked("/", &["127.0.0.1", "evil.example"]), "two names");
+        assert!(!asked("http://evil.example/", &["127.0.0.1"]));
+        assert!(asked("http://127.0.0.1/", &["127.0.0.1"]));
+    }
+}

@@ -1,0 +1,108 @@
+//! What is created and deleted next on one server: asked for it alone, since the answer lives
+//! through its next slot.
+//!
+//! `GET /api/v1/upcoming/ID` on the control socket is an [`Upcoming`], or `null`.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+
+use crate::api::SnapshotApi;
+use crate::core::event::Now;
+use crate::core::plan::{Upcoming, plan};
+use crate::core::policy::{Policy, Rules};
+use crate::core::server_history::{History, Open};
+use crate::core::snapshot::ServerId;
+use crate::engine::{Engine, Seen};
+
+/// The route by which it is asked for.
+pub fn route<A: SnapshotApi>(engine: Arc<Engine<A>>) -> Router {
+    Router::new()
+        .route("/api/v1/upcoming/{id}", get(answer::<A>))
+        .with_state(engine)
+}
+
+async fn answer<A: SnapshotApi>(
+    State(engine): State<Arc<Engine<A>>>,
+    Path(server): Path<String>,
+) -> Result<Json<Option<Upcoming>>, StatusCode> {
+    let server: ServerId = server.parse().map_err(|_| StatusCode::NOT_FOUND)?;
+    // The loop that rotates has only one thread.
+    let done = tokio::task::spawn_blocking(move || upcoming(&engine, &server));
+    let upcoming = done.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(Json(upcoming))
+}
+
+/// By the last listing that could be relied on; nothing where nothing may be done.
+pub(super) fn upcoming<A: SnapshotApi>(engine: &Engine<A>, server: &ServerId) -> Option<Upcoming> {
+    // Lived through on copies: the engine waits for nobody who looks.
+    let (policy, rules, history, seen, now) = engine.known(server, |known| {
+        let (policy, rules) = (known.policy.clone(), known.rules.clone());
+        let seen = known.seen.cloned();
+        (policy, rules, known.history.clone(), seen, known.now)
+    })?;
+    next(&policy, &rules, &history, &seen?, now)
+}
+
+fn next(
+    policy: &Policy,
+    rules: &Rules,
+    history: &History,
+    seen: &Seen,
+    now: Now,
+) -> Option<Upcoming> {
+    if history.blocked.is_some() {
+        return None;
+    }
+    let mut inventory = seen.inventory();
+    // What is being deleted is as good as gone: lived through, it would be waited for in vain.
+    if let Some(Open::Delete { id, .. }) = &history.open {
+        inventory.snapshots.retain(|row| row.id != *id);
+    }
+    plan(policy, &inventory, history, rules, now).upcoming()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::core::snapshot::{Snapshot, SnapshotId, Status};
+    use crate::core::test_provider;
+
+    #[test]
+    fn what_is_being_deleted_holds_up_nothing_that_comes_next() {
+        let policy =
+            test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
+        let at = |text: &str| text.parse().expect("a time");
+        let now = Now {
+            wall: at("2026-11-26T02:59:00Z"),
+            mono: SignedDuration::from_secs(200),
+        };
+        let row = |id, name: &str| Snapshot {
+            uuid: None,
+            id: SnapshotId::from(id),
+            name: name.to_owned(),
+            status: Status::Completed,
+            created_at: Some(at("2026-11-25T03:00:00Z")),
+        };
+        let newest = policy.rotations[0].newest_due(now.wall).expect("a slot");
+        let name = policy.rotations[0].pattern.format(newest.local);
+        let seen = Seen {
+            rows: [row(1, &name), row(2, "by-hand")].into(),
+            at: now.wall,
+            requested: now.mono,
+        };
+        let mut history = History::default();
+        history.open = Some(Open::Delete {
+            id: SnapshotId::from(2),
+            since: now.into(),
+            ordered: true,
+        });
+        let next = next(&policy, &test_provider::rules(), &history, &seen, now);
+        assert_eq!(next.expect("a slot").at, at("2026-11-26T03:00:00Z"));
+    }
+}

@@ -1,0 +1,245 @@
+//! All servers: alerts on top, then a row each, searched, sorted and cut into pages by the
+//! service, so that thousands work in any browser.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
+
+use super::alerts::{self, Standing};
+use super::search::{Asked, COLUMNS, matches, sort};
+use super::{
+    NAME_SHOWN, REASON_SHOWN, as_of, badge, capacity_bar, foot, frame, last_slot, next_slot, shown,
+};
+use crate::core::sanitize::counted;
+use crate::status::state_text::{bare, not_listed, paused, unlisted};
+use crate::status::view::{FleetView, RotationView, ServerView, State};
+
+/// Rows on one page.
+const ROWS: usize = 200;
+
+/// How often a script renews it.
+const EVERY: Duration = Duration::from_secs(5);
+
+pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone) -> String {
+    let standing = Standing::new(view);
+    let words: Vec<_> = asked.q.split_whitespace().map(str::to_lowercase).collect();
+    let mut rows: Vec<_> = view.servers.iter().collect();
+    rows.retain(|server| words.is_empty() || matches(server, &standing, &words));
+    sort(&mut rows, &standing, asked.sorted());
+    let pages = rows.len().div_ceil(ROWS).max(1);
+    let page = asked.page.parse().unwrap_or(1).clamp(1, pages);
+    let shown_rows = rows.chunks(ROWS).nth(page - 1).unwrap_or_default();
+
+    let main = html! {
+        div id="summary" data-live { (summary(view, zone)) }
+        (as_of(view, zone))
+        div id="alerts" data-live { (alerts::all(view, zone)) (alerts::receivers(view)) }
+        section aria-labelledby="servers" {
+            h2 id="servers" { "Servers" }
+            (search(asked))
+            div id="list" data-live {
+                p.found id="found" role="status" { (found(asked, rows.len(), page, pages)) }
+                @if shown_rows.is_empty() {
+                    p.none { "No server is found by that. " a href="/" { "Show all" } }
+                } @else {
+                    (table(view, &standing, asked, shown_rows, zone))
+                }
+                (pager(asked, page, pages))
+            }
+            (capacity_bar::legend())
+        }
+    };
+    let title = match view.alerts.len() {
+        0 if view.paused.is_some() => {
+            format!("ALL PAUSED · {}", counted(view.servers.len(), "server"))
+        }
+        0 => counted(view.servers.len(), "server"),
+        n => format!(
+            "{} · {}",
+            counted(n, "alert"),
+            counted(view.servers.len(), "server")
+        ),
+    };
+    frame(&title, Some(EVERY), &main, &foot(view, zone))
+}
+
+fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
+    let states = [
+        (State::Blocked, "blocked"),
+        (State::Due, "due"),
+        (State::Working, "working"),
+        (State::Paused, "paused"),
+        (State::Unseen, "not listed yet"),
+        (State::Resting, "resting"),
+    ];
+    let count = |state| view.servers.iter().filter(|s| s.state == state).count();
+    let counts: Vec<_> = states
+        .iter()
+        .map(|(state, words)| (count(*state), *state, *words))
+        .filter(|(count, _, _)| *count > 0)
+        .collect();
+    html! {
+        @if let Some(paused) = paused(view, zone) {
+            p.held {
+                span aria-hidden="true" { "‖ " } strong { (paused) }
+                @if view.paused.is_some() { ": nothing is created or deleted until " }
+                @else { ": nothing is created or deleted there until " }
+                code { (resume(view)) } "."
+            }
+        }
+        h1 class=(if view.healthy { "well" } else { "ill" }) {
+            @match view.alerts.len() {
+                0 => { span.sign aria-hidden="true" { "✓" } " No alert stands" }
+                1 => { span.sign aria-hidden="true" { "!" } " 1 alert stands" }
+                n => { span.sign aria-hidden="true" { "!" } " " (n) " alerts stand" }
+            }
+        }
+        @if let Some(unlisted) = unlisted(view, zone) {
+            p.receiver { span.bad aria-hidden="true" { "! " } (unlisted) }
+        }
+        @if let Some(bare) = bare(view) {
+            p.bare { span.wait aria-hidden="true" { "! " } (bare) }
+        }
+        ul.counts {
+            li { strong { (view.servers.len()) } " " (if view.servers.len() == 1 { "server" } else { "servers" }) }
+            @for (count, state, words) in counts {
+                li { a href={ "/?q=" (state.word()) } { strong { (count) } " " (words) } }
+            }
+        }
+    }
+}
+
+/// The command that ends the pauses that are told of above.
+fn resume(view: &FleetView) -> String {
+    let mut paused = view.servers.iter().filter(|s| s.state == State::Paused);
+    match (view.paused, paused.next(), paused.next()) {
+        (Some(_), _, _) => "snaprotate resume".to_owned(),
+        (None, Some(one), None) => format!("snaprotate resume {}", one.name),
+        _ => "snaprotate resume SERVER".to_owned(),
+    }
+}
+
+fn search(asked: &Asked) -> Markup {
+    html! {
+        form.search action="/" method="get" role="search" {
+            label for="q" { "Search" }
+            input id="q" type="search" name="q" value=(asked.q) autocomplete="off" spellcheck="false"
+                placeholder="name, id, state, alert …";
+            @if !asked.sort.is_empty() {
+                input type="hidden" name="sort" value=(asked.sort);
+            }
+            button type="submit" { "Search" }
+        }
+    }
+}
+
+fn found(asked: &Asked, rows: usize, page: usize, pages: usize) -> String {
+    let servers = counted(rows, "server");
+    let of = if asked.q.trim().is_empty() {
+        ""
+    } else {
+        " found"
+    };
+    if pages == 1 {
+        return format!("{servers}{of}");
+    }
+    let first = (page - 1) * ROWS + 1;
+    let last = (page * ROWS).min(rows);
+    format!("{servers}{of}, {first} to {last} shown")
+}
+
+fn table(
+    view: &FleetView,
+    standing: &Standing<'_>,
+    asked: &Asked,
+    rows: &[&ServerView],
+    zone: &TimeZone,
+) -> Markup {
+    let (sorted, down) = asked.sorted();
+    // The roles are said again: a narrow window shows rows as cards, and browsers then
+    // forget that they are a table.
+    html! {
+        table.fleet role="table" aria-labelledby="servers" {
+            thead role="rowgroup" {
+                tr role="row" {
+                    @for (column, heading) in COLUMNS {
+                        @let is = column == sorted;
+                        @let next = if is && !down { format!("-{column}") } else { column.to_owned() };
+                        th scope="col" role="columnheader"
+                            aria-sort=[is.then_some(if down { "descending" } else { "ascending" })] {
+                            a id={ "sort-" (column) } href=(asked.link(&next, 1)) {
+                                (heading)
+                                span.arrow aria-hidden="true" { @if is { @if down { " ▾" } @else { " ▴" } } }
+                            }
+                        }
+                    }
+                }
+            }
+            tbody role="rowgroup" {
+                @for server in rows { (row(view, standing, server, zone)) }
+            }
+        }
+    }
+}
+
+fn row(view: &FleetView, standing: &Standing<'_>, server: &ServerView, zone: &TimeZone) -> Markup {
+    // The badge says of itself that it is blocked.
+    let kinds = standing
+        .of(server)
+        .filter(|kind| *kind != server.state.word());
+    let kinds: Vec<_> = kinds.map(alerts::kind).collect();
+    html! {
+        tr role="row" id={ "row-" (server.id) } {
+            th scope="row" role="rowheader" {
+                a id={ "server-" (server.id) } href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) }
+                span.id { "id " (server.id) }
+            }
+            td role="cell" data-label="Snapshots" { (capacity_bar::drawn(server)) }
+            td role="cell" data-label="State" { div {
+                (badge(server.state))
+                @if !kinds.is_empty() { span.standing { span aria-hidden="true" { "! " } (kinds.join(", ")) } }
+                @if let Some(reason) = &server.reason {
+                    span.reason title=(shown(reason, REASON_SHOWN)) { (shown(reason, REASON_SHOWN)) }
+                }
+                @if let Some(why) = not_listed(server, view.time) {
+                    span.reason title=(shown(&why, REASON_SHOWN)) { (shown(&why, REASON_SHOWN)) }
+                }
+            } }
+            td role="cell" data-label="Last slot" {
+                (lines(server, |rotation| html! {
+                    @match &rotation.last {
+                        Some(slot) => (last_slot(slot, server, view, zone)),
+                        None => "none yet",
+                    }
+                }))
+            }
+            td role="cell" data-label="Next slot" {
+                (lines(server, |rotation| next_slot(rotation.next.as_ref(), view, zone)))
+            }
+        }
+    }
+}
+
+/// A line for each rotation, with its name where there are several.
+fn lines(server: &ServerView, line: impl Fn(&RotationView) -> Markup) -> Markup {
+    html! {
+        ul.rotations {
+            @for rotation in &server.rotations {
+                li { span.rotation title=(shown(&rotation.name, NAME_SHOWN)) { (shown(&rotation.name, NAME_SHOWN)) } " " span.when { (line(rotation)) } }
+            }
+        }
+    }
+}
+
+fn pager(asked: &Asked, page: usize, pages: usize) -> Markup {
+    html! {
+        @if pages > 1 {
+            nav.pager aria-label="Pages" {
+                @if page > 1 { a rel="prev" id="prev" href=(asked.link(&asked.sort, page - 1)) { "← Previous" } }
+                span { "Page " (page) " of " (pages) }
+                @if page < pages { a rel="next" id="next" href=(asked.link(&asked.sort, page + 1)) { "Next →" } }
+            }
+        }
+    }
+}

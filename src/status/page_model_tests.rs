@@ -1,0 +1,139 @@
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+
+use super::*;
+use crate::api::{ApiSettings, HttpApi, Rate, TokenSource};
+use crate::audit::Trail;
+use crate::audit::memory_disk::MemDisk;
+use crate::clock::Clock;
+use crate::core::event::Now;
+use crate::core::server_history::History;
+use crate::core::test_provider;
+
+/// More requests than are worked on at once.
+const MANY: usize = 4 * AT_ONCE;
+
+/// A site of an engine that rotates nothing.
+fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<Site<HttpApi>> {
+    let clock = Clock::system();
+    let settings = ApiSettings {
+        base_url: "http://127.0.0.1:9/".to_owned(),
+        token: TokenSource::Given("a-token".into()),
+        connect_timeout: Duration::from_secs(1),
+        request_timeout: Duration::from_secs(1),
+        rate: Rate {
+            max_in_flight: 1,
+            per_second: 0.0,
+            burst: 1,
+        },
+        max_body: 1,
+        ca_file: None,
+        proxy: crate::api::Proxy::None,
+    };
+    let api = Arc::new(HttpApi::new(&settings, clock.clone()).expect("a client"));
+    let rules = test_provider::rules();
+    let (trail, opened) = Trail::open_inline(
+        Box::new(MemDisk::default()),
+        Path::new("/audit"),
+        Path::new("/state"),
+        "test",
+        clock.now().wall,
+        rules.request_timeout,
+    )
+    .expect("a trail");
+    let tally = api.tally();
+    let engine = Engine::new(api, trail, clock, opened, rules, Vec::new());
+    Site::new(engine, Arc::new(look), tally, PathBuf::from("/audit"))
+}
+
+/// Begins it, as far as that goes at once, and goes away.
+async fn abandon(asked: impl Future) {
+    tokio::select! {
+        biased;
+        _ = asked => panic!("it is answered already"),
+        () = std::future::ready(()) => {}
+    }
+}
+
+fn all<T>(from: &Receiver<T>) -> usize {
+    from.iter().count()
+}
+
+#[tokio::test]
+async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_for_those_who_wait() {
+    let site = site(FleetView::of_nothing);
+    let (say, heard) = channel();
+    let (open, gate) = channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    for _ in 0..MANY {
+        let (say, gate) = (say.clone(), Arc::clone(&gate));
+        let work = move || {
+            say.send(()).expect("heard");
+            // Until it is opened, that is: until the sender is gone.
+            let _opened = gate.lock().expect("whole").recv();
+        };
+        abandon(site.aside(work)).await;
+    }
+    drop(say);
+    for _ in 0..AT_ONCE {
+        heard.recv().expect("begun");
+    }
+    drop(open);
+    // Whoever found no place is gone, and so is what they asked for.
+    assert_eq!(all(&heard), 0);
+    assert!(site.aside(|| ()).await.is_ok(), "there are places again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_view_that_was_made_for_one_who_went_away_serves_the_next() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let (say, heard) = channel();
+    let (open, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let count = Arc::clone(&made);
+    let site = site(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        say.send(()).expect("heard");
+        let _opened = gate.lock().expect("whole").recv();
+        FleetView::of_nothing()
+    });
+    for _ in 0..MANY {
+        abandon(site.view()).await;
+    }
+    heard.recv().expect("begun");
+    drop(open);
+    site.view().await.expect("a view");
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn the_next_decision_waits_for_resume_whether_one_server_is_paused_or_all() {
+    let since = "2026-11-25T06:00:00Z".parse().expect("a time");
+    let (mut one, mut all) = (History::default(), History::default());
+    one.paused = Some(since);
+    all.all_paused = Some(since);
+    let policy = test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
+    for history in [one, all] {
+        let next = decision(
+            Known {
+                policy: &policy,
+                rules: &test_provider::rules(),
+                history: &history,
+                seen: None,
+                asked: None,
+                creates_held: None,
+                unlisted: None,
+                now: Now {
+                    wall: since,
+                    mono: SignedDuration::ZERO,
+                },
+            },
+            &TimeZone::UTC,
+        );
+        assert_eq!(
+            next,
+            "nothing until resume: paused since 2026-11-25 06:00 UTC"
+        );
+    }
+}

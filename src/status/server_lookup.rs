@@ -1,0 +1,91 @@
+//! Which server is meant: one finder for the command line and the service.
+
+use std::sync::Arc;
+
+use crate::core::policy::Policy;
+use crate::core::sanitize::printable;
+use crate::core::snapshot::ServerId;
+
+use super::view::ServerView;
+
+/// How alike a name must be to be named as what may have been meant; 1 is the same.
+const ALIKE: f64 = 0.8;
+
+/// So many of them are named.
+const NAMED: usize = 3;
+
+/// As much of a name as is shown.
+pub const NAME_SHOWN: usize = 80;
+
+/// What a server may be called by: its id, its policy file's stem, its name if it has one.
+pub trait Called {
+    /// All three.
+    fn by(&self) -> (ServerId, &str, Option<&str>);
+}
+
+impl Called for Arc<Policy> {
+    fn by(&self) -> (ServerId, &str, Option<&str>) {
+        (self.server.clone(), &self.file, self.name.as_deref())
+    }
+}
+
+impl Called for ServerView {
+    fn by(&self) -> (ServerId, &str, Option<&str>) {
+        (self.id.clone(), &self.file, Some(&self.name))
+    }
+}
+
+/// The server that was asked for by its id, file or name.
+pub fn find<'s, S: Called>(servers: &'s [S], server: &str) -> Result<Option<&'s S>, String> {
+    let fits = |one: &&S| {
+        let (id, file, name) = one.by();
+        file == server || name == Some(server) || id.to_string() == server
+    };
+    let found: Vec<_> = servers.iter().filter(fits).collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        several => {
+            let meant = several.iter().map(|one| {
+                let (id, file, _) = one.by();
+                format!("{file} (id {id})")
+            });
+            let meant: Vec<_> = meant.collect();
+            Err(format!(
+                "several policies are for a server {}: {}; name one by what it alone is called",
+                printable(server, NAME_SHOWN),
+                meant.join(", ")
+            ))
+        }
+    }
+}
+
+/// What to say where there is no such server.
+pub fn unknown<S: Called>(servers: &[S], server: &str) -> String {
+    let of = |one: &S| {
+        let (_, file, name) = one.by();
+        let words = [Some(file.to_owned()), name.map(str::to_owned)];
+        words.into_iter().flatten()
+    };
+    let near = near(servers.iter().flat_map(of), server);
+    format!(
+        "no policy is for server {}; name it by its id, its name, or its policy file without .toml{near}",
+        printable(server, NAME_SHOWN)
+    )
+}
+
+/// The words that are nearest to what was typed, most alike first, as the end of a sentence.
+pub fn near(words: impl Iterator<Item = String>, typed: &str) -> String {
+    let mut alike: Vec<_> = words
+        .map(|word| (strsim::jaro_winkler(&word, typed), word))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    alike.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
+    alike.dedup_by(|(_, one), (_, other)| one == other);
+    let near = alike.into_iter().take(NAMED);
+    let near: Vec<_> = near.map(|(_, word)| printable(&word, NAME_SHOWN)).collect();
+    if near.is_empty() {
+        return String::new();
+    }
+    format!("; near it: {}", near.join(", "))
+}

@@ -1,0 +1,168 @@
+//! How a server's state, its slots and their times are said, for a terminal.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::view::{FleetView, LastSlot, NextSlot, ServerView, SnapshotView, State};
+use crate::core::plan::{Do, Upcoming};
+use crate::core::sanitize::{counted, local, shortened};
+
+/// What stands beside the verdict of one that stays now, if it is among what is deleted next.
+pub(super) fn goes_next(upcoming: Option<&Upcoming>, snapshot: &SnapshotView) -> &'static str {
+    let mut steps = upcoming.into_iter().flat_map(|next| &next.steps);
+    let stays = matches!(snapshot.verdict.as_str(), "newest" | "keep");
+    if stays && steps.any(|step| step.do_ == Do::Delete && step.id == Some(snapshot.id.clone())) {
+        "; the next to go"
+    } else {
+        ""
+    }
+}
+
+/// As much of a reason as stands beside a state in the overview.
+const REASON_SHOWN: usize = 200;
+
+/// What is paused, on top of everything: a pause that is forgotten raises no alert.
+pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
+    if let Some(since) = view.paused {
+        return Some(format!("ALL PAUSED since {}", local(since, zone)));
+    }
+    let paused = view.servers.iter().filter(|s| s.state == State::Paused);
+    let paused = paused.count();
+    (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
+}
+
+/// That listings can't be had and how old the oldest of those is that are shown; nothing where
+/// all is well.
+pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
+    let servers = || view.servers.iter().filter(|s| s.unlisted.is_some());
+    let count = servers().count();
+    let oldest = servers().map(|server| server.listed).min()?;
+    let oldest = match oldest {
+        None => "not every one has been listed by this process".to_owned(),
+        Some(at) => {
+            let ago = span(view.time.duration_since(at));
+            format!("the oldest listing is from {}, {ago} ago", local(at, zone))
+        }
+    };
+    let servers = counted(count, "server");
+    Some(format!("{servers} can't be listed now: {oldest}"))
+}
+
+/// How many servers have nothing to be restored from, which is no alert where a person deleted
+/// it all.
+pub(super) fn bare(view: &FleetView) -> Option<String> {
+    let bare = |server: &&ServerView| server.listed.is_some() && server.back().is_none();
+    let servers = view.servers.iter().filter(bare).count();
+    let servers = (servers > 0).then(|| counted(servers, "server"))?;
+    Some(format!(
+        "{servers} without a completed snapshot to go back to"
+    ))
+}
+
+/// What became of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Went {
+    /// Its snapshot is there, or nothing says otherwise.
+    Well,
+    /// Its snapshot was completed and is no more.
+    Gone,
+    /// It is still worked on.
+    On,
+    /// It ended without a completed snapshot.
+    Badly,
+}
+
+/// How a slot went, in words that are followed by how long ago the time is: a snapshot by its
+/// own age, since its slot may have been due long before.
+pub(super) fn last_slot(slot: &LastSlot, server: &ServerView) -> (Went, String, Timestamp) {
+    let row = server.snapshots.iter().find(|s| s.name == slot.snapshot);
+    let (went, words) = match (slot.ending.as_deref(), row) {
+        // Its slot is settled when the server is looked at.
+        (None, Some(row)) if row.status == "completed" => (Went::Well, "completed".to_owned()),
+        (Some("completed"), _) => match server.made(slot) {
+            Some(made) => return (Went::Well, "made".to_owned(), made),
+            None if row.is_some() || server.listed.is_none() => {
+                (Went::Well, "completed".to_owned())
+            }
+            None => (Went::Gone, "gone".to_owned()),
+        },
+        (Some(other), Some(_)) => (Went::Badly, other.replace('_', " ")),
+        (Some(other), None) => (
+            Went::Badly,
+            format!("not made ({})", other.replace('_', " ")),
+        ),
+        (None, Some(row)) if row.status == "failed" => (Went::On, "failed so far".to_owned()),
+        (None, Some(_)) => (Went::On, "being made".to_owned()),
+        (None, None) => (Went::On, "not made yet".to_owned()),
+    };
+    (went, format!("{words}, due"), slot.slot)
+}
+
+pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
+    format!("in {}", span(slot.at.duration_since(now)))
+}
+
+/// In the overview; why a server is blocked stands among the alerts.
+pub(super) fn state(server: &ServerView, now: Timestamp) -> String {
+    match server.state {
+        State::Blocked => word(server.state).to_owned(),
+        _ => said(server, now, REASON_SHOWN),
+    }
+}
+
+/// What a server is at, and why, with at most `shown` characters of it.
+pub(super) fn said(server: &ServerView, now: Timestamp, shown: usize) -> String {
+    let word = word(server.state);
+    let state = match &server.reason {
+        Some(reason) if reason.starts_with(word) => shortened(reason, shown),
+        Some(reason) => format!("{word}, {}", shortened(reason, shown)),
+        None => word.to_owned(),
+    };
+    let Some(why) = not_listed(server, now) else {
+        return state;
+    };
+    let why = shortened(&why, shown);
+    match (server.state, &server.reason) {
+        // Its word says the same.
+        (State::Unseen, None) => why,
+        (_, None) => format!("{state}, {why}"),
+        (_, Some(_)) => format!("{state}; {why}"),
+    }
+}
+
+/// How old the listing is that is shown, where no newer one can be had, and why.
+pub(super) fn not_listed(server: &ServerView, now: Timestamp) -> Option<String> {
+    let why = server.unlisted.as_ref()?;
+    Some(match server.listed {
+        Some(at) => format!("not listed for {}: {why}", span(now.duration_since(at))),
+        None => format!("not listed yet: {why}"),
+    })
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Resting => "resting",
+        State::Working => "working",
+        State::Due => "due",
+        State::Blocked => "BLOCKED",
+        State::Paused => "paused",
+        State::Unseen => "not listed yet",
+    }
+}
+
+/// A span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
+pub fn span(time: SignedDuration) -> String {
+    let seconds = time.as_secs().max(0);
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    let two = |large: i64, unit: &str, small: i64, next: &str| match small {
+        0 => format!("{large} {unit}"),
+        small => format!("{large} {unit} {small} {next}"),
+    };
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => two(hours, "h", minutes, "min"),
+        (_, _, _) => two(days, "d", hours, "h"),
+    }
+}
