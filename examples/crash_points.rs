@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use snaprotate::sim::crash_points::{Part, SCENARIOS, sweep};
+use snaprotate::sim::crash_points::{PointShare, SCENARIOS, sweep};
 
 #[derive(Parser)]
 #[command(about = "Proves that a death at any point leaves the end of the story as it is")]
@@ -23,10 +23,10 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let part = Part {
+    let part = PointShare {
         single: args.one_of,
         double: args.double_one_of,
-        ..Part::SINGLE
+        ..PointShare::SINGLE
     };
     println!(
         "{:<42} {:>7} {:>9} {:>8} {:>6}  {:>6} {:>7}  result",

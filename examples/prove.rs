@@ -10,7 +10,7 @@ use std::sync::mpsc;
 
 use clap::Parser;
 use snaprotate::core::breaks::Break;
-use snaprotate::sim::{Options, Report, simulate};
+use snaprotate::sim::{SimulationOptions, SimulationReport, simulate};
 
 #[derive(Parser)]
 #[command(about = "Proves by simulation that no fault makes snaprotate lose or double a snapshot")]
@@ -46,9 +46,14 @@ const PROGRESS: u64 = 1000;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let sound = seeds(args.from, args.seeds, args.days, Options::new);
+    let sound = seeds(args.from, args.seeds, args.days, SimulationOptions::new);
     println!("\nthe same with a provider that lies");
-    let sound = seeds(args.from, args.lying, args.lying_days, Options::lying) && sound;
+    let sound = seeds(
+        args.from,
+        args.lying,
+        args.lying_days,
+        SimulationOptions::lying,
+    ) && sound;
     let caught = broken(&args);
     if sound && caught {
         println!("\nproven");
@@ -59,7 +64,7 @@ fn main() -> ExitCode {
 }
 
 /// Simulates all, on every core, and hands each report over in the order of arrival.
-fn each(options: &[Options], mut take: impl FnMut(Options, Report)) {
+fn each(options: &[SimulationOptions], mut take: impl FnMut(SimulationOptions, SimulationReport)) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(0);
     let (sender, reports) = mpsc::channel();
@@ -86,8 +91,8 @@ fn each(options: &[Options], mut take: impl FnMut(Options, Report)) {
     });
 }
 
-fn seeds(from: u64, count: u64, days: i64, options: fn(u64) -> Options) -> bool {
-    let options = (from..from + count).map(|seed| Options {
+fn seeds(from: u64, count: u64, days: i64, options: fn(u64) -> SimulationOptions) -> bool {
+    let options = (from..from + count).map(|seed| SimulationOptions {
         days,
         ..options(seed)
     });
@@ -143,12 +148,12 @@ fn broken(args: &Args) -> bool {
         while tried < args.broken_seeds && caught < args.enough {
             let batch = tried..args.broken_seeds.min(tried + BATCH);
             tried = batch.end;
-            let options = batch.map(|seed| Options {
+            let options = batch.map(|seed| SimulationOptions {
                 broken: Some(rule),
                 ..if rule.needs_lies() {
-                    Options::lying(seed)
+                    SimulationOptions::lying(seed)
                 } else {
-                    Options::new(seed)
+                    SimulationOptions::new(seed)
                 }
             });
             each(&options.collect::<Vec<_>>(), |_, report| {

@@ -4,7 +4,7 @@
 
 use clap::Parser;
 use snaprotate::core::breaks::Break;
-use snaprotate::sim::{Options, simulate};
+use snaprotate::sim::{SimulationOptions, simulate};
 
 #[derive(Parser)]
 struct Args {
@@ -34,7 +34,7 @@ fn main() -> std::process::ExitCode {
         let found = Break::ALL.into_iter().find(|b| format!("{b:?}") == *name);
         found.unwrap_or_else(|| panic!("no such rule: one of {:?}", Break::ALL))
     };
-    let report = simulate(Options {
+    let report = simulate(SimulationOptions {
         seed: args.seed,
         days: args.days,
         company: !args.alone && !args.lying,

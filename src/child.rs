@@ -40,7 +40,7 @@ pub struct Program<'a> {
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct ProgramResult {
     /// The beginning of what it said, made fit for a log.
     pub output: String,
     /// Why it didn't do well, if so: `ended with exit status: 3`, `was not done
@@ -49,9 +49,9 @@ pub struct Ended {
 }
 
 /// Ends the program with all that it began, should it not have ended by itself.
-struct Group(Option<Pid>);
+struct ProcessGroup(Option<Pid>);
 
-impl Group {
+impl ProcessGroup {
     fn signal(&self, signal: Signal) {
         if let Some(leader) = self.0 {
             let _gone = kill_process_group(leader, signal);
@@ -59,14 +59,14 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
     }
 }
 
 /// Runs it to its end, or its limit; `Err`: it can't be run at all.
-pub async fn run(program: Program<'_>) -> Result<Ended, String> {
+pub async fn run(program: Program<'_>) -> Result<ProgramResult, String> {
     let Some((path, rest)) = program.argv.split_first() else {
         return Err("there is no command".to_owned());
     };
@@ -89,7 +89,7 @@ pub async fn run(program: Program<'_>) -> Result<Ended, String> {
         .spawn()
         .map_err(|error| format!("{path} can't be run: {error}"))?;
     let id = child.id().and_then(|id| i32::try_from(id).ok());
-    let mut group = Group(id.and_then(Pid::from_raw));
+    let mut group = ProcessGroup(id.and_then(Pid::from_raw));
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut out, mut errors) = (Vec::new(), Vec::new());
     let ended = {
@@ -128,7 +128,7 @@ pub async fn run(program: Program<'_>) -> Result<Ended, String> {
             fault(ended)
         }
     };
-    Ok(Ended {
+    Ok(ProgramResult {
         output: in_one_line(&String::from_utf8_lossy(&out)),
         fault,
     })
@@ -168,7 +168,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    async fn shell(script: &str, limit: Duration) -> Ended {
+    async fn shell(script: &str, limit: Duration) -> ProgramResult {
         let argv = ["/bin/sh", "-c", script].map(str::to_owned);
         let program = Program {
             argv: &argv,

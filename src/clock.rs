@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::core::event::Now;
+use crate::core::event::ClockReading;
 
 /// A source of time; copies tell the same time.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl Clock {
     }
 
     /// Both clocks now.
-    pub fn now(&self) -> Now {
+    pub fn now(&self) -> ClockReading {
         let mono = SignedDuration::try_from(self.began.elapsed())
             .unwrap_or(SignedDuration::MAX)
             .saturating_mul(i32::try_from(self.speed).unwrap_or(i32::MAX));
@@ -83,7 +83,7 @@ impl Clock {
                 .saturating_add(mono.saturating_add(self.stepper.offset()))
                 .unwrap_or(Timestamp::MAX),
         };
-        Now { wall, mono }
+        ClockReading { wall, mono }
     }
 
     /// Waits until this much of the clock's time has passed.

@@ -27,14 +27,14 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 /// An open folder.
 #[derive(Debug)]
-pub struct Folder {
+pub struct OpenFolder {
     fd: OwnedFd,
     path: PathBuf,
     /// Its owner, where this is a process of root and the folder is another user's.
-    owner: Option<Identity>,
+    owner: Option<FsIdentity>,
 }
 
-impl Folder {
+impl OpenFolder {
     /// Opens a folder. Its path may lead through links of root, as systemd's to
     /// `/var/lib/private` does.
     pub fn open(path: &Path) -> io::Result<Self> {
@@ -50,7 +50,7 @@ impl Folder {
                     link.uid()
                 )));
             }
-            owner = (found.st_uid != 0).then(|| Identity {
+            owner = (found.st_uid != 0).then(|| FsIdentity {
                 user: Uid::from_raw(found.st_uid),
                 group: Gid::from_raw(found.st_gid),
                 groups: vec![Gid::from_raw(found.st_gid)],
@@ -139,7 +139,7 @@ impl Folder {
         let Some(owner) = &self.owner else {
             return work();
         };
-        let before = Identity::of_this_thread()?;
+        let before = FsIdentity::of_this_thread()?;
         let done = owner.descend().and_then(|()| work());
         before.ascend()?;
         done.map_err(|why| match why.kind() {
@@ -171,7 +171,7 @@ pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
         return Err(io::ErrorKind::NotFound.into());
     };
     make_folder(above(path), mode)?;
-    let above = Folder::open(above(path))?;
+    let above = OpenFolder::open(above(path))?;
     above.as_owner(|| Ok(mkdirat(&above.fd, name, Mode::from(mode))?))
 }
 
@@ -198,13 +198,13 @@ fn refused(what: &str) -> io::Error {
 
 /// Who a thread is for the files that it opens.
 #[derive(Debug)]
-struct Identity {
+struct FsIdentity {
     user: Uid,
     group: Gid,
     groups: Vec<Gid>,
 }
 
-impl Identity {
+impl FsIdentity {
     fn of_this_thread() -> io::Result<Self> {
         Ok(Self {
             user: geteuid(),

@@ -27,13 +27,13 @@ fn root_works_in_a_folder_of_another_user_as_that_user_and_is_root_again_afterwa
     let Some((home, theirs, secret)) = scene() else {
         return;
     };
-    let folder = Folder::open(&theirs).expect("opened");
+    let folder = OpenFolder::open(&theirs).expect("opened");
     let read = || fs::read_to_string(&secret);
     let refused = folder.as_owner(read).expect_err("not for that user");
     let (why, user) = (refused.to_string(), format!("user {SERVICE}"));
     assert!(why.contains(&user) && why.contains("chown -h"), "{why}");
     assert!(getegid().is_root() && read().is_ok(), "root again");
-    let own = Folder::open(home.path()).expect("opened");
+    let own = OpenFolder::open(home.path()).expect("opened");
     assert!(own.as_owner(read).is_ok(), "root in its own folder");
 }
 
@@ -45,7 +45,10 @@ fn a_folder_that_its_owner_cannot_reach_from_the_root_folder_is_worked_in_all_th
     // As /var/lib/private is, around the folder of a dynamic user.
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).expect("mode set");
     make_folder(&theirs.join("a/b"), 0o750).expect("made");
-    let (folder, name) = (Folder::open(&theirs.join("a/b")).expect("opened"), "file");
+    let (folder, name) = (
+        OpenFolder::open(&theirs.join("a/b")).expect("opened"),
+        "file",
+    );
     drop(folder.create(name.as_ref(), 0o640).expect("made"));
     assert_eq!(folder.names().expect("listed"), [name]);
     for path in [
@@ -64,8 +67,10 @@ fn root_follows_a_link_to_a_folder_only_if_root_or_the_folders_owner_laid_it() {
     };
     let link = home.path().join("link");
     symlink(&theirs, &link).expect("laid");
-    Folder::open(&link).expect("root's own");
+    OpenFolder::open(&link).expect("root's own");
     std::os::unix::fs::lchown(&link, Some(1), Some(1)).expect("given away");
-    let why = Folder::open(&link).expect_err("a third one's").to_string();
+    let why = OpenFolder::open(&link)
+        .expect_err("a third one's")
+        .to_string();
     assert!(why.contains("symbolic link of user 1"), "{why}");
 }

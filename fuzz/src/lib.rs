@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use snaprotate::api::fuzz_entry::Reader;
-use snaprotate::config::{Config, Env, Problems, Severity, folders, load};
+use snaprotate::api::fuzz_entry::AnswerReader;
+use snaprotate::config::{Config, Environment, Problems, Severity, folders, load};
 use tempfile::TempDir;
 
 /// A token that must never be shown.
@@ -59,7 +59,7 @@ impl Folder {
     pub fn check(&self, name: &str, content: &[u8]) {
         self.write(name, content);
         let main = self.path("snaprotate.toml");
-        let config = match load(&main, &Env::default()) {
+        let config = match load(&main, &Environment::default()) {
             Ok(config) => config,
             Err(problems) => return self.refused(&problems, &self.path(name), content),
         };
@@ -71,13 +71,14 @@ impl Folder {
             &self.path(name),
             content,
         );
-        let known = folders(&main, &Env::default()).expect("they are in files that are good");
+        let known =
+            folders(&main, &Environment::default()).expect("they are in files that are good");
         assert_eq!(known.state_dir, config.state_dir);
         assert_eq!(known.audit_dir, config.audit_dir);
         usable(&config);
         // A comment can't spoil what is good.
         self.write(name, &[content, b"\n# the end\n"].concat());
-        let again = load(&main, &Env::default()).unwrap_or_else(|said| panic!("{said}"));
+        let again = load(&main, &Environment::default()).unwrap_or_else(|said| panic!("{said}"));
         assert_eq!(again.policies.len(), config.policies.len());
     }
 
@@ -123,7 +124,7 @@ impl Default for Folder {
 fn usable(config: &Config) {
     let api = &config.api;
     assert!(api.base_url.path().ends_with('/'), "{}", api.base_url);
-    Reader::new(api.base_url.as_str(), TOKEN).expect("the client takes the address too");
+    AnswerReader::new(api.base_url.as_str(), TOKEN).expect("the client takes the address too");
     assert!(!api.connect_timeout.is_zero() && !api.request_timeout.is_zero());
     assert!(api.max_in_flight > 0 && api.max_body > 0);
     assert!(api.requests_per_second.is_finite() && api.requests_per_second >= 0.0);

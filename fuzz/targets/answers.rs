@@ -7,13 +7,13 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use snaprotate::api::fuzz_entry::Reader;
+use snaprotate::api::fuzz_entry::AnswerReader;
 use snaprotate::api::{ErrorKind, NewSnapshot};
 use snaprotate::core::snapshot::{ServerId, SnapshotId};
 use snaprotate_fuzz::{TOKEN, assert_line, id_of};
 
-static READER: LazyLock<Reader> =
-    LazyLock::new(|| Reader::new("https://api.example/api/v1", TOKEN).expect("good"));
+static READER: LazyLock<AnswerReader> =
+    LazyLock::new(|| AnswerReader::new("https://api.example/api/v1", TOKEN).expect("good"));
 
 fuzz_target!(|body: &[u8]| {
     let asked = NewSnapshot {

@@ -6,11 +6,11 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use snaprotate::api::fuzz_entry::Reader;
+use snaprotate::api::fuzz_entry::AnswerReader;
 use snaprotate_fuzz::{TOKEN, assert_line};
 
-static READER: LazyLock<Reader> =
-    LazyLock::new(|| Reader::new("https://api.example/api/v1", TOKEN).expect("good"));
+static READER: LazyLock<AnswerReader> =
+    LazyLock::new(|| AnswerReader::new("https://api.example/api/v1", TOKEN).expect("good"));
 /// As much of the token as must not be seen.
 const PART: usize = 6;
 

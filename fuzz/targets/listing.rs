@@ -8,14 +8,14 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use snaprotate::api::fuzz_entry::Reader;
+use snaprotate::api::fuzz_entry::AnswerReader;
 use snaprotate::api::{ErrorKind, Listing};
 use snaprotate::core::snapshot::{ServerId, SnapshotId, Status};
 use snaprotate_fuzz::{TOKEN, assert_line, id_of};
 
 const ASKED: ServerId = ServerId::integer(12345);
-static READER: LazyLock<Reader> =
-    LazyLock::new(|| Reader::new("https://api.example/api/v1", TOKEN).expect("good"));
+static READER: LazyLock<AnswerReader> =
+    LazyLock::new(|| AnswerReader::new("https://api.example/api/v1", TOKEN).expect("good"));
 
 fuzz_target!(|data: &[u8]| {
     let Some((first, rest)) = data.split_first() else {

@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 use jiff::{SignedDuration, Timestamp};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256};
-use snaprotate::audit::memory_disk::MemDisk;
+use snaprotate::audit::memory_disk::MemoryDisk;
 use snaprotate::audit::{
-    Entry, Event, Extra, Opened, Trail, TrailError, Verified, Wide, verify_on,
+    Details, Entry, Event, GlobalEvent, OpenedTrail, Trail, TrailError, Verified, verify_on,
 };
-use snaprotate::core::event::{AlertKind, Fact, Outcome};
+use snaprotate::core::event::{AlertKind, Outcome, ServerEvent};
 use snaprotate::core::snapshot::{ServerId, SnapshotId};
 use snaprotate_fuzz::assert_line;
 
@@ -23,7 +23,7 @@ const HEAD: &str = "/state/head";
 
 /// A trail of two months that was closed properly.
 static SOUND: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     record(&disk, &night("2026-11-24T03:00:00Z")).expect("recorded");
     record(&disk, &night("2026-12-01T03:00:00Z")).expect("recorded");
     [NOVEMBER, DECEMBER, HEAD].map(|path| disk.text(Path::new(path)).into_bytes())
@@ -43,7 +43,7 @@ fuzz_target!(|data: &[u8]| {
 
 /// Any bytes: two files and the head, with 0xff between two.
 fn foreign(bytes: &[u8]) {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     for (path, part) in [NOVEMBER, DECEMBER, HEAD]
         .iter()
         .zip(bytes.split(|byte| *byte == 0xff))
@@ -76,7 +76,7 @@ fn chained(bytes: &[u8]) {
         prev = hash;
         seq = seq.wrapping_add(1);
     }
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     disk.put_bytes(Path::new(NOVEMBER), &file);
     disk.put(Path::new(HEAD), &head);
     goes_on(&disk);
@@ -84,7 +84,7 @@ fn chained(bytes: &[u8]) {
 
 /// Whatever lies there, it is told in lines; and where the trail opens, it can be written
 /// on, and says the same once a new month began.
-fn goes_on(disk: &MemDisk) {
+fn goes_on(disk: &MemoryDisk) {
     let before = check(disk);
     let opened = match open(disk) {
         Ok((_, opened)) => opened,
@@ -146,7 +146,7 @@ fn changed(bytes: &[u8], flips: bool) {
     if *file == sound {
         return;
     }
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     if !archived {
         disk.put_bytes(Path::new(NOVEMBER), &files[0]);
     }
@@ -165,7 +165,7 @@ fn changed(bytes: &[u8], flips: bool) {
     }
 }
 
-fn check(disk: &MemDisk) -> Verified {
+fn check(disk: &MemoryDisk) -> Verified {
     let found = verify_on(disk, Path::new("/audit"), Path::new("/state")).expect("it can be read");
     let told = found
         .problems
@@ -176,7 +176,7 @@ fn check(disk: &MemDisk) -> Verified {
     found
 }
 
-fn open(disk: &MemDisk) -> Result<(Trail, Opened), TrailError> {
+fn open(disk: &MemoryDisk) -> Result<(Trail, OpenedTrail), TrailError> {
     let now = "2026-12-01T04:00:00Z".parse().expect("a time");
     let (audit, state) = (PathBuf::from("/audit"), PathBuf::from("/state"));
     let disk = Box::new(disk.clone());
@@ -190,7 +190,7 @@ fn open(disk: &MemDisk) -> Result<(Trail, Opened), TrailError> {
     )
 }
 
-fn record(disk: &MemDisk, entries: &[Entry]) -> Result<(), TrailError> {
+fn record(disk: &MemoryDisk, entries: &[Entry]) -> Result<(), TrailError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
@@ -208,12 +208,12 @@ fn night(time: &str) -> Vec<Entry> {
     let time: Timestamp = time.parse().expect("a time");
     let word = |text: &str| text.to_owned();
     let facts = [
-        Fact::RotationAdded {
+        ServerEvent::RotationAdded {
             rotation: word("daily"),
             terms: None,
             shrinks: [SnapshotId::from(3)].into(),
         },
-        Fact::CreateIntent {
+        ServerEvent::CreateIntent {
             rotation: word("daily"),
             snapshot: word("daily-snapshot"),
             known: [SnapshotId::from(3)].into(),
@@ -221,7 +221,7 @@ fn night(time: &str) -> Vec<Entry> {
             by: None,
             spare: None,
         },
-        Fact::CreateResult {
+        ServerEvent::CreateResult {
             snapshot: word("daily-snapshot"),
             outcome: Outcome::Done,
             id: Some(SnapshotId::from(801)),
@@ -230,13 +230,13 @@ fn night(time: &str) -> Vec<Entry> {
             hindrance: None,
             said: None,
         },
-        Fact::AlertRaised {
+        ServerEvent::AlertRaised {
             alert: AlertKind::Stuck,
             about: word("daily-snapshot"),
             reason: word("slow"),
         },
     ];
-    let alert = Wide::AlertRaised {
+    let alert = GlobalEvent::AlertRaised {
         alert: word("token_refused"),
         about: word("of the fuzzing"),
         reason: word("401"),
@@ -247,7 +247,7 @@ fn night(time: &str) -> Vec<Entry> {
         time,
         server,
         event,
-        extra: Extra::default(),
+        extra: Details::default(),
     };
     all.map(entry).collect()
 }

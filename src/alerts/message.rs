@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Alert, Signed};
+use super::{Alert, SignedCheckpoint};
 use crate::core::event::AlertKind;
 use crate::core::sanitize::{printable, utc};
 
@@ -24,7 +24,7 @@ const REASON: usize = 300;
 
 /// What happened to an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Event {
+pub enum AlertChange {
     /// It stands from now on.
     Raised,
     /// It still stands, after a while or for another reason.
@@ -37,7 +37,7 @@ pub enum Event {
     Witnessed,
 }
 
-impl Event {
+impl AlertChange {
     /// The word for programs.
     pub fn word(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// What happened to them.
-    pub event: Event,
+    pub event: AlertChange,
     /// When this is said.
     pub time: Timestamp,
     /// The host that says it.
@@ -72,7 +72,7 @@ pub struct Message {
     /// The alerts; none in a test.
     pub alerts: Vec<Alert>,
     /// A checkpoint of the trail, in place of alerts.
-    pub signed: Option<Signed>,
+    pub signed: Option<SignedCheckpoint>,
 }
 
 impl Message {
@@ -104,12 +104,12 @@ impl Message {
     /// Returns true if people are to come at once: a server is down that ought to run.
     pub fn is_urgent(&self) -> bool {
         let down = AlertKind::ServerStopped.word();
-        self.event == Event::Raised && self.alerts.iter().any(|alert| alert.kind == down)
+        self.event == AlertChange::Raised && self.alerts.iter().any(|alert| alert.kind == down)
     }
 
     /// For people, a line an alert; how many more there are.
     pub fn text(&self) -> String {
-        if let Some(Signed { note, .. }) = &self.signed {
+        if let Some(SignedCheckpoint { note, .. }) = &self.signed {
             return format!(
                 "Keep this message. snaprotate audit verify --witness FILE holds the trail against the\ncheckpoint below, in whatever file it stands.\n\n{note}"
             );
@@ -156,7 +156,7 @@ impl Message {
             top.extend(fields.clone());
         }
         json["alerts"] = Value::Array(rows);
-        if let Some(Signed {
+        if let Some(SignedCheckpoint {
             record,
             origin,
             note,

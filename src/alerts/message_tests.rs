@@ -1,12 +1,12 @@
 //! What programs and people are told.
 
 use super::*;
-use crate::alerts::Place;
+use crate::alerts::ServerLabel;
 
 fn alert(id: u64, kind: &str) -> Alert {
     Alert {
         kind: kind.to_owned(),
-        server: Some(Place {
+        server: Some(ServerLabel {
             id: id.into(),
             name: format!("web-{id:02}"),
             policy: format!("server-{id}"),
@@ -17,7 +17,7 @@ fn alert(id: u64, kind: &str) -> Alert {
     }
 }
 
-fn message(event: Event, alerts: Vec<Alert>) -> Message {
+fn message(event: AlertChange, alerts: Vec<Alert>) -> Message {
     Message {
         signed: None,
         event,
@@ -29,7 +29,7 @@ fn message(event: Event, alerts: Vec<Alert>) -> Message {
 
 #[test]
 fn one_alert_s_json_has_its_fields_at_the_top_and_in_the_list() {
-    let json = message(Event::Raised, vec![alert(7, "blocked")]).json();
+    let json = message(AlertChange::Raised, vec![alert(7, "blocked")]).json();
     let row = json!({
         "alert": "blocked",
         "server": 7,
@@ -56,7 +56,7 @@ fn one_alert_s_json_has_its_fields_at_the_top_and_in_the_list() {
 fn ten_thousand_alerts_are_one_message_that_names_the_first_and_the_number() {
     let mut alerts: Vec<_> = (1..10_000).map(|id| alert(id, "blocked")).collect();
     alerts.push(alert(7, "slot_failed"));
-    let message = message(Event::Raised, alerts);
+    let message = message(AlertChange::Raised, alerts);
     assert_eq!(
         message.subject(),
         "ALERT 10000 alerts: 9999 blocked, 1 slot failed on web-01, web-02, web-03 and 9996 more (snaprotate on admin-01)"
@@ -76,7 +76,7 @@ fn ten_thousand_alerts_are_one_message_that_names_the_first_and_the_number() {
 
 #[test]
 fn the_subject_of_a_few_alerts_names_each_server_once_and_none_where_there_is_none() {
-    let subject = |alerts| message(Event::Raised, alerts).subject();
+    let subject = |alerts| message(AlertChange::Raised, alerts).subject();
     assert_eq!(
         subject(vec![
             alert(1, "blocked"),
@@ -102,7 +102,7 @@ fn foreign_text_can_neither_break_a_line_nor_steer_a_terminal() {
     if let Some(place) = &mut alert.server {
         place.name = "web\n01".to_owned();
     }
-    let message = message(Event::Recovered, vec![alert]);
+    let message = message(AlertChange::Recovered, vec![alert]);
     assert!(!message.subject().contains(char::is_control));
     assert_eq!(message.text().lines().count(), 1);
 }
@@ -130,12 +130,12 @@ fn a_header_is_ascii_whatever_the_text() {
 fn a_checkpoint_is_said_whole_to_people_and_programs() {
     let note = "snaprotate/admin-01\n12\nroot\n\n\u{2014} snaprotate/admin-01 signature\n";
     let message = Message {
-        signed: Some(Signed {
+        signed: Some(SignedCheckpoint {
             record: 12,
             origin: "snaprotate/admin-01".to_owned(),
             note: note.to_owned(),
         }),
-        ..message(Event::Witnessed, Vec::new())
+        ..message(AlertChange::Witnessed, Vec::new())
     };
     let subject = "WITNESS of the audit trail, record 12 (snaprotate on admin-01)";
     assert_eq!(message.subject(), subject);

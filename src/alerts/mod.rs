@@ -12,9 +12,9 @@ mod message;
 mod queue;
 mod receiver_state;
 
-pub use message::{Event, Message, encoded_word};
-pub use queue::Tap;
-pub use receiver_state::{Desk, GIVE_UP, Notice, PACE};
+pub use message::{AlertChange, Message, encoded_word};
+pub use queue::NewsQueue;
+pub use receiver_state::{GIVE_UP, Notice, PACE, ReceiverState};
 
 use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ pub const KINDS: [&str; 21] = [
 
 /// A server as receivers know it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct ServerLabel {
     /// The provider's id of it.
     pub id: ServerId,
     /// What it is called: by the policy, else by the policy's file.
@@ -57,7 +57,7 @@ pub struct Place {
 
 /// What an alert is one of: its kind, the server's id, and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub struct AlertKey {
     /// The kind's word.
     pub kind: String,
     /// The server; `None` where it concerns the whole account, or the service itself.
@@ -72,7 +72,7 @@ pub struct Alert {
     /// The kind's word.
     pub kind: String,
     /// The server, if it concerns one.
-    pub server: Option<Place>,
+    pub server: Option<ServerLabel>,
     /// A rotation, a snapshot's name, the account…
     pub about: String,
     /// Why it stands, and what to do.
@@ -83,8 +83,8 @@ pub struct Alert {
 
 impl Alert {
     /// What it is known by.
-    pub fn key(&self) -> Key {
-        Key {
+    pub fn key(&self) -> AlertKey {
+        AlertKey {
             kind: self.kind.clone(),
             server: self.server.as_ref().map(|place| place.id.clone()),
             about: self.about.clone(),
@@ -94,7 +94,7 @@ impl Alert {
 
 /// What became of a slot, for those who are pinged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum SlotChange {
     /// Work on it begins.
     Started,
     /// Its snapshot is completed.
@@ -105,22 +105,22 @@ pub enum Turn {
 
 /// A slot's turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub struct SlotNews {
     /// Its server.
-    pub server: Place,
+    pub server: ServerLabel,
     /// Its rotation.
     pub rotation: String,
     /// Its snapshot's name.
     pub snapshot: String,
     /// What became of it.
-    pub turn: Turn,
+    pub turn: SlotChange,
     /// Why, where there is more to say.
     pub reason: String,
 }
 
 /// A signed checkpoint of the trail, which a receiver is to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signed {
+pub struct SignedCheckpoint {
     /// The record that it names.
     pub record: u64,
     /// Which trail it is of.
@@ -135,11 +135,11 @@ pub enum News {
     /// An alert stands from now on, or for another reason than before.
     Raised(Alert),
     /// An alert no longer stands.
-    Cleared(Key),
+    Cleared(AlertKey),
     /// An alert no longer stands: its server's policy went, whatever became of its cause.
-    Unwatched(Key),
+    Unwatched(AlertKey),
     /// A slot began or ended.
-    Slot(Slot),
+    Slot(SlotNews),
     /// A checkpoint of the trail, for those who are its witness.
-    Witness(Signed),
+    Witness(SignedCheckpoint),
 }

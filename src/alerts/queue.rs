@@ -13,12 +13,12 @@ const MOST: usize = 20_000;
 
 /// The queue.
 #[derive(Debug, Default)]
-pub struct Tap {
+pub struct NewsQueue {
     queue: Mutex<(VecDeque<News>, u64)>,
     came: Notify,
 }
 
-impl Tap {
+impl NewsQueue {
     /// Puts something in, at once.
     pub fn put(&self, news: News) {
         {
@@ -52,13 +52,13 @@ impl Tap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::Key;
+    use crate::alerts::AlertKey;
 
     #[test]
     fn a_full_queue_drops_the_oldest_and_counts_them() {
-        let tap = Tap::default();
+        let tap = NewsQueue::default();
         let cleared = |n: usize| {
-            News::Cleared(Key {
+            News::Cleared(AlertKey {
                 kind: "blocked".to_owned(),
                 server: None,
                 about: n.to_string(),

@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::message::Event;
-use super::{Alert, Key};
+use super::message::AlertChange;
+use super::{Alert, AlertKey};
 use crate::core::event::AlertKind;
 
 /// Messages about one alert within [`CALM`].
@@ -46,7 +46,7 @@ const MOST: usize = 50_000;
 
 /// What the receiver knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Known {
+enum DeliveredState {
     Nothing,
     /// That it stands, unless its process ended before it could say so.
     Perhaps,
@@ -57,10 +57,10 @@ enum Known {
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct AlertEntry {
     alert: Alert,
     stands: bool,
-    known: Known,
+    known: DeliveredState,
     /// Since when it is as it is.
     changed: Timestamp,
     /// When it was told of, the last times.
@@ -71,21 +71,21 @@ struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// What happened to the alert.
-    pub event: Event,
+    pub event: AlertChange,
     /// The alert.
     pub alert: Alert,
 }
 
 /// The state machine.
 #[derive(Debug)]
-pub struct Desk {
+pub struct ReceiverState {
     repeat: Option<SignedDuration>,
-    entries: BTreeMap<Key, Entry>,
+    entries: BTreeMap<AlertKey, AlertEntry>,
     /// Alerts that found no place.
     pub refused: u64,
 }
 
-impl Desk {
+impl ReceiverState {
     /// One that repeats what stands after so long; `None`: never.
     pub fn new(repeat: Option<SignedDuration>) -> Self {
         Self {
@@ -113,11 +113,14 @@ impl Desk {
         }
         let fresh = last.duration_since(alert.since) < FRESH;
         let (known, told) = if fresh {
-            (Known::Perhaps, VecDeque::new())
+            (DeliveredState::Perhaps, VecDeque::new())
         } else {
-            (Known::Stands(alert.reason.clone()), VecDeque::from([told]))
+            (
+                DeliveredState::Stands(alert.reason.clone()),
+                VecDeque::from([told]),
+            )
         };
-        let entry = Entry {
+        let entry = AlertEntry {
             known,
             stands: true,
             changed: alert.since,
@@ -147,10 +150,10 @@ impl Desk {
             self.refused += 1;
             return;
         }
-        let entry = Entry {
+        let entry = AlertEntry {
             alert,
             stands: true,
-            known: Known::Nothing,
+            known: DeliveredState::Nothing,
             changed: at,
             told: VecDeque::new(),
         };
@@ -158,20 +161,20 @@ impl Desk {
     }
 
     /// An alert no longer stands; its old reason is told as an old one.
-    pub fn cleared(&mut self, key: &Key, at: Timestamp) {
+    pub fn cleared(&mut self, key: &AlertKey, at: Timestamp) {
         self.ended(key, at, |reason| format!("over; it was: {reason}"));
     }
 
     /// An alert no longer stands, since nobody looks at its server any more.
-    pub fn unwatched(&mut self, key: &Key, at: Timestamp) {
+    pub fn unwatched(&mut self, key: &AlertKey, at: Timestamp) {
         self.ended(key, at, |_| UNWATCHED.to_owned());
     }
 
-    fn ended(&mut self, key: &Key, at: Timestamp, reason: impl Fn(&str) -> String) {
+    fn ended(&mut self, key: &AlertKey, at: Timestamp, reason: impl Fn(&str) -> String) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
-        if entry.known == Known::Nothing {
+        if entry.known == DeliveredState::Nothing {
             self.entries.remove(key);
         } else if entry.stands {
             entry.stands = false;
@@ -203,8 +206,8 @@ impl Desk {
                 continue;
             };
             entry.known = match notice.event {
-                Event::Recovered => Known::Gone,
-                _ => Known::Stands(notice.alert.reason.clone()),
+                AlertChange::Recovered => DeliveredState::Gone,
+                _ => DeliveredState::Stands(notice.alert.reason.clone()),
             };
             entry.told.push_back(now);
             if entry.told.len() > BURST {
@@ -215,12 +218,12 @@ impl Desk {
         self.entries.retain(|_, entry| {
             let last = entry.told.back().copied().unwrap_or(now);
             let old = now.duration_since(last) > CALM;
-            entry.stands || entry.known != Known::Gone || !old
+            entry.stands || entry.known != DeliveredState::Gone || !old
         });
     }
 
     /// What is to be told of one alert, and from when on.
-    fn of(&self, entry: &Entry) -> Option<(Event, Timestamp)> {
+    fn of(&self, entry: &AlertEntry) -> Option<(AlertChange, Timestamp)> {
         // What a shrink names is deleted soon: people have to hear of it before.
         let urgent = entry.stands && entry.alert.kind == AlertKind::Shrink.word();
         let last = entry.told.back().copied();
@@ -229,14 +232,18 @@ impl Desk {
             time.saturating_add(pause).unwrap_or(Timestamp::MAX)
         };
         let (event, at) = match (&entry.known, entry.stands) {
-            (Known::Nothing | Known::Perhaps | Known::Gone, true) => (Event::Raised, entry.changed),
-            (Known::Stands(reason), true) if *reason != entry.alert.reason => {
-                let calm = if urgent { SignedDuration::ZERO } else { CALM };
-                (Event::Repeated, entry.changed.max(after(last, calm)))
+            (DeliveredState::Nothing | DeliveredState::Perhaps | DeliveredState::Gone, true) => {
+                (AlertChange::Raised, entry.changed)
             }
-            (Known::Stands(_), true) => (Event::Repeated, after(last, self.repeat?)),
-            (Known::Perhaps | Known::Stands(_), false) => (Event::Recovered, entry.changed),
-            (Known::Nothing | Known::Gone, false) => return None,
+            (DeliveredState::Stands(reason), true) if *reason != entry.alert.reason => {
+                let calm = if urgent { SignedDuration::ZERO } else { CALM };
+                (AlertChange::Repeated, entry.changed.max(after(last, calm)))
+            }
+            (DeliveredState::Stands(_), true) => (AlertChange::Repeated, after(last, self.repeat?)),
+            (DeliveredState::Perhaps | DeliveredState::Stands(_), false) => {
+                (AlertChange::Recovered, entry.changed)
+            }
+            (DeliveredState::Nothing | DeliveredState::Gone, false) => return None,
         };
         let full = entry.told.len() >= BURST && !urgent;
         let free = after(entry.told.front().copied().filter(|_| full), CALM);

@@ -1,7 +1,7 @@
 //! What a receiver hears of an alert's life, and when.
 
 use super::*;
-use crate::alerts::Place;
+use crate::alerts::ServerLabel;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -13,7 +13,7 @@ fn at(minutes: i64) -> Timestamp {
 fn blocked(reason: &str, since: Timestamp) -> Alert {
     Alert {
         kind: "blocked".to_owned(),
-        server: Some(Place {
+        server: Some(ServerLabel {
             id: 7.into(),
             name: "web-01".to_owned(),
             policy: "web".to_owned(),
@@ -24,12 +24,12 @@ fn blocked(reason: &str, since: Timestamp) -> Alert {
     }
 }
 
-fn desk() -> Desk {
-    Desk::new(Some(DAY))
+fn desk() -> ReceiverState {
+    ReceiverState::new(Some(DAY))
 }
 
 /// Tells what is due, and returns it as words.
-fn hears(desk: &mut Desk, now: Timestamp) -> Vec<(&'static str, String)> {
+fn hears(desk: &mut ReceiverState, now: Timestamp) -> Vec<(&'static str, String)> {
     let due = desk.due(now);
     desk.told(&due, now);
     due.into_iter()
@@ -99,7 +99,7 @@ fn what_is_deleted_soon_is_told_however_often_it_came_and_went() {
 
 #[test]
 fn without_a_repeat_it_is_told_once_however_long_it_stands() {
-    let mut desk = Desk::new(None);
+    let mut desk = ReceiverState::new(None);
     desk.raised(blocked("full", at(0)), at(0));
     assert_eq!(hears(&mut desk, at(0)).len(), 1);
     assert_eq!(desk.next(), None);
@@ -216,14 +216,14 @@ fn what_was_raised_just_before_the_end_is_told_by_the_next_process() {
     desk.stood(blocked("full", raised), at(10));
     assert_eq!(hears(&mut desk, at(11)), one("raised", "full"));
     // Where it is over by then, its end is told: the process before may have told the rest.
-    let mut desk = Desk::new(Some(DAY));
+    let mut desk = ReceiverState::new(Some(DAY));
     desk.stood(blocked("full", raised), at(10));
     desk.cleared(&blocked("", raised).key(), at(11));
     assert_eq!(
         hears(&mut desk, at(11)),
         one("recovered", "over; it was: full")
     );
-    let mut desk = Desk::new(Some(DAY));
+    let mut desk = ReceiverState::new(Some(DAY));
     let raised = at(10) - FRESH;
     desk.stood(blocked("full", raised), at(10));
     assert_eq!(hears(&mut desk, at(11)), []);
@@ -257,7 +257,7 @@ fn more_alerts_than_can_be_are_refused_and_counted() {
 
 #[test]
 fn an_alert_that_goes_with_its_policy_is_told_as_unwatched_and_by_the_name_that_it_had() {
-    let mut desk = Desk::new(None);
+    let mut desk = ReceiverState::new(None);
     let alert = blocked("full", at(0));
     desk.raised(alert.clone(), at(0));
     assert_eq!(hears(&mut desk, at(0)), one("raised", "full"));

@@ -18,11 +18,11 @@ pub struct TokenInfo {
 }
 
 #[derive(Deserialize)]
-struct Me {
+struct MeBody {
     #[serde(default)]
     account: Account,
     #[serde(default)]
-    token: Named,
+    token: NamedField,
 }
 
 #[derive(Default, Deserialize)]
@@ -32,7 +32,7 @@ struct Account {
 }
 
 #[derive(Default, Deserialize)]
-struct Named {
+struct NamedField {
     name: Option<String>,
     permissions: Option<Vec<String>>,
 }
@@ -67,7 +67,7 @@ impl HttpApi {
     /// Whose token it is; `None`: this provider doesn't tell.
     pub async fn token_info(&self) -> Result<Option<TokenInfo>, ApiError> {
         let url = self.url("/account/me/");
-        let read = |body: &[u8]| serde_json::from_slice::<Me>(body);
+        let read = |body: &[u8]| serde_json::from_slice::<MeBody>(body);
         let answer = self.get("ask whose token it is", &url, self.max_body, |answer| {
             read(&answer.body).map_err(|error| error.to_string())
         });

@@ -42,10 +42,10 @@ const KINDS: [Option<ErrorKind>; 6] = [
 /// Requests by call, and what came of them. Each page of a listing and each repeat of a
 /// GET is a request.
 #[derive(Debug, Default)]
-pub struct Tally([Counts; CALLS.len()]);
+pub struct CallMetrics([CallCounters; CALLS.len()]);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct CallCounters {
     ended: [AtomicU64; KINDS.len()],
     /// By bucket; the last is what took longer than all.
     took: [AtomicU64; BUCKETS.len() + 1],
@@ -54,7 +54,7 @@ struct Counts {
 
 /// One call's counts at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Calls {
+pub struct CallCounts {
     /// `list` (and every other question), `create`, `delete`, `restore` or `power`.
     pub call: &'static str,
     /// How many ended how: `ok`, or the kind of error.
@@ -66,7 +66,7 @@ pub struct Calls {
     pub time: Duration,
 }
 
-impl Tally {
+impl CallMetrics {
     /// Notes one request.
     pub(super) fn note(&self, call: Call, error: Option<ErrorKind>, took: Duration) {
         let counts = &self.0[place(&CALLS, &call)];
@@ -78,11 +78,11 @@ impl Tally {
     }
 
     /// The counts now.
-    pub fn read(&self) -> Vec<Calls> {
+    pub fn read(&self) -> Vec<CallCounts> {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let calls = CALLS.iter().zip(&self.0);
         calls
-            .map(|(call, counts)| Calls {
+            .map(|(call, counts)| CallCounts {
                 call: call_word(*call),
                 ended: KINDS
                     .iter()
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn each_call_and_ending_has_a_count_of_its_own_and_bounds_belong_to_their_bucket() {
-        let tally = Tally::default();
+        let tally = CallMetrics::default();
         for (nth, call) in CALLS.into_iter().enumerate() {
             for (kth, kind) in KINDS.into_iter().enumerate() {
                 for _ in 0..=nth * KINDS.len() + kth {

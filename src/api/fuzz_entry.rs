@@ -6,21 +6,21 @@ use reqwest::{StatusCode, Url};
 use secrecy::SecretString;
 
 use super::error::Call;
-use super::pagination::{PageEnd, Pages as _};
+use super::pagination::{PageEnd, PageSink as _};
 use super::request::{refused, unreadable};
 use super::token::{Token, TokenSource};
-use super::wire::{self, Gathering};
-use super::{ApiError, Created, Listing, NewSnapshot, client, retry_after};
+use super::wire::{self, ListingBuilder};
+use super::{ApiError, CreatedSnapshot, Listing, NewSnapshot, client, retry_after};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// Reads answers as the client does that is at this address and sends this token.
 #[derive(Debug)]
-pub struct Reader {
+pub struct AnswerReader {
     base: Url,
     token: Token,
 }
 
-impl Reader {
+impl AnswerReader {
     /// Refuses an address or a token that the client would refuse.
     pub fn new(base_url: &str, token: &str) -> Result<Self, String> {
         let source = TokenSource::Given(SecretString::from(token));
@@ -37,7 +37,7 @@ impl Reader {
         filter: Option<ServerId>,
         pages: &[&[u8]],
     ) -> (Result<Listing, ApiError>, Vec<Url>) {
-        let mut gathering = Gathering::new(filter);
+        let mut gathering = ListingBuilder::new(filter);
         let mut followed = Vec::new();
         let mut url = self.base.clone();
         loop {
@@ -62,7 +62,7 @@ impl Reader {
     }
 
     /// Reads the answer to a create.
-    pub fn created(&self, body: &[u8], asked: &NewSnapshot) -> Result<Created, ApiError> {
+    pub fn created(&self, body: &[u8], asked: &NewSnapshot) -> Result<CreatedSnapshot, ApiError> {
         wire::created(body, asked).map_err(|reason| self.unreadable(&reason, body))
     }
 

@@ -11,16 +11,18 @@ use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Url};
 
-use super::call_metrics::Tally;
+use super::call_metrics::CallMetrics;
 use super::error::Call;
-use super::pagination::{PageEnd, Pages};
-use super::rate_limit::{Limiter, Pass, Rate};
-use super::response_shape::{Sampler, Shape};
+use super::pagination::{PageEnd, PageSink};
+use super::rate_limit::{Limiter, Permit, RateSettings};
+use super::response_shape::{ResponseShape, ShapeSampler};
 use super::token::{Token, TokenSource};
-use super::wire::{self, CreateBody, Gathering};
-use super::{ApiError, Created, Listing, NewSnapshot, Power, Proxy, SnapshotApi, client};
+use super::wire::{self, CreateBody, ListingBuilder};
+use super::{
+    ApiError, CreatedSnapshot, Listing, NewSnapshot, PowerAction, Proxy, SnapshotApi, client,
+};
 use crate::clock::Clock;
-use crate::core::downtime::ServerDetail;
+use crate::core::downtime::ServerInfo;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// What the client needs to know; checked by the configuration, and here once more.
@@ -35,7 +37,7 @@ pub struct ApiSettings {
     /// How long one request may take, from connecting to the last byte of the answer.
     pub request_timeout: Duration,
     /// How fast, and how many at once.
-    pub rate: Rate,
+    pub rate: RateSettings,
     /// The most bytes that one answer may have, and all pages of one listing together.
     pub max_body: usize,
     /// Certificates (PEM) to trust beside the system's.
@@ -62,10 +64,10 @@ pub struct HttpApi {
     pub(super) clock: Clock,
     pub(super) request_timeout: Duration,
     pub(super) max_body: usize,
-    pub(super) tally: Arc<Tally>,
+    pub(super) tally: Arc<CallMetrics>,
     /// The provider refuses to be asked for large pages.
     pub(super) plain_pages: AtomicBool,
-    pub(super) sampler: Sampler,
+    pub(super) sampler: ShapeSampler,
 }
 
 impl HttpApi {
@@ -85,12 +87,12 @@ impl HttpApi {
             max_body: settings.max_body,
             tally: Arc::default(),
             plain_pages: AtomicBool::new(false),
-            sampler: Sampler::default(),
+            sampler: ShapeSampler::default(),
         })
     }
 
     /// The counts of its calls.
-    pub fn tally(&self) -> Arc<Tally> {
+    pub fn tally(&self) -> Arc<CallMetrics> {
         Arc::clone(&self.tally)
     }
 
@@ -100,7 +102,7 @@ impl HttpApi {
     }
 
     /// The shape that was wanted, if a listing came since.
-    pub fn take_shape(&self) -> Option<Shape> {
+    pub fn take_shape(&self) -> Option<ResponseShape> {
         self.sampler.take()
     }
 
@@ -113,7 +115,7 @@ impl HttpApi {
 
     /// A listing for people to read, sizes included.
     pub async fn browse(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
-        let gathering = Gathering::new(server.clone()).with_sizes();
+        let gathering = ListingBuilder::new(server.clone()).with_sizes();
         self.gather(server, gathering).await
     }
 
@@ -121,7 +123,7 @@ impl HttpApi {
     async fn gather(
         &self,
         server: Option<ServerId>,
-        gathering: Gathering,
+        gathering: ListingBuilder,
     ) -> Result<Listing, ApiError> {
         let mut url = self.url("/snapshots/");
         let what = match server {
@@ -132,7 +134,7 @@ impl HttpApi {
                 format!("list the snapshots of server {server}")
             }
         };
-        let mut pages = Looked(&self.sampler, gathering);
+        let mut pages = SampledPages(&self.sampler, gathering);
         self.walk(&what, url, &mut pages).await?;
         Ok(pages.1.finish())
     }
@@ -141,7 +143,7 @@ impl HttpApi {
     /// held until then, and told the status.
     pub(super) async fn change<T>(
         &self,
-        pass: Pass,
+        pass: Permit,
         call: Call,
         what: &str,
         request: RequestBuilder,
@@ -158,9 +160,9 @@ impl HttpApi {
 }
 
 /// Pages of snapshots, looked at on their way.
-struct Looked<'a>(&'a Sampler, Gathering);
+struct SampledPages<'a>(&'a ShapeSampler, ListingBuilder);
 
-impl Pages for Looked<'_> {
+impl PageSink for SampledPages<'_> {
     fn page(&mut self, body: &[u8]) -> Result<PageEnd, String> {
         let end = self.1.page(body)?;
         self.0.look(body);
@@ -173,19 +175,24 @@ impl Pages for Looked<'_> {
 }
 
 impl SnapshotApi for HttpApi {
-    async fn admit(&self) -> Pass {
+    async fn admit(&self) -> Permit {
         self.limiter.admit_change().await
     }
 
-    async fn admit_owed(&self) -> Pass {
+    async fn admit_owed(&self) -> Permit {
         self.limiter.admit_owed().await
     }
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
-        self.gather(server.clone(), Gathering::new(server)).await
+        self.gather(server.clone(), ListingBuilder::new(server))
+            .await
     }
 
-    async fn create(&self, pass: Pass, create: &NewSnapshot) -> Result<Created, ApiError> {
+    async fn create(
+        &self,
+        pass: Permit,
+        create: &NewSnapshot,
+    ) -> Result<CreatedSnapshot, ApiError> {
         let what = format!("create \"{}\" on server {}", create.name, create.server);
         let request = self
             .changing
@@ -197,7 +204,7 @@ impl SnapshotApi for HttpApi {
         .await
     }
 
-    async fn delete(&self, pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+    async fn delete(&self, pass: Permit, id: SnapshotId) -> Result<(), ApiError> {
         let what = format!("delete snapshot {id}");
         let request = self
             .changing
@@ -207,7 +214,7 @@ impl SnapshotApi for HttpApi {
             .await
     }
 
-    async fn restore(&self, pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+    async fn restore(&self, pass: Permit, id: SnapshotId) -> Result<(), ApiError> {
         let what = format!("restore snapshot {id}");
         let url = self.url(&format!("/snapshots/{}/restore/", id.component()));
         let request = self.changing.post(url);
@@ -217,11 +224,16 @@ impl SnapshotApi for HttpApi {
         .await
     }
 
-    async fn state(&self, pass: Pass, server: &ServerId) -> ServerDetail {
+    async fn state(&self, pass: Permit, server: &ServerId) -> ServerInfo {
         self.ask_state(pass, server).await
     }
 
-    async fn power(&self, pass: Pass, server: &ServerId, action: Power) -> Result<(), ApiError> {
+    async fn power(
+        &self,
+        pass: Permit,
+        server: &ServerId,
+        action: PowerAction,
+    ) -> Result<(), ApiError> {
         self.send_power(pass, server, action).await
     }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::super::ErrorKind;
-use super::super::scripted_server::{Act, Scripted, response};
+use super::super::scripted_server::{ScriptStep, ScriptedServer, response};
 use super::*;
 
 #[path = "list_tests.rs"]
@@ -20,7 +20,7 @@ fn settings(base_url: String) -> ApiSettings {
         token: TokenSource::Given(SecretString::from(TOKEN)),
         connect_timeout: Duration::from_secs(2),
         request_timeout: Duration::from_secs(5),
-        rate: Rate {
+        rate: RateSettings {
             max_in_flight: 8,
             per_second: 0.0,
             burst: 1,
@@ -31,12 +31,12 @@ fn settings(base_url: String) -> ApiSettings {
     }
 }
 
-fn client(server: &Scripted) -> HttpApi {
+fn client(server: &ScriptedServer) -> HttpApi {
     HttpApi::new(&settings(server.url()), Clock::system()).unwrap()
 }
 
 /// A client that gives up after a third of a second.
-fn hasty(server: &Scripted) -> HttpApi {
+fn hasty(server: &ScriptedServer) -> HttpApi {
     let request_timeout = Duration::from_millis(300);
     let settings = ApiSettings {
         request_timeout,
@@ -53,7 +53,7 @@ fn weekly() -> NewSnapshot {
     }
 }
 
-async fn create(api: &HttpApi) -> Result<Created, ApiError> {
+async fn create(api: &HttpApi) -> Result<CreatedSnapshot, ApiError> {
     let pass = api.admit().await;
     api.create(pass, &weekly()).await
 }
@@ -74,7 +74,7 @@ fn created() -> String {
 
 #[tokio::test]
 async fn the_four_calls_are_sent_as_documented() {
-    let server = Scripted::answers(&[
+    let server = ScriptedServer::answers(&[
         ok(&json!({"count": 1, "results": [row(801, 1)]})),
         created(),
         response("204 No Content", "", ""),
@@ -140,7 +140,8 @@ async fn a_status_becomes_what_can_be_done_about_it() {
         ("429 Too Many Requests", ErrorKind::Later),
         ("503 Service Unavailable", ErrorKind::Unknown),
     ] {
-        let server = Scripted::answers(&[response(status, "", "{\"error\":\n\"limit\"}")]).await;
+        let server =
+            ScriptedServer::answers(&[response(status, "", "{\"error\":\n\"limit\"}")]).await;
         let error = create(&client(&server)).await.unwrap_err();
         assert_eq!(error.kind, kind, "{status}");
         assert_eq!(error.status.unwrap().to_string(), status[..3]);
@@ -154,7 +155,7 @@ async fn a_status_becomes_what_can_be_done_about_it() {
         ("403 No", ErrorKind::Account),
         ("404 No", ErrorKind::Missing),
     ] {
-        let server = Scripted::answers(&[response(status, "", "")]).await;
+        let server = ScriptedServer::answers(&[response(status, "", "")]).await;
         assert_eq!(client(&server).list(None).await.unwrap_err().kind, kind);
         assert_eq!(server.requests().len(), 1, "{status} is not asked again");
     }
@@ -164,16 +165,18 @@ async fn a_status_becomes_what_can_be_done_about_it() {
 async fn i9_a_create_is_sent_once_whatever_comes_back() {
     let cut = b"HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{\"id\":".to_vec();
     for script in [
-        vec![Act::Send(response("500 Oops", "", "").into())],
-        vec![Act::Send(
+        vec![ScriptStep::Send(response("500 Oops", "", "").into())],
+        vec![ScriptStep::Send(
             response("503 Busy", "Retry-After: 0\r\n", "").into(),
         )],
-        vec![Act::Send(cut)],
+        vec![ScriptStep::Send(cut)],
         vec![],
-        vec![Act::Hang],
-        vec![Act::Send(response("201 Created", "", "<html>").into())],
+        vec![ScriptStep::Hang],
+        vec![ScriptStep::Send(
+            response("201 Created", "", "<html>").into(),
+        )],
     ] {
-        let server = Scripted::new(vec![script.clone()]).await;
+        let server = ScriptedServer::new(vec![script.clone()]).await;
         let error = create(&hasty(&server)).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unknown, "{script:?}");
         assert_eq!(server.requests().len(), 1, "{script:?}");
@@ -182,7 +185,7 @@ async fn i9_a_create_is_sent_once_whatever_comes_back() {
 
 #[tokio::test]
 async fn i9_i12_deletes_and_restores_are_sent_once_too() {
-    let server = Scripted::new(vec![vec![]]).await;
+    let server = ScriptedServer::new(vec![vec![]]).await;
     let api = client(&server);
     let pass = api.admit().await;
     assert_eq!(
@@ -206,7 +209,7 @@ async fn i9_i12_deletes_and_restores_are_sent_once_too() {
 #[tokio::test]
 async fn an_answer_about_another_server_leaves_the_create_unknown() {
     let body = json!({"id": 801, "name": weekly().name, "server": {"id": 2}});
-    let server = Scripted::answers(&[response("201 Created", "", &body.to_string())]).await;
+    let server = ScriptedServer::answers(&[response("201 Created", "", &body.to_string())]).await;
     let error = create(&client(&server)).await.unwrap_err();
     assert_eq!((error.kind, error.status), (ErrorKind::Unknown, Some(201)));
     assert!(error.message.contains("it is about"), "{error}");
@@ -226,7 +229,7 @@ async fn what_was_never_connected_surely_had_no_effect() {
 
 #[tokio::test]
 async fn i13_a_redirect_is_refused_and_its_target_receives_no_byte() {
-    let other = Scripted::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
+    let other = ScriptedServer::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
     for status in [
         "301 Moved",
         "302 Found",
@@ -235,7 +238,7 @@ async fn i13_a_redirect_is_refused_and_its_target_receives_no_byte() {
         "308 Permanent",
     ] {
         let location = format!("Location: http://{}/secret?t=1\r\n", other.address);
-        let server = Scripted::answers(&[response(status, &location, "")]).await;
+        let server = ScriptedServer::answers(&[response(status, &location, "")]).await;
         let api = client(&server);
         for error in [
             api.list(None).await.unwrap_err(),
@@ -255,11 +258,11 @@ async fn a_body_beyond_the_limit_is_not_read_on() {
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let endless = vec![
-        Act::Send(head),
-        Act::Send(chunk.repeat(300).into()),
-        Act::Hang,
+        ScriptStep::Send(head),
+        ScriptStep::Send(chunk.repeat(300).into()),
+        ScriptStep::Hang,
     ];
-    let server = Scripted::new(vec![endless]).await;
+    let server = ScriptedServer::new(vec![endless]).await;
     let error = client(&server).list(None).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unknown);
     assert!(error.message.contains("more than 1048576 bytes"), "{error}");
@@ -269,7 +272,7 @@ async fn a_body_beyond_the_limit_is_not_read_on() {
 #[tokio::test]
 async fn a_dripping_body_ends_with_the_deadline() {
     let head = b"HTTP/1.1 201 Created\r\nContent-Length: 100000\r\n\r\n".to_vec();
-    let server = Scripted::new(vec![vec![Act::Send(head), Act::Drip]]).await;
+    let server = ScriptedServer::new(vec![vec![ScriptStep::Send(head), ScriptStep::Drip]]).await;
     let began = Instant::now();
     let error = create(&hasty(&server)).await.unwrap_err();
     assert_eq!((error.kind, error.status), (ErrorKind::Unknown, Some(201)));
@@ -279,7 +282,7 @@ async fn a_dripping_body_ends_with_the_deadline() {
 #[tokio::test]
 async fn a_status_counts_even_where_its_body_drips() {
     let head = b"HTTP/1.1 409 Conflict\r\nContent-Length: 100000\r\n\r\nbusy".to_vec();
-    let server = Scripted::new(vec![vec![Act::Send(head), Act::Drip]]).await;
+    let server = ScriptedServer::new(vec![vec![ScriptStep::Send(head), ScriptStep::Drip]]).await;
     let error = create(&hasty(&server)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Later);
     assert!(error.message.ends_with("409 Conflict: busy"), "{error}");
@@ -287,9 +290,9 @@ async fn a_status_counts_even_where_its_body_drips() {
 
 #[tokio::test]
 async fn a_pass_is_back_once_the_call_is_over() {
-    let server = Scripted::answers(&[response("409 Conflict", "", "")]).await;
+    let server = ScriptedServer::answers(&[response("409 Conflict", "", "")]).await;
     let settings = ApiSettings {
-        rate: Rate {
+        rate: RateSettings {
             max_in_flight: 1,
             per_second: 0.0,
             burst: 1,
@@ -306,7 +309,7 @@ async fn a_pass_is_back_once_the_call_is_over() {
 #[tokio::test]
 async fn i13_the_token_shows_in_no_error_and_no_debug() {
     let echo = format!("bad token {TOKEN}");
-    let server = Scripted::answers(&[
+    let server = ScriptedServer::answers(&[
         response("400 Bad Request", "", &echo),
         response("201 Created", "", &echo),
         response("302 Found", &format!("Location: /{TOKEN}\r\n"), ""),
@@ -324,7 +327,7 @@ async fn i13_the_token_shows_in_no_error_and_no_debug() {
 async fn a_new_token_is_used_after_renew_and_a_bad_one_leaves_the_former() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "first").unwrap();
-    let server = Scripted::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
+    let server = ScriptedServer::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
     let token = TokenSource::File(file.path().to_owned());
     let settings = ApiSettings {
         token,
@@ -380,7 +383,7 @@ fn i13_a_base_url_that_would_show_the_token_is_refused() {
 async fn i13_a_token_that_an_answer_repeats_in_escapes_is_in_no_words_of_it() {
     let escaped = TOKEN.replace('f', "\\u0066");
     let body = format!(r#"{{"detail": "bad token {escaped}"}}"#);
-    let server = Scripted::answers(&[response("400 Bad", "", &body)]).await;
+    let server = ScriptedServer::answers(&[response("400 Bad", "", &body)]).await;
     let error = create(&client(&server)).await.unwrap_err();
     let said = error.said.unwrap();
     assert!(

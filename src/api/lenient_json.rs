@@ -15,7 +15,7 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// A scalar field, whatever the provider put there.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Field<'a> {
+pub(super) enum Scalar<'a> {
     /// `null`, or not there.
     #[default]
     Null,
@@ -26,7 +26,7 @@ pub(super) enum Field<'a> {
     Other,
 }
 
-impl Field<'_> {
+impl Scalar<'_> {
     pub(super) fn number(&self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
@@ -54,11 +54,11 @@ impl Field<'_> {
 /// The ids of a row: its `id`, or its `uuid` where it has no `id`; and its `uuid` where it
 /// has both. `None` where it can't be read.
 fn known_by<I: From<u64> + FromStr + PartialEq>(
-    id: &Field,
-    uuid: &Field,
+    id: &Scalar,
+    uuid: &Scalar,
 ) -> Option<(I, Option<I>)> {
     let other = uuid.id();
-    if *id == Field::Null {
+    if *id == Scalar::Null {
         return other.map(|uuid| (uuid, None));
     }
     let id = id.id()?;
@@ -66,47 +66,47 @@ fn known_by<I: From<u64> + FromStr + PartialEq>(
     Some((id, other))
 }
 
-/// A snapshot's row; all fields are [`Field::Null`] where it is no object.
+/// A snapshot's row; all fields are [`Scalar::Null`] where it is no object.
 #[derive(Debug, Default)]
-pub(super) struct Row<'a> {
+pub(super) struct SnapshotRow<'a> {
     /// A key stands there twice: readers disagree on which value counts.
     pub repeats: bool,
-    pub id: Field<'a>,
-    pub uuid: Field<'a>,
-    pub server: ServerField<'a>,
-    pub name: Field<'a>,
-    pub status: Field<'a>,
-    pub size_mb: Field<'a>,
-    pub created_at: Field<'a>,
+    pub id: Scalar<'a>,
+    pub uuid: Scalar<'a>,
+    pub server: ServerRow<'a>,
+    pub name: Scalar<'a>,
+    pub status: Scalar<'a>,
+    pub size_mb: Scalar<'a>,
+    pub created_at: Scalar<'a>,
 }
 
 /// The `server` of a row; likewise.
 #[derive(Debug, Default)]
-pub(super) struct ServerField<'a> {
+pub(super) struct ServerRow<'a> {
     /// A key stands there twice, or the whole stands in its row twice.
     pub repeats: bool,
-    pub id: Field<'a>,
-    pub uuid: Field<'a>,
-    pub name: Field<'a>,
-    pub hostname: Field<'a>,
-    pub status: Field<'a>,
+    pub id: Scalar<'a>,
+    pub uuid: Scalar<'a>,
+    pub name: Scalar<'a>,
+    pub hostname: Scalar<'a>,
+    pub status: Scalar<'a>,
 }
 
 /// The answer to a restore; likewise.
 #[derive(Debug, Default)]
-pub(super) struct RestoreField<'a> {
-    pub status: Field<'a>,
-    pub snapshot: Row<'a>,
+pub(super) struct RestoreRow<'a> {
+    pub status: Scalar<'a>,
+    pub snapshot: SnapshotRow<'a>,
 }
 
-impl Row<'_> {
+impl SnapshotRow<'_> {
     /// Its ids.
     pub(super) fn known_by(&self) -> Option<(SnapshotId, Option<SnapshotId>)> {
         known_by(&self.id, &self.uuid)
     }
 }
 
-impl ServerField<'_> {
+impl ServerRow<'_> {
     /// Its ids.
     pub(super) fn known_by(&self) -> Option<(ServerId, Option<ServerId>)> {
         known_by(&self.id, &self.uuid)
@@ -144,7 +144,7 @@ trait Lenient<'de>: Default {
     fn repeated(&mut self, _key: &str) {}
 }
 
-impl<'de> Lenient<'de> for Field<'de> {
+impl<'de> Lenient<'de> for Scalar<'de> {
     fn number(number: u64) -> Self {
         Self::Number(number)
     }
@@ -158,7 +158,7 @@ impl<'de> Lenient<'de> for Field<'de> {
     }
 }
 
-impl<'de> Lenient<'de> for ServerField<'de> {
+impl<'de> Lenient<'de> for ServerRow<'de> {
     fn entry<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "id" => self.id = map.next_value()?,
@@ -176,7 +176,7 @@ impl<'de> Lenient<'de> for ServerField<'de> {
     }
 }
 
-impl<'de> Lenient<'de> for Row<'de> {
+impl<'de> Lenient<'de> for SnapshotRow<'de> {
     fn entry<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "id" => self.id = map.next_value()?,
@@ -197,7 +197,7 @@ impl<'de> Lenient<'de> for Row<'de> {
     }
 }
 
-impl<'de> Lenient<'de> for RestoreField<'de> {
+impl<'de> Lenient<'de> for RestoreRow<'de> {
     fn entry<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "status" => self.status = map.next_value()?,
@@ -208,9 +208,9 @@ impl<'de> Lenient<'de> for RestoreField<'de> {
     }
 }
 
-struct Any<T>(PhantomData<T>);
+struct LenientVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Lenient<'de>> Visitor<'de> for Any<T> {
+impl<'de, T: Lenient<'de>> Visitor<'de> for LenientVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -253,9 +253,9 @@ impl<'de, T: Lenient<'de>> Visitor<'de> for Any<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         let mut object = T::other();
         let mut keys = BTreeSet::new();
-        while let Some(key) = map.next_key::<Field<'de>>()? {
+        while let Some(key) = map.next_key::<Scalar<'de>>()? {
             let key = match key {
-                Field::Text(key) => key,
+                Scalar::Text(key) => key,
                 _ => Cow::default(),
             };
             object.entry(&key, &mut map)?;
@@ -273,10 +273,10 @@ macro_rules! lenient {
     ($($name:ident),*) => {$(
         impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(Any(PhantomData::<$name<'de>>))
+                deserializer.deserialize_any(LenientVisitor(PhantomData::<$name<'de>>))
             }
         }
     )*};
 }
 
-lenient!(Field, Row, ServerField, RestoreField);
+lenient!(Scalar, SnapshotRow, ServerRow, RestoreRow);

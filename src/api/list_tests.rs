@@ -1,7 +1,7 @@
 use super::*;
 use crate::api::pagination::{GET_PAUSE, GET_TRIES, full_jitter};
-use crate::sandbox::faults::{Call as SandboxCall, Fault, Listing as Lie};
-use crate::sandbox::request_log::Request;
+use crate::sandbox::faults::{CallKind as SandboxCall, Fault, ListingFault as Lie};
+use crate::sandbox::request_log::LoggedRequest;
 use crate::sandbox::{Pagination, Sandbox, SandboxConfig};
 
 #[tokio::test]
@@ -11,7 +11,7 @@ async fn the_pages_of_a_listing_share_one_limit() {
         let body = json!({"count": 2, "next": next, "results": [row(id, 1)]});
         response("200 OK", "", &format!("{padding}{body}"))
     };
-    let server = Scripted::answers(&[page("?page=2", 1), page("", 2)]).await;
+    let server = ScriptedServer::answers(&[page("?page=2", 1), page("", 2)]).await;
     let error = client(&server).list(None).await.unwrap_err();
     assert!(error.message.contains("(max_body)"), "{error}");
 }
@@ -19,12 +19,12 @@ async fn the_pages_of_a_listing_share_one_limit() {
 #[tokio::test]
 async fn a_listing_is_asked_for_again_after_a_passing_failure() {
     let good = ok(&json!({"count": 1, "results": [row(1, 1)]}));
-    let server = Scripted::new(vec![
+    let server = ScriptedServer::new(vec![
         vec![],
-        vec![Act::Send(
+        vec![ScriptStep::Send(
             response("200 OK", "", "<html>busy</html>").into(),
         )],
-        vec![Act::Send(good.into())],
+        vec![ScriptStep::Send(good.into())],
     ])
     .await;
     let listing = client(&server).list(None).await.unwrap();
@@ -34,7 +34,7 @@ async fn a_listing_is_asked_for_again_after_a_passing_failure() {
 
 #[tokio::test]
 async fn a_listing_is_given_up_after_three_tries() {
-    let server = Scripted::answers(&[response("502 Bad Gateway", "", "<html>")]).await;
+    let server = ScriptedServer::answers(&[response("502 Bad Gateway", "", "<html>")]).await;
     let error = client(&server).list(None).await.unwrap_err();
     assert_eq!((error.kind, error.status), (ErrorKind::Unknown, Some(502)));
     assert_eq!(server.requests().len(), 3);
@@ -44,7 +44,7 @@ async fn a_listing_is_given_up_after_three_tries() {
 async fn pages_are_followed_to_the_end() {
     let page =
         |next: Option<&str>, id| ok(&json!({"count": 3, "next": next, "results": [row(id, id)]}));
-    let server = Scripted::answers(&[
+    let server = ScriptedServer::answers(&[
         page(Some("?cursor=b"), 1),
         page(Some("/api/v1/snapshots/?cursor=c"), 2),
         page(None, 3),
@@ -64,7 +64,7 @@ async fn i11_pages_that_shift_ask_for_listings_by_server() {
         ok(&json!({"count": count, "next": next, "results": [row(id, 1)]}))
     };
     for second in [page(1, None, 2), page(2, None, 1)] {
-        let server = Scripted::answers(&[page(2, Some("?page=2"), 1), second]).await;
+        let server = ScriptedServer::answers(&[page(2, Some("?page=2"), 1), second]).await;
         let listing = client(&server).list(None).await.unwrap();
         assert!(listing.shifted && listing.doubt.is_some());
     }
@@ -84,7 +84,7 @@ async fn i13_a_next_page_elsewhere_is_not_followed_and_doubted() {
         "file:///etc/passwd".to_owned(),
     ] {
         let page = ok(&json!({"count": 1, "next": next, "results": [row(1, 1)]}));
-        let server = Scripted::answers(&[page]).await;
+        let server = ScriptedServer::answers(&[page]).await;
         let listing = client(&server).list(None).await.unwrap();
         assert!(listing.doubt.unwrap().contains("next page"), "{next}");
         assert_eq!(server.requests().len(), 1, "{next}");
@@ -94,7 +94,7 @@ async fn i13_a_next_page_elsewhere_is_not_followed_and_doubted() {
 #[tokio::test]
 async fn i11_pages_in_a_circle_are_doubted() {
     let page = ok(&json!({"count": 9, "next": "?cursor=b", "results": [row(1, 1)]}));
-    let server = Scripted::answers(&[page]).await;
+    let server = ScriptedServer::answers(&[page]).await;
     let listing = client(&server).list(None).await.unwrap();
     assert!(listing.doubt.is_some());
     assert_eq!(server.requests().len(), 2);
@@ -103,7 +103,7 @@ async fn i11_pages_in_a_circle_are_doubted() {
 #[tokio::test]
 async fn i11_rows_of_another_server_under_a_filter_are_doubted() {
     let page = ok(&json!({"count": 2, "results": [row(1, 1), row(2, 2)]}));
-    let server = Scripted::answers(&[page]).await;
+    let server = ScriptedServer::answers(&[page]).await;
     let listing = client(&server).list(Some(SERVER)).await.unwrap();
     assert!(listing.doubt.is_some());
 }
@@ -120,7 +120,7 @@ async fn retry_after_in_either_form_holds_back_every_next_call() {
         ("429 Slow", &*date),
     ] {
         let header = format!("Retry-After: {form}\r\n");
-        let server = Scripted::answers(&[response(status, &header, "")]).await;
+        let server = ScriptedServer::answers(&[response(status, &header, "")]).await;
         let api = client(&server);
         let error = api.list(None).await.unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown));
@@ -141,7 +141,7 @@ async fn retry_after_in_either_form_holds_back_every_next_call() {
 
 #[tokio::test]
 async fn a_short_retry_after_is_waited_out_by_a_listing() {
-    let server = Scripted::answers(&[
+    let server = ScriptedServer::answers(&[
         response("429 Slow", "Retry-After: 1\r\n", ""),
         ok(&json!({"count": 0, "results": []})),
     ])
@@ -160,13 +160,13 @@ fn pauses_between_tries_are_within_their_bound_and_two() {
 
 #[tokio::test]
 async fn a_next_page_under_another_scheme_or_port_of_the_host_is_asked_for_at_the_base() {
-    let other = Scripted::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
+    let other = ScriptedServer::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
     for link in [
         format!("{}/snapshots/?page=2", other.url()),
         "https://127.0.0.1/api/v1/snapshots/?page=2".to_owned(),
     ] {
         let page = |next, id| ok(&json!({"count": 2, "next": next, "results": [row(id, 1)]}));
-        let server = Scripted::answers(&[page(Some(link), 1), page(None, 2)]).await;
+        let server = ScriptedServer::answers(&[page(Some(link), 1), page(None, 2)]).await;
         let listing = client(&server).list(None).await.unwrap();
         assert_eq!(listing.doubt, None);
         assert!(server.requests()[1].starts_with("GET /api/v1/snapshots/?page=2 "));
@@ -178,7 +178,7 @@ async fn a_next_page_under_another_scheme_or_port_of_the_host_is_asked_for_at_th
 async fn large_pages_are_asked_for_until_the_provider_refuses_that() {
     let whole = ok(&json!({"count": 0, "results": []}));
     let refusal = response("400 Bad", "", r#"{"page_size": ["unknown"]}"#);
-    let server = Scripted::answers(&[whole.clone(), refusal, whole.clone(), whole]).await;
+    let server = ScriptedServer::answers(&[whole.clone(), refusal, whole.clone(), whole]).await;
     let api = client(&server);
     for _ in 0..3 {
         api.list(None).await.unwrap();
@@ -203,7 +203,7 @@ async fn pages_by_number_and_by_offset_are_fetched_side_by_side_and_taken_in_in_
         assert!(newest_first.is_sorted() && rows.len() == 95, "{style:?}");
         let log = sandbox.log();
         assert_eq!(log.len(), 10, "{style:?}");
-        let together = |pair: &[Request]| pair[1].tick < pair[0].answered.unwrap_or(u64::MAX);
+        let together = |pair: &[LoggedRequest]| pair[1].tick < pair[0].answered.unwrap_or(u64::MAX);
         assert!(!together(&log[..2]) && together(&log[1..3]), "{style:?}");
     }
 }
@@ -212,7 +212,7 @@ async fn pages_by_number_and_by_offset_are_fetched_side_by_side_and_taken_in_in_
 async fn i11_a_next_page_beyond_the_count_is_followed_and_doubted() {
     let page =
         |next: Option<&str>, id| ok(&json!({"count": 1, "next": next, "results": [row(id, 1)]}));
-    let server = Scripted::answers(&[page(Some("?page=2"), 1), page(None, 2)]).await;
+    let server = ScriptedServer::answers(&[page(Some("?page=2"), 1), page(None, 2)]).await;
     let listing = client(&server).list(None).await.unwrap();
     assert!(listing.doubt.is_some());
     assert_eq!(server.requests().len(), 2);
@@ -227,7 +227,7 @@ async fn pages_by_cursor_are_followed_one_after_the_other() {
         (&None, 95)
     );
     let log = sandbox.log();
-    let apart = |pair: &[Request]| pair[0].answered < Some(pair[1].tick);
+    let apart = |pair: &[LoggedRequest]| pair[0].answered < Some(pair[1].tick);
     assert!(log.len() == 10 && log.windows(2).all(apart));
 }
 

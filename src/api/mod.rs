@@ -45,12 +45,12 @@ use std::future::Future;
 pub use client::{is_loopback, outgoing, over_socket};
 pub use error::{ApiError, ErrorKind, chain};
 pub use http::{ApiSettings, HttpApi};
-pub use power::Power;
+pub use power::PowerAction;
 pub use proxy::Proxy;
-pub use rate_limit::{Heard, Limiter, Pass, Rate};
+pub use rate_limit::{Limiter, Permit, RateSettings, StatusCell};
 pub use token::{TokenSource, secret};
 
-use crate::core::downtime::ServerDetail;
+use crate::core::downtime::ServerInfo;
 use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
@@ -60,11 +60,11 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 /// whatever comes back (I9, I12): what to do next is decided from the listing.
 pub trait SnapshotApi: Send + Sync + 'static {
     /// Waits for the rate limit, any `Retry-After` and a place in flight.
-    fn admit(&self) -> impl Future<Output = Pass> + Send;
+    fn admit(&self) -> impl Future<Output = Permit> + Send;
 
     /// Waits for a place in flight alone: what is owed to a server that stands still is sent
     /// however many requests wait, and though the provider wants to be left alone.
-    fn admit_owed(&self) -> impl Future<Output = Pass> + Send;
+    fn admit_owed(&self) -> impl Future<Output = Permit> + Send;
 
     /// All snapshots of the account, or of one server. Takes its own pass for each page.
     fn list(
@@ -75,33 +75,33 @@ pub trait SnapshotApi: Send + Sync + 'static {
     /// Asks for a new snapshot.
     fn create(
         &self,
-        pass: Pass,
+        pass: Permit,
         create: &NewSnapshot,
-    ) -> impl Future<Output = Result<Created, ApiError>> + Send;
+    ) -> impl Future<Output = Result<CreatedSnapshot, ApiError>> + Send;
 
     /// Deletes a snapshot for good.
     fn delete(
         &self,
-        pass: Pass,
+        pass: Permit,
         id: SnapshotId,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
     /// Overwrites a server with a snapshot; only on an operator's confirmed command (I12).
     fn restore(
         &self,
-        pass: Pass,
+        pass: Permit,
         id: SnapshotId,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
     /// Asks for the server's state, once; for rotations that stop it.
-    fn state(&self, pass: Pass, server: &ServerId) -> impl Future<Output = ServerDetail> + Send;
+    fn state(&self, pass: Permit, server: &ServerId) -> impl Future<Output = ServerInfo> + Send;
 
     /// Stops or starts a server.
     fn power(
         &self,
-        pass: Pass,
+        pass: Permit,
         server: &ServerId,
-        action: Power,
+        action: PowerAction,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
     /// Reads the token anew; after an error the former one stays in use.
@@ -160,7 +160,7 @@ pub struct NewSnapshot {
 
 /// The provider's word that a snapshot is being made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Created {
+pub struct CreatedSnapshot {
     /// Its id, or its UUID where it has no id.
     pub id: SnapshotId,
     /// Its UUID, where it has an id too.

@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, stream};
 use reqwest::Url;
 
 use super::error::Call;
-use super::request::{Answer, Failure};
+use super::request::{ApiResponse, RequestFailure};
 use super::{ApiError, ErrorKind, HttpApi, client};
 
 /// More pages than any account needs; what goes on longer goes in circles.
@@ -39,7 +39,7 @@ pub(super) struct PageEnd {
 }
 
 /// Takes in the pages of a listing, in their order.
-pub(super) trait Pages {
+pub(super) trait PageSink {
     /// Takes in the next page; an error where it is no page at all.
     fn page(&mut self, body: &[u8]) -> Result<PageEnd, String>;
 
@@ -53,7 +53,7 @@ impl HttpApi {
         &self,
         what: &str,
         url: Url,
-        into: &mut impl Pages,
+        into: &mut impl PageSink,
     ) -> Result<(), ApiError> {
         let mut room = self.max_body;
         let (first, end) = self.first_page(what, url, &mut room, into).await?;
@@ -73,7 +73,7 @@ impl HttpApi {
         what: &str,
         url: Url,
         room: &mut usize,
-        into: &mut impl Pages,
+        into: &mut impl PageSink,
     ) -> Result<(Url, PageEnd), ApiError> {
         if !self.plain_pages.load(Ordering::Relaxed) {
             let mut large = url.clone();
@@ -97,7 +97,7 @@ impl HttpApi {
         first: Url,
         next: Url,
         mut room: usize,
-        into: &mut impl Pages,
+        into: &mut impl PageSink,
     ) -> Result<(), ApiError> {
         let mut seen = BTreeSet::from([first]);
         let mut next = Some(next);
@@ -119,7 +119,7 @@ impl HttpApi {
         what: &str,
         rest: Vec<Url>,
         mut room: usize,
-        into: &mut impl Pages,
+        into: &mut impl PageSink,
     ) -> Result<(), ApiError> {
         let most = room;
         let fetched = rest.clone().into_iter().map(|url| async move {
@@ -155,7 +155,7 @@ impl HttpApi {
     }
 
     /// The address of the next page, if there is one that may be asked for.
-    fn follow(&self, current: &Url, link: Option<&str>, into: &mut impl Pages) -> Option<Url> {
+    fn follow(&self, current: &Url, link: Option<&str>, into: &mut impl PageSink) -> Option<Url> {
         match client::next_page(&self.base, current, link?) {
             Ok(next) => Some(next),
             Err(reason) => {
@@ -171,7 +171,7 @@ impl HttpApi {
         what: &str,
         url: &Url,
         room: &mut usize,
-        into: &mut impl Pages,
+        into: &mut impl PageSink,
     ) -> Result<PageEnd, ApiError> {
         let (answer, end) = self
             .get(what, url, *room, |answer| into.page(&answer.body))
@@ -186,8 +186,8 @@ impl HttpApi {
         what: &str,
         url: &Url,
         most: usize,
-        mut read: impl FnMut(&Answer) -> Result<T, String>,
-    ) -> Result<(Answer, T), ApiError> {
+        mut read: impl FnMut(&ApiResponse) -> Result<T, String>,
+    ) -> Result<(ApiResponse, T), ApiError> {
         let mut pauses = full_jitter();
         loop {
             let pass = self.limiter.admit().await;
@@ -196,12 +196,12 @@ impl HttpApi {
             drop(pass);
             let result = result.and_then(|answer| match read(&answer) {
                 Ok(value) => Ok((answer, value)),
-                Err(reason) => Err(Failure {
+                Err(reason) => Err(RequestFailure {
                     error: self.unreadable(what, &reason, &answer),
                     again: true,
                 }),
             });
-            let Failure { error, again } = match result {
+            let RequestFailure { error, again } = match result {
                 Ok(read) => return Ok(read),
                 Err(failure) => failure,
             };

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::error::{ApiError, Call};
 use super::http::HttpApi;
-use super::lenient_json::ServerField;
-use super::rate_limit::Pass;
-use crate::core::downtime::{ServerDetail, ServerState};
+use super::lenient_json::ServerRow;
+use super::rate_limit::Permit;
+use crate::core::downtime::{PowerState, ServerInfo};
 use crate::core::sanitize::printable;
 use crate::core::snapshot::ServerId;
 
@@ -16,7 +16,7 @@ const ERROR_SHOWN: usize = 160;
 /// The action of a power call. There is none that takes a running server's power away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Power {
+pub enum PowerAction {
     /// Shuts it down.
     Stop,
     /// Starts it.
@@ -24,13 +24,13 @@ pub enum Power {
 }
 
 #[derive(Serialize)]
-struct Body {
-    action: Power,
+struct PowerBody {
+    action: PowerAction,
 }
 
 impl HttpApi {
     /// Asks for the server's state, once; a failure is a state too, in which nothing is known.
-    pub(super) async fn ask_state(&self, pass: Pass, server: &ServerId) -> ServerDetail {
+    pub(super) async fn ask_state(&self, pass: Permit, server: &ServerId) -> ServerInfo {
         let what = format!("ask whether server {server} runs");
         let url = self.url(&format!("/servers/{}/", server.component()));
         let request = self.reading.get(url);
@@ -42,32 +42,32 @@ impl HttpApi {
             detail(&answer.body, server).map_err(unreadable)
         });
         told.unwrap_or_else(|error| match error.status {
-            Some(404 | 405) => ServerState::NotOffered.into(),
-            _ => ServerState::Untold(printable(&error.message, ERROR_SHOWN).into()).into(),
+            Some(404 | 405) => PowerState::NotOffered.into(),
+            _ => PowerState::Untold(printable(&error.message, ERROR_SHOWN).into()).into(),
         })
     }
 
     /// Sends a power call, exactly once; what it did is the server's state to say.
     pub(super) async fn send_power(
         &self,
-        pass: Pass,
+        pass: Permit,
         server: &ServerId,
-        action: Power,
+        action: PowerAction,
     ) -> Result<(), ApiError> {
         let what = match action {
-            Power::Stop => format!("stop server {server}"),
-            Power::Start => format!("start server {server}"),
+            PowerAction::Stop => format!("stop server {server}"),
+            PowerAction::Start => format!("start server {server}"),
         };
         let url = self.url(&format!("/servers/{}/power/", server.component()));
-        let request = self.changing.post(url).json(&Body { action });
+        let request = self.changing.post(url).json(&PowerBody { action });
         self.change(pass, Call::Power, &what, request, |_| Ok(()))
             .await
     }
 }
 
 /// The provider's answer, which must be about this server.
-fn detail(body: &[u8], asked: &ServerId) -> Result<ServerDetail, String> {
-    let row: ServerField = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+fn detail(body: &[u8], asked: &ServerId) -> Result<ServerInfo, String> {
+    let row: ServerRow = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if row.repeats {
         return Err("a key stands there twice".to_owned());
     }
@@ -79,8 +79,8 @@ fn detail(body: &[u8], asked: &ServerId) -> Result<ServerDetail, String> {
     };
     let word = row.status.text().ok_or("it has no status")?;
     let (name, hostname) = row.named().unzip();
-    Ok(ServerDetail {
-        state: ServerState::of(word),
+    Ok(ServerInfo {
+        state: PowerState::of(word),
         name: name.map(str::to_owned),
         hostname: hostname.flatten().map(str::to_owned),
         other_id,
@@ -97,7 +97,7 @@ mod tests {
             let detail = detail(body.as_bytes(), &id.parse().unwrap());
             detail.map(|detail| detail.state)
         };
-        let active = Ok(ServerState::Active);
+        let active = Ok(PowerState::Active);
         let uuid = "6f1c2a34-0000-4000-8000-000000000007";
         let both = format!(r#"{{"id": 7, "uuid": "{uuid}", "status": "active"}}"#);
         assert_eq!(of(&both, "7"), active);
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(of(r#"{"status": "active"}"#, "7"), active);
         assert_eq!(
             of(r#"{"id": 7, "status": "suspended"}"#, "7"),
-            Ok(ServerState::Other("suspended".into()))
+            Ok(PowerState::Other("suspended".into()))
         );
         for (body, why) in [
             (r#"{"id": 8, "status": "active"}"#, "it is about server 8"),

@@ -13,14 +13,14 @@ use tokio::time::{Instant, sleep_until};
 /// A place in flight, granted after the rate limit and any `Retry-After`. Whoever mutates
 /// writes the intent while holding it. Dropping it gives the place back.
 #[derive(Debug)]
-pub struct Pass {
+pub struct Permit {
     _place: OwnedSemaphorePermit,
-    heard: Heard,
+    heard: StatusCell,
 }
 
-impl Pass {
+impl Permit {
     /// Where the status of the answer will be found.
-    pub fn heard(&self) -> Heard {
+    pub fn heard(&self) -> StatusCell {
         self.heard.clone()
     }
 }
@@ -28,9 +28,9 @@ impl Pass {
 /// The status of the answer to the one request of a pass, as it was received: the trail
 /// says what came, not what is documented.
 #[derive(Clone, Debug, Default)]
-pub struct Heard(Arc<OnceLock<u16>>);
+pub struct StatusCell(Arc<OnceLock<u16>>);
 
-impl Heard {
+impl StatusCell {
     /// `None` where no success was answered.
     pub fn status(&self) -> Option<u16> {
         self.0.get().copied()
@@ -45,7 +45,7 @@ impl Heard {
 
 /// How fast and how many.
 #[derive(Clone, Copy, Debug)]
-pub struct Rate {
+pub struct RateSettings {
     /// Requests in flight at once; at least one.
     pub max_in_flight: usize,
     /// Requests that begin in a second; 0 is no limit.
@@ -58,21 +58,21 @@ pub struct Rate {
 #[derive(Debug)]
 pub struct Limiter {
     /// Held by the one that is next; tokio's mutex queues in order.
-    bucket: tokio::sync::Mutex<Bucket>,
+    bucket: tokio::sync::Mutex<TokenBucket>,
     places: Arc<Semaphore>,
     /// How many places there are.
     most: usize,
     /// No request before this instant (`Retry-After`).
     closed_until: Mutex<Option<Instant>>,
-    strain: Mutex<Strain>,
+    strain: Mutex<Backoff>,
 }
 
 impl Limiter {
     /// Nothing is held back yet.
-    pub fn new(rate: Rate) -> Self {
+    pub fn new(rate: RateSettings) -> Self {
         let most = rate.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            bucket: tokio::sync::Mutex::new(Bucket::new(rate)),
+            bucket: tokio::sync::Mutex::new(TokenBucket::new(rate)),
             places: Arc::new(Semaphore::new(most)),
             most,
             closed_until: Mutex::new(None),
@@ -90,21 +90,21 @@ impl Limiter {
     /// Nobody else advances meanwhile: a pass is fresh when it is granted, and after a
     /// `Retry-After` of an hour there is no crowd with an hour's worth of saved-up grants.
     /// A future that is dropped leaves the queue and takes nothing along but a token.
-    pub async fn admit(&self) -> Pass {
+    pub async fn admit(&self) -> Permit {
         self.grant(false).await
     }
 
     /// The same for a mutation: however many requests may begin at once, it keeps the rate's
     /// distance from the one before.
-    pub async fn admit_change(&self) -> Pass {
+    pub async fn admit_change(&self) -> Permit {
         self.grant(true).await
     }
 
     /// Waits for a place alone, past the queue, the rate and any `Retry-After`.
-    pub async fn admit_owed(&self) -> Pass {
-        Pass {
+    pub async fn admit_owed(&self) -> Permit {
+        Permit {
             _place: self.place().await,
-            heard: Heard::default(),
+            heard: StatusCell::default(),
         }
     }
 
@@ -116,7 +116,7 @@ impl Limiter {
         }
     }
 
-    async fn grant(&self, apart: bool) -> Pass {
+    async fn grant(&self, apart: bool) -> Permit {
         let mut bucket = self.bucket.lock().await;
         bucket.take(apart).await;
         let place = self.place().await;
@@ -125,9 +125,9 @@ impl Limiter {
             sleep_until(until).await;
         }
         bucket.last = Some(Instant::now());
-        Pass {
+        Permit {
             _place: place,
-            heard: Heard::default(),
+            heard: StatusCell::default(),
         }
     }
 
@@ -138,9 +138,9 @@ impl Limiter {
         let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that were under way together are refused together, and say it once.
         if strain.since.is_none_or(|since| began >= since) {
-            strain.spacing = (strain.spacing * 2).clamp(Strain::FIRST, Strain::MOST);
+            strain.spacing = (strain.spacing * 2).clamp(Backoff::FIRST, Backoff::MOST);
             strain.since = Some(Instant::now());
-            strain.patience = (strain.patience * 2).clamp(Strain::RELAXES, Strain::MOST_PATIENCE);
+            strain.patience = (strain.patience * 2).clamp(Backoff::RELAXES, Backoff::MOST_PATIENCE);
         }
         (strain.good, strain.changed) = (0, Some(Instant::now()));
         let rest = strain.spacing;
@@ -157,18 +157,18 @@ impl Limiter {
         strain.good += 1;
         let long = strain
             .changed
-            .is_none_or(|changed| changed.elapsed() >= Strain::LONG);
+            .is_none_or(|changed| changed.elapsed() >= Backoff::LONG);
         if strain.good >= strain.patience || long {
             (strain.good, strain.changed) = (0, Some(Instant::now()));
             strain.spacing /= 2;
-            if strain.spacing < Strain::LEAST {
-                *strain = Strain::default();
+            if strain.spacing < Backoff::LEAST {
+                *strain = Backoff::default();
             }
         }
     }
 
     /// Until when the distance to the request before is to be kept; `None` where it is.
-    fn spaced(&self, bucket: &Bucket) -> Option<Instant> {
+    fn spaced(&self, bucket: &TokenBucket) -> Option<Instant> {
         let strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
         let until = bucket.last?.checked_add(strain.spacing);
         until.filter(|until| *until > Instant::now())
@@ -201,7 +201,7 @@ impl Limiter {
 
 /// A limit that the provider doesn't tell, as far as it is known.
 #[derive(Debug, Default)]
-struct Strain {
+struct Backoff {
     /// The distance between two requests; zero: none but the rate's.
     spacing: Duration,
     /// Requests that began before were sent at the former distance.
@@ -215,7 +215,7 @@ struct Strain {
     patience: u32,
 }
 
-impl Strain {
+impl Backoff {
     const FIRST: Duration = Duration::from_secs(1);
     const MOST: Duration = Duration::from_mins(1);
     /// A shorter distance is none.
@@ -229,7 +229,7 @@ impl Strain {
 
 /// A token bucket, kept as the instant at which it will be full again.
 #[derive(Debug)]
-struct Bucket {
+struct TokenBucket {
     /// The time one token takes; zero is no limit.
     interval: Duration,
     /// The time that all tokens but one take.
@@ -239,11 +239,11 @@ struct Bucket {
     last: Option<Instant>,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// The slowest rate: one request a day.
     const SLOWEST: Duration = Duration::from_hours(24);
 
-    fn new(rate: Rate) -> Self {
+    fn new(rate: RateSettings) -> Self {
         let per_second = rate.per_second;
         let interval = if per_second.is_finite() && per_second > 0.0 {
             Duration::try_from_secs_f64(1.0 / per_second)

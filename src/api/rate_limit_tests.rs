@@ -4,13 +4,13 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use super::{Limiter, Rate};
+use super::{Limiter, RateSettings};
 
 fn limiter(max_in_flight: usize, per_second: f64) -> Limiter {
     // A second's worth may begin at once, up to five.
     let burst = (1..=5).rev().find(|burst| f64::from(*burst) <= per_second);
     let burst = burst.unwrap_or(1);
-    Limiter::new(Rate {
+    Limiter::new(RateSettings {
         max_in_flight,
         per_second,
         burst,

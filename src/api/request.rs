@@ -16,13 +16,13 @@ use super::{ApiError, ErrorKind, HttpApi, printable, retry_after};
 const ERROR_BODY: usize = 4 * 1024;
 
 /// A success, with its body in full.
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     pub status: StatusCode,
     pub body: Vec<u8>,
 }
 
 /// A failed request, and whether sending it again could help (which only a GET is).
-pub(super) struct Failure {
+pub(super) struct RequestFailure {
     pub error: ApiError,
     pub again: bool,
 }
@@ -36,7 +36,7 @@ impl HttpApi {
         what: &str,
         request: RequestBuilder,
         most: usize,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<ApiResponse, RequestFailure> {
         let began = Instant::now();
         let answer = self.exchange(call, what, request, most).await;
         let kind = answer.as_ref().err().map(|failure| failure.error.kind);
@@ -50,9 +50,9 @@ impl HttpApi {
         what: &str,
         request: RequestBuilder,
         most: usize,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<ApiResponse, RequestFailure> {
         let token = self.token();
-        let fail = |kind, status: Option<StatusCode>, text: &str, again| Failure {
+        let fail = |kind, status: Option<StatusCode>, text: &str, again| RequestFailure {
             // I13: an answer may repeat what it was asked with.
             error: ApiError::new(
                 kind,
@@ -100,25 +100,25 @@ impl HttpApi {
         if !status.is_success() {
             // The status has said it all: a body that is late or cut takes nothing from it.
             let _ = timeout_at(deadline, read(&mut response, ERROR_BODY, &mut body)).await;
-            return Err(Failure {
+            return Err(RequestFailure {
                 error: refused(call, status, what, &body, &token),
                 again: true,
             });
         }
         match timeout_at(deadline, read(&mut response, most, &mut body)).await {
             Err(_) => Err(late(Some(status))),
-            Ok(Err(Cut::Long)) => Err(Failure {
+            Ok(Err(BodyError::Long)) => Err(RequestFailure {
                 error: self.too_long(what),
                 again: false,
             }),
-            Ok(Err(Cut::Broken(error))) => {
+            Ok(Err(BodyError::Broken(error))) => {
                 let text = format!(
                     "answered {status} and broke off: {}",
                     chain(&error.without_url())
                 );
                 Err(fail(ErrorKind::Unknown, Some(status), &text, true))
             }
-            Ok(Ok(())) => Ok(Answer { status, body }),
+            Ok(Ok(())) => Ok(ApiResponse { status, body }),
         }
     }
 
@@ -130,7 +130,7 @@ impl HttpApi {
     }
 
     /// A success whose body says otherwise, or nothing that can be read.
-    pub(super) fn unreadable(&self, what: &str, reason: &str, answer: &Answer) -> ApiError {
+    pub(super) fn unreadable(&self, what: &str, reason: &str, answer: &ApiResponse) -> ApiError {
         unreadable(answer.status, what, reason, &answer.body, &self.token())
     }
 
@@ -184,18 +184,18 @@ fn shown(body: &[u8], token: &Token) -> String {
 }
 
 /// Why a body was not read to its end.
-enum Cut {
+enum BodyError {
     Long,
     Broken(reqwest::Error),
 }
 
 /// Appends the body to `into`, at most `most` bytes; what came before a failure stays there.
-async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Result<(), Cut> {
-    while let Some(chunk) = response.chunk().await.map_err(Cut::Broken)? {
+async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Result<(), BodyError> {
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
         let room = most - into.len();
         into.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if chunk.len() > room {
-            return Err(Cut::Long);
+            return Err(BodyError::Long);
         }
     }
     Ok(())

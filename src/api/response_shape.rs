@@ -25,7 +25,7 @@ const ROW: &str = "results[]";
 /// A JSON type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Type {
+pub enum JsonType {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -45,9 +45,9 @@ pub enum Type {
 /// The shape of a listing's first page, and of what changes were answered with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Shape {
+pub struct ResponseShape {
     /// The types of each field, by its path such as `results[].server.name`.
-    pub fields: BTreeMap<String, BTreeSet<Type>>,
+    pub fields: BTreeMap<String, BTreeSet<JsonType>>,
     /// The status words of snapshots.
     pub words: BTreeSet<String>,
     /// Rows of a page, where there are several pages.
@@ -56,7 +56,7 @@ pub struct Shape {
     pub codes: BTreeMap<String, BTreeSet<u16>>,
 }
 
-impl Type {
+impl JsonType {
     fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -82,7 +82,7 @@ impl Type {
     }
 }
 
-impl Shape {
+impl ResponseShape {
     /// The shape of a page; `None`: it is no page.
     pub(super) fn of(body: &[u8]) -> Option<Self> {
         let mut shape = Self::default();
@@ -146,19 +146,22 @@ impl Shape {
         if !self.fields.keys().any(|field| field.starts_with(ROW)) {
             return None;
         }
-        let is = |field: &str, wanted: &[Type]| {
+        let is = |field: &str, wanted: &[JsonType]| {
             let types = self.fields.get(&format!("{ROW}.{field}"));
             types.is_some_and(|types| types.iter().all(|one| wanted.contains(one)))
         };
-        let id = [Type::Integer, Type::String];
+        let id = [JsonType::Integer, JsonType::String];
         let named = |field: &str| [format!("{field}id"), format!("{field}uuid")];
         let mut lacking: Vec<&str> = Vec::new();
         for (field, sound) in [
             ("id", named("").iter().any(|one| is(one, &id))),
-            ("name", is("name", &[Type::String])),
-            ("status", is("status", &[Type::String])),
-            ("created_at", is("created_at", &[Type::String, Type::Null])),
-            ("server", is("server", &[Type::Object])),
+            ("name", is("name", &[JsonType::String])),
+            ("status", is("status", &[JsonType::String])),
+            (
+                "created_at",
+                is("created_at", &[JsonType::String, JsonType::Null]),
+            ),
+            ("server", is("server", &[JsonType::Object])),
             ("server.id", named("server.").iter().any(|one| is(one, &id))),
         ] {
             if !sound {
@@ -175,7 +178,7 @@ impl Shape {
 }
 
 /// Looks at a page without keeping its rows.
-struct PageShape<'a>(&'a mut Shape);
+struct PageShape<'a>(&'a mut ResponseShape);
 
 impl<'de> DeserializeSeed<'de> for PageShape<'_> {
     type Value = ();
@@ -198,12 +201,12 @@ impl<'de> Visitor<'de> for PageShape<'_> {
         while let Some(key) = map.next_key::<String>()? {
             if key == "results" {
                 rows = map.next_value_seed(RowsShape(self.0))?;
-                note(&mut self.0.fields, "results", Type::Array);
+                note(&mut self.0.fields, "results", JsonType::Array);
                 continue;
             }
             let value: Value = map.next_value()?;
             next |= key == "next" && !value.is_null();
-            note(&mut self.0.fields, &key, Type::of(&value));
+            note(&mut self.0.fields, &key, JsonType::of(&value));
         }
         self.0.page = next.then_some(rows);
         Ok(())
@@ -211,7 +214,7 @@ impl<'de> Visitor<'de> for PageShape<'_> {
 }
 
 /// Looks at rows; how many there are.
-struct RowsShape<'a>(&'a mut Shape);
+struct RowsShape<'a>(&'a mut ResponseShape);
 
 impl<'de> DeserializeSeed<'de> for RowsShape<'_> {
     type Value = u64;
@@ -244,14 +247,14 @@ impl<'de> Visitor<'de> for RowsShape<'_> {
     }
 }
 
-impl Shape {
+impl ResponseShape {
     fn row(&mut self, path: &str, row: &Value) {
         let Value::Object(fields) = row else {
-            return note(&mut self.fields, path, Type::of(row));
+            return note(&mut self.fields, path, JsonType::of(row));
         };
         for (key, value) in fields {
             let field = format!("{path}.{key}");
-            note(&mut self.fields, &field, Type::of(value));
+            note(&mut self.fields, &field, JsonType::of(value));
             match value {
                 Value::Object(_) if path == ROW => self.row(&field, value),
                 Value::String(word)
@@ -265,7 +268,7 @@ impl Shape {
     }
 }
 
-fn note(fields: &mut BTreeMap<String, BTreeSet<Type>>, path: &str, of: Type) {
+fn note(fields: &mut BTreeMap<String, BTreeSet<JsonType>>, path: &str, of: JsonType) {
     let path = printable(path, 3 * WORD);
     if fields.len() < MOST || fields.contains_key(&path) {
         fields.entry(path).or_default().insert(of);
@@ -274,17 +277,17 @@ fn note(fields: &mut BTreeMap<String, BTreeSet<Type>>, path: &str, of: Type) {
 
 /// Takes the shape of a listing when somebody wants to know it.
 #[derive(Debug, Default)]
-pub(super) struct Sampler(Mutex<Sampled>);
+pub(super) struct ShapeSampler(Mutex<SampledSink>);
 
 #[derive(Debug, Default)]
-struct Sampled {
+struct SampledSink {
     wanted: bool,
-    seen: Option<Shape>,
+    seen: Option<ResponseShape>,
     codes: BTreeMap<String, BTreeSet<u16>>,
 }
 
-impl Sampler {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Sampled> {
+impl ShapeSampler {
+    fn lock(&self) -> std::sync::MutexGuard<'_, SampledSink> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -297,7 +300,7 @@ impl Sampler {
     pub(super) fn look(&self, body: &[u8]) {
         let mut sampled = self.lock();
         if sampled.wanted {
-            let seen = Shape::of(body);
+            let seen = ResponseShape::of(body);
             // Until a field is there again each listing is looked at.
             sampled.wanted = seen.as_ref().is_some_and(|seen| seen.lacks().is_some());
             sampled.seen = seen;
@@ -312,10 +315,10 @@ impl Sampler {
     }
 
     /// The shape that was wanted, if a listing came since.
-    pub(super) fn take(&self) -> Option<Shape> {
+    pub(super) fn take(&self) -> Option<ResponseShape> {
         let mut sampled = self.lock();
         let seen = sampled.seen.take()?;
-        Some(Shape {
+        Some(ResponseShape {
             codes: sampled.codes.clone(),
             ..seen
         })

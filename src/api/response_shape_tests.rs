@@ -5,12 +5,12 @@ const PAGE: &str = r#"{"count": 40, "next": "https://a.example/?page=2", "previo
     {"id": 2, "server": {"id": 7, "name": "web"}, "name": "w-2", "status": "in_progress", "size_mb": null, "created_at": "2026-11-22T04:00:00Z"}
 ]}"#;
 
-fn of(text: &str) -> Shape {
-    Shape::of(text.as_bytes()).expect("a page")
+fn of(text: &str) -> ResponseShape {
+    ResponseShape::of(text.as_bytes()).expect("a page")
 }
 
-fn learnt(from: &str) -> Shape {
-    let mut known = Shape::default();
+fn learnt(from: &str) -> ResponseShape {
+    let mut known = ResponseShape::default();
     assert_eq!(
         known.learn(&of(from)),
         [""; 0],
@@ -25,7 +25,8 @@ fn what_was_seen_before_is_no_news() {
     assert_eq!(known.learn(&of(PAGE)), [""; 0]);
     assert_eq!(known.page, Some(2));
     assert_eq!(known.lacks(), None);
-    let again: Shape = serde_json::from_str(&serde_json::to_string(&known).unwrap()).unwrap();
+    let again: ResponseShape =
+        serde_json::from_str(&serde_json::to_string(&known).unwrap()).unwrap();
     assert_eq!(again, known);
 }
 
@@ -97,12 +98,12 @@ fn a_page_of_any_size_is_looked_at_without_being_kept() {
     let fields: Vec<String> = (0..5000).map(|nth| format!("\"f{nth}\": 1")).collect();
     let shape = of(&format!("{{\"results\": [{{{}}}]}}", fields.join(",")));
     assert!(shape.fields.len() <= MOST + 1, "{}", shape.fields.len());
-    assert_eq!(Shape::of(b"[1, 2]"), None);
+    assert_eq!(ResponseShape::of(b"[1, 2]"), None);
 }
 
 #[test]
 fn a_shape_is_taken_of_the_next_listing_alone_when_it_is_wanted() {
-    let sampler = Sampler::default();
+    let sampler = ShapeSampler::default();
     sampler.look(PAGE.as_bytes());
     assert_eq!(sampler.take(), None);
     sampler.want();

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 /// One step of an answer.
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(super) enum ScriptStep {
     /// Sends these bytes.
     Send(Vec<u8>),
     /// Sends a byte every few milliseconds, for ever.
@@ -20,20 +20,20 @@ pub(super) enum Act {
 
 /// What each connection in turn is answered with; then it is closed. Connections beyond the
 /// script are answered like the last one.
-pub(super) struct Scripted {
+pub(super) struct ScriptedServer {
     pub address: SocketAddr,
     /// What was received, a string for each request.
     requests: Arc<Mutex<Vec<String>>>,
 }
 
-impl Scripted {
-    pub(super) async fn new(script: Vec<Vec<Act>>) -> Self {
+impl ScriptedServer {
+    pub(super) async fn new(script: Vec<Vec<ScriptStep>>) -> Self {
         Self::over(script, |stream| async move { Some(stream) }).await
     }
 
     /// As [`new`](Self::new), with a handshake before each answer; `None` where that failed.
     pub(super) async fn over<S, F>(
-        script: Vec<Vec<Act>>,
+        script: Vec<Vec<ScriptStep>>,
         shake: impl Fn(tokio::net::TcpStream) -> F + Send + Sync + 'static,
     ) -> Self
     where
@@ -63,7 +63,7 @@ impl Scripted {
     pub(super) async fn answers(answers: &[String]) -> Self {
         let script = answers
             .iter()
-            .map(|answer| vec![Act::Send(answer.clone().into())]);
+            .map(|answer| vec![ScriptStep::Send(answer.clone().into())]);
         Self::new(script.collect()).await
     }
 
@@ -78,7 +78,7 @@ impl Scripted {
 
 async fn answer(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    acts: Vec<Act>,
+    acts: Vec<ScriptStep>,
     seen: Arc<Mutex<Vec<String>>>,
 ) {
     let Some(request) = receive(&mut stream).await else {
@@ -87,18 +87,18 @@ async fn answer(
     seen.lock().unwrap().push(request);
     for act in acts {
         match act {
-            Act::Send(bytes) => {
+            ScriptStep::Send(bytes) => {
                 if stream.write_all(&bytes).await.is_err() {
                     return;
                 }
             }
-            Act::Drip => {
+            ScriptStep::Drip => {
                 while stream.write_all(b" ").await.is_ok() && stream.flush().await.is_ok() {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 return;
             }
-            Act::Hang => std::future::pending().await,
+            ScriptStep::Hang => std::future::pending().await,
         }
     }
     let _ = stream.shutdown().await;

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::error::ApiError;
 use super::http::HttpApi;
-use super::lenient_json::{Field, ServerField};
-use super::pagination::{PageEnd, Pages};
+use super::lenient_json::{Scalar, ServerRow};
+use super::pagination::{PageEnd, PageSink};
 use crate::core::snapshot::ServerId;
 
 /// A server of the account.
@@ -42,18 +42,18 @@ pub struct AccountServers {
 }
 
 #[derive(Deserialize)]
-struct Page<'a> {
+struct ServerPage<'a> {
     #[serde(borrow, default)]
-    count: Field<'a>,
+    count: Scalar<'a>,
     #[serde(borrow, default)]
-    next: Field<'a>,
+    next: Scalar<'a>,
     #[serde(borrow)]
-    results: Vec<ServerField<'a>>,
+    results: Vec<ServerRow<'a>>,
 }
 
-impl Pages for AccountServers {
+impl PageSink for AccountServers {
     fn page(&mut self, body: &[u8]) -> Result<PageEnd, String> {
-        let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let page: ServerPage = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         for row in &page.results {
             let Some((id, uuid)) = row.known_by() else {
                 self.doubt("a server's row can't be read", false);

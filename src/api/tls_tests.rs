@@ -8,15 +8,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use super::scripted_server::{Act, Scripted, response};
+use super::scripted_server::{ScriptStep, ScriptedServer, response};
 use super::{
-    ApiError, ApiSettings, ErrorKind, HttpApi, Proxy, Rate, SnapshotApi as _, TokenSource,
+    ApiError, ApiSettings, ErrorKind, HttpApi, Proxy, RateSettings, SnapshotApi as _, TokenSource,
 };
 use crate::clock::Clock;
 use crate::core::snapshot::SnapshotId;
 
 /// A server with a certificate of its own for `name`, and that certificate in a file.
-async fn server(name: &str) -> (Scripted, tempfile::NamedTempFile) {
+async fn server(name: &str) -> (ScriptedServer, tempfile::NamedTempFile) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec![name.to_owned()])
@@ -32,7 +32,7 @@ async fn server(name: &str) -> (Scripted, tempfile::NamedTempFile) {
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let answer = response("204 No Content", "", "");
-    let server = Scripted::over(vec![vec![Act::Send(answer.into())]], move |stream| {
+    let server = ScriptedServer::over(vec![vec![ScriptStep::Send(answer.into())]], move |stream| {
         let acceptor = acceptor.clone();
         async move { acceptor.accept(stream).await.ok() }
     })
@@ -46,7 +46,7 @@ fn settings(port: u16, trusted: &Path) -> ApiSettings {
         token: TokenSource::Given(SecretString::from("tok")),
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(10),
-        rate: Rate {
+        rate: RateSettings {
             max_in_flight: 1,
             per_second: 0.0,
             burst: 1,

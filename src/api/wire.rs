@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::lenient_json::{Field, RestoreField, Row, ServerField};
-use super::pagination::{PageEnd, Pages};
-use super::{Created, Listing, NewSnapshot, ServerRows, printable};
+use super::lenient_json::{RestoreRow, Scalar, ServerRow, SnapshotRow};
+use super::pagination::{PageEnd, PageSink};
+use super::{CreatedSnapshot, Listing, NewSnapshot, ServerRows, printable};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// As much of a foreign name as a message repeats.
@@ -24,24 +24,24 @@ const FEW: usize = 8;
 
 /// One page of a listing.
 #[derive(Deserialize)]
-struct Page<'a> {
+struct SnapshotPage<'a> {
     #[serde(borrow, default)]
-    count: Field<'a>,
+    count: Scalar<'a>,
     /// `None`: the page has no such field, which one of a listing without pages needs not have.
     #[serde(borrow, default, deserialize_with = "there")]
-    next: Option<Field<'a>>,
+    next: Option<Scalar<'a>>,
     /// Read row by row: fifty thousand at once would be many times what is kept of them.
     #[serde(borrow)]
     results: Vec<&'a RawValue>,
 }
 
-fn there<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<Field<'a>>, D::Error> {
-    Field::deserialize(from).map(Some)
+fn there<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<Scalar<'a>>, D::Error> {
+    Scalar::deserialize(from).map(Some)
 }
 
 /// Gathers the pages of one listing, and what speaks against it.
 #[derive(Debug)]
-pub(super) struct Gathering {
+pub(super) struct ListingBuilder {
     filter: Option<ServerId>,
     sizes: bool,
     listing: Listing,
@@ -52,7 +52,7 @@ pub(super) struct Gathering {
     ids: BTreeSet<SnapshotId>,
 }
 
-impl Gathering {
+impl ListingBuilder {
     /// `filter` is the server that was asked for; `None` for the whole account.
     pub(super) fn new(filter: Option<ServerId>) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl Gathering {
         }
     }
 
-    fn row(&mut self, row: &Row) {
+    fn row(&mut self, row: &SnapshotRow) {
         let server = row.server.known_by().filter(|_| !row.server.repeats);
         let Some((server, uuid)) = server else {
             self.doubt("a row can't be read, nor which server it is of", false);
@@ -171,16 +171,16 @@ impl Gathering {
     }
 }
 
-impl Pages for Gathering {
+impl PageSink for ListingBuilder {
     fn page(&mut self, body: &[u8]) -> Result<PageEnd, String> {
         // Without names for its parts a list would pass for a page, too.
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err("it is no JSON object".to_owned());
         }
-        let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let page: SnapshotPage = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         self.pages += 1;
         let count = page.count.number();
-        if count.is_none() && page.count != Field::Null {
+        if count.is_none() && page.count != Scalar::Null {
             self.doubt("the count of the listing can't be read", false);
         }
         self.compare_count(count, page.next.is_some());
@@ -192,16 +192,16 @@ impl Pages for Gathering {
         }
         let rows = u64::try_from(page.results.len()).unwrap_or(u64::MAX);
         let next = match page.next.unwrap_or_default() {
-            Field::Null => None,
-            Field::Text(link) if link.is_empty() => None,
+            Scalar::Null => None,
+            Scalar::Text(link) if link.is_empty() => None,
             // A filter that the provider applies late could give empty pages; none is
             // known to, and following them could go on for ever.
-            Field::Text(_) if rows == 0 => {
+            Scalar::Text(_) if rows == 0 => {
                 self.doubt("an empty page points to a next one", false);
                 None
             }
-            Field::Text(link) => Some(link.into_owned()),
-            Field::Number(_) | Field::Other => {
+            Scalar::Text(link) => Some(link.into_owned()),
+            Scalar::Number(_) | Scalar::Other => {
                 self.doubt("the link to the next page can't be read", false);
                 None
             }
@@ -263,7 +263,7 @@ impl Listing {
 }
 
 /// Notes the server's names, and whether its rows agree on them.
-fn take_name(rows: &mut ServerRows, server: &ServerField) {
+fn take_name(rows: &mut ServerRows, server: &ServerRow) {
     let Some((name, hostname)) = server.named() else {
         cast(&mut rows.doubt, "a row does not give the server's name");
         return;
@@ -307,8 +307,8 @@ impl<'a> From<&'a NewSnapshot> for CreateBody<'a> {
 }
 
 /// Reads the answer to a create; an error where it can't be read or is about something else.
-pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<Created, String> {
-    let row: Row = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<CreatedSnapshot, String> {
+    let row: SnapshotRow = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if row.repeats || row.server.repeats {
         return Err("it has a key twice".to_owned());
     }
@@ -322,7 +322,7 @@ pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<Created, Strin
         return Err(format!("it is about server {server}"));
     }
     let (server_name, hostname) = row.server.named().unzip();
-    Ok(Created {
+    Ok(CreatedSnapshot {
         id,
         uuid,
         server_name: server_name.map(str::to_owned),
@@ -334,7 +334,7 @@ pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<Created, Strin
 /// Checks the answer to a restore. Success is the status code's to say; the body may only
 /// contradict it.
 pub(super) fn restored(body: &[u8], asked: &SnapshotId) -> Result<(), String> {
-    let Ok(answer) = serde_json::from_slice::<RestoreField>(body) else {
+    let Ok(answer) = serde_json::from_slice::<RestoreRow>(body) else {
         return Ok(());
     };
     if let Some(status) = answer.status.text()

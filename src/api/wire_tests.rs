@@ -21,7 +21,7 @@ fn without(mut row: Value, key: &str) -> Value {
 }
 
 fn gather(filter: Option<u64>, pages: &[Value]) -> Listing {
-    let mut gathering = Gathering::new(filter.map(ServerId::from));
+    let mut gathering = ListingBuilder::new(filter.map(ServerId::from));
     for page in pages {
         gathering.page(page.to_string().as_bytes()).unwrap();
     }
@@ -59,7 +59,7 @@ fn the_documented_listing_is_read_in_full() {
         br#"{"count": 1, "results": [{"id": 801, "server": {"id": 12345, "name": "web-server-01"},
         "name": "pre-migration-snapshot", "status": "completed", "size_mb": 5120,
         "created_at": "2025-01-15T18:30:00Z", "description": "Before major migration"}]}"#;
-    let mut gathering = Gathering::new(None);
+    let mut gathering = ListingBuilder::new(None);
     assert_eq!(gathering.page(body), Ok(last(1, 1)));
     let listing = gathering.finish();
     assert_eq!((&listing.doubt, listing.shifted), (&None, false));
@@ -270,7 +270,7 @@ fn i11_a_next_link_that_is_no_link_cuts_the_listing() {
 
 #[test]
 fn what_is_no_listing_is_an_error_and_leaves_the_former_pages_alone() {
-    let mut gathering = Gathering::new(None);
+    let mut gathering = ListingBuilder::new(None);
     for body in [
         &b""[..],
         b"<html>busy</html>",
@@ -297,11 +297,11 @@ fn what_is_no_listing_is_an_error_and_leaves_the_former_pages_alone() {
 #[test]
 fn i11_a_list_of_a_pages_values_is_no_page() {
     for body in ["[0, null, []]", " \n[0, null, []]"] {
-        let mut gathering = Gathering::new(None);
+        let mut gathering = ListingBuilder::new(None);
         assert!(gathering.page(body.as_bytes()).is_err(), "{body}");
     }
     let body = b" \n{\"count\": 0, \"results\": []}";
-    assert_eq!(Gathering::new(None).page(body), Ok(last(0, 0)));
+    assert_eq!(ListingBuilder::new(None).page(body), Ok(last(0, 0)));
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn an_answer_to_a_create_must_be_about_what_was_asked() {
     let good = with(row(7, 1), "message", json!("started"));
     assert_eq!(
         read(&good),
-        Ok(Created {
+        Ok(CreatedSnapshot {
             hostname: None,
             uuid: None,
             id: SnapshotId::from(7),
@@ -384,7 +384,7 @@ fn a_create_without_description_sends_none() {
 
 /// A listing of two rows of which the second is this text.
 fn beside_a_good_row(bad: &str) -> Listing {
-    let mut gathering = Gathering::new(None);
+    let mut gathering = ListingBuilder::new(None);
     let page = format!("{{\"count\": 2, \"results\": [{}, {bad}]}}", row(1, 1));
     gathering.page(page.as_bytes()).unwrap();
     gathering.finish()
@@ -474,7 +474,7 @@ fn a_server_and_a_snapshot_that_have_both_ids_are_known_by_both() {
     let server = json!({"id": 7, "uuid": "6f", "name": "web", "hostname": "web.example.org"});
     let both = with(with(row(801, 7), "uuid", json!("5a")), "server", server);
     for filter in [None, Some("7"), Some("6f")] {
-        let mut gathering = Gathering::new(filter.map(id));
+        let mut gathering = ListingBuilder::new(filter.map(id));
         // Rows may give the UUID alone, before and after one that gives both.
         let rows = [uuid_row("5b", "6f"), both.clone(), uuid_row("5c", "6f")];
         let rows = rows.map(|row| {

@@ -61,12 +61,12 @@ pub(super) const TOO_MANY: u64 = 1 << 62;
 
 /// A record's place in the chain; the default comes before record 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Link {
+pub(super) struct ChainLink {
     pub seq: u64,
     pub hash: Hash,
 }
 
-impl Link {
+impl ChainLink {
     /// The contents of the head file.
     pub(super) fn head(self) -> String {
         format!("{:020} {}\n", self.seq, self.hash)

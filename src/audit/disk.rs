@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::safe_fs::{Folder, find, make_folder};
+use crate::safe_fs::{OpenFolder, find, make_folder};
 
 /// A disk. Nothing is durable before `sync` (contents) or `sync_dir` (names) returned.
 pub trait Disk: Send {
@@ -59,7 +59,7 @@ impl RealDisk {
                 .is_ok_and(|m| (m.dev(), m.ino()) == (there.dev(), there.ino()))
         };
         if !self.open.get(path).is_some_and(same) {
-            let (folder, name) = Folder::of(path)?;
+            let (folder, name) = OpenFolder::of(path)?;
             let file = folder.file(name, OFlags::WRONLY, 0)?;
             self.open.insert(path.to_owned(), file);
         }
@@ -75,7 +75,7 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        Folder::open(dir)?.names()
+        OpenFolder::open(dir)?.names()
     }
 
     fn len(&self, path: &Path) -> io::Result<u64> {
@@ -83,7 +83,7 @@ impl Disk for RealDisk {
     }
 
     fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
-        let (folder, name) = Folder::of(path)?;
+        let (folder, name) = OpenFolder::of(path)?;
         let mut file = folder.file(name, OFlags::RDONLY, 0)?;
         file.seek(SeekFrom::Start(from))?;
         Ok(Box::new(file))
@@ -91,7 +91,7 @@ impl Disk for RealDisk {
 
     fn create(&mut self, path: &Path) -> io::Result<()> {
         self.open.remove(path);
-        let (folder, name) = Folder::of(path)?;
+        let (folder, name) = OpenFolder::of(path)?;
         let file = folder.create(name, FILE_MODE)?;
         self.open.insert(path.to_owned(), file);
         Ok(())
@@ -121,7 +121,7 @@ impl Disk for RealDisk {
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         self.open.clear();
-        let (folder, name) = Folder::of(from)?;
+        let (folder, name) = OpenFolder::of(from)?;
         match to.file_name() {
             Some(new) if from.parent() == to.parent() => folder.rename(name, new),
             _ => Err(io::ErrorKind::CrossesDevices.into()),
@@ -130,11 +130,11 @@ impl Disk for RealDisk {
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {
         self.open.remove(path);
-        let (folder, name) = Folder::of(path)?;
+        let (folder, name) = OpenFolder::of(path)?;
         folder.remove(name)
     }
 
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
-        Folder::open(dir)?.sync()
+        OpenFolder::open(dir)?.sync()
     }
 }

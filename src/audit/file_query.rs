@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::TrailError;
 use super::disk::{Disk, RealDisk};
-use super::open::Head;
+use super::open::HeadState;
 use super::reader::{LineReader, file_name, files};
 use super::verify::{Record, Records, record};
 use crate::core::snapshot::ServerId;
@@ -78,10 +78,10 @@ pub fn tail(
 
 /// Whether the state folder says that something was ever recorded.
 pub fn was_begun(state: &Path) -> Result<bool, TrailError> {
-    let head = Head::read(&RealDisk::default(), state)?;
+    let head = HeadState::read(&RealDisk::default(), state)?;
     Ok(match head {
-        Head::Missing => false,
-        Head::Unreadable => true,
-        Head::Is(link) => link.seq > 0,
+        HeadState::Missing => false,
+        HeadState::Unreadable => true,
+        HeadState::Is(link) => link.seq > 0,
     })
 }

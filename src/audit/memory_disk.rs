@@ -13,7 +13,7 @@ use super::disk::Disk;
 
 /// The disk; copies are the same one.
 #[derive(Clone, Default)]
-pub struct MemDisk(Arc<Mutex<Inner>>);
+pub struct MemoryDisk(Arc<Mutex<DiskState>>);
 
 /// What becomes of that which was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Crash {
 
 /// The knobs and the contents.
 #[derive(Default)]
-pub struct Inner {
+pub struct DiskState {
     /// Bytes that still fit; `None` for no end.
     pub room: Option<usize>,
     /// So many syncs fail, and drop what they should have written, as Linux does.
@@ -54,11 +54,11 @@ pub struct Inner {
     dirs: BTreeSet<PathBuf>,
     names: BTreeMap<PathBuf, usize>,
     durable_names: BTreeMap<PathBuf, usize>,
-    files: Vec<Contents>,
+    files: Vec<FileContents>,
 }
 
 #[derive(Clone, Default)]
-struct Contents {
+struct FileContents {
     now: Vec<u8>,
     durable: Vec<u8>,
     /// From here on `now` may differ from `durable`.
@@ -67,7 +67,7 @@ struct Contents {
     dropped: Option<Range<usize>>,
 }
 
-impl Contents {
+impl FileContents {
     fn durable(bytes: Vec<u8>) -> Self {
         Self {
             same: bytes.len(),
@@ -78,7 +78,7 @@ impl Contents {
     }
 }
 
-impl Inner {
+impl DiskState {
     fn change(&mut self) -> io::Result<()> {
         self.changes += 1;
         match &mut self.changes_left {
@@ -97,15 +97,15 @@ impl Inner {
         }
     }
 
-    fn file(&mut self, path: &Path) -> io::Result<&mut Contents> {
+    fn file(&mut self, path: &Path) -> io::Result<&mut FileContents> {
         let file = *self.names.get(path).ok_or(ErrorKind::NotFound)?;
         Ok(&mut self.files[file])
     }
 }
 
-impl MemDisk {
+impl MemoryDisk {
     /// The knobs.
-    pub fn set(&self) -> MutexGuard<'_, Inner> {
+    pub fn set(&self) -> MutexGuard<'_, DiskState> {
         self.0.lock().unwrap()
     }
 
@@ -133,7 +133,7 @@ impl MemDisk {
                     Crash::Killed | Crash::Lost => {}
                 }
             }
-            *file = Contents::durable(left);
+            *file = FileContents::durable(left);
         }
     }
 
@@ -184,7 +184,7 @@ impl MemDisk {
     /// The same, whatever the bytes are.
     pub fn put_bytes(&self, path: &Path, bytes: &[u8]) {
         let mut inner = self.set();
-        inner.files.push(Contents::durable(bytes.to_vec()));
+        inner.files.push(FileContents::durable(bytes.to_vec()));
         let file = inner.files.len() - 1;
         inner.names.insert(path.to_owned(), file);
         inner.durable_names.insert(path.to_owned(), file);
@@ -200,7 +200,7 @@ impl MemDisk {
     }
 }
 
-impl Disk for MemDisk {
+impl Disk for MemoryDisk {
     fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
         self.set().dirs.insert(dir.to_owned());
         Ok(())
@@ -228,7 +228,7 @@ impl Disk for MemDisk {
     fn create(&mut self, path: &Path) -> io::Result<()> {
         let mut inner = self.set();
         inner.change()?;
-        inner.files.push(Contents::default());
+        inner.files.push(FileContents::default());
         let file = inner.files.len() - 1;
         inner.names.insert(path.to_owned(), file);
         Ok(())

@@ -64,8 +64,8 @@ mod writer;
 pub use disk::{Disk, RealDisk};
 pub use error::TrailError;
 pub use file_query::{files_since, records, tail, was_begun};
-pub use open::{Opened, Sealed};
-pub use record::{Entry, Event, Extra, StandingAlert, Wide};
+pub use open::{OpenedTrail, WitnessedPoint};
+pub use record::{Details, Entry, Event, GlobalEvent, StandingAlert};
 pub use trail::Trail;
 #[cfg(feature = "proof")]
 pub use verify::verify_on;

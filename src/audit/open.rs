@@ -7,27 +7,27 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::TrailError;
-use super::chain::Link;
+use super::chain::ChainLink;
 use super::disk::Disk;
-use super::reader::{Bad, Scan, State, files, is_torn, scan};
-use super::record::Wide;
-use super::writer::{HEAD, HeadFile, Tail, Writer};
-use crate::core::event::Standing;
-use crate::core::server_history::History;
+use super::reader::{BadLine, FileScan, FoldedState, files, is_torn, scan};
+use super::record::GlobalEvent;
+use super::writer::{FileTail, HEAD, HeadFile, Writer};
+use crate::core::event::RaisedAlert;
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
 /// What the trail said when it was opened.
 #[derive(Debug, Default)]
-pub struct Opened {
+pub struct OpenedTrail {
     /// What it says of each server.
-    pub histories: BTreeMap<ServerId, History>,
+    pub histories: BTreeMap<ServerId, ServerHistory>,
     /// Since when every server is paused.
     pub paused: Option<Timestamp>,
     /// The alerts of the whole account or host that stand, by alert and what they are
     /// about, with their reasons and since when.
-    pub wide_alerts: BTreeMap<(String, String), Standing>,
+    pub wide_alerts: BTreeMap<(String, String), RaisedAlert>,
     /// What was found amiss. The trail records it by itself, before the first append.
-    pub notices: Vec<Wide>,
+    pub notices: Vec<GlobalEvent>,
     /// Records may have been lost, as found just now: no create for a settle window.
     pub hold_creates: bool,
     /// When that was last found, now or by an earlier process whose window may not have
@@ -36,14 +36,14 @@ pub struct Opened {
     /// Nothing was ever recorded: this start found no trail, and no head that names a record.
     pub begins: bool,
     /// The last checkpoint that the newest file records.
-    pub sealed: Option<Sealed>,
+    pub sealed: Option<WitnessedPoint>,
     /// The time of the last record, where there is one: the process before lived until then.
     pub last: Option<Timestamp>,
 }
 
 /// A checkpoint that was signed and given away.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
+pub struct WitnessedPoint {
     /// When that was recorded.
     pub at: Timestamp,
     /// The last record that needs no other.
@@ -52,7 +52,7 @@ pub struct Sealed {
     pub file: String,
 }
 
-impl Sealed {
+impl WitnessedPoint {
     /// The last record that a checkpoint of `record` covers, which is recorded as `own`: that
     /// one too, where it comes right behind.
     pub fn covers(record: u64, own: u64) -> u64 {
@@ -62,13 +62,13 @@ impl Sealed {
 }
 
 /// What the state folder says.
-pub(super) enum Head {
+pub(super) enum HeadState {
     Missing,
     Unreadable,
-    Is(Link),
+    Is(ChainLink),
 }
 
-impl Head {
+impl HeadState {
     pub(super) fn read(disk: &dyn Disk, state: &Path) -> Result<Self, TrailError> {
         let path = state.join(HEAD);
         let mut text = Vec::new();
@@ -79,14 +79,14 @@ impl Head {
         match read {
             Ok(_) => Ok(std::str::from_utf8(&text)
                 .ok()
-                .and_then(Link::parse_head)
+                .and_then(ChainLink::parse_head)
                 .map_or(Self::Unreadable, Self::Is)),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Self::Missing),
             Err(why) => Err(TrailError::disk("read", &path)(why)),
         }
     }
 
-    pub(super) fn link(&self) -> Option<Link> {
+    pub(super) fn link(&self) -> Option<ChainLink> {
         match self {
             Self::Is(link) => Some(*link),
             _ => None,
@@ -102,11 +102,11 @@ pub(super) fn open(
     run: &str,
     now: Timestamp,
     grace: SignedDuration,
-) -> Result<(Writer, Opened), TrailError> {
+) -> Result<(Writer, OpenedTrail), TrailError> {
     for dir in [audit, state] {
         (disk.make_dir(dir)).map_err(TrailError::disk("make the folder", dir))?;
     }
-    let head = Head::read(&*disk, state)?;
+    let head = HeadState::read(&*disk, state)?;
     let newest = files(&*disk, audit)
         .map_err(TrailError::disk("list", audit))?
         .pop();
@@ -120,10 +120,10 @@ pub(super) fn open(
         len: 0,
         // Lost records keep their numbers: a file that turns up again still fits.
         link: head.link().unwrap_or_default(),
-        tail: Tail::Clean,
+        tail: FileTail::Clean,
         head: match head {
-            Head::Is(_) => HeadFile::Unnamed,
-            Head::Missing | Head::Unreadable => HeadFile::None,
+            HeadState::Is(_) => HeadFile::Unnamed,
+            HeadState::Missing | HeadState::Unreadable => HeadFile::None,
         },
         // A file that a crash kept from being named durably is named so now.
         names_synced: false,
@@ -131,24 +131,28 @@ pub(super) fn open(
         notices: Vec::new(),
         head_failed: false,
     };
-    let mut said = State::default();
-    let begins = newest.is_none() && matches!(head, Head::Missing | Head::Is(Link { seq: 0, .. }));
+    let mut said = FoldedState::default();
+    let begins = newest.is_none()
+        && matches!(
+            head,
+            HeadState::Missing | HeadState::Is(ChainLink { seq: 0, .. })
+        );
     match newest {
         Some(name) => read_newest(&mut writer, &mut said, &head, name)?,
         None => match &head {
             // Nothing was ever recorded: a first start, or one that was killed.
-            Head::Missing | Head::Is(Link { seq: 0, .. }) => {}
+            HeadState::Missing | HeadState::Is(ChainLink { seq: 0, .. }) => {}
             head => {
                 let head = head.link().map_or(0, |link| link.seq);
-                writer.notices.push(Wide::TrailLost { head });
+                writer.notices.push(GlobalEvent::TrailLost { head });
             }
         },
     }
-    let hold_creates = writer.notices.iter().any(Wide::is_loss);
+    let hold_creates = writer.notices.iter().any(GlobalEvent::is_loss);
     for history in said.histories.values_mut() {
         history.all_paused = said.paused;
     }
-    let opened = Opened {
+    let opened = OpenedTrail {
         histories: said.histories,
         paused: said.paused,
         wide_alerts: said.alerts,
@@ -156,7 +160,7 @@ pub(super) fn open(
         hold_creates,
         hold_since: if hold_creates { Some(now) } else { said.lost },
         begins,
-        sealed: said.sealed.map(|(at, covers)| Sealed {
+        sealed: said.sealed.map(|(at, covers)| WitnessedPoint {
             at,
             covers,
             file: writer.file.clone().unwrap_or_default(),
@@ -172,14 +176,14 @@ pub(super) fn open(
 
 fn read_newest(
     writer: &mut Writer,
-    said: &mut State,
-    head: &Head,
+    said: &mut FoldedState,
+    head: &HeadState,
     name: String,
 ) -> Result<(), TrailError> {
     let path = writer.audit.join(&name);
     let scan = scan(&*writer.disk, &path, head.link(), writer.grace, said)
         .map_err(TrailError::disk("read", &path))?;
-    let broken = |bad: &Bad| {
+    let broken = |bad: &BadLine| {
         let (file, line, why) = (path.display().to_string(), bad.line, bad.why.clone());
         if bad.foreign {
             TrailError::Newer { file, line, why }
@@ -200,19 +204,21 @@ fn read_newest(
         }
         let file = free_name(&*writer.disk, &writer.audit, &name)
             .map_err(TrailError::disk("list", &writer.audit))?;
-        writer.tail = Tail::Torn(file.clone());
-        writer.notices.push(Wide::TornTail {
+        writer.tail = FileTail::Torn(file.clone());
+        writer.notices.push(GlobalEvent::TornTail {
             file,
             bytes: bad.bytes,
             whole: bad.whole,
         });
     }
     match head.link() {
-        None => writer.notices.push(Wide::HeadLost { last: last.seq }),
+        None => writer
+            .notices
+            .push(GlobalEvent::HeadLost { last: last.seq }),
         Some(head) if !leads_to(head, &scan, last) => {
             // A kill between recording it and moving the head: said once is enough.
             if said.noted_head != Some(head.hash) {
-                writer.notices.push(Wide::TailCut {
+                writer.notices.push(GlobalEvent::TailCut {
                     last: last.seq,
                     head: head.seq,
                     head_hash: head.hash.to_string(),
@@ -235,7 +241,7 @@ fn read_newest(
 
 /// Whether the head names a record that is there. One that lags behind the newest file
 /// can't be looked up, and is believed.
-pub(super) fn leads_to(head: Link, scan: &Scan, last: Link) -> bool {
+pub(super) fn leads_to(head: ChainLink, scan: &FileScan, last: ChainLink) -> bool {
     match (scan.first, scan.at_head) {
         _ if head.seq > last.seq => false,
         (_, Some((hash, _))) => hash == head.hash,

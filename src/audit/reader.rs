@@ -6,13 +6,13 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::chain::{Hash, Link};
+use super::chain::{ChainLink, Hash};
 use super::disk::Disk;
-use super::open::Sealed;
-use super::record::{Front, Kept, StandingAlert, Wide, decode};
-use crate::core::event::{Fact, Standing, When};
+use super::open::WitnessedPoint;
+use super::record::{GlobalEvent, RecordHeader, ServerCheckpoint, StandingAlert, decode};
+use crate::core::event::{RaisedAlert, RecordedAt, ServerEvent};
 use crate::core::sanitize::printable;
-use crate::core::server_history::History;
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
 /// As much of a line that can't be understood as a message repeats.
@@ -89,17 +89,17 @@ impl LineReader {
 
 /// Follows `seq`, `prev` and `hash` from line to line.
 #[derive(Default)]
-pub(super) struct Chain {
-    pub last: Option<Link>,
+pub(super) struct ChainChecker {
+    pub last: Option<ChainLink>,
 }
 
-impl Chain {
+impl ChainChecker {
     /// Checks one line; the chain goes on from what the line itself claims.
     pub(super) fn follow<'l>(
         &mut self,
         text: &'l [u8],
         ended: bool,
-    ) -> Result<(Front<'l>, Link), String> {
+    ) -> Result<(RecordHeader<'l>, ChainLink), String> {
         if !ended {
             return Err("is cut off: it has no newline".to_owned());
         }
@@ -124,15 +124,15 @@ impl Chain {
 }
 
 /// Whether a record is one that a file begins with: a server's checkpoint comes after it.
-fn begins_a_file(front: &Front<'_>) -> bool {
+fn begins_a_file(front: &RecordHeader<'_>) -> bool {
     front.event == "checkpoint" && front.server.is_none()
 }
 
 /// What the newest file says, folded.
 #[derive(Default)]
-pub(super) struct State {
-    pub histories: BTreeMap<ServerId, History>,
-    pub alerts: BTreeMap<(String, String), Standing>,
+pub(super) struct FoldedState {
+    pub histories: BTreeMap<ServerId, ServerHistory>,
+    pub alerts: BTreeMap<(String, String), RaisedAlert>,
     /// When a loss of records was last noticed.
     pub lost: Option<Timestamp>,
     /// Since when every server is paused.
@@ -145,11 +145,11 @@ pub(super) struct State {
     pub newest: Option<Timestamp>,
 }
 
-impl State {
+impl FoldedState {
     /// Folds one record in. What this version can't understand it must not pass over.
     pub(super) fn fold(
         &mut self,
-        front: &Front<'_>,
+        front: &RecordHeader<'_>,
         line: &[u8],
         grace: SignedDuration,
     ) -> Result<(), String> {
@@ -161,25 +161,26 @@ impl State {
         self.newest = Some(front.time);
         let Some(server) = front.server.clone() else {
             let wide = serde_json::from_slice(line).map_err(unknown)?;
-            if let Wide::Witnessed { record, .. } = wide {
-                self.sealed = Some((front.time, Sealed::covers(record, front.seq)));
+            if let GlobalEvent::Witnessed { record, .. } = wide {
+                self.sealed = Some((front.time, WitnessedPoint::covers(record, front.seq)));
             }
             self.wide(front.time, wide);
             return Ok(());
         };
         if front.event == "checkpoint" {
-            let kept: Kept<History> = serde_json::from_slice(line).map_err(unknown)?;
+            let kept: ServerCheckpoint<ServerHistory> =
+                serde_json::from_slice(line).map_err(unknown)?;
             self.histories.insert(server, kept.history);
             return Ok(());
         }
-        match serde_json::from_slice::<Fact>(line) {
+        match serde_json::from_slice::<ServerEvent>(line) {
             Ok(fact) => {
-                let at = When {
+                let at = RecordedAt {
                     wall: front.time,
                     mono: None,
                 };
                 let past = match &fact {
-                    Fact::ServerIdChanged { from } => self.histories.remove(from),
+                    ServerEvent::ServerIdChanged { from } => self.histories.remove(from),
                     _ => None,
                 };
                 let history = self.histories.entry(server).or_default();
@@ -191,39 +192,39 @@ impl State {
             }
             // Alerts of a server are facts; other wide events may name one for the reader.
             Err(why) if front.event.starts_with("alert_") => Err(unknown(why)),
-            Err(why) => match serde_json::from_slice::<Wide>(line) {
+            Err(why) => match serde_json::from_slice::<GlobalEvent>(line) {
                 Ok(_) => Ok(()),
                 Err(_) => Err(unknown(why)),
             },
         }
     }
 
-    fn wide(&mut self, time: Timestamp, event: Wide) {
+    fn wide(&mut self, time: Timestamp, event: GlobalEvent) {
         if event.is_loss() {
             self.lost = Some(time);
         }
         match event {
-            Wide::AlertRaised {
+            GlobalEvent::AlertRaised {
                 alert,
                 about,
                 reason,
             } => {
                 let key = (alert, about);
-                let standing = Standing::raised(&reason, time, self.alerts.get(&key));
+                let standing = RaisedAlert::raised(&reason, time, self.alerts.get(&key));
                 self.alerts.insert(key, standing);
             }
-            Wide::AlertCleared { alert, about } => {
+            GlobalEvent::AlertCleared { alert, about } => {
                 self.alerts.remove(&(alert, about));
             }
-            Wide::TailCut { head_hash, .. } => self.noted_head = Hash::parse(&head_hash),
-            Wide::Paused { .. } => self.paused = Some(time),
-            Wide::Resumed { .. } => {
+            GlobalEvent::TailCut { head_hash, .. } => self.noted_head = Hash::parse(&head_hash),
+            GlobalEvent::Paused { .. } => self.paused = Some(time),
+            GlobalEvent::Resumed { .. } => {
                 let from = self.paused.take();
                 for history in self.histories.values_mut() {
                     history.resume(from, time);
                 }
             }
-            Wide::Checkpoint {
+            GlobalEvent::Checkpoint {
                 alerts,
                 lost,
                 paused,
@@ -238,13 +239,14 @@ impl State {
     }
 
     /// The general state, as the first record of a file has it.
-    pub(super) fn checkpoint(&self) -> Wide {
-        let standing = |((alert, about), standing): (&(String, String), &Standing)| StandingAlert {
-            alert: alert.clone(),
-            about: about.clone(),
-            standing: standing.clone(),
-        };
-        Wide::Checkpoint {
+    pub(super) fn checkpoint(&self) -> GlobalEvent {
+        let standing =
+            |((alert, about), standing): (&(String, String), &RaisedAlert)| StandingAlert {
+                alert: alert.clone(),
+                about: about.clone(),
+                standing: standing.clone(),
+            };
+        GlobalEvent::Checkpoint {
             alerts: self.alerts.iter().map(standing).collect(),
             lost: self.lost,
             paused: self.paused,
@@ -254,22 +256,22 @@ impl State {
 
 /// What was found in a file.
 #[derive(Default)]
-pub(super) struct Scan {
+pub(super) struct FileScan {
     /// The first line's place in the chain, and the hash that it says came before.
-    pub first: Option<(Link, Option<Hash>)>,
+    pub first: Option<(ChainLink, Option<Hash>)>,
     /// The last sound line's place.
-    pub last: Option<Link>,
+    pub last: Option<ChainLink>,
     /// The bytes up to the end of the last sound line.
     pub len: u64,
     /// The hash of the record that the head names, and the offset after it, if it is in
     /// this file.
     pub at_head: Option<(Hash, u64)>,
     /// The first line that is not sound.
-    pub bad: Option<Bad>,
+    pub bad: Option<BadLine>,
 }
 
 /// A line that is not sound, and what follows it.
-pub(super) struct Bad {
+pub(super) struct BadLine {
     pub line: u64,
     pub why: String,
     /// Bytes from its start to the end of the file.
@@ -284,13 +286,13 @@ pub(super) struct Bad {
 pub(super) fn scan(
     disk: &dyn Disk,
     path: &Path,
-    head: Option<Link>,
+    head: Option<ChainLink>,
     grace: SignedDuration,
-    state: &mut State,
-) -> io::Result<Scan> {
+    state: &mut FoldedState,
+) -> io::Result<FileScan> {
     let mut lines = LineReader::new(disk.read(path, 0)?);
-    let mut chain = Chain::default();
-    let mut scan = Scan::default();
+    let mut chain = ChainChecker::default();
+    let mut scan = FileScan::default();
     while lines.advance()? {
         let before = chain.last;
         let checked = chain.follow(&lines.line, lines.ended);
@@ -320,7 +322,7 @@ pub(super) fn scan(
                     whole |= lines.ended;
                 }
                 let bytes = lines.offset - scan.len;
-                scan.bad = Some(Bad {
+                scan.bad = Some(BadLine {
                     line,
                     why,
                     bytes,
@@ -336,6 +338,6 @@ pub(super) fn scan(
 
 /// Whether a crash explains a spoilt line that should have been record `seq`: half a line
 /// at the very end, or whatever comes after all that the head knows to be durable.
-pub(super) fn is_torn(seq: u64, whole: bool, head: Option<Link>) -> bool {
+pub(super) fn is_torn(seq: u64, whole: bool, head: Option<ChainLink>) -> bool {
     !whole || head.is_some_and(|head| seq > head.seq)
 }

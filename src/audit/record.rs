@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::TrailError;
-use super::chain::{Hash, Link, TOO_MANY};
-use crate::core::event::{Fact, Standing};
-use crate::core::server_history::History;
+use super::chain::{ChainLink, Hash, TOO_MANY};
+use crate::core::event::{RaisedAlert, ServerEvent};
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
 /// What is to be recorded.
@@ -21,12 +21,12 @@ pub struct Entry {
     /// What happened.
     pub event: Event,
     /// What the policy or the provider's answer adds.
-    pub extra: Extra,
+    pub extra: Details,
 }
 
 /// What a record may say besides its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Extra {
+pub struct Details {
     /// The policy in force, by its file's stem: of every intent, and of what comes under care.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -46,9 +46,9 @@ pub struct Extra {
 #[serde(untagged)]
 pub enum Event {
     /// On a server; decisions follow from it.
-    Fact(Fact),
+    Fact(ServerEvent),
     /// To the process, the configuration, the account or the trail itself.
-    Wide(Wide),
+    Wide(GlobalEvent),
 }
 
 /// What can happen beyond one server's facts.
@@ -58,7 +58,7 @@ pub enum Event {
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Wide {
+pub enum GlobalEvent {
     /// The process began.
     DaemonStarted {
         version: String,
@@ -140,10 +140,10 @@ pub struct StandingAlert {
     pub alert: String,
     pub about: String,
     #[serde(flatten)]
-    pub standing: Standing,
+    pub standing: RaisedAlert,
 }
 
-impl Wide {
+impl GlobalEvent {
     /// Whether records may be missing, so that a create may be open which none tells of.
     pub fn is_loss(&self) -> bool {
         match self {
@@ -172,12 +172,12 @@ impl Wide {
 
 impl Entry {
     /// Of no single server, and with nothing beside it.
-    pub fn wide(time: Timestamp, wide: Wide) -> Self {
+    pub fn wide(time: Timestamp, wide: GlobalEvent) -> Self {
         Self {
             time,
             server: None,
             event: Event::Wide(wide),
-            extra: Extra::default(),
+            extra: Details::default(),
         }
     }
 
@@ -185,11 +185,11 @@ impl Entry {
     pub(super) fn placed(&self) -> Result<(), TrailError> {
         let alert = matches!(
             self.event,
-            Event::Wide(Wide::AlertRaised { .. } | Wide::AlertCleared { .. })
+            Event::Wide(GlobalEvent::AlertRaised { .. } | GlobalEvent::AlertCleared { .. })
         );
         let right = match (&self.event, self.server.clone()) {
             (Event::Fact(_), server) => server.is_some(),
-            (Event::Wide(Wide::Checkpoint { .. }), _) => false,
+            (Event::Wide(GlobalEvent::Checkpoint { .. }), _) => false,
             (Event::Wide(_), server) => server.is_none() || !alert,
         };
         if right {
@@ -202,7 +202,7 @@ impl Entry {
 
 /// What every line has.
 #[derive(Deserialize)]
-pub(super) struct Front<'a> {
+pub(super) struct RecordHeader<'a> {
     pub seq: u64,
     pub time: Timestamp,
     #[serde(borrow)]
@@ -216,18 +216,18 @@ pub(super) struct Front<'a> {
 
 /// The state of one server, as a file's beginning has it.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Kept<H> {
+pub(super) struct ServerCheckpoint<H> {
     pub history: H,
 }
 
 /// Writes lines, each chained to the one before.
-pub(super) struct Lines<'a> {
+pub(super) struct LineWriter<'a> {
     pub run: &'a str,
-    pub link: Link,
+    pub link: ChainLink,
     pub bytes: Vec<u8>,
 }
 
-impl Lines<'_> {
+impl LineWriter<'_> {
     pub(super) fn entry(&mut self, entry: &Entry) {
         let (word, fields) = split(&json(&entry.event));
         let extra = json(&entry.extra);
@@ -241,13 +241,13 @@ impl Lines<'_> {
         );
     }
 
-    pub(super) fn history(&mut self, time: Timestamp, server: ServerId, history: &History) {
-        let kept = json(&Kept { history });
+    pub(super) fn history(&mut self, time: Timestamp, server: ServerId, history: &ServerHistory) {
+        let kept = json(&ServerCheckpoint { history });
         let fields = format!(",{}", &kept[1..kept.len() - 1]);
         self.line(time, "checkpoint", Some(server), &fields);
     }
 
-    pub(super) fn wide(&mut self, time: Timestamp, event: &Wide) {
+    pub(super) fn wide(&mut self, time: Timestamp, event: &GlobalEvent) {
         let (word, fields) = split(&json(event));
         self.line(time, &word, None, &fields);
     }
@@ -264,14 +264,14 @@ impl Lines<'_> {
         self.bytes.extend_from_slice(body.as_bytes());
         self.bytes
             .extend_from_slice(format!("{BEFORE_HASH}{hash}\"}}\n").as_bytes());
-        self.link = Link { seq, hash };
+        self.link = ChainLink { seq, hash };
     }
 }
 
 const BEFORE_HASH: &str = ",\"hash\":\"";
 
 /// A line without its newline into what every line has, and its place in the chain.
-pub(super) fn decode(text: &[u8]) -> Result<(Front<'_>, Link), &'static str> {
+pub(super) fn decode(text: &[u8]) -> Result<(RecordHeader<'_>, ChainLink), &'static str> {
     let ends = text.len().checked_sub(BEFORE_HASH.len() + 64 + 2);
     let (body, end) = text.split_at(ends.ok_or("is too short for a record")?);
     let hash = std::str::from_utf8(end)
@@ -279,7 +279,7 @@ pub(super) fn decode(text: &[u8]) -> Result<(Front<'_>, Link), &'static str> {
         .and_then(|end| end.strip_prefix(BEFORE_HASH)?.strip_suffix("\"}"))
         .and_then(Hash::parse)
         .ok_or("does not end with a hash")?;
-    let front: Front = serde_json::from_slice(text).map_err(|_| "is not a record")?;
+    let front: RecordHeader = serde_json::from_slice(text).map_err(|_| "is not a record")?;
     if Hash::of(body) != hash {
         return Err("was changed: its hash does not fit");
     }
@@ -287,7 +287,7 @@ pub(super) fn decode(text: &[u8]) -> Result<(Front<'_>, Link), &'static str> {
     if !(1..TOO_MANY).contains(&seq) {
         return Err("has a seq that no record has");
     }
-    Ok((front, Link { seq, hash }))
+    Ok((front, ChainLink { seq, hash }))
 }
 
 /// `{"event":"word","a":1}` into `word` and `,"a":1`.

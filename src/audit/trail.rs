@@ -10,36 +10,36 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::TrailError;
 use super::disk::{Disk, RealDisk};
-use super::open::{Opened, open};
+use super::open::{OpenedTrail, open};
 use super::record::Entry;
-use super::witness::Mark;
+use super::witness::TrailPosition;
 use super::writer::Writer;
 
 /// A handle on the trail; copies write to the same one.
 #[derive(Clone)]
 pub struct Trail {
-    way: Way,
+    way: Backend,
     /// Records that were asked for and written, by all copies.
     written: Arc<AtomicU64>,
     /// The last record of the last append; none before the first.
-    last: Last,
-    busy: Busy,
+    last: LastRecord,
+    busy: BusySince,
 }
 
-type Last = Arc<Mutex<Option<Mark>>>;
+type LastRecord = Arc<Mutex<Option<TrailPosition>>>;
 
 /// Since when the disk is at work on one append.
-type Busy = Arc<Mutex<Option<Instant>>>;
+type BusySince = Arc<Mutex<Option<Instant>>>;
 
 #[derive(Clone)]
-enum Way {
+enum Backend {
     /// To a thread of its own, so that a slow disk stalls no other work.
-    Thread(mpsc::UnboundedSender<Asked>),
+    Thread(mpsc::UnboundedSender<WriterRequest>),
     /// At once, on the caller's thread, so that a simulation is the same each time.
     Inline(Arc<Mutex<Option<Writer>>>),
 }
 
-enum Asked {
+enum WriterRequest {
     Append(Vec<Entry>, oneshot::Sender<Result<(), TrailError>>),
     Close(oneshot::Sender<()>),
 }
@@ -57,7 +57,7 @@ impl Trail {
         run: &str,
         now: Timestamp,
         grace: SignedDuration,
-    ) -> Result<(Self, Opened), TrailError> {
+    ) -> Result<(Self, OpenedTrail), TrailError> {
         let disk = Box::new(RealDisk::default());
         Self::open_on(disk, audit_dir, state_dir, run, now, grace)
     }
@@ -70,10 +70,10 @@ impl Trail {
         run: &str,
         now: Timestamp,
         grace: SignedDuration,
-    ) -> Result<(Self, Opened), TrailError> {
+    ) -> Result<(Self, OpenedTrail), TrailError> {
         let (writer, opened) = open(disk, audit_dir, state_dir, run, now, grace)?;
         let (sender, receiver) = mpsc::unbounded_channel();
-        let (busy, last) = (Busy::default(), Last::default());
+        let (busy, last) = (BusySince::default(), LastRecord::default());
         std::thread::Builder::new()
             .name("trail".to_owned())
             .spawn({
@@ -82,7 +82,7 @@ impl Trail {
             })
             .map_err(TrailError::disk("start the thread that writes", audit_dir))?;
         let trail = Self {
-            way: Way::Thread(sender),
+            way: Backend::Thread(sender),
             written: Arc::default(),
             last,
             busy,
@@ -98,13 +98,13 @@ impl Trail {
         run: &str,
         now: Timestamp,
         grace: SignedDuration,
-    ) -> Result<(Self, Opened), TrailError> {
+    ) -> Result<(Self, OpenedTrail), TrailError> {
         let (writer, opened) = open(disk, audit_dir, state_dir, run, now, grace)?;
         let trail = Self {
-            way: Way::Inline(Arc::new(Mutex::new(Some(writer)))),
+            way: Backend::Inline(Arc::new(Mutex::new(Some(writer)))),
             written: Arc::default(),
-            last: Last::default(),
-            busy: Busy::default(),
+            last: LastRecord::default(),
+            busy: BusySince::default(),
         };
         Ok((trail, opened))
     }
@@ -126,7 +126,7 @@ impl Trail {
     }
 
     /// The last durable record; none before this process has written one.
-    pub fn last(&self) -> Option<Mark> {
+    pub fn last(&self) -> Option<TrailPosition> {
         self.last
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -141,14 +141,14 @@ impl Trail {
 
     async fn write(&self, entries: Vec<Entry>) -> Result<(), TrailError> {
         match &self.way {
-            Way::Thread(sender) => {
+            Backend::Thread(sender) => {
                 let (answer, answered) = oneshot::channel();
                 sender
-                    .send(Asked::Append(entries, answer))
+                    .send(WriterRequest::Append(entries, answer))
                     .map_err(|_| TrailError::Closed)?;
                 answered.await.unwrap_or(Err(TrailError::Closed))
             }
-            Way::Inline(writer) => {
+            Backend::Inline(writer) => {
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
                 let writer = writer.as_mut().ok_or(TrailError::Closed)?;
                 let written = writer.append(&entries);
@@ -162,13 +162,13 @@ impl Trail {
     /// appends on other handles fail from then on.
     pub async fn close(self) {
         match self.way {
-            Way::Thread(sender) => {
+            Backend::Thread(sender) => {
                 let (answer, answered) = oneshot::channel();
-                if sender.send(Asked::Close(answer)).is_ok() {
+                if sender.send(WriterRequest::Close(answer)).is_ok() {
                     let _ = answered.await;
                 }
             }
-            Way::Inline(writer) => {
+            Backend::Inline(writer) => {
                 let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some(mut writer) = writer {
                     writer.finish();
@@ -179,7 +179,7 @@ impl Trail {
 }
 
 /// Before the caller is answered, who finds its own record at the end, or a later one.
-fn note_last(last: &Last, writer: &Writer, written: &Result<(), TrailError>) {
+fn note_last(last: &LastRecord, writer: &Writer, written: &Result<(), TrailError>) {
     if written.is_ok() {
         *last.lock().unwrap_or_else(PoisonError::into_inner) = writer.mark();
     }
@@ -188,9 +188,9 @@ fn note_last(last: &Last, writer: &Writer, written: &Result<(), TrailError>) {
 /// Takes what waits, writes it with one sync, answers, and begins anew.
 fn serve(
     mut writer: Writer,
-    mut asked: mpsc::UnboundedReceiver<Asked>,
+    mut asked: mpsc::UnboundedReceiver<WriterRequest>,
     busy: &Mutex<Option<Instant>>,
-    last: &Last,
+    last: &LastRecord,
 ) {
     let at_work = |since| *busy.lock().unwrap_or_else(PoisonError::into_inner) = since;
     let mut closing = None;
@@ -200,11 +200,11 @@ fn serve(
         let (mut entries, mut answers) = (Vec::new(), Vec::new());
         loop {
             match next {
-                Asked::Append(more, answer) => {
+                WriterRequest::Append(more, answer) => {
                     entries.extend(more);
                     answers.push(answer);
                 }
-                Asked::Close(answer) => {
+                WriterRequest::Close(answer) => {
                     closing = Some(answer);
                     break;
                 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::TrailError;
-use super::chain::{Hash, Link};
+use super::chain::{ChainLink, Hash};
 use super::disk::{Disk, RealDisk};
-use super::open::Head;
-use super::reader::{Chain, LineReader, files, is_torn};
-use super::record::{Front, Wide};
+use super::open::HeadState;
+use super::reader::{ChainChecker, LineReader, files, is_torn};
+use super::record::{GlobalEvent, RecordHeader};
 use super::witness::Seen;
 use crate::core::sanitize::{printable, utc};
 use crate::core::snapshot::ServerId;
@@ -68,13 +68,13 @@ pub(super) fn verify_seeing(
 ) -> Result<(Verified, Seen), TrailError> {
     let mut seen = Seen::default();
     // The head first: a daemon that writes meanwhile moves the records ahead of it.
-    let head = Head::read(disk, state)?;
+    let head = HeadState::read(disk, state)?;
     let names = files(disk, audit).map_err(TrailError::disk("list", audit))?;
     let mut found = Verified {
         files: names.clone(),
         ..Verified::default()
     };
-    let mut chain = Chain::default();
+    let mut chain = ChainChecker::default();
     let (mut last, mut at_head, mut before) = (None, None, None);
     for (index, name) in names.iter().enumerate() {
         let newest = index + 1 == names.len();
@@ -85,7 +85,7 @@ pub(super) fn verify_seeing(
         let (mut whole, mut spoilt) = (false, None);
         while lines.advance().map_err(TrailError::disk("read", &path))? {
             let begins = chain.last.is_none();
-            let next = chain.last.map_or(1, |link: Link| link.seq + 1);
+            let next = chain.last.map_or(1, |link: ChainLink| link.seq + 1);
             let number = lines.number;
             whole |= spoilt.is_some() && lines.ended;
             let followed = chain.follow(&lines.line, lines.ended);
@@ -96,7 +96,7 @@ pub(super) fn verify_seeing(
             match followed {
                 Ok((front, link)) => {
                     if begins {
-                        before = Hash::parse(&front.prev).map(|hash| Link {
+                        before = Hash::parse(&front.prev).map(|hash| ChainLink {
                             seq: link.seq - 1,
                             hash,
                         });
@@ -136,14 +136,19 @@ pub(super) fn verify_seeing(
 }
 
 /// Compares the end of the chain with what was last known to be durable.
-fn check_head(found: &mut Verified, head: &Head, last: Option<Link>, named: Option<Link>) {
+fn check_head(
+    found: &mut Verified,
+    head: &HeadState,
+    last: Option<ChainLink>,
+    named: Option<ChainLink>,
+) {
     let last = last.unwrap_or_default().seq;
     match head {
-        Head::Is(head) if head.seq > last => found.problems.push(format!(
+        HeadState::Is(head) if head.seq > last => found.problems.push(format!(
             "the tail is cut: record {} was written last, but the files end with record {last}",
             head.seq
         )),
-        Head::Is(head) => {
+        HeadState::Is(head) => {
             if let Some(named) = named
                 && named.seq == head.seq
                 && named.hash != head.hash
@@ -154,8 +159,8 @@ fn check_head(found: &mut Verified, head: &Head, last: Option<Link>, named: Opti
                 ));
             }
         }
-        Head::Missing if last == 0 => {}
-        Head::Missing | Head::Unreadable => found.notices.push(
+        HeadState::Missing if last == 0 => {}
+        HeadState::Missing | HeadState::Unreadable => found.notices.push(
             "the state folder's head is missing or unreadable, so a cut tail would not show"
                 .to_owned(),
         ),
@@ -163,22 +168,22 @@ fn check_head(found: &mut Verified, head: &Head, last: Option<Link>, named: Opti
 }
 
 /// What the trail itself records about losses.
-fn losses(found: &mut Verified, file: &str, line: u64, front: &Front<'_>, bytes: &[u8]) {
+fn losses(found: &mut Verified, file: &str, line: u64, front: &RecordHeader<'_>, bytes: &[u8]) {
     if front.server.is_some() || !(front.event.ends_with("_lost") || front.event.contains("tail")) {
         return;
     }
     let time = utc(front.time);
     match serde_json::from_slice(bytes) {
-        Ok(Wide::TailCut { last, head, .. }) => found.problems.push(format!(
+        Ok(GlobalEvent::TailCut { last, head, .. }) => found.problems.push(format!(
             "{file} line {line}: the records after {last}, up to {head} at least, are missing, as was noticed at {time}"
         )),
-        Ok(Wide::TrailLost { .. }) => found.problems.push(format!(
+        Ok(GlobalEvent::TrailLost { .. }) => found.problems.push(format!(
             "{file} line {line}: all records before are missing, as was noticed at {time}"
         )),
-        Ok(Wide::HeadLost { .. }) => found.notices.push(format!(
+        Ok(GlobalEvent::HeadLost { .. }) => found.notices.push(format!(
             "{file} line {line}: the state folder's head was missing, as was noticed at {time}"
         )),
-        Ok(Wide::TornTail { file: aside, bytes, .. }) => found.notices.push(format!(
+        Ok(GlobalEvent::TornTail { file: aside, bytes, .. }) => found.notices.push(format!(
             "{file} line {line}: {bytes} bytes that a crash left were set aside in {} at {time}",
             printable(&aside, NAME_SHOWN)
         )),
@@ -246,7 +251,7 @@ impl Iterator for Records {
 
 pub(super) fn record(line: &[u8]) -> Option<Record> {
     let json = std::str::from_utf8(line).ok()?;
-    let front: Front<'_> = serde_json::from_str(json).ok()?;
+    let front: RecordHeader<'_> = serde_json::from_str(json).ok()?;
     Some(Record {
         seq: front.seq,
         time: front.time,

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::TrailError;
-use super::chain::Link;
+use super::chain::ChainLink;
 use super::disk::Disk;
-use super::reader::{Chain, LineReader, State, file_name, scan};
-use super::record::{Entry, Lines, Wide};
-use super::witness::Mark;
+use super::reader::{ChainChecker, FoldedState, LineReader, file_name, scan};
+use super::record::{Entry, GlobalEvent, LineWriter};
+use super::witness::TrailPosition;
 use crate::core::breaks::Break;
 
 /// What lies in the file after the last good record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tail {
+pub(super) enum FileTail {
     /// Nothing.
     Clean,
     /// What a failed append may have left: cut off.
@@ -48,16 +48,16 @@ pub(super) struct Writer {
     /// Its length up to the last good record.
     pub len: u64,
     /// The last good record.
-    pub link: Link,
-    pub tail: Tail,
+    pub link: ChainLink,
+    pub tail: FileTail,
     pub head: HeadFile,
     /// Whether the audit folder's names are durable.
     pub names_synced: bool,
     /// From this offset on, after this record, an earlier process wrote what no sync may
     /// have covered.
-    pub unproven: Option<(u64, Option<Link>)>,
+    pub unproven: Option<(u64, Option<ChainLink>)>,
     /// What opening found; recorded before anything else.
-    pub notices: Vec<Wide>,
+    pub notices: Vec<GlobalEvent>,
     /// Whether the last write of the head failed.
     pub head_failed: bool,
 }
@@ -78,7 +78,7 @@ impl Writer {
         // No record is of a later month than its file.
         let month = file_name(latest);
         match self.file.clone() {
-            None => self.begin(&month, latest, &State::default())?,
+            None => self.begin(&month, latest, &FoldedState::default())?,
             // Never an earlier month: a clock that goes back stays in the newest file.
             Some(file) if file < month => {
                 let state = self.reread(&file)?;
@@ -87,7 +87,7 @@ impl Writer {
             Some(_) => {}
         }
 
-        let mut lines = Lines {
+        let mut lines = LineWriter {
             run: &self.run,
             link: self.link,
             bytes: Vec::new(),
@@ -111,7 +111,7 @@ impl Writer {
         if let Err(error) = done {
             // A second sync might say yes without having written anything, so what this
             // one left is cut off, at once if possible, and sent again by the caller.
-            self.tail = Tail::Dirty;
+            self.tail = FileTail::Dirty;
             let _ = self.mend();
             return Err(error);
         }
@@ -123,10 +123,10 @@ impl Writer {
     }
 
     /// The last good record, if there is a file.
-    pub(super) fn mark(&self) -> Option<Mark> {
-        let Link { seq, hash } = self.link;
+    pub(super) fn mark(&self) -> Option<TrailPosition> {
+        let ChainLink { seq, hash } = self.link;
         let file = self.file.clone()?;
-        Some(Mark { seq, file, hash })
+        Some(TrailPosition { seq, file, hash })
     }
 
     /// Makes the head durable too, which saves the next start some doubt after power loss.
@@ -164,18 +164,18 @@ impl Writer {
             self.unproven = None;
             self.sync_names()?;
         }
-        if let Tail::Torn(aside) = &self.tail {
+        if let FileTail::Torn(aside) = &self.tail {
             let aside = self.audit.join(aside);
             set_aside(&mut *self.disk, &path, self.len, &aside)
                 .map_err(TrailError::disk("set the torn tail aside in", &aside))?;
             self.sync_names()?;
-            self.tail = Tail::Dirty;
+            self.tail = FileTail::Dirty;
         }
-        if self.tail == Tail::Dirty {
+        if self.tail == FileTail::Dirty {
             (self.disk.truncate(&path, self.len))
                 .map_err(TrailError::disk("cut a failed append off", &path))?;
             self.sync(&path)?;
-            self.tail = Tail::Clean;
+            self.tail = FileTail::Clean;
         }
         let found = (self.disk.len(&path)).map_err(TrailError::disk("find", &path))?;
         if found != self.len {
@@ -194,11 +194,11 @@ impl Writer {
         &mut self,
         path: &Path,
         from: u64,
-        after: Option<Link>,
+        after: Option<ChainLink>,
     ) -> Result<(), TrailError> {
         let rest = (self.disk.read(path, from)).map_err(TrailError::disk("read", path))?;
         let mut lines = LineReader::new(rest);
-        let mut chain = Chain { last: after };
+        let mut chain = ChainChecker { last: after };
         let mut bytes = Vec::new();
         let (mut at, mut sound) = (from, from);
         while sound < self.len {
@@ -226,9 +226,9 @@ impl Writer {
 
     /// Folds the newest file again: once a month is cheaper than a second copy of every
     /// history all the time.
-    fn reread(&mut self, file: &str) -> Result<State, TrailError> {
+    fn reread(&mut self, file: &str) -> Result<FoldedState, TrailError> {
         let path = self.audit.join(file);
-        let mut state = State::default();
+        let mut state = FoldedState::default();
         let scan = scan(&*self.disk, &path, None, self.grace, &mut state)
             .map_err(TrailError::disk("read", &path))?;
         match scan.bad {
@@ -242,10 +242,15 @@ impl Writer {
     }
 
     /// Begins a file with checkpoints. It appears whole or not at all.
-    fn begin(&mut self, name: &str, time: Timestamp, state: &State) -> Result<(), TrailError> {
+    fn begin(
+        &mut self,
+        name: &str,
+        time: Timestamp,
+        state: &FoldedState,
+    ) -> Result<(), TrailError> {
         let path = self.audit.join(name);
         let temporary = self.audit.join(format!("{name}.tmp"));
-        let mut lines = Lines {
+        let mut lines = LineWriter {
             run: &self.run,
             link: self.link,
             bytes: Vec::new(),
@@ -282,7 +287,7 @@ impl Writer {
         }
         // From here on the new file is the newest one for any reader, so it is for us.
         self.file = Some(name.to_owned());
-        (self.len, self.link, self.tail) = (len, link, Tail::Clean);
+        (self.len, self.link, self.tail) = (len, link, FileTail::Clean);
         self.notices.clear();
         self.names_synced = false;
         self.sync_names()

@@ -1,11 +1,11 @@
 //! What to say and do where the provider's API can't be read: one wording for every command.
 
 use crate::api::{ApiError, ApiSettings, ErrorKind, TokenSource};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// The error, and what to do.
-pub(super) fn unread(error: &ApiError, asked: &ApiSettings) -> Refusal {
-    Refusal::Api(format!("{error}; {}", remedy(error, asked)))
+pub(super) fn unread(error: &ApiError, asked: &ApiSettings) -> CommandError {
+    CommandError::Api(format!("{error}; {}", remedy(error, asked)))
 }
 
 /// What to do.

@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use super::{Cli, Exit, print};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// For which shell.
 #[derive(Debug, clap::Args)]
@@ -15,7 +15,7 @@ pub struct Args {
 }
 
 /// Prints the script.
-pub fn run(args: &Args) -> Result<Exit, Refusal> {
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "snaprotate", &mut script);
     print(&script)?;

@@ -12,7 +12,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::file_manuals::FILES;
 use super::{Cli, Exit, print, say};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// Which pages.
 #[derive(Debug, clap::Args)]
@@ -28,9 +28,9 @@ pub struct Args {
 }
 
 /// Prints one page, or writes all.
-pub fn run(args: &Args) -> Result<Exit, Refusal> {
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let pages =
-        pages().map_err(|why| Refusal::System(format!("the pages can't be made: {why}")))?;
+        pages().map_err(|why| CommandError::System(format!("the pages can't be made: {why}")))?;
     let Some(folder) = &args.dir else {
         let page = match &args.page {
             None => pages.first(),
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<Exit, Refusal> {
 }
 
 /// Has the system's `man` show it; whether it did. Where it can't, how to read it is said.
-fn read(page: &Page) -> bool {
+fn read(page: &ManualPage) -> bool {
     let shown = man(&page.text);
     if !shown {
         let _closed = writeln!(
@@ -79,9 +79,9 @@ fn man(text: &[u8]) -> bool {
     man.wait().is_ok_and(|status| status.success())
 }
 
-fn write(folder: &Path, pages: &[Page]) -> Result<(), Refusal> {
+fn write(folder: &Path, pages: &[ManualPage]) -> Result<(), CommandError> {
     let failed = |path: &Path, why: &io::Error| {
-        Refusal::System(format!("{}: can't be written: {why}", path.display()))
+        CommandError::System(format!("{}: can't be written: {why}", path.display()))
     };
     for page in pages {
         let folder = page.folder(folder);
@@ -92,12 +92,12 @@ fn write(folder: &Path, pages: &[Page]) -> Result<(), Refusal> {
     Ok(())
 }
 
-struct Page {
+struct ManualPage {
     file: String,
     text: Vec<u8>,
 }
 
-impl Page {
+impl ManualPage {
     /// Its name without the section.
     fn name(&self) -> &str {
         self.file
@@ -116,16 +116,16 @@ impl Page {
     }
 }
 
-fn find<'p>(pages: &'p [Page], name: &str) -> Result<&'p Page, Refusal> {
+fn find<'p>(pages: &'p [ManualPage], name: &str) -> Result<&'p ManualPage, CommandError> {
     let whole = format!("snaprotate-{}", name.replace(' ', "-"));
     let mut fits = pages
         .iter()
         .filter(|page| page.name() == name || page.name() == whole);
     fits.next().ok_or_else(|| {
-        let mut names: Vec<_> = pages.iter().map(Page::name).collect();
+        let mut names: Vec<_> = pages.iter().map(ManualPage::name).collect();
         names.sort_unstable();
         let name = crate::core::sanitize::printable(name, 80);
-        Refusal::Settings(format!(
+        CommandError::Settings(format!(
             "there is no page {name}; there are {}",
             names.join(", ")
         ))
@@ -133,7 +133,7 @@ fn find<'p>(pages: &'p [Page], name: &str) -> Result<&'p Page, Refusal> {
 }
 
 /// The program's page, then one for each command, then those of the files.
-fn pages() -> io::Result<Vec<Page>> {
+fn pages() -> io::Result<Vec<ManualPage>> {
     let mut top = Cli::command().disable_help_subcommand(true);
     top.build();
     let (mut pages, mut waiting) = (Vec::new(), vec![top]);
@@ -145,7 +145,7 @@ fn pages() -> io::Result<Vec<Page>> {
         waiting.extend(below.cloned());
     }
     for file in FILES {
-        pages.push(Page {
+        pages.push(ManualPage {
             text: file.render()?,
             file: format!("{}.5", file.name),
         });
@@ -153,7 +153,7 @@ fn pages() -> io::Result<Vec<Page>> {
     Ok(pages)
 }
 
-fn page(command: &Command) -> io::Result<Page> {
+fn page(command: &Command) -> io::Result<ManualPage> {
     let man = Man::new(command.clone())
         .source(concat!("snaprotate ", env!("CARGO_PKG_VERSION")))
         .manual("snaprotate");
@@ -183,20 +183,20 @@ fn page(command: &Command) -> io::Result<Page> {
     }
     more.to_writer(&mut text)?;
     let file = man.get_filename();
-    Ok(Page { file, text })
+    Ok(ManualPage { file, text })
 }
 
 /// A heading, and its entries with their texts (see `notes`).
 #[derive(Debug, PartialEq, Eq)]
-struct Section<'n> {
+struct ManualSection<'n> {
     heading: &'n str,
     entries: Vec<(&'n str, String)>,
 }
 
 /// Notes into what stands before the first heading, and the sections.
-fn split(notes: &str) -> (String, Vec<Section<'_>>) {
+fn split(notes: &str) -> (String, Vec<ManualSection<'_>>) {
     let mut before = String::new();
-    let mut sections: Vec<Section<'_>> = Vec::new();
+    let mut sections: Vec<ManualSection<'_>> = Vec::new();
     for line in notes.lines() {
         let indent = line.len() - line.trim_start().len();
         let content = line.trim();
@@ -204,7 +204,7 @@ fn split(notes: &str) -> (String, Vec<Section<'_>>) {
             && let Some(heading) = line.strip_suffix(':')
         {
             let entries = Vec::new();
-            sections.push(Section { heading, entries });
+            sections.push(ManualSection { heading, entries });
             continue;
         }
         let Some(section) = sections.last_mut() else {
@@ -227,7 +227,7 @@ fn split(notes: &str) -> (String, Vec<Section<'_>>) {
     (before, sections)
 }
 
-fn render(section: &Section<'_>, roff: &mut Roff) {
+fn render(section: &ManualSection<'_>, roff: &mut Roff) {
     // man-pages(7) calls this one so.
     let heading = match section.heading {
         "Exit codes" => "EXIT STATUS".to_owned(),
@@ -261,7 +261,7 @@ mod tests {
         let codes = vec![entry("0", "good, and more"), entry("1", "bad")];
         let examples = vec![entry("do it", "now"), entry("a --long", "its text")];
         let wanted = [("Exit codes", codes), ("Examples", examples)]
-            .map(|(heading, entries)| Section { heading, entries });
+            .map(|(heading, entries)| ManualSection { heading, entries });
         assert_eq!(sections, wanted);
     }
 

@@ -35,8 +35,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, Env, Secrets};
-use crate::daemon::Refusal;
+use crate::config::{self, Config, Environment, SecretChecks};
+use crate::daemon::CommandError;
 use crate::daemon::logging::{self, Format, Level};
 use output::{note, print, print_json, printable_name, printable_path, say, written};
 
@@ -184,13 +184,13 @@ pub fn main() -> ExitCode {
     }
     let to_journal = match logging::init(cli.log_format, cli.level()) {
         Ok(to_journal) => to_journal,
-        Err(why) => return fail(&Refusal::System(why), false),
+        Err(why) => return fail(&CommandError::System(why), false),
     };
     code(cli.run(), to_journal)
 }
 
 /// What the process ends with.
-fn code(outcome: Result<Exit, Refusal>, to_journal: bool) -> ExitCode {
+fn code(outcome: Result<Exit, CommandError>, to_journal: bool) -> ExitCode {
     match outcome {
         Ok(Exit::Good) => ExitCode::SUCCESS,
         Ok(Exit::Bad) => ExitCode::from(1),
@@ -199,7 +199,7 @@ fn code(outcome: Result<Exit, Refusal>, to_journal: bool) -> ExitCode {
 }
 
 impl Cli {
-    fn run(&self) -> Result<Exit, Refusal> {
+    fn run(&self) -> Result<Exit, CommandError> {
         match &self.command {
             Command::Run => run::run(self),
             Command::Once => once::run(self),
@@ -239,15 +239,15 @@ impl Cli {
     }
 
     /// The configuration that was asked for.
-    fn load(&self) -> Result<Config, Refusal> {
-        self.load_with(Secrets::Needed)
+    fn load(&self) -> Result<Config, CommandError> {
+        self.load_with(SecretChecks::Needed)
     }
 
     /// The same, with as much of the secrets as is needed.
-    fn load_with(&self, secrets: Secrets) -> Result<Config, Refusal> {
-        let env = Env {
+    fn load_with(&self, secrets: SecretChecks) -> Result<Config, CommandError> {
+        let env = Environment {
             secrets,
-            ..Env::from_process()
+            ..Environment::from_process()
         };
         Ok(config::load(&self.config, &env)?)
     }
@@ -255,7 +255,7 @@ impl Cli {
 
 /// Where the running service listens.
 fn control_socket() -> PathBuf {
-    crate::status::socket(Env::from_process().runtime_directory.as_deref())
+    crate::status::socket(Environment::from_process().runtime_directory.as_deref())
 }
 
 /// A folder as another process finds it, too.
@@ -275,11 +275,11 @@ fn caller() -> String {
 
 /// Runs on one thread, which waits nearly always; the trail's disk has a thread of its own.
 /// More threads would cost memory alone: each has a heap that keeps what it once needed.
-fn block_on<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|why| Refusal::System(format!("the runtime can't be started: {why}")))?;
+        .map_err(|why| CommandError::System(format!("the runtime can't be started: {why}")))?;
     let result = runtime.block_on(work);
     // What still hangs must not keep the process from ending in time.
     runtime.shutdown_background();
@@ -287,11 +287,11 @@ fn block_on<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refu
 }
 
 /// The journal shows lines, so there a problem is one line; people get the excerpt too.
-fn fail(refusal: &Refusal, to_journal: bool) -> ExitCode {
+fn fail(refusal: &CommandError, to_journal: bool) -> ExitCode {
     let mut stderr = anstream::stderr();
     let color = io::stderr().is_terminal();
     let _closed = match refusal {
-        Refusal::Problems(problems) if !to_journal => {
+        CommandError::Problems(problems) if !to_journal => {
             writeln!(stderr, "{}", problems.render(color))
         }
         refusal => writeln!(stderr, "snaprotate: {refusal}"),

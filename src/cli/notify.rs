@@ -2,8 +2,8 @@
 
 use super::{Cli, Exit, block_on, help_text, say};
 use crate::clock::Clock;
-use crate::daemon::{Refusal, means};
-use crate::notify::Post;
+use crate::daemon::{CommandError, means};
+use crate::notify::Delivery;
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
@@ -22,7 +22,7 @@ pub struct Args {
 }
 
 /// Tries each receiver, all at once, and says how it went in the order of the file.
-pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli, command: &Command) -> Result<Exit, CommandError> {
     let Command::Test(args) = command;
     let config = cli.load()?;
     let file = config.file.display();
@@ -32,7 +32,7 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
     };
     if config.receivers.is_empty() {
         let why = format!("{file}: nobody is told of alerts; write a [[notify]] for each receiver");
-        return Err(Refusal::Settings(why));
+        return Err(CommandError::Settings(why));
     }
     let mut wanted = config.receivers.clone();
     if let Some(name) = &args.receiver {
@@ -42,14 +42,14 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
                 "{file}: there is no receiver {name:?}; there are {}",
                 known()
             );
-            return Err(Refusal::Settings(why));
+            return Err(CommandError::Settings(why));
         }
     }
     let means = means(&config);
     let now = Clock::system().now().wall;
     let ends = block_on(async {
         let tries = wanted.iter().map(|receiver| {
-            let post = Post::new(receiver.clone(), means.clone());
+            let post = Delivery::new(receiver.clone(), means.clone());
             async move { post.test(now).await }
         });
         Ok(futures_util::future::join_all(tries).await)

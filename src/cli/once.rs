@@ -1,11 +1,11 @@
 //! `once`: settle what is due, and end; for timers and other schedulers.
 
 use super::{Cli, Exit, block_on};
-use crate::daemon::{self, Refusal};
+use crate::daemon::{self, CommandError};
 
 /// Good when the newest due slot of every policy is settled by a completed snapshot and no
 /// alert stands.
-pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
     block_on(async {
         let signals = daemon::listen()?;
         let settled = daemon::once(cli.load()?, signals).await?;

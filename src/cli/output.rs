@@ -6,35 +6,35 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::core::sanitize::printable;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// As much of a path is shown.
 const PATH_SHOWN: usize = 300;
 
 /// Writes a line to stdout.
-pub(super) fn say(text: &str) -> Result<(), Refusal> {
+pub(super) fn say(text: &str) -> Result<(), CommandError> {
     written(writeln!(anstream::stdout(), "{text}"))
 }
 
 /// Writes to stdout what may go to a file as it is.
-pub(super) fn print(bytes: &[u8]) -> Result<(), Refusal> {
+pub(super) fn print(bytes: &[u8]) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
     written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
 }
 
 /// Writes JSON to stdout, straight: that of thousands of servers needs no second place in memory.
-pub(super) fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     let stdout = io::stdout().lock();
     let to_terminal = stdout.is_terminal();
-    let mut out = Json::new(io::BufWriter::new(stdout), to_terminal);
+    let mut out = SafeJson::new(io::BufWriter::new(stdout), to_terminal);
     let json = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
     written(json.and_then(|()| writeln!(out)).and_then(|()| out.flush()))
 }
 
 /// That a reader such as `head` went away is no error; that a disk is full is.
-pub(super) fn written(result: io::Result<()>) -> Result<(), Refusal> {
+pub(super) fn written(result: io::Result<()>) -> Result<(), CommandError> {
     match result {
-        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(Refusal::System(format!(
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::System(format!(
             "the output can't be written: {why}; send it elsewhere"
         ))),
         _ => Ok(()),
@@ -59,7 +59,7 @@ pub(super) fn printable_path(path: &Path) -> String {
 /// JSON on its way to a terminal: the control characters that JSON itself leaves as they are
 /// (DEL, and U+0080 to U+009F, which terminals take for commands) are escaped. Such a character
 /// stands in strings alone, so the JSON stays what it was. Elsewhere nothing is changed.
-pub(super) struct Json<W> {
+pub(super) struct SafeJson<W> {
     to: W,
     escape: bool,
     /// The first byte of U+0080 to U+00BF was given, and is not written yet.
@@ -69,7 +69,7 @@ pub(super) struct Json<W> {
 /// The byte in UTF-8 before the last one of U+0080 to U+00BF.
 const LATIN: u8 = 0xC2;
 
-impl<W: Write> Json<W> {
+impl<W: Write> SafeJson<W> {
     pub(super) fn new(to: W, escape: bool) -> Self {
         Self {
             to,
@@ -79,7 +79,7 @@ impl<W: Write> Json<W> {
     }
 }
 
-impl<W: Write> Write for Json<W> {
+impl<W: Write> Write for SafeJson<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !self.escape {
             return self.to.write(bytes);
@@ -109,7 +109,7 @@ mod tests {
         let text = "a\u{80}\u{85}\u{9b}31m\u{9f}\u{7f}\u{a0}\u{c2}ü\u{2c2}\u{1b}z";
         let written = |escape| {
             let mut out = Vec::new();
-            let mut json = Json::new(&mut out, escape);
+            let mut json = SafeJson::new(&mut out, escape);
             serde_json::to_writer_pretty(&mut json, &[text]).expect("written");
             String::from_utf8(out).expect("text")
         };

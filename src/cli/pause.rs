@@ -6,22 +6,22 @@ use std::path::PathBuf;
 use super::{
     Cli, Exit, absolute, block_on, caller, control_socket, printable_name, say, server_argument,
 };
-use crate::config::{self, Env};
-use crate::daemon::{Refusal, alone};
-use crate::engine::Held;
-use crate::status::control_routes::Which;
-use crate::status::{self, Absent};
+use crate::config::{self, Environment};
+use crate::daemon::{CommandError, alone};
+use crate::engine::PauseResult;
+use crate::status::control_routes::ServerQuery;
+use crate::status::{self, NoAnswer};
 
 /// What to pause or resume.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which server.
     #[command(flatten)]
-    pub server: super::server_argument::Which,
+    pub server: super::server_argument::ServerArgument,
 }
 
 /// Pauses; what was begun before is named.
-pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let held = held(cli, args, true)?;
     let mut text = match args.server.one() {
         Some(server) => format!(
@@ -46,7 +46,7 @@ pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
 }
 
 /// Resumes; servers that stay paused are named.
-pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let held = held(cli, args, false)?;
     let mut text = match args.server.one() {
         Some(server) if held.nothing => {
@@ -84,13 +84,13 @@ fn state_dir(cli: &Cli) -> Option<PathBuf> {
     if !cli.config.exists() {
         return None;
     }
-    let folders = config::folders(&cli.config, &Env::from_process()).ok()?;
+    let folders = config::folders(&cli.config, &Environment::from_process()).ok()?;
     Some(absolute(&folders.state_dir))
 }
 
 /// By the running service, else by this process.
-fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
-    let which = Which {
+fn held(cli: &Cli, args: &Args, pause: bool) -> Result<PauseResult, CommandError> {
+    let which = ServerQuery {
         server: args.server.one().map(str::to_owned),
         state_dir: state_dir(cli),
     };
@@ -103,8 +103,8 @@ fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
         })
     })?;
     match asked {
-        Err(Absent::NotRunning(_)) => {}
-        answer => return answer.map_err(Refusal::from),
+        Err(NoAnswer::NotRunning(_)) => {}
+        answer => return answer.map_err(CommandError::from),
     }
     let config = cli.load()?;
     let server = match args.server.one() {
@@ -124,5 +124,5 @@ fn held(cli: &Cli, args: &Args, pause: bool) -> Result<Held, Refusal> {
             engine.resume(server, &by).await
         }
     });
-    block_on(work)?.map_err(|why| Refusal::System(why.to_string()))
+    block_on(work)?.map_err(|why| CommandError::System(why.to_string()))
 }

@@ -5,34 +5,34 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::api_error_hint::unread;
-use super::server_argument::{Which, chosen, may_be_another};
+use super::server_argument::{ServerArgument, chosen, may_be_another};
 use super::{Cli, Exit, block_on, note, print_json, say};
 use crate::api::HttpApi;
 use crate::clock::Clock;
 use crate::core::decide::Inventory;
-use crate::core::plan::Do;
+use crate::core::plan::PlannedAction;
 use crate::core::policy::Policy;
-use crate::core::server_history::History;
-use crate::daemon::{Refusal, api_settings, dry_run};
+use crate::core::server_history::ServerHistory;
+use crate::daemon::{CommandError, api_settings, dry_run};
 
 /// What to plan.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which server.
     #[command(flatten)]
-    pub server: Which,
+    pub server: ServerArgument,
     /// Print the plan as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 /// Prints the steps to rest, and each snapshot's fate.
-pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let config = cli.load()?;
     let policies = chosen(&config.policies, args.server.one())?;
     let clock = Clock::system();
     let settings = api_settings(&config.api);
-    let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
+    let api = HttpApi::new(&settings, clock.clone()).map_err(CommandError::Settings)?;
     // Whoever plans need not be who may read the trail; the listing alone says most of it.
     let histories = dry_run::histories(&config, clock.now().wall).unwrap_or_else(|error| {
         tracing::warn!(%error, "the trail can't be read: planned as if there were none");
@@ -84,13 +84,13 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
         say(plans.text(&TimeZone::system()).trim_end())?;
     }
     let mut steps = plans.servers.iter().flat_map(|plan| &plan.steps);
-    let blocked = steps.any(|step| step.do_ == Do::Blocked);
+    let blocked = steps.any(|step| step.do_ == PlannedAction::Blocked);
     Ok(if blocked { Exit::Bad } else { Exit::Good })
 }
 
 /// Rotations whose snapshots the policy knows no more, as after another name or pattern: those
 /// are foreign from now on, and in the way for good. The trail tells of the newest alone.
-fn disowned(policy: &Policy, inventory: &Inventory, history: &History) -> Vec<String> {
+fn disowned(policy: &Policy, inventory: &Inventory, history: &ServerHistory) -> Vec<String> {
     let file = &policy.file;
     let lines = history.rotations().filter_map(|rotation| {
         let rows = inventory.snapshots.iter().map(|row| &row.name);

@@ -1,10 +1,10 @@
 //! `run`: the daemon.
 
 use super::{Cli, Exit, block_on};
-use crate::daemon::{self, Refusal};
+use crate::daemon::{self, CommandError};
 
 /// Runs until a signal ends it.
-pub fn run(cli: &Cli) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
     block_on(async {
         let signals = daemon::listen()?;
         daemon::serve(cli.load()?, signals).await?;

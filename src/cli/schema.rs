@@ -5,7 +5,7 @@
 use clap::builder::PossibleValuesParser;
 
 use super::{Exit, print, say};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// Every schema, by the name that it is asked by.
 pub(super) const SCHEMAS: [(&str, &str); 10] = [
@@ -43,7 +43,7 @@ pub struct Args {
 }
 
 /// Prints it, or the names.
-pub fn run(args: &Args) -> Result<Exit, Refusal> {
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let Some(name) = &args.name else {
         say(&SCHEMAS.map(|(name, _)| name).join("\n"))?;
         return Ok(Exit::Good);

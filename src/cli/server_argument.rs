@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::core::policy::Policy;
 use crate::core::sanitize::printable;
 use crate::core::snapshot::ServerId;
-use crate::daemon::Refusal;
-use crate::status::server_lookup::{self, Called, NAME_SHOWN};
+use crate::daemon::CommandError;
+use crate::status::server_lookup::{self, NAME_SHOWN, NamedServer};
 
 /// One server or all, for a command whose only object is a server: it may be named bare, or
 /// by the option that every command has.
 #[derive(Debug, clap::Args)]
-pub struct Which {
+pub struct ServerArgument {
     /// Only this server: its id, its name, or its policy file's stem [default: all]
     #[arg(value_name = "SERVER")]
     bare: Option<String>,
@@ -21,7 +21,7 @@ pub struct Which {
     named: Option<String>,
 }
 
-impl Which {
+impl ServerArgument {
     /// What was asked for, if one was.
     pub(super) fn one(&self) -> Option<&str> {
         self.bare.as_deref().or(self.named.as_deref())
@@ -29,18 +29,18 @@ impl Which {
 }
 
 /// The server that was asked for by its id, file or name.
-pub(super) fn find<'s, S: Called>(
+pub(super) fn find<'s, S: NamedServer>(
     servers: &'s [S],
     server: &str,
-) -> Result<Option<&'s S>, Refusal> {
-    server_lookup::find(servers, server).map_err(Refusal::Settings)
+) -> Result<Option<&'s S>, CommandError> {
+    server_lookup::find(servers, server).map_err(CommandError::Settings)
 }
 
 /// The policy of the server that was asked for.
 pub(super) fn one<'p>(
     policies: &'p [Arc<Policy>],
     server: &str,
-) -> Result<&'p Arc<Policy>, Refusal> {
+) -> Result<&'p Arc<Policy>, CommandError> {
     find(policies, server)?.ok_or_else(|| unknown(policies, server))
 }
 
@@ -48,7 +48,7 @@ pub(super) fn one<'p>(
 pub(super) fn chosen(
     policies: &[Arc<Policy>],
     server: Option<&str>,
-) -> Result<Vec<Arc<Policy>>, Refusal> {
+) -> Result<Vec<Arc<Policy>>, CommandError> {
     let Some(server) = server else {
         return Ok(policies.to_vec());
     };
@@ -56,8 +56,8 @@ pub(super) fn chosen(
 }
 
 /// What to say where there is no such server.
-pub(super) fn unknown<S: Called>(servers: &[S], server: &str) -> Refusal {
-    Refusal::Settings(server_lookup::unknown(servers, server))
+pub(super) fn unknown<S: NamedServer>(servers: &[S], server: &str) -> CommandError {
+    CommandError::Settings(server_lookup::unknown(servers, server))
 }
 
 /// The servers by name: the policy's, else its file's; with the id where two have one name.

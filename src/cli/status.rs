@@ -4,13 +4,13 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use super::config_drift;
-use super::server_argument::Which;
+use super::server_argument::ServerArgument;
 use super::{
     Cli, Exit, absolute, block_on, control_socket, note, print_json, printable_path, say,
     server_argument,
 };
 use crate::config::DEFAULT_FILE;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 use crate::status;
 
 /// What to show.
@@ -18,20 +18,20 @@ use crate::status;
 pub struct Args {
     /// Which server: shown whole.
     #[command(flatten)]
-    pub server: Which,
+    pub server: ServerArgument,
     /// Print it as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 /// Asks the service; good when no alert stands.
-pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let missing = matches!(cli.config.try_exists(), Ok(false));
     // The usual one need not be there: nobody asked for it.
     if missing && cli.config != Path::new(DEFAULT_FILE) {
         let file = printable_path(&cli.config);
         let why = format!("{file}: there is no such file: name the service's own, or none");
-        return Err(Refusal::Settings(why));
+        return Err(CommandError::Settings(why));
     }
     let socket = control_socket();
     let mut view = block_on(async { Ok(status::ask(&socket).await?) })?;
@@ -48,7 +48,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
             let unknown = server_argument::unknown(&view.servers, wanted);
             // Where it isn't noted already.
             match other.filter(|_| missing) {
-                Some(other) => Refusal::Settings(format!("{unknown}; {other}")),
+                Some(other) => CommandError::Settings(format!("{unknown}; {other}")),
                 None => unknown,
             }
         });

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
-use super::diagnostics::{At, Log, Severity, is_pasted};
+use super::diagnostics::{Diagnostics, Position, Severity, is_pasted};
 use super::notify::SecretFile;
-use super::table_reader::Found;
-use super::{Env, Secrets, defaults, file_source};
+use super::table_reader::Located;
+use super::{Environment, SecretChecks, defaults, file_source};
 use crate::api::secret as secret_text;
 use crate::audit::witness::SignerKey;
 
@@ -20,7 +20,7 @@ use crate::audit::witness::SignerKey;
 const LARGEST_TOKEN: u64 = 4096;
 
 /// The address, ending in a slash so that paths can be joined to it.
-pub(super) fn base_url(text: &Found<String>, log: &mut Log) -> Option<Url> {
+pub(super) fn base_url(text: &Located<String>, log: &mut Diagnostics) -> Option<Url> {
     let usual = format!("write base_url = {:?}", defaults::BASE_URL);
     let fault = match Url::parse(&text.value) {
         Err(error) => format!("base_url is not a URL: {error}"),
@@ -60,11 +60,11 @@ pub(super) fn is_loopback(host: &str) -> bool {
 
 /// The token's file, and whether it is the credential that systemd hands over.
 pub(super) fn token(
-    written: Option<&Found<PathBuf>>,
-    top: &At,
+    written: Option<&Located<PathBuf>>,
+    top: &Position,
     folder: &Path,
-    env: &Env,
-    log: &mut Log,
+    env: &Environment,
+    log: &mut Diagnostics,
 ) -> (Option<PathBuf>, bool) {
     let (path, is_credential) = given(defaults::CREDENTIAL, written, folder, env);
     let at = written
@@ -94,9 +94,9 @@ pub(super) fn token(
 /// The file of a secret, and whether it is the credential of this name: that takes precedence.
 pub(super) fn given(
     name: &str,
-    written: Option<&Found<PathBuf>>,
+    written: Option<&Located<PathBuf>>,
     folder: &Path,
-    env: &Env,
+    env: &Environment,
 ) -> (Option<PathBuf>, bool) {
     let credential = env
         .credentials_directory
@@ -111,11 +111,11 @@ pub(super) fn given(
 /// The file of the witness's signer key. What is wrong with it is only warned of: without it no
 /// checkpoint is signed, and rotation goes on.
 pub(super) fn witness_key(
-    written: Option<&Found<PathBuf>>,
-    top: &At,
+    written: Option<&Located<PathBuf>>,
+    top: &Position,
     folder: &Path,
-    env: &Env,
-    log: &mut Log,
+    env: &Environment,
+    log: &mut Diagnostics,
 ) -> Option<PathBuf> {
     let (path, is_credential) = given(defaults::WITNESS_CREDENTIAL, written, folder, env);
     let at = written
@@ -136,7 +136,7 @@ pub(super) fn witness_key(
         );
         return None;
     };
-    let mut found = Log::default();
+    let mut found = Diagnostics::default();
     if check_secret(
         &path,
         is_credential,
@@ -144,7 +144,7 @@ pub(super) fn witness_key(
         env.secrets,
         at,
         &mut found,
-    ) && env.secrets == Secrets::Needed
+    ) && env.secrets == SecretChecks::Needed
         && let Ok(text) = secret_text(&path, env.credentials_directory.as_deref(), "witness key")
         && let Err(why) = SignerKey::parse(&text)
     {
@@ -160,11 +160,11 @@ pub(super) fn witness_key(
 
 /// A receiver's secret: its file, or the credential of the same name that systemd hands over.
 pub(super) fn secret(
-    (key, file): (&str, &Found<PathBuf>),
+    (key, file): (&str, &Located<PathBuf>),
     what: &str,
     folder: &Path,
-    env: &Env,
-    log: &mut Log,
+    env: &Environment,
+    log: &mut Diagnostics,
 ) -> Option<SecretFile> {
     let path = folder.join(&file.value);
     let credential = env.credentials_directory.as_ref().and_then(|directory| {
@@ -191,11 +191,11 @@ fn check_secret(
     path: &Path,
     is_credential: bool,
     what: &str,
-    wanted: Secrets,
-    at: &At,
-    log: &mut Log,
+    wanted: SecretChecks,
+    at: &Position,
+    log: &mut Diagnostics,
 ) -> bool {
-    if wanted == Secrets::Unneeded {
+    if wanted == SecretChecks::Unneeded {
         return true;
     }
     let shown = path.display();
@@ -204,7 +204,7 @@ fn check_secret(
         Err(why) => {
             let denied = file_source::is_denied(&why);
             let message = format!("the {what} file {shown} can't be read: {why}");
-            if denied && wanted == Secrets::There {
+            if denied && wanted == SecretChecks::There {
                 log.warn(at, message, file_source::DENIED);
                 return true;
             }
@@ -259,7 +259,7 @@ fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(
 }
 
 /// A file of certificates.
-pub(super) fn ca(file: &Found<PathBuf>, folder: &Path, log: &mut Log) -> Option<PathBuf> {
+pub(super) fn ca(file: &Located<PathBuf>, folder: &Path, log: &mut Diagnostics) -> Option<PathBuf> {
     let path = folder.join(&file.value);
     let why = match file_source::bytes(&path, defaults::LARGEST_FILE) {
         Ok(pem) if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => {

@@ -1,6 +1,6 @@
 //! Wrong files, each with the place, the message and the remedy that it must get.
 
-use super::fixture::{Folder, MAIN, POLICY};
+use super::fixture::{ConfigFolder, MAIN, POLICY};
 
 /// What is wrong, where it must be shown, a piece of the message and one of the remedy.
 pub(super) struct Case {
@@ -27,7 +27,7 @@ pub(super) const fn case(
 /// Every case must be the only thing that is said, and said exactly there.
 pub(super) fn prove(name: &str, before: &str, cases: &[Case]) {
     for case in cases {
-        let folder = Folder::new().with(name, format!("{before}{}", case.text));
+        let folder = ConfigFolder::new().with(name, format!("{before}{}", case.text));
         let said = folder.said();
         assert_eq!(said.len(), 1, "{}\n{said:#?}", case.text);
         let shown = &said[0];
@@ -174,32 +174,32 @@ fn a_wrong_token_is_refused_at_the_line_that_names_it() {
     let at = "snaprotate.toml:2:14: error: the token file ";
     let cases = [
         (
-            Folder::new().without("token"),
+            ConfigFolder::new().without("token"),
             "no such file",
             "readable by the service's user",
         ),
         (
-            Folder::new().mode("token", 0o640),
+            ConfigFolder::new().mode("token", 0o640),
             "read by others (mode 640)",
             "chmod 600",
         ),
         (
-            Folder::new().mode("token", 0o604),
+            ConfigFolder::new().mode("token", 0o604),
             "read by others (mode 604)",
             "chmod 600",
         ),
         (
-            Folder::new().with("token", " \n"),
+            ConfigFolder::new().with("token", " \n"),
             "is empty",
             "write the API token",
         ),
         (
-            Folder::new().with("token", "one two\n"),
+            ConfigFolder::new().with("token", "one two\n"),
             "more than one word",
             "on one line",
         ),
         (
-            Folder::new().with("token", "x".repeat(5000)),
+            ConfigFolder::new().with("token", "x".repeat(5000)),
             "larger than",
             "readable",
         ),
@@ -214,7 +214,7 @@ fn a_wrong_token_is_refused_at_the_line_that_names_it() {
             said[0]
         );
     }
-    let said = Folder::new()
+    let said = ConfigFolder::new()
         .with(
             "snaprotate.toml",
             "# the main file\n\n[api]\nmax_in_flight = 2\n",
@@ -240,13 +240,15 @@ fn i13_a_line_that_may_hold_a_secret_is_named_but_never_shown() {
         "password = \"hunter2\"",
     ];
     for line in lines {
-        let folder = Folder::new().with("snaprotate.toml", format!("[api]\n\n{line}\n"));
+        let folder = ConfigFolder::new().with("snaprotate.toml", format!("[api]\n\n{line}\n"));
         let problems = folder.load().expect_err("refused");
         let report = problems.render(false) + &problems.to_string();
         assert!(report.contains("snaprotate.toml:3:"), "{report}");
         assert!(!report.contains("hunter2"), "{report}");
     }
-    let folder = Folder::new().with("token", "hunter2 hunter2").problems();
+    let folder = ConfigFolder::new()
+        .with("token", "hunter2 hunter2")
+        .problems();
     assert!(!(folder.render(false) + &folder.to_string()).contains("hunter2"));
 }
 
@@ -255,14 +257,14 @@ fn files_that_cannot_be_read_are_named() {
     let name = "policies.d/web.toml";
     let cases = [
         (
-            Folder::new().with(name, b"[server]\nid = 7 # caf\xe9\n"),
+            ConfigFolder::new().with(name, b"[server]\nid = 7 # caf\xe9\n"),
             "2:13: error: the file is not UTF-8",
         ),
         (
-            Folder::new().with(name, " ".repeat(2 << 20)),
+            ConfigFolder::new().with(name, " ".repeat(2 << 20)),
             "1:1: error: the file can't be read: it is larger than",
         ),
-        (Folder::new().without(name), ""),
+        (ConfigFolder::new().without(name), ""),
     ];
     for (folder, wanted) in cases {
         let said = folder.said();
@@ -282,14 +284,14 @@ fn files_that_cannot_be_read_are_named() {
             );
         }
     }
-    let folder = Folder::new().without(name);
+    let folder = ConfigFolder::new().without(name);
     std::fs::create_dir(folder.path(name)).expect("a folder");
     assert!(
         folder.said()[0].contains("not a plain file"),
         "{:?}",
         folder.said()
     );
-    let said = Folder::new().without("snaprotate.toml").said();
+    let said = ConfigFolder::new().without("snaprotate.toml").said();
     assert!(
         said[0].starts_with("snaprotate.toml:1:1: error: the file can't be read: no such file"),
         "{said:?}"
@@ -298,7 +300,9 @@ fn files_that_cannot_be_read_are_named() {
 
 #[test]
 fn two_policies_for_one_server_are_refused_at_the_second() {
-    let said = Folder::new().with("policies.d/zoo.toml", POLICY).said();
+    let said = ConfigFolder::new()
+        .with("policies.d/zoo.toml", POLICY)
+        .said();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
         said[0].starts_with(

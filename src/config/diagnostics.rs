@@ -64,22 +64,32 @@ pub(super) struct Source {
 
 /// A place in a file.
 #[derive(Clone, Debug)]
-pub(super) struct At {
+pub(super) struct Position {
     pub(super) source: Arc<Source>,
     pub(super) span: Range<usize>,
 }
 
 /// Where problems gather while the files are read.
 #[derive(Debug, Default)]
-pub(super) struct Log(pub(super) Vec<Problem>);
+pub(super) struct Diagnostics(pub(super) Vec<Problem>);
 
-impl Log {
-    pub(super) fn error(&mut self, at: &At, message: impl Into<String>, remedy: impl Into<String>) {
+impl Diagnostics {
+    pub(super) fn error(
+        &mut self,
+        at: &Position,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.0
             .push(Problem::at(Severity::Error, at, message, remedy));
     }
 
-    pub(super) fn warn(&mut self, at: &At, message: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn warn(
+        &mut self,
+        at: &Position,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.0
             .push(Problem::at(Severity::Warning, at, message, remedy));
     }
@@ -126,7 +136,7 @@ impl Problem {
 
     fn at(
         severity: Severity,
-        at: &At,
+        at: &Position,
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {

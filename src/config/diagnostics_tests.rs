@@ -1,10 +1,10 @@
 //! How a report looks, and that nothing in the files can keep one from being made.
 
-use super::fixture::{Folder, MAIN, POLICY};
+use super::fixture::{ConfigFolder, MAIN, POLICY};
 
 #[test]
 fn all_problems_of_all_files_are_reported_at_once() {
-    let folder = Folder::new()
+    let folder = ConfigFolder::new()
         .with(
             "snaprotate.toml",
             format!("{MAIN}max_in_flight = 0\nbase_url = \"x\"\n[damon]\n"),
@@ -44,7 +44,7 @@ fn all_problems_of_all_files_are_reported_at_once() {
 
 #[test]
 fn warnings_beside_a_problem_are_counted_by_themselves() {
-    let folder = Folder::new()
+    let folder = ConfigFolder::new()
         .with("policies.d/a.toml", POLICY.replace("keep = 3", "keep = 0"))
         .with("policies.d/b.txt", "");
     let problems = folder.problems();
@@ -58,7 +58,7 @@ fn warnings_beside_a_problem_are_counted_by_themselves() {
 
 #[test]
 fn a_report_shows_the_line_and_what_to_write() {
-    let folder = Folder::new().with(
+    let folder = ConfigFolder::new().with(
         "policies.d/web.toml",
         POLICY.replace("keep = 3", "keep = 0 # none"),
     );
@@ -80,7 +80,7 @@ error: keep must be at least 1
 
 #[test]
 fn a_broken_main_file_hides_no_problem_of_the_policies() {
-    let folder = Folder::new().with("snaprotate.toml", "[api\n").with(
+    let folder = ConfigFolder::new().with("snaprotate.toml", "[api\n").with(
         "policies.d/web.toml",
         POLICY.replace("keep = 3", "keep = 0"),
     );
@@ -90,7 +90,7 @@ fn a_broken_main_file_hides_no_problem_of_the_policies() {
 
 #[test]
 fn text_of_the_files_cannot_forge_lines_of_the_report() {
-    let folder = Folder::new().with(
+    let folder = ConfigFolder::new().with(
         "policies.d/web.toml",
         format!("{POLICY}\"a\\n\\u001b[2J\\u202e\" = 1\n"),
     );
@@ -105,7 +105,7 @@ fn deep_nesting_is_an_error_and_no_crash() {
     let deep = format!("a = {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
     let dotted = format!("{}a = 1\n", "a.".repeat(100_000));
     for text in [deep, dotted] {
-        let folder = Folder::new().with("policies.d/web.toml", text);
+        let folder = ConfigFolder::new().with("policies.d/web.toml", text);
         assert!(folder.load().is_err());
     }
 }
@@ -114,7 +114,7 @@ fn deep_nesting_is_an_error_and_no_crash() {
 fn a_line_that_would_steer_the_terminal_is_named_but_not_shown() {
     for odd in ["\u{9b}31m", "\u{202e}", "\u{2028}x"] {
         let text = POLICY.replace("keep = 3", &format!("keep = 0 # {odd}"));
-        let report = Folder::new()
+        let report = ConfigFolder::new()
             .with("policies.d/web.toml", text)
             .problems()
             .render(false);
@@ -122,13 +122,15 @@ fn a_line_that_would_steer_the_terminal_is_named_but_not_shown() {
         assert!(report.contains("web.toml:7:8"), "{report}");
     }
     let tab = POLICY.replace("keep = 3", "keep = 0\t# none");
-    let report = Folder::new().with("policies.d/web.toml", tab).problems();
+    let report = ConfigFolder::new()
+        .with("policies.d/web.toml", tab)
+        .problems();
     assert!(report.render(false).contains("# none"));
 }
 
 #[test]
 fn a_problem_stays_on_one_line_whatever_the_file_says() {
     let text = format!("{MAIN}[daemon]\npolicies = \"a\u{2028}b\"\n");
-    let said = Folder::new().with("snaprotate.toml", text).said();
+    let said = ConfigFolder::new().with("snaprotate.toml", text).said();
     assert!(said[0].contains("a\\u{2028}b can't be read"), "{said:?}");
 }

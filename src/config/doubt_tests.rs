@@ -1,7 +1,7 @@
 //! Files that are accepted, but hardly mean what they say: each gets a warning and a remedy.
 
 use super::cases::{case, prove};
-use super::fixture::{Folder, MAIN, POLICY};
+use super::fixture::{ConfigFolder, MAIN, POLICY};
 
 #[test]
 fn doubtful_values_of_the_main_file_are_warned_of_with_place_and_remedy() {
@@ -28,7 +28,7 @@ fn a_before_that_nothing_releases_is_warned_of_at_its_line() {
     ];
     prove("policies.d/web.toml", server, &cases);
     let both = "[rotation.hooks]\nbefore = [\"/bin/true\"]\nafter = [\"/bin/true\"]\n";
-    let folder = Folder::new().with("policies.d/web.toml", format!("{server}{both}"));
+    let folder = ConfigFolder::new().with("policies.d/web.toml", format!("{server}{both}"));
     assert_eq!(folder.said(), Vec::<String>::new());
 }
 
@@ -36,7 +36,7 @@ fn a_before_that_nothing_releases_is_warned_of_at_its_line() {
 fn values_at_the_edge_of_doubt_are_not_warned_of() {
     let edge = "snapshot_limit = 5\nrequest_timeout = \"30s\"\n[daemon]\nsettle_window = \"30s\"\n\
         stuck_after = \"10m\"\nretry_after = \"1h\"\n";
-    let folder = Folder::new().with("snaprotate.toml", format!("{MAIN}{edge}"));
+    let folder = ConfigFolder::new().with("snaprotate.toml", format!("{MAIN}{edge}"));
     assert_eq!(folder.said(), Vec::<String>::new());
 }
 
@@ -52,7 +52,7 @@ fn what_lies_unread_in_the_policies_folder_is_warned_of_by_name() {
         "web.tml",
     ] {
         let name = format!("policies.d/{name}");
-        let said = Folder::new().with(&name, POLICY).said();
+        let said = ConfigFolder::new().with(&name, POLICY).said();
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(
             said[0].starts_with(&format!("{name}:1:1: warning: ")),
@@ -63,7 +63,7 @@ fn what_lies_unread_in_the_policies_folder_is_warned_of_by_name() {
             "{said:?}"
         );
     }
-    let folder = Folder::new()
+    let folder = ConfigFolder::new()
         .with("policies.d/.web.toml.swp", "x")
         .with("policies.d/db.toml.example", "x");
     std::fs::create_dir(folder.path("policies.d/.git")).expect("a folder");
@@ -88,7 +88,7 @@ fn a_min_completed_that_leaves_nothing_to_prune_is_warned_of() {
         let policy = POLICY
             .replace("id = 7", &format!("id = 7\nmin_completed = {least}"))
             .replace("keep = 3", &format!("keep = {keep}"));
-        Folder::new().with("policies.d/web.toml", policy)
+        ConfigFolder::new().with("policies.d/web.toml", policy)
     };
     let at = "policies.d/web.toml:3:17: warning: ";
     let said = policy(4, 3).said();
@@ -127,7 +127,7 @@ fn a_misspelt_placeholder_is_told_the_only_one() {
         ("a-{}-%Y", "{}"),
         ("{name-%Y", "{name-%Y"),
     ] {
-        let said = Folder::new()
+        let said = ConfigFolder::new()
             .with("policies.d/web.toml", policy(pattern))
             .said();
         assert_eq!(said.len(), 1, "{said:?}");
@@ -149,7 +149,7 @@ fn a_misspelt_placeholder_is_told_the_only_one() {
 #[test]
 fn a_missing_key_is_shown_at_the_header_of_its_table() {
     let policy = "# web\n\n[server]\nname = \"web\"\n\n[[rotation]]\nname = \"w\"\nschedule = \"@daily\"\nkeep = 1\n\n  [[rotation]]\nname = \"v\"\nschedule = \"@daily\"\n";
-    let folder = Folder::new().with("policies.d/web.toml", policy);
+    let folder = ConfigFolder::new().with("policies.d/web.toml", policy);
     let said = folder.said();
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(
@@ -174,7 +174,9 @@ fn a_pattern_without_a_word_of_its_own_is_warned_of_at_its_line() {
     ] {
         let policy = format!("{POLICY}{key}\n");
         let line = policy.trim_end().lines().count();
-        let said = Folder::new().with("policies.d/web.toml", policy).said();
+        let said = ConfigFolder::new()
+            .with("policies.d/web.toml", policy)
+            .said();
         assert_eq!(said.len(), 1, "{said:?}");
         let place = format!("policies.d/web.toml:{line}:{at}: warning: name pattern");
         assert!(said[0].starts_with(&place), "{place}: {said:?}");

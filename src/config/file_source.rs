@@ -8,7 +8,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::defaults::LARGEST_FILE;
-use super::diagnostics::{At, Log, Source};
+use super::diagnostics::{Diagnostics, Position, Source};
 use super::hints;
 
 /// What to do where this user may not read a file.
@@ -24,7 +24,7 @@ pub(super) fn is_denied(why: &str) -> bool {
 }
 
 /// A file's text; what hinders is said, with this remedy where it can't be read.
-pub(super) fn read(path: &Path, remedy: &str, log: &mut Log) -> Option<Arc<Source>> {
+pub(super) fn read(path: &Path, remedy: &str, log: &mut Diagnostics) -> Option<Arc<Source>> {
     let bytes = match bytes(path, LARGEST_FILE) {
         Ok(bytes) => bytes,
         Err(why) => {
@@ -44,7 +44,7 @@ pub(super) fn read(path: &Path, remedy: &str, log: &mut Log) -> Option<Arc<Sourc
                 path: path.to_owned(),
                 text: String::from_utf8_lossy(error.as_bytes()).into_owned(),
             };
-            let at = At {
+            let at = Position {
                 source: Arc::new(source),
                 span: good..good,
             };
@@ -77,13 +77,16 @@ pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
 }
 
 /// The text as TOML, when there is no fault in its syntax.
-pub(super) fn parse<'s>(source: &'s Arc<Source>, log: &mut Log) -> Option<DeTable<'s>> {
+pub(super) fn parse<'s>(source: &'s Arc<Source>, log: &mut Diagnostics) -> Option<DeTable<'s>> {
     let (table, whole) = parse_what_can_be(source, log);
     whole.then_some(table)
 }
 
 /// The text as TOML as far as it can be read, and whether that is all of it.
-pub(super) fn parse_what_can_be<'s>(source: &'s Arc<Source>, log: &mut Log) -> (DeTable<'s>, bool) {
+pub(super) fn parse_what_can_be<'s>(
+    source: &'s Arc<Source>,
+    log: &mut Diagnostics,
+) -> (DeTable<'s>, bool) {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     let mut line = None;
     for error in &errors {
@@ -95,7 +98,7 @@ pub(super) fn parse_what_can_be<'s>(source: &'s Arc<Source>, log: &mut Log) -> (
         }
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let written = source.text[line_start..].lines().next().unwrap_or_default();
-        let at = At {
+        let at = Position {
             source: Arc::clone(source),
             span,
         };
@@ -112,7 +115,7 @@ pub(super) fn parse_what_can_be<'s>(source: &'s Arc<Source>, log: &mut Log) -> (
 
 /// The policy files of a folder, sorted. Whatever else lies there is said, since it may be
 /// meant as a policy; hidden files and examples are nobody's business.
-pub(super) fn policies(folder: &Path, log: &mut Log) -> Result<Vec<PathBuf>, String> {
+pub(super) fn policies(folder: &Path, log: &mut Diagnostics) -> Result<Vec<PathBuf>, String> {
     let said = |error: std::io::Error| error.to_string().to_lowercase();
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(said)? {

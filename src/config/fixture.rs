@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
-use super::{Config, Env, Problems, load};
+use super::{Config, Environment, Problems, load};
 use crate::audit::witness::SignerKey;
 
 /// A main file with nothing but the token's place.
@@ -17,9 +17,9 @@ pub(super) const MAIN: &str = "[api]\ntoken_file = \"token\"\n";
 pub(super) const POLICY: &str =
     "[server]\nid = 7\n\n[[rotation]]\nname = \"weekly\"\nschedule = \"0 3 * * Sun\"\nkeep = 3\n";
 
-pub(super) struct Folder(pub(super) TempDir);
+pub(super) struct ConfigFolder(pub(super) TempDir);
 
-impl Folder {
+impl ConfigFolder {
     pub(super) fn new() -> Self {
         let folder = Self(tempfile::tempdir().expect("a folder"));
         fs::create_dir(folder.path("policies.d")).expect("a folder");
@@ -53,7 +53,7 @@ impl Folder {
     }
 
     pub(super) fn load(&self) -> Result<Config, Problems> {
-        load(&self.path("snaprotate.toml"), &Env::default())
+        load(&self.path("snaprotate.toml"), &Environment::default())
     }
 
     pub(super) fn good(&self) -> Config {

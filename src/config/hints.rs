@@ -2,7 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::table_reader::Value;
+use super::table_reader::FromToml;
 
 /// A list under this key, as it is written.
 pub(super) fn list(key: &str) -> String {
@@ -50,7 +50,7 @@ pub(super) fn unquoted(line: &str) -> Option<(String, String)> {
 }
 
 /// The text of a string that would be right without its quotes.
-pub(super) fn bare<T: Value>(value: &DeValue<'_>) -> Option<String> {
+pub(super) fn bare<T: FromToml>(value: &DeValue<'_>) -> Option<String> {
     let text = value.as_str()?.trim();
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
     if text.is_empty() || text.len() > 20 || !text.chars().all(plain) {

@@ -6,22 +6,22 @@ use jiff::SignedDuration;
 use toml::de::DeValue;
 
 use super::defaults;
-use super::diagnostics::{At, Log};
+use super::diagnostics::{Diagnostics, Position};
 use super::program::program;
-use super::table_reader::{Fault, Found, Section, Value, nearest};
+use super::table_reader::{FromToml, Located, TableReader, ValueError, nearest};
 use super::time_checks::said;
-use crate::core::policy::{Hooks, Release};
+use crate::core::policy::{Hooks, ReleaseWhen};
 
 /// Hooks as they are written.
 #[derive(Clone, Debug)]
 pub(super) struct RawHooks {
-    at: At,
-    before: Option<Vec<Found<String>>>,
-    after: Option<Vec<Found<String>>>,
-    timeout: Option<Found<SignedDuration>>,
-    on_failure: Option<Found<OnFailure>>,
-    release: Option<Found<Release>>,
-    max_hold: Option<Found<SignedDuration>>,
+    at: Position,
+    before: Option<Vec<Located<String>>>,
+    after: Option<Vec<Located<String>>>,
+    timeout: Option<Located<SignedDuration>>,
+    on_failure: Option<Located<OnFailure>>,
+    release: Option<Located<ReleaseWhen>>,
+    max_hold: Option<Located<SignedDuration>>,
 }
 
 /// What a `before` that failed means.
@@ -37,7 +37,7 @@ const NO_TIME: (&str, &str) = (
 );
 
 impl RawHooks {
-    pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
+    pub(super) fn read(mut section: TableReader<'_>, log: &mut Diagnostics) -> Self {
         let positive = |time: &SignedDuration| time.is_positive();
         let none = !section.has("before") && !section.has("after");
         let no_after = !section.has("after");
@@ -70,9 +70,9 @@ impl RawHooks {
     }
 
     /// The hooks that are meant, unless something in them is wrong.
-    pub(super) fn validate(self, log: &mut Log) -> Option<Arc<Hooks>> {
+    pub(super) fn validate(self, log: &mut Diagnostics) -> Option<Arc<Hooks>> {
         let at = self.at;
-        let mut argv = |key, argv: Option<Vec<Found<String>>>, example| match argv {
+        let mut argv = |key, argv: Option<Vec<Located<String>>>, example| match argv {
             Some(argv) => program(key, argv, &at, example, log).map(Some),
             None => Some(None),
         };
@@ -99,20 +99,22 @@ impl RawHooks {
             go_on: self
                 .on_failure
                 .is_some_and(|word| word.value == OnFailure::Continue),
-            release: self.release.map_or(Release::Completed, |word| word.value),
+            release: self
+                .release
+                .map_or(ReleaseWhen::Completed, |word| word.value),
             max_hold,
         }))
     }
 }
 
 /// One of two words.
-fn word<T: Copy>(value: &DeValue<'_>, words: [(&str, T); 2]) -> Option<Result<T, Fault>> {
+fn word<T: Copy>(value: &DeValue<'_>, words: [(&str, T); 2]) -> Option<Result<T, ValueError>> {
     let text = value.as_str()?;
     if let Some((_, meant)) = words.iter().find(|(word, _)| *word == text) {
         return Some(Ok(*meant));
     }
     let names = words.map(|(word, _)| word);
-    Some(Err(Fault {
+    Some(Err(ValueError {
         message: format!("{text:?} is not known"),
         remedy: match nearest(text, names.into_iter()) {
             Some(near) => format!("did you mean {near:?}?"),
@@ -121,20 +123,20 @@ fn word<T: Copy>(value: &DeValue<'_>, words: [(&str, T); 2]) -> Option<Result<T,
     }))
 }
 
-impl Value for OnFailure {
+impl FromToml for OnFailure {
     const WANTED: &'static str = "a word in a string";
     const EXAMPLE: &'static str = "\"stop\" or \"continue\"";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         word(value, [("stop", Self::Stop), ("continue", Self::Continue)])
     }
 }
 
-impl Value for Release {
+impl FromToml for ReleaseWhen {
     const WANTED: &'static str = "a word in a string";
     const EXAMPLE: &'static str = "\"completed\" or \"accepted\"";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         let words = [("completed", Self::Completed), ("accepted", Self::Accepted)];
         word(value, words)
     }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::Http;
-use super::diagnostics::Log;
-use super::table_reader::{Found, Section};
+use super::diagnostics::Diagnostics;
+use super::table_reader::{Located, TableReader};
 
 /// What is offered where none fits.
 const EXAMPLE: &str = "write listen = \"127.0.0.1:9180\"";
@@ -15,12 +15,12 @@ const LONGEST_HOST: usize = 253;
 /// The table as it is written.
 #[derive(Debug, Default)]
 pub(super) struct RawHttp {
-    listen: Option<Found<String>>,
-    hosts: Vec<Found<String>>,
+    listen: Option<Located<String>>,
+    hosts: Vec<Located<String>>,
 }
 
 impl RawHttp {
-    pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
+    pub(super) fn read(mut section: TableReader<'_>, log: &mut Diagnostics) -> Self {
         section.require("listen", "\"127.0.0.1:9180\"");
         let raw = Self {
             listen: section.take("listen", log),
@@ -31,7 +31,7 @@ impl RawHttp {
     }
 
     /// What is meant; `None` where it can't be used.
-    pub(super) fn validate(self, log: &mut Log) -> Option<Http> {
+    pub(super) fn validate(self, log: &mut Diagnostics) -> Option<Http> {
         for host in self.hosts.iter().filter(|host| !is_host(&host.value)) {
             let message = format!("{:?} is not the name of a host", host.value);
             let remedy =
@@ -99,7 +99,7 @@ fn is_host(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::cases::{case, prove};
-    use super::super::fixture::{Folder, MAIN};
+    use super::super::fixture::{ConfigFolder, MAIN};
 
     #[test]
     fn what_is_no_address_with_a_port_is_refused_with_what_to_write() {
@@ -133,11 +133,11 @@ mod tests {
     #[test]
     fn loopback_is_taken_without_a_word_and_no_table_means_no_port() {
         let text = "[http]\nlisten = \"[::1]:9180\"\nhosts = [\"Admin.Example.org\"]\n";
-        let folder = Folder::new().with("snaprotate.toml", format!("{MAIN}{text}"));
+        let folder = ConfigFolder::new().with("snaprotate.toml", format!("{MAIN}{text}"));
         assert_eq!(folder.said(), Vec::<String>::new());
         let http = folder.good().http.expect("a page");
         assert_eq!(http.listen.to_string(), "[::1]:9180");
         assert_eq!(http.hosts, ["admin.example.org"]);
-        assert!(Folder::new().good().http.is_none());
+        assert!(ConfigFolder::new().good().http.is_none());
     }
 }

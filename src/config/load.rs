@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostics::{At, Log, Problems, Severity};
+use super::diagnostics::{Diagnostics, Position, Problems, Severity};
 use super::main_file::RawMain;
 use super::{
-    Config, DEFAULT_FILE, Env, Folders, defaults, file_source, main_file, policy, receivers,
-    schedule_checks, witness,
+    Config, DEFAULT_FILE, Environment, Folders, defaults, file_source, main_file, policy,
+    receivers, schedule_checks, witness,
 };
 use crate::core::policy::{Hooks, Policy};
 
@@ -17,25 +17,29 @@ use crate::core::policy::{Hooks, Policy};
 const NO_MAIN_FILE: &str = "let snaprotate init write it, create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
 
 /// Reads the main file and all policies; errors are all that is wrong, warnings with them.
-pub fn load(file: &Path, env: &Env) -> Result<Config, Problems> {
+pub fn load(file: &Path, env: &Environment) -> Result<Config, Problems> {
     load_with(file, None, env)
 }
 
 /// As [`load`], but with this one policy file in place of the policies folder: a draft that
 /// is not in force, under the limit and the defaults of the main file.
-pub fn load_draft(file: &Path, policy: &Path, env: &Env) -> Result<Config, Problems> {
+pub fn load_draft(file: &Path, policy: &Path, env: &Environment) -> Result<Config, Problems> {
     load_with(file, Some(&[policy.to_owned()]), env)
 }
 
 /// As [`load`], but with these policy files in place of the policies folder; there may be none.
-pub fn load_files(file: &Path, policies: &[PathBuf], env: &Env) -> Result<Config, Problems> {
+pub fn load_files(
+    file: &Path,
+    policies: &[PathBuf],
+    env: &Environment,
+) -> Result<Config, Problems> {
     load_with(file, Some(policies), env)
 }
 
 /// Where the main file has its policies, as far as it can be read.
 pub fn policies_folder(file: &Path) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
-    let mut unsaid = Log::default();
+    let mut unsaid = Diagnostics::default();
     let Some(source) = file_source::read(file, NO_MAIN_FILE, &mut unsaid) else {
         return folder.join(defaults::POLICIES);
     };
@@ -48,12 +52,12 @@ pub fn policy_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !folder.try_exists()? {
         return Ok(Vec::new());
     }
-    file_source::policies(folder, &mut Log::default()).map_err(std::io::Error::other)
+    file_source::policies(folder, &mut Diagnostics::default()).map_err(std::io::Error::other)
 }
 
 /// Whether a file is a policy rather than a main file, by the tables in it.
 pub fn is_policy(file: &Path) -> Result<bool, Problems> {
-    let mut log = Log::default();
+    let mut log = Diagnostics::default();
     let source = file_source::read(
         file,
         "name a policy file, or a main file with policies",
@@ -75,7 +79,7 @@ pub fn hooks_of(
     policy: &str,
     rotation: &str,
 ) -> Result<(Arc<Hooks>, ServerId, String), String> {
-    let mut log = Log::default();
+    let mut log = Diagnostics::default();
     let folder = file.parent().unwrap_or(Path::new(""));
     let source = file_source::read(file, NO_MAIN_FILE, &mut log);
     let main = source.map(|source| {
@@ -91,7 +95,7 @@ pub fn hooks_of(
         .iter()
         .find(|path| path.file_stem() == Some(policy.as_ref()));
     let path = path.ok_or(format!("{} has no policy {policy}", policies.display()))?;
-    let mut log = Log::default();
+    let mut log = Diagnostics::default();
     let found = policy::hooks(path, rotation, &main.defaults, &mut log);
     found.ok_or_else(|| {
         let why = log.0.into_iter().find(|p| p.severity == Severity::Error);
@@ -102,8 +106,12 @@ pub fn hooks_of(
     })
 }
 
-fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config, Problems> {
-    let mut log = Log::default();
+fn load_with(
+    file: &Path,
+    given: Option<&[PathBuf]>,
+    env: &Environment,
+) -> Result<Config, Problems> {
+    let mut log = Diagnostics::default();
     let read = read(file, given, env, false, &mut log);
     let mut problems = log.0;
     problems.sort_by_key(|p| (p.file != file, p.file.clone(), p.line, p.column));
@@ -128,14 +136,14 @@ fn load_with(file: &Path, given: Option<&[PathBuf]>, env: &Env) -> Result<Config
 /// The policies as far as they can be made out, whatever else is wrong with them or elsewhere:
 /// whoever reads the trail wants its servers by name, the broken one's before all, also
 /// without the right to read the token.
-pub fn policies(file: &Path, env: &Env) -> Vec<Arc<Policy>> {
-    let mut unsaid = Log::default();
+pub fn policies(file: &Path, env: &Environment) -> Vec<Arc<Policy>> {
+    let mut unsaid = Diagnostics::default();
     read(file, None, env, true, &mut unsaid).map_or_else(Vec::new, |(_, policies)| policies)
 }
 
 /// Reads only where the daemon writes: the trail must be readable when the token, a policy
 /// or the main file itself is gone. What isn't written is as systemd gives it, or as usual.
-pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
+pub fn folders(file: &Path, env: &Environment) -> Result<Folders, Problems> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let missing =
         std::fs::metadata(file).is_err_and(|why| why.kind() == std::io::ErrorKind::NotFound);
@@ -145,7 +153,7 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
     if missing && sure {
         return Ok(main_file::folders(None, None, folder, env));
     }
-    let mut log = Log::default();
+    let mut log = Diagnostics::default();
     let source = file_source::read(file, NO_MAIN_FILE, &mut log);
     // Where the syntax is broken, one of the two keys may be what is lost.
     let found = source.as_ref().and_then(|source| {
@@ -162,9 +170,9 @@ pub fn folders(file: &Path, env: &Env) -> Result<Folders, Problems> {
 
 /// The file of the witness's signer key, as far as it can be made out: the credential where there
 /// is one, else what the file names.
-pub fn witness_key(file: &Path, env: &Env) -> Option<PathBuf> {
+pub fn witness_key(file: &Path, env: &Environment) -> Option<PathBuf> {
     let folder = file.parent().unwrap_or(Path::new(""));
-    let mut unsaid = Log::default();
+    let mut unsaid = Diagnostics::default();
     let raw = file_source::read(file, NO_MAIN_FILE, &mut unsaid).and_then(|source| {
         let (table, _) = file_source::parse_what_can_be(&source, &mut unsaid);
         RawMain::read(table, &source, &mut unsaid).witness
@@ -172,26 +180,26 @@ pub fn witness_key(file: &Path, env: &Env) -> Option<PathBuf> {
     raw?.key(folder, env)
 }
 
-type Read = (Option<main_file::Settings>, Vec<Arc<Policy>>);
+type LoadResult = (Option<main_file::Settings>, Vec<Arc<Policy>>);
 
 fn read(
     file: &Path,
     given: Option<&[PathBuf]>,
-    env: &Env,
+    env: &Environment,
     lenient: bool,
-    log: &mut Log,
-) -> Option<Read> {
+    log: &mut Diagnostics,
+) -> Option<LoadResult> {
     let source = file_source::read(file, NO_MAIN_FILE, log)?;
     let (table, whole) = file_source::parse_what_can_be(&source, log);
     // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
     // and the policies are read by what could be made out.
-    let mut unsaid = Log::default();
+    let mut unsaid = Diagnostics::default();
     let main_log = if whole { &mut *log } else { &mut unsaid };
     let mut raw = RawMain::read(table, &source, main_log);
     let folder = file.parent().unwrap_or(Path::new(""));
     let policies = raw.policies(folder);
     let at = raw.policies.as_ref().map_or_else(
-        || At {
+        || Position {
             source: Arc::clone(&source),
             span: 0..0,
         },
@@ -232,7 +240,7 @@ fn read(
     let witness_at = raw.witness.as_ref().map(|raw| raw.at().clone());
     let mut settings = raw.validate(folder, env, main_log);
 
-    let mut reading = policy::Reading {
+    let mut reading = policy::PolicyContext {
         lenient,
         limit,
         defaults: &options,
@@ -244,7 +252,7 @@ fn read(
         .filter_map(|path| reading.policy(path, log).map(Arc::new))
         .collect();
     policies.sort_by_key(|policy| policy.server.clone());
-    let ground = receivers::Ground {
+    let ground = receivers::ReceiverContext {
         folder,
         env,
         policies: &policies,

@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::fixture::{Folder, MAIN, POLICY};
-use super::{Config, Env, hooks_of, load};
-use crate::core::policy::{Hooks, Release, WhenFull};
+use super::fixture::{ConfigFolder, MAIN, POLICY};
+use super::{Config, Environment, hooks_of, load};
+use crate::core::policy::{Hooks, ReleaseWhen, WhenFull};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
 }
 
-fn credential() -> (tempfile::TempDir, Env) {
+fn credential() -> (tempfile::TempDir, Environment) {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("api-token"), "s3cr3t\n").expect("written");
-    let env = Env {
+    let env = Environment {
         credentials_directory: Some(folder.path().to_owned()),
-        ..Env::default()
+        ..Environment::default()
     };
     (folder, env)
 }
@@ -99,7 +99,7 @@ fn what_the_shipped_examples_call_a_default_is_the_default() {
 
 #[test]
 fn what_is_left_out_gets_the_documented_defaults() {
-    let config = Folder::new().good();
+    let config = ConfigFolder::new().good();
     let (api, rules) = (&config.api, &config.rules);
     assert_eq!(api.base_url.as_str(), "https://admin.vps.org/api/v1/");
     assert_eq!(api.connect_timeout, Duration::from_secs(10));
@@ -135,7 +135,7 @@ fn what_is_left_out_gets_the_documented_defaults() {
 fn a_former_pattern_is_coarse_where_slots_of_the_schedule_share_a_name_by_it() {
     let policy = "[server]\nid = 7\n[[rotation]]\nname = \"db\"\nschedule = \"0 */6 * * *\"\nkeep = 3\n\
         snapshot_name = \"db-%Y-%m-%d-%H%M\"\nformer_names = [\"db-%Y-%m-%d\", \"old-%Y-%m-%d-%H\"]\n";
-    let folder = Folder::new()
+    let folder = ConfigFolder::new()
         .with("snaprotate.toml", MAIN)
         .with("policies.d/web.toml", policy);
     let former = &folder.good().policies[0].rotations[0].former;
@@ -152,7 +152,7 @@ fn every_key_means_what_it_says() {
     let policy = "[server]\nid = 7\nname = \"web\"\nprotect = [\"by-hand\", 801]\nmin_completed = 2\ndelete_stuck = true\n\
         [[rotation]]\nname = \"weekly\"\nschedule = \"0 3 * * Sun\"\nkeep = 3\nattempts = 1\nwhen_full = \"skip\"\n\
         catch_up = \"24h\"\ndescription = \"Weekly\"\nsnapshot_name = \"w-%Y%m%d\"\n";
-    let folder = Folder::new()
+    let folder = ConfigFolder::new()
         .with("snaprotate.toml", main)
         .with("policies.d/web.toml", policy);
     let config = folder.good();
@@ -194,7 +194,7 @@ fn every_key_means_what_it_says() {
 fn the_credential_goes_before_the_token_file_whatever_its_mode() {
     let (folder, mut env) = credential();
     env.state_directory = Some(PathBuf::from("/srv/state"));
-    let files = Folder::new().without("token");
+    let files = ConfigFolder::new().without("token");
     let config = load(&files.path("snaprotate.toml"), &env).expect("good");
     assert_eq!(config.api.token_file, Some(folder.path().join("api-token")));
     assert!(config.api.token_is_credential);
@@ -203,7 +203,7 @@ fn the_credential_goes_before_the_token_file_whatever_its_mode() {
 
 #[test]
 fn hidden_files_and_other_endings_are_no_policies() {
-    let folder = Folder::new()
+    let folder = ConfigFolder::new()
         .with("policies.d/.web.toml", "x")
         .with("policies.d/web.toml~", "x")
         .with("policies.d/README", "x");
@@ -212,7 +212,7 @@ fn hidden_files_and_other_endings_are_no_policies() {
 
 #[test]
 fn policies_are_sorted_by_server_and_share_their_schedules() {
-    let folder = Folder::new()
+    let folder = ConfigFolder::new()
         .with("policies.d/a.toml", POLICY.replace("id = 7", "id = 900"))
         .with("policies.d/b.toml", POLICY.replace("id = 7", "id = 3"));
     let policies = folder.good().policies;
@@ -227,7 +227,7 @@ fn policies_are_sorted_by_server_and_share_their_schedules() {
 
 #[test]
 fn a_splay_gives_each_server_an_offset_of_its_own_that_stays() {
-    let mut folder = Folder::new();
+    let mut folder = ConfigFolder::new();
     for id in 100..200 {
         let policy = POLICY.replace("id = 7", &format!("id = {id}")) + "splay = \"10m\"\n";
         folder = folder.with(&format!("policies.d/{id}.toml"), policy);
@@ -264,7 +264,9 @@ fn a_name_without_the_hour_is_enough_for_one_slot_a_day_in_every_zone() {
         for schedule in ["30 2 * * *", "0 3 29 2 *", "15 2 * * Sun", "0 30 2 * * *"] {
             let policy =
                 POLICY.replace("0 3 * * Sun", schedule) + &format!("timezone = \"{zone}\"\n");
-            let config = Folder::new().with("policies.d/web.toml", policy).good();
+            let config = ConfigFolder::new()
+                .with("policies.d/web.toml", policy)
+                .good();
             assert!(
                 config.warnings.is_empty(),
                 "{schedule} in {zone}: {:?}",
@@ -280,7 +282,7 @@ fn a_rotation_has_its_own_hooks_or_those_of_the_defaults() {
     let own = "[rotation.hooks]\nbefore = [\"/bin/true\"]\ntimeout = \"5s\"\non_failure = \"continue\"\nrelease = \"accepted\"\nmax_hold = \"2h\"\n";
     let policy =
         format!("{POLICY}{own}[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n");
-    let folder = Folder::new()
+    let folder = ConfigFolder::new()
         .with("snaprotate.toml", main)
         .with("policies.d/web.toml", policy);
     let config = folder.good();
@@ -293,7 +295,7 @@ fn a_rotation_has_its_own_hooks_or_those_of_the_defaults() {
         after: None,
         timeout: SignedDuration::from_secs(5),
         go_on: true,
-        release: Release::Accepted,
+        release: ReleaseWhen::Accepted,
         max_hold: SignedDuration::from_hours(2),
     };
     let all = Hooks {
@@ -301,7 +303,7 @@ fn a_rotation_has_its_own_hooks_or_those_of_the_defaults() {
         after: Some(vec!["/bin/true".to_owned(), "all".to_owned()]),
         timeout: SignedDuration::from_secs(60),
         go_on: false,
-        release: Release::Completed,
+        release: ReleaseWhen::Completed,
         max_hold: SignedDuration::from_hours(1),
     };
     assert_eq!(hooks, [&own, &all]);

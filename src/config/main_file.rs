@@ -8,16 +8,16 @@ use jiff::SignedDuration;
 use reqwest::Url;
 use toml::de::DeTable;
 
-use super::diagnostics::{At, Log, Source};
+use super::diagnostics::{Diagnostics, Position, Source};
 use super::http::RawHttp;
 use super::notify::Receiver;
 use super::receiver::{self, RawReceiver};
-use super::rotation::Options;
-use super::table_reader::{Found, Section};
+use super::rotation::RotationDefaults;
+use super::table_reader::{Located, TableReader};
 use super::time_checks::said;
-use super::value_types::Size;
+use super::value_types::ByteSize;
 use super::witness::{RawWitness, Witness};
-use super::{Api, Env, Folders, Http, api_section, defaults};
+use super::{Api, Environment, Folders, Http, api_section, defaults};
 use crate::api::Proxy;
 use crate::core::decide::LONGEST_PAUSE;
 use crate::core::policy::Rules;
@@ -26,28 +26,28 @@ use crate::core::policy::Rules;
 #[derive(Debug, Default)]
 pub(super) struct RawMain {
     /// The header of `[api]`, else the first line: where a missing token is reported.
-    api_at: Option<At>,
-    base_url: Option<Found<String>>,
-    token_file: Option<Found<PathBuf>>,
-    snapshot_limit: Option<Found<usize>>,
-    connect_timeout: Option<Found<SignedDuration>>,
-    request_timeout: Option<Found<SignedDuration>>,
-    max_in_flight: Option<Found<usize>>,
-    requests_per_second: Option<Found<f64>>,
-    burst: Option<Found<u32>>,
-    max_body: Option<Found<Size>>,
-    ca_file: Option<Found<PathBuf>>,
-    proxy: Option<Found<Proxy>>,
-    pub(super) policies: Option<Found<PathBuf>>,
-    state_dir: Option<Found<PathBuf>>,
-    poll_interval: Option<Found<SignedDuration>>,
-    settle_window: Option<Found<SignedDuration>>,
-    stuck_after: Option<Found<SignedDuration>>,
-    retry_after: Option<Found<SignedDuration>>,
-    restore_window: Option<Found<SignedDuration>>,
-    shrink_grace: Option<Found<SignedDuration>>,
-    pub(super) defaults: Options,
-    audit_dir: Option<Found<PathBuf>>,
+    api_at: Option<Position>,
+    base_url: Option<Located<String>>,
+    token_file: Option<Located<PathBuf>>,
+    snapshot_limit: Option<Located<usize>>,
+    connect_timeout: Option<Located<SignedDuration>>,
+    request_timeout: Option<Located<SignedDuration>>,
+    max_in_flight: Option<Located<usize>>,
+    requests_per_second: Option<Located<f64>>,
+    burst: Option<Located<u32>>,
+    max_body: Option<Located<ByteSize>>,
+    ca_file: Option<Located<PathBuf>>,
+    proxy: Option<Located<Proxy>>,
+    pub(super) policies: Option<Located<PathBuf>>,
+    state_dir: Option<Located<PathBuf>>,
+    poll_interval: Option<Located<SignedDuration>>,
+    settle_window: Option<Located<SignedDuration>>,
+    stuck_after: Option<Located<SignedDuration>>,
+    retry_after: Option<Located<SignedDuration>>,
+    restore_window: Option<Located<SignedDuration>>,
+    shrink_grace: Option<Located<SignedDuration>>,
+    pub(super) defaults: RotationDefaults,
+    audit_dir: Option<Located<PathBuf>>,
     pub(super) witness: Option<RawWitness>,
     pub(super) receivers: Vec<RawReceiver>,
     http: Option<RawHttp>,
@@ -77,8 +77,12 @@ const NO_TIME: Bound = (
 const NO_COUNT: Bound = ("must be at least 1", "write a whole number such as 5");
 
 impl RawMain {
-    pub(super) fn read<'s>(table: DeTable<'s>, source: &'s Arc<Source>, log: &mut Log) -> Self {
-        let mut root = Section::root(source, table);
+    pub(super) fn read<'s>(
+        table: DeTable<'s>,
+        source: &'s Arc<Source>,
+        log: &mut Diagnostics,
+    ) -> Self {
+        let mut root = TableReader::root(source, table);
         let mut raw = Self {
             api_at: Some(root.at().clone()),
             ..Self::default()
@@ -105,7 +109,7 @@ impl RawMain {
                 );
                 section.refuse(key, why, log);
             }
-            raw.defaults = Options::read(&mut section, "[defaults.hooks]", log);
+            raw.defaults = RotationDefaults::read(&mut section, "[defaults.hooks]", log);
             section.finish(log);
         }
         if let Some(mut section) = root.take_table("audit", "[audit]", log) {
@@ -133,7 +137,7 @@ impl RawMain {
         raw
     }
 
-    fn api(&mut self, mut section: Section<'_>, log: &mut Log) {
+    fn api(&mut self, mut section: TableReader<'_>, log: &mut Diagnostics) {
         for key in ["token", "api_token", "api_key"] {
             // I13: the line is named, never shown.
             let why = (
@@ -163,7 +167,7 @@ impl RawMain {
         self.max_body = section.take_if(
             "max_body",
             log,
-            |size: &Size| size.0 > 0,
+            |size: &ByteSize| size.0 > 0,
             (
                 "must be more than nothing",
                 "write a size such as \"64MiB\"",
@@ -174,7 +178,7 @@ impl RawMain {
         section.finish(log);
     }
 
-    fn daemon(&mut self, mut section: Section<'_>, log: &mut Log) {
+    fn daemon(&mut self, mut section: TableReader<'_>, log: &mut Diagnostics) {
         let positive = |time: &SignedDuration| time.is_positive();
         self.policies = section.take("policies", log);
         self.state_dir = section.take("state_dir", log);
@@ -201,7 +205,7 @@ impl RawMain {
     }
 
     /// Warns of values that can be used, but hardly do what is wanted of them.
-    fn doubtful(&self, log: &mut Log) {
+    fn doubtful(&self, log: &mut Diagnostics) {
         let request = self.request_timeout.as_ref();
         let settle = self.settle_window.as_ref();
         let longest = time(request, signed(defaults::REQUEST_TIMEOUT));
@@ -256,7 +260,12 @@ impl RawMain {
     }
 
     /// The settings that are meant; `None` when the API can't be used as it is described.
-    pub(super) fn validate(self, folder: &Path, env: &Env, log: &mut Log) -> Option<Settings> {
+    pub(super) fn validate(
+        self,
+        folder: &Path,
+        env: &Environment,
+        log: &mut Diagnostics,
+    ) -> Option<Settings> {
         let api_at = self.api_at.clone()?;
         self.doubtful(log);
         let limit = self.limit();
@@ -276,7 +285,7 @@ impl RawMain {
             .and_then(|file| api_section::ca(&file, folder, log));
         let proxy = self.proxy;
         if let (
-            Some(Found {
+            Some(Located {
                 at,
                 value: Proxy::At(_),
             }),
@@ -345,10 +354,10 @@ pub(super) fn read_folders<'s>(
     table: DeTable<'s>,
     source: &'s Arc<Source>,
     folder: &Path,
-    env: &Env,
-    log: &mut Log,
+    env: &Environment,
+    log: &mut Diagnostics,
 ) -> Folders {
-    let mut root = Section::root(source, table);
+    let mut root = TableReader::root(source, table);
     let state_dir = root
         .take_table("daemon", "[daemon]", log)
         .and_then(|mut section| section.take("state_dir", log));
@@ -365,13 +374,13 @@ pub(super) fn read_folders<'s>(
 
 /// As written, else as systemd gives them, else the usual ones.
 pub(super) fn folders(
-    state_dir: Option<Found<PathBuf>>,
-    audit_dir: Option<Found<PathBuf>>,
+    state_dir: Option<Located<PathBuf>>,
+    audit_dir: Option<Located<PathBuf>>,
     folder: &Path,
-    env: &Env,
+    env: &Environment,
 ) -> Folders {
     let place =
-        |written: Option<Found<PathBuf>>, given: &Option<PathBuf>, usual: &str| match written {
+        |written: Option<Located<PathBuf>>, given: &Option<PathBuf>, usual: &str| match written {
             Some(written) => folder.join(written.value),
             None => given.clone().unwrap_or_else(|| PathBuf::from(usual)),
         };
@@ -381,7 +390,7 @@ pub(super) fn folders(
     }
 }
 
-fn time(found: Option<&Found<SignedDuration>>, usual: SignedDuration) -> SignedDuration {
+fn time(found: Option<&Located<SignedDuration>>, usual: SignedDuration) -> SignedDuration {
     found.map_or(usual, |found| found.value)
 }
 

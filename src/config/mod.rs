@@ -123,7 +123,7 @@ pub struct Api {
 
 /// How far the files of token and passwords are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Secrets {
+pub enum SecretChecks {
     /// They are needed: each must be good.
     #[default]
     Needed,
@@ -135,9 +135,9 @@ pub enum Secrets {
 
 /// The folders that systemd gives to a service, and what is wanted of the secrets.
 #[derive(Clone, Debug, Default)]
-pub struct Env {
+pub struct Environment {
     /// How far the files of secrets are looked at.
-    pub secrets: Secrets,
+    pub secrets: SecretChecks,
     /// `$CREDENTIALS_DIRECTORY`.
     pub credentials_directory: Option<PathBuf>,
     /// `$STATE_DIRECTORY`.
@@ -150,7 +150,7 @@ pub struct Env {
     pub hooks: Option<PathBuf>,
 }
 
-impl Env {
+impl Environment {
     /// As this process was given them; of several folders the first.
     pub fn from_process() -> Self {
         let folder = |name: &str| {
@@ -160,7 +160,7 @@ impl Env {
                 .filter(|path| !path.as_os_str().is_empty())
         };
         Self {
-            secrets: Secrets::default(),
+            secrets: SecretChecks::default(),
             credentials_directory: folder("CREDENTIALS_DIRECTORY"),
             state_directory: folder("STATE_DIRECTORY"),
             logs_directory: folder("LOGS_DIRECTORY"),

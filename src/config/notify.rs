@@ -17,7 +17,7 @@ pub struct Receiver {
     /// What it is called; no two are called the same.
     pub name: String,
     /// How it is reached.
-    pub way: Way,
+    pub way: Transport,
     /// The kinds of alert that it hears of; `None`: all.
     pub on: Option<BTreeSet<String>>,
     /// The servers that it hears of, and then of nothing else; `None`: all, and the
@@ -33,7 +33,7 @@ pub struct Receiver {
 
 /// How a receiver is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Transport {
     /// JSON by POST.
     Webhook(Address),
     /// A ping for each turn of a slot, in the way of healthchecks.io.
@@ -58,7 +58,7 @@ pub enum Way {
     Command(Vec<String>),
 }
 
-impl Way {
+impl Transport {
     /// The word of `type`.
     pub fn word(&self) -> &'static str {
         match self {

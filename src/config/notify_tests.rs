@@ -6,15 +6,15 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::cases::{case, prove};
-use super::fixture::{Folder, MAIN};
-use super::notify::{Address, Mail, SecretFile, Tls, Way};
+use super::fixture::{ConfigFolder, MAIN};
+use super::notify::{Address, Mail, SecretFile, Tls, Transport};
 use crate::core::event::AlertKind;
 use crate::core::snapshot::ServerId;
 
 const HOOK: &str = "[[notify]]\ntype = \"webhook\"\nurl = \"https://hooks.example/T0/x\"\n";
 
-fn with(text: &str) -> Folder {
-    Folder::new().with("snaprotate.toml", format!("{MAIN}{text}"))
+fn with(text: &str) -> ConfigFolder {
+    ConfigFolder::new().with("snaprotate.toml", format!("{MAIN}{text}"))
 }
 
 #[test]
@@ -58,15 +58,17 @@ fn receivers_mean_what_they_say_and_the_rest_is_by_default() {
     assert_eq!(ping.servers, Some([ServerId::from(7)].into()));
     assert_eq!(
         ping.way,
-        Way::Ping {
+        Transport::Ping {
             address: Address::File(secret("ping-url")),
             rotations: Some(["weekly".to_owned()].into()),
         }
     );
-    assert!(matches!(&ntfy.way, Way::Ntfy { token: Some(token), .. } if *token == secret("ntfy")));
+    assert!(
+        matches!(&ntfy.way, Transport::Ntfy { token: Some(token), .. } if *token == secret("ntfy"))
+    );
     assert_eq!(
         email.way,
-        Way::Email(Mail {
+        Transport::Email(Mail {
             server: "mail.example.org".to_owned(),
             port: 587,
             tls: Tls::Starttls,
@@ -76,7 +78,7 @@ fn receivers_mean_what_they_say_and_the_rest_is_by_default() {
         })
     );
     let argv = ["/bin/sh", "-c", "true"].map(str::to_owned);
-    assert_eq!(command.way, Way::Command(argv.into()));
+    assert_eq!(command.way, Transport::Command(argv.into()));
 }
 
 #[test]
@@ -160,13 +162,16 @@ fn a_credential_of_the_same_name_goes_before_the_file() {
     std::fs::write(credentials.path().join("slack"), "https://x.example/y\n").expect("written");
     std::fs::write(credentials.path().join("api-token"), "s3cr3t\n").expect("written");
     let folder = with("[[notify]]\ntype = \"slack\"\nurl_file = \"/etc/snaprotate/slack\"\n");
-    let env = super::Env {
+    let env = super::Environment {
         credentials_directory: Some(credentials.path().to_owned()),
-        ..super::Env::default()
+        ..super::Environment::default()
     };
     let config = super::load(&folder.path("snaprotate.toml"), &env).expect("good");
     let file = SecretFile(credentials.path().join("slack"));
-    assert_eq!(config.receivers[0].way, Way::Slack(Address::File(file)));
+    assert_eq!(
+        config.receivers[0].way,
+        Transport::Slack(Address::File(file))
+    );
 }
 
 #[test]

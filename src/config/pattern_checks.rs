@@ -2,15 +2,15 @@
 
 use jiff::SignedDuration;
 
-use super::diagnostics::{At, Log};
+use super::diagnostics::{Diagnostics, Position};
 use super::schedule_checks::Schedules;
-use super::table_reader::Found;
+use super::table_reader::Located;
 use crate::core::name_pattern::Pattern;
 use crate::core::policy::Rotation;
 
 /// Says what a name pattern must not hold, once, where it is written. Any rotation's name
 /// will do: a pattern is good or bad for all of them.
-pub(super) fn check(text: &Found<String>, log: &mut Log) {
+pub(super) fn check(text: &Located<String>, log: &mut Diagnostics) {
     let pattern = Pattern::new(&text.value, "name");
     if pattern.as_ref().is_ok_and(|pattern| !pattern.has_word()) {
         let message = format!(
@@ -39,8 +39,8 @@ pub(super) fn twins(
     expression: &str,
     pattern: &Pattern,
     schedules: &mut Schedules,
-    at: &At,
-    log: &mut Log,
+    at: &Position,
+    log: &mut Diagnostics,
 ) {
     if let Some((one, other)) = schedules.twins(expression, pattern) {
         let message = format!(
@@ -72,7 +72,7 @@ fn finer(pattern: &Pattern, apart: SignedDuration) -> String {
 }
 
 /// Says every two rotations whose names could be taken for one another.
-pub(super) fn clashes(rotations: &[(Rotation, At)], log: &mut Log) {
+pub(super) fn clashes(rotations: &[(Rotation, Position)], log: &mut Diagnostics) {
     for (nth, (rotation, at)) in rotations.iter().enumerate() {
         for (earlier, _) in &rotations[..nth] {
             let pairs = rotation

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::diagnostics::{At, Log, Source};
+use super::diagnostics::{Diagnostics, Position, Source};
 use super::file_source;
-use super::rotation::{Options, RawRotation};
+use super::rotation::{RawRotation, RotationDefaults};
 use super::schedule_checks::Schedules;
-use super::table_reader::{Found, Section};
-use super::value_types::Protected;
+use super::table_reader::{Located, TableReader};
+use super::value_types::ProtectEntry;
 use super::{defaults, pattern_checks};
 use crate::core::policy::{Hooks, Policy, Rotation};
 use crate::core::snapshot::ServerId;
@@ -20,12 +20,12 @@ use crate::core::snapshot::ServerId;
 #[derive(Debug)]
 struct RawPolicy {
     /// The first line, for what is missing altogether.
-    top: At,
-    id: Option<Found<ServerId>>,
-    name: Option<Found<String>>,
-    protect: Vec<Found<Protected>>,
-    min_completed: Option<Found<usize>>,
-    delete_stuck: Option<Found<bool>>,
+    top: Position,
+    id: Option<Located<ServerId>>,
+    name: Option<Located<String>>,
+    protect: Vec<Located<ProtectEntry>>,
+    min_completed: Option<Located<usize>>,
+    delete_stuck: Option<Located<bool>>,
     /// `None`: what there is can't be read, and that was said.
     rotations: Option<Vec<RawRotation>>,
 }
@@ -35,12 +35,12 @@ struct RawPolicy {
 pub(super) fn hooks(
     path: &Path,
     rotation: &str,
-    defaults: &Options,
-    log: &mut Log,
+    defaults: &RotationDefaults,
+    log: &mut Diagnostics,
 ) -> Option<(Arc<Hooks>, ServerId, String)> {
     let source = file_source::read(path, "make it a readable file", log)?;
     let (table, _) = file_source::parse_what_can_be(&source, log);
-    let mut unsaid = Log::default();
+    let mut unsaid = Diagnostics::default();
     let raw = RawPolicy::read(table, &source, &mut unsaid);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let called = raw.name.map_or(stem.into_owned(), |name| name.value);
@@ -54,19 +54,19 @@ pub(super) fn hooks(
 }
 
 /// What all policies share while they are read.
-pub(super) struct Reading<'a> {
+pub(super) struct PolicyContext<'a> {
     /// Whether a policy counts as far as it can be made out, or not at all if a thing is wrong.
     pub(super) lenient: bool,
     pub(super) limit: usize,
-    pub(super) defaults: &'a Options,
+    pub(super) defaults: &'a RotationDefaults,
     pub(super) schedules: Schedules,
     /// Which file each server was first seen in.
     pub(super) servers: BTreeMap<ServerId, std::path::PathBuf>,
 }
 
-impl Reading<'_> {
+impl PolicyContext<'_> {
     /// Reads one file; `None` when something in it is wrong, or for the lenient, its server.
-    pub(super) fn policy(&mut self, path: &Path, log: &mut Log) -> Option<Policy> {
+    pub(super) fn policy(&mut self, path: &Path, log: &mut Diagnostics) -> Option<Policy> {
         let source = file_source::read(
             path,
             "make it a readable file, or move it out of the folder",
@@ -80,7 +80,7 @@ impl Reading<'_> {
         self.validate(raw, path, log)
     }
 
-    fn validate(&mut self, raw: RawPolicy, path: &Path, log: &mut Log) -> Option<Policy> {
+    fn validate(&mut self, raw: RawPolicy, path: &Path, log: &mut Diagnostics) -> Option<Policy> {
         if let Some(id) = &raw.id {
             if let Some(first) = self.servers.get(&id.value) {
                 let message = format!(
@@ -125,7 +125,7 @@ impl Reading<'_> {
         let unknown = || ServerId::from(0);
         let server = raw.id.as_ref().map_or_else(unknown, |id| id.value.clone());
         let whole = raws.len();
-        let rotations: Vec<(Rotation, At)> = raws
+        let rotations: Vec<(Rotation, Position)> = raws
             .into_iter()
             .filter_map(|raw| {
                 let at = raw
@@ -149,8 +149,8 @@ impl Reading<'_> {
         let (mut protected_names, mut protected_ids) = (BTreeSet::new(), BTreeSet::new());
         for entry in raw.protect {
             match entry.value {
-                Protected::Name(name) => drop(protected_names.insert(name)),
-                Protected::Id(id) => drop(protected_ids.insert(id)),
+                ProtectEntry::Name(name) => drop(protected_names.insert(name)),
+                ProtectEntry::Id(id) => drop(protected_ids.insert(id)),
             }
         }
         raw.id.map(|_| Policy {
@@ -173,7 +173,7 @@ impl Reading<'_> {
 
     /// Whether a full server can be pruned for a new one. Only a warning: while there is
     /// room, and for a server that others fill, holding on to all may be what is wanted.
-    fn prunable(&self, least: &Found<usize>, raws: &[RawRotation], log: &mut Log) {
+    fn prunable(&self, least: &Located<usize>, raws: &[RawRotation], log: &mut Diagnostics) {
         let keeps: Option<Vec<usize>> = raws
             .iter()
             .map(|raw| raw.keep.as_ref().map(|keep| keep.value))
@@ -198,7 +198,7 @@ impl Reading<'_> {
     }
 
     /// Whether what is to be kept finds room on the server.
-    fn room(&self, raws: &[RawRotation], log: &mut Log) {
+    fn room(&self, raws: &[RawRotation], log: &mut Diagnostics) {
         let keeps = raws.iter().filter_map(|raw| raw.keep.as_ref());
         let mut sum = 0_usize;
         for keep in keeps {
@@ -230,7 +230,7 @@ impl Reading<'_> {
     }
 }
 
-fn repeated(raws: &[RawRotation], log: &mut Log) {
+fn repeated(raws: &[RawRotation], log: &mut Diagnostics) {
     let mut names = BTreeSet::new();
     for name in raws.iter().filter_map(|raw| raw.name.as_ref()) {
         if !names.insert(&name.value) {
@@ -245,8 +245,8 @@ fn repeated(raws: &[RawRotation], log: &mut Log) {
 }
 
 impl RawPolicy {
-    fn read<'s>(table: DeTable<'s>, source: &'s Arc<Source>, log: &mut Log) -> Self {
-        let mut root = Section::root(source, table);
+    fn read<'s>(table: DeTable<'s>, source: &'s Arc<Source>, log: &mut Diagnostics) -> Self {
+        let mut root = TableReader::root(source, table);
         for key in ["hooks", "hook"] {
             let why = (
                 "hooks belong to a rotation",
@@ -293,7 +293,7 @@ impl RawPolicy {
         raw
     }
 
-    fn server(&mut self, mut section: Section<'_>, log: &mut Log) {
+    fn server(&mut self, mut section: TableReader<'_>, log: &mut Diagnostics) {
         section.require("id", "12345, the provider's id of the server");
         self.id = section.take_if(
             "id",

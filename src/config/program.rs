@@ -4,16 +4,16 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::diagnostics::{At, Log};
-use super::table_reader::Found;
+use super::diagnostics::{Diagnostics, Position};
+use super::table_reader::Located;
 
 /// The program under this key, if it can be run.
 pub(super) fn program(
     key: &str,
-    argv: Vec<Found<String>>,
-    at: &At,
+    argv: Vec<Located<String>>,
+    at: &Position,
     example: &str,
-    log: &mut Log,
+    log: &mut Diagnostics,
 ) -> Option<Vec<String>> {
     let Some(program) = argv.first() else {
         let remedy = format!("write {key} = [{example:?}]");

@@ -6,11 +6,11 @@ use std::str::FromStr as _;
 use jiff::SignedDuration;
 use lettre::Address as MailAddress;
 
-use super::diagnostics::{At, Log};
+use super::diagnostics::{Diagnostics, Position};
 use super::notify::{Address, Mail, Tls, address};
-use super::receiver_values::{Named, Type};
-use super::table_reader::{Found, Section};
-use super::{Env, api_section};
+use super::receiver_values::{ReceiverType, ServerReference};
+use super::table_reader::{Located, TableReader};
+use super::{Environment, api_section};
 
 /// The title of each table.
 pub(super) const TITLE: &str = "[[notify]]";
@@ -18,51 +18,51 @@ pub(super) const TITLE: &str = "[[notify]]";
 /// One table as it is written.
 #[derive(Debug)]
 pub(super) struct RawReceiver {
-    pub(super) at: At,
-    pub(super) name: Option<Found<String>>,
-    pub(super) on: Option<Vec<Found<String>>>,
-    pub(super) servers: Option<Vec<Found<Named>>>,
-    pub(super) rotations: Option<Vec<Found<String>>>,
-    pub(super) witness: Option<Found<bool>>,
-    pub(super) repeat: Option<Found<SignedDuration>>,
-    pub(super) timeout: Option<Found<SignedDuration>>,
-    pub(super) way: RawWay,
+    pub(super) at: Position,
+    pub(super) name: Option<Located<String>>,
+    pub(super) on: Option<Vec<Located<String>>>,
+    pub(super) servers: Option<Vec<Located<ServerReference>>>,
+    pub(super) rotations: Option<Vec<Located<String>>>,
+    pub(super) witness: Option<Located<bool>>,
+    pub(super) repeat: Option<Located<SignedDuration>>,
+    pub(super) timeout: Option<Located<SignedDuration>>,
+    pub(super) way: RawTransport,
 }
 
 /// How it is reached, as it is written.
 #[derive(Debug)]
-pub(super) enum RawWay {
+pub(super) enum RawTransport {
     /// Its type can't be made out.
     Nothing,
     Webhook(RawAddress),
     Ping(RawAddress),
-    Ntfy(RawAddress, Option<Found<PathBuf>>),
+    Ntfy(RawAddress, Option<Located<PathBuf>>),
     Slack(RawAddress),
     Email(Box<RawMail>),
-    Command(Option<Vec<Found<String>>>),
+    Command(Option<Vec<Located<String>>>),
 }
 
 #[derive(Debug)]
 pub(super) struct RawAddress {
-    url: Option<Found<String>>,
-    file: Option<Found<PathBuf>>,
+    url: Option<Located<String>>,
+    file: Option<Located<PathBuf>>,
 }
 
 #[derive(Debug)]
 pub(super) struct RawMail {
-    server: Option<Found<String>>,
-    port: Option<Found<u64>>,
-    tls: Option<Found<Tls>>,
-    from: Option<Found<String>>,
-    pub(super) to: Option<Vec<Found<String>>>,
-    username: Option<Found<String>>,
-    password_file: Option<Found<PathBuf>>,
+    server: Option<Located<String>>,
+    port: Option<Located<u64>>,
+    tls: Option<Located<Tls>>,
+    from: Option<Located<String>>,
+    pub(super) to: Option<Vec<Located<String>>>,
+    username: Option<Located<String>>,
+    password_file: Option<Located<PathBuf>>,
 }
 
 impl RawReceiver {
-    pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
+    pub(super) fn read(mut section: TableReader<'_>, log: &mut Diagnostics) -> Self {
         section.require("type", "\"webhook\"");
-        let kind = section.take::<Type>("type", log);
+        let kind = section.take::<ReceiverType>("type", log);
         let mut raw = Self {
             at: section.at().clone(),
             name: section.take("name", log),
@@ -72,14 +72,14 @@ impl RawReceiver {
             witness: None,
             repeat: None,
             timeout: section.take_if("timeout", log, sound_timeout, WRONG_TIMEOUT),
-            way: RawWay::Nothing,
+            way: RawTransport::Nothing,
         };
         let Some(kind) = kind else {
             // Which of the other keys are right, nobody can say.
             section.lacks(log);
             return raw;
         };
-        if kind.value == Type::Ping {
+        if kind.value == ReceiverType::Ping {
             raw.rotations = section.take_list("rotations", log);
         } else {
             raw.on = section.take_list("on", log);
@@ -87,17 +87,17 @@ impl RawReceiver {
             raw.repeat = section.take_if("repeat", log, sound_repeat, WRONG_REPEAT);
         }
         raw.way = match kind.value {
-            Type::Webhook => RawWay::Webhook(RawAddress::read(&mut section, log)),
-            Type::Ping => RawWay::Ping(RawAddress::read(&mut section, log)),
-            Type::Ntfy => {
+            ReceiverType::Webhook => RawTransport::Webhook(RawAddress::read(&mut section, log)),
+            ReceiverType::Ping => RawTransport::Ping(RawAddress::read(&mut section, log)),
+            ReceiverType::Ntfy => {
                 let address = RawAddress::read(&mut section, log);
-                RawWay::Ntfy(address, section.take("token_file", log))
+                RawTransport::Ntfy(address, section.take("token_file", log))
             }
-            Type::Slack => RawWay::Slack(RawAddress::read(&mut section, log)),
-            Type::Email => RawWay::Email(Box::new(RawMail::read(&mut section, log))),
-            Type::Command => {
+            ReceiverType::Slack => RawTransport::Slack(RawAddress::read(&mut section, log)),
+            ReceiverType::Email => RawTransport::Email(Box::new(RawMail::read(&mut section, log))),
+            ReceiverType::Command => {
                 section.require("command", "[\"/usr/local/bin/tell\"]");
-                RawWay::Command(section.take_list("command", log))
+                RawTransport::Command(section.take_list("command", log))
             }
         };
         section.finish(log);
@@ -123,7 +123,7 @@ fn sound_repeat(time: &SignedDuration) -> bool {
 }
 
 impl RawAddress {
-    fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
+    fn read(section: &mut TableReader<'_>, log: &mut Diagnostics) -> Self {
         if !section.has("url_file") {
             section.require("url", "\"https://…\", or url_file = \"FILE\"");
         }
@@ -133,7 +133,12 @@ impl RawAddress {
         }
     }
 
-    pub(super) fn validate(self, folder: &Path, env: &Env, log: &mut Log) -> Option<Address> {
+    pub(super) fn validate(
+        self,
+        folder: &Path,
+        env: &Environment,
+        log: &mut Diagnostics,
+    ) -> Option<Address> {
         let remedy =
             "write an https:// address (http:// is for 127.0.0.1, [::1] and localhost alone)";
         match (self.url, self.file) {
@@ -168,7 +173,7 @@ impl RawAddress {
 }
 
 impl RawMail {
-    fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
+    fn read(section: &mut TableReader<'_>, log: &mut Diagnostics) -> Self {
         section.require("server", "\"mail.example.org\"");
         section.require("from", "\"snaprotate@example.org\"");
         section.require("to", "[\"admin@example.org\"]");
@@ -188,7 +193,12 @@ impl RawMail {
         }
     }
 
-    pub(super) fn validate(self, folder: &Path, env: &Env, log: &mut Log) -> Option<Mail> {
+    pub(super) fn validate(
+        self,
+        folder: &Path,
+        env: &Environment,
+        log: &mut Diagnostics,
+    ) -> Option<Mail> {
         let tls = self.tls.as_ref().map_or(Tls::Starttls, |tls| tls.value);
         let local = self
             .server
@@ -204,7 +214,7 @@ impl RawMail {
                 "write \"starttls\" or \"tls\" (\"none\" is for 127.0.0.1, ::1 and localhost alone)",
             );
         }
-        let sound = |found: Found<String>, log: &mut Log| {
+        let sound = |found: Located<String>, log: &mut Diagnostics| {
             if MailAddress::from_str(&found.value).is_ok() {
                 return Some(found.value);
             }

@@ -4,13 +4,13 @@ use crate::core::snapshot::ServerId;
 use toml::de::DeValue;
 
 use super::notify::Tls;
-use super::table_reader::{Fault, Value, nearest};
+use super::table_reader::{FromToml, ValueError, nearest};
 
 const TYPES: [&str; 6] = ["webhook", "ping", "ntfy", "slack", "email", "command"];
 
 /// The word of `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
+pub(super) enum ReceiverType {
     Webhook,
     Ping,
     Ntfy,
@@ -19,12 +19,12 @@ pub(super) enum Type {
     Command,
 }
 
-impl Value for Type {
+impl FromToml for ReceiverType {
     const WANTED: &'static str = "a word in a string";
     const EXAMPLE: &'static str =
         "\"webhook\", \"ping\", \"ntfy\", \"slack\", \"email\" or \"command\"";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         Some(match value.as_str()? {
             "webhook" => Ok(Self::Webhook),
             "ping" => Ok(Self::Ping),
@@ -32,7 +32,7 @@ impl Value for Type {
             "slack" => Ok(Self::Slack),
             "email" => Ok(Self::Email),
             "command" => Ok(Self::Command),
-            other => Err(Fault {
+            other => Err(ValueError {
                 message: format!("{other:?} is not known"),
                 remedy: match nearest(other, TYPES.into_iter()) {
                     Some(near) => format!("did you mean {near:?}?"),
@@ -43,16 +43,16 @@ impl Value for Type {
     }
 }
 
-impl Value for Tls {
+impl FromToml for Tls {
     const WANTED: &'static str = "a word in a string";
     const EXAMPLE: &'static str = "\"starttls\", \"tls\" or \"none\"";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         Some(match value.as_str()? {
             "starttls" => Ok(Self::Starttls),
             "tls" => Ok(Self::Tls),
             "none" => Ok(Self::None),
-            other => Err(Fault {
+            other => Err(ValueError {
                 message: format!("{other:?} is not known"),
                 remedy: format!("write {}", Self::EXAMPLE),
             }),
@@ -62,16 +62,16 @@ impl Value for Tls {
 
 /// A server as people name it.
 #[derive(Clone, Debug)]
-pub(super) enum Named {
+pub(super) enum ServerReference {
     Id(ServerId),
     Name(String),
 }
 
-impl Value for Named {
+impl FromToml for ServerReference {
     const WANTED: &'static str = "names or ids, in strings, or ids as whole numbers";
     const EXAMPLE: &'static str = "\"web-server-01\" or 12345";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         if value.is_str() {
             return Some(String::read(value)?.map(Self::Name));
         }

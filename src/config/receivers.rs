@@ -4,29 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::diagnostics::{At, Log};
-use super::notify::{Receiver, SecretFile, Way};
+use super::diagnostics::{Diagnostics, Position};
+use super::notify::{Receiver, SecretFile, Transport};
 use super::program::program;
-use super::receiver::{RawReceiver, RawWay};
-use super::receiver_values::Named;
-use super::table_reader::{Found, nearest};
-use super::{Env, api_section, defaults};
+use super::receiver::{RawReceiver, RawTransport};
+use super::receiver_values::ServerReference;
+use super::table_reader::{Located, nearest};
+use super::{Environment, api_section, defaults};
 use crate::alerts::KINDS;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 
 /// What receivers are checked against.
-pub(super) struct Ground<'a> {
+pub(super) struct ReceiverContext<'a> {
     pub(super) folder: &'a Path,
-    pub(super) env: &'a Env,
+    pub(super) env: &'a Environment,
     pub(super) policies: &'a [Arc<Policy>],
     /// Whether every policy could be read, so that a name that none has is a wrong one.
     pub(super) whole: bool,
 }
 
-impl Ground<'_> {
+impl ReceiverContext<'_> {
     /// All receivers; what is wrong is said.
-    pub(super) fn receivers(&self, raw: Vec<RawReceiver>, log: &mut Log) -> Vec<Receiver> {
+    pub(super) fn receivers(&self, raw: Vec<RawReceiver>, log: &mut Diagnostics) -> Vec<Receiver> {
         let mut taken: BTreeSet<String> = BTreeSet::new();
         for name in raw.iter().filter_map(|raw| raw.name.as_ref()) {
             if !taken.insert(name.value.clone()) {
@@ -58,37 +58,37 @@ impl Ground<'_> {
         read.collect()
     }
 
-    fn receiver(&self, raw: RawReceiver, at: &At, log: &mut Log) -> Option<Receiver> {
+    fn receiver(&self, raw: RawReceiver, at: &Position, log: &mut Diagnostics) -> Option<Receiver> {
         let on = raw.on.map(|kinds| kinds_of(kinds, at, log));
         let servers = raw.servers.map(|servers| self.servers(servers, at, log));
         let rotations = raw.rotations.map(|names| self.rotations(names, at, log));
         let (folder, env) = (self.folder, self.env);
         let way = match raw.way {
-            RawWay::Nothing => return None,
-            RawWay::Webhook(raw) => Way::Webhook(raw.validate(folder, env, log)?),
-            RawWay::Slack(raw) => Way::Slack(raw.validate(folder, env, log)?),
-            RawWay::Ping(raw) => Way::Ping {
+            RawTransport::Nothing => return None,
+            RawTransport::Webhook(raw) => Transport::Webhook(raw.validate(folder, env, log)?),
+            RawTransport::Slack(raw) => Transport::Slack(raw.validate(folder, env, log)?),
+            RawTransport::Ping(raw) => Transport::Ping {
                 address: raw.validate(folder, env, log)?,
                 rotations,
             },
-            RawWay::Ntfy(raw, file) => {
+            RawTransport::Ntfy(raw, file) => {
                 let address = raw.validate(folder, env, log);
                 let token: Option<SecretFile> = file.and_then(|file| {
                     api_section::secret(("token_file", &file), "access token", folder, env, log)
                 });
-                Way::Ntfy {
+                Transport::Ntfy {
                     address: address?,
                     token,
                 }
             }
-            RawWay::Email(raw) => {
+            RawTransport::Email(raw) => {
                 if raw.to.as_ref().is_some_and(Vec::is_empty) {
                     log.error(at, "to names nobody", "write to = [\"admin@example.org\"]");
                 }
-                Way::Email(raw.validate(folder, env, log)?)
+                Transport::Email(raw.validate(folder, env, log)?)
             }
-            RawWay::Command(argv) => {
-                Way::Command(program("command", argv?, at, "/usr/local/bin/tell", log)?)
+            RawTransport::Command(argv) => {
+                Transport::Command(program("command", argv?, at, "/usr/local/bin/tell", log)?)
             }
         };
         let repeat = raw.repeat.map_or(defaults::REPEAT, |found| found.value);
@@ -104,15 +104,20 @@ impl Ground<'_> {
         })
     }
 
-    fn servers(&self, wanted: Vec<Found<Named>>, at: &At, log: &mut Log) -> BTreeSet<ServerId> {
+    fn servers(
+        &self,
+        wanted: Vec<Located<ServerReference>>,
+        at: &Position,
+        log: &mut Diagnostics,
+    ) -> BTreeSet<ServerId> {
         if wanted.is_empty() {
             log.error(at, "servers is empty", "name some, or take it out for all");
         }
         let mut servers = BTreeSet::new();
         for found in wanted {
             let known = self.policies.iter().find(|policy| match &found.value {
-                Named::Id(id) => policy.server == *id,
-                Named::Name(name) => {
+                ServerReference::Id(id) => policy.server == *id,
+                ServerReference::Name(name) => {
                     policy.called() == name
                         || policy.file == *name
                         || policy.server.to_string() == *name
@@ -126,8 +131,8 @@ impl Ground<'_> {
                 continue;
             }
             let (said, near) = match &found.value {
-                Named::Id(id) => (id.to_string(), None),
-                Named::Name(name) => {
+                ServerReference::Id(id) => (id.to_string(), None),
+                ServerReference::Name(name) => {
                     let names = self
                         .policies
                         .iter()
@@ -148,7 +153,12 @@ impl Ground<'_> {
         servers
     }
 
-    fn rotations(&self, names: Vec<Found<String>>, at: &At, log: &mut Log) -> BTreeSet<String> {
+    fn rotations(
+        &self,
+        names: Vec<Located<String>>,
+        at: &Position,
+        log: &mut Diagnostics,
+    ) -> BTreeSet<String> {
         if names.is_empty() {
             log.error(
                 at,
@@ -177,7 +187,7 @@ impl Ground<'_> {
     }
 }
 
-fn kinds_of(kinds: Vec<Found<String>>, at: &At, log: &mut Log) -> BTreeSet<String> {
+fn kinds_of(kinds: Vec<Located<String>>, at: &Position, log: &mut Diagnostics) -> BTreeSet<String> {
     if kinds.is_empty() {
         log.error(at, "on is empty", "name some kinds, or take it out for all");
     }

@@ -4,29 +4,29 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::diagnostics::{At, Log};
+use super::diagnostics::{Diagnostics, Position};
 use super::hooks::RawHooks;
 use super::schedule_checks::Schedules;
 use super::stop_server::RawStop;
-use super::table_reader::{Found, Section};
-use super::time_checks::{self, Timing};
-use super::value_types::Zone;
+use super::table_reader::{Located, TableReader};
+use super::time_checks::{self, RotationTimes};
+use super::value_types::NamedZone;
 use super::{defaults, pattern_checks};
 use crate::core::name_pattern::Pattern;
-use crate::core::policy::{Former, Hooks, Rotation, WhenFull};
+use crate::core::policy::{FormerPattern, Hooks, Rotation, WhenFull};
 use crate::core::snapshot::ServerId;
 
 /// The keys that `[defaults]` may give for all rotations.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Options {
-    timezone: Option<Found<Zone>>,
-    snapshot_name: Option<Found<String>>,
-    former_names: Option<Vec<Found<String>>>,
-    description: Option<Found<String>>,
-    catch_up: Option<Found<SignedDuration>>,
-    splay: Option<Found<SignedDuration>>,
-    attempts: Option<Found<u32>>,
-    when_full: Option<Found<WhenFull>>,
+pub(super) struct RotationDefaults {
+    timezone: Option<Located<NamedZone>>,
+    snapshot_name: Option<Located<String>>,
+    former_names: Option<Vec<Located<String>>>,
+    description: Option<Located<String>>,
+    catch_up: Option<Located<SignedDuration>>,
+    splay: Option<Located<SignedDuration>>,
+    attempts: Option<Located<u32>>,
+    when_full: Option<Located<WhenFull>>,
     hooks: Option<RawHooks>,
     stop: RawStop,
 }
@@ -34,17 +34,21 @@ pub(super) struct Options {
 /// A rotation as it is written.
 #[derive(Debug)]
 pub(super) struct RawRotation {
-    pub(super) at: At,
-    pub(super) name: Option<Found<String>>,
-    schedule: Option<Found<String>>,
-    pub(super) keep: Option<Found<usize>>,
-    own: Options,
+    pub(super) at: Position,
+    pub(super) name: Option<Located<String>>,
+    schedule: Option<Located<String>>,
+    pub(super) keep: Option<Located<usize>>,
+    own: RotationDefaults,
 }
 
-impl Options {
+impl RotationDefaults {
     /// Reads the optional keys of a rotation, or of `[defaults]`; its table of hooks is
     /// titled so.
-    pub(super) fn read(section: &mut Section<'_>, hooks: &'static str, log: &mut Log) -> Self {
+    pub(super) fn read(
+        section: &mut TableReader<'_>,
+        hooks: &'static str,
+        log: &mut Diagnostics,
+    ) -> Self {
         let positive = |duration: &SignedDuration| duration.is_positive();
         let options = Self {
             timezone: section.take("timezone", log),
@@ -100,7 +104,7 @@ impl Options {
 
 impl RawRotation {
     /// Reads one `[[rotation]]`.
-    pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
+    pub(super) fn read(mut section: TableReader<'_>, log: &mut Diagnostics) -> Self {
         section.require("name", "\"weekly\"");
         section.require("schedule", "\"0 3 * * Sun\"");
         section.require("keep", "3");
@@ -136,14 +140,18 @@ impl RawRotation {
                     "write keep = 1, or take the whole rotation out",
                 ),
             ),
-            own: Options::read(&mut section, "[rotation.hooks]", log),
+            own: RotationDefaults::read(&mut section, "[rotation.hooks]", log),
         };
         section.finish(log);
         raw
     }
 
     /// Its hooks alone.
-    pub(super) fn hooks(self, defaults: &Options, log: &mut Log) -> Option<Arc<Hooks>> {
+    pub(super) fn hooks(
+        self,
+        defaults: &RotationDefaults,
+        log: &mut Diagnostics,
+    ) -> Option<Arc<Hooks>> {
         self.own.or(defaults).hooks?.validate(log)
     }
 
@@ -151,9 +159,9 @@ impl RawRotation {
     pub(super) fn validate(
         self,
         server: &ServerId,
-        defaults: &Options,
+        defaults: &RotationDefaults,
         schedules: &mut Schedules,
-        log: &mut Log,
+        log: &mut Diagnostics,
     ) -> Option<Rotation> {
         let own = self.own.clone();
         let options = self.own.or(defaults);
@@ -172,7 +180,7 @@ impl RawRotation {
         };
         let name = self.name?.value;
         // A fault that [defaults] has a part in is shown at the rotation's own key if there is one.
-        let place = |own: Option<&At>| own.unwrap_or(&expression.at).clone();
+        let place = |own: Option<&Position>| own.unwrap_or(&expression.at).clone();
 
         let pattern = match &options.snapshot_name {
             Some(text) => Pattern::new(&text.value, &name).ok()?,
@@ -184,7 +192,7 @@ impl RawRotation {
         let former = former
             .iter()
             .filter_map(|text| Pattern::new(&text.value, &name).ok())
-            .map(|pattern| Former {
+            .map(|pattern| FormerPattern {
                 coarse: schedules.twins(&expression.value, &pattern).is_some(),
                 pattern,
             })
@@ -196,7 +204,7 @@ impl RawRotation {
             .map_or(SignedDuration::ZERO, |splay| splay.value);
         let at = place(own.splay.as_ref().map(|splay| &splay.at));
         let catch_up = options.catch_up.map(|catch_up| catch_up.value);
-        let timing = Timing {
+        let timing = RotationTimes {
             rotation: &name,
             expression: &expression,
             splay,
@@ -229,8 +237,8 @@ impl RawRotation {
     }
 }
 
-fn utc() -> Zone {
-    Zone {
+fn utc() -> NamedZone {
+    NamedZone {
         name: defaults::TIMEZONE.to_owned(),
         zone: jiff::tz::TimeZone::UTC,
     }

@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, date};
 use jiff::tz::TimeZone;
 
-use super::value_types::Zone;
+use super::value_types::NamedZone;
 use crate::core::name_pattern::Pattern;
 use crate::core::schedule::{Schedule, ScheduleError};
 
@@ -37,12 +37,12 @@ const DAILY_OR_RARER: [&str; 6] = [
 #[derive(Debug, Default)]
 pub(super) struct Schedules {
     placed: BTreeMap<String, BTreeMap<String, Arc<Schedule>>>,
-    seen: BTreeMap<String, Seen>,
-    twins: BTreeMap<(String, Finest), Option<(DateTime, DateTime)>>,
+    seen: BTreeMap<String, CachedSchedule>,
+    twins: BTreeMap<(String, FinestField), Option<(DateTime, DateTime)>>,
 }
 
 #[derive(Debug)]
-struct Seen {
+struct CachedSchedule {
     /// The expression without a zone.
     plain: Schedule,
     fires: bool,
@@ -55,7 +55,7 @@ struct Seen {
 /// The finest field of a pattern. Finer ones need all coarser ones beside them, so it
 /// alone says which slots share a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Finest {
+enum FinestField {
     Second,
     Minute,
     Hour,
@@ -69,7 +69,7 @@ impl Schedules {
     pub(super) fn get(
         &mut self,
         expression: &str,
-        zone: &Zone,
+        zone: &NamedZone,
     ) -> Result<Arc<Schedule>, ScheduleError> {
         let by_zone = self.placed.entry(zone.name.clone()).or_default();
         if let Some(schedule) = by_zone.get(expression) {
@@ -79,7 +79,7 @@ impl Schedules {
             Entry::Occupied(seen) => seen.into_mut(),
             Entry::Vacant(place) => {
                 let plain = Schedule::new(expression, TimeZone::UTC)?;
-                place.insert(Seen {
+                place.insert(CachedSchedule {
                     fires: plain.local_after(BEGINNING).is_some(),
                     plain,
                     at_least: at_least(expression),
@@ -119,7 +119,7 @@ impl Schedules {
         pattern: &Pattern,
     ) -> Option<(DateTime, DateTime)> {
         let seen = self.seen.get(expression)?;
-        let finest = Finest::of(pattern);
+        let finest = FinestField::of(pattern);
         if !seen.fires || finest.tells_apart(seen.at_least) {
             return None;
         }
@@ -134,7 +134,7 @@ impl Schedules {
     }
 }
 
-impl Finest {
+impl FinestField {
     fn of(pattern: &Pattern) -> Self {
         let text = pattern.to_string();
         let fields = [

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::tz::TimeZone;
 
-use super::fixture::{Folder, POLICY};
+use super::fixture::{ConfigFolder, POLICY};
 use crate::core::schedule::Schedule;
 
 #[test]
@@ -45,7 +45,9 @@ fn a_bad_schedule_is_told_by_field_value_range_and_example() {
     ];
     for (schedule, message, remedy) in cases {
         let policy = POLICY.replace("0 3 * * Sun", schedule);
-        let said = Folder::new().with("policies.d/web.toml", policy).said();
+        let said = ConfigFolder::new()
+            .with("policies.d/web.toml", policy)
+            .said();
         assert_eq!(said.len(), 1, "{said:?}");
         let start = format!("policies.d/web.toml:6:12: error: schedule {schedule:?}: {message}");
         assert!(said[0].starts_with(&start), "{start} but {}", said[0]);
@@ -78,7 +80,9 @@ fn every_word_for_a_schedule_fires_as_cron_has_it() {
     for (word, wanted) in words {
         let policy =
             POLICY.replace("0 3 * * Sun", word) + "snapshot_name = \"{name}-%Y-%m-%d-%H\"\n";
-        let config = Folder::new().with("policies.d/web.toml", policy).good();
+        let config = ConfigFolder::new()
+            .with("policies.d/web.toml", policy)
+            .good();
         assert!(config.warnings.is_empty(), "{word}: {:?}", config.warnings);
         let now = "2026-11-24T12:30:00Z".parse().expect("time");
         let slot = config.policies[0].rotations[0].schedule.next(now);
@@ -87,14 +91,17 @@ fn every_word_for_a_schedule_fires_as_cron_has_it() {
 }
 
 /// A folder of policies, each with its own server and the nth expression.
-fn many(expression: impl Fn(usize) -> String) -> Folder {
+fn many(expression: impl Fn(usize) -> String) -> ConfigFolder {
     let name = "snapshot_name = \"{name}-%Y%m%d-%H%M\"\n";
-    (0..2_000).fold(Folder::new().without("policies.d/web.toml"), |folder, n| {
-        let policy = POLICY
-            .replace("id = 7", &format!("id = {}", n + 1))
-            .replace("0 3 * * Sun", &expression(n));
-        folder.with(&format!("policies.d/{n}.toml"), policy + name)
-    })
+    (0..2_000).fold(
+        ConfigFolder::new().without("policies.d/web.toml"),
+        |folder, n| {
+            let policy = POLICY
+                .replace("id = 7", &format!("id = {}", n + 1))
+                .replace("0 3 * * Sun", &expression(n));
+            folder.with(&format!("policies.d/{n}.toml"), policy + name)
+        },
+    )
 }
 
 /// The seconds that this thread spent on a core: other processes don't count.
@@ -106,7 +113,7 @@ fn on_a_core() -> f64 {
 
 #[test]
 fn thousands_of_schedules_take_at_most_a_few_times_as_long_as_one() {
-    let time = |folder: &Folder| {
+    let time = |folder: &ConfigFolder| {
         let runs = (0..2).map(|_| {
             let start = on_a_core();
             assert_eq!(folder.good().policies.len(), 2_000);
@@ -155,7 +162,9 @@ fn slots_are_as_close_as_a_walk_over_all_of_them_finds() {
     for (schedule, apart) in cases {
         let policy =
             POLICY.replace("0 3 * * Sun", schedule) + "snapshot_name = \"{name}-%Y%m%d-%H%M%S\"\n";
-        let said = Folder::new().with("policies.d/web.toml", policy).said();
+        let said = ConfigFolder::new()
+            .with("policies.d/web.toml", policy)
+            .said();
         let wanted = apart.map(|apart| format!("only {apart} apart"));
         match wanted {
             Some(wanted) => assert!(

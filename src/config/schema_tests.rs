@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use super::diagnostics::Severity;
-use super::fixture::{Folder, MAIN, POLICY};
+use super::fixture::{ConfigFolder, MAIN, POLICY};
 
 /// No key comes near to this one, so that the reader names all that it knows.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqq";
@@ -56,7 +56,7 @@ impl Kind {
     }
 
     /// What the reader says of this text: errors alone.
-    fn errors(&self, folder: &Folder, text: &str) -> Vec<String> {
+    fn errors(&self, folder: &ConfigFolder, text: &str) -> Vec<String> {
         fs::write(folder.path(self.file), text).expect("written");
         let problems = folder.problems().0.into_iter();
         let errors = problems.filter(|problem| problem.severity == Severity::Error);
@@ -131,7 +131,7 @@ fn said(way: &[String]) -> String {
 #[test]
 fn every_key_that_the_reader_knows_is_in_the_schema_and_no_other() {
     for kind in KINDS {
-        let folder = Folder::new();
+        let folder = ConfigFolder::new();
         let schema = kind.schema();
         let path = format!("config/schema/{}.json", kind.schema);
         for Keys { way, keys } in tables(&schema) {
@@ -181,7 +181,7 @@ fn receivers() -> impl Iterator<Item = Table> {
 #[test]
 fn the_keys_of_a_receiver_in_the_schema_are_those_that_some_type_takes() {
     let [main, _] = KINDS;
-    let folder = Folder::new();
+    let folder = ConfigFolder::new();
     let schema = main.schema();
     let properties = schema["properties"]["notify"]["items"]["properties"].as_object();
     let properties = properties.expect("properties");
@@ -243,7 +243,7 @@ fn samples() -> Vec<Value> {
 fn the_schema_refuses_every_wrong_type_and_nothing_that_the_reader_takes() {
     let mut wrong = 0;
     for kind in KINDS {
-        let folder = Folder::new();
+        let folder = ConfigFolder::new();
         let schema = kind.schema();
         let validator = kind.validator();
         for Keys { way, keys } in tables(&schema) {
@@ -279,7 +279,7 @@ fn the_schema_refuses_every_wrong_type_and_nothing_that_the_reader_takes() {
 fn the_defaults_of_the_schema_are_those_of_the_code() {
     for kind in KINDS {
         let schema = kind.schema();
-        let folder = Folder::new();
+        let folder = ConfigFolder::new();
         let meant = |text: &str| {
             fs::write(folder.path(kind.file), text).expect("written");
             let config = folder.good();
@@ -316,7 +316,7 @@ fn the_defaults_of_the_schema_are_those_of_the_code() {
 /// A table of hooks is an error without a program in it.
 fn hooks_have_the_defaults_of_the_code(
     kind: &Kind,
-    folder: &Folder,
+    folder: &ConfigFolder,
     way: &[String],
     keys: &[(String, Json)],
 ) {

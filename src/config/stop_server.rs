@@ -3,18 +3,18 @@
 use jiff::SignedDuration;
 
 use super::defaults;
-use super::diagnostics::{At, Log};
-use super::table_reader::{Found, Section};
+use super::diagnostics::{Diagnostics, Position};
+use super::table_reader::{Located, TableReader};
 use super::time_checks::said;
-use crate::core::policy::{Release, StopServer};
+use crate::core::policy::{ReleaseWhen, StopServer};
 
 /// The keys as they are written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawStop {
-    stop_server: Option<Found<bool>>,
-    stop_timeout: Option<Found<SignedDuration>>,
-    restart_when: Option<Found<Release>>,
-    max_stopped: Option<Found<SignedDuration>>,
+    stop_server: Option<Located<bool>>,
+    stop_timeout: Option<Located<SignedDuration>>,
+    restart_when: Option<Located<ReleaseWhen>>,
+    max_stopped: Option<Located<SignedDuration>>,
 }
 
 const NO_TIME: (&str, &str) = (
@@ -23,7 +23,7 @@ const NO_TIME: (&str, &str) = (
 );
 
 impl RawStop {
-    pub(super) fn read(section: &mut Section<'_>, log: &mut Log) -> Self {
+    pub(super) fn read(section: &mut TableReader<'_>, log: &mut Diagnostics) -> Self {
         let positive = |time: &SignedDuration| time.is_positive();
         Self {
             stop_server: section.take("stop_server", log),
@@ -44,7 +44,7 @@ impl RawStop {
     }
 
     /// Warns of keys that say nothing, since the server isn't stopped.
-    pub(super) fn check_idle(&self, defaults: &Self, log: &mut Log) {
+    pub(super) fn check_idle(&self, defaults: &Self, log: &mut Diagnostics) {
         let stops = self.stop_server.as_ref().or(defaults.stop_server.as_ref());
         if stops.is_some_and(|stops| stops.value) {
             return;
@@ -77,9 +77,9 @@ impl RawStop {
     #[expect(clippy::option_option, reason = "the outer one is a fault")]
     pub(super) fn validate(
         self,
-        at: &At,
+        at: &Position,
         catch_up: Option<SignedDuration>,
-        log: &mut Log,
+        log: &mut Diagnostics,
     ) -> Option<Option<Box<StopServer>>> {
         let Some(stops) = self.stop_server.as_ref().filter(|stops| stops.value) else {
             return Some(None);
@@ -91,7 +91,7 @@ impl RawStop {
                 "write how late a slot may still be run, such as catch_up = \"1h\"",
             );
         }
-        let value = |found: &Option<Found<SignedDuration>>, default| {
+        let value = |found: &Option<Located<SignedDuration>>, default| {
             found.as_ref().map_or(default, |found| found.value)
         };
         let timeout = value(&self.stop_timeout, defaults::STOP);
@@ -115,7 +115,7 @@ impl RawStop {
             timeout,
             restart: self
                 .restart_when
-                .map_or(Release::Completed, |word| word.value),
+                .map_or(ReleaseWhen::Completed, |word| word.value),
             longest,
         })))
     }

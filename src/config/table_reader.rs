@@ -1,6 +1,6 @@
 //! Reads a table of TOML key by key, so that one wrong key doesn't hide the next.
 //!
-//! Deserializing stops at the first fault. A [`Section`] takes each key as a typed
+//! Deserializing stops at the first fault. A [`TableReader`] takes each key as a typed
 //! value, or says what is wrong with it and goes on; what is left over at the end is unknown.
 
 use std::ops::Range;
@@ -9,55 +9,55 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostics::{At, Log, Source};
+use super::diagnostics::{Diagnostics, Position, Source};
 use super::hints;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Found<T> {
+pub(super) struct Located<T> {
     pub(super) value: T,
-    pub(super) at: At,
+    pub(super) at: Position,
 }
 
 /// Why a value can't be used, and what to write.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct ValueError {
     pub(super) message: String,
     pub(super) remedy: String,
 }
 
 /// A type that can be read from a TOML value.
-pub(super) trait Value: Sized {
+pub(super) trait FromToml: Sized {
     /// What is wanted, for the message: `a whole number`.
     const WANTED: &'static str;
     /// How it is written, for the remedy.
     const EXAMPLE: &'static str;
 
     /// Reads it; `None` when it is of another TOML type.
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>>;
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>>;
 }
 
 /// A table that is being read.
-pub(super) struct Section<'a> {
+pub(super) struct TableReader<'a> {
     source: &'a Arc<Source>,
     title: &'static str,
-    at: At,
+    at: Position,
     table: DeTable<'a>,
     known: Vec<&'static str>,
-    missing: Vec<Missing>,
+    missing: Vec<MissingKey>,
 }
 
 /// A key that must be there and isn't.
-struct Missing {
+struct MissingKey {
     key: &'static str,
     message: String,
     remedy: String,
 }
 
-impl<'a> Section<'a> {
+impl<'a> TableReader<'a> {
     /// The whole file.
     pub(super) fn root(source: &'a Arc<Source>, table: DeTable<'a>) -> Self {
-        let at = At {
+        let at = Position {
             source: Arc::clone(source),
             span: 0..0,
         };
@@ -72,7 +72,7 @@ impl<'a> Section<'a> {
     }
 
     /// The place of the table's header.
-    pub(super) fn at(&self) -> &At {
+    pub(super) fn at(&self) -> &Position {
         &self.at
     }
 
@@ -82,19 +82,23 @@ impl<'a> Section<'a> {
     }
 
     /// A key's value, if it is there and can be read.
-    pub(super) fn take<T: Value>(&mut self, key: &'static str, log: &mut Log) -> Option<Found<T>> {
+    pub(super) fn take<T: FromToml>(
+        &mut self,
+        key: &'static str,
+        log: &mut Diagnostics,
+    ) -> Option<Located<T>> {
         let (value, at) = self.remove(key)?;
-        read(key, &value, at, Form::Value, log)
+        read(key, &value, at, ValueForm::Value, log)
     }
 
     /// The same, where `good` must hold for the value.
-    pub(super) fn take_if<T: Value>(
+    pub(super) fn take_if<T: FromToml>(
         &mut self,
         key: &'static str,
-        log: &mut Log,
+        log: &mut Diagnostics,
         good: impl Fn(&T) -> bool,
         (message, remedy): (&str, &str),
-    ) -> Option<Found<T>> {
+    ) -> Option<Located<T>> {
         let found = self.take::<T>(key, log)?;
         if good(&found.value) {
             return Some(found);
@@ -118,7 +122,7 @@ impl<'a> Section<'a> {
         remedy: impl Into<String>,
     ) {
         if !self.has(key) {
-            self.missing.push(Missing {
+            self.missing.push(MissingKey {
                 key,
                 message: message.into(),
                 remedy: remedy.into(),
@@ -127,11 +131,11 @@ impl<'a> Section<'a> {
     }
 
     /// A list's values; wrong ones are said and left out.
-    pub(super) fn take_list<T: Value>(
+    pub(super) fn take_list<T: FromToml>(
         &mut self,
         key: &'static str,
-        log: &mut Log,
-    ) -> Option<Vec<Found<T>>> {
+        log: &mut Diagnostics,
+    ) -> Option<Vec<Located<T>>> {
         let (value, at) = self.remove(key)?;
         let DeValue::Array(items) = &value else {
             let message = format!("{key} must be a list, not {}", kind(&value));
@@ -140,11 +144,11 @@ impl<'a> Section<'a> {
         };
         let source = self.source;
         let found = items.iter().filter_map(|item| {
-            let at = At {
+            let at = Position {
                 source: Arc::clone(source),
                 span: item.span(),
             };
-            read(key, item.get_ref(), at, Form::Item, log)
+            read(key, item.get_ref(), at, ValueForm::Item, log)
         });
         Some(found.collect())
     }
@@ -154,8 +158,8 @@ impl<'a> Section<'a> {
         &mut self,
         key: &'static str,
         title: &'static str,
-        log: &mut Log,
-    ) -> Option<Section<'a>> {
+        log: &mut Diagnostics,
+    ) -> Option<TableReader<'a>> {
         let (value, at) = self.remove(key)?;
         match value {
             DeValue::Table(table) => Some(self.within(table, title, at)),
@@ -172,8 +176,8 @@ impl<'a> Section<'a> {
         &mut self,
         key: &'static str,
         title: &'static str,
-        log: &mut Log,
-    ) -> Option<Vec<Section<'a>>> {
+        log: &mut Diagnostics,
+    ) -> Option<Vec<TableReader<'a>>> {
         let (value, at) = self.remove(key)?;
         let remedy = format!("write {title} with two brackets before each one");
         let DeValue::Array(items) = value else {
@@ -183,7 +187,7 @@ impl<'a> Section<'a> {
         };
         let mut sections = Vec::new();
         for item in items {
-            let at = At {
+            let at = Position {
                 source: Arc::clone(self.source),
                 span: item.span(),
             };
@@ -200,7 +204,7 @@ impl<'a> Section<'a> {
     }
 
     /// A key that is refused with words of its own.
-    pub(super) fn refuse(&mut self, key: &'static str, why: (&str, &str), log: &mut Log) {
+    pub(super) fn refuse(&mut self, key: &'static str, why: (&str, &str), log: &mut Diagnostics) {
         if let Some(at) = self.place(key) {
             self.table.remove(key);
             log.error(&at, why.0, why.1);
@@ -208,7 +212,7 @@ impl<'a> Section<'a> {
     }
 
     /// Ends the reading: whatever wasn't asked for is unknown.
-    pub(super) fn finish(mut self, log: &mut Log) {
+    pub(super) fn finish(mut self, log: &mut Diagnostics) {
         self.lacks(log);
         for key in self.table.keys() {
             let name = key.get_ref();
@@ -223,8 +227,8 @@ impl<'a> Section<'a> {
 
     /// Says which keys are missing. One that is there misspelt is one problem, not two: who
     /// is told of the first alone hears what to do.
-    pub(super) fn lacks(&mut self, log: &mut Log) {
-        for Missing {
+    pub(super) fn lacks(&mut self, log: &mut Diagnostics) {
+        for MissingKey {
             key,
             message,
             remedy,
@@ -249,15 +253,15 @@ impl<'a> Section<'a> {
         nearest(name, self.known.iter().copied())
     }
 
-    fn span(&self, span: Range<usize>) -> At {
-        At {
+    fn span(&self, span: Range<usize>) -> Position {
+        Position {
             source: Arc::clone(self.source),
             span,
         }
     }
 
-    fn within(&self, table: DeTable<'a>, title: &'static str, at: At) -> Section<'a> {
-        Section {
+    fn within(&self, table: DeTable<'a>, title: &'static str, at: Position) -> TableReader<'a> {
+        TableReader {
             source: self.source,
             title,
             at,
@@ -267,19 +271,19 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn remove(&mut self, key: &'static str) -> Option<(DeValue<'a>, At)> {
+    fn remove(&mut self, key: &'static str) -> Option<(DeValue<'a>, Position)> {
         self.known.push(key);
         let value = self.table.remove(key)?;
-        let at = At {
+        let at = Position {
             source: Arc::clone(self.source),
             span: value.span(),
         };
         Some((Spanned::into_inner(value), at))
     }
 
-    fn place(&self, key: &str) -> Option<At> {
+    fn place(&self, key: &str) -> Option<Position> {
         let (key, _) = self.table.get_key_value(key)?;
-        Some(At {
+        Some(Position {
             source: Arc::clone(self.source),
             span: key.span(),
         })
@@ -288,26 +292,26 @@ impl<'a> Section<'a> {
 
 /// Whether a value stands behind its key, or in a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum ValueForm {
     Value,
     Item,
 }
 
-fn read<T: Value>(
+fn read<T: FromToml>(
     key: &str,
     value: &DeValue<'_>,
-    at: At,
-    form: Form,
-    log: &mut Log,
-) -> Option<Found<T>> {
+    at: Position,
+    form: ValueForm,
+    log: &mut Diagnostics,
+) -> Option<Located<T>> {
     match T::read(value) {
-        Some(Ok(value)) => return Some(Found { value, at }),
+        Some(Ok(value)) => return Some(Located { value, at }),
         Some(Err(fault)) => log.error(&at, format!("{key}: {}", fault.message), fault.remedy),
         None => log.error(
             &at,
             format!("{key} must be {}, not {}", T::WANTED, kind(value)),
             match hints::bare::<T>(value) {
-                Some(bare) if form == Form::Value => {
+                Some(bare) if form == ValueForm::Value => {
                     format!("write {key} = {bare}, without quotes")
                 }
                 _ => format!("write it as {}", T::EXAMPLE),

@@ -4,23 +4,23 @@ use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
 use super::defaults;
-use super::diagnostics::{At, Log};
+use super::diagnostics::{Diagnostics, Position};
 use super::schedule_checks::Schedules;
-use super::table_reader::Found;
+use super::table_reader::Located;
 use crate::core::snapshot::ServerId;
 
 /// A rotation's times, and where they are written.
-pub(super) struct Timing<'a> {
+pub(super) struct RotationTimes<'a> {
     pub(super) rotation: &'a str,
-    pub(super) expression: &'a Found<String>,
+    pub(super) expression: &'a Located<String>,
     pub(super) splay: SignedDuration,
-    pub(super) splay_at: &'a At,
+    pub(super) splay_at: &'a Position,
     pub(super) catch_up: Option<SignedDuration>,
 }
 
-impl Timing<'_> {
+impl RotationTimes<'_> {
     /// Says which of the times don't fit.
-    pub(super) fn check(&self, schedules: &mut Schedules, log: &mut Log) {
+    pub(super) fn check(&self, schedules: &mut Schedules, log: &mut Diagnostics) {
         let (rotation, expression) = (self.rotation, self.expression.value.as_str());
         if let Some(catch_up) = self.catch_up
             && self.splay >= catch_up

@@ -7,42 +7,42 @@ use jiff::tz::TimeZone;
 use toml::de::{DeInteger, DeValue};
 
 use super::defaults;
-use super::table_reader::{Fault, Value, nearest};
+use super::table_reader::{FromToml, ValueError, nearest};
 use crate::api::Proxy;
-use crate::core::id::BadId;
+use crate::core::id::InvalidId;
 use crate::core::policy::WhenFull;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// An entry of `protect`.
 #[derive(Clone, Debug)]
-pub(super) enum Protected {
+pub(super) enum ProtectEntry {
     Name(String),
     Id(SnapshotId),
 }
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Size(pub(super) usize);
+pub(super) struct ByteSize(pub(super) usize);
 
 /// A time zone and the name that it was asked by.
 #[derive(Clone, Debug)]
-pub(super) struct Zone {
+pub(super) struct NamedZone {
     pub(super) name: String,
     pub(super) zone: TimeZone,
 }
 
-fn fault(message: String, remedy: impl Into<String>) -> Fault {
-    Fault {
+fn fault(message: String, remedy: impl Into<String>) -> ValueError {
+    ValueError {
         message,
         remedy: remedy.into(),
     }
 }
 
-impl Value for String {
+impl FromToml for String {
     const WANTED: &'static str = "a string";
     const EXAMPLE: &'static str = "\"text\", in double quotes";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         let text = value.as_str()?;
         Some(if text.trim().is_empty() {
             Err(fault(
@@ -61,23 +61,23 @@ impl Value for String {
     }
 }
 
-impl Value for PathBuf {
+impl FromToml for PathBuf {
     const WANTED: &'static str = "a path in a string";
     const EXAMPLE: &'static str = "\"/etc/snaprotate/name\", in double quotes";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         Some(String::read(value)?.map(Self::from))
     }
 }
 
-impl Value for Proxy {
+impl FromToml for Proxy {
     const WANTED: &'static str = "the address of a proxy in a string";
     const EXAMPLE: &'static str = "\"http://proxy.example.org:3128\", or \"env\"";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         let parsed = Self::parse(value.as_str()?);
         Some(parsed.map_err(|message| {
-            Fault {
+            ValueError {
                 message,
                 remedy:
                     "write \"http://proxy.example.org:3128\", or \"env\" for what HTTPS_PROXY names"
@@ -87,11 +87,11 @@ impl Value for Proxy {
     }
 }
 
-impl Value for bool {
+impl FromToml for bool {
     const WANTED: &'static str = "true or false";
     const EXAMPLE: &'static str = "true or false, without quotes";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         value.as_bool().map(Ok)
     }
 }
@@ -102,11 +102,11 @@ fn whole(integer: &DeInteger<'_>) -> Option<u64> {
     u64::try_from(number).ok()
 }
 
-impl Value for u64 {
+impl FromToml for u64 {
     const WANTED: &'static str = "a whole number";
     const EXAMPLE: &'static str = "a whole number such as 3, without quotes";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         let integer = value.as_integer()?;
         Some(whole(integer).ok_or_else(|| {
             let message = format!("{integer} is negative or too large");
@@ -115,39 +115,39 @@ impl Value for u64 {
     }
 }
 
-impl Value for ServerId {
+impl FromToml for ServerId {
     const WANTED: &'static str = "a whole number, or the provider's id in a string";
     const EXAMPLE: &'static str = "12345, or \"6f1c2b1e-58a4-4c1f-9d53-2f3a7b1c0d4e\"";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         let Some(text) = value.as_str() else {
             return Some(u64::read(value)?.map(Self::from));
         };
-        let bad = |why: BadId| fault(why.to_string(), "write the provider's id of the server");
+        let bad = |why: InvalidId| fault(why.to_string(), "write the provider's id of the server");
         Some(text.parse().map_err(bad))
     }
 }
 
-impl Value for usize {
-    const WANTED: &'static str = <u64 as Value>::WANTED;
-    const EXAMPLE: &'static str = <u64 as Value>::EXAMPLE;
+impl FromToml for usize {
+    const WANTED: &'static str = <u64 as FromToml>::WANTED;
+    const EXAMPLE: &'static str = <u64 as FromToml>::EXAMPLE;
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         narrowed(value)
     }
 }
 
-impl Value for u32 {
-    const WANTED: &'static str = <u64 as Value>::WANTED;
-    const EXAMPLE: &'static str = <u64 as Value>::EXAMPLE;
+impl FromToml for u32 {
+    const WANTED: &'static str = <u64 as FromToml>::WANTED;
+    const EXAMPLE: &'static str = <u64 as FromToml>::EXAMPLE;
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         narrowed(value)
     }
 }
 
 /// A whole number that must fit in a smaller type.
-fn narrowed<T: TryFrom<u64>>(value: &DeValue<'_>) -> Option<Result<T, Fault>> {
+fn narrowed<T: TryFrom<u64>>(value: &DeValue<'_>) -> Option<Result<T, ValueError>> {
     let read = u64::read(value)?;
     Some(read.and_then(|number| {
         T::try_from(number)
@@ -155,11 +155,11 @@ fn narrowed<T: TryFrom<u64>>(value: &DeValue<'_>) -> Option<Result<T, Fault>> {
     }))
 }
 
-impl Value for f64 {
+impl FromToml for f64 {
     const WANTED: &'static str = "a number";
     const EXAMPLE: &'static str = "a number such as 5 or 0.5, without quotes";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         let number: Self = match value {
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok()?,
             DeValue::Float(float) => float.as_str().parse().ok()?,
@@ -183,11 +183,11 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit))
 }
 
-impl Value for SignedDuration {
+impl FromToml for SignedDuration {
     const WANTED: &'static str = "a duration in a string";
     const EXAMPLE: &'static str = "\"90s\", \"10m\", \"24h\" or \"7d\", in double quotes";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         let text = value.as_str()?;
         let parsed = split_unit(text).and_then(|(number, unit)| {
             let unit = match unit {
@@ -215,11 +215,11 @@ impl Value for SignedDuration {
     }
 }
 
-impl Value for Size {
+impl FromToml for ByteSize {
     const WANTED: &'static str = "a size in a string";
     const EXAMPLE: &'static str = "\"64MiB\", in double quotes";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         let text = value.as_str()?;
         let parsed = split_unit(text).and_then(|(number, unit)| {
             let unit: u64 = match unit {
@@ -241,11 +241,11 @@ impl Value for Size {
     }
 }
 
-impl Value for WhenFull {
+impl FromToml for WhenFull {
     const WANTED: &'static str = "a word in a string";
     const EXAMPLE: &'static str = "\"prune-first\" or \"skip\"";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         Some(match value.as_str()? {
             "prune-first" => Ok(Self::PruneFirst),
             "skip" => Ok(Self::Skip),
@@ -257,11 +257,11 @@ impl Value for WhenFull {
     }
 }
 
-impl Value for Protected {
+impl FromToml for ProtectEntry {
     const WANTED: &'static str = "names or ids, in strings, or ids as whole numbers";
     const EXAMPLE: &'static str = "\"weekly-snapshot-2025-01-08\" or 801";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         if value.is_str() {
             return Some(String::read(value)?.map(Self::Name));
         }
@@ -269,11 +269,11 @@ impl Value for Protected {
     }
 }
 
-impl Value for Zone {
+impl FromToml for NamedZone {
     const WANTED: &'static str = "the name of a time zone in a string";
     const EXAMPLE: &'static str = "\"Europe/Malta\", in double quotes";
 
-    fn read(value: &DeValue<'_>) -> Option<Result<Self, Fault>> {
+    fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>> {
         let name = value.as_str()?;
         if let Ok(zone) = TimeZone::get(name) {
             let name = name.to_owned();

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::diagnostics::{At, Log};
+use super::diagnostics::{Diagnostics, Position};
 use super::notify::Receiver;
-use super::table_reader::{Found, Section};
-use super::{Env, api_section, defaults};
+use super::table_reader::{Located, TableReader};
+use super::{Environment, api_section, defaults};
 
 /// Checkpoints of the trail as they are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,16 +31,16 @@ pub struct Witness {
 /// The table as it is written.
 #[derive(Debug)]
 pub(super) struct RawWitness {
-    at: At,
-    interval: Option<Found<SignedDuration>>,
-    key_file: Option<Found<PathBuf>>,
-    origin: Option<Found<String>>,
-    file: Option<Found<PathBuf>>,
-    journal: Option<Found<bool>>,
+    at: Position,
+    interval: Option<Located<SignedDuration>>,
+    key_file: Option<Located<PathBuf>>,
+    origin: Option<Located<String>>,
+    file: Option<Located<PathBuf>>,
+    journal: Option<Located<bool>>,
 }
 
 impl RawWitness {
-    pub(super) fn read(mut section: Section<'_>, log: &mut Log) -> Self {
+    pub(super) fn read(mut section: TableReader<'_>, log: &mut Diagnostics) -> Self {
         let raw = Self {
             at: section.at().clone(),
             interval: section.take_if(
@@ -70,7 +70,7 @@ impl RawWitness {
     }
 
     /// The key's file, as far as it can be made out.
-    pub(super) fn key(&self, folder: &Path, env: &Env) -> Option<PathBuf> {
+    pub(super) fn key(&self, folder: &Path, env: &Environment) -> Option<PathBuf> {
         let written = self.key_file.as_ref();
         api_section::given(defaults::WITNESS_CREDENTIAL, written, folder, env).0
     }
@@ -80,8 +80,8 @@ impl RawWitness {
         self,
         folder: &Path,
         folders: [&Path; 2],
-        env: &Env,
-        log: &mut Log,
+        env: &Environment,
+        log: &mut Diagnostics,
     ) -> Witness {
         let key_file = api_section::witness_key(self.key_file.as_ref(), &self.at, folder, env, log);
         let file = self.file.map(|file| {
@@ -109,10 +109,10 @@ impl RawWitness {
 
 /// Says where checkpoints are asked for that nobody gets, or by somebody and none are signed.
 pub(super) fn fits(
-    witness: Option<(&Witness, &At)>,
+    witness: Option<(&Witness, &Position)>,
     receivers: &[Receiver],
-    asked: Option<&At>,
-    log: &mut Log,
+    asked: Option<&Position>,
+    log: &mut Diagnostics,
 ) {
     let takes = receivers.iter().any(|receiver| receiver.witness);
     match (witness, asked) {
@@ -134,7 +134,7 @@ pub(super) fn fits(
 
 impl RawWitness {
     /// Where the table stands.
-    pub(super) fn at(&self) -> &At {
+    pub(super) fn at(&self) -> &Position {
         &self.at
     }
 }
@@ -148,7 +148,7 @@ fn is_origin(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::cases::{case, prove};
-    use super::super::fixture::{Folder, MAIN};
+    use super::super::fixture::{ConfigFolder, MAIN};
 
     #[test]
     fn what_is_wrong_with_a_witness_is_said_with_line_and_remedy() {
@@ -173,10 +173,11 @@ mod tests {
 
     #[test]
     fn a_witness_without_a_word_is_one_a_day_into_the_log() {
-        let folder = Folder::new().with("snaprotate.toml", format!("{MAIN}[audit.witness]\n"));
+        let folder =
+            ConfigFolder::new().with("snaprotate.toml", format!("{MAIN}[audit.witness]\n"));
         let witness = folder.good().witness.expect("a witness");
         assert_eq!(witness.interval.as_secs(), 86_400);
         assert!(witness.journal && witness.file.is_none() && witness.key_file.is_none());
-        assert!(Folder::new().good().witness.is_none());
+        assert!(ConfigFolder::new().good().witness.is_none());
     }
 }

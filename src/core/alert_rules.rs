@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
 use super::capacity::disagree;
-use super::decide::{CLOCK_TOLERANCE, Server, Step};
-use super::event::{AlertKind, Ending, Fact};
+use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
+use super::event::{AlertKind, ServerEvent, SlotOutcome};
 use super::policy::Rotation;
 use super::retention;
 use super::sanitize::utc;
@@ -21,7 +21,7 @@ pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 type Alerts = BTreeMap<(AlertKind, String), String>;
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// The step, or first a record of what has to be said along with it.
     pub(super) fn announce(&self, step: Step, alerts: Option<Alerts>) -> Step {
         if matches!(step, Step::Record(_)) {
@@ -36,14 +36,14 @@ impl Server<'_> {
             && self.history.blocked.as_ref() != Some(reason)
         {
             let reason = reason.clone();
-            return Step::Record(Fact::Blocked { reason });
+            return Step::Record(ServerEvent::Blocked { reason });
         }
         let goes_on = matches!(step, Step::Idle { .. })
             || (matches!(step, Step::Create { .. } | Step::Delete { .. })
                 && !self.history.no_server);
         if self.history.blocked.is_some() && blocked.is_none() && goes_on {
             let reason = "nothing stands in the way any more".to_owned();
-            return Step::Record(Fact::Recovered { reason });
+            return Step::Record(ServerEvent::Recovered { reason });
         }
         // While a listing is in doubt the alerts that it would give rise to stay as they are.
         let mut wanted = alerts.unwrap_or_else(|| {
@@ -62,14 +62,14 @@ impl Server<'_> {
             .iter()
             .find(|(key, reason)| standing.get(*key).map(|s| &s.reason) != Some(*reason));
         if let Some(((alert, about), reason)) = new {
-            return Step::Record(Fact::AlertRaised {
+            return Step::Record(ServerEvent::AlertRaised {
                 alert: *alert,
                 about: about.clone(),
                 reason: reason.clone(),
             });
         }
         if let Some((alert, about)) = standing.keys().find(|key| !wanted.contains_key(key)) {
-            return Step::Record(Fact::AlertCleared {
+            return Step::Record(ServerEvent::AlertCleared {
                 alert: *alert,
                 about: about.clone(),
             });
@@ -212,7 +212,7 @@ impl Server<'_> {
         let latest = self.now.wall.saturating_add(CLOCK_TOLERANCE);
         let latest = latest.unwrap_or(self.now.wall);
         let ended = self.history.slots(rotation).filter(|note| {
-            note.at <= latest && !matches!(note.ending, None | Some(Ending::Paused))
+            note.at <= latest && !matches!(note.ending, None | Some(SlotOutcome::Paused))
         });
         let mut ended: Vec<_> = ended.collect();
         // Of two of one instant, under an earlier pattern and this one, the later record tells.
@@ -220,14 +220,14 @@ impl Server<'_> {
         ended.reverse();
         let good = ended
             .iter()
-            .position(|note| note.ending == Some(Ending::Completed));
+            .position(|note| note.ending == Some(SlotOutcome::Completed));
         let fruitless = &ended[..good.unwrap_or(ended.len())];
         let Some(last) = fruitless.first() else {
             return;
         };
         let why = self.history.missing(rotation, &last.name);
         let why = why.unwrap_or(match last.ending {
-            Some(Ending::GivenUp) => "given up",
+            Some(SlotOutcome::GivenUp) => "given up",
             _ => "it passed unrun",
         });
         alerts.insert(

@@ -9,7 +9,7 @@ use crate::core::test_provider::*;
 pub(super) const WEEK: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// The alerts that stand once there is nothing left to record.
-pub(super) fn standing(world: &mut World) -> Vec<(AlertKind, String)> {
+pub(super) fn standing(world: &mut TestProvider) -> Vec<(AlertKind, String)> {
     world.recorded();
     world.history.alerts.keys().cloned().collect()
 }
@@ -19,7 +19,7 @@ pub(super) fn about(kind: AlertKind, name: &str) -> Vec<(AlertKind, String)> {
 }
 
 /// The facts that are recorded until a step is left, and that step.
-pub(super) fn facts(world: &mut World) -> (Vec<Fact>, Step) {
+pub(super) fn facts(world: &mut TestProvider) -> (Vec<ServerEvent>, Step) {
     let mut facts = Vec::new();
     for _ in 0..100 {
         match world.step() {
@@ -35,7 +35,7 @@ pub(super) fn facts(world: &mut World) -> (Vec<Fact>, Step) {
 
 #[test]
 fn a_block_is_recorded_once_for_each_reason_with_its_alert_and_its_end() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
     let mut blocked = |name: &str| {
         world.policy.name = Some(name.to_owned());
@@ -43,10 +43,12 @@ fn a_block_is_recorded_once_for_each_reason_with_its_alert_and_its_end() {
         let words: Vec<_> = facts
             .iter()
             .map(|fact| match fact {
-                Fact::Blocked { .. } => "blocked",
-                Fact::Recovered { .. } => "recovered",
-                Fact::AlertRaised { alert, .. } if *alert == AlertKind::Blocked => "raised",
-                Fact::AlertCleared { alert, .. } if *alert == AlertKind::Blocked => "cleared",
+                ServerEvent::Blocked { .. } => "blocked",
+                ServerEvent::Recovered { .. } => "recovered",
+                ServerEvent::AlertRaised { alert, .. } if *alert == AlertKind::Blocked => "raised",
+                ServerEvent::AlertCleared { alert, .. } if *alert == AlertKind::Blocked => {
+                    "cleared"
+                }
                 _ => "other",
             })
             .collect();
@@ -61,10 +63,10 @@ fn a_block_is_recorded_once_for_each_reason_with_its_alert_and_its_end() {
 
 #[test]
 fn a_block_stands_while_it_only_waits_and_ends_with_the_next_create_or_delete() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     let reason = "a reason".to_owned();
-    world.record(&Fact::Blocked { reason });
+    world.record(&ServerEvent::Blocked { reason });
     world.history.last_answer = Some(world.now.mono + MINUTE);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     assert!(world.history.blocked.is_some());
@@ -75,10 +77,10 @@ fn a_block_stands_while_it_only_waits_and_ends_with_the_next_create_or_delete() 
 
 #[test]
 fn a_server_that_the_provider_did_not_know_is_blocked_until_a_create_is_done() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: "weekly-2026-11-22".to_owned(),
         outcome: Outcome::NoServer,
         id: None,
@@ -101,7 +103,7 @@ fn a_server_that_the_provider_did_not_know_is_blocked_until_a_create_is_done() {
 fn i11_a_listing_in_doubt_neither_raises_nor_clears_what_is_said_of_its_snapshots() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world =
-        World::weekly(3).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-15T03:00:00Z")]);
+        TestProvider::weekly(3).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-15T03:00:00Z")]);
     let unknown = about(AlertKind::UnknownStatus, "weekly-2026-11-15");
     assert_eq!(standing(&mut world), unknown);
     world.snapshots[0].name = "weekly-2026-11-08".to_owned();
@@ -117,7 +119,7 @@ fn i11_a_listing_in_doubt_neither_raises_nor_clears_what_is_said_of_its_snapshot
 #[test]
 fn a_snapshot_in_progress_is_called_stuck_once_it_is_and_until_it_is_completed() {
     let name = "weekly-2026-11-22";
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     assert!(matches!(
         world.settle(&Status::InProgress),
         Step::Wait { .. }
@@ -140,7 +142,7 @@ fn a_snapshot_in_progress_is_called_stuck_once_it_is_and_until_it_is_completed()
 fn an_undocumented_status_is_told_with_its_word() {
     let odd = Status::Unknown("archiving".to_owned());
     let name = "weekly-2026-11-22";
-    let mut world = World::weekly(3).holding(&[(1, name, odd, "2026-11-22T03:00:00Z")]);
+    let mut world = TestProvider::weekly(3).holding(&[(1, name, odd, "2026-11-22T03:00:00Z")]);
     assert_eq!(standing(&mut world), about(AlertKind::UnknownStatus, name));
     let reason = &world
         .history
@@ -161,7 +163,7 @@ fn i11_a_completed_snapshot_is_told_of_only_where_its_date_can_not_be_relied_on(
         ("2026-11-22T04:05:01Z", true),
         ("yesterday", true),
     ] {
-        let mut world = World::weekly(3).holding(&[(1, name, DONE, date)]);
+        let mut world = TestProvider::weekly(3).holding(&[(1, name, DONE, date)]);
         let expected = if odd {
             about(AlertKind::OddDate, name)
         } else {
@@ -179,7 +181,7 @@ fn i9_two_living_snapshots_of_one_name_are_told_of_and_a_failed_one_beside_one_i
         (Status::InProgress, true),
         (Status::Failed, false),
     ] {
-        let mut world = World::weekly(3).holding(&[
+        let mut world = TestProvider::weekly(3).holding(&[
             (1, name, DONE, "2026-11-22T03:00:00Z"),
             (2, name, other.clone(), "2026-11-22T03:05:00Z"),
         ]);

@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::When;
+use super::event::RecordedAt;
 use super::snapshot::SnapshotId;
 
 /// Snapshots that nothing new has replaced, and that are to go all the same (I19).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Shrink {
+pub(super) struct AnnouncedDeletes {
     /// By an edit or a first look: they go when the grace is over.
     pub(super) announced: Vec<SnapshotId>,
     /// Since when.
-    pub(super) since: Option<When>,
+    pub(super) since: Option<RecordedAt>,
     /// Otherwise: they go when an operator agrees.
     pub(super) found: Vec<SnapshotId>,
     /// An operator agreed.
@@ -23,7 +23,7 @@ pub(super) struct Shrink {
     pub(super) taken: u32,
 }
 
-impl Shrink {
+impl AnnouncedDeletes {
     pub(super) fn is_empty(&self) -> bool {
         let Self {
             announced,

@@ -3,18 +3,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::create_outcome::{Answer, Tried};
+use super::create_outcome::{CreateOutcome, FailedTry};
 use super::decide::CLOCK_TOLERANCE;
-use super::event::{Ending, Fact, Outcome, Standing, When};
-use super::rotation_terms::TermsKey;
-use super::server_history::{History, Open, PruneFirst};
-use super::slot_log::Begin;
+use super::event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
+use super::rotation_terms::TermsHash;
+use super::server_history::{PendingOp, PruneFirstPromise, ServerHistory};
+use super::slot_log::CareReason;
 
-impl History {
+impl ServerHistory {
     /// Folds one fact in. `grace` is added to the wait for an intent that an earlier
     /// process left unanswered: its call may have run for the whole `request_timeout`.
-    pub fn apply(&mut self, fact: &Fact, at: When, grace: SignedDuration) {
-        let after_call = When {
+    pub fn apply(&mut self, fact: &ServerEvent, at: RecordedAt, grace: SignedDuration) {
+        let after_call = RecordedAt {
             wall: at.wall.saturating_add(grace).unwrap_or(at.wall),
             mono: at.mono,
         };
@@ -22,7 +22,7 @@ impl History {
         let ahead = |end: Timestamp| end.duration_since(at.wall) > CLOCK_TOLERANCE;
         self.last_pause.take_if(|pause| ahead(pause.until));
         match fact {
-            Fact::RotationAdded {
+            ServerEvent::RotationAdded {
                 rotation,
                 terms,
                 shrinks,
@@ -32,14 +32,14 @@ impl History {
                 if let Some(terms) = terms {
                     notes.leave();
                     notes.since = Some(at.wall);
-                    notes.begin = Some(Begin::Added);
+                    notes.begin = Some(CareReason::Added);
                     notes.terms = Some(terms.key());
                     notes.announce(shrinks, at);
                     self.foreign.clear();
                 }
                 self.removed = false;
             }
-            Fact::RotationChanged {
+            ServerEvent::RotationChanged {
                 rotation,
                 terms,
                 shrinks,
@@ -48,20 +48,20 @@ impl History {
                 let before = notes.terms.replace(key);
                 // An earlier version recorded none: then nothing tells that they are others.
                 if before.is_some_and(|before| before.timing != key.timing) {
-                    (notes.since, notes.begin) = (Some(at.wall), Some(Begin::Changed));
+                    (notes.since, notes.begin) = (Some(at.wall), Some(CareReason::Changed));
                 }
-                let same = |before: TermsKey| (before.keep, before.owns) == (key.keep, key.owns);
+                let same = |before: TermsHash| (before.keep, before.owns) == (key.keep, key.owns);
                 if !before.is_some_and(same) {
                     notes.announce(shrinks, at);
                 }
                 // What was foreign may be own by the new names.
-                let named = |before: TermsKey| (before.timing, before.owns);
+                let named = |before: TermsHash| (before.timing, before.owns);
                 if before.is_none_or(|before| named(before) != named(key)) {
                     self.foreign.clear();
                 }
             }
-            Fact::RotationRemoved { rotation } => self.notes(rotation).leave(),
-            Fact::ServerRemoved => {
+            ServerEvent::RotationRemoved { rotation } => self.notes(rotation).leave(),
+            ServerEvent::ServerRemoved => {
                 self.removed = true;
                 self.blocked = None;
                 self.alerts.clear();
@@ -69,33 +69,35 @@ impl History {
                     notes.leave();
                 }
             }
-            Fact::ServerIdentified(identity) => self.identity = Some(Box::new(identity.clone())),
-            Fact::ServerIdChanged { from } => {
+            ServerEvent::ServerIdentified(identity) => {
+                self.identity = Some(Box::new(identity.clone()));
+            }
+            ServerEvent::ServerIdChanged { from } => {
                 let identity = self.identity.get_or_insert_default();
                 identity.other_id = Some(from.clone());
             }
-            Fact::SnapshotIdentified { id, other_id, .. } => {
+            ServerEvent::SnapshotIdentified { id, other_id, .. } => {
                 self.protected.retain(|(_, other)| other != other_id);
                 self.protected.push((id.clone(), other_id.clone()));
             }
-            Fact::SlotDue {
+            ServerEvent::SlotDue {
                 rotation,
                 slot,
                 snapshot,
             } => {
                 self.note(rotation, snapshot, *slot);
             }
-            Fact::SlotSettled {
+            ServerEvent::SlotSettled {
                 rotation,
                 slot,
                 snapshot,
                 ..
             } => {
-                self.note(rotation, snapshot, *slot).ending = Some(Ending::Completed);
+                self.note(rotation, snapshot, *slot).ending = Some(SlotOutcome::Completed);
                 let notes = self.notes(rotation);
                 (notes.failed, notes.missing) = (None, None);
             }
-            Fact::SlotSkipped {
+            ServerEvent::SlotSkipped {
                 rotation,
                 slot,
                 snapshot,
@@ -104,9 +106,9 @@ impl History {
                 reason,
             } => {
                 let ending = if *paused {
-                    Ending::Paused
+                    SlotOutcome::Paused
                 } else {
-                    Ending::Skipped
+                    SlotOutcome::Skipped
                 };
                 self.end(rotation, snapshot, *slot, ending);
                 self.note(rotation, snapshot, *slot).leap |= *missed > 0;
@@ -114,16 +116,16 @@ impl History {
                     self.missed(rotation, snapshot, reason);
                 }
             }
-            Fact::SlotGivenUp {
+            ServerEvent::SlotGivenUp {
                 rotation,
                 slot,
                 snapshot,
                 reason,
             } => {
-                self.end(rotation, snapshot, *slot, Ending::GivenUp);
+                self.end(rotation, snapshot, *slot, SlotOutcome::GivenUp);
                 self.missed(rotation, snapshot, reason);
             }
-            Fact::CreateIntent {
+            ServerEvent::CreateIntent {
                 rotation,
                 snapshot,
                 known,
@@ -147,7 +149,7 @@ impl History {
                 if let Some(id) = spare {
                     self.spared = Some(Box::new((id.clone(), at)));
                 }
-                self.open = Some(Open::Create {
+                self.open = Some(PendingOp::Create {
                     name: snapshot.clone(),
                     known: known.clone(),
                     id: None,
@@ -157,7 +159,7 @@ impl History {
                     ordered: by.is_some(),
                 });
             }
-            Fact::CreateResult {
+            ServerEvent::CreateResult {
                 snapshot,
                 outcome,
                 id,
@@ -174,7 +176,7 @@ impl History {
                     self.answered_name.clone_from(server_name);
                 }
                 self.no_server = *outcome == Outcome::NoServer;
-                let answer = Answer {
+                let answer = CreateOutcome {
                     outcome: *outcome,
                     id: id.clone(),
                     hindrance: *hindrance,
@@ -182,7 +184,7 @@ impl History {
                 };
                 self.created(snapshot, answer, at, after_call);
             }
-            Fact::DeleteIntent {
+            ServerEvent::DeleteIntent {
                 id,
                 prune_first,
                 paid_by,
@@ -194,7 +196,7 @@ impl History {
                 // One that goes by its own right is no promise's any more.
                 self.prune_first.take_if(|prune| prune.victim == *id);
                 if let Some(known) = prune_first {
-                    self.prune_first = Some(Box::new(PruneFirst {
+                    self.prune_first = Some(Box::new(PruneFirstPromise {
                         victim: id.clone(),
                         known: known.clone(),
                     }));
@@ -210,22 +212,22 @@ impl History {
                     self.refused_deletes += 1;
                     self.last_refusal = Some(at);
                 }
-                self.open = Some(Open::Delete {
+                self.open = Some(PendingOp::Delete {
                     id: id.clone(),
                     since: after_call,
                     ordered: by.is_some(),
                 });
             }
-            Fact::DeleteResult { outcome, .. } => {
+            ServerEvent::DeleteResult { outcome, .. } => {
                 self.answer(at);
                 match (outcome, &mut self.open) {
-                    (Outcome::Done | Outcome::Unknown, Some(Open::Delete { since, .. })) => {
+                    (Outcome::Done | Outcome::Unknown, Some(PendingOp::Delete { since, .. })) => {
                         *since = at;
                     }
                     // What an operator couldn't delete says nothing of the rotation's deletes.
                     (
                         Outcome::Failed | Outcome::NoServer | Outcome::Later,
-                        Some(Open::Delete { ordered: true, .. }),
+                        Some(PendingOp::Delete { ordered: true, .. }),
                     ) => self.open = None,
                     (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
                         self.open = None;
@@ -235,7 +237,7 @@ impl History {
                     _ => {}
                 }
             }
-            Fact::DeleteConfirmed { id } => {
+            ServerEvent::DeleteConfirmed { id } => {
                 let promised = self.prune_first.as_ref();
                 let promised = promised.is_some_and(|prune| prune.victim == *id);
                 if promised && self.name_of(id).is_some() {
@@ -249,7 +251,7 @@ impl History {
                 self.refused_deletes = 0;
                 self.last_refusal = None;
             }
-            Fact::SnapshotCompleted { id, pays, snapshot } => {
+            ServerEvent::SnapshotCompleted { id, pays, snapshot } => {
                 // A listing that was believed has shown it by now, under the policy's name.
                 self.answered_name = None;
                 self.seen.remove(id);
@@ -270,7 +272,7 @@ impl History {
                     None => drop(self.prune_first.take_if(|prune| !prune.known.contains(id))),
                 }
             }
-            Fact::SnapshotFailed {
+            ServerEvent::SnapshotFailed {
                 id,
                 snapshot,
                 reason,
@@ -284,27 +286,27 @@ impl History {
                     made.failed.get_or_insert(at);
                     return;
                 }
-                self.tried(snapshot, at, Tried::Counts, reason);
+                self.tried(snapshot, at, FailedTry::Counts, reason);
             }
-            Fact::SnapshotStuck { id, .. } => {
+            ServerEvent::SnapshotStuck { id, .. } => {
                 self.stuck.insert(id.clone());
                 if self.makes(id) {
                     self.keep_made(id.clone(), None);
                     self.open = None;
                 }
             }
-            Fact::SnapshotFound {
+            ServerEvent::SnapshotFound {
                 id,
                 snapshot,
                 foreign: true,
             } => self.saw_foreign(id.clone(), snapshot),
-            Fact::SnapshotFound { id, snapshot, .. } => {
+            ServerEvent::SnapshotFound { id, snapshot, .. } => {
                 self.found = Some(at);
                 self.saw_completed(id.clone(), snapshot);
                 self.regressed.retain(|(known, _)| known != id);
             }
-            Fact::SnapshotRegressed { id, .. } => self.regressed.push((id.clone(), at)),
-            Fact::SurplusFound {
+            ServerEvent::SnapshotRegressed { id, .. } => self.regressed.push((id.clone(), at)),
+            ServerEvent::SurplusFound {
                 rotation,
                 ids,
                 shrinks,
@@ -315,58 +317,60 @@ impl History {
                 shrink.announced.extend(shrinks.iter().cloned());
                 shrink.taken = 0;
             }
-            Fact::SnapshotRenamed { reason, .. } => {
+            ServerEvent::SnapshotRenamed { reason, .. } => {
                 self.mismatch = Some(reason.as_str().into());
             }
-            Fact::CreateMismatch {
+            ServerEvent::CreateMismatch {
                 snapshot, reason, ..
             } => {
                 self.open = None;
                 self.mismatch = Some(reason.as_str().into());
-                self.tried(snapshot, at, Tried::Counts, reason);
+                self.tried(snapshot, at, FailedTry::Counts, reason);
             }
             // What is left is decided on by the listing.
-            Fact::SnapshotGone { id, .. } => {
+            ServerEvent::SnapshotGone { id, .. } => {
                 self.saw_vanished(id);
                 self.forget(id);
             }
-            Fact::Blocked { reason } => self.blocked = Some(reason.clone()),
-            Fact::Recovered { .. } => {
+            ServerEvent::Blocked { reason } => self.blocked = Some(reason.clone()),
+            ServerEvent::Recovered { .. } => {
                 // Its names agree, and those of an older answer tell nothing any more.
                 (self.blocked, self.answered_name) = (None, None);
             }
-            Fact::AlertRaised {
+            ServerEvent::AlertRaised {
                 alert,
                 about,
                 reason,
             } => {
                 let key = (*alert, about.clone());
-                let standing = Standing::raised(reason, at.wall, self.alerts.get(&key));
+                let standing = RaisedAlert::raised(reason, at.wall, self.alerts.get(&key));
                 self.alerts.insert(key, standing);
             }
-            Fact::AlertCleared { alert, about } => {
+            ServerEvent::AlertCleared { alert, about } => {
                 self.alerts.remove(&(*alert, about.clone()));
             }
-            Fact::HookStarted { .. } | Fact::HookFinished { .. } => self.hooked(fact, at),
-            Fact::StopIntent { .. }
-            | Fact::StopResult { .. }
-            | Fact::StopConfirmed { .. }
-            | Fact::StopWithheld { .. }
-            | Fact::StartIntent { .. }
-            | Fact::StartResult { .. }
-            | Fact::StartConfirmed { .. } => self.powered(fact, at, after_call),
-            Fact::Paused { .. } => self.paused = Some(at.wall),
-            Fact::Resumed { .. } => self.resumed(at),
-            Fact::RestoreIntent { id, .. } => {
+            ServerEvent::HookStarted { .. } | ServerEvent::HookFinished { .. } => {
+                self.hooked(fact, at);
+            }
+            ServerEvent::StopIntent { .. }
+            | ServerEvent::StopResult { .. }
+            | ServerEvent::StopConfirmed { .. }
+            | ServerEvent::StopWithheld { .. }
+            | ServerEvent::StartIntent { .. }
+            | ServerEvent::StartResult { .. }
+            | ServerEvent::StartConfirmed { .. } => self.powered(fact, at, after_call),
+            ServerEvent::Paused { .. } => self.paused = Some(at.wall),
+            ServerEvent::Resumed { .. } => self.resumed(at),
+            ServerEvent::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
                 self.restore = Some(at);
                 (self.spared, self.unknown_restore) = (None, None);
-                self.open = Some(Open::Restore {
+                self.open = Some(PendingOp::Restore {
                     id: id.clone(),
                     since: after_call,
                 });
             }
-            Fact::RestoreResult { id, outcome } => {
+            ServerEvent::RestoreResult { id, outcome } => {
                 self.answer(at);
                 self.open = None;
                 self.unknown_restore = (*outcome == Outcome::Unknown).then_some(id.clone());
@@ -379,7 +383,7 @@ impl History {
         }
     }
 
-    fn answer(&mut self, at: When) {
+    fn answer(&mut self, at: RecordedAt) {
         if at.mono.is_some() {
             self.last_answer = at.mono;
         }

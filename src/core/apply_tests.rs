@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::core::event::{AlertKind, Now};
+use crate::core::event::{AlertKind, ClockReading};
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::test_provider::*;
 
@@ -11,28 +11,28 @@ const GRACE: SignedDuration = SignedDuration::from_secs(30);
 const NAME: &str = "weekly-2026-11-22";
 
 /// An instant of this process.
-fn at(minutes: i64) -> When {
-    When::from(now(minutes))
+fn at(minutes: i64) -> RecordedAt {
+    RecordedAt::from(now(minutes))
 }
 
-fn now(minutes: i64) -> Now {
-    Now {
+fn now(minutes: i64) -> ClockReading {
+    ClockReading {
         wall: time("2026-11-22T04:00:00Z") + SignedDuration::from_mins(minutes),
         mono: SignedDuration::from_mins(minutes),
     }
 }
 
 /// The same instant, by the trail of an earlier process.
-fn before(minutes: i64) -> When {
+fn before(minutes: i64) -> RecordedAt {
     let mono = None;
-    When {
+    RecordedAt {
         mono,
         ..at(minutes)
     }
 }
 
-fn create() -> Fact {
-    Fact::CreateIntent {
+fn create() -> ServerEvent {
+    ServerEvent::CreateIntent {
         rotation: "weekly".to_owned(),
         snapshot: NAME.to_owned(),
         known: BTreeSet::new(),
@@ -42,8 +42,8 @@ fn create() -> Fact {
     }
 }
 
-fn created(outcome: Outcome, id: Option<u64>) -> Fact {
-    Fact::CreateResult {
+fn created(outcome: Outcome, id: Option<u64>) -> ServerEvent {
+    ServerEvent::CreateResult {
         snapshot: NAME.to_owned(),
         outcome,
         id: id.map(SnapshotId::from),
@@ -54,8 +54,8 @@ fn created(outcome: Outcome, id: Option<u64>) -> Fact {
     }
 }
 
-fn delete(id: u64, prune_first: Option<&[u64]>) -> Fact {
-    Fact::DeleteIntent {
+fn delete(id: u64, prune_first: Option<&[u64]>) -> ServerEvent {
+    ServerEvent::DeleteIntent {
         rotation: "weekly".to_owned(),
         snapshot: "weekly-2026-11-01".to_owned(),
         id: SnapshotId::from(id),
@@ -66,23 +66,23 @@ fn delete(id: u64, prune_first: Option<&[u64]>) -> Fact {
     }
 }
 
-fn deleted(id: u64, outcome: Outcome) -> Fact {
+fn deleted(id: u64, outcome: Outcome) -> ServerEvent {
     let id = SnapshotId::from(id);
-    Fact::DeleteResult { id, outcome }
+    ServerEvent::DeleteResult { id, outcome }
 }
 
-fn folded(facts: &[(Fact, When)]) -> History {
-    let mut history = History::default();
+fn folded(facts: &[(ServerEvent, RecordedAt)]) -> ServerHistory {
+    let mut history = ServerHistory::default();
     for (fact, at) in facts {
         history.apply(fact, *at, GRACE);
     }
     history
 }
 
-fn since(history: &History) -> When {
+fn since(history: &ServerHistory) -> RecordedAt {
     match &history.open {
-        Some(Open::Create { since, .. } | Open::Delete { since, .. }) => *since,
-        Some(Open::Restore { .. }) | None => panic!("nothing is open"),
+        Some(PendingOp::Create { since, .. } | PendingOp::Delete { since, .. }) => *since,
+        Some(PendingOp::Restore { .. }) | None => panic!("nothing is open"),
     }
 }
 
@@ -102,7 +102,7 @@ fn i9_an_open_mutation_settles_from_its_answer_on_and_an_unanswered_one_after_it
 fn i9_of_an_answered_create_its_id_and_when_it_began_are_remembered() {
     let history = folded(&[(create(), at(0)), (created(Outcome::Done, Some(9)), at(2))]);
     let id = SnapshotId::from(9);
-    assert!(matches!(&history.open, Some(Open::Create { id: Some(open), .. }) if *open == id));
+    assert!(matches!(&history.open, Some(PendingOp::Create { id: Some(open), .. }) if *open == id));
     assert_eq!(history.seen.get(&id), Some(&now(2).mono));
 }
 
@@ -112,7 +112,7 @@ fn i4_every_answer_of_this_process_outdates_the_listings_before_it() {
     let answers = [
         created(outcome, None),
         deleted(1, outcome),
-        Fact::RestoreResult { id, outcome },
+        ServerEvent::RestoreResult { id, outcome },
     ];
     for answer in answers {
         let history = folded(&[(answer.clone(), at(2)), (answer.clone(), before(3))]);
@@ -128,7 +128,7 @@ fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_mad
         (create(), at(1)),
         (created(Outcome::Done, Some(9)), at(1)),
     ];
-    let completed = |id, pays| Fact::SnapshotCompleted {
+    let completed = |id, pays| ServerEvent::SnapshotCompleted {
         snapshot: NAME.to_owned(),
         id: SnapshotId::from(id),
         pays,
@@ -152,12 +152,12 @@ fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_mad
 
 #[test]
 fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_answer() {
-    let due = Fact::SlotDue {
+    let due = ServerEvent::SlotDue {
         rotation: "weekly".to_owned(),
         slot: time("2026-11-22T03:00:00Z"),
         snapshot: NAME.to_owned(),
     };
-    let paid = Fact::DeleteIntent {
+    let paid = ServerEvent::DeleteIntent {
         rotation: "weekly".to_owned(),
         snapshot: "weekly-2026-11-01".to_owned(),
         id: SnapshotId::from(1),
@@ -166,7 +166,7 @@ fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_an
         reason: String::new(),
         by: None,
     };
-    let completed = Fact::SnapshotCompleted {
+    let completed = ServerEvent::SnapshotCompleted {
         snapshot: NAME.to_owned(),
         id: SnapshotId::from(9),
         pays: Some(true),
@@ -177,7 +177,7 @@ fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_an
         (created(Outcome::Done, Some(9)), at(0)),
         (completed, at(1)),
     ];
-    let victims = |facts: &[(Fact, When)]| -> Vec<_> {
+    let victims = |facts: &[(ServerEvent, RecordedAt)]| -> Vec<_> {
         let history = folded(facts);
         let payments = history.rotations.iter().flat_map(|r| &r.payments);
         payments.map(|payment| payment.victim.clone()).collect()
@@ -188,7 +188,7 @@ fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_an
     assert_eq!(victims(&facts), [Some(SnapshotId::from(1))]);
     // It is remembered for the case that a listing shows it again.
     facts.push((
-        Fact::DeleteConfirmed {
+        ServerEvent::DeleteConfirmed {
             id: SnapshotId::from(1),
         },
         at(3),
@@ -199,12 +199,12 @@ fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_an
 #[test]
 fn a_failed_try_counts_for_its_own_slot_alone_and_for_none_that_ended() {
     let slot = time("2026-11-22T03:00:00Z");
-    let due = |rotation: &str, snapshot: &str| Fact::SlotDue {
+    let due = |rotation: &str, snapshot: &str| ServerEvent::SlotDue {
         rotation: rotation.to_owned(),
         slot,
         snapshot: snapshot.to_owned(),
     };
-    let given_up = Fact::SlotGivenUp {
+    let given_up = ServerEvent::SlotGivenUp {
         rotation: "ended".to_owned(),
         slot,
         snapshot: NAME.to_owned(),
@@ -228,7 +228,7 @@ fn a_failed_try_counts_for_its_own_slot_alone_and_for_none_that_ended() {
 
 #[test]
 fn a_refusal_for_now_is_a_try_but_no_attempt() {
-    let due = Fact::SlotDue {
+    let due = ServerEvent::SlotDue {
         rotation: "weekly".to_owned(),
         slot: time("2026-11-22T03:00:00Z"),
         snapshot: NAME.to_owned(),
@@ -257,7 +257,7 @@ fn a_refusal_for_now_is_a_try_but_no_attempt() {
 fn what_an_operator_could_not_delete_is_no_refused_delete_of_a_rotation() {
     for (by, refused) in [(None, 1), (Some("root".to_owned()), 0)] {
         let mut intent = delete(1, None);
-        if let Fact::DeleteIntent { by: order, .. } = &mut intent {
+        if let ServerEvent::DeleteIntent { by: order, .. } = &mut intent {
             *order = by;
         }
         let history = folded(&[(intent, at(0)), (deleted(1, Outcome::Failed), at(1))]);
@@ -269,7 +269,7 @@ fn what_an_operator_could_not_delete_is_no_refused_delete_of_a_rotation() {
 
 #[test]
 fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
-    let policy = World::weekly(3).policy;
+    let policy = TestProvider::weekly(3).policy;
     let row = |id, name: &str, status| Snapshot {
         uuid: None,
         id: SnapshotId::from(id),
@@ -284,7 +284,7 @@ fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
         row(3, "by-hand", Status::InProgress),
         row(4, "weekly-2026-11-01", Status::Completed),
     ];
-    let seen = |history: &History| -> Vec<_> {
+    let seen = |history: &ServerHistory| -> Vec<_> {
         let seen = history.seen.iter();
         seen.map(|(id, since)| (id.number().unwrap(), since.as_mins()))
             .collect()
@@ -303,7 +303,7 @@ fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
 
 #[test]
 fn a_history_reads_back_as_it_was_written() {
-    let raised = Fact::AlertRaised {
+    let raised = ServerEvent::AlertRaised {
         alert: AlertKind::Copies,
         about: NAME.to_owned(),
         reason: "a reason".to_owned(),
@@ -311,17 +311,17 @@ fn a_history_reads_back_as_it_was_written() {
     let history = folded(&[
         (create(), before(0)),
         (raised, before(1)),
-        (Fact::Paused { by: None }, before(2)),
+        (ServerEvent::Paused { by: None }, before(2)),
     ]);
     assert_eq!(history.alerts.len(), 1);
     let json = serde_json::to_string(&history).expect("JSON");
-    let back: History = serde_json::from_str(&json).expect("a history");
+    let back: ServerHistory = serde_json::from_str(&json).expect("a history");
     assert_eq!(back, history);
 }
 
 #[test]
 fn an_alert_stands_since_it_was_raised_first_and_one_of_an_older_trail_since_nobody_knows_when() {
-    let raised = |reason: &str| Fact::AlertRaised {
+    let raised = |reason: &str| ServerEvent::AlertRaised {
         alert: AlertKind::Copies,
         about: NAME.to_owned(),
         reason: reason.to_owned(),
@@ -341,16 +341,16 @@ fn an_alert_stands_since_it_was_raised_first_and_one_of_an_older_trail_since_nob
 
 #[test]
 fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_it() {
-    let raised = |alert| Fact::AlertRaised {
+    let raised = |alert| ServerEvent::AlertRaised {
         alert,
         about: "7".to_owned(),
         reason: "a reason".to_owned(),
     };
-    let blocked = Fact::Blocked {
+    let blocked = ServerEvent::Blocked {
         reason: "a reason".to_owned(),
     };
-    let went = Fact::ServerRemoved;
-    let added = Fact::RotationAdded {
+    let went = ServerEvent::ServerRemoved;
+    let added = ServerEvent::RotationAdded {
         rotation: "weekly".to_owned(),
         terms: None,
         shrinks: BTreeSet::new(),

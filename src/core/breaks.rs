@@ -8,8 +8,8 @@ use super::{
     decide::Inventory,
     policy::Policy,
     rotation_terms::Fnv,
-    server_history::{History, Made},
-    slot_log::{Payment, RotationNotes},
+    server_history::{ServerHistory, UnfinishedSnapshot},
+    slot_log::{Payment, RotationLog},
     snapshot::{Snapshot, SnapshotId, Status},
 };
 
@@ -158,8 +158,8 @@ pub fn set(broken: Option<Break>) {
 pub(super) fn blinded(
     policy: &Policy,
     inventory: &Inventory,
-    history: &History,
-) -> Option<(Inventory, History)> {
+    history: &ServerHistory,
+) -> Option<(Inventory, ServerHistory)> {
     let broken = BROKEN.get().filter(|broken| broken.needs_lies())?;
     let (inventory, mut history) = (inventory.clone(), history.clone());
     let own = inventory.snapshots.iter();
@@ -182,7 +182,7 @@ pub(super) fn blinded(
                 }
             }
         }
-        Break::NoGrace => history.rotations.iter_mut().for_each(RotationNotes::agree),
+        Break::NoGrace => history.rotations.iter_mut().for_each(RotationLog::agree),
         Break::RegressedAsFailed | Break::FailedAsMade => {
             if broken == Break::RegressedAsFailed {
                 history.regressed.clear();
@@ -191,7 +191,7 @@ pub(super) fn blinded(
             let failed = |s: &&Snapshot| s.status == Status::Failed;
             history
                 .made
-                .extend(own.iter().filter(failed).map(|row| Made {
+                .extend(own.iter().filter(failed).map(|row| UnfinishedSnapshot {
                     id: row.id.clone(),
                     name: row.name.as_str().into(),
                     sent: None,

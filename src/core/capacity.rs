@@ -7,18 +7,18 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
-use super::decide::{CLOCK_TOLERANCE, Server, Step};
-use super::due::Due;
-use super::event::Ending;
-use super::policy::{Place, Rotation, WhenFull};
+use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
+use super::due::RotationDemand;
+use super::event::SlotOutcome;
+use super::policy::{OwnSlot, Rotation, WhenFull};
 use super::provider_mismatch::{REGRESSED_KEPT, before};
-use super::retention::{self, Own, Spare};
+use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::counted;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// Makes the slot's snapshot, or the room for it.
-    pub(super) fn make(&self, index: usize, rotation: &Rotation, name: String) -> Due {
+    pub(super) fn make(&self, index: usize, rotation: &Rotation, name: String) -> RotationDemand {
         if let Some(due) = self.unfit_to_stop(rotation, &name) {
             return due;
         }
@@ -26,7 +26,8 @@ impl Server<'_> {
         let full = self.inventory.snapshots.len() >= self.rules.limit && !Break::NoRoomCheck.on();
         // I19: what says that it failed is left alone while nobody needs its room, and one that
         // the rotation did not make goes as a completed one would.
-        let failed = |own: &&Own<'_>| own.failed() && own.deletable() && self.unfinished(own);
+        let failed =
+            |own: &&OwnSnapshot<'_>| own.failed() && own.deletable() && self.unfinished(own);
         let mut of_slot = owned.iter().filter(|own| own.snapshot.name == name);
         if let Some(failed) = of_slot.find(|own| failed(own) && (full || !own.recent)) {
             let reason = format!("it failed, and its slot of {} is still due", rotation.name);
@@ -35,20 +36,20 @@ impl Server<'_> {
         // I10: no create on a full server; everything listed takes up room.
         if !full {
             if let Some(left) = self.held_by_others(rotation, &name) {
-                return Due::Later(left);
+                return RotationDemand::Later(left);
             }
             if let Some(due) = self.stop_first(rotation, &name) {
                 return due;
             }
             let reason = format!("slot of {} is due, and there is room", rotation.name);
-            return Due::Step(Step::Create {
+            return RotationDemand::Step(Step::Create {
                 rotation: rotation.name.clone(),
                 name,
                 reason,
             });
         }
         if self.troubled() {
-            return Due::Blocked(format!(
+            return RotationDemand::Blocked(format!(
                 "the server is full, and nothing on it may be deleted while {} that were completed are listed otherwise",
                 counted(self.regressed().count(), "snapshot")
             ));
@@ -57,8 +58,9 @@ impl Server<'_> {
             let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
             return self.delete(own, false, None, reason).into();
         }
-        let stuck =
-            |own: &&Own<'_>| self.policy.delete_stuck && own.deletable() && self.long_stuck(own);
+        let stuck = |own: &&OwnSnapshot<'_>| {
+            self.policy.delete_stuck && own.deletable() && self.long_stuck(own)
+        };
         if let Some(own) = owned.iter().find(stuck).filter(|own| self.unfinished(own)) {
             return self.delete(own, false, None, stuck_for(rotation)).into();
         }
@@ -87,17 +89,19 @@ impl Server<'_> {
             return self.delete(own, true, None, stuck_for(rotation)).into();
         }
         if rotation.when_full == WhenFull::Skip {
-            return Due::Blocked(format!(
+            return RotationDemand::Blocked(format!(
                 "the server is full, and {} doesn't prune first",
                 rotation.name
             ));
         }
         match retention::prune_first(self.policy, &owned, index) {
-            Some(Err(odd)) => Due::Blocked(format!("the server is full, and {}", disagree(&odd))),
-            Some(Ok(own)) if self.newest_settled(&own) => {
-                Due::Blocked(self.nothing_to_give(&owned))
+            Some(Err(odd)) => {
+                RotationDemand::Blocked(format!("the server is full, and {}", disagree(&odd)))
             }
-            Some(Ok(own)) if !self.may_promise(&own) => Due::Blocked(format!(
+            Some(Ok(own)) if self.newest_settled(&own) => {
+                RotationDemand::Blocked(self.nothing_to_give(&owned))
+            }
+            Some(Ok(own)) if !self.may_promise(&own) => RotationDemand::Blocked(format!(
                 "the server is full, and nothing was made since the last one was deleted to make room: delete one that nobody needs, or let the rotation delete another, by snaprotate resume --server {}",
                 self.policy.server
             )),
@@ -105,27 +109,27 @@ impl Server<'_> {
                 let reason = format!("the server is full, and a slot of {} is due", rotation.name);
                 self.delete(&own, true, None, reason).into()
             }
-            None => Due::Blocked(self.nothing_to_give(&owned)),
+            None => RotationDemand::Blocked(self.nothing_to_give(&owned)),
         }
     }
 
     /// Why nothing is given up for room now, whatever there is: a delete would make none, or
     /// something has appeared of which only one listing tells as yet.
-    fn no_room_by_a_delete(&self) -> Option<Due> {
+    fn no_room_by_a_delete(&self) -> Option<RotationDemand> {
         let (held, limit) = (self.inventory.snapshots.len(), self.rules.limit);
         if held > limit {
-            return Some(Due::Blocked(format!(
+            return Some(RotationDemand::Blocked(format!(
                 "the server holds {held} snapshots, more than the {limit} that it may: to delete one would make no room"
             )));
         }
         if let Some(row) = self.being_deleted() {
-            return Some(Due::Blocked(format!(
+            return Some(RotationDemand::Blocked(format!(
                 "the server is full, and the provider has not finished to delete {} (id {}): nothing else goes for room before",
                 row.name, row.id
             )));
         }
         let left = self.rules.settle_window - self.history.found?.age(self.now);
-        left.is_positive().then_some(Due::Settles(left))
+        left.is_positive().then_some(RotationDemand::Settles(left))
     }
 
     /// The snapshot that the last delete was sent for, while it is listed and neither completed nor
@@ -140,7 +144,7 @@ impl Server<'_> {
     }
 
     /// Says what fills the room: after a rotation was renamed, its own former snapshots do.
-    fn nothing_to_give(&self, owned: &[Own<'_>]) -> String {
+    fn nothing_to_give(&self, owned: &[OwnSnapshot<'_>]) -> String {
         let all = self.inventory.snapshots.len();
         let foreign = all - owned.len();
         let mut reason = "the server is full, and nothing on it may be deleted".to_owned();
@@ -155,7 +159,7 @@ impl Server<'_> {
 
     /// I7, I19: no second prune-first before the rotation has made one since the last; the same
     /// delete may be sent again.
-    fn may_promise(&self, own: &Own<'_>) -> bool {
+    fn may_promise(&self, own: &OwnSnapshot<'_>) -> bool {
         let open = self.history.prune_first.as_deref();
         open.is_none_or(|open| open.victim == own.snapshot.id) || Break::NoErosionGuard.on()
     }
@@ -168,7 +172,7 @@ impl Server<'_> {
     }
 
     /// Deletes what nobody needs any more (rule 5), if it is paid for (I19).
-    pub(super) fn surplus(&self, owned: &[Own<'_>]) -> Option<Step> {
+    pub(super) fn surplus(&self, owned: &[OwnSnapshot<'_>]) -> Option<Step> {
         let spares = retention::spares(self.policy, owned);
         if spares.is_empty() || self.troubled() {
             return None;
@@ -182,10 +186,10 @@ impl Server<'_> {
                 Some(Err(_)) | None => false,
             };
             let may_go = match why {
-                Spare::Copy | Spare::Outlived => true,
-                Spare::Beyond => !stays.contains(&rotation) && in_order(),
-                Spare::Regressed => !stays.contains(&rotation),
-            } && (why == Spare::Copy || !self.newest_settled(&own));
+                SurplusReason::Copy | SurplusReason::Outlived => true,
+                SurplusReason::Beyond => !stays.contains(&rotation) && in_order(),
+                SurplusReason::Regressed => !stays.contains(&rotation),
+            } && (why == SurplusReason::Copy || !self.newest_settled(&own));
             let paid = self.paid(&own, why, owned).filter(|_| may_go);
             let Some(paid) = paid else {
                 stays.insert(rotation);
@@ -198,11 +202,11 @@ impl Server<'_> {
     }
 
     /// Returns true if it is the snapshot of the server's newest settled slot, which is never deleted.
-    fn newest_settled(&self, own: &Own<'_>) -> bool {
+    fn newest_settled(&self, own: &OwnSnapshot<'_>) -> bool {
         let rotations = self.policy.rotations.iter();
         let settled = rotations.flat_map(|r| self.history.slots(&r.name));
         let settled = settled.filter(|note| {
-            note.ending == Some(Ending::Completed)
+            note.ending == Some(SlotOutcome::Completed)
                 && note.at.duration_since(self.now.wall) <= CLOCK_TOLERANCE
         });
         // A failed attempt bears the same name.
@@ -212,7 +216,7 @@ impl Server<'_> {
 
     fn delete(
         &self,
-        own: &Own<'_>,
+        own: &OwnSnapshot<'_>,
         prune_first: bool,
         paid_by: Option<SnapshotId>,
         reason: String,
@@ -263,19 +267,19 @@ impl Server<'_> {
             && !before(snapshot, self.sent(&snapshot.name))
     }
 
-    pub(super) fn owned(&self) -> Vec<Own<'_>> {
+    pub(super) fn owned(&self) -> Vec<OwnSnapshot<'_>> {
         self.owned_where(|snapshot| self.spares(&snapshot.id))
     }
 
     /// The own ones, of which an operator spares these for now.
-    pub(super) fn owned_where(&self, spared: impl Fn(&Snapshot) -> bool) -> Vec<Own<'_>> {
+    pub(super) fn owned_where(&self, spared: impl Fn(&Snapshot) -> bool) -> Vec<OwnSnapshot<'_>> {
         self.own()
             .map(|(snapshot, place)| {
                 let until = self.left_alone_until(snapshot);
                 let regressed = self.has_regressed(snapshot);
                 // Since when it is one isn't recorded yet.
                 let new = regressed && until.is_none();
-                Own {
+                OwnSnapshot {
                     snapshot,
                     place,
                     protected: self.protects(snapshot) || spared(snapshot),
@@ -317,7 +321,7 @@ impl Server<'_> {
     }
 
     /// Its slot's instant by the trail, else by its name.
-    fn slot_of(&self, snapshot: &Snapshot, place: Place) -> Timestamp {
+    fn slot_of(&self, snapshot: &Snapshot, place: OwnSlot) -> Timestamp {
         let rotation = &self.policy.rotations[place.rotation];
         let noted = self.history.slot(&rotation.name, &snapshot.name);
         noted.map_or_else(|| rotation.schedule.instant(place.local), |note| note.at)
@@ -334,7 +338,7 @@ impl Server<'_> {
     }
 
     /// I19: one that was completed is none, whatever the listing says.
-    fn long_stuck(&self, own: &Own<'_>) -> bool {
+    fn long_stuck(&self, own: &OwnSnapshot<'_>) -> bool {
         let snapshot = own.snapshot;
         snapshot.status == Status::InProgress
             && self.stuck(snapshot)
@@ -348,7 +352,7 @@ fn stuck_for(rotation: &Rotation) -> String {
 }
 
 /// How a rotation's dates and slots disagree on which is its oldest.
-pub(super) fn disagree([by_date, by_slot]: &[Own<'_>; 2]) -> String {
+pub(super) fn disagree([by_date, by_slot]: &[OwnSnapshot<'_>; 2]) -> String {
     format!(
         "{} is the oldest by its date, {} by its name: neither is deleted while both are there; delete or protect one",
         by_date.snapshot.name, by_slot.snapshot.name

@@ -3,13 +3,13 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::{Ending, Fact, Outcome};
+use crate::core::event::{Outcome, ServerEvent, SlotOutcome};
 use crate::core::snapshot::SnapshotId;
 use crate::core::test_provider::*;
 
 #[test]
 fn with_room_the_create_comes_before_the_prune() {
-    let mut world = World::weekly(3).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     world.settle(&DONE);
     assert_eq!(
         world.log,
@@ -45,7 +45,7 @@ fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
     let rows: Vec<_> = (1..=5)
         .map(|id| (id, "mine", DONE, "2026-01-01T00:00:00Z"))
         .collect();
-    let mut world = World::weekly(3).holding(&rows);
+    let mut world = TestProvider::weekly(3).holding(&rows);
     let end = world.settle(&DONE);
     let Step::Blocked { reason } = end else {
         panic!("{end:?}");
@@ -63,7 +63,7 @@ fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
 
 #[test]
 fn i1_a_protected_snapshot_is_neither_pruned_nor_counted() {
-    let mut world = World::weekly(2).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(2).holding(&old_weeklies());
     world.policy.protected_ids.insert(SnapshotId::from(1));
     world
         .policy
@@ -77,7 +77,7 @@ fn i1_a_protected_snapshot_is_neither_pruned_nor_counted() {
 fn i1_a_failed_snapshot_of_the_due_slot_stays_when_it_is_protected_or_has_no_date() {
     for (protect, date) in [(true, "2026-11-22T03:10:00Z"), (false, "yesterday")] {
         let row = (1, "weekly-2026-11-22", Status::Failed, date);
-        let mut world = World::weekly(3).holding(&[row]);
+        let mut world = TestProvider::weekly(3).holding(&[row]);
         if protect {
             world.policy.protected_ids.insert(SnapshotId::from(1));
         }
@@ -94,7 +94,7 @@ fn a_failed_snapshot_of_the_due_slot_goes_before_the_slot_is_tried_again() {
         Status::Failed,
         "2026-11-22T03:10:00Z",
     );
-    let mut world = World::weekly(3).holding(&[row]);
+    let mut world = TestProvider::weekly(3).holding(&[row]);
     world.made_in_vain(1);
     world.settle(&DONE);
     assert_eq!(
@@ -108,11 +108,17 @@ fn i2_and_i3_a_prune_first_leaves_the_newest_and_min_completed() {
     let foreign = |id| (id, "mine", DONE, "2026-01-01T00:00:00Z");
     let own = (5, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z");
     let older = (4, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z");
-    let mut only_one =
-        World::weekly(3).holding(&[foreign(1), foreign(2), foreign(3), foreign(4), own.clone()]);
+    let mut only_one = TestProvider::weekly(3).holding(&[
+        foreign(1),
+        foreign(2),
+        foreign(3),
+        foreign(4),
+        own.clone(),
+    ]);
     only_one.policy.min_completed = 0;
     assert!(matches!(only_one.settle(&DONE), Step::Blocked { .. }), "I2");
-    let mut two = World::weekly(3).holding(&[foreign(1), foreign(2), foreign(3), older, own]);
+    let mut two =
+        TestProvider::weekly(3).holding(&[foreign(1), foreign(2), foreign(3), older, own]);
     two.policy.min_completed = 2;
     assert!(matches!(two.settle(&DONE), Step::Blocked { .. }), "I3");
     two.policy.min_completed = 1;
@@ -138,7 +144,7 @@ fn a_stuck_snapshot_goes_for_room_only_when_told_to_and_long_seen() {
         rows[0].name = "weekly-2026-11-15".to_owned();
         rows[0].status = Status::InProgress;
         rows[2].name = "weekly-2026-11-16".to_owned();
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         world.snapshots = rows;
         world.made_in_vain(1);
         world.policy.delete_stuck = told;
@@ -177,7 +183,7 @@ fn i7_and_i19_where_a_foreign_snapshot_took_the_room_an_operator_agrees_to_the_n
                 let ids = world.snapshots.iter().map(|s| s.id.clone()).collect();
                 world.log.push(format!("delete {name}"));
                 world.intend_delete(id.clone(), &name, Some(ids));
-                world.record(&Fact::DeleteResult {
+                world.record(&ServerEvent::DeleteResult {
                     id: id.clone(),
                     outcome: Outcome::Done,
                 });
@@ -193,7 +199,7 @@ fn i7_and_i19_where_a_foreign_snapshot_took_the_room_an_operator_agrees_to_the_n
     };
     assert!(reason.contains("snaprotate resume --server 7"), "{reason}");
     assert_eq!(world.log, ["delete weekly-2026-11-01"]);
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&DONE);
     assert_eq!(
         world.log,
@@ -207,7 +213,7 @@ fn i7_and_i19_where_a_foreign_snapshot_took_the_room_an_operator_agrees_to_the_n
 
 /// A prune-first for the first rotation's slot was done, and its create refused; then a listing
 /// shows once more what was given up.
-fn shown_once_more(world: &mut World) -> SnapshotId {
+fn shown_once_more(world: &mut TestProvider) -> SnapshotId {
     let Step::Delete { id, name, .. } = world.recorded() else {
         panic!("a full server gives room");
     };
@@ -218,7 +224,7 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
         Some(before.iter().map(|s| s.id.clone()).collect()),
     );
     let unknown = Outcome::Unknown;
-    let result = Fact::DeleteResult {
+    let result = ServerEvent::DeleteResult {
         id: id.clone(),
         outcome: unknown,
     };
@@ -228,7 +234,7 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
         panic!("there is room now");
     };
     world.intend_create(&name);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name,
         outcome: Outcome::Failed,
         id: None,
@@ -245,7 +251,7 @@ fn shown_once_more(world: &mut World) -> SnapshotId {
 fn i7_an_older_listing_that_shows_what_was_given_up_makes_nothing_good() {
     let mut daily = rotation("daily", "0 3 * * *", 3);
     daily.attempts = 1;
-    let mut world = World::new(vec![daily, rotation("weekly", "0 3 * * Sun", 3)]);
+    let mut world = TestProvider::new(vec![daily, rotation("weekly", "0 3 * * Sun", 3)]);
     let rows = [
         (1, "daily-2026-11-20", DONE, "2026-11-20T03:00:00Z"),
         (2, "daily-2026-11-21", DONE, "2026-11-21T03:00:00Z"),
@@ -268,7 +274,7 @@ fn i7_an_older_listing_that_shows_what_was_given_up_makes_nothing_good() {
 
 #[test]
 fn i2_the_newest_own_completed_one_stays_even_where_keep_lets_everything_go() {
-    let mut world = World::weekly(0).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(0).holding(&old_weeklies());
     world.settle(&DONE);
     let left: Vec<_> = world.snapshots.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(left, ["weekly-2026-11-22"]);
@@ -276,7 +282,7 @@ fn i2_the_newest_own_completed_one_stays_even_where_keep_lets_everything_go() {
 
 #[test]
 fn i9_a_stuck_one_of_a_former_pattern_still_stands_for_its_slot() {
-    let mut world = World::weekly(3).holding(&[(
+    let mut world = TestProvider::weekly(3).holding(&[(
         1,
         "old-2026-11-22",
         Status::InProgress,
@@ -289,7 +295,7 @@ fn i9_a_stuck_one_of_a_former_pattern_still_stands_for_its_slot() {
     world.settle(&DONE);
     assert!(world.log.is_empty(), "{:?}", world.log);
     let note = world.history.slot("weekly", "weekly-2026-11-22");
-    assert_eq!(note.and_then(|n| n.ending), Some(Ending::GivenUp));
+    assert_eq!(note.and_then(|n| n.ending), Some(SlotOutcome::GivenUp));
 }
 
 #[test]
@@ -297,7 +303,7 @@ fn an_older_copy_of_a_slot_goes_for_room_before_the_oldest_of_all() {
     let mut rows = old_weeklies().to_vec();
     rows.push((4, "weekly-2026-11-08", DONE, "2026-11-08T03:01:00Z"));
     rows.push((5, "other", DONE, "2025-01-02T00:00:00Z"));
-    let mut world = World::weekly(4).holding(&rows);
+    let mut world = TestProvider::weekly(4).holding(&rows);
     // Nothing has paid for it, and no shrink has named it.
     world.rules.shrink_grace = WEEK;
     let step = world.recorded();
@@ -314,7 +320,7 @@ fn i7_while_a_delete_is_being_carried_out_nothing_else_goes_for_room() {
         panic!("{:?}", world.step());
     };
     world.intend_delete(id.clone(), "weekly-2026-11-01", None);
-    world.record(&Fact::DeleteResult {
+    world.record(&ServerEvent::DeleteResult {
         id: id.clone(),
         outcome: Outcome::Done,
     });
@@ -335,7 +341,7 @@ fn i7_while_a_delete_is_being_carried_out_nothing_else_goes_for_room() {
 #[test]
 fn i1_a_string_in_protect_may_be_a_name_or_an_id_however_it_is_written() {
     let uuid = "6F1C2A00-0B1C-4D2E-8F3A-0123456789AB";
-    let mut world = World::grown(1, 3);
+    let mut world = TestProvider::grown(1, 3);
     for (text, id) in [("801", "801"), (uuid, uuid), (&uuid.to_lowercase(), uuid)] {
         world.policy.protected_names = [text.to_owned()].into();
         let mut row = world.snapshots[0].clone();

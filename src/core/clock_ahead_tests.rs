@@ -10,18 +10,18 @@ use crate::core::test_provider::*;
 #[test]
 fn i15_a_pause_by_a_clock_that_was_ahead_explains_no_slot_of_the_right_one() {
     for told_meanwhile in [true, false] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         world.policy.rotations[0].catch_up = Some(MINUTE);
         world.settle(&DONE);
         let right = world.now;
         world.pass(WEEK / 2);
-        world.record(&Fact::Paused { by: None });
+        world.record(&ServerEvent::Paused { by: None });
         world.pass(WEEK * 3);
-        world.record(&Fact::Resumed { by: None });
+        world.record(&ServerEvent::Resumed { by: None });
         world.now.wall = right.wall;
         if told_meanwhile {
             let reason = "full".to_owned();
-            world.record(&Fact::Blocked { reason });
+            world.record(&ServerEvent::Blocked { reason });
             world.pass(WEEK * 7 / 2 + MINUTE);
         } else {
             world.pass(WEEK);
@@ -38,22 +38,22 @@ fn i15_a_pause_counts_whose_end_is_no_more_ahead_than_a_clock_may_be() {
     let moment = SignedDuration::from_nanos(1);
     for (back, counts) in [(tolerance, true), (tolerance + moment, false)] {
         for recorded_ahead in [true, false] {
-            let mut world = World::weekly(3);
+            let mut world = TestProvider::weekly(3);
             world.policy.rotations[0].catch_up = Some(MINUTE);
             world.settle(&DONE);
-            world.record(&Fact::Paused { by: None });
+            world.record(&ServerEvent::Paused { by: None });
             world.pass(WEEK);
-            world.record(&Fact::Resumed { by: None });
+            world.record(&ServerEvent::Resumed { by: None });
             world.now.wall -= back;
             if recorded_ahead {
                 let reason = "full".to_owned();
-                world.record(&Fact::Blocked { reason });
+                world.record(&ServerEvent::Blocked { reason });
                 world.pass(back);
             }
             world.recorded();
             let slot = world.history.slot("weekly", "weekly-2026-11-29");
             let ending = slot.and_then(|note| note.ending);
-            let paused = ending == Some(Ending::Paused);
+            let paused = ending == Some(SlotOutcome::Paused);
             assert_eq!(paused, counts, "{back}, {recorded_ahead}: {ending:?}");
         }
     }
@@ -63,7 +63,7 @@ fn i15_a_pause_counts_whose_end_is_no_more_ahead_than_a_clock_may_be() {
 fn i15_a_slot_that_ended_by_a_clock_ahead_and_is_forgotten_is_told_at_its_time() {
     let ahead = "weekly-2027-01-10";
     for there in [true, false] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         ends(&mut world, ahead, "2027-01-10T03:00:00Z", false);
         let first = world.now.wall;
         for week in 0..7 {
@@ -99,7 +99,7 @@ fn i15_a_slot_that_ended_by_a_clock_ahead_and_is_forgotten_is_told_at_its_time()
 #[test]
 fn i15_a_slot_that_ended_by_a_clock_ahead_hides_no_failure_before_its_time() {
     for completed in [true, false] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         ends(
             &mut world,
             "weekly-2027-03-07",

@@ -1,32 +1,38 @@
 //! What tries leave in a history: the provider's answer to a create, or that nothing came of it.
 
-use super::event::{Hindrance, Outcome, When};
-use super::server_history::{History, Open};
-use super::slot_log::Fault;
+use super::event::{Outcome, RecordedAt, TransientRefusal};
+use super::server_history::{PendingOp, ServerHistory};
+use super::slot_log::SlotFailure;
 use super::snapshot::SnapshotId;
 
 /// How a try ended that made nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tried {
+pub(super) enum FailedTry {
     /// As an attempt.
     Counts,
     /// Refused for now, or not delivered; maybe for this reason.
-    ForNow(Option<Hindrance>),
+    ForNow(Option<TransientRefusal>),
 }
 
 /// The answer to a create, or that there was none.
-pub(super) struct Answer<'a> {
+pub(super) struct CreateOutcome<'a> {
     pub(super) outcome: Outcome,
     pub(super) id: Option<SnapshotId>,
-    pub(super) hindrance: Option<Hindrance>,
+    pub(super) hindrance: Option<TransientRefusal>,
     /// The provider's own words.
     pub(super) said: Option<&'a str>,
 }
 
-impl History {
+impl ServerHistory {
     /// `after_call` is when an unanswered call is over at the latest.
-    pub(super) fn created(&mut self, name: &str, answer: Answer<'_>, at: When, after_call: When) {
-        let Answer {
+    pub(super) fn created(
+        &mut self,
+        name: &str,
+        answer: CreateOutcome<'_>,
+        at: RecordedAt,
+        after_call: RecordedAt,
+    ) {
+        let CreateOutcome {
             outcome,
             id,
             hindrance,
@@ -35,7 +41,7 @@ impl History {
         match (outcome, &mut self.open) {
             (
                 Outcome::Done,
-                Some(Open::Create {
+                Some(PendingOp::Create {
                     id: open, since, ..
                 }),
             ) => {
@@ -48,7 +54,7 @@ impl History {
                     self.seen.insert(id, mono);
                 }
             }
-            (Outcome::Unknown, Some(Open::Create { claimed, since, .. })) => {
+            (Outcome::Unknown, Some(PendingOp::Create { claimed, since, .. })) => {
                 *claimed = id;
                 *since = after_call;
             }
@@ -66,11 +72,11 @@ impl History {
                 }
                 let tried = match outcome {
                     // A server that is held isn't held anew every few seconds.
-                    Outcome::Later if self.hold.is_some() => {
-                        Tried::ForNow(hindrance.filter(|which| *which != Hindrance::Rate))
-                    }
-                    Outcome::Later => Tried::ForNow(hindrance),
-                    _ => Tried::Counts,
+                    Outcome::Later if self.hold.is_some() => FailedTry::ForNow(
+                        hindrance.filter(|which| *which != TransientRefusal::Rate),
+                    ),
+                    Outcome::Later => FailedTry::ForNow(hindrance),
+                    _ => FailedTry::Counts,
                 };
                 let told = said.map(|said| format!("{why}: the provider says \"{said}\""));
                 self.tried(name, at, tried, told.as_deref().unwrap_or(why));
@@ -79,20 +85,20 @@ impl History {
         }
     }
 
-    pub(super) fn tried(&mut self, name: &str, at: When, tried: Tried, why: &str) {
+    pub(super) fn tried(&mut self, name: &str, at: RecordedAt, tried: FailedTry, why: &str) {
         for rotation in &mut self.rotations {
             let mut notes = rotation.slots.iter_mut();
             let note = notes.find(|note| note.name == name && note.ending.is_none());
             let Some(note) = note else { continue };
-            let counts = tried == Tried::Counts;
+            let counts = tried == FailedTry::Counts;
             note.attempts += u32::from(counts);
             note.tries += 1;
             note.own_tries += u32::from(at.mono.is_some());
             note.last_try = Some(at);
-            note.limited = tried == Tried::ForNow(Some(Hindrance::Rate));
-            let waits = !counts && tried != Tried::ForNow(Some(Hindrance::Token));
+            note.limited = tried == FailedTry::ForNow(Some(TransientRefusal::Rate));
+            let waits = !counts && tried != FailedTry::ForNow(Some(TransientRefusal::Token));
             note.waiting = waits.then(|| note.waiting.unwrap_or(at.wall));
-            rotation.failed = Some(Box::new(Fault::of(name, why)));
+            rotation.failed = Some(Box::new(SlotFailure::of(name, why)));
         }
     }
 }

@@ -18,21 +18,21 @@ pub struct ScheduleError {
 }
 
 /// A field of an expression.
-struct Field {
+struct CronField {
     name: &'static str,
     range: &'static str,
     example: &'static str,
 }
 
-const fn field(name: &'static str, range: &'static str, example: &'static str) -> Field {
-    Field {
+const fn field(name: &'static str, range: &'static str, example: &'static str) -> CronField {
+    CronField {
         name,
         range,
         example,
     }
 }
 
-const FIELDS: [Field; 6] = [
+const FIELDS: [CronField; 6] = [
     field("second", "0 to 59", "30 0 3 * * Sun"),
     field("minute", "0 to 59", "30 3 * * Sun"),
     field("hour", "0 to 23", "0 3 * * Sun"),
@@ -95,7 +95,7 @@ fn wrong(expression: &str) -> ScheduleError {
         .find(|(text, nth)| alone(*nth, text).is_none());
     let (text, nth) = found.unwrap_or((&expression, first));
     let piece = text.split(',').find(|piece| alone(nth, piece).is_none());
-    let Field {
+    let CronField {
         name,
         range,
         example,

@@ -21,7 +21,7 @@ const BETWEEN: [&str; 4] = ["-", "_", "T", ""];
 
 /// A name taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Dated {
+pub(super) struct DatedName {
     /// The pattern that gives exactly this name for `at`.
     pub(super) pattern: Pattern,
     /// Its text.
@@ -59,7 +59,7 @@ fn width(form: &str) -> usize {
 }
 
 /// The name's pattern, if it bears a date in one of the `forms`.
-pub(super) fn dated(name: &str, forms: &[String]) -> Option<Dated> {
+pub(super) fn dated(name: &str, forms: &[String]) -> Option<DatedName> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !name.chars().all(plain) {
         return None;
@@ -71,7 +71,7 @@ pub(super) fn dated(name: &str, forms: &[String]) -> Option<Dated> {
     })
 }
 
-fn at(name: &str, form: &str, from: usize) -> Option<Dated> {
+fn at(name: &str, form: &str, from: usize) -> Option<DatedName> {
     let (before, rest) = name.split_at(from);
     let after = &rest[width(form)..];
     let apart = after.strip_prefix(['-', '_', 'T']).unwrap_or(after);
@@ -82,7 +82,7 @@ fn at(name: &str, form: &str, from: usize) -> Option<Dated> {
     let text = format!("{before}{form}{after}");
     let pattern = Pattern::new(&text, "").ok()?;
     let at = pattern.parse(name)?;
-    (2000..2100).contains(&at.year()).then(|| Dated {
+    (2000..2100).contains(&at.year()).then(|| DatedName {
         pattern,
         text,
         words: format!("{before} {after}").to_lowercase(),

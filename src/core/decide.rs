@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
-use super::downtime::{ServerDetail, ServerState};
-use super::event::{Ending, Fact, Now};
-use super::policy::{Place, Policy, Rotation, Rules};
-use super::rotation_terms::{Fnv, Terms, TermsKey};
-use super::server_history::History;
-use super::slot_log::SlotNote;
+use super::downtime::{PowerState, ServerInfo};
+use super::event::{ClockReading, ServerEvent, SlotOutcome};
+use super::policy::{OwnSlot, Policy, Rotation, Rules};
+use super::rotation_terms::{Fnv, RotationTerms, TermsHash};
+use super::server_history::ServerHistory;
+use super::slot_log::SlotRecord;
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The clock may lie this far behind the newest intent or a pause's end, and a date this far
@@ -37,7 +37,7 @@ pub struct Inventory {
     /// All snapshots of the server.
     pub snapshots: Vec<Snapshot>,
     /// The server's state; `None`: nobody asked.
-    pub state: Option<ServerState>,
+    pub state: Option<PowerState>,
     /// When the listing was requested, by the monotonic clock.
     pub requested: SignedDuration,
     /// Why the listing can't be relied on.
@@ -60,7 +60,7 @@ impl Inventory {
 
     /// Takes in what the provider tells of the server itself; its name and its other id count where
     /// no row gives them.
-    pub fn tell(&mut self, detail: ServerDetail) {
+    pub fn tell(&mut self, detail: ServerInfo) {
         self.state = Some(detail.state);
         if self.server_name.is_none() {
             (self.server_name, self.hostname) = (detail.name, detail.hostname);
@@ -89,7 +89,7 @@ impl Inventory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Write this fact to the trail, then ask again.
-    Record(Fact),
+    Record(ServerEvent),
     /// Create the slot's snapshot.
     Create {
         rotation: String,
@@ -144,18 +144,20 @@ pub enum Step {
 pub fn decide(
     policy: &Policy,
     inventory: &Inventory,
-    history: &History,
+    history: &ServerHistory,
     rules: &Rules,
-    now: Now,
+    now: ClockReading,
 ) -> Step {
     #[cfg(feature = "proof")]
     if let Some((inventory, history)) = super::breaks::blinded(policy, inventory, history) {
-        return decided(&Server::of(policy, &inventory, &history, rules, now));
+        return decided(&DecisionContext::of(
+            policy, &inventory, &history, rules, now,
+        ));
     }
-    decided(&Server::of(policy, inventory, history, rules, now))
+    decided(&DecisionContext::of(policy, inventory, history, rules, now))
 }
 
-fn decided(server: &Server<'_>) -> Step {
+fn decided(server: &DecisionContext<'_>) -> Step {
     let owed = server.release().or_else(|| server.owed());
     owed.unwrap_or_else(|| server.in_time_for_after(server.in_downtime(server.by_rules())))
 }
@@ -164,40 +166,45 @@ fn decided(server: &Server<'_>) -> Step {
 pub fn decide_in_hold(
     policy: &Policy,
     inventory: &Inventory,
-    history: &History,
+    history: &ServerHistory,
     rules: &Rules,
-    now: Now,
+    now: ClockReading,
 ) -> Step {
-    let server = Server::of(policy, inventory, history, rules, now);
+    let server = DecisionContext::of(policy, inventory, history, rules, now);
     let owed = server.owed().or_else(|| server.held());
     let first = owed.or_else(|| server.doubt());
     first.unwrap_or_else(|| server.wanted())
 }
 
 /// Whether a rotation's `after` is due; for that no listing is needed.
-pub fn release(policy: &Policy, history: &History, rules: &Rules, now: Now) -> Option<Step> {
+pub fn release(
+    policy: &Policy,
+    history: &ServerHistory,
+    rules: &Rules,
+    now: ClockReading,
+) -> Option<Step> {
     history.hold.as_ref()?;
     let nothing = Inventory::empty(now.mono);
-    Server::of(policy, &nothing, history, rules, now).release()
+    DecisionContext::of(policy, &nothing, history, rules, now).release()
 }
 
 /// Everything that one decision looks at.
 #[derive(Clone, Copy)]
-pub(super) struct Server<'a> {
+pub(super) struct DecisionContext<'a> {
     pub(super) policy: &'a Policy,
     pub(super) inventory: &'a Inventory,
-    pub(super) history: &'a History,
+    pub(super) history: &'a ServerHistory,
     pub(super) rules: &'a Rules,
-    pub(super) now: Now,
+    pub(super) now: ClockReading,
 }
 
-impl<'a> Server<'a> {
+impl<'a> DecisionContext<'a> {
     pub(super) fn of(
         policy: &'a Policy,
         inventory: &'a Inventory,
-        history: &'a History,
+        history: &'a ServerHistory,
         rules: &'a Rules,
-        now: Now,
+        now: ClockReading,
     ) -> Self {
         Self {
             policy,
@@ -209,7 +216,7 @@ impl<'a> Server<'a> {
     }
 }
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// The rules one after the other, and what has to be said along with the step.
     fn by_rules(&self) -> Step {
         if let Some(step) = self.held() {
@@ -306,27 +313,27 @@ impl Server<'_> {
         let wanted = |name: &str| self.policy.rotations.iter().any(|r| r.name == name);
         if let Some(gone) = self.history.rotations().find(|name| !wanted(name)) {
             let rotation = gone.to_owned();
-            return Some(Step::Record(Fact::RotationRemoved { rotation }));
+            return Some(Step::Record(ServerEvent::RotationRemoved { rotation }));
         }
         let recorded = |r: &Rotation| {
             let notes = self.history.rotation(&r.name);
             notes.is_some_and(|notes| {
-                notes.since.is_some() && notes.terms == Some(TermsKey::of(self.policy, r))
+                notes.since.is_some() && notes.terms == Some(TermsHash::of(self.policy, r))
             })
         };
         let mut rotations = self.policy.rotations.iter();
         let new = rotations.find(|r| !recorded(r))?;
         let (rotation, shrinks) = (new.name.clone(), self.shrinks(new));
-        let terms = Terms::of(self.policy, new);
+        let terms = RotationTerms::of(self.policy, new);
         Some(Step::Record(if self.history.since(&rotation).is_none() {
             let terms = Some(terms);
-            Fact::RotationAdded {
+            ServerEvent::RotationAdded {
                 rotation,
                 terms,
                 shrinks,
             }
         } else {
-            Fact::RotationChanged {
+            ServerEvent::RotationChanged {
                 rotation,
                 terms,
                 shrinks,
@@ -343,14 +350,14 @@ impl Server<'_> {
         let early = rotations.find(|r| self.history.since(&r.name).is_some_and(ahead))?;
         let rotation = early.name.clone();
         let (terms, shrinks) = (None, BTreeSet::new());
-        Some(Step::Record(Fact::RotationAdded {
+        Some(Step::Record(ServerEvent::RotationAdded {
             rotation,
             terms,
             shrinks,
         }))
     }
 
-    pub(super) fn own(&self) -> impl Iterator<Item = (&Snapshot, Place)> {
+    pub(super) fn own(&self) -> impl Iterator<Item = (&Snapshot, OwnSlot)> {
         let rows = self.inventory.snapshots.iter();
         rows.filter_map(|s| self.policy.place(&s.name).map(|place| (s, place)))
     }
@@ -393,27 +400,32 @@ pub(super) fn pause(server: &ServerId, rules: &Rules, what: &str, tries: u32) ->
     pause + pause * quarter / 1024
 }
 
-pub(super) fn ended(rotation: &Rotation, note: &SlotNote, ending: Ending, reason: String) -> Step {
+pub(super) fn ended(
+    rotation: &Rotation,
+    note: &SlotRecord,
+    ending: SlotOutcome,
+    reason: String,
+) -> Step {
     let (rotation, slot, snapshot) = (rotation.name.clone(), note.at, note.name.clone());
     Step::Record(match ending {
-        Ending::Completed => Fact::SlotSettled {
+        SlotOutcome::Completed => ServerEvent::SlotSettled {
             rotation,
             slot,
             snapshot,
             reason,
         },
-        Ending::GivenUp => Fact::SlotGivenUp {
+        SlotOutcome::GivenUp => ServerEvent::SlotGivenUp {
             rotation,
             slot,
             snapshot,
             reason,
         },
-        Ending::Skipped | Ending::Paused => Fact::SlotSkipped {
+        SlotOutcome::Skipped | SlotOutcome::Paused => ServerEvent::SlotSkipped {
             rotation,
             slot,
             snapshot,
             missed: 0,
-            paused: ending == Ending::Paused,
+            paused: ending == SlotOutcome::Paused,
             reason,
         },
     })

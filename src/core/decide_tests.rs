@@ -12,7 +12,7 @@ use crate::core::test_provider::*;
 
 #[test]
 fn i8_nothing_is_pruned_before_the_new_one_is_completed() {
-    let mut world = World::weekly(3).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     let end = world.settle(&Status::InProgress);
     assert!(matches!(end, Step::Wait { .. }), "{end:?}");
     assert_eq!(world.log, ["create weekly-2026-11-22"]);
@@ -20,7 +20,7 @@ fn i8_nothing_is_pruned_before_the_new_one_is_completed() {
 
 #[test]
 fn i11_a_doubtful_listing_blocks_everything() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.doubt = Some("count says 4, 3 were read".to_owned());
     assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
     assert!(world.log.is_empty());
@@ -28,7 +28,7 @@ fn i11_a_doubtful_listing_blocks_everything() {
 
 #[test]
 fn a_renamed_server_is_blocked() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.policy.name = Some("mail".to_owned());
     assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
     assert!(world.log.is_empty());
@@ -36,11 +36,11 @@ fn a_renamed_server_is_blocked() {
 
 #[test]
 fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_completed() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
     let id = SnapshotId::from(901);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: "weekly-2026-11-22".to_owned(),
         outcome: Outcome::Done,
         id: Some(id.clone()),
@@ -49,9 +49,9 @@ fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_
         hindrance: None,
         said: None,
     });
-    let blocked = |world: &mut World| matches!(world.recorded(), Step::Blocked { .. });
+    let blocked = |world: &mut TestProvider| matches!(world.recorded(), Step::Blocked { .. });
     assert!(blocked(&mut world));
-    world.record(&Fact::SnapshotCompleted {
+    world.record(&ServerEvent::SnapshotCompleted {
         snapshot: "weekly-2026-11-22".to_owned(),
         id,
         pays: Some(false),
@@ -61,10 +61,10 @@ fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_
 
 #[test]
 fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: "weekly-2026-11-22".to_owned(),
         outcome: Outcome::Done,
         id: Some(SnapshotId::from(899)),
@@ -86,18 +86,21 @@ fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
 fn care_that_began_ahead_of_the_clock_began_now_if_it_did_so_beyond_the_tolerance() {
     let moment = SignedDuration::from_nanos(1);
     for (back, again) in [(CLOCK_TOLERANCE, false), (CLOCK_TOLERANCE + moment, true)] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         world.recorded();
         world.now.wall -= back;
-        let noted = matches!(world.step(), Step::Record(Fact::RotationAdded { .. }));
+        let noted = matches!(
+            world.step(),
+            Step::Record(ServerEvent::RotationAdded { .. })
+        );
         assert_eq!(noted, again, "{back}");
     }
 }
 
 #[test]
 fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
-    world.record(&Fact::RotationAdded {
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
+    world.record(&ServerEvent::RotationAdded {
         rotation: "weekly".to_owned(),
         terms: None,
         shrinks: BTreeSet::new(),
@@ -108,7 +111,7 @@ fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
 
 #[test]
 fn i8_another_snapshot_of_a_stuck_ones_name_is_not_stuck() {
-    let mut world = World::weekly(2).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(2).holding(&old_weeklies());
     let name = "weekly-2026-11-22";
     let row = |id| Snapshot {
         uuid: None,
@@ -141,7 +144,7 @@ fn world_time() -> jiff::Timestamp {
 fn an_undocumented_status_that_an_earlier_process_called_stuck_holds_nothing_up_again() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world =
-        World::weekly(1).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-15T03:00:00Z")]);
+        TestProvider::weekly(1).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-15T03:00:00Z")]);
     assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
     world.pass(61 * MINUTE);
     world.settle(&DONE);
@@ -160,7 +163,7 @@ fn an_undocumented_status_that_an_earlier_process_called_stuck_holds_nothing_up_
 
 #[test]
 fn a_stuck_snapshot_keeps_its_room_and_the_rotation_goes_on_beside_it() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&Status::InProgress);
     world.pass(SignedDuration::from_hours(24 * 7));
     world.settle(&DONE);
@@ -175,7 +178,7 @@ fn a_stuck_snapshot_keeps_its_room_and_the_rotation_goes_on_beside_it() {
 fn an_unknown_status_word_is_waited_for_and_never_deleted() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world =
-        World::weekly(1).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-22T03:30:00Z")]);
+        TestProvider::weekly(1).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-22T03:30:00Z")]);
     assert!(matches!(world.settle(&DONE), Step::Wait { .. }));
     world.pass(SignedDuration::from_hours(2));
     world.settle(&DONE);
@@ -184,7 +187,7 @@ fn an_unknown_status_word_is_waited_for_and_never_deleted() {
 
 #[test]
 fn a_clock_behind_the_last_intent_blocks_until_it_catches_up() {
-    let mut world = World::weekly(1);
+    let mut world = TestProvider::weekly(1);
     world.settle(&DONE);
     world.now.wall -= SignedDuration::from_mins(6);
     assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
@@ -201,11 +204,11 @@ fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
         (Status::InProgress, "open"),
         (Status::Unknown("odd".to_owned()), "open"),
     ] {
-        let mut world = World::weekly(3).holding(&old_weeklies());
+        let mut world = TestProvider::weekly(3).holding(&old_weeklies());
         world.settle(&DONE);
         world.intend_create("by-hand");
         let id = Some(world.make("by-hand", status.clone()));
-        world.record(&Fact::CreateResult {
+        world.record(&ServerEvent::CreateResult {
             snapshot: "by-hand".to_owned(),
             outcome: Outcome::Done,
             id,
@@ -229,7 +232,7 @@ fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
 #[test]
 fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
     for status in [DONE, Status::Failed] {
-        let mut world = World::weekly(3).holding(&old_weeklies());
+        let mut world = TestProvider::weekly(3).holding(&old_weeklies());
         while let Step::Record(fact) = world.step() {
             world.record(&fact);
         }
@@ -251,7 +254,7 @@ fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
 #[test]
 fn a_rotation_that_left_the_policy_and_returns_answers_for_no_slot_in_between() {
     let daily = || vec![rotation("daily", "0 3 * * *", 3)];
-    let mut world = World::new(daily());
+    let mut world = TestProvider::new(daily());
     world.settle(&DONE);
     world.policy.rotations.clear();
     world.settle(&DONE);
@@ -265,7 +268,7 @@ fn a_rotation_that_left_the_policy_and_returns_answers_for_no_slot_in_between() 
 
 #[test]
 fn the_pause_between_tries_doubles_up_to_an_hour_and_spreads_the_servers_over_a_quarter() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     let inventory = Inventory {
         hostname: None,
         other_id: None,
@@ -288,7 +291,7 @@ fn the_pause_between_tries_doubles_up_to_an_hour_and_spreads_the_servers_over_a_
         let pauses: BTreeSet<_> = (0..256)
             .map(|server| {
                 world.policy.server = crate::core::snapshot::ServerId::from(server);
-                let server = Server {
+                let server = DecisionContext {
                     policy: &world.policy,
                     inventory: &inventory,
                     history: &world.history,

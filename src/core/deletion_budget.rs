@@ -11,22 +11,22 @@
 //! - by a shrink: an edit or a first look announced its deletion and the grace has passed, or
 //!   an operator agreed to it.
 //!
-//! All of it is worked out from the trail ([`History`](super::server_history::History)): a listing can
+//! All of it is worked out from the trail ([`ServerHistory`](super::server_history::History)): a listing can
 //! only make less go.
 
 use jiff::Timestamp;
 
-use super::decide::Server;
-use super::policy::{Place, Rotation};
+use super::decide::DecisionContext;
+use super::policy::{OwnSlot, Rotation};
 use super::provider_mismatch::before;
-use super::retention::{self, Own, Spare};
-use super::server_history::Open;
+use super::retention::{self, OwnSnapshot, SurplusReason};
+use super::server_history::PendingOp;
 use super::slot_log::Payment;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// The payment for a delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Paid {
+pub(super) enum PaidBy {
     /// The rotation made it itself, and it never was completed.
     Unfinished,
     /// A newer one stands for it.
@@ -36,11 +36,11 @@ pub(super) enum Paid {
 }
 
 /// A create of the rotation; earlier versions' trails don't say when it was intended.
-struct Asked {
+struct RequestedCreate {
     at: Option<Timestamp>,
 }
 
-impl Paid {
+impl PaidBy {
     /// The snapshot that pays, if one does.
     pub(super) fn by(self) -> Option<SnapshotId> {
         match self {
@@ -50,15 +50,20 @@ impl Paid {
     }
 }
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// The payment for deleting this one; `None`: it stays.
-    pub(super) fn paid(&self, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> Option<Paid> {
+    pub(super) fn paid(
+        &self,
+        own: &OwnSnapshot<'_>,
+        why: SurplusReason,
+        owned: &[OwnSnapshot<'_>],
+    ) -> Option<PaidBy> {
         let id = own.snapshot.id.clone();
         if self.unfinished(own) {
-            return Some(Paid::Unfinished);
+            return Some(PaidBy::Unfinished);
         }
         if self.agreed(own) {
-            return Some(Paid::Agreed);
+            return Some(PaidBy::Agreed);
         }
         // What was announced for a time doesn't go before, whatever would pay for it.
         if self.announced(own) {
@@ -71,11 +76,11 @@ impl Server<'_> {
             .clone()
             .find(|payment| payment.victim == Some(id.clone()));
         let free = standing.find(|payment| payment.victim.is_none());
-        bound.or(free).map(|payment| Paid::By(payment.by.clone()))
+        bound.or(free).map(|payment| PaidBy::By(payment.by.clone()))
     }
 
     /// Returns true if the rotation made it itself and never saw it completed.
-    pub(super) fn unfinished(&self, own: &Own<'_>) -> bool {
+    pub(super) fn unfinished(&self, own: &OwnSnapshot<'_>) -> bool {
         let snapshot = own.snapshot;
         self.made(snapshot).is_some()
             && !self.was_completed(&snapshot.id)
@@ -85,23 +90,23 @@ impl Server<'_> {
 
     /// When the rotation sent the create that made this one, which is not completed yet by the
     /// trail; `None`: it made none.
-    fn made(&self, snapshot: &Snapshot) -> Option<Asked> {
+    fn made(&self, snapshot: &Snapshot) -> Option<RequestedCreate> {
         let history = self.history;
-        if let Some(Open::Create { name, sent, .. }) = &history.open
+        if let Some(PendingOp::Create { name, sent, .. }) = &history.open
             && history.makes_slot(&snapshot.id)
         {
-            return (*name == snapshot.name).then_some(Asked { at: *sent });
+            return (*name == snapshot.name).then_some(RequestedCreate { at: *sent });
         }
         let named = |name: &str| *name == *snapshot.name;
         let mut made = history.made.iter();
         if let Some(made) = made.find(|made| made.id == snapshot.id) {
-            return named(&made.name).then_some(Asked { at: made.sent });
+            return named(&made.name).then_some(RequestedCreate { at: made.sent });
         }
         let mut lapsed = history.lapsed.iter();
         let lapsed = lapsed.find(|l| named(&l.name) && !l.known.contains(&snapshot.id));
         lapsed
             .filter(|_| !self.was_completed(&snapshot.id))
-            .map(|lapsed| Asked { at: lapsed.sent })
+            .map(|lapsed| RequestedCreate { at: lapsed.sent })
     }
 
     /// Returns true if the rotation made it and the trail lacks its completion.
@@ -109,18 +114,22 @@ impl Server<'_> {
         self.made(snapshot).is_some()
     }
 
-    fn payments(&self, own: &Own<'_>) -> &[Payment] {
+    fn payments(&self, own: &OwnSnapshot<'_>) -> &[Payment] {
         let notes = self.history.rotation(&self.rotation(own).name);
         notes.map_or(&[], |notes| &notes.payments)
     }
 
-    pub(super) fn rotation(&self, own: &Own<'_>) -> &Rotation {
+    pub(super) fn rotation(&self, own: &OwnSnapshot<'_>) -> &Rotation {
         &self.policy.rotations[own.place.rotation]
     }
 
     /// Those of a rotation that nobody needs any more, and that neither a payment covers nor
     /// a shrink has named.
-    pub(super) fn unpaid<'a>(&self, rotation: usize, owned: &[Own<'a>]) -> Vec<Own<'a>> {
+    pub(super) fn unpaid<'a>(
+        &self,
+        rotation: usize,
+        owned: &[OwnSnapshot<'a>],
+    ) -> Vec<OwnSnapshot<'a>> {
         let spares = retention::spares(self.policy, owned);
         let spares = spares
             .into_iter()
@@ -137,11 +146,11 @@ impl Server<'_> {
     /// Those of these spares that no payment covers; each payment covers one.
     pub(super) fn uncovered<'a>(
         &self,
-        spares: impl Iterator<Item = (Own<'a>, Spare)>,
+        spares: impl Iterator<Item = (OwnSnapshot<'a>, SurplusReason)>,
         payments: &[Payment],
-        owned: &[Own<'a>],
+        owned: &[OwnSnapshot<'a>],
         skipped: impl Fn(&SnapshotId) -> bool,
-    ) -> Vec<Own<'a>> {
+    ) -> Vec<OwnSnapshot<'a>> {
         let free = payments.iter().filter(|payment| payment.victim.is_none());
         let mut payers: Vec<_> = free.map(|payment| payment.by.clone()).collect();
         let mut uncovered = Vec::new();
@@ -166,14 +175,14 @@ impl Server<'_> {
 
     /// Returns true if this one, which is completed now, pays for another: the rotation made it as it
     /// asked for it, and owes it or has one too many.
-    pub(super) fn pays(&self, snapshot: &Snapshot, place: Option<Place>) -> bool {
+    pub(super) fn pays(&self, snapshot: &Snapshot, place: Option<OwnSlot>) -> bool {
         let Some(asked) = self.made(snapshot) else {
             return false;
         };
         let agrees = self.dated(snapshot) && !before(snapshot, asked.at);
         // One that an operator spares for now is beyond `keep` all the same.
         let owned = self.owned_where(|_| false);
-        let surplus = |place: Place| !self.unpaid(place.rotation, &owned).is_empty();
+        let surplus = |place: OwnSlot| !self.unpaid(place.rotation, &owned).is_empty();
         let promise = self.history.prune_first.as_deref();
         let promised = promise.is_some_and(|prune| !prune.known.contains(&snapshot.id));
         agrees && (promised || place.is_some_and(surplus))
@@ -183,14 +192,19 @@ impl Server<'_> {
 /// Returns true if the payer is there, completed, and newer than its victim by date and slot.
 /// Two copies of a slot: the rotation's own pays for the other, so no copy that it didn't make
 /// takes the place of one that it made.
-fn stands_for(payer: &SnapshotId, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> bool {
+fn stands_for(
+    payer: &SnapshotId,
+    own: &OwnSnapshot<'_>,
+    why: SurplusReason,
+    owned: &[OwnSnapshot<'_>],
+) -> bool {
     let payer = owned.iter().find(|other| other.snapshot.id == *payer);
     payer.is_some_and(|payer| {
         payer.snapshot.status == Status::Completed
             && payer.snapshot.id != own.snapshot.id
             && payer.dated >= own.dated
             && payer.slot >= own.slot
-            && (why != Spare::Copy || payer.place == own.place)
+            && (why != SurplusReason::Copy || payer.place == own.place)
     })
 }
 

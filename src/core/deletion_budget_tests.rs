@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::event::{Ending, Fact, Outcome};
+use crate::core::event::{Outcome, ServerEvent, SlotOutcome};
 use crate::core::test_provider::*;
 
 #[test]
 fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     assert_eq!(world.snapshots.len(), 3);
     // Three newer ones are listed that the rotation never made.
     for day in ["2026-12-13", "2026-12-14", "2026-12-15"] {
@@ -25,7 +25,7 @@ fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
     world.now.wall -= 2 * WEEK;
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
     // All but the newest slot that the trail settled.
     let deleted = ["delete weekly-2026-11-22", "delete weekly-2026-11-29"];
@@ -34,7 +34,7 @@ fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
 
 #[test]
 fn i19_one_that_was_made_pays_for_one_that_is_beyond_keep() {
-    let mut world = World::grown(2, 2);
+    let mut world = TestProvider::grown(2, 2);
     world.pass(WEEK);
     let Step::Idle { .. } = world.settle(&Status::Completed) else {
         panic!("{:?}", world.log);
@@ -46,13 +46,13 @@ fn i19_one_that_was_made_pays_for_one_that_is_beyond_keep() {
 
 #[test]
 fn i9_what_a_create_without_an_answer_made_after_it_was_given_up_is_the_rotation_s_own() {
-    let mut world = World::weekly(1).holding(&old_weeklies()[..1]);
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies()[..1]);
     world.settle(&Status::InProgress);
     let name = "weekly-2026-11-22";
-    let mut world = World::weekly(1).holding(&old_weeklies()[..1]);
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies()[..1]);
     world.recorded();
     world.intend_create(name);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name.to_owned(),
         outcome: Outcome::Unknown,
         id: None,
@@ -81,7 +81,7 @@ fn i9_what_a_create_without_an_answer_made_after_it_was_given_up_is_the_rotation
 
 #[test]
 fn i9_no_more_creates_of_one_name_are_sent_than_the_rotation_has_attempts() {
-    let mut world = World::weekly(1);
+    let mut world = TestProvider::weekly(1);
     world.recorded();
     for nth in 0..3 {
         assert!(matches!(world.recorded(), Step::Create { .. }), "{nth}");
@@ -95,13 +95,13 @@ fn i9_no_more_creates_of_one_name_are_sent_than_the_rotation_has_attempts() {
         .slot("weekly", "weekly-2026-11-22")
         .expect("a slot");
     assert_eq!((note.intents, note.attempts), (3, 0));
-    assert_eq!(note.ending, Some(Ending::GivenUp));
+    assert_eq!(note.ending, Some(SlotOutcome::GivenUp));
 }
 
 #[test]
 fn the_first_slot_bears_the_name_of_the_day_and_waits_where_the_next_one_has_that_name() {
     let first = |schedule: &str, pattern: &str| {
-        let mut world = World::new(vec![rotation("r", schedule, 3)]);
+        let mut world = TestProvider::new(vec![rotation("r", schedule, 3)]);
         world.policy.rotations[0].pattern =
             crate::core::name_pattern::Pattern::new(pattern, "r").expect("a pattern");
         world.settle(&Status::Completed);
@@ -125,7 +125,7 @@ fn a_first_look_finds_its_newest_slot_settled_by_what_is_named_for_it_or_later()
         ("weekly-2026-11-23", true),
     ] {
         let row = (1, name, Status::Completed, "2026-11-22T03:30:00Z");
-        let mut world = World::weekly(3).holding(&[row]);
+        let mut world = TestProvider::weekly(3).holding(&[row]);
         world.settle(&Status::Completed);
         assert_eq!(world.log.is_empty(), settled, "{name}: {:?}", world.log);
     }
@@ -133,7 +133,7 @@ fn a_first_look_finds_its_newest_slot_settled_by_what_is_named_for_it_or_later()
 
 #[test]
 fn i9_creates_of_one_name_are_counted_whichever_rotation_they_were_for() {
-    let mut world = World::weekly(1);
+    let mut world = TestProvider::weekly(1);
     world.policy.rotations[0].pattern =
         crate::core::name_pattern::Pattern::new("web-%Y-%m-%d", "weekly").expect("a pattern");
     world.recorded();
@@ -152,11 +152,11 @@ fn i9_creates_of_one_name_are_counted_whichever_rotation_they_were_for() {
 
 #[test]
 fn i19_what_a_refused_create_made_all_the_same_is_the_rotation_s_own() {
-    let mut world = World::weekly(1).holding(&old_weeklies()[..1]);
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies()[..1]);
     world.recorded();
     let name = "weekly-2026-11-22";
     world.intend_create(name);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name.to_owned(),
         outcome: Outcome::Failed,
         id: None,

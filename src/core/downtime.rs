@@ -7,9 +7,9 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::create_outcome::Tried;
-use super::event::{Fact, Now, Outcome, When};
-use super::server_history::History;
+use super::create_outcome::FailedTry;
+use super::event::{ClockReading, Outcome, RecordedAt, ServerEvent};
+use super::server_history::ServerHistory;
 use super::snapshot::ServerId;
 
 /// Starts that failed, from which on `once` leaves the server to the next process.
@@ -17,7 +17,7 @@ const HOPELESS: u32 = 5;
 
 /// The state of a server, as the provider tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerState {
+pub enum PowerState {
     /// It runs.
     Active,
     /// It is shut down.
@@ -30,7 +30,7 @@ pub enum ServerState {
     NotOffered,
 }
 
-impl ServerState {
+impl PowerState {
     /// The state of this word.
     pub fn of(word: &str) -> Self {
         match word {
@@ -43,9 +43,9 @@ impl ServerState {
 
 /// A server, as the provider describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerDetail {
+pub struct ServerInfo {
     /// Its state.
-    pub state: ServerState,
+    pub state: PowerState,
     /// Its name, where it was told.
     pub name: Option<String>,
     /// Its host name, where that is another.
@@ -54,8 +54,8 @@ pub struct ServerDetail {
     pub other_id: Option<ServerId>,
 }
 
-impl From<ServerState> for ServerDetail {
-    fn from(state: ServerState) -> Self {
+impl From<PowerState> for ServerInfo {
+    fn from(state: PowerState) -> Self {
         Self {
             state,
             name: None,
@@ -73,7 +73,7 @@ pub struct Downtime {
     /// The snapshot that it is stopped for.
     pub snapshot: String,
     /// When the stop was intended.
-    pub since: When,
+    pub since: RecordedAt,
     /// It was seen stopped.
     pub stopped: bool,
     /// The snapshot's create was sent.
@@ -81,7 +81,7 @@ pub struct Downtime {
     /// Starts that were sent.
     pub starts: u32,
     /// When the call of the last start is over at the latest.
-    pub started: Option<When>,
+    pub started: Option<RecordedAt>,
     /// The outcome of the last call; `None`: nobody knows yet.
     pub answer: Option<Outcome>,
     /// A start was taken since it was seen stopped.
@@ -96,19 +96,19 @@ pub struct Downtime {
 
 impl Downtime {
     /// The record of a call whose answer went with the process that sent it, or couldn't be written.
-    pub(super) fn unanswered(&self) -> Option<Fact> {
+    pub(super) fn unanswered(&self) -> Option<ServerEvent> {
         if self.answer.is_some() {
             return None;
         }
         let (snapshot, outcome, said) = (self.snapshot.clone(), Outcome::Unknown, None);
         Some(if self.starts == 0 {
-            Fact::StopResult {
+            ServerEvent::StopResult {
                 snapshot,
                 outcome,
                 said,
             }
         } else {
-            Fact::StartResult {
+            ServerEvent::StartResult {
                 snapshot,
                 outcome,
                 said,
@@ -132,11 +132,11 @@ impl Downtime {
     }
 }
 
-impl History {
+impl ServerHistory {
     /// Takes in what a power call or the server's state tells.
-    pub(super) fn powered(&mut self, fact: &Fact, at: When, after_call: When) {
+    pub(super) fn powered(&mut self, fact: &ServerEvent, at: RecordedAt, after_call: RecordedAt) {
         match fact {
-            Fact::StopIntent {
+            ServerEvent::StopIntent {
                 rotation, snapshot, ..
             } => {
                 self.last_intent = Some(at.wall);
@@ -157,12 +157,12 @@ impl History {
                     active: None,
                 }));
             }
-            Fact::StopResult {
+            ServerEvent::StopResult {
                 snapshot,
                 outcome,
                 said,
             } => self.stop_answered(snapshot, *outcome, said.as_deref(), at),
-            Fact::StopConfirmed { snapshot, .. } => {
+            ServerEvent::StopConfirmed { snapshot, .. } => {
                 // One that was refused did count for none.
                 if self
                     .downtime
@@ -179,18 +179,18 @@ impl History {
                     downtime.taken = false;
                 }
             }
-            Fact::StopWithheld {
+            ServerEvent::StopWithheld {
                 snapshot,
                 reason,
                 for_good,
                 ..
             } => {
-                self.tried(snapshot, at, Tried::ForNow(None), reason);
+                self.tried(snapshot, at, FailedTry::ForNow(None), reason);
                 if *for_good {
                     self.out_of_attempts(snapshot);
                 }
             }
-            Fact::StartIntent {
+            ServerEvent::StartIntent {
                 snapshot, reason, ..
             } => {
                 // It is sent though the clock may be behind, which says nothing of the clock.
@@ -204,14 +204,14 @@ impl History {
                 (downtime.answer, downtime.refused) = (None, None);
                 if first {
                     let tried = if downtime.stopped {
-                        Tried::ForNow(None)
+                        FailedTry::ForNow(None)
                     } else {
-                        Tried::Counts
+                        FailedTry::Counts
                     };
                     self.tried(snapshot, at, tried, reason);
                 }
             }
-            Fact::StartResult { outcome, said, .. } => {
+            ServerEvent::StartResult { outcome, said, .. } => {
                 if let Some(downtime) = &mut self.downtime {
                     downtime.started = Some(match outcome {
                         Outcome::Unknown => after_call,
@@ -222,12 +222,12 @@ impl History {
                     downtime.refused = said.as_deref().map(Into::into);
                 }
             }
-            Fact::StartConfirmed { .. } => self.downtime = None,
+            ServerEvent::StartConfirmed { .. } => self.downtime = None,
             _ => {}
         }
     }
 
-    fn stop_answered(&mut self, name: &str, outcome: Outcome, said: Option<&str>, at: When) {
+    fn stop_answered(&mut self, name: &str, outcome: Outcome, said: Option<&str>, at: RecordedAt) {
         let why = match outcome {
             Outcome::Done | Outcome::Unknown => {
                 if let Some(downtime) = &mut self.downtime {
@@ -246,8 +246,8 @@ impl History {
             note.stops = note.stops.saturating_sub(1);
         }
         let tried = match outcome {
-            Outcome::Later => Tried::ForNow(None),
-            _ => Tried::Counts,
+            Outcome::Later => FailedTry::ForNow(None),
+            _ => FailedTry::Counts,
         };
         let told = said.map(|said| format!("{why}: the provider says \"{said}\""));
         self.tried(name, at, tried, told.as_deref().unwrap_or(why));
@@ -295,12 +295,12 @@ impl History {
     }
 
     /// Takes in the server's state, as it was asked for at `now`; in memory only.
-    pub fn observe_state(&mut self, state: Option<&ServerState>, now: Now) {
+    pub fn observe_state(&mut self, state: Option<&PowerState>, now: ClockReading) {
         let Some(downtime) = &mut self.downtime else {
             return;
         };
         match state {
-            Some(ServerState::Active) => drop(downtime.active.get_or_insert(now.mono)),
+            Some(PowerState::Active) => drop(downtime.active.get_or_insert(now.mono)),
             _ => downtime.active = None,
         }
     }

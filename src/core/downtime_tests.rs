@@ -1,33 +1,33 @@
 //! When a server is stopped for its snapshot, and what its start outlives.
 
 use crate::core::decide::Step;
-use crate::core::downtime::ServerState;
-use crate::core::event::{AlertKind, Fact, Outcome};
+use crate::core::downtime::PowerState;
+use crate::core::event::{AlertKind, Outcome, ServerEvent};
 use crate::core::hook_lease::tests as hooked;
-use crate::core::policy::{Release, StopServer};
+use crate::core::policy::{ReleaseWhen, StopServer};
 use crate::core::snapshot::{SnapshotId, Status};
-use crate::core::test_provider::{MINUTE, World, full_of_own};
+use crate::core::test_provider::{MINUTE, TestProvider, full_of_own};
 
 pub(super) const NAME: &str = "weekly-2026-11-22";
 
 pub(super) fn stop_server() -> StopServer {
     StopServer {
         timeout: 5 * MINUTE,
-        restart: Release::Completed,
+        restart: ReleaseWhen::Completed,
         longest: 15 * MINUTE,
     }
 }
 
 /// A weekly slot is due on a server that runs and is to be stopped for it.
-pub(super) fn world() -> World {
+pub(super) fn world() -> TestProvider {
     with(stop_server())
 }
 
-pub(super) fn with(stop: StopServer) -> World {
-    let mut world = World::weekly(3);
+pub(super) fn with(stop: StopServer) -> TestProvider {
+    let mut world = TestProvider::weekly(3);
     world.policy.rotations[0].stop = Some(Box::new(stop));
     assert_eq!(world.recorded(), Step::AskState);
-    world.state = Some(ServerState::Active);
+    world.state = Some(PowerState::Active);
     world
 }
 
@@ -43,16 +43,16 @@ pub(super) fn starts(step: &Step) -> Option<bool> {
     }
 }
 
-pub(super) fn intend_stop(world: &mut World) {
-    world.record(&Fact::StopIntent {
+pub(super) fn intend_stop(world: &mut TestProvider) {
+    world.record(&ServerEvent::StopIntent {
         rotation: "weekly".to_owned(),
         snapshot: NAME.to_owned(),
         reason: String::new(),
     });
 }
 
-pub(super) fn stop_answered(world: &mut World, outcome: Outcome) {
-    world.record(&Fact::StopResult {
+pub(super) fn stop_answered(world: &mut TestProvider, outcome: Outcome) {
+    world.record(&ServerEvent::StopResult {
         snapshot: NAME.to_owned(),
         outcome,
         said: None,
@@ -60,25 +60,25 @@ pub(super) fn stop_answered(world: &mut World, outcome: Outcome) {
 }
 
 /// As the engine does it: the stop, and the server is seen stopped.
-pub(super) fn stop(world: &mut World) {
+pub(super) fn stop(world: &mut TestProvider) {
     assert!(is_stop(&world.recorded()));
     intend_stop(world);
     stop_answered(world, Outcome::Done);
-    world.state = Some(ServerState::Stopped);
+    world.state = Some(PowerState::Stopped);
     assert!(matches!(world.recorded(), Step::Create { .. }));
 }
 
-pub(super) fn start(world: &mut World, outcome: Outcome) {
+pub(super) fn start(world: &mut TestProvider, outcome: Outcome) {
     let Step::Start { reason, early, .. } = world.recorded() else {
         panic!("a start is due: {:?}", world.recorded());
     };
-    world.record(&Fact::StartIntent {
+    world.record(&ServerEvent::StartIntent {
         rotation: "weekly".to_owned(),
         snapshot: NAME.to_owned(),
         early,
         reason,
     });
-    world.record(&Fact::StartResult {
+    world.record(&ServerEvent::StartResult {
         snapshot: NAME.to_owned(),
         outcome,
         said: Some("busy".to_owned()),
@@ -86,22 +86,22 @@ pub(super) fn start(world: &mut World, outcome: Outcome) {
 }
 
 /// The server runs, and is seen so twice.
-pub(super) fn runs(world: &mut World) -> Step {
-    world.state = Some(ServerState::Active);
+pub(super) fn runs(world: &mut TestProvider) -> Step {
+    world.state = Some(PowerState::Active);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     world.pass(world.rules.poll_interval);
     world.recorded()
 }
 
-pub(super) fn create(world: &mut World, status: Status) -> SnapshotId {
+pub(super) fn create(world: &mut TestProvider, status: Status) -> SnapshotId {
     hooked::create(world, status)
 }
 
-pub(super) fn complete(world: &mut World, id: &SnapshotId) {
+pub(super) fn complete(world: &mut TestProvider, id: &SnapshotId) {
     hooked::complete(world, id);
 }
 
-pub(super) fn alert(world: &World, kind: AlertKind) -> Option<&str> {
+pub(super) fn alert(world: &TestProvider, kind: AlertKind) -> Option<&str> {
     let standing = world.history.alerts.get(&(kind, "weekly".to_owned()))?;
     Some(standing.reason.as_str())
 }
@@ -123,7 +123,7 @@ fn a_server_is_stopped_before_its_snapshot_and_started_when_that_is_completed() 
 #[test]
 fn where_the_policy_says_so_it_is_started_as_soon_as_the_provider_has_accepted() {
     let mut world = with(StopServer {
-        restart: Release::Accepted,
+        restart: ReleaseWhen::Accepted,
         ..stop_server()
     });
     stop(&mut world);
@@ -134,7 +134,7 @@ fn where_the_policy_says_so_it_is_started_as_soon_as_the_provider_has_accepted()
 #[test]
 fn a_server_that_was_stopped_before_stays_so() {
     let mut world = world();
-    world.state = Some(ServerState::Stopped);
+    world.state = Some(PowerState::Stopped);
     assert!(matches!(world.recorded(), Step::Create { .. }));
     let id = create(&mut world, Status::InProgress);
     complete(&mut world, &id);
@@ -144,8 +144,8 @@ fn a_server_that_was_stopped_before_stays_so() {
 #[test]
 fn a_server_that_is_neither_active_nor_stopped_gets_no_snapshot_and_is_looked_at_again() {
     for state in [
-        ServerState::Other("suspended".into()),
-        ServerState::Untold("no answer".into()),
+        PowerState::Other("suspended".into()),
+        PowerState::Untold("no answer".into()),
     ] {
         let mut world = world();
         world.state = Some(state.clone());
@@ -153,7 +153,7 @@ fn a_server_that_is_neither_active_nor_stopped_gets_no_snapshot_and_is_looked_at
         world.pass(16 * MINUTE);
         world.recorded();
         assert!(alert(&world, AlertKind::SlotWaiting).is_some(), "{state:?}");
-        world.state = Some(ServerState::Active);
+        world.state = Some(PowerState::Active);
         world.pass(60 * MINUTE);
         assert!(is_stop(&world.recorded()), "{state:?}");
     }
@@ -162,7 +162,7 @@ fn a_server_that_is_neither_active_nor_stopped_gets_no_snapshot_and_is_looked_at
 #[test]
 fn a_provider_that_knows_no_power_call_gets_no_create_and_the_alert_names_that() {
     let mut silent = world();
-    silent.state = Some(ServerState::NotOffered);
+    silent.state = Some(PowerState::NotOffered);
     assert!(matches!(silent.recorded(), Step::Idle { .. }));
     let said = alert(&silent, AlertKind::SlotFailed).expect("an alert");
     assert!(said.contains("take stop_server out of web.toml"), "{said}");
@@ -181,9 +181,9 @@ fn room_is_made_before_the_stop_and_not_at_all_for_a_server_that_can_not_be_stop
     let mut world = full_of_own();
     world.policy.rotations[0].stop = Some(Box::new(stop_server()));
     assert_eq!(world.recorded(), Step::AskState);
-    world.state = Some(ServerState::Other("suspended".into()));
+    world.state = Some(PowerState::Other("suspended".into()));
     assert!(matches!(world.recorded(), Step::Wait { .. }));
-    world.state = Some(ServerState::Active);
+    world.state = Some(PowerState::Active);
     world.pass(60 * MINUTE);
     let delete = world.recorded();
     assert!(
@@ -230,7 +230,7 @@ fn a_stop_that_takes_effect_after_it_was_undone_is_undone_again() {
     world.pass(5 * MINUTE);
     start(&mut world, Outcome::Done);
     runs(&mut world);
-    world.state = Some(ServerState::Stopped);
+    world.state = Some(PowerState::Stopped);
     world.pass(MINUTE);
     start(&mut world, Outcome::Done);
     runs(&mut world);
@@ -262,7 +262,7 @@ fn i20_a_stop_that_is_refused_and_takes_effect_all_the_same_is_undone() {
         intend_stop(&mut world);
         stop_answered(&mut world, outcome);
         assert!(matches!(world.recorded(), Step::Wait { .. }), "{outcome:?}");
-        world.state = Some(ServerState::Stopped);
+        world.state = Some(PowerState::Stopped);
         world.pass(MINUTE);
         if matches!(world.recorded(), Step::Create { .. }) {
             let id = create(&mut world, Status::InProgress);

@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decide::{Inventory, Server, Step, decide};
-use super::downtime::ServerState;
-use super::event::{Fact, Hook, Now, Outcome, Ran};
-use super::plan::{Do, Plan, Planned};
+use super::decide::{DecisionContext, Inventory, Step, decide};
+use super::downtime::PowerState;
+use super::event::{ClockReading, HookKind, HookOutcome, Outcome, ServerEvent};
+use super::plan::{Plan, PlannedAction, PlannedStep};
 use super::policy::{Policy, Rules};
-use super::retention_verdict::{Fate, Verdict, verdicts, whole_seconds};
+use super::retention_verdict::{RetentionVerdict, SnapshotVerdict, verdicts, whole_seconds};
 use super::sanitize::utc;
-use super::server_history::{History, Open};
+use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// A plan that has not come to rest after so many looks is broken off.
@@ -28,18 +28,18 @@ const MOST_RESTS: usize = 3;
 const STRIDES: i32 = 60;
 
 /// The copy on which the steps are tried.
-pub(super) struct Rehearsal<'a> {
+pub(super) struct DryRun<'a> {
     pub(super) policy: &'a Policy,
     pub(super) rules: &'a Rules,
     pub(super) inventory: Inventory,
-    pub(super) history: History,
-    pub(super) now: Now,
+    pub(super) history: ServerHistory,
+    pub(super) now: ClockReading,
     /// Ids that stand for those that the provider will give.
     pub(super) created: BTreeSet<SnapshotId>,
     pub(super) plan: Plan,
 }
 
-impl Rehearsal<'_> {
+impl DryRun<'_> {
     /// Tries step after step until the server rests or is blocked.
     pub(super) fn play(mut self) -> Plan {
         self.observe();
@@ -57,7 +57,7 @@ impl Rehearsal<'_> {
     }
 
     /// What is created and deleted when the rest that was reached is over, or why nothing is.
-    fn next(&mut self) -> Option<(Timestamp, Vec<Planned>)> {
+    fn next(&mut self) -> Option<(Timestamp, Vec<PlannedStep>)> {
         // After an edit of its time a slot's name may be settled already: then the one after it.
         for _ in 0..MOST_RESTS {
             let at = self.plan.until?;
@@ -65,7 +65,7 @@ impl Rehearsal<'_> {
             self.pass_until(at);
             self.run(|_| {});
             let steps = self.plan.steps.drain(before..);
-            let told = |step: &Planned| step.changes() || step.do_ == Do::Blocked;
+            let told = |step: &PlannedStep| step.changes() || step.do_ == PlannedAction::Blocked;
             let next: Vec<_> = steps.filter(told).collect();
             if !next.is_empty() {
                 return Some((at, next));
@@ -84,7 +84,7 @@ impl Rehearsal<'_> {
             }
         }
         let reason = format!("the plan is broken off: no rest after {MOST_LOOKS} looks");
-        self.push(Do::Blocked, None, None, reason);
+        self.push(PlannedAction::Blocked, None, None, reason);
         seen(self);
     }
 
@@ -109,7 +109,7 @@ impl Rehearsal<'_> {
             } => self.delete((id, name), prune_first, paid_by, reason),
             Step::After { rotation, name, .. } => self.after(rotation, name),
             // What stands in a plan is that it runs, unless somebody asked.
-            Step::AskState => self.inventory.state = Some(ServerState::Active),
+            Step::AskState => self.inventory.state = Some(PowerState::Active),
             Step::Stop {
                 rotation,
                 name,
@@ -123,7 +123,7 @@ impl Rehearsal<'_> {
             } => self.start(rotation, name, early, reason),
             Step::Wait { pause, reason } => self.wait(pause, reason),
             Step::Blocked { reason } => {
-                self.push(Do::Blocked, None, None, reason);
+                self.push(PlannedAction::Blocked, None, None, reason);
                 return true;
             }
             Step::Idle { until } => {
@@ -144,7 +144,7 @@ impl Rehearsal<'_> {
     }
 
     fn create(&mut self, rotation: String, name: String, reason: String) {
-        self.record(&Fact::CreateIntent {
+        self.record(&ServerEvent::CreateIntent {
             rotation,
             snapshot: name.clone(),
             // Asked for only when no answer gives the id, as here one does at once.
@@ -155,7 +155,7 @@ impl Rehearsal<'_> {
         });
         let id = self.new_id();
         self.created.insert(id.clone());
-        self.record(&Fact::CreateResult {
+        self.record(&ServerEvent::CreateResult {
             snapshot: name.clone(),
             outcome: Outcome::Done,
             id: Some(id.clone()),
@@ -165,7 +165,7 @@ impl Rehearsal<'_> {
             said: None,
         });
         self.show(id, name.clone());
-        self.push(Do::Create, Some(name), None, reason);
+        self.push(PlannedAction::Create, Some(name), None, reason);
     }
 
     fn delete(
@@ -176,7 +176,7 @@ impl Rehearsal<'_> {
         reason: String,
     ) {
         if let Some(fated) = self.plan.snapshots.iter_mut().find(|v| v.id == id) {
-            fated.fate = Fate::Delete;
+            fated.fate = RetentionVerdict::Delete;
             fated.reason.clone_from(&reason);
         }
         let ids = || {
@@ -186,7 +186,7 @@ impl Rehearsal<'_> {
                 .map(|s| s.id.clone())
                 .collect()
         };
-        self.record(&Fact::DeleteIntent {
+        self.record(&ServerEvent::DeleteIntent {
             rotation: String::new(),
             snapshot: name.clone(),
             id: id.clone(),
@@ -196,14 +196,14 @@ impl Rehearsal<'_> {
             by: None,
         });
         let outcome = Outcome::Done;
-        self.record(&Fact::DeleteResult {
+        self.record(&ServerEvent::DeleteResult {
             id: id.clone(),
             outcome,
         });
         self.inventory.snapshots.retain(|s| s.id != id);
         self.inventory.requested = self.now.mono;
         let id = Some(id).filter(|id| !self.created.contains(id));
-        self.push(Do::Delete, Some(name), id, reason);
+        self.push(PlannedAction::Delete, Some(name), id, reason);
     }
 
     /// The server is stopped at once.
@@ -215,53 +215,53 @@ impl Rehearsal<'_> {
             "{reason}; it is down until {snapshot} is over, {:#} at most",
             whole_seconds(longest)
         );
-        self.record(&Fact::StopIntent {
+        self.record(&ServerEvent::StopIntent {
             rotation: rotation.clone(),
             snapshot: snapshot.clone(),
             reason,
         });
-        self.record(&Fact::StopResult {
+        self.record(&ServerEvent::StopResult {
             snapshot: snapshot.clone(),
             outcome: Outcome::Done,
             said: None,
         });
-        self.record(&Fact::StopConfirmed { rotation, snapshot });
-        self.inventory.state = Some(ServerState::Stopped);
-        self.push(Do::Stop, None, None, told);
+        self.record(&ServerEvent::StopConfirmed { rotation, snapshot });
+        self.inventory.state = Some(PowerState::Stopped);
+        self.push(PlannedAction::Stop, None, None, told);
     }
 
     /// The server is started at once.
     fn start(&mut self, rotation: String, snapshot: String, early: bool, reason: String) {
-        self.record(&Fact::StartIntent {
+        self.record(&ServerEvent::StartIntent {
             rotation: rotation.clone(),
             snapshot: snapshot.clone(),
             early,
             reason: reason.clone(),
         });
-        self.record(&Fact::StartResult {
+        self.record(&ServerEvent::StartResult {
             snapshot: snapshot.clone(),
             outcome: Outcome::Done,
             said: None,
         });
-        self.record(&Fact::StartConfirmed { rotation, snapshot });
-        self.inventory.state = Some(ServerState::Active);
-        self.push(Do::Start, None, None, reason);
+        self.record(&ServerEvent::StartConfirmed { rotation, snapshot });
+        self.inventory.state = Some(PowerState::Active);
+        self.push(PlannedAction::Start, None, None, reason);
     }
 
     /// A hold that is there now is released; the holds of what is created here are not tried.
     fn after(&mut self, rotation: String, snapshot: String) {
         let reason = format!("after of {rotation} is run: it releases the server");
-        self.record(&Fact::HookFinished {
-            hook: Hook::After,
+        self.record(&ServerEvent::HookFinished {
+            hook: HookKind::After,
             rotation,
             snapshot,
-            outcome: Ran::Done,
+            outcome: HookOutcome::Done,
             go_on: false,
             early: false,
             later: false,
             reason: reason.clone(),
         });
-        self.push(Do::Wait, None, None, reason);
+        self.push(PlannedAction::Wait, None, None, reason);
     }
 
     /// Time passes, and what is in progress is completed. A wait that repeats itself is one
@@ -273,7 +273,8 @@ impl Rehearsal<'_> {
             reason
         };
         let last = self.plan.steps.last();
-        let again = last.is_some_and(|last| last.do_ == Do::Wait && last.reason == reason);
+        let again =
+            last.is_some_and(|last| last.do_ == PlannedAction::Wait && last.reason == reason);
         let stride = if again {
             // What is open ends within the settle window, all else within `stuck_after`.
             let longest = match self.history.open {
@@ -282,16 +283,16 @@ impl Rehearsal<'_> {
             };
             pause.max(longest / STRIDES)
         } else {
-            self.push(Do::Wait, None, None, reason);
+            self.push(PlannedAction::Wait, None, None, reason);
             pause
         };
         self.complete();
         if let Some(downtime) = self.history.downtime.as_deref() {
             let started = downtime.starts > 0 || downtime.is_doubtful();
             self.inventory.state = Some(if started {
-                ServerState::Active
+                PowerState::Active
             } else {
-                ServerState::Stopped
+                PowerState::Stopped
             });
         }
         let wall = self.now.wall.saturating_add(stride);
@@ -299,7 +300,7 @@ impl Rehearsal<'_> {
         self.now.mono = self.now.mono.saturating_add(stride);
         self.inventory.requested = self.now.mono;
         // One that the provider has made, but not listed yet, shows up.
-        if let Some(Open::Create {
+        if let Some(PendingOp::Create {
             id: Some(id), name, ..
         }) = &self.history.open
             && !self.inventory.snapshots.iter().any(|s| s.id == *id)
@@ -339,7 +340,7 @@ impl Rehearsal<'_> {
             ),
             None => "a restore began a short while ago: nothing is changed meanwhile".to_owned(),
         };
-        self.push(Do::Wait, None, None, reason);
+        self.push(PlannedAction::Wait, None, None, reason);
     }
 
     /// A row of a snapshot that is being made.
@@ -376,13 +377,19 @@ impl Rehearsal<'_> {
         self.history.observe_state(state, self.now);
     }
 
-    fn record(&mut self, fact: &Fact) {
+    fn record(&mut self, fact: &ServerEvent) {
         let grace = self.rules.request_timeout;
         self.history.apply(fact, self.now.into(), grace);
     }
 
-    fn push(&mut self, do_: Do, name: Option<String>, id: Option<SnapshotId>, reason: String) {
-        let step = Planned {
+    fn push(
+        &mut self,
+        do_: PlannedAction,
+        name: Option<String>,
+        id: Option<SnapshotId>,
+        reason: String,
+    ) {
+        let step = PlannedStep {
             do_,
             name,
             id,
@@ -394,13 +401,13 @@ impl Rehearsal<'_> {
         self.plan.steps.push(step);
     }
 
-    fn verdicts(&self) -> Vec<Verdict> {
+    fn verdicts(&self) -> Vec<SnapshotVerdict> {
         let (policy, rules) = (self.policy, self.rules);
         verdicts(policy, &self.inventory, &self.history, rules, self.now)
     }
 
-    fn server(&self) -> Server<'_> {
+    fn server(&self) -> DecisionContext<'_> {
         let (policy, rules) = (self.policy, self.rules);
-        Server::of(policy, &self.inventory, &self.history, rules, self.now)
+        DecisionContext::of(policy, &self.inventory, &self.history, rules, self.now)
     }
 }

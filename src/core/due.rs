@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::alert_rules::LONG_WAIT;
 use super::breaks::Break;
-use super::decide::{CLOCK_TOLERANCE, Server, Step, ended, pause};
-use super::event::{Ending, Fact, Now};
+use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended, pause};
+use super::event::{ClockReading, ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
 use super::policy::{Rotation, Rules};
 use super::sanitize::counted;
 use super::schedule::Slot;
-use super::slot_log::{Begin, SlotNote};
+use super::slot_log::{CareReason, SlotRecord};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// Of slots that passed unrun no more than this many are counted.
@@ -22,7 +22,7 @@ const CATCH_UP_PASSED: &str = "its catch_up has passed";
 const SETTLES: &str = "the server is full, and a snapshot was found on it that the rotation didn't make: nothing is deleted for room until the settle window is over";
 
 /// What one rotation asks for.
-pub(super) enum Due {
+pub(super) enum RotationDemand {
     Nothing,
     Later(SignedDuration),
     /// Something appeared lately: it has to be listed for a while before anything goes for room.
@@ -31,7 +31,7 @@ pub(super) enum Due {
     Step(Step),
 }
 
-impl From<Step> for Due {
+impl From<Step> for RotationDemand {
     /// One rotation's wait or block holds up no other.
     fn from(step: Step) -> Self {
         match step {
@@ -42,7 +42,7 @@ impl From<Step> for Due {
     }
 }
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// Rules 4 to 6, and a wait that no other rotation's next slot has to stand in.
     pub(super) fn due_or_surplus(&self) -> Step {
         match self.first_of_all() {
@@ -64,14 +64,16 @@ impl Server<'_> {
         let mut blocked: Option<String> = None;
         for (index, rotation) in self.policy.rotations.iter().enumerate() {
             match self.due(index, rotation) {
-                Due::Nothing => {}
-                Due::Later(pause) => waiting = Some(waiting.map_or(pause, |w| w.min(pause))),
-                Due::Settles(pause) => {
+                RotationDemand::Nothing => {}
+                RotationDemand::Later(pause) => {
+                    waiting = Some(waiting.map_or(pause, |w| w.min(pause)));
+                }
+                RotationDemand::Settles(pause) => {
                     waiting = Some(waiting.map_or(pause, |w| w.min(pause)));
                     reason = SETTLES;
                 }
-                Due::Blocked(reason) => blocked = blocked.or(Some(reason)),
-                Due::Step(step) => return step,
+                RotationDemand::Blocked(reason) => blocked = blocked.or(Some(reason)),
+                RotationDemand::Step(step) => return step,
             }
         }
         if let Some(step) = self.surplus(&self.owned()) {
@@ -120,7 +122,7 @@ impl Server<'_> {
     }
 
     /// Rule 4 for one rotation: only its newest due slot is looked at.
-    fn due(&self, index: usize, rotation: &Rotation) -> Due {
+    fn due(&self, index: usize, rotation: &Rotation) -> RotationDemand {
         // Slots from before a new schedule, zone or pattern are nobody's any more.
         let history = self.history;
         if let Some(since) = history.changed(&rotation.name)
@@ -129,11 +131,11 @@ impl Server<'_> {
                 .find(|note| note.at <= since)
         {
             let reason = "the schedule, zone or name pattern changed".to_owned();
-            return Due::Step(ended(rotation, old, Ending::Paused, reason));
+            return RotationDemand::Step(ended(rotation, old, SlotOutcome::Paused, reason));
         }
         let due_until = self.rules.due_until.unwrap_or(self.now.wall);
         let Some(slot) = self.slot_due(rotation, due_until.min(self.now.wall)) else {
-            return Due::Nothing;
+            return RotationDemand::Nothing;
         };
         let name = rotation.pattern.format(slot.local);
         if let Some(old) = self
@@ -143,10 +145,10 @@ impl Server<'_> {
         {
             let paused = self.passed_in_pause(rotation, old.at);
             let (ending, why) = unrun(old, paused, "overtaken by the next slot");
-            return Due::Step(ended(rotation, old, ending, why));
+            return RotationDemand::Step(ended(rotation, old, ending, why));
         }
         if let Some(fact) = self.missed(index, rotation, slot) {
-            return Due::Step(Step::Record(fact));
+            return RotationDemand::Step(Step::Record(fact));
         }
         let note = self.history.slot(&rotation.name, &name);
         let over = match note {
@@ -155,7 +157,7 @@ impl Server<'_> {
             None => self.history.passed(&rotation.name, slot.at),
         };
         if over && !Break::TrailForgotten.on() {
-            return Due::Nothing;
+            return RotationDemand::Nothing;
         }
         if let Some(there) = self.of_slot(index, slot, |s| s.status == Status::Completed) {
             let reason = if there.name == name {
@@ -166,7 +168,7 @@ impl Server<'_> {
                     there.name
                 )
             };
-            return Due::Step(Step::Record(Fact::SlotSettled {
+            return RotationDemand::Step(Step::Record(ServerEvent::SlotSettled {
                 rotation: rotation.name.clone(),
                 slot: slot.at,
                 snapshot: name,
@@ -182,7 +184,7 @@ impl Server<'_> {
             Status::Completed | Status::Failed => false,
         }) {
             let reason = format!("{} is stuck", stuck.name);
-            return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
+            return RotationDemand::Step(ended(rotation, note, SlotOutcome::GivenUp, reason));
         }
         if note.attempts >= rotation.attempts
             || self.history.intents(&name) >= rotation.attempts
@@ -191,24 +193,24 @@ impl Server<'_> {
                 && !self.waits_for_rate(note))
         {
             let reason = format!("given up after {}", attempts(note.tries));
-            return Due::Step(ended(rotation, note, Ending::GivenUp, reason));
+            return RotationDemand::Step(ended(rotation, note, SlotOutcome::GivenUp, reason));
         }
         if !rotation.within_catch_up(slot, self.now.wall) {
             let paused = self.passed_in_pause(rotation, slot.at);
             let (ending, why) = unrun(note, paused, CATCH_UP_PASSED);
-            return Due::Step(ended(rotation, note, ending, why));
+            return RotationDemand::Step(ended(rotation, note, ending, why));
         }
         if let Some(left) = self.may_show_yet(&name, note) {
-            return Due::Later(left);
+            return RotationDemand::Later(left);
         }
         if let Some(left) = attempt_in(&self.policy.server, note, self.rules, self.now) {
-            return Due::Later(left);
+            return RotationDemand::Later(left);
         }
         self.make(index, rotation, name)
     }
 
     /// Returns true while `once` goes on with a slot whose creates come too fast for the provider.
-    fn waits_for_rate(&self, note: &SlotNote) -> bool {
+    fn waits_for_rate(&self, note: &SlotRecord) -> bool {
         let short = |since: Timestamp| self.now.wall.duration_since(since) < LONG_WAIT;
         note.limited && note.waiting.is_some_and(short)
     }
@@ -216,7 +218,7 @@ impl Server<'_> {
     /// For how long a create that was answered with an id may still show, after it was missing
     /// from every listing: a listing can lag behind for long, and none of its slot is made
     /// meanwhile (I9).
-    fn may_show_yet(&self, name: &str, note: &SlotNote) -> Option<SignedDuration> {
+    fn may_show_yet(&self, name: &str, note: &SlotRecord) -> Option<SignedDuration> {
         let listed = |id: &SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == *id);
         let mut made = self.history.made.iter();
         made.find(|made| *made.name == *name && !listed(&made.id))?;
@@ -234,8 +236,8 @@ impl Server<'_> {
             return Some(slot);
         };
         match notes.begin {
-            Some(Begin::Added) if slot.at < since => self.first_slot(rotation, slot, since),
-            Some(Begin::Changed) if slot.at <= since => None,
+            Some(CareReason::Added) if slot.at < since => self.first_slot(rotation, slot, since),
+            Some(CareReason::Changed) if slot.at <= since => None,
             _ => Some(slot),
         }
     }
@@ -256,7 +258,7 @@ impl Server<'_> {
             let names = |pattern: &Pattern| pattern.format(newest.local) == name;
             rotation.slot_patterns().any(names)
         };
-        if noted.is_some_and(|note| note.ending == Some(Ending::Completed))
+        if noted.is_some_and(|note| note.ending == Some(SlotOutcome::Completed))
             || rows.any(|s| s.status == Status::Completed && there(&s.name))
         {
             return Some(newest);
@@ -273,7 +275,7 @@ impl Server<'_> {
 
     /// I15: slots that passed without a look since the last one that the trail knows, as one
     /// record named after the newest of them: older ones are never run.
-    fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<Fact> {
+    fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<ServerEvent> {
         let known = self.history.met_until(&rotation.name, slot.at);
         let since = known.max(self.history.since(&rotation.name))?;
         let before = |at: Timestamp| {
@@ -292,7 +294,7 @@ impl Server<'_> {
         let newest = missed.next()?;
         let others = missed.count();
         let paused = self.passed_in_pause(rotation, newest.at);
-        Some(Fact::SlotSkipped {
+        Some(ServerEvent::SlotSkipped {
             rotation: rotation.name.clone(),
             slot: newest.at,
             snapshot: rotation.pattern.format(newest.local),
@@ -320,13 +322,13 @@ impl Server<'_> {
         within && ahead <= CLOCK_TOLERANCE
     }
 
-    fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> Due {
+    fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> RotationDemand {
         let (name, slot_at) = (rotation.name.clone(), slot.at);
         if Break::SlotsLost.on() {
-            return Due::Nothing;
+            return RotationDemand::Nothing;
         }
         if rotation.within_catch_up(slot, self.now.wall) {
-            return Due::Step(Step::Record(Fact::SlotDue {
+            return RotationDemand::Step(Step::Record(ServerEvent::SlotDue {
                 rotation: name,
                 slot: slot_at,
                 snapshot,
@@ -335,10 +337,10 @@ impl Server<'_> {
         // A slot from before the rotation came under care was never ours to run.
         let since = self.history.since(&rotation.name);
         if since.is_none_or(|first| slot.at < first) {
-            return Due::Nothing;
+            return RotationDemand::Nothing;
         }
         let paused = self.passed_in_pause(rotation, slot.at);
-        Due::Step(Step::Record(Fact::SlotSkipped {
+        RotationDemand::Step(Step::Record(ServerEvent::SlotSkipped {
             rotation: name,
             slot: slot_at,
             snapshot,
@@ -377,9 +379,9 @@ fn attempts(tries: u32) -> String {
 
 /// How a slot ends that time has overtaken, and why; nobody needs to be told where a pause
 /// kept it from being tried.
-fn unrun(note: &SlotNote, paused: bool, why: &str) -> (Ending, String) {
+fn unrun(note: &SlotRecord, paused: bool, why: &str) -> (SlotOutcome, String) {
     match note.passed() {
-        Ending::Skipped if paused => (Ending::Paused, IN_PAUSE.to_owned()),
+        SlotOutcome::Skipped if paused => (SlotOutcome::Paused, IN_PAUSE.to_owned()),
         ending => (ending, why.to_owned()),
     }
 }
@@ -387,9 +389,9 @@ fn unrun(note: &SlotNote, paused: bool, why: &str) -> (Ending, String) {
 /// How long a slot that was tried is left before it is tried again, if that isn't due yet.
 pub fn attempt_in(
     server: &ServerId,
-    note: &SlotNote,
+    note: &SlotRecord,
     rules: &Rules,
-    now: Now,
+    now: ClockReading,
 ) -> Option<SignedDuration> {
     let usual = pause(server, rules, &note.name, note.tries);
     let pause = if note.limited {

@@ -9,7 +9,7 @@ use crate::core::test_provider::*;
 
 #[test]
 fn a_fresh_server_gets_its_newest_slot_at_once_and_then_rests() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     let end = world.settle(&DONE);
     assert_eq!(world.log, ["create weekly-2026-11-22"]);
     assert_eq!(
@@ -24,7 +24,7 @@ fn a_fresh_server_gets_its_newest_slot_at_once_and_then_rests() {
 fn i19_where_dates_and_slots_disagree_on_the_oldest_nothing_goes_and_an_alert_says_so() {
     let mut rows = old_weeklies();
     rows[0].3 = "2026-11-20T00:00:00Z";
-    let mut world = World::weekly(3).holding(&rows);
+    let mut world = TestProvider::weekly(3).holding(&rows);
     world.settle(&DONE);
     assert_eq!(world.log, ["create weekly-2026-11-22"]);
     let key = (AlertKind::OddDate, "weekly".to_owned());
@@ -35,7 +35,7 @@ fn i19_where_dates_and_slots_disagree_on_the_oldest_nothing_goes_and_an_alert_sa
     );
     // Of equal dates the older slot goes.
     rows[0].3 = rows[1].3;
-    let mut world = World::weekly(3).holding(&rows);
+    let mut world = TestProvider::weekly(3).holding(&rows);
     world.settle(&DONE);
     assert_eq!(
         world.log,
@@ -48,7 +48,7 @@ fn i11_a_future_or_unreadable_date_is_neither_deleted_nor_counted() {
     for date in ["2026-12-24T00:00:00Z", "yesterday"] {
         let mut rows = old_weeklies();
         rows[0].3 = date;
-        let mut world = World::weekly(2).holding(&rows);
+        let mut world = TestProvider::weekly(2).holding(&rows);
         world.settle(&DONE);
         assert_eq!(
             world.log,
@@ -60,7 +60,7 @@ fn i11_a_future_or_unreadable_date_is_neither_deleted_nor_counted() {
 
 #[test]
 fn the_older_of_two_copies_of_a_slot_goes() {
-    let mut world = World::weekly(3).holding(&[
+    let mut world = TestProvider::weekly(3).holding(&[
         (1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
         (2, "weekly-2026-11-22", DONE, "2026-11-22T03:05:00Z"),
     ]);
@@ -71,9 +71,10 @@ fn the_older_of_two_copies_of_a_slot_goes() {
 
 #[test]
 fn a_slot_is_given_up_after_its_attempts_and_the_next_one_runs() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&Status::Failed);
-    let creates = |world: &World| world.log.iter().filter(|e| e.starts_with("create")).count();
+    let creates =
+        |world: &TestProvider| world.log.iter().filter(|e| e.starts_with("create")).count();
     assert_eq!(creates(&world), 3);
     world.pass(SignedDuration::from_hours(24 * 7));
     world.settle(&DONE);
@@ -93,7 +94,7 @@ fn a_slot_is_given_up_after_its_attempts_and_the_next_one_runs() {
 
 #[test]
 fn missed_days_coalesce_into_the_newest_slot() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(24 * 9));
     world.settle(&DONE);
@@ -105,7 +106,7 @@ fn missed_days_coalesce_into_the_newest_slot() {
 
 #[test]
 fn two_rotations_due_at_once_run_one_after_the_other() {
-    let mut world = World::new(vec![
+    let mut world = TestProvider::new(vec![
         rotation("weekly", "0 3 * * Sun", 2),
         rotation("daily", "0 3 * * *", 2),
     ]);
@@ -118,7 +119,7 @@ fn two_rotations_due_at_once_run_one_after_the_other() {
 
 #[test]
 fn past_its_catch_up_a_slot_is_not_begun() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     for (minutes, creates) in [(59, 0), (60, 1), (61, 1)] {
         world.policy.rotations[0].catch_up = Some(minutes * MINUTE);
         world.settle(&DONE);
@@ -129,14 +130,14 @@ fn past_its_catch_up_a_slot_is_not_begun() {
 #[test]
 fn a_completed_snapshot_settles_its_slot_without_a_trail() {
     let mut world =
-        World::weekly(3).holding(&[(1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z")]);
+        TestProvider::weekly(3).holding(&[(1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z")]);
     assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
     assert!(world.log.is_empty());
 }
 
 #[test]
 fn a_settled_slot_is_never_made_again_when_a_person_deletes_its_snapshot() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
     world.snapshots.clear();
     assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
@@ -145,12 +146,12 @@ fn a_settled_slot_is_never_made_again_when_a_person_deletes_its_snapshot() {
 
 #[test]
 fn slots_missed_while_the_host_was_down_are_recorded_once_and_never_run() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(24 * 9));
     let mut skipped = Vec::new();
     while let Step::Record(fact) = world.step() {
-        if let Fact::SlotSkipped {
+        if let ServerEvent::SlotSkipped {
             snapshot, missed, ..
         } = &fact
         {
@@ -164,13 +165,13 @@ fn slots_missed_while_the_host_was_down_are_recorded_once_and_never_run() {
 
 #[test]
 fn a_slot_that_has_its_snapshot_was_not_missed_though_the_trail_knows_none_of_it() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(24 * 9));
     world.make("daily-2026-11-28", DONE);
     let missed = loop {
         match world.step() {
-            Step::Record(Fact::SlotSkipped { missed, .. }) => break missed,
+            Step::Record(ServerEvent::SlotSkipped { missed, .. }) => break missed,
             Step::Record(fact) => world.record(&fact),
             step => panic!("{step:?}"),
         }
@@ -181,10 +182,10 @@ fn a_slot_that_has_its_snapshot_was_not_missed_though_the_trail_knows_none_of_it
 
 #[test]
 fn slots_from_before_the_first_record_and_the_very_next_slot_are_not_missed() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     for _ in 0..3 {
         while let Step::Record(fact) = world.step() {
-            assert!(!matches!(fact, Fact::SlotSkipped { .. }), "{fact:?}");
+            assert!(!matches!(fact, ServerEvent::SlotSkipped { .. }), "{fact:?}");
             world.record(&fact);
         }
         world.settle(&DONE);
@@ -195,7 +196,7 @@ fn slots_from_before_the_first_record_and_the_very_next_slot_are_not_missed() {
 
 #[test]
 fn a_slot_that_a_leaping_clock_made_due_too_early_still_runs_when_it_comes() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
     let right = world.now;
     world.now.wall += SignedDuration::from_hours(24 * 7);
@@ -214,7 +215,7 @@ fn a_slot_that_a_leaping_clock_made_due_too_early_still_runs_when_it_comes() {
 }
 
 /// A full server skips its daily slots for so many days.
-fn skip(world: &mut World, days: i32) {
+fn skip(world: &mut TestProvider, days: i32) {
     for _ in 0..days {
         world.recorded();
         world.pass(SignedDuration::from_hours(24));
@@ -222,9 +223,9 @@ fn skip(world: &mut World, days: i32) {
     world.recorded();
 }
 
-fn full_of_foreign() -> World {
+fn full_of_foreign() -> TestProvider {
     let rows = [1, 2, 3, 4, 5].map(|id| (id, "by-hand", DONE, "2026-01-01T00:00:00Z"));
-    World::new(vec![rotation("daily", "0 3 * * *", 3)]).holding(&rows)
+    TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]).holding(&rows)
 }
 
 #[test]
@@ -259,7 +260,7 @@ fn what_a_leap_of_the_clock_passed_over_still_runs_when_it_comes() {
 #[test]
 fn i15_what_a_leap_passed_over_still_runs_however_long_the_last_good_slot_was_remembered() {
     let day = SignedDuration::from_hours(24);
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     let foreign = full_of_foreign().snapshots;
     world.snapshots.extend_from_slice(&foreign[1..]);
@@ -283,13 +284,13 @@ fn i15_what_a_leap_passed_over_still_runs_however_long_the_last_good_slot_was_re
 #[test]
 fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
     for tried in [true, false] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         while let Step::Record(fact) = world.step() {
             world.record(&fact);
         }
         if tried {
             world.intend_create("weekly-2026-11-22");
-            world.record(&Fact::CreateResult {
+            world.record(&ServerEvent::CreateResult {
                 snapshot: "weekly-2026-11-22".to_owned(),
                 outcome: Outcome::Failed,
                 id: None,
@@ -302,8 +303,8 @@ fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
         world.pass(SignedDuration::from_hours(24 * 7));
         let step = world.step();
         let name = match step {
-            Step::Record(Fact::SlotGivenUp { snapshot, .. }) if tried => snapshot,
-            Step::Record(Fact::SlotSkipped { snapshot, .. }) if !tried => snapshot,
+            Step::Record(ServerEvent::SlotGivenUp { snapshot, .. }) if tried => snapshot,
+            Step::Record(ServerEvent::SlotSkipped { snapshot, .. }) if !tried => snapshot,
             other => panic!("{other:?}"),
         };
         assert_eq!(name, "weekly-2026-11-22");
@@ -312,7 +313,7 @@ fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
 
 #[test]
 fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_rest() {
-    let mut world = World::weekly(1).holding(&[
+    let mut world = TestProvider::weekly(1).holding(&[
         (1, "backup-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
         (2, "backup-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
     ]);
@@ -320,7 +321,7 @@ fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_re
     let mut reason = None;
     while reason.is_none() {
         match world.step() {
-            Step::Record(Fact::SlotSettled { reason: said, .. }) => reason = Some(said),
+            Step::Record(ServerEvent::SlotSettled { reason: said, .. }) => reason = Some(said),
             Step::Record(fact) => world.record(&fact),
             // What was beyond `keep` at the first look goes first.
             Step::Delete { id, .. } => world.snapshots.retain(|s| s.id != id),
@@ -337,7 +338,7 @@ fn what_a_coarser_former_pattern_named_settles_no_slot_and_is_no_copy_of_one() {
     rotation.pattern =
         crate::core::name_pattern::Pattern::new("db-%Y-%m-%d-%H%M", "db").expect("a pattern");
     rotation.former = vec![former("db-%Y-%m-%d", true)];
-    let mut world = World::new(vec![rotation]).holding(&[
+    let mut world = TestProvider::new(vec![rotation]).holding(&[
         (1, "db-2026-11-21", DONE, "2026-11-21T03:00:00Z"),
         (2, "db-2026-11-22", DONE, "2026-11-22T00:00:00Z"),
         (3, "db-2026-11-22-0000", DONE, "2026-11-22T00:30:00Z"),
@@ -353,7 +354,7 @@ fn what_a_coarser_former_pattern_named_settles_no_slot_and_is_no_copy_of_one() {
 #[test]
 fn i11_one_dated_ahead_is_looked_at_again_when_its_date_has_come() {
     let ahead = "2026-11-24T12:00:00Z";
-    let mut world = World::weekly(1).holding(&[
+    let mut world = TestProvider::weekly(1).holding(&[
         (1, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
         (2, "weekly-2026-11-22", DONE, ahead),
     ]);
@@ -369,14 +370,14 @@ fn i11_one_dated_ahead_is_looked_at_again_when_its_date_has_come() {
     assert_eq!(world.log, [""; 0]);
     let key = (AlertKind::Shrink, "weekly".to_owned());
     assert!(world.history.alerts.contains_key(&key));
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&DONE);
     assert_eq!(world.log, ["delete weekly-2026-11-15"]);
 }
 
 #[test]
 fn i15_slots_missed_after_a_clock_that_was_ahead_was_put_right_are_recorded() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 2)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 2)]);
     world.settle(&DONE);
     let right = world.now;
     // The clock leaps, and more days end by it than are noted one by one.
@@ -388,7 +389,7 @@ fn i15_slots_missed_after_a_clock_that_was_ahead_was_put_right_are_recorded() {
     // It is put right after two more days, in which nothing was made.
     world.now.wall = right.wall + SignedDuration::from_hours(72);
     world.history.last_intent = None;
-    let Step::Record(Fact::SlotSkipped {
+    let Step::Record(ServerEvent::SlotSkipped {
         snapshot, missed, ..
     }) = world.step()
     else {

@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::rotation_terms::Terms;
-use super::server_identity::Identity;
+use super::rotation_terms::RotationTerms;
+use super::server_identity::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 
 /// A reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
+pub struct ClockReading {
     /// The wall clock.
     pub wall: Timestamp,
     /// Time since the process began, unmoved by clock steps.
@@ -24,7 +24,7 @@ pub struct Now {
 
 /// When a fact happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct When {
+pub struct RecordedAt {
     /// The wall clock then.
     pub wall: Timestamp,
     /// The monotonic clock then; `None` when an earlier process recorded it.
@@ -32,8 +32,8 @@ pub struct When {
     pub mono: Option<SignedDuration>,
 }
 
-impl From<Now> for When {
-    fn from(now: Now) -> Self {
+impl From<ClockReading> for RecordedAt {
+    fn from(now: ClockReading) -> Self {
         Self {
             wall: now.wall,
             mono: Some(now.mono),
@@ -41,17 +41,17 @@ impl From<Now> for When {
     }
 }
 
-impl When {
+impl RecordedAt {
     /// How long ago this was, for sure; never negative. A record of an earlier process is as
     /// old as this process: a wall clock that is ahead, or was behind when the record was
     /// written, must not end a wait early.
-    pub fn elapsed(self, now: Now) -> SignedDuration {
+    pub fn elapsed(self, now: ClockReading) -> SignedDuration {
         self.elapsed_with(SignedDuration::ZERO, now)
     }
 
     /// The same of an instant that was set so much later than its record: when the call of an
     /// intent is over at the latest.
-    pub(super) fn elapsed_with(self, grace: SignedDuration, now: Now) -> SignedDuration {
+    pub(super) fn elapsed_with(self, grace: SignedDuration, now: ClockReading) -> SignedDuration {
         let passed = match self.mono {
             Some(mono) => now.mono - mono,
             None => now.mono - grace,
@@ -61,7 +61,7 @@ impl When {
 
     /// How old the record is by the wall clock, over restarts: what takes days, or is looked at
     /// by one short process after the other, can't begin anew with each.
-    pub(super) fn age(self, now: Now) -> SignedDuration {
+    pub(super) fn age(self, now: ClockReading) -> SignedDuration {
         let passed = match self.mono {
             Some(mono) => now.mono - mono,
             None => now.wall.duration_since(self.wall),
@@ -90,7 +90,7 @@ pub enum Outcome {
 /// Which of a rotation's hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Hook {
+pub enum HookKind {
     /// Run before the snapshot: it holds the server.
     Before,
     /// Run when the snapshot is over: it releases the server.
@@ -100,7 +100,7 @@ pub enum Hook {
 /// How a hook ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ran {
+pub enum HookOutcome {
     /// It did well, or there was none to run.
     Done,
     /// It failed, or was not done in time.
@@ -112,7 +112,7 @@ pub enum Ran {
 /// How a slot ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum SlotOutcome {
     /// Its snapshot was completed.
     Completed,
     /// Given up after attempts.
@@ -201,7 +201,7 @@ impl AlertKind {
 /// A reason for which the provider doesn't take a create for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Hindrance {
+pub enum TransientRefusal {
     /// It came too fast: the next one waits for nothing but the rate.
     Rate,
     /// The account's token is refused, of which an alert of its own tells.
@@ -210,7 +210,7 @@ pub enum Hindrance {
 
 /// An alert that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct RaisedAlert {
     /// Why, as it was said last.
     pub reason: String,
     /// Since when; `None` where an older trail doesn't say.
@@ -218,7 +218,7 @@ pub struct Standing {
     pub since: Option<Timestamp>,
 }
 
-impl Standing {
+impl RaisedAlert {
     /// What stands once it was raised for this reason; one that stood already does so since
     /// it was raised first.
     pub fn raised(reason: &str, at: Timestamp, before: Option<&Self>) -> Self {
@@ -237,13 +237,13 @@ impl Standing {
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Fact {
+pub enum ServerEvent {
     /// A rotation of the server comes under care: what passed before is not ours to judge.
     /// Without `terms` it was under care already, by a clock that was ahead.
     RotationAdded {
         rotation: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        terms: Option<Terms>,
+        terms: Option<RotationTerms>,
         /// Ids that its first look finds beyond `keep`: they go after a grace (I19).
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
@@ -252,7 +252,7 @@ pub enum Fact {
     /// counted from here on.
     RotationChanged {
         rotation: String,
-        terms: Terms,
+        terms: RotationTerms,
         /// Ids that they delete and nothing new has replaced: they go after a grace (I19).
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
@@ -262,7 +262,7 @@ pub enum Fact {
     /// The policy went; what is open on the server stays unknown.
     ServerRemoved,
     /// The provider gives the server another id or a second name beside the policy's.
-    ServerIdentified(Identity),
+    ServerIdentified(ServerIdentity),
     /// The policy names the server by its other id from now on: what the trail tells of `from`
     /// is told of this one.
     ServerIdChanged { from: ServerId },
@@ -323,7 +323,7 @@ pub enum Fact {
         looked_for: bool,
         /// The reason for which it wasn't taken for now, where that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        hindrance: Option<Hindrance>,
+        hindrance: Option<TransientRefusal>,
         /// The provider's own words, where it refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
@@ -427,7 +427,7 @@ pub enum Fact {
     /// A hook is about to be run. From `before` on the server is held, and `after` is owed;
     /// `command` is empty where a rotation has no `before`.
     HookStarted {
-        hook: Hook,
+        hook: HookKind,
         rotation: String,
         snapshot: String,
         command: Vec<String>,
@@ -436,10 +436,10 @@ pub enum Fact {
     /// was released before its snapshot was over. `later`: the create could not be sent, so
     /// the slot is tried again after a pause.
     HookFinished {
-        hook: Hook,
+        hook: HookKind,
         rotation: String,
         snapshot: String,
-        outcome: Ran,
+        outcome: HookOutcome,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         go_on: bool,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -512,7 +512,7 @@ pub enum Fact {
     RestoreResult { id: SnapshotId, outcome: Outcome },
 }
 
-impl Fact {
+impl ServerEvent {
     /// Whether an auditor asks by whose policy: of what comes under care, and of every intent.
     pub fn is_by_policy(&self) -> bool {
         matches!(
@@ -535,7 +535,7 @@ mod tests {
     #[test]
     fn whose_policy_it_was_is_told_of_intents_and_of_what_comes_under_care_alone() {
         let named = |json: &str| {
-            let fact: Fact = serde_json::from_str(json).expect("a fact");
+            let fact: ServerEvent = serde_json::from_str(json).expect("a fact");
             fact.is_by_policy()
         };
         for fact in [

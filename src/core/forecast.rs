@@ -10,9 +10,9 @@ use jiff::{Span, Timestamp};
 use serde::{Serialize, Serializer};
 
 use super::forecast_simulation::live;
-use super::plan::Do;
+use super::plan::PlannedAction;
 use super::policy::{Policy, Rules};
-use super::recovery_points::{Recovery, Usable, recovery};
+use super::recovery_points::{RecoveryAges, UsableSpan, recovery};
 use super::snapshot::ServerId;
 
 /// One server's coming days.
@@ -30,20 +30,20 @@ pub struct Forecast {
     #[serde(serialize_with = "zone_name")]
     pub zone: TimeZone,
     /// The recovery points of all rotations together.
-    pub recovery: Recovery,
+    pub recovery: RecoveryAges,
     /// Each rotation for itself, in the order of the file.
-    pub rotations: Vec<Outlook>,
+    pub rotations: Vec<RotationForecast>,
     /// Every snapshot that exists at some time of the span, oldest first.
-    pub snapshots: Vec<Life>,
+    pub snapshots: Vec<SnapshotLifetime>,
     /// What happens, in order.
-    pub events: Vec<Event>,
+    pub events: Vec<ForecastEvent>,
     /// What exists at the end of each day.
-    pub days: Vec<Day>,
+    pub days: Vec<DayEnd>,
 }
 
 /// One rotation's part in a forecast.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Outlook {
+pub struct RotationForecast {
     /// Its name.
     pub name: String,
     /// Completed slots that it keeps.
@@ -52,12 +52,12 @@ pub struct Outlook {
     #[serde(serialize_with = "zone_name")]
     pub zone: TimeZone,
     /// The recovery points that it alone gives.
-    pub recovery: Recovery,
+    pub recovery: RecoveryAges,
 }
 
 /// One snapshot from its making to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Life {
+pub struct SnapshotLifetime {
     /// Its name.
     pub name: String,
     /// The rotation that makes it.
@@ -75,12 +75,12 @@ pub struct Life {
 
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Event {
+pub struct ForecastEvent {
     /// When.
     pub time: Timestamp,
     /// A create, a delete, or that a slot finds the server blocked.
     #[serde(rename = "do")]
-    pub do_: Do,
+    pub do_: PlannedAction,
     /// The snapshot's name.
     pub name: Option<String>,
     /// Its rotation.
@@ -91,7 +91,7 @@ pub struct Event {
 
 /// What exists at the end of a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Day {
+pub struct DayEnd {
     /// The day, in the forecast's zone.
     pub date: Date,
     /// The names of the snapshots, oldest first.
@@ -109,15 +109,15 @@ pub fn forecast(policy: &Policy, rules: &Rules, from: Timestamp, days: u32) -> F
     let of = |rotation: Option<&str>| {
         let lives = lives.iter();
         let lives = lives.filter(|life| rotation.is_none_or(|name| life.rotation == name));
-        recovery(lives.filter_map(Life::usable), from, until)
+        recovery(lives.filter_map(SnapshotLifetime::usable), from, until)
     };
-    let rotations = policy.rotations.iter().map(|rotation| Outlook {
+    let rotations = policy.rotations.iter().map(|rotation| RotationForecast {
         name: rotation.name.clone(),
         keep: rotation.keep,
         zone: rotation.schedule.zone().clone(),
         recovery: of(Some(&rotation.name)),
     });
-    let days = ends.into_iter().map(|(date, end)| Day {
+    let days = ends.into_iter().map(|(date, end)| DayEnd {
         date,
         snapshots: lives
             .iter()
@@ -150,9 +150,9 @@ fn day_ends(zone: &TimeZone, from: Timestamp, days: u32) -> Vec<(Date, Timestamp
     (0..days).map_while(end).collect()
 }
 
-impl Life {
-    fn usable(&self) -> Option<Usable> {
-        Some(Usable {
+impl SnapshotLifetime {
+    fn usable(&self) -> Option<UsableSpan> {
+        Some(UsableSpan {
             made: self.created_at,
             since: self.completed_at?,
             until: self.deleted_at,

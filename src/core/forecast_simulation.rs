@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Inventory;
-use super::dry_run::Rehearsal;
-use super::event::Now;
-use super::forecast::{Event, Life};
-use super::plan::{Do, Plan};
+use super::dry_run::DryRun;
+use super::event::ClockReading;
+use super::forecast::{ForecastEvent, SnapshotLifetime};
+use super::plan::{Plan, PlannedAction};
 use super::policy::{Policy, Rotation, Rules};
-use super::server_history::History;
+use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
 
 /// Lives through it all; what is of the span between `from` and `until`.
@@ -24,15 +24,15 @@ pub(super) fn live(
     rules: &Rules,
     from: Timestamp,
     until: Timestamp,
-) -> (Vec<Life>, Vec<Event>) {
+) -> (Vec<SnapshotLifetime>, Vec<ForecastEvent>) {
     let stages = stages(policy, from);
     let start = stages.first().map_or(from, |(start, _)| *start);
-    let mut rehearsal = Rehearsal {
+    let mut rehearsal = DryRun {
         policy,
         rules,
         inventory: Inventory::empty(SignedDuration::ZERO),
-        history: History::default(),
-        now: Now {
+        history: ServerHistory::default(),
+        now: ClockReading {
             wall: start,
             mono: SignedDuration::ZERO,
         },
@@ -47,7 +47,7 @@ pub(super) fn live(
             first_change: None,
         },
     };
-    let mut seen = Seen::default();
+    let mut seen = SimulationResult::default();
     for (nth, (start, stage)) in stages.iter().enumerate() {
         let end = stages.get(nth + 1).map_or(until, |(start, _)| *start);
         rehearsal.policy = stage;
@@ -105,25 +105,25 @@ fn begin(rotation: &Rotation, from: Timestamp) -> Timestamp {
 
 /// What the rehearsal showed.
 #[derive(Default)]
-struct Seen {
-    alive: BTreeMap<SnapshotId, Life>,
-    gone: Vec<Life>,
-    events: Vec<Event>,
+struct SimulationResult {
+    alive: BTreeMap<SnapshotId, SnapshotLifetime>,
+    gone: Vec<SnapshotLifetime>,
+    events: Vec<ForecastEvent>,
     /// How many of the plan's steps are among the events.
     steps: usize,
 }
 
-impl Seen {
-    fn take(&mut self, look: &Rehearsal<'_>) {
+impl SimulationResult {
+    fn take(&mut self, look: &DryRun<'_>) {
         let now = look.now.wall;
         let rotation = |name: &str| {
             let place = look.policy.place(name)?;
             Some((look.policy.rotations[place.rotation].name.clone(), place))
         };
         for step in &look.plan.steps[self.steps..] {
-            if step.do_ != Do::Wait {
+            if step.do_ != PlannedAction::Wait {
                 let of = step.name.as_deref().and_then(rotation);
-                self.events.push(Event {
+                self.events.push(ForecastEvent {
                     time: now,
                     do_: step.do_,
                     name: step.name.clone(),
@@ -138,7 +138,7 @@ impl Seen {
             if !self.alive.contains_key(&row.id)
                 && let Some((rotation, place)) = rotation(&row.name)
             {
-                let life = Life {
+                let life = SnapshotLifetime {
                     name: row.name.clone(),
                     rotation,
                     slot: place.local,
@@ -158,7 +158,7 @@ impl Seen {
             let left = |id: &SnapshotId| !rows.iter().any(|row| row.id == *id);
             let gone: Vec<_> = self.alive.keys().filter(|&x| left(x)).cloned().collect();
             let gone = gone.into_iter().filter_map(|id| self.alive.remove(&id));
-            self.gone.extend(gone.map(|life| Life {
+            self.gone.extend(gone.map(|life| SnapshotLifetime {
                 deleted_at: Some(now),
                 ..life
             }));
@@ -166,12 +166,16 @@ impl Seen {
     }
 
     /// What is of the span; what comes later is not known in it.
-    fn between(self, from: Timestamp, until: Timestamp) -> (Vec<Life>, Vec<Event>) {
+    fn between(
+        self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> (Vec<SnapshotLifetime>, Vec<ForecastEvent>) {
         let within = |at: &Timestamp| *at < until;
         let all = self.gone.into_iter().chain(self.alive.into_values());
         let mut lives: Vec<_> = all
             .filter(|life| life.created_at < until && life.deleted_at.is_none_or(|at| at > from))
-            .map(|life| Life {
+            .map(|life| SnapshotLifetime {
                 completed_at: life.completed_at.filter(within),
                 deleted_at: life.deleted_at.filter(within),
                 ..life

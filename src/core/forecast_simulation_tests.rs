@@ -8,8 +8,8 @@ fn at(hour: i8) -> Timestamp {
         .timestamp()
 }
 
-fn life(created: i8, completed: i8, deleted: Option<i8>) -> Life {
-    Life {
+fn life(created: i8, completed: i8, deleted: Option<i8>) -> SnapshotLifetime {
+    SnapshotLifetime {
         name: format!("daily-{created:02}"),
         rotation: "daily".to_owned(),
         slot: jiff::civil::DateTime::default(),
@@ -19,10 +19,10 @@ fn life(created: i8, completed: i8, deleted: Option<i8>) -> Life {
     }
 }
 
-fn event(hour: i8) -> Event {
-    Event {
+fn event(hour: i8) -> ForecastEvent {
+    ForecastEvent {
         time: at(hour),
-        do_: Do::Create,
+        do_: PlannedAction::Create,
         name: None,
         rotation: None,
         reason: String::new(),
@@ -39,10 +39,10 @@ fn of_the_span_is_what_was_there_in_it_and_its_end_belongs_to_the_next() {
         life(12, 13, None), // Made when it ends.
     ];
     let alive = (0..).map(SnapshotId::from).zip(lives).collect();
-    let seen = Seen {
+    let seen = SimulationResult {
         alive,
         events: [5, 6, 11, 12].map(event).into(),
-        ..Seen::default()
+        ..SimulationResult::default()
     };
     let (lives, events) = seen.between(at(6), at(12));
     let shown = lives.iter().map(|life| {

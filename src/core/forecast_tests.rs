@@ -5,10 +5,10 @@ use jiff::SignedDuration;
 use super::*;
 use crate::core::name_pattern::Pattern;
 use crate::core::policy::{Rotation, WhenFull};
-use crate::core::recovery_points::Moment;
+use crate::core::recovery_points::AgeAt;
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::SnapshotId;
-use crate::core::test_provider::{World, rotation, rules, time};
+use crate::core::test_provider::{TestProvider, rotation, rules, time};
 
 /// A Wednesday.
 const NOON: &str = "2026-11-25T12:00:00Z";
@@ -19,7 +19,7 @@ const LOOK: SignedDuration = SignedDuration::from_secs(15);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 fn of(rotations: Vec<Rotation>, from: &str, days: u32) -> Forecast {
-    let policy = World::new(rotations).policy;
+    let policy = TestProvider::new(rotations).policy;
     forecast(&policy, &rules(), time(from), days)
 }
 
@@ -31,23 +31,23 @@ fn within(zone: &str, rotation: Rotation) -> Rotation {
     }
 }
 
-fn names(day: &Day) -> String {
+fn names(day: &DayEnd) -> String {
     day.snapshots.join(" ")
 }
 
-fn happens(event: &Event) -> String {
+fn happens(event: &ForecastEvent) -> String {
     let name = event.name.as_deref().unwrap_or("-");
     let time = event.time.strftime("%d %H:%M:%S");
     format!("{time} {} {name}: {}", event.do_.word(), event.reason)
 }
 
-fn age(moment: Moment) -> SignedDuration {
+fn age(moment: AgeAt) -> SignedDuration {
     moment.age.expect("an age")
 }
 
 #[test]
 fn no_id_that_the_forecast_makes_up_is_a_protected_one() {
-    let mut policy = World::new(vec![rotation("daily", "0 2 * * *", 4)]).policy;
+    let mut policy = TestProvider::new(vec![rotation("daily", "0 2 * * *", 4)]).policy;
     policy.protected_ids.extend((1..=20).map(SnapshotId::from));
     let got = forecast(&policy, &rules(), time(NOON), 28);
     let held = got.days.iter().map(|day| day.snapshots.len());

@@ -8,7 +8,7 @@ use crate::core::test_provider::*;
 #[test]
 fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled() {
     for given_up in [true, false] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         if given_up {
             world.settle(&Status::Failed);
         } else {
@@ -45,28 +45,31 @@ fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled()
 fn i15_a_slot_that_passed_in_a_pause_is_not_told_of_and_clears_nothing() {
     for failed in [false, true] {
         let status = if failed { Status::Failed } else { DONE };
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         world.settle(&status);
         let before = standing(&mut world);
         assert_eq!(before.len(), usize::from(failed));
-        world.record(&Fact::Paused { by: None });
+        world.record(&ServerEvent::Paused { by: None });
         world.pass(WEEK * 2);
-        world.record(&Fact::Resumed { by: None });
+        world.record(&ServerEvent::Resumed { by: None });
         world.pass(WEEK / 2);
         world.recorded();
         let paused = world.history.slot("weekly", "weekly-2026-11-29");
-        assert_eq!(paused.and_then(|note| note.ending), Some(Ending::Paused));
+        assert_eq!(
+            paused.and_then(|note| note.ending),
+            Some(SlotOutcome::Paused)
+        );
         assert_eq!(standing(&mut world), before);
     }
 }
 
 #[test]
 fn i15_a_rotation_is_overdue_from_its_second_fruitless_slot_in_a_row_until_one_is_settled() {
-    let overdue = |world: &World| {
+    let overdue = |world: &TestProvider| {
         let key = (AlertKind::Overdue, "weekly".to_owned());
         world.history.alerts.get(&key).map(|s| s.reason.clone())
     };
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
     let mut reasons = Vec::new();
     for _ in 0..8 {
@@ -87,7 +90,7 @@ fn i15_a_rotation_is_overdue_from_its_second_fruitless_slot_in_a_row_until_one_i
 fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_do_not() {
     let overdue = (AlertKind::Overdue, "weekly".to_owned());
     for (weeks, stands) in [(1, false), (2, true)] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         world.settle(&DONE);
         world.policy.rotations[0].catch_up = Some(MINUTE);
         world.pass(WEEK * weeks + MINUTE);
@@ -95,11 +98,11 @@ fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_
         let told = world.history.alerts.contains_key(&overdue);
         assert_eq!(told, stands, "{weeks} weeks");
     }
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&Status::Failed);
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     world.pass(WEEK * 2);
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.pass(WEEK / 2);
     assert!(!standing(&mut world).contains(&overdue));
     // None has succeeded yet, and the one before the pause counts.
@@ -111,18 +114,18 @@ fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_
 }
 
 /// A slot of the weekly rotation ends without a look at the server.
-pub(super) fn ends(world: &mut World, name: &str, slot: &str, completed: bool) {
+pub(super) fn ends(world: &mut TestProvider, name: &str, slot: &str, completed: bool) {
     let (rotation, snapshot) = ("weekly".to_owned(), name.to_owned());
     let (slot, reason) = (time(slot), String::new());
     world.record(&if completed {
-        Fact::SlotSettled {
+        ServerEvent::SlotSettled {
             rotation,
             slot,
             snapshot,
             reason,
         }
     } else {
-        Fact::SlotGivenUp {
+        ServerEvent::SlotGivenUp {
             rotation,
             slot,
             snapshot,
@@ -135,7 +138,7 @@ pub(super) fn ends(world: &mut World, name: &str, slot: &str, completed: bool) {
 fn i15_of_two_names_of_one_slot_the_later_record_tells_how_it_ended() {
     let slot = "2026-11-22T03:00:00Z";
     for completed in [true, false] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         ends(&mut world, "old-2026-11-22", slot, !completed);
         ends(&mut world, "weekly-2026-11-22", slot, completed);
         let told = standing(&mut world) == about(AlertKind::SlotFailed, "weekly");
@@ -145,7 +148,7 @@ fn i15_of_two_names_of_one_slot_the_later_record_tells_how_it_ended() {
 
 #[test]
 fn i15_a_snapshot_that_is_completed_late_settles_its_slot() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&Status::InProgress);
     world.pass(world.rules.stuck_after);
     world.settle(&Status::InProgress);
@@ -153,16 +156,19 @@ fn i15_a_snapshot_that_is_completed_late_settles_its_slot() {
     world.snapshots[0].status = DONE;
     assert_eq!(standing(&mut world), []);
     let note = world.history.slot("weekly", "weekly-2026-11-22");
-    assert_eq!(note.and_then(|note| note.ending), Some(Ending::Completed));
+    assert_eq!(
+        note.and_then(|note| note.ending),
+        Some(SlotOutcome::Completed)
+    );
 }
 
 #[test]
 fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_last() {
-    let told = |world: &World| {
+    let told = |world: &TestProvider| {
         let key = (AlertKind::SlotFailed, "weekly".to_owned());
         world.history.alerts.get(&key).map(|s| s.reason.clone())
     };
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&Status::Failed);
     let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed; what comes next: snaprotate plan 7";
     assert_eq!(told(&world).as_deref(), Some(first));
@@ -172,7 +178,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
         world.pass(MINUTE);
     }
     world.intend_create("weekly-2026-11-29");
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: "weekly-2026-11-29".to_owned(),
         outcome: Outcome::Later,
         id: None,
@@ -194,7 +200,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
 
 #[test]
 fn i15_a_slot_of_which_the_ending_alone_is_known_is_told_with_that() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     ends(
         &mut world,
         "weekly-2026-11-22",
@@ -217,9 +223,9 @@ fn i15_a_slot_of_which_the_ending_alone_is_known_is_told_with_that() {
 
 #[test]
 fn i15_a_slot_that_passed_while_the_server_was_blocked_is_told_with_the_block() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
-    world.record(&Fact::Blocked {
+    world.record(&ServerEvent::Blocked {
         reason: "full".to_owned(),
     });
     ends(

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::{Fact, Outcome};
+use crate::core::event::{Outcome, ServerEvent};
 use crate::core::snapshot::SnapshotId;
 use crate::core::test_provider::*;
 
@@ -14,7 +14,7 @@ fn a_full_server_says_how_many_foreign_ones_fill_it_and_nothing_of_them_where_th
         (2, Some("3 of 5 are foreign")),
         (5, None),
     ] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         for nth in 0..5 {
             let name = if nth < own {
                 format!("weekly-2026-10-0{}", nth + 1)
@@ -47,7 +47,7 @@ fn of_two_rotations_the_fuller_one_gives_room_only_to_one_that_holds_less_than_t
         (2, 1, Some("a")),
         (1, 0, None),
     ] {
-        let mut world = World::new(vec![
+        let mut world = TestProvider::new(vec![
             rotation("a", "0 3 1 1 *", 9),
             rotation("b", "0 3 * * *", 9),
         ]);
@@ -158,10 +158,11 @@ fn i7_while_a_listing_still_shows_what_was_to_be_given_up_nothing_was_lost() {
         let mut world = full_of_own();
         let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
         let victim = SnapshotId::from(if shown { 1 } else { 99 });
-        world.history.prune_first = Some(Box::new(crate::core::server_history::PruneFirst {
-            victim,
-            known,
-        }));
+        world.history.prune_first =
+            Some(Box::new(crate::core::server_history::PruneFirstPromise {
+                victim,
+                known,
+            }));
         let step = world.recorded();
         assert_eq!(matches!(step, Step::Delete { .. }), goes, "{step:?}");
     }
@@ -177,7 +178,7 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
     let known = stale.iter().map(|s| s.id.clone()).collect();
     world.intend_delete(id.clone(), &name, Some(known));
     let outcome = Outcome::Unknown;
-    world.record(&Fact::DeleteResult {
+    world.record(&ServerEvent::DeleteResult {
         id: id.clone(),
         outcome,
     });
@@ -186,7 +187,7 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
         panic!("there is room");
     };
     world.intend_create(&name);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name,
         outcome: Outcome::Failed,
         id: None,
@@ -206,13 +207,13 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
 
 #[test]
 fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() {
-    let refuse = |world: &mut World| {
+    let refuse = |world: &mut TestProvider| {
         let Step::Delete { id, name, .. } = world.recorded() else {
             return false;
         };
         world.intend_delete(id.clone(), &name, None);
         let outcome = Outcome::Failed;
-        world.record(&Fact::DeleteResult { id, outcome });
+        world.record(&ServerEvent::DeleteResult { id, outcome });
         true
     };
     let mut world = full_of_own();
@@ -241,7 +242,7 @@ fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() 
 
 #[test]
 fn each_delete_says_what_it_is_for() {
-    let made = |mut world: World| {
+    let made = |mut world: TestProvider| {
         world.made_in_vain(1);
         world
     };
@@ -269,23 +270,23 @@ fn each_delete_says_what_it_is_for() {
         ),
         (stuck, "it is stuck, and a slot of weekly needs its room"),
         (
-            World::weekly(2).holding(&[old_weeklies().as_slice(), &[settled()]].concat()),
+            TestProvider::weekly(2).holding(&[old_weeklies().as_slice(), &[settled()]].concat()),
             "beyond keep = 2 of weekly",
         ),
         (
-            World::weekly(2).holding(&[settled(), (10, "weekly-2026-11-22", DONE, day)]),
+            TestProvider::weekly(2).holding(&[settled(), (10, "weekly-2026-11-22", DONE, day)]),
             "the same slot of weekly has a newer copy",
         ),
         (
-            made(World::weekly(2).holding(&[settled(), failed(1, "weekly-2026-11-08")])),
+            made(TestProvider::weekly(2).holding(&[settled(), failed(1, "weekly-2026-11-08")])),
             "it failed, and a newer one of weekly is completed",
         ),
         (
-            made(World::weekly(2).holding(&[failed(1, "weekly-2026-11-22")])),
+            made(TestProvider::weekly(2).holding(&[failed(1, "weekly-2026-11-22")])),
             "it failed, and its slot of weekly is still due",
         ),
         (
-            made(World::weekly(2).holding(&full)),
+            made(TestProvider::weekly(2).holding(&full)),
             "it failed, and a slot of weekly needs its room",
         ),
     ] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::tests::*;
 use crate::core::decide::Step;
-use crate::core::event::{AlertKind, Fact, Hook, Ran, When};
+use crate::core::event::{AlertKind, HookKind, HookOutcome, RecordedAt, ServerEvent};
 use crate::core::test_provider::{DONE, MINUTE, rotation};
 
 #[test]
@@ -14,13 +14,13 @@ fn a_before_that_fails_is_a_failed_attempt_and_after_follows_all_the_same() {
         let Step::Create { .. } = world.recorded() else {
             panic!("attempt {attempt}");
         };
-        world.record(&started(Hook::Before));
-        world.record(&finished(Hook::Before, Ran::Failed));
+        world.record(&started(HookKind::Before));
+        world.record(&finished(HookKind::Before, HookOutcome::Failed));
         let hold = world.history.hold.as_deref().expect("held");
         assert!(hold.tried, "its release costs no second try");
         assert_eq!(released(&world.step()), Some(false));
-        world.record(&started(Hook::After));
-        world.record(&finished(Hook::After, Ran::Done));
+        world.record(&started(HookKind::After));
+        world.record(&finished(HookKind::After, HookOutcome::Done));
         let step = world.recorded();
         assert_eq!(alert(&world).as_deref(), Some("it said so"));
         if attempt < 3 {
@@ -39,8 +39,8 @@ fn a_before_that_fails_is_a_failed_attempt_and_after_follows_all_the_same() {
 #[test]
 fn one_that_can_t_be_started_holds_nothing_and_costs_no_attempt() {
     let mut world = world();
-    world.record(&started(Hook::Before));
-    world.record(&finished(Hook::Before, Ran::NotStarted));
+    world.record(&started(HookKind::Before));
+    world.record(&finished(HookKind::Before, HookOutcome::NotStarted));
     assert_eq!(world.history.hold, None);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     let note = world.history.slot("weekly", NAME).expect("a note");
@@ -50,12 +50,12 @@ fn one_that_can_t_be_started_holds_nothing_and_costs_no_attempt() {
 #[test]
 fn where_it_goes_on_a_failed_before_is_no_attempt_but_an_alert() {
     let mut world = world();
-    world.record(&started(Hook::Before));
-    world.record(&Fact::HookFinished {
-        hook: Hook::Before,
+    world.record(&started(HookKind::Before));
+    world.record(&ServerEvent::HookFinished {
+        hook: HookKind::Before,
         rotation: "weekly".to_owned(),
         snapshot: NAME.to_owned(),
-        outcome: Ran::Failed,
+        outcome: HookOutcome::Failed,
         go_on: true,
         early: false,
         later: false,
@@ -66,7 +66,7 @@ fn where_it_goes_on_a_failed_before_is_no_attempt_but_an_alert() {
     assert!(!world.history.hold.as_deref().expect("held").tried);
     create(&mut world, DONE);
     assert_eq!(released(&world.recorded()), Some(false));
-    world.record(&finished(Hook::After, Ran::Done));
+    world.record(&finished(HookKind::After, HookOutcome::Done));
     world.recorded();
     // An after that did well doesn't make good what before failed to do.
     assert_eq!(alert(&world).as_deref(), Some("it said so"));
@@ -76,11 +76,11 @@ fn where_it_goes_on_a_failed_before_is_no_attempt_but_an_alert() {
 fn a_create_that_could_not_be_sent_is_tried_after_a_pause_that_doesnt_count() {
     let mut world = world();
     hold(&mut world);
-    world.record(&Fact::HookFinished {
-        hook: Hook::After,
+    world.record(&ServerEvent::HookFinished {
+        hook: HookKind::After,
         rotation: "weekly".to_owned(),
         snapshot: NAME.to_owned(),
-        outcome: Ran::Done,
+        outcome: HookOutcome::Done,
         go_on: false,
         early: false,
         later: true,
@@ -117,7 +117,7 @@ fn a_failed_after_is_tried_again_with_growing_pauses_and_never_forgotten() {
             .expect("an alert")
             .contains("can't be released")
     );
-    world.record(&finished(Hook::After, Ran::Done));
+    world.record(&finished(HookKind::After, HookOutcome::Done));
     world.recorded();
     assert_eq!(world.history.hold, None);
 }
@@ -157,7 +157,7 @@ fn a_resume_of_the_server_itself_gives_up_what_failed_and_one_of_all_does_not() 
         let now = world.now.wall;
         world.history.resume(None, now);
         assert!(world.history.hold.is_some());
-        world.record(&Fact::Resumed { by: None });
+        world.record(&ServerEvent::Resumed { by: None });
         assert_eq!(world.history.hold.is_some(), stays, "{failures}");
     }
 }
@@ -169,7 +169,7 @@ fn a_failed_after_of_an_earlier_process_rests_no_longer_than_its_pause_in_this_o
     fails(&mut world);
     let hold = world.history.hold.as_mut().expect("held");
     // The clock was a day ahead then.
-    hold.last = Some(When {
+    hold.last = Some(RecordedAt {
         wall: world.now.wall + 24 * 60 * MINUTE,
         mono: None,
     });
@@ -183,7 +183,7 @@ fn a_failed_after_of_an_earlier_process_rests_no_longer_than_its_pause_in_this_o
 fn that_a_paused_server_can_t_be_released_is_said() {
     let mut world = world();
     hold(&mut world);
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     fails(&mut world);
     let Step::Idle { until } = world.recorded() else {
         panic!("{:?}", world.step());
@@ -197,7 +197,7 @@ fn for_once_a_release_that_may_still_help_is_waited_for() {
     let mut world = world();
     world.rules.count_all = true;
     hold(&mut world);
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     for failures in 1..=3 {
         fails(&mut world);
         let waits = matches!(world.recorded(), Step::Wait { .. });
@@ -211,12 +211,12 @@ fn the_alert_ends_when_the_hooks_went_well_once() {
     let mut world = world();
     hold(&mut world);
     fails(&mut world);
-    world.record(&finished(Hook::After, Ran::Done));
+    world.record(&finished(HookKind::After, HookOutcome::Done));
     world.recorded();
     assert!(alert(&world).is_some(), "it was late");
     hold(&mut world);
     create(&mut world, DONE);
-    world.record(&finished(Hook::After, Ran::Done));
+    world.record(&finished(HookKind::After, HookOutcome::Done));
     world.recorded();
     assert_eq!(alert(&world), None);
 }

@@ -8,23 +8,23 @@
 use jiff::SignedDuration;
 
 use super::breaks::Break;
-use super::create_outcome::Tried;
-use super::decide::{Server, Step};
-use super::event::{Fact, Hook, Ran, When};
-use super::policy::{Hooks, Release, Rotation};
-use super::server_history::{History, Hold, Open};
+use super::create_outcome::FailedTry;
+use super::decide::{DecisionContext, Step};
+use super::event::{HookKind, HookOutcome, RecordedAt, ServerEvent};
+use super::policy::{Hooks, ReleaseWhen, Rotation};
+use super::server_history::{HookLease, PendingOp, ServerHistory};
 
-impl History {
+impl ServerHistory {
     /// Folds a hook's beginning or end in.
-    pub(super) fn hooked(&mut self, fact: &Fact, at: When) {
+    pub(super) fn hooked(&mut self, fact: &ServerEvent, at: RecordedAt) {
         match fact {
-            Fact::HookStarted {
-                hook: Hook::Before,
+            ServerEvent::HookStarted {
+                hook: HookKind::Before,
                 rotation,
                 snapshot,
                 ..
             } => {
-                self.hold = Some(Box::new(Hold {
+                self.hold = Some(Box::new(HookLease {
                     rotation: rotation.clone(),
                     snapshot: snapshot.clone(),
                     since: at,
@@ -35,8 +35,8 @@ impl History {
                     last: None,
                 }));
             }
-            Fact::HookFinished {
-                hook: Hook::Before,
+            ServerEvent::HookFinished {
+                hook: HookKind::Before,
                 rotation,
                 snapshot,
                 outcome,
@@ -44,11 +44,11 @@ impl History {
                 reason,
                 ..
             } => self.before_ended(rotation, snapshot, *outcome, *go_on, reason, at),
-            Fact::HookFinished {
-                hook: Hook::After,
+            ServerEvent::HookFinished {
+                hook: HookKind::After,
                 rotation,
                 snapshot,
-                outcome: Ran::Done,
+                outcome: HookOutcome::Done,
                 early,
                 later,
                 reason,
@@ -67,13 +67,13 @@ impl History {
                     self.tried(
                         snapshot,
                         at,
-                        Tried::ForNow(None),
+                        FailedTry::ForNow(None),
                         "it was released before its create",
                     );
                 }
             }
-            Fact::HookFinished {
-                hook: Hook::After,
+            ServerEvent::HookFinished {
+                hook: HookKind::After,
                 rotation,
                 reason,
                 ..
@@ -97,12 +97,12 @@ impl History {
         &mut self,
         rotation: &str,
         snapshot: &str,
-        ran: Ran,
+        ran: HookOutcome,
         go_on: bool,
         reason: &str,
-        at: When,
+        at: RecordedAt,
     ) {
-        if ran == Ran::Done {
+        if ran == HookOutcome::Done {
             return;
         }
         self.notes(rotation).hook_fault = Some(reason.into());
@@ -112,14 +112,14 @@ impl History {
         if !go_on {
             // What can't be started touched nothing: that costs no attempt.
             let why = format!("its hook before: {reason}");
-            let tried = if ran == Ran::NotStarted {
-                Tried::ForNow(None)
+            let tried = if ran == HookOutcome::NotStarted {
+                FailedTry::ForNow(None)
             } else {
-                Tried::Counts
+                FailedTry::Counts
             };
             self.tried(snapshot, at, tried, &why);
         }
-        if ran == Ran::NotStarted {
+        if ran == HookOutcome::NotStarted {
             self.hold = None;
         }
         if let Some(hold) = &mut self.hold {
@@ -128,7 +128,7 @@ impl History {
     }
 }
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// `after`, where it is due: before every other rule, without a listing.
     pub(super) fn release(&self) -> Option<Step> {
         let hold = self.history.hold.as_deref()?;
@@ -149,7 +149,7 @@ impl Server<'_> {
 
     /// Returns true while a server that is stopped for the same snapshot is not started:
     /// `after` comes last.
-    fn starts_first(&self, hold: &Hold) -> bool {
+    fn starts_first(&self, hold: &HookLease) -> bool {
         let downtime = self.history.downtime.as_deref();
         let (max_hold, _) = self.bounds(hold);
         downtime.is_some_and(|down| down.snapshot == hold.snapshot && !down.is_doubtful())
@@ -157,13 +157,13 @@ impl Server<'_> {
     }
 
     /// How long a failed `after` still rests; `None`: it didn't fail, or has rested.
-    fn until_next_try(&self, hold: &Hold) -> Option<SignedDuration> {
+    fn until_next_try(&self, hold: &HookLease) -> Option<SignedDuration> {
         let elapsed = hold.last?.elapsed(self.now);
         let left = self.pause(&hold.snapshot, hold.failures) - elapsed;
         left.is_positive().then_some(left)
     }
 
-    fn why_released(&self, hold: &Hold) -> Option<String> {
+    fn why_released(&self, hold: &HookLease) -> Option<String> {
         let name = &hold.snapshot;
         if hold.failures > 0 {
             return Some("it failed last time".to_owned());
@@ -186,32 +186,35 @@ impl Server<'_> {
     }
 
     /// Whether the server is released before its snapshot is over, as far as it has to be.
-    fn early(&self, hold: &Hold) -> bool {
+    fn early(&self, hold: &HookLease) -> bool {
         let hooks = self.policy.rotation(&hold.rotation);
         let hooks = hooks.and_then(|rotation| rotation.hooks.as_deref());
         hold.created && self.making(hold) && !self.accepted(hold) && releases(hooks)
     }
 
     /// Whether its create, or what came of it, is still open.
-    fn making(&self, hold: &Hold) -> bool {
-        matches!(&self.history.open, Some(Open::Create { name, .. }) if *name == hold.snapshot)
+    fn making(&self, hold: &HookLease) -> bool {
+        matches!(&self.history.open, Some(PendingOp::Create { name, .. }) if *name == hold.snapshot)
     }
 
-    fn accepted(&self, hold: &Hold) -> bool {
+    fn accepted(&self, hold: &HookLease) -> bool {
         let (_, release) = self.bounds(hold);
-        let known = matches!(&self.history.open, Some(Open::Create { id: Some(_), .. }));
-        release == Release::Accepted && known
+        let known = matches!(
+            &self.history.open,
+            Some(PendingOp::Create { id: Some(_), .. })
+        );
+        release == ReleaseWhen::Accepted && known
     }
 
     /// By the policy in force; where that has no such hooks any more, nothing is waited for.
-    fn bounds(&self, hold: &Hold) -> (SignedDuration, Release) {
+    fn bounds(&self, hold: &HookLease) -> (SignedDuration, ReleaseWhen) {
         let rotation = self.policy.rotation(&hold.rotation);
         let hooks = rotation.and_then(|r| r.hooks.as_deref());
         match hooks {
             // Nothing is held where nothing is released.
-            Some(hooks) if hooks.after.is_none() => (hooks.max_hold, Release::Accepted),
+            Some(hooks) if hooks.after.is_none() => (hooks.max_hold, ReleaseWhen::Accepted),
             Some(hooks) => (hooks.max_hold, hooks.release),
-            None => (SignedDuration::ZERO, Release::Completed),
+            None => (SignedDuration::ZERO, ReleaseWhen::Completed),
         }
     }
 
@@ -235,7 +238,7 @@ impl Server<'_> {
         let Some(left) = hold.and_then(|hold| self.until_next_try(hold)) else {
             return step;
         };
-        let hopeless = hold.is_some_and(Hold::hopeless);
+        let hopeless = hold.is_some_and(HookLease::hopeless);
         match step {
             // `once` goes on while it may help.
             Step::Idle { .. } if self.rules.count_all && !hopeless => Step::Wait {
@@ -264,10 +267,10 @@ pub fn releases(hooks: Option<&Hooks>) -> bool {
 }
 
 /// The program that a hook runs, and its arguments; nothing where there is none.
-pub fn command(hooks: &Hooks, hook: Hook) -> &[String] {
+pub fn command(hooks: &Hooks, hook: HookKind) -> &[String] {
     let argv = match hook {
-        Hook::Before => &hooks.before,
-        Hook::After => &hooks.after,
+        HookKind::Before => &hooks.before,
+        HookKind::After => &hooks.after,
     };
     argv.as_deref().unwrap_or_default()
 }

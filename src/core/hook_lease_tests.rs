@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::core::decide::{Inventory, Step, decide_in_hold, release};
-use crate::core::event::{AlertKind, Fact, Hook, Outcome, Ran, When};
+use crate::core::event::{AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent};
 use crate::core::hook_lease::command;
 use crate::core::operator_order::{Order, objection};
-use crate::core::policy::{Hooks, Release};
-use crate::core::server_history::History;
+use crate::core::policy::{Hooks, ReleaseWhen};
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{SnapshotId, Status};
-use crate::core::test_provider::{DONE, MINUTE, World};
+use crate::core::test_provider::{DONE, MINUTE, TestProvider};
 
 pub(in crate::core) const NAME: &str = "weekly-2026-11-22";
 
@@ -20,25 +20,25 @@ pub(in crate::core) fn hooks() -> Hooks {
         after: Some(vec!["/bin/thaw".to_owned()]),
         timeout: MINUTE,
         go_on: false,
-        release: Release::Completed,
+        release: ReleaseWhen::Completed,
         max_hold: 60 * MINUTE,
     }
 }
 
 /// A weekly slot is due on a server whose snapshots have hooks.
-pub(in crate::core) fn world() -> World {
+pub(in crate::core) fn world() -> TestProvider {
     with(hooks())
 }
 
-pub(in crate::core) fn with(hooks: Hooks) -> World {
-    let mut world = World::weekly(3);
+pub(in crate::core) fn with(hooks: Hooks) -> TestProvider {
+    let mut world = TestProvider::weekly(3);
     world.policy.rotations[0].hooks = Some(Arc::new(hooks));
     assert!(matches!(world.recorded(), Step::Create { .. }));
     world
 }
 
-pub(in crate::core) fn started(hook: Hook) -> Fact {
-    Fact::HookStarted {
+pub(in crate::core) fn started(hook: HookKind) -> ServerEvent {
+    ServerEvent::HookStarted {
         hook,
         rotation: "weekly".to_owned(),
         snapshot: NAME.to_owned(),
@@ -46,8 +46,8 @@ pub(in crate::core) fn started(hook: Hook) -> Fact {
     }
 }
 
-pub(in crate::core) fn finished(hook: Hook, ran: Ran) -> Fact {
-    Fact::HookFinished {
+pub(in crate::core) fn finished(hook: HookKind, ran: HookOutcome) -> ServerEvent {
+    ServerEvent::HookFinished {
         hook,
         rotation: "weekly".to_owned(),
         snapshot: NAME.to_owned(),
@@ -60,15 +60,15 @@ pub(in crate::core) fn finished(hook: Hook, ran: Ran) -> Fact {
 }
 
 /// As the engine does it: `before`, then the create.
-pub(in crate::core) fn hold(world: &mut World) {
-    world.record(&started(Hook::Before));
-    world.record(&finished(Hook::Before, Ran::Done));
+pub(in crate::core) fn hold(world: &mut TestProvider) {
+    world.record(&started(HookKind::Before));
+    world.record(&finished(HookKind::Before, HookOutcome::Done));
 }
 
-pub(in crate::core) fn create(world: &mut World, status: Status) -> SnapshotId {
+pub(in crate::core) fn create(world: &mut TestProvider, status: Status) -> SnapshotId {
     world.intend_create(NAME);
     let id = world.make(NAME, status);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: NAME.to_owned(),
         outcome: Outcome::Done,
         id: Some(id.clone()),
@@ -80,7 +80,7 @@ pub(in crate::core) fn create(world: &mut World, status: Status) -> SnapshotId {
     id
 }
 
-pub(in crate::core) fn complete(world: &mut World, id: &SnapshotId) {
+pub(in crate::core) fn complete(world: &mut TestProvider, id: &SnapshotId) {
     let mut rows = world.snapshots.iter_mut();
     rows.find(|s| s.id == *id).expect("it is there").status = DONE;
 }
@@ -93,16 +93,16 @@ pub(in crate::core) fn released(step: &Step) -> Option<bool> {
 }
 
 /// A listing without rows.
-pub(in crate::core) fn nothing(world: &World) -> Inventory {
+pub(in crate::core) fn nothing(world: &TestProvider) -> Inventory {
     Inventory::empty(world.now.mono)
 }
 
-pub(in crate::core) fn fails(world: &mut World) {
-    world.record(&started(Hook::After));
-    world.record(&finished(Hook::After, Ran::Failed));
+pub(in crate::core) fn fails(world: &mut TestProvider) {
+    world.record(&started(HookKind::After));
+    world.record(&finished(HookKind::After, HookOutcome::Failed));
 }
 
-pub(in crate::core) fn alert(world: &World) -> Option<String> {
+pub(in crate::core) fn alert(world: &TestProvider) -> Option<String> {
     let key = (AlertKind::HookFailed, "weekly".to_owned());
     let standing = world.history.alerts.get(&key)?;
     Some(standing.reason.clone())
@@ -114,14 +114,15 @@ fn after_follows_when_the_snapshot_is_completed_and_not_before() {
     hold(&mut world);
     let id = create(&mut world, Status::InProgress);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
-    let now = |world: &World| release(&world.policy, &world.history, &world.rules, world.now);
+    let now =
+        |world: &TestProvider| release(&world.policy, &world.history, &world.rules, world.now);
     assert_eq!(now(&world), None);
     complete(&mut world, &id);
     let after = world.recorded();
     assert_eq!(released(&after), Some(false));
     assert_eq!(now(&world), Some(after), "no listing is needed");
-    world.record(&started(Hook::After));
-    world.record(&finished(Hook::After, Ran::Done));
+    world.record(&started(HookKind::After));
+    world.record(&finished(HookKind::After, HookOutcome::Done));
     assert!(matches!(world.recorded(), Step::Idle { .. }));
     assert_eq!(world.history.hold, None);
     assert_eq!(alert(&world), None);
@@ -130,14 +131,14 @@ fn after_follows_when_the_snapshot_is_completed_and_not_before() {
 #[test]
 fn where_acceptance_is_enough_after_follows_the_answer() {
     let mut world = with(Hooks {
-        release: Release::Accepted,
+        release: ReleaseWhen::Accepted,
         ..hooks()
     });
     hold(&mut world);
     world.intend_create(NAME);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     let id = world.make(NAME, Status::InProgress);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: NAME.to_owned(),
         outcome: Outcome::Done,
         id: Some(id),
@@ -154,7 +155,7 @@ fn a_create_that_fails_releases_the_server() {
     let mut world = world();
     hold(&mut world);
     world.intend_create(NAME);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: NAME.to_owned(),
         outcome: Outcome::Failed,
         id: None,
@@ -184,13 +185,13 @@ fn a_hold_for_one_slot_serves_no_other_of_its_rotation() {
 #[test]
 fn each_hook_runs_its_own_program_and_one_that_is_not_there_none() {
     let both = hooks();
-    assert_eq!(command(&both, Hook::Before), ["/bin/freeze"]);
-    assert_eq!(command(&both, Hook::After), ["/bin/thaw"]);
+    assert_eq!(command(&both, HookKind::Before), ["/bin/freeze"]);
+    assert_eq!(command(&both, HookKind::After), ["/bin/thaw"]);
     let alone = Hooks {
         before: None,
         ..both
     };
-    assert_eq!(command(&alone, Hook::Before), [""; 0]);
+    assert_eq!(command(&alone, HookKind::Before), [""; 0]);
 }
 
 #[test]
@@ -203,11 +204,11 @@ fn at_max_hold_the_server_is_released_early_and_that_is_said() {
     assert_eq!(released(&world.step()), None);
     world.pass(MINUTE);
     assert_eq!(released(&world.step()), Some(true));
-    world.record(&Fact::HookFinished {
-        hook: Hook::After,
+    world.record(&ServerEvent::HookFinished {
+        hook: HookKind::After,
         rotation: "weekly".to_owned(),
         snapshot: NAME.to_owned(),
-        outcome: Ran::Done,
+        outcome: HookOutcome::Done,
         go_on: false,
         early: true,
         later: false,
@@ -243,7 +244,7 @@ fn after_needs_neither_a_listing_nor_a_clock_and_no_pause_keeps_it() {
         hold(&mut world);
         match trouble {
             0 => world.doubt = Some("it is short".to_owned()),
-            1 => world.record(&Fact::Paused { by: None }),
+            1 => world.record(&ServerEvent::Paused { by: None }),
             2 => world.now.wall -= 600 * MINUTE,
             _ => world.history.all_paused = Some(world.now.wall),
         }
@@ -272,8 +273,8 @@ fn where_nothing_is_released_the_answer_is_enough_and_nothing_is_early() {
     create(&mut world, Status::InProgress);
     assert_eq!(released(&world.recorded()), Some(false));
     // Nor is it where no answer came in time.
-    world.record(&finished(Hook::After, Ran::Done));
-    world.history = History::default();
+    world.record(&finished(HookKind::After, HookOutcome::Done));
+    world.history = ServerHistory::default();
     world.snapshots.clear();
     hold(&mut world);
     world.intend_create(NAME);
@@ -285,7 +286,7 @@ fn where_nothing_is_released_the_answer_is_enough_and_nothing_is_early() {
 fn a_hold_outlives_its_policy() {
     let mut world = world();
     hold(&mut world);
-    world.record(&Fact::ServerRemoved);
+    world.record(&ServerEvent::ServerRemoved);
     assert!(world.history.hold.is_some());
     assert!(!world.history.gone());
 }
@@ -294,7 +295,7 @@ fn a_hold_outlives_its_policy() {
 fn an_operator_s_create_is_not_the_one_that_is_held_for_and_must_wait() {
     let mut world = world();
     hold(&mut world);
-    world.record(&Fact::CreateIntent {
+    world.record(&ServerEvent::CreateIntent {
         rotation: String::new(),
         snapshot: NAME.to_owned(),
         known: BTreeSet::new(),
@@ -328,12 +329,12 @@ fn a_hold_outlives_a_checkpoint_and_so_does_a_fault() {
     hold(&mut world);
     fails(&mut world);
     let kept = serde_json::to_string(&world.history).expect("JSON");
-    let read: crate::core::server_history::History =
+    let read: crate::core::server_history::ServerHistory =
         serde_json::from_str(&kept).expect("a history");
     let hold = read.hold.as_ref().expect("held");
     assert_eq!((hold.failures, hold.since.mono), (1, None));
     assert_eq!(read.hook_fault("weekly"), Some("it said so"));
-    let early = When {
+    let early = RecordedAt {
         wall: world.now.wall,
         mono: None,
     };

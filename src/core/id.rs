@@ -21,12 +21,12 @@ enum Id {
 /// Why a text is no identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id is a whole number, or 1 to {LONGEST} printable characters without blanks")]
-pub struct BadId;
+pub struct InvalidId;
 
 impl FromStr for Id {
-    type Err = BadId;
+    type Err = InvalidId;
 
-    fn from_str(text: &str) -> Result<Self, BadId> {
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         if digits
             && let Ok(number) = text.parse::<u64>()
@@ -47,7 +47,7 @@ impl FromStr for Id {
             };
             Ok(Self::Text(text))
         } else {
-            Err(BadId)
+            Err(InvalidId)
         }
     }
 }
@@ -157,9 +157,9 @@ macro_rules! kind {
         }
 
         impl FromStr for $name {
-            type Err = BadId;
+            type Err = InvalidId;
 
-            fn from_str(text: &str) -> Result<Self, BadId> {
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
                 text.parse().map(Self)
             }
         }
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(upper.to_string(), "6f1c2a00-0b1c-4d2e-8f3a-0123456789ab");
         assert_eq!("6F1C-A".parse::<ServerId>().unwrap().to_string(), "6F1C-A");
         let long = "x".repeat(LONGEST + 1);
-        assert_eq!(long.parse::<ServerId>(), Err(BadId));
+        assert_eq!(long.parse::<ServerId>(), Err(InvalidId));
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
             let id: ServerId = id.parse().unwrap();
             assert_eq!(id.component(), component);
         }
-        assert_eq!("..".parse::<SnapshotId>(), Err(BadId));
+        assert_eq!("..".parse::<SnapshotId>(), Err(InvalidId));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decide::Server;
-use super::policy::{Place, Rotation};
+use super::decide::DecisionContext;
+use super::policy::{OwnSlot, Rotation};
 use super::snapshot::Snapshot;
 
 /// Up to this nobody needs to be told: a splay, a retry, a busy hour.
@@ -36,9 +36,9 @@ pub fn description(rotation: &Rotation, slot: Timestamp, now: Timestamp) -> Stri
     }
 }
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// How late this own snapshot was taken, where it was.
-    pub(super) fn lateness(&self, snapshot: &Snapshot, place: Place) -> Option<String> {
+    pub(super) fn lateness(&self, snapshot: &Snapshot, place: OwnSlot) -> Option<String> {
         let rotation = &self.policy.rotations[place.rotation];
         let noted = self.history.slot(&rotation.name, &snapshot.name);
         let slot = if let Some(note) = noted {
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_was_taken_late_says_so_also_where_the_trail_does_not_know_its_slot() {
-        let world = World::weekly(3).holding(&[
+        let world = TestProvider::weekly(3).holding(&[
             (1, "weekly-2026-11-15", DONE, "2026-11-15T03:20:00Z"),
             (2, "weekly-2026-11-22", DONE, "2026-11-24T03:20:00Z"),
             (3, "weekly-2026-11-18", DONE, "2026-11-20T03:20:00Z"),
@@ -93,7 +93,7 @@ mod tests {
             snapshots: world.snapshots.clone(),
             ..crate::core::decide::Inventory::empty(world.now.mono)
         };
-        let server = Server::of(
+        let server = DecisionContext::of(
             &world.policy,
             &inventory,
             &world.history,

@@ -10,7 +10,7 @@ use jiff::civil::{Date, DateTime, Time};
 
 /// One piece of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum PatternPart {
     Literal(u8),
     Year,
     Month,
@@ -20,7 +20,7 @@ enum Part {
     Second,
 }
 
-impl Part {
+impl PatternPart {
     fn width(self) -> usize {
         match self {
             Self::Literal(_) => 1,
@@ -93,7 +93,7 @@ fn accepts(c: char) -> bool {
 
 /// How the snapshots of a rotation are named.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Pattern(Vec<Part>);
+pub struct Pattern(Vec<PatternPart>);
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,13 +104,13 @@ impl fmt::Debug for Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
-            Part::Literal(c) => write!(f, "{}", char::from(*c)),
-            Part::Year => f.write_str("%Y"),
-            Part::Month => f.write_str("%m"),
-            Part::Day => f.write_str("%d"),
-            Part::Hour => f.write_str("%H"),
-            Part::Minute => f.write_str("%M"),
-            Part::Second => f.write_str("%S"),
+            PatternPart::Literal(c) => write!(f, "{}", char::from(*c)),
+            PatternPart::Year => f.write_str("%Y"),
+            PatternPart::Month => f.write_str("%m"),
+            PatternPart::Day => f.write_str("%d"),
+            PatternPart::Hour => f.write_str("%H"),
+            PatternPart::Minute => f.write_str("%M"),
+            PatternPart::Second => f.write_str("%S"),
         })
     }
 }
@@ -124,15 +124,15 @@ impl Pattern {
         while let Some(c) = chars.next() {
             parts.push(match c {
                 '%' => match chars.next().ok_or(PatternError::Lone)? {
-                    'Y' => Part::Year,
-                    'm' => Part::Month,
-                    'd' => Part::Day,
-                    'H' => Part::Hour,
-                    'M' => Part::Minute,
-                    'S' => Part::Second,
+                    'Y' => PatternPart::Year,
+                    'm' => PatternPart::Month,
+                    'd' => PatternPart::Day,
+                    'H' => PatternPart::Hour,
+                    'M' => PatternPart::Minute,
+                    'S' => PatternPart::Second,
                     other => return Err(PatternError::Field(other)),
                 },
-                c if accepts(c) => Part::Literal(u8::try_from(c).unwrap_or_default()),
+                c if accepts(c) => PatternPart::Literal(u8::try_from(c).unwrap_or_default()),
                 '{' => {
                     let mut word = String::from(c);
                     for c in chars.by_ref() {
@@ -147,14 +147,14 @@ impl Pattern {
             });
         }
         let fields = [
-            (Part::Year, "%Y"),
-            (Part::Month, "%m"),
-            (Part::Day, "%d"),
-            (Part::Hour, "%H"),
-            (Part::Minute, "%M"),
-            (Part::Second, "%S"),
+            (PatternPart::Year, "%Y"),
+            (PatternPart::Month, "%m"),
+            (PatternPart::Day, "%d"),
+            (PatternPart::Hour, "%H"),
+            (PatternPart::Minute, "%M"),
+            (PatternPart::Second, "%S"),
         ];
-        let has = |part: Part| parts.contains(&part);
+        let has = |part: PatternPart| parts.contains(&part);
         if !fields.iter().any(|(part, _)| has(*part)) {
             return Err(PatternError::NoDate);
         }
@@ -169,7 +169,8 @@ impl Pattern {
 
     /// Returns true if it has a word beside its fields, by which its names are told from others'.
     pub fn has_word(&self) -> bool {
-        let letter = |part: &Part| matches!(part, Part::Literal(c) if c.is_ascii_alphabetic());
+        let letter =
+            |part: &PatternPart| matches!(part, PatternPart::Literal(c) if c.is_ascii_alphabetic());
         self.0.iter().any(letter)
     }
 
@@ -199,14 +200,14 @@ impl Pattern {
             let (head, tail) = rest.split_at_checked(part.width())?;
             rest = tail;
             let field = match part {
-                Part::Literal(c) if head.first() == Some(c) => continue,
-                Part::Literal(_) => return None,
-                Part::Year => &mut fields[0],
-                Part::Month => &mut fields[1],
-                Part::Day => &mut fields[2],
-                Part::Hour => &mut fields[3],
-                Part::Minute => &mut fields[4],
-                Part::Second => &mut fields[5],
+                PatternPart::Literal(c) if head.first() == Some(c) => continue,
+                PatternPart::Literal(_) => return None,
+                PatternPart::Year => &mut fields[0],
+                PatternPart::Month => &mut fields[1],
+                PatternPart::Day => &mut fields[2],
+                PatternPart::Hour => &mut fields[3],
+                PatternPart::Minute => &mut fields[4],
+                PatternPart::Second => &mut fields[5],
             };
             let number = head.iter().try_fold(0_i16, |number, digit| {
                 digit
@@ -230,7 +231,7 @@ impl Pattern {
 
     /// Whether some name could be read by both patterns.
     pub fn may_clash(&self, other: &Self) -> bool {
-        let positions = |pattern: &Self| -> Vec<(Part, usize)> {
+        let positions = |pattern: &Self| -> Vec<(PatternPart, usize)> {
             let parts = pattern.0.iter();
             parts
                 .flat_map(|p| (0..p.width()).map(move |at| (*p, at)))
@@ -242,8 +243,8 @@ impl Pattern {
                 .iter()
                 .zip(&right)
                 .all(|((a, i), (b, j))| match (a, b) {
-                    (Part::Literal(c), _) => b.allows(*j, *c),
-                    (_, Part::Literal(c)) => a.allows(*i, *c),
+                    (PatternPart::Literal(c), _) => b.allows(*j, *c),
+                    (_, PatternPart::Literal(c)) => a.allows(*i, *c),
                     _ => true,
                 })
     }

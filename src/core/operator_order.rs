@@ -7,13 +7,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::{Inventory, Server, put_right};
+use super::decide::{DecisionContext, Inventory, put_right};
 use super::downtime::Downtime;
-use super::event::Now;
+use super::event::ClockReading;
 use super::name_pattern;
 use super::policy::{Policy, Rules};
 use super::sanitize::{printable, utc};
-use super::server_history::{History, Hold, Open};
+use super::server_history::{HookLease, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// As much of a name as is shown.
@@ -45,12 +45,12 @@ pub enum Order {
 pub fn objection(
     policy: &Policy,
     inventory: &Inventory,
-    history: &History,
+    history: &ServerHistory,
     rules: &Rules,
-    now: Now,
+    now: ClockReading,
     order: &Order,
 ) -> Option<String> {
-    let server = Server::of(policy, inventory, history, rules, now);
+    let server = DecisionContext::of(policy, inventory, history, rules, now);
     server.at_all().or_else(|| match order {
         Order::Create { snapshot, .. } => server.may_create(snapshot),
         Order::Delete { snapshot, id } => server.may_delete(snapshot, id),
@@ -59,7 +59,7 @@ pub fn objection(
 }
 
 /// What is open on a server, in a few words; its last rows tell names.
-pub fn begun(open: &Open, rows: &[Snapshot]) -> String {
+pub fn begun(open: &PendingOp, rows: &[Snapshot]) -> String {
     let named = |id: SnapshotId| {
         let name = rows.iter().find(|s| s.id == id).map(|s| shown(&s.name));
         name.map_or(format!("the snapshot with id {id}"), |name| {
@@ -67,16 +67,18 @@ pub fn begun(open: &Open, rows: &[Snapshot]) -> String {
         })
     };
     match open {
-        Open::Create { name, id: None, .. } => format!("whether {name} was made isn't known yet"),
-        Open::Create { name, .. } => format!("{name} is being made"),
-        Open::Delete { id, .. } => format!("{} is being deleted", named(id.clone())),
-        Open::Restore { id, .. } => format!("{} is being restored", named(id.clone())),
+        PendingOp::Create { name, id: None, .. } => {
+            format!("whether {name} was made isn't known yet")
+        }
+        PendingOp::Create { name, .. } => format!("{name} is being made"),
+        PendingOp::Delete { id, .. } => format!("{} is being deleted", named(id.clone())),
+        PendingOp::Restore { id, .. } => format!("{} is being restored", named(id.clone())),
     }
 }
 
 /// For which snapshot hooks hold the server, and since when.
-pub fn holding(hold: &Hold) -> String {
-    let Hold {
+pub fn holding(hold: &HookLease) -> String {
+    let HookLease {
         rotation, snapshot, ..
     } = hold;
     let since = hold.since.wall;
@@ -115,7 +117,12 @@ pub fn down(downtime: &Downtime) -> String {
 }
 
 /// Until when the server is left alone after a restore, if it is.
-pub fn left_alone(server: &ServerId, history: &History, rules: &Rules, now: Now) -> Option<String> {
+pub fn left_alone(
+    server: &ServerId,
+    history: &ServerHistory,
+    rules: &Rules,
+    now: ClockReading,
+) -> Option<String> {
     let left = history.restoring(rules, now)?;
     let until = now.wall.checked_add(left).ok()?;
     Some(format!(
@@ -124,7 +131,7 @@ pub fn left_alone(server: &ServerId, history: &History, rules: &Rules, now: Now)
     ))
 }
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// What speaks against any mutation.
     fn at_all(&self) -> Option<String> {
         if let Some(doubt) = self.unreliable() {

@@ -1,5 +1,5 @@
-use super::super::event::{Fact, Outcome};
-use super::super::test_provider::{DONE, MINUTE, World, full_of_own, old_weeklies};
+use super::super::event::{Outcome, ServerEvent};
+use super::super::test_provider::{DONE, MINUTE, TestProvider, full_of_own, old_weeklies};
 use super::*;
 use crate::core::decide::Step;
 
@@ -34,7 +34,7 @@ fn orders() -> [Order; 3] {
     ]
 }
 
-fn objection_of(world: &World, order: &Order) -> Option<String> {
+fn objection_of(world: &TestProvider, order: &Order) -> Option<String> {
     let inventory = Inventory {
         hostname: None,
         other_id: None,
@@ -44,7 +44,7 @@ fn objection_of(world: &World, order: &Order) -> Option<String> {
         requested: world.now.mono,
         doubt: world.doubt.clone(),
     };
-    let World {
+    let TestProvider {
         policy,
         history,
         rules,
@@ -54,13 +54,13 @@ fn objection_of(world: &World, order: &Order) -> Option<String> {
     objection(policy, &inventory, history, rules, *now, order)
 }
 
-fn refused(world: &World, order: &Order, why: &str) {
+fn refused(world: &TestProvider, order: &Order, why: &str) {
     let said = objection_of(world, order).unwrap_or_default();
     assert!(said.contains(why), "{order:?}: {said:?} instead of {why:?}");
 }
 
-fn weeklies() -> World {
-    World::weekly(3).holding(&old_weeklies())
+fn weeklies() -> TestProvider {
+    TestProvider::weekly(3).holding(&old_weeklies())
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_order_is_allowed_on_a_sound_listing_also_while_the_server_is_paused() {
     for order in orders() {
         assert_eq!(objection_of(&world, &order), None);
     }
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     for order in orders() {
         assert_eq!(objection_of(&world, &order), None);
     }
@@ -83,7 +83,7 @@ fn i5_no_order_is_carried_out_beside_an_open_mutation() {
         refused(&world, &order, "weekly-2026-11-22 was made isn't known");
     }
     let id = Some(world.make("weekly-2026-11-22", Status::InProgress));
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: "weekly-2026-11-22".to_owned(),
         outcome: Outcome::Done,
         id,
@@ -104,7 +104,7 @@ fn what_is_begun_is_told_by_name_and_id_where_the_listing_has_both() {
     let deleted = |id| {
         let id = SnapshotId::from(id);
         let ordered = true;
-        let open = Open::Delete { id, since, ordered };
+        let open = PendingOp::Delete { id, since, ordered };
         begun(&open, &world.snapshots)
     };
     assert_eq!(deleted(2), "weekly-2026-11-08 (id 2) is being deleted");
@@ -136,7 +136,7 @@ fn i11_no_order_is_carried_out_on_a_listing_a_name_or_a_clock_in_doubt() {
 fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
     let mut world = weeklies();
     let id = SnapshotId::from(3);
-    world.record(&Fact::RestoreIntent {
+    world.record(&ServerEvent::RestoreIntent {
         snapshot: "weekly-2026-11-15".to_owned(),
         id: id.clone(),
         by: Some("root".to_owned()),
@@ -145,19 +145,19 @@ fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
         refused(&world, &order, "(id 3) is being restored");
     }
     let outcome = Outcome::Done;
-    world.record(&Fact::RestoreResult { id, outcome });
+    world.record(&ServerEvent::RestoreResult { id, outcome });
     world.pass(29 * MINUTE);
     for order in orders() {
         refused(&world, &order, "left alone until 2026-11-22 04:30 UTC");
     }
     // One who looked says that it is over; an end of the pause of all says nothing of it.
-    let mut told = World::weekly(3);
+    let mut told = TestProvider::weekly(3);
     told.history = world.history.clone();
     told.now = world.now;
     told.snapshots.clone_from(&world.snapshots);
     told.history.resume(None, told.now.wall);
     assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_some());
-    told.record(&Fact::Resumed { by: None });
+    told.record(&ServerEvent::Resumed { by: None });
     assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_none());
     world.pass(MINUTE);
     for order in orders() {
@@ -170,12 +170,12 @@ fn a_restore_that_was_refused_holds_nothing() {
     for outcome in [Outcome::Failed, Outcome::NoServer, Outcome::Later] {
         let mut world = weeklies();
         let id = SnapshotId::from(3);
-        world.record(&Fact::RestoreIntent {
+        world.record(&ServerEvent::RestoreIntent {
             snapshot: "weekly-2026-11-15".to_owned(),
             id: id.clone(),
             by: None,
         });
-        world.record(&Fact::RestoreResult { id, outcome });
+        world.record(&ServerEvent::RestoreResult { id, outcome });
         assert_eq!(objection_of(&world, &create("by-hand")), None);
         assert!(matches!(world.recorded(), Step::Create { .. }));
     }
@@ -201,12 +201,12 @@ fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
     let id = SnapshotId::from(1);
     world.intend_delete(id.clone(), "weekly-2026-11-01", Some(known));
     let outcome = Outcome::Done;
-    world.record(&Fact::DeleteResult {
+    world.record(&ServerEvent::DeleteResult {
         id: id.clone(),
         outcome,
     });
     world.snapshots.retain(|s| s.id != id);
-    world.record(&Fact::DeleteConfirmed { id });
+    world.record(&ServerEvent::DeleteConfirmed { id });
     refused(&world, &create("mine"), "made by a delete for a slot");
     // With another place free, one is left for the slot.
     world.snapshots.retain(|s| s.name != "other");

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 
-use super::dated_name::{Dated, dated, forms};
+use super::dated_name::{DatedName, dated, forms};
 use super::name_pattern::Pattern;
 use super::snapshot::{Snapshot, Status};
 
@@ -22,7 +22,7 @@ const QUIET_HOUR: i32 = 3 * 60;
 
 /// A naming pattern that rotates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recognised {
+pub struct DetectedPattern {
     /// A name for the rotation: a word of its names if there is one, unique on the server.
     pub rotation: String,
     /// The pattern.
@@ -38,12 +38,12 @@ pub struct Recognised {
     /// The newest of them by its name.
     pub newest: DateTime,
     /// How the time of day is known.
-    pub time: Clue,
+    pub time: TimeSource,
 }
 
 /// Where the time of day comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clue {
+pub enum TimeSource {
     /// The names tell it; they run so many minutes ahead of UTC, where the dates of making
     /// show that.
     Names(Option<i32>),
@@ -55,7 +55,7 @@ pub enum Clue {
 
 /// How far apart the dates are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Every {
+enum DateSpacing {
     Hours(i32),
     Day,
     Week(Weekday),
@@ -64,18 +64,18 @@ enum Every {
 }
 
 /// The patterns that rotate among these snapshots of one server, shortest interval first.
-pub fn recognise(snapshots: &[Snapshot]) -> Vec<Recognised> {
+pub fn recognise(snapshots: &[Snapshot]) -> Vec<DetectedPattern> {
     let forms = forms();
-    let mut groups: BTreeMap<String, Vec<(Dated, &Snapshot)>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<(DatedName, &Snapshot)>> = BTreeMap::new();
     for snapshot in snapshots {
         if let Some(dated) = dated(&snapshot.name, &forms) {
             let group = groups.entry(dated.text.clone()).or_default();
             group.push((dated, snapshot));
         }
     }
-    let mut found: Vec<Recognised> = groups.values().filter_map(|group| one(group)).collect();
+    let mut found: Vec<DetectedPattern> = groups.values().filter_map(|group| one(group)).collect();
     found.sort_by_key(|one| (one.interval, std::cmp::Reverse(one.held)));
-    let mut kept: Vec<Recognised> = Vec::new();
+    let mut kept: Vec<DetectedPattern> = Vec::new();
     for mut one in found {
         // Of two that could give one name the second stays foreign.
         if kept
@@ -96,7 +96,7 @@ pub fn recognise(snapshots: &[Snapshot]) -> Vec<Recognised> {
 }
 
 /// What one pattern's names tell together.
-fn one(group: &[(Dated, &Snapshot)]) -> Option<Recognised> {
+fn one(group: &[(DatedName, &Snapshot)]) -> Option<DetectedPattern> {
     let (first, _) = group.first()?;
     let all: BTreeSet<DateTime> = group.iter().map(|(dated, _)| dated.at).collect();
     let newest = *all.last()?;
@@ -120,7 +120,7 @@ fn one(group: &[(Dated, &Snapshot)]) -> Option<Recognised> {
     let kept: BTreeSet<DateTime> = kept.map(|(dated, _)| dated.at).collect();
     let word = hint.map_or(every.kind(), |(word, _)| word);
     let minute = minute.unwrap_or_else(|| earliest(&all, 60));
-    Some(Recognised {
+    Some(DetectedPattern {
         rotation: word.to_owned(),
         pattern: first.pattern.clone(),
         schedule: every.schedule(minute, newest),
@@ -149,7 +149,7 @@ fn hint(words: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// Minutes since midnight, if they are the same all along, and how that is known.
-fn time_of_day(group: &[(Dated, &Snapshot)], told: bool) -> (Option<i32>, Clue) {
+fn time_of_day(group: &[(DatedName, &Snapshot)], told: bool) -> (Option<i32>, TimeSource) {
     let made = |row: &Snapshot| Some(row.created_at?.to_zoned(TimeZone::UTC).datetime());
     if told {
         let ahead = group.iter().filter_map(|(dated, row)| {
@@ -160,7 +160,7 @@ fn time_of_day(group: &[(Dated, &Snapshot)], told: bool) -> (Option<i32>, Clue) 
         let ahead: BTreeSet<i32> = ahead.collect();
         let ahead = ahead.first().copied().filter(|_| ahead.len() == 1);
         let all = group.iter().map(|(dated, _)| dated.at).collect();
-        return (same(&all), Clue::Names(ahead));
+        return (same(&all), TimeSource::Names(ahead));
     }
     let of_that_day = group.iter().filter_map(|(dated, row)| {
         let made = made(row)?;
@@ -169,8 +169,8 @@ fn time_of_day(group: &[(Dated, &Snapshot)], told: bool) -> (Option<i32>, Clue) 
     });
     let made: BTreeSet<DateTime> = of_that_day.collect();
     match same(&made).filter(|_| made.len() == group.len()) {
-        Some(minute) => (Some(minute / 5 * 5), Clue::Made),
-        None => (Some(QUIET_HOUR), Clue::Guess),
+        Some(minute) => (Some(minute / 5 * 5), TimeSource::Made),
+        None => (Some(QUIET_HOUR), TimeSource::Guess),
     }
 }
 
@@ -213,7 +213,7 @@ fn even(steps: &[i32], unit: i32, said: bool) -> bool {
 }
 
 /// The same minute of hours that are evenly apart.
-fn hours(all: &BTreeSet<DateTime>) -> Option<Every> {
+fn hours(all: &BTreeSet<DateTime>) -> Option<DateSpacing> {
     let minutes = all.iter().map(|at| i32::from(at.minute()));
     if minutes.clone().max()? - minutes.min()? > JITTER {
         return None;
@@ -225,11 +225,11 @@ fn hours(all: &BTreeSet<DateTime>) -> Option<Every> {
     let step = *steps.iter().min()?;
     let divides = [1, 2, 3, 4, 6, 8, 12].contains(&step);
     let regular = steps.iter().all(|other| other % step.max(1) == 0);
-    (divides && regular && even(&steps, step, false)).then_some(Every::Hours(step))
+    (divides && regular && even(&steps, step, false)).then_some(DateSpacing::Hours(step))
 }
 
 /// One time of day, on days that are evenly apart.
-fn days(all: &BTreeSet<DateTime>, hint: Option<&str>) -> Option<Every> {
+fn days(all: &BTreeSet<DateTime>, hint: Option<&str>) -> Option<DateSpacing> {
     let dates: BTreeSet<Date> = all.iter().map(|at| at.date()).collect();
     let newest = *dates.last()?;
     let steps = steps(dates.iter().map(|date| number(*date)));
@@ -244,13 +244,17 @@ fn days(all: &BTreeSet<DateTime>, hint: Option<&str>) -> Option<Every> {
         && least >= 7
         && even(&steps, 7, said("weekly"))
     {
-        return Some(Every::Week(newest.weekday()));
+        return Some(DateSpacing::Week(newest.weekday()));
     }
-    even(&steps, 1, said("daily")).then_some(Every::Day)
+    even(&steps, 1, said("daily")).then_some(DateSpacing::Day)
 }
 
 /// Names that tell a month and no day: made on the day that all were made on, else the first.
-fn months(all: &BTreeSet<DateTime>, group: &[(Dated, &Snapshot)], said: bool) -> Option<Every> {
+fn months(
+    all: &BTreeSet<DateTime>,
+    group: &[(DatedName, &Snapshot)],
+    said: bool,
+) -> Option<DateSpacing> {
     let dates: BTreeSet<Date> = all.iter().map(|at| at.date()).collect();
     let made = group.iter().map(|(dated, row)| {
         let made = row.created_at?.to_zoned(TimeZone::UTC).date();
@@ -262,16 +266,16 @@ fn months(all: &BTreeSet<DateTime>, group: &[(Dated, &Snapshot)], said: bool) ->
     by_month(&dates, day.unwrap_or(1), said)
 }
 
-fn by_month(dates: &BTreeSet<Date>, day: i8, said: bool) -> Option<Every> {
+fn by_month(dates: &BTreeSet<Date>, day: i8, said: bool) -> Option<DateSpacing> {
     let months = dates
         .iter()
         .map(|date| i32::from(date.year()) * 12 + i32::from(date.month()));
     let steps = steps(months);
     let newest = dates.last()?;
     if steps.iter().all(|step| step % 12 == 0) {
-        return even(&steps, 12, said).then(|| Every::Year(newest.month(), day));
+        return even(&steps, 12, said).then(|| DateSpacing::Year(newest.month(), day));
     }
-    even(&steps, 1, said).then_some(Every::Month(day))
+    even(&steps, 1, said).then_some(DateSpacing::Month(day))
 }
 
 /// Days since the year 1.
@@ -280,7 +284,7 @@ fn number(date: Date) -> i32 {
     i32::try_from(since.as_hours() / 24).unwrap_or_default()
 }
 
-impl Every {
+impl DateSpacing {
     fn kind(self) -> &'static str {
         match self {
             Self::Hours(_) => "hourly",

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Clue, Recognised, recognise};
+use super::{DetectedPattern, TimeSource, recognise};
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -20,13 +20,13 @@ pub(super) fn rows(names: &[&str], made: &[&str]) -> Vec<Snapshot> {
     .collect()
 }
 
-pub(super) fn found(names: &[&str]) -> Vec<Recognised> {
+pub(super) fn found(names: &[&str]) -> Vec<DetectedPattern> {
     recognise(&rows(names, &[]))
 }
 
-pub(super) fn said(found: &[Recognised]) -> Vec<String> {
+pub(super) fn said(found: &[DetectedPattern]) -> Vec<String> {
     let said = found.iter().map(|one| {
-        let Recognised {
+        let DetectedPattern {
             rotation,
             pattern,
             schedule,
@@ -205,7 +205,7 @@ fn each_name_comes_back_from_its_pattern_and_each_exact_time_is_a_slot() {
         &["w_20261115_233000", "w_20261122_233000"],
     ];
     for names in sets {
-        let [one] = <[Recognised; 1]>::try_from(found(names)).expect("one pattern");
+        let [one] = <[DetectedPattern; 1]>::try_from(found(names)).expect("one pattern");
         let schedule = Schedule::new(&one.schedule, jiff::tz::TimeZone::UTC).expect("a schedule");
         for name in names {
             let at = one.pattern.parse(name).expect("its own name");
@@ -220,22 +220,28 @@ fn each_name_comes_back_from_its_pattern_and_each_exact_time_is_a_slot() {
 #[test]
 fn the_time_of_day_is_told_by_the_names_or_by_the_making_or_is_a_guess() {
     let clue = |names: &[&str], made: &[&str]| {
-        let [one] = <[Recognised; 1]>::try_from(recognise(&rows(names, made))).expect("one");
+        let [one] = <[DetectedPattern; 1]>::try_from(recognise(&rows(names, made))).expect("one");
         (one.schedule, one.time)
     };
     let days = ["a-2026-11-22", "a-2026-11-23"];
     let made = ["2026-11-22T04:32:10Z", "2026-11-23T04:36:00Z"];
-    assert_eq!(clue(&days, &made), ("30 4 * * *".to_owned(), Clue::Made));
+    assert_eq!(
+        clue(&days, &made),
+        ("30 4 * * *".to_owned(), TimeSource::Made)
+    );
     // The local day is not that of UTC, or one was made later by hand: nothing is known.
     for made in [
         ["2026-11-21T23:02:00Z", "2026-11-22T23:02:00Z"],
         ["2026-11-22T04:32:10Z", "2026-11-23T15:00:00Z"],
     ] {
-        assert_eq!(clue(&days, &made), ("0 3 * * *".to_owned(), Clue::Guess));
+        assert_eq!(
+            clue(&days, &made),
+            ("0 3 * * *".to_owned(), TimeSource::Guess)
+        );
     }
     assert_eq!(
         clue(&days, &made[..1]),
-        ("0 3 * * *".to_owned(), Clue::Guess)
+        ("0 3 * * *".to_owned(), TimeSource::Guess)
     );
     let times = ["a-2026-11-22-0300", "a-2026-11-23-0300"];
     for (made, ahead) in [
@@ -244,7 +250,7 @@ fn the_time_of_day_is_told_by_the_names_or_by_the_making_or_is_a_guess() {
         (["2026-11-22T08:00:20Z", "2026-11-23T08:02:00Z"], Some(-300)),
         (["2026-11-22T02:00:20Z", "2026-11-23T03:02:00Z"], None),
     ] {
-        let wanted = ("0 3 * * *".to_owned(), Clue::Names(ahead));
+        let wanted = ("0 3 * * *".to_owned(), TimeSource::Names(ahead));
         assert_eq!(clue(&times, &made), wanted);
     }
 }
@@ -261,7 +267,7 @@ fn keep_counts_dates_but_no_failed_ones() {
         &[],
     );
     rows[0].status = Status::Failed;
-    let [one] = <[Recognised; 1]>::try_from(recognise(&rows)).expect("one");
+    let [one] = <[DetectedPattern; 1]>::try_from(recognise(&rows)).expect("one");
     assert_eq!((one.keep, one.held), (2, 4));
     for row in &mut rows {
         row.status = Status::Failed;

@@ -1,10 +1,10 @@
 //! Rule 0 of the decision: a server that is paused, or was restored a short while ago, is left
 //! alone; what was begun before is watched to its end.
 
-use super::decide::{Server, Step};
-use super::event::Fact;
+use super::decide::{DecisionContext, Step};
+use super::event::ServerEvent;
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// Rule 0. Paused, or a restore began a short while ago (I12).
     pub(super) fn held(&self) -> Option<Step> {
         if self.history.paused().is_some() {
@@ -28,7 +28,7 @@ impl Server<'_> {
             if self.history.alerts.contains_key(&(alert, about.clone())) {
                 continue;
             }
-            return Some(Step::Record(Fact::AlertRaised {
+            return Some(Step::Record(ServerEvent::AlertRaised {
                 alert,
                 about,
                 reason,

@@ -5,33 +5,33 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::{AlertKind, Ending, Outcome, When};
+use crate::core::event::{AlertKind, Outcome, RecordedAt, SlotOutcome};
 use crate::core::snapshot::{SnapshotId, Status};
 use crate::core::test_provider::*;
 
 #[test]
 fn a_paused_server_is_left_alone() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
-    world.record(&Fact::Paused { by: None });
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
+    world.record(&ServerEvent::Paused { by: None });
     assert_eq!(world.settle(&DONE), Step::Idle { until: None });
     assert!(world.log.is_empty());
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&DONE);
     assert_eq!(world.log.len(), 4);
 }
 
 #[test]
 fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     let id = SnapshotId::from(3);
-    world.record(&Fact::RestoreIntent {
+    world.record(&ServerEvent::RestoreIntent {
         snapshot: "weekly-2026-11-15".to_owned(),
         id: id.clone(),
         by: None,
     });
     // As after a crash: nobody knows the answer, and it isn't sent again.
     let outcome = Outcome::Unknown;
-    let unknown = Fact::RestoreResult { id, outcome };
+    let unknown = ServerEvent::RestoreResult { id, outcome };
     assert_eq!(world.step(), Step::Record(unknown.clone()));
     world.record(&unknown);
     let until = Some(world.now.wall + world.rules.restore_window);
@@ -44,21 +44,21 @@ fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
 
 #[test]
 fn i12_a_restore_of_an_earlier_process_holds_no_longer_than_the_window_of_this_one() {
-    let mut world = World::weekly(3);
-    let mut ahead = When::from(world.now);
+    let mut world = TestProvider::weekly(3);
+    let mut ahead = RecordedAt::from(world.now);
     ahead.wall += SignedDuration::from_hours(24 * 365);
     ahead.mono = None;
     let (id, grace) = (SnapshotId::from(3), SignedDuration::ZERO);
     let snapshot = "weekly-2026-11-15".to_owned();
     let by = None;
-    let intent = Fact::RestoreIntent {
+    let intent = ServerEvent::RestoreIntent {
         snapshot,
         id: id.clone(),
         by,
     };
     world.history.apply(&intent, ahead, grace);
     let outcome = Outcome::Done;
-    let result = Fact::RestoreResult { id, outcome };
+    let result = ServerEvent::RestoreResult { id, outcome };
     world.history.apply(&result, ahead, grace);
     world.history.last_intent = None;
     world.now.mono = world.rules.restore_window - MINUTE;
@@ -67,14 +67,14 @@ fn i12_a_restore_of_an_earlier_process_holds_no_longer_than_the_window_of_this_o
     assert!(matches!(world.recorded(), Step::Create { .. }));
 }
 
-fn paused_in_a_create(status: Status) -> (World, SnapshotId) {
-    let mut world = World::weekly(1).holding(&old_weeklies());
+fn paused_in_a_create(status: Status) -> (TestProvider, SnapshotId) {
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     let Step::Create { name, .. } = world.recorded() else {
         panic!("a create is due");
     };
     world.intend_create(&name);
     let id = world.make(&name, status);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name,
         outcome: Outcome::Done,
         id: Some(id.clone()),
@@ -83,7 +83,7 @@ fn paused_in_a_create(status: Status) -> (World, SnapshotId) {
         hindrance: None,
         said: None,
     });
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     (world, id)
 }
 
@@ -99,17 +99,17 @@ fn what_was_begun_before_a_pause_is_watched_to_its_end_and_nothing_new_begins() 
     assert_eq!(world.history.open, None, "{id} is completed");
     // Two are beyond keep, and stay while the pause lasts.
     assert_eq!(world.snapshots.len(), 4);
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     assert!(matches!(world.recorded(), Step::Delete { .. }));
 }
 
 #[test]
 fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_in_it() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     let (id, outcome) = (SnapshotId::from(1), Outcome::Unknown);
     world.intend_delete(id.clone(), "weekly-2026-11-01", None);
-    world.record(&Fact::DeleteResult { id, outcome });
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::DeleteResult { id, outcome });
+    world.record(&ServerEvent::Paused { by: None });
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     world.pass(world.rules.settle_window);
     assert_eq!(world.recorded(), Step::Idle { until: None });
@@ -124,8 +124,8 @@ fn a_doubtful_listing_blocks_no_paused_server_and_ends_no_watch() {
     assert!(matches!(world.recorded(), Step::Wait { pause: long, .. } if long == pause));
     assert!(world.history.open.is_some());
     assert_eq!(world.history.blocked, None);
-    let mut idle = World::weekly(3);
-    idle.record(&Fact::Paused { by: None });
+    let mut idle = TestProvider::weekly(3);
+    idle.record(&ServerEvent::Paused { by: None });
     idle.doubt = Some("its count differs".to_owned());
     assert_eq!(idle.recorded(), Step::Idle { until: None });
 }
@@ -134,9 +134,9 @@ fn a_doubtful_listing_blocks_no_paused_server_and_ends_no_watch() {
 fn what_is_under_way_in_a_pause_but_was_not_begun_here_needs_no_watch() {
     let now = "2026-11-22T03:59:00Z";
     let row = (4, "weekly-2026-11-22", Status::InProgress, now);
-    let mut world = World::weekly(3).holding(&[row]);
+    let mut world = TestProvider::weekly(3).holding(&[row]);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     assert_eq!(world.recorded(), Step::Idle { until: None });
 }
 
@@ -154,12 +154,12 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
         (20 * hour, 3 * hour + 30 * MINUTE, true),
         (25 * hour, hour, true),
     ] {
-        let mut world = World::new(vec![policy.clone()]);
+        let mut world = TestProvider::new(vec![policy.clone()]);
         world.settle(&DONE);
         world.pass(before);
-        world.record(&Fact::Paused { by: None });
+        world.record(&ServerEvent::Paused { by: None });
         world.pass(paused);
-        world.record(&Fact::Resumed { by: None });
+        world.record(&ServerEvent::Resumed { by: None });
         if alert {
             // Blocked from the resume on, until its time has passed.
             world.doubt = Some("odd".to_owned());
@@ -179,9 +179,9 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
             .newest("daily", world.now.wall)
             .and_then(|note| note.ending);
         let ending = if alert {
-            Ending::Skipped
+            SlotOutcome::Skipped
         } else {
-            Ending::Paused
+            SlotOutcome::Paused
         };
         assert!(last == Some(ending) || last.is_none(), "{last:?}");
     }
@@ -191,29 +191,29 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
 fn a_slot_that_was_due_before_a_pause_and_whose_time_passed_in_it_raises_no_alert() {
     let mut daily = rotation("daily", "0 3 * * *", 3);
     daily.catch_up = Some(SignedDuration::from_hours(2));
-    let mut world = World::new(vec![daily]);
+    let mut world = TestProvider::new(vec![daily]);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(23) + 30 * MINUTE);
     assert!(matches!(world.recorded(), Step::Create { .. }));
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     world.pass(SignedDuration::from_hours(3));
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.recorded();
     let note = world.history.slot("daily", "daily-2026-11-23");
-    assert_eq!(note.and_then(|note| note.ending), Some(Ending::Paused));
+    assert_eq!(note.and_then(|note| note.ending), Some(SlotOutcome::Paused));
     assert!(world.history.alerts.is_empty(), "{:?}", world.history);
 }
 
 #[test]
 fn a_resume_without_a_pause_hides_no_slot_that_passed() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(72));
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.recorded();
     let failed = (AlertKind::SlotFailed, "daily".to_owned());
     let missed = world.history.slots("daily").nth(1).map(|note| note.ending);
-    assert_eq!(missed, Some(Some(Ending::Skipped)), "{failed:?}");
+    assert_eq!(missed, Some(Some(SlotOutcome::Skipped)), "{failed:?}");
 }
 
 #[test]
@@ -222,10 +222,10 @@ fn what_completes_in_a_pause_is_settled_in_it() {
     assert_eq!(world.recorded(), Step::Idle { until: None });
     let name = "weekly-2026-11-22";
     let ending = world.history.slot("weekly", name).and_then(|n| n.ending);
-    assert_eq!(ending, Some(Ending::Completed));
+    assert_eq!(ending, Some(SlotOutcome::Completed));
     // Taken away in the pause, it isn't made again.
     world.snapshots.retain(|s| s.id != id);
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     assert!(!matches!(world.recorded(), Step::Create { .. }));
 }
 
@@ -239,13 +239,13 @@ fn once_ends_on_a_paused_server_whose_listing_is_in_doubt() {
 
 #[test]
 fn i12_a_restore_whose_outcome_is_unknown_is_an_alert_until_a_person_resumes() {
-    let mut world = World::weekly(3).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     let id = SnapshotId::from(3);
     let (snapshot, by) = ("weekly-2026-11-15".to_owned(), None);
-    world.record(&Fact::RestoreIntent { snapshot, id, by });
+    world.record(&ServerEvent::RestoreIntent { snapshot, id, by });
     world.recorded();
     let alert = (AlertKind::RestoreUnknown, "3".to_owned());
-    let reason = |world: &World| {
+    let reason = |world: &TestProvider| {
         let standing = world.history.alerts.get(&alert);
         standing.map(|standing| standing.reason.clone())
     };
@@ -253,14 +253,14 @@ fn i12_a_restore_whose_outcome_is_unknown_is_an_alert_until_a_person_resumes() {
     world.pass(world.rules.restore_window);
     world.settle(&DONE);
     assert!(reason(&world).is_some(), "it outlasts the window");
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&DONE);
     assert_eq!(reason(&world), None);
 }
 
 #[test]
 fn a_resume_says_that_the_clock_counts_as_right_where_an_intent_or_a_restore_is_yet_to_come() {
-    let said = |world: &World| {
+    let said = |world: &TestProvider| {
         let ended = world
             .history
             .ended_by_resume(&world.rules, world.now, false);
@@ -268,19 +268,19 @@ fn a_resume_says_that_the_clock_counts_as_right_where_an_intent_or_a_restore_is_
     };
     let moment = SignedDuration::from_nanos(1);
     for (back, ahead) in [(SignedDuration::ZERO, false), (moment, true)] {
-        let mut intended = World::weekly(3);
+        let mut intended = TestProvider::weekly(3);
         intended.intend_create("weekly-2026-11-22");
         intended.now.wall -= back;
         assert_eq!(said(&intended), ahead, "an intent, {back}");
-        let mut restored = World::weekly(3);
+        let mut restored = TestProvider::weekly(3);
         let (snapshot, id, by) = ("by-hand".to_owned(), SnapshotId::from(3), None);
-        restored.record(&Fact::RestoreIntent {
+        restored.record(&ServerEvent::RestoreIntent {
             snapshot,
             id: id.clone(),
             by,
         });
         let outcome = Outcome::Done;
-        restored.record(&Fact::RestoreResult { id, outcome });
+        restored.record(&ServerEvent::RestoreResult { id, outcome });
         restored.history.last_intent = None;
         restored.now.wall -= back;
         assert_eq!(said(&restored), ahead, "a restore, {back}");
@@ -292,7 +292,7 @@ fn a_resume_says_that_the_clock_counts_as_right_where_an_intent_or_a_restore_is_
 
 #[test]
 fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.settle(&DONE);
     let newest = world.snapshots[0].clone();
     let mut spare = newest;
@@ -302,7 +302,7 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
     world.snapshots.push(spare);
     world.agree(3);
     let name = "before-restore-20261122".to_owned();
-    world.record(&Fact::CreateIntent {
+    world.record(&ServerEvent::CreateIntent {
         rotation: String::new(),
         snapshot: name.clone(),
         known: BTreeSet::new(),
@@ -312,7 +312,7 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
     });
     let id = Some(world.make(&name, DONE));
     let (outcome, server_name) = (Outcome::Done, None);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name,
         outcome,
         id,
@@ -331,14 +331,14 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
 
 #[test]
 fn a_slot_that_a_clock_ahead_passed_over_is_run_once_the_clock_is_right_and_agreed_to() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&Status::Completed);
     let ahead = SignedDuration::from_hours(47);
     world.now.wall += ahead;
     world.settle(&Status::Completed);
     world.now.wall -= ahead;
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.log.clear();
     world.pass(SignedDuration::from_hours(24));
     world.settle(&Status::Completed);

@@ -4,17 +4,17 @@
 use jiff::SignedDuration;
 
 use super::breaks::Break;
-use super::decide::{Server, Step, ended};
-use super::event::{Ending, Fact, Outcome, When};
-use super::server_history::Open;
+use super::decide::{DecisionContext, Step, ended};
+use super::event::{Outcome, RecordedAt, ServerEvent, SlotOutcome};
+use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// Rule 2. A mutation whose effect hasn't been seen is resolved before any other (I5).
     pub(super) fn open_intent(&self) -> Option<Step> {
         let open = self.history.open.as_ref()?;
         match open {
-            Open::Create {
+            PendingOp::Create {
                 name, id, since, ..
             } => {
                 match (open.made_in(&self.inventory.snapshots), id) {
@@ -35,7 +35,7 @@ impl Server<'_> {
                     {
                         Some(self.poll(&format!("whether {name} was made isn't known yet")))
                     }
-                    (None, Some(id)) => Some(Step::Record(Fact::SnapshotFailed {
+                    (None, Some(id)) => Some(Step::Record(ServerEvent::SnapshotFailed {
                         id: id.clone(),
                         snapshot: name.clone(),
                         reason: "it is missing from every listing".to_owned(),
@@ -43,15 +43,17 @@ impl Server<'_> {
                     (None, None) => Some(Step::Record(create_result(name, Outcome::Failed, None))),
                 }
             }
-            Open::Delete { .. } if Break::OpenDeleteForgotten.on() => None,
+            PendingOp::Delete { .. } if Break::OpenDeleteForgotten.on() => None,
             // The process that sent it is gone, and with it the answer (I12: not sent again).
-            Open::Restore { id, .. } => Some(Step::Record(Fact::RestoreResult {
+            PendingOp::Restore { id, .. } => Some(Step::Record(ServerEvent::RestoreResult {
                 id: id.clone(),
                 outcome: Outcome::Unknown,
             })),
-            Open::Delete { id, since, ordered } => {
+            PendingOp::Delete { id, since, ordered } => {
                 if !self.inventory.snapshots.iter().any(|s| s.id == *id) {
-                    return Some(Step::Record(Fact::DeleteConfirmed { id: id.clone() }));
+                    return Some(Step::Record(ServerEvent::DeleteConfirmed {
+                        id: id.clone(),
+                    }));
                 }
                 let waited = self.over_for(*since);
                 // I8: what appeared in the meantime may make the delete needless.
@@ -80,7 +82,7 @@ impl Server<'_> {
                     _ if waited < self.rules.settle_window => {
                         Some(self.poll("a delete isn't seen yet"))
                     }
-                    _ => Some(Step::Record(Fact::DeleteResult {
+                    _ => Some(Step::Record(ServerEvent::DeleteResult {
                         id: id.clone(),
                         outcome: Outcome::Failed,
                     })),
@@ -90,7 +92,7 @@ impl Server<'_> {
     }
 
     /// For how long the call of an open mutation is over.
-    fn over_for(&self, since: When) -> SignedDuration {
+    fn over_for(&self, since: RecordedAt) -> SignedDuration {
         since.elapsed_with(self.rules.request_timeout, self.now)
     }
 
@@ -105,10 +107,10 @@ impl Server<'_> {
                 self.poll(&format!("{name} is under way"))
             }
             Status::InProgress | Status::Unknown(_) => {
-                Step::Record(Fact::SnapshotStuck { snapshot: name, id })
+                Step::Record(ServerEvent::SnapshotStuck { snapshot: name, id })
             }
             // Its rotation may have another pattern by now.
-            Status::Completed => Step::Record(Fact::SnapshotCompleted {
+            Status::Completed => Step::Record(ServerEvent::SnapshotCompleted {
                 snapshot: name,
                 id,
                 pays: Some(self.pays(snapshot, None)),
@@ -134,14 +136,14 @@ impl Server<'_> {
                 }
                 Status::InProgress | Status::Unknown(_) => {
                     if !self.history.stuck.contains(&snapshot.id) {
-                        return Some(Step::Record(Fact::SnapshotStuck {
+                        return Some(Step::Record(ServerEvent::SnapshotStuck {
                             snapshot: snapshot.name.clone(),
                             id: snapshot.id.clone(),
                         }));
                     }
                     if let Some(note) = unsettled {
                         let reason = format!("{} is stuck", snapshot.name);
-                        return Some(ended(rotation, note, Ending::GivenUp, reason));
+                        return Some(ended(rotation, note, SlotOutcome::GivenUp, reason));
                     }
                 }
                 Status::Completed => {
@@ -149,7 +151,7 @@ impl Server<'_> {
                         || self.history.seen.contains_key(&snapshot.id)
                         || self.awaits(snapshot);
                     if awaited {
-                        return Some(Step::Record(Fact::SnapshotCompleted {
+                        return Some(Step::Record(ServerEvent::SnapshotCompleted {
                             snapshot: snapshot.name.clone(),
                             id: snapshot.id.clone(),
                             pays: Some(self.pays(snapshot, Some(place))),
@@ -158,11 +160,18 @@ impl Server<'_> {
                     // One that was completed late settles its slot all the same.
                     let settled = note.and_then(|note| match note.ending {
                         None => Some((note, "completed")),
-                        Some(Ending::GivenUp | Ending::Skipped) => Some((note, "completed late")),
-                        Some(Ending::Completed | Ending::Paused) => None,
+                        Some(SlotOutcome::GivenUp | SlotOutcome::Skipped) => {
+                            Some((note, "completed late"))
+                        }
+                        Some(SlotOutcome::Completed | SlotOutcome::Paused) => None,
                     });
                     if let Some((note, how)) = settled {
-                        return Some(ended(rotation, note, Ending::Completed, how.to_owned()));
+                        return Some(ended(
+                            rotation,
+                            note,
+                            SlotOutcome::Completed,
+                            how.to_owned(),
+                        ));
                     }
                 }
                 Status::Failed if self.history.makes(&snapshot.id) => {
@@ -195,16 +204,16 @@ impl Server<'_> {
     }
 }
 
-fn failed(snapshot: String, id: SnapshotId) -> Fact {
-    Fact::SnapshotFailed {
+fn failed(snapshot: String, id: SnapshotId) -> ServerEvent {
+    ServerEvent::SnapshotFailed {
         snapshot,
         id,
         reason: "the provider says that it failed".to_owned(),
     }
 }
 
-pub(super) fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>) -> Fact {
-    Fact::CreateResult {
+pub(super) fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>) -> ServerEvent {
+    ServerEvent::CreateResult {
         snapshot: name.to_owned(),
         outcome,
         id,

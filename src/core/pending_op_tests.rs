@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::When;
+use crate::core::event::RecordedAt;
 use crate::core::test_provider::*;
 
 #[test]
 fn i9_a_create_without_an_answer_is_looked_for_and_adopted() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     while let Step::Record(fact) = world.step() {
         world.record(&fact);
     }
@@ -30,7 +30,7 @@ fn i9_a_create_without_an_answer_is_looked_for_and_adopted() {
 
 #[test]
 fn i9_only_after_the_settle_window_and_the_pause_is_a_lost_create_sent_again() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     while let Step::Record(fact) = world.step() {
         world.record(&fact);
     }
@@ -47,14 +47,14 @@ fn i9_only_after_the_settle_window_and_the_pause_is_a_lost_create_sent_again() {
 
 #[test]
 fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done() {
-    let mut world = World::weekly(2).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(2).holding(&old_weeklies());
     while !matches!(world.step(), Step::Delete { .. }) {
         match world.step() {
             Step::Record(fact) => world.record(&fact),
             Step::Create { name, .. } => {
                 world.intend_create(&name);
                 let id = Some(world.make(&name, DONE));
-                world.record(&Fact::CreateResult {
+                world.record(&ServerEvent::CreateResult {
                     snapshot: name,
                     outcome: Outcome::Done,
                     id,
@@ -69,7 +69,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
     }
     let (id, name) = (SnapshotId::from(1), "weekly-2026-11-01".to_owned());
     world.intend_delete(id.clone(), &name, None);
-    world.record(&Fact::DeleteResult {
+    world.record(&ServerEvent::DeleteResult {
         id,
         outcome: Outcome::Unknown,
     });
@@ -91,7 +91,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
     world.record(&changed);
     assert!(matches!(
         world.step(),
-        Step::Record(Fact::DeleteResult {
+        Step::Record(ServerEvent::DeleteResult {
             outcome: Outcome::Failed,
             ..
         })
@@ -99,8 +99,8 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
 }
 
 /// A delete of a surplus one on a server that is settled otherwise, without an answer.
-fn unanswered_delete(by: Option<String>) -> World {
-    let mut world = World::weekly(1);
+fn unanswered_delete(by: Option<String>) -> TestProvider {
+    let mut world = TestProvider::weekly(1);
     world.settle(&DONE);
     let old = &old_weeklies()[..1];
     let settled = std::mem::take(&mut world.snapshots);
@@ -108,7 +108,7 @@ fn unanswered_delete(by: Option<String>) -> World {
     world.snapshots.extend(settled);
     world.agree(1);
     let (id, outcome) = (SnapshotId::from(1), Outcome::Unknown);
-    world.record(&Fact::DeleteIntent {
+    world.record(&ServerEvent::DeleteIntent {
         rotation: "weekly".to_owned(),
         id: id.clone(),
         snapshot: old[0].1.to_owned(),
@@ -117,7 +117,7 @@ fn unanswered_delete(by: Option<String>) -> World {
         reason: String::new(),
         by,
     });
-    world.record(&Fact::DeleteResult { id, outcome });
+    world.record(&ServerEvent::DeleteResult { id, outcome });
     world
 }
 
@@ -130,7 +130,7 @@ fn a_delete_by_order_is_not_sent_again_though_the_rotation_would_delete_it_too()
         world.pass(world.rules.settle_window);
         match world.step() {
             Step::Delete { .. } => assert!(!ordered),
-            Step::Record(Fact::DeleteResult { outcome, .. }) => {
+            Step::Record(ServerEvent::DeleteResult { outcome, .. }) => {
                 assert!(ordered);
                 assert_eq!(outcome, Outcome::Failed);
             }
@@ -153,14 +153,14 @@ fn a_delete_that_was_refused_before_waits_longer_for_its_effect() {
 
 #[test]
 fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     let name = "weekly-2026-11-22".to_owned();
-    let before = When {
+    let before = RecordedAt {
         wall: world.now.wall,
         mono: None,
     };
     let slot = time("2026-11-22T03:00:00Z");
-    let due = Fact::SlotDue {
+    let due = ServerEvent::SlotDue {
         rotation: "weekly".to_owned(),
         snapshot: name.clone(),
         slot,
@@ -168,7 +168,7 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
     let grace = world.rules.request_timeout;
     world.history.apply(&due, before, grace);
     world.history.apply(
-        &Fact::CreateIntent {
+        &ServerEvent::CreateIntent {
             rotation: "weekly".to_owned(),
             snapshot: name,
             known: BTreeSet::new(),
@@ -186,7 +186,7 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
     world.pass(SignedDuration::from_secs(1));
     assert!(matches!(
         world.step(),
-        Step::Record(Fact::CreateResult {
+        Step::Record(ServerEvent::CreateResult {
             outcome: Outcome::Failed,
             ..
         })
@@ -195,7 +195,7 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
 
 #[test]
 fn i9_a_wall_clock_that_leaps_ahead_does_not_end_the_settle_window() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.rules.settle_window = 30 * MINUTE;
     world.recorded();
     world.intend_create("weekly-2026-11-22");
@@ -208,7 +208,7 @@ fn i9_only_a_new_row_of_the_very_name_is_taken_for_an_unanswered_create() {
     let name = "weekly-2026-11-22";
     let mut rows = old_weeklies().to_vec();
     rows.push((4, name, Status::Failed, "yesterday"));
-    let mut world = World::weekly(4).holding(&rows);
+    let mut world = TestProvider::weekly(4).holding(&rows);
     assert!(matches!(world.recorded(), Step::Create { .. }));
     world.intend_create(name);
     world.record(&create_result(name, Outcome::Unknown, None));
@@ -219,13 +219,13 @@ fn i9_only_a_new_row_of_the_very_name_is_taken_for_an_unanswered_create() {
     let id = world.make(name, Status::InProgress);
     world.recorded();
     assert!(
-        matches!(&world.history.open, Some(Open::Create { id: Some(found), .. }) if *found == id)
+        matches!(&world.history.open, Some(PendingOp::Create { id: Some(found), .. }) if *found == id)
     );
 }
 
 #[test]
 fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
-    let mut world = World::weekly(2).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(2).holding(&old_weeklies());
     world.settle(&Status::InProgress);
     world.snapshots[3].status = DONE;
     let id = SnapshotId::from(1);
@@ -234,7 +234,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
         Step::Delete { id, .. } if id == SnapshotId::from(1)
     ));
     world.intend_delete(id.clone(), "weekly-2026-11-01", None);
-    world.record(&Fact::DeleteResult {
+    world.record(&ServerEvent::DeleteResult {
         id: id.clone(),
         outcome: Outcome::Unknown,
     });
@@ -248,7 +248,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
     world.step();
     assert!(matches!(
         world.step(),
-        Step::Record(Fact::DeleteResult { id, outcome: Outcome::Failed }) if id == SnapshotId::from(1)
+        Step::Record(ServerEvent::DeleteResult { id, outcome: Outcome::Failed }) if id == SnapshotId::from(1)
     ));
 }
 
@@ -262,7 +262,7 @@ fn i5_a_delete_is_sent_again_after_the_settle_window_or_a_longer_pause_that_doub
                 sent.push(world.now.mono);
                 world.intend_delete(id.clone(), &name, None);
                 let outcome = Outcome::Unknown;
-                world.record(&Fact::DeleteResult { id, outcome });
+                world.record(&ServerEvent::DeleteResult { id, outcome });
             }
             Step::Wait { pause, .. } => world.pass(pause),
             other => panic!("{other:?}"),
@@ -280,7 +280,7 @@ fn i5_a_delete_is_sent_again_after_the_settle_window_or_a_longer_pause_that_doub
 
 #[test]
 fn i9_a_create_of_an_earlier_process_that_is_found_completed_is_no_longer_open() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.settle(&Status::InProgress);
     // Another process knows it from the trail.
     world.history.seen.clear();
@@ -297,11 +297,11 @@ fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
         (Status::InProgress, false),
         (Status::Unknown("odd".to_owned()), false),
     ] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         world.settle(&Status::InProgress);
         assert!(matches!(
             world.history.open,
-            Some(Open::Create { id: Some(_), .. })
+            Some(PendingOp::Create { id: Some(_), .. })
         ));
         world.policy.rotations = vec![rotation("daily", "0 3 * * *", 3)];
         assert!(matches!(world.recorded(), Step::Wait { .. }));
@@ -322,7 +322,7 @@ fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
 
 #[test]
 fn i6_what_a_clock_that_was_ahead_left_open_is_over_a_settle_window_after_the_next_start() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     world.now.wall += SignedDuration::from_hours(24 * 365);
     world.intend_create("weekly-2026-11-22");
@@ -332,7 +332,7 @@ fn i6_what_a_clock_that_was_ahead_left_open_is_over_a_settle_window_after_the_ne
     let kept = serde_json::to_string(&world.history).expect("JSON");
     world.history = serde_json::from_str(&kept).expect("a history");
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     let window = world.rules.settle_window + world.rules.request_timeout;
     world.pass(window - SignedDuration::from_secs(1));
     assert!(matches!(world.recorded(), Step::Wait { .. }));
@@ -344,11 +344,11 @@ fn i6_what_a_clock_that_was_ahead_left_open_is_over_a_settle_window_after_the_ne
 
 #[test]
 fn i9_one_that_was_answered_and_is_listed_nowhere_is_not_made_again_before_it_would_be_stuck() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     let name = "weekly-2026-11-22";
     world.intend_create(name);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name.to_owned(),
         outcome: Outcome::Done,
         id: Some(SnapshotId::from(77)),

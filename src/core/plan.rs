@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 pub use super::plan_text::one_after_the_other;
 
 use super::decide::Inventory;
-use super::dry_run::Rehearsal;
-use super::event::Now;
+use super::dry_run::DryRun;
+use super::event::ClockReading;
 use super::policy::{Policy, Rules};
-use super::retention_verdict::Verdict;
-use super::server_history::History;
+use super::retention_verdict::SnapshotVerdict;
+use super::server_history::ServerHistory;
 use super::snapshot::{ServerId, SnapshotId};
 
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Do {
+pub enum PlannedAction {
     /// Creates a snapshot.
     Create,
     /// Deletes one.
@@ -38,10 +38,10 @@ pub enum Do {
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Planned {
+pub struct PlannedStep {
     /// What is done.
     #[serde(rename = "do")]
-    pub do_: Do,
+    pub do_: PlannedAction,
     /// The name of the snapshot that is created or deleted.
     pub name: Option<String>,
     /// Its id, where it has one already.
@@ -58,13 +58,13 @@ pub struct Plan {
     /// What it is called: by the policy, else by the provider, else by the policy's file.
     pub name: String,
     /// The steps, in order.
-    pub steps: Vec<Planned>,
+    pub steps: Vec<PlannedStep>,
     /// Every snapshot there is now; one that a step deletes has the fate `delete`.
-    pub snapshots: Vec<Verdict>,
+    pub snapshots: Vec<SnapshotVerdict>,
     /// Until when the server then rests; `None`: until something changes.
     pub until: Option<Timestamp>,
     /// What is created and deleted then, or why nothing is, if nothing changes meanwhile.
-    pub next: Vec<Planned>,
+    pub next: Vec<PlannedStep>,
     /// When the first of the steps that changes something comes, if all that is waited for
     /// before is over at once.
     #[serde(skip)]
@@ -73,37 +73,43 @@ pub struct Plan {
 
 /// What is created and deleted next on one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Upcoming {
+pub struct NextChanges {
     /// When; at the earliest, where something is waited for.
     pub at: Timestamp,
     /// What is waited for before, in one line.
     pub after: Option<String>,
     /// What, in order.
-    pub steps: Vec<Planned>,
+    pub steps: Vec<PlannedStep>,
 }
 
 impl Plan {
     /// What is created and deleted next: what is due, else what comes when the server has
     /// rested.
-    pub fn upcoming(self) -> Option<Upcoming> {
+    pub fn upcoming(self) -> Option<NextChanges> {
         let mut steps = self.steps;
         let Some(at) = self.first_change else {
             let (at, steps) = (self.until?, self.next);
             let after = None;
-            return (!steps.is_empty()).then_some(Upcoming { at, after, steps });
+            return (!steps.is_empty()).then_some(NextChanges { at, after, steps });
         };
         let waits = steps.iter().take_while(|step| !step.changes());
         let waits: Vec<_> = waits.map(|step| step.reason.as_str()).collect();
         let after = (!waits.is_empty()).then(|| waits.join(", then "));
-        steps.retain(Planned::changes);
-        Some(Upcoming { at, after, steps })
+        steps.retain(PlannedStep::changes);
+        Some(NextChanges { at, after, steps })
     }
 }
 
-impl Planned {
+impl PlannedStep {
     /// Whether it changes something at the provider.
     pub(super) fn changes(&self) -> bool {
-        matches!(self.do_, Do::Create | Do::Delete | Do::Stop | Do::Start)
+        matches!(
+            self.do_,
+            PlannedAction::Create
+                | PlannedAction::Delete
+                | PlannedAction::Stop
+                | PlannedAction::Start
+        )
     }
 }
 
@@ -118,9 +124,9 @@ pub struct Plans {
 pub fn plan(
     policy: &Policy,
     inventory: &Inventory,
-    history: &History,
+    history: &ServerHistory,
     rules: &Rules,
-    now: Now,
+    now: ClockReading,
 ) -> Plan {
     let mut inventory = inventory.clone();
     history.name_as_known(&mut inventory.snapshots);
@@ -135,7 +141,7 @@ pub fn plan(
         next: Vec::new(),
         first_change: None,
     };
-    Rehearsal {
+    DryRun {
         policy,
         rules,
         inventory,
@@ -147,7 +153,7 @@ pub fn plan(
     .play()
 }
 
-impl Do {
+impl PlannedAction {
     /// The word that tables and other programs use.
     pub fn word(self) -> &'static str {
         match self {

@@ -7,13 +7,13 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::event::{Fact, Hook, Outcome};
-use crate::core::policy::{Hooks, Release};
-use crate::core::retention_verdict::Fate;
+use crate::core::event::{HookKind, Outcome, ServerEvent};
+use crate::core::policy::{Hooks, ReleaseWhen};
+use crate::core::retention_verdict::RetentionVerdict;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
 
-fn inventory(world: &World) -> Inventory {
+fn inventory(world: &TestProvider) -> Inventory {
     Inventory {
         hostname: None,
         other_id: None,
@@ -25,7 +25,7 @@ fn inventory(world: &World) -> Inventory {
     }
 }
 
-pub(super) fn planned(world: &World) -> Plan {
+pub(super) fn planned(world: &TestProvider) -> Plan {
     let inventory = inventory(world);
     let (policy, rules) = (&world.policy, &world.rules);
     plan(policy, &inventory, &world.history, rules, world.now)
@@ -46,14 +46,14 @@ fn words(plan: &Plan) -> Vec<&str> {
     plan.steps.iter().map(|step| step.do_.word()).collect()
 }
 
-fn fate(plan: &Plan, id: u64) -> Fate {
+fn fate(plan: &Plan, id: u64) -> RetentionVerdict {
     let mut verdicts = plan.snapshots.iter();
     let found = verdicts.find(|v| v.id == SnapshotId::from(id));
     found.expect("a verdict").fate
 }
 
 /// Every server of up to four rows, each of these kinds, with room for four.
-fn every_small_server(mut visit: impl FnMut(World)) {
+fn every_small_server(mut visit: impl FnMut(TestProvider)) {
     let unknown = Status::Unknown("archiving".to_owned());
     let kinds = [
         ("by-hand", DONE, "2026-01-01T00:00:00Z"),
@@ -79,7 +79,7 @@ fn every_small_server(mut visit: impl FnMut(World)) {
     let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
     for _ in 0..4 {
         for set in &sets {
-            let mut world = World::weekly(2);
+            let mut world = TestProvider::weekly(2);
             world.rules.limit = 4;
             let rows = set.iter().zip(1..);
             let rows: Vec<_> = rows
@@ -109,7 +109,7 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
         match world.recorded() {
             Step::Create { name, reason, .. } => {
                 let first = first.expect("a step");
-                assert_eq!((first.do_, first.id.clone()), (Do::Create, None));
+                assert_eq!((first.do_, first.id.clone()), (PlannedAction::Create, None));
                 assert_eq!((&first.name, &first.reason), (&Some(name), &reason));
             }
             Step::Delete {
@@ -118,13 +118,13 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
                 let first = first.expect("a step");
                 assert_eq!(
                     (first.do_, first.id.clone()),
-                    (Do::Delete, Some(id.clone()))
+                    (PlannedAction::Delete, Some(id.clone()))
                 );
                 assert_eq!((&first.name, &first.reason), (&Some(name), &reason));
-                assert_eq!(fate(&plan, id.number().unwrap()), Fate::Delete);
+                assert_eq!(fate(&plan, id.number().unwrap()), RetentionVerdict::Delete);
             }
-            Step::Wait { .. } => assert_eq!(first.expect("a step").do_, Do::Wait),
-            Step::Blocked { .. } => assert_eq!(first.expect("a step").do_, Do::Blocked),
+            Step::Wait { .. } => assert_eq!(first.expect("a step").do_, PlannedAction::Wait),
+            Step::Blocked { .. } => assert_eq!(first.expect("a step").do_, PlannedAction::Blocked),
             Step::Idle { until } => {
                 assert_eq!((first, plan.until), (None, until));
             }
@@ -156,7 +156,10 @@ fn i14_the_mutations_of_the_plan_are_those_of_a_run_in_which_all_succeeds() {
             }
         }
         assert_eq!(mutations(&plan), world.log, "{plan:?}");
-        let fated = plan.snapshots.iter().filter(|v| v.fate == Fate::Delete);
+        let fated = plan
+            .snapshots
+            .iter()
+            .filter(|v| v.fate == RetentionVerdict::Delete);
         let deletes = world.log.iter().filter(|line| line.starts_with("delete"));
         assert_eq!(fated.count(), deletes.count(), "{plan:?}");
     });
@@ -164,12 +167,12 @@ fn i14_the_mutations_of_the_plan_are_those_of_a_run_in_which_all_succeeds() {
 
 #[test]
 fn i3_with_room_the_plan_creates_waits_and_only_then_deletes() {
-    let world = World::weekly(3).holding(&old_weeklies());
+    let world = TestProvider::weekly(3).holding(&old_weeklies());
     let plan = planned(&world);
     assert_eq!(words(&plan), ["create", "wait", "delete"]);
-    assert_eq!(fate(&plan, 1), Fate::Delete);
+    assert_eq!(fate(&plan, 1), RetentionVerdict::Delete);
     assert_eq!(plan.snapshots[0].reason, "beyond keep = 3 of weekly");
-    assert_eq!(fate(&plan, 3), Fate::Newest);
+    assert_eq!(fate(&plan, 3), RetentionVerdict::Newest);
     assert_eq!(plan.until, Some(time("2026-11-29T03:00:00Z")));
 }
 
@@ -182,7 +185,7 @@ fn a_full_server_is_planned_to_be_pruned_first() {
 
 #[test]
 fn planning_changes_nothing_and_says_the_same_again() {
-    let world = World::weekly(1).holding(&old_weeklies());
+    let world = TestProvider::weekly(1).holding(&old_weeklies());
     let (before, history) = (inventory(&world), world.history.clone());
     assert_eq!(planned(&world), planned(&world));
     assert_eq!((inventory(&world), world.history), (before, history));
@@ -190,30 +193,30 @@ fn planning_changes_nothing_and_says_the_same_again() {
 
 #[test]
 fn i11_a_doubtful_listing_plans_nothing_but_says_why() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.doubt = Some("count says 4, 3 were read".to_owned());
     let plan = planned(&world);
     assert_eq!(words(&plan), ["blocked"]);
     assert!(plan.steps[0].reason.contains("count says 4"));
-    assert_eq!(fate(&plan, 1), Fate::Surplus, "but not deleted");
+    assert_eq!(fate(&plan, 1), RetentionVerdict::Surplus, "but not deleted");
 }
 
 #[test]
 fn a_paused_server_and_one_being_restored_wait() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
-    world.record(&Fact::RestoreIntent {
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
+    world.record(&ServerEvent::RestoreIntent {
         snapshot: "weekly-2026-11-15".to_owned(),
         id: SnapshotId::from(3),
         by: None,
     });
-    world.record(&Fact::RestoreResult {
+    world.record(&ServerEvent::RestoreResult {
         id: SnapshotId::from(3),
         outcome: Outcome::Done,
     });
     let plan = planned(&world);
     assert_eq!(words(&plan), ["wait"]);
     assert_eq!(plan.until, Some(time("2026-11-22T04:30:00Z")));
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     let plan = planned(&world);
     assert_eq!((words(&plan), plan.until), (vec!["wait"], None));
     assert!(plan.steps[0].reason.starts_with("paused since 2026-11-22"));
@@ -223,19 +226,19 @@ fn a_paused_server_and_one_being_restored_wait() {
 fn two_rotations_due_at_once_are_planned_one_after_the_other() {
     let weekly = rotation("weekly", "0 3 * * Sun", 2);
     let daily = rotation("daily", "0 2 * * *", 2);
-    let plan = planned(&World::new(vec![weekly, daily]));
+    let plan = planned(&TestProvider::new(vec![weekly, daily]));
     assert_eq!(words(&plan), ["create", "wait", "create", "wait"]);
     assert_eq!(plan.steps[2].name.as_deref(), Some("daily-2026-11-22"));
 }
 
 #[test]
 fn a_slot_that_waits_for_its_next_attempt_is_planned_after_its_pause() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     let Step::Create { name, .. } = world.recorded() else {
         panic!("a create is due");
     };
     world.intend_create(&name);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name,
         outcome: Outcome::Failed,
         id: None,
@@ -255,12 +258,12 @@ fn a_slot_that_waits_for_its_next_attempt_is_planned_after_its_pause() {
 
 #[test]
 fn i9_an_answered_create_that_no_listing_shows_yet_is_not_planned_again() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     let Step::Create { name, .. } = world.recorded() else {
         panic!("a create is due");
     };
     world.intend_create(&name);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name,
         outcome: Outcome::Done,
         id: Some(SnapshotId::from(901)),
@@ -276,8 +279,8 @@ fn i9_an_answered_create_that_no_listing_shows_yet_is_not_planned_again() {
 #[test]
 fn a_long_wait_is_one_step_and_is_not_overslept() {
     let odd = Status::Unknown("archiving".to_owned());
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
-    world.snapshots = World::weekly(3)
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    world.snapshots = TestProvider::weekly(3)
         .holding(&[(1, "daily-2026-11-21", odd, "2026-11-21T03:00:00Z")])
         .snapshots;
     let plan = planned(&world);
@@ -293,14 +296,14 @@ fn a_long_wait_is_one_step_and_is_not_overslept() {
 
 #[test]
 fn a_plan_that_finds_no_rest_is_broken_off_and_says_so() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.rules.stuck_after = SignedDuration::from_secs(100_000_000);
     world.rules.poll_interval = SignedDuration::from_nanos(1);
     world.rules.settle_window = world.rules.stuck_after * 1000;
     world.recorded();
     world.intend_create("weekly-2026-11-22");
     world.policy.rotations.clear();
-    world.record(&Fact::RotationRemoved {
+    world.record(&ServerEvent::RotationRemoved {
         rotation: "weekly".to_owned(),
     });
     let plan = planned(&world);
@@ -312,7 +315,7 @@ fn a_plan_that_finds_no_rest_is_broken_off_and_says_so() {
 fn the_plan_prints_readable_lines_and_no_foreign_name_steers_the_terminal() {
     let mut rows = old_weeklies().to_vec();
     rows.push((9, "mine\u{1b}[2J\u{202e}\n", DONE, "2026-01-01T00:00:00Z"));
-    let plan = planned(&World::weekly(3).holding(&rows));
+    let plan = planned(&TestProvider::weekly(3).holding(&rows));
     let berlin = TimeZone::get("Europe/Berlin").expect("a zone");
     assert_eq!(
         plan.text(&berlin),
@@ -331,7 +334,7 @@ web (id 7)
     foreign        \"mine\\u{1b}[2J\\u{202e}\\n\" (id 9): no rotation of the policy gives such a name: it is never touched
 "
     );
-    let rested = planned(&World::weekly(1).holding(&[(
+    let rested = planned(&TestProvider::weekly(1).holding(&[(
         1,
         "weekly-2026-11-22",
         DONE,
@@ -356,7 +359,7 @@ fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
         (2, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
         (3, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
     ];
-    let plan = planned(&World::weekly(3).holding(&rows));
+    let plan = planned(&TestProvider::weekly(3).holding(&rows));
     assert!(plan.steps.is_empty(), "{plan:?}");
     assert_eq!(plan.until, Some(time("2026-11-29T03:00:00Z")));
     let next: Vec<_> = plan
@@ -365,24 +368,30 @@ fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
         .map(|step| (step.do_, step.id.clone()))
         .collect();
     let oldest = Some(SnapshotId::from(1));
-    assert_eq!(next, [(Do::Create, None), (Do::Delete, oldest)]);
-    assert_eq!(fate(&plan, 1), Fate::Keep, "not now");
+    assert_eq!(
+        next,
+        [
+            (PlannedAction::Create, None),
+            (PlannedAction::Delete, oldest)
+        ]
+    );
+    assert_eq!(fate(&plan, 1), RetentionVerdict::Keep, "not now");
 }
 
 #[test]
 fn a_server_that_is_held_is_released_before_anything_else() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.policy.rotations[0].hooks = Some(Arc::new(Hooks {
         before: None,
         after: Some(vec!["/bin/thaw".to_owned()]),
         timeout: MINUTE,
         go_on: false,
-        release: Release::Completed,
+        release: ReleaseWhen::Completed,
         max_hold: 60 * MINUTE,
     }));
     world.recorded();
-    world.record(&Fact::HookStarted {
-        hook: Hook::Before,
+    world.record(&ServerEvent::HookStarted {
+        hook: HookKind::Before,
         rotation: "weekly".to_owned(),
         snapshot: "weekly-2026-11-22".to_owned(),
         command: Vec::new(),
@@ -392,12 +401,18 @@ fn a_server_that_is_held_is_released_before_anything_else() {
     let steps: Vec<_> = steps.take(2).collect();
     let released = "after of weekly is run: it releases the server";
     let due = "slot of weekly is due, and there is room";
-    assert_eq!(steps, [(Do::Wait, released), (Do::Create, due)]);
+    assert_eq!(
+        steps,
+        [
+            (PlannedAction::Wait, released),
+            (PlannedAction::Create, due)
+        ]
+    );
 }
 
 #[test]
 fn the_plan_as_json_has_the_fields_of_its_contract() {
-    let world = World::weekly(1).holding(&old_weeklies()[2..]);
+    let world = TestProvider::weekly(1).holding(&old_weeklies()[2..]);
     let plans = Plans {
         servers: vec![planned(&world)],
     };

@@ -4,21 +4,21 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 
-use super::plan::{Do, Plan, Planned, Plans, Upcoming};
-use super::retention_verdict::Verdict;
+use super::plan::{NextChanges, Plan, PlannedAction, PlannedStep, Plans};
+use super::retention_verdict::SnapshotVerdict;
 use super::sanitize::local;
 
-impl fmt::Display for Planned {
+impl fmt::Display for PlannedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.deed(), self.reason)
     }
 }
 
-impl Planned {
+impl PlannedStep {
     /// What is done to what, without the reason.
     fn deed(&self) -> String {
         let name = self.name.as_deref();
-        let name = name.map_or_else(String::new, |name| format!(" {}", Plain(name)));
+        let name = name.map_or_else(String::new, |name| format!(" {}", ShownName(name)));
         let id = self
             .id
             .clone()
@@ -27,7 +27,7 @@ impl Planned {
     }
 }
 
-impl Upcoming {
+impl NextChanges {
     /// What is to be said behind its time.
     pub fn or_later(&self) -> String {
         let after = self.after.as_ref();
@@ -36,9 +36,9 @@ impl Upcoming {
 }
 
 /// Steps in one line: `create X, then delete Y (id 3)`; of what blocks the reason too.
-pub fn one_after_the_other(steps: &[Planned]) -> String {
+pub fn one_after_the_other(steps: &[PlannedStep]) -> String {
     let deeds = steps.iter().map(|step| match step.do_ {
-        Do::Blocked => step.to_string(),
+        PlannedAction::Blocked => step.to_string(),
         _ => step.deed(),
     });
     let deeds: Vec<_> = deeds.collect();
@@ -56,12 +56,12 @@ impl Plan {
     /// What is done until the server rests, what comes next, and each snapshot's fate; for a
     /// reader in this zone.
     pub fn text(&self, zone: &TimeZone) -> String {
-        let mut lines = vec![format!("{} (id {})", Plain(&self.name), self.id)];
+        let mut lines = vec![format!("{} (id {})", ShownName(&self.name), self.id)];
         lines.extend(self.steps.iter().map(|step| format!("  {step}")));
         let last = self.steps.last().map(|step| step.do_);
         let until = self.until.map(|until| local(until, zone));
         match (&until, last) {
-            (_, Some(Do::Blocked)) | (None, Some(_)) => {}
+            (_, Some(PlannedAction::Blocked)) | (None, Some(_)) => {}
             (Some(until), None) => lines.push(format!("  nothing to do until {until}")),
             (Some(until), Some(_)) => lines.push(format!("  then nothing to do until {until}")),
             (None, None) => lines.push("  nothing to do".to_owned()),
@@ -78,18 +78,18 @@ impl Plan {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for SnapshotVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (fate, name) = (self.fate.word(), Plain(&self.name));
+        let (fate, name) = (self.fate.word(), ShownName(&self.name));
         write!(f, "{fate:<14} {name} (id {}): {}", self.id, self.reason)
     }
 }
 
 /// A name as it is where it holds only what the provider allows in names of its own; any
 /// other, since a foreign name may be anything, quoted and escaped.
-struct Plain<'a>(&'a str);
+struct ShownName<'a>(&'a str);
 
-impl fmt::Display for Plain<'_> {
+impl fmt::Display for ShownName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if !self.0.is_empty() && self.0.chars().all(plain) {

@@ -43,7 +43,7 @@ pub struct Rotation {
     /// The name pattern in force.
     pub pattern: Pattern,
     /// Patterns used before; what they name is own too.
-    pub former: Vec<Former>,
+    pub former: Vec<FormerPattern>,
     /// The description that its snapshots get.
     pub description: Option<String>,
     /// How long a missed slot is still run; `None`: until the next slot.
@@ -62,7 +62,7 @@ pub struct Rotation {
 
 /// A pattern used before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Former {
+pub struct FormerPattern {
     /// The pattern.
     pub pattern: Pattern,
     /// Whether it gives several slots of the schedule in force one name: what bears that
@@ -82,14 +82,14 @@ pub struct Hooks {
     /// Whether the snapshot is made all the same when `before` failed.
     pub go_on: bool,
     /// When it is over.
-    pub release: Release,
+    pub release: ReleaseWhen,
     /// So long after `before` was begun `after` is run at the latest.
     pub max_hold: SignedDuration,
 }
 
 /// When `after` is run, and a server that was stopped is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
+pub enum ReleaseWhen {
     /// When the snapshot is completed, or known not to become so.
     Completed,
     /// When the provider has answered that it makes it.
@@ -102,7 +102,7 @@ pub struct StopServer {
     /// How long it may take until it is seen stopped.
     pub timeout: SignedDuration,
     /// When it is started.
-    pub restart: Release,
+    pub restart: ReleaseWhen,
     /// So long after the stop it is started at the latest.
     pub longest: SignedDuration,
 }
@@ -143,7 +143,7 @@ pub struct Rules {
 
 /// An own snapshot's place: which rotation, and the slot's local time by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct OwnSlot {
     /// Index into [`Policy::rotations`].
     pub rotation: usize,
     /// The slot by the name.
@@ -164,12 +164,12 @@ impl Policy {
     }
 
     /// Which rotation's own snapshot bears this name; `None`: it is foreign.
-    pub fn place(&self, name: &str) -> Option<Place> {
+    pub fn place(&self, name: &str) -> Option<OwnSlot> {
         let mut rotations = self.rotations.iter().enumerate();
         let own = rotations.find_map(|(rotation, r)| {
             r.all_patterns().find_map(|(pattern, coarse)| {
                 let local = pattern.parse(name)?;
-                Some(Place {
+                Some(OwnSlot {
                     rotation,
                     local,
                     coarse,
@@ -179,7 +179,7 @@ impl Policy {
         if own.is_none() && Break::ForeignAsOwn.on() {
             let (rotation, local) = (0, jiff::civil::DateTime::MIN);
             let coarse = false;
-            return Some(Place {
+            return Some(OwnSlot {
                 rotation,
                 local,
                 coarse,
@@ -286,11 +286,11 @@ impl Rotation {
 
 #[cfg(test)]
 mod tests {
-    use crate::core::test_provider::{World, former};
+    use crate::core::test_provider::{TestProvider, former};
 
     #[test]
     fn a_server_is_called_by_its_name_and_without_one_by_its_file() {
-        let mut policy = World::weekly(1).policy;
+        let mut policy = TestProvider::weekly(1).policy;
         policy.file = "web-file".to_owned();
         policy.name = Some("web-name".to_owned());
         assert_eq!(policy.called(), "web-name");
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn own_are_the_names_of_the_pattern_in_force_and_then_of_the_former_ones() {
-        let mut policy = World::weekly(1).policy;
+        let mut policy = TestProvider::weekly(1).policy;
         let rotation = &mut policy.rotations[0];
         rotation.former = vec![former("w-%Y-%m-%d", false), former("w-%Y", true)];
         let all: Vec<_> = rotation.patterns().map(ToString::to_string).collect();

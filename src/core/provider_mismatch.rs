@@ -4,12 +4,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decide::{Server, Step};
-use super::event::{Fact, When};
+use super::decide::{DecisionContext, Step};
+use super::event::{RecordedAt, ServerEvent};
 use super::operator_order::NAME_SHOWN;
 use super::rotation_terms::Fnv;
 use super::sanitize::{printable, utc};
-use super::server_history::Open;
+use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// A snapshot may be dated so long before its create was sent, or after now: hosts' clocks and
@@ -22,7 +22,7 @@ const NO_DATE_BEFORE: Timestamp = Timestamp::constant(946_684_800, 0);
 /// A snapshot that was completed and is listed as failed is kept for so long.
 pub(super) const REGRESSED_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     pub(super) fn was_completed(&self, id: &SnapshotId) -> bool {
         self.history.name_of(id).is_some()
     }
@@ -72,7 +72,7 @@ impl Server<'_> {
         let row = self.renamed().filter(|_| self.history.mismatch.is_none())?;
         let before = self.was_foreign(&row.id).or(self.history.called(&row.id));
         let before = before.filter(|name| !name.is_empty());
-        Some(Step::Record(Fact::SnapshotRenamed {
+        Some(Step::Record(ServerEvent::SnapshotRenamed {
             snapshot: row.name.clone(),
             id: row.id.clone(),
             reason: format!(
@@ -86,7 +86,7 @@ impl Server<'_> {
 
     /// When the create of this name was intended last, as far as the trail still says so.
     pub(super) fn sent(&self, name: &str) -> Option<Timestamp> {
-        if let Some(Open::Create {
+        if let Some(PendingOp::Create {
             name: open, sent, ..
         }) = &self.history.open
             && open == name
@@ -98,9 +98,9 @@ impl Server<'_> {
     }
 
     /// That the provider stores otherwise what an open create asked for, as a record.
-    pub(super) fn mismatch(&self, asked: &str, found: &Snapshot) -> Option<Fact> {
+    pub(super) fn mismatch(&self, asked: &str, found: &Snapshot) -> Option<ServerEvent> {
         let reason = stored_otherwise(asked, found, self.sent(asked), self.now.wall)?;
-        Some(Fact::CreateMismatch {
+        Some(ServerEvent::CreateMismatch {
             snapshot: asked.to_owned(),
             id: found.id.clone(),
             reason,
@@ -119,7 +119,7 @@ impl Server<'_> {
     }
 
     /// Since when it is listed as failed although it was completed.
-    pub(super) fn regressed_since(&self, id: &SnapshotId) -> Option<When> {
+    pub(super) fn regressed_since(&self, id: &SnapshotId) -> Option<RecordedAt> {
         let mut regressed = self.history.regressed.iter();
         regressed
             .find(|(known, _)| *known == *id)
@@ -138,7 +138,7 @@ impl Server<'_> {
         // A completed own one whose name is another now has its name there already.
         let known = |s: &Snapshot| self.was_foreign(&s.id).is_some() || self.was_completed(&s.id);
         if let Some(row) = foreign.find(|s| !known(s)) {
-            return Some(Step::Record(Fact::SnapshotFound {
+            return Some(Step::Record(ServerEvent::SnapshotFound {
                 snapshot: printable(&row.name, NAME_SHOWN),
                 id: row.id.clone(),
                 foreign: true,
@@ -149,7 +149,7 @@ impl Server<'_> {
             s.status == Status::Completed && !known
         };
         if let Some(row) = self.own().map(|(snapshot, _)| snapshot).find(new) {
-            return Some(Step::Record(Fact::SnapshotFound {
+            return Some(Step::Record(ServerEvent::SnapshotFound {
                 snapshot: row.name.clone(),
                 id: row.id.clone(),
                 foreign: false,
@@ -159,7 +159,7 @@ impl Server<'_> {
             .regressed()
             .find(|s| self.regressed_since(&s.id).is_none())
         {
-            return Some(Step::Record(Fact::SnapshotRegressed {
+            return Some(Step::Record(ServerEvent::SnapshotRegressed {
                 snapshot: row.name.clone(),
                 id: row.id.clone(),
             }));
@@ -190,7 +190,7 @@ impl Server<'_> {
         );
         let unpaid = unpaid.iter().map(|own| own.snapshot);
         let (snapshots, ids) = unpaid.map(|s| (s.name.clone(), s.id.clone())).unzip();
-        Some(Step::Record(Fact::SurplusFound {
+        Some(Step::Record(ServerEvent::SurplusFound {
             rotation: rotation.name.clone(),
             snapshots,
             ids,

@@ -6,7 +6,7 @@ use crate::core::name_pattern::Pattern;
 use crate::core::test_provider::*;
 
 /// For so many weeks nothing is deleted.
-fn only_creates(world: &mut World, weeks: usize) {
+fn only_creates(world: &mut TestProvider, weeks: usize) {
     for _ in 0..weeks {
         world.pass(WEEK);
         world.settle(&Status::Completed);
@@ -20,7 +20,7 @@ fn only_creates(world: &mut World, weeks: usize) {
 
 #[test]
 fn i19_one_that_regressed_is_kept_for_a_week_and_then_goes_for_a_newer_one() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     world.snapshots[0].status = Status::Failed;
     world.settle(&Status::Completed);
     let kinds: Vec<_> = world.history.alerts.keys().map(|(kind, _)| *kind).collect();
@@ -46,7 +46,7 @@ fn i19_one_that_regressed_is_kept_for_a_week_and_then_goes_for_a_newer_one() {
 
 #[test]
 fn i19_where_more_than_one_regressed_nothing_goes_at_all() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     for row in &mut world.snapshots[..2] {
         row.status = Status::Failed;
     }
@@ -56,7 +56,7 @@ fn i19_where_more_than_one_regressed_nothing_goes_at_all() {
 
 #[test]
 fn i19_a_completed_one_that_is_listed_under_another_own_name_blocks_until_a_person_looked() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     let before = world.snapshots[2].name.clone();
     world.snapshots[2].name = "weekly-2026-01-04".to_owned();
     let step = world.recorded();
@@ -64,7 +64,7 @@ fn i19_a_completed_one_that_is_listed_under_another_own_name_blocks_until_a_pers
         matches!(&step, Step::Blocked { reason } if reason.contains("before: look at it")),
         "{step:?}"
     );
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     assert!(!matches!(world.recorded(), Step::Blocked { .. }));
     world.snapshots[2].name = before;
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
@@ -72,7 +72,7 @@ fn i19_a_completed_one_that_is_listed_under_another_own_name_blocks_until_a_pers
 
 #[test]
 fn i1_one_that_was_foreign_is_not_taken_for_an_own_one_by_the_name_that_it_is_listed_under() {
-    let mut world = World::grown(2, 2);
+    let mut world = TestProvider::grown(2, 2);
     let foreign = world.make("before-upgrade", Status::Completed);
     world.settle(&Status::Completed);
     assert_eq!(world.history.foreign, [(foreign, "before-upgrade".into())]);
@@ -86,7 +86,7 @@ fn i1_one_that_was_foreign_is_not_taken_for_an_own_one_by_the_name_that_it_is_li
         "{step:?}"
     );
     // An edit of what is own is a person's word.
-    let mut world = World::grown(2, 2);
+    let mut world = TestProvider::grown(2, 2);
     world.make("old-2026-11-01", Status::Completed);
     world.settle(&Status::Completed);
     world.policy.rotations[0].former = vec![former("old-%Y-%m-%d", false)];
@@ -96,11 +96,11 @@ fn i1_one_that_was_foreign_is_not_taken_for_an_own_one_by_the_name_that_it_is_li
 
 #[test]
 fn i19_a_new_one_that_is_dated_far_ahead_is_stored_otherwise_than_asked_for() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
     let id = world.make("weekly-2026-11-22", Status::InProgress);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: "weekly-2026-11-22".to_owned(),
         outcome: crate::core::event::Outcome::Done,
         id: Some(id),
@@ -122,7 +122,7 @@ fn i19_a_new_one_that_is_dated_far_ahead_is_stored_otherwise_than_asked_for() {
 
 #[test]
 fn i19_one_that_was_completed_and_is_listed_as_in_progress_is_not_deleted_as_stuck() {
-    let mut world = World::grown(4, 4);
+    let mut world = TestProvider::grown(4, 4);
     world.make("other", Status::Completed);
     world.policy.delete_stuck = true;
     world.settle(&Status::Completed);
@@ -139,7 +139,7 @@ fn i19_one_that_was_completed_and_is_listed_as_in_progress_is_not_deleted_as_stu
 
 #[test]
 fn i19_a_resume_after_a_renaming_agrees_to_nothing_else() {
-    let mut world = World::grown(2, 2);
+    let mut world = TestProvider::grown(2, 2);
     let foreign = world.make("golden", Status::Completed);
     world.settle(&Status::Completed);
     let row = world.snapshots.iter_mut().find(|s| s.id == foreign);
@@ -152,24 +152,24 @@ fn i19_a_resume_after_a_renaming_agrees_to_nothing_else() {
         "{step:?}"
     );
     world.log.clear();
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
     let said = world.shrink().expect("an alert").to_owned();
     assert!(said.contains("weekly-2026-11-01"), "{said}");
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
     assert_eq!(world.log, ["delete weekly-2026-11-01"]);
 }
 
 #[test]
 fn i1_one_that_was_protected_by_an_id_stays_so_when_the_provider_numbers_anew() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     let row = &mut world.snapshots[0];
     let (before, name) = (row.id.clone(), row.name.clone());
     world.policy.protected_ids.insert(before.clone());
     row.id = SnapshotId::from(20_000);
-    world.record(&Fact::SnapshotGone {
+    world.record(&ServerEvent::SnapshotGone {
         snapshot: name.clone(),
         id: before,
         reason: String::new(),
@@ -187,7 +187,7 @@ fn i1_one_that_was_protected_by_an_id_stays_so_when_the_provider_numbers_anew() 
 
 #[test]
 fn i1_one_of_the_same_name_that_stood_beside_a_protected_one_does_not_inherit_its_protection() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     let (before, name) = (
         world.snapshots[0].id.clone(),
         world.snapshots[0].name.clone(),
@@ -199,7 +199,7 @@ fn i1_one_of_the_same_name_that_stood_beside_a_protected_one_does_not_inherit_it
     row.expect("a row").created_at = dated;
     world.recorded();
     world.snapshots.retain(|s| s.id != before);
-    world.record(&Fact::SnapshotGone {
+    world.record(&ServerEvent::SnapshotGone {
         snapshot: name.clone(),
         id: before,
         reason: String::new(),
@@ -224,7 +224,7 @@ fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
     let dated =
         |(id, name): (u64, &'static str)| (id, name, Status::Completed, "2025-01-01T00:00:00Z");
     rows.extend((2..).zip(foreign).map(dated));
-    let mut world = World::weekly(4).holding(&rows);
+    let mut world = TestProvider::weekly(4).holding(&rows);
     world.recorded();
     world.pass(world.rules.settle_window);
     // It isn't there, and fills the server.
@@ -245,10 +245,10 @@ fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
 #[test]
 fn i19_what_was_gone_for_a_while_and_comes_back_as_failed_was_completed_all_the_same() {
     for renumbered in [false, true] {
-        let mut world = World::grown(4, 3);
+        let mut world = TestProvider::grown(4, 3);
         let rows = std::mem::take(&mut world.snapshots);
         for row in &rows {
-            world.record(&Fact::SnapshotGone {
+            world.record(&ServerEvent::SnapshotGone {
                 snapshot: row.name.clone(),
                 id: row.id.clone(),
                 reason: String::new(),
@@ -281,7 +281,7 @@ fn i19_what_was_gone_for_a_while_and_comes_back_as_failed_was_completed_all_the_
 
 #[test]
 fn i19_an_own_one_that_is_listed_under_a_foreign_name_blocks_the_server() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     world.snapshots[1].name = "Weekly-2026-11-29".to_owned();
     let step = world.recorded();
     assert!(
@@ -293,11 +293,11 @@ fn i19_an_own_one_that_is_listed_under_a_foreign_name_blocks_the_server() {
 
 #[test]
 fn i19_one_that_regressed_is_no_part_of_what_an_edit_announces() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     world.snapshots[0].status = Status::Failed;
     world.policy.rotations[0].former = vec![former("weekly-%Y-%m-%d", false)];
     world.policy.rotations[0].pattern = Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
-    let Step::Record(Fact::RotationChanged { shrinks, .. }) = world.step() else {
+    let Step::Record(ServerEvent::RotationChanged { shrinks, .. }) = world.step() else {
         panic!("{:?}", world.step());
     };
     assert!(shrinks.is_empty(), "{shrinks:?}");
@@ -305,7 +305,7 @@ fn i19_one_that_regressed_is_no_part_of_what_an_edit_announces() {
 
 #[test]
 fn i19_what_was_completed_and_bears_another_word_for_long_has_regressed() {
-    let mut world = World::grown(4, 4);
+    let mut world = TestProvider::grown(4, 4);
     for index in [0, 1] {
         world.snapshots[index].status = Status::Unknown("archiving".to_owned());
     }
@@ -316,7 +316,7 @@ fn i19_what_was_completed_and_bears_another_word_for_long_has_regressed() {
 
 #[test]
 fn i1_what_an_edit_of_the_pattern_makes_own_was_renamed_by_nobody() {
-    let mut world = World::grown(2, 2);
+    let mut world = TestProvider::grown(2, 2);
     let foreign = world.make("backup-2026-11-01", Status::Completed);
     world.settle(&Status::Completed);
     let rotation = &mut world.policy.rotations[0];

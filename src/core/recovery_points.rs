@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 /// An age at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Moment {
+pub struct AgeAt {
     /// The snapshot's age since it was made; `None` where no completed one was there.
     #[serde(rename = "age_seconds", serialize_with = "seconds")]
     pub age: Option<SignedDuration>,
@@ -22,25 +22,25 @@ pub struct Moment {
 
 /// The best and the worst moment of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Moments {
+pub struct AgeExtremes {
     /// The best one.
-    pub best: Moment,
+    pub best: AgeAt,
     /// The worst one.
-    pub worst: Moment,
+    pub worst: AgeAt,
 }
 
 /// What can be recovered during a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Recovery {
+pub struct RecoveryAges {
     /// The age of the newest completed snapshot: the younger the better.
-    pub newest: Moments,
+    pub newest: AgeExtremes,
     /// The age of the oldest completed snapshot: the older the better.
-    pub oldest: Moments,
+    pub oldest: AgeExtremes,
 }
 
 /// When one completed snapshot may be gone back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usable {
+pub struct UsableSpan {
     /// When it was made: what it holds is of then.
     pub made: Timestamp,
     /// Since when it is completed.
@@ -51,10 +51,10 @@ pub struct Usable {
 
 /// Finds the moments between `from` and `until`.
 pub fn recovery(
-    points: impl IntoIterator<Item = Usable>,
+    points: impl IntoIterator<Item = UsableSpan>,
     from: Timestamp,
     until: Timestamp,
-) -> Recovery {
+) -> RecoveryAges {
     let mut changes = Vec::new();
     for (nth, point) in points.into_iter().enumerate() {
         if point.since < until && point.until.is_none_or(|gone| gone > from) {
@@ -65,7 +65,7 @@ pub fn recovery(
     }
     changes.sort_unstable();
     let mut there = BTreeSet::new();
-    let mut found = Ages::default();
+    let mut found = AgeTracker::default();
     let mut since = from;
     for (at, comes, point) in changes {
         if at > since {
@@ -79,16 +79,16 @@ pub fn recovery(
         }
     }
     found.span(since, until, &there);
-    let nothing = Moment {
+    let nothing = AgeAt {
         age: None,
         at: from,
     };
-    let none = found.empty.map(|at| Moment { age: None, at });
-    let moments = |best: Option<Moment>, worst: Option<Moment>| Moments {
+    let none = found.empty.map(|at| AgeAt { age: None, at });
+    let moments = |best: Option<AgeAt>, worst: Option<AgeAt>| AgeExtremes {
         best: best.unwrap_or(nothing),
         worst: none.or(worst).unwrap_or(nothing),
     };
-    Recovery {
+    RecoveryAges {
         newest: moments(found.newest_least, found.newest_most),
         oldest: moments(found.oldest_most, found.oldest_least),
     }
@@ -96,23 +96,23 @@ pub fn recovery(
 
 /// The extremes so far; of equal ones the first stays.
 #[derive(Default)]
-struct Ages {
-    newest_least: Option<Moment>,
-    newest_most: Option<Moment>,
-    oldest_least: Option<Moment>,
-    oldest_most: Option<Moment>,
+struct AgeTracker {
+    newest_least: Option<AgeAt>,
+    newest_most: Option<AgeAt>,
+    oldest_least: Option<AgeAt>,
+    oldest_most: Option<AgeAt>,
     /// The first moment at which nothing was there.
     empty: Option<Timestamp>,
 }
 
-impl Ages {
+impl AgeTracker {
     /// From `start` to `end` nothing changed.
     fn span(&mut self, start: Timestamp, end: Timestamp, there: &BTreeSet<(Timestamp, usize)>) {
         let (Some((oldest, _)), Some((newest, _))) = (there.first(), there.last()) else {
             self.empty = self.empty.or(Some(start));
             return;
         };
-        let age = |made: &Timestamp, at: Timestamp| Moment {
+        let age = |made: &Timestamp, at: Timestamp| AgeAt {
             age: Some(at.duration_since(*made)),
             at,
         };
@@ -123,13 +123,13 @@ impl Ages {
     }
 }
 
-fn least(kept: &mut Option<Moment>, found: Moment) {
+fn least(kept: &mut Option<AgeAt>, found: AgeAt) {
     if kept.is_none_or(|kept| found.age < kept.age) {
         *kept = Some(found);
     }
 }
 
-fn most(kept: &mut Option<Moment>, found: Moment) {
+fn most(kept: &mut Option<AgeAt>, found: AgeAt) {
     if kept.is_none_or(|kept| found.age > kept.age) {
         *kept = Some(found);
     }
@@ -148,15 +148,15 @@ mod tests {
         Timestamp::from_second(hour * 3600).expect("a time")
     }
 
-    fn usable(made: i64, since: i64, until: Option<i64>) -> Usable {
-        Usable {
+    fn usable(made: i64, since: i64, until: Option<i64>) -> UsableSpan {
+        UsableSpan {
             made: at(made),
             since: at(since),
             until: until.map(at),
         }
     }
 
-    fn hours(moment: Moment) -> (Option<i64>, i64) {
+    fn hours(moment: AgeAt) -> (Option<i64>, i64) {
         let hour = moment.at.as_second() / 3600;
         (moment.age.map(|age| age.as_hours()), hour)
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::decide::Step;
-use super::event::{AlertKind, Fact, Outcome};
+use super::event::{AlertKind, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
 use super::snapshot::{SnapshotId, Status};
 use super::test_provider::*;
 
-/// As [`World::recorded`], and time passes while it waits.
-fn awaited(world: &mut World) -> Step {
+/// As [`TestProvider::recorded`], and time passes while it waits.
+fn awaited(world: &mut TestProvider) -> Step {
     for _ in 0..500 {
         match world.recorded() {
             Step::Wait { pause, .. } => world.pass(pause),
@@ -22,9 +22,9 @@ fn awaited(world: &mut World) -> Step {
 }
 
 /// A create is sent and ends so, with no id in its answer.
-fn answered(world: &mut World, name: &str, outcome: Outcome) {
+fn answered(world: &mut TestProvider, name: &str, outcome: Outcome) {
     world.intend_create(name);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name.to_owned(),
         outcome,
         id: None,
@@ -35,7 +35,7 @@ fn answered(world: &mut World, name: &str, outcome: Outcome) {
     });
 }
 
-fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
+fn deleted(world: &mut TestProvider, step: &Step, outcome: Outcome) -> SnapshotId {
     let Step::Delete {
         id,
         name,
@@ -47,7 +47,7 @@ fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
     };
     let ids: BTreeSet<_> = world.snapshots.iter().map(|s| s.id.clone()).collect();
     world.intend_delete(id.clone(), &name.clone(), prune_first.then_some(ids));
-    world.record(&Fact::DeleteResult {
+    world.record(&ServerEvent::DeleteResult {
         id: id.clone(),
         outcome,
     });
@@ -56,7 +56,7 @@ fn deleted(world: &mut World, step: &Step, outcome: Outcome) -> SnapshotId {
 
 #[test]
 fn i15_a_schedule_moved_within_the_day_ends_and_disowns_no_settled_slot() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.policy.rotations = vec![rotation("daily", "0 4 * * *", 3)];
     world.settle(&DONE);
@@ -92,7 +92,7 @@ fn i15_a_delete_that_is_never_done_is_sent_a_few_times_and_then_blocks() {
 
 #[test]
 fn a_rotation_that_waits_holds_up_no_other_rotation() {
-    let mut world = World::new(vec![
+    let mut world = TestProvider::new(vec![
         rotation("a", "0 3 * * *", 2),
         rotation("b", "10 5 * * *", 2),
     ]);
@@ -116,7 +116,7 @@ fn a_rotation_that_waits_holds_up_no_other_rotation() {
 
 #[test]
 fn a_slot_whose_snapshot_a_person_made_is_settled_and_never_called_skipped() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(20));
     world.make("daily-2026-11-23", DONE);
@@ -133,7 +133,7 @@ fn a_slot_whose_snapshot_a_person_made_is_settled_and_never_called_skipped() {
 fn i8_an_open_delete_is_not_repeated_while_a_late_create_is_under_way() {
     let mut rows = old_weeklies().to_vec();
     rows.push((4, "by-hand", DONE, "2025-01-01T00:00:00Z"));
-    let mut world = World::weekly(3).holding(&rows);
+    let mut world = TestProvider::weekly(3).holding(&rows);
     world.recorded();
     let name = "weekly-2026-11-22";
     answered(&mut world, name, Outcome::Unknown);
@@ -158,7 +158,7 @@ fn i8_an_open_delete_is_not_repeated_while_a_late_create_is_under_way() {
 
 #[test]
 fn a_delete_that_is_refused_for_one_rotation_holds_up_no_other() {
-    let mut world = World::new(vec![
+    let mut world = TestProvider::new(vec![
         rotation("a", "0 3 * * *", 2),
         rotation("b", "30 3 * * *", 2),
     ]);
@@ -176,11 +176,11 @@ fn a_delete_that_is_refused_for_one_rotation_holds_up_no_other() {
 
 #[test]
 fn i9_a_policy_that_went_and_returns_still_knows_its_open_create() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     let name = "weekly-2026-11-22";
     answered(&mut world, name, Outcome::Unknown);
-    world.record(&Fact::ServerRemoved);
+    world.record(&ServerEvent::ServerRemoved);
     let step = world.recorded();
     assert!(matches!(step, Step::Wait { .. }), "{step:?}");
 }
@@ -190,7 +190,7 @@ fn i15_a_slot_that_an_odd_clock_kept_from_its_run_is_told_of_though_care_began_b
     let hours = SignedDuration::from_hours;
     let mut weekly = rotation("weekly", "0 3 * * Sun", 2);
     weekly.catch_up = Some(hours(2));
-    let mut world = World::new(vec![weekly, rotation("daily", "0 3 * * *", 2)]);
+    let mut world = TestProvider::new(vec![weekly, rotation("daily", "0 3 * * *", 2)]);
     // It is the day before the weekly slot, and the clock says the day after.
     world.now.wall = time("2026-11-23T12:00:00Z");
     world.settle(&DONE);

@@ -2,15 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::event::{AlertKind, Ending, Now, When};
+use super::event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
 use super::policy::Rules;
 use super::sanitize::counted;
-use super::server_history::{History, Pause};
+use super::server_history::{PastPause, ServerHistory};
 
-impl History {
+impl ServerHistory {
     /// Somebody looked at this very server: what can't be released is theirs, and a restore is
     /// over if they say so.
-    pub(super) fn resumed(&mut self, at: When) {
+    pub(super) fn resumed(&mut self, at: RecordedAt) {
         let from = self.paused.take();
         self.resume(from, at.wall);
         let released = self.hold.take_if(|hold| hold.failures > 0).is_some();
@@ -34,7 +34,7 @@ impl History {
 
     /// All that an operator's `resume` ends besides a pause, in words; for one of the server
     /// itself also what a person has to have seen to.
-    pub fn ended_by_resume(&self, rules: &Rules, now: Now, own: bool) -> Vec<String> {
+    pub fn ended_by_resume(&self, rules: &Rules, now: ClockReading, own: bool) -> Vec<String> {
         let ahead = |at: Timestamp| at > now.wall;
         let mut ended = Vec::new();
         if self.last_intent.is_some_and(ahead) || self.restore.is_some_and(|sent| ahead(sent.wall))
@@ -115,22 +115,25 @@ impl History {
         // A clock that was ahead ended slots without a try that are still to come.
         for notes in &mut self.rotations {
             notes.slots.retain(|note| {
-                let untried = matches!(note.ending, Some(Ending::Skipped | Ending::Paused));
+                let untried = matches!(
+                    note.ending,
+                    Some(SlotOutcome::Skipped | SlotOutcome::Paused)
+                );
                 note.at <= at || !untried || note.intents > 0
             });
         }
         if let Some(from) = from {
             for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
                 // Nobody could react while it was paused.
-                let later = |since: When| {
+                let later = |since: RecordedAt| {
                     let paused = at.duration_since(from.max(since.wall));
                     let paused = paused.max(SignedDuration::ZERO);
                     let wall = since.wall.saturating_add(paused).unwrap_or(at);
-                    When { wall, mono: None }
+                    RecordedAt { wall, mono: None }
                 };
                 shrink.since = shrink.since.map(later);
             }
-            self.last_pause = Some(Box::new(Pause { from, until: at }));
+            self.last_pause = Some(Box::new(PastPause { from, until: at }));
         }
     }
 }

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::breaks::Break;
-use super::policy::{Place, Policy, Rotation};
+use super::policy::{OwnSlot, Policy, Rotation};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// An own snapshot with what retention asks about it.
 #[derive(Clone, Copy, Debug)]
-pub struct Own<'a> {
+pub struct OwnSnapshot<'a> {
     /// The row of the listing.
     pub snapshot: &'a Snapshot,
     /// Its rotation and slot.
-    pub place: Place,
+    pub place: OwnSlot,
     /// Whether the policy protects it (I1).
     pub protected: bool,
     /// Its date, where it can be relied on: readable, not in the future and not from before
@@ -28,7 +28,7 @@ pub struct Own<'a> {
     pub recent: bool,
 }
 
-impl Own<'_> {
+impl OwnSnapshot<'_> {
     /// Returns true if it ended failed and never was completed.
     pub fn failed(&self) -> bool {
         self.snapshot.status == Status::Failed && !self.regressed
@@ -62,7 +62,7 @@ impl Own<'_> {
 
 /// Why nobody needs a snapshot any more (rule 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spare {
+pub enum SurplusReason {
     /// Completed, and its slot has a newer copy.
     Copy,
     /// Completed, and beyond `keep`.
@@ -73,7 +73,7 @@ pub enum Spare {
     Regressed,
 }
 
-impl Spare {
+impl SurplusReason {
     /// The same in one line, of a snapshot of this rotation.
     pub fn reason(self, rotation: &Rotation) -> String {
         let name = &rotation.name;
@@ -89,7 +89,10 @@ impl Spare {
 }
 
 /// All that rule 5 would delete one after the other, and why.
-pub fn spares<'a>(policy: &Policy, owned: &[Own<'a>]) -> Vec<(Own<'a>, Spare)> {
+pub fn spares<'a>(
+    policy: &Policy,
+    owned: &[OwnSnapshot<'a>],
+) -> Vec<(OwnSnapshot<'a>, SurplusReason)> {
     // Nearly always there is none.
     let Some(first) = next_spare(policy, owned) else {
         return Vec::new();
@@ -107,17 +110,21 @@ pub fn spares<'a>(policy: &Policy, owned: &[Own<'a>]) -> Vec<(Own<'a>, Spare)> {
 
 /// The next snapshot that nobody needs any more: the older copy of a slot, then what is beyond
 /// `keep`, then a failed one outlived by a newer completed one (rule 5).
-fn next_spare<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare)> {
-    let counted = in_age_order(owned, Own::counts);
+fn next_spare<'a>(
+    policy: &Policy,
+    owned: &[OwnSnapshot<'a>],
+) -> Option<(OwnSnapshot<'a>, SurplusReason)> {
+    let counted = in_age_order(owned, OwnSnapshot::counts);
     let newest = newest_completed(owned);
-    let spare = |own: &Own<'_>| Some(own.snapshot.id.clone()) != newest || Break::NoFloor.on();
+    let spare =
+        |own: &OwnSnapshot<'_>| Some(own.snapshot.id.clone()) != newest || Break::NoFloor.on();
     let copy = counted.iter().enumerate().find(|(index, own)| {
         counted[index + 1..]
             .iter()
             .any(|newer| newer.place == own.place)
     });
     if let Some((_, own)) = copy.filter(|(_, own)| spare(own)) {
-        return Some((*own, Spare::Copy));
+        return Some((*own, SurplusReason::Copy));
     }
     let beyond = counted.iter().find(|own| {
         let rotation = own.place.rotation;
@@ -130,9 +137,9 @@ fn next_spare<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare)
     });
     // I2: the newest own completed one stays, whatever `keep` says.
     if let Some(own) = beyond.filter(|own| spare(own)) {
-        return Some((*own, Spare::Beyond));
+        return Some((*own, SurplusReason::Beyond));
     }
-    let outlived = |wanted: fn(&Own<'a>) -> bool| {
+    let outlived = |wanted: fn(&OwnSnapshot<'a>) -> bool| {
         let old = in_age_order(owned, |own| wanted(own) && own.deletable() && !own.recent);
         old.into_iter().find(|failed| {
             let mut newer = counted
@@ -141,13 +148,16 @@ fn next_spare<'a>(policy: &Policy, owned: &[Own<'a>]) -> Option<(Own<'a>, Spare)
             newer.any(|own| failed.age() < own.age())
         })
     };
-    let failed = outlived(Own::failed).map(|own| (own, Spare::Outlived));
-    failed.or_else(|| outlived(Own::may_be_lost).map(|own| (own, Spare::Regressed)))
+    let failed = outlived(OwnSnapshot::failed).map(|own| (own, SurplusReason::Outlived));
+    failed.or_else(|| outlived(OwnSnapshot::may_be_lost).map(|own| (own, SurplusReason::Regressed)))
 }
 
 /// The oldest that counts of a rotation, where date and slot agree on which that is; where
 /// they don't, the one by date and the one by slot (I19).
-pub fn oldest<'a>(owned: &[Own<'a>], rotation: usize) -> Option<Result<Own<'a>, [Own<'a>; 2]>> {
+pub fn oldest<'a>(
+    owned: &[OwnSnapshot<'a>],
+    rotation: usize,
+) -> Option<Result<OwnSnapshot<'a>, [OwnSnapshot<'a>; 2]>> {
     let counted = in_age_order(owned, |own| own.counts() && own.place.rotation == rotation);
     let by_date = counted.first()?;
     let by_slot = counted.iter().min_by_key(|own| (own.slot, own.age()))?;
@@ -165,13 +175,13 @@ pub fn oldest<'a>(owned: &[Own<'a>], rotation: usize) -> Option<Result<Own<'a>, 
 /// I2 and I3 let one go; where its rotation's dates and slots disagree, the two that do (I19).
 pub fn prune_first<'a>(
     policy: &Policy,
-    owned: &[Own<'a>],
+    owned: &[OwnSnapshot<'a>],
     rotation: usize,
-) -> Option<Result<Own<'a>, [Own<'a>; 2]>> {
+) -> Option<Result<OwnSnapshot<'a>, [OwnSnapshot<'a>; 2]>> {
     if completed(owned).count() <= policy.min_completed && !Break::NoMinimum.on() {
         return None;
     }
-    let counted = in_age_order(owned, Own::counts);
+    let counted = in_age_order(owned, OwnSnapshot::counts);
     // An older copy of a slot is the least to lose; of the newest one nobody can tell which.
     let newest_place = counted.iter().map(|own| own.slot).max();
     let copy = counted.iter().enumerate().find(|(index, own)| {
@@ -192,30 +202,34 @@ pub fn prune_first<'a>(
         rotation
     };
     let newest = newest_completed(owned);
-    let may_go = |own: &Own<'_>| Some(own.snapshot.id.clone()) != newest || Break::NoFloor.on();
+    let may_go =
+        |own: &OwnSnapshot<'_>| Some(own.snapshot.id.clone()) != newest || Break::NoFloor.on();
     oldest(owned, from).filter(|found| match found {
         Ok(own) => may_go(own),
         Err(_) => true,
     })
 }
 
-fn in_age_order<'a>(owned: &[Own<'a>], wanted: impl Fn(&Own<'a>) -> bool) -> Vec<Own<'a>> {
+fn in_age_order<'a>(
+    owned: &[OwnSnapshot<'a>],
+    wanted: impl Fn(&OwnSnapshot<'a>) -> bool,
+) -> Vec<OwnSnapshot<'a>> {
     let mut found: Vec<_> = owned.iter().filter(|own| wanted(own)).copied().collect();
-    found.sort_by_key(Own::age);
+    found.sort_by_key(OwnSnapshot::age);
     if Break::OldestByName.on() {
         found.sort_by_key(|own| &own.snapshot.name);
     }
     found
 }
 
-pub(super) fn newest_completed(owned: &[Own<'_>]) -> Option<SnapshotId> {
+pub(super) fn newest_completed(owned: &[OwnSnapshot<'_>]) -> Option<SnapshotId> {
     completed(owned)
         .max_by_key(|own| own.age())
         .map(|own| own.snapshot.id.clone())
 }
 
 /// The own completed ones whose date can be relied on, protected ones too.
-fn completed<'b, 'a>(owned: &'b [Own<'a>]) -> impl Iterator<Item = &'b Own<'a>> {
+fn completed<'b, 'a>(owned: &'b [OwnSnapshot<'a>]) -> impl Iterator<Item = &'b OwnSnapshot<'a>> {
     owned
         .iter()
         .filter(|own| own.completed() && own.dated.is_some())

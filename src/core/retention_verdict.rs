@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::decide::{Inventory, Server};
-use super::event::Now;
+use super::decide::{DecisionContext, Inventory};
+use super::event::ClockReading;
 use super::policy::{Policy, Rules};
 use super::provider_mismatch::before;
-use super::retention::{self, Own, Spare};
+use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::utc;
-use super::server_history::History;
+use super::server_history::ServerHistory;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// What a snapshot is to its server's policy; of several that fit, the first of this list
 /// that tells why it may or may not go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
+pub enum RetentionVerdict {
     /// Its name is none of the policy's: it takes up room and is never touched (I1).
     Foreign,
     /// The policy protects it (I1).
@@ -48,7 +48,7 @@ pub enum Fate {
     Delete,
 }
 
-impl Fate {
+impl RetentionVerdict {
     /// The word that tables, pages and other programs use.
     pub fn word(self) -> &'static str {
         match self {
@@ -71,14 +71,14 @@ impl Fate {
 
 /// A snapshot's fate, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct SnapshotVerdict {
     /// The provider's id of it.
     pub id: SnapshotId,
     /// Its name, as the provider gives it: for a foreign one any text at all.
     pub name: String,
     /// What it is to the policy.
     #[serde(rename = "verdict")]
-    pub fate: Fate,
+    pub fate: RetentionVerdict,
     /// Why, in one line.
     pub reason: String,
 }
@@ -88,11 +88,11 @@ pub struct Verdict {
 pub fn verdicts(
     policy: &Policy,
     inventory: &Inventory,
-    history: &History,
+    history: &ServerHistory,
     rules: &Rules,
-    now: Now,
-) -> Vec<Verdict> {
-    let server = Server::of(policy, inventory, history, rules, now);
+    now: ClockReading,
+) -> Vec<SnapshotVerdict> {
+    let server = DecisionContext::of(policy, inventory, history, rules, now);
     let owned = server.owned();
     let spare: BTreeMap<_, _> = retention::spares(policy, &owned)
         .into_iter()
@@ -104,10 +104,13 @@ pub fn verdicts(
         let own = owned.iter().find(|own| own.snapshot == snapshot);
         let (fate, reason) = match own {
             None => (
-                Fate::Foreign,
+                RetentionVerdict::Foreign,
                 "no rotation of the policy gives such a name: it is never touched".to_owned(),
             ),
-            Some(own) if own.protected => (Fate::Protected, protection(policy, history, snapshot)),
+            Some(own) if own.protected => (
+                RetentionVerdict::Protected,
+                protection(policy, history, snapshot),
+            ),
             Some(own) => {
                 let (fate, reason) =
                     server.fate(own, spare.get(&snapshot.id).copied(), newest.as_ref());
@@ -119,7 +122,7 @@ pub fn verdicts(
                 (fate, reason)
             }
         };
-        Verdict {
+        SnapshotVerdict {
             id: snapshot.id.clone(),
             name: snapshot.name.clone(),
             fate,
@@ -129,7 +132,7 @@ pub fn verdicts(
     .collect()
 }
 
-fn protection(policy: &Policy, history: &History, snapshot: &Snapshot) -> String {
+fn protection(policy: &Policy, history: &ServerHistory, snapshot: &Snapshot) -> String {
     let by = if policy.protects_id(&snapshot.id) {
         "id"
     } else if policy.protected_names.contains(&snapshot.name) {
@@ -145,53 +148,53 @@ fn protection(policy: &Policy, history: &History, snapshot: &Snapshot) -> String
     format!("protect lists its {by}: it is never pruned, and not counted in keep")
 }
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// The fate of an own, unprotected snapshot.
     fn fate(
         &self,
-        own: &Own<'_>,
-        spare: Option<Spare>,
+        own: &OwnSnapshot<'_>,
+        spare: Option<SurplusReason>,
         newest: Option<&SnapshotId>,
-    ) -> (Fate, String) {
+    ) -> (RetentionVerdict, String) {
         let rotation = &self.policy.rotations[own.place.rotation];
         let (keep, name) = (rotation.keep, &rotation.name);
         let spared = spare.map(|why| why.reason(rotation));
         match &own.snapshot.status {
             Status::Unknown(word) => (
-                Fate::UnknownStatus,
+                RetentionVerdict::UnknownStatus,
                 format!("its status {word:?} is not documented: it is kept, and takes up room"),
             ),
             Status::InProgress if self.stuck(own.snapshot) => {
-                (Fate::Stuck, self.stuck_reason(own.snapshot))
+                (RetentionVerdict::Stuck, self.stuck_reason(own.snapshot))
             }
             Status::InProgress => (
-                Fate::InProgress,
+                RetentionVerdict::InProgress,
                 "it is being made: nothing else is changed on the server meanwhile".to_owned(),
             ),
             // I11: a date that can't be relied on justifies nothing.
             Status::Completed | Status::Failed if own.dated.is_none() => {
-                (Fate::OddDate, self.odd_date(own.snapshot))
+                (RetentionVerdict::OddDate, self.odd_date(own.snapshot))
             }
             Status::Failed if own.regressed => (
-                Fate::Regressed,
+                RetentionVerdict::Regressed,
                 spared.unwrap_or_else(|| "it was completed, and is listed as failed: it is kept for a week at least, and then goes for a newer one or for room".to_owned()),
             ),
             Status::Failed => (
-                Fate::Failed,
+                RetentionVerdict::Failed,
                 spared.unwrap_or_else(|| format!(
                     "it failed: it goes when its room is needed, or a newer one of {name} is completed"
                 )),
             ),
             // I2.
             Status::Completed if newest == Some(&own.snapshot.id.clone()) => (
-                Fate::Newest,
+                RetentionVerdict::Newest,
                 "the newest own completed snapshot of the server stays until a newer one is completed".to_owned(),
             ),
             Status::Completed => (
                 match spare {
-                    Some(Spare::Copy) => Fate::Copy,
-                    Some(_) => Fate::Surplus,
-                    None => Fate::Keep,
+                    Some(SurplusReason::Copy) => RetentionVerdict::Copy,
+                    Some(_) => RetentionVerdict::Surplus,
+                    None => RetentionVerdict::Keep,
                 },
                 spared.unwrap_or_else(|| format!("within keep = {keep} of {name}")),
             ),

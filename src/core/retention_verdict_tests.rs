@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::Fate::{
+use super::RetentionVerdict::{
     Copy, Delete, Failed, Foreign, InProgress, Keep, Newest, OddDate, Protected, Stuck, Surplus,
     UnknownStatus,
 };
 use super::*;
-use crate::core::event::Fact;
+use crate::core::event::ServerEvent;
 use crate::core::test_provider::*;
 
-fn fates(world: &mut World) -> Vec<(u64, Fate)> {
+fn fates(world: &mut TestProvider) -> Vec<(u64, RetentionVerdict)> {
     let found = judged(world);
     found
         .iter()
@@ -18,7 +18,7 @@ fn fates(world: &mut World) -> Vec<(u64, Fate)> {
         .collect()
 }
 
-fn judged(world: &mut World) -> Vec<Verdict> {
+fn judged(world: &mut TestProvider) -> Vec<SnapshotVerdict> {
     world
         .history
         .observe(&world.policy, &world.snapshots, world.now);
@@ -42,7 +42,7 @@ fn judged(world: &mut World) -> Vec<Verdict> {
 
 #[test]
 fn i2_the_newest_is_kept_beside_those_within_keep_and_the_oldest_is_surplus() {
-    let mut world = World::weekly(2).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(2).holding(&old_weeklies());
     let found = judged(&mut world);
     let now: Vec<_> = found.iter().map(|v| v.fate).collect();
     assert_eq!(now, [Surplus, Keep, Newest]);
@@ -61,7 +61,7 @@ fn i2_the_newest_is_kept_beside_those_within_keep_and_the_oldest_is_surplus() {
 #[test]
 fn i1_foreign_and_protected_ones_say_so_whatever_their_state() {
     let odd = Status::Unknown("archiving".to_owned());
-    let mut world = World::weekly(1).holding(&[
+    let mut world = TestProvider::weekly(1).holding(&[
         (1, "by-hand", Status::Failed, "2026-11-01T03:00:00Z"),
         (2, "weekly-2026-1-08", DONE, "2026-11-08T03:00:00Z"),
         (3, "weekly-2026-11-08", odd, "2026-11-08T03:00:00Z"),
@@ -85,7 +85,7 @@ fn an_unfinished_one_is_in_progress_until_it_is_stuck() {
         Status::InProgress,
         "2026-11-22T03:30:00Z",
     )];
-    let mut world = World::weekly(1).holding(&rows);
+    let mut world = TestProvider::weekly(1).holding(&rows);
     // Its date says an hour and more soon; only what was watched counts.
     assert_eq!(fates(&mut world), [(1, InProgress)]);
     world.pass(59 * MINUTE);
@@ -101,7 +101,7 @@ fn an_unfinished_one_is_in_progress_until_it_is_stuck() {
 #[test]
 fn i11_an_undocumented_status_and_an_odd_date_are_kept_and_named() {
     let odd = Status::Unknown("archiving".to_owned());
-    let mut world = World::weekly(1).holding(&[
+    let mut world = TestProvider::weekly(1).holding(&[
         (1, "weekly-2026-11-01", odd, "2026-11-01T03:00:00Z"),
         (2, "weekly-2026-11-08", DONE, "yesterday"),
         (3, "weekly-2026-11-15", DONE, "2026-11-22T04:05:01Z"),
@@ -123,7 +123,7 @@ fn i11_an_undocumented_status_and_an_odd_date_are_kept_and_named() {
 
 #[test]
 fn a_failed_one_says_whether_it_is_outlived() {
-    let mut world = World::weekly(3).holding(&[
+    let mut world = TestProvider::weekly(3).holding(&[
         (
             1,
             "weekly-2026-11-01",
@@ -148,7 +148,7 @@ fn a_failed_one_says_whether_it_is_outlived() {
 
 #[test]
 fn the_older_copy_of_a_slot_is_a_copy_and_takes_no_place_of_keep() {
-    let mut world = World::weekly(2).holding(&[
+    let mut world = TestProvider::weekly(2).holding(&[
         (1, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
         (2, "weekly-2026-11-15", DONE, "2026-11-15T03:05:00Z"),
         (3, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
@@ -159,7 +159,7 @@ fn the_older_copy_of_a_slot_is_a_copy_and_takes_no_place_of_keep() {
 
 #[test]
 fn a_verdict_is_one_json_object_and_its_words_are_those_of_the_table() {
-    let mut world = World::weekly(1).holding(&[(1, "by-hand", DONE, "yesterday")]);
+    let mut world = TestProvider::weekly(1).holding(&[(1, "by-hand", DONE, "yesterday")]);
     let json = serde_json::to_value(&judged(&mut world)[0]).expect("JSON");
     assert_eq!(
         json,
@@ -186,8 +186,8 @@ fn a_verdict_is_one_json_object_and_its_words_are_those_of_the_table() {
 
 #[test]
 fn what_is_about_to_be_restored_is_protected_and_says_so() {
-    let mut world = World::weekly(1).holding(&old_weeklies());
-    world.record(&Fact::CreateIntent {
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies());
+    world.record(&ServerEvent::CreateIntent {
         rotation: String::new(),
         snapshot: "before-restore".to_owned(),
         known: BTreeSet::new(),
@@ -216,7 +216,7 @@ fn only_a_completed_copy_of_the_very_slot_that_stays_makes_another_one_a_copy() 
         (name, Status::Failed, later, Surplus),
         (name, DONE, "yesterday", Surplus),
     ] {
-        let mut world = World::weekly(1).holding(&[
+        let mut world = TestProvider::weekly(1).holding(&[
             (1, name, DONE, "2026-11-08T03:00:00Z"),
             (2, beside, status.clone(), date),
             newest(),

@@ -17,7 +17,7 @@ use super::snapshot::SnapshotId;
     reason = "the fields bear the names that the policy file gives them"
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
+pub struct RotationTerms {
     pub schedule: String,
     pub timezone: String,
     pub snapshot_name: String,
@@ -32,7 +32,7 @@ pub struct Terms {
 
 /// Tells terms from others in little room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TermsKey {
+pub struct TermsHash {
     /// Schedule, zone and the pattern in force.
     pub timing: u64,
     /// Former patterns, and all that is protected.
@@ -41,7 +41,7 @@ pub struct TermsKey {
     pub keep: usize,
 }
 
-impl Terms {
+impl RotationTerms {
     /// Those of a rotation of the policy.
     pub fn of(policy: &Policy, rotation: &Rotation) -> Self {
         let former = rotation.former.iter();
@@ -56,8 +56,8 @@ impl Terms {
         }
     }
 
-    /// The same as [`TermsKey::of`] the policy that they are of.
-    pub fn key(&self) -> TermsKey {
+    /// The same as [`TermsHash::of`] the policy that they are of.
+    pub fn key(&self) -> TermsHash {
         key(
             (&self.schedule, &self.timezone, &self.snapshot_name),
             self.former_names.iter(),
@@ -68,7 +68,7 @@ impl Terms {
     }
 }
 
-impl TermsKey {
+impl TermsHash {
     /// Those of a rotation of the policy; asked at each decision, so nothing is copied.
     pub fn of(policy: &Policy, rotation: &Rotation) -> Self {
         key(
@@ -91,7 +91,7 @@ fn key(
     keep: usize,
     names: impl Iterator<Item = impl fmt::Display>,
     ids: impl Iterator<Item = impl fmt::Display>,
-) -> TermsKey {
+) -> TermsHash {
     let (mut timing, mut owns) = (Fnv::default(), Fnv::default());
     timing.add(&format_args!("{schedule}\n{zone}\n{pattern}"));
     for pattern in former {
@@ -103,7 +103,7 @@ fn key(
     for id in ids {
         owns.add(&format_args!("i{id}\n"));
     }
-    TermsKey {
+    TermsHash {
         timing: timing.0,
         owns: owns.0,
         keep,
@@ -149,21 +149,21 @@ impl fmt::Write for Fnv {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::test_provider::{World, former};
+    use crate::core::test_provider::{TestProvider, former};
 
     #[test]
     fn terms_that_a_record_gives_back_are_those_of_the_policy() {
-        let mut policy = World::weekly(3).policy;
+        let mut policy = TestProvider::weekly(3).policy;
         policy
             .protected_names
             .insert("weekly-2025-01-08".to_owned());
         policy.protected_ids.insert(SnapshotId::from(801));
         policy.rotations[0].former = vec![former("w-%Y-%m-%d", false)];
-        let of = |policy: &Policy| TermsKey::of(policy, &policy.rotations[0]);
-        let terms = Terms::of(&policy, &policy.rotations[0]);
+        let of = |policy: &Policy| TermsHash::of(policy, &policy.rotations[0]);
+        let terms = RotationTerms::of(&policy, &policy.rotations[0]);
         assert_eq!(terms.key(), of(&policy));
         let json = serde_json::to_string(&terms).expect("plain data");
-        let read: Terms = serde_json::from_str(&json).expect("the same");
+        let read: RotationTerms = serde_json::from_str(&json).expect("the same");
         assert_eq!(read.key(), of(&policy));
 
         let before = of(&policy);

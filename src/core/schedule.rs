@@ -34,15 +34,15 @@ pub struct Schedule {
     /// Whether it has any slot. To find that it has none takes a walk through thousands of
     /// years, so that is done once and not at each decision.
     fires: bool,
-    walked: Walked,
+    walked: SlotCache,
 }
 
 /// Neighbouring slots that were found before: between two slots nothing changes, and to walk
 /// the expression is by far the dearest part of a decision.
 #[derive(Debug, Default)]
-struct Walked(Mutex<[Option<(Slot, Slot)>; Self::KEPT]>);
+struct SlotCache(Mutex<[Option<(Slot, Slot)>; Self::KEPT]>);
 
-impl Walked {
+impl SlotCache {
     /// A decision asks for the slots around two or three instants.
     const KEPT: usize = 4;
 
@@ -60,7 +60,7 @@ impl Walked {
     }
 }
 
-impl Clone for Walked {
+impl Clone for SlotCache {
     fn clone(&self) -> Self {
         Self::default()
     }
@@ -81,7 +81,7 @@ impl Schedule {
             cron,
             zone,
             fires: true,
-            walked: Walked::default(),
+            walked: SlotCache::default(),
         };
         schedule.fires = schedule.local_after(LONG_AGO).is_some();
         Ok(schedule)
@@ -95,7 +95,7 @@ impl Schedule {
             cron: self.cron.clone(),
             zone,
             fires: self.fires,
-            walked: Walked::default(),
+            walked: SlotCache::default(),
         }
     }
 

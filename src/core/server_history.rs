@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::downtime::Downtime;
-use super::event::{AlertKind, Now, Standing, When};
+use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
 use super::policy::{Policy, Rules};
-use super::server_identity::Identity;
-use super::slot_log::RotationNotes;
+use super::server_identity::ServerIdentity;
+use super::slot_log::RotationLog;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Runs of `after` that failed, from which on a person has to release the server.
@@ -22,7 +22,7 @@ const HOPELESS: u32 = 3;
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Open {
+pub enum PendingOp {
     /// A create. `claimed` is an id that an answer named which can't be relied on; `sent` is
     /// when it was intended, by the wall clock. An operator's is no slot's.
     Create {
@@ -33,22 +33,22 @@ pub enum Open {
         claimed: Option<SnapshotId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent: Option<Timestamp>,
-        since: When,
+        since: RecordedAt,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ordered: bool,
     },
     /// A delete; one that an operator ordered is never sent again by itself.
     Delete {
         id: SnapshotId,
-        since: When,
+        since: RecordedAt,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ordered: bool,
     },
     /// A restore that has no answer yet. It is never sent again (I12).
-    Restore { id: SnapshotId, since: When },
+    Restore { id: SnapshotId, since: RecordedAt },
 }
 
-impl Open {
+impl PendingOp {
     /// The snapshot that an open create made, if these rows show it: by the id that was
     /// answered, else the new one of its name, else the one that a doubtful answer named.
     pub fn made_in<'s>(&self, rows: &'s [Snapshot]) -> Option<&'s Snapshot> {
@@ -73,7 +73,7 @@ impl Open {
 
 /// A pause that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pause {
+pub struct PastPause {
     /// When it began.
     pub from: Timestamp,
     /// When it ended.
@@ -82,7 +82,7 @@ pub struct Pause {
 
 /// A prune-first whose promise is not kept yet (I7, I19): the rotation has made nothing since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PruneFirst {
+pub struct PruneFirstPromise {
     /// The snapshot that was given up. It alone may be deleted again.
     pub victim: SnapshotId,
     /// Every id that was listed then.
@@ -91,7 +91,7 @@ pub struct PruneFirst {
 
 /// A create of a slot that may have had an effect, though no answer says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lapsed {
+pub struct LapsedCreate {
     /// The name that was asked for.
     pub name: Box<str>,
     /// Every id that was listed before.
@@ -102,7 +102,7 @@ pub struct Lapsed {
 
 /// A snapshot that the rotation made and that is not completed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Made {
+pub struct UnfinishedSnapshot {
     /// Its id, as it was answered or found.
     pub id: SnapshotId,
     /// The name that was asked for.
@@ -111,18 +111,18 @@ pub struct Made {
     pub sent: Option<Timestamp>,
     /// Since when it is known to have failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<When>,
+    pub failed: Option<RecordedAt>,
 }
 
 /// A server that a rotation's `before` holds for a snapshot; its `after` is owed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
+pub struct HookLease {
     /// The rotation whose hooks they are.
     pub rotation: String,
     /// The snapshot that it is held for.
     pub snapshot: String,
     /// When `before` was begun.
-    pub since: When,
+    pub since: RecordedAt,
     /// Whether the snapshot's create was sent.
     pub created: bool,
     /// Whether the slot had its try by a `before` that failed.
@@ -132,10 +132,10 @@ pub struct Hold {
     /// Runs of `after` that failed.
     pub failures: u32,
     /// When the last of them did.
-    pub last: Option<When>,
+    pub last: Option<RecordedAt>,
 }
 
-impl Hold {
+impl HookLease {
     /// Whether only a person can release the server.
     pub fn hopeless(&self) -> bool {
         self.failures >= HOPELESS
@@ -151,48 +151,48 @@ impl Hold {
 /// servers pay for every byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct History {
+pub struct ServerHistory {
     /// Since when it is paused by itself.
     pub paused: Option<Timestamp>,
     /// Since when every server is; the trail keeps that once for all.
     #[serde(skip)]
     pub all_paused: Option<Timestamp>,
     /// The last pause that ended.
-    pub last_pause: Option<Box<Pause>>,
+    pub last_pause: Option<Box<PastPause>>,
     /// Its other id, and which of its names is the policy's, where there are two.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Box<Identity>>,
+    pub identity: Option<Box<ServerIdentity>>,
     /// When the last restore was sent that may have had an effect.
-    pub restore: Option<When>,
+    pub restore: Option<RecordedAt>,
     /// The restore of which nobody knows whether it took effect, until a person looked.
     pub unknown_restore: Option<SnapshotId>,
     /// What an operator is about to restore, and since when: it is not pruned meanwhile.
-    pub spared: Option<Box<(SnapshotId, When)>>,
+    pub spared: Option<Box<(SnapshotId, RecordedAt)>>,
     /// The newest mutation intent, unless `resume` has set the clock right since.
     pub last_intent: Option<Timestamp>,
     /// When the last mutation was answered in this process.
     #[serde(skip)]
     pub last_answer: Option<SignedDuration>,
     /// The open mutation, one at most (I5).
-    pub open: Option<Open>,
+    pub open: Option<PendingOp>,
     /// The hold that has not been released yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hold: Option<Box<Hold>>,
+    pub hold: Option<Box<HookLease>>,
     /// The server that a rotation stopped and that was not seen active since (I20).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downtime: Option<Box<Downtime>>,
     /// The prune-first whose promise is not kept yet (I7, I19).
-    pub prune_first: Option<Box<PruneFirst>>,
+    pub prune_first: Option<Box<PruneFirstPromise>>,
     /// The own snapshots that were seen completed, with a hash of their names; by the provider's
     /// present word one may have failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub completed: Vec<(SnapshotId, u64)>,
     /// Those of them that are listed otherwise, and since when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub regressed: Vec<(SnapshotId, When)>,
+    pub regressed: Vec<(SnapshotId, RecordedAt)>,
     /// When the last own one was found that the rotation did not make.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub found: Option<When>,
+    pub found: Option<RecordedAt>,
     /// The last few that were listed under names that aren't own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<(SnapshotId, Box<str>)>,
@@ -208,11 +208,11 @@ pub struct History {
     pub beside: Vec<SnapshotId>,
     /// Snapshots of the rotation's creates that are stuck, missing or failed; the last few.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub made: Vec<Made>,
+    pub made: Vec<UnfinishedSnapshot>,
     /// Creates that had no answer and were looked for in vain, or that were refused; the last
     /// few. What they made may still show.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub lapsed: Vec<Lapsed>,
+    pub lapsed: Vec<LapsedCreate>,
     /// How the provider stores otherwise what a create asked for, until a person looked (I19).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<Box<str>>,
@@ -222,7 +222,7 @@ pub struct History {
     /// Deletes refused in a row.
     pub refused_deletes: u32,
     /// When the last delete was refused.
-    pub last_refusal: Option<When>,
+    pub last_refusal: Option<RecordedAt>,
     /// The server's name in the last answer to a create.
     pub answered_name: Option<String>,
     /// Whether its policy went; what was open stays so, for the case that it returns.
@@ -233,7 +233,7 @@ pub struct History {
     pub blocked: Option<String>,
     /// The alerts that stand, with their reasons, and since when.
     #[serde(with = "alert_rows")]
-    pub alerts: BTreeMap<(AlertKind, String), Standing>,
+    pub alerts: BTreeMap<(AlertKind, String), RaisedAlert>,
     /// The unfinished own snapshots that are called stuck, by this process or one before.
     pub stuck: BTreeSet<SnapshotId>,
     /// When this process first saw an unfinished own snapshot, by the clock that doesn't
@@ -241,14 +241,14 @@ pub struct History {
     #[serde(skip)]
     pub seen: BTreeMap<SnapshotId, SignedDuration>,
     /// By name; a row of few.
-    pub(super) rotations: Vec<RotationNotes>,
+    pub(super) rotations: Vec<RotationLog>,
 }
 
 /// Alerts as rows, since JSON has no keys of two parts.
 mod alert_rows {
-    use super::{AlertKind, BTreeMap, Deserialize, Serialize, Standing, Timestamp};
+    use super::{AlertKind, BTreeMap, Deserialize, RaisedAlert, Serialize, Timestamp};
 
-    type Alerts = BTreeMap<(AlertKind, String), Standing>;
+    type AlertMap = BTreeMap<(AlertKind, String), RaisedAlert>;
 
     /// Trails were written without the third part once.
     #[derive(Serialize, Deserialize)]
@@ -259,10 +259,10 @@ mod alert_rows {
     );
 
     pub(super) fn serialize<S: serde::Serializer>(
-        alerts: &Alerts,
+        alerts: &AlertMap,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let row = |(key, standing): (&(AlertKind, String), &Standing)| {
+        let row = |(key, standing): (&(AlertKind, String), &RaisedAlert)| {
             Row(key.clone(), standing.reason.clone(), standing.since)
         };
         let rows: Vec<_> = alerts.iter().map(row).collect();
@@ -271,19 +271,19 @@ mod alert_rows {
 
     pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Alerts, D::Error> {
+    ) -> Result<AlertMap, D::Error> {
         let rows: Vec<Row> = Vec::deserialize(deserializer)?;
-        let alert = |Row(key, reason, since)| (key, Standing { reason, since });
+        let alert = |Row(key, reason, since)| (key, RaisedAlert { reason, since });
         Ok(rows.into_iter().map(alert).collect())
     }
 }
 
-impl History {
+impl ServerHistory {
     /// Notes what a valid listing shows, in memory only: since when an unfinished own
     /// snapshot is known, and that a created one was still there.
-    pub fn observe(&mut self, policy: &Policy, snapshots: &[Snapshot], now: Now) {
+    pub fn observe(&mut self, policy: &Policy, snapshots: &[Snapshot], now: ClockReading) {
         let open = match &self.open {
-            Some(Open::Create { id, .. }) => id.clone(),
+            Some(PendingOp::Create { id, .. }) => id.clone(),
             _ => None,
         };
         let unfinished = |s: &&Snapshot| {
@@ -298,7 +298,7 @@ impl History {
         for id in rows {
             self.seen.entry(id).or_insert(now.mono);
         }
-        if let Some(Open::Create {
+        if let Some(PendingOp::Create {
             id: Some(id),
             since,
             ..
@@ -329,21 +329,21 @@ impl History {
 
     /// Whether the create that was answered by this id is open.
     pub(super) fn makes(&self, id: &SnapshotId) -> bool {
-        matches!(&self.open, Some(Open::Create { id: Some(open), .. }) if *open == *id)
+        matches!(&self.open, Some(PendingOp::Create { id: Some(open), .. }) if *open == *id)
     }
 
     /// Returns true if a slot's open create made it, and not one that an operator ordered.
     pub(super) fn makes_slot(&self, id: &SnapshotId) -> bool {
-        matches!(&self.open, Some(Open::Create { id: Some(open), ordered: false, .. }) if *open == *id)
+        matches!(&self.open, Some(PendingOp::Create { id: Some(open), ordered: false, .. }) if *open == *id)
     }
 
     /// Whether a delete of this one is open.
     pub fn deletes(&self, id: &SnapshotId) -> bool {
-        matches!(&self.open, Some(Open::Delete { id: open, .. }) if *open == *id)
+        matches!(&self.open, Some(PendingOp::Delete { id: open, .. }) if *open == *id)
     }
 
     /// For how long the server is left alone after a restore.
-    pub(super) fn restoring(&self, rules: &Rules, now: Now) -> Option<SignedDuration> {
+    pub(super) fn restoring(&self, rules: &Rules, now: ClockReading) -> Option<SignedDuration> {
         // The longer by either clock: a short process after the other ends it too.
         let sent = self.restore?;
         let left = rules.restore_window - sent.age(now).max(sent.elapsed(now));

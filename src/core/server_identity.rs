@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::{Server, Step};
-use super::event::Fact;
+use super::decide::{DecisionContext, Step};
+use super::event::ServerEvent;
 use super::policy::Policy;
-use super::server_history::History;
+use super::server_history::ServerHistory;
 use super::snapshot::{ServerId, SnapshotId};
 
 /// Which of a server's two names is the policy's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum NamedBy {
+pub enum NameField {
     /// `name`.
     Name,
     /// `hostname`.
@@ -21,16 +21,16 @@ pub enum NamedBy {
 /// A server's other id and the name that was compared, where the provider gives two of either.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Identity {
+pub struct ServerIdentity {
     /// The id that the policy doesn't use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_id: Option<ServerId>,
     /// The name that is the policy's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub named_by: Option<NamedBy>,
+    pub named_by: Option<NameField>,
 }
 
-impl History {
+impl ServerHistory {
     /// The server's other id, as the trail tells it.
     pub fn other_id(&self) -> Option<&ServerId> {
         self.identity.as_ref()?.other_id.as_ref()
@@ -55,18 +55,18 @@ impl History {
     }
 }
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// Notes an identity that the trail doesn't tell yet; what a listing lacks stays known.
     pub(super) fn identified(&self) -> Option<Step> {
         let known = self.history.identity.as_deref().cloned();
         let known = known.unwrap_or_default();
         let other_id = self.inventory.other_id.clone();
-        let seen = Identity {
+        let seen = ServerIdentity {
             other_id: other_id.or_else(|| known.other_id.clone()),
             named_by: self.named_by().or(known.named_by),
         };
         if seen != known {
-            return Some(Step::Record(Fact::ServerIdentified(seen)));
+            return Some(Step::Record(ServerEvent::ServerIdentified(seen)));
         }
         let policy = self.policy;
         self.inventory.snapshots.iter().find_map(|row| {
@@ -74,7 +74,7 @@ impl Server<'_> {
             let protects = policy.protects_id(other) && !policy.protects_id(&row.id);
             let known = self.history.is_protected_as(&row.id, policy);
             (protects && !known).then(|| {
-                Step::Record(Fact::SnapshotIdentified {
+                Step::Record(ServerEvent::SnapshotIdentified {
                     snapshot: row.name.clone(),
                     id: row.id.clone(),
                     other_id: other.clone(),
@@ -83,15 +83,15 @@ impl Server<'_> {
         })
     }
 
-    fn named_by(&self) -> Option<NamedBy> {
+    fn named_by(&self) -> Option<NameField> {
         let (wanted, hostname) = (
             self.policy.name.as_ref()?,
             self.inventory.hostname.as_ref()?,
         );
         if self.inventory.server_name.as_ref() == Some(wanted) {
-            Some(NamedBy::Name)
+            Some(NameField::Name)
         } else {
-            (hostname == wanted).then_some(NamedBy::Hostname)
+            (hostname == wanted).then_some(NameField::Hostname)
         }
     }
 }
@@ -100,15 +100,15 @@ impl Server<'_> {
 mod tests {
     use super::*;
     use crate::core::decide::Inventory;
-    use crate::core::test_provider::World;
+    use crate::core::test_provider::TestProvider;
 
     #[test]
     fn another_id_and_the_name_that_is_the_policys_are_recorded_once() {
-        let mut world = World::weekly(2);
+        let mut world = TestProvider::weekly(2);
         world.policy.name = Some("web.example".to_owned());
-        let identified = |world: &World, inventory: &Inventory| {
+        let identified = |world: &TestProvider, inventory: &Inventory| {
             let (policy, history) = (&world.policy, &world.history);
-            Server::of(policy, inventory, history, &world.rules, world.now).identified()
+            DecisionContext::of(policy, inventory, history, &world.rules, world.now).identified()
         };
         let none = Inventory::empty(world.now.mono);
         assert_eq!(identified(&world, &none), None, "there is one of each");
@@ -119,9 +119,9 @@ mod tests {
             other_id: Some(other.clone()),
             ..none.clone()
         };
-        let fact = Fact::ServerIdentified(Identity {
+        let fact = ServerEvent::ServerIdentified(ServerIdentity {
             other_id: Some(other.clone()),
-            named_by: Some(NamedBy::Hostname),
+            named_by: Some(NameField::Hostname),
         });
         assert_eq!(identified(&world, &two), Some(Step::Record(fact.clone())));
         world.record(&fact);
@@ -134,24 +134,24 @@ mod tests {
             hostname: Some("web".to_owned()),
             ..two
         };
-        let fact = Fact::ServerIdentified(Identity {
+        let fact = ServerEvent::ServerIdentified(ServerIdentity {
             other_id: Some(other),
-            named_by: Some(NamedBy::Name),
+            named_by: Some(NameField::Name),
         });
         assert_eq!(identified(&world, &by_name), Some(Step::Record(fact)));
     }
 
     #[test]
     fn what_is_known_by_the_other_id_is_taken_over_with_a_pause_of_either() {
-        let world = World::grown(2, 2);
+        let world = TestProvider::grown(2, 2);
         let paused = Some(world.now.wall);
-        let mut history = History {
+        let mut history = ServerHistory {
             paused,
-            ..History::default()
+            ..ServerHistory::default()
         };
         assert!(history.is_new() && !world.history.is_new());
         history.succeed(world.history.clone());
-        let expected = History {
+        let expected = ServerHistory {
             paused,
             ..world.history
         };
@@ -160,13 +160,13 @@ mod tests {
 
     #[test]
     fn i1_what_is_protected_by_one_of_two_ids_stays_so_where_the_other_is_listed_alone() {
-        let mut world = World::grown(2, 2);
+        let mut world = TestProvider::grown(2, 2);
         let other: SnapshotId = "6f1c-a".parse().expect("an id");
         world.policy.protected_ids.insert(other.clone());
-        let protects = |world: &World| {
+        let protects = |world: &TestProvider| {
             let nothing = Inventory::empty(world.now.mono);
             let (policy, history) = (&world.policy, &world.history);
-            let server = Server::of(policy, &nothing, history, &world.rules, world.now);
+            let server = DecisionContext::of(policy, &nothing, history, &world.rules, world.now);
             server.protects(&world.snapshots[0])
         };
         assert!(!protects(&world));

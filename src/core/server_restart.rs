@@ -5,13 +5,13 @@
 use jiff::SignedDuration;
 
 use super::breaks::Break;
-use super::decide::{Server, Step, ended, pause};
-use super::downtime::{Downtime, ServerState};
-use super::due::Due;
-use super::event::{AlertKind, Ending, Fact, Now, Outcome};
-use super::policy::{Policy, Release, Rotation, Rules, StopServer};
+use super::decide::{DecisionContext, Step, ended, pause};
+use super::downtime::{Downtime, PowerState};
+use super::due::RotationDemand;
+use super::event::{AlertKind, ClockReading, Outcome, ServerEvent, SlotOutcome};
+use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
 use super::sanitize::{printable, utc};
-use super::server_history::{History, Open};
+use super::server_history::{PendingOp, ServerHistory};
 
 /// As much of a foreign word as a message repeats.
 const WORD_SHOWN: usize = 40;
@@ -20,26 +20,26 @@ const WORD_SHOWN: usize = 40;
 const BOOTS: SignedDuration = SignedDuration::from_secs(10);
 
 /// All that tells which step is owed in a downtime; no listing does.
-struct Owed<'a> {
+struct OwedStart<'a> {
     /// `None`: it went.
     policy: Option<&'a Policy>,
-    history: &'a History,
+    history: &'a ServerHistory,
     downtime: &'a Downtime,
     rules: &'a Rules,
-    state: Option<&'a ServerState>,
-    now: Now,
+    state: Option<&'a PowerState>,
+    now: ClockReading,
 }
 
 /// The power call that is due, or what the server's state is to be recorded as; `None`: nothing,
 /// or the rules have the word.
 pub fn owed(
     policy: Option<&Policy>,
-    history: &History,
+    history: &ServerHistory,
     rules: &Rules,
-    state: Option<&ServerState>,
-    now: Now,
+    state: Option<&PowerState>,
+    now: ClockReading,
 ) -> Option<Step> {
-    let owed = Owed::of(policy, history, rules, state, now)?;
+    let owed = OwedStart::of(policy, history, rules, state, now)?;
     let downtime = owed.downtime;
     if downtime.created && Break::StartForgotten.on() {
         return None;
@@ -52,16 +52,21 @@ pub fn owed(
 }
 
 /// Returns true if the server's start is due, whatever is to be recorded before.
-pub fn is_start_due(policy: Option<&Policy>, history: &History, rules: &Rules, now: Now) -> bool {
-    let owed = Owed::of(policy, history, rules, None, now);
+pub fn is_start_due(
+    policy: Option<&Policy>,
+    history: &ServerHistory,
+    rules: &Rules,
+    now: ClockReading,
+) -> bool {
+    let owed = OwedStart::of(policy, history, rules, None, now);
     owed.is_some_and(|owed| owed.downtime.starts > 0 || owed.why_started().is_some())
 }
 
 /// The next thing that the end of the service does for a server that it has stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AtEnd {
+pub enum ShutdownStep {
     /// Record this, then ask again.
-    Record(Fact),
+    Record(ServerEvent),
     /// Send this start, then ask again.
     Start(Step),
     /// Look again in a moment.
@@ -71,40 +76,48 @@ pub enum AtEnd {
 }
 
 /// The next thing at the end of the service, by the state that the server is seen in now.
-pub fn at_end(policy: Option<&Policy>, history: &History, state: &ServerState, now: Now) -> AtEnd {
+pub fn at_end(
+    policy: Option<&Policy>,
+    history: &ServerHistory,
+    state: &PowerState,
+    now: ClockReading,
+) -> ShutdownStep {
     let Some(downtime) = history.downtime.as_deref() else {
-        return AtEnd::Over;
+        return ShutdownStep::Over;
     };
     if let Some(unanswered) = downtime.unanswered() {
-        return AtEnd::Record(unanswered);
+        return ShutdownStep::Record(unanswered);
     }
     let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
-    let stopped = downtime.stopped || *state == ServerState::Stopped;
+    let stopped = downtime.stopped || *state == PowerState::Stopped;
     if stopped && !downtime.stopped {
-        return AtEnd::Record(Fact::StopConfirmed { rotation, snapshot });
+        return ShutdownStep::Record(ServerEvent::StopConfirmed { rotation, snapshot });
     }
-    if *state == ServerState::Active {
+    if *state == PowerState::Active {
         let stop = policy.and_then(|policy| policy.rotation(&rotation)?.stop.as_deref());
         let pending = stop.is_some_and(|stop| lasts(downtime, now) < stop.timeout);
         return match (stopped, downtime.taken) {
-            (true, true) => AtEnd::Record(Fact::StartConfirmed { rotation, snapshot }),
+            (true, true) => {
+                ShutdownStep::Record(ServerEvent::StartConfirmed { rotation, snapshot })
+            }
             // Its stop may take effect yet.
-            (false, _) if pending => AtEnd::Wait,
-            (false, true) => AtEnd::Over,
+            (false, _) if pending => ShutdownStep::Wait,
+            (false, true) => ShutdownStep::Over,
             (_, false) => start_at_end(history, downtime),
         };
     }
     let boots = downtime.taken && downtime.started.is_some_and(|at| at.elapsed(now) < BOOTS);
     if boots {
-        return AtEnd::Wait;
+        return ShutdownStep::Wait;
     }
     start_at_end(history, downtime)
 }
 
-fn start_at_end(history: &History, downtime: &Downtime) -> AtEnd {
+fn start_at_end(history: &ServerHistory, downtime: &Downtime) -> ShutdownStep {
     let name = downtime.snapshot.clone();
-    let making = matches!(&history.open, Some(Open::Create { name: open, .. }) if *open == name);
-    AtEnd::Start(Step::Start {
+    let making =
+        matches!(&history.open, Some(PendingOp::Create { name: open, .. }) if *open == name);
+    ShutdownStep::Start(Step::Start {
         rotation: downtime.rotation.clone(),
         name,
         early: making,
@@ -112,16 +125,16 @@ fn start_at_end(history: &History, downtime: &Downtime) -> AtEnd {
     })
 }
 
-impl History {
+impl ServerHistory {
     /// For how long a listing may be waited for before the server's start has to be looked after;
     /// `None`: it isn't stopped.
     pub fn patience(
         &self,
         policy: Option<&Policy>,
         rules: &Rules,
-        now: Now,
+        now: ClockReading,
     ) -> Option<SignedDuration> {
-        let owed = Owed::of(policy, self, rules, None, now)?;
+        let owed = OwedStart::of(policy, self, rules, None, now)?;
         let downtime = owed.downtime;
         let first = owed.stop().filter(|_| downtime.starts == 0);
         let left = first.map(|stop| {
@@ -140,14 +153,14 @@ impl History {
     }
 }
 
-impl<'a> Owed<'a> {
+impl<'a> OwedStart<'a> {
     /// `None`: the rotation keeps no server stopped.
     fn of(
         policy: Option<&'a Policy>,
-        history: &'a History,
+        history: &'a ServerHistory,
         rules: &'a Rules,
-        state: Option<&'a ServerState>,
-        now: Now,
+        state: Option<&'a PowerState>,
+        now: ClockReading,
     ) -> Option<Self> {
         Some(Self {
             policy,
@@ -160,18 +173,24 @@ impl<'a> Owed<'a> {
     }
 }
 
-impl Owed<'_> {
+impl OwedStart<'_> {
     /// A change that the server's state tells.
     fn confirmed(&self) -> Option<Step> {
         let Downtime {
             rotation, snapshot, ..
         } = self.downtime;
         let (rotation, snapshot) = (rotation.clone(), snapshot.clone());
-        if self.state == Some(&ServerState::Stopped) && !self.downtime.stopped {
-            return Some(Step::Record(Fact::StopConfirmed { rotation, snapshot }));
+        if self.state == Some(&PowerState::Stopped) && !self.downtime.stopped {
+            return Some(Step::Record(ServerEvent::StopConfirmed {
+                rotation,
+                snapshot,
+            }));
         }
         self.runs()
-            .then_some(Step::Record(Fact::StartConfirmed { rotation, snapshot }))
+            .then_some(Step::Record(ServerEvent::StartConfirmed {
+                rotation,
+                snapshot,
+            }))
     }
 
     /// Returns true if it is seen active, and no call that is still under way can change that: a
@@ -202,7 +221,7 @@ impl Owed<'_> {
             return None;
         }
         let (alert, about) = key;
-        Some(Step::Record(Fact::AlertRaised {
+        Some(Step::Record(ServerEvent::AlertRaised {
             alert,
             about,
             reason,
@@ -333,7 +352,7 @@ impl Owed<'_> {
     /// The open create that it is stopped for, and whether its id is known.
     fn making(&self) -> Option<bool> {
         match &self.history.open {
-            Some(Open::Create { name, id, .. }) if *name == self.downtime.snapshot => {
+            Some(PendingOp::Create { name, id, .. }) if *name == self.downtime.snapshot => {
                 Some(id.is_some())
             }
             _ => None,
@@ -341,7 +360,7 @@ impl Owed<'_> {
     }
 
     fn accepted(&self) -> bool {
-        let accepted = |stop: &StopServer| stop.restart == Release::Accepted;
+        let accepted = |stop: &StopServer| stop.restart == ReleaseWhen::Accepted;
         self.stop().is_some_and(accepted) && self.making() == Some(true)
     }
 
@@ -359,7 +378,7 @@ impl Owed<'_> {
     }
 }
 
-fn lasts(downtime: &Downtime, now: Now) -> SignedDuration {
+fn lasts(downtime: &Downtime, now: ClockReading) -> SignedDuration {
     downtime.since.age(now).max(downtime.since.elapsed(now))
 }
 
@@ -372,7 +391,7 @@ impl Rules {
     }
 }
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// The step that is owed to a server that the rotation stopped: before the rules.
     pub(super) fn owed(&self) -> Option<Step> {
         let state = self.inventory.state.as_ref();
@@ -381,7 +400,7 @@ impl Server<'_> {
 
     /// Why no snapshot of the slot is made, since the server is neither to be stopped nor
     /// stopped already: before room is made. Or the question whether it runs.
-    pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<Due> {
+    pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
         rotation
             .stop
             .as_ref()
@@ -390,19 +409,19 @@ impl Server<'_> {
             return None;
         }
         let (reason, for_good) = match self.inventory.state.as_ref() {
-            None => return Some(Due::Step(Step::AskState)),
-            Some(ServerState::Stopped | ServerState::Active) => return None,
-            Some(ServerState::Other(word)) => (
+            None => return Some(RotationDemand::Step(Step::AskState)),
+            Some(PowerState::Stopped | PowerState::Active) => return None,
+            Some(PowerState::Other(word)) => (
                 format!(
                     "the provider calls the server {:?}, which is neither active nor stopped",
                     printable(word, WORD_SHOWN)
                 ),
                 false,
             ),
-            Some(ServerState::Untold(why)) => {
+            Some(PowerState::Untold(why)) => {
                 (format!("whether the server runs isn't known: {why}"), false)
             }
-            Some(ServerState::NotOffered) => (
+            Some(PowerState::NotOffered) => (
                 format!(
                     "this provider doesn't tell whether the server runs, so it can't be stopped for its snapshot: take stop_server out of {}.toml",
                     self.policy.file
@@ -410,34 +429,41 @@ impl Server<'_> {
                 true,
             ),
         };
-        Some(Due::Step(Step::Record(Fact::StopWithheld {
-            rotation: rotation.name.clone(),
-            snapshot: name.to_owned(),
-            reason,
-            for_good,
-        })))
+        Some(RotationDemand::Step(Step::Record(
+            ServerEvent::StopWithheld {
+                rotation: rotation.name.clone(),
+                snapshot: name.to_owned(),
+                reason,
+                for_good,
+            },
+        )))
     }
 
     /// The stop before a create for which there is room, or why that waits; `None`: create.
-    pub(super) fn stop_first(&self, rotation: &Rotation, name: &str) -> Option<Due> {
+    pub(super) fn stop_first(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
         if let Some(downtime) = self.history.downtime.as_deref() {
             let own = downtime.rotation == rotation.name && downtime.snapshot == name;
             let again = own && downtime.is_doubtful();
             let ready = own && downtime.stopped && downtime.starts == 0;
             if !again {
-                return (!ready).then_some(Due::Later(self.rules.poll_interval));
+                return (!ready).then_some(RotationDemand::Later(self.rules.poll_interval));
             }
         }
-        let runs = self.inventory.state == Some(ServerState::Active);
+        let runs = self.inventory.state == Some(PowerState::Active);
         if rotation.stop.is_none() || !runs || Break::StopLeftOut.on() {
             return None;
         }
         let note = self.history.slot(&rotation.name, name)?;
         if note.stops >= rotation.attempts {
             let reason = "the server was stopped for it as often as attempts allows".to_owned();
-            return Some(Due::Step(ended(rotation, note, Ending::GivenUp, reason)));
+            return Some(RotationDemand::Step(ended(
+                rotation,
+                note,
+                SlotOutcome::GivenUp,
+                reason,
+            )));
         }
-        Some(Due::Step(Step::Stop {
+        Some(RotationDemand::Step(Step::Stop {
             rotation: rotation.name.clone(),
             name: name.to_owned(),
             reason: format!(
@@ -453,7 +479,7 @@ impl Server<'_> {
         let Some(downtime) = self.history.downtime.as_deref() else {
             return step;
         };
-        let making = matches!(&self.history.open, Some(Open::Create { name, .. }) if *name == downtime.snapshot);
+        let making = matches!(&self.history.open, Some(PendingOp::Create { name, .. }) if *name == downtime.snapshot);
         let waits = |reason: &str| Step::Wait {
             pause: self.look_again(downtime),
             reason: reason.to_owned(),
@@ -509,7 +535,7 @@ impl Server<'_> {
     /// The alert of a server that the rotation keeps stopped for too long.
     pub(super) fn stopped_for_long(&self) -> Option<((AlertKind, String), String)> {
         let state = self.inventory.state.as_ref();
-        let owed = Owed::of(Some(self.policy), self.history, self.rules, state, self.now);
+        let owed = OwedStart::of(Some(self.policy), self.history, self.rules, state, self.now);
         owed?.too_long()
     }
 }

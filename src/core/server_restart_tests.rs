@@ -4,20 +4,20 @@ use super::downtime_tests::{
     NAME, alert, complete, create, intend_stop, is_stop, runs, start, starts, stop, stop_answered,
     stop_server, world,
 };
-use super::{AtEnd, at_end, owed};
+use super::{ShutdownStep, at_end, owed};
 use crate::core::decide::Step;
-use crate::core::downtime::ServerState;
-use crate::core::event::{AlertKind, Fact, Hook, Outcome, Ran, When};
+use crate::core::downtime::PowerState;
+use crate::core::event::{AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent};
 use crate::core::hook_lease::tests as hooked;
 use crate::core::operator_order::{Order, objection};
 use crate::core::snapshot::Status;
-use crate::core::test_provider::{DONE, MINUTE, World};
+use crate::core::test_provider::{DONE, MINUTE, TestProvider};
 #[test]
 fn a_create_that_is_refused_is_followed_by_the_start() {
     let mut world = world();
     stop(&mut world);
     world.intend_create(NAME);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: NAME.to_owned(),
         outcome: Outcome::Later,
         id: None,
@@ -38,7 +38,7 @@ fn what_keeps_the_create_from_being_sent_starts_the_server_at_once() {
 
     let mut world = self::world();
     stop(&mut world);
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     assert_eq!(starts(&world.recorded()), Some(false));
 }
 
@@ -59,10 +59,10 @@ fn a_start_follows_a_downtime_that_lasts_too_long_though_the_snapshot_is_not_ove
 }
 
 /// Another process goes on with the same trail, shortly afterwards.
-fn again(world: &mut World) {
+fn again(world: &mut TestProvider) {
     let json = serde_json::to_string(&world.history).expect("JSON");
     world.history = serde_json::from_str(&json).expect("a history");
-    let forget = |when: &mut When| when.mono = None;
+    let forget = |when: &mut RecordedAt| when.mono = None;
     if let Some(downtime) = &mut world.history.downtime {
         forget(&mut downtime.since);
         downtime.started.as_mut().map(forget);
@@ -77,7 +77,7 @@ fn the_next_process_goes_on_with_the_same_stop() {
     assert!(is_stop(&world.recorded()));
     intend_stop(&mut world);
     again(&mut world);
-    world.state = Some(ServerState::Stopped);
+    world.state = Some(PowerState::Stopped);
     let create = world.recorded();
     assert!(matches!(create, Step::Create { .. }), "{create:?}");
 }
@@ -103,7 +103,7 @@ fn a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_says_since_w
         description: None,
     };
     let inventory = hooked::nothing(&world);
-    let World {
+    let TestProvider {
         policy,
         rules,
         history,
@@ -135,36 +135,36 @@ fn a_start_without_an_answer_is_believed_after_the_settle_window_alone() {
 fn the_start_is_owed_without_a_policy_and_without_a_listing() {
     let mut world = world();
     stop(&mut world);
-    let World {
+    let TestProvider {
         rules,
         history,
         now,
         ..
     } = &world;
-    let step = owed(None, history, rules, Some(&ServerState::Stopped), *now);
+    let step = owed(None, history, rules, Some(&PowerState::Stopped), *now);
     assert!(step.is_some_and(|step| starts(&step) == Some(false)));
-    let end = at_end(None, history, &ServerState::Stopped, *now);
-    assert!(matches!(end, AtEnd::Start(step) if starts(&step) == Some(false)));
+    let end = at_end(None, history, &PowerState::Stopped, *now);
+    assert!(matches!(end, ShutdownStep::Start(step) if starts(&step) == Some(false)));
 }
 
 #[test]
 fn hooks_hold_the_server_before_it_is_stopped_and_release_it_after_it_runs() {
     let mut world = hooked::world();
     world.policy.rotations[0].stop = Some(Box::new(stop_server()));
-    world.state = Some(ServerState::Active);
+    world.state = Some(PowerState::Active);
     assert!(is_stop(&world.recorded()));
     hooked::hold(&mut world);
     intend_stop(&mut world);
     stop_answered(&mut world, Outcome::Done);
-    world.state = Some(ServerState::Stopped);
+    world.state = Some(PowerState::Stopped);
     assert!(matches!(world.recorded(), Step::Create { .. }));
     let id = create(&mut world, Status::InProgress);
     complete(&mut world, &id);
     start(&mut world, Outcome::Done);
     let after = runs(&mut world);
     assert!(matches!(after, Step::After { .. }), "{after:?}");
-    world.record(&hooked::started(Hook::After));
-    world.record(&hooked::finished(Hook::After, Ran::Done));
+    world.record(&hooked::started(HookKind::After));
+    world.record(&hooked::finished(HookKind::After, HookOutcome::Done));
     assert!(matches!(world.recorded(), Step::Idle { .. }));
     assert_eq!(
         world.snapshots.iter().filter(|s| s.status == DONE).count(),
@@ -176,11 +176,11 @@ fn hooks_hold_the_server_before_it_is_stopped_and_release_it_after_it_runs() {
 fn a_server_whose_hold_is_over_is_started_and_gets_no_create() {
     let mut world = hooked::world();
     world.policy.rotations[0].stop = Some(Box::new(stop_server()));
-    world.state = Some(ServerState::Active);
+    world.state = Some(PowerState::Active);
     hooked::hold(&mut world);
     intend_stop(&mut world);
     stop_answered(&mut world, Outcome::Done);
-    world.state = Some(ServerState::Stopped);
+    world.state = Some(PowerState::Stopped);
     if let Some(hold) = &mut world.history.hold {
         hold.since.mono = None;
     }
@@ -195,13 +195,13 @@ fn a_resume_gives_up_a_start_that_failed_again_and_again() {
     let id = create(&mut world, Status::InProgress);
     complete(&mut world, &id);
     start(&mut world, Outcome::Failed);
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     assert!(world.history.downtime.is_some());
     for _ in 0..4 {
         world.pass(10 * MINUTE);
         start(&mut world, Outcome::Failed);
     }
-    let World {
+    let TestProvider {
         rules,
         history,
         now,
@@ -209,6 +209,6 @@ fn a_resume_gives_up_a_start_that_failed_again_and_again() {
     } = &world;
     let ended = history.ended_by_resume(rules, *now, true);
     assert!(ended.iter().any(|line| line.contains("start")), "{ended:?}");
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     assert_eq!(world.history.downtime, None);
 }

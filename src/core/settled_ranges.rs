@@ -10,9 +10,9 @@ const KEPT: usize = 4;
 /// clock that is set back meets them again, and runs none of them twice. What a leap passed over
 /// is in none of them, since after one by a wrong clock it still comes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Passed(Vec<(Timestamp, Timestamp)>);
+pub(super) struct SettledRanges(Vec<(Timestamp, Timestamp)>);
 
-impl Passed {
+impl SettledRanges {
     /// The slot of this instant has ended; after a `leap` it doesn't follow the one before.
     /// They come in the order of the trail but for one that was kept longer, so the stretch that
     /// it follows need not be the last.
@@ -56,7 +56,7 @@ mod tests {
         Timestamp::from_second(second).expect("a time")
     }
 
-    fn held(passed: &Passed) -> Vec<i64> {
+    fn held(passed: &SettledRanges) -> Vec<i64> {
         (0..100)
             .filter(|second| passed.holds(at(*second)))
             .collect()
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn slots_that_follow_each_other_are_one_stretch() {
-        let mut passed = Passed::default();
+        let mut passed = SettledRanges::default();
         assert!(passed.is_empty());
         for second in [10, 11, 12, 11, 10, 13] {
             passed.add(at(second), false);
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_a_leap_passed_over_is_in_no_stretch_and_what_comes_after_its_return_begins_another() {
-        let mut passed = Passed::default();
+        let mut passed = SettledRanges::default();
         for (second, leap) in [
             (10, false),
             (50, true),
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn one_that_was_kept_longer_joins_no_stretch_over_a_leap() {
-        let mut passed = Passed::default();
+        let mut passed = SettledRanges::default();
         for (second, leap) in [
             (2, false),
             (49, true),
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn of_many_leaps_the_newest_stretches_are_kept() {
-        let mut passed = Passed::default();
+        let mut passed = SettledRanges::default();
         for second in [1, 3, 5, 7, 9] {
             passed.add(at(second), true);
         }

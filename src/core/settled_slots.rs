@@ -1,22 +1,22 @@
 //! Which rotations' newest due slots are settled, and of which the trail hasn't heard yet.
 
-use super::decide::{Inventory, Server};
-use super::event::{Ending, Now};
+use super::decide::{DecisionContext, Inventory};
+use super::event::{ClockReading, SlotOutcome};
 use super::policy::{Policy, Rotation, Rules};
 use super::schedule::Slot;
-use super::server_history::History;
+use super::server_history::ServerHistory;
 
 /// The newest slot of a rotation that is due and of which the trail says nothing yet: it hears
 /// of it when the server is looked at.
 pub fn unheard(
     policy: &Policy,
     inventory: &Inventory,
-    history: &History,
+    history: &ServerHistory,
     rules: &Rules,
-    now: Now,
+    now: ClockReading,
     rotation: &Rotation,
 ) -> Option<Slot> {
-    let server = Server::of(policy, inventory, history, rules, now);
+    let server = DecisionContext::of(policy, inventory, history, rules, now);
     let slot = server.slot_due(rotation, now.wall)?;
     let name = rotation.pattern.format(slot.local);
     let heard =
@@ -29,9 +29,9 @@ pub fn unheard(
 pub fn all_settled(
     policy: &Policy,
     inventory: &Inventory,
-    history: &History,
+    history: &ServerHistory,
     rules: &Rules,
-    now: Now,
+    now: ClockReading,
 ) -> bool {
     let mut left = left_unsettled(policy, inventory, history, rules, now);
     left.next().is_none()
@@ -41,11 +41,11 @@ pub fn all_settled(
 pub fn left_unsettled<'a>(
     policy: &'a Policy,
     inventory: &'a Inventory,
-    history: &'a History,
+    history: &'a ServerHistory,
     rules: &'a Rules,
-    now: Now,
+    now: ClockReading,
 ) -> impl Iterator<Item = (&'a Rotation, String)> {
-    let server = Server::of(policy, inventory, history, rules, now);
+    let server = DecisionContext::of(policy, inventory, history, rules, now);
     let due_until = rules.due_until.unwrap_or(now.wall).min(now.wall);
     let rotations = policy.rotations.iter().enumerate();
     rotations.filter_map(move |(index, rotation)| {
@@ -53,7 +53,7 @@ pub fn left_unsettled<'a>(
         let name = rotation.pattern.format(slot.local);
         let note = history.slot(&rotation.name, &name);
         let settled = server.completed(index, slot)
-            || note.is_some_and(|note| note.ending == Some(Ending::Completed));
+            || note.is_some_and(|note| note.ending == Some(SlotOutcome::Completed));
         (!settled).then_some((rotation, name))
     })
 }

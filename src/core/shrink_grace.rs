@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::announced_deletes::Shrink;
-use super::decide::{Inventory, Server};
+use super::announced_deletes::AnnouncedDeletes;
+use super::decide::{DecisionContext, Inventory};
 use super::policy::Rotation;
-use super::retention::{self, Own, Spare};
-use super::rotation_terms::TermsKey;
+use super::retention::{self, OwnSnapshot, SurplusReason};
+use super::rotation_terms::TermsHash;
 use super::sanitize::{counted, utc};
 use super::snapshot::{SnapshotId, Status};
 
-impl Server<'_> {
+impl DecisionContext<'_> {
     /// Returns true if an operator agreed to its deletion, or its grace has passed.
-    pub(super) fn agreed(&self, own: &Own<'_>) -> bool {
+    pub(super) fn agreed(&self, own: &OwnSnapshot<'_>) -> bool {
         let id = own.snapshot.id.clone();
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
             let over = shrink.announced.contains(&id) && !self.left(shrink).is_positive();
@@ -24,18 +24,18 @@ impl Server<'_> {
     }
 
     /// Returns true if its deletion is announced, and its grace has not passed.
-    pub(super) fn announced(&self, own: &Own<'_>) -> bool {
+    pub(super) fn announced(&self, own: &OwnSnapshot<'_>) -> bool {
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
             shrink.announced.contains(&own.snapshot.id) && self.left(shrink).is_positive()
         })
     }
 
-    fn shrink_of(&self, rotation: &Rotation) -> Option<&Shrink> {
+    fn shrink_of(&self, rotation: &Rotation) -> Option<&AnnouncedDeletes> {
         self.history.rotation(&rotation.name)?.shrink.as_deref()
     }
 
     /// The rest of its grace.
-    fn left(&self, shrink: &Shrink) -> SignedDuration {
+    fn left(&self, shrink: &AnnouncedDeletes) -> SignedDuration {
         let grace = self.rules.shrink_grace;
         shrink
             .since
@@ -54,7 +54,12 @@ impl Server<'_> {
     }
 
     /// Why one that nobody needs any more stays; `None`: it goes.
-    pub(super) fn stays(&self, own: &Own<'_>, why: Spare, owned: &[Own<'_>]) -> Option<String> {
+    pub(super) fn stays(
+        &self,
+        own: &OwnSnapshot<'_>,
+        why: SurplusReason,
+        owned: &[OwnSnapshot<'_>],
+    ) -> Option<String> {
         if let Some(Err(odd)) = retention::oldest(owned, own.place.rotation) {
             return Some(super::capacity::disagree(&odd));
         }
@@ -64,7 +69,7 @@ impl Server<'_> {
         let rotation = self.rotation(own);
         let notes = self.history.rotation(&rotation.name);
         let terms = notes.and_then(|notes| notes.terms);
-        if terms != Some(TermsKey::of(self.policy, rotation)) {
+        if terms != Some(TermsHash::of(self.policy, rotation)) {
             return Some("its deletion will be announced first".to_owned());
         }
         let shrink = self.shrink(rotation, &[*own]);
@@ -72,7 +77,7 @@ impl Server<'_> {
     }
 
     /// The fate of a rotation's snapshots that a shrink has named, in one line.
-    pub(super) fn shrink(&self, rotation: &Rotation, spares: &[Own<'_>]) -> Option<String> {
+    pub(super) fn shrink(&self, rotation: &Rotation, spares: &[OwnSnapshot<'_>]) -> Option<String> {
         let shrink = self.shrink_of(rotation)?;
         let named_of = |ids: &[SnapshotId]| {
             let named = spares.iter().filter(|own| ids.contains(&own.snapshot.id));
@@ -119,7 +124,7 @@ impl Server<'_> {
     pub(super) fn shrinks(&self, rotation: &Rotation) -> BTreeSet<SnapshotId> {
         let notes = self.history.rotation(&rotation.name);
         let notes = notes.filter(|notes| notes.since.is_some());
-        let wanted = TermsKey::of(self.policy, rotation);
+        let wanted = TermsHash::of(self.policy, rotation);
         if let Some(before) = notes.and_then(|notes| notes.terms)
             && wanted.keep >= before.keep
             && wanted.owns == before.owns
@@ -144,7 +149,7 @@ impl Server<'_> {
             snapshots: rows.collect(),
             ..self.inventory.clone()
         };
-        let then = Server {
+        let then = DecisionContext {
             inventory: &inventory,
             ..*self
         };

@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::event::Fact;
-use crate::core::server_history::Hold;
+use crate::core::event::ServerEvent;
+use crate::core::server_history::HookLease;
 use crate::core::test_provider::*;
 
 #[test]
 fn i19_a_smaller_keep_goes_when_its_grace_is_over_and_an_undone_edit_cancels_it() {
     for undone in [true, false] {
-        let mut world = World::grown(3, 3);
+        let mut world = TestProvider::grown(3, 3);
         world.policy.rotations[0].keep = 1;
         let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
             panic!("it rests");
@@ -34,7 +34,7 @@ fn i19_a_smaller_keep_goes_when_its_grace_is_over_and_an_undone_edit_cancels_it(
 
 #[test]
 fn i19_a_payment_that_is_spent_takes_nothing_out_of_a_shrink() {
-    let mut world = World::grown(3, 5);
+    let mut world = TestProvider::grown(3, 5);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
     let said = world.shrink().expect("an alert");
@@ -46,34 +46,34 @@ fn i19_a_payment_that_is_spent_takes_nothing_out_of_a_shrink() {
 
 #[test]
 fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     world.pass(world.rules.shrink_grace);
-    let ends = |world: &World| {
+    let ends = |world: &TestProvider| {
         let ended = world.history.ended_by_resume(&world.rules, world.now, true);
         ended.join("\n")
     };
     let said = ends(&world);
     assert!(said.contains("takes another resume"), "{said}");
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
     let said = ends(&world);
     let named = "the deletion of 2 snapshots of weekly is agreed to: weekly-2026-11-22 (id 901), weekly-2026-11-29 (id 902)";
     assert_eq!(said, named);
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
     assert_eq!(world.log.len(), 2);
 }
 
 #[test]
 fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
-    world.history.hold = Some(Box::new(Hold {
+    world.history.hold = Some(Box::new(HookLease {
         rotation: "weekly".to_owned(),
         snapshot: "weekly-2026-12-06".to_owned(),
         since: world.now.into(),
@@ -89,21 +89,21 @@ fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
         .join("\n");
     assert!(said.contains("takes another resume"), "{said}");
     assert!(said.contains("the hold of weekly is given up"), "{said}");
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
 }
 
 #[test]
 fn i19_a_pause_puts_a_shrink_off_by_its_own_length() {
-    let mut world = World::grown(3, 3);
+    let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
     let grace = world.rules.shrink_grace;
     world.pass(grace / 2);
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     world.pass(5 * MINUTE);
-    world.record(&Fact::Resumed { by: None });
+    world.record(&ServerEvent::Resumed { by: None });
     let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
         panic!("it rests");
     };
@@ -111,8 +111,8 @@ fn i19_a_pause_puts_a_shrink_off_by_its_own_length() {
 }
 
 /// Five weekly ones fill the server, and the policy keeps two of them from now on.
-fn full_and_shrunk() -> World {
-    let mut world = World::grown(5, 5);
+fn full_and_shrunk() -> TestProvider {
+    let mut world = TestProvider::grown(5, 5);
     assert_eq!(world.snapshots.len(), 5);
     world.rules.shrink_grace = 2 * WEEK;
     world.policy.rotations[0].keep = 2;
@@ -122,7 +122,7 @@ fn full_and_shrunk() -> World {
 
 #[test]
 fn i19_what_is_announced_for_a_time_goes_for_no_payment_before() {
-    let mut world = World::grown(4, 4);
+    let mut world = TestProvider::grown(4, 4);
     world.rules.shrink_grace = 2 * WEEK;
     world.policy.rotations[0].keep = 3;
     world.settle(&Status::Completed);

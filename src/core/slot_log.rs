@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::announced_deletes::Shrink;
-use super::event::{Ending, When};
-use super::rotation_terms::{Fnv, TermsKey};
-use super::server_history::History;
-use super::settled_ranges::Passed;
+use super::announced_deletes::AnnouncedDeletes;
+use super::event::{RecordedAt, SlotOutcome};
+use super::rotation_terms::{Fnv, TermsHash};
+use super::server_history::ServerHistory;
+use super::settled_ranges::SettledRanges;
 use super::snapshot::SnapshotId;
 
 /// Slots noted one by one for each rotation; of older ones only that they ended is kept.
@@ -20,19 +20,19 @@ const MOST_SPENT: usize = 2;
 
 /// What is remembered of a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SlotNote {
+pub struct SlotRecord {
     /// The name of its snapshot.
     pub name: String,
     /// Its scheduled instant.
     pub at: Timestamp,
     /// How it ended; `None` while unsettled.
-    pub ending: Option<Ending>,
+    pub ending: Option<SlotOutcome>,
     /// Attempts that count.
     pub attempts: u32,
     /// All tries, for the pause's length.
     pub tries: u32,
     /// When the last try ended.
-    pub last_try: Option<When>,
+    pub last_try: Option<RecordedAt>,
     /// Since when its tries don't count: what is refused for now, or not delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Timestamp>,
@@ -56,13 +56,13 @@ pub struct SlotNote {
     pub leap: bool,
 }
 
-impl SlotNote {
+impl SlotRecord {
     /// How the slot ends when its time has passed: given up if it was ever tried.
-    pub fn passed(&self) -> Ending {
+    pub fn passed(&self) -> SlotOutcome {
         if self.tries > 0 {
-            Ending::GivenUp
+            SlotOutcome::GivenUp
         } else {
-            Ending::Skipped
+            SlotOutcome::Skipped
         }
     }
 }
@@ -75,7 +75,7 @@ pub(super) fn none(count: &u32) -> bool {
 /// From when on slots are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Begin {
+pub(super) enum CareReason {
     /// The rotation came under care: its first snapshot bears the name of that instant.
     Added,
     /// Its schedule, zone or pattern changed: older slots are none of its slots.
@@ -93,13 +93,13 @@ pub(super) struct Payment {
 
 /// Why a slot has no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fault {
+pub(super) struct SlotFailure {
     /// The name of its snapshot.
     pub(super) name: Box<str>,
     pub(super) why: Box<str>,
 }
 
-impl Fault {
+impl SlotFailure {
     pub(super) fn of(name: &str, why: &str) -> Self {
         let (name, why) = (name.into(), why.into());
         Self { name, why }
@@ -108,38 +108,38 @@ impl Fault {
 
 /// What is remembered of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RotationNotes {
+pub(super) struct RotationLog {
     pub(super) name: String,
     /// Since when it is under care; `None` when it left the policy.
     pub(super) since: Option<Timestamp>,
     /// The reason for `since`; trails of earlier versions don't tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) begin: Option<Begin>,
+    pub(super) begin: Option<CareReason>,
     /// Its terms, as they were recorded last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) terms: Option<TermsKey>,
+    pub(super) terms: Option<TermsHash>,
     /// Payments for deletes (I19).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) payments: Vec<Payment>,
     /// Deletes without a payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) shrink: Option<Box<Shrink>>,
-    pub(super) slots: Vec<SlotNote>,
+    pub(super) shrink: Option<Box<AnnouncedDeletes>>,
+    pub(super) slots: Vec<SlotRecord>,
     /// The slots that ended before those.
-    #[serde(default, skip_serializing_if = "Passed::is_empty")]
-    pub(super) passed: Passed,
+    #[serde(default, skip_serializing_if = "SettledRanges::is_empty")]
+    pub(super) passed: SettledRanges,
     /// Why its hooks didn't go well last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hook_fault: Option<Box<str>>,
     /// How the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) failed: Option<Box<Fault>>,
+    pub(super) failed: Option<Box<SlotFailure>>,
     /// How the last slot ended that has no snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) missing: Option<Box<Fault>>,
+    pub(super) missing: Option<Box<SlotFailure>>,
 }
 
-impl RotationNotes {
+impl RotationLog {
     /// Snapshots whose deletion waits for an operator, or for the grace to be over.
     pub(super) fn to_agree(&self) -> impl Iterator<Item = SnapshotId> {
         let shrink = self.shrink.iter();
@@ -154,9 +154,9 @@ impl RotationNotes {
 
     /// Announces the ids that new terms delete, in place of those of the terms before and of what
     /// was agreed to under them.
-    pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: When) {
+    pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: RecordedAt) {
         let found = self.shrink.take().map(|shrink| shrink.found);
-        let shrink = Shrink {
+        let shrink = AnnouncedDeletes {
             announced: ids.iter().cloned().collect(),
             since: Some(at),
             found: found.unwrap_or_default(),
@@ -185,7 +185,7 @@ impl RotationNotes {
     /// Everything that waits for an operator is agreed to.
     pub(super) fn agree(&mut self) {
         if let Some(shrink) = &mut self.shrink {
-            let Shrink {
+            let AnnouncedDeletes {
                 announced,
                 found,
                 agreed,
@@ -203,7 +203,7 @@ impl RotationNotes {
         let Some(shrink) = &mut self.shrink else {
             return;
         };
-        let Shrink {
+        let AnnouncedDeletes {
             announced,
             found,
             agreed,
@@ -216,7 +216,7 @@ impl RotationNotes {
     }
 }
 
-impl History {
+impl ServerHistory {
     /// Returns true if a delete of this one was sent lately.
     pub fn paid_for(&self, id: &SnapshotId) -> bool {
         let payments = self.rotations.iter().flat_map(|notes| &notes.payments);
@@ -227,7 +227,7 @@ impl History {
             || promised.is_some_and(|prune| prune.victim == *id)
     }
 
-    pub(super) fn rotation(&self, name: &str) -> Option<&RotationNotes> {
+    pub(super) fn rotation(&self, name: &str) -> Option<&RotationLog> {
         self.rotations.iter().find(|notes| notes.name == name)
     }
 
@@ -239,7 +239,9 @@ impl History {
     /// Since when its slots are counted, if its schedule, zone or pattern changed then.
     pub(super) fn changed(&self, rotation: &str) -> Option<Timestamp> {
         let notes = self.rotation(rotation)?;
-        notes.since.filter(|_| notes.begin == Some(Begin::Changed))
+        notes
+            .since
+            .filter(|_| notes.begin == Some(CareReason::Changed))
     }
 
     /// The rotations under care.
@@ -249,12 +251,12 @@ impl History {
     }
 
     /// What is remembered of the slot of this name.
-    pub fn slot(&self, rotation: &str, name: &str) -> Option<&SlotNote> {
+    pub fn slot(&self, rotation: &str, name: &str) -> Option<&SlotRecord> {
         self.slots(rotation).find(|note| note.name == name)
     }
 
     /// The slots of a rotation that are remembered, in the order of the trail.
-    pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotNote> {
+    pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotRecord> {
         let notes = self.rotation(rotation);
         notes.into_iter().flat_map(|notes| notes.slots.iter())
     }
@@ -291,7 +293,7 @@ impl History {
     }
 
     /// The slots of a rotation that have no ending yet, in the order of the trail.
-    pub fn unsettled<'a>(&'a self, rotation: &str) -> impl Iterator<Item = &'a SlotNote> {
+    pub fn unsettled<'a>(&'a self, rotation: &str) -> impl Iterator<Item = &'a SlotRecord> {
         self.slots(rotation).filter(|note| note.ending.is_none())
     }
 
@@ -303,20 +305,20 @@ impl History {
 
     /// The newest slot of a rotation that the trail notes, up to an instant: those of a clock
     /// that was ahead are still to come.
-    pub fn newest(&self, rotation: &str, until: Timestamp) -> Option<&SlotNote> {
+    pub fn newest(&self, rotation: &str, until: Timestamp) -> Option<&SlotRecord> {
         let met = self.slots(rotation).filter(|note| note.at <= until);
         met.max_by_key(|note| note.at)
     }
 
-    pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationNotes {
+    pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationLog {
         let at = self
             .rotations
             .binary_search_by(|notes| notes.name.as_str().cmp(rotation));
         let at = at.unwrap_or_else(|at| {
             self.rotations.reserve_exact(1);
-            let notes = RotationNotes {
+            let notes = RotationLog {
                 name: rotation.to_owned(),
-                ..RotationNotes::default()
+                ..RotationLog::default()
             };
             self.rotations.insert(at, notes);
             at
@@ -324,8 +326,8 @@ impl History {
         &mut self.rotations[at]
     }
 
-    pub(super) fn note(&mut self, rotation: &str, name: &str, at: Timestamp) -> &mut SlotNote {
-        let RotationNotes {
+    pub(super) fn note(&mut self, rotation: &str, name: &str, at: Timestamp) -> &mut SlotRecord {
+        let RotationLog {
             slots: notes,
             passed,
             ..
@@ -335,14 +337,14 @@ impl History {
         }
         if notes.len() == REMEMBERED {
             // The last one with a snapshot is kept: it tells since when there was none.
-            let good = |note: &SlotNote| note.ending == Some(Ending::Completed);
+            let good = |note: &SlotRecord| note.ending == Some(SlotOutcome::Completed);
             let oldest = notes.remove(usize::from(notes.iter().rposition(good) == Some(0)));
             if oldest.ending.is_some() {
                 passed.add(oldest.at, oldest.leap);
             }
         }
         notes.reserve_exact(1);
-        notes.push(SlotNote {
+        notes.push(SlotRecord {
             name: name.to_owned(),
             at,
             ending: None,
@@ -362,15 +364,15 @@ impl History {
     }
 
     /// A slot ends; one that is settled by a completed snapshot stays so.
-    pub(super) fn end(&mut self, rotation: &str, name: &str, at: Timestamp, ending: Ending) {
+    pub(super) fn end(&mut self, rotation: &str, name: &str, at: Timestamp, ending: SlotOutcome) {
         let note = self.note(rotation, name, at);
-        if note.ending != Some(Ending::Completed) {
+        if note.ending != Some(SlotOutcome::Completed) {
             note.ending = Some(ending);
         }
     }
 
     /// The unsettled slots of this name, of any rotation.
-    pub(super) fn unsettled_named(&mut self, name: &str) -> impl Iterator<Item = &mut SlotNote> {
+    pub(super) fn unsettled_named(&mut self, name: &str) -> impl Iterator<Item = &mut SlotRecord> {
         let rotations = self.rotations.iter_mut();
         rotations.filter_map(move |rotation| {
             let mut notes = rotation.slots.iter_mut();
@@ -385,6 +387,6 @@ impl History {
             (None, Some(blocked)) => format!("{reason}; blocked: {blocked}"),
             (None, None) => reason.to_owned(),
         };
-        self.notes(rotation).missing = Some(Box::new(Fault::of(name, &why)));
+        self.notes(rotation).missing = Some(Box::new(SlotFailure::of(name, &why)));
     }
 }

@@ -4,26 +4,26 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::decide::Inventory;
-use crate::core::event::{AlertKind, Hindrance, Outcome, When};
-use crate::core::policy::Former;
+use crate::core::event::{AlertKind, Outcome, RecordedAt, TransientRefusal};
+use crate::core::policy::FormerPattern;
 use crate::core::settled_slots::all_settled;
 use crate::core::test_provider::*;
 
 #[test]
 fn a_pattern_that_changes_ends_its_open_slot_without_an_alert_and_counts_from_then_on() {
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     let pattern =
         crate::core::name_pattern::Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
     let rotation = &mut world.policy.rotations[0];
-    rotation.former.push(Former {
+    rotation.former.push(FormerPattern {
         pattern: std::mem::replace(&mut rotation.pattern, pattern),
         coarse: false,
     });
     world.settle(&DONE);
     assert_eq!(world.log, [""; 0]);
     let old = world.history.slot("weekly", "weekly-2026-11-22");
-    assert_eq!(old.expect("a slot").ending, Some(Ending::Paused));
+    assert_eq!(old.expect("a slot").ending, Some(SlotOutcome::Paused));
     assert!(world.history.alerts.is_empty());
     world.pass(SignedDuration::from_hours(24 * 7));
     world.settle(&DONE);
@@ -35,7 +35,7 @@ fn a_pattern_that_changes_ends_its_open_slot_without_an_alert_and_counts_from_th
 fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
     let name = "weekly-2026-11-22";
     for count_all in [false, true] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         world.rules.count_all = count_all;
         let mut tries = 0;
         while tries < 3 {
@@ -43,7 +43,7 @@ fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
                 Step::Create { .. } => {
                     tries += 1;
                     world.intend_create(name);
-                    world.record(&Fact::CreateResult {
+                    world.record(&ServerEvent::CreateResult {
                         snapshot: name.to_owned(),
                         outcome: Outcome::Later,
                         id: None,
@@ -62,7 +62,11 @@ fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
             .history
             .slot("weekly", name)
             .and_then(|note| note.ending);
-        assert_eq!(ending, count_all.then_some(Ending::GivenUp), "{count_all}");
+        assert_eq!(
+            ending,
+            count_all.then_some(SlotOutcome::GivenUp),
+            "{count_all}"
+        );
     }
 }
 
@@ -70,18 +74,26 @@ fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
 fn a_create_that_came_too_fast_waits_for_one_interval_alone_and_of_a_long_wait_people_hear() {
     let name = "weekly-2026-11-22";
     for (hindrance, pause, waiting) in [
-        (Some(Hindrance::Rate), SignedDuration::from_secs(15), true),
+        (
+            Some(TransientRefusal::Rate),
+            SignedDuration::from_secs(15),
+            true,
+        ),
         (None, SignedDuration::from_mins(5), true),
-        (Some(Hindrance::Token), SignedDuration::from_mins(5), false),
+        (
+            Some(TransientRefusal::Token),
+            SignedDuration::from_mins(5),
+            false,
+        ),
     ] {
-        let mut world = World::weekly(3);
+        let mut world = TestProvider::weekly(3);
         let began = world.now.wall;
         let mut waits = Vec::new();
         while world.now.wall.duration_since(began) < SignedDuration::from_mins(40) {
             match world.recorded() {
                 Step::Create { .. } => {
                     world.intend_create(name);
-                    world.record(&Fact::CreateResult {
+                    world.record(&ServerEvent::CreateResult {
                         snapshot: name.to_owned(),
                         outcome: Outcome::Later,
                         id: None,
@@ -114,21 +126,21 @@ fn a_create_that_came_too_fast_waits_for_one_interval_alone_and_of_a_long_wait_p
 #[test]
 fn once_counts_its_own_tries_alone() {
     let name = "weekly-2026-11-22";
-    let mut world = World::weekly(3);
+    let mut world = TestProvider::weekly(3);
     world.recorded();
     for _ in 0..4 {
         world.intend_create(name);
-        let fact = Fact::CreateResult {
+        let fact = ServerEvent::CreateResult {
             snapshot: name.to_owned(),
             outcome: Outcome::Later,
             id: None,
             server_name: None,
             looked_for: false,
-            hindrance: Some(Hindrance::Rate),
+            hindrance: Some(TransientRefusal::Rate),
             said: None,
         };
         // By the process before, as the trail tells it.
-        let at = When {
+        let at = RecordedAt {
             wall: world.now.wall,
             mono: None,
         };
@@ -142,8 +154,8 @@ fn once_counts_its_own_tries_alone() {
 #[test]
 fn a_slot_at_the_very_instant_its_rotation_came_under_care_is_its_to_run_while_it_is_the_newest() {
     for looked_at_in_time in [true, false] {
-        let mut world = World::new(vec![rotation("daily", "0 4 * * *", 3)]);
-        let added = Fact::RotationAdded {
+        let mut world = TestProvider::new(vec![rotation("daily", "0 4 * * *", 3)]);
+        let added = ServerEvent::RotationAdded {
             rotation: "daily".to_owned(),
             terms: None,
             shrinks: std::collections::BTreeSet::new(),
@@ -155,7 +167,7 @@ fn a_slot_at_the_very_instant_its_rotation_came_under_care_is_its_to_run_while_i
         world.recorded();
         let skipped = world.history.slot("daily", "daily-2026-11-22");
         let skipped = skipped.and_then(|note| note.ending);
-        let expected = looked_at_in_time.then_some(Ending::Skipped);
+        let expected = looked_at_in_time.then_some(SlotOutcome::Skipped);
         assert_eq!(skipped, expected);
     }
 }
@@ -163,7 +175,7 @@ fn a_slot_at_the_very_instant_its_rotation_came_under_care_is_its_to_run_while_i
 #[test]
 fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one() {
     let newest = || (1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z");
-    let settled = |world: &World| {
+    let settled = |world: &TestProvider| {
         let inventory = Inventory {
             hostname: None,
             other_id: None,
@@ -176,28 +188,28 @@ fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one(
         let (policy, history) = (&world.policy, &world.history);
         all_settled(policy, &inventory, history, &world.rules, world.now)
     };
-    assert!(settled(&World::new(Vec::new())));
-    assert!(settled(&World::weekly(3).holding(&[newest()])));
-    assert!(!settled(&World::weekly(3).holding(&old_weeklies())));
-    let mut unfinished = World::weekly(3).holding(&[newest()]);
+    assert!(settled(&TestProvider::new(Vec::new())));
+    assert!(settled(&TestProvider::weekly(3).holding(&[newest()])));
+    assert!(!settled(&TestProvider::weekly(3).holding(&old_weeklies())));
+    let mut unfinished = TestProvider::weekly(3).holding(&[newest()]);
     unfinished.snapshots[0].status = Status::InProgress;
     assert!(!settled(&unfinished));
 
-    let mut deleted_since = World::weekly(3);
+    let mut deleted_since = TestProvider::weekly(3);
     deleted_since.settle(&DONE);
     deleted_since.snapshots.clear();
     assert!(settled(&deleted_since));
-    let mut given_up = World::weekly(3);
+    let mut given_up = TestProvider::weekly(3);
     given_up.settle(&Status::Failed);
     assert!(!settled(&given_up));
 
-    let mut one_of_two = World::weekly(3).holding(&[newest()]);
+    let mut one_of_two = TestProvider::weekly(3).holding(&[newest()]);
     let daily = rotation("daily", "0 3 * * *", 3);
     one_of_two.policy.rotations.push(daily);
     assert!(!settled(&one_of_two));
 
     // What became due since it began is not asked for.
-    let mut due_since = World::weekly(3).holding(&[newest()]);
+    let mut due_since = TestProvider::weekly(3).holding(&[newest()]);
     due_since.rules.due_until = Some(due_since.now.wall);
     due_since.pass(SignedDuration::from_hours(24 * 7));
     assert!(settled(&due_since));
@@ -205,7 +217,7 @@ fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one(
 
 #[test]
 fn a_splay_moves_when_a_slot_is_due_and_its_catch_up_but_not_its_name() {
-    let mut world = World::new(vec![rotation("daily", "0 3 * * *", 3)]);
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     let splay = 90 * MINUTE;
     world.policy.rotations[0].splay = splay;
     world.policy.rotations[0].catch_up = Some(10 * MINUTE);

@@ -1,10 +1,10 @@
 //! The snapshots that a history remembers: those of the rotation's creates, those that were seen
 //! completed, those that were foreign, and those that went.
 
-use super::event::When;
+use super::event::RecordedAt;
 use super::rotation_terms::Fnv;
-use super::server_history::{History, Lapsed, Made, Open};
-use super::slot_log::RotationNotes;
+use super::server_history::{LapsedCreate, PendingOp, ServerHistory, UnfinishedSnapshot};
+use super::slot_log::RotationLog;
 use super::snapshot::{Snapshot, SnapshotId};
 
 /// So many of what the rotation made, and did not complete, are remembered for a server: more
@@ -20,10 +20,10 @@ const MOST_FOREIGN: usize = 16;
 /// So many that were seen completed are remembered for a server.
 const MOST_COMPLETED: usize = 1024;
 
-impl History {
+impl ServerHistory {
     /// Remembers an open create's snapshot as the rotation's own.
-    pub(super) fn keep_made(&mut self, id: SnapshotId, failed: Option<When>) {
-        let Some(Open::Create {
+    pub(super) fn keep_made(&mut self, id: SnapshotId, failed: Option<RecordedAt>) {
+        let Some(PendingOp::Create {
             name,
             sent,
             ordered: false,
@@ -32,7 +32,7 @@ impl History {
         else {
             return;
         };
-        let made = Made {
+        let made = UnfinishedSnapshot {
             id,
             name: name.as_str().into(),
             sent: *sent,
@@ -109,10 +109,10 @@ impl History {
         let pruned = self.prune_first.as_deref();
         let pruned = pruned.is_some_and(|prune| prune.known.contains(id));
         let open = self.open.as_ref().is_some_and(|open| match open {
-            Open::Create {
+            PendingOp::Create {
                 known, id: made, ..
             } => known.contains(id) || made.as_ref() == Some(id),
-            Open::Delete { id: open, .. } | Open::Restore { id: open, .. } => open == id,
+            PendingOp::Delete { id: open, .. } | PendingOp::Restore { id: open, .. } => open == id,
         });
         let found = listed.any(|known| known == id)
             || regressed.any(|known| known == id)
@@ -144,7 +144,7 @@ impl History {
     /// Remembers an open create that had no answer, or was refused: its snapshot may show all
     /// the same. Of several of one name the first knew the fewest ids.
     pub(super) fn lapse(&mut self) {
-        let Some(Open::Create {
+        let Some(PendingOp::Create {
             name,
             known,
             sent,
@@ -157,7 +157,7 @@ impl History {
         if self.lapsed.iter().any(|lapsed| *lapsed.name == **name) {
             return;
         }
-        let lapsed = Lapsed {
+        let lapsed = LapsedCreate {
             name: name.as_str().into(),
             known: known.clone(),
             sent: *sent,
@@ -189,7 +189,7 @@ impl History {
         if kept.is_some() {
             return;
         }
-        let of_slot = |notes: &&mut RotationNotes| notes.slots.iter().any(|n| n.name == name);
+        let of_slot = |notes: &&mut RotationLog| notes.slots.iter().any(|n| n.name == name);
         if let Some(notes) = self.rotations.iter_mut().find(of_slot) {
             notes.earn(id);
         }

@@ -8,13 +8,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Step, decide};
-use super::downtime::ServerState;
-use super::event::{AlertKind, Fact, Now, Outcome};
+use super::downtime::PowerState;
+use super::event::{AlertKind, ClockReading, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
-use super::policy::{Former, Policy, Rotation, Rules, WhenFull};
+use super::policy::{FormerPattern, Policy, Rotation, Rules, WhenFull};
 use super::rotation_terms::Fnv;
 use super::schedule::Schedule;
-use super::server_history::{History, Made};
+use super::server_history::{ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -57,9 +57,9 @@ pub(crate) fn policy(server: u64, rotations: Vec<Rotation>) -> Policy {
 }
 
 /// A pattern of the weekly rotation's past.
-pub(super) fn former(text: &str, coarse: bool) -> Former {
+pub(super) fn former(text: &str, coarse: bool) -> FormerPattern {
     let pattern = Pattern::new(text, "weekly").expect("a pattern");
-    Former { pattern, coarse }
+    FormerPattern { pattern, coarse }
 }
 
 /// The defaults of the configuration.
@@ -78,19 +78,19 @@ pub(crate) fn rules() -> Rules {
     }
 }
 
-pub(super) struct World {
+pub(super) struct TestProvider {
     pub(super) policy: Policy,
     pub(super) rules: Rules,
-    pub(super) history: History,
+    pub(super) history: ServerHistory,
     pub(super) snapshots: Vec<Snapshot>,
-    pub(super) now: Now,
+    pub(super) now: ClockReading,
     pub(super) doubt: Option<String>,
-    pub(super) state: Option<ServerState>,
+    pub(super) state: Option<PowerState>,
     pub(super) next_id: u64,
     pub(super) log: Vec<String>,
 }
 
-impl World {
+impl TestProvider {
     /// Sunday 2026-11-22 03:00 is the weekly slot; now is an hour later.
     pub(super) fn new(rotations: Vec<Rotation>) -> Self {
         Self {
@@ -103,9 +103,9 @@ impl World {
                 shrink_grace: SignedDuration::ZERO,
                 ..rules()
             },
-            history: History::default(),
+            history: ServerHistory::default(),
             snapshots: Vec::new(),
-            now: Now {
+            now: ClockReading {
                 wall: time("2026-11-22T04:00:00Z"),
                 mono: 100 * MINUTE,
             },
@@ -165,7 +165,7 @@ impl World {
         let id = SnapshotId::from(id);
         let row = self.snapshots.iter().find(|s| s.id == id).expect("a row");
         self.history.completed.retain(|(known, _)| *known != id);
-        self.history.made.push(Made {
+        self.history.made.push(UnfinishedSnapshot {
             id,
             name: row.name.as_str().into(),
             sent: None,
@@ -218,7 +218,7 @@ impl World {
         )
     }
 
-    pub(super) fn record(&mut self, fact: &Fact) {
+    pub(super) fn record(&mut self, fact: &ServerEvent) {
         self.history
             .apply(fact, self.now.into(), self.rules.request_timeout);
     }
@@ -241,7 +241,7 @@ impl World {
 
     pub(super) fn intend_create(&mut self, name: &str) {
         let known = self.snapshots.iter().map(|s| s.id.clone()).collect();
-        self.record(&Fact::CreateIntent {
+        self.record(&ServerEvent::CreateIntent {
             rotation: self.policy.rotations[0].name.clone(),
             snapshot: name.to_owned(),
             known,
@@ -258,7 +258,7 @@ impl World {
         name: &str,
         prune_first: Option<BTreeSet<SnapshotId>>,
     ) {
-        self.record(&Fact::DeleteIntent {
+        self.record(&ServerEvent::DeleteIntent {
             rotation: "weekly".to_owned(),
             id,
             snapshot: name.to_owned(),
@@ -291,7 +291,7 @@ impl World {
                     assert!(self.snapshots.len() < 5, "I10: {:?}", self.log);
                     self.intend_create(&name);
                     let id = Some(self.make(&name, status.clone()));
-                    self.record(&Fact::CreateResult {
+                    self.record(&ServerEvent::CreateResult {
                         snapshot: name,
                         outcome: Outcome::Done,
                         id,
@@ -310,7 +310,7 @@ impl World {
                 } => {
                     let ids = self.snapshots.iter().map(|s| s.id.clone()).collect();
                     self.log.push(format!("delete {name}"));
-                    self.record(&Fact::DeleteIntent {
+                    self.record(&ServerEvent::DeleteIntent {
                         rotation: String::new(),
                         id: id.clone(),
                         snapshot: name,
@@ -319,7 +319,7 @@ impl World {
                         reason: String::new(),
                         by: None,
                     });
-                    self.record(&Fact::DeleteResult {
+                    self.record(&ServerEvent::DeleteResult {
                         id: id.clone(),
                         outcome: Outcome::Done,
                     });
@@ -343,9 +343,9 @@ pub(super) fn old_weeklies() -> [(u64, &'static str, Status, &'static str); 3] {
     ]
 }
 
-pub(super) fn full_of_own() -> World {
+pub(super) fn full_of_own() -> TestProvider {
     let mut rows = old_weeklies().to_vec();
     rows.push((4, "by-hand", DONE, "2025-01-01T00:00:00Z"));
     rows.push((5, "other", DONE, "2025-01-02T00:00:00Z"));
-    World::weekly(3).holding(&rows)
+    TestProvider::weekly(3).holding(&rows)
 }

@@ -2,14 +2,14 @@
 
 use super::tests::planned;
 use super::*;
-use crate::core::event::{Fact, Outcome};
+use crate::core::event::{Outcome, ServerEvent};
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
 
 #[test]
 fn what_comes_next_is_what_is_due_now_else_what_the_next_slot_brings() {
     let rows = old_weeklies();
-    let mut world = World::weekly(3).holding(&rows);
+    let mut world = TestProvider::weekly(3).holding(&rows);
     let now = planned(&world).upcoming().expect("due");
     assert_eq!((now.at, &now.after), (world.now.wall, &None));
     let due = "create weekly-2026-11-22, then delete weekly-2026-11-01 (id 1)";
@@ -28,7 +28,7 @@ fn a_block_that_is_to_come_and_what_follows_a_restore_are_planned_too() {
         .map(|id| (id, "by-hand", DONE, "2026-11-01T03:00:00Z"))
         .collect();
     rows.push((5, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"));
-    let mut world = World::weekly(3).holding(&rows);
+    let mut world = TestProvider::weekly(3).holding(&rows);
     world.settle(&DONE);
     let next = planned(&world).upcoming().expect("a block");
     assert_eq!(next.at, time("2026-11-29T03:00:00Z"));
@@ -38,20 +38,20 @@ fn a_block_that_is_to_come_and_what_follows_a_restore_are_planned_too() {
         "{next:?}"
     );
 
-    let mut world = World::weekly(3).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     let (snapshot, id, by) = ("weekly-2026-11-15".to_owned(), SnapshotId::from(3), None);
-    world.record(&Fact::RestoreIntent {
+    world.record(&ServerEvent::RestoreIntent {
         snapshot,
         id: id.clone(),
         by,
     });
     let outcome = Outcome::Done;
-    world.record(&Fact::RestoreResult { id, outcome });
+    world.record(&ServerEvent::RestoreResult { id, outcome });
     let next = planned(&world).upcoming().expect("what is due then");
     assert_eq!(next.at, world.now.wall + world.rules.restore_window);
     let due = "create weekly-2026-11-22, then delete weekly-2026-11-01 (id 1)";
     assert_eq!(one_after_the_other(&next.steps), due);
-    world.record(&Fact::Paused { by: None });
+    world.record(&ServerEvent::Paused { by: None });
     assert_eq!(planned(&world).upcoming(), None);
 }
 
@@ -60,7 +60,7 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
     let mut rows = old_weeklies().to_vec();
     let name = "weekly-2026-11-22";
     rows.push((4, name, Status::InProgress, "2026-11-22T03:00:00Z"));
-    let world = World::weekly(3).holding(&rows);
+    let world = TestProvider::weekly(3).holding(&rows);
     let next = planned(&world).upcoming().expect("a delete");
     assert_eq!(next.at, world.now.wall + world.rules.poll_interval);
     assert_eq!(
@@ -70,10 +70,10 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
     let delete = "delete weekly-2026-11-01 (id 1)";
     assert_eq!(one_after_the_other(&next.steps), delete);
     // Of several waits the last one decides.
-    let mut world = World::weekly(3).holding(&old_weeklies());
+    let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     world.recorded();
     world.intend_create(name);
-    world.record(&Fact::CreateResult {
+    world.record(&ServerEvent::CreateResult {
         snapshot: name.to_owned(),
         outcome: Outcome::Done,
         id: Some(SnapshotId::from(901)),

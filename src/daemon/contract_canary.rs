@@ -10,9 +10,9 @@ use jiff::civil::Date;
 use rustix::fs::OFlags;
 
 use super::startup::Service;
-use crate::api::response_shape::Shape;
-use crate::audit::Wide;
-use crate::safe_fs::Folder;
+use crate::api::response_shape::ResponseShape;
+use crate::audit::GlobalEvent;
+use crate::safe_fs::OpenFolder;
 
 /// The alert while a field that rotation rests on is missing.
 const CHANGED: &str = "provider_changed";
@@ -28,11 +28,11 @@ const LONGEST: u64 = 1 << 20;
 
 /// Compares the first listing of each day.
 #[derive(Debug, Default)]
-pub(super) struct Canary {
+pub(super) struct ContractCanary {
     day: Option<Date>,
 }
 
-impl Canary {
+impl ContractCanary {
     /// Asks for the day's shape, and compares it when a listing has come.
     pub(super) async fn look(&mut self, service: &Service) {
         let now = service.clock.now().wall;
@@ -56,7 +56,7 @@ impl Canary {
         };
         let engine = Arc::clone(&service.engine);
         if !changes.is_empty() {
-            let told = engine.tell_wide(Wide::ProviderChanged { changes });
+            let told = engine.tell_wide(GlobalEvent::ProviderChanged { changes });
             if let Err(error) = told.await {
                 tracing::warn!(%error, "what changed can't be recorded");
             }
@@ -66,8 +66,8 @@ impl Canary {
 }
 
 /// All that was learnt before; `None`: nothing, or nothing that can be read.
-pub fn learnt(state_dir: &Path) -> Option<Shape> {
-    let folder = Folder::open(state_dir).ok()?;
+pub fn learnt(state_dir: &Path) -> Option<ResponseShape> {
+    let folder = OpenFolder::open(state_dir).ok()?;
     let file = folder.file(OsStr::new(FILE), OFlags::RDONLY, 0).ok()?;
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text).ok()?;
@@ -75,12 +75,12 @@ pub fn learnt(state_dir: &Path) -> Option<Shape> {
 }
 
 /// Learns what is new, and tells it.
-fn compare(state_dir: &Path, seen: &Shape) -> io::Result<Vec<String>> {
+fn compare(state_dir: &Path, seen: &ResponseShape) -> io::Result<Vec<String>> {
     let before = learnt(state_dir).unwrap_or_default();
     let mut known = before.clone();
     let changes = known.learn(seen);
     if known != before {
-        let folder = Folder::open(state_dir)?;
+        let folder = OpenFolder::open(state_dir)?;
         let (name, new) = (OsStr::new(FILE), OsStr::new("provider.json.tmp"));
         let mut file = folder.create(new, 0o600)?;
         file.write_all(serde_json::to_string(&known)?.as_bytes())?;

@@ -12,20 +12,20 @@ use crate::audit::{Disk, RealDisk, Trail, TrailError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::decide::Inventory;
-use crate::core::event::Now;
-use crate::core::plan::{Do, Plans, plan};
+use crate::core::event::ClockReading;
+use crate::core::plan::{PlannedAction, Plans, plan};
 use crate::core::policy::{Policy, Rules};
-use crate::core::server_history::History;
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 use crate::engine::observe_once;
 
 type Inventories = BTreeMap<ServerId, Inventory>;
-type Histories = BTreeMap<ServerId, History>;
+type Histories = BTreeMap<ServerId, ServerHistory>;
 
 /// What the trail says of each server, while a daemon may be writing it.
 pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailError> {
     let (_unused, opened) = Trail::open_inline(
-        Box::new(ReadOnly(RealDisk::default())),
+        Box::new(ReadOnlyDisk(RealDisk::default())),
         &config.audit_dir,
         &config.state_dir,
         "plan",
@@ -68,7 +68,7 @@ pub async fn inventories(
 }
 
 /// The trail's word on the server, by the id that the policy has now or by the other.
-pub fn told_of<'h>(histories: &'h Histories, server: &ServerId) -> Option<&'h History> {
+pub fn told_of<'h>(histories: &'h Histories, server: &ServerId) -> Option<&'h ServerHistory> {
     let by_id = histories.get(server);
     let by_other = || {
         let mut all = histories.values();
@@ -86,9 +86,9 @@ pub fn plans(
     rules: &Rules,
     inventories: &Inventories,
     histories: &Histories,
-    now: Now,
+    now: ClockReading,
 ) -> Plans {
-    let none = History::default();
+    let none = ServerHistory::default();
     let servers = policies.iter().filter_map(|policy| {
         let inventory = inventories.get(&policy.server)?;
         let history = told_of(histories, &policy.server).unwrap_or(&none);
@@ -127,10 +127,13 @@ fn difference(before: &Plans, after: &Plans) -> Vec<String> {
     let steps = |plans: &Plans| -> Vec<_> {
         let of_all = plans.servers.iter().flat_map(|plan| {
             // What is announced goes when its grace is over; what goes for a new one is no news.
-            let grace = plan.next.iter().all(|step| step.do_ != Do::Create);
+            let grace = plan
+                .next
+                .iter()
+                .all(|step| step.do_ != PlannedAction::Create);
             let later = plan.next.iter().filter(move |_| grace);
             let steps = plan.steps.iter().chain(later);
-            let deletes = steps.filter(|step| step.do_ == Do::Delete);
+            let deletes = steps.filter(|step| step.do_ == PlannedAction::Delete);
             deletes.map(|step| {
                 (
                     step.id.clone(),
@@ -188,13 +191,13 @@ fn orphans(old: &Config, new: &Config, inventories: &Inventories) -> Vec<String>
 }
 
 /// A disk that is only read: the trail may be another process's.
-struct ReadOnly(RealDisk);
+struct ReadOnlyDisk(RealDisk);
 
 fn refused<T>() -> io::Result<T> {
     Err(io::ErrorKind::ReadOnlyFilesystem.into())
 }
 
-impl Disk for ReadOnly {
+impl Disk for ReadOnlyDisk {
     fn make_dir(&mut self, _: &Path) -> io::Result<()> {
         Ok(())
     }

@@ -11,11 +11,11 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::OFlags;
 
-use crate::safe_fs::{Folder, find, make_folder};
+use crate::safe_fs::{OpenFolder, find, make_folder};
 
 /// The lock; let go of when dropped.
 #[derive(Debug)]
-pub struct Lock {
+pub struct StateLock {
     path: PathBuf,
     command: String,
     file: Mutex<File>,
@@ -56,7 +56,7 @@ fn is_full(why: &io::Error) -> bool {
     matches!(why.kind(), StorageFull | QuotaExceeded)
 }
 
-impl Lock {
+impl StateLock {
     /// Takes the lock for this process, or says who has it; never waits for it.
     pub fn take(state_dir: &Path, command: &str) -> Result<Self, LockError> {
         let path = state_dir.join("lock");
@@ -116,7 +116,7 @@ impl Lock {
 
 /// The file, locked, with this process named in it; `None` where another has locked it.
 fn locked(path: &Path, command: &str) -> io::Result<Option<File>> {
-    let (folder, name) = Folder::of(path)?;
+    let (folder, name) = OpenFolder::of(path)?;
     let mut file = folder.file(name, OFlags::RDWR | OFlags::CREATE, 0o600)?;
     match file.try_lock() {
         Ok(()) => {}
@@ -132,7 +132,7 @@ fn locked(path: &Path, command: &str) -> io::Result<Option<File>> {
 /// The process named in the file; what a process that is gone left there is not believed.
 fn holder(path: &Path) -> String {
     let mut text = String::new();
-    let read = Folder::of(path)
+    let read = OpenFolder::of(path)
         .and_then(|(folder, name)| folder.file(name, OFlags::RDONLY, 0))
         .and_then(|file| file.take(200).read_to_string(&mut text));
     let (pid, name) = text.trim().split_once(' ').unwrap_or_default();
@@ -153,30 +153,32 @@ mod tests {
     fn the_lock_is_had_once_and_again_after_its_holder_is_gone() {
         let dir = tempfile::tempdir().expect("a folder");
         let state = dir.path().join("state");
-        let first = Lock::take(&state, "run").expect("free");
-        let second = Lock::take(&state, "once").expect_err("held").to_string();
+        let first = StateLock::take(&state, "run").expect("free");
+        let second = StateLock::take(&state, "once")
+            .expect_err("held")
+            .to_string();
         let me = format!("process {} (snaprotate run) holds", std::process::id());
         assert!(second.starts_with(&me), "{second}");
         drop(first);
-        Lock::take(&state, "once").expect("free again");
+        StateLock::take(&state, "once").expect("free again");
     }
 
     #[test]
     fn a_lock_whose_folder_is_gone_is_no_lock_until_it_is_back_and_free() {
         let dir = tempfile::tempdir().expect("a folder");
         let (state, away) = (dir.path().join("state"), dir.path().join("away"));
-        let lock = Lock::take(&state, "run").expect("free");
+        let lock = StateLock::take(&state, "run").expect("free");
         lock.keep().expect("kept");
         std::fs::rename(&state, &away).expect("moved");
         let gone = lock.keep().expect_err("gone").to_string();
         assert!(gone.contains("bring the state folder back"), "{gone}");
         assert!(!state.exists(), "it is not made anew");
-        let other = Lock::take(&state, "once").expect("another's");
+        let other = StateLock::take(&state, "once").expect("another's");
         let held = lock.keep().expect_err("held").to_string();
         assert!(held.contains("(snaprotate once) holds it now"), "{held}");
         drop(other);
         lock.keep().expect("taken anew");
-        Lock::take(&state, "once").expect_err("held again");
+        StateLock::take(&state, "once").expect_err("held again");
     }
 
     #[test]

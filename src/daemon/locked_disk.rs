@@ -5,17 +5,17 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::lock::Lock;
+use super::lock::StateLock;
 use crate::audit::{Disk, RealDisk};
 
 /// The real disk behind the lock.
-pub(super) struct Guarded {
+pub(super) struct LockedDisk {
     disk: RealDisk,
-    lock: Arc<Lock>,
+    lock: Arc<StateLock>,
 }
 
-impl Guarded {
-    pub(super) fn new(lock: Arc<Lock>) -> Self {
+impl LockedDisk {
+    pub(super) fn new(lock: Arc<StateLock>) -> Self {
         Self {
             disk: RealDisk::default(),
             lock,
@@ -23,7 +23,7 @@ impl Guarded {
     }
 }
 
-impl Disk for Guarded {
+impl Disk for LockedDisk {
     fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
         self.disk.make_dir(dir)
     }

@@ -9,16 +9,16 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::Refusal;
-use super::contract_canary::Canary;
-use super::reload::{self, Read};
+use super::CommandError;
+use super::contract_canary::ContractCanary;
+use super::reload::{self, ReadConfig};
 use super::signals::{Signal, Signals};
 use super::startup::{ABOUT, REFUSED, Service, prepare};
 use super::systemd::{Systemd, describe, watchdog_period};
 use super::tick::Ticker;
 use crate::clock::Clock;
-use crate::config::{Config, Env, Http};
-use crate::status::{self, Control, FleetView, Look, Site};
+use crate::config::{Config, Environment, Http};
+use crate::status::{self, ControlSocket, FleetView, PageModel, ViewSource};
 
 /// How long the end may take beyond the one call that is waited for: servers that hooks hold
 /// are released.
@@ -31,7 +31,7 @@ const ROOM: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs the daemon until a signal ends it.
-pub async fn serve(config: Config, mut signals: Signals) -> Result<(), Refusal> {
+pub async fn serve(config: Config, mut signals: Signals) -> Result<(), CommandError> {
     let Some(service) = prepared(config, &mut signals).await? else {
         return Ok(());
     };
@@ -47,7 +47,7 @@ pub async fn serve(config: Config, mut signals: Signals) -> Result<(), Refusal> 
 
 /// Starts as soon as the disk has room: until then nothing is changed, and it is said once.
 /// `None`: a signal came before.
-async fn prepared(config: Config, signals: &mut Signals) -> Result<Option<Service>, Refusal> {
+async fn prepared(config: Config, signals: &mut Signals) -> Result<Option<Service>, CommandError> {
     let mut said = false;
     loop {
         let full = match prepare(config.clone(), "run", Clock::system()).await {
@@ -79,9 +79,9 @@ struct Daemon {
 }
 
 impl Daemon {
-    async fn run(mut self, mut signals: Signals) -> Result<(), Refusal> {
+    async fn run(mut self, mut signals: Signals) -> Result<(), CommandError> {
         let engine = Arc::clone(&self.service.engine);
-        let mut canary = Canary::default();
+        let mut canary = ContractCanary::default();
         // The first listing comes at once.
         canary.look(&self.service).await;
         let until = self.stop.clone();
@@ -95,7 +95,7 @@ impl Daemon {
         self.serve_page(look).await;
         let mut ticker = Ticker::start().await;
         let mut watchdog = watchdog_period().map(every);
-        let mut reading: JoinSet<Read> = JoinSet::new();
+        let mut reading: JoinSet<ReadConfig> = JoinSet::new();
         let mut again = false;
         let status = self.status();
         self.systemd.ready(status);
@@ -112,7 +112,7 @@ impl Daemon {
                     Signal::Reload => again = true,
                 },
                 Some(read) = reading.join_next() => {
-                    self.reload(read.unwrap_or_else(|error| Read::broken(&error))).await;
+                    self.reload(read.unwrap_or_else(|error| ReadConfig::broken(&error))).await;
                     if std::mem::take(&mut again) {
                         reading.spawn(reload::read(&self.service));
                     } else {
@@ -124,7 +124,7 @@ impl Daemon {
                     // It ends by itself only when it is broken: the service manager
                     // starts it anew.
                     let why = ended.map_or_else(|error| broken(&error), |()| {
-                        Refusal::System("the engine ended by itself".to_owned())
+                        CommandError::System("the engine ended by itself".to_owned())
                     });
                     self.systemd.stopping("the engine is broken");
                     self.service.end(&why.to_string()).await;
@@ -160,7 +160,7 @@ impl Daemon {
     }
 
     /// How things stand, for whoever asks, and from whichever thread.
-    fn look(&self) -> Look {
+    fn look(&self) -> ViewSource {
         let (engine, clock) = (Arc::clone(&self.service.engine), self.service.clock.clone());
         let config = self.service.config.file.clone();
         let (refused, started) = (Arc::clone(&self.refused), clock.now().wall);
@@ -171,7 +171,7 @@ impl Daemon {
         Arc::new(move || {
             let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
             let reason = reason.clone();
-            let alert = reason.map(|(reason, since)| status::Alert {
+            let alert = reason.map(|(reason, since)| status::AlertView {
                 alert: REFUSED.to_owned(),
                 server: None,
                 about: ABOUT.to_owned(),
@@ -187,21 +187,21 @@ impl Daemon {
     }
 
     /// Serves the page while there is an address for it. It ends with the daemon.
-    async fn serve_page(&self, look: Look) {
-        let site = Site::new(
+    async fn serve_page(&self, look: ViewSource) {
+        let site = PageModel::new(
             Arc::clone(&self.service.engine),
             look,
             self.service.api.tally(),
             self.service.config.audit_dir.clone(),
         );
-        let page = status::Server::open(site, self.page.subscribe()).await;
+        let page = status::PageServer::open(site, self.page.subscribe()).await;
         tokio::spawn(page.run());
     }
 
     /// Answers on the control socket; rotation doesn't depend on it.
-    async fn control(&self, look: Look) -> Option<JoinHandle<()>> {
-        let path = status::socket(Env::from_process().runtime_directory.as_deref());
-        match Control::listen(&path).await {
+    async fn control(&self, look: ViewSource) -> Option<JoinHandle<()>> {
+        let path = status::socket(Environment::from_process().runtime_directory.as_deref());
+        match ControlSocket::listen(&path).await {
             Ok(control) => {
                 let state_dir = self.service.config.state_dir.clone();
                 let asked =
@@ -219,7 +219,7 @@ impl Daemon {
     }
 
     /// Puts what was read in force, or says why not.
-    async fn reload(&mut self, read: Read) {
+    async fn reload(&mut self, read: ReadConfig) {
         let refused = self.refused().is_some();
         let why = reload::apply(&mut self.service, read, refused).await.err();
         if let Some(why) = &why {
@@ -267,12 +267,12 @@ pub(super) async fn ended_in_time<T: Default>(
 }
 
 /// Hears signals from now on; those that come while the files are read, too.
-pub fn listen() -> Result<Signals, Refusal> {
-    Signals::listen().map_err(|why| Refusal::System(format!("signals can't be heard: {why}")))
+pub fn listen() -> Result<Signals, CommandError> {
+    Signals::listen().map_err(|why| CommandError::System(format!("signals can't be heard: {why}")))
 }
 
-pub(super) fn broken(error: &tokio::task::JoinError) -> Refusal {
-    Refusal::System(format!("the engine broke: {error}"))
+pub(super) fn broken(error: &tokio::task::JoinError) -> CommandError {
+    CommandError::System(format!("the engine broke: {error}"))
 }
 
 fn every(period: Duration) -> Interval {

@@ -32,11 +32,11 @@ pub use startup::{api_settings, means};
 
 use crate::audit::TrailError;
 use crate::config::Problems;
-use crate::status::Absent;
+use crate::status::NoAnswer;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum CommandError {
     /// The files are not good.
     #[error("{0}")]
     Problems(#[from] Problems),
@@ -60,19 +60,19 @@ pub enum Refusal {
     NotRunning(String),
 }
 
-impl From<Absent> for Refusal {
-    fn from(absent: Absent) -> Self {
+impl From<NoAnswer> for CommandError {
+    fn from(absent: NoAnswer) -> Self {
         match absent {
-            Absent::NotRunning(_) => Self::NotRunning(absent.to_string()),
-            Absent::NoServer(why) => Self::Settings(why),
-            Absent::Forbidden(_) | Absent::Refused(_) | Absent::Failed { .. } => {
+            NoAnswer::NotRunning(_) => Self::NotRunning(absent.to_string()),
+            NoAnswer::NoServer(why) => Self::Settings(why),
+            NoAnswer::Forbidden(_) | NoAnswer::Refused(_) | NoAnswer::Failed { .. } => {
                 Self::System(absent.to_string())
             }
         }
     }
 }
 
-impl Refusal {
+impl CommandError {
     /// Whether there would be none if a disk had room.
     fn is_full_disk(&self) -> bool {
         match self {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Refusal;
-use super::contract_canary::Canary;
+use super::CommandError;
+use super::contract_canary::ContractCanary;
 use super::main_loop::{broken, ended_in_time};
 use super::signals::{Signal, Signals};
 use super::startup::{Service, prepare};
@@ -21,7 +21,7 @@ const MOST_SAID: usize = 20;
 const WITNESS: Duration = Duration::from_secs(10);
 
 /// Settles what is due now; whether all is settled and no alert stands.
-pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refusal> {
+pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, CommandError> {
     let clock = Clock::system();
     // What becomes due while it runs is the next run's, and every attempt counts, so that
     // it always ends (DESIGN.md, Attempts).
@@ -29,7 +29,7 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Refu
     config.rules.count_all = true;
     let service = prepare(config, "once", clock).await?;
     let stop = CancellationToken::new();
-    let mut canary = Canary::default();
+    let mut canary = ContractCanary::default();
     canary.look(&service).await;
     let engine = Arc::clone(&service.engine);
     let until = stop.clone();

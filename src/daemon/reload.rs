@@ -13,22 +13,22 @@ use tokio::task::JoinError;
 use super::dry_run;
 use super::startup::{ABOUT, REFUSED, Service, cleared, loaded};
 use crate::api::SnapshotApi as _;
-use crate::audit::Wide;
-use crate::config::{self, Config, Env, Problem, Severity};
+use crate::audit::GlobalEvent;
+use crate::config::{self, Config, Environment, Problem, Severity};
 use crate::core::policy::{Policy, Rotation};
 
 /// What reading the files from a time on gave: a set and what it will delete, a line each, or
 /// why there is none.
-pub(super) struct Read(Result<(Config, Vec<String>, Timestamp), Wrong>);
+pub(super) struct ReadConfig(Result<(Config, Vec<String>, Timestamp), ConfigProblems>);
 
 /// What is wrong with the files, and what is only warned of; a line each.
 #[derive(Default)]
-struct Wrong {
+struct ConfigProblems {
     errors: Vec<String>,
     warnings: Vec<String>,
 }
 
-impl Wrong {
+impl ConfigProblems {
     fn of(problems: Vec<Problem>) -> Self {
         let mut wrong = Self::default();
         for problem in problems {
@@ -48,27 +48,29 @@ impl Wrong {
     }
 }
 
-impl Read {
+impl ReadConfig {
     /// The reader itself broke.
     pub(super) fn broken(error: &JoinError) -> Self {
         let why = format!("the files can't be read: {error}");
-        Self(Err(Wrong::errors(vec![why])))
+        Self(Err(ConfigProblems::errors(vec![why])))
     }
 }
 
 /// Reads the files anew, and finds out what they will delete that those in force would not.
-pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
+pub(super) fn read(service: &Service) -> impl Future<Output = ReadConfig> + use<> {
     let old = service.config.clone();
     let (api, clock) = (Arc::clone(&service.api), service.clock.clone());
     async move {
         let began = clock.now().wall;
         let file = old.file.clone();
         let reading =
-            tokio::task::spawn_blocking(move || config::load(&file, &Env::from_process()));
+            tokio::task::spawn_blocking(move || config::load(&file, &Environment::from_process()));
         let new = match reading.await {
             Ok(Ok(config)) => config,
-            Ok(Err(config::Problems(problems))) => return Read(Err(Wrong::of(problems))),
-            Err(error) => return Read::broken(&error),
+            Ok(Err(config::Problems(problems))) => {
+                return ReadConfig(Err(ConfigProblems::of(problems)));
+            }
+            Err(error) => return ReadConfig::broken(&error),
         };
         let mut said = removed(&old, &new);
         let changes = dry_run::changes(&api, &clock, &old, &new);
@@ -78,7 +80,7 @@ pub(super) fn read(service: &Service) -> impl Future<Output = Read> + use<> {
             Ok(Err(why)) => said.push(untold(&why)),
             Err(_) => said.push(untold("the API did not answer in time")),
         }
-        Read(Ok((new, said, began)))
+        ReadConfig(Ok((new, said, began)))
     }
 }
 
@@ -88,7 +90,11 @@ fn untold(why: &str) -> String {
 
 /// Puts the set in force as a whole; `alert` says whether the last one was refused. An
 /// error says why it was refused, in one line.
-pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Result<(), String> {
+pub(super) async fn apply(
+    service: &mut Service,
+    read: ReadConfig,
+    alert: bool,
+) -> Result<(), String> {
     let fitting = |(new, said, began)| Ok((fitting(&service.config, new)?, said, began));
     let (mut new, said, began) = match read.0.and_then(fitting) {
         Ok(found) => found,
@@ -134,8 +140,8 @@ pub(super) async fn apply(service: &mut Service, read: Read, alert: bool) -> Res
     Ok(())
 }
 
-async fn refuse(service: &Service, wrong: Wrong) -> String {
-    let Wrong { errors, warnings } = wrong;
+async fn refuse(service: &Service, wrong: ConfigProblems) -> String {
+    let ConfigProblems { errors, warnings } = wrong;
     // The alert tells the first one of which it is refused.
     let first = errors.first().cloned().unwrap_or_default();
     let reason = match errors.len() {
@@ -149,9 +155,9 @@ async fn refuse(service: &Service, wrong: Wrong) -> String {
         tracing::warn!("{warning}");
     }
     let problems = [errors, warnings].concat();
-    let raised = Wide::raised(REFUSED, ABOUT, reason.clone());
+    let raised = GlobalEvent::raised(REFUSED, ABOUT, reason.clone());
     service.tell(&raised);
-    let events = vec![Wide::ConfigRefused { problems }, raised];
+    let events = vec![GlobalEvent::ConfigRefused { problems }, raised];
     if let Err(error) = service.record(events).await {
         tracing::error!(%error, "the refusal can't be recorded");
     }
@@ -160,7 +166,7 @@ async fn refuse(service: &Service, wrong: Wrong) -> String {
 
 /// Where things are can't change under a running service: half of a new set would be in
 /// force. How fast it may be asked is no such matter, and waits for the next start.
-fn fitting(old: &Config, new: Config) -> Result<Config, Wrong> {
+fn fitting(old: &Config, new: Config) -> Result<Config, ConfigProblems> {
     let changed = [
         ("api.base_url", old.api.base_url != new.api.base_url),
         ("api.token_file", old.api.token_file != new.api.token_file),
@@ -178,7 +184,7 @@ fn fitting(old: &Config, new: Config) -> Result<Config, Wrong> {
         })
         .collect();
     if !problems.is_empty() {
-        return Err(Wrong::errors(problems));
+        return Err(ConfigProblems::errors(problems));
     }
     let (a, b) = (&old.api, &new.api);
     let limits = |api: &config::Api| {

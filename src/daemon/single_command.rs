@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Refusal;
+use super::CommandError;
 use super::startup::prepare;
 use crate::api::HttpApi;
 use crate::clock::Clock;
@@ -15,7 +15,7 @@ pub async fn alone<T>(
     config: Config,
     command: &str,
     work: impl AsyncFnOnce(Arc<Engine<HttpApi>>) -> T,
-) -> Result<T, Refusal> {
+) -> Result<T, CommandError> {
     let service = prepare(config, command, Clock::system()).await?;
     let done = work(Arc::clone(&service.engine)).await;
     service.end("it was done").await;

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Refusal;
-use super::lock::Lock;
-use super::locked_disk::Guarded;
+use super::CommandError;
+use super::lock::StateLock;
+use super::locked_disk::LockedDisk;
 use super::logging;
 use super::witness::{self, Witness};
 use crate::alerts::Alert;
-use crate::api::{ApiSettings, HttpApi, Rate, TokenSource};
-use crate::audit::{Entry, Opened, StandingAlert, Trail, TrailError, Wide};
+use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
+use crate::audit::{Entry, GlobalEvent, OpenedTrail, StandingAlert, Trail, TrailError};
 use crate::clock::Clock;
-use crate::config::{Api, Config, Env};
-use crate::core::event::Standing;
+use crate::config::{Api, Config, Environment};
+use crate::core::event::RaisedAlert;
 use crate::engine::{Engine, tell_wide, wide_alert};
-use crate::hooks::{self, Runners};
-use crate::notify::{Means, Notifier};
+use crate::hooks::{self, RunnerLauncher};
+use crate::notify::{DeliveryContext, Notifier};
 
 /// The alert while the files on disk are refused and older ones are in force.
 pub(super) const REFUSED: &str = "config_refused";
@@ -44,25 +44,26 @@ pub struct Service {
     pub(super) read: Arc<Mutex<Timestamp>>,
     pub(super) witness: Arc<Witness>,
     trail: Trail,
-    pub(super) lock: Arc<Lock>,
+    pub(super) lock: Arc<StateLock>,
 }
 
 /// Takes the lock, opens the trail, and records the start; nothing is sent yet.
-pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Service, Refusal> {
-    let lock = Arc::new(Lock::take(&config.state_dir, command)?);
-    let api = HttpApi::new(&api_settings(&config.api), clock.clone()).map_err(Refusal::Settings)?;
+pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Service, CommandError> {
+    let lock = Arc::new(StateLock::take(&config.state_dir, command)?);
+    let api =
+        HttpApi::new(&api_settings(&config.api), clock.clone()).map_err(CommandError::Settings)?;
     let api = Arc::new(api);
     let now = clock.now().wall;
     let run = run_name(now);
     let (trail, mut opened) = Trail::open_on(
-        Box::new(Guarded::new(Arc::clone(&lock))),
+        Box::new(LockedDisk::new(Arc::clone(&lock))),
         &config.audit_dir,
         &config.state_dir,
         &run,
         now,
         config.rules.request_timeout,
     )?;
-    let started = Wide::DaemonStarted {
+    let started = GlobalEvent::DaemonStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         command: command.to_owned(),
@@ -102,9 +103,9 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         config.rules.clone(),
         config.policies.clone(),
     );
-    let named = Env::from_process().hooks;
+    let named = Environment::from_process().hooks;
     let socket = named.or_else(|| hooks::unit_socket(&config.file));
-    engine.run_hooks_by(Arc::new(Runners::new(
+    engine.run_hooks_by(Arc::new(RunnerLauncher::new(
         config.file.clone(),
         socket,
         logging::options(),
@@ -153,7 +154,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
 
 impl Service {
     /// Records what concerns no single server.
-    pub(super) async fn record(&self, events: Vec<Wide>) -> Result<(), TrailError> {
+    pub(super) async fn record(&self, events: Vec<GlobalEvent>) -> Result<(), TrailError> {
         let time = self.clock.now().wall;
         let entry = |event| Entry::wide(time, event);
         let written = self.trail.append(events.into_iter().map(entry).collect());
@@ -183,7 +184,7 @@ impl Service {
     }
 
     /// Lets a wide alert's change be known.
-    pub(super) fn tell(&self, wide: &Wide) {
+    pub(super) fn tell(&self, wide: &GlobalEvent) {
         tell_wide(&self.notifier.tap(), wide, self.clock.now().wall);
     }
 
@@ -191,7 +192,7 @@ impl Service {
     /// is written.
     pub(super) async fn end(mut self, reason: &str) {
         self.notifier.finish(LAST_WORDS).await;
-        let stopped = Wide::DaemonStopped {
+        let stopped = GlobalEvent::DaemonStopped {
             reason: reason.to_owned(),
         };
         if let Err(error) = self.record(vec![stopped]).await {
@@ -203,7 +204,7 @@ impl Service {
 }
 
 /// Says which alerts still stand: they were logged when they were raised, maybe long ago.
-fn remind(opened: &Opened) {
+fn remind(opened: &OpenedTrail) {
     for ((alert, about), standing) in &opened.wide_alerts {
         let reason = &standing.reason;
         tracing::warn!(%alert, %about, %reason, "alert_standing");
@@ -217,7 +218,7 @@ fn remind(opened: &Opened) {
 }
 
 /// What is to be said of the trail's own state; the engine counts the alert from the start.
-fn loss(opened: &mut Opened, now: Timestamp) -> Option<Wide> {
+fn loss(opened: &mut OpenedTrail, now: Timestamp) -> Option<GlobalEvent> {
     let found: Vec<_> = opened.notices.iter().map(amiss).collect();
     for notice in &found {
         tracing::warn!("the trail is not as it was left: {notice}");
@@ -229,26 +230,26 @@ fn loss(opened: &mut Opened, now: Timestamp) -> Option<Wide> {
             "{}; look into it: snaprotate audit verify",
             found.join("; ")
         );
-        let standing = Standing::raised(&reason, now, opened.wide_alerts.get(&key));
+        let standing = RaisedAlert::raised(&reason, now, opened.wide_alerts.get(&key));
         opened.wide_alerts.insert(key, standing);
-        return Some(Wide::raised(LOST, about, reason));
+        return Some(GlobalEvent::raised(LOST, about, reason));
     }
     opened.wide_alerts.remove(&key)?;
-    Some(Wide::cleared(LOST, about))
+    Some(GlobalEvent::cleared(LOST, about))
 }
 
-fn amiss(notice: &Wide) -> String {
+fn amiss(notice: &GlobalEvent) -> String {
     match notice {
-        Wide::TailCut { last, head, .. } => {
+        GlobalEvent::TailCut { last, head, .. } => {
             format!("it ends with record {last}, though record {head} was written")
         }
-        Wide::TrailLost { head } => {
+        GlobalEvent::TrailLost { head } => {
             format!("all its files are missing, though record {head} was written")
         }
-        Wide::HeadLost { last } => format!(
+        GlobalEvent::HeadLost { last } => format!(
             "the state folder's head is missing, so nothing tells whether record {last} is the last"
         ),
-        Wide::TornTail { file, bytes, .. } => {
+        GlobalEvent::TornTail { file, bytes, .. } => {
             format!("{bytes} spoilt bytes at its end were set aside in {file}")
         }
         other => format!("{other:?}"),
@@ -263,7 +264,7 @@ pub fn api_settings(api: &Api) -> ApiSettings {
         token: TokenSource::File(api.token_file.clone().unwrap_or_default()),
         connect_timeout: api.connect_timeout,
         request_timeout: api.request_timeout,
-        rate: Rate {
+        rate: RateSettings {
             max_in_flight: api.max_in_flight,
             per_second: api.requests_per_second,
             burst: api.burst,
@@ -275,24 +276,24 @@ pub fn api_settings(api: &Api) -> ApiSettings {
 }
 
 /// What deliveries to receivers have in common.
-pub fn means(config: &Config) -> Means {
-    Means {
+pub fn means(config: &Config) -> DeliveryContext {
+    DeliveryContext {
         ca_file: config.api.ca_file.clone(),
         proxy: config.api.proxy.clone(),
-        credentials: Env::from_process().credentials_directory,
+        credentials: Environment::from_process().credentials_directory,
     }
 }
 
-pub(super) fn loaded(config: &Config, deletes: Vec<String>) -> Wide {
-    Wide::ConfigLoaded {
+pub(super) fn loaded(config: &Config, deletes: Vec<String>) -> GlobalEvent {
+    GlobalEvent::ConfigLoaded {
         policies: config.policies.len(),
         warnings: config.warnings.iter().map(ToString::to_string).collect(),
         deletes,
     }
 }
 
-pub(super) fn cleared() -> Wide {
-    Wide::cleared(REFUSED, ABOUT)
+pub(super) fn cleared() -> GlobalEvent {
+    GlobalEvent::cleared(REFUSED, ABOUT)
 }
 
 /// Names this process in the trail, also among those that had its number before.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-use crate::engine::Summary;
+use crate::engine::EngineSummary;
 
 /// Talks to the service manager, and remembers what it said.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ pub fn watchdog_period() -> Option<Duration> {
 }
 
 /// One line for `systemctl status`.
-pub fn describe(summary: &Summary) -> String {
+pub fn describe(summary: &EngineSummary) -> String {
     let count =
         |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     let mut parts = vec![count(summary.servers, "server", "servers")];
@@ -100,12 +100,12 @@ mod tests {
 
     #[test]
     fn the_status_names_what_an_administrator_must_look_at() {
-        let mut summary = Summary {
+        let mut summary = EngineSummary {
             servers: 1,
-            ..Summary::default()
+            ..EngineSummary::default()
         };
         assert_eq!(describe(&summary), "1 server, no alerts");
-        summary = Summary {
+        summary = EngineSummary {
             servers: 12,
             working: 2,
             blocked: 1,

@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 
 use super::{Engine, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
-use crate::audit::{Entry, StandingAlert, TrailError, Wide};
+use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
 use crate::core::decide::Inventory;
-use crate::core::event::{Now, Standing};
+use crate::core::event::{ClockReading, RaisedAlert};
 use crate::core::policy::Rules;
 
 /// The alert while the provider refuses the token.
@@ -33,7 +33,7 @@ const FAILURES: u32 = 3;
 const FAILING: SignedDuration = SignedDuration::from_mins(1);
 
 #[derive(Default)]
-struct State {
+struct AccountState {
     refused: Option<ApiError>,
     refused_at: SignedDuration,
     next_probe: SignedDuration,
@@ -49,20 +49,20 @@ struct State {
     /// When the first of them was requested.
     failing_since: SignedDuration,
     /// What the trail says stands, by kind and subject.
-    alerts: BTreeMap<(String, String), Standing>,
+    alerts: BTreeMap<(String, String), RaisedAlert>,
 }
 
-pub(super) struct Account(Mutex<State>);
+pub(super) struct AccountHealth(Mutex<AccountState>);
 
 /// Leave to send one mutation.
-pub(super) struct Leave<'a> {
-    account: &'a Account,
+pub(super) struct MutationPermit<'a> {
+    account: &'a AccountHealth,
     trial: bool,
 }
 
-impl Leave<'_> {
+impl MutationPermit<'_> {
     /// The provider didn't refuse the token; what is to be recorded of it.
-    pub(super) fn taken(&self) -> Option<Wide> {
+    pub(super) fn taken(&self) -> Option<GlobalEvent> {
         let mut state = lock(&self.account.0);
         // One that was sent before the refusal says nothing of the token now.
         if !self.trial {
@@ -74,7 +74,7 @@ impl Leave<'_> {
     }
 }
 
-impl Drop for Leave<'_> {
+impl Drop for MutationPermit<'_> {
     fn drop(&mut self) {
         if self.trial {
             lock(&self.account.0).trying = false;
@@ -82,11 +82,11 @@ impl Drop for Leave<'_> {
     }
 }
 
-impl Account {
-    pub(super) fn new(alerts: BTreeMap<(String, String), Standing>) -> Self {
-        Self(Mutex::new(State {
+impl AccountHealth {
+    pub(super) fn new(alerts: BTreeMap<(String, String), RaisedAlert>) -> Self {
+        Self(Mutex::new(AccountState {
             alerts,
-            ..State::default()
+            ..AccountState::default()
         }))
     }
 
@@ -101,14 +101,14 @@ impl Account {
     }
 
     /// Leave for a mutation; one at a time after the token's mutations were refused.
-    pub(super) fn leave(&self, now: SignedDuration) -> Option<Leave<'_>> {
+    pub(super) fn leave(&self, now: SignedDuration) -> Option<MutationPermit<'_>> {
         let mut state = lock(&self.0);
         let trial = state.barred > 0;
         if state.refused.is_some() || (trial && (state.trying || now < state.next_trial)) {
             return None;
         }
         state.trying = trial;
-        Some(Leave {
+        Some(MutationPermit {
             account: self,
             trial,
         })
@@ -116,8 +116,8 @@ impl Account {
 
     /// Leave for a start that is owed: no refusal of the token holds it up, and that it is taken
     /// says nothing of whether the token may make snapshots.
-    pub(super) fn leave_owed(&self) -> Leave<'_> {
-        Leave {
+    pub(super) fn leave_owed(&self) -> MutationPermit<'_> {
+        MutationPermit {
             account: self,
             trial: false,
         }
@@ -159,10 +159,10 @@ impl Account {
     pub(super) fn listed(
         &self,
         error: Option<&ApiError>,
-        (requested, now): (SignedDuration, Now),
+        (requested, now): (SignedDuration, ClockReading),
         token: u64,
         rules: &Rules,
-    ) -> Vec<Wide> {
+    ) -> Vec<GlobalEvent> {
         let mut state = lock(&self.0);
         match error {
             Some(error) if error.kind == ErrorKind::Account => {
@@ -201,10 +201,10 @@ impl Account {
     pub(super) fn barred(
         &self,
         error: &ApiError,
-        now: Now,
+        now: ClockReading,
         token: u64,
         rules: &Rules,
-    ) -> Option<Wide> {
+    ) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
         if state.barred == 0 || state.refused.is_none() {
             state.barred += 1;
@@ -223,22 +223,22 @@ impl Account {
         about: &str,
         reason: Option<String>,
         at: Timestamp,
-    ) -> Option<Wide> {
+    ) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
         let key = (alert.to_owned(), about.to_owned());
         let Some(reason) = reason else {
             return state
                 .alerts
                 .remove(&key)
-                .map(|_| Wide::cleared(alert, about));
+                .map(|_| GlobalEvent::cleared(alert, about));
         };
         let before = state.alerts.get(&key);
         if before.is_some_and(|standing| standing.reason == reason) {
             return None;
         }
-        let standing = Standing::raised(&reason, at, before);
+        let standing = RaisedAlert::raised(&reason, at, before);
         state.alerts.insert(key, standing);
-        Some(Wide::raised(alert, about, reason))
+        Some(GlobalEvent::raised(alert, about, reason))
     }
 
     /// The alerts of the account that stand, and whether it is refused.
@@ -257,8 +257,13 @@ impl Account {
     }
 }
 
-impl State {
-    fn refuse(&mut self, error: &ApiError, now: Now, pause: SignedDuration) -> Option<Wide> {
+impl AccountState {
+    fn refuse(
+        &mut self,
+        error: &ApiError,
+        now: ClockReading,
+        pause: SignedDuration,
+    ) -> Option<GlobalEvent> {
         self.refused_at = now.mono;
         self.next_probe = now.mono + pause;
         self.refused = Some(error.clone());
@@ -268,21 +273,21 @@ impl State {
         self.raise(REFUSED, reason, now.wall)
     }
 
-    fn raise(&mut self, alert: &str, reason: String, at: Timestamp) -> Option<Wide> {
+    fn raise(&mut self, alert: &str, reason: String, at: Timestamp) -> Option<GlobalEvent> {
         let key = (alert.to_owned(), "account".to_owned());
         if self.alerts.contains_key(&key) {
             return None;
         }
-        let standing = Standing::raised(&reason, at, None);
-        let raised = Wide::raised(alert, &key.1, reason);
+        let standing = RaisedAlert::raised(&reason, at, None);
+        let raised = GlobalEvent::raised(alert, &key.1, reason);
         self.alerts.insert(key, standing);
         Some(raised)
     }
 
-    fn clear(&mut self, alert: &str) -> Option<Wide> {
+    fn clear(&mut self, alert: &str) -> Option<GlobalEvent> {
         let key = (alert.to_owned(), "account".to_owned());
         self.alerts.remove(&key)?;
-        Some(Wide::cleared(alert, &key.1))
+        Some(GlobalEvent::cleared(alert, &key.1))
     }
 }
 
@@ -297,20 +302,23 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Records what concerns no single server, for who goes by it.
-    pub async fn tell_wide(&self, wide: Wide) -> Result<(), TrailError> {
+    pub async fn tell_wide(&self, wide: GlobalEvent) -> Result<(), TrailError> {
         self.try_wide(wide).await.map(|_| ())
     }
 
     /// Records what concerns no single server.
-    pub(super) async fn record_wide(&self, wide: Wide) {
+    pub(super) async fn record_wide(&self, wide: GlobalEvent) {
         let _said = self.try_wide(wide).await;
     }
 
     /// The same, for who goes by it.
-    pub(super) async fn try_wide(&self, wide: Wide) -> Result<Timestamp, TrailError> {
+    pub(super) async fn try_wide(&self, wide: GlobalEvent) -> Result<Timestamp, TrailError> {
         // What nobody was told of before it held.
-        let pause =
-            matches!(wide, Wide::Paused { .. } | Wide::Resumed { .. }).then(|| wide.clone());
+        let pause = matches!(
+            wide,
+            GlobalEvent::Paused { .. } | GlobalEvent::Resumed { .. }
+        )
+        .then(|| wide.clone());
         if pause.is_none() {
             super::log_events::wide(&wide);
         }

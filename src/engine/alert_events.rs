@@ -4,12 +4,12 @@
 use jiff::Timestamp;
 
 use super::{Engine, lock};
-use crate::alerts::{Alert, Key, News, Place, Slot, Tap, Turn};
+use crate::alerts::{Alert, AlertKey, News, NewsQueue, ServerLabel, SlotChange, SlotNews};
 use crate::api::SnapshotApi;
-use crate::audit::{StandingAlert, Wide};
-use crate::core::event::{AlertKind, Fact, Standing};
+use crate::audit::{GlobalEvent, StandingAlert};
+use crate::core::event::{AlertKind, RaisedAlert, ServerEvent};
 use crate::core::policy::Policy;
-use crate::core::server_history::History;
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
@@ -17,18 +17,18 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) fn tap_fact(
         &self,
         server: &ServerId,
-        history: &History,
-        fact: &Fact,
+        history: &ServerHistory,
+        fact: &ServerEvent,
         at: Timestamp,
     ) {
         let Some(tap) = self.tap.get() else { return };
-        let key = |kind: AlertKind, about: &str| Key {
+        let key = |kind: AlertKind, about: &str| AlertKey {
             kind: kind.word().to_owned(),
             server: Some(server.clone()),
             about: about.to_owned(),
         };
         let slot = |rotation: &str, snapshot: &str, turn, reason: &str| {
-            News::Slot(Slot {
+            News::Slot(SlotNews {
                 server: self.place(server),
                 rotation: rotation.to_owned(),
                 snapshot: snapshot.to_owned(),
@@ -37,7 +37,7 @@ impl<A: SnapshotApi> Engine<A> {
             })
         };
         match fact {
-            Fact::AlertRaised {
+            ServerEvent::AlertRaised {
                 alert,
                 about,
                 reason,
@@ -48,41 +48,43 @@ impl<A: SnapshotApi> Engine<A> {
                 reason: reason.clone(),
                 since: at,
             })),
-            Fact::AlertCleared { alert, about } => tap.put(News::Cleared(key(*alert, about))),
+            ServerEvent::AlertCleared { alert, about } => {
+                tap.put(News::Cleared(key(*alert, about)));
+            }
             // All that stood goes with it.
-            Fact::ServerRemoved => {
+            ServerEvent::ServerRemoved => {
                 for (alert, about) in history.alerts.keys() {
                     tap.put(News::Unwatched(key(*alert, about)));
                 }
             }
-            Fact::SlotDue {
+            ServerEvent::SlotDue {
                 rotation, snapshot, ..
-            } => tap.put(slot(rotation, snapshot, Turn::Started, "it is due")),
-            Fact::SlotSettled {
+            } => tap.put(slot(rotation, snapshot, SlotChange::Started, "it is due")),
+            ServerEvent::SlotSettled {
                 rotation,
                 snapshot,
                 reason,
                 ..
-            } => tap.put(slot(rotation, snapshot, Turn::Completed, reason)),
-            Fact::SlotGivenUp {
+            } => tap.put(slot(rotation, snapshot, SlotChange::Completed, reason)),
+            ServerEvent::SlotGivenUp {
                 rotation,
                 snapshot,
                 reason,
                 ..
             }
-            | Fact::SlotSkipped {
+            | ServerEvent::SlotSkipped {
                 rotation,
                 snapshot,
                 reason,
                 paused: false,
                 ..
-            } => tap.put(slot(rotation, snapshot, Turn::Failed, reason)),
+            } => tap.put(slot(rotation, snapshot, SlotChange::Failed, reason)),
             _ => {}
         }
     }
 
     /// What concerns no single server.
-    pub(super) fn tap_wide(&self, wide: &Wide, at: Timestamp) {
+    pub(super) fn tap_wide(&self, wide: &GlobalEvent, at: Timestamp) {
         if let Some(tap) = self.tap.get() {
             tell_wide(tap, wide, at);
         }
@@ -111,7 +113,7 @@ impl<A: SnapshotApi> Engine<A> {
         server: &ServerId,
         kind: AlertKind,
         about: &str,
-        standing: &Standing,
+        standing: &RaisedAlert,
     ) -> Alert {
         Alert {
             kind: kind.word().to_owned(),
@@ -122,22 +124,25 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    pub(super) fn place(&self, server: &ServerId) -> Place {
+    pub(super) fn place(&self, server: &ServerId) -> ServerLabel {
         let policies = self.wanted().policies;
         match policies.get(server) {
             Some(policy) => place(policy),
-            None => lock(&self.former).get(server).cloned().unwrap_or(Place {
-                id: server.clone(),
-                name: format!("server {server}"),
-                policy: String::new(),
-            }),
+            None => lock(&self.former)
+                .get(server)
+                .cloned()
+                .unwrap_or(ServerLabel {
+                    id: server.clone(),
+                    name: format!("server {server}"),
+                    policy: String::new(),
+                }),
         }
     }
 }
 
 /// A policy's server as receivers know it.
-pub(super) fn place(policy: &Policy) -> Place {
-    Place {
+pub(super) fn place(policy: &Policy) -> ServerLabel {
+    ServerLabel {
         id: policy.server.clone(),
         name: policy.called().to_owned(),
         policy: policy.file.clone(),
@@ -145,9 +150,9 @@ pub(super) fn place(policy: &Policy) -> Place {
 }
 
 /// Lets a wide alert's change be known.
-pub fn tell_wide(tap: &Tap, wide: &Wide, at: Timestamp) {
+pub fn tell_wide(tap: &NewsQueue, wide: &GlobalEvent, at: Timestamp) {
     match wide {
-        Wide::AlertRaised {
+        GlobalEvent::AlertRaised {
             alert,
             about,
             reason,
@@ -158,7 +163,7 @@ pub fn tell_wide(tap: &Tap, wide: &Wide, at: Timestamp) {
             reason: reason.clone(),
             since: at,
         })),
-        Wide::AlertCleared { alert, about } => tap.put(News::Cleared(Key {
+        GlobalEvent::AlertCleared { alert, about } => tap.put(News::Cleared(AlertKey {
             kind: alert.clone(),
             server: None,
             about: about.clone(),

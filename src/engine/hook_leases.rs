@@ -6,17 +6,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::server_loop::Stopped;
-use super::{Engine, Seat, lock};
+use super::server_loop::ShuttingDown;
+use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
-use crate::audit::Extra;
+use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, release};
-use crate::core::event::{Fact, Hook, Ran};
+use crate::core::event::{HookKind, HookOutcome, ServerEvent};
 use crate::core::hook_lease::{command, releases};
 use crate::core::policy::{Hooks, Policy, Rotation};
-use crate::core::server_history::{Hold, Open};
+use crate::core::server_history::{HookLease, PendingOp};
 use crate::core::snapshot::ServerId;
-use crate::hooks::{Job, Lease, Report};
+use crate::hooks::{HookJob, HookReport, RunnerLease};
 
 /// Servers that may be on the way from `before` to an answered create at once: more would
 /// only stand still in the queue for the provider.
@@ -30,17 +30,17 @@ const UNKNOWN_LIMIT: Duration = Duration::from_mins(5);
 
 /// What a seat has of a hold.
 #[derive(Default)]
-pub(super) struct Holding {
+pub(super) struct HeldLease {
     /// Whoever drops it releases the server.
-    lease: Option<Lease>,
+    lease: Option<RunnerLease>,
     /// `after` ran, and that is still to be recorded.
-    unrecorded: Option<Fact>,
+    unrecorded: Option<ServerEvent>,
 }
 
-impl Holding {
+impl HeldLease {
     /// Whether the runner has released the server already, or is gone.
     pub(super) fn is_over(&self) -> bool {
-        self.lease.as_ref().is_some_and(Lease::is_over)
+        self.lease.as_ref().is_some_and(RunnerLease::is_over)
     }
 }
 
@@ -49,11 +49,11 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn act_in_hold(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         step: Step,
         (rotation, hooks): (&Rotation, &Hooks),
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), ShuttingDown> {
         let (Step::Create { name, .. } | Step::Stop { name, .. }) = &step else {
             return Ok(());
         };
@@ -68,11 +68,11 @@ impl<A: SnapshotApi> Engine<A> {
             return Ok(());
         }
         let job = job(policy, &rotation.name, name);
-        let begun = Fact::HookStarted {
-            hook: Hook::Before,
+        let begun = ServerEvent::HookStarted {
+            hook: HookKind::Before,
             rotation: rotation.name.clone(),
             snapshot: name.clone(),
-            command: command(hooks, Hook::Before).to_vec(),
+            command: command(hooks, HookKind::Before).to_vec(),
         };
         if !self.noted(&policy.server, seat, begun).await {
             drop(place);
@@ -80,14 +80,14 @@ impl<A: SnapshotApi> Engine<A> {
         }
         // Not broken off by a stop either: it has a limit of its own.
         let (report, lease) = runner.begin(job).await;
-        lock(seat).held = Some(Box::new(Holding {
+        lock(seat).held = Some(Box::new(HeldLease {
             lease,
             unrecorded: None,
         }));
-        let go_on = report.ran != Ran::Done && hooks.go_on;
-        let good = report.ran == Ran::Done || go_on;
-        let ended = Fact::HookFinished {
-            hook: Hook::Before,
+        let go_on = report.ran != HookOutcome::Done && hooks.go_on;
+        let good = report.ran == HookOutcome::Done || go_on;
+        let ended = ServerEvent::HookFinished {
+            hook: HookKind::Before,
             rotation: rotation.name.clone(),
             snapshot: name.clone(),
             outcome: report.ran,
@@ -112,7 +112,11 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Runs `after` where it is due; `false`: what came of it can't be recorded.
-    pub(super) async fn release_if_due(&self, policy: &Policy, seat: &Mutex<Seat>) -> bool {
+    pub(super) async fn release_if_due(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<ServerRuntime>,
+    ) -> bool {
         let rules = self.wanted().rules;
         loop {
             let due = {
@@ -136,11 +140,11 @@ impl<A: SnapshotApi> Engine<A> {
         &self,
         policy: Option<&Policy>,
         server: &ServerId,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         early: bool,
         why: String,
     ) -> bool {
-        let Holding { lease, unrecorded } = *lock(seat).held.take().unwrap_or_default();
+        let HeldLease { lease, unrecorded } = *lock(seat).held.take().unwrap_or_default();
         let fact = if let Some(fact) = unrecorded {
             fact
         } else {
@@ -161,18 +165,18 @@ impl<A: SnapshotApi> Engine<A> {
     async fn run_after(
         &self,
         policy: Option<&Policy>,
-        (server, seat): (ServerId, &Mutex<Seat>),
-        (hold, lease): (Hold, Option<Lease>),
+        (server, seat): (ServerId, &Mutex<ServerRuntime>),
+        (hold, lease): (HookLease, Option<RunnerLease>),
         early: bool,
         why: String,
-    ) -> Fact {
+    ) -> ServerEvent {
         let rotation = policy.and_then(|policy| policy.rotation(&hold.rotation));
         let hooks = rotation.and_then(|rotation| rotation.hooks.as_deref());
-        let begun = Fact::HookStarted {
-            hook: Hook::After,
+        let begun = ServerEvent::HookStarted {
+            hook: HookKind::After,
             rotation: hold.rotation.clone(),
             snapshot: hold.snapshot.clone(),
-            command: hooks.map_or_else(Vec::new, |hooks| command(hooks, Hook::After).to_vec()),
+            command: hooks.map_or_else(Vec::new, |hooks| command(hooks, HookKind::After).to_vec()),
         };
         // It doesn't depend on the trail.
         self.noted(&server, seat, begun).await;
@@ -186,14 +190,14 @@ impl<A: SnapshotApi> Engine<A> {
                 let job = job(policy, &hold.rotation, &hold.snapshot);
                 runner.after(job, why.clone()).await
             }
-            (None, None, _) => Report::bad(Ran::Failed, "its policy is gone"),
-            (None, _, None) => Report::bad(Ran::Failed, "nobody is there to run it"),
+            (None, None, _) => HookReport::bad(HookOutcome::Failed, "its policy is gone"),
+            (None, _, None) => HookReport::bad(HookOutcome::Failed, "nobody is there to run it"),
         };
         let paused = lock(seat).history.paused().is_some();
         let reason = match (report.ran, report.said.as_str()) {
             // The runner's own reason of a failure has what the hook said.
-            (Ran::Failed | Ran::NotStarted, _) => report.reason,
-            (Ran::Done, said) => {
+            (HookOutcome::Failed | HookOutcome::NotStarted, _) => report.reason,
+            (HookOutcome::Done, said) => {
                 let why = if report.early { report.reason } else { why };
                 match said {
                     "" => why,
@@ -201,8 +205,8 @@ impl<A: SnapshotApi> Engine<A> {
                 }
             }
         };
-        Fact::HookFinished {
-            hook: Hook::After,
+        ServerEvent::HookFinished {
+            hook: HookKind::After,
             early: (early || (report.early && hold.created)) && releases(hooks),
             later: !(hold.created || hold.tried || paused || self.stop.is_cancelled()),
             rotation: hold.rotation,
@@ -239,22 +243,27 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    async fn noted(&self, server: &ServerId, seat: &Mutex<Seat>, fact: Fact) -> bool {
-        let written = self.record(server, seat, fact, Extra::default());
+    async fn noted(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<ServerRuntime>,
+        fact: ServerEvent,
+    ) -> bool {
+        let written = self.record(server, seat, fact, Details::default());
         written.await.is_ok()
     }
 }
 
 /// Whether the snapshot is still being made, as far as is known.
-fn making(seat: &Mutex<Seat>, snapshot: &str) -> bool {
+fn making(seat: &Mutex<ServerRuntime>, snapshot: &str) -> bool {
     let seat = lock(seat);
-    matches!(&seat.history.open, Some(Open::Create { name, .. }) if name == snapshot)
+    matches!(&seat.history.open, Some(PendingOp::Create { name, .. }) if name == snapshot)
 }
 
-fn job(policy: &Policy, rotation: &str, snapshot: &str) -> Job {
+fn job(policy: &Policy, rotation: &str, snapshot: &str) -> HookJob {
     let hooks = policy.rotation(rotation).and_then(|r| r.hooks.as_deref());
     let limit = hooks.and_then(|hooks| hooks.timeout.try_into().ok());
-    Job {
+    HookJob {
         policy: policy.file.clone(),
         rotation: rotation.to_owned(),
         snapshot: snapshot.to_owned(),

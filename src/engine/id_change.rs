@@ -3,12 +3,12 @@
 
 use std::sync::Mutex;
 
-use super::server_loop::Rest;
-use super::{Engine, Seat, Wanted, lock};
-use crate::alerts::{Key, News};
+use super::server_loop::Requeue;
+use super::{Engine, PolicySet, ServerRuntime, lock};
+use crate::alerts::{AlertKey, News};
 use crate::api::SnapshotApi;
-use crate::audit::Extra;
-use crate::core::event::Fact;
+use crate::audit::Details;
+use crate::core::event::ServerEvent;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
@@ -17,9 +17,9 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn renamed(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
-        wanted: &Wanted,
-    ) -> Option<Rest> {
+        seat: &Mutex<ServerRuntime>,
+        wanted: &PolicySet,
+    ) -> Option<Requeue> {
         let poll = wanted.rules.poll_interval;
         if wanted.policies.contains_key(server) {
             let from = lock(&self.other_ids).get(server).cloned()?;
@@ -29,7 +29,7 @@ impl<A: SnapshotApi> Engine<A> {
             // By its own loop, which may be at work.
             lock(&self.called).servers.insert(from);
             self.wake();
-            return Some(Rest::After(poll));
+            return Some(Requeue::After(poll));
         }
         let heir = lock(seat).history.other_id().cloned()?;
         if !wanted.policies.contains_key(&heir) || lock(seat).history.is_new() {
@@ -39,27 +39,34 @@ impl<A: SnapshotApi> Engine<A> {
         if !lock(&heirs).history.is_new() {
             return None;
         }
-        let changed = Fact::ServerIdChanged {
+        let changed = ServerEvent::ServerIdChanged {
             from: server.clone(),
         };
-        let written = self.record(&heir, &heirs, changed, Extra::default()).await;
+        let written = self
+            .record(&heir, &heirs, changed, Details::default())
+            .await;
         if written.is_err() {
-            return Some(Rest::After(poll));
+            return Some(Requeue::After(poll));
         }
         lock(&self.called).servers.insert(heir);
         self.wake();
-        Some(Rest::Gone)
+        Some(Requeue::Gone)
     }
 
     /// Keeps track of other ids, and moves what is known of a server to its new one.
-    pub(super) fn succeed(&self, server: &ServerId, seat: &Mutex<Seat>, fact: &Fact) {
+    pub(super) fn succeed(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<ServerRuntime>,
+        fact: &ServerEvent,
+    ) {
         match fact {
-            Fact::ServerIdentified(identity) => {
+            ServerEvent::ServerIdentified(identity) => {
                 if let Some(other) = &identity.other_id {
                     lock(&self.other_ids).insert(other.clone(), server.clone());
                 }
             }
-            Fact::ServerIdChanged { from } => {
+            ServerEvent::ServerIdChanged { from } => {
                 let mut other_ids = lock(&self.other_ids);
                 other_ids.remove(server);
                 other_ids.insert(from.clone(), server.clone());
@@ -73,7 +80,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let (order, orders) = (seat.order.take(), seat.orders);
                 let mut history = std::mem::take(&mut seat.history);
                 history.succeed(past.history);
-                *seat = Seat {
+                *seat = ServerRuntime {
                     history,
                     order: order.or(past.order),
                     orders: orders.max(past.orders),
@@ -85,10 +92,10 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Alerts that stand are the new id's.
-    fn tap_succession(&self, from: &ServerId, server: &ServerId, past: &Seat) {
+    fn tap_succession(&self, from: &ServerId, server: &ServerId, past: &ServerRuntime) {
         let Some(tap) = self.tap.get() else { return };
         for ((kind, about), standing) in &past.history.alerts {
-            tap.put(News::Unwatched(Key {
+            tap.put(News::Unwatched(AlertKey {
                 kind: kind.word().to_owned(),
                 server: Some(from.clone()),
                 about: about.clone(),

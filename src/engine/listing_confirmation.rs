@@ -9,17 +9,17 @@ const MOST_GONE: usize = 8;
 
 /// What the listings of one server showed so far in this process.
 #[derive(Default)]
-pub(super) struct Listed {
+pub(super) struct ListingConfirmation {
     /// The ids that are known to be there.
     ids: Vec<SnapshotId>,
     /// Listings that could be relied on: counted on from two in a row.
     looks: u32,
     /// What is odd about the last ones; nearly always nothing, so it takes no room.
-    odd: Option<Box<Odd>>,
+    odd: Option<Box<Contradictions>>,
 }
 
 #[derive(Default)]
-struct Odd {
+struct Contradictions {
     /// The known ids that the last listing lacked.
     lacked: Vec<SnapshotId>,
     /// The newest of those that a delete made go, as listings agreed.
@@ -30,7 +30,7 @@ struct Odd {
     vanished: Vec<SnapshotId>,
 }
 
-impl Listed {
+impl ListingConfirmation {
     /// Before the first listing of a process: what the trail says is there. What went while
     /// none looked is noticed so.
     pub(super) fn expect(&mut self, ids: impl Iterator<Item = SnapshotId>) {
@@ -55,7 +55,7 @@ impl Listed {
         self.odd.as_deref_mut()?.vanished.pop()
     }
 
-    fn weigh(&mut self, inventory: &Inventory, odd: &mut Odd) -> bool {
+    fn weigh(&mut self, inventory: &Inventory, odd: &mut Contradictions) -> bool {
         if inventory.doubt.is_some() {
             // It changes nothing anyway, and can't bear witness, not for the first one either.
             odd.lacked.clear();
@@ -106,7 +106,7 @@ impl Listed {
     }
 }
 
-impl Odd {
+impl Contradictions {
     fn is_nothing(&self) -> bool {
         let all = [&self.lacked, &self.gone, &self.returned, &self.vanished];
         all.iter().all(|ids| ids.is_empty())

@@ -2,15 +2,20 @@
 
 use tracing::{info, warn};
 
-use crate::audit::{Extra, Wide};
-use crate::core::event::{Fact, Outcome, Ran};
+use crate::audit::{Details, GlobalEvent};
+use crate::core::event::{HookOutcome, Outcome, ServerEvent};
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
 /// Tells of one server's fact, with fields by the trail's names, and what the server is called
 /// where it has a policy.
-pub(super) fn fact(server: &ServerId, policy: Option<&Policy>, fact: &Fact, extra: &Extra) {
+pub(super) fn fact(
+    server: &ServerId,
+    policy: Option<&Policy>,
+    fact: &ServerEvent,
+    extra: &Details,
+) {
     let called = policy.map(Policy::called);
     let file = policy.filter(|_| fact.is_by_policy());
     let file = file.map(|policy| policy.file.as_str());
@@ -25,32 +30,32 @@ pub(super) fn fact(server: &ServerId, policy: Option<&Policy>, fact: &Fact, extr
     let id = value.get("id").and_then(logged::json);
     let bad = matches!(
         fact,
-        Fact::Blocked { .. }
-            | Fact::AlertRaised { .. }
-            | Fact::SlotGivenUp { .. }
-            | Fact::SlotSkipped { paused: false, .. }
-            | Fact::SnapshotFailed { .. }
-            | Fact::SnapshotStuck { .. }
-            | Fact::SnapshotGone { .. }
-            | Fact::SnapshotRegressed { .. }
-            | Fact::SnapshotRenamed { .. }
-            | Fact::SurplusFound { .. }
-            | Fact::CreateMismatch { .. }
-            | Fact::CreateResult {
+        ServerEvent::Blocked { .. }
+            | ServerEvent::AlertRaised { .. }
+            | ServerEvent::SlotGivenUp { .. }
+            | ServerEvent::SlotSkipped { paused: false, .. }
+            | ServerEvent::SnapshotFailed { .. }
+            | ServerEvent::SnapshotStuck { .. }
+            | ServerEvent::SnapshotGone { .. }
+            | ServerEvent::SnapshotRegressed { .. }
+            | ServerEvent::SnapshotRenamed { .. }
+            | ServerEvent::SurplusFound { .. }
+            | ServerEvent::CreateMismatch { .. }
+            | ServerEvent::CreateResult {
                 outcome: Outcome::Failed | Outcome::NoServer | Outcome::Unknown | Outcome::Later,
                 ..
             }
-            | Fact::DeleteResult {
+            | ServerEvent::DeleteResult {
                 outcome: Outcome::Failed | Outcome::NoServer | Outcome::Unknown | Outcome::Later,
                 ..
             }
-            | Fact::RestoreIntent { .. }
-            | Fact::RestoreResult { .. }
-            | Fact::HookFinished {
-                outcome: Ran::Failed | Ran::NotStarted,
+            | ServerEvent::RestoreIntent { .. }
+            | ServerEvent::RestoreResult { .. }
+            | ServerEvent::HookFinished {
+                outcome: HookOutcome::Failed | HookOutcome::NotStarted,
                 ..
             }
-            | Fact::HookFinished { early: true, .. }
+            | ServerEvent::HookFinished { early: true, .. }
     );
     macro_rules! tell {
         ($level:ident) => {
@@ -80,7 +85,7 @@ pub(super) fn fact(server: &ServerId, policy: Option<&Policy>, fact: &Fact, extr
 }
 
 /// Tells of what concerns no single server.
-pub(super) fn wide(wide: &Wide) {
+pub(super) fn wide(wide: &GlobalEvent) {
     let value = serde_json::to_value(wide).unwrap_or_default();
     let event = value
         .get("event")
@@ -88,13 +93,15 @@ pub(super) fn wide(wide: &Wide) {
         .unwrap_or("event");
     // What is shown by name elsewhere is so here too, and the rest as it stands in the trail.
     match wide {
-        Wide::AlertRaised {
+        GlobalEvent::AlertRaised {
             alert,
             about,
             reason,
         } => warn!(alert, about, reason, "{event}"),
-        Wide::AlertCleared { alert, about } => info!(alert, about, "{event}"),
-        Wide::Paused { by } | Wide::Resumed { by } => info!(by, "{event}: every server"),
+        GlobalEvent::AlertCleared { alert, about } => info!(alert, about, "{event}"),
+        GlobalEvent::Paused { by } | GlobalEvent::Resumed { by } => {
+            info!(by, "{event}: every server");
+        }
         _ => warn!(detail = %value, "{event}"),
     }
 }

@@ -40,10 +40,10 @@ mod trail_health;
 mod work_queue;
 
 pub use alert_events::{tell_wide, wide_alert};
-pub use once_report::Unsettled;
-pub use operator_orders::Answer;
-pub use pauses::{Begun, Held, Unheld};
-pub use runtime_view::{Known, Seen, Unlisted, Watched};
+pub use once_report::UnsettledSlot;
+pub use operator_orders::OrderOutcome;
+pub use pauses::{OpenMutation, PauseError, PauseResult};
+pub use runtime_view::{AcceptedListing, EngineCounters, ListingFailure, ServerSnapshot};
 pub use shared_listing::observe_once;
 
 use std::collections::BTreeMap;
@@ -54,33 +54,33 @@ use jiff::SignedDuration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::{Place, Tap};
+use crate::alerts::{NewsQueue, ServerLabel};
 use crate::api::SnapshotApi;
-use crate::audit::{Entry, Event, Extra, Opened, Trail, TrailError};
+use crate::audit::{Details, Entry, Event, OpenedTrail, Trail, TrailError};
 use crate::clock::Clock;
-use crate::core::event::Fact;
+use crate::core::event::ServerEvent;
 use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
 use crate::hooks::Runner;
 
-use account_health::Account;
-use operator_orders::Called;
-use pauses::AllPaused;
-use runtime_view::Decisions;
-use server_runtime::{Seat, SharedSeat};
-use shared_listing::Observer;
-use trail_health::Keeper;
+use account_health::AccountHealth;
+use operator_orders::WakeRequests;
+use pauses::GlobalPause;
+use runtime_view::DecisionCounters;
+use server_runtime::{ServerRuntime, SharedRuntime};
+use shared_listing::SharedListing;
+use trail_health::TrailHealth;
 
 /// The policies in force.
 #[derive(Clone)]
-struct Wanted {
+struct PolicySet {
     rules: Arc<Rules>,
     policies: Arc<BTreeMap<ServerId, Arc<Policy>>>,
 }
 
 /// What the service shows of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct EngineSummary {
     /// Policies in force.
     pub servers: usize,
     /// Servers whose loop runs now.
@@ -98,23 +98,23 @@ pub struct Engine<A> {
     api: Arc<A>,
     trail: Trail,
     clock: Clock,
-    account: Account,
-    observer: Observer,
-    wanted: RwLock<Wanted>,
+    account: AccountHealth,
+    observer: SharedListing,
+    wanted: RwLock<PolicySet>,
     /// What servers were called whose policies went: their alerts are still to be cleared.
-    former: Mutex<BTreeMap<ServerId, Place>>,
-    seats: Mutex<BTreeMap<ServerId, SharedSeat>>,
+    former: Mutex<BTreeMap<ServerId, ServerLabel>>,
+    seats: Mutex<BTreeMap<ServerId, SharedRuntime>>,
     /// Servers that have two ids, by the one that the trail doesn't name them by.
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
-    all_paused: Mutex<AllPaused>,
-    called: Mutex<Called>,
+    all_paused: Mutex<GlobalPause>,
+    called: Mutex<WakeRequests>,
     /// No create before this much of the monotonic clock: the trail's tail was lost.
     no_create_before: SignedDuration,
     /// Nor before this where own snapshots are found: the trail begins with this process.
     begins_until: SignedDuration,
     longest_sleep: OnceLock<SignedDuration>,
     /// Where news go for those who tell people.
-    tap: OnceLock<Arc<Tap>>,
+    tap: OnceLock<Arc<NewsQueue>>,
     /// Who runs hooks, and how many servers may be begun to be held at once.
     runner: OnceLock<Arc<dyn Runner>>,
     holds: Arc<Semaphore>,
@@ -122,9 +122,9 @@ pub struct Engine<A> {
     turns: Semaphore,
     working: AtomicUsize,
     progress: AtomicU64,
-    decisions: Decisions,
+    decisions: DecisionCounters,
     wake: Notify,
-    keeper: Keeper,
+    keeper: TrailHealth,
     reloading: watch::Sender<bool>,
     stop: CancellationToken,
 }
@@ -135,7 +135,7 @@ impl<A: SnapshotApi> Engine<A> {
         api: Arc<A>,
         trail: Trail,
         clock: Clock,
-        opened: Opened,
+        opened: OpenedTrail,
         rules: Rules,
         policies: Vec<Arc<Policy>>,
     ) -> Arc<Self> {
@@ -162,9 +162,9 @@ impl<A: SnapshotApi> Engine<A> {
         });
         let other_ids = Mutex::new(other_ids.collect());
         let seats = opened.histories.into_iter().map(|(server, history)| {
-            let seat = Seat {
+            let seat = ServerRuntime {
                 history,
-                ..Seat::default()
+                ..ServerRuntime::default()
             };
             (server, Arc::new(Mutex::new(seat)))
         });
@@ -172,13 +172,13 @@ impl<A: SnapshotApi> Engine<A> {
             api,
             trail,
             clock,
-            account: Account::new(opened.wide_alerts),
-            observer: Observer::new(),
+            account: AccountHealth::new(opened.wide_alerts),
+            observer: SharedListing::new(),
             wanted: RwLock::new(wanted(rules, policies)),
             former: Mutex::default(),
             seats: Mutex::new(seats.collect()),
             other_ids,
-            all_paused: Mutex::new(AllPaused {
+            all_paused: Mutex::new(GlobalPause {
                 since: opened.paused,
                 asked: false,
             }),
@@ -192,9 +192,9 @@ impl<A: SnapshotApi> Engine<A> {
             turns: Semaphore::new(server_loop::MOST_DECIDED),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
-            decisions: Decisions::default(),
+            decisions: DecisionCounters::default(),
             wake: Notify::new(),
-            keeper: Keeper::default(),
+            keeper: TrailHealth::default(),
             reloading: watch::Sender::new(false),
             stop: CancellationToken::new(),
         })
@@ -211,7 +211,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Lets those who tell people know what happens; never waits for them.
-    pub fn tap(&self, tap: Arc<Tap>) {
+    pub fn tap(&self, tap: Arc<NewsQueue>) {
         self.tap.get_or_init(|| tap);
     }
 
@@ -226,15 +226,15 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// How things stand.
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> EngineSummary {
         let wanted = self.wanted();
         let (wide, account_refused) = self.wide_alerts();
-        let mut summary = Summary {
+        let mut summary = EngineSummary {
             servers: wanted.policies.len(),
             working: self.working.load(Ordering::Relaxed),
             alerts: wide.len(),
             account_refused,
-            ..Summary::default()
+            ..EngineSummary::default()
         };
         let seats = lock(&self.seats);
         for seat in wanted.policies.keys().filter_map(|id| seats.get(id)) {
@@ -245,15 +245,15 @@ impl<A: SnapshotApi> Engine<A> {
         summary
     }
 
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> PolicySet {
         let wanted = self.wanted.read();
         wanted.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn seat(&self, server: &ServerId) -> SharedSeat {
+    fn seat(&self, server: &ServerId) -> SharedRuntime {
         let mut seats = lock(&self.seats);
         let new = || {
-            let mut seat = Seat::default();
+            let mut seat = ServerRuntime::default();
             seat.history.all_paused = lock(&self.all_paused).since;
             Arc::new(Mutex::new(seat))
         };
@@ -261,7 +261,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Whose policy it was, where the trail says so.
-    fn policy_of(&self, server: &ServerId, fact: &Fact) -> Option<String> {
+    fn policy_of(&self, server: &ServerId, fact: &ServerEvent) -> Option<String> {
         let policies = fact.is_by_policy().then(|| self.wanted().policies)?;
         Some(policies.get(server)?.file.clone())
     }
@@ -270,9 +270,9 @@ impl<A: SnapshotApi> Engine<A> {
     async fn record(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
-        fact: Fact,
-        extra: Extra,
+        seat: &Mutex<ServerRuntime>,
+        fact: ServerEvent,
+        extra: Details,
     ) -> Result<(), TrailError> {
         let now = self.clock.now();
         // An entry of its own would stay in the future until the trail has answered.
@@ -280,7 +280,7 @@ impl<A: SnapshotApi> Engine<A> {
             time: now.wall,
             server: Some(server.clone()),
             event: Event::Fact(fact.clone()),
-            extra: Extra {
+            extra: Details {
                 policy: self.policy_of(server, &fact),
                 ..extra.clone()
             },
@@ -304,7 +304,7 @@ impl<A: SnapshotApi> Engine<A> {
         let mut seat = lock(seat);
         self.tap_fact(server, &seat.history, &fact, now.wall);
         seat.history.apply(&fact, now.into(), grace);
-        if let Fact::DeleteConfirmed { id } = fact {
+        if let ServerEvent::DeleteConfirmed { id } = fact {
             seat.listed.went(id);
         }
         drop(seat);
@@ -313,12 +313,12 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-fn wanted(rules: Rules, policies: Vec<Arc<Policy>>) -> Wanted {
+fn wanted(rules: Rules, policies: Vec<Arc<Policy>>) -> PolicySet {
     let policies = policies
         .into_iter()
         .map(|p| (p.server.clone(), p))
         .collect();
-    Wanted {
+    PolicySet {
         rules: Arc::new(rules),
         policies: Arc::new(policies),
     }

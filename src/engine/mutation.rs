@@ -6,15 +6,17 @@ use std::sync::Mutex;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::account_health::Leave;
-use super::operator_orders::Answer;
-use super::server_loop::Stopped;
-use super::{Engine, Seat, lock};
-use crate::api::{ApiError, Created, ErrorKind, Heard, NewSnapshot, Pass, SnapshotApi};
-use crate::audit::Extra;
+use super::account_health::MutationPermit;
+use super::operator_orders::OrderOutcome;
+use super::server_loop::ShuttingDown;
+use super::{Engine, ServerRuntime, lock};
+use crate::api::{
+    ApiError, CreatedSnapshot, ErrorKind, NewSnapshot, Permit, SnapshotApi, StatusCell,
+};
+use crate::audit::Details;
 use crate::core::breaks::Break;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
-use crate::core::event::{Fact, Hindrance, Outcome};
+use crate::core::event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::lateness::description;
 use crate::core::policy::Policy;
 use crate::core::sanitize::printable;
@@ -31,10 +33,10 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn act(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         step: Step,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), ShuttingDown> {
         let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = &step else {
             return self.perform(policy, seat, inventory, step, None).await;
         };
@@ -60,16 +62,16 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn perform(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         step: Step,
         patience: Option<SignedDuration>,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), ShuttingDown> {
         let held = patience.is_some();
         // The intent is written last: everything that takes time stands before it.
         let pass = tokio::select! {
             biased;
-            () = self.stop.cancelled() => return Err(Stopped),
+            () = self.stop.cancelled() => return Err(ShuttingDown),
             pass = self.api.admit() => pass,
             () = self.clock.sleep(patience.unwrap_or_default()), if held => return Ok(()),
         };
@@ -107,7 +109,7 @@ impl<A: SnapshotApi> Engine<A> {
                     name: name.clone(),
                     description: self.description(policy, seat, &rotation, &name),
                 };
-                let intent = Fact::CreateIntent {
+                let intent = ServerEvent::CreateIntent {
                     rotation,
                     known: rows.map(|s| s.id.clone()).collect(),
                     snapshot: name,
@@ -122,7 +124,7 @@ impl<A: SnapshotApi> Engine<A> {
                 name,
                 reason,
             } => {
-                let intent = Fact::StopIntent {
+                let intent = ServerEvent::StopIntent {
                     rotation,
                     snapshot: name,
                     reason,
@@ -138,7 +140,7 @@ impl<A: SnapshotApi> Engine<A> {
                 reason,
             } => {
                 let ids = || inventory.snapshots.iter().map(|s| s.id.clone()).collect();
-                let intent = Fact::DeleteIntent {
+                let intent = ServerEvent::DeleteIntent {
                     rotation,
                     snapshot: name,
                     id: id.clone(),
@@ -161,7 +163,7 @@ impl<A: SnapshotApi> Engine<A> {
     fn description(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         rotation: &str,
         name: &str,
     ) -> Option<String> {
@@ -174,7 +176,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Returns true if as many creates of this name as the rotation has attempts were sent already, by
     /// the trail: a last fuse, whatever was decided (I9).
-    fn is_spent(policy: &Policy, seat: &Mutex<Seat>, rotation: &str, name: &str) -> bool {
+    fn is_spent(policy: &Policy, seat: &Mutex<ServerRuntime>, rotation: &str, name: &str) -> bool {
         let Some(attempts) = policy.rotation(rotation).map(|rotation| rotation.attempts) else {
             return true;
         };
@@ -187,7 +189,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) fn still(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         step: &Step,
         held: bool,
@@ -213,13 +215,13 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn create(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
-        (pass, leave): (Pass, Leave<'_>),
+        seat: &Mutex<ServerRuntime>,
+        (pass, leave): (Permit, MutationPermit<'_>),
         new: &NewSnapshot,
-        intent: Fact,
-    ) -> Result<Option<Answer>, Stopped> {
+        intent: ServerEvent,
+    ) -> Result<Option<OrderOutcome>, ShuttingDown> {
         let known = match &intent {
-            Fact::CreateIntent { known, .. } => known.clone(),
+            ServerEvent::CreateIntent { known, .. } => known.clone(),
             _ => BTreeSet::new(),
         };
         if !self.intend(&policy.server, seat, intent).await {
@@ -245,8 +247,8 @@ impl<A: SnapshotApi> Engine<A> {
             }
             Err(error) => {
                 hindrance = match error.kind {
-                    ErrorKind::Account => Some(Hindrance::Token),
-                    ErrorKind::Later if error.status == Some(429) => Some(Hindrance::Rate),
+                    ErrorKind::Account => Some(TransientRefusal::Token),
+                    ErrorKind::Later if error.status == Some(429) => Some(TransientRefusal::Rate),
                     _ => None,
                 };
                 said.clone_from(&error.said);
@@ -255,7 +257,7 @@ impl<A: SnapshotApi> Engine<A> {
         };
         // A listing that lacks what was answered is asked for once more.
         lock(seat).listed.made(id.clone());
-        let fact = Fact::CreateResult {
+        let fact = ServerEvent::CreateResult {
             snapshot: new.name.clone(),
             outcome,
             id: id.clone(),
@@ -264,7 +266,7 @@ impl<A: SnapshotApi> Engine<A> {
             hindrance,
             said,
         };
-        let answer = Answer::of(outcome, &extra, id);
+        let answer = OrderOutcome::of(outcome, &extra, id);
         self.conclude(&policy.server, seat, fact, extra).await?;
         Ok(Some(answer))
     }
@@ -273,11 +275,11 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn delete(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
-        (pass, leave): (Pass, Leave<'_>),
+        seat: &Mutex<ServerRuntime>,
+        (pass, leave): (Permit, MutationPermit<'_>),
         id: SnapshotId,
-        intent: Fact,
-    ) -> Result<Option<Answer>, Stopped> {
+        intent: ServerEvent,
+    ) -> Result<Option<OrderOutcome>, ShuttingDown> {
         if !self.intend(&policy.server, seat, intent).await {
             return Ok(None);
         }
@@ -294,8 +296,8 @@ impl<A: SnapshotApi> Engine<A> {
         if outcome == Outcome::Done {
             lock(seat).listed.deleted(&id);
         }
-        let answer = Answer::of(outcome, &extra, Some(id.clone()));
-        let fact = Fact::DeleteResult { id, outcome };
+        let answer = OrderOutcome::of(outcome, &extra, Some(id.clone()));
+        let fact = ServerEvent::DeleteResult { id, outcome };
         self.conclude(&policy.server, seat, fact, extra).await?;
         Ok(Some(answer))
     }
@@ -305,11 +307,11 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn restore(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
-        (pass, leave): (Pass, Leave<'_>),
+        seat: &Mutex<ServerRuntime>,
+        (pass, leave): (Permit, MutationPermit<'_>),
         id: SnapshotId,
-        intent: Fact,
-    ) -> Result<Option<Answer>, Stopped> {
+        intent: ServerEvent,
+    ) -> Result<Option<OrderOutcome>, ShuttingDown> {
         if !self.intend(&policy.server, seat, intent).await {
             return Ok(None);
         }
@@ -321,17 +323,22 @@ impl<A: SnapshotApi> Engine<A> {
             Err(error) => outcome(error, Outcome::Failed),
         };
         self.hear(leave, answer.as_ref().err()).await;
-        let answer = Answer::of(outcome, &extra, Some(id.clone()));
-        let fact = Fact::RestoreResult { id, outcome };
+        let answer = OrderOutcome::of(outcome, &extra, Some(id.clone()));
+        let fact = ServerEvent::RestoreResult { id, outcome };
         self.conclude(&policy.server, seat, fact, extra).await?;
         Ok(Some(answer))
     }
 
     /// Records the intent. Nothing is awaited between the last check and this, so a pause
     /// either came before the check or finds the intent.
-    pub(super) async fn intend(&self, server: &ServerId, seat: &Mutex<Seat>, intent: Fact) -> bool {
+    pub(super) async fn intend(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<ServerRuntime>,
+        intent: ServerEvent,
+    ) -> bool {
         lock(seat).intending = true;
-        let written = self.record(server, seat, intent, Extra::default());
+        let written = self.record(server, seat, intent, Details::default());
         let written = written.await.is_ok();
         lock(seat).intending = false;
         written
@@ -342,10 +349,10 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn conclude(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
-        fact: Fact,
-        extra: Extra,
-    ) -> Result<(), Stopped> {
+        seat: &Mutex<ServerRuntime>,
+        fact: ServerEvent,
+        extra: Details,
+    ) -> Result<(), ShuttingDown> {
         loop {
             let written = self.record(server, seat, fact.clone(), extra.clone()).await;
             if written.is_ok() {
@@ -353,14 +360,14 @@ impl<A: SnapshotApi> Engine<A> {
             }
             let rules = self.wanted().rules;
             if rules.count_all && lock(seat).unwritten >= LAST_TRIES {
-                return Err(Stopped);
+                return Err(ShuttingDown);
             }
             self.rest(rules.poll_interval).await?;
         }
     }
 
     /// What an answer says of the token; of the rest listings tell.
-    pub(super) async fn hear(&self, leave: Leave<'_>, error: Option<&ApiError>) {
+    pub(super) async fn hear(&self, leave: MutationPermit<'_>, error: Option<&ApiError>) {
         let change = match error {
             Some(error) if error.kind == ErrorKind::Account => {
                 let rules = self.wanted().rules;
@@ -381,7 +388,7 @@ impl<A: SnapshotApi> Engine<A> {
 /// Judges an answer to a create: one that names a snapshot of before, or another
 /// name, tells nothing, and what was made is looked for by its name (I9, I19).
 fn made_by(
-    made: &Created,
+    made: &CreatedSnapshot,
     asked: &NewSnapshot,
     known: &BTreeSet<SnapshotId>,
 ) -> (Outcome, Option<SnapshotId>, Option<String>) {
@@ -418,8 +425,8 @@ pub(super) fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
     }
 }
 
-pub(super) fn extra(began: Instant, error: Option<&ApiError>, heard: &Heard) -> Extra {
-    Extra {
+pub(super) fn extra(began: Instant, error: Option<&ApiError>, heard: &StatusCell) -> Details {
+    Details {
         policy: None,
         status: error.map_or_else(|| heard.status(), |error| error.status),
         error: error.map(|error| error.message.clone()),

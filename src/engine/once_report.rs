@@ -1,18 +1,18 @@
 //! What keeps `once` from being good: alerts that stand, and slots that are not settled.
 
 use super::alert_events::wide_alert;
-use super::{Engine, Seat, Seen, lock};
+use super::{AcceptedListing, Engine, ServerRuntime, lock};
 use crate::alerts::Alert;
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
-use crate::core::event::Ending;
+use crate::core::event::SlotOutcome;
 use crate::core::policy::Rotation;
 use crate::core::settled_slots::left_unsettled;
 use crate::core::snapshot::ServerId;
 
 /// A slot that ended without a completed snapshot, or has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsettled {
+pub struct UnsettledSlot {
     /// The provider's id of its server.
     pub server: ServerId,
     /// What the server is called.
@@ -34,7 +34,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// The newest due slots that have no completed snapshot when `once` has ended; of a server
     /// that did not come to rest, that alone if they all have one.
-    pub fn unsettled(&self) -> Vec<Unsettled> {
+    pub fn unsettled(&self) -> Vec<UnsettledSlot> {
         let wanted = self.wanted();
         let mut all = Vec::new();
         for (server, policy) in wanted.policies.iter() {
@@ -44,7 +44,7 @@ impl<A: SnapshotApi> Engine<A> {
                 continue;
             }
             let before = all.len();
-            let entry = |rotation: &str, snapshot: String, reason: &str| Unsettled {
+            let entry = |rotation: &str, snapshot: String, reason: &str| UnsettledSlot {
                 server: server.clone(),
                 server_name: policy.called().to_owned(),
                 rotation: rotation.to_owned(),
@@ -53,7 +53,10 @@ impl<A: SnapshotApi> Engine<A> {
             };
             let (rules, now) = (&wanted.rules, self.clock.now());
             let nothing = || Inventory::empty(now.mono);
-            let seen = seat.seen.as_ref().map_or_else(nothing, Seen::inventory);
+            let seen = seat
+                .seen
+                .as_ref()
+                .map_or_else(nothing, AcceptedListing::inventory);
             for (rotation, name) in left_unsettled(policy, &seen, &seat.history, rules, now) {
                 let reason = why(&seat, rotation, &name);
                 all.push(entry(&rotation.name, name, reason));
@@ -72,7 +75,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-fn why<'a>(seat: &'a Seat, rotation: &Rotation, name: &str) -> &'a str {
+fn why<'a>(seat: &'a ServerRuntime, rotation: &Rotation, name: &str) -> &'a str {
     if seat.history.paused().is_some() {
         return "the server is paused";
     }
@@ -80,8 +83,8 @@ fn why<'a>(seat: &'a Seat, rotation: &Rotation, name: &str) -> &'a str {
         return why;
     }
     match seat.history.slot(&rotation.name, name).map(|n| n.ending) {
-        Some(Some(Ending::GivenUp | Ending::Skipped)) => "it has ended without one",
-        Some(Some(Ending::Paused)) => "it passed in a pause",
+        Some(Some(SlotOutcome::GivenUp | SlotOutcome::Skipped)) => "it has ended without one",
+        Some(Some(SlotOutcome::Paused)) => "it passed in a pause",
         Some(None) if seat.history.open.is_some() => "nobody knows yet what became of its create",
         Some(None) => "it has no completed snapshot yet",
         _ if seat.seen.is_none() => "the server's snapshots could not be listed",

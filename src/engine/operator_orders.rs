@@ -11,12 +11,12 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::server_loop::Stopped;
-use super::{Engine, Seat, SharedSeat, lock};
+use super::server_loop::ShuttingDown;
+use super::{Engine, ServerRuntime, SharedRuntime, lock};
 use crate::api::{NewSnapshot, SnapshotApi};
-use crate::audit::Extra;
+use crate::audit::Details;
 use crate::core::decide::Inventory;
-use crate::core::event::{Fact, Outcome};
+use crate::core::event::{Outcome, ServerEvent};
 use crate::core::operator_order::{Order, objection};
 use crate::core::policy::Policy;
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -26,7 +26,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct OrderOutcome {
     /// What the provider's answer says; `Unknown` also where the order was begun, and nobody
     /// could tell any more what came of it. `None`: it was refused, and nothing was sent.
     pub outcome: Option<Outcome>,
@@ -38,7 +38,7 @@ pub struct Answer {
     pub id: Option<SnapshotId>,
 }
 
-impl Answer {
+impl OrderOutcome {
     pub(super) fn refused(reason: impl Into<String>) -> Self {
         Self {
             outcome: None,
@@ -58,7 +58,7 @@ impl Answer {
         }
     }
 
-    pub(super) fn of(outcome: Outcome, extra: &Extra, id: Option<SnapshotId>) -> Self {
+    pub(super) fn of(outcome: Outcome, extra: &Details, id: Option<SnapshotId>) -> Self {
         let status = extra.status.map_or(String::new(), |s| format!("{s}: "));
         let error = extra.error.as_ref();
         Self {
@@ -70,19 +70,19 @@ impl Answer {
 }
 
 /// An order that waits in its server's seat.
-pub(super) struct Waiting {
+pub(super) struct PendingOrder {
     order: Order,
     by: String,
     until: SignedDuration,
     number: u64,
     begun: Arc<AtomicBool>,
-    reply: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<OrderOutcome>,
 }
 
 /// An order that waits, as its giver sees it.
-struct Queued {
-    seat: SharedSeat,
-    answer: oneshot::Receiver<Answer>,
+struct QueuedOrder {
+    seat: SharedRuntime,
+    answer: oneshot::Receiver<OrderOutcome>,
     number: u64,
     /// Whether it may be sent already.
     begun: Arc<AtomicBool>,
@@ -90,7 +90,7 @@ struct Queued {
 
 /// Servers to be looked at now.
 #[derive(Default)]
-pub(super) struct Called {
+pub(super) struct WakeRequests {
     pub(super) servers: BTreeSet<ServerId>,
     pub(super) all: bool,
 }
@@ -98,22 +98,22 @@ pub(super) struct Called {
 impl<A: SnapshotApi> Engine<A> {
     /// Carries out one order through the server's running loop. Whoever drops this takes an
     /// order back that isn't begun yet.
-    pub async fn order(&self, server: ServerId, order: Order, by: String) -> Answer {
+    pub async fn order(&self, server: ServerId, order: Order, by: String) -> OrderOutcome {
         if !self.wanted().policies.contains_key(&server) {
-            return Answer::refused(NO_POLICY);
+            return OrderOutcome::refused(NO_POLICY);
         }
         let until = self.clock.now().mono + PATIENCE;
         let queued = match self.queue(&server, order, by, until) {
             Ok(queued) => queued,
             Err(refused) => return refused,
         };
-        let Queued {
+        let QueuedOrder {
             seat,
             mut answer,
             number,
             begun,
         } = queued;
-        let unanswered = |_| Answer::unanswered(&begun, STOPPING);
+        let unanswered = |_| OrderOutcome::unanswered(&begun, STOPPING);
         lock(&self.called).servers.insert(server);
         self.wake();
         tokio::select! {
@@ -122,9 +122,9 @@ impl<A: SnapshotApi> Engine<A> {
             () = self.stop.cancelled() => {}
             () = self.clock.sleep(PATIENCE) => {}
         }
-        let mine = |waiting: &mut Box<Waiting>| waiting.number == number;
+        let mine = |waiting: &mut Box<PendingOrder>| waiting.number == number;
         if lock(&seat).order.take_if(mine).is_some() {
-            return Answer::refused(if self.stop.is_cancelled() {
+            return OrderOutcome::refused(if self.stop.is_cancelled() {
                 STOPPING
             } else {
                 "it couldn't be begun within a minute: see snaprotate status"
@@ -140,10 +140,10 @@ impl<A: SnapshotApi> Engine<A> {
         server: ServerId,
         order: Order,
         by: String,
-    ) -> Answer {
+    ) -> OrderOutcome {
         let observer = tokio::spawn(Arc::clone(self).observe());
         let queued = self.queue(&server, order, by, SignedDuration::MAX);
-        let Queued {
+        let QueuedOrder {
             seat,
             answer,
             begun,
@@ -167,7 +167,7 @@ impl<A: SnapshotApi> Engine<A> {
         let unready = "the listing or the trail can't be had: see the lines above";
         answer
             .await
-            .unwrap_or_else(|_| Answer::unanswered(&begun, unready))
+            .unwrap_or_else(|_| OrderOutcome::unanswered(&begun, unready))
     }
 
     fn queue(
@@ -176,17 +176,17 @@ impl<A: SnapshotApi> Engine<A> {
         order: Order,
         by: String,
         until: SignedDuration,
-    ) -> Result<Queued, Answer> {
+    ) -> Result<QueuedOrder, OrderOutcome> {
         let (reply, answer) = oneshot::channel();
         let begun = Arc::new(AtomicBool::new(false));
         let seat = self.seat(server);
         let mut sitting = lock(&seat);
         if sitting.order.as_ref().is_some_and(|w| !w.reply.is_closed()) {
-            return Err(Answer::refused("another order for it waits already"));
+            return Err(OrderOutcome::refused("another order for it waits already"));
         }
         let number = sitting.orders + 1;
         sitting.orders = number;
-        sitting.order = Some(Box::new(Waiting {
+        sitting.order = Some(Box::new(PendingOrder {
             order,
             by,
             until,
@@ -195,7 +195,7 @@ impl<A: SnapshotApi> Engine<A> {
             reply,
         }));
         drop(sitting);
-        Ok(Queued {
+        Ok(QueuedOrder {
             seat,
             answer,
             number,
@@ -204,16 +204,16 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// The order that waits, if anyone still waits for it.
-    pub(super) fn take(&self, seat: &Mutex<Seat>) -> Option<Box<Waiting>> {
+    pub(super) fn take(&self, seat: &Mutex<ServerRuntime>) -> Option<Box<PendingOrder>> {
         let waiting = lock(seat).order.take()?;
         let late = self.clock.now().mono > waiting.until;
         (!late && !waiting.reply.is_closed()).then_some(waiting)
     }
 
     /// Says why an order that waits can't be carried out now.
-    pub(super) fn turn_down(seat: &Mutex<Seat>, why: impl FnOnce() -> String) {
+    pub(super) fn turn_down(seat: &Mutex<ServerRuntime>, why: impl FnOnce() -> String) {
         if let Some(waiting) = lock(seat).order.take() {
-            let _gone = waiting.reply.send(Answer::refused(why()));
+            let _gone = waiting.reply.send(OrderOutcome::refused(why()));
         }
     }
 
@@ -221,11 +221,11 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn obey(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
-        waiting: Box<Waiting>,
-    ) -> Result<(), Stopped> {
-        let Waiting {
+        waiting: Box<PendingOrder>,
+    ) -> Result<(), ShuttingDown> {
+        let PendingOrder {
             order,
             by,
             until,
@@ -238,7 +238,10 @@ impl<A: SnapshotApi> Engine<A> {
             .await;
         let (answer, stopped) = match answer {
             Ok(answer) => (answer, Ok(())),
-            Err(Stopped) => (Answer::unanswered(&begun, STOPPING), Err(Stopped)),
+            Err(ShuttingDown) => (
+                OrderOutcome::unanswered(&begun, STOPPING),
+                Err(ShuttingDown),
+            ),
         };
         let _gone = reply.send(answer);
         stopped
@@ -247,32 +250,32 @@ impl<A: SnapshotApi> Engine<A> {
     async fn carry_out(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         (order, by, until): (Order, String, SignedDuration),
         begun: &AtomicBool,
-    ) -> Result<Answer, Stopped> {
+    ) -> Result<OrderOutcome, ShuttingDown> {
         // Before a place is waited for, so that what can't be done is said at once.
         if let Some(why) = self.objection(policy, seat, inventory, &order) {
-            return Ok(Answer::refused(why));
+            return Ok(OrderOutcome::refused(why));
         }
         let left = until.saturating_sub(self.clock.now().mono).min(PATIENCE);
         let pass = tokio::select! {
             biased;
-            () = self.stop.cancelled() => return Err(Stopped),
+            () = self.stop.cancelled() => return Err(ShuttingDown),
             pass = self.api.admit() => pass,
             () = self.clock.sleep(left) => {
-                return Ok(Answer::refused("the provider asks to be left alone for longer than a minute"));
+                return Ok(OrderOutcome::refused("the provider asks to be left alone for longer than a minute"));
             }
         };
         let Some(leave) = self.account.leave(self.clock.now().mono) else {
-            return Ok(Answer::refused(
+            return Ok(OrderOutcome::refused(
                 "the provider refuses the token: see snaprotate status",
             ));
         };
         self.reloaded().await?;
         if let Some(why) = self.objection(policy, seat, inventory, &order) {
-            return Ok(Answer::refused(why));
+            return Ok(OrderOutcome::refused(why));
         }
         begun.store(true, Ordering::SeqCst);
         let way = (pass, leave);
@@ -284,7 +287,7 @@ impl<A: SnapshotApi> Engine<A> {
                 spare,
                 description,
             } => {
-                let intent = Fact::CreateIntent {
+                let intent = ServerEvent::CreateIntent {
                     rotation: String::new(),
                     snapshot: snapshot.clone(),
                     known: inventory.snapshots.iter().map(|s| s.id.clone()).collect(),
@@ -304,7 +307,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let policies = self.wanted().policies;
                 let in_force = policies.get(&policy.server);
                 let rotation = in_force.and_then(|policy| policy.rotation_of(&snapshot));
-                let intent = Fact::DeleteIntent {
+                let intent = ServerEvent::DeleteIntent {
                     rotation: rotation.unwrap_or_default().to_owned(),
                     snapshot,
                     id: id.clone(),
@@ -316,7 +319,7 @@ impl<A: SnapshotApi> Engine<A> {
                 self.delete(policy, seat, way, id, intent).await?
             }
             Order::Restore { snapshot, id } => {
-                let intent = Fact::RestoreIntent {
+                let intent = ServerEvent::RestoreIntent {
                     snapshot,
                     id: id.clone(),
                     by,
@@ -324,13 +327,13 @@ impl<A: SnapshotApi> Engine<A> {
                 self.restore(policy, seat, way, id, intent).await?
             }
         };
-        Ok(answer.unwrap_or_else(|| Answer::refused("the trail can't be written")))
+        Ok(answer.unwrap_or_else(|| OrderOutcome::refused("the trail can't be written")))
     }
 
     fn objection(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         order: &Order,
     ) -> Option<String> {

@@ -4,20 +4,20 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Seat, lock};
+use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
-use crate::audit::{Extra, TrailError, Wide};
-use crate::core::event::Fact;
+use crate::audit::{Details, GlobalEvent, TrailError};
+use crate::core::event::ServerEvent;
 use crate::core::operator_order;
 use crate::core::snapshot::ServerId;
 
 /// What holds after a pause or its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct PauseResult {
     /// Since when it is paused; `None`: it isn't any more.
     pub since: Option<Timestamp>,
     /// What was begun before, and is watched to its end.
-    pub begun: Vec<Begun>,
+    pub begun: Vec<OpenMutation>,
     /// What the servers are called that stay paused by themselves.
     pub paused: Vec<String>,
     /// Whether there was nothing to resume, and nothing was recorded.
@@ -30,7 +30,7 @@ pub struct Held {
 
 /// A mutation that was begun before a pause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Begun {
+pub struct OpenMutation {
     /// What the server is called.
     pub server: String,
     /// What was begun, in a few words.
@@ -39,7 +39,7 @@ pub struct Begun {
 
 /// Why a pause couldn't be begun or ended.
 #[derive(Debug, thiserror::Error)]
-pub enum Unheld {
+pub enum PauseError {
     /// It can't be recorded, so it would not survive a restart.
     #[error("it can't be recorded, so nothing has changed: {0}")]
     Trail(#[from] TrailError),
@@ -50,7 +50,7 @@ pub enum Unheld {
 
 /// The one pause of all.
 #[derive(Default)]
-pub(super) struct AllPaused {
+pub(super) struct GlobalPause {
     pub(super) since: Option<Timestamp>,
     /// It is being recorded, and heeded already.
     pub(super) asked: bool,
@@ -59,12 +59,16 @@ pub(super) struct AllPaused {
 impl<A: SnapshotApi> Engine<A> {
     /// Pauses one server, or every one: from now on no mutation begins but by order, also
     /// after a restart.
-    pub async fn pause(&self, server: Option<ServerId>, by: &str) -> Result<Held, Unheld> {
+    pub async fn pause(
+        &self,
+        server: Option<ServerId>,
+        by: &str,
+    ) -> Result<PauseResult, PauseError> {
         let by = Some(by.to_owned());
         let Some(server) = server else {
             if lock(&self.all_paused).since.is_none() {
                 lock(&self.all_paused).asked = true;
-                let written = self.try_wide(Wide::Paused { by }).await;
+                let written = self.try_wide(GlobalEvent::Paused { by }).await;
                 lock(&self.all_paused).asked = false;
                 let since = Some(written?);
                 lock(&self.all_paused).since = since;
@@ -75,8 +79,8 @@ impl<A: SnapshotApi> Engine<A> {
         let seat = self.seat(&server);
         if lock(&seat).history.paused.is_none() {
             lock(&seat).pausing = true;
-            let fact = Fact::Paused { by };
-            let written = self.record(&server, &seat, fact, Extra::default()).await;
+            let fact = ServerEvent::Paused { by };
+            let written = self.record(&server, &seat, fact, Details::default()).await;
             lock(&seat).pausing = false;
             written?;
         }
@@ -84,24 +88,28 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Ends the pause of one server, or the one of all.
-    pub async fn resume(&self, server: Option<ServerId>, by: &str) -> Result<Held, Unheld> {
+    pub async fn resume(
+        &self,
+        server: Option<ServerId>,
+        by: &str,
+    ) -> Result<PauseResult, PauseError> {
         let by = Some(by.to_owned());
         if server.is_some() && self.all_paused().is_some() {
-            return Err(Unheld::AllPaused);
+            return Err(PauseError::AllPaused);
         }
         let (paused, ended) = self.to_resume(server.as_ref());
         if !paused && ended.is_empty() {
             let nothing = true;
             let held = self.held(server.as_ref());
-            return Ok(Held { nothing, ..held });
+            return Ok(PauseResult { nothing, ..held });
         }
         if let Some(server) = &server {
             let seat = self.seat(server);
-            let fact = Fact::Resumed { by };
-            self.record(server, &seat, fact, Extra::default()).await?;
+            let fact = ServerEvent::Resumed { by };
+            self.record(server, &seat, fact, Details::default()).await?;
             lock(&self.called).servers.insert(server.clone());
         } else {
-            let now = self.try_wide(Wide::Resumed { by }).await?;
+            let now = self.try_wide(GlobalEvent::Resumed { by }).await?;
             lock(&self.all_paused).since = None;
             self.each_seat(|_, seat| {
                 let from = seat.history.all_paused.take();
@@ -111,7 +119,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         self.wake();
         let held = self.held(server.as_ref());
-        Ok(Held { ended, ..held })
+        Ok(PauseResult { ended, ..held })
     }
 
     /// Whether there is a pause to end, and what else would end with it.
@@ -139,8 +147,8 @@ impl<A: SnapshotApi> Engine<A> {
         lock(&self.all_paused).since
     }
 
-    fn held(&self, server: Option<&ServerId>) -> Held {
-        let mut held = Held {
+    fn held(&self, server: Option<&ServerId>) -> PauseResult {
+        let mut held = PauseResult {
             since: self.all_paused(),
             begun: Vec::new(),
             paused: Vec::new(),
@@ -161,7 +169,7 @@ impl<A: SnapshotApi> Engine<A> {
             } else if seat.history.paused.is_some() {
                 held.paused.push(called());
             }
-            held.begun.extend(begun(seat).map(|what| Begun {
+            held.begun.extend(begun(seat).map(|what| OpenMutation {
                 server: called(),
                 what,
             }));
@@ -169,7 +177,7 @@ impl<A: SnapshotApi> Engine<A> {
         held
     }
 
-    fn each_seat(&self, mut look: impl FnMut(&ServerId, &mut Seat)) {
+    fn each_seat(&self, mut look: impl FnMut(&ServerId, &mut ServerRuntime)) {
         for (server, seat) in lock(&self.seats).iter() {
             look(server, &mut lock(seat));
         }
@@ -177,7 +185,7 @@ impl<A: SnapshotApi> Engine<A> {
 }
 
 /// What is open on a server, and what holds it, in a few words.
-fn begun(seat: &Seat) -> Option<String> {
+fn begun(seat: &ServerRuntime) -> Option<String> {
     let rows = seat.seen.as_ref().map_or(&[][..], |seen| &seen.rows);
     let open = seat
         .history

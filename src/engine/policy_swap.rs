@@ -5,16 +5,16 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
-use super::server_loop::Stopped;
+use super::server_loop::ShuttingDown;
 use super::{Engine, alert_events, lock, wanted};
 use crate::api::SnapshotApi;
 use crate::core::policy::{Policy, Rules};
 
 /// While it lives nothing is begun: a new set of policies is being recorded, and what is
 /// recorded after it must be by it.
-pub struct Reloading<'e>(&'e watch::Sender<bool>);
+pub struct PolicySwap<'e>(&'e watch::Sender<bool>);
 
-impl Drop for Reloading<'_> {
+impl Drop for PolicySwap<'_> {
     fn drop(&mut self) {
         self.0.send_replace(false);
     }
@@ -22,18 +22,18 @@ impl Drop for Reloading<'_> {
 
 impl<A: SnapshotApi> Engine<A> {
     /// New policies are about to be recorded: nothing is begun until they are in force.
-    pub fn reloading(&self) -> Reloading<'_> {
+    pub fn reloading(&self) -> PolicySwap<'_> {
         self.reloading.send_replace(true);
-        Reloading(&self.reloading)
+        PolicySwap(&self.reloading)
     }
 
     /// Returns at once, but while new policies are being recorded; what follows without an
     /// await goes by those in force.
-    pub(super) async fn reloaded(&self) -> Result<(), Stopped> {
+    pub(super) async fn reloaded(&self) -> Result<(), ShuttingDown> {
         let mut reloading = self.reloading.subscribe();
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => Err(Stopped),
+            () = self.stop.cancelled() => Err(ShuttingDown),
             // Its sender is ours, so it doesn't close.
             _open = reloading.wait_for(|reloading| !reloading) => Ok(()),
         }

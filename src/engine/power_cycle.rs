@@ -11,18 +11,18 @@ use jiff::SignedDuration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::account_health::Leave;
+use super::account_health::MutationPermit;
 use super::mutation::{extra, outcome};
-use super::operator_orders::Answer;
-use super::server_loop::{Rest, Stopped};
-use super::{Engine, Seat, lock};
-use crate::api::{Pass, Power, SnapshotApi};
-use crate::audit::Extra;
+use super::operator_orders::OrderOutcome;
+use super::server_loop::{Requeue, ShuttingDown};
+use super::{Engine, ServerRuntime, lock};
+use crate::api::{Permit, PowerAction, SnapshotApi};
+use crate::audit::Details;
 use crate::core::decide::{Inventory, Step};
-use crate::core::downtime::{ServerDetail, ServerState};
-use crate::core::event::{AlertKind, Fact, Outcome};
+use crate::core::downtime::{PowerState, ServerInfo};
+use crate::core::event::{AlertKind, Outcome, ServerEvent};
 use crate::core::policy::Policy;
-use crate::core::server_restart::{AtEnd, at_end, is_start_due, owed};
+use crate::core::server_restart::{ShutdownStep, at_end, is_start_due, owed};
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
@@ -42,17 +42,17 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn pay_start(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         policy: Option<&Policy>,
-    ) -> Option<Rest> {
+    ) -> Option<Requeue> {
         let rules = self.wanted().rules;
         let asked = tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
             detail = self.state_of(server, seat) => Some(detail),
         };
-        let Some(ServerDetail { state, .. }) = asked else {
-            return Some(Rest::Until(None));
+        let Some(ServerInfo { state, .. }) = asked else {
+            return Some(Requeue::Until(None));
         };
         loop {
             let step = {
@@ -63,13 +63,13 @@ impl<A: SnapshotApi> Engine<A> {
             };
             let over = match step {
                 Some(Step::Record(fact)) => {
-                    let record = self.record(server, seat, fact, Extra::default());
+                    let record = self.record(server, seat, fact, Details::default());
                     record.await.is_err()
                 }
                 Some(start @ Step::Start { .. }) => match self.start(server, seat, start).await {
                     Ok(true) => break,
                     Ok(false) => true,
-                    Err(Stopped) => return Some(Rest::Until(None)),
+                    Err(ShuttingDown) => return Some(Requeue::Until(None)),
                 },
                 _ => break,
             };
@@ -81,12 +81,12 @@ impl<A: SnapshotApi> Engine<A> {
                 if due {
                     self.start_unrecorded(server, seat, &state).await;
                 }
-                return Some(Rest::After(rules.poll_interval));
+                return Some(Requeue::After(rules.poll_interval));
             }
         }
         let down = lock(seat).history.downtime.is_some();
         if !down && !self.tell_started(server, seat).await {
-            return Some(Rest::After(rules.poll_interval));
+            return Some(Requeue::After(rules.poll_interval));
         }
         let mut seat = lock(seat);
         if !down {
@@ -94,12 +94,14 @@ impl<A: SnapshotApi> Engine<A> {
             return None;
         }
         seat.state = Some(Box::new(state));
-        policy.is_none().then_some(Rest::After(rules.poll_interval))
+        policy
+            .is_none()
+            .then_some(Requeue::After(rules.poll_interval))
     }
 
     /// Clears the alerts of a server that was down, for which no listing is needed; `false`: that
     /// can't be recorded.
-    async fn tell_started(&self, server: &ServerId, seat: &Mutex<Seat>) -> bool {
+    async fn tell_started(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) -> bool {
         loop {
             let alert = {
                 let seat = lock(seat);
@@ -110,8 +112,8 @@ impl<A: SnapshotApi> Engine<A> {
             let Some((alert, about)) = alert else {
                 return true;
             };
-            let cleared = Fact::AlertCleared { alert, about };
-            let record = self.record(server, seat, cleared, Extra::default());
+            let cleared = ServerEvent::AlertCleared { alert, about };
+            let record = self.record(server, seat, cleared, Details::default());
             if record.await.is_err() {
                 return false;
             }
@@ -121,10 +123,10 @@ impl<A: SnapshotApi> Engine<A> {
     /// Asks whether the server runs; `None`: the service is stopping.
     pub(super) async fn ask_state(
         &self,
-        admitted: impl Future<Output = Pass>,
+        admitted: impl Future<Output = Permit>,
         server: &ServerId,
-        seat: &Mutex<Seat>,
-    ) -> Option<ServerDetail> {
+        seat: &Mutex<ServerRuntime>,
+    ) -> Option<ServerInfo> {
         lock(seat).state = None;
         let asked = async { self.api.state(admitted.await, server).await };
         tokio::select! {
@@ -139,10 +141,10 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn stop_for(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         step: Step,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), ShuttingDown> {
         let Some(place) = self.standstill().await? else {
             return self.rest(self.wanted().rules.retry_after).await;
         };
@@ -159,10 +161,10 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// A place among the servers that are held or stopped and whose create is not answered;
     /// `None`: the token is refused.
-    pub(super) async fn standstill(&self) -> Result<Option<OwnedSemaphorePermit>, Stopped> {
+    pub(super) async fn standstill(&self) -> Result<Option<OwnedSemaphorePermit>, ShuttingDown> {
         let place = tokio::select! {
             biased;
-            () = self.stop.cancelled() => return Err(Stopped),
+            () = self.stop.cancelled() => return Err(ShuttingDown),
             place = Arc::clone(&self.holds).acquire_owned() => place,
         };
         let barred = self.account.leave(self.clock.now().mono).is_none();
@@ -173,20 +175,20 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn stop_server(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
-        way: (Pass, Leave<'_>),
-        intent: Fact,
-    ) -> Result<Option<Answer>, Stopped> {
-        let Fact::StopIntent { snapshot, .. } = intent.clone() else {
+        seat: &Mutex<ServerRuntime>,
+        way: (Permit, MutationPermit<'_>),
+        intent: ServerEvent,
+    ) -> Result<Option<OrderOutcome>, ShuttingDown> {
+        let ServerEvent::StopIntent { snapshot, .. } = intent.clone() else {
             return Ok(None);
         };
-        let call = self.power(server, seat, way, Power::Stop, intent);
+        let call = self.power(server, seat, way, PowerAction::Stop, intent);
         let call = call.await;
         let Some((outcome, said, extra)) = call else {
             return Ok(None);
         };
-        let answer = Answer::of(outcome, &extra, None);
-        let fact = Fact::StopResult {
+        let answer = OrderOutcome::of(outcome, &extra, None);
+        let fact = ServerEvent::StopResult {
             snapshot,
             outcome,
             said,
@@ -200,12 +202,12 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn start(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         start: Step,
-    ) -> Result<bool, Stopped> {
+    ) -> Result<bool, ShuttingDown> {
         let pass = tokio::select! {
             biased;
-            () = self.stop.cancelled() => return Err(Stopped),
+            () = self.stop.cancelled() => return Err(ShuttingDown),
             pass = self.api.admit_owed() => pass,
         };
         let leave = self.account.leave_owed();
@@ -216,10 +218,10 @@ impl<A: SnapshotApi> Engine<A> {
     async fn send_start(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
-        way: (Pass, Leave<'_>),
+        seat: &Mutex<ServerRuntime>,
+        way: (Permit, MutationPermit<'_>),
         start: Step,
-    ) -> Result<bool, Stopped> {
+    ) -> Result<bool, ShuttingDown> {
         let Step::Start {
             rotation,
             name,
@@ -229,17 +231,19 @@ impl<A: SnapshotApi> Engine<A> {
         else {
             return Ok(true);
         };
-        let intent = Fact::StartIntent {
+        let intent = ServerEvent::StartIntent {
             rotation,
             snapshot: name.clone(),
             early,
             reason,
         };
-        let call = self.power(server, seat, way, Power::Start, intent).await;
+        let call = self
+            .power(server, seat, way, PowerAction::Start, intent)
+            .await;
         let Some((outcome, said, extra)) = call else {
             return Ok(false);
         };
-        let fact = Fact::StartResult {
+        let fact = ServerEvent::StartResult {
             snapshot: name,
             outcome,
             said,
@@ -253,11 +257,11 @@ impl<A: SnapshotApi> Engine<A> {
     async fn power(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
-        (pass, leave): (Pass, Leave<'_>),
-        action: Power,
-        intent: Fact,
-    ) -> Option<(Outcome, Option<String>, Extra)> {
+        seat: &Mutex<ServerRuntime>,
+        (pass, leave): (Permit, MutationPermit<'_>),
+        action: PowerAction,
+        intent: ServerEvent,
+    ) -> Option<(Outcome, Option<String>, Details)> {
         let known_as = lock(seat).history.power_id(server);
         if !self.intend(server, seat, intent).await {
             return None;
@@ -300,13 +304,13 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Starts a server until it is seen to run. A stop that has had no effect yet is waited for: it
     /// would undo the start.
-    async fn bring_up(&self, server: &ServerId, seat: &Mutex<Seat>) {
+    async fn bring_up(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) {
         let wanted = self.wanted();
         let policy = wanted.policies.get(server).map(Arc::as_ref);
         let pause = wanted.rules.poll_interval.min(END_POLL);
         let began = self.clock.now().mono;
         loop {
-            let ServerDetail { state, .. } = self.state_of(server, seat).await;
+            let ServerInfo { state, .. } = self.state_of(server, seat).await;
             let now = self.clock.now();
             let step = {
                 let mut seat = lock(seat);
@@ -314,32 +318,37 @@ impl<A: SnapshotApi> Engine<A> {
                 at_end(policy, &seat.history, &state, now)
             };
             match step {
-                AtEnd::Record(fact) => {
-                    let record = self.record(server, seat, fact, Extra::default());
+                ShutdownStep::Record(fact) => {
+                    let record = self.record(server, seat, fact, Details::default());
                     if record.await.is_err() {
                         self.start_unrecorded(server, seat, &state).await;
                         self.clock.sleep(pause).await;
                     }
                 }
                 // Where none is taken for so long another process has to see to it.
-                AtEnd::Start(_) if now.mono - began >= LAST_TRIES => return,
-                AtEnd::Start(start) => {
+                ShutdownStep::Start(_) if now.mono - began >= LAST_TRIES => return,
+                ShutdownStep::Start(start) => {
                     let way = (self.api.admit_owed().await, self.account.leave_owed());
                     if !matches!(self.send_start(server, seat, way, start).await, Ok(true)) {
                         self.start_unrecorded(server, seat, &state).await;
                     }
                     self.clock.sleep(pause).await;
                 }
-                AtEnd::Wait => self.clock.sleep(pause).await,
-                AtEnd::Over => return,
+                ShutdownStep::Wait => self.clock.sleep(pause).await,
+                ShutdownStep::Over => return,
             }
         }
     }
 
     /// Starts a server that isn't seen active though the trail can't be written: no harm can come
     /// of a start, and much of none.
-    async fn start_unrecorded(&self, server: &ServerId, seat: &Mutex<Seat>, state: &ServerState) {
-        if *state == ServerState::Active {
+    async fn start_unrecorded(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<ServerRuntime>,
+        state: &PowerState,
+    ) {
+        if *state == PowerState::Active {
             return;
         }
         let called = self.place(server).name;
@@ -350,20 +359,20 @@ impl<A: SnapshotApi> Engine<A> {
         );
         let pass = self.api.admit_owed().await;
         let known_as = lock(seat).history.power_id(server);
-        if let Err(error) = self.api.power(pass, &known_as, Power::Start).await {
+        if let Err(error) = self.api.power(pass, &known_as, PowerAction::Start).await {
             tracing::error!(server = logged::id(server), server_name = called, %error, "it isn't started");
         }
     }
 
     /// The server's state, by the id that the provider knows it by.
-    async fn state_of(&self, server: &ServerId, seat: &Mutex<Seat>) -> ServerDetail {
+    async fn state_of(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) -> ServerInfo {
         let known_as = lock(seat).history.power_id(server);
         let pass = self.api.admit_owed().await;
         self.api.state(pass, &known_as).await
     }
 
     /// Tells of a server that the service leaves behind without a start that was taken.
-    async fn left_stopped(&self, server: &ServerId, seat: &Mutex<Seat>) {
+    async fn left_stopped(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) {
         let left = lock(seat).history.left_stopped();
         let Some((rotation, reason)) = left else {
             return;
@@ -377,13 +386,13 @@ impl<A: SnapshotApi> Engine<A> {
         let standing = (AlertKind::ServerStopped, rotation);
         if !lock(seat).history.alerts.contains_key(&standing) {
             let (alert, about) = standing;
-            let raised = Fact::AlertRaised {
+            let raised = ServerEvent::AlertRaised {
                 alert,
                 about,
                 reason,
             };
             // What can't be recorded was logged.
-            let _unwritten = self.record(server, seat, raised, Extra::default()).await;
+            let _unwritten = self.record(server, seat, raised, Details::default()).await;
         }
     }
 }

@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Engine, Seat, lock};
+use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::StandingAlert;
 use crate::core::decide::{Inventory, Step};
-use crate::core::event::Now;
+use crate::core::event::ClockReading;
 use crate::core::policy::{Policy, Rules};
-use crate::core::server_history::History;
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot};
 
 /// What the last listing showed that the engine went by.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct AcceptedListing {
     /// The server's rows.
     pub rows: Box<[Snapshot]>,
     /// When it was taken in.
@@ -27,7 +27,7 @@ pub struct Seen {
     pub requested: SignedDuration,
 }
 
-impl Seen {
+impl AcceptedListing {
     /// What a decision looks at.
     pub fn inventory(&self) -> Inventory {
         Inventory {
@@ -39,7 +39,7 @@ impl Seen {
 
 /// The last listing couldn't be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unlisted {
+pub struct ListingFailure {
     /// Why.
     pub why: Box<str>,
     /// When it is tried again, by the clock that doesn't step.
@@ -48,28 +48,28 @@ pub struct Unlisted {
 
 /// What is known of one server.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+pub struct ServerSnapshot<'a> {
     /// The policy in force.
     pub policy: &'a Policy,
     /// What holds for every server.
     pub rules: &'a Rules,
     /// What the trail says of it.
-    pub history: &'a History,
+    pub history: &'a ServerHistory,
     /// What it holds; `None` before the first listing of this process.
-    pub seen: Option<&'a Seen>,
+    pub seen: Option<&'a AcceptedListing>,
     /// For how long a listing has been asked for that isn't answered yet.
     pub asked: Option<SignedDuration>,
     /// Why the last one couldn't be had.
-    pub unlisted: Option<&'a Unlisted>,
+    pub unlisted: Option<&'a ListingFailure>,
     /// Until when nothing is created on it: records were lost, or the trail begins.
     pub creates_held: Option<Timestamp>,
     /// Both clocks.
-    pub now: Now,
+    pub now: ClockReading,
 }
 
 /// What the engine did since it began, for those who watch it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
+pub struct EngineCounters {
     /// Decisions by what was decided.
     pub decisions: Vec<(&'static str, u64)>,
     /// Records written to the trail.
@@ -80,7 +80,7 @@ pub struct Watched {
     pub account_refused: bool,
 }
 
-/// The kinds of step, in the order of [`Decisions`].
+/// The kinds of step, in the order of [`DecisionCounters`].
 const STEPS: [&str; 10] = [
     "record",
     "create",
@@ -96,9 +96,9 @@ const STEPS: [&str; 10] = [
 
 /// How often which kind of step was decided.
 #[derive(Default)]
-pub(super) struct Decisions([AtomicU64; STEPS.len()]);
+pub(super) struct DecisionCounters([AtomicU64; STEPS.len()]);
 
-impl Decisions {
+impl DecisionCounters {
     pub(super) fn note(&self, step: &Step) {
         let kind = match step {
             Step::Record(_) => 0,
@@ -123,14 +123,18 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Shows what is known of a server with a policy.
-    pub fn known<T>(&self, server: &ServerId, look: impl FnOnce(Known<'_>) -> T) -> Option<T> {
+    pub fn known<T>(
+        &self,
+        server: &ServerId,
+        look: impl FnOnce(ServerSnapshot<'_>) -> T,
+    ) -> Option<T> {
         let wanted = self.wanted();
         let policy = wanted.policies.get(server)?;
         let seat = self.seat(server);
         let seat = lock(&seat);
         let now = self.clock.now();
         let asked = seat.asked.map(|at| SignedDuration::from_secs(at.into()));
-        Some(look(Known {
+        Some(look(ServerSnapshot {
             policy,
             rules: &wanted.rules,
             history: &seat.history,
@@ -142,7 +146,7 @@ impl<A: SnapshotApi> Engine<A> {
         }))
     }
 
-    fn creates_held_until(&self, seat: &Seat, now: Now) -> Option<Timestamp> {
+    fn creates_held_until(&self, seat: &ServerRuntime, now: ClockReading) -> Option<Timestamp> {
         let begins = self.begins_until - now.mono;
         let begins = Some(begins).filter(|_| seat.found_own == Some(true));
         let left = self.creates_held(begins)?;
@@ -188,9 +192,9 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// What was done so far.
-    pub fn watched(&self) -> Watched {
+    pub fn watched(&self) -> EngineCounters {
         let counts = STEPS.iter().zip(&self.decisions.0);
-        Watched {
+        EngineCounters {
             decisions: counts
                 .map(|(step, count)| (*step, count.load(Ordering::Relaxed)))
                 .collect(),

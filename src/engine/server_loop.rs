@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{AcquireError, SemaphorePermit};
 
-use super::{Engine, Seat, Unlisted, lock};
+use super::{Engine, ListingFailure, ServerRuntime, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
-use crate::audit::Extra;
+use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide};
-use crate::core::event::Fact;
+use crate::core::event::ServerEvent;
 use crate::core::policy::{Policy, Rules};
 use crate::core::sanitize::utc;
-use crate::core::server_history::History;
+use crate::core::server_history::ServerHistory;
 use crate::core::settled_slots::all_settled;
 use crate::core::snapshot::{ServerId, Snapshot};
 use crate::logged;
@@ -35,11 +35,11 @@ pub(super) const MOST_DECIDED: usize = 512;
 pub(super) const TRAIL_BEGINS: &str = "trail_begins";
 
 /// The service is stopping: no new mutation.
-pub(super) struct Stopped;
+pub(super) struct ShuttingDown;
 
 /// Until when a server needs no look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum Requeue {
     /// Until the wall clock says so; `None`: until something changes.
     Until(Option<Timestamp>),
     /// For so long: something is waited for.
@@ -51,10 +51,10 @@ pub(super) enum Rest {
 }
 
 /// A place among those that are decided on at once.
-type Turn<'e> = Result<SemaphorePermit<'e>, AcquireError>;
+type DecisionPermit<'e> = Result<SemaphorePermit<'e>, AcquireError>;
 
 /// All that one step is performed on.
-pub(super) struct Ready {
+pub(super) struct ReadyStep {
     pub(super) rules: Arc<Rules>,
     pub(super) policy: Arc<Policy>,
     pub(super) inventory: Inventory,
@@ -63,7 +63,7 @@ pub(super) struct Ready {
 
 impl<A: SnapshotApi> Engine<A> {
     /// Runs one server's loop until there is nothing to do for a while.
-    pub(super) async fn settle(&self, server: &ServerId, seat: &Mutex<Seat>) -> Rest {
+    pub(super) async fn settle(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) -> Requeue {
         loop {
             let ready = match self.ready(server, seat).await {
                 Ok(ready) => ready,
@@ -77,8 +77,8 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Does the next thing; `None`: then it is to be decided anew.
-    async fn proceed(&self, seat: &Mutex<Seat>, ready: Ready) -> Option<Rest> {
-        let Ready {
+    async fn proceed(&self, seat: &Mutex<ServerRuntime>, ready: ReadyStep) -> Option<Requeue> {
+        let ReadyStep {
             rules,
             policy,
             inventory,
@@ -87,7 +87,7 @@ impl<A: SnapshotApi> Engine<A> {
         // An order goes first: what is due afterwards is decided anew.
         if let Some(waiting) = self.take(seat) {
             let obeyed = self.obey(&policy, seat, &inventory, waiting).await;
-            return obeyed.is_err().then_some(Rest::Until(None));
+            return obeyed.is_err().then_some(Requeue::Until(None));
         }
         let held = self.trail_begins(&policy, seat, &inventory).await;
         let wait = self.creates_held(held);
@@ -99,24 +99,24 @@ impl<A: SnapshotApi> Engine<A> {
             | Step::Stop { .. }
             | Step::Delete {
                 prune_first: true, ..
-            } if wait.is_some() => wait.map(Rest::After),
+            } if wait.is_some() => wait.map(Requeue::After),
             start @ Step::Start { .. } => {
                 match Box::pin(self.start(&policy.server, seat, start)).await {
                     Ok(true) => None,
-                    Ok(false) => Some(Rest::After(rules.poll_interval)),
-                    Err(Stopped) => Some(Rest::Until(None)),
+                    Ok(false) => Some(Requeue::After(rules.poll_interval)),
+                    Err(ShuttingDown) => Some(Requeue::Until(None)),
                 }
             }
             Step::Create { .. } | Step::Delete { .. } | Step::Stop { .. } => {
                 let acted = self.act(&policy, seat, &inventory, step).await;
-                acted.is_err().then_some(Rest::Until(None))
+                acted.is_err().then_some(Requeue::Until(None))
             }
-            Step::Wait { pause, .. } if pause > rules.poll_interval => Some(Rest::After(pause)),
+            Step::Wait { pause, .. } if pause > rules.poll_interval => Some(Requeue::After(pause)),
             Step::Wait { pause, .. } => {
                 let rested = self.rest(pause).await;
-                rested.is_err().then_some(Rest::Until(None))
+                rested.is_err().then_some(Requeue::Until(None))
             }
-            Step::Blocked { .. } => Some(Rest::Blocked(rules.retry_after)),
+            Step::Blocked { .. } => Some(Requeue::Blocked(rules.retry_after)),
             Step::Idle { until } => {
                 let now = self.clock.now();
                 let mut seat = lock(seat);
@@ -125,7 +125,7 @@ impl<A: SnapshotApi> Engine<A> {
                 // The alert of a trail that begins is cleared when its hold is over.
                 let cleared = held.filter(|_| !rules.count_all);
                 let cleared = cleared.and_then(|left| now.wall.checked_add(left).ok());
-                Some(Rest::Until(until.into_iter().chain(cleared).min()))
+                Some(Requeue::Until(until.into_iter().chain(cleared).min()))
             }
         }
     }
@@ -141,7 +141,7 @@ impl<A: SnapshotApi> Engine<A> {
     async fn trail_begins(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
     ) -> Option<SignedDuration> {
         let left = self.begins_until - self.clock.now().mono;
@@ -172,7 +172,11 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// What is to be done next on the server, when all that is to be recorded before is;
     /// else until when it needs no look. An order that waits is told why not.
-    pub(super) async fn ready(&self, server: &ServerId, seat: &Mutex<Seat>) -> Result<Ready, Rest> {
+    pub(super) async fn ready(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<ServerRuntime>,
+    ) -> Result<ReadyStep, Requeue> {
         let wanted = self.wanted();
         if let Some(rest) = Box::pin(self.renamed(server, seat, &wanted)).await {
             return Err(rest);
@@ -182,9 +186,9 @@ impl<A: SnapshotApi> Engine<A> {
         if lock(seat).history.hold.is_some() && !self.released(server, seat, in_force).await {
             let last = rules.count_all && lock(seat).unwritten >= FAILURES;
             return Err(if last {
-                Rest::Blocked(rules.retry_after)
+                Requeue::Blocked(rules.retry_after)
             } else {
-                Rest::After(rules.poll_interval)
+                Requeue::After(rules.poll_interval)
             });
         }
         if lock(seat).history.downtime.is_some()
@@ -194,28 +198,28 @@ impl<A: SnapshotApi> Engine<A> {
         }
         // `once` ends, without a trail too.
         if rules.count_all && lock(seat).unwritten >= FAILURES {
-            return Err(Rest::Blocked(rules.retry_after));
+            return Err(Requeue::Blocked(rules.retry_after));
         }
         let Some(policy) = wanted.policies.get(server).map(Arc::clone) else {
             Self::turn_down(seat, || "its policy is gone".to_owned());
             // Nothing is to be said of one that never had one either.
-            let nothing = |history: &History| {
+            let nothing = |history: &ServerHistory| {
                 history.left() || (history.is_new() && history.alerts.is_empty())
             };
             if nothing(&lock(seat).history) {
-                return Err(Rest::Gone);
+                return Err(Requeue::Gone);
             }
-            let gone = Fact::ServerRemoved;
-            let record = self.record(server, seat, gone, Extra::default());
+            let gone = ServerEvent::ServerRemoved;
+            let record = self.record(server, seat, gone, Details::default());
             let written = Box::pin(record).await;
-            return Err(written.map_or(Rest::After(rules.poll_interval), |()| Rest::Gone));
+            return Err(written.map_or(Requeue::After(rules.poll_interval), |()| Requeue::Gone));
         };
         let idle = lock(seat).idle_in_pause();
         // What it holds is still shown to who asks: it is listed, once for all.
         if idle && (rules.count_all || lock(seat).seen.is_some()) {
             // No newer one is asked for.
             lock(seat).unlisted = None;
-            return Err(Rest::Until(None));
+            return Err(Requeue::Until(None));
         }
         // What is owed to a server that is down waits for no listing.
         let patience = lock(seat)
@@ -230,7 +234,7 @@ impl<A: SnapshotApi> Engine<A> {
         let looked = tokio::select! {
             biased;
             looked = self.look(server, seat) => looked,
-            () = impatient => return Err(Rest::After(SignedDuration::ZERO)),
+            () = impatient => return Err(Requeue::After(SignedDuration::ZERO)),
         };
         let inventory = match looked {
             Ok(inventory) => inventory,
@@ -245,18 +249,18 @@ impl<A: SnapshotApi> Engine<A> {
                 // A server that is down is looked at all the same.
                 let down = lock(seat).history.downtime.is_some();
                 return Err(if down {
-                    Rest::After(rules.poll_interval)
+                    Requeue::After(rules.poll_interval)
                 } else {
                     rest
                 });
             }
-            Err(None) => return Err(Rest::Until(None)),
+            Err(None) => return Err(Requeue::Until(None)),
         };
         // A future of its own keeps a waiting server's small; it is made when its turn has come.
         let turn = self.turns.acquire().await;
         let stepped = Box::pin(self.stepped(&policy, seat, inventory, &rules, turn)).await;
         let (inventory, step) = stepped?;
-        Ok(Ready {
+        Ok(ReadyStep {
             rules,
             policy,
             inventory,
@@ -268,11 +272,11 @@ impl<A: SnapshotApi> Engine<A> {
     async fn stepped(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         mut inventory: Inventory,
         rules: &Rules,
-        mut turn: Turn<'_>,
-    ) -> Result<(Inventory, Step), Rest> {
+        mut turn: DecisionPermit<'_>,
+    ) -> Result<(Inventory, Step), Requeue> {
         inventory.state = lock(seat).state.take().map(|state| *state);
         loop {
             let decided = self.decided(policy, seat, &inventory, rules).await;
@@ -280,14 +284,14 @@ impl<A: SnapshotApi> Engine<A> {
             match decided {
                 Some(Step::AskState) => {
                     let asked = self.ask_state(self.api.admit(), &policy.server, seat);
-                    inventory.tell(asked.await.ok_or(Rest::Until(None))?);
+                    inventory.tell(asked.await.ok_or(Requeue::Until(None))?);
                     inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
                     turn = self.turns.acquire().await;
                 }
                 Some(step) => return Ok((inventory, step)),
                 None => {
                     Self::turn_down(seat, || "the trail can't be written".to_owned());
-                    return Err(Rest::After(rules.poll_interval));
+                    return Err(Requeue::After(rules.poll_interval));
                 }
             }
         }
@@ -297,7 +301,7 @@ impl<A: SnapshotApi> Engine<A> {
     async fn released(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         policy: Option<&Policy>,
     ) -> bool {
         let release = async {
@@ -323,7 +327,7 @@ impl<A: SnapshotApi> Engine<A> {
     async fn decided(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         rules: &Rules,
     ) -> Option<Step> {
@@ -349,7 +353,7 @@ impl<A: SnapshotApi> Engine<A> {
                 return Some(step);
             };
             // A future of its own keeps a waiting server's small.
-            let record = self.record(&policy.server, seat, fact, Extra::default());
+            let record = self.record(&policy.server, seat, fact, Details::default());
             Box::pin(record).await.ok()?;
         }
         tracing::error!(
@@ -363,7 +367,7 @@ impl<A: SnapshotApi> Engine<A> {
     async fn own_trouble(
         &self,
         policy: &Policy,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
         rules: &Rules,
         error: &ApiError,
     ) {
@@ -379,7 +383,7 @@ impl<A: SnapshotApi> Engine<A> {
     async fn look(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
     ) -> Result<Inventory, Option<ApiError>> {
         #[cfg(feature = "proof")]
         if crate::core::breaks::Break::StaleListingReused.on()
@@ -394,7 +398,7 @@ impl<A: SnapshotApi> Engine<A> {
             }
             // Not at once: a stale copy at the provider would agree with itself.
             let pause = self.wanted().rules.poll_interval / 2;
-            self.rest(pause).await.map_err(|Stopped| None)?;
+            self.rest(pause).await.map_err(|ShuttingDown| None)?;
         }
         let mut inventory = self.ask(server, seat).await?;
         if !lock(seat).believes(&inventory) {
@@ -406,7 +410,7 @@ impl<A: SnapshotApi> Engine<A> {
     async fn ask(
         &self,
         server: &ServerId,
-        seat: &Mutex<Seat>,
+        seat: &Mutex<ServerRuntime>,
     ) -> Result<Inventory, Option<ApiError>> {
         lock(seat).asked = u32::try_from(self.clock.now().mono.as_secs()).ok();
         let answer = tokio::select! {
@@ -424,10 +428,10 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Waits, unless the service is stopping.
-    pub(super) async fn rest(&self, time: SignedDuration) -> Result<(), Stopped> {
+    pub(super) async fn rest(&self, time: SignedDuration) -> Result<(), ShuttingDown> {
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => Err(Stopped),
+            () = self.stop.cancelled() => Err(ShuttingDown),
             () = self.clock.sleep(time) => Ok(()),
         }
     }
@@ -436,11 +440,11 @@ impl<A: SnapshotApi> Engine<A> {
 /// Tried again with a growing pause; the account's alert says so, `once` gives up.
 fn no_listing(
     policy: &Policy,
-    seat: &Mutex<Seat>,
+    seat: &Mutex<ServerRuntime>,
     rules: &Rules,
     error: &ApiError,
     (down, now): (bool, SignedDuration),
-) -> Rest {
+) -> Requeue {
     let mut seat = lock(seat);
     seat.failures += 1;
     seat.own_failures = if down { 0 } else { seat.own_failures + 1 };
@@ -451,13 +455,13 @@ fn no_listing(
         .min(rules.retry_after);
     // Of a refused token the account's alert tells.
     seat.unlisted = (error.kind != ErrorKind::Account).then(|| {
-        Box::new(Unlisted {
+        Box::new(ListingFailure {
             why: error.message.as_str().into(),
             again: now + pause,
         })
     });
     if rules.count_all && seat.failures >= FAILURES {
-        return Rest::Blocked(pause);
+        return Requeue::Blocked(pause);
     }
-    Rest::After(pause)
+    Requeue::After(pause)
 }

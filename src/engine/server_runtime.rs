@@ -5,25 +5,25 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::hook_leases::Holding;
-use super::listing_confirmation::Listed;
-use super::operator_orders::Waiting;
-use super::runtime_view::{Seen, Unlisted};
+use super::hook_leases::HeldLease;
+use super::listing_confirmation::ListingConfirmation;
+use super::operator_orders::PendingOrder;
+use super::runtime_view::{AcceptedListing, ListingFailure};
 use crate::core::decide::Inventory;
-use crate::core::downtime::ServerState;
-use crate::core::event::Fact;
+use crate::core::downtime::PowerState;
+use crate::core::event::ServerEvent;
 use crate::core::policy::Policy;
-use crate::core::server_history::History;
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, Status};
 
 /// All that is known of one server between two looks.
 #[derive(Default)]
-pub(super) struct Seat {
-    pub(super) history: History,
+pub(super) struct ServerRuntime {
+    pub(super) history: ServerHistory,
     /// The rows of the last listing that was gone by; for those who look on.
-    pub(super) seen: Option<Seen>,
+    pub(super) seen: Option<AcceptedListing>,
     /// The listings so far, and which of them are believed.
-    pub(super) listed: Listed,
+    pub(super) listed: ListingConfirmation,
     /// Listings in a row that couldn't be had.
     pub(super) failures: u32,
     /// The last ones of these in a row while the account's could be had.
@@ -31,7 +31,7 @@ pub(super) struct Seat {
     /// Since when a listing is asked for, in whole seconds of the clock that doesn't step.
     pub(super) asked: Option<u32>,
     /// Why the last listing couldn't be had; for those who look on.
-    pub(super) unlisted: Option<Box<Unlisted>>,
+    pub(super) unlisted: Option<Box<ListingFailure>>,
     /// Records in a row that couldn't be written.
     pub(super) unwritten: u32,
     /// Set where `once` may call this server good.
@@ -39,9 +39,9 @@ pub(super) struct Seat {
     /// Set by the first listing: it showed own snapshots.
     pub(super) found_own: Option<bool>,
     /// The hold of its hooks, if it is held.
-    pub(super) held: Option<Box<Holding>>,
+    pub(super) held: Option<Box<HeldLease>>,
     /// The server's state, by the last answer.
-    pub(super) state: Option<Box<ServerState>>,
+    pub(super) state: Option<Box<PowerState>>,
     /// Its place among the servers that stand still until their create is answered.
     pub(super) place: Option<OwnedSemaphorePermit>,
     /// A pause is being recorded, and heeded already.
@@ -50,15 +50,15 @@ pub(super) struct Seat {
     pub(super) intending: bool,
     /// Orders so far, and the one that waits.
     pub(super) orders: u64,
-    pub(super) order: Option<Box<Waiting>>,
+    pub(super) order: Option<Box<PendingOrder>>,
     /// A listing that a deliberate break uses twice.
     #[cfg(feature = "proof")]
     pub(super) reused: Option<Box<Inventory>>,
 }
 
-pub(super) type SharedSeat = Arc<Mutex<Seat>>;
+pub(super) type SharedRuntime = Arc<Mutex<ServerRuntime>>;
 
-impl Seat {
+impl ServerRuntime {
     /// Returns true if this listing is gone by; what fails to be had in between says nothing.
     pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
         (self.failures, self.own_failures) = (0, 0);
@@ -77,7 +77,7 @@ impl Seat {
 
     /// A completed own snapshot that somebody else took since the last listing, or while no
     /// process looked, to be recorded.
-    pub(super) fn taken(&mut self, policy: &Policy) -> Option<Fact> {
+    pub(super) fn taken(&mut self, policy: &Policy) -> Option<ServerEvent> {
         while let Some(id) = self.listed.vanished() {
             let mut rows = self.seen.iter().flat_map(|seen| seen.rows.iter());
             let own = |row: &&Snapshot| {
@@ -91,7 +91,7 @@ impl Seat {
                 } else {
                     "no delete of ours took it"
                 };
-                return Some(Fact::SnapshotGone {
+                return Some(ServerEvent::SnapshotGone {
                     snapshot: name.to_owned(),
                     id,
                     reason: format!("no listing shows it any more, and {took}"),
@@ -117,7 +117,7 @@ impl Seat {
             Some(seen) if *seen.rows == *inventory.snapshots => seen.rows,
             _ => inventory.snapshots.clone().into_boxed_slice(),
         };
-        self.seen = Some(Seen {
+        self.seen = Some(AcceptedListing {
             rows,
             at,
             requested: inventory.requested,

@@ -36,24 +36,24 @@ const MOST_CALLS: i32 = 20;
 /// Who asks within this time of the first joins the same listing.
 const GATHER: Duration = Duration::from_millis(5);
 
-type Answer = Result<Inventory, ApiError>;
+type ListingAnswer = Result<Inventory, ApiError>;
 
-struct Ask {
+struct ListingRequest {
     server: ServerId,
-    reply: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<ListingAnswer>,
 }
 
 /// Where servers ask.
-pub(super) struct Observer {
-    asks: mpsc::UnboundedSender<Ask>,
-    queue: Mutex<Option<mpsc::UnboundedReceiver<Ask>>>,
+pub(super) struct SharedListing {
+    asks: mpsc::UnboundedSender<ListingRequest>,
+    queue: Mutex<Option<mpsc::UnboundedReceiver<ListingRequest>>>,
     /// Rows of the last account-wide listing.
     rows: AtomicUsize,
     /// Its pages.
     pages: AtomicUsize,
 }
 
-impl Observer {
+impl SharedListing {
     pub(super) fn new() -> Self {
         let (asks, queue) = mpsc::unbounded_channel();
         Self {
@@ -65,9 +65,9 @@ impl Observer {
     }
 
     /// What the server holds, by a listing that is requested after this call.
-    pub(super) async fn ask(&self, server: &ServerId) -> Answer {
+    pub(super) async fn ask(&self, server: &ServerId) -> ListingAnswer {
         let (reply, answer) = oneshot::channel();
-        let asked = self.asks.send(Ask {
+        let asked = self.asks.send(ListingRequest {
             server: server.clone(),
             reply,
         });
@@ -141,7 +141,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    async fn account_wide(self: &Arc<Self>, asks: Vec<Ask>) {
+    async fn account_wide(self: &Arc<Self>, asks: Vec<ListingRequest>) {
         let requested = self.clock.now().mono;
         let listing = self.list(None).await;
         self.note(&listing, requested).await;
@@ -173,7 +173,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Each by itself: one that takes long holds up no other (I16).
-    fn one_by_one(self: &Arc<Self>, asks: Vec<Ask>) {
+    fn one_by_one(self: &Arc<Self>, asks: Vec<ListingRequest>) {
         for ask in asks {
             let engine = Arc::clone(self);
             tokio::spawn(async move {
@@ -240,13 +240,13 @@ pub async fn observe_once<A: SnapshotApi>(
     Ok(inventories)
 }
 
-fn drain(queue: &mut mpsc::UnboundedReceiver<Ask>, asks: &mut Vec<Ask>) {
+fn drain(queue: &mut mpsc::UnboundedReceiver<ListingRequest>, asks: &mut Vec<ListingRequest>) {
     while let Ok(ask) = queue.try_recv() {
         asks.push(ask);
     }
 }
 
-fn answer_all(asks: Vec<Ask>, error: &ApiError) {
+fn answer_all(asks: Vec<ListingRequest>, error: &ApiError) {
     for ask in asks {
         let _gone = ask.reply.send(Err(error.clone()));
     }

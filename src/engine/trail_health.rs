@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
-use crate::audit::{Entry, StandingAlert, TrailError, Wide};
-use crate::core::event::Standing;
+use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
+use crate::core::event::RaisedAlert;
 use crate::core::sanitize::utc;
 
 /// The alert while the trail can't be written.
@@ -30,23 +30,23 @@ const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Whether the trail can be written.
 #[derive(Default)]
-pub(super) struct Keeper(Mutex<State>);
+pub(super) struct TrailHealth(Mutex<TrailState>);
 
 #[derive(Default)]
-struct State {
+struct TrailState {
     /// Since when it can't.
     down: Option<Timestamp>,
     /// The last time in which it couldn't, until the trail tells of that.
-    outage: Option<Outage>,
+    outage: Option<TrailOutage>,
 }
 
-struct Outage {
+struct TrailOutage {
     since: Timestamp,
     why: String,
     next_try: SignedDuration,
 }
 
-impl Keeper {
+impl TrailHealth {
     /// Whether the last record could be written.
     pub(super) fn writable(&self) -> bool {
         lock(&self.0).down.is_none()
@@ -60,7 +60,7 @@ impl Keeper {
         Some(StandingAlert {
             alert: TRAIL_DOWN.to_owned(),
             about: TRAIL.to_owned(),
-            standing: Standing {
+            standing: RaisedAlert {
                 reason: why.map_or(REASON.to_owned(), |why| format!("{REASON}: {why}")),
                 since: Some(since),
             },
@@ -68,19 +68,19 @@ impl Keeper {
     }
 
     /// Takes in how an append ended; what changed by it.
-    fn written(&self, error: Option<&TrailError>, at: Timestamp) -> Option<Wide> {
+    fn written(&self, error: Option<&TrailError>, at: Timestamp) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
         match error {
             Some(error) if state.down.is_none() => {
                 tracing::error!(event = "alert_raised", alert = TRAIL_DOWN, %error, "nothing is changed while the trail can't be written");
                 state.down = Some(at);
-                state.outage.get_or_insert(Outage {
+                state.outage.get_or_insert(TrailOutage {
                     since: at,
                     why: error.to_string(),
                     next_try: SignedDuration::MIN,
                 });
                 let reason = format!("{REASON}: {error}");
-                Some(Wide::raised(TRAIL_DOWN, TRAIL, reason))
+                Some(GlobalEvent::raised(TRAIL_DOWN, TRAIL, reason))
             }
             None if state.down.is_some() => {
                 tracing::info!(
@@ -89,22 +89,22 @@ impl Keeper {
                     "the trail can be written again"
                 );
                 state.down = None;
-                Some(Wide::cleared(TRAIL_DOWN, TRAIL))
+                Some(GlobalEvent::cleared(TRAIL_DOWN, TRAIL))
             }
             _ => None,
         }
     }
 
     /// The outage as it is recorded, if it is time to try that.
-    fn to_tell(&self, mono: SignedDuration) -> Option<[Wide; 2]> {
+    fn to_tell(&self, mono: SignedDuration) -> Option<[GlobalEvent; 2]> {
         let mut state = lock(&self.0);
         let outage = state.outage.as_mut().filter(|o| o.next_try <= mono)?;
         outage.next_try = mono + PAUSE;
         let (since, why) = (utc(outage.since), &outage.why);
         let reason = format!("it couldn't be written since {since}: {why}");
         Some([
-            Wide::raised(TRAIL_DOWN, TRAIL, reason),
-            Wide::cleared(TRAIL_DOWN, TRAIL),
+            GlobalEvent::raised(TRAIL_DOWN, TRAIL, reason),
+            GlobalEvent::cleared(TRAIL_DOWN, TRAIL),
         ])
     }
 }
@@ -129,12 +129,12 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Records the outage, and what stands of the account: that may have been raised in it.
-    async fn tell_outage(&self, outage: [Wide; 2]) {
+    async fn tell_outage(&self, outage: [GlobalEvent; 2]) {
         let time = self.clock.now().wall;
         let (standing, _) = self.account.alerts();
         let standing = standing
             .into_iter()
-            .map(|one| Wide::raised(&one.alert, &one.about, one.standing.reason));
+            .map(|one| GlobalEvent::raised(&one.alert, &one.about, one.standing.reason));
         let events = outage.into_iter().chain(standing);
         let entries = events.map(|wide| Entry::wide(time, wide)).collect();
         let written = self.trail.append(entries).await;

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::operator_orders::Called;
-use super::server_loop::Rest;
+use super::operator_orders::WakeRequests;
+use super::server_loop::Requeue;
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
 use crate::core::decide::CLOCK_TOLERANCE;
@@ -21,10 +21,10 @@ const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
 
 /// Servers at rest by when they wake, and those at work.
 #[derive(Default)]
-struct Fleet {
+struct WorkQueue {
     by_wall: BTreeSet<(Timestamp, ServerId)>,
     by_mono: BTreeSet<(SignedDuration, ServerId)>,
-    tasks: JoinSet<(ServerId, Rest)>,
+    tasks: JoinSet<(ServerId, Requeue)>,
     at_work: BTreeMap<Id, ServerId>,
     /// Working when new policies came: looked at once more.
     again: BTreeSet<ServerId>,
@@ -51,7 +51,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     async fn turn(self: &Arc<Self>, stop: CancellationToken, once: bool) {
         let mut observer = tokio::spawn(Arc::clone(self).observe());
-        let mut fleet = Fleet::default();
+        let mut fleet = WorkQueue::default();
         let mut wanted = self.wanted().policies;
         for (server, seat) in lock(&self.seats).iter() {
             if !lock(seat).history.gone() {
@@ -121,7 +121,7 @@ impl<A: SnapshotApi> Engine<A> {
         observer.abort();
     }
 
-    fn start_due(self: &Arc<Self>, fleet: &mut Fleet) {
+    fn start_due(self: &Arc<Self>, fleet: &mut WorkQueue) {
         let now = self.clock.now();
         // All seats first, which stay: between them the tasks would leave holes.
         let mut due = Vec::new();
@@ -139,8 +139,8 @@ impl<A: SnapshotApi> Engine<A> {
 
     fn ended(
         &self,
-        fleet: &mut Fleet,
-        ended: Result<(Id, (ServerId, Rest)), JoinError>,
+        fleet: &mut WorkQueue,
+        ended: Result<(Id, (ServerId, Requeue)), JoinError>,
         once: bool,
     ) {
         let now = self.clock.now();
@@ -151,7 +151,7 @@ impl<A: SnapshotApi> Engine<A> {
             Err(error) => {
                 tracing::error!(%error, "a server's loop broke; it is tried again");
                 let pause = self.wanted().rules.retry_after;
-                (error.id(), Rest::Blocked(pause))
+                (error.id(), Requeue::Blocked(pause))
             }
         };
         let Some(server) = fleet.at_work.remove(&id) else {
@@ -162,13 +162,13 @@ impl<A: SnapshotApi> Engine<A> {
             return;
         }
         match rest {
-            Rest::Until(_) | Rest::Blocked(_) | Rest::Gone if once => {}
-            Rest::Until(Some(at)) => {
+            Requeue::Until(_) | Requeue::Blocked(_) | Requeue::Gone if once => {}
+            Requeue::Until(Some(at)) => {
                 fleet.by_wall.insert((at, server));
             }
             // The seat stays: what was open or settled is known if the policy returns.
-            Rest::Until(None) | Rest::Gone => {}
-            Rest::After(pause) | Rest::Blocked(pause) => {
+            Requeue::Until(None) | Requeue::Gone => {}
+            Requeue::After(pause) | Requeue::Blocked(pause) => {
                 fleet.by_mono.insert((now.mono + pause, server));
             }
         }
@@ -180,7 +180,7 @@ impl<A: SnapshotApi> Engine<A> {
         now.wall.duration_since(Timestamp::UNIX_EPOCH) - now.mono
     }
 
-    fn sleep(&self, fleet: &Fleet) -> SignedDuration {
+    fn sleep(&self, fleet: &WorkQueue) -> SignedDuration {
         let now = self.clock.now();
         let wall = fleet
             .by_wall
@@ -193,7 +193,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-impl Fleet {
+impl WorkQueue {
     fn pop_due(&mut self, wall: Timestamp, mono: SignedDuration) -> Option<ServerId> {
         if self.by_mono.first().is_some_and(|(at, _)| *at <= mono) {
             return self.by_mono.pop_first().map(|(_, server)| server);
@@ -211,7 +211,7 @@ impl Fleet {
     }
 
     /// Those who were called are looked at now, and never by two loops at once.
-    fn call(&mut self, called: Called, wanted: &BTreeMap<ServerId, Arc<Policy>>) {
+    fn call(&mut self, called: WakeRequests, wanted: &BTreeMap<ServerId, Arc<Policy>>) {
         let mut servers = called.servers;
         if called.all {
             servers.extend(wanted.keys().cloned());

@@ -12,10 +12,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::protocol::{Begun, Release, Request, Told, hear, say};
-use super::{Job, Lease, Leased, Promised, Report, Runner};
+use super::protocol::{BeforeStarted, HookResult, ReleaseRequest, RunRequest, hear, say};
+use super::{BoxedFuture, HookJob, HookReport, Runner, RunnerHandle, RunnerLease};
 use crate::config::DEFAULT_FILE;
-use crate::core::event::{Hook, Ran};
+use crate::core::event::{HookKind, HookOutcome};
 
 /// A runner may take so much longer than the hook: it asks it to end, and makes it.
 const MARGIN: Duration = Duration::from_secs(15);
@@ -43,14 +43,14 @@ fn socket_for(config: &Path, of_unit: &Path, socket: &Path) -> Option<PathBuf> {
 
 /// Begins runners.
 #[derive(Debug)]
-pub struct Runners {
+pub struct RunnerLauncher {
     config: PathBuf,
     socket: Option<PathBuf>,
     options: Vec<String>,
     afters: Semaphore,
 }
 
-impl Runners {
+impl RunnerLauncher {
     /// By this main file; through this socket where there is one, and then by no other way,
     /// else by children of ours, which are given these `options` too.
     pub fn new(config: PathBuf, socket: Option<PathBuf>, options: Vec<String>) -> Self {
@@ -62,7 +62,7 @@ impl Runners {
         }
     }
 
-    async fn reach(&self) -> Result<Reached, String> {
+    async fn reach(&self) -> Result<RunnerConnection, String> {
         if let Some(path) = &self.socket {
             let stream = UnixStream::connect(path).await.map_err(|error| {
                 format!(
@@ -71,7 +71,7 @@ impl Runners {
                 )
             })?;
             let (input, output) = stream.into_split();
-            return Ok(Reached {
+            return Ok(RunnerConnection {
                 input: BufReader::new(Box::new(input)),
                 output: Box::new(output),
                 child: None,
@@ -90,7 +90,7 @@ impl Runners {
             .spawn()
             .map_err(|error| format!("no runner of hooks can be started: {error}"))?;
         match (child.stdin.take(), child.stdout.take()) {
-            (Some(output), Some(input)) => Ok(Reached {
+            (Some(output), Some(input)) => Ok(RunnerConnection {
                 input: BufReader::new(Box::new(input)),
                 output: Box::new(output),
                 child: Some(child),
@@ -101,13 +101,13 @@ impl Runners {
 }
 
 /// A runner, and the way to it.
-struct Reached {
+struct RunnerConnection {
     input: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
     output: Box<dyn AsyncWrite + Send + Unpin>,
     child: Option<Child>,
 }
 
-impl Reached {
+impl RunnerConnection {
     async fn told<T: DeserializeOwned>(&mut self, limit: Duration) -> Result<T, String> {
         let heard = timeout(limit + MARGIN, hear(&mut self.input)).await;
         let heard = heard.map_err(|_| "the runner of the hooks says nothing".to_owned())??;
@@ -115,23 +115,23 @@ impl Reached {
     }
 
     /// Whether `before` is begun; else why not.
-    async fn begun(&mut self, request: Request) -> Result<(), String> {
+    async fn begun(&mut self, request: RunRequest) -> Result<(), String> {
         say(&mut self.output, &request).await?;
-        match self.told::<First>(Duration::ZERO).await? {
-            First::Begun(Begun { begun: true }) => Ok(()),
-            First::Begun(_) => Err("the runner of the hooks doesn't begin".to_owned()),
-            First::Report(report) => Err(report.reason),
+        match self.told::<FirstMessage>(Duration::ZERO).await? {
+            FirstMessage::Begun(BeforeStarted { begun: true }) => Ok(()),
+            FirstMessage::Begun(_) => Err("the runner of the hooks doesn't begin".to_owned()),
+            FirstMessage::Report(report) => Err(report.reason),
         }
     }
 
     /// Has the lease until it is released or dropped.
-    async fn hold(mut self, leased: Leased, limit: Duration) {
-        let Leased { released, ended } = leased;
+    async fn hold(mut self, leased: RunnerHandle, limit: Duration) {
+        let RunnerHandle { released, ended } = leased;
         let report = tokio::select! {
             why = released => match why {
                 Ok(why) => {
                     // It may have ended by itself, and said so.
-                    let _gone = say(&mut self.output, &Release { why }).await;
+                    let _gone = say(&mut self.output, &ReleaseRequest { why }).await;
                     let report = timeout(limit + MARGIN, hear_after(&mut self.input)).await;
                     report.ok().flatten()
                 }
@@ -155,10 +155,10 @@ impl Reached {
 }
 
 /// The report of `after`; one of `before` that took too long to be waited for is passed over.
-async fn hear_after(input: &mut (impl AsyncBufRead + Unpin)) -> Option<Report> {
+async fn hear_after(input: &mut (impl AsyncBufRead + Unpin)) -> Option<HookReport> {
     loop {
-        let Told { hook, report } = hear(input).await.ok().flatten()?;
-        if hook == Hook::After {
+        let HookResult { hook, report } = hear(input).await.ok().flatten()?;
+        if hook == HookKind::After {
             return Some(report);
         }
     }
@@ -167,49 +167,49 @@ async fn hear_after(input: &mut (impl AsyncBufRead + Unpin)) -> Option<Report> {
 /// What a runner says first.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum First {
-    Begun(Begun),
-    Report(Report),
+enum FirstMessage {
+    Begun(BeforeStarted),
+    Report(HookReport),
 }
 
-impl Runner for Runners {
-    fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)> {
+impl Runner for RunnerLauncher {
+    fn begin(&self, job: HookJob) -> BoxedFuture<'_, (HookReport, Option<RunnerLease>)> {
         Box::pin(async move {
             let limit = job.limit;
             let reached = async {
                 let mut reached = self.reach().await?;
-                reached.begun(Request { job, after: None }).await?;
+                reached.begun(RunRequest { job, after: None }).await?;
                 Ok::<_, String>(reached)
             };
             let mut reached = match reached.await {
                 Ok(reached) => reached,
-                Err(why) => return (Report::bad(Ran::NotStarted, why), None),
+                Err(why) => return (HookReport::bad(HookOutcome::NotStarted, why), None),
             };
-            let report = reached.told::<Report>(limit).await;
-            let report = report.unwrap_or_else(|why| Report::bad(Ran::Failed, why));
-            if report.ran == Ran::NotStarted {
+            let report = reached.told::<HookReport>(limit).await;
+            let report = report.unwrap_or_else(|why| HookReport::bad(HookOutcome::Failed, why));
+            if report.ran == HookOutcome::NotStarted {
                 tokio::spawn(reached.end());
                 return (report, None);
             }
-            let (lease, leased) = Lease::new();
+            let (lease, leased) = RunnerLease::new();
             tokio::spawn(reached.hold(leased, limit));
             (report, Some(lease))
         })
     }
 
-    fn after(&self, job: Job, why: String) -> Promised<'_, Report> {
+    fn after(&self, job: HookJob, why: String) -> BoxedFuture<'_, HookReport> {
         Box::pin(async move {
             let _place = self.afters.acquire().await;
             let (limit, after) = (job.limit, Some(why));
             let report = async {
                 let mut reached = self.reach().await?;
-                say(&mut reached.output, &Request { job, after }).await?;
-                let report = reached.told::<Report>(limit).await?;
+                say(&mut reached.output, &RunRequest { job, after }).await?;
+                let report = reached.told::<HookReport>(limit).await?;
                 tokio::spawn(reached.end());
                 Ok::<_, String>(report)
             };
             let report = report.await;
-            report.unwrap_or_else(|why| Report::bad(Ran::Failed, why))
+            report.unwrap_or_else(|why| HookReport::bad(HookOutcome::Failed, why))
         })
     }
 }

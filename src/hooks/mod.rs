@@ -13,7 +13,7 @@ mod launch;
 mod protocol;
 pub mod runner;
 
-pub use launch::{Runners, unit_socket};
+pub use launch::{RunnerLauncher, unit_socket};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,12 +22,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::core::event::Ran;
+use crate::core::event::HookOutcome;
 use crate::core::snapshot::ServerId;
 
 /// For what a server is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
+pub struct HookJob {
     /// The stem of the policy's file.
     pub policy: String,
     /// The rotation whose hooks are run.
@@ -43,9 +43,9 @@ pub struct Job {
 
 /// What came of a hook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct HookReport {
     /// How it ended.
-    pub ran: Ran,
+    pub ran: HookOutcome,
     /// Why, or what it said.
     pub reason: String,
     /// What it said beside a reason that is another's; cut.
@@ -56,9 +56,9 @@ pub struct Report {
     pub early: bool,
 }
 
-impl Report {
+impl HookReport {
     /// One that didn't do well.
-    pub fn bad(ran: Ran, reason: impl Into<String>) -> Self {
+    pub fn bad(ran: HookOutcome, reason: impl Into<String>) -> Self {
         Self {
             ran,
             reason: reason.into(),
@@ -69,46 +69,46 @@ impl Report {
 }
 
 /// A future that the engine can hold without knowing who made it.
-pub type Promised<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type BoxedFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Who runs hooks.
 pub trait Runner: Send + Sync {
     /// Runs `before`. From then on the server is held, until the lease is released or dropped;
     /// there is none where nothing was run.
-    fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)>;
+    fn begin(&self, job: HookJob) -> BoxedFuture<'_, (HookReport, Option<RunnerLease>)>;
 
     /// Runs `after` of a hold whose lease is lost.
-    fn after(&self, job: Job, why: String) -> Promised<'_, Report>;
+    fn after(&self, job: HookJob, why: String) -> BoxedFuture<'_, HookReport>;
 }
 
 /// A hold: who drops it releases the server.
-pub struct Lease {
+pub struct RunnerLease {
     release: oneshot::Sender<String>,
-    ended: oneshot::Receiver<Report>,
+    ended: oneshot::Receiver<HookReport>,
 }
 
 /// The other side of a lease.
-pub struct Leased {
+pub struct RunnerHandle {
     /// Why the server is to be released; an error when the lease was dropped.
     pub released: oneshot::Receiver<String>,
     /// What came of `after`.
-    pub ended: oneshot::Sender<Report>,
+    pub ended: oneshot::Sender<HookReport>,
 }
 
-impl Lease {
+impl RunnerLease {
     /// A lease and its other side.
-    pub fn new() -> (Self, Leased) {
+    pub fn new() -> (Self, RunnerHandle) {
         let (release, released) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let lease = Self {
             release,
             ended: end,
         };
-        (lease, Leased { released, ended })
+        (lease, RunnerHandle { released, ended })
     }
 
     /// Has `after` run, and waits for it; `None`: the runner is gone, and nobody knows.
-    pub async fn release(self, why: String) -> Option<Report> {
+    pub async fn release(self, why: String) -> Option<HookReport> {
         let _ended_already = self.release.send(why);
         self.ended.await.ok()
     }

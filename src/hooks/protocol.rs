@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite};
 
-use super::{Job, Report};
-use crate::core::event::Hook;
+use super::{HookJob, HookReport};
+use crate::core::event::HookKind;
 
 /// The longest line.
 const LONGEST: u64 = 64 * 1024;
@@ -18,37 +18,37 @@ pub(super) const FIRST: Duration = Duration::from_secs(10);
 
 /// What the runner is asked for.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Request {
+pub(super) struct RunRequest {
     /// For what the server is held.
-    pub(super) job: Job,
+    pub(super) job: HookJob,
     /// `Some`: `before` ran long ago, only `after` is to be run, and why.
     pub(super) after: Option<String>,
 }
 
 /// That `before` is about to be run: from here on the server may be held.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Begun {
+pub(super) struct BeforeStarted {
     pub(super) begun: bool,
 }
 
 /// That the server is to be released.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Release {
+pub(super) struct ReleaseRequest {
     pub(super) why: String,
 }
 
 /// What came of a hook, and of which: one of `before` may be heard late.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Told {
+pub(super) struct HookResult {
     #[serde(default = "after")]
-    pub(super) hook: Hook,
+    pub(super) hook: HookKind,
     #[serde(flatten)]
-    pub(super) report: Report,
+    pub(super) report: HookReport,
 }
 
 /// Of which hook a report is that doesn't say so.
-fn after() -> Hook {
-    Hook::After
+fn after() -> HookKind {
+    HookKind::After
 }
 
 /// Sends a line.

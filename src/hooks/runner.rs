@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::protocol::{Begun, FIRST, Release, Request, Told, hear, say};
-use super::{Job, Report};
+use super::protocol::{BeforeStarted, FIRST, HookResult, ReleaseRequest, RunRequest, hear, say};
+use super::{HookJob, HookReport};
 use crate::child::{self, Program};
 use crate::config::hooks_of;
-use crate::core::event::{Hook, Ran};
+use crate::core::event::{HookKind, HookOutcome};
 use crate::core::hook_lease::command;
 use crate::core::name_pattern::is_accepted;
 use crate::core::policy::Hooks;
@@ -23,7 +23,7 @@ use crate::logged;
 
 /// What the runner's unit gives it.
 #[derive(Debug, Default)]
-pub struct Unit {
+pub struct UnitEnvironment {
     /// Where credentials for hooks lie.
     pub credentials: Option<String>,
     /// The folder for locks that all runners of the unit share.
@@ -39,24 +39,24 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Serves one hold to its end; `ended` comes true when the runner is asked to end.
 pub async fn serve(
     config: &Path,
-    unit: Unit,
+    unit: UnitEnvironment,
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
     ended: impl Future<Output = ()>,
 ) -> Result<(), String> {
     let mut input = BufReader::new(input);
-    let request: Request = timeout(FIRST, hear(&mut input))
+    let request: RunRequest = timeout(FIRST, hear(&mut input))
         .await
         .map_err(|_| "nothing was asked for".to_owned())??
         .ok_or("nothing was asked for")?;
-    let Request { job, after } = request;
+    let RunRequest { job, after } = request;
     let found = hooks_of(config, &job.policy, &job.rotation);
     let found = match found {
         Ok(_) if !is_accepted(&job.snapshot) => Err("no snapshot has such a name".to_owned()),
         found => found,
     };
     let run = match found {
-        Ok((hooks, server, called)) => Run {
+        Ok((hooks, server, called)) => HookRun {
             hooks,
             job,
             server,
@@ -65,35 +65,38 @@ pub async fn serve(
         },
         // Nothing is begun.
         Err(why) if after.is_none() => {
-            return say(&mut output, &Report::bad(Ran::NotStarted, why)).await;
+            return say(&mut output, &HookReport::bad(HookOutcome::NotStarted, why)).await;
         }
-        Err(why) => return say(&mut output, &Report::bad(Ran::Failed, why)).await,
+        Err(why) => return say(&mut output, &HookReport::bad(HookOutcome::Failed, why)).await,
     };
     if let Some(why) = after {
-        let report = run.run(Hook::After, &why).await;
+        let report = run.run(HookKind::After, &why).await;
         return say(&mut output, &report).await;
     }
     let _only = match alone(unit.locks.as_deref(), &run.server).await {
         Ok(lock) => lock,
-        Err(why) => return say(&mut output, &Report::bad(Ran::NotStarted, why)).await,
+        Err(why) => return say(&mut output, &HookReport::bad(HookOutcome::NotStarted, why)).await,
     };
-    if say(&mut output, &Begun { begun: true }).await.is_err() {
+    if say(&mut output, &BeforeStarted { begun: true })
+        .await
+        .is_err()
+    {
         return Ok(());
     }
     let latest = Instant::now() + std(run.hooks.max_hold);
     // Never broken off: what it begun elsewhere would come to its end behind `after`.
-    let report = run.run(Hook::Before, "").await;
+    let report = run.run(HookKind::Before, "").await;
     let ran = report.ran;
-    let hook = Hook::Before;
-    let heard = say(&mut output, &Told { hook, report }).await;
-    if ran == Ran::NotStarted {
+    let hook = HookKind::Before;
+    let heard = say(&mut output, &HookResult { hook, report }).await;
+    if ran == HookOutcome::NotStarted {
         return Ok(());
     }
     let gone = "whoever began it is gone";
     let why = tokio::select! {
         biased;
         () = std::future::ready(()), if heard.is_err() => gone,
-        release = hear::<Release>(&mut input) => match release {
+        release = hear::<ReleaseRequest>(&mut input) => match release {
             Ok(Some(release)) => return run.release(&release.why, false, &mut output).await,
             _ => gone,
         },
@@ -128,57 +131,57 @@ async fn alone(locks: Option<&Path>, server: &ServerId) -> Result<Option<File>, 
 }
 
 /// What is run, and for what.
-struct Run {
+struct HookRun {
     hooks: Arc<Hooks>,
-    job: Job,
+    job: HookJob,
     /// By the policy's file, whatever was asked.
     server: ServerId,
     called: String,
     credentials: Option<String>,
 }
 
-impl Run {
+impl HookRun {
     async fn release(
         &self,
         why: &str,
         early: bool,
         output: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), String> {
-        let mut report = self.run(Hook::After, why).await;
+        let mut report = self.run(HookKind::After, why).await;
         report.early = early;
-        if early && report.ran == Ran::Done {
+        if early && report.ran == HookOutcome::Done {
             report.reason = why.to_owned();
         }
         let (server, server_name) = (logged::id(&self.server), &self.called);
         let (rotation, reason) = (&self.job.rotation, &report.reason);
         match report.ran {
-            Ran::Done => {
+            HookOutcome::Done => {
                 tracing::info!(server, server_name, rotation, reason, "after did well");
             }
-            Ran::Failed | Ran::NotStarted => {
+            HookOutcome::Failed | HookOutcome::NotStarted => {
                 tracing::warn!(server, server_name, rotation, reason, "after failed");
             }
         }
         // Nobody need be left to hear it.
-        let hook = Hook::After;
-        let _gone = say(output, &Told { hook, report }).await;
+        let hook = HookKind::After;
+        let _gone = say(output, &HookResult { hook, report }).await;
         Ok(())
     }
 
-    async fn run(&self, hook: Hook, why: &str) -> Report {
+    async fn run(&self, hook: HookKind, why: &str) -> HookReport {
         let (hooks, job) = (&*self.hooks, &self.job);
         let argv = command(hooks, hook);
         if argv.is_empty() {
-            return Report {
-                ran: Ran::Done,
+            return HookReport {
+                ran: HookOutcome::Done,
                 reason: "there is none to run".to_owned(),
                 said: String::new(),
                 early: false,
             };
         }
         let word = match hook {
-            Hook::Before => "before",
-            Hook::After => "after",
+            HookKind::Before => "before",
+            HookKind::After => "after",
         };
         let context = serde_json::json!({
             "hook": word,
@@ -211,21 +214,22 @@ impl Run {
         match child::run(program).await {
             Err(error) => {
                 let ran = match hook {
-                    Hook::Before => Ran::NotStarted,
-                    Hook::After => Ran::Failed,
+                    HookKind::Before => HookOutcome::NotStarted,
+                    HookKind::After => HookOutcome::Failed,
                 };
-                Report::bad(ran, error)
+                HookReport::bad(ran, error)
             }
             Ok(ended) => {
                 let name = &argv[0];
                 let colon = if ended.output.is_empty() { "" } else { ": " };
                 let output = ended.output;
                 match ended.fault {
-                    Some(fault) => {
-                        Report::bad(Ran::Failed, format!("{name} {fault}{colon}{output}"))
-                    }
-                    None => Report {
-                        ran: Ran::Done,
+                    Some(fault) => HookReport::bad(
+                        HookOutcome::Failed,
+                        format!("{name} {fault}{colon}{output}"),
+                    ),
+                    None => HookReport {
+                        ran: HookOutcome::Done,
                         reason: format!("{name} did well{colon}{output}"),
                         said: output,
                         early: false,

@@ -9,26 +9,26 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::pending::Parcel;
 use super::receiver::Deliver;
-use super::{Means, command, http, lock, mail};
-use crate::alerts::{Event, Message};
+use super::{DeliveryContext, command, http, lock, mail};
+use crate::alerts::{AlertChange, Message};
 use crate::api::{is_loopback, outgoing, secret};
-use crate::config::notify::{Address, Receiver, SecretFile, Way, address};
+use crate::config::notify::{Address, Receiver, SecretFile, Transport, address};
 use crate::core::sanitize::printable;
 
 /// As much of what a receiver answers as an error repeats.
 const ERROR_SHOWN: usize = 300;
 
 /// Delivers to one receiver.
-pub struct Post {
+pub struct Delivery {
     receiver: Receiver,
-    means: Means,
+    means: DeliveryContext,
     /// The client, and whether it is for loopback alone.
     client: Mutex<Option<(bool, Client)>>,
 }
 
-impl Post {
+impl Delivery {
     /// Delivers to this receiver; nothing is sent yet.
-    pub fn new(receiver: Receiver, means: Means) -> Self {
+    pub fn new(receiver: Receiver, means: DeliveryContext) -> Self {
         Self {
             receiver,
             means,
@@ -39,7 +39,7 @@ impl Post {
     /// Sends a message that tells of nothing, and when that was asked for.
     pub async fn test(&self, time: Timestamp) -> Result<(), String> {
         let message = Message {
-            event: Event::Test,
+            event: AlertChange::Test,
             time,
             host: host(),
             alerts: Vec::new(),
@@ -47,7 +47,7 @@ impl Post {
         };
         self.limited(async {
             match &self.receiver.way {
-                Way::Ping { address, .. } => {
+                Transport::Ping { address, .. } => {
                     let (client, url) = self.web(address)?;
                     http::ping_log(&client, url, message.subject()).await
                 }
@@ -69,32 +69,32 @@ impl Post {
 
     async fn message(&self, message: &Message) -> Result<(), String> {
         match &self.receiver.way {
-            Way::Webhook(address) => {
+            Transport::Webhook(address) => {
                 let (client, url) = self.web(address)?;
                 http::webhook(&client, url, message).await
             }
-            Way::Slack(address) => {
+            Transport::Slack(address) => {
                 let (client, url) = self.web(address)?;
                 http::slack(&client, url, message).await
             }
-            Way::Ntfy { address, token } => {
+            Transport::Ntfy { address, token } => {
                 let (client, url) = self.web(address)?;
                 let token = token.as_ref();
                 let token = token.map(|file| self.secret(file, "access token"));
                 http::ntfy(&client, url, token.transpose()?, message).await
             }
-            Way::Email(settings) => {
+            Transport::Email(settings) => {
                 let login = settings.login.as_ref();
                 let password = login.map(|(_, file)| self.secret(file, "password"));
                 let ca_file = self.means.ca_file.as_deref();
                 mail::send(settings, password.transpose()?, ca_file, message).await
             }
-            Way::Command(argv) => {
+            Transport::Command(argv) => {
                 let (name, limit) = (&self.receiver.name, self.receiver.timeout);
                 command::run(name, argv, message, limit).await
             }
             // It hears of slots.
-            Way::Ping { .. } => Ok(()),
+            Transport::Ping { .. } => Ok(()),
         }
     }
 
@@ -129,14 +129,14 @@ impl Post {
     }
 }
 
-impl Deliver for Post {
+impl Deliver for Delivery {
     async fn deliver(&self, parcel: &Parcel) -> Result<(), String> {
         self.limited(async {
             match (parcel, &self.receiver.way) {
                 (Parcel::Message(message, _), _) => self.message(message).await,
                 (Parcel::Checkpoint(signed, time), _) => {
                     self.message(&Message {
-                        event: Event::Witnessed,
+                        event: AlertChange::Witnessed,
                         time: *time,
                         host: host(),
                         alerts: Vec::new(),
@@ -144,7 +144,7 @@ impl Deliver for Post {
                     })
                     .await
                 }
-                (Parcel::Ping(slot), Way::Ping { address, .. }) => {
+                (Parcel::Ping(slot), Transport::Ping { address, .. }) => {
                     let (client, url) = self.web(address)?;
                     http::ping(&client, url, slot).await
                 }

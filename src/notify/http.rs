@@ -5,7 +5,7 @@ use reqwest::{Client, RequestBuilder, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use crate::alerts::{Event, Message, Slot, Turn, encoded_word};
+use crate::alerts::{AlertChange, Message, SlotChange, SlotNews, encoded_word};
 use crate::api::chain;
 
 pub(super) async fn webhook(client: &Client, url: Url, message: &Message) -> Result<(), String> {
@@ -28,12 +28,12 @@ pub(super) async fn ntfy(
     message: &Message,
 ) -> Result<(), String> {
     let (priority, tags) = match message.event {
-        Event::Raised if message.is_urgent() => ("max", "rotating_light"),
-        Event::Raised => ("high", "rotating_light"),
-        Event::Repeated => ("default", "hourglass"),
-        Event::Recovered => ("default", "white_check_mark"),
-        Event::Test => ("low", "test_tube"),
-        Event::Witnessed => ("min", "receipt"),
+        AlertChange::Raised if message.is_urgent() => ("max", "rotating_light"),
+        AlertChange::Raised => ("high", "rotating_light"),
+        AlertChange::Repeated => ("default", "hourglass"),
+        AlertChange::Recovered => ("default", "white_check_mark"),
+        AlertChange::Test => ("low", "test_tube"),
+        AlertChange::Witnessed => ("min", "receipt"),
     };
     let mut request = client
         .post(url)
@@ -52,13 +52,13 @@ pub(super) async fn ntfy(
 }
 
 /// In the way of healthchecks.io: `/start`, nothing, `/fail` after the address's path.
-pub(super) async fn ping(client: &Client, url: Url, slot: &Slot) -> Result<(), String> {
+pub(super) async fn ping(client: &Client, url: Url, slot: &SlotNews) -> Result<(), String> {
     let turn = match slot.turn {
-        Turn::Started => Some("start"),
-        Turn::Completed => None,
-        Turn::Failed => Some("fail"),
+        SlotChange::Started => Some("start"),
+        SlotChange::Completed => None,
+        SlotChange::Failed => Some("fail"),
     };
-    let Slot {
+    let SlotNews {
         server,
         rotation,
         snapshot,

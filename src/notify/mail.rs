@@ -14,7 +14,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::alerts::{Event, Message, encoded_word};
+use crate::alerts::{AlertChange, Message, encoded_word};
 use crate::api::chain;
 use crate::config::notify::{Mail, Tls};
 
@@ -90,7 +90,7 @@ fn letter(settings: &Mail, host: &str, message: &Message) -> String {
     let date = rfc2822::to_string(&zoned).unwrap_or_default();
     let id = format!("{}.{}", message.time.as_nanosecond(), std::process::id());
     let priority = match message.event {
-        Event::Raised => "Importance: high\r\n",
+        AlertChange::Raised => "Importance: high\r\n",
         _ => "",
     };
     let body = STANDARD.encode(message.text().replace('\n', "\r\n"));

@@ -13,7 +13,7 @@ mod mail;
 mod pending;
 mod receiver;
 
-pub use delivery::{Post, host};
+pub use delivery::{Delivery, host};
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,11 +25,11 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::{Alert, Tap};
+use crate::alerts::{Alert, NewsQueue};
 use crate::api::Proxy;
 use crate::clock::Clock;
 use crate::config::notify::Receiver;
-use receiver::Line;
+use receiver::ReceiverLoop;
 
 /// How a receiver fares, for those who look on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct ReceiverView {
 
 /// What all deliveries have in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Means {
+pub struct DeliveryContext {
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
     /// The proxy on the way to receivers over https.
@@ -57,16 +57,16 @@ pub struct Means {
     pub credentials: Option<PathBuf>,
 }
 
-type Lines = Arc<Mutex<Vec<Arc<Line>>>>;
+type ReceiverTasks = Arc<Mutex<Vec<Arc<ReceiverLoop>>>>;
 
 /// How the receivers fare, for those who look on.
 #[derive(Clone)]
-pub struct Watch {
-    lines: Lines,
+pub struct ReceiverStatus {
+    lines: ReceiverTasks,
     lost: Arc<AtomicU64>,
 }
 
-impl Watch {
+impl ReceiverStatus {
     /// A row for each receiver.
     pub fn view(&self) -> Vec<ReceiverView> {
         let lost = self.lost.load(Ordering::Relaxed);
@@ -77,9 +77,9 @@ impl Watch {
 
 /// All receivers, and what feeds them.
 pub struct Notifier {
-    tap: Arc<Tap>,
+    tap: Arc<NewsQueue>,
     clock: Clock,
-    watch: Watch,
+    watch: ReceiverStatus,
     hub: JoinHandle<()>,
     tasks: Vec<JoinHandle<()>>,
     stop: CancellationToken,
@@ -90,14 +90,14 @@ impl Notifier {
     /// lived until `last`.
     pub fn start(
         receivers: &[Receiver],
-        means: &Means,
+        means: &DeliveryContext,
         clock: &Clock,
         standing: &[Alert],
         last: Timestamp,
     ) -> Self {
-        let tap = Arc::new(Tap::default());
-        let watch = Watch {
-            lines: Lines::default(),
+        let tap = Arc::new(NewsQueue::default());
+        let watch = ReceiverStatus {
+            lines: ReceiverTasks::default(),
             lost: Arc::default(),
         };
         let hub = tokio::spawn({
@@ -122,12 +122,12 @@ impl Notifier {
     }
 
     /// Where the news come from.
-    pub fn tap(&self) -> Arc<Tap> {
+    pub fn tap(&self) -> Arc<NewsQueue> {
         Arc::clone(&self.tap)
     }
 
     /// How the receivers fare.
-    pub fn watch(&self) -> Watch {
+    pub fn watch(&self) -> ReceiverStatus {
         self.watch.clone()
     }
 
@@ -135,7 +135,7 @@ impl Notifier {
     pub fn reload(
         &mut self,
         receivers: &[Receiver],
-        means: &Means,
+        means: &DeliveryContext,
         standing: &[Alert],
         last: Timestamp,
     ) {
@@ -147,7 +147,7 @@ impl Notifier {
         let old = std::mem::take(&mut *lines);
         for receiver in receivers {
             let former = old.iter().find(|line| line.settings.name == receiver.name);
-            let line = Line::new(
+            let line = ReceiverLoop::new(
                 receiver.clone(),
                 self.clock.clone(),
                 former.map(Arc::as_ref),
@@ -156,7 +156,7 @@ impl Notifier {
                 line.stood(standing, last);
             }
             let line = Arc::new(line);
-            let post = Post::new(receiver.clone(), means.clone());
+            let post = Delivery::new(receiver.clone(), means.clone());
             let running = Arc::clone(&line).run(post, self.stop.clone());
             self.tasks.push(tokio::spawn(running));
             lines.push(line);
@@ -194,7 +194,7 @@ impl Drop for Notifier {
 }
 
 /// Gives each receiver what came; never waits.
-fn spread(tap: &Tap, watch: &Watch, clock: &Clock) {
+fn spread(tap: &NewsQueue, watch: &ReceiverStatus, clock: &Clock) {
     let (news, lost) = tap.drain();
     if lost > 0 {
         watch.lost.fetch_add(lost, Ordering::Relaxed);

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::host;
-use crate::alerts::{Alert, Desk, Event, Message, News, Notice, Signed, Slot};
-use crate::config::notify::{Receiver, Way};
+use crate::alerts::{
+    Alert, AlertChange, Message, News, Notice, ReceiverState, SignedCheckpoint, SlotNews,
+};
+use crate::config::notify::{Receiver, Transport};
 
 /// Turns of slots that wait to be told of.
 pub(super) const PINGS: usize = 1_000;
@@ -19,23 +21,23 @@ pub(super) enum Parcel {
     /// Of alerts; with what was told by it.
     Message(Message, Vec<Notice>),
     /// Of a slot's turn.
-    Ping(Slot),
+    Ping(SlotNews),
     /// A checkpoint, and the time of the message.
-    Checkpoint(Signed, Timestamp),
+    Checkpoint(SignedCheckpoint, Timestamp),
 }
 
 /// What waits.
 #[derive(Debug)]
-pub(super) enum Inbox {
-    Alerts(Desk, VecDeque<Signed>),
-    Pings(VecDeque<Slot>),
+pub(super) enum PendingMessages {
+    Alerts(ReceiverState, VecDeque<SignedCheckpoint>),
+    Pings(VecDeque<SlotNews>),
 }
 
-impl Inbox {
+impl PendingMessages {
     pub(super) fn of(settings: &Receiver) -> Self {
         match settings.way {
-            Way::Ping { .. } => Self::Pings(VecDeque::new()),
-            _ => Self::Alerts(Desk::new(settings.repeat), VecDeque::new()),
+            Transport::Ping { .. } => Self::Pings(VecDeque::new()),
+            _ => Self::Alerts(ReceiverState::new(settings.repeat), VecDeque::new()),
         }
     }
 
@@ -101,7 +103,11 @@ impl Inbox {
             Self::Alerts(desk, waiting) => (desk, waiting),
         };
         let due = desk.due(time);
-        let events = [Event::Raised, Event::Repeated, Event::Recovered];
+        let events = [
+            AlertChange::Raised,
+            AlertChange::Repeated,
+            AlertChange::Recovered,
+        ];
         let messages = events.into_iter().filter_map(|event| {
             let same = due.iter().filter(|notice| notice.event == event);
             let notices: Vec<_> = same.cloned().collect();
@@ -167,8 +173,8 @@ fn wants(settings: &Receiver, alert: &Alert) -> bool {
         })
 }
 
-fn pings(settings: &Receiver, slot: &Slot) -> bool {
-    let Way::Ping { rotations, .. } = &settings.way else {
+fn pings(settings: &Receiver, slot: &SlotNews) -> bool {
+    let Transport::Ping { rotations, .. } = &settings.way else {
         return false;
     };
     let servers = settings.servers.as_ref();

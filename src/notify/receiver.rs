@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::pending::{Inbox, Parcel};
+use super::pending::{Parcel, PendingMessages};
 use super::{ReceiverView, lock};
 use crate::alerts::{self, Alert, News};
 use crate::clock::Clock;
@@ -36,28 +36,28 @@ pub(super) trait Deliver: Send + Sync + 'static {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Tally {
+struct DeliveryCounts {
     delivered: u64,
     dropped: u64,
     error: Option<String>,
 }
 
 /// One receiver: what it is to be told, and how that goes.
-pub(super) struct Line {
+pub(super) struct ReceiverLoop {
     pub(super) settings: Receiver,
     /// Whether it goes on from one before.
     pub(super) goes_on: bool,
     clock: Clock,
-    inbox: Mutex<Inbox>,
-    tally: Mutex<Tally>,
+    inbox: Mutex<PendingMessages>,
+    tally: Mutex<DeliveryCounts>,
     came: Notify,
 }
 
-impl Line {
+impl ReceiverLoop {
     /// The line of a receiver; `former` was its before a reload.
     pub(super) fn new(settings: Receiver, clock: Clock, former: Option<&Self>) -> Self {
-        let mut inbox = Inbox::of(&settings);
-        let mut tally = Tally::default();
+        let mut inbox = PendingMessages::of(&settings);
+        let mut tally = DeliveryCounts::default();
         let former = former.filter(|former| {
             let old = &former.settings;
             let both = lock(&former.inbox).groups() == inbox.groups();
@@ -66,7 +66,7 @@ impl Line {
         let goes_on = former.is_some();
         if let Some(former) = former {
             std::mem::swap(&mut inbox, &mut *lock(&former.inbox));
-            if let Inbox::Alerts(desk, _) = &mut inbox {
+            if let PendingMessages::Alerts(desk, _) = &mut inbox {
                 desk.set_repeat(settings.repeat);
             }
             tally = lock(&former.tally).clone();

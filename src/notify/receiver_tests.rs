@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::pending::PINGS;
 use super::*;
-use crate::alerts::{Event, Place, Signed, Slot, Turn};
-use crate::config::notify::{Address, Way};
+use crate::alerts::{AlertChange, ServerLabel, SignedCheckpoint, SlotChange, SlotNews};
+use crate::config::notify::{Address, Transport};
 use crate::core::snapshot::ServerId;
 
 /// Takes what it is given, or fails, or never ends.
@@ -39,7 +39,7 @@ impl Fake {
     }
 }
 
-fn receiver(way: Way) -> Receiver {
+fn receiver(way: Transport) -> Receiver {
     Receiver {
         name: "test".to_owned(),
         way,
@@ -56,7 +56,7 @@ fn nowhere() -> Address {
 }
 
 struct Scene {
-    line: Arc<Line>,
+    line: Arc<ReceiverLoop>,
     fake: Fake,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
@@ -64,7 +64,7 @@ struct Scene {
 
 impl Scene {
     fn of(settings: Receiver) -> Self {
-        let line = Arc::new(Line::new(settings, clock(), None));
+        let line = Arc::new(ReceiverLoop::new(settings, clock(), None));
         let (fake, stop) = (Fake::default(), CancellationToken::new());
         let task = tokio::spawn(Arc::clone(&line).run(fake.clone(), stop.clone()));
         Self {
@@ -76,7 +76,7 @@ impl Scene {
     }
 
     fn webhook() -> Self {
-        Self::of(receiver(Way::Webhook(nowhere())))
+        Self::of(receiver(Transport::Webhook(nowhere())))
     }
 
     fn hears(&self, news: &[News]) {
@@ -102,8 +102,8 @@ fn blocked(id: u64) -> Alert {
     }
 }
 
-fn place(id: u64) -> Place {
-    Place {
+fn place(id: u64) -> ServerLabel {
+    ServerLabel {
         id: id.into(),
         name: format!("web-{id}"),
         policy: format!("web-{id}"),
@@ -211,7 +211,7 @@ async fn at_the_end_a_receiver_that_is_down_is_tried_once_more_and_no_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn kinds_and_servers_that_are_not_wanted_are_not_told() {
-    let mut settings = receiver(Way::Webhook(nowhere()));
+    let mut settings = receiver(Transport::Webhook(nowhere()));
     settings.on = Some(["blocked".to_owned()].into());
     settings.servers = Some([ServerId::from(1)].into());
     let scene = Scene::of(settings);
@@ -235,7 +235,7 @@ async fn kinds_and_servers_that_are_not_wanted_are_not_told() {
 #[tokio::test(start_paused = true)]
 async fn a_checkpoint_goes_to_a_witness_alone_one_by_one_and_at_most_a_hundred_wait() {
     let checkpoint = |record| {
-        News::Witness(Signed {
+        News::Witness(SignedCheckpoint {
             record,
             origin: "o".to_owned(),
             note: "n".to_owned(),
@@ -243,7 +243,7 @@ async fn a_checkpoint_goes_to_a_witness_alone_one_by_one_and_at_most_a_hundred_w
     };
     let other = Scene::webhook();
     other.hears(&[checkpoint(1)]);
-    let mut settings = receiver(Way::Webhook(nowhere()));
+    let mut settings = receiver(Transport::Webhook(nowhere()));
     settings.witness = true;
     // Of which servers it hears doesn't matter.
     settings.servers = Some([ServerId::from(1)].into());
@@ -260,8 +260,8 @@ async fn a_checkpoint_goes_to_a_witness_alone_one_by_one_and_at_most_a_hundred_w
     assert_eq!(scene.line.view(0).dropped, 2);
 }
 
-fn turn(id: u64, rotation: &str, turn: Turn) -> News {
-    News::Slot(Slot {
+fn turn(id: u64, rotation: &str, turn: SlotChange) -> News {
+    News::Slot(SlotNews {
         server: place(id),
         rotation: rotation.to_owned(),
         snapshot: format!("{rotation}-{id}"),
@@ -272,7 +272,7 @@ fn turn(id: u64, rotation: &str, turn: Turn) -> News {
 
 #[tokio::test(start_paused = true)]
 async fn a_ping_hears_each_turn_of_its_rotation_in_order_also_after_it_was_down() {
-    let mut settings = receiver(Way::Ping {
+    let mut settings = receiver(Transport::Ping {
         address: nowhere(),
         rotations: Some(["weekly".to_owned()].into()),
     });
@@ -280,13 +280,13 @@ async fn a_ping_hears_each_turn_of_its_rotation_in_order_also_after_it_was_down(
     let scene = Scene::of(settings);
     *lock(&scene.fake.down) = true;
     scene.hears(&[
-        turn(1, "weekly", Turn::Started),
-        turn(1, "daily", Turn::Started),
+        turn(1, "weekly", SlotChange::Started),
+        turn(1, "daily", SlotChange::Started),
     ]);
     pass(Duration::from_secs(30)).await;
     scene.hears(&[
-        turn(2, "weekly", Turn::Failed),
-        turn(1, "weekly", Turn::Completed),
+        turn(2, "weekly", SlotChange::Failed),
+        turn(1, "weekly", SlotChange::Completed),
     ]);
     scene.hears(&[raised(1)]);
     *lock(&scene.fake.down) = false;
@@ -299,17 +299,17 @@ async fn a_ping_hears_each_turn_of_its_rotation_in_order_also_after_it_was_down(
 
 #[tokio::test(start_paused = true)]
 async fn pings_that_a_down_receiver_can_t_take_are_dropped_from_the_oldest_on() {
-    let scene = Scene::of(receiver(Way::Ping {
+    let scene = Scene::of(receiver(Transport::Ping {
         address: nowhere(),
         rotations: None,
     }));
     *lock(&scene.fake.down) = true;
     for _ in 0..PINGS {
-        scene.hears(&[turn(1, "weekly", Turn::Started)]);
+        scene.hears(&[turn(1, "weekly", SlotChange::Started)]);
     }
     scene.hears(&[
-        turn(2, "weekly", Turn::Failed),
-        turn(3, "weekly", Turn::Failed),
+        turn(2, "weekly", SlotChange::Failed),
+        turn(3, "weekly", SlotChange::Failed),
     ]);
     assert_eq!(scene.line.view(0).dropped, 2);
     *lock(&scene.fake.down) = false;
@@ -322,23 +322,23 @@ async fn pings_that_a_down_receiver_can_t_take_are_dropped_from_the_oldest_on() 
 
 #[test]
 fn after_a_reload_a_receiver_of_the_same_name_goes_on_and_one_with_another_filter_does_not() {
-    let settings = receiver(Way::Webhook(nowhere()));
-    let former = Line::new(settings.clone(), clock(), None);
+    let settings = receiver(Transport::Webhook(nowhere()));
+    let former = ReceiverLoop::new(settings.clone(), clock(), None);
     let now = former.clock.now().wall;
     former.stood(&[blocked(1)], now + SignedDuration::from_hours(1));
     let slack = Receiver {
-        way: Way::Slack(nowhere()),
+        way: Transport::Slack(nowhere()),
         ..settings.clone()
     };
-    let line = Line::new(slack, clock(), Some(&former));
+    let line = ReceiverLoop::new(slack, clock(), Some(&former));
     assert!(line.goes_on);
     line.hear(&[cleared(1)], now);
     assert!(
-        matches!(lock(&line.inbox).due(now).as_slice(), [Parcel::Message(m, _)] if m.event == Event::Recovered)
+        matches!(lock(&line.inbox).due(now).as_slice(), [Parcel::Message(m, _)] if m.event == AlertChange::Recovered)
     );
     let narrow = Receiver {
         on: Some(["stuck".to_owned()].into()),
         ..settings
     };
-    assert!(!Line::new(narrow, clock(), Some(&line)).goes_on);
+    assert!(!ReceiverLoop::new(narrow, clock(), Some(&line)).goes_on);
 }

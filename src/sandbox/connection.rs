@@ -14,13 +14,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Accepts connections that know how to be cut.
-pub(super) struct Door(pub TcpListener);
+pub(super) struct CuttableListener(pub TcpListener);
 
 /// A handler's hold on its connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Line(Arc<AtomicBool>);
+pub(super) struct ConnectionHandle(Arc<AtomicBool>);
 
-impl Line {
+impl ConnectionHandle {
     /// From now on each write fails, so that whatever is answered next ends the connection instead.
     pub fn cut(&self) {
         self.0.store(true, Ordering::Release);
@@ -35,23 +35,23 @@ impl Line {
 }
 
 /// A TCP stream and its line.
-pub(super) struct Wire {
+pub(super) struct CuttableStream {
     stream: TcpStream,
-    line: Line,
+    line: ConnectionHandle,
 }
 
-impl Listener for Door {
-    type Io = Wire;
+impl Listener for CuttableListener {
+    type Io = CuttableStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
+    async fn accept(&mut self) -> (CuttableStream, SocketAddr) {
         loop {
             match self.0.accept().await {
                 Ok((stream, peer)) => {
                     // Small answers must not wait for an acknowledgement; failing only costs time.
                     let _ = stream.set_nodelay(true);
-                    let line = Line::default();
-                    return (Wire { stream, line }, peer);
+                    let line = ConnectionHandle::default();
+                    return (CuttableStream { stream, line }, peer);
                 }
                 // Out of descriptors, most likely: they come back when others close.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -64,13 +64,13 @@ impl Listener for Door {
     }
 }
 
-impl Connected<IncomingStream<'_, Door>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+impl Connected<IncomingStream<'_, CuttableListener>> for ConnectionHandle {
+    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
         stream.io().line.clone()
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for CuttableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -80,7 +80,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for CuttableStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

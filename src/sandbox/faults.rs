@@ -5,11 +5,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-pub use super::store::Stale;
+pub use super::store::Staleness;
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Call {
+pub enum CallKind {
     /// `GET /snapshots/`
     List,
     /// `POST /snapshots/`
@@ -32,7 +32,7 @@ pub enum Call {
 
 /// Whether what was asked for happens although the answer is bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FaultEffect {
     /// It doesn't happen.
     Never,
     /// It has happened before the bad answer.
@@ -43,7 +43,7 @@ pub enum Outcome {
 
 /// What becomes of a snapshot that is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Made {
+pub enum CreateFault {
     /// It stays `in_progress` for ever.
     Stuck,
     /// It ends `failed`.
@@ -66,7 +66,7 @@ pub enum Made {
 
 /// How a listing is wrong. "A row" is the page's last one, or the last one of the fault's server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listing {
+pub enum ListingFault {
     /// A row is left out; `count` still counts it.
     Short,
     /// A row is left out, and `count` agrees.
@@ -74,7 +74,7 @@ pub enum Listing {
     /// No rows, and `count` says so.
     Empty,
     /// The listing is as it was earlier.
-    Stale(Stale),
+    Stale(Staleness),
     /// A row is there twice, and `count` agrees.
     Duplicate,
     /// The filter is ignored: all servers' rows, and `count` agrees.
@@ -100,7 +100,7 @@ pub enum Listing {
     Next(String),
 }
 
-impl Listing {
+impl ListingFault {
     /// The newest row has no `created_at`.
     pub fn undated() -> Self {
         Self::Field {
@@ -131,7 +131,7 @@ impl Listing {
 
 /// What goes wrong with the answer.
 #[derive(Clone, Debug)]
-pub(super) enum What {
+pub(super) enum FaultKind {
     Answer {
         status: u16,
         retry_after: Option<String>,
@@ -144,41 +144,41 @@ pub(super) enum What {
     CutBody,
     Drip(Duration),
     Huge(u64),
-    Listing(Listing),
-    Made(Made),
+    Listing(ListingFault),
+    Made(CreateFault),
 }
 
 /// Something that goes wrong: once, on any server, without effect, unless said otherwise.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    pub(super) call: Call,
+    pub(super) call: CallKind,
     pub(super) server: Option<u64>,
-    pub(super) what: What,
-    pub(super) outcome: Outcome,
+    pub(super) what: FaultKind,
+    pub(super) outcome: FaultEffect,
     let_pass: usize,
     /// `None`: for ever.
     left: Option<usize>,
 }
 
 impl Fault {
-    fn new(call: Call, what: What) -> Self {
+    fn new(call: CallKind, what: FaultKind) -> Self {
         Self {
             call,
             server: None,
             what,
-            outcome: Outcome::Never,
+            outcome: FaultEffect::Never,
             let_pass: 0,
             left: Some(1),
         }
     }
 
     /// The answer is this status with a short JSON body.
-    pub fn status(call: Call, status: u16) -> Self {
+    pub fn status(call: CallKind, status: u16) -> Self {
         let body = format!(r#"{{"detail":"ordered answer {status}"}}"#);
         let (retry_after, location) = (None, None);
         Self::new(
             call,
-            What::Answer {
+            FaultKind::Answer {
                 status,
                 retry_after,
                 location,
@@ -189,62 +189,62 @@ impl Fault {
     }
 
     /// The answer is 200 with a page of HTML.
-    pub fn html(call: Call) -> Self {
+    pub fn html(call: CallKind) -> Self {
         let mut fault = Self::status(call, 200).body("<!doctype html><title>Maintenance</title>");
-        if let What::Answer { html, .. } = &mut fault.what {
+        if let FaultKind::Answer { html, .. } = &mut fault.what {
             *html = true;
         }
         fault
     }
 
     /// The answer is a redirect to this address.
-    pub fn redirect(call: Call, to: &str) -> Self {
+    pub fn redirect(call: CallKind, to: &str) -> Self {
         let mut fault = Self::status(call, 307);
-        if let What::Answer { location, .. } = &mut fault.what {
+        if let FaultKind::Answer { location, .. } = &mut fault.what {
             *location = Some(to.to_owned());
         }
         fault
     }
 
     /// No answer, and the connection stays open.
-    pub fn hang(call: Call) -> Self {
-        Self::new(call, What::Hang)
+    pub fn hang(call: CallKind) -> Self {
+        Self::new(call, FaultKind::Hang)
     }
 
     /// The connection is cut before the first byte of an answer.
-    pub fn cut(call: Call) -> Self {
-        Self::new(call, What::Cut)
+    pub fn cut(call: CallKind) -> Self {
+        Self::new(call, FaultKind::Cut)
     }
 
     /// The true answer, cut off in the middle of its body. The effect has happened.
-    pub fn cut_body(call: Call) -> Self {
-        Self::new(call, What::CutBody).done()
+    pub fn cut_body(call: CallKind) -> Self {
+        Self::new(call, FaultKind::CutBody).done()
     }
 
     /// The true answer, a byte at a time with this (real) pause. The effect has happened.
-    pub fn drip(call: Call, pause: Duration) -> Self {
-        Self::new(call, What::Drip(pause)).done()
+    pub fn drip(call: CallKind, pause: Duration) -> Self {
+        Self::new(call, FaultKind::Drip(pause)).done()
     }
 
     /// The answer is 200 and a body of this many bytes, made as they are read.
-    pub fn huge(call: Call, bytes: u64) -> Self {
-        Self::new(call, What::Huge(bytes))
+    pub fn huge(call: CallKind, bytes: u64) -> Self {
+        Self::new(call, FaultKind::Huge(bytes))
     }
 
     /// A listing is answered, and wrong.
-    pub fn listing(how: Listing) -> Self {
-        Self::new(Call::List, What::Listing(how)).done()
+    pub fn listing(how: ListingFault) -> Self {
+        Self::new(CallKind::List, FaultKind::Listing(how)).done()
     }
 
     /// The next snapshot that is made, by whichever answer, has this fate.
-    pub fn made(fate: Made) -> Self {
-        Self::new(Call::Create, What::Made(fate)).done()
+    pub fn made(fate: CreateFault) -> Self {
+        Self::new(CallKind::Create, FaultKind::Made(fate)).done()
     }
 
     /// With this `Retry-After`, where the answer is a status.
     #[must_use]
     pub fn retry_after(mut self, value: &str) -> Self {
-        if let What::Answer { retry_after, .. } = &mut self.what {
+        if let FaultKind::Answer { retry_after, .. } = &mut self.what {
             *retry_after = Some(value.to_owned());
         }
         self
@@ -253,7 +253,7 @@ impl Fault {
     /// With this body, where the answer is a status.
     #[must_use]
     pub fn body(mut self, text: &str) -> Self {
-        if let What::Answer { body, .. } = &mut self.what {
+        if let FaultKind::Answer { body, .. } = &mut self.what {
             text.clone_into(body);
         }
         self
@@ -290,29 +290,29 @@ impl Fault {
     /// What was asked for has happened before the bad answer.
     #[must_use]
     pub fn done(mut self) -> Self {
-        self.outcome = Outcome::Done;
+        self.outcome = FaultEffect::Done;
         self
     }
 
     /// What was asked for happens this much of the clock's time later.
     #[must_use]
     pub fn late(mut self, after: SignedDuration) -> Self {
-        self.outcome = Outcome::Late(after);
+        self.outcome = FaultEffect::Late(after);
         self
     }
 
-    fn matches(&self, call: Call, server: Option<u64>) -> bool {
-        let account_wide = call == Call::List && server.is_none();
-        (self.call == call || self.call == Call::Any)
+    fn matches(&self, call: CallKind, server: Option<u64>) -> bool {
+        let account_wide = call == CallKind::List && server.is_none();
+        (self.call == call || self.call == CallKind::Any)
             && (account_wide || self.server.is_none() || self.server == server)
     }
 }
 
 /// The faults that still stand, in the order in which they were ordered.
 #[derive(Default)]
-pub(super) struct Orders(Vec<Fault>);
+pub(super) struct FaultQueue(Vec<Fault>);
 
-impl Orders {
+impl FaultQueue {
     pub fn add(&mut self, fault: Fault) {
         if fault.left != Some(0) {
             self.0.push(fault);
@@ -329,26 +329,26 @@ impl Orders {
     }
 
     /// The fault of this call's answer, if one is ordered.
-    pub fn answer(&mut self, call: Call, server: Option<u64>) -> Option<Fault> {
-        self.take(call, server, |what| !matches!(what, What::Made(_)))
+    pub fn answer(&mut self, call: CallKind, server: Option<u64>) -> Option<Fault> {
+        self.take(call, server, |what| !matches!(what, FaultKind::Made(_)))
     }
 
     /// The fate of the snapshot that is being made for this server.
-    pub fn fate(&mut self, server: u64) -> Option<Made> {
-        let fault = self.take(Call::Create, Some(server), |what| {
-            matches!(what, What::Made(_))
+    pub fn fate(&mut self, server: u64) -> Option<CreateFault> {
+        let fault = self.take(CallKind::Create, Some(server), |what| {
+            matches!(what, FaultKind::Made(_))
         })?;
         match fault.what {
-            What::Made(fate) => Some(fate),
+            FaultKind::Made(fate) => Some(fate),
             _ => None,
         }
     }
 
     fn take(
         &mut self,
-        call: Call,
+        call: CallKind,
         server: Option<u64>,
-        wanted: impl Fn(&What) -> bool,
+        wanted: impl Fn(&FaultKind) -> bool,
     ) -> Option<Fault> {
         for (index, fault) in self.0.iter_mut().enumerate() {
             if !wanted(&fault.what) || !fault.matches(call, server) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::faults::{Call, Listing, Made, Stale};
+use super::faults::{CallKind, CreateFault, ListingFault, Staleness};
 use super::request_log::EffectKind;
 use super::tests::{client, create, started};
 use super::*;
@@ -41,10 +41,10 @@ fn stocked(sandbox: &Sandbox) -> Vec<u64> {
 async fn a_connection_is_cut_before_or_after_the_effect() {
     let sandbox = started().await;
     let id = stocked(&sandbox)[0];
-    sandbox.order(Fault::cut(Call::Delete));
+    sandbox.order(Fault::cut(CallKind::Delete));
     assert_eq!(delete(&sandbox, id).await, None);
     assert_eq!(sandbox.truth(1).len(), 2);
-    sandbox.order(Fault::cut(Call::Delete).done());
+    sandbox.order(Fault::cut(CallKind::Delete).done());
     assert_eq!(delete(&sandbox, id).await, None);
     assert_eq!(sandbox.truth(1).len(), 1);
     assert_eq!(delete(&sandbox, id).await, Some(404));
@@ -58,7 +58,7 @@ async fn a_connection_is_cut_before_or_after_the_effect() {
 async fn a_hanging_call_is_in_flight_until_its_client_gives_up() {
     let sandbox = started().await;
     let id = stocked(&sandbox)[0];
-    sandbox.order(Fault::hang(Call::Delete).done());
+    sandbox.order(Fault::hang(CallKind::Delete).done());
     let waiting = tokio::spawn({
         let sandbox = sandbox.clone();
         async move { delete(&sandbox, id).await }
@@ -87,7 +87,7 @@ async fn a_client_that_hangs_up_does_not_stop_the_effect() {
 async fn a_late_delete_and_its_effect_are_in_the_log() {
     let sandbox = started().await;
     let id = stocked(&sandbox)[0];
-    sandbox.order(Fault::status(Call::Delete, 503).late(SignedDuration::from_mins(2)));
+    sandbox.order(Fault::status(CallKind::Delete, 503).late(SignedDuration::from_mins(2)));
     assert_eq!(delete(&sandbox, id).await, Some(503));
     sandbox.wait_for(|s| s.truth(1).len() == 1).await;
     let asked = &sandbox.log()[0];
@@ -100,19 +100,19 @@ async fn bodies_are_cut_dripped_and_huge() {
     let sandbox = started().await;
     let url = format!("{}/snapshots/", sandbox.base_url());
     let get = || client().get(&url).bearer_auth("t").send();
-    sandbox.order(Fault::cut_body(Call::List));
+    sandbox.order(Fault::cut_body(CallKind::List));
     let answer = get().await.expect("a head");
     assert_eq!(answer.status(), 200);
     assert!(answer.bytes().await.is_err());
-    sandbox.order(Fault::drip(Call::List, Duration::from_millis(1)));
+    sandbox.order(Fault::drip(CallKind::List, Duration::from_millis(1)));
     let answer = get().await.expect("a head");
     assert_eq!(answer.json::<Value>().await.expect("JSON")["count"], 0);
-    sandbox.order(Fault::huge(Call::List, 1_000_000));
+    sandbox.order(Fault::huge(CallKind::List, 1_000_000));
     let answer = get().await.expect("a head");
     assert_eq!(answer.bytes().await.expect("a body").len(), 1_000_000);
-    sandbox.order(Fault::status(Call::Any, 429).retry_after("7"));
+    sandbox.order(Fault::status(CallKind::Any, 429).retry_after("7"));
     assert_eq!(get().await.expect("a head").headers()["retry-after"], "7");
-    sandbox.order(Fault::redirect(Call::List, "http://127.0.0.1:1/"));
+    sandbox.order(Fault::redirect(CallKind::List, "http://127.0.0.1:1/"));
     let answer = get().await.expect("a head");
     assert_eq!(
         (
@@ -129,33 +129,39 @@ async fn listings_are_wrong_as_ordered() {
     let [one, two, other] = stocked(&sandbox)[..] else {
         panic!("three snapshots");
     };
-    let wrong = async |how: Listing| {
+    let wrong = async |how: ListingFault| {
         sandbox.order(Fault::listing(how).server(1));
         list(&sandbox, "?server_id=1").await
     };
-    let seen = wrong(Listing::Short).await;
+    let seen = wrong(ListingFault::Short).await;
     assert_eq!((&seen["count"], ids(&seen)), (&json!(2), vec![json!(two)]));
-    assert_eq!(wrong(Listing::Lacking).await["count"], 1);
-    assert_eq!(ids(&wrong(Listing::Duplicate).await), [two, one, one]);
-    assert_eq!(ids(&wrong(Listing::OtherServers).await), [other, two, one]);
-    assert_eq!(wrong(Listing::Count(3)).await["count"], 5);
+    assert_eq!(wrong(ListingFault::Lacking).await["count"], 1);
+    assert_eq!(ids(&wrong(ListingFault::Duplicate).await), [two, one, one]);
     assert_eq!(
-        ids(&wrong(Listing::Unreadable).await)[1],
+        ids(&wrong(ListingFault::OtherServers).await),
+        [other, two, one]
+    );
+    assert_eq!(wrong(ListingFault::Count(3)).await["count"], 5);
+    assert_eq!(
+        ids(&wrong(ListingFault::Unreadable).await)[1],
         json!("eight hundred")
     );
-    assert_eq!(wrong(Listing::Nameless).await["results"][1], json!("a row"));
     assert_eq!(
-        wrong(Listing::undated()).await["results"][0].get("created_at"),
+        wrong(ListingFault::Nameless).await["results"][1],
+        json!("a row")
+    );
+    assert_eq!(
+        wrong(ListingFault::undated()).await["results"][0].get("created_at"),
         None
     );
     assert_eq!(
-        wrong(Listing::status("odd")).await["results"][0]["status"],
+        wrong(ListingFault::status("odd")).await["results"][0]["status"],
         "odd"
     );
-    assert_eq!(ids(&wrong(Listing::Empty).await), Vec::<Value>::new());
+    assert_eq!(ids(&wrong(ListingFault::Empty).await), Vec::<Value>::new());
     // An account-wide listing is wrong about the fault's server alone.
-    sandbox.order(Fault::listing(Listing::status("odd")).server(1));
-    sandbox.order(Fault::listing(Listing::Short).server(1));
+    sandbox.order(Fault::listing(ListingFault::status("odd")).server(1));
+    sandbox.order(Fault::listing(ListingFault::Short).server(1));
     assert_eq!(list(&sandbox, "").await["results"][1]["status"], "odd");
     assert_eq!(ids(&list(&sandbox, "").await), [other, two]);
     assert_eq!(sandbox.orders(), 0);
@@ -169,8 +175,8 @@ async fn a_stale_listing_is_as_it_was() {
     };
     assert_eq!(delete(&sandbox, one).await, Some(204));
     let late = sandbox.add_snapshot(1, "by-hand", "completed", Timestamp::now());
-    sandbox.order(Fault::listing(Listing::Stale(Stale::LastMutation)));
-    sandbox.order(Fault::listing(Listing::Stale(Stale::Changes(1))));
+    sandbox.order(Fault::listing(ListingFault::Stale(Staleness::LastMutation)));
+    sandbox.order(Fault::listing(ListingFault::Stale(Staleness::Changes(1))));
     assert_eq!(ids(&list(&sandbox, "?server_id=1").await), [two, one]);
     assert_eq!(ids(&list(&sandbox, "?server_id=1").await), [two]);
     assert_eq!(ids(&list(&sandbox, "?server_id=1").await), [late, two]);
@@ -192,15 +198,15 @@ async fn pages_lead_from_one_to_the_next() {
 #[tokio::test]
 async fn snapshots_get_stuck_double_and_vanish_as_ordered() {
     let sandbox = started().await;
-    sandbox.order(Fault::made(Made::Twice));
-    sandbox.order(Fault::made(Made::Stuck));
-    sandbox.order(Fault::made(Made::Vanishes));
+    sandbox.order(Fault::made(CreateFault::Twice));
+    sandbox.order(Fault::made(CreateFault::Stuck));
+    sandbox.order(Fault::made(CreateFault::Vanishes));
     for name in ["twice", "stuck", "vanishes"] {
         assert_eq!(create(&sandbox, name).await.0, 201);
     }
     assert_eq!(sandbox.max_held(1), 4);
     let settled = |s: &Sandbox| {
-        let completed = |row: &&Row| row.status == "completed";
+        let completed = |row: &&StoredSnapshot| row.status == "completed";
         s.truth(1).len() == 3 && s.truth(1).iter().filter(completed).count() == 2
     };
     sandbox.wait_for(settled).await;
@@ -261,7 +267,7 @@ async fn dropping_the_last_handle_ends_it_and_cuts_what_hangs() {
     let sandbox = started().await;
     let id = stocked(&sandbox)[0];
     let url = format!("{}/snapshots/{id}/", sandbox.base_url());
-    sandbox.order(Fault::hang(Call::Delete));
+    sandbox.order(Fault::hang(CallKind::Delete));
     let hanging = tokio::spawn(client().delete(url).bearer_auth("t").send());
     sandbox.wait_for(|s| s.counts().delete == 1).await;
     drop(sandbox);

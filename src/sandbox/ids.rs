@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// In which shape ids are shown and taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ids {
+pub enum IdShape {
     /// `id`, an integer.
     #[default]
     Integers,
@@ -19,12 +19,12 @@ pub enum Ids {
 
 /// Whose id it is: no UUID is of both kinds.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum IdKind {
     Server,
     Snapshot,
 }
 
-impl Kind {
+impl IdKind {
     const fn group(self) -> &'static str {
         match self {
             Self::Server => "5e57e500-0000-4000-8000-",
@@ -39,17 +39,17 @@ impl Kind {
 
 /// The UUID of the server that has this number.
 pub fn server_uuid(id: u64) -> String {
-    Kind::Server.uuid(id)
+    IdKind::Server.uuid(id)
 }
 
 /// The UUID of the snapshot that has this number.
 pub fn snapshot_uuid(id: u64) -> String {
-    Kind::Snapshot.uuid(id)
+    IdKind::Snapshot.uuid(id)
 }
 
-impl Ids {
+impl IdShape {
     /// The number behind an id as it is written in a path or a query.
-    pub(super) fn parse(self, kind: Kind, text: &str) -> Option<u64> {
+    pub(super) fn parse(self, kind: IdKind, text: &str) -> Option<u64> {
         let uuid = || u64::from_str_radix(text.strip_prefix(kind.group())?, 16).ok();
         match self {
             Self::Integers => text.parse().ok(),
@@ -59,7 +59,7 @@ impl Ids {
     }
 
     /// The number behind an id in a body.
-    pub(super) fn read(self, kind: Kind, value: &Value) -> Option<u64> {
+    pub(super) fn read(self, kind: IdKind, value: &Value) -> Option<u64> {
         match value {
             Value::Number(number) if self != Self::Uuids => number.as_u64(),
             Value::String(text) if self != Self::Integers => self.parse(kind, text),
@@ -68,7 +68,7 @@ impl Ids {
     }
 
     /// Shows an id, first in its object.
-    pub(super) fn show(self, kind: Kind, id: u64) -> Map<String, Value> {
+    pub(super) fn show(self, kind: IdKind, id: u64) -> Map<String, Value> {
         let mut shown = Map::new();
         if self != Self::Uuids {
             shown.insert("id".to_owned(), json!(id));
@@ -81,7 +81,7 @@ impl Ids {
 
     /// Shows a server with its name.
     pub(super) fn server(self, id: u64, name: &str) -> Map<String, Value> {
-        let mut shown = self.show(Kind::Server, id);
+        let mut shown = self.show(IdKind::Server, id);
         if self != Self::Uuids {
             shown.insert("name".to_owned(), json!(name));
         }

@@ -8,25 +8,25 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::faults::Listing;
-use super::ids::{Ids, Kind};
-use super::state::{Answer, State};
-use super::store::Held;
+use super::faults::ListingFault;
+use super::ids::{IdKind, IdShape};
+use super::state::{ProviderState, StatusAndBody};
+use super::store::RenderedRow;
 use super::{Pagination, SandboxConfig, wire};
 
 /// What a listing asks for.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct ListingQuery {
     pub server: Option<u64>,
     /// The rows before those that are asked for, and how many these are; `None`: all.
     rows: Option<(usize, usize)>,
 }
 
-impl Wanted {
+impl ListingQuery {
     /// Reads the query; an answer of 400 says what is wrong with it.
     pub fn read(config: &SandboxConfig, query: &BTreeMap<String, String>) -> Result<Self, String> {
         let server = query.get("server_id").map(|text| {
-            let id = config.ids.parse(Kind::Server, text);
+            let id = config.ids.parse(IdKind::Server, text);
             id.ok_or("server_id: no id of a server")
         });
         let number = |key: &str| {
@@ -80,8 +80,8 @@ impl Wanted {
     fn links(&self, config: &SandboxConfig, path: &str, to: usize, rows: usize) -> Option<Links> {
         let (before, size) = self.rows?;
         let filter = self.server.map(|id| match config.ids {
-            Ids::Integers => format!("server_id={id}&"),
-            Ids::Uuids | Ids::Both => format!("server_id={}&", Kind::Server.uuid(id)),
+            IdShape::Integers => format!("server_id={id}&"),
+            IdShape::Uuids | IdShape::Both => format!("server_id={}&", IdKind::Server.uuid(id)),
         });
         let filter = filter.unwrap_or_default();
         let sized = match config.page_size {
@@ -101,17 +101,17 @@ impl Wanted {
 
 /// The answer to `GET /snapshots/`, spoiled by `fault`; `only` is the server whose rows it spoils.
 pub(super) fn snapshots(
-    state: &State,
-    wanted: Wanted,
-    fault: Option<&Listing>,
+    state: &ProviderState,
+    wanted: ListingQuery,
+    fault: Option<&ListingFault>,
     only: Option<u64>,
     base: &str,
     now: Timestamp,
-) -> Answer {
-    let rows: Vec<Arc<Held>> = match fault {
-        Some(Listing::Empty) => Vec::new(),
-        Some(Listing::Stale(ago)) => state.rows.list_stale(wanted.server, *ago, now),
-        Some(Listing::OtherServers) => cloned(&state.rows.list(None)),
+) -> StatusAndBody {
+    let rows: Vec<Arc<RenderedRow>> = match fault {
+        Some(ListingFault::Empty) => Vec::new(),
+        Some(ListingFault::Stale(ago)) => state.rows.list_stale(wanted.server, *ago, now),
+        Some(ListingFault::OtherServers) => cloned(&state.rows.list(None)),
         _ => cloned(&state.rows.list(wanted.server)),
     };
     let Some((from, to)) = wanted.bounds(rows.len()) else {
@@ -127,7 +127,7 @@ pub(super) fn snapshots(
     }
     let path = format!("{base}/snapshots/");
     let mut next = wanted.links(&state.config, &path, to, rows.len());
-    if let Some(Listing::Next(address)) = fault {
+    if let Some(ListingFault::Next(address)) = fault {
         next = Some((Some(address.clone()), None));
     }
     let count = counted(&state.config, count);
@@ -141,7 +141,7 @@ fn counted(config: &SandboxConfig, count: i64) -> Option<i64> {
 }
 
 /// The answer to `GET /servers/`.
-pub(super) fn servers(state: &State, wanted: Wanted, base: &str) -> Answer {
+pub(super) fn servers(state: &ProviderState, wanted: ListingQuery, base: &str) -> StatusAndBody {
     let rows: Vec<Cow<'_, str>> = state
         .servers
         .values()
@@ -157,7 +157,7 @@ pub(super) fn servers(state: &State, wanted: Wanted, base: &str) -> Answer {
     (200, body(&rows[from..to], count, next))
 }
 
-fn cloned(rows: &[&Arc<Held>]) -> Vec<Arc<Held>> {
+fn cloned(rows: &[&Arc<RenderedRow>]) -> Vec<Arc<RenderedRow>> {
     rows.iter().map(|held| Arc::clone(held)).collect()
 }
 
@@ -189,36 +189,39 @@ fn body(rows: &[Cow<'_, str>], count: Option<i64>, links: Option<Links>) -> Stri
 fn spoil(
     shown: &mut Vec<Cow<'_, str>>,
     count: &mut i64,
-    rows: &[Arc<Held>],
-    fault: &Listing,
+    rows: &[Arc<RenderedRow>],
+    fault: &ListingFault,
     only: Option<u64>,
     now: Timestamp,
 ) {
-    let ours = |held: &Arc<Held>| only.is_none_or(|server| held.row.server == server);
+    let ours = |held: &Arc<RenderedRow>| only.is_none_or(|server| held.row.server == server);
     let newest = rows.iter().position(ours);
     let last = rows.iter().rposition(ours);
     match fault {
-        Listing::Empty | Listing::Stale(_) | Listing::OtherServers | Listing::Next(_) => {}
-        Listing::Count(off) => *count += off,
-        Listing::Short | Listing::Lacking => {
+        ListingFault::Empty
+        | ListingFault::Stale(_)
+        | ListingFault::OtherServers
+        | ListingFault::Next(_) => {}
+        ListingFault::Count(off) => *count += off,
+        ListingFault::Short | ListingFault::Lacking => {
             if let Some(last) = last {
                 shown.remove(last);
-                *count -= i64::from(*fault == Listing::Lacking);
+                *count -= i64::from(*fault == ListingFault::Lacking);
             }
         }
-        Listing::Duplicate => {
+        ListingFault::Duplicate => {
             if let Some(last) = last {
                 shown.push(shown[last].clone());
                 *count += 1;
             }
         }
-        Listing::Unreadable => set(shown, last, "id", Some(&json!("eight hundred"))),
-        Listing::Nameless => {
+        ListingFault::Unreadable => set(shown, last, "id", Some(&json!("eight hundred"))),
+        ListingFault::Nameless => {
             if let Some(last) = last {
                 shown[last] = Cow::Borrowed("\"a row\"");
             }
         }
-        Listing::Field {
+        ListingFault::Field {
             snapshot,
             field,
             value,
@@ -227,7 +230,7 @@ fn spoil(
                 snapshot.map_or(newest, |id| rows.iter().position(|held| held.row.id == id));
             set(shown, index, field, value.as_ref());
         }
-        Listing::Ahead(by) => {
+        ListingFault::Ahead(by) => {
             let date = wire::date(now.saturating_add(*by).unwrap_or(Timestamp::MAX));
             set(shown, newest, "created_at", Some(&json!(date)));
         }

@@ -41,14 +41,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use self::connection::{Door, Line};
+use self::connection::{ConnectionHandle, CuttableListener};
 use self::faults::Fault;
-pub use self::ids::{Ids, server_uuid, snapshot_uuid};
-use self::request_log::{Counts, Request};
-use self::serve::Shared;
-pub use self::state::State;
-use self::store::Row;
-pub use self::wire::{Action, Server};
+pub use self::ids::{IdShape, server_uuid, snapshot_uuid};
+use self::request_log::{LoggedRequest, RequestCounts};
+use self::serve::SandboxState;
+pub use self::state::ProviderState;
+use self::store::StoredSnapshot;
+pub use self::wire::{PowerAction, SandboxServer};
 use crate::clock::Clock;
 
 /// How the stand-in behaves when no fault is ordered.
@@ -69,7 +69,7 @@ pub struct SandboxConfig {
     /// The most that `page_size` may ask for; 0: it is ignored.
     pub max_page_size: usize,
     /// The shape of ids.
-    pub ids: Ids,
+    pub ids: IdShape,
     /// The permissions that the token is said to have; nothing is refused by it.
     pub permissions: Vec<String>,
     /// How pages are asked for.
@@ -98,7 +98,7 @@ impl SandboxConfig {
             completes_after: SignedDuration::from_mins(5),
             page_size: None,
             max_page_size: 0,
-            ids: Ids::default(),
+            ids: IdShape::default(),
             permissions: vec!["snapshots:*".to_owned(), "servers:*".to_owned()],
             pagination: Pagination::Page,
         }
@@ -108,7 +108,7 @@ impl SandboxConfig {
 /// A running stand-in, whose copies are one; it ends when the last copy of this handle is dropped.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
-    shared: Arc<Shared>,
+    shared: Arc<SandboxState>,
     _stop: Arc<DropGuard>,
 }
 
@@ -122,18 +122,18 @@ impl Sandbox {
     pub async fn start_at(config: SandboxConfig, address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let stop = CancellationToken::new();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SandboxState {
             base: format!("http://{}/api/v1", listener.local_addr()?),
             clock: config.clock.clone(),
             changed: watch::Sender::new(0),
             stop: stop.clone(),
-            state: Mutex::new(State::new(config)),
+            state: Mutex::new(ProviderState::new(config)),
         });
         let app = Router::new()
             .fallback(serve::handle)
             .with_state(Arc::clone(&shared))
-            .into_make_service_with_connect_info::<Line>();
-        let server = axum::serve(Door(listener), app);
+            .into_make_service_with_connect_info::<ConnectionHandle>();
+        let server = axum::serve(CuttableListener(listener), app);
         tokio::spawn(
             server
                 .with_graceful_shutdown(stop.clone().cancelled_owned())
@@ -163,7 +163,7 @@ impl Sandbox {
 
     /// How many orders stand, those for ever too.
     pub fn orders(&self) -> usize {
-        self.look(State::orders_left)
+        self.look(ProviderState::orders_left)
     }
 
     /// Whether requests are kept one by one; counters are kept always.
@@ -198,7 +198,7 @@ impl Sandbox {
     /// Gives a server another name, in the rows of its snapshots too.
     pub fn rename_server(&self, id: u64, name: &str) {
         self.shared.change(|state, now| {
-            let server = state.servers.entry(id).or_insert_with(|| Server {
+            let server = state.servers.entry(id).or_insert_with(|| SandboxServer {
                 id,
                 name: String::new(),
                 status: "active".to_owned(),
@@ -232,7 +232,7 @@ impl Sandbox {
     ) -> u64 {
         self.shared.change(|state, now| {
             let id = state.new_id();
-            let row = Row {
+            let row = StoredSnapshot {
                 id,
                 server,
                 name: name.to_owned(),
@@ -247,7 +247,7 @@ impl Sandbox {
     }
 
     /// Puts a row there with the id that it bears, in the place of the one that has it.
-    pub fn put(&self, row: Row) {
+    pub fn put(&self, row: StoredSnapshot) {
         self.shared.change(|state, now| state.put(row, now));
     }
 
@@ -299,7 +299,7 @@ impl Sandbox {
     }
 
     /// Every power call that reached a server, in order.
-    pub fn powered(&self) -> Vec<(u64, Action)> {
+    pub fn powered(&self) -> Vec<(u64, PowerAction)> {
         self.look(|state| state.powered.clone())
     }
 
@@ -325,23 +325,23 @@ impl Sandbox {
     }
 
     /// The snapshots that a server truly holds, newest first.
-    pub fn truth(&self, server: u64) -> Vec<Row> {
+    pub fn truth(&self, server: u64) -> Vec<StoredSnapshot> {
         self.look(|state| state.truth(server))
     }
 
     /// All snapshots of the account, newest first.
-    pub fn all(&self) -> Vec<Row> {
-        self.look(State::all)
+    pub fn all(&self) -> Vec<StoredSnapshot> {
+        self.look(ProviderState::all)
     }
 
     /// Every request so far, in the order of arrival, with what came of it.
-    pub fn log(&self) -> Vec<Request> {
+    pub fn log(&self) -> Vec<LoggedRequest> {
         self.look(|state| state.log().to_vec())
     }
 
     /// How many requests and effects there were.
-    pub fn counts(&self) -> Counts {
-        self.look(State::counts)
+    pub fn counts(&self) -> RequestCounts {
+        self.look(ProviderState::counts)
     }
 
     /// The most snapshots that a server ever held, whoever made them.
@@ -356,11 +356,11 @@ impl Sandbox {
 
     /// Requests that have arrived and have no answer yet; hanging ones until the client gives up.
     pub fn in_flight(&self) -> usize {
-        self.look(State::in_flight)
+        self.look(ProviderState::in_flight)
     }
 
     /// Reads several things of one instant.
-    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    pub fn look<T>(&self, look: impl FnOnce(&ProviderState) -> T) -> T {
         self.shared.look(|state, _| look(state))
     }
 
@@ -376,7 +376,7 @@ impl Sandbox {
 }
 
 /// Lets what is due happen at its time, also when nobody asks.
-async fn drive(shared: Arc<Shared>) {
+async fn drive(shared: Arc<SandboxState>) {
     let mut changed = shared.changed.subscribe();
     loop {
         changed.mark_unchanged();

@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::faults::Made;
+use super::faults::CreateFault;
 use super::request_log::EffectKind;
-use super::state::{Answer, Due, State};
-use super::store::Row;
-use super::wire::{self, Action};
+use super::state::{ProviderState, StatusAndBody, TimedChange};
+use super::store::StoredSnapshot;
+use super::wire::{self, PowerAction};
 
 /// A change that an answer may promise, or that comes later.
 #[derive(Clone, Debug)]
-pub(super) enum Deed {
+pub(super) enum Mutation {
     Create {
         server: u64,
         name: String,
@@ -20,26 +20,31 @@ pub(super) enum Deed {
     Restore(u64),
     Power {
         server: u64,
-        action: Action,
+        action: PowerAction,
     },
 }
 
-fn refused(status: u16, detail: &str) -> Answer {
+fn refused(status: u16, detail: &str) -> StatusAndBody {
     (status, wire::refusal(detail))
 }
 
-impl State {
+impl ProviderState {
     /// Does what was asked, if the rules allow it, and says so.
-    pub(super) fn perform(&mut self, deed: Deed, request: Option<usize>, now: Timestamp) -> Answer {
+    pub(super) fn perform(
+        &mut self,
+        deed: Mutation,
+        request: Option<usize>,
+        now: Timestamp,
+    ) -> StatusAndBody {
         match deed {
-            Deed::Create {
+            Mutation::Create {
                 server,
                 name,
                 description,
             } => self.create(server, &name, &description, request, now),
-            Deed::Delete(id) => self.delete(id, request, now),
-            Deed::Restore(id) => self.restore(id, request, now),
-            Deed::Power { server, action } => self.power(server, action, now),
+            Mutation::Delete(id) => self.delete(id, request, now),
+            Mutation::Restore(id) => self.restore(id, request, now),
+            Mutation::Power { server, action } => self.power(server, action, now),
         }
     }
 
@@ -50,7 +55,7 @@ impl State {
         description: &str,
         request: Option<usize>,
         now: Timestamp,
-    ) -> Answer {
+    ) -> StatusAndBody {
         let Some(found) = self.servers.get(&server) else {
             return refused(404, "no such server");
         };
@@ -65,7 +70,7 @@ impl State {
             return refused(400, "the limit of snapshots of this server is reached");
         }
         let fate = self.orders.fate(server);
-        let mut row = Row {
+        let mut row = StoredSnapshot {
             id: self.new_id(),
             server,
             name: name.to_owned(),
@@ -75,20 +80,27 @@ impl State {
             description: description.to_owned(),
         };
         match &fate {
-            Some(Made::Named(stored)) => row.name.clone_from(stored),
-            Some(Made::Dated(date)) => row.created_at = *date,
-            Some(Made::Another(id)) => {
+            Some(CreateFault::Named(stored)) => row.name.clone_from(stored),
+            Some(CreateFault::Dated(date)) => row.created_at = *date,
+            Some(CreateFault::Another(id)) => {
                 row.id = *id;
                 return (201, wire::created(self.config.ids, &row, &server_name));
             }
             _ => {}
         }
         let answer = wire::created(self.config.ids, &row, &server_name);
-        let twice = fate == Some(Made::Twice) && self.rows.len_of(server) + 1 < self.config.limit;
+        let twice =
+            fate == Some(CreateFault::Twice) && self.rows.len_of(server) + 1 < self.config.limit;
         self.begin(row.clone(), &server_name, fate, request, now);
         if twice {
             let id = self.new_id();
-            self.begin(Row { id, ..row }, &server_name, None, request, now);
+            self.begin(
+                StoredSnapshot { id, ..row },
+                &server_name,
+                None,
+                request,
+                now,
+            );
         }
         (201, answer)
     }
@@ -96,9 +108,9 @@ impl State {
     /// Puts in a new snapshot and plans its end.
     fn begin(
         &mut self,
-        row: Row,
+        row: StoredSnapshot,
         server_name: &str,
-        fate: Option<Made>,
+        fate: Option<CreateFault>,
         request: Option<usize>,
         now: Timestamp,
     ) {
@@ -108,21 +120,25 @@ impl State {
         created.push(row.name.clone());
         self.effect(request, EffectKind::Created, row, now);
         let usual = self.config.completes_after;
-        let ends = |word: &str| Due::Status(id, word.to_owned());
+        let ends = |word: &str| TimedChange::Status(id, word.to_owned());
         let (after, due) = match fate {
-            None | Some(Made::Twice | Made::Named(_) | Made::Dated(_) | Made::Another(_)) => {
-                (usual, ends("completed"))
-            }
-            Some(Made::Failed) => (usual, ends("failed")),
-            Some(Made::Ends(word)) => (usual, ends(&word)),
-            Some(Made::Takes(time)) => (time, ends("completed")),
-            Some(Made::Vanishes) => (usual, Due::Vanish(id)),
-            Some(Made::Stuck) => return,
+            None
+            | Some(
+                CreateFault::Twice
+                | CreateFault::Named(_)
+                | CreateFault::Dated(_)
+                | CreateFault::Another(_),
+            ) => (usual, ends("completed")),
+            Some(CreateFault::Failed) => (usual, ends("failed")),
+            Some(CreateFault::Ends(word)) => (usual, ends(&word)),
+            Some(CreateFault::Takes(time)) => (time, ends("completed")),
+            Some(CreateFault::Vanishes) => (usual, TimedChange::Vanish(id)),
+            Some(CreateFault::Stuck) => return,
         };
         self.schedule(now, after, due);
     }
 
-    fn delete(&mut self, id: u64, request: Option<usize>, now: Timestamp) -> Answer {
+    fn delete(&mut self, id: u64, request: Option<usize>, now: Timestamp) -> StatusAndBody {
         let Some(row) = self.rows.remove(id, true, now) else {
             return refused(404, "no such snapshot");
         };
@@ -130,7 +146,7 @@ impl State {
         (204, String::new())
     }
 
-    fn restore(&mut self, id: u64, request: Option<usize>, now: Timestamp) -> Answer {
+    fn restore(&mut self, id: u64, request: Option<usize>, now: Timestamp) -> StatusAndBody {
         let Some(row) = self.rows.get(id).cloned() else {
             return refused(404, "no such snapshot");
         };
@@ -144,24 +160,24 @@ impl State {
         "restoring".clone_into(&mut server.status);
         let answer = wire::restoring(self.config.ids, &row, server);
         let server = server.id;
-        self.schedule(now, self.restoring, Due::Restored(server));
+        self.schedule(now, self.restoring, TimedChange::Restored(server));
         self.effect(request, EffectKind::Restored, row, now);
         (200, answer)
     }
 
-    fn power(&mut self, server: u64, action: Action, now: Timestamp) -> Answer {
+    fn power(&mut self, server: u64, action: PowerAction, now: Timestamp) -> StatusAndBody {
         let Some(found) = self.servers.get(&server) else {
             return refused(404, "Not found.");
         };
         self.powered.push((server, action));
         let then = match (action, found.status.as_str()) {
-            (Action::Stop | Action::HardStop, "active") => "stopped",
-            (Action::Start, "stopped") | (Action::Restart, "active") => "active",
+            (PowerAction::Stop | PowerAction::HardStop, "active") => "stopped",
+            (PowerAction::Start, "stopped") | (PowerAction::Restart, "active") => "active",
             _ => return refused(400, "the server is not in a valid state"),
         };
         self.switched.push((server, then));
         let answer = wire::powered(self.config.ids, found);
-        self.schedule(now, self.switching, Due::Switched(server, then));
+        self.schedule(now, self.switching, TimedChange::Switched(server, then));
         (200, answer)
     }
 }

@@ -2,16 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::faults::Call;
-use super::store::Row;
+use super::faults::CallKind;
+use super::store::StoredSnapshot;
 
 /// One request, in the order of arrival.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct LoggedRequest {
     /// Its place in the one order of arrivals, effects and answers.
     pub tick: u64,
     /// What was asked.
-    pub call: Call,
+    pub call: CallKind,
     /// The HTTP method.
     pub method: String,
     /// Path and query.
@@ -31,12 +31,12 @@ pub struct Request {
     /// When the answer, or the cut, was handed to the connection, in the order of `tick`.
     pub answered: Option<u64>,
     /// What it changed, late effects too.
-    pub effects: Vec<Effect>,
+    pub effects: Vec<LoggedEffect>,
 }
 
 /// A change made by a request.
 #[derive(Clone, Debug)]
-pub struct Effect {
+pub struct LoggedEffect {
     /// Its place in the one order of arrivals, effects and answers.
     pub tick: u64,
     /// When it happened, by the sandbox's clock.
@@ -44,9 +44,9 @@ pub struct Effect {
     /// What happened.
     pub kind: EffectKind,
     /// The snapshot as it was made, deleted or restored.
-    pub row: Row,
+    pub row: StoredSnapshot,
     /// What its server truly held right after.
-    pub held: Vec<Row>,
+    pub held: Vec<StoredSnapshot>,
 }
 
 /// What a request changed.
@@ -62,7 +62,7 @@ pub enum EffectKind {
 
 /// Cheap counters: kept even when the log is switched off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct RequestCounts {
     /// Listings of one server.
     pub list_server: u64,
     /// Account-wide listings, each page by itself.
@@ -85,7 +85,7 @@ pub struct Counts {
     pub restored: u64,
 }
 
-impl Counts {
+impl RequestCounts {
     /// All requests.
     pub fn requests(&self) -> u64 {
         self.lists() + self.create + self.delete + self.restore + self.other
@@ -96,16 +96,18 @@ impl Counts {
         self.list_server + self.list_account
     }
 
-    pub(super) fn request(&mut self, call: Call, server: Option<u64>, authorized: bool) {
+    pub(super) fn request(&mut self, call: CallKind, server: Option<u64>, authorized: bool) {
         let counter = match call {
-            Call::List if server.is_some() => &mut self.list_server,
-            Call::List => &mut self.list_account,
-            Call::Create => &mut self.create,
-            Call::Delete => &mut self.delete,
-            Call::Restore => &mut self.restore,
-            Call::Account | Call::Servers | Call::Server | Call::Power | Call::Any => {
-                &mut self.other
-            }
+            CallKind::List if server.is_some() => &mut self.list_server,
+            CallKind::List => &mut self.list_account,
+            CallKind::Create => &mut self.create,
+            CallKind::Delete => &mut self.delete,
+            CallKind::Restore => &mut self.restore,
+            CallKind::Account
+            | CallKind::Servers
+            | CallKind::Server
+            | CallKind::Power
+            | CallKind::Any => &mut self.other,
         };
         *counter += 1;
         self.unauthorized += u64::from(!authorized);

@@ -11,9 +11,9 @@ use axum::response::Response;
 use futures_util::stream;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Line;
-use super::faults::What;
-use super::state::Answer;
+use super::connection::ConnectionHandle;
+use super::faults::FaultKind;
+use super::state::StatusAndBody;
 
 /// The piece in which a huge body is made.
 const PIECE: u64 = 64 * 1024;
@@ -36,25 +36,29 @@ pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
 }
 
 /// Cuts the line; the response that this returns is never written.
-pub(super) fn cut(line: &Line) -> Response {
+pub(super) fn cut(line: &ConnectionHandle) -> Response {
     line.cut();
     Response::new(Body::empty())
 }
 
-pub(super) fn whole((status, body): Answer) -> Reply {
+pub(super) fn whole((status, body): StatusAndBody) -> Reply {
     Reply::Whole(json(code(status), body))
 }
 
 /// The answer as the fault makes it.
-pub(super) fn spoiled((status, body): Answer, what: &What, stop: &CancellationToken) -> Reply {
+pub(super) fn spoiled(
+    (status, body): StatusAndBody,
+    what: &FaultKind,
+    stop: &CancellationToken,
+) -> Reply {
     let response = match what {
-        What::Listing(_) | What::Made(_) => return whole((status, body)),
-        What::Hang => return Reply::Hang,
-        What::Cut => return Reply::Cut,
-        What::CutBody => cut_body(code(status), body),
-        What::Drip(pause) => drip(code(status), body, *pause, stop.clone()),
-        What::Huge(size) => json(StatusCode::OK, huge(*size, stop.clone())),
-        What::Answer {
+        FaultKind::Listing(_) | FaultKind::Made(_) => return whole((status, body)),
+        FaultKind::Hang => return Reply::Hang,
+        FaultKind::Cut => return Reply::Cut,
+        FaultKind::CutBody => cut_body(code(status), body),
+        FaultKind::Drip(pause) => drip(code(status), body, *pause, stop.clone()),
+        FaultKind::Huge(size) => json(StatusCode::OK, huge(*size, stop.clone())),
+        FaultKind::Answer {
             status,
             retry_after,
             location,

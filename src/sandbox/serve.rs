@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Line;
-use super::faults::{Call, Fault, Outcome, What};
-use super::ids::Kind;
-use super::listing::{self, Wanted};
-use super::mutations::Deed;
-use super::request_log::Request;
+use super::connection::ConnectionHandle;
+use super::faults::{CallKind, Fault, FaultEffect, FaultKind};
+use super::ids::IdKind;
+use super::listing::{self, ListingQuery};
+use super::mutations::Mutation;
+use super::request_log::LoggedRequest;
 use super::response::{self, Reply};
-use super::state::{Answer, State};
+use super::state::{ProviderState, StatusAndBody};
 use super::wire;
 use crate::clock::Clock;
 
@@ -28,17 +28,17 @@ const BODY_LIMIT: usize = 64 * 1024;
 
 /// What the handle, the connections and the driver of time share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub state: Mutex<State>,
+pub(super) struct SandboxState {
+    pub state: Mutex<ProviderState>,
     pub clock: Clock,
     pub changed: watch::Sender<u64>,
     pub stop: CancellationToken,
     pub base: String,
 }
 
-impl Shared {
+impl SandboxState {
     /// Looks at the state as it is now, and wakes nobody unless time has changed it.
-    pub fn look<T>(&self, look: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    pub fn look<T>(&self, look: impl FnOnce(&mut ProviderState, Timestamp) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now().wall;
         let advanced = state.advance(now);
@@ -51,7 +51,7 @@ impl Shared {
     }
 
     /// Changes the state, and wakes those who wait for something.
-    pub fn change<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    pub fn change<T>(&self, change: impl FnOnce(&mut ProviderState, Timestamp) -> T) -> T {
         let result = self.look(change);
         self.changed.send_modify(|changes| *changes += 1);
         result
@@ -59,8 +59,8 @@ impl Shared {
 }
 
 /// A request, understood as far as it can be.
-struct Ask {
-    call: Call,
+struct ParsedRequest {
+    call: CallKind,
     method: Method,
     path: String,
     query: BTreeMap<String, String>,
@@ -71,10 +71,10 @@ struct Ask {
 }
 
 /// Counts a request as in flight for as long as its client waits.
-struct InFlight(Arc<Shared>);
+struct InFlight(Arc<SandboxState>);
 
 impl InFlight {
-    fn new(shared: &Arc<Shared>) -> Self {
+    fn new(shared: &Arc<SandboxState>) -> Self {
         shared.change(|state, _| state.in_flight += 1);
         Self(Arc::clone(shared))
     }
@@ -88,8 +88,8 @@ impl Drop for InFlight {
 
 /// Answers one request.
 pub(super) async fn handle(
-    Kept(shared): Kept<Arc<Shared>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    Kept(shared): Kept<Arc<SandboxState>>,
+    ConnectInfo(line): ConnectInfo<ConnectionHandle>,
     request: HttpRequest,
 ) -> Response {
     let _in_flight = InFlight::new(&shared);
@@ -109,7 +109,7 @@ pub(super) async fn handle(
     }
 }
 
-async fn read(request: HttpRequest) -> Result<Ask, String> {
+async fn read(request: HttpRequest) -> Result<ParsedRequest, String> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query();
     let path = path.map(ToString::to_string).unwrap_or_default();
@@ -120,7 +120,7 @@ async fn read(request: HttpRequest) -> Result<Ask, String> {
     let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let body = to_bytes(body, BODY_LIMIT).await;
     let (call, id) = call(&parts.method, parts.uri.path());
-    Ok(Ask {
+    Ok(ParsedRequest {
         call,
         id,
         path,
@@ -132,28 +132,28 @@ async fn read(request: HttpRequest) -> Result<Ask, String> {
 }
 
 /// Which call of API.md this is; trailing slashes are part of the paths.
-fn call(method: &Method, path: &str) -> (Call, Option<String>) {
+fn call(method: &Method, path: &str) -> (CallKind, Option<String>) {
     let Some(path) = path.strip_prefix("/api/v1/") else {
-        return (Call::Any, None);
+        return (CallKind::Any, None);
     };
     let pieces: Vec<&str> = path.split('/').collect();
     let id = pieces.get(1).filter(|id| !id.is_empty());
     let id = id.map(|id| (*id).to_owned());
     let call = match (method.as_str(), pieces.as_slice()) {
-        ("GET", ["snapshots", ""]) => Call::List,
-        ("POST", ["snapshots", ""]) => Call::Create,
-        ("DELETE", ["snapshots", _, ""]) if id.is_some() => Call::Delete,
-        ("POST", ["snapshots", _, "restore", ""]) if id.is_some() => Call::Restore,
-        ("GET", ["account", "me", ""]) => Call::Account,
-        ("GET", ["servers", ""]) => Call::Servers,
-        ("GET", ["servers", _, ""]) if id.is_some() => Call::Server,
-        ("POST", ["servers", _, "power", ""]) if id.is_some() => Call::Power,
-        _ => Call::Any,
+        ("GET", ["snapshots", ""]) => CallKind::List,
+        ("POST", ["snapshots", ""]) => CallKind::Create,
+        ("DELETE", ["snapshots", _, ""]) if id.is_some() => CallKind::Delete,
+        ("POST", ["snapshots", _, "restore", ""]) if id.is_some() => CallKind::Restore,
+        ("GET", ["account", "me", ""]) => CallKind::Account,
+        ("GET", ["servers", ""]) => CallKind::Servers,
+        ("GET", ["servers", _, ""]) if id.is_some() => CallKind::Server,
+        ("POST", ["servers", _, "power", ""]) if id.is_some() => CallKind::Power,
+        _ => CallKind::Any,
     };
     (call, id)
 }
 
-async fn process(shared: Arc<Shared>, ask: Ask) -> Reply {
+async fn process(shared: Arc<SandboxState>, ask: ParsedRequest) -> Reply {
     let latency = shared.look(|state, _| state.config.latency);
     let (entry, fault) = shared.change(|state, now| arrive(state, &ask, now));
     if !latency.is_zero() {
@@ -171,24 +171,28 @@ async fn process(shared: Arc<Shared>, ask: Ask) -> Reply {
 }
 
 /// Writes the request down and finds the fault that is ordered for it.
-fn arrive(state: &mut State, ask: &Ask, now: Timestamp) -> (Option<usize>, Option<Fault>) {
+fn arrive(
+    state: &mut ProviderState,
+    ask: &ParsedRequest,
+    now: Timestamp,
+) -> (Option<usize>, Option<Fault>) {
     let snapshot = ask.snapshot(state);
     let server = match ask.call {
-        Call::List => {
-            let wanted = Wanted::read(&state.config, &ask.query);
+        CallKind::List => {
+            let wanted = ListingQuery::read(&state.config, &ask.query);
             wanted.ok().and_then(|wanted| wanted.server)
         }
-        Call::Create => {
+        CallKind::Create => {
             let create = wire::create(state.config.ids, &ask.body).ok();
             create.map(|(server, _, _)| server)
         }
-        Call::Server | Call::Power => ask.server(state),
+        CallKind::Server | CallKind::Power => ask.server(state),
         _ => snapshot
             .and_then(|id| state.rows.get(id))
             .map(|row| row.server),
     };
     let fault = state.orders.answer(ask.call, server);
-    let entry = state.arrive(Request {
+    let entry = state.arrive(LoggedRequest {
         tick: 0,
         call: ask.call,
         method: ask.method.to_string(),
@@ -205,31 +209,31 @@ fn arrive(state: &mut State, ask: &Ask, now: Timestamp) -> (Option<usize>, Optio
     (entry, fault)
 }
 
-fn authorized(state: &State, ask: &Ask) -> bool {
+fn authorized(state: &ProviderState, ask: &ParsedRequest) -> bool {
     ask.bearer.as_deref() == Some(state.config.token.as_str())
 }
 
 fn answer(
-    state: &mut State,
-    ask: &Ask,
+    state: &mut ProviderState,
+    ask: &ParsedRequest,
     entry: Option<usize>,
     fault: Option<Fault>,
-    shared: &Shared,
+    shared: &SandboxState,
     now: Timestamp,
 ) -> Reply {
     let Some(fault) = fault else {
         return response::whole(true_answer(state, ask, entry, None, &shared.base, now));
     };
-    if let What::Listing(_) | What::CutBody | What::Drip(_) = &fault.what {
+    if let FaultKind::Listing(_) | FaultKind::CutBody | FaultKind::Drip(_) = &fault.what {
         let answer = true_answer(state, ask, entry, Some(&fault), &shared.base, now);
         return response::spoiled(answer, &fault.what, &shared.stop);
     }
     match fault.outcome {
-        Outcome::Never => {}
-        Outcome::Done => {
+        FaultEffect::Never => {}
+        FaultEffect::Done => {
             true_answer(state, ask, entry, None, &shared.base, now);
         }
-        Outcome::Late(after) => {
+        FaultEffect::Late(after) => {
             if authorized(state, ask)
                 && let Some(Ok(deed)) = deed(state, ask)
             {
@@ -242,13 +246,13 @@ fn answer(
 
 /// What a sound provider does and answers.
 fn true_answer(
-    state: &mut State,
-    ask: &Ask,
+    state: &mut ProviderState,
+    ask: &ParsedRequest,
     entry: Option<usize>,
     fault: Option<&Fault>,
     base: &str,
     now: Timestamp,
-) -> Answer {
+) -> StatusAndBody {
     if !authorized(state, ask) {
         return (401, wire::refusal("invalid token"));
     }
@@ -258,60 +262,60 @@ fn true_answer(
             Err(detail) => (400, wire::refusal(&detail)),
         };
     }
-    let wanted = match Wanted::read(&state.config, &ask.query) {
+    let wanted = match ListingQuery::read(&state.config, &ask.query) {
         Ok(wanted) => wanted,
         Err(detail) => return (400, wire::refusal(&detail)),
     };
     match ask.call {
-        Call::List => {
+        CallKind::List => {
             let (spoilt, only) = match fault.map(|fault| (&fault.what, fault.server)) {
-                Some((What::Listing(how), only)) => (Some(how), only),
+                Some((FaultKind::Listing(how), only)) => (Some(how), only),
                 _ => (None, None),
             };
             listing::snapshots(state, wanted, spoilt, only, base, now)
         }
-        Call::Servers => listing::servers(state, wanted, base),
-        Call::Server => match ask.server(state).and_then(|id| state.servers.get(&id)) {
+        CallKind::Servers => listing::servers(state, wanted, base),
+        CallKind::Server => match ask.server(state).and_then(|id| state.servers.get(&id)) {
             Some(server) => (200, wire::server(state.config.ids, server)),
             None => (404, wire::refusal("Not found.")),
         },
-        Call::Account => (200, wire::account(&state.config.permissions)),
+        CallKind::Account => (200, wire::account(&state.config.permissions)),
         _ => (404, wire::refusal("not found")),
     }
 }
 
 /// The change that is asked for; `None`: the call changes nothing.
-fn deed(state: &State, ask: &Ask) -> Option<Result<Deed, String>> {
+fn deed(state: &ProviderState, ask: &ParsedRequest) -> Option<Result<Mutation, String>> {
     let ids = state.config.ids;
     let there = |id: Option<u64>| id.ok_or_else(|| "no such id".to_owned());
     Some(match ask.call {
-        Call::Create => {
-            wire::create(ids, &ask.body).map(|(server, name, description)| Deed::Create {
+        CallKind::Create => {
+            wire::create(ids, &ask.body).map(|(server, name, description)| Mutation::Create {
                 server,
                 name,
                 description,
             })
         }
-        Call::Delete => there(ask.snapshot(state)).map(Deed::Delete),
-        Call::Restore => there(ask.snapshot(state)).map(Deed::Restore),
-        Call::Power => there(ask.server(state)).and_then(|server| {
+        CallKind::Delete => there(ask.snapshot(state)).map(Mutation::Delete),
+        CallKind::Restore => there(ask.snapshot(state)).map(Mutation::Restore),
+        CallKind::Power => there(ask.server(state)).and_then(|server| {
             let action = wire::power(&ask.body)?;
-            Ok(Deed::Power { server, action })
+            Ok(Mutation::Power { server, action })
         }),
         _ => return None,
     })
 }
 
-impl Ask {
-    fn snapshot(&self, state: &State) -> Option<u64> {
-        let of_snapshot = matches!(self.call, Call::Delete | Call::Restore);
+impl ParsedRequest {
+    fn snapshot(&self, state: &ProviderState) -> Option<u64> {
+        let of_snapshot = matches!(self.call, CallKind::Delete | CallKind::Restore);
         let id = self.id.as_deref().filter(|_| of_snapshot)?;
-        state.config.ids.parse(Kind::Snapshot, id)
+        state.config.ids.parse(IdKind::Snapshot, id)
     }
 
-    fn server(&self, state: &State) -> Option<u64> {
-        let of_server = matches!(self.call, Call::Server | Call::Power);
+    fn server(&self, state: &ProviderState) -> Option<u64> {
+        let of_server = matches!(self.call, CallKind::Server | CallKind::Power);
         let id = self.id.as_deref().filter(|_| of_server)?;
-        state.config.ids.parse(Kind::Server, id)
+        state.config.ids.parse(IdKind::Server, id)
     }
 }

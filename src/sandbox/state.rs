@@ -6,11 +6,11 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::SandboxConfig;
-use super::faults::Orders;
-use super::mutations::Deed;
-use super::request_log::{Counts, Effect, EffectKind, Request};
-use super::store::{Row, Rows};
-use super::wire::{self, Action, Server};
+use super::faults::FaultQueue;
+use super::mutations::Mutation;
+use super::request_log::{EffectKind, LoggedEffect, LoggedRequest, RequestCounts};
+use super::store::{SnapshotStore, StoredSnapshot};
+use super::wire::{self, PowerAction, SandboxServer};
 
 /// How long a restore lasts, in the clock's time (API.md: 5 to 15 minutes).
 const RESTORING: SignedDuration = SignedDuration::from_mins(10);
@@ -19,49 +19,49 @@ const RESTORING: SignedDuration = SignedDuration::from_mins(10);
 const SWITCHING: SignedDuration = SignedDuration::from_secs(20);
 
 /// Everything that the stand-in knows, at one instant.
-pub struct State {
+pub struct ProviderState {
     pub(super) config: SandboxConfig,
-    pub(super) servers: BTreeMap<u64, Server>,
-    pub(super) rows: Rows,
-    pub(super) orders: Orders,
+    pub(super) servers: BTreeMap<u64, SandboxServer>,
+    pub(super) rows: SnapshotStore,
+    pub(super) orders: FaultQueue,
     pub(super) in_flight: usize,
     pub(super) keep_log: bool,
     pub(super) restoring: SignedDuration,
     pub(super) switching: SignedDuration,
-    pub(super) powered: Vec<(u64, Action)>,
+    pub(super) powered: Vec<(u64, PowerAction)>,
     pub(super) switched: Vec<(u64, &'static str)>,
     pub(super) created: BTreeMap<u64, Vec<String>>,
-    log: Vec<Request>,
-    counts: Counts,
-    due: BTreeMap<(Timestamp, u64), Due>,
+    log: Vec<LoggedRequest>,
+    counts: RequestCounts,
+    due: BTreeMap<(Timestamp, u64), TimedChange>,
     tick: u64,
     next_id: u64,
 }
 
 /// What happens by itself when its time has come.
-pub(super) enum Due {
+pub(super) enum TimedChange {
     Status(u64, String),
     Vanish(u64),
     Restored(u64),
     Switched(u64, &'static str),
-    Late(Deed, Option<usize>),
+    Late(Mutation, Option<usize>),
 }
 
 /// A status and a JSON body; no body with 204.
-pub(super) type Answer = (u16, String);
+pub(super) type StatusAndBody = (u16, String);
 
-impl fmt::Debug for State {
+impl fmt::Debug for ProviderState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "State({} servers)", self.servers.len())
     }
 }
 
-impl State {
+impl ProviderState {
     pub(super) fn new(config: SandboxConfig) -> Self {
         Self {
             servers: BTreeMap::new(),
-            rows: Rows::shown(config.ids),
-            orders: Orders::default(),
+            rows: SnapshotStore::shown(config.ids),
+            orders: FaultQueue::default(),
             in_flight: 0,
             keep_log: true,
             restoring: RESTORING,
@@ -70,7 +70,7 @@ impl State {
             switched: Vec::new(),
             created: BTreeMap::new(),
             log: Vec::new(),
-            counts: Counts::default(),
+            counts: RequestCounts::default(),
             due: BTreeMap::new(),
             tick: 0,
             next_id: 800,
@@ -79,17 +79,17 @@ impl State {
     }
 
     /// The snapshots that a server truly holds, newest first.
-    pub fn truth(&self, server: u64) -> Vec<Row> {
+    pub fn truth(&self, server: u64) -> Vec<StoredSnapshot> {
         self.rows.truth(Some(server))
     }
 
     /// All snapshots of the account, newest first.
-    pub fn all(&self) -> Vec<Row> {
+    pub fn all(&self) -> Vec<StoredSnapshot> {
         self.rows.truth(None)
     }
 
     /// Every request so far, in the order of arrival.
-    pub fn log(&self) -> &[Request] {
+    pub fn log(&self) -> &[LoggedRequest] {
         &self.log
     }
 
@@ -99,7 +99,7 @@ impl State {
     }
 
     /// How many requests and effects there were.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> RequestCounts {
         self.counts
     }
 
@@ -136,7 +136,7 @@ impl State {
             return None;
         }
         let id = self.new_id();
-        let row = Row {
+        let row = StoredSnapshot {
             id,
             server,
             name: name.to_owned(),
@@ -146,7 +146,7 @@ impl State {
             description: "by hand".to_owned(),
         };
         self.put(row, now);
-        let done = Due::Status(id, "completed".to_owned());
+        let done = TimedChange::Status(id, "completed".to_owned());
         self.schedule(now, self.config.completes_after, done);
         Some(id)
     }
@@ -158,7 +158,7 @@ impl State {
     }
 
     /// Puts in a row, or another in its place, that no request asked for.
-    pub(super) fn put(&mut self, row: Row, now: Timestamp) {
+    pub(super) fn put(&mut self, row: StoredSnapshot, now: Timestamp) {
         self.next_id = self.next_id.max(row.id);
         let name = self.server_name(row.server);
         self.rows.put(row, &name, false, now);
@@ -179,21 +179,21 @@ impl State {
             }
             any = true;
             match entry.remove() {
-                Due::Status(id, status) => self.set_status(id, &status, at),
-                Due::Vanish(id) => {
+                TimedChange::Status(id, status) => self.set_status(id, &status, at),
+                TimedChange::Vanish(id) => {
                     self.rows.remove(id, false, at);
                 }
-                Due::Restored(id) => {
+                TimedChange::Restored(id) => {
                     if let Some(server) = self.servers.get_mut(&id) {
                         "active".clone_into(&mut server.status);
                     }
                 }
-                Due::Switched(id, status) => {
+                TimedChange::Switched(id, status) => {
                     if let Some(server) = self.servers.get_mut(&id) {
                         status.clone_into(&mut server.status);
                     }
                 }
-                Due::Late(deed, request) => {
+                TimedChange::Late(deed, request) => {
                     self.perform(deed, request, at);
                 }
             }
@@ -212,16 +212,16 @@ impl State {
 
     pub(super) fn later(
         &mut self,
-        deed: Deed,
+        deed: Mutation,
         request: Option<usize>,
         now: Timestamp,
         after: SignedDuration,
     ) {
-        self.schedule(now, after, Due::Late(deed, request));
+        self.schedule(now, after, TimedChange::Late(deed, request));
     }
 
     /// Writes a request down; its place in the log, if there is one.
-    pub(super) fn arrive(&mut self, mut request: Request) -> Option<usize> {
+    pub(super) fn arrive(&mut self, mut request: LoggedRequest) -> Option<usize> {
         self.counts
             .request(request.call, request.server, request.authorized);
         request.tick = self.next_tick();
@@ -245,7 +245,7 @@ impl State {
         &mut self,
         request: Option<usize>,
         kind: EffectKind,
-        row: Row,
+        row: StoredSnapshot,
         at: Timestamp,
     ) {
         self.counts.effect(kind);
@@ -255,7 +255,7 @@ impl State {
         };
         let held = self.truth(row.server);
         if let Some(request) = self.log.get_mut(index) {
-            request.effects.push(Effect {
+            request.effects.push(LoggedEffect {
                 tick,
                 at,
                 kind,
@@ -270,7 +270,7 @@ impl State {
         self.tick
     }
 
-    pub(super) fn schedule(&mut self, now: Timestamp, after: SignedDuration, due: Due) {
+    pub(super) fn schedule(&mut self, now: Timestamp, after: SignedDuration, due: TimedChange) {
         let at = now.saturating_add(after).unwrap_or(Timestamp::MAX);
         let tick = self.next_tick();
         self.due.insert((at, tick), due);

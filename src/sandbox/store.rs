@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ids::Ids;
+use super::ids::IdShape;
 use super::wire;
 
 /// How many past changes a stale listing can go back.
@@ -14,7 +14,7 @@ const REMEMBERED: usize = 4096;
 
 /// A snapshot as the provider truly holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct StoredSnapshot {
     /// Unique in the account, never given twice.
     pub id: u64,
     /// The server that it belongs to.
@@ -33,7 +33,7 @@ pub struct Row {
 
 /// How old a stale listing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stale {
+pub enum Staleness {
     /// As it was this many changes ago (of the server asked for, if one is).
     Changes(usize),
     /// As it was before the last create or delete that came through the API.
@@ -44,49 +44,49 @@ pub enum Stale {
 
 /// A row beside its JSON, so that a listing of 50,000 is a copy and no work.
 #[derive(Debug)]
-pub(super) struct Held {
-    pub row: Row,
+pub(super) struct RenderedRow {
+    pub row: StoredSnapshot,
     pub json: String,
 }
 
 /// Newest first, then the higher id.
-type Key = (Reverse<Timestamp>, Reverse<u64>);
+type NewestFirst = (Reverse<Timestamp>, Reverse<u64>);
 
-fn key(row: &Row) -> Key {
+fn key(row: &StoredSnapshot) -> NewestFirst {
     (Reverse(row.created_at), Reverse(row.id))
 }
 
 /// One change, kept so that it can be undone in a stale listing.
-struct Change {
+struct UndoableChange {
     server: u64,
     id: u64,
-    before: Option<Arc<Held>>,
+    before: Option<Arc<RenderedRow>>,
     mutation: bool,
     at: Timestamp,
 }
 
 /// All snapshots, by id, by server, and newest first.
 #[derive(Default)]
-pub(super) struct Rows {
-    ids: Ids,
-    by_id: BTreeMap<u64, Arc<Held>>,
-    by_server: BTreeMap<u64, BTreeMap<Key, Arc<Held>>>,
-    newest_first: BTreeMap<Key, Arc<Held>>,
-    past: VecDeque<Change>,
+pub(super) struct SnapshotStore {
+    ids: IdShape,
+    by_id: BTreeMap<u64, Arc<RenderedRow>>,
+    by_server: BTreeMap<u64, BTreeMap<NewestFirst, Arc<RenderedRow>>>,
+    newest_first: BTreeMap<NewestFirst, Arc<RenderedRow>>,
+    past: VecDeque<UndoableChange>,
     /// The most that each server ever held.
     pub max_held: BTreeMap<u64, usize>,
 }
 
-impl Rows {
+impl SnapshotStore {
     /// None yet; their ids are shown so.
-    pub fn shown(ids: Ids) -> Self {
+    pub fn shown(ids: IdShape) -> Self {
         Self {
             ids,
             ..Self::default()
         }
     }
 
-    pub fn get(&self, id: u64) -> Option<&Row> {
+    pub fn get(&self, id: u64) -> Option<&StoredSnapshot> {
         self.by_id.get(&id).map(|held| &held.row)
     }
 
@@ -95,7 +95,7 @@ impl Rows {
     }
 
     /// Those of one server, or all; newest first.
-    pub fn list(&self, server: Option<u64>) -> Vec<&Arc<Held>> {
+    pub fn list(&self, server: Option<u64>) -> Vec<&Arc<RenderedRow>> {
         match server {
             None => self.newest_first.values().collect(),
             Some(server) => self
@@ -105,17 +105,17 @@ impl Rows {
         }
     }
 
-    pub fn truth(&self, server: Option<u64>) -> Vec<Row> {
+    pub fn truth(&self, server: Option<u64>) -> Vec<StoredSnapshot> {
         let held = self.list(server);
         held.into_iter().map(|held| held.row.clone()).collect()
     }
 
     /// Puts a row in, or in the place of the one with its id.
-    pub fn put(&mut self, row: Row, server_name: &str, mutation: bool, at: Timestamp) {
+    pub fn put(&mut self, row: StoredSnapshot, server_name: &str, mutation: bool, at: Timestamp) {
         let before = self.unlink(row.id);
         self.remember(row.server, row.id, before, mutation, at);
         let server = row.server;
-        let held = Arc::new(Held {
+        let held = Arc::new(RenderedRow {
             json: wire::row(self.ids, &row, server_name),
             row,
         });
@@ -128,7 +128,7 @@ impl Rows {
         *most = now.max(*most);
     }
 
-    pub fn remove(&mut self, id: u64, mutation: bool, at: Timestamp) -> Option<Row> {
+    pub fn remove(&mut self, id: u64, mutation: bool, at: Timestamp) -> Option<StoredSnapshot> {
         let before = self.unlink(id)?;
         let row = before.row.clone();
         self.remember(row.server, id, Some(before), mutation, at);
@@ -142,14 +142,19 @@ impl Rows {
         }
     }
 
-    /// What [`Rows::list`] would have shown earlier.
-    pub fn list_stale(&self, server: Option<u64>, stale: Stale, now: Timestamp) -> Vec<Arc<Held>> {
-        let mut then: BTreeMap<Key, Arc<Held>> = self
+    /// What [`SnapshotStore::list`] would have shown earlier.
+    pub fn list_stale(
+        &self,
+        server: Option<u64>,
+        stale: Staleness,
+        now: Timestamp,
+    ) -> Vec<Arc<RenderedRow>> {
+        let mut then: BTreeMap<NewestFirst, Arc<RenderedRow>> = self
             .list(server)
             .into_iter()
             .map(|held| (key(&held.row), Arc::clone(held)))
             .collect();
-        let mut current: BTreeMap<u64, Key> =
+        let mut current: BTreeMap<u64, NewestFirst> =
             then.iter().map(|(key, held)| (held.row.id, *key)).collect();
         let concerned = self
             .past
@@ -158,8 +163,8 @@ impl Rows {
             .filter(|change| server.is_none_or(|server| server == change.server));
         for (undone, change) in concerned.enumerate() {
             match stale {
-                Stale::Changes(changes) if undone == changes => break,
-                Stale::Age(age) if now.duration_since(change.at) >= age => break,
+                Staleness::Changes(changes) if undone == changes => break,
+                Staleness::Age(age) if now.duration_since(change.at) >= age => break,
                 _ => {}
             }
             if let Some(key) = current.remove(&change.id) {
@@ -170,14 +175,14 @@ impl Rows {
                 current.insert(change.id, key);
                 then.insert(key, Arc::clone(before));
             }
-            if stale == Stale::LastMutation && change.mutation {
+            if stale == Staleness::LastMutation && change.mutation {
                 break;
             }
         }
         then.into_values().collect()
     }
 
-    fn unlink(&mut self, id: u64) -> Option<Arc<Held>> {
+    fn unlink(&mut self, id: u64) -> Option<Arc<RenderedRow>> {
         let held = self.by_id.remove(&id)?;
         let key = key(&held.row);
         self.newest_first.remove(&key);
@@ -191,14 +196,14 @@ impl Rows {
         &mut self,
         server: u64,
         id: u64,
-        before: Option<Arc<Held>>,
+        before: Option<Arc<RenderedRow>>,
         mutation: bool,
         at: Timestamp,
     ) {
         if self.past.len() == REMEMBERED {
             self.past.pop_front();
         }
-        self.past.push_back(Change {
+        self.past.push_back(UndoableChange {
             server,
             id,
             before,

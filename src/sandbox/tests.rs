@@ -1,6 +1,6 @@
 //! The stand-in answers as API.md says.
 
-use super::faults::{Call, Made};
+use super::faults::{CallKind, CreateFault};
 use super::*;
 
 pub(super) async fn started() -> Sandbox {
@@ -59,10 +59,10 @@ async fn a_full_server_a_bad_name_and_an_unknown_server_are_refused() {
 #[tokio::test]
 async fn a_late_effect_happens_after_its_bad_answer() {
     let sandbox = started().await;
-    sandbox.order(Fault::status(Call::Create, 500).late(SignedDuration::from_mins(2)));
+    sandbox.order(Fault::status(CallKind::Create, 500).late(SignedDuration::from_mins(2)));
     assert_eq!(create(&sandbox, "a-1").await.0, 500);
     sandbox.wait_for(|s| s.truth(1).len() == 1).await;
-    sandbox.order(Fault::made(Made::Failed));
+    sandbox.order(Fault::made(CreateFault::Failed));
     create(&sandbox, "a-2").await;
     let failed = |s: &Sandbox| s.truth(1).iter().any(|row| row.status == "failed");
     sandbox.wait_for(failed).await;

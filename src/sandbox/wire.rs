@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::ids::{Ids, Kind};
-use super::store::Row;
+use super::ids::{IdKind, IdShape};
+use super::store::StoredSnapshot;
 
 /// A server of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub struct SandboxServer {
     /// The provider's number for it.
     pub id: u64,
     /// Its name, part of each of its snapshots' rows.
@@ -23,20 +23,20 @@ pub(super) fn date(at: Timestamp) -> String {
 }
 
 /// One row of a listing.
-pub(super) fn row(ids: Ids, row: &Row, server_name: &str) -> String {
+pub(super) fn row(ids: IdShape, row: &StoredSnapshot, server_name: &str) -> String {
     Value::Object(snapshot(ids, row, server_name)).to_string()
 }
 
 /// The answer to a create: the row and a message.
-pub(super) fn created(ids: Ids, row: &Row, server_name: &str) -> String {
+pub(super) fn created(ids: IdShape, row: &StoredSnapshot, server_name: &str) -> String {
     let mut shown = snapshot(ids, row, server_name);
     let message = json!("The snapshot is being created.");
     shown.insert("message".to_owned(), message);
     Value::Object(shown).to_string()
 }
 
-fn snapshot(ids: Ids, row: &Row, server_name: &str) -> Map<String, Value> {
-    let mut shown = ids.show(Kind::Snapshot, row.id);
+fn snapshot(ids: IdShape, row: &StoredSnapshot, server_name: &str) -> Map<String, Value> {
+    let mut shown = ids.show(IdKind::Snapshot, row.id);
     let server = ids.server(row.server, server_name);
     let rest = [
         ("server", Value::Object(server)),
@@ -51,7 +51,7 @@ fn snapshot(ids: Ids, row: &Row, server_name: &str) -> Map<String, Value> {
 }
 
 /// One row of the listing of servers, or one server: these have a name and a host name.
-pub(super) fn server(ids: Ids, server: &Server) -> String {
+pub(super) fn server(ids: IdShape, server: &SandboxServer) -> String {
     let mut shown = ids.server(server.id, &server.name);
     shown.insert("hostname".to_owned(), json!(server.name));
     shown.insert("status".to_owned(), json!(server.status));
@@ -59,8 +59,8 @@ pub(super) fn server(ids: Ids, server: &Server) -> String {
 }
 
 /// The answer to a restore.
-pub(super) fn restoring(ids: Ids, row: &Row, server: &Server) -> String {
-    let mut snapshot = ids.show(Kind::Snapshot, row.id);
+pub(super) fn restoring(ids: IdShape, row: &StoredSnapshot, server: &SandboxServer) -> String {
+    let mut snapshot = ids.show(IdKind::Snapshot, row.id);
     snapshot.insert("name".to_owned(), json!(row.name));
     snapshot.insert("created_at".to_owned(), json!(date(row.created_at)));
     let mut shown = ids.server(server.id, &server.name);
@@ -89,11 +89,11 @@ pub(super) fn refusal(detail: &str) -> String {
 }
 
 /// A create as it was sent, or why it isn't one.
-pub(super) fn create(ids: Ids, body: &[u8]) -> Result<(u64, String, String), String> {
+pub(super) fn create(ids: IdShape, body: &[u8]) -> Result<(u64, String, String), String> {
     let body: Value =
         serde_json::from_slice(body).map_err(|error| format!("invalid JSON: {error}"))?;
     let server = body.get("server_id");
-    let server = server.and_then(|id| ids.read(Kind::Server, id));
+    let server = server.and_then(|id| ids.read(IdKind::Server, id));
     let server = server.ok_or("server_id: the id of a server is required")?;
     let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
     let description = match body.get("description") {
@@ -106,7 +106,7 @@ pub(super) fn create(ids: Ids, body: &[u8]) -> Result<(u64, String, String), Str
 
 /// The action of a power call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum PowerAction {
     /// Starts it.
     Start,
     /// Stops it, by its own means.
@@ -118,20 +118,20 @@ pub enum Action {
 }
 
 /// A power call as it was sent, or why it isn't one.
-pub(super) fn power(body: &[u8]) -> Result<Action, String> {
+pub(super) fn power(body: &[u8]) -> Result<PowerAction, String> {
     let body: Value =
         serde_json::from_slice(body).map_err(|error| format!("invalid JSON: {error}"))?;
     match body.get("action").and_then(Value::as_str) {
-        Some("start") => Ok(Action::Start),
-        Some("stop") => Ok(Action::Stop),
-        Some("restart") => Ok(Action::Restart),
-        Some("hard_stop") => Ok(Action::HardStop),
+        Some("start") => Ok(PowerAction::Start),
+        Some("stop") => Ok(PowerAction::Stop),
+        Some("restart") => Ok(PowerAction::Restart),
+        Some("hard_stop") => Ok(PowerAction::HardStop),
         _ => Err("action: start, stop, restart or hard_stop is required".to_owned()),
     }
 }
 
 /// The answer to a power call.
-pub(super) fn powered(ids: Ids, server: &Server) -> String {
+pub(super) fn powered(ids: IdShape, server: &SandboxServer) -> String {
     let mut shown = ids.server(server.id, &server.name);
     shown.insert("status".to_owned(), json!(server.status));
     json!({"status": "success", "message": "The server is being switched.", "server": shown})

@@ -8,7 +8,7 @@ use crate::audit::memory_disk::Crash;
 
 /// At which point of a call the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doom {
+pub(super) enum CrashPhase {
     /// The intent is written, nothing is sent.
     BeforeCall,
     /// The request is on its way.
@@ -23,7 +23,7 @@ pub(super) enum Doom {
     AfterListing,
 }
 
-impl Doom {
+impl CrashPhase {
     /// The first point of such a call, at which calls are counted.
     fn first(self) -> Self {
         match self {
@@ -35,7 +35,7 @@ impl Doom {
 
 /// What becomes of the mutation in which the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(super) enum LostEffect {
     /// Nothing, and no answer comes.
     Never,
     /// It is done, and answered.
@@ -46,7 +46,7 @@ pub(super) enum Effect {
     Late,
 }
 
-impl Effect {
+impl LostEffect {
     /// The fault that does it; `None` when there is none.
     pub(super) fn fault(self) -> Option<&'static str> {
         match self {
@@ -68,40 +68,40 @@ impl Effect {
 
 /// A death within a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Doomed {
+pub(super) struct CallCrash {
     /// In which of the next calls of that kind, counted from 1.
     pub(super) nth: u64,
-    pub(super) at: Doom,
+    pub(super) at: CrashPhase,
     /// What becomes of that mutation; `None`: what the weather says.
-    pub(super) effect: Option<Effect>,
+    pub(super) effect: Option<LostEffect>,
 }
 
 /// Where a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Point {
+pub(super) enum CrashPoint {
     /// This change of the disk isn't made any more; counted from 0.
     Change(u64),
-    Call(Doomed),
+    Call(CallCrash),
 }
 
 /// The death of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Death {
-    pub(super) point: Point,
+pub struct PlannedCrash {
+    pub(super) point: CrashPoint,
     /// What is left on the disk.
     pub(super) crash: Crash,
 }
 
-impl Death {
+impl PlannedCrash {
     /// Returns true if the call in which it dies may take effect in the last instant.
     pub(super) fn is_late(&self) -> bool {
-        matches!(self.point, Point::Call(doomed) if doomed.effect == Some(Effect::Late))
+        matches!(self.point, CrashPoint::Call(doomed) if doomed.effect == Some(LostEffect::Late))
     }
 }
 
 /// How far a process came: the points at which it could have died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Life {
+pub(super) struct ProcessProgress {
     /// Changes of the disk.
     pub(super) changes: u64,
     /// Of these, the ones while the trail was opened.
@@ -112,7 +112,7 @@ pub(super) struct Life {
 
 impl World {
     /// The process dies here and now, if that is its fate; whether it did.
-    pub(super) fn dies(&mut self, at: Doom) -> bool {
+    pub(super) fn dies(&mut self, at: CrashPhase) -> bool {
         let Some(doomed) = &mut self.doom else {
             return false;
         };
@@ -128,7 +128,7 @@ impl World {
     }
 
     /// What is fated for the mutation that is being sent.
-    pub(super) fn effect(&self) -> Option<Effect> {
+    pub(super) fn effect(&self) -> Option<LostEffect> {
         let doomed = self.doom.filter(|doomed| doomed.nth == 0)?;
         doomed.effect
     }

@@ -5,7 +5,7 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::crash::{Death, Doom, Doomed, Effect, Life, Point};
+use super::crash::{CallCrash, CrashPhase, CrashPoint, LostEffect, PlannedCrash, ProcessProgress};
 use super::scenario::tell;
 pub use super::scenario::{SCENARIOS, Scenario};
 use crate::audit::memory_disk::Crash;
@@ -13,16 +13,21 @@ use crate::core::breaks::Break;
 
 const CRASHES: [Crash; 4] = [Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes];
 
-const EFFECTS: [Effect; 4] = [Effect::Never, Effect::Done, Effect::Soon, Effect::Late];
+const EFFECTS: [LostEffect; 4] = [
+    LostEffect::Never,
+    LostEffect::Done,
+    LostEffect::Soon,
+    LostEffect::Late,
+];
 
 /// Opening a trail and writing the first record changes the disk so often, at most.
 const OPENING: u64 = 13;
 
 /// A story told with these deaths that ended badly.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct StoryFailure {
     /// The deaths of the processes, one after the other; the last process lives.
-    pub deaths: Vec<Death>,
+    pub deaths: Vec<PlannedCrash>,
     /// What was wrong.
     pub violations: Vec<String>,
     /// What happened, line by line.
@@ -31,7 +36,7 @@ pub struct Failure {
 
 /// What came of a scenario.
 #[derive(Clone, Debug, Default)]
-pub struct Swept {
+pub struct SweepResult {
     /// Changes of the disk, mutations and listings of the undisturbed story.
     pub steps: [u64; 3],
     /// Places at which the process died.
@@ -41,12 +46,12 @@ pub struct Swept {
     /// Stories with two.
     pub double: usize,
     /// The ones that ended badly.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<StoryFailure>,
 }
 
 /// Which part of the points is tried.
 #[derive(Clone, Copy, Debug)]
-pub struct Part {
+pub struct PointShare {
     /// One of so many single deaths.
     pub single: NonZeroUsize,
     /// After one of so many single deaths, a second one at each change of the disk while the
@@ -56,7 +61,7 @@ pub struct Part {
     pub broken: Option<Break>,
 }
 
-impl Part {
+impl PointShare {
     /// Every single death, none twice.
     pub const SINGLE: Self = Self {
         single: NonZeroUsize::MIN,
@@ -66,12 +71,12 @@ impl Part {
 }
 
 /// Tells a scenario with every death of that part, on every core.
-pub fn sweep(scenario: &Scenario, part: Part) -> Swept {
+pub fn sweep(scenario: &Scenario, part: PointShare) -> SweepResult {
     let sound = tell(scenario, &[], part.broken, false);
     let life = sound.lives.last().copied().unwrap_or_default();
-    let mut swept = Swept {
+    let mut swept = SweepResult {
         steps: [life.changes, life.mutations, life.listings],
-        ..Swept::default()
+        ..SweepResult::default()
     };
     if !sound.violations.is_empty() {
         swept
@@ -87,7 +92,7 @@ pub fn sweep(scenario: &Scenario, part: Part) -> Swept {
             // Turned by one at each point, so that a part has all kinds.
             let crash = CRASHES[(nth + kind) % CRASHES.len()];
             if (nth * CRASHES.len() + kind).is_multiple_of(part.single.get()) {
-                first.push(vec![Death {
+                first.push(vec![PlannedCrash {
                     point: *point,
                     crash,
                 }]);
@@ -101,8 +106,8 @@ pub fn sweep(scenario: &Scenario, part: Part) -> Swept {
             let next = lives.last().copied().unwrap_or_default();
             for nth in 0..OPENING.min(next.changes) {
                 second.extend(CRASHES.map(|crash| {
-                    let point = Point::Change(nth);
-                    vec![*death, Death { point, crash }]
+                    let point = CrashPoint::Change(nth);
+                    vec![*death, PlannedCrash { point, crash }]
                 }));
             }
         }
@@ -114,25 +119,33 @@ pub fn sweep(scenario: &Scenario, part: Part) -> Swept {
 }
 
 /// Where the undisturbed process could have died.
-fn points(life: Life) -> Vec<Point> {
-    let call = |nth, at, effect| Point::Call(Doomed { nth, at, effect });
-    let mut points: Vec<Point> = (0..life.changes).map(Point::Change).collect();
+fn points(life: ProcessProgress) -> Vec<CrashPoint> {
+    let call = |nth, at, effect| CrashPoint::Call(CallCrash { nth, at, effect });
+    let mut points: Vec<CrashPoint> = (0..life.changes).map(CrashPoint::Change).collect();
     for nth in 1..=life.mutations {
-        points.push(call(nth, Doom::BeforeCall, None));
+        points.push(call(nth, CrashPhase::BeforeCall, None));
         for effect in EFFECTS {
-            points.push(call(nth, Doom::InCall, Some(effect)));
-            points.push(call(nth, Doom::AfterCall, Some(effect)));
+            points.push(call(nth, CrashPhase::InCall, Some(effect)));
+            points.push(call(nth, CrashPhase::AfterCall, Some(effect)));
         }
     }
     for nth in 1..=life.listings {
-        for at in [Doom::BeforeListing, Doom::InListing, Doom::AfterListing] {
+        for at in [
+            CrashPhase::BeforeListing,
+            CrashPhase::InListing,
+            CrashPhase::AfterListing,
+        ] {
             points.push(call(nth, at, None));
         }
     }
     points
 }
 
-fn failures(scenario: &Scenario, all: &[Vec<Death>], broken: Option<Break>) -> Vec<Failure> {
+fn failures(
+    scenario: &Scenario,
+    all: &[Vec<PlannedCrash>],
+    broken: Option<Break>,
+) -> Vec<StoryFailure> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let mut failed: Vec<usize> = std::thread::scope(|scope| {
@@ -161,9 +174,9 @@ fn failures(scenario: &Scenario, all: &[Vec<Death>], broken: Option<Break>) -> V
         .collect()
 }
 
-fn again(scenario: &Scenario, deaths: Vec<Death>, broken: Option<Break>) -> Failure {
+fn again(scenario: &Scenario, deaths: Vec<PlannedCrash>, broken: Option<Break>) -> StoryFailure {
     let told = tell(scenario, &deaths, broken, true);
-    Failure {
+    StoryFailure {
         deaths,
         violations: told.violations,
         story: told.story,

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::judge::TOLERANCE;
-use super::provider::Row;
-use super::world_setup::{LIMIT, STUCK, View};
+use super::provider::TrueSnapshot;
+use super::world_setup::{JudgedPolicy, LIMIT, STUCK};
 use crate::core::snapshot::Status;
 
 /// Why a delete is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DeleteReason {
     /// Nobody needs it any more.
     Surplus,
     /// It makes room for a due slot.
@@ -20,12 +20,12 @@ pub(super) enum Kind {
 
 /// Whether this snapshot may be deleted while the server holds these rows.
 pub(super) fn may_delete(
-    view: &View,
-    rows: &[Row],
+    view: &JudgedPolicy,
+    rows: &[TrueSnapshot],
     id: u64,
     now: Timestamp,
     wall: Timestamp,
-) -> Result<Kind, &'static str> {
+) -> Result<DeleteReason, &'static str> {
     let row = rows
         .iter()
         .find(|row| row.id == id)
@@ -34,13 +34,13 @@ pub(super) fn may_delete(
     if view.protects(row.id, &row.name) {
         return Err("I1: it is protected");
     }
-    let dated = |row: &Row| row.shown.filter(|at| at.duration_since(wall) <= TOLERANCE);
+    let dated = |row: &TrueSnapshot| row.shown.filter(|at| at.duration_since(wall) <= TOLERANCE);
     if dated(row).is_none() {
         return Err("I11: its date can't be relied on");
     }
     // By the true time, with some air: the program counts from its first sight of it.
-    let young = |row: &Row| now.duration_since(row.made) < STUCK;
-    let under_way = |row: &&Row| {
+    let young = |row: &TrueSnapshot| now.duration_since(row.made) < STUCK;
+    let under_way = |row: &&TrueSnapshot| {
         view.rotation(&row.name).is_some()
             && matches!(row.status, Status::InProgress | Status::Unknown(_))
             && young(row)
@@ -49,20 +49,20 @@ pub(super) fn may_delete(
         return Err("I8: an own snapshot is under way");
     }
     let stale = matches!(row.status, Status::InProgress) && view.delete_stuck && !young(row);
-    let completed = |row: &&Row| row.status == Status::Completed && dated(row).is_some();
-    let own = |row: &&Row| view.rotation(&row.name).is_some();
+    let completed = |row: &&TrueSnapshot| row.status == Status::Completed && dated(row).is_some();
+    let own = |row: &&TrueSnapshot| view.rotation(&row.name).is_some();
     match row.status {
-        Status::Failed => return Ok(Kind::Surplus),
-        Status::InProgress if stale => return Ok(Kind::Surplus),
+        Status::Failed => return Ok(DeleteReason::Surplus),
+        Status::InProgress if stale => return Ok(DeleteReason::Surplus),
         Status::Completed => {}
         _ => return Err("I11: neither completed nor failed"),
     }
-    let age = |row: &Row| (dated(row), row.id);
-    let all: Vec<&Row> = rows.iter().filter(own).filter(completed).collect();
+    let age = |row: &TrueSnapshot| (dated(row), row.id);
+    let all: Vec<&TrueSnapshot> = rows.iter().filter(own).filter(completed).collect();
     if all.iter().map(|row| age(row)).max() == Some(age(row)) {
         return Err("I2: it is the newest own completed one");
     }
-    let counted: Vec<&Row> = all
+    let counted: Vec<&TrueSnapshot> = all
         .iter()
         .filter(|row| {
             view.rotation(&row.name) == Some(rotation) && !view.protects(row.id, &row.name)
@@ -75,14 +75,14 @@ pub(super) fn may_delete(
     let slots: BTreeSet<&str> = counted.iter().map(|row| row.name.as_str()).collect();
     let oldest = counted.iter().map(|row| age(row)).min() == Some(age(row));
     if copy || (slots.len() > view.rotations[rotation].keep && oldest) {
-        return Ok(Kind::Surplus);
+        return Ok(DeleteReason::Surplus);
     }
     let asked = view.rotations.iter().any(|r| r.prune_first);
     if rows.len() >= LIMIT && asked && oldest {
         if all.len() <= view.min_completed {
             return Err("I3: fewer than min_completed would be left");
         }
-        return Ok(Kind::PruneFirst);
+        return Ok(DeleteReason::PruneFirst);
     }
     Err("I3: fewer than keep would be left")
 }

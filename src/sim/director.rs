@@ -8,18 +8,18 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::crash::{Death, Life, Point};
-use super::disturbances::Event;
-use super::faulty_api::SimApi;
-use super::hook_faults::{self, Holds, SimRunner};
+use super::crash::{CrashPoint, PlannedCrash, ProcessProgress};
+use super::disturbances::Disturbance;
+use super::faulty_api::FaultyApi;
+use super::hook_faults::{self, HookLedger, SimRunner};
 use super::lying_provider::Lies;
 use super::power_faults;
 use super::provider::World;
 use super::rng::Rng;
-use super::world_setup::Setting;
-use super::{Options, Report, audit_dir, final_checks, state_dir};
+use super::world_setup::WorldSetup;
+use super::{SimulationOptions, SimulationReport, audit_dir, final_checks, state_dir};
 use crate::audit::Trail;
-use crate::audit::memory_disk::{Crash, MemDisk};
+use crate::audit::memory_disk::{Crash, MemoryDisk};
 use crate::clock::Clock;
 use crate::core::policy::{Policy, Rules};
 use crate::engine::Engine;
@@ -31,7 +31,7 @@ const QUIET: SignedDuration = SignedDuration::from_hours(48);
 const AFTER_DEATH: SignedDuration = SignedDuration::from_secs(10);
 
 /// How a process ends.
-pub(super) enum Ending {
+pub(super) enum ProcessEnd {
     Crash(Crash, SignedDuration),
     Restart(SignedDuration),
     TrailLost,
@@ -40,8 +40,8 @@ pub(super) enum Ending {
 
 pub(super) struct Director {
     pub(super) world: Arc<Mutex<World>>,
-    pub(super) disk: MemDisk,
-    pub(super) events: BTreeMap<(Timestamp, u64), Event>,
+    pub(super) disk: MemoryDisk,
+    pub(super) events: BTreeMap<(Timestamp, u64), Disturbance>,
     pub(super) nth: u64,
     /// Which policy of each server is in force.
     pub(super) chosen: Vec<Option<usize>>,
@@ -50,14 +50,14 @@ pub(super) struct Director {
     pub(super) quiet_from: Timestamp,
     end: Timestamp,
     /// The deaths of the next processes, one each.
-    pub(super) deaths: VecDeque<Death>,
+    pub(super) deaths: VecDeque<PlannedCrash>,
     /// The processes that lived.
-    pub(super) lives: Vec<Life>,
+    pub(super) lives: Vec<ProcessProgress>,
 }
 
-pub(super) fn direct(options: Options) -> Report {
+pub(super) fn direct(options: SimulationOptions) -> SimulationReport {
     let mut rng = Rng::new(options.seed);
-    let mut setting = Setting::draw(&mut rng);
+    let mut setting = WorldSetup::draw(&mut rng);
     let holds = options
         .company
         .then(|| hook_faults::draw(&mut setting, options.seed));
@@ -67,8 +67,8 @@ pub(super) fn direct(options: Options) -> Report {
     let start = setting.start;
     let servers = setting.wanted.len();
     let quiet_from = start + SignedDuration::from_hours(24 * options.days);
-    let mut world = World::new(setting, rng.clone(), MemDisk::default(), options.story);
-    world.holds = Holds::new(holds.unwrap_or(Rng::new(0)));
+    let mut world = World::new(setting, rng.clone(), MemoryDisk::default(), options.story);
+    world.holds = HookLedger::new(holds.unwrap_or(Rng::new(0)));
     if let Some(machines) = machines {
         world.machines = machines;
     }
@@ -89,7 +89,7 @@ pub(super) fn direct(options: Options) -> Report {
     director.live();
     let world = director.world();
     let hours = director.end.duration_since(start).as_hours() * i64::try_from(servers).unwrap_or(0);
-    Report {
+    SimulationReport {
         violations: world.judge.violations.clone(),
         fired: world.fired.clone(),
         checked: world.judge.checked.clone(),
@@ -115,7 +115,7 @@ impl Director {
             deaths: VecDeque::new(),
             lives: Vec::new(),
         };
-        director.plan(end, Event::End);
+        director.plan(end, Disturbance::End);
         director
     }
 
@@ -149,16 +149,16 @@ impl Director {
             });
             // Every task is dropped where it waits.
             drop(runtime);
-            let power_lost = matches!(&ending, Ending::Crash(how, _) if *how != Crash::Killed);
+            let power_lost = matches!(&ending, ProcessEnd::Crash(how, _) if *how != Crash::Killed);
             self.the_world().holds.process_ended(power_lost);
             let pause = match ending {
-                Ending::Over => return,
-                Ending::Crash(how, pause) => {
+                ProcessEnd::Over => return,
+                ProcessEnd::Crash(how, pause) => {
                     self.disk.crash(how);
                     pause
                 }
-                Ending::Restart(pause) => pause,
-                Ending::TrailLost => {
+                ProcessEnd::Restart(pause) => pause,
+                ProcessEnd::TrailLost => {
                     let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
                     // With both gone it is a first start, and nobody could know of a call
                     // that is on its way.
@@ -207,7 +207,7 @@ impl Director {
         policies
     }
 
-    async fn process(&mut self, before: u64) -> Ending {
+    async fn process(&mut self, before: u64) -> ProcessEnd {
         if let Some(death) = self.deaths.pop_front() {
             self.doom(death);
         }
@@ -227,12 +227,12 @@ impl Director {
             Err(error) => {
                 let what = format!("the trail can't be opened again: {error}");
                 self.world().violated(0, &what);
-                return Ending::Over;
+                return ProcessEnd::Over;
             }
         };
         let opening = self.disk.set().changes - before;
         self.world().tell(|| format!("process  {run} begins"));
-        let api = Arc::new(SimApi::new(&self.world));
+        let api = Arc::new(FaultyApi::new(&self.world));
         let engine = Engine::new(
             api,
             trail.clone(),
@@ -251,7 +251,7 @@ impl Director {
         let died = Arc::clone(&self.world().died);
         let mut ending = loop {
             let Some((at, nth)) = self.events.keys().next().copied() else {
-                break Ending::Over;
+                break ProcessEnd::Over;
             };
             let left = at.duration_since(self.world().now());
             let left = Duration::try_from(left).unwrap_or_default();
@@ -259,9 +259,9 @@ impl Director {
                 biased;
                 () = self.death(&died) => {
                     if self.world().judge.enough {
-                        return Ending::Over;
+                        return ProcessEnd::Over;
                     }
-                    break Ending::Crash(self.crash, AFTER_DEATH);
+                    break ProcessEnd::Crash(self.crash, AFTER_DEATH);
                 }
                 () = tokio::time::sleep(left) => {}
             }
@@ -272,18 +272,18 @@ impl Director {
                 break ending;
             }
         };
-        let life = Life {
+        let life = ProcessProgress {
             changes: self.disk.set().changes - before,
             opening,
             ..self.world().life
         };
         self.lives.push(life);
-        if !matches!(ending, Ending::Crash(..)) {
+        if !matches!(ending, ProcessEnd::Crash(..)) {
             stop.cancel();
             // It may still die in the call that it waits for.
             tokio::select! {
                 biased;
-                () = self.death(&died) => ending = Ending::Crash(self.crash, AFTER_DEATH),
+                () = self.death(&died) => ending = ProcessEnd::Crash(self.crash, AFTER_DEATH),
                 end = running => {
                     if end.is_err() {
                         self.world().violated(0, "the engine broke");
@@ -292,7 +292,7 @@ impl Director {
                 }
             }
         }
-        if matches!(ending, Ending::Over) {
+        if matches!(ending, ProcessEnd::Over) {
             final_checks::judge(&mut self.world(), &self.disk, self.quiet_from, &self.chosen);
         }
         ending
@@ -312,11 +312,11 @@ impl Director {
     }
 
     /// This will be the death of the process.
-    pub(super) fn doom(&mut self, death: Death) {
+    pub(super) fn doom(&mut self, death: PlannedCrash) {
         self.crash = death.crash;
         match death.point {
-            Point::Change(nth) => self.disk.set().changes_left = Some(nth),
-            Point::Call(doomed) => self.world().doom = Some(doomed),
+            CrashPoint::Change(nth) => self.disk.set().changes_left = Some(nth),
+            CrashPoint::Call(doomed) => self.world().doom = Some(doomed),
         }
     }
 }

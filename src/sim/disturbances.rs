@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::crash::{Death, Doom, Doomed, Point};
-use super::director::{Director, Ending};
-use super::faulty_api::SimApi;
-use super::operator_orders::Deed;
+use super::crash::{CallCrash, CrashPhase, CrashPoint, PlannedCrash};
+use super::director::{Director, ProcessEnd};
+use super::faulty_api::FaultyApi;
+use super::operator_orders::OperatorAction;
 use super::rng::Rng;
 use crate::audit::memory_disk::Crash;
 use crate::clock::Stepper;
@@ -15,11 +15,11 @@ use crate::engine::Engine;
 
 /// Something that happens around the process.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Event {
+pub(super) enum Disturbance {
     /// Killed, or the power fails; it begins again after the pause.
     Crash(Crash, SignedDuration),
     /// Dies in one of the next mutations or changes of the disk.
-    Doomed(Death),
+    Doomed(PlannedCrash),
     /// Stopped and started in good order.
     Restart(SignedDuration),
     /// The disk holds this much more, for a while.
@@ -45,13 +45,13 @@ pub(super) enum Event {
     NamedBack(u64),
     /// A person stops a server, or starts it.
     PersonSwitches(u64, bool),
-    Operator(Deed),
+    Operator(OperatorAction),
     Quiet,
     End,
 }
 
 impl Director {
-    pub(super) fn plan(&mut self, at: Timestamp, event: Event) {
+    pub(super) fn plan(&mut self, at: Timestamp, event: Disturbance) {
         self.nth += 1;
         self.events.insert((at, self.nth), event);
     }
@@ -64,17 +64,21 @@ impl Director {
         for _ in 0..rng.below(12 * wild + 1) {
             let at = start + rng.time(SignedDuration::ZERO, span);
             let how = rng.pick(&[Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes]);
-            let point = rng.pick(&[Doom::BeforeCall, Doom::InCall, Doom::AfterCall]);
+            let point = rng.pick(&[
+                CrashPhase::BeforeCall,
+                CrashPhase::InCall,
+                CrashPhase::AfterCall,
+            ]);
             let pause = rng.time(SignedDuration::from_secs(1), 5 * minute);
             let event = match rng.below(5) {
-                0 => Event::Crash(how, pause),
-                1 => Event::Crash(how, rng.time(minute, 60 * hour)),
-                2 => Event::Doomed(Death {
-                    point: Point::Change(rng.below(20)),
+                0 => Disturbance::Crash(how, pause),
+                1 => Disturbance::Crash(how, rng.time(minute, 60 * hour)),
+                2 => Disturbance::Doomed(PlannedCrash {
+                    point: CrashPoint::Change(rng.below(20)),
                     crash: how,
                 }),
-                _ => Event::Doomed(Death {
-                    point: Point::Call(Doomed {
+                _ => Disturbance::Doomed(PlannedCrash {
+                    point: CrashPoint::Call(CallCrash {
                         nth: 1 + rng.below(3),
                         at: point,
                         effect: None,
@@ -89,28 +93,28 @@ impl Director {
             let server = 1 + rng.below(servers);
             let time = rng.time(minute, 10 * hour);
             let event = match rng.below(8) {
-                0 => Event::Restart(rng.time(SignedDuration::from_secs(1), 30 * hour)),
+                0 => Disturbance::Restart(rng.time(SignedDuration::from_secs(1), 30 * hour)),
                 1 | 2 => {
                     let full = usize::try_from(rng.below(2000)).unwrap_or(0);
-                    self.plan(at + time, Event::DiskFree);
-                    Event::DiskFull(full)
+                    self.plan(at + time, Disturbance::DiskFree);
+                    Disturbance::DiskFull(full)
                 }
-                3 => Event::SyncsFail(u32::try_from(1 + rng.below(4)).unwrap_or(1)),
+                3 => Disturbance::SyncsFail(u32::try_from(1 + rng.below(4)).unwrap_or(1)),
                 4 => {
-                    self.plan(at + time, Event::TokenTaken);
-                    Event::TokenRefused
+                    self.plan(at + time, Disturbance::TokenTaken);
+                    Disturbance::TokenRefused
                 }
                 5 if rng.chance(300) => {
-                    self.plan(at + time, Event::Reload(server, Some(0)));
-                    Event::Reload(server, None)
+                    self.plan(at + time, Disturbance::Reload(server, Some(0)));
+                    Disturbance::Reload(server, None)
                 }
-                5 => Event::Reload(server, Some(usize::try_from(rng.below(2)).unwrap_or(0))),
+                5 => Disturbance::Reload(server, Some(usize::try_from(rng.below(2)).unwrap_or(0))),
                 6 => {
-                    self.plan(at + time, Event::NamedBack(server));
-                    Event::Renamed(server)
+                    self.plan(at + time, Disturbance::NamedBack(server));
+                    Disturbance::Renamed(server)
                 }
-                _ if rng.chance(200) => Event::TrailLost,
-                _ => Event::Sleep(rng.time(minute, 80 * hour)),
+                _ if rng.chance(200) => Disturbance::TrailLost,
+                _ => Disturbance::Sleep(rng.time(minute, 80 * hour)),
             };
             self.plan(at, event);
         }
@@ -123,54 +127,54 @@ impl Director {
                 2 => rng.time(SignedDuration::ZERO, 30 * hour),
                 _ => rng.time(-2 * hour, 2 * hour),
             };
-            self.plan(at, Event::Step(by));
+            self.plan(at, Disturbance::Step(by));
         }
         for _ in 0..rng.below(servers * 8) {
             let at = start + rng.time(SignedDuration::ZERO, span);
             let server = 1 + rng.below(servers);
             let event = match rng.below(5) {
-                0..2 => Event::PersonAdds(server),
-                2..4 => Event::PersonTakes(server),
-                _ => Event::PersonForestalls(server),
+                0..2 => Disturbance::PersonAdds(server),
+                2..4 => Disturbance::PersonTakes(server),
+                _ => Disturbance::PersonForestalls(server),
             };
             self.plan(at, event);
         }
-        self.plan(self.quiet_from, Event::Quiet);
+        self.plan(self.quiet_from, Disturbance::Quiet);
     }
 
     pub(super) fn perform(
         &mut self,
-        event: Event,
-        engine: &Arc<Engine<SimApi>>,
+        event: Disturbance,
+        engine: &Arc<Engine<FaultyApi>>,
         stepper: &Stepper,
-    ) -> Option<Ending> {
+    ) -> Option<ProcessEnd> {
         self.world().tell(|| format!("event    {event:?}"));
         match event {
-            Event::Crash(how, pause) => {
+            Disturbance::Crash(how, pause) => {
                 self.world().fire("crash: at any time");
-                return Some(Ending::Crash(how, pause));
+                return Some(ProcessEnd::Crash(how, pause));
             }
-            Event::Doomed(death) => self.doom(death),
-            Event::Restart(pause) => {
+            Disturbance::Doomed(death) => self.doom(death),
+            Disturbance::Restart(pause) => {
                 self.world().fire("restart in good order");
-                return Some(Ending::Restart(pause));
+                return Some(ProcessEnd::Restart(pause));
             }
-            Event::DiskFull(room) => {
+            Disturbance::DiskFull(room) => {
                 self.world().fire("disk: full");
                 self.disk.set().room = Some(room);
             }
-            Event::DiskFree => self.disk.set().room = None,
-            Event::SyncsFail(times) => {
+            Disturbance::DiskFree => self.disk.set().room = None,
+            Disturbance::SyncsFail(times) => {
                 self.world().fire("disk: failing syncs");
                 self.disk.set().failing_syncs = times;
             }
-            Event::Step(by) => {
+            Disturbance::Step(by) => {
                 self.world().fire("clock: set");
                 self.world().ahead += by;
                 stepper.step(by);
                 engine.wake();
             }
-            Event::Sleep(time) => {
+            Disturbance::Sleep(time) => {
                 let left = self.quiet_from.duration_since(self.world().now());
                 let time = time.min(left);
                 self.world().fire("clock: host slept");
@@ -178,41 +182,41 @@ impl Director {
                 stepper.step(time);
                 engine.wake();
             }
-            Event::Reload(server, chosen) => {
+            Disturbance::Reload(server, chosen) => {
                 self.world().fire("reload");
                 let index = usize::try_from(server - 1).unwrap_or(0);
                 self.chosen[index] = chosen;
                 engine.reload(self.rules(), self.policies());
             }
-            Event::TokenRefused => {
+            Disturbance::TokenRefused => {
                 self.world().fire("account: 401");
                 self.world().token_refused = true;
             }
-            Event::TokenTaken => self.world().token_refused = false,
-            Event::TrailLost => {
+            Disturbance::TokenTaken => self.world().token_refused = false,
+            Disturbance::TrailLost => {
                 self.world().fire("disk: trail lost");
-                return Some(Ending::TrailLost);
+                return Some(ProcessEnd::TrailLost);
             }
-            Event::PersonAdds(server) => {
+            Disturbance::PersonAdds(server) => {
                 let mut world = self.world();
                 let name = format!("by-hand-{}", world.rng.below(1_000_000));
                 if world.by_hand(server, &name) {
                     world.fire("person: adds");
                 }
             }
-            Event::PersonTakes(server) => {
+            Disturbance::PersonTakes(server) => {
                 let mut world = self.world();
                 if world.take_by_hand(server) {
                     world.fire("person: deletes");
                 }
             }
-            Event::PersonForestalls(server) => self.forestall(server),
-            Event::Renamed(server) => self.rename(server, "another-server".to_owned()),
-            Event::NamedBack(server) => self.rename(server, format!("server-{server}")),
-            Event::PersonSwitches(server, stop) => self.world().switch_by_hand(server, stop),
-            Event::Operator(deed) => self.operate(deed, engine),
-            Event::Quiet => self.quiet(engine, stepper),
-            Event::End => return Some(Ending::Over),
+            Disturbance::PersonForestalls(server) => self.forestall(server),
+            Disturbance::Renamed(server) => self.rename(server, "another-server".to_owned()),
+            Disturbance::NamedBack(server) => self.rename(server, format!("server-{server}")),
+            Disturbance::PersonSwitches(server, stop) => self.world().switch_by_hand(server, stop),
+            Disturbance::Operator(deed) => self.operate(deed, engine),
+            Disturbance::Quiet => self.quiet(engine, stepper),
+            Disturbance::End => return Some(ProcessEnd::Over),
         }
         None
     }
@@ -240,7 +244,7 @@ impl Director {
     }
 
     /// From here on nothing goes wrong.
-    fn quiet(&mut self, engine: &Arc<Engine<SimApi>>, stepper: &Stepper) {
+    fn quiet(&mut self, engine: &Arc<Engine<FaultyApi>>, stepper: &Stepper) {
         let ahead = {
             let mut world = self.world();
             world.quiet = true;
@@ -261,7 +265,8 @@ impl Director {
         for chosen in &mut self.chosen {
             *chosen = chosen.or(Some(0));
         }
-        self.events.retain(|_, event| matches!(event, Event::End));
+        self.events
+            .retain(|_, event| matches!(event, Disturbance::End));
         engine.reload(self.rules(), self.policies());
         self.resume_all(engine);
     }

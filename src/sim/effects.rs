@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ids;
 use super::lying_provider::DeleteLie;
-use super::provider::{Due, Row, Server, World, error};
+use super::provider::{TimedChange, TrueServer, TrueSnapshot, World, error};
 use super::world_setup::LIMIT;
-use crate::api::{Created, ErrorKind};
+use crate::api::{CreatedSnapshot, ErrorKind};
 use crate::core::snapshot::Status;
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
                 } else {
                     Status::Completed
                 };
-                rows.push(Row {
+                rows.push(TrueSnapshot {
                     id: id * 1000 + nth,
                     name,
                     status,
@@ -48,7 +48,7 @@ impl World {
                     odd: false,
                 });
             }
-            let server = Server {
+            let server = TrueServer {
                 name: format!("server-{id}"),
                 rows,
                 past: VecDeque::new(),
@@ -59,24 +59,24 @@ impl World {
         }
     }
 
-    pub(super) fn happen(&mut self, at: Timestamp, due: Due) {
+    pub(super) fn happen(&mut self, at: Timestamp, due: TimedChange) {
         match due {
-            Due::Create {
+            TimedChange::Create {
                 call,
                 server,
                 name,
                 fate,
             } => self.make(at, call, server, &name, fate),
-            Due::Delete { call, server, id } => {
+            TimedChange::Delete { call, server, id } => {
                 // A broken rule may name what no server holds.
                 let id = self.truly(id);
-                let holds = |server: &Server| server.rows.iter().any(|row| row.id == id);
+                let holds = |server: &TrueServer| server.rows.iter().any(|row| row.id == id);
                 let there = self.servers.get(&server).is_some_and(holds);
                 let lie = self.lies_of_delete(server, id);
                 if !matches!(lie, Some(DeleteLie::Kept(_))) {
                     self.change(at, server, |rows| rows.retain(|row| row.id != id));
                 }
-                let gone = Created {
+                let gone = CreatedSnapshot {
                     hostname: None,
                     uuid: None,
                     id: ids::snapshot(id),
@@ -93,9 +93,9 @@ impl World {
                 self.tell(|| format!("effect   server {server}: {id} is deleted ({there})"));
                 self.answers.insert(call, answer);
             }
-            Due::Restore { call, server } => {
+            TimedChange::Restore { call, server } => {
                 self.tell(|| format!("effect   server {server}: it is restored"));
-                let done = Created {
+                let done = CreatedSnapshot {
                     hostname: None,
                     uuid: None,
                     id: ids::snapshot(0),
@@ -104,14 +104,14 @@ impl World {
                 };
                 self.answers.insert(call, Ok(done));
             }
-            Due::Power {
+            TimedChange::Power {
                 call,
                 server,
                 action,
                 kind,
             } => self.power(call, server, action, kind),
-            Due::Switched(server, action) => self.switched(at, server, action),
-            Due::Status(server, id, status) => {
+            TimedChange::Switched(server, action) => self.switched(at, server, action),
+            TimedChange::Status(server, id, status) => {
                 self.tell(|| format!("effect   server {server}: {id} is {status:?}"));
                 self.change(at, server, |rows| {
                     for row in rows.iter_mut().filter(|row| row.id == id) {
@@ -119,7 +119,7 @@ impl World {
                     }
                 });
             }
-            Due::Vanish(server, id) => {
+            TimedChange::Vanish(server, id) => {
                 self.tell(|| format!("effect   server {server}: {id} vanishes"));
                 self.change(at, server, |rows| rows.retain(|row| row.id != id));
             }
@@ -149,7 +149,7 @@ impl World {
         let minutes = SignedDuration::from_mins;
         for _ in 0..copies.min(room) {
             let id = self.add(at, server, name, fate);
-            let created = Created {
+            let created = CreatedSnapshot {
                 hostname: None,
                 uuid: None,
                 id: ids::snapshot(id),
@@ -169,19 +169,23 @@ impl World {
             let takes = self.rng.time(minutes(3), minutes(10));
             let (after, end) = match fate {
                 Some("snapshot: stuck") => continue,
-                Some("snapshot: fails") => (takes, Due::Status(server, id, Status::Failed)),
-                Some("snapshot: vanishes") => (takes, Due::Vanish(server, id)),
+                Some("snapshot: fails") => (takes, TimedChange::Status(server, id, Status::Failed)),
+                Some("snapshot: vanishes") => (takes, TimedChange::Vanish(server, id)),
                 Some("snapshot: unknown status") => {
-                    let odd = Due::Status(server, id, Status::Unknown("migrating".to_owned()));
+                    let odd =
+                        TimedChange::Status(server, id, Status::Unknown("migrating".to_owned()));
                     self.schedule_at(at + takes, odd);
                     let more = self.rng.time(minutes(5), minutes(200));
-                    (takes + more, Due::Status(server, id, Status::Completed))
+                    (
+                        takes + more,
+                        TimedChange::Status(server, id, Status::Completed),
+                    )
                 }
                 Some("snapshot: slow") => {
                     let takes = self.rng.time(minutes(20), minutes(180));
-                    (takes, Due::Status(server, id, Status::Completed))
+                    (takes, TimedChange::Status(server, id, Status::Completed))
                 }
-                _ => (takes, Due::Status(server, id, Status::Completed)),
+                _ => (takes, TimedChange::Status(server, id, Status::Completed)),
             };
             self.schedule_at(at + after, end);
         }
@@ -203,7 +207,7 @@ impl World {
         let odd = shown.is_some_and(|shown| wall.duration_since(shown) > day);
         self.tell(|| format!("effect   server {server}: {name} is there as {id}"));
         self.change(at, server, |rows| {
-            rows.push(Row {
+            rows.push(TrueSnapshot {
                 id,
                 name: name.clone(),
                 status: Status::InProgress,
@@ -225,7 +229,7 @@ impl World {
         let at = self.now();
         let id = self.add(at, server, name, None);
         let takes = SignedDuration::from_mins(4);
-        self.schedule(takes, Due::Status(server, id, Status::Completed));
+        self.schedule(takes, TimedChange::Status(server, id, Status::Completed));
         true
     }
 

@@ -4,17 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::crash::{Doom, Effect};
+use super::crash::{CrashPhase, LostEffect};
 use super::ids;
-use super::judge::Basis;
+use super::judge::AnsweredListing;
 use super::power_faults;
-use super::provider::{Due, Row, World, error};
+use super::provider::{TimedChange, TrueSnapshot, World, error};
 use super::world_setup::{CALL, SETTLE};
 use crate::api::{
-    ApiError, Created, ErrorKind, Limiter, Listing, NewSnapshot, Pass, Power, Rate, ServerRows,
-    SnapshotApi,
+    ApiError, CreatedSnapshot, ErrorKind, Limiter, Listing, NewSnapshot, Permit, PowerAction,
+    RateSettings, ServerRows, SnapshotApi,
 };
-use crate::core::downtime::ServerDetail;
+use crate::core::downtime::ServerInfo;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The most that a listing lags behind.
@@ -24,13 +24,13 @@ const STALE: SignedDuration = SignedDuration::from_mins(4);
 const LATEST: SignedDuration = SignedDuration::from_secs(SETTLE.as_secs() * 9 / 10);
 
 /// One process's way to the provider.
-pub(super) struct SimApi {
+pub(super) struct FaultyApi {
     pub(super) world: Arc<Mutex<World>>,
     pub(super) limiter: Limiter,
 }
 
 /// What becomes of a mutation.
-struct Course {
+struct MutationCourse {
     call: u64,
     /// Until the answer, or until the program stops waiting for one.
     takes: SignedDuration,
@@ -38,11 +38,11 @@ struct Course {
     error: Option<ApiError>,
 }
 
-impl SimApi {
+impl FaultyApi {
     pub(super) fn new(world: &Arc<Mutex<World>>) -> Self {
         Self {
             world: Arc::clone(world),
-            limiter: Limiter::new(Rate {
+            limiter: Limiter::new(RateSettings {
                 max_in_flight: 8,
                 per_second: 0.0,
                 burst: 1,
@@ -69,7 +69,7 @@ impl SimApi {
     }
 
     /// Dies here, if that is the process's fate.
-    async fn dies(&self, at: Doom) {
+    async fn dies(&self, at: CrashPhase) {
         self.world().dies(at);
         self.alive().await;
     }
@@ -80,14 +80,18 @@ impl SimApi {
         self.alive().await;
     }
 
-    async fn mutate(&self, course: Option<Course>, server: u64) -> Result<Created, ApiError> {
+    async fn mutate(
+        &self,
+        course: Option<MutationCourse>,
+        server: u64,
+    ) -> Result<CreatedSnapshot, ApiError> {
         let Some(course) = course else {
             return std::future::pending().await;
         };
         self.wait(course.takes).await;
         let (answer, dies) = {
             let mut world = self.world();
-            let dies = world.dies(Doom::AfterCall);
+            let dies = world.dies(CrashPhase::AfterCall);
             let now = world.now();
             world.judge.answered(server, now);
             let answer = world.answers.remove(&course.call);
@@ -106,7 +110,7 @@ impl SimApi {
 impl World {
     fn weather(
         &mut self,
-        which: fn(&World) -> &super::world_setup::Weather,
+        which: fn(&World) -> &super::world_setup::FaultRates,
     ) -> Option<&'static str> {
         if self.quiet {
             return None;
@@ -121,10 +125,10 @@ impl World {
     fn course(
         &mut self,
         kind: Option<&'static str>,
-        due: impl FnOnce(u64) -> Due,
-    ) -> Option<Course> {
+        due: impl FnOnce(u64) -> TimedChange,
+    ) -> Option<MutationCourse> {
         self.life.mutations += 1;
-        if self.dies(Doom::BeforeCall) {
+        if self.dies(CrashPhase::BeforeCall) {
             return None;
         }
         let call = self.call();
@@ -139,7 +143,7 @@ impl World {
         let drawn = kind
             .and_then(|kind| kind.split_once(": "))
             .map(|(_, what)| what);
-        let what = fated.map_or(drawn, Effect::fault);
+        let what = fated.map_or(drawn, LostEffect::fault);
         let mut effect = Some(before);
         let failed = match what {
             _ if self.token_refused => Some((ErrorKind::Account, Some(401), false)),
@@ -169,10 +173,10 @@ impl World {
             let due = due(call);
             self.schedule(after, due);
         }
-        if self.dies(Doom::InCall) {
+        if self.dies(CrashPhase::InCall) {
             return None;
         }
-        Some(Course {
+        Some(MutationCourse {
             call,
             takes,
             error: failed.map(|(kind, status, _)| error(kind, status)),
@@ -217,8 +221,8 @@ impl World {
                 // what no earlier one showed, nobody could know.
                 let shown = &self.servers[&id].shown;
                 let began = self.process_began();
-                let first = |row: &Row| shown.is_empty() && row.made < began;
-                let old = |row: &&Row| shown.contains(&row.id) || first(row);
+                let first = |row: &TrueSnapshot| shown.is_empty() && row.made < began;
+                let old = |row: &&TrueSnapshot| shown.contains(&row.id) || first(row);
                 let old: Vec<u64> = rows.iter().filter(old).map(|row| row.id).collect();
                 if !old.is_empty() {
                     let gone = self.rng.pick(&old);
@@ -252,7 +256,7 @@ impl World {
             });
             let right = name == format!("server-{id}") || rows.is_empty();
             let sound = doubt.is_none() && listing.doubt.is_none() && right;
-            let basis = Basis {
+            let basis = AnsweredListing {
                 seen,
                 requested,
                 sound,
@@ -274,8 +278,8 @@ impl World {
     }
 }
 
-impl SnapshotApi for SimApi {
-    async fn admit(&self) -> Pass {
+impl SnapshotApi for FaultyApi {
+    async fn admit(&self) -> Permit {
         self.alive().await;
         self.limiter.admit().await
     }
@@ -283,7 +287,7 @@ impl SnapshotApi for SimApi {
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         self.alive().await;
         let _pass = self.limiter.admit().await;
-        self.dies(Doom::BeforeListing).await;
+        self.dies(CrashPhase::BeforeListing).await;
         let (kind, requested, time) = {
             let mut world = self.world();
             world.life.listings += 1;
@@ -319,13 +323,17 @@ impl SnapshotApi for SimApi {
         if kind == Some("listing: 429") {
             self.limiter.hold(std::time::Duration::from_mins(1));
         }
-        self.dies(Doom::InListing).await;
+        self.dies(CrashPhase::InListing).await;
         self.wait(time / 2).await;
-        self.dies(Doom::AfterListing).await;
+        self.dies(CrashPhase::AfterListing).await;
         answer
     }
 
-    async fn create(&self, _pass: Pass, create: &NewSnapshot) -> Result<Created, ApiError> {
+    async fn create(
+        &self,
+        _pass: Permit,
+        create: &NewSnapshot,
+    ) -> Result<CreatedSnapshot, ApiError> {
         self.alive().await;
         let server = ids::number(&create.server);
         let course = {
@@ -334,7 +342,7 @@ impl SnapshotApi for SimApi {
             world.judge_create(server, &create.name);
             let kind = world.weather(|world| &world.setting.create);
             let fate = world.weather(|world| &world.setting.fate);
-            world.course(kind, |call| Due::Create {
+            world.course(kind, |call| TimedChange::Create {
                 call,
                 server,
                 name: create.name.clone(),
@@ -344,14 +352,14 @@ impl SnapshotApi for SimApi {
         self.mutate(course, server).await
     }
 
-    async fn delete(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+    async fn delete(&self, _pass: Permit, id: SnapshotId) -> Result<(), ApiError> {
         self.alive().await;
         let (server, course) = {
             let mut world = self.world();
             world.tell(|| format!("request  delete {id}"));
             let server = world.judge_delete(ids::number(&id)).unwrap_or(0);
             let kind = world.weather(|world| &world.setting.delete);
-            let course = world.course(kind, |call| Due::Delete {
+            let course = world.course(kind, |call| TimedChange::Delete {
                 call,
                 server,
                 id: ids::number(&id),
@@ -361,27 +369,27 @@ impl SnapshotApi for SimApi {
         self.mutate(course, server).await.map(|_| ())
     }
 
-    async fn restore(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+    async fn restore(&self, _pass: Permit, id: SnapshotId) -> Result<(), ApiError> {
         self.alive().await;
         let (server, course) = {
             let mut world = self.world();
             world.tell(|| format!("request  restore {id}"));
             let server = world.judge_restore(ids::number(&id));
             let kind = world.weather(|world| &world.setting.delete);
-            let course = world.course(kind, |call| Due::Restore { call, server });
+            let course = world.course(kind, |call| TimedChange::Restore { call, server });
             (server, course)
         };
         self.mutate(course, server).await.map(|_| ())
     }
 
-    async fn admit_owed(&self) -> Pass {
+    async fn admit_owed(&self) -> Permit {
         self.alive().await;
         self.limiter.admit_owed().await
     }
 
-    async fn state(&self, _pass: Pass, server: &ServerId) -> ServerDetail {
+    async fn state(&self, _pass: Permit, server: &ServerId) -> ServerInfo {
         self.alive().await;
-        self.dies(Doom::BeforeListing).await;
+        self.dies(CrashPhase::BeforeListing).await;
         let time = {
             let mut world = self.world();
             world.life.listings += 1;
@@ -393,13 +401,18 @@ impl SnapshotApi for SimApi {
         };
         self.wait(time / 2).await;
         let state = self.world().state(ids::number(server));
-        self.dies(Doom::InListing).await;
+        self.dies(CrashPhase::InListing).await;
         self.wait(time / 2).await;
-        self.dies(Doom::AfterListing).await;
+        self.dies(CrashPhase::AfterListing).await;
         state.into()
     }
 
-    async fn power(&self, _pass: Pass, server: &ServerId, action: Power) -> Result<(), ApiError> {
+    async fn power(
+        &self,
+        _pass: Permit,
+        server: &ServerId,
+        action: PowerAction,
+    ) -> Result<(), ApiError> {
         self.alive().await;
         let server = ids::number(server);
         let course = {
@@ -409,7 +422,7 @@ impl SnapshotApi for SimApi {
             let kind = world.power_fault();
             let odd = kind.filter(|kind| power_faults::ODD.contains(kind));
             let failed = kind.filter(|_| odd.is_none());
-            world.course(failed, |call| Due::Power {
+            world.course(failed, |call| TimedChange::Power {
                 call,
                 server,
                 action,

@@ -10,10 +10,10 @@ use super::ids;
 use super::provider::World;
 use super::world_setup::rules;
 use super::{audit_dir, state_dir};
-use crate::audit::memory_disk::MemDisk;
+use crate::audit::memory_disk::MemoryDisk;
 use crate::audit::{Trail, verify_on};
-use crate::core::event::{AlertKind, Ending};
-use crate::core::server_history::{History, Open};
+use crate::core::event::{AlertKind, SlotOutcome};
+use crate::core::server_history::{PendingOp, ServerHistory};
 use crate::core::snapshot::{ServerId, Status};
 
 /// The longest time from a slot to its snapshot or its alert, by I15: three attempts with
@@ -21,7 +21,7 @@ use crate::core::snapshot::{ServerId, Status};
 const LONGEST: SignedDuration = SignedDuration::from_hours(8);
 
 /// The trail, without the tails that crashes left.
-pub(super) fn trail_text(disk: &MemDisk) -> String {
+pub(super) fn trail_text(disk: &MemoryDisk) -> String {
     let mut files = disk.names(audit_dir());
     files.retain(|file| file.extension().is_some_and(|end| end == "jsonl"));
     files.iter().map(|file| disk.text(file)).collect()
@@ -29,7 +29,7 @@ pub(super) fn trail_text(disk: &MemDisk) -> String {
 
 pub(super) fn judge(
     world: &mut World,
-    disk: &MemDisk,
+    disk: &MemoryDisk,
     quiet_from: Timestamp,
     chosen: &[Option<usize>],
 ) {
@@ -66,7 +66,7 @@ pub(super) fn judge(
     for (index, chosen) in chosen.iter().enumerate() {
         if let Some(chosen) = chosen {
             let server = index as u64 + 1;
-            let none = History::default();
+            let none = ServerHistory::default();
             let history = histories.get(&ids::server(server)).unwrap_or(&none);
             settled(world, server, *chosen, history, &missed, quiet_from);
         }
@@ -74,7 +74,7 @@ pub(super) fn judge(
 }
 
 /// What the next process would find.
-pub(super) fn histories(disk: &MemDisk, wall: Timestamp) -> BTreeMap<ServerId, History> {
+pub(super) fn histories(disk: &MemoryDisk, wall: Timestamp) -> BTreeMap<ServerId, ServerHistory> {
     let opened = Trail::open_inline(
         Box::new(disk.clone()),
         audit_dir(),
@@ -90,8 +90,8 @@ fn settled(
     world: &mut World,
     server: u64,
     chosen: usize,
-    history: &History,
-    (missed, paused): &(Slots, Slots),
+    history: &ServerHistory,
+    (missed, paused): &(SlotTable, SlotTable),
     quiet_from: Timestamp,
 ) {
     let now = world.now();
@@ -100,9 +100,9 @@ fn settled(
     let rows = world.servers[&server].rows.clone();
     // What began just before the end may still be open.
     let since = history.open.as_ref().map(|open| match open {
-        Open::Create { since, .. } | Open::Delete { since, .. } | Open::Restore { since, .. } => {
-            since.wall
-        }
+        PendingOp::Create { since, .. }
+        | PendingOp::Delete { since, .. }
+        | PendingOp::Restore { since, .. } => since.wall,
     });
     if since.is_some_and(|since| now.duration_since(since) > LONGEST) {
         world.violated(server, "I6: an intent is still open");
@@ -128,11 +128,14 @@ fn settled(
             });
             let noted = history
                 .slots(&rotation.name)
-                .any(|note| note.name >= name && note.ending == Some(Ending::Completed));
+                .any(|note| note.name >= name && note.ending == Some(SlotOutcome::Completed));
             // An alert counts for its own slot, or one that has overtaken it. Of one that a
             // clock ahead let pass there may be no note any more, but a record.
             let failed = history.slots(&rotation.name).any(|note| {
-                let failed = matches!(note.ending, Some(Ending::GivenUp | Ending::Skipped));
+                let failed = matches!(
+                    note.ending,
+                    Some(SlotOutcome::GivenUp | SlotOutcome::Skipped)
+                );
                 note.name >= name && failed
             });
             let which = (server, name.clone());
@@ -177,12 +180,12 @@ fn settled(
     }
 }
 
-type Slots = BTreeSet<(u64, String)>;
+type SlotTable = BTreeSet<(u64, String)>;
 
 /// The slots that the trail says to have ended without a snapshot, by server and name; and of
 /// those that ended in a pause, whichever ended by a clock that was ahead.
-fn missed(trail: &str) -> (Slots, Slots) {
-    let (mut failed, mut paused) = (Slots::new(), Slots::new());
+fn missed(trail: &str) -> (SlotTable, SlotTable) {
+    let (mut failed, mut paused) = (SlotTable::new(), SlotTable::new());
     let mut open: Vec<(Timestamp, (u64, String))> = Vec::new();
     for line in trail.lines() {
         let Ok(record) = serde_json::from_str::<Value>(line) else {

@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::ids;
 use super::provider::World;
 use super::rng::Rng;
-use super::world_setup::Setting;
-use crate::core::event::Ran;
-use crate::core::policy::{Hooks, Policy, Release};
-use crate::hooks::{Job, Lease, Leased, Promised, Report, Runner};
+use super::world_setup::WorldSetup;
+use crate::core::event::HookOutcome;
+use crate::core::policy::{Hooks, Policy, ReleaseWhen};
+use crate::hooks::{BoxedFuture, HookJob, HookReport, Runner, RunnerHandle, RunnerLease};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
@@ -19,15 +19,15 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const LIMIT: SignedDuration = SignedDuration::from_mins(1);
 
 /// What became of the servers that hooks held; it draws from a stream of its own.
-pub(super) struct Holds {
+pub(super) struct HookLedger {
     rng: Rng,
-    held: BTreeMap<u64, Held>,
+    held: BTreeMap<u64, HeldServer>,
     /// Whose `before` couldn't be started, where that is no reason not to create.
     excused: BTreeMap<u64, String>,
 }
 
 /// A server that stands still.
-struct Held {
+struct HeldServer {
     snapshot: String,
     since: Timestamp,
     /// A runner lives that releases it by itself.
@@ -35,7 +35,7 @@ struct Held {
 }
 
 /// Gives some rotations hooks.
-pub(super) fn draw(setting: &mut Setting, seed: u64) -> Rng {
+pub(super) fn draw(setting: &mut WorldSetup, seed: u64) -> Rng {
     let mut rng = Rng::new(seed ^ 0x0068_6f6f_6b73);
     for (policy, view) in setting.wanted.iter_mut().flatten() {
         let mut hooked = Policy::clone(policy);
@@ -51,9 +51,9 @@ pub(super) fn draw(setting: &mut Setting, seed: u64) -> Rng {
                 timeout: LIMIT,
                 go_on: rng.chance(300),
                 release: if rng.chance(300) {
-                    Release::Accepted
+                    ReleaseWhen::Accepted
                 } else {
-                    Release::Completed
+                    ReleaseWhen::Completed
                 },
                 max_hold: SignedDuration::from_mins(rng.pick(&[5, 20, 60])),
             }));
@@ -63,7 +63,7 @@ pub(super) fn draw(setting: &mut Setting, seed: u64) -> Rng {
     rng
 }
 
-impl Holds {
+impl HookLedger {
     pub(super) fn new(rng: Rng) -> Self {
         Self {
             rng,
@@ -111,9 +111,9 @@ impl Holds {
 
 impl World {
     /// How long a run takes, and how it ends.
-    fn run(&mut self, bad: &[(u64, &'static str, Ran)]) -> (SignedDuration, Ran) {
+    fn run(&mut self, bad: &[(u64, &'static str, HookOutcome)]) -> (SignedDuration, HookOutcome) {
         if self.quiet {
-            return (SECOND, Ran::Done);
+            return (SECOND, HookOutcome::Done);
         }
         let time = self.holds.rng.time(SECOND, 30 * SECOND);
         let mut drawn = self.holds.rng.below(1000);
@@ -125,15 +125,15 @@ impl World {
             }
             drawn -= share;
         }
-        (time, Ran::Done)
+        (time, HookOutcome::Done)
     }
 
-    fn before(&mut self, job: &Job) -> (SignedDuration, Ran) {
+    fn before(&mut self, job: &HookJob) -> (SignedDuration, HookOutcome) {
         let server = ids::number(&job.server);
         let bad = [
-            (40, "hook: before can't be started", Ran::NotStarted),
-            (100, "hook: before fails", Ran::Failed),
-            (30, "hook: before hangs", Ran::Failed),
+            (40, "hook: before can't be started", HookOutcome::NotStarted),
+            (100, "hook: before fails", HookOutcome::Failed),
+            (30, "hook: before hangs", HookOutcome::Failed),
         ];
         let (time, ran) = self.run(&bad);
         self.judge
@@ -143,7 +143,7 @@ impl World {
             .or_insert(1);
         self.holds.excused.remove(&server);
         self.judge.hooked(server);
-        if ran == Ran::NotStarted {
+        if ran == HookOutcome::NotStarted {
             if self.hooks(job).any(|hooks| hooks.go_on) {
                 let excused = &mut self.holds.excused;
                 excused.insert(server, job.snapshot.clone());
@@ -154,7 +154,7 @@ impl World {
             if self.holds.held.contains_key(&server) {
                 self.violated(server, "hooks: before on a server that is held already");
             }
-            let held = Held {
+            let held = HeldServer {
                 snapshot: job.snapshot.clone(),
                 since: self.now(),
                 leased: true,
@@ -165,10 +165,10 @@ impl World {
         (time, ran)
     }
 
-    fn after(&mut self, server: u64) -> (SignedDuration, Ran) {
+    fn after(&mut self, server: u64) -> (SignedDuration, HookOutcome) {
         let bad = [
-            (120, "hook: after fails", Ran::Failed),
-            (30, "hook: after hangs", Ran::Failed),
+            (120, "hook: after fails", HookOutcome::Failed),
+            (30, "hook: after hangs", HookOutcome::Failed),
         ];
         let (time, ran) = self.run(&bad);
         self.tell(|| format!("after    server {server}: {ran:?}"));
@@ -176,7 +176,7 @@ impl World {
         if let Some(held) = self.holds.held.get_mut(&server) {
             held.leased = false;
         }
-        if ran == Ran::Done {
+        if ran == HookOutcome::Done {
             self.holds.held.remove(&server);
         }
         (time, ran)
@@ -184,7 +184,7 @@ impl World {
 
     /// By each policy that the server may have: a reload may come between a decision and its
     /// `before`.
-    fn hooks(&self, job: &Job) -> impl Iterator<Item = &Hooks> {
+    fn hooks(&self, job: &HookJob) -> impl Iterator<Item = &Hooks> {
         let index = usize::try_from(ids::number(&job.server) - 1).unwrap_or(0);
         let wanted = self.setting.wanted.get(index).into_iter().flatten();
         let rotations = wanted.flat_map(|(policy, _)| &policy.rotations);
@@ -210,13 +210,13 @@ impl SimRunner {
     }
 
     /// Has the lease until it is released or dropped, or its time is over.
-    async fn hold(self, job: Job, leased: Leased) {
+    async fn hold(self, job: HookJob, leased: RunnerHandle) {
         let longest = self
             .world()
             .hooks(&job)
             .next()
             .map_or(LIMIT, |hooks| hooks.max_hold);
-        let Leased { released, ended } = leased;
+        let RunnerHandle { released, ended } = leased;
         let mut early = true;
         tokio::select! {
             biased;
@@ -229,8 +229,8 @@ impl SimRunner {
     }
 }
 
-fn report(ran: Ran, early: bool) -> Report {
-    Report {
+fn report(ran: HookOutcome, early: bool) -> HookReport {
+    HookReport {
         ran,
         reason: format!("{ran:?}"),
         said: String::new(),
@@ -239,20 +239,20 @@ fn report(ran: Ran, early: bool) -> Report {
 }
 
 impl Runner for SimRunner {
-    fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)> {
+    fn begin(&self, job: HookJob) -> BoxedFuture<'_, (HookReport, Option<RunnerLease>)> {
         Box::pin(async move {
             let (time, ran) = self.world().before(&job);
             self.takes(time).await;
-            if ran == Ran::NotStarted {
+            if ran == HookOutcome::NotStarted {
                 return (report(ran, false), None);
             }
-            let (lease, leased) = Lease::new();
+            let (lease, leased) = RunnerLease::new();
             tokio::spawn(self.clone().hold(job, leased));
             (report(ran, false), Some(lease))
         })
     }
 
-    fn after(&self, job: Job, _why: String) -> Promised<'_, Report> {
+    fn after(&self, job: HookJob, _why: String) -> BoxedFuture<'_, HookReport> {
         Box::pin(async move {
             let (time, ran) = self.world().after(ids::number(&job.server));
             self.takes(time).await;

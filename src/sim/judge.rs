@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::deletable::{Kind, may_delete};
+use super::deletable::{DeleteReason, may_delete};
 use super::ids;
-use super::provider::{Due, Row, World};
+use super::provider::{TimedChange, TrueSnapshot, World};
 use super::slot_outcome::is_ended;
-use super::world_setup::{LIMIT, View};
+use super::world_setup::{JudgedPolicy, LIMIT};
 use crate::core::snapshot::Status;
 
 /// The program's tolerance for dates and clocks, as documented.
@@ -24,7 +24,7 @@ const SEARCHED: usize = 64 * 1024;
 
 /// A listing that was answered.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Basis {
+pub(super) struct AnsweredListing {
     /// The instant whose rows it showed; before the request if it was stale.
     pub(super) seen: Timestamp,
     pub(super) requested: Timestamp,
@@ -33,7 +33,7 @@ pub(super) struct Basis {
 }
 
 /// A prune-first that is not made good yet.
-struct Guard {
+struct OpenPromise {
     victim: u64,
     known: BTreeSet<u64>,
 }
@@ -42,13 +42,13 @@ struct Guard {
 #[derive(Default)]
 pub(super) struct Judge {
     /// The newest listings of each server; a mutation may rest on any of them.
-    bases: BTreeMap<u64, VecDeque<Basis>>,
+    bases: BTreeMap<u64, VecDeque<AnsweredListing>>,
     /// Those there were as a server's `before` began: the create after it was decided by them.
-    before: BTreeMap<u64, VecDeque<Basis>>,
+    before: BTreeMap<u64, VecDeque<AnsweredListing>>,
     /// When the last mutation of each server was answered in this process.
     answered: BTreeMap<u64, Timestamp>,
     in_flight: BTreeMap<u64, u64>,
-    guards: BTreeMap<u64, Guard>,
+    guards: BTreeMap<u64, OpenPromise>,
     /// The wall clock at the last mutation of each server.
     pub(super) last_wall: BTreeMap<u64, Timestamp>,
     /// The trail alone was lost, which it goes on saying.
@@ -82,7 +82,7 @@ impl Judge {
         self.guards.remove(&server);
     }
 
-    pub(super) fn listed(&mut self, server: u64, basis: Basis) {
+    pub(super) fn listed(&mut self, server: u64, basis: AnsweredListing) {
         let newest = self.bases.entry(server).or_default();
         newest.push_back(basis);
         if newest.len() > 2 {
@@ -97,7 +97,7 @@ impl Judge {
     }
 
     /// No create waits for a hook any more.
-    pub(super) fn unhooked(&mut self, server: u64) -> VecDeque<Basis> {
+    pub(super) fn unhooked(&mut self, server: u64) -> VecDeque<AnsweredListing> {
         self.before.remove(&server).unwrap_or_default()
     }
 
@@ -108,11 +108,11 @@ impl Judge {
     }
 
     /// A server's rows are now these: whether a prune-first is made good.
-    pub(super) fn changed(&mut self, server: u64, view: &View, rows: &[Row]) {
+    pub(super) fn changed(&mut self, server: u64, view: &JudgedPolicy, rows: &[TrueSnapshot]) {
         let Some(guard) = self.guards.get(&server) else {
             return;
         };
-        let good = |row: &Row| {
+        let good = |row: &TrueSnapshot| {
             !guard.known.contains(&row.id)
                 && (view.rotation(&row.name).is_none() || row.status == Status::Completed)
         };
@@ -144,7 +144,7 @@ impl World {
         intent: &str,
         subject: &str,
         own: Option<u64>,
-    ) -> Vec<Basis> {
+    ) -> Vec<AnsweredListing> {
         let wall = self.wall();
         for invariant in ["I4", "I5", "I6", "I11"] {
             self.judge.ask(invariant);
@@ -152,7 +152,7 @@ impl World {
         let answered = self.judge.answered.get(&server).copied();
         let bases = self.judge.bases.get(&server).cloned().unwrap_or_default();
         let before = self.judge.unhooked(server);
-        let fresh: Vec<Basis> = before
+        let fresh: Vec<AnsweredListing> = before
             .into_iter()
             .chain(bases)
             .filter(|basis| answered.is_none_or(|at| basis.requested >= at))
@@ -160,7 +160,8 @@ impl World {
         if fresh.is_empty() {
             self.violated(server, "I4: no listing was requested since the last answer");
         }
-        let sound: Vec<Basis> = fresh.iter().copied().filter(|basis| basis.sound).collect();
+        let sound: Vec<AnsweredListing> =
+            fresh.iter().copied().filter(|basis| basis.sound).collect();
         if sound.is_empty() && !fresh.is_empty() {
             self.violated(server, "I11: the listing was incomplete or wrong");
         }
@@ -170,7 +171,7 @@ impl World {
         // A late delete of what is gone by now changes nothing any more.
         let there = |id: u64| self.servers[&server].rows.iter().any(|row| row.id == id);
         let other = self.pending(server).any(|due| match due {
-            Due::Delete { id, .. } => Some(*id) != own && there(*id),
+            TimedChange::Delete { id, .. } => Some(*id) != own && there(*id),
             _ => true,
         });
         if other {
@@ -206,8 +207,8 @@ impl World {
     fn at_some_instant<T>(
         &self,
         server: u64,
-        bases: &[Basis],
-        rule: impl Fn(&[Row]) -> Result<T, &'static str>,
+        bases: &[AnsweredListing],
+        rule: impl Fn(&[TrueSnapshot]) -> Result<T, &'static str>,
     ) -> Result<T, &'static str> {
         let Some(found) = self.servers.get(&server) else {
             return Err("I1: no such server");
@@ -278,7 +279,7 @@ impl World {
             }
         });
         let once = self.at_some_instant(server, &bases, |rows| {
-            let there = |row: &Row| row.name == name && row.status != Status::Failed;
+            let there = |row: &TrueSnapshot| row.name == name && row.status != Status::Failed;
             if rows.iter().any(there) {
                 Err("I9: the slot's snapshot is there already")
             } else {
@@ -305,7 +306,7 @@ impl World {
         self.advance();
         let shown = id;
         let id = self.truly(shown);
-        let has = |rows: &[Row]| rows.iter().any(|row| row.id == id);
+        let has = |rows: &[TrueSnapshot]| rows.iter().any(|row| row.id == id);
         let server = self.servers.iter().find_map(|(server, found)| {
             let ever = has(&found.rows) || found.past.iter().any(|(_, rows)| has(rows));
             ever.then_some(*server)
@@ -333,7 +334,7 @@ impl World {
         };
         let (now, wall) = (self.now(), self.wall());
         // A date from before its create counts only as long as the trail knows of that.
-        let rule = |rows: &[Row]| {
+        let rule = |rows: &[TrueSnapshot]| {
             may_delete(&view, rows, id, now, wall).or_else(|why| {
                 let mut rows = rows.to_vec();
                 for row in rows.iter_mut().filter(|row| row.odd) {
@@ -344,10 +345,10 @@ impl World {
         };
         match self.at_some_instant(server, &bases, rule) {
             // One that goes by its own right is no promise's any more.
-            Ok(Kind::Surplus) => {
+            Ok(DeleteReason::Surplus) => {
                 self.judge.guards.retain(|_, guard| guard.victim != id);
             }
-            Ok(Kind::PruneFirst) => self.pruned_first(server, id),
+            Ok(DeleteReason::PruneFirst) => self.pruned_first(server, id),
             Err(why) => self.violated(server, &format!("{why} (id {id})")),
         }
         Some(server)
@@ -379,7 +380,7 @@ impl World {
         if !taken_before && same.is_none_or(|guard| guard.victim != id) {
             self.judge
                 .guards
-                .insert(server, Guard { victim: id, known });
+                .insert(server, OpenPromise { victim: id, known });
         }
     }
 }

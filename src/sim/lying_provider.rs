@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ids;
-use super::provider::{Row, World, shown};
+use super::provider::{TrueSnapshot, World, shown};
 use super::rng::Rng;
-use crate::api::{ApiError, Created, ErrorKind};
+use crate::api::{ApiError, CreatedSnapshot, ErrorKind};
 use crate::core::breaks::Break;
 use crate::core::snapshot::{Snapshot, Status};
 
@@ -245,12 +245,12 @@ impl World {
     pub(super) fn answer_to_create(
         &mut self,
         server: u64,
-        made: Created,
-    ) -> Result<Created, ApiError> {
+        made: CreatedSnapshot,
+    ) -> Result<CreatedSnapshot, ApiError> {
         let id = ids::number(&made.id);
         let rows = &self.servers[&server].rows;
         let older = rows.iter().map(|row| row.id).find(|other| *other != id);
-        let created = |id: u64, name: &str| Created {
+        let created = |id: u64, name: &str| CreatedSnapshot {
             hostname: None,
             uuid: None,
             id: ids::snapshot(id),
@@ -279,7 +279,7 @@ impl World {
     }
 
     /// The rows as a listing shows them.
-    pub(super) fn shows(&mut self, server: u64, rows: &[Row]) -> Vec<Snapshot> {
+    pub(super) fn shows(&mut self, server: u64, rows: &[TrueSnapshot]) -> Vec<Snapshot> {
         if self.lies.is_none() {
             return rows.iter().map(shown).collect();
         }
@@ -330,7 +330,7 @@ impl World {
         seen
     }
 
-    fn shows_one(&mut self, server: u64, row: &Row, rows: &[Row]) -> Snapshot {
+    fn shows_one(&mut self, server: u64, row: &TrueSnapshot, rows: &[TrueSnapshot]) -> Snapshot {
         let mut snapshot = shown(row);
         let id = row.id;
         let status = match row.status {

@@ -47,13 +47,13 @@ use std::path::Path;
 
 use crate::core::breaks::{self, Break};
 
-pub use crash::Death;
+pub use crash::PlannedCrash;
 pub use lying_provider::LIES;
 pub use world_setup::{CREATE_FAULTS, DELETE_FAULTS, FATES, LISTING_FAULTS};
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct SimulationOptions {
     /// Everything follows from it.
     pub seed: u64,
     /// Days with faults; two quiet ones follow.
@@ -69,7 +69,7 @@ pub struct Options {
     pub story: bool,
 }
 
-impl Options {
+impl SimulationOptions {
     /// Six days with a provider that lies, and nobody but the program.
     pub fn lying(seed: u64) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl Options {
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct SimulationReport {
     /// Invariants that were broken, each with time and server.
     pub violations: Vec<String>,
     /// How often each kind of fault happened.
@@ -113,7 +113,7 @@ pub struct Report {
 }
 
 /// Simulates one seed.
-pub fn simulate(options: Options) -> Report {
+pub fn simulate(options: SimulationOptions) -> SimulationReport {
     ids::draw(options.seed);
     breaks::set(options.broken);
     let report = director::direct(options);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::director::Director;
-use super::disturbances::Event;
-use super::faulty_api::SimApi;
+use super::disturbances::Disturbance;
+use super::faulty_api::FaultyApi;
 use super::ids;
 use super::provider::World;
 use super::rng::Rng;
@@ -18,7 +18,7 @@ use crate::engine::Engine;
 
 /// What an operator does.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Deed {
+pub(super) enum OperatorAction {
     /// Pauses one server, or every one.
     Pause(Option<u64>),
     /// Ends that.
@@ -30,7 +30,7 @@ pub(super) enum Deed {
 
 /// What they want that is not carried out yet, and what is paused for sure.
 #[derive(Default)]
-pub(super) struct Wishes {
+pub(super) struct OperatorWishes {
     rng: Option<Rng>,
     creates: BTreeSet<String>,
     deletes: BTreeSet<u64>,
@@ -43,7 +43,7 @@ pub(super) struct Wishes {
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl Wishes {
+impl OperatorWishes {
     /// The trail that would tell of a pause is lost.
     pub(super) fn forgotten(&mut self) {
         self.paused.clear();
@@ -89,23 +89,23 @@ impl Director {
                 0 | 1 => {
                     let one = (!rng.chance(200)).then_some(server);
                     let until = at + rng.time(minute, 20 * 60 * minute);
-                    self.plan(until, Event::Operator(Deed::Resume(one)));
-                    Deed::Pause(one)
+                    self.plan(until, Disturbance::Operator(OperatorAction::Resume(one)));
+                    OperatorAction::Pause(one)
                 }
-                2 | 3 => Deed::Create(server),
-                4..7 => Deed::Delete(server),
-                _ => Deed::Restore(server),
+                2 | 3 => OperatorAction::Create(server),
+                4..7 => OperatorAction::Delete(server),
+                _ => OperatorAction::Restore(server),
             };
-            self.plan(at, Event::Operator(deed));
+            self.plan(at, Disturbance::Operator(deed));
         }
         self.world().wishes.rng = Some(rng);
     }
 
-    pub(super) fn operate(&self, deed: Deed, engine: &Arc<Engine<SimApi>>) {
+    pub(super) fn operate(&self, deed: OperatorAction, engine: &Arc<Engine<FaultyApi>>) {
         match deed {
-            Deed::Pause(server) => self.pause(server, engine),
-            Deed::Resume(server) => self.resume([server].into(), engine),
-            Deed::Create(server) => {
+            OperatorAction::Pause(server) => self.pause(server, engine),
+            OperatorAction::Resume(server) => self.resume([server].into(), engine),
+            OperatorAction::Create(server) => {
                 let name = {
                     let wishes = &mut self.world().wishes;
                     wishes.orders += 1;
@@ -121,7 +121,7 @@ impl Director {
                 };
                 give(server, order, engine);
             }
-            Deed::Delete(server) => {
+            OperatorAction::Delete(server) => {
                 let Some((id, snapshot)) = self.pick(server, |_| true) else {
                     return;
                 };
@@ -130,7 +130,7 @@ impl Director {
                 let id = ids::snapshot(id);
                 give(server, Order::Delete { snapshot, id }, engine);
             }
-            Deed::Restore(server) => {
+            OperatorAction::Restore(server) => {
                 let done = |status: &Status| *status == Status::Completed;
                 let Some((id, snapshot)) = self.pick(server, done) else {
                     return;
@@ -144,14 +144,14 @@ impl Director {
     }
 
     /// All that operators paused goes on.
-    pub(super) fn resume_all(&self, engine: &Arc<Engine<SimApi>>) {
+    pub(super) fn resume_all(&self, engine: &Arc<Engine<FaultyApi>>) {
         if self.world().wishes.rng.is_none() {
             return;
         }
         self.resume(BTreeSet::new(), engine);
     }
 
-    fn pause(&self, server: Option<u64>, engine: &Arc<Engine<SimApi>>) {
+    fn pause(&self, server: Option<u64>, engine: &Arc<Engine<FaultyApi>>) {
         self.world().fire("operator: pauses");
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
         let turn = Arc::clone(&self.world().wishes.turn);
@@ -173,7 +173,7 @@ impl Director {
 
     /// Ends these pauses, or where none is named all that were asked for by then. One after the
     /// other: while every server is paused, none can be resumed by itself.
-    fn resume(&self, mut which: BTreeSet<Option<u64>>, engine: &Arc<Engine<SimApi>>) {
+    fn resume(&self, mut which: BTreeSet<Option<u64>>, engine: &Arc<Engine<FaultyApi>>) {
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
         let turn = Arc::clone(&self.world().wishes.turn);
         tokio::spawn(async move {
@@ -213,7 +213,7 @@ impl Director {
     }
 }
 
-fn give(server: u64, order: Order, engine: &Arc<Engine<SimApi>>) {
+fn give(server: u64, order: Order, engine: &Arc<Engine<FaultyApi>>) {
     let engine = Arc::clone(engine);
     tokio::spawn(async move {
         let by = "root".to_owned();

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::director::Director;
-use super::disturbances::Event;
+use super::disturbances::Disturbance;
 use super::ids;
-use super::provider::{Due, World, error};
+use super::provider::{TimedChange, World, error};
 use super::rng::Rng;
-use super::world_setup::Setting;
-use crate::api::{Created, ErrorKind, Power};
-use crate::core::downtime::ServerState;
-use crate::core::policy::{Policy, Release, StopServer};
+use super::world_setup::WorldSetup;
+use crate::api::{CreatedSnapshot, ErrorKind, PowerAction};
+use crate::core::downtime::PowerState;
+use crate::core::policy::{Policy, ReleaseWhen, StopServer};
 
 /// Power calls that fail, out of a thousand; what follows the colon is what happens.
 const FAULTS: [(&str, u64); 10] = [
@@ -54,7 +54,7 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The one that stopped a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum By {
+enum StoppedBy {
     Rotation,
     Person,
     /// Either of both; nobody could tell.
@@ -64,7 +64,7 @@ enum By {
 /// A server as a machine.
 struct Machine {
     /// The one that stopped it; `None`: it runs.
-    down: Option<By>,
+    down: Option<StoppedBy>,
     since: Timestamp,
     /// It was in this other state until then.
     before: (Timestamp, bool),
@@ -87,7 +87,7 @@ pub(super) struct Machines {
 }
 
 /// Has some rotations stop their servers.
-pub(super) fn draw(setting: &mut Setting, seed: u64) -> Machines {
+pub(super) fn draw(setting: &mut WorldSetup, seed: u64) -> Machines {
     let mut rng = Rng::new(seed ^ 0x0070_6f77_6572);
     for (policy, view) in setting.wanted.iter_mut().flatten() {
         let mut stopping = Policy::clone(policy);
@@ -98,7 +98,11 @@ pub(super) fn draw(setting: &mut Setting, seed: u64) -> Machines {
             view.stops = true;
             rotation.stop = Some(Box::new(StopServer {
                 timeout: MINUTE * rng.pick(&[3, 5]),
-                restart: rng.pick(&[Release::Completed, Release::Completed, Release::Accepted]),
+                restart: rng.pick(&[
+                    ReleaseWhen::Completed,
+                    ReleaseWhen::Completed,
+                    ReleaseWhen::Accepted,
+                ]),
                 longest: MINUTE * rng.pick(&[10, 15, 40]),
             }));
         }
@@ -144,8 +148,8 @@ impl Machines {
     /// Nobody can know of them any more.
     pub(super) fn forgotten(&mut self) {
         for machine in self.all.values_mut() {
-            if machine.down == Some(By::Rotation) {
-                machine.down = Some(By::Either);
+            if machine.down == Some(StoppedBy::Rotation) {
+                machine.down = Some(StoppedBy::Either);
             }
         }
     }
@@ -153,7 +157,7 @@ impl Machines {
     /// The servers that a rotation stopped and that don't run.
     pub(super) fn left_down(&self, now: Timestamp) -> Vec<(u64, Timestamp)> {
         let down = self.all.iter().filter(|(_, machine)| {
-            machine.down == Some(By::Rotation) && now.duration_since(machine.since) > YOUNG
+            machine.down == Some(StoppedBy::Rotation) && now.duration_since(machine.since) > YOUNG
         });
         down.map(|(server, machine)| (*server, machine.since))
             .collect()
@@ -161,7 +165,7 @@ impl Machines {
 }
 
 impl Machine {
-    fn switch(&mut self, at: Timestamp, down: Option<By>) {
+    fn switch(&mut self, at: Timestamp, down: Option<StoppedBy>) {
         self.before = (at, self.down.is_none());
         (self.down, self.since) = (down, at);
     }
@@ -196,7 +200,7 @@ impl World {
     }
 
     /// The provider's word for the server's state.
-    pub(super) fn state(&mut self, server: u64) -> ServerState {
+    pub(super) fn state(&mut self, server: u64) -> PowerState {
         let now = self.now();
         let drawn = if self.quiet || !self.machines.wild {
             1000
@@ -206,11 +210,11 @@ impl World {
         let seen = match drawn {
             0..20 => {
                 self.fire("state: no answer");
-                return ServerState::Untold("no answer".into());
+                return PowerState::Untold("no answer".into());
             }
             20..30 => {
                 self.fire("state: another word");
-                return ServerState::Other("suspended".into());
+                return PowerState::Other("suspended".into());
             }
             30..80 => {
                 self.fire("state: stale");
@@ -219,21 +223,27 @@ impl World {
             _ => now,
         };
         if self.token_refused {
-            return ServerState::Untold("401".into());
+            return PowerState::Untold("401".into());
         }
         let runs = self.machines.machine(server).ran_at(seen);
         self.tell(|| format!("state    server {server}: runs: {runs}"));
         if runs {
-            ServerState::Active
+            PowerState::Active
         } else {
-            ServerState::Stopped
+            PowerState::Stopped
         }
     }
 
     /// A power call takes effect, if the provider lets it.
-    pub(super) fn power(&mut self, call: u64, server: u64, action: Power, kind: Option<&str>) {
+    pub(super) fn power(
+        &mut self,
+        call: u64,
+        server: u64,
+        action: PowerAction,
+        kind: Option<&str>,
+    ) {
         let machine = self.machines.machine(server);
-        let fits = machine.down.is_none() == (action == Power::Stop);
+        let fits = machine.down.is_none() == (action == PowerAction::Stop);
         let fits = fits && !machine.switching;
         machine.switching |= fits && kind != Some("power: without effect");
         self.tell(|| format!("effect   server {server}: {action:?}, taken: {fits}"));
@@ -250,20 +260,24 @@ impl World {
             Some("power: slow") => self.machines.rng.time(2 * MINUTE, 8 * MINUTE),
             _ => self.machines.rng.time(SignedDuration::from_secs(1), MINUTE),
         };
-        self.schedule(takes, Due::Switched(server, action));
+        self.schedule(takes, TimedChange::Switched(server, action));
     }
 
     /// A server is up or down now.
-    pub(super) fn switched(&mut self, at: Timestamp, server: u64, action: Power) {
+    pub(super) fn switched(&mut self, at: Timestamp, server: u64, action: PowerAction) {
         self.tell(|| format!("effect   server {server}: {action:?} is done"));
         let machine = self.machines.machine(server);
         machine.switching = false;
         let person = machine
             .person
             .is_some_and(|then| at.duration_since(then) < 15 * MINUTE);
-        machine.downs += u32::from(action == Power::Stop);
-        let by = if person { By::Either } else { By::Rotation };
-        machine.switch(at, (action == Power::Stop).then_some(by));
+        machine.downs += u32::from(action == PowerAction::Stop);
+        let by = if person {
+            StoppedBy::Either
+        } else {
+            StoppedBy::Rotation
+        };
+        machine.switch(at, (action == PowerAction::Stop).then_some(by));
     }
 
     /// A person shuts a server down, or starts it.
@@ -276,7 +290,11 @@ impl World {
             return;
         }
         // While the rotation owes a start nobody could tell whose stop it was.
-        let by = if owed { By::Either } else { By::Person };
+        let by = if owed {
+            StoppedBy::Either
+        } else {
+            StoppedBy::Person
+        };
         machine.person = Some(now);
         machine.switch(now, stop.then_some(by));
         self.fire(if stop {
@@ -299,12 +317,12 @@ impl World {
     }
 
     /// A power call is being sent.
-    pub(super) fn judge_power(&mut self, server: u64, action: Power) {
+    pub(super) fn judge_power(&mut self, server: u64, action: PowerAction) {
         self.advance();
         self.judge.ask("I20");
         let event = match action {
-            Power::Stop => "stop_intent",
-            Power::Start => "start_intent",
+            PowerAction::Stop => "stop_intent",
+            PowerAction::Start => "start_intent",
         };
         let tail = self.trail_tail(4096);
         let last = tail
@@ -318,7 +336,7 @@ impl World {
             format!("\"server\":{},", ids::json(server)),
         ];
         // A start is sent all the same where the trail can't be written.
-        let unwritable = action == Power::Start && {
+        let unwritable = action == PowerAction::Start && {
             let disk = self.disk.set();
             let since = disk.failed.map(|failed| disk.changes - failed);
             since.is_some_and(|changes| changes < RECENT)
@@ -327,8 +345,8 @@ impl World {
             self.violated(server, "I6: no durable intent is the trail's last word");
         }
         let now = self.now();
-        if action == Power::Start {
-            if self.machines.machine(server).down == Some(By::Person) {
+        if action == PowerAction::Start {
+            if self.machines.machine(server).down == Some(StoppedBy::Person) {
                 self.violated(server, "I20: a start of a server that a person stopped");
             }
             return;
@@ -346,8 +364,9 @@ impl World {
         });
         let machine = self.machines.machine(server);
         // What it was seen to be may be some minutes old.
-        if machine.down == Some(By::Person) && now.duration_since(machine.since) < 2 * STALE {
-            machine.down = Some(By::Either);
+        if machine.down == Some(StoppedBy::Person) && now.duration_since(machine.since) < 2 * STALE
+        {
+            machine.down = Some(StoppedBy::Either);
         }
         let stops = machine.stops.entry(name.to_owned()).or_default();
         *stops += 1;
@@ -374,8 +393,8 @@ impl World {
     }
 }
 
-fn nothing() -> Created {
-    Created {
+fn nothing() -> CreatedSnapshot {
+    CreatedSnapshot {
         hostname: None,
         uuid: None,
         id: ids::snapshot(0),
@@ -393,8 +412,8 @@ impl Director {
             let at = start + rng.time(SignedDuration::ZERO, span);
             let server = 1 + rng.below(servers);
             let until = at + rng.time(MINUTE, 30 * 60 * MINUTE);
-            self.plan(at, Event::PersonSwitches(server, true));
-            self.plan(until, Event::PersonSwitches(server, false));
+            self.plan(at, Disturbance::PersonSwitches(server, true));
+            self.plan(until, Disturbance::PersonSwitches(server, false));
         }
     }
 }

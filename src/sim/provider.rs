@@ -10,17 +10,17 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::crash::{Doomed, Life};
-use super::hook_faults::Holds;
+use super::crash::{CallCrash, ProcessProgress};
+use super::hook_faults::HookLedger;
 use super::ids;
 use super::judge::Judge;
 use super::lying_provider::Lies;
-use super::operator_orders::Wishes;
+use super::operator_orders::OperatorWishes;
 use super::power_faults::Machines;
 use super::rng::Rng;
-use super::world_setup::{Setting, View};
-use crate::api::{ApiError, Created, ErrorKind, Power};
-use crate::audit::memory_disk::MemDisk;
+use super::world_setup::{JudgedPolicy, WorldSetup};
+use crate::api::{ApiError, CreatedSnapshot, ErrorKind, PowerAction};
+use crate::audit::memory_disk::MemoryDisk;
 use crate::core::snapshot::{Snapshot, Status};
 
 /// How long past states are kept for the judge; more than any listing is stale.
@@ -37,7 +37,7 @@ const MOST_VIOLATIONS: usize = 100;
 
 /// A snapshot as the provider has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct TrueSnapshot {
     pub(super) id: u64,
     pub(super) name: String,
     pub(super) status: Status,
@@ -50,11 +50,11 @@ pub(super) struct Row {
 }
 
 /// One server.
-pub(super) struct Server {
+pub(super) struct TrueServer {
     pub(super) name: String,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<TrueSnapshot>,
     /// Earlier states, each with the instant at which it ended.
-    pub(super) past: VecDeque<(Timestamp, Vec<Row>)>,
+    pub(super) past: VecDeque<(Timestamp, Vec<TrueSnapshot>)>,
     /// The last listing left a row out: the next one doesn't.
     pub(super) lacked: bool,
     /// What this process was shown by listings that could be relied on.
@@ -63,7 +63,7 @@ pub(super) struct Server {
 
 /// What happens by itself when its time has come.
 #[derive(Clone, Debug)]
-pub(super) enum Due {
+pub(super) enum TimedChange {
     Create {
         call: u64,
         server: u64,
@@ -82,15 +82,15 @@ pub(super) enum Due {
     Power {
         call: u64,
         server: u64,
-        action: Power,
+        action: PowerAction,
         kind: Option<&'static str>,
     },
-    Switched(u64, Power),
+    Switched(u64, PowerAction),
     Status(u64, u64, Status),
     Vanish(u64, u64),
 }
 
-impl Due {
+impl TimedChange {
     fn server(&self) -> u64 {
         match self {
             Self::Create { server, .. }
@@ -107,32 +107,32 @@ impl Due {
 /// The provider, the process's fate, and who watches.
 pub(super) struct World {
     pub(super) rng: Rng,
-    pub(super) setting: Setting,
+    pub(super) setting: WorldSetup,
     pub(super) base: Timestamp,
     began: Instant,
     process_began: Timestamp,
     /// The host's wall clock against the true time.
     pub(super) ahead: SignedDuration,
-    pub(super) servers: BTreeMap<u64, Server>,
-    due: BTreeMap<(Timestamp, u64), Due>,
+    pub(super) servers: BTreeMap<u64, TrueServer>,
+    due: BTreeMap<(Timestamp, u64), TimedChange>,
     tick: u64,
     pub(super) next_id: u64,
-    pub(super) answers: BTreeMap<u64, Result<Created, ApiError>>,
+    pub(super) answers: BTreeMap<u64, Result<CreatedSnapshot, ApiError>>,
     pub(super) token_refused: bool,
     /// Nothing goes wrong any more.
     pub(super) quiet: bool,
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) judge: Judge,
-    pub(super) holds: Holds,
+    pub(super) holds: HookLedger,
     pub(super) machines: Machines,
-    pub(super) wishes: Wishes,
+    pub(super) wishes: OperatorWishes,
     pub(super) lies: Option<Lies>,
-    pub(super) in_force: BTreeMap<u64, View>,
-    pub(super) disk: MemDisk,
+    pub(super) in_force: BTreeMap<u64, JudgedPolicy>,
+    pub(super) disk: MemoryDisk,
     /// The process dies in one of the next calls.
-    pub(super) doom: Option<Doomed>,
+    pub(super) doom: Option<CallCrash>,
     /// How far this process came.
-    pub(super) life: Life,
+    pub(super) life: ProcessProgress,
     pub(super) dead: bool,
     pub(super) died: Arc<Notify>,
     /// What happened, line by line, when somebody wants to read it.
@@ -140,7 +140,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(setting: Setting, rng: Rng, disk: MemDisk, story: bool) -> Self {
+    pub(super) fn new(setting: WorldSetup, rng: Rng, disk: MemoryDisk, story: bool) -> Self {
         let died = Arc::new(Notify::new());
         disk.set().died = Some(Arc::clone(&died));
         let mut world = Self {
@@ -159,14 +159,14 @@ impl World {
             quiet: false,
             fired: BTreeMap::new(),
             judge: Judge::default(),
-            holds: Holds::new(Rng::new(0)),
+            holds: HookLedger::new(Rng::new(0)),
             machines: Machines::new(Rng::new(0)),
-            wishes: Wishes::default(),
+            wishes: OperatorWishes::default(),
             lies: None,
             in_force: BTreeMap::new(),
             disk,
             doom: None,
-            life: Life::default(),
+            life: ProcessProgress::default(),
             dead: false,
             died,
             story: story.then(Vec::new),
@@ -179,7 +179,7 @@ impl World {
     pub(super) fn begin(&mut self) {
         self.began = Instant::now();
         self.dead = false;
-        self.life = Life::default();
+        self.life = ProcessProgress::default();
         self.process_began = self.base;
         for server in self.servers.values_mut() {
             server.shown.clear();
@@ -227,11 +227,11 @@ impl World {
         self.tell(|| format!("         ({kind})"));
     }
 
-    pub(super) fn schedule(&mut self, after: SignedDuration, due: Due) {
+    pub(super) fn schedule(&mut self, after: SignedDuration, due: TimedChange) {
         self.schedule_at(self.now() + after, due);
     }
 
-    pub(super) fn schedule_at(&mut self, at: Timestamp, due: Due) {
+    pub(super) fn schedule_at(&mut self, at: Timestamp, due: TimedChange) {
         self.tick += 1;
         self.due.insert((at, self.tick), due);
     }
@@ -243,10 +243,11 @@ impl World {
     }
 
     /// Mutations of this server that are still to take effect.
-    pub(super) fn pending(&self, server: u64) -> impl Iterator<Item = &Due> {
+    pub(super) fn pending(&self, server: u64) -> impl Iterator<Item = &TimedChange> {
         let due = self.due.values();
         due.filter(move |due| {
-            due.server() == server && matches!(due, Due::Create { .. } | Due::Delete { .. })
+            due.server() == server
+                && matches!(due, TimedChange::Create { .. } | TimedChange::Delete { .. })
         })
     }
 
@@ -262,7 +263,12 @@ impl World {
     }
 
     /// Changes a server's rows at an instant, and remembers how they were.
-    pub(super) fn change(&mut self, at: Timestamp, server: u64, how: impl FnOnce(&mut Vec<Row>)) {
+    pub(super) fn change(
+        &mut self,
+        at: Timestamp,
+        server: u64,
+        how: impl FnOnce(&mut Vec<TrueSnapshot>),
+    ) {
         let Some(found) = self.servers.get_mut(&server) else {
             return;
         };
@@ -282,7 +288,7 @@ impl World {
     }
 
     /// The rows of a server as they were at an instant.
-    pub(super) fn rows_at(&self, server: u64, at: Timestamp) -> &[Row] {
+    pub(super) fn rows_at(&self, server: u64, at: Timestamp) -> &[TrueSnapshot] {
         let server = &self.servers[&server];
         let mut past = server.past.iter();
         past.find(|(until, _)| *until > at)
@@ -311,7 +317,7 @@ impl World {
 }
 
 /// What the listing says of a row.
-pub(super) fn shown(row: &Row) -> Snapshot {
+pub(super) fn shown(row: &TrueSnapshot) -> Snapshot {
     Snapshot {
         uuid: None,
         id: ids::snapshot(row.id),

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::crash::{Death, Doom, Doomed, Effect, Life, Point};
+use super::crash::{CallCrash, CrashPhase, CrashPoint, LostEffect, PlannedCrash, ProcessProgress};
 use super::director::Director;
 use super::final_checks;
 use super::ids;
-use super::provider::{Row, World};
+use super::provider::{TrueSnapshot, World};
 use super::rng::Rng;
-use super::world_setup::{RotationView, Setting, View, Wanted};
-use crate::audit::memory_disk::{Crash, MemDisk};
+use super::world_setup::{JudgedPolicy, JudgedRotation, SeededPolicy, WorldSetup};
+use crate::audit::memory_disk::{Crash, MemoryDisk};
 use crate::core::breaks::{self, Break};
 use crate::core::name_pattern::Pattern;
-use crate::core::policy::{Policy, Release, Rotation, StopServer, WhenFull};
+use crate::core::policy::{Policy, ReleaseWhen, Rotation, StopServer, WhenFull};
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::Status;
 
@@ -42,7 +42,7 @@ pub struct Scenario {
     own: u64,
     keep: usize,
     /// An earlier process died in its create, which has this effect.
-    before: Option<Effect>,
+    before: Option<LostEffect>,
     /// The pause after a first failed attempt.
     retry_after: SignedDuration,
     /// So much every listing lags behind.
@@ -95,17 +95,17 @@ pub const SCENARIOS: [Scenario; 10] = [
     },
     Scenario {
         name: "recovery: the create was done",
-        before: Some(Effect::Done),
+        before: Some(LostEffect::Done),
         ..ROOM
     },
     Scenario {
         name: "recovery: it is done at the last moment",
-        before: Some(Effect::Late),
+        before: Some(LostEffect::Late),
         ..ROOM
     },
     Scenario {
         name: "recovery: it never is",
-        before: Some(Effect::Never),
+        before: Some(LostEffect::Never),
         ..ROOM
     },
     Scenario {
@@ -133,7 +133,7 @@ impl Scenario {
     }
 
     /// What the server holds beforehand.
-    fn rows(&self) -> Vec<Row> {
+    fn rows(&self) -> Vec<TrueSnapshot> {
         let foreign = (0..self.foreign).map(|nth| (format!("by-hand-{nth}"), 30 + nth));
         let own = (1..=self.own)
             .rev()
@@ -142,7 +142,7 @@ impl Scenario {
         rows.map(|((name, days), nth)| {
             let hours = 24 * i64::try_from(days).expect("few days");
             let made = self.slot() - SignedDuration::from_hours(hours);
-            Row {
+            TrueSnapshot {
                 id: SERVER * 1000 + nth,
                 name,
                 status: Status::Completed,
@@ -163,7 +163,7 @@ impl Scenario {
             .collect()
     }
 
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> SeededPolicy {
         let hour = self.slot().strftime("%-H").to_string();
         let schedule = Schedule::new(&format!("0 {hour} * * *"), TimeZone::UTC);
         let rotation = Rotation {
@@ -182,7 +182,7 @@ impl Scenario {
             stop: self.stop.then(|| {
                 Box::new(StopServer {
                     timeout: SignedDuration::from_mins(5),
-                    restart: Release::Completed,
+                    restart: ReleaseWhen::Completed,
                     longest: SignedDuration::from_mins(40),
                 })
             }),
@@ -197,8 +197,8 @@ impl Scenario {
             delete_stuck: false,
             rotations: vec![rotation],
         };
-        let view = View {
-            rotations: vec![RotationView {
+        let view = JudgedPolicy {
+            rotations: vec![JudgedRotation {
                 prefix: PREFIX.to_owned(),
                 timed: false,
                 keep: self.keep,
@@ -217,35 +217,35 @@ impl Scenario {
 }
 
 /// What came of a story.
-pub(super) struct Told {
+pub(super) struct StoryResult {
     pub(super) violations: Vec<String>,
     pub(super) story: Vec<String>,
-    pub(super) lives: Vec<Life>,
+    pub(super) lives: Vec<ProcessProgress>,
 }
 
 /// Tells the story with these deaths, and judges its end.
 pub(super) fn tell(
     scenario: &Scenario,
-    deaths: &[Death],
+    deaths: &[PlannedCrash],
     broken: Option<Break>,
     story: bool,
-) -> Told {
+) -> StoryResult {
     ids::draw(0);
     breaks::set(broken);
-    let before = scenario.before.map(|effect| Death {
-        point: Point::Call(Doomed {
+    let before = scenario.before.map(|effect| PlannedCrash {
+        point: CrashPoint::Call(CallCrash {
             nth: 1,
-            at: Doom::InCall,
+            at: CrashPhase::InCall,
             effect: Some(effect),
         }),
         crash: Crash::Killed,
     });
     let slot = scenario.slot();
     let start = slot - SignedDuration::from_mins(1);
-    let mut setting = Setting::calm(start, scenario.wanted());
+    let mut setting = WorldSetup::calm(start, scenario.wanted());
     setting.rules.retry_after = scenario.retry_after;
     setting.lag = scenario.lag;
-    let mut world = World::new(setting, Rng::new(1), MemDisk::default(), story);
+    let mut world = World::new(setting, Rng::new(1), MemoryDisk::default(), story);
     for server in world.servers.values_mut() {
         server.rows = scenario.rows();
     }
@@ -253,7 +253,7 @@ pub(super) fn tell(
     director.deaths = before.iter().chain(deaths).copied().collect();
     director.live();
     breaks::set(None);
-    let late = deaths.iter().any(Death::is_late);
+    let late = deaths.iter().any(PlannedCrash::is_late);
     judge(
         scenario,
         &director,
@@ -261,7 +261,7 @@ pub(super) fn tell(
         late,
     );
     let world = director.world();
-    Told {
+    StoryResult {
         violations: world.judge.violations.clone(),
         story: world.story.clone().unwrap_or_default(),
         lives: director.lives.clone(),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::ids;
 
 /// The way in which a line of the trail ends a slot.
-enum End {
+enum SlotOutcome {
     ForGood,
     /// Skipped while it still lay ahead, or was due: a `resume` takes back what a clock that was
     /// ahead skipped too early.
@@ -22,7 +22,7 @@ pub(super) fn is_ended(trail: &str, server: u64, snapshot: &str) -> bool {
         if line.contains("\"event\":\"resumed\"") && (of_all || line.contains(&own)) {
             let at = time(line, "time");
             ended = ended.filter(|end| match (end, at) {
-                (End::Skipped(slot), Some(at)) => *slot <= at,
+                (SlotOutcome::Skipped(slot), Some(at)) => *slot <= at,
                 _ => true,
             });
         } else if line.contains(&own) && line.contains(snapshot) {
@@ -32,13 +32,13 @@ pub(super) fn is_ended(trail: &str, server: u64, snapshot: &str) -> bool {
     ended.is_some()
 }
 
-fn end(line: &str) -> Option<End> {
+fn end(line: &str) -> Option<SlotOutcome> {
     if line.contains("\"event\":\"slot_skipped\"") {
-        return time(line, "slot").map(End::Skipped);
+        return time(line, "slot").map(SlotOutcome::Skipped);
     }
     let ended = ["settled", "given_up"];
     let event = |end: &&str| line.contains(&format!("\"event\":\"slot_{end}\""));
-    ended.iter().any(event).then_some(End::ForGood)
+    ended.iter().any(event).then_some(SlotOutcome::ForGood)
 }
 
 fn time(line: &str, key: &str) -> Option<Timestamp> {

@@ -2,14 +2,14 @@
 
 use std::num::NonZeroUsize;
 
-use super::crash_points::{Failure, Part, SCENARIOS, sweep};
-use super::{Options, simulate};
+use super::crash_points::{PointShare, SCENARIOS, StoryFailure, sweep};
+use super::{SimulationOptions, simulate};
 use crate::core::breaks::Break;
 
 #[test]
 fn a_fortnight_of_faults_breaks_no_invariant() {
     for seed in 0..3 {
-        let report = simulate(Options::new(seed));
+        let report = simulate(SimulationOptions::new(seed));
         assert_eq!(report.violations, [""; 0], "seed {seed}");
     }
 }
@@ -17,7 +17,7 @@ fn a_fortnight_of_faults_breaks_no_invariant() {
 #[test]
 fn i19_a_provider_that_lies_costs_no_more_good_snapshots_than_were_made() {
     for seed in 0..4 {
-        let report = simulate(Options::lying(seed));
+        let report = simulate(SimulationOptions::lying(seed));
         assert_eq!(report.violations, [""; 0], "seed {seed}");
         assert!(report.checked.contains_key("I6"));
     }
@@ -25,8 +25,8 @@ fn i19_a_provider_that_lies_costs_no_more_good_snapshots_than_were_made() {
 
 #[test]
 fn the_same_seed_gives_the_same_trail_byte_for_byte() {
-    let first = simulate(Options::new(7));
-    let again = simulate(Options::new(7));
+    let first = simulate(SimulationOptions::new(7));
+    let again = simulate(SimulationOptions::new(7));
     assert!(!first.trail.is_empty());
     assert_eq!(first, again);
 }
@@ -34,9 +34,9 @@ fn the_same_seed_gives_the_same_trail_byte_for_byte() {
 #[test]
 fn a_broken_rule_is_caught() {
     let caught = (0..40).any(|seed| {
-        let broken = Options {
+        let broken = SimulationOptions {
             broken: Some(Break::ForeignAsOwn),
-            ..Options::new(seed)
+            ..SimulationOptions::new(seed)
         };
         !simulate(broken).violations.is_empty()
     });
@@ -46,10 +46,10 @@ fn a_broken_rule_is_caught() {
 #[test]
 fn a_death_at_any_point_leaves_the_end_of_each_story_as_it_is() {
     // Some of them, of each kind, so an odd part; the example tries all single deaths.
-    let part = Part {
+    let part = PointShare {
         single: NonZeroUsize::new(7).unwrap(),
         double: 300,
-        ..Part::SINGLE
+        ..PointShare::SINGLE
     };
     for scenario in &SCENARIOS {
         let swept = sweep(scenario, part);
@@ -63,12 +63,12 @@ fn a_death_at_any_point_leaves_the_end_of_each_story_as_it_is() {
 
 #[test]
 fn a_create_sent_again_too_early_is_caught_at_a_crash_point() {
-    let part = Part {
+    let part = PointShare {
         single: NonZeroUsize::new(4).unwrap(),
         broken: Some(Break::NoSettleWindow),
-        ..Part::SINGLE
+        ..PointShare::SINGLE
     };
     let swept = sweep(&SCENARIOS[0], part);
-    let said = |failure: &Failure| failure.violations.iter().any(|what| what.contains("I9"));
+    let said = |failure: &StoryFailure| failure.violations.iter().any(|what| what.contains("I9"));
     assert!(swept.failures.iter().any(said), "{swept:?}");
 }

@@ -68,7 +68,7 @@ const STARTS: [&str; 5] = [
 /// What the judge knows of a rotation, without the program's own reading of names.
 #[expect(clippy::struct_excessive_bools, reason = "a list of what is wanted")]
 #[derive(Clone, Debug)]
-pub(super) struct RotationView {
+pub(super) struct JudgedRotation {
     pub(super) prefix: String,
     pub(super) timed: bool,
     pub(super) keep: usize,
@@ -80,15 +80,15 @@ pub(super) struct RotationView {
 
 /// What the judge knows of a policy.
 #[derive(Clone, Debug)]
-pub(super) struct View {
-    pub(super) rotations: Vec<RotationView>,
+pub(super) struct JudgedPolicy {
+    pub(super) rotations: Vec<JudgedRotation>,
     pub(super) protected_names: BTreeSet<String>,
     pub(super) protected_ids: BTreeSet<u64>,
     pub(super) min_completed: usize,
     pub(super) delete_stuck: bool,
 }
 
-impl View {
+impl JudgedPolicy {
     /// The rotation whose own snapshot bears this name.
     pub(super) fn rotation(&self, name: &str) -> Option<usize> {
         self.rotations.iter().position(|r| {
@@ -134,13 +134,13 @@ fn is_date(text: &str, timed: bool) -> bool {
 }
 
 /// A policy as the program gets it, and as the judge sees it.
-pub(super) type Wanted = (Arc<Policy>, View);
+pub(super) type SeededPolicy = (Arc<Policy>, JudgedPolicy);
 
 /// How often each thing goes wrong, in a thousand calls.
 #[derive(Clone, Debug)]
-pub(super) struct Weather(pub(super) Vec<(&'static str, u64)>);
+pub(super) struct FaultRates(pub(super) Vec<(&'static str, u64)>);
 
-impl Weather {
+impl FaultRates {
     /// For some seeds a kind is absent, for most it is rare, for some it rages.
     fn draw(rng: &mut Rng, kinds: &[&'static str]) -> Self {
         let mut odds = Vec::new();
@@ -219,20 +219,20 @@ pub const DELETE_FAULTS: [&str; 8] = [
 ];
 
 /// Everything that a seed draws beforehand.
-pub(super) struct Setting {
+pub(super) struct WorldSetup {
     pub(super) start: Timestamp,
     pub(super) rules: Rules,
     /// So much every listing lags behind.
     pub(super) lag: SignedDuration,
     /// For each server the policies that reloads switch between.
-    pub(super) wanted: Vec<Vec<Wanted>>,
-    pub(super) listing: Weather,
-    pub(super) create: Weather,
-    pub(super) fate: Weather,
-    pub(super) delete: Weather,
+    pub(super) wanted: Vec<Vec<SeededPolicy>>,
+    pub(super) listing: FaultRates,
+    pub(super) create: FaultRates,
+    pub(super) fate: FaultRates,
+    pub(super) delete: FaultRates,
 }
 
-impl Setting {
+impl WorldSetup {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         let start: Timestamp = rng.pick(&STARTS).parse().unwrap_or(Timestamp::UNIX_EPOCH);
         let start = start + rng.time(SignedDuration::ZERO, SignedDuration::from_hours(24));
@@ -244,16 +244,16 @@ impl Setting {
             rules: rules(),
             lag: SignedDuration::ZERO,
             wanted,
-            listing: Weather::draw(rng, &LISTING_FAULTS),
-            create: Weather::draw(rng, &CREATE_FAULTS),
-            fate: Weather::draw(rng, &FATES),
-            delete: Weather::draw(rng, &DELETE_FAULTS),
+            listing: FaultRates::draw(rng, &LISTING_FAULTS),
+            create: FaultRates::draw(rng, &CREATE_FAULTS),
+            fate: FaultRates::draw(rng, &FATES),
+            delete: FaultRates::draw(rng, &DELETE_FAULTS),
         }
     }
 
     /// One server, and nothing goes wrong by chance.
-    pub(super) fn calm(start: Timestamp, wanted: Wanted) -> Self {
-        let calm = || Weather(Vec::new());
+    pub(super) fn calm(start: Timestamp, wanted: SeededPolicy) -> Self {
+        let calm = || FaultRates(Vec::new());
         Self {
             start,
             rules: rules(),
@@ -267,7 +267,7 @@ impl Setting {
     }
 }
 
-fn policies(rng: &mut Rng, id: u64) -> Vec<Wanted> {
+fn policies(rng: &mut Rng, id: u64) -> Vec<SeededPolicy> {
     let first = policy(rng, id);
     let mut second = policy(rng, id);
     // Most changes are small: the same rotations with another `keep`, another protection.
@@ -284,7 +284,7 @@ fn policies(rng: &mut Rng, id: u64) -> Vec<Wanted> {
     vec![first, second]
 }
 
-fn policy(rng: &mut Rng, id: u64) -> Wanted {
+fn policy(rng: &mut Rng, id: u64) -> SeededPolicy {
     let zone = TimeZone::get(rng.pick(&ZONES)).unwrap_or(TimeZone::UTC);
     let first = usize::try_from(rng.below(6)).unwrap_or(0);
     let two = rng.chance(500);
@@ -332,7 +332,7 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
             hooks: None,
             stop: None,
         });
-        views.push(RotationView {
+        views.push(JudgedRotation {
             prefix: format!("{name}-snapshot-"),
             timed,
             keep,
@@ -360,7 +360,7 @@ fn policy(rng: &mut Rng, id: u64) -> Wanted {
         delete_stuck,
         rotations,
     };
-    let view = View {
+    let view = JudgedPolicy {
         rotations: views,
         protected_names: BTreeSet::new(),
         protected_ids: protected,

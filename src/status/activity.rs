@@ -3,12 +3,12 @@
 use jiff::SignedDuration;
 
 use super::state_text::span;
-use super::view::{RotationView, SnapshotView, State};
+use super::view::{Activity, RotationView, SnapshotView};
 use crate::core::due::attempt_in;
 use crate::core::operator_order;
 use crate::core::sanitize::utc;
-use crate::core::server_history::Open;
-use crate::engine::{Known, Seen};
+use crate::core::server_history::PendingOp;
+use crate::engine::{AcceptedListing, ServerSnapshot};
 
 /// Why nothing is done on any server while the whole account's alert stands.
 const TOKEN_REFUSED: &str =
@@ -16,27 +16,33 @@ const TOKEN_REFUSED: &str =
 
 /// What a server is at, in one word, and why where there is more to say.
 pub(super) fn state(
-    known: Known<'_>,
+    known: ServerSnapshot<'_>,
     refused: bool,
     snapshots: &[SnapshotView],
     rotations: &[RotationView],
-) -> (State, Option<String>) {
+) -> (Activity, Option<String>) {
     let history = known.history;
     if let Some(since) = history.paused() {
-        return (State::Paused, Some(format!("paused since {}", utc(since))));
+        return (
+            Activity::Paused,
+            Some(format!("paused since {}", utc(since))),
+        );
     }
     if let Some(reason) = &history.blocked {
-        return (State::Blocked, Some(reason.clone()));
+        return (Activity::Blocked, Some(reason.clone()));
     }
     if let Some(open) = &history.open {
-        return (State::Working, Some(begun(known, open)));
+        return (Activity::Working, Some(begun(known, open)));
     }
     let made = |s: &&SnapshotView| s.verdict == "in_progress";
     if let Some(made) = snapshots.iter().find(made) {
-        return (State::Working, Some(format!("{} is being made", made.name)));
+        return (
+            Activity::Working,
+            Some(format!("{} is being made", made.name)),
+        );
     }
     if history.hold.is_some() || history.downtime.is_some() {
-        return (State::Working, None);
+        return (Activity::Working, None);
     }
     let left_alone =
         operator_order::left_alone(&known.policy.server, history, known.rules, known.now);
@@ -49,19 +55,19 @@ pub(super) fn state(
                 utc(at)
             )
         });
-        return (State::Due, held.or(until).or_else(|| attempts(known)));
+        return (Activity::Due, held.or(until).or_else(|| attempts(known)));
     }
     if known.seen.is_none() {
-        return (State::Unseen, held);
+        return (Activity::Unseen, held);
     }
-    (State::Resting, held)
+    (Activity::Resting, held)
 }
 
 /// What is open, as far as the last listing tells.
-fn begun(known: Known<'_>, open: &Open) -> String {
+fn begun(known: ServerSnapshot<'_>, open: &PendingOp) -> String {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
     match open {
-        Open::Create {
+        PendingOp::Create {
             name, id, since, ..
         } if lacks(known.seen, open) => {
             let left = known.rules.settle_window - since.elapsed(known.now);
@@ -77,7 +83,7 @@ fn begun(known: Known<'_>, open: &Open) -> String {
             }
         }
         // Its answer alone proves nothing.
-        Open::Delete { .. } => format!(
+        PendingOp::Delete { .. } => format!(
             "{}, until listings agree that it is gone",
             operator_order::begun(open, rows)
         ),
@@ -86,15 +92,15 @@ fn begun(known: Known<'_>, open: &Open) -> String {
 }
 
 /// Whether a listing that was requested after the create lacks its snapshot.
-fn lacks(seen: Option<&Seen>, open: &Open) -> bool {
-    let (Some(seen), Open::Create { since, .. }) = (seen, open) else {
+fn lacks(seen: Option<&AcceptedListing>, open: &PendingOp) -> bool {
+    let (Some(seen), PendingOp::Create { since, .. }) = (seen, open) else {
         return false;
     };
     since.mono.is_none_or(|sent| seen.requested > sent) && open.made_in(&seen.rows).is_none()
 }
 
 /// Why its snapshots can't be listed now, or that the answer is long in coming.
-pub(super) fn unlisted(known: Known<'_>) -> Option<String> {
+pub(super) fn unlisted(known: ServerSnapshot<'_>) -> Option<String> {
     let slow = known
         .asked
         .filter(|time| *time >= known.rules.request_timeout);
@@ -115,8 +121,8 @@ pub(super) fn unlisted(known: Known<'_>) -> Option<String> {
 }
 
 /// What came of the tries of a slot that is not settled, and when it is tried again.
-fn attempts(known: Known<'_>) -> Option<String> {
-    let Known {
+fn attempts(known: ServerSnapshot<'_>) -> Option<String> {
+    let ServerSnapshot {
         policy,
         rules,
         history,

@@ -1,21 +1,21 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::core::event::{Fact, Now, When};
+use crate::core::event::{ClockReading, RecordedAt, ServerEvent};
 use crate::core::name_pattern::Pattern;
-use crate::core::policy::{Former, Policy, Rules};
-use crate::core::rotation_terms::Terms;
-use crate::core::server_history::History;
+use crate::core::policy::{FormerPattern, Policy, Rules};
+use crate::core::rotation_terms::RotationTerms;
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::test_provider;
 
 /// What is said of a server on which this is open since second 100 of this process, at second
 /// 200 and 06:00, by a listing of these ids that was requested at `requested`.
-fn said(open: Open, requested: i64, ids: &[u64]) -> String {
+fn said(open: PendingOp, requested: i64, ids: &[u64]) -> String {
     let policy = test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
     let mut rules = test_provider::rules();
     rules.settle_window = SignedDuration::from_mins(10);
-    let mut history = History::default();
+    let mut history = ServerHistory::default();
     history.open = Some(open);
     let rows = ids.iter().map(|id| Snapshot {
         uuid: None,
@@ -24,20 +24,20 @@ fn said(open: Open, requested: i64, ids: &[u64]) -> String {
         status: Status::Completed,
         created_at: None,
     });
-    let seen = Seen {
+    let seen = AcceptedListing {
         rows: rows.collect(),
         at: at("2026-11-25T05:59:50Z"),
         requested: SignedDuration::from_secs(requested),
     };
     let known = known(&policy, &rules, &history, &seen);
     let (state, reason) = state(known, false, &[], &[]);
-    assert_eq!(state, State::Working);
+    assert_eq!(state, Activity::Working);
     reason.expect("a reason")
 }
 
 /// Second 200 of this process.
-fn now() -> Now {
-    Now {
+fn now() -> ClockReading {
+    ClockReading {
         wall: at("2026-11-25T06:00:00Z"),
         mono: SignedDuration::from_secs(200),
     }
@@ -46,10 +46,10 @@ fn now() -> Now {
 fn known<'a>(
     policy: &'a Policy,
     rules: &'a Rules,
-    history: &'a History,
-    seen: &'a Seen,
-) -> Known<'a> {
-    Known {
+    history: &'a ServerHistory,
+    seen: &'a AcceptedListing,
+) -> ServerSnapshot<'a> {
+    ServerSnapshot {
         policy,
         rules,
         history,
@@ -65,8 +65,8 @@ fn at(text: &str) -> jiff::Timestamp {
     text.parse().expect("a time")
 }
 
-fn since() -> When {
-    When {
+fn since() -> RecordedAt {
+    RecordedAt {
         wall: at("2026-11-25T05:58:20Z"),
         mono: Some(SignedDuration::from_secs(100)),
     }
@@ -74,7 +74,7 @@ fn since() -> When {
 
 #[test]
 fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
-    let create = |id: Option<u64>| Open::Create {
+    let create = |id: Option<u64>| PendingOp::Create {
         name: "by-hand".to_owned(),
         known: BTreeSet::from([SnapshotId::from(1)]),
         id: id.map(SnapshotId::from),
@@ -97,7 +97,7 @@ fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
 
 #[test]
 fn what_is_deleted_counts_when_listings_agree() {
-    let delete = Open::Delete {
+    let delete = PendingOp::Delete {
         id: SnapshotId::from(1),
         since: since(),
         ordered: true,
@@ -111,11 +111,11 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
     let mut rotation = test_provider::rotation("daily", "0 3 * * *", 2);
     let pattern = Pattern::new("old-%Y-%m-%d", "daily").expect("a pattern");
     let coarse = false;
-    rotation.former = vec![Former { pattern, coarse }];
+    rotation.former = vec![FormerPattern { pattern, coarse }];
     let policy = test_provider::policy(1, vec![rotation]);
-    let (rules, mut history) = (test_provider::rules(), History::default());
+    let (rules, mut history) = (test_provider::rules(), ServerHistory::default());
     history.apply(
-        &Fact::SlotSettled {
+        &ServerEvent::SlotSettled {
             rotation: "daily".to_owned(),
             slot: at("2026-11-25T03:00:00Z"),
             snapshot: "daily-2026-11-25".to_owned(),
@@ -136,7 +136,7 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
             status: Status::Completed,
             created_at: Some(at("2026-11-25T02:00:00Z")),
         };
-        let seen = Seen {
+        let seen = AcceptedListing {
             rows: [row].into(),
             at: now().wall,
             requested: now().mono,
@@ -152,17 +152,17 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
 fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
     let policy =
         |schedule| test_provider::policy(1, vec![test_provider::rotation("daily", schedule, 2)]);
-    let (rules, mut history) = (test_provider::rules(), History::default());
-    let mut record = |wall: &str, fact: Fact| {
+    let (rules, mut history) = (test_provider::rules(), ServerHistory::default());
+    let mut record = |wall: &str, fact: ServerEvent| {
         let (wall, mono) = (at(wall), None);
-        history.apply(&fact, When { wall, mono }, rules.request_timeout);
+        history.apply(&fact, RecordedAt { wall, mono }, rules.request_timeout);
     };
     let rotation = "daily".to_owned();
-    let terms = |policy: &Policy| Terms::of(policy, &policy.rotations[0]);
+    let terms = |policy: &Policy| RotationTerms::of(policy, &policy.rotations[0]);
     let (before, after) = (policy("0 3 * * *"), policy("0 5 * * *"));
     record(
         "2026-11-20T00:00:00Z",
-        Fact::RotationAdded {
+        ServerEvent::RotationAdded {
             rotation: rotation.clone(),
             terms: Some(terms(&before)),
             shrinks: BTreeSet::new(),
@@ -171,7 +171,7 @@ fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
     let name = "daily-2026-11-25";
     record(
         "2026-11-25T03:10:00Z",
-        Fact::SlotSettled {
+        ServerEvent::SlotSettled {
             rotation: rotation.clone(),
             slot: at("2026-11-25T03:00:00Z"),
             snapshot: name.to_owned(),
@@ -180,13 +180,13 @@ fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
     );
     record(
         "2026-11-25T04:00:00Z",
-        Fact::RotationChanged {
+        ServerEvent::RotationChanged {
             rotation,
             terms: terms(&after),
             shrinks: BTreeSet::new(),
         },
     );
-    let seen = Seen {
+    let seen = AcceptedListing {
         rows: [Snapshot {
             uuid: None,
             id: SnapshotId::from(1),
@@ -199,7 +199,7 @@ fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
         requested: now().mono,
     };
     let view = crate::status::collect::view(known(&after, &rules, &history, &seen), false);
-    assert_eq!(view.state, State::Resting);
+    assert_eq!(view.state, Activity::Resting);
     let last = view.rotations[0].last.as_ref().expect("a slot");
     assert_eq!(last.ending.as_deref(), Some("completed"));
 }

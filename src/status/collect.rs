@@ -5,19 +5,21 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::activity::{state, unlisted};
-use super::view::{Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView};
+use super::view::{
+    AlertView, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView,
+};
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
-use crate::core::event::{AlertKind, Ending, Standing};
+use crate::core::event::{AlertKind, RaisedAlert, SlotOutcome};
 use crate::core::operator_order;
 use crate::core::policy::Rotation;
 use crate::core::retention_verdict::verdicts;
 use crate::core::schedule::Slot;
-use crate::core::server_history::Open;
+use crate::core::server_history::PendingOp;
 use crate::core::settled_slots::unheard;
-use crate::core::slot_log::SlotNote;
+use crate::core::slot_log::SlotRecord;
 use crate::core::snapshot::Status;
-use crate::engine::{Engine, Known, Seen};
+use crate::engine::{AcceptedListing, Engine, ServerSnapshot};
 
 /// So many slots may bear names that are settled already.
 const MOST_SETTLED: usize = 32;
@@ -27,17 +29,20 @@ impl FleetView {
     /// at the first of the two times and says this at the second.
     pub fn of<A: SnapshotApi>(
         engine: &Engine<A>,
-        more: Vec<Alert>,
+        more: Vec<AlertView>,
         config: &Path,
         (started, time): (Timestamp, Timestamp),
     ) -> Self {
-        let wide = engine.account_alerts().into_iter().map(|standing| Alert {
-            alert: standing.alert,
-            server: None,
-            about: standing.about,
-            reason: standing.standing.reason,
-            since: standing.standing.since,
-        });
+        let wide = engine
+            .account_alerts()
+            .into_iter()
+            .map(|standing| AlertView {
+                alert: standing.alert,
+                server: None,
+                about: standing.about,
+                reason: standing.standing.reason,
+                since: standing.standing.since,
+            });
         let mut alerts: Vec<_> = more.into_iter().chain(wide).collect();
         let mut servers = Vec::new();
         let refused = engine.watched().account_refused;
@@ -63,11 +68,11 @@ impl FleetView {
     }
 }
 
-fn standing(known: Known<'_>) -> impl Iterator<Item = Alert> {
+fn standing(known: ServerSnapshot<'_>) -> impl Iterator<Item = AlertView> {
     let server = Some(known.policy.server.clone());
     let alerts = known.history.alerts.iter();
     alerts.map(
-        move |((kind, about), standing): (&(AlertKind, String), &Standing)| Alert {
+        move |((kind, about), standing): (&(AlertKind, String), &RaisedAlert)| AlertView {
             alert: kind.word().to_owned(),
             server: server.clone(),
             about: about.clone(),
@@ -77,8 +82,8 @@ fn standing(known: Known<'_>) -> impl Iterator<Item = Alert> {
     )
 }
 
-pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
-    let Known {
+pub(super) fn view(known: ServerSnapshot<'_>, refused: bool) -> ServerView {
+    let ServerSnapshot {
         policy,
         rules,
         history,
@@ -86,7 +91,7 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
         now,
         ..
     } = known;
-    let inventory = seen.map(Seen::inventory);
+    let inventory = seen.map(AcceptedListing::inventory);
     let nothing = Inventory::empty(now.mono);
     let due = |rotation: &Rotation| {
         let inventory = inventory.as_ref().unwrap_or(&nothing);
@@ -97,7 +102,7 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
     let snapshots = inventory.map_or_else(Vec::new, |inventory| {
         let verdicts = verdicts(policy, &inventory, history, rules, now);
         let deleted = match &history.open {
-            Some(Open::Delete { id, .. }) => Some(id.clone()),
+            Some(PendingOp::Delete { id, .. }) => Some(id.clone()),
             _ => None,
         };
         let rows = inventory.snapshots.into_iter().zip(verdicts);
@@ -141,7 +146,7 @@ pub(super) fn view(known: Known<'_>, refused: bool) -> ServerView {
 }
 
 fn rotation(
-    known: Known<'_>,
+    known: ServerSnapshot<'_>,
     rotation: &Rotation,
     due: Option<Slot>,
     snapshots: &[SnapshotView],
@@ -155,7 +160,7 @@ fn rotation(
         held.clone().filter_map(SnapshotView::made).max()
     } else {
         let slots = known.history.slots(&rotation.name);
-        let settled = slots.filter(|note| note.ending == Some(Ending::Completed));
+        let settled = slots.filter(|note| note.ending == Some(SlotOutcome::Completed));
         settled.map(|note| note.at).max()
     };
     let now = known.now.wall;
@@ -184,7 +189,7 @@ fn rotation(
 }
 
 /// The next slot: one whose name is settled already, as after an edit of its time, is none.
-fn next(known: Known<'_>, rotation: &Rotation) -> Option<NextSlot> {
+fn next(known: ServerSnapshot<'_>, rotation: &Rotation) -> Option<NextSlot> {
     let slots = std::iter::successors(rotation.next_slot(known.now.wall), |(_, at)| {
         rotation.next_slot(*at)
     });
@@ -200,7 +205,7 @@ fn next(known: Known<'_>, rotation: &Rotation) -> Option<NextSlot> {
 
 /// The name of the snapshot that a slot has: where none bears its own, it may be that of a
 /// former pattern.
-fn settled_by(known: Known<'_>, rotation: &Rotation, note: &SlotNote) -> String {
+fn settled_by(known: ServerSnapshot<'_>, rotation: &Rotation, note: &SlotRecord) -> String {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
     let there = |name: &String| rows.iter().any(|row| row.name == *name);
     if there(&note.name) {
@@ -215,11 +220,11 @@ fn settled_by(known: Known<'_>, rotation: &Rotation, note: &SlotNote) -> String 
     former.unwrap_or_else(|| note.name.clone())
 }
 
-fn ending_word(ending: Ending) -> &'static str {
+fn ending_word(ending: SlotOutcome) -> &'static str {
     match ending {
-        Ending::Completed => "completed",
-        Ending::GivenUp => "given_up",
-        Ending::Skipped => "skipped",
-        Ending::Paused => "paused",
+        SlotOutcome::Completed => "completed",
+        SlotOutcome::GivenUp => "given_up",
+        SlotOutcome::Skipped => "skipped",
+        SlotOutcome::Paused => "paused",
     }
 }

@@ -29,38 +29,38 @@ const QUIET: Duration = Duration::from_secs(75);
 
 /// A listener that serves no more connections than it has places for. A newcomer never waits
 /// for those who send half a request, or none: one of them has to go.
-pub(super) struct Bounded<L> {
+pub(super) struct BoundedListener<L> {
     listener: L,
     quiet: Option<Duration>,
     places: Arc<Semaphore>,
-    held: Arc<Held>,
+    held: Arc<OpenConnections>,
 }
 
 /// The connections that have a place, oldest first.
 #[derive(Default)]
-struct Held(Mutex<Table>);
+struct OpenConnections(Mutex<ConnectionTable>);
 
 #[derive(Default)]
-struct Table {
+struct ConnectionTable {
     next: u64,
-    places: BTreeMap<u64, Place>,
+    places: BTreeMap<u64, ConnectionPlace>,
 }
 
-struct Place {
+struct ConnectionPlace {
     /// When it came, or last took a part of an answer.
     since: Instant,
-    working: Working,
+    working: InRequest,
     /// Dropped, it ends the connection.
     displaced: Option<oneshot::Sender<()>>,
 }
 
 /// Whether a whole request came on a connection, and is being answered.
 #[derive(Clone, Default)]
-pub(super) struct Working(Arc<AtomicBool>);
+pub(super) struct InRequest(Arc<AtomicBool>);
 
 /// Counts a request as being worked at from when its head is whole until its answer begins.
 pub(super) async fn working(
-    State(working): State<Working>,
+    State(working): State<InRequest>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -70,8 +70,8 @@ pub(super) async fn working(
     response
 }
 
-impl Held {
-    fn table(&self) -> MutexGuard<'_, Table> {
+impl OpenConnections {
+    fn table(&self) -> MutexGuard<'_, ConnectionTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -88,13 +88,13 @@ impl Held {
     }
 }
 
-impl Bounded<TcpListener> {
+impl BoundedListener<TcpListener> {
     pub(super) async fn bind(address: SocketAddr) -> io::Result<Self> {
         Ok(Self::over(TcpListener::bind(address).await?, Some(QUIET)))
     }
 }
 
-impl<L> Bounded<L> {
+impl<L> BoundedListener<L> {
     /// `quiet` is how long nothing may come on a connection.
     pub(super) fn over(listener: L, quiet: Option<Duration>) -> Self {
         Self {
@@ -106,14 +106,14 @@ impl<L> Bounded<L> {
     }
 }
 
-impl<L: Listener> Listener for Bounded<L>
+impl<L: Listener> Listener for BoundedListener<L>
 where
     L::Io: Unpin,
 {
-    type Io = Connection<L::Io>;
+    type Io = BoundedConnection<L::Io>;
     type Addr = L::Addr;
 
-    async fn accept(&mut self) -> (Connection<L::Io>, L::Addr) {
+    async fn accept(&mut self) -> (BoundedConnection<L::Io>, L::Addr) {
         let (stream, peer) = self.listener.accept().await;
         let free = Arc::clone(&self.places).try_acquire_owned().ok();
         let permit = if free.is_some() {
@@ -124,20 +124,20 @@ where
             Arc::clone(&self.places).acquire_owned().await.ok()
         };
         let (sender, displaced) = oneshot::channel();
-        let working = Working::default();
+        let working = InRequest::default();
         let mut table = self.held.table();
         let number = table.next;
         table.next += 1;
         table.places.insert(
             number,
-            Place {
+            ConnectionPlace {
                 since: Instant::now(),
                 working: working.clone(),
                 displaced: Some(sender),
             },
         );
         drop(table);
-        let connection = Connection {
+        let connection = BoundedConnection {
             stream,
             quiet: self.quiet.map(|time| (time, Box::pin(sleep(time)))),
             displaced,
@@ -155,24 +155,24 @@ where
 }
 
 /// A connection that ends when nothing comes, or when another needs its place more.
-pub(super) struct Connection<S> {
+pub(super) struct BoundedConnection<S> {
     stream: S,
     quiet: Option<(Duration, Pin<Box<Sleep>>)>,
     displaced: oneshot::Receiver<()>,
-    working: Working,
+    working: InRequest,
     number: u64,
-    held: Arc<Held>,
+    held: Arc<OpenConnections>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl<S> Connection<S> {
+impl<S> BoundedConnection<S> {
     /// The stream itself.
     pub(super) fn stream(&self) -> &S {
         &self.stream
     }
 
     /// What [`working`] tells this connection by.
-    pub(super) fn working(&self) -> Working {
+    pub(super) fn working(&self) -> InRequest {
         self.working.clone()
     }
 
@@ -198,13 +198,13 @@ impl<S> Connection<S> {
     }
 }
 
-impl<S> Drop for Connection<S> {
+impl<S> Drop for BoundedConnection<S> {
     fn drop(&mut self) {
         self.held.table().places.remove(&self.number);
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for BoundedConnection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -220,7 +220,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedConnection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -253,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_more_than_there_are_places_displaces_who_waits_longest_and_is_not_worked_for() {
-        let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into())
+        let mut bounded = BoundedListener::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");
         let address = bounded.local_addr().expect("an address");
@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_on_which_nothing_comes_is_ended() {
-        let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into())
+        let mut bounded = BoundedListener::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");
         let address = bounded.local_addr().expect("an address");
@@ -296,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_who_takes_an_answer_bit_by_bit_gets_no_more_time() {
-        let mut bounded = Bounded::bind(([127, 0, 0, 1], 0).into())
+        let mut bounded = BoundedListener::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");
         let address = bounded.local_addr().expect("an address");

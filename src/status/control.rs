@@ -22,9 +22,9 @@ use axum::{Extension, Router};
 use rustix::fs::{FileType, Mode, OFlags};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::connection_limit::{Bounded, Connection, working};
+use super::connection_limit::{BoundedConnection, BoundedListener, working};
 use super::http_server::serve;
-use super::page_model::Look;
+use super::page_model::ViewSource;
 use super::view::FleetView;
 
 /// Where the socket is when `$RUNTIME_DIRECTORY` doesn't say.
@@ -40,13 +40,13 @@ pub fn socket(runtime_directory: Option<&Path>) -> PathBuf {
 }
 
 /// The socket, listened on; its file goes when this is dropped.
-pub struct Control {
+pub struct ControlSocket {
     listener: Option<UnixListener>,
     path: PathBuf,
     owner: u32,
 }
 
-impl Control {
+impl ControlSocket {
     /// Listens. Only who holds the service's lock may call this: a socket that is left from
     /// an earlier process is replaced, one that answers is not.
     pub async fn listen(path: &Path) -> io::Result<Self> {
@@ -84,24 +84,24 @@ impl Control {
         let Some(listener) = self.listener.take() else {
             return;
         };
-        let look: Look = Arc::new(look);
+        let look: ViewSource = Arc::new(look);
         let routes = Router::new()
             .route("/api/v1/status", get(status))
             .with_state(look)
             .merge(more)
             .layer(from_fn_with_state(self.owner, admit));
-        let routes = |stream: &Connection<UnixStream>| {
+        let routes = |stream: &BoundedConnection<UnixStream>| {
             let working = from_fn_with_state(stream.working(), working);
             let peer = Extension(Peer::of(stream.stream()));
             routes.clone().layer(peer).layer(working)
         };
         // An order may take as long as the provider does.
-        let listener = Bounded::over(listener, None);
+        let listener = BoundedListener::over(listener, None);
         serve(listener, routes, std::future::pending()).await;
     }
 }
 
-impl Drop for Control {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         let _gone = std::fs::remove_file(&self.path);
     }
@@ -166,7 +166,7 @@ async fn admit(
 }
 
 /// Put together and written on a thread of its own: the loop that rotates has only one.
-async fn status(State(look): State<Look>) -> Result<Response, StatusCode> {
+async fn status(State(look): State<ViewSource>) -> Result<Response, StatusCode> {
     let work = move || serde_json::to_vec(&look());
     let json = tokio::task::spawn_blocking(work).await;
     let json = json.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::control_routes::{Ordered, Which};
+use super::control_routes::{OrderRequest, ServerQuery};
 use super::view::FleetView;
 use crate::api::over_socket;
-use crate::core::plan::Upcoming;
+use crate::core::plan::NextChanges;
 use crate::core::snapshot::ServerId;
-use crate::engine::{Answer, Held};
+use crate::engine::{OrderOutcome, PauseResult};
 
 /// Longer than the service takes for any answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -23,7 +23,7 @@ const ORDER_PATIENCE: Duration = Duration::from_mins(30);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Absent {
+pub enum NoAnswer {
     /// Nobody listens.
     #[error(
         "no service answers at {0}: it isn't running (systemctl start snaprotate; systemctl status snaprotate says why it ended), or uses another $RUNTIME_DIRECTORY"
@@ -49,7 +49,7 @@ pub enum Absent {
 }
 
 /// Asks the service at this socket how things stand.
-pub async fn ask(socket: &Path) -> Result<FleetView, Absent> {
+pub async fn ask(socket: &Path) -> Result<FleetView, NoAnswer> {
     asked(socket, PATIENCE, |client| {
         client.get("http://localhost/api/v1/status")
     })
@@ -57,7 +57,10 @@ pub async fn ask(socket: &Path) -> Result<FleetView, Absent> {
 }
 
 /// Asks it what is created and deleted next on a server.
-pub async fn ask_upcoming(socket: &Path, server: &ServerId) -> Result<Option<Upcoming>, Absent> {
+pub async fn ask_upcoming(
+    socket: &Path,
+    server: &ServerId,
+) -> Result<Option<NextChanges>, NoAnswer> {
     asked(socket, PATIENCE, |client| {
         client.get(format!(
             "http://localhost/api/v1/upcoming/{}",
@@ -68,7 +71,7 @@ pub async fn ask_upcoming(socket: &Path, server: &ServerId) -> Result<Option<Upc
 }
 
 /// Pauses a server, or every one.
-pub async fn pause(socket: &Path, which: &Which) -> Result<Held, Absent> {
+pub async fn pause(socket: &Path, which: &ServerQuery) -> Result<PauseResult, NoAnswer> {
     asked(socket, PATIENCE, |client| {
         client.post("http://localhost/api/v1/pause").json(which)
     })
@@ -76,7 +79,7 @@ pub async fn pause(socket: &Path, which: &Which) -> Result<Held, Absent> {
 }
 
 /// Ends such a pause.
-pub async fn resume(socket: &Path, which: &Which) -> Result<Held, Absent> {
+pub async fn resume(socket: &Path, which: &ServerQuery) -> Result<PauseResult, NoAnswer> {
     asked(socket, PATIENCE, |client| {
         client.post("http://localhost/api/v1/resume").json(which)
     })
@@ -84,7 +87,7 @@ pub async fn resume(socket: &Path, which: &Which) -> Result<Held, Absent> {
 }
 
 /// Has an order carried out.
-pub async fn order(socket: &Path, ordered: &Ordered) -> Result<Answer, Absent> {
+pub async fn order(socket: &Path, ordered: &OrderRequest) -> Result<OrderOutcome, NoAnswer> {
     asked(socket, ORDER_PATIENCE, |client| {
         client.post("http://localhost/api/v1/orders").json(ordered)
     })
@@ -96,9 +99,9 @@ async fn asked<T: DeserializeOwned>(
     socket: &Path,
     patience: Duration,
     request: impl FnOnce(&Client) -> RequestBuilder,
-) -> Result<T, Absent> {
+) -> Result<T, NoAnswer> {
     let path = || socket.display().to_string();
-    let failed = |why: &dyn std::fmt::Display| Absent::Failed {
+    let failed = |why: &dyn std::fmt::Display| NoAnswer::Failed {
         path: path(),
         why: why.to_string(),
     };
@@ -106,19 +109,19 @@ async fn asked<T: DeserializeOwned>(
     let answer = request(&client).send().await;
     let answer = answer.map_err(|error| match io_kind(&error) {
         Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            Absent::NotRunning(path())
+            NoAnswer::NotRunning(path())
         }
-        Some(io::ErrorKind::PermissionDenied) => Absent::Forbidden(path()),
+        Some(io::ErrorKind::PermissionDenied) => NoAnswer::Forbidden(path()),
         _ => failed(&error),
     })?;
     match answer.status() {
-        StatusCode::FORBIDDEN => return Err(Absent::Forbidden(path())),
+        StatusCode::FORBIDDEN => return Err(NoAnswer::Forbidden(path())),
         status @ (StatusCode::NOT_FOUND | StatusCode::CONFLICT) => {
             let why = answer.text().await.map_err(|error| failed(&error))?;
             return Err(if status == StatusCode::NOT_FOUND {
-                Absent::NoServer(why)
+                NoAnswer::NoServer(why)
             } else {
-                Absent::Refused(why)
+                NoAnswer::Refused(why)
             });
         }
         _ => {}

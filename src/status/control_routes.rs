@@ -1,8 +1,8 @@
 //! What the service does when it is asked to over its socket: pause, resume, and the
 //! provider's calls for an operator. The bodies are JSON; a refusal is a line of text.
 //!
-//! - `POST /api/v1/pause`, `/api/v1/resume`: a [`Which`]; answered by a `Held`.
-//! - `POST /api/v1/orders`: an [`Ordered`]; answered by an `Answer`.
+//! - `POST /api/v1/pause`, `/api/v1/resume`: a [`ServerQuery`]; answered by a `OpenConnections`.
+//! - `POST /api/v1/orders`: an [`OrderRequest`]; answered by an `OrderOutcome`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use crate::api::SnapshotApi;
 use crate::core::operator_order::Order;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
-use crate::engine::{Answer, Engine, Held, Unheld};
+use crate::engine::{Engine, OrderOutcome, PauseError, PauseResult};
 
 /// One server, by id, name or policy file; `None`: every one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Which {
+pub struct ServerQuery {
     /// The server.
     pub server: Option<String>,
-    /// As in [`Ordered`], but `None` where the configuration can't be read: a pause must be
+    /// As in [`OrderRequest`], but `None` where the configuration can't be read: a pause must be
     /// had even then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub struct Which {
 /// An order for one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ordered {
+pub struct OrderRequest {
     /// The server.
     pub server: ServerId,
     /// The state folder that the operator's configuration names: an order is never carried
@@ -46,9 +46,9 @@ pub struct Ordered {
     pub order: Order,
 }
 
-type Refused = (StatusCode, String);
+type RouteError = (StatusCode, String);
 
-struct Asked<A> {
+struct ControlState<A> {
     engine: Arc<Engine<A>>,
     state_dir: PathBuf,
 }
@@ -59,14 +59,14 @@ pub fn routes<A: SnapshotApi>(engine: Arc<Engine<A>>, state_dir: PathBuf) -> Rou
         .route("/api/v1/pause", post(pause::<A>))
         .route("/api/v1/resume", post(resume::<A>))
         .route("/api/v1/orders", post(order::<A>))
-        .with_state(Arc::new(Asked { engine, state_dir }))
+        .with_state(Arc::new(ControlState { engine, state_dir }))
 }
 
 async fn pause<A: SnapshotApi>(
-    State(asked): State<Arc<Asked<A>>>,
+    State(asked): State<Arc<ControlState<A>>>,
     Extension(user): Extension<User>,
-    Json(which): Json<Which>,
-) -> Result<Json<Held>, Refused> {
+    Json(which): Json<ServerQuery>,
+) -> Result<Json<PauseResult>, RouteError> {
     asked
         .held(&which, |engine, server| async move {
             engine.pause(server, &user.to_string()).await
@@ -75,10 +75,10 @@ async fn pause<A: SnapshotApi>(
 }
 
 async fn resume<A: SnapshotApi>(
-    State(asked): State<Arc<Asked<A>>>,
+    State(asked): State<Arc<ControlState<A>>>,
     Extension(user): Extension<User>,
-    Json(which): Json<Which>,
-) -> Result<Json<Held>, Refused> {
+    Json(which): Json<ServerQuery>,
+) -> Result<Json<PauseResult>, RouteError> {
     asked
         .held(&which, |engine, server| async move {
             engine.resume(server, &user.to_string()).await
@@ -88,26 +88,26 @@ async fn resume<A: SnapshotApi>(
 
 /// Taken back when the client goes away before it is begun.
 async fn order<A: SnapshotApi>(
-    State(asked): State<Arc<Asked<A>>>,
+    State(asked): State<Arc<ControlState<A>>>,
     Extension(user): Extension<User>,
-    Json(ordered): Json<Ordered>,
-) -> Result<Json<Answer>, Refused> {
+    Json(ordered): Json<OrderRequest>,
+) -> Result<Json<OrderOutcome>, RouteError> {
     asked.meant(&ordered.state_dir)?;
-    let Ordered { server, order, .. } = ordered;
+    let OrderRequest { server, order, .. } = ordered;
     Ok(Json(
         asked.engine.order(server, order, user.to_string()).await,
     ))
 }
 
-impl<A: SnapshotApi> Asked<A> {
+impl<A: SnapshotApi> ControlState<A> {
     /// Pauses or resumes, to its end, whether or not the client waits for it.
     async fn held<F>(
         &self,
-        which: &Which,
+        which: &ServerQuery,
         work: impl FnOnce(Arc<Engine<A>>, Option<ServerId>) -> F,
-    ) -> Result<Json<Held>, Refused>
+    ) -> Result<Json<PauseResult>, RouteError>
     where
-        F: Future<Output = Result<Held, Unheld>> + Send + 'static,
+        F: Future<Output = Result<PauseResult, PauseError>> + Send + 'static,
     {
         if let Some(state_dir) = &which.state_dir {
             self.meant(state_dir)?;
@@ -121,7 +121,7 @@ impl<A: SnapshotApi> Asked<A> {
     }
 
     /// Whether it is this service that is meant, by whose configuration the state is there.
-    fn meant(&self, state_dir: &Path) -> Result<(), Refused> {
+    fn meant(&self, state_dir: &Path) -> Result<(), RouteError> {
         let found = |folder: &Path| std::fs::canonicalize(folder).ok();
         if state_dir == self.state_dir
             || found(state_dir).is_some_and(|other| found(&self.state_dir) == Some(other))
@@ -136,7 +136,7 @@ impl<A: SnapshotApi> Asked<A> {
         Err((StatusCode::CONFLICT, why))
     }
 
-    fn one(&self, which: &Which) -> Result<Option<ServerId>, Refused> {
+    fn one(&self, which: &ServerQuery) -> Result<Option<ServerId>, RouteError> {
         let Some(server) = &which.server else {
             return Ok(None);
         };

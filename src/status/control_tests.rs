@@ -2,7 +2,7 @@ use std::os::unix::net::UnixListener as StdListener;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::control_client::{Absent, ask};
+use super::super::control_client::{NoAnswer, ask};
 use super::*;
 
 /// A socket's path in a folder that is not there yet.
@@ -15,7 +15,7 @@ fn place() -> (tempfile::TempDir, PathBuf) {
 #[tokio::test]
 async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_with_it() {
     let (_folder, path) = place();
-    let control = Control::listen(&path).await.expect("it listens");
+    let control = ControlSocket::listen(&path).await.expect("it listens");
     let serving = tokio::spawn(control.serve(FleetView::of_nothing, Router::new()));
     assert_eq!(
         ask(&path).await.expect("an answer"),
@@ -24,13 +24,13 @@ async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_wi
     serving.abort();
     assert!(serving.await.is_err_and(|end| end.is_cancelled()));
     assert!(!path.exists());
-    assert!(matches!(ask(&path).await, Err(Absent::NotRunning(_))));
+    assert!(matches!(ask(&path).await, Err(NoAnswer::NotRunning(_))));
 }
 
 #[tokio::test]
 async fn the_view_is_made_beside_the_loop_that_rotates() {
     let (_folder, path) = place();
-    let control = Control::listen(&path).await.expect("it listens");
+    let control = ControlSocket::listen(&path).await.expect("it listens");
     let this = std::thread::current().id();
     let look = move || {
         assert_ne!(std::thread::current().id(), this);
@@ -44,7 +44,7 @@ async fn the_view_is_made_beside_the_loop_that_rotates() {
 #[tokio::test]
 async fn a_request_that_does_not_get_whole_is_not_waited_for() {
     let (_folder, path) = place();
-    let control = Control::listen(&path).await.expect("it listens");
+    let control = ControlSocket::listen(&path).await.expect("it listens");
     let serving = tokio::spawn(control.serve(FleetView::of_nothing, Router::new()));
     let mut client = UnixStream::connect(&path).await.expect("connected");
     client.write_all(b"GET /api").await.expect("sent");
@@ -58,7 +58,7 @@ async fn a_request_that_does_not_get_whole_is_not_waited_for() {
 #[tokio::test]
 async fn only_the_owner_can_open_the_socket_and_its_folder() {
     let (_folder, path) = place();
-    let _control = Control::listen(&path).await.expect("it listens");
+    let _control = ControlSocket::listen(&path).await.expect("it listens");
     let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().expect("a folder")), 0o700);
@@ -78,8 +78,8 @@ async fn a_socket_left_behind_is_replaced_and_one_that_answers_is_not() {
     std::fs::create_dir(path.parent().expect("a folder")).expect("made");
     // A listener that is dropped leaves its file, as a killed process does.
     drop(StdListener::bind(&path).expect("bound"));
-    let control = Control::listen(&path).await.expect("it listens");
-    let second = Control::listen(&path).await.err().expect("refused");
+    let control = ControlSocket::listen(&path).await.expect("it listens");
+    let second = ControlSocket::listen(&path).await.err().expect("refused");
     assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
     drop(control);
 }

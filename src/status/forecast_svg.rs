@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::time_text::{age, heading, moment, name};
-use crate::core::forecast::{Forecast, Life, Outlook};
+use crate::core::forecast::{Forecast, RotationForecast, SnapshotLifetime};
 use crate::core::sanitize::printable;
 
 const WIDTH: f64 = 960.0;
@@ -108,7 +108,7 @@ fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
 }
 
 /// One rotation; lives that overlap stand below one another.
-fn row(body: &mut String, forecast: &Forecast, rotation: &Outlook, y: f64) -> f64 {
+fn row(body: &mut String, forecast: &Forecast, rotation: &RotationForecast, y: f64) -> f64 {
     let _ = writeln!(
         body,
         "<text class=\"\" x=\"12.0\" y=\"{:.1}\"><title>{}</title>{}</text>",
@@ -134,7 +134,13 @@ fn row(body: &mut String, forecast: &Forecast, rotation: &Outlook, y: f64) -> f6
     bottom + LANE / 2.0
 }
 
-fn draw(body: &mut String, forecast: &Forecast, rotation: &Outlook, life: &Life, y: f64) {
+fn draw(
+    body: &mut String,
+    forecast: &Forecast,
+    rotation: &RotationForecast,
+    life: &SnapshotLifetime,
+    y: f64,
+) {
     let from = across(forecast, life.created_at);
     let to = across(forecast, life.deleted_at.unwrap_or(forecast.until));
     let dot = if life.created_at < forecast.from {

@@ -22,9 +22,9 @@ use axum::routing::get;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::connection_limit::{Bounded, Connection, working};
+use super::connection_limit::{BoundedConnection, BoundedListener, working};
 use super::http_server::serve;
-use super::page_model::{Broken, Site};
+use super::page_model::{PageModel, RenderFailure};
 use super::{forecast_svg, metrics, page, server_lookup};
 use crate::api::SnapshotApi;
 use crate::config::Http;
@@ -60,19 +60,19 @@ const HEADERS: [(HeaderName, &str); 7] = [
 ];
 
 /// Serves where the settings say, as they change.
-pub struct Server<A> {
-    site: Arc<Site<A>>,
+pub struct PageServer<A> {
+    site: Arc<PageModel<A>>,
     settings: watch::Receiver<Option<Http>>,
     /// What is to be served next, and the hosts by which it is asked.
-    listener: Option<(Bounded<TcpListener>, Vec<String>)>,
+    listener: Option<(BoundedListener<TcpListener>, Vec<String>)>,
     /// What was said last of a port that can't be had: once is enough.
     said: Option<String>,
 }
 
-impl<A: SnapshotApi> Server<A> {
+impl<A: SnapshotApi> PageServer<A> {
     /// Listens, if there is an address and the port can be had; nothing is answered before
     /// [`run`](Self::run).
-    pub async fn open(site: Arc<Site<A>>, settings: watch::Receiver<Option<Http>>) -> Self {
+    pub async fn open(site: Arc<PageModel<A>>, settings: watch::Receiver<Option<Http>>) -> Self {
         let mut server = Self {
             site,
             settings,
@@ -92,7 +92,7 @@ impl<A: SnapshotApi> Server<A> {
                     let _changed_or_gone = changes.changed().await;
                 };
                 let routes = routes(Arc::clone(&self.site), hosts);
-                let routes = |stream: &Connection<TcpStream>| {
+                let routes = |stream: &BoundedConnection<TcpStream>| {
                     let working = from_fn_with_state(stream.working(), working);
                     routes.clone().layer(working)
                 };
@@ -115,7 +115,7 @@ impl<A: SnapshotApi> Server<A> {
         let Some(Http { listen, hosts }) = self.settings.borrow_and_update().clone() else {
             return;
         };
-        match Bounded::bind(listen).await {
+        match BoundedListener::bind(listen).await {
             Ok(listener) => {
                 tracing::info!(address = %listen, "the status page is served");
                 self.listener = Some((listener, hosts));
@@ -132,7 +132,7 @@ impl<A: SnapshotApi> Server<A> {
     }
 }
 
-fn routes<A: SnapshotApi>(site: Arc<Site<A>>, hosts: Vec<String>) -> Router {
+fn routes<A: SnapshotApi>(site: Arc<PageModel<A>>, hosts: Vec<String>) -> Router {
     let style = format!("{STYLE}{}", forecast_svg::STYLE);
     Router::new()
         .route("/", get(fleet::<A>))
@@ -199,7 +199,7 @@ fn host_of(authority: &str) -> &str {
     }
 }
 
-impl IntoResponse for Broken {
+impl IntoResponse for RenderFailure {
     fn into_response(self) -> Response {
         let why = "the page broke; the service's log says more\n";
         (StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
@@ -207,9 +207,9 @@ impl IntoResponse for Broken {
 }
 
 async fn fleet<A: SnapshotApi>(
-    State(site): State<Arc<Site<A>>>,
+    State(site): State<Arc<PageModel<A>>>,
     Query(fields): Query<Vec<(String, String)>>,
-) -> Result<Response, Broken> {
+) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
     let zone = site.zone.clone();
     let asked = page::Asked::from(fields);
@@ -218,9 +218,9 @@ async fn fleet<A: SnapshotApi>(
 }
 
 async fn server<A: SnapshotApi>(
-    State(site): State<Arc<Site<A>>>,
+    State(site): State<Arc<PageModel<A>>>,
     Path(id): Path<String>,
-) -> Result<Response, Broken> {
+) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
     let shown = Arc::clone(&site);
     let found = site.aside(move || {
@@ -244,27 +244,31 @@ fn nothing(why: &'static str) -> Response {
     (StatusCode::NOT_FOUND, [typed(HTML)], html).into_response()
 }
 
-async fn scrape<A: SnapshotApi>(State(site): State<Arc<Site<A>>>) -> Result<Response, Broken> {
+async fn scrape<A: SnapshotApi>(
+    State(site): State<Arc<PageModel<A>>>,
+) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
     let (calls, watched) = site.counts();
     let text = site
         .aside(move || metrics::text(view, calls, watched))
         .await?;
-    let text = text.map_err(|_| Broken)?;
+    let text = text.map_err(|_| RenderFailure)?;
     Ok(([typed("text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
-async fn health<A: SnapshotApi>(State(site): State<Arc<Site<A>>>) -> Response {
+async fn health<A: SnapshotApi>(State(site): State<Arc<PageModel<A>>>) -> Response {
     match site.ill() {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
 
-async fn json<A: SnapshotApi>(State(site): State<Arc<Site<A>>>) -> Result<Response, Broken> {
+async fn json<A: SnapshotApi>(
+    State(site): State<Arc<PageModel<A>>>,
+) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
     let json = site.aside(move || serde_json::to_vec(&*view)).await?;
-    let json = json.map_err(|_| Broken)?;
+    let json = json.map_err(|_| RenderFailure)?;
     Ok(([typed("application/json")], json).into_response())
 }
 

@@ -13,10 +13,10 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::view::{FleetView, RotationView, ServerView, State};
-use crate::api::call_metrics::{BUCKETS, Calls};
+use super::view::{Activity, FleetView, RotationView, ServerView};
+use crate::api::call_metrics::{BUCKETS, CallCounts};
 use crate::core::event::AlertKind;
-use crate::engine::Watched;
+use crate::engine::EngineCounters;
 
 /// Alerts that concern the whole service; those of one server are [`AlertKind::ALL`].
 const WIDE: [&str; 8] = [
@@ -32,30 +32,30 @@ const WIDE: [&str; 8] = [
 
 const KINDS: [&str; 5] = ["own", "foreign", "in_progress", "failed", "odd"];
 
-const STATES: [State; 6] = [
-    State::Resting,
-    State::Working,
-    State::Due,
-    State::Blocked,
-    State::Paused,
-    State::Unseen,
+const STATES: [Activity; 6] = [
+    Activity::Resting,
+    Activity::Working,
+    Activity::Due,
+    Activity::Blocked,
+    Activity::Paused,
+    Activity::Unseen,
 ];
 
 /// One answer to one scrape.
 #[derive(Debug)]
-struct Scrape {
+struct MetricsPage {
     view: Arc<FleetView>,
-    calls: Vec<Calls>,
-    watched: Watched,
+    calls: Vec<CallCounts>,
+    watched: EngineCounters,
 }
 
 pub(super) fn text(
     view: Arc<FleetView>,
-    calls: Vec<Calls>,
-    watched: Watched,
+    calls: Vec<CallCounts>,
+    watched: EngineCounters,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("snaprotate");
-    registry.register_collector(Box::new(Scrape {
+    registry.register_collector(Box::new(MetricsPage {
         view,
         calls,
         watched,
@@ -65,7 +65,7 @@ pub(super) fn text(
     Ok(text)
 }
 
-impl Collector for Scrape {
+impl Collector for MetricsPage {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
         self.service(encoder)?;
@@ -75,7 +75,7 @@ impl Collector for Scrape {
     }
 }
 
-impl Scrape {
+impl MetricsPage {
     fn service(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let view = &self.view;
         let build = [("version", view.version.as_str())];
@@ -110,15 +110,15 @@ impl Scrape {
             ([("state", state.word())], count)
         });
         gauge(encoder, "servers", about, states)?;
-        let is = |wanted: State| {
+        let is = |wanted: Activity| {
             let one =
                 move |server: &ServerView| (server.labels(), u32::from(server.state == wanted));
             servers.iter().map(one)
         };
         let about = "Whether nothing may be done on the server.";
-        gauge(encoder, "server_blocked", about, is(State::Blocked))?;
+        gauge(encoder, "server_blocked", about, is(Activity::Blocked))?;
         let about = "Whether the server is left alone until resume.";
-        gauge(encoder, "server_paused", about, is(State::Paused))?;
+        gauge(encoder, "server_paused", about, is(Activity::Paused))?;
         let about = "Whether the server can't be listed now, or the answer is long in coming.";
         let unlisted = servers.iter();
         let unlisted = unlisted.map(|s| (s.labels(), u32::from(s.unlisted.is_some())));

@@ -33,16 +33,16 @@ mod terminal_text;
 mod time_text;
 mod view;
 
-pub use control::{Control, socket};
-pub use control_client::{Absent, ask, ask_upcoming, order, pause, resume};
+pub use control::{ControlSocket, socket};
+pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume};
 pub use forecast_svg::picture;
-pub use http_routes::Server;
+pub use http_routes::PageServer;
 pub(crate) use line_wrap::wrap;
-pub use page_model::{Look, Site};
+pub use page_model::{PageModel, ViewSource};
 pub(crate) use state_text::span;
 pub use terminal_text::{fleet, server};
 pub(crate) use terminal_text::{lines, table};
 pub use time_text::{age, duration, heading, moment, name, zone_name};
 pub use view::{
-    Alert, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView, State,
+    Activity, AlertView, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView,
 };

@@ -1,7 +1,7 @@
 //! What is created and deleted next on one server: asked for it alone, since the answer lives
 //! through its next slot.
 //!
-//! `GET /api/v1/upcoming/ID` on the control socket is an [`Upcoming`], or `null`.
+//! `GET /api/v1/upcoming/ID` on the control socket is an [`NextChanges`], or `null`.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use crate::api::SnapshotApi;
-use crate::core::event::Now;
-use crate::core::plan::{Upcoming, plan};
+use crate::core::event::ClockReading;
+use crate::core::plan::{NextChanges, plan};
 use crate::core::policy::{Policy, Rules};
-use crate::core::server_history::{History, Open};
+use crate::core::server_history::{PendingOp, ServerHistory};
 use crate::core::snapshot::ServerId;
-use crate::engine::{Engine, Seen};
+use crate::engine::{AcceptedListing, Engine};
 
 /// The route by which it is asked for.
 pub fn route<A: SnapshotApi>(engine: Arc<Engine<A>>) -> Router {
@@ -28,7 +28,7 @@ pub fn route<A: SnapshotApi>(engine: Arc<Engine<A>>) -> Router {
 async fn answer<A: SnapshotApi>(
     State(engine): State<Arc<Engine<A>>>,
     Path(server): Path<String>,
-) -> Result<Json<Option<Upcoming>>, StatusCode> {
+) -> Result<Json<Option<NextChanges>>, StatusCode> {
     let server: ServerId = server.parse().map_err(|_| StatusCode::NOT_FOUND)?;
     // The loop that rotates has only one thread.
     let done = tokio::task::spawn_blocking(move || upcoming(&engine, &server));
@@ -37,7 +37,10 @@ async fn answer<A: SnapshotApi>(
 }
 
 /// By the last listing that could be relied on; nothing where nothing may be done.
-pub(super) fn upcoming<A: SnapshotApi>(engine: &Engine<A>, server: &ServerId) -> Option<Upcoming> {
+pub(super) fn upcoming<A: SnapshotApi>(
+    engine: &Engine<A>,
+    server: &ServerId,
+) -> Option<NextChanges> {
     // Lived through on copies: the engine waits for nobody who looks.
     let (policy, rules, history, seen, now) = engine.known(server, |known| {
         let (policy, rules) = (known.policy.clone(), known.rules.clone());
@@ -50,16 +53,16 @@ pub(super) fn upcoming<A: SnapshotApi>(engine: &Engine<A>, server: &ServerId) ->
 fn next(
     policy: &Policy,
     rules: &Rules,
-    history: &History,
-    seen: &Seen,
-    now: Now,
-) -> Option<Upcoming> {
+    history: &ServerHistory,
+    seen: &AcceptedListing,
+    now: ClockReading,
+) -> Option<NextChanges> {
     if history.blocked.is_some() {
         return None;
     }
     let mut inventory = seen.inventory();
     // What is being deleted is as good as gone: lived through, it would be waited for in vain.
-    if let Some(Open::Delete { id, .. }) = &history.open {
+    if let Some(PendingOp::Delete { id, .. }) = &history.open {
         inventory.snapshots.retain(|row| row.id != *id);
     }
     plan(policy, &inventory, history, rules, now).upcoming()
@@ -78,7 +81,7 @@ mod tests {
         let policy =
             test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
         let at = |text: &str| text.parse().expect("a time");
-        let now = Now {
+        let now = ClockReading {
             wall: at("2026-11-26T02:59:00Z"),
             mono: SignedDuration::from_secs(200),
         };
@@ -91,13 +94,13 @@ mod tests {
         };
         let newest = policy.rotations[0].newest_due(now.wall).expect("a slot");
         let name = policy.rotations[0].pattern.format(newest.local);
-        let seen = Seen {
+        let seen = AcceptedListing {
             rows: [row(1, &name), row(2, "by-hand")].into(),
             at: now.wall,
             requested: now.mono,
         };
-        let mut history = History::default();
-        history.open = Some(Open::Delete {
+        let mut history = ServerHistory::default();
+        history.open = Some(PendingOp::Delete {
             id: SnapshotId::from(2),
             since: now.into(),
             ordered: true,

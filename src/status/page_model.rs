@@ -13,16 +13,16 @@ use tokio::time::Instant;
 use super::next_steps::upcoming;
 use super::view::FleetView;
 use crate::api::SnapshotApi;
-use crate::api::call_metrics::{Calls, Tally};
+use crate::api::call_metrics::{CallCounts, CallMetrics};
 use crate::audit::{self, Record};
 use crate::core::decide::{Step, decide};
-use crate::core::event::Fact;
+use crate::core::event::ServerEvent;
 use crate::core::forecast::{Forecast, forecast};
-use crate::core::plan::Upcoming;
+use crate::core::plan::NextChanges;
 use crate::core::policy::{Policy, Rules};
 use crate::core::sanitize::local;
 use crate::core::snapshot::ServerId;
-use crate::engine::{Engine, Known, Watched};
+use crate::engine::{Engine, EngineCounters, ServerSnapshot};
 
 /// How long a view is shown before a new one is made, to whomever asks.
 const FRESH: Duration = Duration::from_secs(1);
@@ -40,19 +40,19 @@ const MOST_RECORDS: usize = 50;
 const TRAIL_SEARCHED: u64 = 4 << 20;
 
 /// How things stand, made anew; it waits for nothing.
-pub type Look = Arc<dyn Fn() -> FleetView + Send + Sync>;
+pub type ViewSource = Arc<dyn Fn() -> FleetView + Send + Sync>;
 
 /// A view, and when it was made.
-type Kept = (Instant, Arc<FleetView>);
+type CachedView = (Instant, Arc<FleetView>);
 
 /// Everything that is shown, and where it comes from.
-pub struct Site<A> {
+pub struct PageModel<A> {
     engine: Arc<Engine<A>>,
-    look: Look,
-    tally: Arc<Tally>,
+    look: ViewSource,
+    tally: Arc<CallMetrics>,
     audit: PathBuf,
     pub(super) zone: TimeZone,
-    kept: Arc<tokio::sync::Mutex<Option<Kept>>>,
+    kept: Arc<tokio::sync::Mutex<Option<CachedView>>>,
     /// The engine's progress, and when it was seen to change.
     pulse: Mutex<(u64, Instant)>,
     places: Arc<Semaphore>,
@@ -60,23 +60,28 @@ pub struct Site<A> {
 
 /// The service broke while it put an answer together.
 #[derive(Debug)]
-pub(super) struct Broken;
+pub(super) struct RenderFailure;
 
 /// One server beyond its view.
-pub(super) struct Detail {
+pub(super) struct ServerPageData {
     /// What the engine would do next, and why.
     pub(super) decision: String,
     /// What is created and deleted next.
-    pub(super) upcoming: Option<Upcoming>,
+    pub(super) upcoming: Option<NextChanges>,
     /// The coming weeks; `None` where they would hold too much to be drawn.
     pub(super) forecast: Option<Forecast>,
     /// Its newest records, oldest first, or why they can't be read.
     pub(super) records: Result<Vec<Record>, String>,
 }
 
-impl<A: SnapshotApi> Site<A> {
+impl<A: SnapshotApi> PageModel<A> {
     /// Shows this engine by this look, these calls, and the trail in this folder.
-    pub fn new(engine: Arc<Engine<A>>, look: Look, tally: Arc<Tally>, audit: PathBuf) -> Arc<Self> {
+    pub fn new(
+        engine: Arc<Engine<A>>,
+        look: ViewSource,
+        tally: Arc<CallMetrics>,
+        audit: PathBuf,
+    ) -> Arc<Self> {
         let pulse = (engine.progress(), Instant::now());
         Arc::new(Self {
             engine,
@@ -92,7 +97,7 @@ impl<A: SnapshotApi> Site<A> {
 
     /// How things stand, a second old at most. Those who ask at once get the same, and what
     /// was made for one who went away serves the next.
-    pub(super) async fn view(&self) -> Result<Arc<FleetView>, Broken> {
+    pub(super) async fn view(&self) -> Result<Arc<FleetView>, RenderFailure> {
         let mut kept = Arc::clone(&self.kept).lock_owned().await;
         if let Some((made, view)) = kept.as_ref()
             && made.elapsed() < FRESH
@@ -113,7 +118,7 @@ impl<A: SnapshotApi> Site<A> {
     pub(super) async fn aside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Broken> {
+    ) -> Result<T, RenderFailure> {
         // It is never closed.
         let place = Arc::clone(&self.places).acquire_owned().await;
         let work = move || {
@@ -123,18 +128,18 @@ impl<A: SnapshotApi> Site<A> {
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| {
             tracing::error!(%error, "the page broke");
-            Broken
+            RenderFailure
         })
     }
 
     /// What only this server's page shows; reads the disk.
-    pub(super) fn detail(&self, server: &ServerId, now: Timestamp) -> Option<Detail> {
+    pub(super) fn detail(&self, server: &ServerId, now: Timestamp) -> Option<ServerPageData> {
         let (decision, policy, rules) = self.engine.known(server, |known| {
             let decision = decision(known, &self.zone);
             (decision, known.policy.clone(), known.rules.clone())
         })?;
         let records = audit::tail(&self.audit, server, MOST_RECORDS, TRAIL_SEARCHED);
-        Some(Detail {
+        Some(ServerPageData {
             decision,
             upcoming: upcoming(&self.engine, server),
             forecast: outlook(&policy, &rules, now),
@@ -143,7 +148,7 @@ impl<A: SnapshotApi> Site<A> {
     }
 
     /// What was counted.
-    pub(super) fn counts(&self) -> (Vec<Calls>, Watched) {
+    pub(super) fn counts(&self) -> (Vec<CallCounts>, EngineCounters) {
         (self.tally.read(), self.engine.watched())
     }
 
@@ -167,8 +172,8 @@ impl<A: SnapshotApi> Site<A> {
 }
 
 /// What would be done next, by the last listing that could be relied on.
-fn decision(known: Known<'_>, zone: &TimeZone) -> String {
-    let Known {
+fn decision(known: ServerSnapshot<'_>, zone: &TimeZone) -> String {
+    let ServerSnapshot {
         policy,
         rules,
         history,
@@ -187,7 +192,7 @@ fn decision(known: Known<'_>, zone: &TimeZone) -> String {
         return "nothing before the first listing".to_owned();
     };
     match decide(policy, &seen.inventory(), history, rules, now) {
-        Step::Record(Fact::SlotDue { snapshot, .. }) => {
+        Step::Record(ServerEvent::SlotDue { snapshot, .. }) => {
             format!("begin with {snapshot}, whose slot is due")
         }
         Step::Record(_) => "look at the server again".to_owned(),

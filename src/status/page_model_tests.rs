@@ -3,26 +3,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
-use crate::api::{ApiSettings, HttpApi, Rate, TokenSource};
+use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
 use crate::audit::Trail;
-use crate::audit::memory_disk::MemDisk;
+use crate::audit::memory_disk::MemoryDisk;
 use crate::clock::Clock;
-use crate::core::event::Now;
-use crate::core::server_history::History;
+use crate::core::event::ClockReading;
+use crate::core::server_history::ServerHistory;
 use crate::core::test_provider;
 
 /// More requests than are worked on at once.
 const MANY: usize = 4 * AT_ONCE;
 
 /// A site of an engine that rotates nothing.
-fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<Site<HttpApi>> {
+fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<PageModel<HttpApi>> {
     let clock = Clock::system();
     let settings = ApiSettings {
         base_url: "http://127.0.0.1:9/".to_owned(),
         token: TokenSource::Given("a-token".into()),
         connect_timeout: Duration::from_secs(1),
         request_timeout: Duration::from_secs(1),
-        rate: Rate {
+        rate: RateSettings {
             max_in_flight: 1,
             per_second: 0.0,
             burst: 1,
@@ -34,7 +34,7 @@ fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<Site<HttpAp
     let api = Arc::new(HttpApi::new(&settings, clock.clone()).expect("a client"));
     let rules = test_provider::rules();
     let (trail, opened) = Trail::open_inline(
-        Box::new(MemDisk::default()),
+        Box::new(MemoryDisk::default()),
         Path::new("/audit"),
         Path::new("/state"),
         "test",
@@ -44,7 +44,7 @@ fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<Site<HttpAp
     .expect("a trail");
     let tally = api.tally();
     let engine = Engine::new(api, trail, clock, opened, rules, Vec::new());
-    Site::new(engine, Arc::new(look), tally, PathBuf::from("/audit"))
+    PageModel::new(engine, Arc::new(look), tally, PathBuf::from("/audit"))
 }
 
 /// Begins it, as far as that goes at once, and goes away.
@@ -110,13 +110,13 @@ async fn a_view_that_was_made_for_one_who_went_away_serves_the_next() {
 #[test]
 fn the_next_decision_waits_for_resume_whether_one_server_is_paused_or_all() {
     let since = "2026-11-25T06:00:00Z".parse().expect("a time");
-    let (mut one, mut all) = (History::default(), History::default());
+    let (mut one, mut all) = (ServerHistory::default(), ServerHistory::default());
     one.paused = Some(since);
     all.all_paused = Some(since);
     let policy = test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
     for history in [one, all] {
         let next = decision(
-            Known {
+            ServerSnapshot {
                 policy: &policy,
                 rules: &test_provider::rules(),
                 history: &history,
@@ -124,7 +124,7 @@ fn the_next_decision_waits_for_resume_whether_one_server_is_paused_or_all() {
                 asked: None,
                 creates_held: None,
                 unlisted: None,
-                now: Now {
+                now: ClockReading {
                     wall: since,
                     mono: SignedDuration::ZERO,
                 },

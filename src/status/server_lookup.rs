@@ -18,25 +18,25 @@ const NAMED: usize = 3;
 pub const NAME_SHOWN: usize = 80;
 
 /// What a server may be called by: its id, its policy file's stem, its name if it has one.
-pub trait Called {
+pub trait NamedServer {
     /// All three.
     fn by(&self) -> (ServerId, &str, Option<&str>);
 }
 
-impl Called for Arc<Policy> {
+impl NamedServer for Arc<Policy> {
     fn by(&self) -> (ServerId, &str, Option<&str>) {
         (self.server.clone(), &self.file, self.name.as_deref())
     }
 }
 
-impl Called for ServerView {
+impl NamedServer for ServerView {
     fn by(&self) -> (ServerId, &str, Option<&str>) {
         (self.id.clone(), &self.file, Some(&self.name))
     }
 }
 
 /// The server that was asked for by its id, file or name.
-pub fn find<'s, S: Called>(servers: &'s [S], server: &str) -> Result<Option<&'s S>, String> {
+pub fn find<'s, S: NamedServer>(servers: &'s [S], server: &str) -> Result<Option<&'s S>, String> {
     let fits = |one: &&S| {
         let (id, file, name) = one.by();
         file == server || name == Some(server) || id.to_string() == server
@@ -61,7 +61,7 @@ pub fn find<'s, S: Called>(servers: &'s [S], server: &str) -> Result<Option<&'s 
 }
 
 /// What to say where there is no such server.
-pub fn unknown<S: Called>(servers: &[S], server: &str) -> String {
+pub fn unknown<S: NamedServer>(servers: &[S], server: &str) -> String {
     let of = |one: &S| {
         let (_, file, name) = one.by();
         let words = [Some(file.to_owned()), name.map(str::to_owned)];

@@ -3,15 +3,18 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::view::{FleetView, LastSlot, NextSlot, ServerView, SnapshotView, State};
-use crate::core::plan::{Do, Upcoming};
+use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView, SnapshotView};
+use crate::core::plan::{NextChanges, PlannedAction};
 use crate::core::sanitize::{counted, local, shortened};
 
 /// What stands beside the verdict of one that stays now, if it is among what is deleted next.
-pub(super) fn goes_next(upcoming: Option<&Upcoming>, snapshot: &SnapshotView) -> &'static str {
+pub(super) fn goes_next(upcoming: Option<&NextChanges>, snapshot: &SnapshotView) -> &'static str {
     let mut steps = upcoming.into_iter().flat_map(|next| &next.steps);
     let stays = matches!(snapshot.verdict.as_str(), "newest" | "keep");
-    if stays && steps.any(|step| step.do_ == Do::Delete && step.id == Some(snapshot.id.clone())) {
+    if stays
+        && steps
+            .any(|step| step.do_ == PlannedAction::Delete && step.id == Some(snapshot.id.clone()))
+    {
         "; the next to go"
     } else {
         ""
@@ -26,7 +29,7 @@ pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
     if let Some(since) = view.paused {
         return Some(format!("ALL PAUSED since {}", local(since, zone)));
     }
-    let paused = view.servers.iter().filter(|s| s.state == State::Paused);
+    let paused = view.servers.iter().filter(|s| s.state == Activity::Paused);
     let paused = paused.count();
     (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
 }
@@ -61,7 +64,7 @@ pub(super) fn bare(view: &FleetView) -> Option<String> {
 
 /// What became of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Went {
+pub(super) enum SlotResult {
     /// Its snapshot is there, or nothing says otherwise.
     Well,
     /// Its snapshot was completed and is no more.
@@ -74,26 +77,28 @@ pub(super) enum Went {
 
 /// How a slot went, in words that are followed by how long ago the time is: a snapshot by its
 /// own age, since its slot may have been due long before.
-pub(super) fn last_slot(slot: &LastSlot, server: &ServerView) -> (Went, String, Timestamp) {
+pub(super) fn last_slot(slot: &LastSlot, server: &ServerView) -> (SlotResult, String, Timestamp) {
     let row = server.snapshots.iter().find(|s| s.name == slot.snapshot);
     let (went, words) = match (slot.ending.as_deref(), row) {
         // Its slot is settled when the server is looked at.
-        (None, Some(row)) if row.status == "completed" => (Went::Well, "completed".to_owned()),
+        (None, Some(row)) if row.status == "completed" => {
+            (SlotResult::Well, "completed".to_owned())
+        }
         (Some("completed"), _) => match server.made(slot) {
-            Some(made) => return (Went::Well, "made".to_owned(), made),
+            Some(made) => return (SlotResult::Well, "made".to_owned(), made),
             None if row.is_some() || server.listed.is_none() => {
-                (Went::Well, "completed".to_owned())
+                (SlotResult::Well, "completed".to_owned())
             }
-            None => (Went::Gone, "gone".to_owned()),
+            None => (SlotResult::Gone, "gone".to_owned()),
         },
-        (Some(other), Some(_)) => (Went::Badly, other.replace('_', " ")),
+        (Some(other), Some(_)) => (SlotResult::Badly, other.replace('_', " ")),
         (Some(other), None) => (
-            Went::Badly,
+            SlotResult::Badly,
             format!("not made ({})", other.replace('_', " ")),
         ),
-        (None, Some(row)) if row.status == "failed" => (Went::On, "failed so far".to_owned()),
-        (None, Some(_)) => (Went::On, "being made".to_owned()),
-        (None, None) => (Went::On, "not made yet".to_owned()),
+        (None, Some(row)) if row.status == "failed" => (SlotResult::On, "failed so far".to_owned()),
+        (None, Some(_)) => (SlotResult::On, "being made".to_owned()),
+        (None, None) => (SlotResult::On, "not made yet".to_owned()),
     };
     (went, format!("{words}, due"), slot.slot)
 }
@@ -105,7 +110,7 @@ pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
 /// In the overview; why a server is blocked stands among the alerts.
 pub(super) fn state(server: &ServerView, now: Timestamp) -> String {
     match server.state {
-        State::Blocked => word(server.state).to_owned(),
+        Activity::Blocked => word(server.state).to_owned(),
         _ => said(server, now, REASON_SHOWN),
     }
 }
@@ -124,7 +129,7 @@ pub(super) fn said(server: &ServerView, now: Timestamp, shown: usize) -> String 
     let why = shortened(&why, shown);
     match (server.state, &server.reason) {
         // Its word says the same.
-        (State::Unseen, None) => why,
+        (Activity::Unseen, None) => why,
         (_, None) => format!("{state}, {why}"),
         (_, Some(_)) => format!("{state}; {why}"),
     }
@@ -139,14 +144,14 @@ pub(super) fn not_listed(server: &ServerView, now: Timestamp) -> Option<String> 
     })
 }
 
-fn word(state: State) -> &'static str {
+fn word(state: Activity) -> &'static str {
     match state {
-        State::Resting => "resting",
-        State::Working => "working",
-        State::Due => "due",
-        State::Blocked => "BLOCKED",
-        State::Paused => "paused",
-        State::Unseen => "not listed yet",
+        Activity::Resting => "resting",
+        Activity::Working => "working",
+        Activity::Due => "due",
+        Activity::Blocked => "BLOCKED",
+        Activity::Paused => "paused",
+        Activity::Unseen => "not listed yet",
     }
 }
 

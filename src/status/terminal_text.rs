@@ -10,7 +10,7 @@ use super::line_wrap::wrap;
 use super::state_text::{
     bare, goes_next, last_slot, next_slot, paused, said, span, state, unlisted,
 };
-use super::view::{Alert, FleetView, LastSlot, RotationView, ServerView};
+use super::view::{AlertView, FleetView, LastSlot, RotationView, ServerView};
 use crate::core::plan::one_after_the_other;
 use crate::core::sanitize::{counted, local, printable, shortened};
 use crate::notify::ReceiverView;
@@ -243,8 +243,8 @@ fn wrapped(text: &str, width: Option<u16>) -> String {
 
 /// A line each, with at most `shown` characters of its reason: both ends of it, since what to
 /// do stands at the end.
-fn alert_lines(view: &FleetView, alerts: &[Alert], shown: usize, width: Option<u16>) -> String {
-    let name = |alert: &Alert| {
+fn alert_lines(view: &FleetView, alerts: &[AlertView], shown: usize, width: Option<u16>) -> String {
+    let name = |alert: &AlertView| {
         let server = view
             .servers
             .iter()

@@ -1,8 +1,8 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::view::{NextSlot, SnapshotView, State};
+use super::super::view::{Activity, NextSlot, SnapshotView};
 use super::*;
-use crate::core::plan::{Do, Planned, Upcoming};
+use crate::core::plan::{NextChanges, PlannedAction, PlannedStep};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 fn at(text: &str) -> Timestamp {
@@ -29,7 +29,7 @@ fn view() -> FleetView {
         time: at("2026-11-25T06:00:00Z"),
         healthy: false,
         paused: None,
-        alerts: vec![Alert {
+        alerts: vec![AlertView {
             alert: "slot_failed".to_owned(),
             server: Some(ServerId::from(5)),
             about: "daily".to_owned(),
@@ -40,7 +40,7 @@ fn view() -> FleetView {
             id: ServerId::from(5),
             name: "web".to_owned(),
             file: "web-01".to_owned(),
-            state: State::Resting,
+            state: Activity::Resting,
             reason: None,
             limit: 5,
             listed: Some(at("2026-11-25T05:48:00Z")),
@@ -127,7 +127,7 @@ fn what_is_paused_stands_in_the_first_line() {
         let text = fleet(view, &TimeZone::UTC, None);
         text.lines().next().expect("a line").to_owned()
     };
-    view.servers[0].state = State::Paused;
+    view.servers[0].state = Activity::Paused;
     assert!(first(&view).starts_with("1 server, 1 server paused, 1 alert;"));
     view.paused = Some(at("2026-11-20T12:00:00Z"));
     let all = "1 server, ALL PAUSED since 2026-11-20 12:00 UTC, 1 alert;";
@@ -147,7 +147,7 @@ fn a_slot_that_did_not_end_well_says_so_and_a_server_not_listed_yet_too() {
         .expect("a slot")
         .ending = None;
     view.servers[0].listed = None;
-    view.servers[0].state = State::Unseen;
+    view.servers[0].state = Activity::Unseen;
     let text = fleet(&view, &TimeZone::UTC, None);
     assert!(text.contains("(completed, due 3 d 3 h ago)"), "{text}");
     assert!(
@@ -266,18 +266,18 @@ fn one_server_whole_says_how_far_one_can_go_back() {
 #[test]
 fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
     let mut view = view();
-    let step = |do_, name: &str, id| Planned {
+    let step = |do_, name: &str, id| PlannedStep {
         do_,
         name: Some(name.to_owned()),
         id,
         reason: "why".to_owned(),
     };
-    view.servers[0].upcoming = Some(Upcoming {
+    view.servers[0].upcoming = Some(NextChanges {
         at: at("2026-11-29T03:00:00Z"),
         after: None,
         steps: vec![
-            step(Do::Create, "new", None),
-            step(Do::Delete, "old", Some(SnapshotId::from(1))),
+            step(PlannedAction::Create, "new", None),
+            step(PlannedAction::Delete, "old", Some(SnapshotId::from(1))),
         ],
     });
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
@@ -297,7 +297,7 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
 fn the_accounts_alerts_stand_above_one_server_too_and_another_servers_do_not() {
     let mut view = view();
     view.alerts[0].server = Some(ServerId::from(6));
-    view.alerts.push(Alert {
+    view.alerts.push(AlertView {
         alert: "api_unreachable".to_owned(),
         server: None,
         about: "account".to_owned(),
@@ -348,11 +348,11 @@ fn how_old_a_listing_is_stands_beside_the_state_where_no_newer_one_can_be_had() 
         assert!(text.starts_with(&first), "{text}");
     };
     let old = format!("not listed for 12 min: {why}");
-    says(State::Resting, None, &format!("resting, {old}"));
+    says(Activity::Resting, None, &format!("resting, {old}"));
     let due = format!("due, a try came to nothing; {old}");
-    says(State::Due, Some("a try came to nothing"), &due);
+    says(Activity::Due, Some("a try came to nothing"), &due);
     view.servers[0].listed = None;
-    view.servers[0].state = State::Unseen;
+    view.servers[0].state = Activity::Unseen;
     view.servers[0].reason = None;
     let text = fleet(&view, &TimeZone::UTC, None);
     assert!(

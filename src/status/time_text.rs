@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::forecast::Forecast;
-use crate::core::recovery_points::Moment;
+use crate::core::recovery_points::AgeAt;
 use crate::core::sanitize::printable;
 
 /// A longer name is cut.
@@ -24,7 +24,7 @@ pub fn heading(forecast: &Forecast) -> String {
 }
 
 /// An age by its two largest units.
-pub fn age(moment: Moment) -> String {
+pub fn age(moment: AgeAt) -> String {
     moment.age.map_or_else(|| "none".to_owned(), duration)
 }
 

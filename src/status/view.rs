@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::core::plan::Upcoming;
-use crate::core::retention_verdict::Fate;
+use crate::core::plan::NextChanges;
+use crate::core::retention_verdict::RetentionVerdict;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::notify::ReceiverView;
 
@@ -32,7 +32,7 @@ pub struct FleetView {
     #[serde(default)]
     pub paused: Option<Timestamp>,
     /// Every alert that stands, the whole service's first.
-    pub alerts: Vec<Alert>,
+    pub alerts: Vec<AlertView>,
     /// Every server with a policy, by id.
     pub servers: Vec<ServerView>,
     /// Who is told of alerts, and how that goes.
@@ -42,7 +42,7 @@ pub struct FleetView {
 
 /// An alert that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alert {
+pub struct AlertView {
     /// Its kind, by the trail's word.
     pub alert: String,
     /// The server that it concerns, if it is one.
@@ -59,7 +59,7 @@ pub struct Alert {
 /// What a server is at, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum Activity {
     /// Nothing is due.
     Resting,
     /// A mutation is open, or a snapshot is being made.
@@ -74,7 +74,7 @@ pub enum State {
     Unseen,
 }
 
-impl State {
+impl Activity {
     /// Its word in JSON.
     pub fn word(self) -> &'static str {
         match self {
@@ -98,7 +98,7 @@ pub struct ServerView {
     /// The policy file's stem.
     pub file: String,
     /// What it is at.
-    pub state: State,
+    pub state: Activity,
     /// Why, where there is more to say.
     pub reason: Option<String>,
     /// Snapshots that it may hold.
@@ -114,7 +114,7 @@ pub struct ServerView {
     pub rotations: Vec<RotationView>,
     /// What is created and deleted next; only of a server that is asked for by itself.
     #[serde(default)]
-    pub upcoming: Option<Upcoming>,
+    pub upcoming: Option<NextChanges>,
 }
 
 impl ServerView {
@@ -161,7 +161,7 @@ impl SnapshotView {
 
     /// Returns true if its date can't be relied on: it isn't counted in `keep`.
     pub(super) fn is_misdated(&self) -> bool {
-        self.verdict == Fate::OddDate.word()
+        self.verdict == RetentionVerdict::OddDate.word()
     }
 
     /// What takes up the room: `own` (and completed), `foreign`, or of the own ones

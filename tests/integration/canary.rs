@@ -3,7 +3,7 @@
 
 use crate::support::{self, Home, Provider, QUICK, days_ago, stderr, stdout, until, verified};
 use serde_json::Value;
-use snaprotate::sandbox::faults::{Call, Fault, Listing};
+use snaprotate::sandbox::faults::{CallKind, Fault, ListingFault};
 
 /// A server with a snapshot; its slot is settled.
 fn place() -> (Provider, Home, u64) {
@@ -36,7 +36,7 @@ fn changes(home: &Home) -> Vec<String> {
 }
 
 fn field(name: &'static str, value: Option<Value>) -> Fault {
-    let how = Listing::Field {
+    let how = ListingFault::Field {
         snapshot: None,
         field: name,
         value,
@@ -118,7 +118,7 @@ fn check_tells_that_a_server_can_not_be_stopped_and_which_permission_is_missing(
     home.policy("web", "[server]\nid = 7\nname = \"web\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\nstop_server = true\n");
     std::fs::remove_file(home.path("policies.d/server-7.toml")).expect("removed");
     provider.sandbox.set_permissions(&["snapshots:*"]);
-    provider.sandbox.order(Fault::status(Call::Server, 404));
+    provider.sandbox.order(Fault::status(CallKind::Server, 404));
     let check = home.run(&["check", "--online"]);
     assert_eq!(check.status.code(), Some(1));
     let said = stdout(&check);

@@ -3,7 +3,7 @@
 
 use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
 use jiff::{SignedDuration, Timestamp};
-use snaprotate::sandbox::faults::{Fault, Made};
+use snaprotate::sandbox::faults::{CreateFault, Fault};
 
 const SERVER: u64 = 7;
 
@@ -70,7 +70,7 @@ fn i19_a_provider_that_stores_another_name_than_was_asked_gets_one_create_and_no
         for (keep, deleted) in [(5, 1), (4, 0)] {
             let own = i64::try_from(keep).expect("few");
             let (provider, home) = scene(own, keep);
-            let named = Fault::made(Made::Named(stored.clone()));
+            let named = Fault::made(CreateFault::Named(stored.clone()));
             provider.sandbox.order(named.forever());
             assert_eq!(once(&home), Some(1), "{stored:?}");
             assert_eq!(count(&home, "create_intent"), 1, "{stored:?}");
@@ -93,7 +93,7 @@ fn i19_a_resume_after_a_wrong_name_is_no_leave_to_prune_another_one() {
     let (provider, home) = scene(5, 5);
     provider
         .sandbox
-        .order(Fault::made(Made::Named("other".to_owned())).forever());
+        .order(Fault::made(CreateFault::Named("other".to_owned())).forever());
     assert_eq!(once(&home), Some(1));
     assert!(home.run(&["resume", "server-7"]).status.success());
     assert_eq!(once(&home), Some(1));
@@ -114,7 +114,7 @@ fn i19_an_answer_with_the_id_of_what_was_there_before_is_none_and_is_tried_a_few
         let there = provider.sandbox.truth(SERVER)[0].id;
         provider
             .sandbox
-            .order(Fault::made(Made::Another(there)).forever());
+            .order(Fault::made(CreateFault::Another(there)).forever());
         assert_eq!(once(&home), Some(1));
         assert_eq!(count(&home, "create_intent"), 3);
         assert_eq!(count(&home, "slot_given_up"), 1);
@@ -166,7 +166,7 @@ fn i19_a_new_snapshot_with_an_impossible_date_blocks_and_one_some_hours_behind_d
         let (provider, home) = scene(3, 3);
         provider
             .sandbox
-            .order(Fault::made(Made::Dated(date)).forever());
+            .order(Fault::made(CreateFault::Dated(date)).forever());
         let code = once(&home);
         assert_eq!(count(&home, "create_intent"), 1, "{date}");
         // The new one is there in any case, and never goes as the oldest.

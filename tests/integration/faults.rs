@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
 use jiff::SignedDuration;
-use snaprotate::sandbox::faults::{Call, Fault, Listing, Made, Stale};
+use snaprotate::sandbox::faults::{CallKind, CreateFault, Fault, ListingFault, Staleness};
 
 const SERVER: u64 = 7;
 
@@ -142,11 +142,11 @@ fn missed_days_coalesce_into_the_newest_slot() {
 #[test]
 fn i9_a_create_whose_answer_is_lost_is_adopted_and_never_sent_again() {
     let lost = [
-        Fault::cut(Call::Create).done(),
-        Fault::cut_body(Call::Create),
-        Fault::status(Call::Create, 500).done(),
-        Fault::status(Call::Create, 502).late(SignedDuration::from_millis(700)),
-        Fault::hang(Call::Create).done(),
+        Fault::cut(CallKind::Create).done(),
+        Fault::cut_body(CallKind::Create),
+        Fault::status(CallKind::Create, 500).done(),
+        Fault::status(CallKind::Create, 502).late(SignedDuration::from_millis(700)),
+        Fault::hang(CallKind::Create).done(),
     ];
     for fault in lost {
         let (provider, home) = scene(1, 3);
@@ -165,7 +165,7 @@ fn i9_a_create_whose_answer_is_lost_is_adopted_and_never_sent_again() {
 #[test]
 fn i9_a_create_that_never_happened_is_sent_again_only_after_the_settle_window() {
     let (provider, home) = scene(1, 3);
-    provider.sandbox.order(Fault::status(Call::Create, 500));
+    provider.sandbox.order(Fault::status(CallKind::Create, 500));
     assert_eq!(once(&home), Some(0));
     let at = |record: &serde_json::Value| -> jiff::Timestamp {
         let text = record["time"].as_str().expect("a time");
@@ -181,7 +181,7 @@ fn i9_a_create_that_never_happened_is_sent_again_only_after_the_settle_window() 
 #[test]
 fn a_refused_create_is_tried_three_times_and_deletes_nothing() {
     let (provider, home) = scene(3, 3);
-    let refused = Fault::status(Call::Create, 400).forever();
+    let refused = Fault::status(CallKind::Create, 400).forever();
     provider.sandbox.order(refused);
     assert_eq!(once(&home), Some(1));
     assert_eq!((creates(&home), deletes(&home)), (3, 0));
@@ -208,7 +208,9 @@ fn a_server_that_the_provider_does_not_know_is_blocked_with_an_alert() {
 fn busy_and_throttled_creates_are_tried_again_later() {
     for status in [409, 423, 429] {
         let (provider, home) = scene(1, 3);
-        provider.sandbox.order(Fault::status(Call::Create, status));
+        provider
+            .sandbox
+            .order(Fault::status(CallKind::Create, status));
         assert_eq!(once(&home), Some(0), "{status}");
         assert_eq!(provider.names(SERVER).len(), 2, "{status}");
         assert_eq!(creates(&home), 2, "{status}");
@@ -220,7 +222,7 @@ fn a_retry_after_is_waited_out_by_every_request() {
     let (provider, home) = scene(1, 3);
     provider
         .sandbox
-        .order(Fault::status(Call::Create, 429).retry_after("1"));
+        .order(Fault::status(CallKind::Create, 429).retry_after("1"));
     assert_eq!(once(&home), Some(0));
     let log = provider.sandbox.log();
     let refused = log
@@ -234,11 +236,11 @@ fn a_retry_after_is_waited_out_by_every_request() {
 #[test]
 fn i5_a_delete_whose_answer_is_lost_is_looked_for_and_no_other_is_sent() {
     for fault in [
-        Fault::cut(Call::Delete).done(),
-        Fault::status(Call::Delete, 500).done(),
-        Fault::status(Call::Delete, 500),
-        Fault::hang(Call::Delete),
-        Fault::status(Call::Delete, 404).done(),
+        Fault::cut(CallKind::Delete).done(),
+        Fault::status(CallKind::Delete, 500).done(),
+        Fault::status(CallKind::Delete, 500),
+        Fault::hang(CallKind::Delete),
+        Fault::status(CallKind::Delete, 404).done(),
     ] {
         let (provider, home) = scene(3, 3);
         let what = format!("{fault:?}");
@@ -253,7 +255,7 @@ fn i5_a_delete_whose_answer_is_lost_is_looked_for_and_no_other_is_sent() {
 fn refused_deletes_are_counted_and_then_block_with_an_alert() {
     for status in [403, 409, 423] {
         let (provider, home) = scene(3, 3);
-        let refused = Fault::status(Call::Delete, status).forever();
+        let refused = Fault::status(CallKind::Delete, status).forever();
         provider.sandbox.order(refused);
         assert_eq!(once(&home), Some(1), "{status}");
         assert_eq!(deletes(&home), 3, "{status}");
@@ -265,13 +267,13 @@ fn refused_deletes_are_counted_and_then_block_with_an_alert() {
 #[test]
 fn i11_a_listing_that_cannot_be_relied_on_changes_nothing() {
     for how in [
-        Listing::Short,
-        Listing::Duplicate,
-        Listing::OtherServers,
-        Listing::Unreadable,
-        Listing::Nameless,
-        Listing::Count(1),
-        Listing::Next("http://127.0.0.1:9/elsewhere".to_owned()),
+        ListingFault::Short,
+        ListingFault::Duplicate,
+        ListingFault::OtherServers,
+        ListingFault::Unreadable,
+        ListingFault::Nameless,
+        ListingFault::Count(1),
+        ListingFault::Next("http://127.0.0.1:9/elsewhere".to_owned()),
     ] {
         let (provider, home) = scene(3, 1);
         provider.sandbox.add_server(8, "other");
@@ -290,14 +292,14 @@ fn i11_a_listing_that_is_no_listing_changes_nothing() {
     // Each takes as long as a run has patience.
     std::thread::scope(|scope| {
         for fault in [
-            Fault::html(Call::List),
-            Fault::cut(Call::List),
-            Fault::cut_body(Call::List),
-            Fault::drip(Call::List, Duration::from_millis(100)),
-            Fault::huge(Call::List, 100 << 20),
-            Fault::status(Call::List, 500),
-            Fault::status(Call::List, 404),
-            Fault::redirect(Call::List, "http://127.0.0.1:9/"),
+            Fault::html(CallKind::List),
+            Fault::cut(CallKind::List),
+            Fault::cut_body(CallKind::List),
+            Fault::drip(CallKind::List, Duration::from_millis(100)),
+            Fault::huge(CallKind::List, 100 << 20),
+            Fault::status(CallKind::List, 500),
+            Fault::status(CallKind::List, 404),
+            Fault::redirect(CallKind::List, "http://127.0.0.1:9/"),
         ] {
             scope.spawn(|| {
                 let (provider, home) = scene(3, 1);
@@ -316,7 +318,7 @@ fn a_listing_that_fails_now_and_then_is_asked_for_again() {
     let (provider, home) = scene(3, 3);
     provider
         .sandbox
-        .order(Fault::status(Call::List, 502).times(2));
+        .order(Fault::status(CallKind::List, 502).times(2));
     assert_eq!(once(&home), Some(0));
     assert_eq!(provider.names(SERVER).len(), 3);
 }
@@ -324,7 +326,7 @@ fn a_listing_that_fails_now_and_then_is_asked_for_again() {
 #[test]
 fn a_stale_listing_after_a_create_is_waited_for() {
     let (provider, home) = scene(3, 3);
-    let stale = Listing::Stale(Stale::LastMutation);
+    let stale = ListingFault::Stale(Staleness::LastMutation);
     provider
         .sandbox
         .order(Fault::listing(stale).after(1).times(3));
@@ -335,7 +337,7 @@ fn a_stale_listing_after_a_create_is_waited_for() {
 #[test]
 fn a_failed_snapshot_is_tried_again_beside_it_and_removed_when_it_was_left_alone_long_enough() {
     let (provider, home) = scene(1, 3);
-    provider.sandbox.order(Fault::made(Made::Failed));
+    provider.sandbox.order(Fault::made(CreateFault::Failed));
     assert_eq!(once(&home), Some(0));
     let names = [daily_name(1), daily_name(0), daily_name(0)];
     assert_eq!(provider.names(SERVER), names);
@@ -351,7 +353,7 @@ fn a_failed_snapshot_is_tried_again_beside_it_and_removed_when_it_was_left_alone
 #[test]
 fn a_snapshot_that_stays_in_progress_is_given_up_with_an_alert_and_kept() {
     let (provider, home) = scene(1, 3);
-    provider.sandbox.order(Fault::made(Made::Stuck));
+    provider.sandbox.order(Fault::made(CreateFault::Stuck));
     assert_eq!(once(&home), Some(1));
     assert_eq!(creates(&home), 1);
     assert_eq!(home.events("snapshot_stuck").len(), 1);
@@ -361,7 +363,7 @@ fn a_snapshot_that_stays_in_progress_is_given_up_with_an_alert_and_kept() {
 #[test]
 fn an_unknown_status_word_is_kept_counted_and_reported() {
     let (provider, home) = scene(1, 3);
-    let odd = Made::Ends("archiving".to_owned());
+    let odd = CreateFault::Ends("archiving".to_owned());
     provider.sandbox.order(Fault::made(odd));
     assert_eq!(once(&home), Some(1));
     assert_eq!(deletes(&home), 0);
@@ -376,7 +378,7 @@ fn an_unknown_status_word_is_kept_counted_and_reported() {
 #[test]
 fn a_snapshot_that_vanishes_is_a_failed_attempt() {
     let (provider, home) = scene(1, 3);
-    provider.sandbox.order(Fault::made(Made::Vanishes));
+    provider.sandbox.order(Fault::made(CreateFault::Vanishes));
     assert_eq!(once(&home), Some(0));
     assert_eq!(creates(&home), 2);
     assert_eq!(provider.names(SERVER).len(), 2);
@@ -385,7 +387,7 @@ fn a_snapshot_that_vanishes_is_a_failed_attempt() {
 #[test]
 fn i9_two_snapshots_of_one_slot_are_found_and_the_older_goes_when_an_operator_agrees() {
     let (provider, home) = scene(1, 3);
-    provider.sandbox.order(Fault::made(Made::Twice));
+    provider.sandbox.order(Fault::made(CreateFault::Twice));
     assert_eq!(once(&home), Some(1));
     assert_eq!(creates(&home), 1);
     for kind in ["copies", "shrink"] {
@@ -403,7 +405,7 @@ fn i9_two_snapshots_of_one_slot_are_found_and_the_older_goes_when_an_operator_ag
 
 #[test]
 fn i11_a_snapshot_without_a_date_or_from_the_future_is_neither_deleted_nor_counted() {
-    for how in [Listing::undated(), Listing::misdated()] {
+    for how in [ListingFault::undated(), ListingFault::misdated()] {
         let (provider, home) = scene(2, 1);
         provider.sandbox.order(Fault::listing(how).forever());
         once(&home);
@@ -434,7 +436,7 @@ fn a_refused_token_stops_every_change_with_one_alert() {
         let (provider, home) = scene(3, 1);
         provider
             .sandbox
-            .order(Fault::status(Call::List, status).forever());
+            .order(Fault::status(CallKind::List, status).forever());
         assert_eq!(once(&home), Some(1), "{status}");
         assert_eq!((creates(&home), deletes(&home)), (0, 0), "{status}");
         let alerts = home.events("alert_raised");

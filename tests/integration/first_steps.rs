@@ -6,7 +6,7 @@ use std::process::Output;
 
 use crate::support::{self, Home, Provider, days_ago, stderr, stdout};
 use jiff::{SignedDuration, Timestamp};
-use snaprotate::sandbox::faults::{Fault, Listing};
+use snaprotate::sandbox::faults::{Fault, ListingFault};
 
 /// A provider, a home that has a token, and a folder for temporary files.
 struct Desk {
@@ -332,7 +332,7 @@ fn an_api_that_cannot_be_read_or_relied_on_leaves_nothing_behind() {
     let desk = Desk::new();
     desk.provider
         .sandbox
-        .order(Fault::listing(Listing::Count(1)));
+        .order(Fault::listing(ListingFault::Count(1)));
     let output = desk.init(&[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -357,7 +357,7 @@ fn a_server_whose_rows_are_doubtful_is_left_out_and_named() {
     let desk = Desk::new();
     desk.provider
         .sandbox
-        .order(Fault::listing(Listing::Unreadable).server(2));
+        .order(Fault::listing(ListingFault::Unreadable).server(2));
     let output = desk.init(&[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(

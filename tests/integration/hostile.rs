@@ -11,7 +11,7 @@ use crate::support::notify::Service;
 use crate::support::tls::{Certificate, TlsServer};
 use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, until, verified};
 use jiff::SignedDuration;
-use snaprotate::sandbox::faults::{Call, Fault};
+use snaprotate::sandbox::faults::{CallKind, Fault};
 
 const SERVER: u64 = 7;
 
@@ -47,7 +47,7 @@ fn i6_i9_sigterm_while_a_create_hangs_records_unknown_begins_nothing_and_the_nex
     provider.sandbox.add_server(8, "other");
     home.daily(SERVER, 3, "");
     home.daily(8, 3, "");
-    provider.sandbox.order(Fault::hang(Call::Create).done());
+    provider.sandbox.order(Fault::hang(CallKind::Create).done());
     let service = Service::start(&home);
     until("a create is sent", || mutations(&provider) == 1);
     let asked = Instant::now();
@@ -97,7 +97,7 @@ fn i1_a_reload_that_protects_a_snapshot_keeps_it_though_keep_shrinks() {
 fn i1_a_reload_while_a_create_is_in_flight_rules_the_very_next_decision() {
     let (provider, home) = scene(&[3, 2, 1], "");
     home.daily(SERVER, 1, "");
-    let slow = Fault::drip(Call::Create, Duration::from_millis(5));
+    let slow = Fault::drip(CallKind::Create, Duration::from_millis(5));
     provider.sandbox.order(slow);
     let service = Service::start(&home);
     until("a create is sent", || mutations(&provider) == 1);
@@ -127,7 +127,9 @@ fn i9_a_process_stopped_beyond_its_watchdog_goes_on_and_does_nothing_twice() {
     }
     // One create happens after the process has woken, within the window from its time-out.
     let late = SignedDuration::from_millis(3500);
-    provider.sandbox.order(Fault::hang(Call::Create).late(late));
+    provider
+        .sandbox
+        .order(Fault::hang(CallKind::Create).late(late));
     let service = Service::begin(&home, &[("WATCHDOG_USEC", "2000000")]);
     service.hears("READY=1");
     until("a create is sent", || mutations(&provider) > 0);
@@ -166,7 +168,7 @@ fn without_a_free_descriptor_it_neither_crashes_nor_repeats_and_goes_on_when_the
     };
     limit("3");
     // The connections that it has are cut, and it can't open another.
-    provider.sandbox.order(Fault::cut(Call::Any).forever());
+    provider.sandbox.order(Fault::cut(CallKind::Any).forever());
     until("an alert stands", || {
         let mut alerts = home.events("alert_raised");
         alerts.retain(|alert| alert["alert"] == "api_unreachable");
@@ -268,7 +270,11 @@ fn i13_a_redirect_to_a_second_origin_sends_it_no_byte() {
     let second = TcpListener::bind("127.0.0.1:0").expect("a port");
     second.set_nonblocking(true).expect("a listener");
     let there = format!("http://{}/", second.local_addr().expect("an address"));
-    for (call, code) in [(Call::List, 1), (Call::Create, 1), (Call::Delete, 1)] {
+    for (call, code) in [
+        (CallKind::List, 1),
+        (CallKind::Create, 1),
+        (CallKind::Delete, 1),
+    ] {
         let (provider, home) = scene(&[3, 2, 1], "");
         home.daily(SERVER, 1, "");
         provider

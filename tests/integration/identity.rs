@@ -7,14 +7,14 @@ use crate::support::{
     Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until, verified,
 };
 use jiff::SignedDuration;
-use snaprotate::sandbox::faults::{Call, Fault};
-use snaprotate::sandbox::{Ids, server_uuid, snapshot_uuid};
+use snaprotate::sandbox::faults::{CallKind, Fault};
+use snaprotate::sandbox::{IdShape, server_uuid, snapshot_uuid};
 
 const SERVER: u64 = 12345;
 
 fn provider() -> Provider {
     let takes = SignedDuration::from_millis(200);
-    let provider = Provider::showing(Ids::Both, takes, Duration::from_millis(1));
+    let provider = Provider::showing(IdShape::Both, takes, Duration::from_millis(1));
     provider.sandbox.add_server(SERVER, "web-01");
     provider
 }
@@ -105,7 +105,7 @@ fn i9_a_policy_that_names_its_server_by_the_other_id_goes_on_where_it_was() {
     policy(&home, "web.toml", &id, "");
     // Its answer is lost, and what it makes shows after the edit.
     let late = SignedDuration::from_millis(900);
-    sandbox.order(Fault::status(Call::Create, 502).late(late));
+    sandbox.order(Fault::status(CallKind::Create, 502).late(late));
     let service = Service::start(&home);
     until("a create was sent", || {
         !home.events("create_intent").is_empty()

@@ -8,8 +8,8 @@ use crate::support::receivers::{Answer, Hook, SERVER, full, receiver, webhook};
 use crate::support::{Home, Provider, QUICK, stderr, stdout, until, verified};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use snaprotate::audit::{Entry, Event, Extra, Trail, Wide};
-use snaprotate::core::event::{AlertKind, Fact};
+use snaprotate::audit::{Details, Entry, Event, GlobalEvent, Trail};
+use snaprotate::core::event::{AlertKind, ServerEvent};
 
 /// What must stand nowhere.
 const SECRET: &str = "s3cr3t-part-of-an-address";
@@ -82,8 +82,10 @@ fn a_slot_s_turns_are_pinged_and_one_that_is_given_up_is_an_alert() {
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
     home.daily(SERVER, 3, "");
     home.daily(8, 3, "attempts = 1");
-    let refused =
-        snaprotate::sandbox::faults::Fault::status(snaprotate::sandbox::faults::Call::Create, 400);
+    let refused = snaprotate::sandbox::faults::Fault::status(
+        snaprotate::sandbox::faults::CallKind::Create,
+        400,
+    );
     provider.sandbox.order(refused.server(8).forever());
     let (good, bad, hook) = (Hook::start(), Hook::start(), Hook::start());
     let seven = support::ids::value(SERVER);
@@ -197,18 +199,18 @@ fn stood(home: &Home, reason: &str) {
         server: matches!(event, Event::Fact(_))
             .then(|| support::ids::server(SERVER).parse().expect("an id")),
         event,
-        extra: Extra::default(),
+        extra: Details::default(),
     };
     let facts = [
-        Fact::RotationAdded {
+        ServerEvent::RotationAdded {
             rotation: "daily".to_owned(),
             terms: None,
             shrinks: std::collections::BTreeSet::new(),
         },
-        Fact::Blocked {
+        ServerEvent::Blocked {
             reason: reason.to_owned(),
         },
-        Fact::AlertRaised {
+        ServerEvent::AlertRaised {
             alert: AlertKind::Blocked,
             about: support::ids::server(SERVER),
             reason: reason.to_owned(),
@@ -218,7 +220,7 @@ fn stood(home: &Home, reason: &str) {
         .into_iter()
         .map(|f| entry(3, Event::Fact(f)))
         .collect();
-    let ended = Wide::DaemonStopped {
+    let ended = GlobalEvent::DaemonStopped {
         reason: "SIGTERM".to_owned(),
     };
     entries.push(entry(1, Event::Wide(ended)));

@@ -3,8 +3,8 @@
 use crate::support::{self, Home, Provider, daily_name, days_ago, stderr, stdout};
 use jiff::SignedDuration;
 use serde_json::Value;
-use snaprotate::sandbox::Ids;
-use snaprotate::sandbox::faults::{Call, Fault, Listing};
+use snaprotate::sandbox::IdShape;
+use snaprotate::sandbox::faults::{CallKind, Fault, ListingFault};
 
 /// A provider with the server 12345, and a home with a daily rotation of it.
 fn live(keep: usize, more: &str) -> (Provider, Home) {
@@ -143,7 +143,7 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
     let asked: Vec<_> = log.iter().rev().map(|one| one.path.as_str()).collect();
     // A text may be a name as well as an id.
     let by_id = match support::ids::shape() {
-        Ids::Uuids => "/api/v1/snapshots/?page_size=100",
+        IdShape::Uuids => "/api/v1/snapshots/?page_size=100",
         _ => "/api/v1/snapshots/?server_id=9&page_size=100",
     };
     assert_eq!(asked[..2], ["/api/v1/snapshots/?page_size=100", by_id]);
@@ -154,7 +154,7 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
     let two = home.run(&["list", "other"]);
     assert_eq!(two.status.code(), Some(2));
     assert!(stderr(&two).contains("its id, 9 or 10"), "{}", stderr(&two));
-    if support::ids::shape() == Ids::Uuids {
+    if support::ids::shape() == IdShape::Uuids {
         return;
     }
     let output = home.run(&["list", "77"]);
@@ -188,7 +188,7 @@ fn list_ends_with_1_when_the_api_cannot_be_read_and_says_what_it_cannot_rely_on(
     provider
         .sandbox
         .add_snapshot(12345, "golden", "completed", days_ago(1));
-    let doubt = Fault::listing(Listing::Count(1));
+    let doubt = Fault::listing(ListingFault::Count(1));
     provider.sandbox.order(doubt);
     let output = home.run(&["list"]);
     assert_eq!(output.status.code(), Some(0));
@@ -281,7 +281,7 @@ fn a_token_that_may_not_change_snapshots_servers_without_a_policy_and_a_policy_w
 #[test]
 fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
     let (provider, home) = live(2, "");
-    for call in [Call::Servers, Call::Account] {
+    for call in [CallKind::Servers, CallKind::Account] {
         let fault = Fault::status(call, 404).body(r#"{"detail": "Not found."}"#);
         provider.sandbox.order(fault.forever());
     }
@@ -419,10 +419,12 @@ fn a_token_that_is_refused_an_api_that_is_away_and_a_doubtful_listing_end_with_1
     provider
         .sandbox
         .add_snapshot(12345, "x", "completed", days_ago(1));
-    provider.sandbox.order(Fault::listing(Listing::Count(1)));
+    provider
+        .sandbox
+        .order(Fault::listing(ListingFault::Count(1)));
     // What is missing may be what the listing lacks: nothing is said of it.
     assert_eq!(found(&home), (Some(1), vec!["error doubtful".to_owned()]));
-    provider.sandbox.order(Fault::status(Call::List, 404));
+    provider.sandbox.order(Fault::status(CallKind::List, 404));
     assert_eq!(
         found(&home),
         (Some(1), vec!["error api_unreadable".to_owned()])

@@ -11,7 +11,7 @@ use crate::support::{
     Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until, verified,
 };
 use jiff::SignedDuration;
-use snaprotate::sandbox::faults::{Call, Fault, Made};
+use snaprotate::sandbox::faults::{CallKind, CreateFault, Fault};
 
 /// A server that holds an old one of the rotation and one by hand.
 struct Place {
@@ -159,12 +159,12 @@ fn a_word_that_is_one_snapshots_id_and_anothers_name_is_refused() {
 fn a_delete_is_done_when_the_listing_says_so_whatever_the_answer_said() {
     let place = quick();
     let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(Call::Delete, 204));
+    sandbox.order(Fault::status(CallKind::Delete, 204));
     let kept = place.home.run(&["delete", "web", "by-hand", "--yes"]);
     ends(&kept, 1, "says that it is deleted, but still lists it");
     let place = quick();
     let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(Call::Delete, 403).done());
+    sandbox.order(Fault::status(CallKind::Delete, 403).done());
     let refused = place.home.run(&["delete", "web", "by-hand", "--yes"]);
     ends(&refused, 1, "but its listing shows it no more");
 }
@@ -172,14 +172,14 @@ fn a_delete_is_done_when_the_listing_says_so_whatever_the_answer_said() {
 #[test]
 fn a_create_that_is_stored_otherwise_is_not_called_done() {
     let place = quick();
-    let stored = Made::Named("Before_Upgrade".to_owned());
+    let stored = CreateFault::Named("Before_Upgrade".to_owned());
     place.provider.sandbox.order(Fault::made(stored));
     let made = place
         .home
         .run(&["create", "web", "before-upgrade", "--wait"]);
     ends(&made, 1, "");
     let place = quick();
-    let dated = Made::Dated(days_ago(400));
+    let dated = CreateFault::Dated(days_ago(400));
     place.provider.sandbox.order(Fault::made(dated));
     let made = place
         .home
@@ -231,7 +231,7 @@ fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_ser
     for (status, why) in ways {
         let place = quick();
         if let Some(status) = status {
-            let fault = Fault::status(Call::Servers, status).forever();
+            let fault = Fault::status(CallKind::Servers, status).forever();
             place.provider.sandbox.order(fault);
         }
         let done = place
@@ -247,7 +247,7 @@ fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_ser
         assert!(end.contains(why), "{said}");
         assert_eq!(code(&done), Some(1), "{said}");
         let asked = place.provider.sandbox.log();
-        let asked = asked.iter().filter(|r| r.call == Call::Servers).count();
+        let asked = asked.iter().filter(|r| r.call == CallKind::Servers).count();
         assert!(why.contains("still") || asked == 1, "{asked}");
     }
 }
@@ -256,8 +256,8 @@ fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_ser
 fn the_trail_holds_the_status_that_was_received_not_the_documented_one() {
     let place = quick();
     let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(Call::Delete, 200).done());
-    sandbox.order(Fault::status(Call::Restore, 202).done());
+    sandbox.order(Fault::status(CallKind::Delete, 200).done());
+    sandbox.order(Fault::status(CallKind::Restore, 202).done());
     let old = place.old.to_string();
     good(&place.home.run(&["delete", "web", &old, "--yes"]));
     good(&place.home.run(&["create", "web", "mine", "--wait"]));

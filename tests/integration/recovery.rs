@@ -6,7 +6,7 @@ use crate::support::notify::Service;
 use crate::support::{Home, Provider, QUICK, TOKEN, daily_name, days_ago, until, verified};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use snaprotate::sandbox::faults::{Call, Fault};
+use snaprotate::sandbox::faults::{CallKind, Fault};
 use snaprotate::sandbox::request_log::EffectKind;
 
 const SERVER: u64 = 7;
@@ -41,7 +41,7 @@ fn time(record: &Value) -> Timestamp {
 fn a_server_that_stays_busy_beyond_the_attempts_does_not_cost_the_slot() {
     let (provider, home) = scene();
     for status in [409, 423, 429] {
-        let busy = Fault::status(Call::Create, status).times(2);
+        let busy = Fault::status(CallKind::Create, status).times(2);
         provider.sandbox.order(busy);
     }
     let service = Service::start(&home);

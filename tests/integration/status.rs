@@ -6,7 +6,7 @@ use crate::support;
 use crate::support::notify::Service;
 use crate::support::{Home, Provider, QUICK, daily_name, stderr, stdout, until};
 use serde_json::Value;
-use snaprotate::sandbox::faults::{Call, Fault, Made};
+use snaprotate::sandbox::faults::{CallKind, CreateFault, Fault};
 
 /// A provider with this server, and a home with a daily rotation of it.
 fn live(keep: usize) -> (Provider, Home) {
@@ -115,7 +115,7 @@ fn an_alert_stands_on_top_and_it_ends_with_1() {
 fn a_slot_whose_attempt_failed_says_how_often_and_when_it_is_tried_again() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
-    provider.sandbox.order(Fault::made(Made::Failed));
+    provider.sandbox.order(Fault::made(CreateFault::Failed));
     let slow = QUICK.replace("retry_after = \"100ms\"", "retry_after = \"20m\"");
     let home = Home::new(&provider.sandbox.base_url(), "", &slow);
     home.daily(12345, 2, "");
@@ -294,7 +294,9 @@ fn while_the_provider_hangs_what_is_shown_says_how_old_it_is_and_why() {
         json(&home).1["servers"][0]["rotations"][0]["last"]["ending"] == "completed"
     });
     assert!(json(&home).1["servers"][0]["unlisted"].is_null());
-    provider.sandbox.order(Fault::hang(Call::List).forever());
+    provider
+        .sandbox
+        .order(Fault::hang(CallKind::List).forever());
     home.daily(12345, 3, "");
     service.reload();
     let says = |args: &[&str], words: &str| {

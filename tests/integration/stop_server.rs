@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::support::notify::Service;
 use crate::support::{Home, Provider, QUICK, daily_name, stderr, stdout, until, verified, within};
 use jiff::SignedDuration;
-use snaprotate::sandbox::Action;
-use snaprotate::sandbox::faults::{Call, Fault};
+use snaprotate::sandbox::PowerAction;
+use snaprotate::sandbox::faults::{CallKind, Fault};
 
 const SERVER: u64 = 12345;
 
@@ -94,7 +94,7 @@ impl Place {
         assert!(
             powered
                 .iter()
-                .all(|(_, action)| matches!(action, Action::Stop | Action::Start)),
+                .all(|(_, action)| matches!(action, PowerAction::Stop | PowerAction::Start)),
             "{powered:?}"
         );
         verified(&self.home);
@@ -168,10 +168,10 @@ fn i20_a_server_that_somebody_stopped_before_gets_its_snapshot_and_stays_stopped
 #[test]
 fn i20_a_provider_without_power_calls_gets_no_create_and_the_alert_names_that() {
     for (call, status) in [
-        (Call::Power, 404),
-        (Call::Power, 405),
-        (Call::Server, 404),
-        (Call::Server, 405),
+        (CallKind::Power, 404),
+        (CallKind::Power, 405),
+        (CallKind::Server, 404),
+        (CallKind::Server, 405),
     ] {
         let place = place("");
         let fault = Fault::status(call, status);
@@ -195,31 +195,35 @@ fn i20_whatever_becomes_of_the_stop_the_server_runs_in_the_end() {
     let late = SignedDuration::from_millis(1200);
     let stop = |fault: Fault| fault.times(1);
     for (case, fault, snapshot) in [
-        ("refused", stop(Fault::status(Call::Power, 400)), true),
-        ("busy", stop(Fault::status(Call::Power, 409)), true),
-        ("forbidden", stop(Fault::status(Call::Power, 403)), true),
-        ("lost before", stop(Fault::status(Call::Power, 500)), true),
+        ("refused", stop(Fault::status(CallKind::Power, 400)), true),
+        ("busy", stop(Fault::status(CallKind::Power, 409)), true),
+        ("forbidden", stop(Fault::status(CallKind::Power, 403)), true),
         (
-            "lost after",
-            stop(Fault::status(Call::Power, 500).done()),
+            "lost before",
+            stop(Fault::status(CallKind::Power, 500)),
             true,
         ),
-        ("cut before", stop(Fault::cut(Call::Power)), true),
-        ("cut after", stop(Fault::cut(Call::Power).done()), true),
-        ("late", stop(Fault::hang(Call::Power).late(late)), true),
+        (
+            "lost after",
+            stop(Fault::status(CallKind::Power, 500).done()),
+            true,
+        ),
+        ("cut before", stop(Fault::cut(CallKind::Power)), true),
+        ("cut after", stop(Fault::cut(CallKind::Power).done()), true),
+        ("late", stop(Fault::hang(CallKind::Power).late(late)), true),
         (
             "without effect",
-            stop(Fault::status(Call::Power, 200)),
+            stop(Fault::status(CallKind::Power, 200)),
             true,
         ),
         (
             "a state without answer",
-            Fault::status(Call::Server, 500).times(4),
+            Fault::status(CallKind::Server, 500).times(4),
             true,
         ),
         (
             "never stops",
-            Fault::status(Call::Power, 200).times(30),
+            Fault::status(CallKind::Power, 200).times(30),
             false,
         ),
     ] {
@@ -250,9 +254,9 @@ fn i20_whatever_becomes_of_the_stop_the_server_runs_in_the_end() {
 #[test]
 fn i20_a_start_is_sent_until_the_server_is_seen_active_and_an_alert_says_since_when() {
     for (case, fault) in [
-        ("refused", Fault::status(Call::Power, 400)),
-        ("lost", Fault::cut(Call::Power)),
-        ("without effect", Fault::status(Call::Power, 200)),
+        ("refused", Fault::status(CallKind::Power, 400)),
+        ("lost", Fault::cut(CallKind::Power)),
+        ("without effect", Fault::status(CallKind::Power, 200)),
     ] {
         let place = place("");
         // The stop passes, the starts don't.
@@ -325,7 +329,7 @@ fn i20_neither_a_refused_token_nor_a_rate_limit_holds_up_a_start() {
                     !place.home.events("create_result").is_empty()
                 });
                 assert_eq!(place.status(), "stopped", "{status}");
-                sandbox.order(Fault::status(Call::List, status).forever());
+                sandbox.order(Fault::status(CallKind::List, status).forever());
                 let began = Instant::now();
                 until("it runs again", || place.status() == "active");
                 // It may be down for 5 s.
@@ -346,12 +350,12 @@ fn i20_neither_a_refused_token_nor_a_rate_limit_holds_up_a_start() {
 fn i20_without_listings_too_an_alert_tells_of_a_server_that_stays_down() {
     let place = place("");
     let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(Call::Power, 500).after(1).forever());
+    sandbox.order(Fault::status(CallKind::Power, 500).after(1).forever());
     let daemon = place.home.start(&["run"]);
     until("it is down", || {
         !place.home.events("stop_confirmed").is_empty()
     });
-    sandbox.order(Fault::status(Call::List, 401).forever());
+    sandbox.order(Fault::status(CallKind::List, 401).forever());
     until("an alert", || !place.alerts("server_stopped").is_empty());
     sandbox.clear_orders();
     until("it runs again", || place.status() == "active");
@@ -363,7 +367,7 @@ fn i20_without_listings_too_an_alert_tells_of_a_server_that_stays_down() {
 fn i20_a_server_without_a_policy_that_stays_down_is_told_of() {
     let place = place("");
     let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(Call::Power, 500).after(1).forever());
+    sandbox.order(Fault::status(CallKind::Power, 500).after(1).forever());
     let daemon = place.home.start(&["run"]);
     until("it is down", || {
         !place.home.events("stop_confirmed").is_empty()
@@ -387,7 +391,7 @@ fn i20_a_server_without_a_policy_that_stays_down_is_told_of() {
 fn i20_a_service_that_ends_without_having_started_a_server_says_so() {
     let place = place("");
     let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(Call::Power, 500).after(1).forever());
+    sandbox.order(Fault::status(CallKind::Power, 500).after(1).forever());
     let daemon = Service::start(&place.home);
     until("it is down", || {
         !place.home.events("stop_confirmed").is_empty()
@@ -550,7 +554,7 @@ fn kill(kills: usize, nth: usize) {
     assert!(
         powered
             .iter()
-            .all(|(_, action)| *action != Action::HardStop)
+            .all(|(_, action)| *action != PowerAction::HardStop)
     );
     verified(&home);
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::support::{Home, Provider, QUICK, stderr, stdout, verified};
 use jiff::SignedDuration;
 use serde_json::Value;
-use snaprotate::sandbox::Ids;
-use snaprotate::sandbox::store::Row;
+use snaprotate::sandbox::IdShape;
+use snaprotate::sandbox::store::StoredSnapshot;
 
 const SERVER: u64 = 12345;
 
@@ -17,9 +17,9 @@ const KNOWN: (u64, &str) = (818, "daily-snapshot-2026-11-29");
 #[test]
 fn a_trail_of_the_version_before_opens_verifies_and_goes_on() {
     let latency = std::time::Duration::from_millis(1);
-    let provider = Provider::showing(Ids::Integers, SignedDuration::from_millis(200), latency);
+    let provider = Provider::showing(IdShape::Integers, SignedDuration::from_millis(200), latency);
     provider.sandbox.add_server(SERVER, "web");
-    provider.sandbox.put(Row {
+    provider.sandbox.put(StoredSnapshot {
         id: KNOWN.0,
         server: SERVER,
         name: KNOWN.1.to_owned(),

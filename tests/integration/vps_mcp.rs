@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::support::{Provider, TOKEN, until};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use snaprotate::sandbox::{Action, Ids, server_uuid};
+use snaprotate::sandbox::{IdShape, PowerAction, server_uuid};
 
 /// The client, which speaks JSON-RPC by line; ended with the test.
 struct Client {
@@ -94,7 +94,7 @@ impl Drop for Client {
 #[test]
 fn the_provider_s_own_client_lists_the_stand_in_s_servers_and_switches_one() {
     let latency = Duration::from_millis(1);
-    let provider = Provider::showing(Ids::Uuids, SignedDuration::from_millis(200), latency);
+    let provider = Provider::showing(IdShape::Uuids, SignedDuration::from_millis(200), latency);
     for nth in 1..=25 {
         provider.sandbox.add_server(nth, &format!("web-{nth:02}"));
     }
@@ -121,7 +121,7 @@ fn the_provider_s_own_client_lists_the_stand_in_s_servers_and_switches_one() {
     }
     assert_eq!(
         provider.sandbox.powered(),
-        [(3, Action::Stop), (3, Action::Start)]
+        [(3, PowerAction::Stop), (3, PowerAction::Start)]
     );
     let refused = client.tool(
         "server_power",

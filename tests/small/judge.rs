@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use snaprotate::core::decide::Step;
-use snaprotate::core::event::{Fact, Outcome};
+use snaprotate::core::event::{Outcome, ServerEvent};
 use snaprotate::core::snapshot::Status;
 
 use super::trail::HIDDEN;
@@ -209,11 +209,11 @@ impl Judge<'_> {
     }
 
     /// A record says only what can be seen.
-    fn record(&mut self, fact: &Fact) -> Verdict {
+    fn record(&mut self, fact: &ServerEvent) -> Verdict {
         let view = self.view;
         let said = || format!("{fact:?}");
         match fact {
-            Fact::CreateResult {
+            ServerEvent::CreateResult {
                 snapshot,
                 outcome,
                 id,
@@ -241,7 +241,7 @@ impl Judge<'_> {
                 };
                 self.must(Rule::I9, holds, said)
             }
-            Fact::SnapshotFailed { id, .. } => {
+            ServerEvent::SnapshotFailed { id, .. } => {
                 let holds = match (view.row(id.number().unwrap()), &view.ledger.open) {
                     (Some(row), _) => row.snapshot.status == Status::Failed,
                     (
@@ -256,18 +256,18 @@ impl Judge<'_> {
                 };
                 self.must(Rule::I9, holds, said)
             }
-            Fact::SnapshotCompleted { id, .. } => {
+            ServerEvent::SnapshotCompleted { id, .. } => {
                 let row = view.row(id.number().unwrap());
                 let holds = row.is_some_and(|row| row.snapshot.status == Status::Completed);
                 self.must(Rule::I8, holds, said)
             }
-            Fact::SnapshotStuck { id, .. } => {
+            ServerEvent::SnapshotStuck { id, .. } => {
                 let holds = view
                     .row(id.number().unwrap())
                     .is_some_and(|row| view.stuck(row));
                 self.must(Rule::I8, holds, said)
             }
-            Fact::SlotSettled { snapshot, .. } => {
+            ServerEvent::SlotSettled { snapshot, .. } => {
                 let due = view.wants.due.iter().position(|due| due == snapshot);
                 let holds = view.rows.iter().any(|row| {
                     let named = row.snapshot.name == *snapshot
@@ -276,7 +276,7 @@ impl Judge<'_> {
                 });
                 self.must(Rule::I8, holds, said)
             }
-            Fact::SlotGivenUp { snapshot, .. } if view.wants.due.contains(snapshot) => {
+            ServerEvent::SlotGivenUp { snapshot, .. } if view.wants.due.contains(snapshot) => {
                 let tries = view.ledger.attempts.get(snapshot).copied().unwrap_or(0);
                 let due = view.wants.due.iter().position(|due| due == snapshot);
                 let stuck = view
@@ -285,14 +285,14 @@ impl Judge<'_> {
                     .any(|row| row.owner == due.map(|index| (index, 0)) && view.stuck(row));
                 self.must(Rule::Due, tries >= ATTEMPTS || stuck, said)
             }
-            Fact::SlotSkipped { snapshot, .. } => {
+            ServerEvent::SlotSkipped { snapshot, .. } => {
                 let due = view.wants.due.contains(snapshot);
                 self.must(Rule::Due, !due, said)
             }
-            Fact::DeleteConfirmed { id } => {
+            ServerEvent::DeleteConfirmed { id } => {
                 self.must(Rule::I5, !view.shows(id.number().unwrap()), said)
             }
-            Fact::DeleteResult { id, .. } => {
+            ServerEvent::DeleteResult { id, .. } => {
                 let holds = matches!(&view.ledger.open, Some(Pending::Delete { id: open, since })
                     if *open == id.number().unwrap() && view.now - since >= SETTLE_WINDOW);
                 self.must(Rule::I5, holds && view.shows(id.number().unwrap()), said)

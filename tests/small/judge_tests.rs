@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use snaprotate::core::decide::Step;
-use snaprotate::core::event::{Fact, Outcome};
+use snaprotate::core::event::{Outcome, ServerEvent};
 use snaprotate::core::snapshot::{SnapshotId, Status};
 
 use super::judge::{Broken, Checks, Rule, judge};
@@ -169,10 +169,10 @@ fn i5_a_delete_is_closed_as_what_can_be_seen() {
     let id = SnapshotId::from(3);
     let mut bench = days(3);
     bench.ledger.open = Some(open_delete(3));
-    let gone = Step::Record(Fact::DeleteConfirmed { id: id.clone() });
+    let gone = Step::Record(ServerEvent::DeleteConfirmed { id: id.clone() });
     assert_eq!(bench.judge(&gone), Some(Rule::I5));
     let outcome = Outcome::Failed;
-    let failed = Step::Record(Fact::DeleteResult { id, outcome });
+    let failed = Step::Record(ServerEvent::DeleteResult { id, outcome });
     bench.now = SETTLE_WINDOW - 1;
     assert_eq!(bench.judge(&failed), Some(Rule::I5));
     bench.now = SETTLE_WINDOW;
@@ -237,7 +237,7 @@ fn i8_one_in_progress_neither_counts_nor_goes() {
     assert_eq!(bench.judge(&delete(1)), Some(Rule::I8));
     bench.now = STUCK_AFTER;
     assert_eq!(bench.judge(&delete(1)), None, "delete_stuck allows it");
-    let completed = Step::Record(Fact::SnapshotCompleted {
+    let completed = Step::Record(ServerEvent::SnapshotCompleted {
         snapshot: name("a", 1),
         id: SnapshotId::from(1),
         pays: Some(false),
@@ -259,7 +259,7 @@ fn i9_a_slot_that_has_a_snapshot_gets_no_second_one() {
 #[test]
 fn i9_a_create_counts_as_not_done_only_after_the_settle_window() {
     let result = |outcome, id| {
-        Step::Record(Fact::CreateResult {
+        Step::Record(ServerEvent::CreateResult {
             snapshot: name("a", 0),
             outcome,
             id,

@@ -2,8 +2,8 @@
 //! and the decision asked again.
 
 use snaprotate::core::decide::{self, Step, decide};
-use snaprotate::core::event::{AlertKind, Fact, Outcome};
-use snaprotate::core::server_history::History;
+use snaprotate::core::event::{AlertKind, Outcome, ServerEvent};
+use snaprotate::core::server_history::ServerHistory;
 use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
 
 use super::judge::{Broken, Rule, judge};
@@ -28,7 +28,7 @@ struct World<'a> {
     wanted: &'a Wanted,
     answers: Answers,
     rows: Vec<Row>,
-    history: History,
+    history: ServerHistory,
     ledger: Ledger,
     now: Seconds,
     requested: Seconds,
@@ -188,23 +188,25 @@ impl<'a> World<'a> {
         }
     }
 
-    fn apply(&mut self, fact: &Fact) {
+    fn apply(&mut self, fact: &ServerEvent) {
         let grace = self.wanted.rules.request_timeout;
         self.history.apply(fact, clock(self.now).into(), grace);
     }
 
     /// A record: what the judge found true goes into its ledger too.
-    fn record(&mut self, fact: &Fact) {
+    fn record(&mut self, fact: &ServerEvent) {
         self.apply(fact);
-        if let Fact::RotationAdded { shrinks, .. } | Fact::RotationChanged { shrinks, .. } = fact {
+        if let ServerEvent::RotationAdded { shrinks, .. }
+        | ServerEvent::RotationChanged { shrinks, .. } = fact
+        {
             let now = self.now;
             let announced = shrinks.iter().map(|id| (id.number().unwrap(), now));
             self.ledger.announced.extend(announced);
         }
-        if let Fact::CreateResult { id: Some(id), .. } = fact {
+        if let ServerEvent::CreateResult { id: Some(id), .. } = fact {
             self.ledger.ours.insert(id.number().unwrap());
         }
-        if let Fact::SnapshotCompleted { id, .. } = fact
+        if let ServerEvent::SnapshotCompleted { id, .. } = fact
             && (id.number().unwrap() >= HIDDEN || self.ledger.ours.contains(&id.number().unwrap()))
         {
             self.ledger.made.insert(id.number().unwrap());
@@ -212,7 +214,7 @@ impl<'a> World<'a> {
         }
         let ledger = &mut self.ledger;
         match fact {
-            Fact::CreateResult { snapshot, id, .. } => {
+            ServerEvent::CreateResult { snapshot, id, .. } => {
                 ledger.answered = Some(self.now);
                 self.requested = self.now;
                 ledger.open = None;
@@ -220,28 +222,30 @@ impl<'a> World<'a> {
                     *ledger.attempts.entry(snapshot.clone()).or_default() += 1;
                 }
             }
-            Fact::SnapshotFailed { snapshot, id, .. } => {
+            ServerEvent::SnapshotFailed { snapshot, id, .. } => {
                 let awaited = Some(id.number().unwrap());
                 if matches!(&ledger.open, Some(Pending::Create { id, .. }) if *id == awaited) {
                     ledger.open = None;
                 }
                 *ledger.attempts.entry(snapshot.clone()).or_default() += 1;
             }
-            Fact::SnapshotCompleted { id, .. } | Fact::SnapshotStuck { id, .. } => {
+            ServerEvent::SnapshotCompleted { id, .. } | ServerEvent::SnapshotStuck { id, .. } => {
                 let awaited = Some(id.number().unwrap());
                 if matches!(&ledger.open, Some(Pending::Create { id, .. }) if *id == awaited) {
                     ledger.open = None;
                 }
             }
-            Fact::DeleteConfirmed { .. } | Fact::DeleteResult { .. } => ledger.open = None,
-            Fact::SlotSettled { snapshot, .. }
-            | Fact::SlotGivenUp { snapshot, .. }
-            | Fact::SlotSkipped { snapshot, .. } => {
+            ServerEvent::DeleteConfirmed { .. } | ServerEvent::DeleteResult { .. } => {
+                ledger.open = None;
+            }
+            ServerEvent::SlotSettled { snapshot, .. }
+            | ServerEvent::SlotGivenUp { snapshot, .. }
+            | ServerEvent::SlotSkipped { snapshot, .. } => {
                 ledger.ended.insert(snapshot.clone());
             }
             _ => {}
         }
-        if matches!(fact, Fact::DeleteResult { .. }) {
+        if matches!(fact, ServerEvent::DeleteResult { .. }) {
             ledger.answered = Some(self.now);
             self.requested = self.now;
         }
@@ -274,7 +278,7 @@ impl<'a> World<'a> {
             .iter()
             .map(|row| row.snapshot.id.clone())
             .collect();
-        self.apply(&Fact::CreateIntent {
+        self.apply(&ServerEvent::CreateIntent {
             rotation,
             snapshot: name.clone(),
             known: known.iter().cloned().collect(),
@@ -313,7 +317,7 @@ impl<'a> World<'a> {
             self.ledger.open = None;
             *self.ledger.attempts.entry(name.clone()).or_default() += 1;
         }
-        self.apply(&Fact::CreateResult {
+        self.apply(&ServerEvent::CreateResult {
             snapshot: name,
             outcome,
             id,
@@ -348,7 +352,7 @@ impl<'a> World<'a> {
             .iter()
             .map(|row| row.snapshot.id.clone())
             .collect();
-        self.apply(&Fact::DeleteIntent {
+        self.apply(&ServerEvent::DeleteIntent {
             rotation: String::new(),
             id: id.clone(),
             snapshot,
@@ -379,7 +383,7 @@ impl<'a> World<'a> {
         }
         self.ledger.answered = Some(self.now);
         self.requested = self.now;
-        self.apply(&Fact::DeleteResult { id, outcome });
+        self.apply(&ServerEvent::DeleteResult { id, outcome });
     }
 
     /// Time passes, and with it what is under way.
@@ -436,7 +440,10 @@ impl<'a> World<'a> {
             }
             let settled = self.history.slot(ROTATIONS[rotation], name);
             let ending = settled.and_then(|note| note.ending);
-            let given_up = !matches!(ending, Some(snaprotate::core::event::Ending::Completed));
+            let given_up = !matches!(
+                ending,
+                Some(snaprotate::core::event::SlotOutcome::Completed)
+            );
             let about = (AlertKind::SlotFailed, ROTATIONS[rotation].to_owned());
             if given_up && !alerts.contains_key(&about) {
                 return Err(format!("{name} was not made, and nobody is told"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use snaprotate::core::name_pattern::Pattern;
-use snaprotate::core::policy::{Former, Policy, Rotation, Rules, WhenFull};
+use snaprotate::core::policy::{FormerPattern, Policy, Rotation, Rules, WhenFull};
 use snaprotate::core::schedule::Schedule;
 use snaprotate::core::snapshot::ServerId;
 
@@ -79,7 +79,7 @@ pub fn wanted(
         keep: *keep,
         pattern: Pattern::new("{name}-%Y-%m-%d", ROTATIONS[index]).expect("a pattern"),
         former: if index == 0 {
-            vec![Former {
+            vec![FormerPattern {
                 pattern: Pattern::new("old-%Y-%m-%d", "a").expect("a pattern"),
                 coarse: false,
             }]

@@ -9,7 +9,7 @@
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use snaprotate::core::event::Now;
+use snaprotate::core::event::ClockReading;
 use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
 
 use super::view::{MINUTE, Owner, ROTATIONS, Row, Seconds};
@@ -24,8 +24,8 @@ pub const PROTECTED: &str = "a-2026-11-12";
 
 /// A moment of a case on both clocks. The process began no sooner than what earlier ones
 /// wrote; what it has lived through itself may lie before its zero, as differences alone count.
-pub fn clock(at: Seconds) -> Now {
-    Now {
+pub fn clock(at: Seconds) -> ClockReading {
+    ClockReading {
         wall: wall(at),
         mono: SignedDuration::from_secs(at),
     }

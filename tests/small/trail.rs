@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use snaprotate::core::event::{Fact, Outcome, When};
-use snaprotate::core::server_history::History;
+use snaprotate::core::event::{Outcome, RecordedAt, ServerEvent};
+use snaprotate::core::server_history::ServerHistory;
 use snaprotate::core::snapshot::SnapshotId;
 
 use super::space::{DAY, GRACE, clock, name, slot};
@@ -24,7 +24,7 @@ const AN_HOUR_AGO: Seconds = -60 * MINUTE;
 #[derive(Clone, Debug)]
 pub struct Trail {
     pub title: &'static str,
-    pub history: History,
+    pub history: ServerHistory,
     pub ledger: Ledger,
     /// A listing in doubt.
     pub doubt: bool,
@@ -40,7 +40,7 @@ impl Trail {
     fn nothing(title: &'static str) -> Self {
         Self {
             title,
-            history: History::default(),
+            history: ServerHistory::default(),
             ledger: Ledger::default(),
             doubt: false,
             server: "web",
@@ -55,7 +55,7 @@ impl Trail {
             let rotation = (*rotation).to_owned();
             trail.old(
                 -16 * 60 * MINUTE,
-                &Fact::RotationAdded {
+                &ServerEvent::RotationAdded {
                     rotation,
                     terms: None,
                     shrinks: BTreeSet::new(),
@@ -66,8 +66,8 @@ impl Trail {
     }
 
     /// A fact that an earlier process wrote.
-    fn old(&mut self, at: Seconds, fact: &Fact) {
-        let when = When {
+    fn old(&mut self, at: Seconds, fact: &ServerEvent) {
+        let when = RecordedAt {
             wall: clock(at).wall,
             mono: None,
         };
@@ -76,13 +76,13 @@ impl Trail {
     }
 
     /// A fact that this process wrote.
-    fn lived(&mut self, at: Seconds, fact: &Fact) {
+    fn lived(&mut self, at: Seconds, fact: &ServerEvent) {
         let grace = clock(GRACE).mono - clock(0).mono;
         self.history.apply(fact, clock(at).into(), grace);
     }
 
     fn due(mut self, rotation: usize) -> Self {
-        let fact = Fact::SlotDue {
+        let fact = ServerEvent::SlotDue {
             rotation: ROTATIONS[rotation].to_owned(),
             slot: slot(0),
             snapshot: name(ROTATIONS[rotation], 0),
@@ -91,7 +91,11 @@ impl Trail {
         self
     }
 
-    fn ended(mut self, rotation: usize, fact: fn(String, jiff::Timestamp, String) -> Fact) -> Self {
+    fn ended(
+        mut self,
+        rotation: usize,
+        fact: fn(String, jiff::Timestamp, String) -> ServerEvent,
+    ) -> Self {
         let snapshot = name(ROTATIONS[rotation], 0);
         self.ledger.ended.insert(snapshot.clone());
         self.old(
@@ -147,7 +151,7 @@ impl Trail {
         self.ledger.open = Some(Pending::Delete { id, since: at });
         if let Some(outcome) = answer {
             let id = SnapshotId::from(id);
-            self.lived(at, &Fact::DeleteResult { id, outcome });
+            self.lived(at, &ServerEvent::DeleteResult { id, outcome });
             self.ledger.answered = Some(at);
             if outcome == Outcome::Failed {
                 self.ledger.open = None;
@@ -167,21 +171,21 @@ impl Trail {
         };
         self.old(
             AN_HOUR_AGO,
-            &Fact::DeleteResult {
+            &ServerEvent::DeleteResult {
                 id: id.clone(),
                 outcome,
             },
         );
         if !there {
-            self.old(AN_HOUR_AGO, &Fact::DeleteConfirmed { id });
+            self.old(AN_HOUR_AGO, &ServerEvent::DeleteConfirmed { id });
         }
         self.ledger.given = Some(victim);
         self
     }
 }
 
-fn create(rotation: usize, known: BTreeSet<u64>) -> Fact {
-    Fact::CreateIntent {
+fn create(rotation: usize, known: BTreeSet<u64>) -> ServerEvent {
+    ServerEvent::CreateIntent {
         rotation: ROTATIONS[rotation].to_owned(),
         snapshot: name(ROTATIONS[rotation], 0),
         known: known.into_iter().map(SnapshotId::from).collect(),
@@ -191,8 +195,8 @@ fn create(rotation: usize, known: BTreeSet<u64>) -> Fact {
     }
 }
 
-fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> Fact {
-    Fact::CreateResult {
+fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> ServerEvent {
+    ServerEvent::CreateResult {
         snapshot: name(ROTATIONS[rotation], 0),
         outcome,
         id: id.map(SnapshotId::from),
@@ -203,8 +207,8 @@ fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> Fact {
     }
 }
 
-fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> Fact {
-    Fact::DeleteIntent {
+fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> ServerEvent {
+    ServerEvent::DeleteIntent {
         rotation: String::new(),
         snapshot: String::new(),
         id: SnapshotId::from(id),
@@ -215,9 +219,9 @@ fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> Fact {
     }
 }
 
-fn settled(rotation: String, slot: jiff::Timestamp, snapshot: String) -> Fact {
+fn settled(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerEvent {
     let reason = String::new();
-    Fact::SlotSettled {
+    ServerEvent::SlotSettled {
         rotation,
         slot,
         snapshot,
@@ -225,9 +229,9 @@ fn settled(rotation: String, slot: jiff::Timestamp, snapshot: String) -> Fact {
     }
 }
 
-fn given_up(rotation: String, slot: jiff::Timestamp, snapshot: String) -> Fact {
+fn given_up(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerEvent {
     let reason = String::new();
-    Fact::SlotGivenUp {
+    ServerEvent::SlotGivenUp {
         rotation,
         slot,
         snapshot,
@@ -235,9 +239,9 @@ fn given_up(rotation: String, slot: jiff::Timestamp, snapshot: String) -> Fact {
     }
 }
 
-fn skipped(rotation: String, slot: jiff::Timestamp, snapshot: String) -> Fact {
+fn skipped(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerEvent {
     let reason = String::new();
-    Fact::SlotSkipped {
+    ServerEvent::SlotSkipped {
         rotation,
         slot,
         snapshot,
@@ -293,7 +297,7 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
         let rotation = prefix.to_owned();
         trail.old(
             -7 * DAY,
-            &Fact::SlotDue {
+            &ServerEvent::SlotDue {
                 rotation,
                 slot,
                 snapshot: snapshot.clone(),
@@ -305,7 +309,7 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
             let snapshot = snapshot.clone();
             trail.old(
                 -7 * DAY,
-                &Fact::CreateResult {
+                &ServerEvent::CreateResult {
                     snapshot,
                     outcome,
                     id,
@@ -368,12 +372,12 @@ fn of_row(row: &Row, rows: &[Row], wants: &Wants, found: &mut Vec<Trail>) {
 
 fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
     let base = |title| Trail::base(title, wants);
-    let restore = Fact::RestoreIntent {
+    let restore = ServerEvent::RestoreIntent {
         snapshot: String::new(),
         id: SnapshotId::from(1),
         by: None,
     };
-    let restored = Fact::RestoreResult {
+    let restored = ServerEvent::RestoreResult {
         id: SnapshotId::from(1),
         outcome: Outcome::Done,
     };
@@ -403,7 +407,7 @@ fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
     trail.requested = -1;
     found.push(trail);
     let mut trail = held(base("paused"));
-    trail.old(-MINUTE, &Fact::Paused { by: None });
+    trail.old(-MINUTE, &ServerEvent::Paused { by: None });
     found.push(trail);
     for at in [-MINUTE, 1 - 30 * MINUTE] {
         let mut trail = held(base("a restore under way"));

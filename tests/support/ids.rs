@@ -3,7 +3,7 @@
 //! Tests speak of numbers. What goes into the program is put into the shape that the stand-in
 //! shows, and what comes out of it is put back.
 
-use snaprotate::sandbox::{Ids, server_uuid, snapshot_uuid};
+use snaprotate::sandbox::{IdShape, server_uuid, snapshot_uuid};
 
 /// Where a UUID of the stand-in begins, and how long it is.
 const MARKS: [&str; 2] = ["5e57e500-0000-4000-8000-", "5a950000-0000-4000-8000-"];
@@ -26,18 +26,18 @@ const VALUED: [&str; 7] = [
 ];
 
 /// The shape of this run.
-pub fn shape() -> Ids {
+pub fn shape() -> IdShape {
     match std::env::var("SNAPROTATE_TEST_IDS").as_deref() {
-        Ok("uuids") => Ids::Uuids,
-        Ok("both") => Ids::Both,
-        Ok("integers") | Err(_) => Ids::Integers,
+        Ok("uuids") => IdShape::Uuids,
+        Ok("both") => IdShape::Both,
+        Ok("integers") | Err(_) => IdShape::Integers,
         Ok(other) => panic!("SNAPROTATE_TEST_IDS={other}: integers, uuids or both"),
     }
 }
 
 /// A policy's text with ids of this run's shape.
 pub fn policy(text: &str) -> String {
-    if shape() != Ids::Uuids {
+    if shape() != IdShape::Uuids {
         return text.to_owned();
     }
     let lines = text.lines().map(|line| match line.split_once(" = ") {
@@ -63,7 +63,7 @@ pub fn arguments(args: &[&str]) -> Vec<String> {
     let (mut before, mut words) = ("", None);
     let mut put = Vec::new();
     for &arg in args {
-        let id = arg.parse().ok().filter(|_| shape() == Ids::Uuids);
+        let id = arg.parse().ok().filter(|_| shape() == IdShape::Uuids);
         put.push(match (before, words, id) {
             ("--server", _, Some(id)) => server_uuid(id),
             ("--snapshot", _, Some(id)) => snapshot_uuid(id),
@@ -85,7 +85,7 @@ pub fn arguments(args: &[&str]) -> Vec<String> {
 
 /// A snapshot's id as it is typed.
 pub fn snapshot(id: u64) -> String {
-    if shape() == Ids::Uuids {
+    if shape() == IdShape::Uuids {
         snapshot_uuid(id)
     } else {
         id.to_string()
@@ -94,7 +94,7 @@ pub fn snapshot(id: u64) -> String {
 
 /// A server's id as it is typed.
 pub fn server(id: u64) -> String {
-    if shape() == Ids::Uuids {
+    if shape() == IdShape::Uuids {
         server_uuid(id)
     } else {
         id.to_string()
@@ -103,7 +103,7 @@ pub fn server(id: u64) -> String {
 
 /// A server's id as a value in TOML.
 pub fn value(id: u64) -> String {
-    if shape() == Ids::Uuids {
+    if shape() == IdShape::Uuids {
         format!("{:?}", server_uuid(id))
     } else {
         id.to_string()
@@ -124,7 +124,7 @@ pub fn record(json: &str) -> String {
     let Some((before, after)) = json.split_once("\"server\":7") else {
         return json.to_owned();
     };
-    if shape() != Ids::Uuids {
+    if shape() != IdShape::Uuids {
         return json.to_owned();
     }
     format!("{before}\"server\":{:?}{after}", server_uuid(7))

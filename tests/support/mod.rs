@@ -23,7 +23,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::Value;
 use snaprotate::clock::{Clock, Stepper};
-use snaprotate::sandbox::{Ids, Sandbox, SandboxConfig};
+use snaprotate::sandbox::{IdShape, Sandbox, SandboxConfig};
 use tempfile::TempDir;
 
 pub const TOKEN: &str = "a-token-of-the-tests";
@@ -51,7 +51,7 @@ impl Provider {
     }
 
     /// With ids of this shape, whatever the run's is.
-    pub fn showing(ids: Ids, completes_after: SignedDuration, latency: Duration) -> Self {
+    pub fn showing(ids: IdShape, completes_after: SignedDuration, latency: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

@@ -2,22 +2,22 @@
 
 use super::*;
 use crate::audit::chain::{Hash, TOO_MANY};
-use crate::core::event::{AlertKind, When};
-use crate::core::server_history::History;
+use crate::core::event::{AlertKind, RecordedAt};
+use crate::core::server_history::ServerHistory;
 
 #[test]
 fn a_line_has_its_keys_in_order_and_ends_with_the_hash_of_what_precedes_it() {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     let (mut writer, _) = start(&disk).unwrap();
     let mut entry = fact(
         NOVEMBER,
         7,
-        Fact::DeleteResult {
+        ServerEvent::DeleteResult {
             id: SnapshotId::from(3),
             outcome: Outcome::Later,
         },
     );
-    entry.extra = Extra {
+    entry.extra = Details {
         policy: None,
         status: Some(409),
         error: Some("busy".to_owned()),
@@ -39,12 +39,12 @@ fn a_line_has_its_keys_in_order_and_ends_with_the_hash_of_what_precedes_it() {
 fn a_restart_folds_the_same_histories_as_the_facts_themselves() {
     let disk = some_nights();
     let (_, opened) = start(&disk).unwrap();
-    let mut expected = History::default();
+    let mut expected = ServerHistory::default();
     for entry in night(7) {
         let Event::Fact(fact) = &entry.event else {
             unreachable!()
         };
-        let when = When {
+        let when = RecordedAt {
             wall: entry.time,
             mono: None,
         };
@@ -59,13 +59,13 @@ fn a_restart_folds_the_same_histories_as_the_facts_themselves() {
 #[test]
 fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
     let disk = some_nights();
-    let alert = |about: &str| Wide::AlertRaised {
+    let alert = |about: &str| GlobalEvent::AlertRaised {
         alert: "token_refused".to_owned(),
         about: about.to_owned(),
         reason: "401".to_owned(),
     };
     let (mut writer, _) = start(&disk).unwrap();
-    let stuck = Fact::AlertRaised {
+    let stuck = ServerEvent::AlertRaised {
         alert: AlertKind::Stuck,
         about: "weekly-snapshot-2026-11-24".to_owned(),
         reason: "in progress for an hour".to_owned(),
@@ -75,7 +75,7 @@ fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
         wide(NOVEMBER, alert("two")),
         wide(
             NOVEMBER,
-            Wide::AlertCleared {
+            GlobalEvent::AlertCleared {
                 alert: "token_refused".to_owned(),
                 about: "one".to_owned(),
             },
@@ -87,7 +87,7 @@ fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
     writer
         .append(&[wide(
             DECEMBER,
-            Wide::DaemonStopped {
+            GlobalEvent::DaemonStopped {
                 reason: "SIGTERM".to_owned(),
             },
         )])
@@ -116,7 +116,7 @@ fn a_pause_of_all_lasts_into_the_next_month_and_each_server_knows_of_its_end() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     writer
-        .append(&[wide(NOVEMBER, Wide::Paused { by: None })])
+        .append(&[wide(NOVEMBER, GlobalEvent::Paused { by: None })])
         .unwrap();
     writer.append(&[blocked(DECEMBER, "one")]).unwrap();
     disk.take(&november());
@@ -126,7 +126,7 @@ fn a_pause_of_all_lasts_into_the_next_month_and_each_server_knows_of_its_end() {
         assert_eq!(history.all_paused, Some(at(NOVEMBER)));
     }
     writer
-        .append(&[wide(DECEMBER, Wide::Resumed { by: None })])
+        .append(&[wide(DECEMBER, GlobalEvent::Resumed { by: None })])
         .unwrap();
     let (_, opened) = start(&disk).unwrap();
     assert_eq!(opened.paused, None);
@@ -206,7 +206,7 @@ fn a_changed_dropped_or_moved_line_is_found_and_the_trail_stays_shut() {
     // Moved aside as it says, the loss is noticed, and work goes on.
     disk.take(&november());
     let (_, opened) = start(&disk).unwrap();
-    assert_eq!(opened.notices, [Wide::TrailLost { head: 9 }]);
+    assert_eq!(opened.notices, [GlobalEvent::TrailLost { head: 9 }]);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn what_foreign_lines_say_is_told_in_one_printable_line() {
 
 #[test]
 fn the_checkpoints_of_thousands_of_servers_are_written_in_a_few_pieces_and_read_back() {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     let (mut writer, _) = start(&disk).unwrap();
     let all: Vec<Entry> = (1..=3_000).flat_map(night).collect();
     writer.append(&all).unwrap();

@@ -7,7 +7,7 @@ const CRASHES: [Crash; 4] = [Crash::Killed, Crash::Lost, Crash::Torn, Crash::Hol
 
 /// Starts, records one thing after the other across a month's end, and tells what was
 /// acknowledged before the process, the so manieth, died.
-fn life(disk: &MemDisk, nth: usize) -> Vec<String> {
+fn life(disk: &MemoryDisk, nth: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let Ok((mut writer, _)) = start(disk) else {
         return acknowledged;
@@ -29,10 +29,10 @@ fn life(disk: &MemDisk, nth: usize) -> Vec<String> {
 }
 
 /// What the next start finds: all that was acknowledged, and no alarm but of a tear.
-fn survives(disk: &MemDisk, acknowledged: &[String], holes: bool, place: &str) {
+fn survives(disk: &MemoryDisk, acknowledged: &[String], holes: bool, place: &str) {
     let (mut writer, opened) = start(disk).unwrap_or_else(|e| panic!("{place}: {e}"));
     for notice in &opened.notices {
-        let torn = matches!(notice, Wide::TornTail { .. });
+        let torn = matches!(notice, GlobalEvent::TornTail { .. });
         assert!(torn, "{place}: {notice:?}");
     }
     // A half line was never relied on; only lines after a hole cast doubt.
@@ -52,7 +52,7 @@ fn survives(disk: &MemDisk, acknowledged: &[String], holes: bool, place: &str) {
 
 /// Two lives, each ended after so many changes, and what is left of them.
 fn two_lives(ends: [(u64, Crash); 2]) {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     let mut acknowledged = Vec::new();
     for (nth, (left, how)) in ends.into_iter().enumerate() {
         disk.set().changes_left = Some(left);
@@ -65,7 +65,7 @@ fn two_lives(ends: [(u64, Crash); 2]) {
 
 #[test]
 fn i6_a_power_loss_soon_after_a_kill_loses_no_acknowledged_record() {
-    let counted = MemDisk::default();
+    let counted = MemoryDisk::default();
     life(&counted, 0);
     let changes = counted.set().changes;
     for (first, second) in (0..changes).flat_map(|first| (0..14).map(move |second| (first, second)))
@@ -78,14 +78,14 @@ fn i6_a_power_loss_soon_after_a_kill_loses_no_acknowledged_record() {
 
 #[test]
 fn i6_syncs_that_fail_after_a_kill_lose_no_acknowledged_record_with_the_power() {
-    let counted = MemDisk::default();
+    let counted = MemoryDisk::default();
     life(&counted, 0);
     let changes = counted.set().changes;
     for first in 0..changes {
         // The second process dies early, so that the third one meets what it was told.
         for (second, fails) in [(u64::MAX, 1), (u64::MAX, 2), (2, 1), (3, 1), (4, 1), (5, 2)] {
             for how in CRASHES {
-                let disk = MemDisk::default();
+                let disk = MemoryDisk::default();
                 let mut acknowledged = Vec::new();
                 for (nth, left) in [first, second, u64::MAX].into_iter().enumerate() {
                     disk.set().changes_left = Some(left);
@@ -102,7 +102,7 @@ fn i6_syncs_that_fail_after_a_kill_lose_no_acknowledged_record_with_the_power() 
 
 #[test]
 fn i6_no_crash_anywhere_loses_an_acknowledged_record_or_raises_a_false_alarm() {
-    let counted = MemDisk::default();
+    let counted = MemoryDisk::default();
     assert_eq!(life(&counted, 0).len(), 4);
     let changes = counted.set().changes;
     assert!(changes > 20);
@@ -125,7 +125,7 @@ fn a_torn_tail_is_set_aside_and_recorded() {
 
     let (mut writer, opened) = start(&disk).unwrap();
     let file = "audit-2026-11.jsonl.torn-1".to_owned();
-    let notice = Wide::TornTail {
+    let notice = GlobalEvent::TornTail {
         file: file.clone(),
         bytes: 13,
         whole: false,
@@ -166,7 +166,7 @@ fn a_cut_tail_is_noticed_holds_creates_and_is_recorded_once() {
 
         let (mut writer, opened) = start(&disk).unwrap();
         assert!(opened.hold_creates);
-        let cut = |w: &Wide| matches!(w, Wide::TailCut { head: 9, .. });
+        let cut = |w: &GlobalEvent| matches!(w, GlobalEvent::TailCut { head: 9, .. });
         assert!(opened.notices.iter().any(cut), "{:?}", opened.notices);
         // Killed before anything was recorded: found again.
         let (_, again) = start(&disk).unwrap();
@@ -186,7 +186,7 @@ fn a_cut_tail_is_noticed_holds_creates_and_is_recorded_once() {
 #[test]
 fn a_tail_that_was_replaced_is_noticed() {
     let disk = some_nights();
-    let other = MemDisk::default();
+    let other = MemoryDisk::default();
     let (mut writer, _) = start(&other).unwrap();
     for n in 0..20 {
         writer.append(&[blocked(NOVEMBER, &n.to_string())]).unwrap();
@@ -205,7 +205,7 @@ fn a_tail_that_was_replaced_is_noticed() {
 fn a_lost_trail_is_noticed_and_goes_on_with_the_next_number() {
     let disk = some_nights();
     let old = disk.take(&november());
-    let lost = Wide::TrailLost { head: 9 };
+    let lost = GlobalEvent::TrailLost { head: 9 };
     let (mut writer, opened) = start(&disk).unwrap();
     assert_eq!(opened.notices, [lost]);
     assert!(opened.hold_creates);
@@ -253,7 +253,7 @@ fn a_lost_or_unreadable_head_is_noticed() {
             disk.put(&state().join("head"), &"x".repeat(200));
         }
         let (mut writer, opened) = start(&disk).unwrap();
-        assert_eq!(opened.notices, [Wide::HeadLost { last: 9 }]);
+        assert_eq!(opened.notices, [GlobalEvent::HeadLost { last: 9 }]);
         assert!(opened.hold_creates);
         writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
         let (_, again) = start(&disk).unwrap();
@@ -277,7 +277,7 @@ fn a_head_that_lags_is_no_alarm() {
 
 #[test]
 fn a_first_start_notices_nothing_and_holds_nothing() {
-    let (_, opened) = start(&MemDisk::default()).unwrap();
+    let (_, opened) = start(&MemoryDisk::default()).unwrap();
     assert_eq!((opened.notices.len(), opened.hold_creates), (0, false));
     assert_eq!(opened.hold_since, None);
 }

@@ -134,7 +134,7 @@ fn what_changed_since_it_was_read_is_not_written_again() {
     let error = writer.append(&[blocked(NOVEMBER, "no")]).unwrap_err();
     assert!(matches!(error, TrailError::Altered { .. }), "{error}");
     let (mut writer, opened) = start(&disk).unwrap();
-    assert!(matches!(opened.notices[..], [Wide::TornTail { .. }]));
+    assert!(matches!(opened.notices[..], [GlobalEvent::TornTail { .. }]));
     writer.append(&[blocked(NOVEMBER, "yes")]).unwrap();
     assert!(check(&disk).is_intact());
 }

@@ -54,12 +54,12 @@ async fn a_trail_that_is_removed_under_the_writer_refuses_appends() {
     assert!(trail.append(night(7)).await.is_err());
     trail.close().await;
     let (_, opened) = Trail::open(&logs, &state, "a", at(NOVEMBER), GRACE).unwrap();
-    assert_eq!(opened.notices, [Wide::TrailLost { head: 5 }]);
+    assert_eq!(opened.notices, [GlobalEvent::TrailLost { head: 5 }]);
 }
 
 #[tokio::test]
 async fn one_sync_serves_all_who_wait() {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     let boxed = Box::new(disk.clone());
     let (trail, _) = Trail::open_on(boxed, audit(), state(), "a", at(NOVEMBER), GRACE).unwrap();
     trail.append(night(1)).await.unwrap();
@@ -84,7 +84,7 @@ async fn one_sync_serves_all_who_wait() {
 
 #[tokio::test]
 async fn a_disk_that_does_not_answer_shows_while_the_append_is_out() {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     let boxed = Box::new(disk.clone());
     let (trail, _) = Trail::open_on(boxed, audit(), state(), "a", at(NOVEMBER), GRACE).unwrap();
     assert_eq!(trail.hangs_for(), Duration::ZERO);
@@ -102,7 +102,7 @@ async fn a_disk_that_does_not_answer_shows_while_the_append_is_out() {
 
 #[tokio::test]
 async fn records_of_two_months_in_one_group_go_to_the_later_months_file() {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&night(1)).unwrap();
     let midnight = [
@@ -123,7 +123,7 @@ async fn records_of_two_months_in_one_group_go_to_the_later_months_file() {
 
 #[tokio::test]
 async fn one_bad_entry_does_not_spoil_what_others_append() {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     let boxed = Box::new(disk.clone());
     let (trail, _) = Trail::open_inline(boxed, audit(), state(), "a", at(NOVEMBER), GRACE).unwrap();
     let mut homeless = night(1);

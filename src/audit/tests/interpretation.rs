@@ -5,14 +5,14 @@ use super::*;
 use crate::audit::chain::{Hash, TOO_MANY};
 
 /// The same trail with more at its end.
-fn and_then(more: &str) -> MemDisk {
+fn and_then(more: &str) -> MemoryDisk {
     let disk = some_nights();
     let text = disk.text(&november());
     disk.put(&november(), &(text + more));
     disk
 }
 
-fn broken(disk: &MemDisk) -> String {
+fn broken(disk: &MemoryDisk) -> String {
     start(disk).map(|_| ()).unwrap_err().to_string()
 }
 
@@ -69,7 +69,7 @@ fn i6_whole_lines_after_the_heads_record_are_a_tear_that_may_have_cost_records()
     let torn = found.torn.unwrap();
     assert!(torn.contains("line 10: is too short"), "{torn}");
     let (_, opened) = start(&disk).unwrap();
-    let notice = Wide::TornTail {
+    let notice = GlobalEvent::TornTail {
         file: "audit-2026-11.jsonl.torn-1".to_owned(),
         bytes: spoilt.len() as u64,
         whole: true,
@@ -137,7 +137,7 @@ fn a_head_that_names_another_record_before_the_newest_file_is_noticed() {
     assert!(
         matches!(
             opened.notices[..],
-            [Wide::TailCut {
+            [GlobalEvent::TailCut {
                 last: 13,
                 head: 9,
                 ..
@@ -150,7 +150,7 @@ fn a_head_that_names_another_record_before_the_newest_file_is_noticed() {
 
 #[test]
 fn a_missing_or_unreadable_head_is_told_of_once_there_are_records() {
-    assert_eq!(check(&MemDisk::default()).notices, Vec::<String>::new());
+    assert_eq!(check(&MemoryDisk::default()).notices, Vec::<String>::new());
     let disk = some_nights();
     disk.take(&state().join("head"));
     let told = "the state folder's head is missing or unreadable";
@@ -204,7 +204,7 @@ fn losses_that_the_trail_records_are_told_as_problems_or_notices() {
 
 #[test]
 fn wide_events_may_name_a_server_but_its_alerts_must_be_known() {
-    let stopped = Wide::DaemonStopped {
+    let stopped = GlobalEvent::DaemonStopped {
         reason: "of that server's".to_owned(),
     };
     let entry = Entry {
@@ -230,14 +230,14 @@ fn wide_events_may_name_a_server_but_its_alerts_must_be_known() {
 
 #[test]
 fn only_what_can_be_read_back_is_recorded() {
-    let alert = || Wide::AlertCleared {
+    let alert = || GlobalEvent::AlertCleared {
         alert: "token_refused".to_owned(),
         about: "one".to_owned(),
     };
-    let stopped = || Wide::DaemonStopped {
+    let stopped = || GlobalEvent::DaemonStopped {
         reason: "SIGTERM".to_owned(),
     };
-    let checkpoint = || Wide::Checkpoint {
+    let checkpoint = || GlobalEvent::Checkpoint {
         alerts: Vec::new(),
         lost: None,
         paused: None,
@@ -275,12 +275,12 @@ fn only_what_can_be_read_back_is_recorded() {
 #[test]
 fn no_head_has_a_number_that_no_record_has() {
     for seq in [TOO_MANY, u64::MAX] {
-        let disk = MemDisk::default();
+        let disk = MemoryDisk::default();
         let head = format!("{seq:020} {}\n", Hash::default());
         disk.put(&state().join("head"), &head);
         // What it says is not counted on from.
         let (mut writer, opened) = start(&disk).unwrap();
-        assert_eq!(opened.notices, [Wide::TrailLost { head: 0 }]);
+        assert_eq!(opened.notices, [GlobalEvent::TrailLost { head: 0 }]);
         writer.append(&[blocked(NOVEMBER, "again")]).unwrap();
     }
 }

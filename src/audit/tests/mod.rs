@@ -5,12 +5,12 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::chain::Hash;
-use super::memory_disk::MemDisk;
-use super::open::{Opened, open};
+use super::memory_disk::MemoryDisk;
+use super::open::{OpenedTrail, open};
 use super::verify::{Verified, verify_on};
 use super::writer::Writer;
-use super::{Entry, Event, Extra, TrailError, Wide};
-use crate::core::event::{Fact, Outcome};
+use super::{Details, Entry, Event, GlobalEvent, TrailError};
+use crate::core::event::{Outcome, ServerEvent};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 mod chain;
@@ -46,7 +46,7 @@ fn december() -> std::path::PathBuf {
     audit().join("audit-2026-12.jsonl")
 }
 
-fn start(disk: &MemDisk) -> Result<(Writer, Opened), TrailError> {
+fn start(disk: &MemoryDisk) -> Result<(Writer, OpenedTrail), TrailError> {
     let now = at(NOVEMBER);
     open(
         Box::new(disk.clone()),
@@ -58,31 +58,31 @@ fn start(disk: &MemDisk) -> Result<(Writer, Opened), TrailError> {
     )
 }
 
-fn check(disk: &MemDisk) -> Verified {
+fn check(disk: &MemoryDisk) -> Verified {
     verify_on(disk, audit(), state()).unwrap()
 }
 
-fn fact(time: &str, server: u64, fact: Fact) -> Entry {
+fn fact(time: &str, server: u64, fact: ServerEvent) -> Entry {
     Entry {
         time: at(time),
         server: Some(ServerId::from(server)),
         event: Event::Fact(fact),
-        extra: Extra::default(),
+        extra: Details::default(),
     }
 }
 
-fn wide(time: &str, event: Wide) -> Entry {
+fn wide(time: &str, event: GlobalEvent) -> Entry {
     Entry {
         time: at(time),
         server: None,
         event: Event::Wide(event),
-        extra: Extra::default(),
+        extra: Details::default(),
     }
 }
 
 fn blocked(time: &str, reason: &str) -> Entry {
     let reason = reason.to_owned();
-    fact(time, 7, Fact::Blocked { reason })
+    fact(time, 7, ServerEvent::Blocked { reason })
 }
 
 /// A rotation's slot up to the open create.
@@ -91,17 +91,17 @@ fn night(server: u64) -> Vec<Entry> {
     let snapshot = || "weekly-snapshot-2026-11-24".to_owned();
     let reason = || "due; room: 2 of 5".to_owned();
     let facts = [
-        Fact::RotationAdded {
+        ServerEvent::RotationAdded {
             rotation: rotation(),
             terms: None,
             shrinks: std::collections::BTreeSet::new(),
         },
-        Fact::SlotDue {
+        ServerEvent::SlotDue {
             rotation: rotation(),
             slot: at(NOVEMBER),
             snapshot: snapshot(),
         },
-        Fact::CreateIntent {
+        ServerEvent::CreateIntent {
             rotation: rotation(),
             snapshot: snapshot(),
             known: [SnapshotId::from(3), SnapshotId::from(4)].into(),
@@ -109,7 +109,7 @@ fn night(server: u64) -> Vec<Entry> {
             by: None,
             spare: None,
         },
-        Fact::CreateResult {
+        ServerEvent::CreateResult {
             snapshot: snapshot(),
             outcome: Outcome::Done,
             id: Some(SnapshotId::from(801)),
@@ -123,8 +123,8 @@ fn night(server: u64) -> Vec<Entry> {
 }
 
 /// A trail of two servers, closed properly.
-fn some_nights() -> MemDisk {
-    let disk = MemDisk::default();
+fn some_nights() -> MemoryDisk {
+    let disk = MemoryDisk::default();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&night(7)).unwrap();
     // The other one's id is a text.
@@ -145,9 +145,9 @@ fn line(fields: &str, seq: u64, prev: &str) -> (String, Hash) {
 }
 
 /// The trail whose one file is this line, its place and its hash made right.
-fn single(fields: &str, seq: u64) -> MemDisk {
+fn single(fields: &str, seq: u64) -> MemoryDisk {
     let (line, hash) = line(fields, seq, &Hash::default().to_string());
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     disk.put(&november(), &line);
     disk.put(&state().join("head"), &format!("{seq:020} {hash}\n"));
     disk

@@ -5,12 +5,12 @@ use crate::audit::Trail;
 
 fn witnessed(time: &str, record: u64) -> Entry {
     let (key, to) = ("k+00000000".to_owned(), vec!["journal".to_owned()]);
-    wide(time, Wide::Witnessed { record, key, to })
+    wide(time, GlobalEvent::Witnessed { record, key, to })
 }
 
 #[test]
 fn a_start_says_whether_anything_was_ever_recorded() {
-    let disk = MemDisk::default();
+    let disk = MemoryDisk::default();
     let (mut writer, opened) = start(&disk).unwrap();
     assert!(opened.begins);
     // Killed after the head was made, before the first record.
@@ -35,7 +35,7 @@ fn a_start_reads_up_to_where_the_last_checkpoint_of_this_month_covers() {
     assert_eq!(opened.sealed, None);
     let last = writer.mark().unwrap().seq;
     writer.append(&[witnessed(NOVEMBER, last)]).unwrap();
-    let sealed = |disk: &MemDisk| {
+    let sealed = |disk: &MemoryDisk| {
         let sealed = start(disk).unwrap().1.sealed?;
         Some((sealed.at, sealed.covers, sealed.file))
     };

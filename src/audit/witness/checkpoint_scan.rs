@@ -15,7 +15,7 @@ const ENCODED: &str = "content-transfer-encoding: base64";
 
 /// A checkpoint in a text, or what looks like one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundCheckpoint {
     /// The line of its origin, from 1; where that is unknown, of its signature.
     pub line: usize,
     /// The checkpoint and the key that signed it, or why it is refused.
@@ -23,14 +23,14 @@ pub struct Found {
 }
 
 /// A line of the text as it is looked at, and its number.
-struct Line {
+struct TextLine {
     number: usize,
     text: String,
 }
 
 /// All checkpoints in a text, in its order. What is signed by none of these keys, or not as it
 /// stands there, is found as refused.
-pub fn find(text: &str, keys: &[VerifierKey]) -> Vec<Found> {
+pub fn find(text: &str, keys: &[VerifierKey]) -> Vec<FoundCheckpoint> {
     let lines = lines(text);
     let mut found = Vec::new();
     let mut at = 0;
@@ -47,7 +47,7 @@ pub fn find(text: &str, keys: &[VerifierKey]) -> Vec<Found> {
 
 /// Where the note that begins at `at` ends, if one does: an origin, a size and a root hash, up
 /// to the signatures behind the next empty line; or signatures that nothing precedes.
-fn end_of_note(lines: &[Line], at: usize) -> Option<usize> {
+fn end_of_note(lines: &[TextLine], at: usize) -> Option<usize> {
     let text = |at: usize| lines.get(at).map(|line| line.text.as_str());
     let mut end = at;
     if begins(lines, at) {
@@ -69,22 +69,22 @@ fn end_of_note(lines: &[Line], at: usize) -> Option<usize> {
 }
 
 /// True where an origin stands, with a size and a root hash below it.
-fn begins(lines: &[Line], at: usize) -> bool {
+fn begins(lines: &[TextLine], at: usize) -> bool {
     let text = |at: usize| lines.get(at).map(|line| line.text.as_str());
     text(at).is_some_and(|origin| !origin.is_empty())
         && text(at + 1).is_some_and(|size| size_of(size).is_some())
         && text(at + 2).is_some_and(|root| root_of(root).is_some())
 }
 
-fn note(lines: &[Line], at: usize, end: usize, keys: &[VerifierKey]) -> Found {
-    let refused = |why: &str| Found {
+fn note(lines: &[TextLine], at: usize, end: usize, keys: &[VerifierKey]) -> FoundCheckpoint {
+    let refused = |why: &str| FoundCheckpoint {
         line: lines[at].number,
         checkpoint: Err(why.to_owned()),
     };
     if !begins(lines, at) {
         return refused("has a signature below what is no checkpoint");
     }
-    let of = |line: &&Line| !Signature::is_line(&line.text);
+    let of = |line: &&TextLine| !Signature::is_line(&line.text);
     let body: Vec<_> = lines[at..end].iter().take_while(of).collect();
     let signed = &lines[at + body.len()..end];
     let signatures: Option<Vec<_>> = signed.iter().map(|l| Signature::parse(&l.text)).collect();
@@ -104,7 +104,7 @@ fn note(lines: &[Line], at: usize, end: usize, keys: &[VerifierKey]) -> Found {
                 let Some(checkpoint) = Checkpoint::parse(&text) else {
                     break;
                 };
-                return Found {
+                return FoundCheckpoint {
                     line: lines[at].number,
                     checkpoint: Ok((checkpoint, key.clone())),
                 };
@@ -125,7 +125,7 @@ fn origins(line: &str) -> impl Iterator<Item = &str> {
         .flatten()
 }
 
-fn lines(text: &str) -> Vec<Line> {
+fn lines(text: &str) -> Vec<TextLine> {
     let mut lines = Vec::new();
     let encoded = text.to_ascii_lowercase().contains(ENCODED);
     let (mut run, mut begun) = (String::new(), 0);
@@ -159,7 +159,7 @@ fn lines(text: &str) -> Vec<Line> {
 }
 
 /// Adds a line, or those that it holds escaped.
-fn push(lines: &mut Vec<Line>, number: usize, line: &str) {
+fn push(lines: &mut Vec<TextLine>, number: usize, line: &str) {
     let whole = if line.contains("\\n") {
         line.replace("\\n", "\n")
             .replace("\\u2014", "\u{2014}")
@@ -169,7 +169,7 @@ fn push(lines: &mut Vec<Line>, number: usize, line: &str) {
     };
     for part in whole.split('\n') {
         let text = part.trim_start_matches([' ', '\t', '>']).trim_end();
-        lines.push(Line {
+        lines.push(TextLine {
             number,
             text: text.to_owned(),
         });
@@ -178,12 +178,12 @@ fn push(lines: &mut Vec<Line>, number: usize, line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Mark, SignerKey};
+    use super::super::{SignerKey, TrailPosition};
     use super::*;
     use crate::audit::chain::Hash;
 
     fn signed(key: &SignerKey, seq: u64) -> String {
-        let mark = Mark {
+        let mark = TrailPosition {
             seq,
             file: String::new(),
             hash: Hash::of(&seq.to_be_bytes()),

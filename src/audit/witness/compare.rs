@@ -52,7 +52,7 @@ impl Verdict {
 
 /// One checkpoint, compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct ComparedCheckpoint {
     /// Which trail it is of.
     pub origin: String,
     /// The key that signed it.
@@ -67,9 +67,9 @@ pub struct Row {
 
 /// All checkpoints, compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compared {
+pub struct Comparison {
     /// Each one once, by record.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ComparedCheckpoint>,
     /// The last record of the trail; 0 where there is none.
     pub last: u64,
     /// The last record that agrees with what was signed.
@@ -87,7 +87,7 @@ pub fn verify_witnessed(
     audit_dir: &Path,
     state_dir: &Path,
     checkpoints: &[(Checkpoint, VerifierKey)],
-) -> Result<(Verified, Compared), TrailError> {
+) -> Result<(Verified, Comparison), TrailError> {
     let wanted: BTreeSet<u64> = checkpoints.iter().map(|(c, _)| c.record).collect();
     let disk = RealDisk::default();
     let (found, seen) = if audit_dir.exists() {
@@ -98,7 +98,7 @@ pub fn verify_witnessed(
     Ok((found, compare(&seen, checkpoints)))
 }
 
-fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Compared {
+fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Comparison {
     let mut all: Vec<_> = checkpoints.iter().collect();
     all.sort_by_key(|(c, _)| (c.record, c.time));
     all.dedup_by(|(a, _), (b, _)| (a.record, a.hash) == (b.record, b.hash));
@@ -111,7 +111,7 @@ fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Compared {
             None if seen.before.is_some_and(|before| record < before) => Verdict::Archived,
             _ => Verdict::Differs,
         };
-        Row {
+        ComparedCheckpoint {
             origin: printable(&checkpoint.origin, ORIGIN_SHOWN),
             key: printable(&key.short(), ORIGIN_SHOWN),
             record,
@@ -119,10 +119,10 @@ fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Compared {
             verdict,
         }
     });
-    let mut compared = Compared {
+    let mut compared = Comparison {
         rows: rows.collect(),
         last: seen.last,
-        ..Compared::default()
+        ..Comparison::default()
     };
     let of = |verdict| {
         compared
@@ -176,7 +176,7 @@ fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Compared {
     compared
 }
 
-fn signed(row: &Row) -> String {
+fn signed(row: &ComparedCheckpoint) -> String {
     let time = row.time.map(|time| format!(" at {}", utc(time)));
     time.unwrap_or_default()
 }
@@ -200,7 +200,7 @@ mod tests {
         }
     }
 
-    fn compared(seen: &Seen, records: &[(u64, u8)]) -> Compared {
+    fn compared(seen: &Seen, records: &[(u64, u8)]) -> Comparison {
         let (key, _) = SignerKey::generate("k").expect("a key");
         let all: Vec<_> = records
             .iter()

@@ -35,9 +35,9 @@ use jiff::Timestamp;
 
 use super::chain::{Hash, TOO_MANY};
 
-pub use checkpoint_scan::{Found, find};
+pub use checkpoint_scan::{FoundCheckpoint, find};
 pub(super) use compare::Seen;
-pub use compare::{Compared, Row, Verdict, verify_witnessed};
+pub use compare::{ComparedCheckpoint, Comparison, Verdict, verify_witnessed};
 pub use signed_note::{SignerKey, VerifierKey, is_name};
 
 /// The extension line that says when a checkpoint was signed.
@@ -45,7 +45,7 @@ const TIME: &str = "time ";
 
 /// The last durable record at some instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct TrailPosition {
     /// Its number.
     pub seq: u64,
     /// The name of its file.
@@ -67,7 +67,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// The checkpoint of a record, at this time.
-    pub fn new(origin: &str, mark: &Mark, time: Timestamp) -> Self {
+    pub fn new(origin: &str, mark: &TrailPosition, time: Timestamp) -> Self {
         Self {
             origin: origin.to_owned(),
             record: mark.seq,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::snapshot_names::{Known, Said};
+use super::snapshot_names::{RecordFields, SnapshotNames};
 use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
@@ -87,12 +87,12 @@ pub(super) struct Filter {
     /// What went wrong alone.
     pub(super) failed: bool,
     pub(super) rotation: Option<String>,
-    pub(super) snapshot: Option<Asked>,
+    pub(super) snapshot: Option<SnapshotQuery>,
 }
 
 /// A snapshot as it was asked for.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct SnapshotQuery {
     /// As it was typed.
     pub(super) name: String,
     /// The same as an id.
@@ -102,7 +102,12 @@ pub(super) struct Asked {
 }
 
 impl Filter {
-    pub(super) fn takes(&self, record: &Record, said: &Said, known: &Known) -> bool {
+    pub(super) fn takes(
+        &self,
+        record: &Record,
+        said: &RecordFields,
+        known: &SnapshotNames,
+    ) -> bool {
         let server = record.server.as_ref();
         (self.server.is_none() || self.server.as_ref() == server)
             && self.since.is_none_or(|since| record.time >= since)
@@ -119,7 +124,7 @@ impl Filter {
     }
 }
 
-impl Asked {
+impl SnapshotQuery {
     pub(super) fn new(typed: &str) -> Self {
         Self {
             name: typed.to_owned(),
@@ -128,7 +133,12 @@ impl Asked {
         }
     }
 
-    fn is_meant(&self, server: Option<&ServerId>, said: &Said, known: &Known) -> bool {
+    fn is_meant(
+        &self,
+        server: Option<&ServerId>,
+        said: &RecordFields,
+        known: &SnapshotNames,
+    ) -> bool {
         if said.id.is_some() && said.id == self.id {
             return true;
         }
@@ -151,7 +161,7 @@ fn holds(line: &str, name: &str) -> bool {
 }
 
 /// Whether a record tells of something that did not go as it should.
-pub(super) fn went_wrong(event: &str, said: &Said) -> bool {
+pub(super) fn went_wrong(event: &str, said: &RecordFields) -> bool {
     match event {
         "alert_raised" | "blocked" | "config_refused" | "head_lost" | "slot_given_up"
         | "create_mismatch" | "snapshot_failed" | "snapshot_gone" | "snapshot_regressed"
@@ -168,8 +178,8 @@ pub(super) fn went_wrong(event: &str, said: &Said) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Wide;
-    use crate::core::event::Fact;
+    use crate::audit::GlobalEvent;
+    use crate::core::event::ServerEvent;
 
     fn record(server: Option<u64>, event: &str, fields: &str) -> Record {
         Record {
@@ -183,7 +193,7 @@ mod tests {
     }
 
     fn takes(filter: &Filter, record: &Record) -> bool {
-        let (said, mut known) = (Said::of(record), Known::default());
+        let (said, mut known) = (RecordFields::of(record), SnapshotNames::default());
         known.learn(record.server.as_ref(), &said);
         filter.takes(record, &said, &known)
     }
@@ -192,10 +202,10 @@ mod tests {
     fn every_event_that_the_trail_can_hold_may_be_asked_for() {
         // Serde names all variants when it meets one that it doesn't know.
         let unknown = r#"{"event":"none_such"}"#;
-        let fact = serde_json::from_str::<Fact>(unknown)
+        let fact = serde_json::from_str::<ServerEvent>(unknown)
             .expect_err("no fact")
             .to_string();
-        let wide = serde_json::from_str::<Wide>(unknown)
+        let wide = serde_json::from_str::<GlobalEvent>(unknown)
             .expect_err("no event")
             .to_string();
         let words = |text: &str| -> BTreeSet<String> {
@@ -300,7 +310,7 @@ mod tests {
     #[test]
     fn a_snapshot_is_found_by_name_by_id_and_in_what_a_reload_will_delete() {
         let by = |typed: &str| Filter {
-            snapshot: Some(Asked::new(typed)),
+            snapshot: Some(SnapshotQuery::new(typed)),
             ..Filter::default()
         };
         for (typed, fields, taken) in [
@@ -351,7 +361,7 @@ mod tests {
             ("alert_cleared", "", false),
             ("delete_intent", "", false),
         ] {
-            let said = Said::of(&record(Some(7), event, fields));
+            let said = RecordFields::of(&record(Some(7), event, fields));
             assert_eq!(went_wrong(event, &said), wrong, "{event} {fields}");
         }
     }

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::audit::witness::{SignerKey, is_name};
 use crate::cli::{Exit, printable_path, say};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 use crate::notify::host;
 
 /// The key's name, and where it goes.
@@ -25,24 +25,24 @@ pub struct Args {
 }
 
 /// Writes the private key, and prints the public one.
-pub fn run(args: &Args) -> Result<Exit, Refusal> {
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let name = match &args.name {
         Some(name) => name.clone(),
         None => format!("snaprotate/{}", host()),
     };
     if !is_name(&name) {
         let why = "a key's name is not empty, and has neither spaces nor plus signs";
-        return Err(Refusal::Settings(why.to_owned()));
+        return Err(CommandError::Settings(why.to_owned()));
     }
-    let system = |why: &str| Refusal::System(format!("no key can be made: {why}"));
+    let system = |why: &str| CommandError::System(format!("no key can be made: {why}"));
     let (key, text) = SignerKey::generate(&name).map_err(system)?;
     let shown = printable_path(&args.out);
     if let Err(why) = write(&args.out, text.expose_secret()) {
         return Err(match why.kind() {
-            io::ErrorKind::AlreadyExists => Refusal::Settings(format!(
+            io::ErrorKind::AlreadyExists => CommandError::Settings(format!(
                 "{shown}: is there already, and a key is never overwritten; name another file"
             )),
-            _ => Refusal::System(format!("{shown}: can't be written: {why}")),
+            _ => CommandError::System(format!("{shown}: can't be written: {why}")),
         });
     }
     say(&key.verifier().to_string())?;

@@ -21,7 +21,7 @@ use std::path::Path;
 pub(super) use self::filter::EVENTS;
 use super::{Cli, Exit, help_text};
 use crate::config::Folders;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// What to do with the trail.
 #[derive(Debug, clap::Subcommand)]
@@ -38,7 +38,7 @@ pub enum Command {
 }
 
 /// Reads or checks it.
-pub fn run(cli: &Cli, command: &Command) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli, command: &Command) -> Result<Exit, CommandError> {
     match command {
         Command::Show(args) => show::run(cli, args),
         Command::Verify(args) => verify::run(cli, args),

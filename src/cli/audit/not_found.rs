@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::snapshot_names::Said;
+use super::snapshot_names::RecordFields;
 use crate::audit::records;
 use crate::cli::{note, server_argument};
 use crate::core::policy::Policy;
 use crate::core::sanitize::printable;
 use crate::core::snapshot::ServerId;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 use crate::status::server_lookup::near;
 
 /// As much of a name as is shown.
@@ -20,7 +20,7 @@ const NAME_SHOWN: usize = 80;
 const NAMED: usize = 8;
 
 /// What was asked for by name.
-pub(super) struct Asked<'a> {
+pub(super) struct NamedQuery<'a> {
     /// As it was typed, and its id.
     pub(super) server: Option<(&'a str, ServerId)>,
     pub(super) rotation: Option<&'a str>,
@@ -28,10 +28,10 @@ pub(super) struct Asked<'a> {
 
 /// Refuses what neither a policy nor a record of these files knows.
 pub(super) fn told(
-    asked: &Asked,
+    asked: &NamedQuery,
     policies: &[Arc<Policy>],
     files: Vec<PathBuf>,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     let id = asked.server.clone().map(|(_, id)| id);
     let meant = |server: Option<&ServerId>| id.is_none() || id.as_ref() == server;
     let of_it: Vec<_> = policies.iter().filter(|p| meant(Some(&p.server))).collect();
@@ -47,7 +47,7 @@ pub(super) fn told(
     for record in files.into_iter().flat_map(records).flatten() {
         if meant(record.server.as_ref()) {
             server = true;
-            rotations.extend(Said::of(&record).rotations().map(str::to_owned));
+            rotations.extend(RecordFields::of(&record).rotations().map(str::to_owned));
         }
     }
     if is_known(server, &rotations) {
@@ -56,14 +56,14 @@ pub(super) fn told(
     Err(match (asked.server.clone(), asked.rotation) {
         (Some((typed, _)), _) if !server => {
             let unknown = server_argument::unknown(policies, typed);
-            Refusal::Settings(format!("the trail has no record of it, and {unknown}"))
+            CommandError::Settings(format!("the trail has no record of it, and {unknown}"))
         }
         (server, rotation) => {
             let typed = printable(rotation.unwrap_or_default(), NAME_SHOWN);
             let of = server.map(|(server, _)| format!(" of {}", printable(server, NAME_SHOWN)));
             let there = rotations.iter().take(NAMED);
             let there: Vec<_> = there.map(|name| printable(name, NAME_SHOWN)).collect();
-            Refusal::Settings(format!(
+            CommandError::Settings(format!(
                 "neither a policy nor the trail knows a rotation {typed}{}; they know {}",
                 of.unwrap_or_default(),
                 if there.is_empty() {
@@ -88,7 +88,7 @@ pub(super) fn former(
         // Most records are none of it, and need not be taken apart.
         let all = all.filter(|record| record.json.contains(typed));
         let called = all.filter_map(|record| {
-            let said = Said::of(&record);
+            let said = RecordFields::of(&record);
             let names = [said.policy.as_deref(), said.server_name.as_deref()];
             let meant = |id: &ServerId| names.contains(&Some(typed)) || id.to_string() == typed;
             record.server.filter(meant)
@@ -122,7 +122,7 @@ pub(super) fn snapshot(
         if server.is_some() && record.server.as_ref() != server {
             continue;
         }
-        let said = Said::of(&record);
+        let said = RecordFields::of(&record);
         if said.id.as_ref().is_some_and(|id| id.to_string() == typed) {
             return None;
         }

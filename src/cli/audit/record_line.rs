@@ -9,7 +9,7 @@ use owo_colors::{OwoColorize as _, Style};
 use serde_json::{Map, Value};
 
 use super::filter::went_wrong;
-use super::snapshot_names::{Known, Said};
+use super::snapshot_names::{RecordFields, SnapshotNames};
 use crate::audit::Record;
 use crate::cli::server_argument;
 use crate::core::policy::Policy;
@@ -55,7 +55,7 @@ const SAID_ELSEWHERE: [&str; 22] = [
 ];
 
 /// How lines are made.
-pub(super) struct Lines {
+pub(super) struct LineFormat {
     zone: TimeZone,
     names: BTreeMap<ServerId, String>,
     policies: BTreeMap<ServerId, Arc<Policy>>,
@@ -65,7 +65,7 @@ pub(super) struct Lines {
     colour: bool,
 }
 
-impl Lines {
+impl LineFormat {
     pub(super) fn new(
         policies: &[Arc<Policy>],
         server: Option<ServerId>,
@@ -107,7 +107,12 @@ impl Lines {
     }
 
     /// One record.
-    pub(super) fn line(&self, record: &Record, said: &Said, known: &Known) -> String {
+    pub(super) fn line(
+        &self,
+        record: &Record,
+        said: &RecordFields,
+        known: &SnapshotNames,
+    ) -> String {
         let at = record.time.to_zoned(self.zone.clone());
         let server = match record.server.clone() {
             None => "-".to_owned(),
@@ -150,7 +155,7 @@ impl Lines {
     }
 
     /// What stands behind the event's word.
-    fn rest(&self, record: &Record, said: &Said, known: &Known) -> String {
+    fn rest(&self, record: &Record, said: &RecordFields, known: &SnapshotNames) -> String {
         let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
         let text = |key: &str| {
             fields
@@ -235,7 +240,12 @@ impl Lines {
 
     /// The rotation, and for what was about to be done the policy that wanted it. Records of
     /// earlier versions don't name both, so the policy in force fills in.
-    fn origin(&self, record: &Record, said: &Said, known: &Known) -> Option<String> {
+    fn origin(
+        &self,
+        record: &Record,
+        said: &RecordFields,
+        known: &SnapshotNames,
+    ) -> Option<String> {
         let policy = record.server.clone().and_then(|id| self.policies.get(&id));
         // What an operator ordered, no policy wanted.
         let ordered = said.by.is_some();
@@ -304,7 +314,7 @@ fn quoted(argv: &[Value]) -> String {
     argv.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-fn style(event: &str, said: &Said) -> Style {
+fn style(event: &str, said: &RecordFields) -> Style {
     let style = Style::new();
     if went_wrong(event, said) {
         return style.red();

@@ -5,9 +5,9 @@ use crate::core::snapshot::SnapshotId;
 
 const MALTA: &str = "Europe/Malta";
 
-fn lines(width: Option<usize>, colour: bool) -> Lines {
+fn lines(width: Option<usize>, colour: bool) -> LineFormat {
     let zone = TimeZone::get(MALTA).expect("a zone");
-    let mut lines = Lines::new(&[], None, zone, width, colour);
+    let mut lines = LineFormat::new(&[], None, zone, width, colour);
     lines.names.insert(ServerId::from(7), "web".to_owned());
     lines
 }
@@ -23,14 +23,14 @@ fn record(server: Option<u64>, event: &str, fields: &str) -> Record {
     }
 }
 
-fn shown(lines: &Lines, record: &Record, known: &Known) -> String {
-    lines.line(record, &Said::of(record), known)
+fn shown(lines: &LineFormat, record: &Record, known: &SnapshotNames) -> String {
+    lines.line(record, &RecordFields::of(record), known)
 }
 
 /// The line of an event of the server, without what comes before the event's word.
 fn told(event: &str, fields: &str) -> String {
     let record = record(Some(7), event, &format!("{fields},"));
-    let line = shown(&lines(None, false), &record, &Known::default());
+    let line = shown(&lines(None, false), &record, &SnapshotNames::default());
     let rest = line.strip_prefix("2026-11-25 03:00:01  web     ");
     rest.unwrap_or_else(|| panic!("{line}")).to_owned()
 }
@@ -38,7 +38,7 @@ fn told(event: &str, fields: &str) -> String {
 #[test]
 fn times_are_in_the_zone_that_is_said_once() {
     assert_eq!(lines(None, false).opening(), "Times are Europe/Malta.");
-    let utc = Lines::new(
+    let utc = LineFormat::new(
         &[],
         None,
         TimeZone::get("Etc/UTC").expect("a zone"),
@@ -49,7 +49,7 @@ fn times_are_in_the_zone_that_is_said_once() {
     let line = shown(
         &lines(None, false),
         &record(None, "daemon_stopped", r#""reason":"a signal","#),
-        &Known::default(),
+        &SnapshotNames::default(),
     );
     assert_eq!(
         line,
@@ -62,7 +62,7 @@ fn a_server_without_a_policy_is_shown_by_its_id() {
     let line = shown(
         &lines(None, false),
         &record(Some(8), "paused", ""),
-        &Known::default(),
+        &SnapshotNames::default(),
     );
     assert_eq!(line, "2026-11-25 03:00:01  8       paused");
 }
@@ -105,8 +105,9 @@ fn an_intent_shows_reason_and_rotation() {
         "delete_intent",
         r#""snapshot":"d-1","id":801,"reason":"it is beyond keep","#,
     );
-    let mut known = Known::default();
-    let due: Said = serde_json::from_str(r#"{"snapshot":"d-1","rotation":"daily"}"#).expect("said");
+    let mut known = SnapshotNames::default();
+    let due: RecordFields =
+        serde_json::from_str(r#"{"snapshot":"d-1","rotation":"daily"}"#).expect("said");
     known.learn(Some(&ServerId::from(7)), &due);
     let line = shown(&lines(None, false), &intent, &known);
     assert!(
@@ -140,8 +141,8 @@ fn a_field_without_words_of_its_own_is_shown_under_its_name() {
 
 #[test]
 fn a_result_bears_the_name_that_an_earlier_record_gave_its_id() {
-    let mut known = Known::default();
-    let made: Said = serde_json::from_str(r#"{"snapshot":"d-1","id":801}"#).expect("said");
+    let mut known = SnapshotNames::default();
+    let made: RecordFields = serde_json::from_str(r#"{"snapshot":"d-1","id":801}"#).expect("said");
     known.learn(Some(&ServerId::from(7)), &made);
     assert_eq!(made.id, Some(SnapshotId::from(801)));
     let result = record(Some(7), "delete_result", r#""id":801,"outcome":"done","#);
@@ -156,7 +157,7 @@ fn on_a_terminal_what_does_not_fit_goes_on_below_the_server() {
         "blocked",
         r#""reason":"the server is full, and nothing on it may be deleted: 5 of 5 are foreign","#,
     );
-    let line = shown(&lines(Some(72), false), &blocked, &Known::default());
+    let line = shown(&lines(Some(72), false), &blocked, &SnapshotNames::default());
     let rows: Vec<_> = line.lines().collect();
     assert_eq!(
         rows,
@@ -168,7 +169,7 @@ fn on_a_terminal_what_does_not_fit_goes_on_below_the_server() {
     assert!(rows.iter().all(|row| row.len() <= 72), "{line}");
     // Nowhere else is a record more than a line.
     assert_eq!(
-        shown(&lines(None, false), &blocked, &Known::default())
+        shown(&lines(None, false), &blocked, &SnapshotNames::default())
             .lines()
             .count(),
         1
@@ -178,9 +179,9 @@ fn on_a_terminal_what_does_not_fit_goes_on_below_the_server() {
 #[test]
 fn only_a_terminal_sees_colours_and_what_went_wrong_is_red() {
     let failed = record(Some(7), "snapshot_failed", "");
-    assert!(!shown(&lines(None, false), &failed, &Known::default()).contains('\u{1b}'));
+    assert!(!shown(&lines(None, false), &failed, &SnapshotNames::default()).contains('\u{1b}'));
     assert!(
-        shown(&lines(Some(80), true), &failed, &Known::default())
+        shown(&lines(Some(80), true), &failed, &SnapshotNames::default())
             .contains("\u{1b}[31msnapshot_failed")
     );
 }

@@ -8,20 +8,20 @@ use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::filter::{Asked, EVENTS, Filter, GROUPS};
-use super::record_line::Lines;
-use super::snapshot_names::{Known, Said};
-use super::time::{self, End};
+use super::filter::{EVENTS, Filter, GROUPS, SnapshotQuery};
+use super::record_line::LineFormat;
+use super::snapshot_names::{RecordFields, SnapshotNames};
+use super::time::{self, RangeEnd};
 use super::{lost, no_trail, not_found};
 use crate::audit::{Record, TrailError, files_since, records, was_begun};
-use crate::cli::output::Json;
-use crate::cli::server_argument::Which;
+use crate::cli::output::SafeJson;
+use crate::cli::server_argument::ServerArgument;
 use crate::cli::{Cli, Exit, note, server_argument, written};
 use crate::clock::Clock;
-use crate::config::{self, Env};
+use crate::config::{self, Environment};
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// What a terminal is shown when neither a time nor a number was asked for.
 const SCREENFUL: usize = 200;
@@ -33,7 +33,7 @@ const TOLD: u64 = 5;
 pub struct Args {
     /// Which server.
     #[command(flatten)]
-    server: Which,
+    server: ServerArgument,
     /// From this time on: 2026-11-25T03:00:00Z, "2026-11-25 03:00", 2026-11-25, 03:00 (of
     /// today), today, yesterday, or how long ago: 2d, 12h, 90m; local where no zone stands there
     #[arg(long, value_name = "TIME")]
@@ -64,20 +64,20 @@ pub struct Args {
 }
 
 /// Good also when no record fits; bad when lines can't be read.
-pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
-    let env = Env::from_process();
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
+    let env = Environment::from_process();
     let folders = config::folders(&cli.config, &env)?;
     let policies = config::policies(&cli.config, &env);
     let now = Clock::system().now().wall.to_zoned(TimeZone::system());
     let filter = filter(args, &policies, &folders.audit_dir, &now)?;
-    let asked = not_found::Asked {
+    let asked = not_found::NamedQuery {
         server: args.server.one().zip(filter.server.clone()),
         rotation: args.rotation.as_deref(),
     };
     let files = files_since(&folders.audit_dir, filter.since)?;
     if files.is_empty() && files_since(&folders.audit_dir, None)?.is_empty() {
         if was_begun(&folders.state_dir)? {
-            return Err(Refusal::System(lost(&folders)));
+            return Err(CommandError::System(lost(&folders)));
         }
         not_found::told(&asked, &policies, Vec::new())?;
         note(&no_trail(&folders.audit_dir));
@@ -90,7 +90,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let usual = (terminal && args.since.is_none()).then_some(SCREENFUL);
     let lines = (!args.json).then(|| {
         let zone = now.time_zone().clone();
-        Lines::new(
+        LineFormat::new(
             &policies,
             filter.server.clone(),
             zone,
@@ -101,7 +101,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let mut show = Show {
         filter,
         lines,
-        out: Json::new(BufWriter::new(stdout.lock()), terminal && args.json),
+        out: SafeJson::new(BufWriter::new(stdout.lock()), terminal && args.json),
         shown: 0,
         unread: 0,
     };
@@ -137,20 +137,20 @@ fn filter(
     policies: &[std::sync::Arc<Policy>],
     trail: &Path,
     now: &jiff::Zoned,
-) -> Result<Filter, Refusal> {
-    let time = |text: &Option<String>, end| -> Result<Option<Timestamp>, Refusal> {
+) -> Result<Filter, CommandError> {
+    let time = |text: &Option<String>, end| -> Result<Option<Timestamp>, CommandError> {
         let text = text.as_deref();
         let time = text.map(|text| time::parse(text, end, now)).transpose();
-        time.map_err(Refusal::Settings)
+        time.map_err(CommandError::Settings)
     };
     let (since, until) = (
-        time(&args.since, End::Since)?,
-        time(&args.until, End::Until)?,
+        time(&args.since, RangeEnd::Since)?,
+        time(&args.until, RangeEnd::Until)?,
     );
     if let (Some(since), Some(until)) = (since, until)
         && since > until
     {
-        return Err(Refusal::Settings(format!(
+        return Err(CommandError::Settings(format!(
             "--since {since} is later than --until {until}: exchange them"
         )));
     }
@@ -172,14 +172,14 @@ fn filter(
         events: args.events.clone(),
         failed: args.failed,
         rotation: args.rotation.clone(),
-        snapshot: args.snapshot.as_deref().map(Asked::new),
+        snapshot: args.snapshot.as_deref().map(SnapshotQuery::new),
     })
 }
 
 /// Finds the names that an id bears, since records before a create's answer lack the id.
-fn names_of(asked: &mut Asked, files: &[PathBuf]) {
+fn names_of(asked: &mut SnapshotQuery, files: &[PathBuf]) {
     for record in files.iter().cloned().flat_map(records).flatten() {
-        let said = Said::of(&record);
+        let said = RecordFields::of(&record);
         if said.id == asked.id
             && let (Some(server), Some(name)) = (record.server, said.snapshot)
         {
@@ -190,10 +190,10 @@ fn names_of(asked: &mut Asked, files: &[PathBuf]) {
 
 /// What was shown last of each server: an alert that only repeats it is left out for people.
 #[derive(Default)]
-struct Told(BTreeMap<ServerId, Option<String>>);
+struct RepeatedAlerts(BTreeMap<ServerId, Option<String>>);
 
-impl Told {
-    fn is_new(&mut self, record: &Record, said: &Said) -> bool {
+impl RepeatedAlerts {
+    fn is_new(&mut self, record: &Record, said: &RecordFields) -> bool {
         let Some(server) = record.server.clone() else {
             return true;
         };
@@ -206,7 +206,7 @@ impl Told {
 struct Show<W: Write> {
     filter: Filter,
     /// `None`: as they stand in the trail.
-    lines: Option<Lines>,
+    lines: Option<LineFormat>,
     out: W,
     shown: u64,
     unread: u64,
@@ -259,8 +259,8 @@ impl<W: Write> Show<W> {
         file: PathBuf,
         mut take: impl FnMut(&mut Self, String) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut known = Known::default();
-        let mut told = Told::default();
+        let mut known = SnapshotNames::default();
+        let mut told = RepeatedAlerts::default();
         for record in records(file) {
             let record = match record {
                 Ok(record) => record,
@@ -269,7 +269,7 @@ impl<W: Write> Show<W> {
                     continue;
                 }
             };
-            let said = Said::of(&record);
+            let said = RecordFields::of(&record);
             known.learn(record.server.as_ref(), &said);
             if self.filter.takes(&record, &said, &known)
                 && (self.lines.is_none() || told.is_new(&record, &said))
@@ -285,7 +285,7 @@ impl<W: Write> Show<W> {
     }
 
     /// `None` for a checkpoint, which repeats for the program what people have read before.
-    fn words(&self, record: &Record, said: &Said, known: &Known) -> Option<String> {
+    fn words(&self, record: &Record, said: &RecordFields, known: &SnapshotNames) -> Option<String> {
         let Some(lines) = &self.lines else {
             return Some(record.json.clone());
         };

@@ -16,7 +16,7 @@ const REMEMBERED: usize = 64;
 /// trail's own says nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Said {
+pub(super) struct RecordFields {
     pub(super) snapshot: Option<String>,
     pub(super) id: Option<SnapshotId>,
     pub(super) rotation: Option<String>,
@@ -29,29 +29,29 @@ pub(super) struct Said {
     pub(super) paused: bool,
     pub(super) by: Option<String>,
     pub(super) deletes: Vec<String>,
-    history: Option<Checkpoint>,
+    history: Option<CheckpointFields>,
 }
 
 /// As much of a server's checkpoint as is used.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Checkpoint {
-    rotations: Vec<Rotation>,
+struct CheckpointFields {
+    rotations: Vec<RotationFields>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Rotation {
+struct RotationFields {
     name: String,
     #[serde(default)]
-    slots: Vec<Slot>,
+    slots: Vec<SlotFields>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Slot {
+struct SlotFields {
     name: String,
 }
 
-impl Said {
+impl RecordFields {
     pub(super) fn of(record: &Record) -> Self {
         serde_json::from_str(&record.json).unwrap_or_default()
     }
@@ -85,21 +85,21 @@ impl Said {
 
 /// The snapshots of each server, and what its policy was called last.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    snapshots: BTreeMap<ServerId, Vec<Snapshot>>,
+pub(super) struct SnapshotNames {
+    snapshots: BTreeMap<ServerId, Vec<NamedSnapshot>>,
     policies: BTreeMap<ServerId, String>,
 }
 
 #[derive(Clone, Debug)]
-struct Snapshot {
+struct NamedSnapshot {
     name: String,
     rotation: Option<String>,
     id: Option<SnapshotId>,
 }
 
-impl Known {
+impl SnapshotNames {
     /// Notes what a record adds.
-    pub(super) fn learn(&mut self, server: Option<&ServerId>, said: &Said) {
+    pub(super) fn learn(&mut self, server: Option<&ServerId>, said: &RecordFields) {
         let Some(server) = server else { return };
         if let Some(policy) = &said.policy {
             self.policies.insert(server.clone(), policy.clone());
@@ -134,7 +134,7 @@ impl Known {
                 .rotation
                 .clone()
         });
-        let fits = |one: &&mut Snapshot| {
+        let fits = |one: &&mut NamedSnapshot| {
             one.name == name && (id.is_none() || one.id.is_none() || one.id == id)
         };
         if let Some(one) = all.iter_mut().rev().find(fits) {
@@ -146,7 +146,7 @@ impl Known {
             all.remove(0);
         }
         let name = name.to_owned();
-        all.push(Snapshot { name, rotation, id });
+        all.push(NamedSnapshot { name, rotation, id });
     }
 
     /// Forgets a snapshot that is gone.
@@ -162,7 +162,11 @@ impl Known {
     }
 
     /// The name that the record's snapshot bears.
-    pub(super) fn name<'a>(&'a self, server: Option<&ServerId>, said: &'a Said) -> Option<&'a str> {
+    pub(super) fn name<'a>(
+        &'a self,
+        server: Option<&ServerId>,
+        said: &'a RecordFields,
+    ) -> Option<&'a str> {
         if said.snapshot.is_some() {
             return said.snapshot.as_deref();
         }
@@ -176,7 +180,7 @@ impl Known {
     pub(super) fn rotation<'a>(
         &'a self,
         server: Option<&ServerId>,
-        said: &'a Said,
+        said: &'a RecordFields,
     ) -> Option<&'a str> {
         if said.rotation.is_some() {
             return said.rotation.as_deref();
@@ -193,13 +197,13 @@ mod tests {
 
     const WEB: Option<&ServerId> = Some(&ServerId::integer(7));
 
-    fn said(json: &str) -> Said {
+    fn said(json: &str) -> RecordFields {
         serde_json::from_str(json).expect("a record's fields")
     }
 
     #[test]
     fn a_result_and_a_delete_are_known_by_the_name_and_rotation_of_the_create() {
-        let mut known = Known::default();
+        let mut known = SnapshotNames::default();
         known.learn(WEB, &said(r#"{"snapshot":"daily-1","rotation":"daily"}"#));
         known.learn(WEB, &said(r#"{"snapshot":"daily-1","id":801}"#));
         let result = said(r#"{"id":801,"outcome":"done"}"#);
@@ -211,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_second_snapshot_of_a_name_has_its_own_id() {
-        let mut known = Known::default();
+        let mut known = SnapshotNames::default();
         known.learn(WEB, &said(r#"{"snapshot":"daily-1","rotation":"daily"}"#));
         for id in [801, 802] {
             known.learn(
@@ -228,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_tells_the_rotations_of_the_months_before() {
-        let mut known = Known::default();
+        let mut known = SnapshotNames::default();
         let checkpoint = r#"{"history":{"paused":null,"rotations":[{"name":"weekly","since":null,"slots":[{"name":"w-1","at":"x"}]}]}}"#;
         known.learn(WEB, &said(checkpoint));
         assert_eq!(
@@ -239,7 +243,7 @@ mod tests {
 
     #[test]
     fn memory_stays_flat_whatever_the_trail_says() {
-        let mut known = Known::default();
+        let mut known = SnapshotNames::default();
         for number in 0..10_000 {
             known.learn(
                 WEB,

@@ -16,13 +16,13 @@ const HOURS: usize = 2;
 
 /// Which end of a range a time is: a whole day begins one and ends the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum RangeEnd {
     Since,
     Until,
 }
 
 /// Reads a time; what bears no zone is in the zone of `now`.
-pub(super) fn parse(text: &str, end: End, now: &Zoned) -> Result<Timestamp, String> {
+pub(super) fn parse(text: &str, end: RangeEnd, now: &Zoned) -> Result<Timestamp, String> {
     let typed = text.trim();
     let found = match typed {
         "now" => Some(now.timestamp()),
@@ -36,15 +36,15 @@ pub(super) fn parse(text: &str, end: End, now: &Zoned) -> Result<Timestamp, Stri
     };
     found.ok_or_else(|| {
         let word = match end {
-            End::Since => "since",
-            End::Until => "until",
+            RangeEnd::Since => "since",
+            RangeEnd::Until => "until",
         };
         let typed = printable(typed, TYPED_SHOWN);
         format!("--{word} {typed} is no time: {ACCEPTED}")
     })
 }
 
-fn written(typed: &str, end: End, now: &Zoned) -> Option<Timestamp> {
+fn written(typed: &str, end: RangeEnd, now: &Zoned) -> Option<Timestamp> {
     if typed.len() == A_DAY
         && let Ok(date) = typed.parse::<Date>()
     {
@@ -63,11 +63,11 @@ fn written(typed: &str, end: End, now: &Zoned) -> Option<Timestamp> {
 }
 
 /// The first or the last instant of a day, which need not have 24 hours.
-fn day(date: Date, end: End, zone: &TimeZone) -> Option<Timestamp> {
+fn day(date: Date, end: RangeEnd, zone: &TimeZone) -> Option<Timestamp> {
     let begins = |date: Date| Some(date.to_zoned(zone.clone()).ok()?.timestamp());
     match end {
-        End::Since => begins(date),
-        End::Until => begins(date.tomorrow().ok()?)?
+        RangeEnd::Since => begins(date),
+        RangeEnd::Until => begins(date.tomorrow().ok()?)?
             .checked_sub(SignedDuration::from_nanos(1))
             .ok(),
     }
@@ -105,11 +105,11 @@ mod tests {
     }
 
     fn since(text: &str) -> Timestamp {
-        parse(text, End::Since, &now()).expect("accepted")
+        parse(text, RangeEnd::Since, &now()).expect("accepted")
     }
 
     fn until(text: &str) -> Timestamp {
-        parse(text, End::Until, &now()).expect("accepted")
+        parse(text, RangeEnd::Until, &now()).expect("accepted")
     }
 
     #[test]
@@ -188,14 +188,14 @@ mod tests {
             "99999999d",
             "\u{1b}[2J",
         ] {
-            let said = parse(text, End::Since, &now()).expect_err(text);
+            let said = parse(text, RangeEnd::Since, &now()).expect_err(text);
             assert!(
                 said.contains("--since") && said.contains("2d, 12h"),
                 "{said}"
             );
             assert!(!said.contains('\u{1b}'), "{said}");
         }
-        let said = parse("soon", End::Until, &now()).expect_err("no time");
+        let said = parse("soon", RangeEnd::Until, &now()).expect_err("no time");
         assert!(said.contains("--until soon"), "{said}");
     }
 }

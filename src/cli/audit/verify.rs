@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::witness::{self, Witnessed};
+use super::witness::{self, WitnessReport};
 use super::{lost, no_trail};
 use crate::audit::{Verified, verify, was_begun};
 use crate::cli::{Cli, Exit, say};
-use crate::config::{self, Env, Folders};
+use crate::config::{self, Environment, Folders};
 use crate::core::sanitize::{counted, utc};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// How to check it.
 #[derive(Debug, clap::Args)]
@@ -30,8 +30,8 @@ pub struct Args {
 
 /// Good when it is intact; a torn last line alone is. It needs neither token nor policies,
 /// since the trail is looked into when something is wrong.
-pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
-    let folders = config::folders(&cli.config, &Env::from_process())?;
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
+    let folders = config::folders(&cli.config, &Environment::from_process())?;
     let (found, witnessed) = if args.witness.is_empty() {
         (check(&folders)?, None)
     } else {
@@ -56,7 +56,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
 
 /// Before the first run there is nothing to check; but where something was recorded, a
 /// folder that is gone is a loss.
-fn check(folders: &Folders) -> Result<Verified, Refusal> {
+fn check(folders: &Folders) -> Result<Verified, CommandError> {
     if folders.audit_dir.exists() {
         return Ok(verify(&folders.audit_dir, &folders.state_dir)?);
     }
@@ -67,7 +67,7 @@ fn check(folders: &Folders) -> Result<Verified, Refusal> {
     Ok(found)
 }
 
-fn as_json(found: &Verified, witnessed: Option<&Witnessed>) -> serde_json::Value {
+fn as_json(found: &Verified, witnessed: Option<&WitnessReport>) -> serde_json::Value {
     json!({
         "intact": found.is_intact(),
         "records": found.records,
@@ -77,11 +77,11 @@ fn as_json(found: &Verified, witnessed: Option<&Witnessed>) -> serde_json::Value
         "problems": found.problems,
         "torn": found.torn,
         "notices": found.notices,
-        "witness": witnessed.map(Witnessed::json),
+        "witness": witnessed.map(WitnessReport::json),
     })
 }
 
-fn as_text(folder: &Path, found: &Verified, witnessed: Option<&Witnessed>) -> String {
+fn as_text(folder: &Path, found: &Verified, witnessed: Option<&WitnessReport>) -> String {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(found.problems.iter().map(|line| format!("broken: {line}")));
     let torn = found.torn.iter();

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::api::secret;
 use crate::audit::Verified;
 use crate::audit::witness::{
-    Checkpoint, Compared, SignerKey, Verdict, VerifierKey, find, verify_witnessed,
+    Checkpoint, Comparison, SignerKey, Verdict, VerifierKey, find, verify_witnessed,
 };
 use crate::cli::printable_path;
-use crate::config::{self, Env, Folders};
+use crate::config::{self, Environment, Folders};
 use crate::core::sanitize::{counted, utc};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// A year of daily checkpoints is 100 KB.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -23,16 +23,16 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 const STDIN: &str = "-";
 
 /// The comparison, and the notes that were refused.
-pub(super) struct Witnessed {
-    compared: Compared,
+pub(super) struct WitnessReport {
+    compared: Comparison,
     refused: Vec<String>,
 }
 
 /// The keys of `--key`, else the public half of the one that signs.
-pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, Refusal> {
+pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, CommandError> {
     if given.is_empty() {
         return own_key(config).map(|key| vec![key]).map_err(|why| {
-            Refusal::Settings(format!(
+            CommandError::Settings(format!(
                 "{why}; give the public key that audit keygen printed, or a file of it, by --key"
             ))
         });
@@ -51,11 +51,12 @@ pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, 
             VerifierKey::parse(&text).map_err(|why| format!("--key {shown}: what the file holds {why}"))
         })
     });
-    keys.collect::<Result<_, _>>().map_err(Refusal::Settings)
+    keys.collect::<Result<_, _>>()
+        .map_err(CommandError::Settings)
 }
 
 fn own_key(config: &Path) -> Result<VerifierKey, String> {
-    let env = Env::from_process();
+    let env = Environment::from_process();
     let path = config::witness_key(config, &env)
         .ok_or("no key of [audit.witness] is there to check by")?;
     let text = secret(&path, env.credentials_directory.as_deref(), "witness key")?;
@@ -69,13 +70,13 @@ pub(super) fn verify(
     folders: &Folders,
     files: &[PathBuf],
     keys: &[VerifierKey],
-) -> Result<(Verified, Witnessed), Refusal> {
+) -> Result<(Verified, WitnessReport), CommandError> {
     let mut checkpoints: Vec<(Checkpoint, VerifierKey)> = Vec::new();
     let mut refused = Vec::new();
     for file in files {
         let shown = printable_path(file);
-        let text =
-            read(file).map_err(|why| Refusal::System(format!("{shown}: can't be read: {why}")))?;
+        let text = read(file)
+            .map_err(|why| CommandError::System(format!("{shown}: can't be read: {why}")))?;
         let found = find(&text, keys);
         if found.is_empty() {
             refused.push(format!("{shown}: holds no checkpoint"));
@@ -94,7 +95,7 @@ pub(super) fn verify(
         found.problems.extend(compared.problems.iter().cloned());
     }
     found.notices.extend(compared.notices.iter().cloned());
-    Ok((found, Witnessed { compared, refused }))
+    Ok((found, WitnessReport { compared, refused }))
 }
 
 fn read(file: &Path) -> io::Result<String> {
@@ -114,7 +115,7 @@ fn read(file: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-impl Witnessed {
+impl WitnessReport {
     /// Returns true if all that was given could be compared.
     pub(super) fn is_whole(&self) -> bool {
         self.refused.is_empty()

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::online::{Finding, Weight};
+use super::online::{Finding, FindingSeverity};
 use super::unreadable;
 use crate::api::account_info::TokenInfo;
-use crate::api::response_shape::Shape;
+use crate::api::response_shape::ResponseShape;
 use crate::api::server_list::{AccountServer, AccountServers};
 use crate::api::{ApiError, ApiSettings, HttpApi, SnapshotApi as _};
 use crate::config::Config;
-use crate::core::downtime::ServerState;
+use crate::core::downtime::PowerState;
 use crate::core::policy::Policy;
 use crate::daemon::contract_canary::learnt;
 
@@ -17,16 +17,16 @@ use crate::daemon::contract_canary::learnt;
 const NAMED: usize = 5;
 
 /// Both answers.
-pub(super) struct Asked {
+pub(super) struct AccountAnswers {
     token: Result<Option<TokenInfo>, ApiError>,
     pub(super) servers: Result<Option<AccountServers>, ApiError>,
     /// The shape of the listing.
-    shape: Option<Shape>,
+    shape: Option<ResponseShape>,
     /// A server that a rotation stops, and whether it runs.
-    state: Option<(Arc<Policy>, ServerState)>,
+    state: Option<(Arc<Policy>, PowerState)>,
 }
 
-impl Asked {
+impl AccountAnswers {
     /// Two more GETs, and one for a server that is to be stopped.
     pub(super) async fn ask(api: &HttpApi, config: &Config) -> Self {
         let mut policies = config.policies.iter();
@@ -72,7 +72,7 @@ impl Asked {
             Ok(None) => found.push(not_offered("GET /servers/", "which servers there are")),
             Ok(Some(listed)) => match &listed.doubt {
                 Some(doubt) => found.push(account(
-                    Weight::Warning,
+                    FindingSeverity::Warning,
                     "doubtful",
                     format!("the list of servers can't be relied on: {doubt}"),
                     "ask again",
@@ -98,11 +98,16 @@ fn stops(policy: &Policy) -> bool {
 }
 
 /// How the provider answers otherwise than the service has learnt of it.
-fn changed(config: &Config, seen: &Shape) -> Vec<Finding> {
+fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(lacks) = seen.lacks() {
         let remedy = "look whether this version of snaprotate is made for it";
-        found.push(account(Weight::Error, "provider_changed", lacks, remedy));
+        found.push(account(
+            FindingSeverity::Error,
+            "provider_changed",
+            lacks,
+            remedy,
+        ));
     }
     // Without leave to read it nothing was learnt.
     let mut known = learnt(&config.state_dir).unwrap_or_default();
@@ -114,7 +119,7 @@ fn changed(config: &Config, seen: &Shape) -> Vec<Finding> {
         );
         let remedy = "rotation doesn't rest on it; the service warns once";
         found.push(account(
-            Weight::Warning,
+            FindingSeverity::Warning,
             "provider_changed",
             message,
             remedy,
@@ -124,20 +129,20 @@ fn changed(config: &Config, seen: &Shape) -> Vec<Finding> {
 }
 
 /// Why `stop_server` can't be kept on this server.
-fn unstoppable(policy: &Policy, state: &ServerState) -> Option<Finding> {
+fn unstoppable(policy: &Policy, state: &PowerState) -> Option<Finding> {
     let message = match state {
-        ServerState::NotOffered => {
+        PowerState::NotOffered => {
             "this provider doesn't tell whether the server runs, so stop_server can't be kept"
                 .to_owned()
         }
-        ServerState::Untold(why) => format!("whether the server runs isn't known: {why}"),
+        PowerState::Untold(why) => format!("whether the server runs isn't known: {why}"),
         _ => return None,
     };
     Some(Finding {
         server: Some(policy.server.clone()),
         name: Some(policy.called().to_owned()),
         ..account(
-            Weight::Error,
+            FindingSeverity::Error,
             "state_unknown",
             message,
             format!(
@@ -149,7 +154,7 @@ fn unstoppable(policy: &Policy, state: &ServerState) -> Option<Finding> {
 }
 
 fn account(
-    severity: Weight,
+    severity: FindingSeverity,
     problem: &'static str,
     message: String,
     remedy: impl Into<String>,
@@ -168,7 +173,7 @@ fn account(
 fn not_offered(call: &str, what: &str) -> Finding {
     let message = format!("{call} is not offered by this provider, so {what} can't be told");
     account(
-        Weight::Note,
+        FindingSeverity::Note,
         "not_offered",
         message,
         "rotation doesn't need it",
@@ -190,7 +195,7 @@ fn lacking(info: &TokenInfo) -> Option<Finding> {
     );
     let remedy = "give it a permission such as snapshots:* at the provider";
     Some(account(
-        Weight::Error,
+        FindingSeverity::Error,
         "permission_missing",
         message,
         remedy,
@@ -202,7 +207,7 @@ fn lacking_power(info: &TokenInfo) -> Option<Finding> {
         return None;
     }
     Some(account(
-        Weight::Error,
+        FindingSeverity::Error,
         "permission_missing",
         "the token can't stop and start servers, which stop_server asks for".to_owned(),
         "give it a permission such as servers:* at the provider, or take stop_server out",
@@ -225,7 +230,7 @@ fn servers(
                 server: Some(policy.server.clone()),
                 name: Some(policy.called().to_owned()),
                 ..account(
-                    Weight::Error,
+                    FindingSeverity::Error,
                     "no_such_server",
                     "the account has no such server".to_owned(),
                     remedy,
@@ -250,6 +255,11 @@ fn servers(
             n => format!("{n} servers have no policy: {}", named.join(", ")),
         };
         let remedy = "snaprotate init proposes policies; snaprotate list --servers lists all";
-        found.push(account(Weight::Warning, "no_policy", message, remedy));
+        found.push(account(
+            FindingSeverity::Warning,
+            "no_policy",
+            message,
+            remedy,
+        ));
     }
 }

@@ -6,16 +6,16 @@ mod online;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use self::account::Asked;
-use self::online::{Finding, Weight, findings};
+use self::account::AccountAnswers;
+use self::online::{Finding, FindingSeverity, findings};
 use super::api_error_hint::remedy;
 use super::{Cli, Exit, block_on, list, print_json, say};
 use crate::api::account_info::TokenInfo;
 use crate::api::{ApiError, ApiSettings, ErrorKind, HttpApi, Listing};
 use crate::clock::Clock;
-use crate::config::{Config, Problem, Secrets, Severity, policies_folder};
+use crate::config::{Config, Problem, SecretChecks, Severity, policies_folder};
 use crate::core::sanitize::{counted, printable};
-use crate::daemon::{Refusal, api_settings};
+use crate::daemon::{CommandError, api_settings};
 
 /// What to look at, and how to say it.
 #[derive(Debug, clap::Args)]
@@ -32,19 +32,19 @@ pub struct Args {
 
 /// What `--json` writes.
 #[derive(Serialize)]
-struct Report<'a> {
+struct CheckReport<'a> {
     /// Whether nothing has to be mended.
     good: bool,
     /// How many policies there are; `None`: the files are refused.
     policies: Option<usize>,
-    problems: Vec<Said<'a>>,
+    problems: Vec<ReportedProblem<'a>>,
     /// `None`: not asked.
-    online: Option<Online>,
+    online: Option<OnlineReport>,
 }
 
 /// A problem of a file.
 #[derive(Serialize)]
-struct Said<'a> {
+struct ReportedProblem<'a> {
     severity: &'static str,
     file: String,
     line: usize,
@@ -55,7 +55,7 @@ struct Said<'a> {
 
 /// What the provider's answer says of the policies.
 #[derive(Serialize)]
-struct Online {
+struct OnlineReport {
     /// Whether the listing could be read.
     reached: bool,
     /// `None`: the provider doesn't tell.
@@ -66,16 +66,16 @@ struct Online {
 }
 
 /// Says all that is wrong, or how many policies are good.
-pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let secrets = if args.online {
-        Secrets::Needed
+        SecretChecks::Needed
     } else {
-        Secrets::There
+        SecretChecks::There
     };
     let config = match cli.load_with(secrets) {
-        Err(Refusal::Problems(problems)) if args.json => {
+        Err(CommandError::Problems(problems)) if args.json => {
             print_json(&report(None, &problems.0, None))?;
-            return Err(Refusal::Problems(problems));
+            return Err(CommandError::Problems(problems));
         }
         config => config?,
     };
@@ -142,14 +142,14 @@ fn nameless(config: &Config) -> impl Iterator<Item = Problem> {
 fn ask(
     config: &Config,
     clock: &Clock,
-) -> Result<(Result<Listing, ApiError>, Option<Asked>), Refusal> {
+) -> Result<(Result<Listing, ApiError>, Option<AccountAnswers>), CommandError> {
     let settings = api_settings(&config.api);
-    let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
+    let api = HttpApi::new(&settings, clock.clone()).map_err(CommandError::Settings)?;
     api.want_shape();
     block_on(async {
         let listing = list::browse(&api, config, None).await;
         let asked = match &listing {
-            Ok(_) => Some(Asked::ask(&api, config).await),
+            Ok(_) => Some(AccountAnswers::ask(&api, config).await),
             Err(_) => None,
         };
         Ok((listing, asked))
@@ -159,13 +159,13 @@ fn ask(
 fn online(
     config: &Config,
     answer: Result<Listing, ApiError>,
-    asked: Option<&Asked>,
+    asked: Option<&AccountAnswers>,
     now: Timestamp,
-) -> Online {
+) -> OnlineReport {
     let listing = match answer {
         Ok(listing) => listing,
         Err(error) => {
-            return Online {
+            return OnlineReport {
                 reached: false,
                 token: None,
                 seen: 0,
@@ -175,13 +175,13 @@ fn online(
     };
     let policies = config.policies.iter();
     let seen = policies.filter(|policy| listing.servers.contains_key(&policy.server));
-    Online {
+    OnlineReport {
         reached: true,
-        token: asked.and_then(Asked::token).cloned(),
+        token: asked.and_then(AccountAnswers::token).cloned(),
         seen: seen.count(),
         problems: {
             let settings = api_settings(&config.api);
-            let all = asked.and_then(Asked::all);
+            let all = asked.and_then(AccountAnswers::all);
             let mut problems = findings(config, &listing, all, now);
             problems.extend(
                 asked
@@ -199,7 +199,7 @@ fn unreadable(error: &ApiError, asked: &ApiSettings) -> Finding {
         _ => "api_unreadable",
     };
     Finding {
-        severity: Weight::Error,
+        severity: FindingSeverity::Error,
         problem,
         server: None,
         name: None,
@@ -209,16 +209,16 @@ fn unreadable(error: &ApiError, asked: &ApiSettings) -> Finding {
     }
 }
 
-impl Online {
+impl OnlineReport {
     fn summary(&self, policies: usize) -> String {
         let of = |weight| {
             let found = self.problems.iter();
             found.filter(|finding| finding.severity == weight).count()
         };
         let counts = [
-            (of(Weight::Error), "problem"),
-            (of(Weight::Warning), "warning"),
-            (of(Weight::Note), "note"),
+            (of(FindingSeverity::Error), "problem"),
+            (of(FindingSeverity::Warning), "warning"),
+            (of(FindingSeverity::Note), "note"),
         ];
         let counts: Vec<_> = counts
             .into_iter()
@@ -256,8 +256,12 @@ fn told(info: &TokenInfo) -> String {
     printable(&format!(" ({name}{told})"), 200)
 }
 
-fn report(policies: Option<usize>, problems: &[Problem], online: Option<Online>) -> Report<'_> {
-    let problems = problems.iter().map(|problem| Said {
+fn report(
+    policies: Option<usize>,
+    problems: &[Problem],
+    online: Option<OnlineReport>,
+) -> CheckReport<'_> {
+    let problems = problems.iter().map(|problem| ReportedProblem {
         severity: match problem.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -268,11 +272,11 @@ fn report(policies: Option<usize>, problems: &[Problem], online: Option<Online>)
         message: &problem.message,
         remedy: &problem.remedy,
     });
-    let wrong = |online: &Online| {
+    let wrong = |online: &OnlineReport| {
         let mut found = online.problems.iter();
-        found.any(|finding| finding.severity == Weight::Error)
+        found.any(|finding| finding.severity == FindingSeverity::Error)
     };
-    Report {
+    CheckReport {
         good: policies.is_some() && !online.as_ref().is_some_and(wrong),
         policies,
         problems: problems.collect(),

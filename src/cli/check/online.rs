@@ -19,7 +19,7 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Weight {
+pub(super) enum FindingSeverity {
     /// Can't be told yet, or worth knowing.
     Note,
     /// Looks unintended.
@@ -31,7 +31,7 @@ pub(super) enum Weight {
 /// One thing that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
-    pub(super) severity: Weight,
+    pub(super) severity: FindingSeverity,
     /// Which kind, for other programs.
     pub(super) problem: &'static str,
     /// The server; `None`: the whole account.
@@ -44,7 +44,7 @@ pub(super) struct Finding {
     pub(super) remedy: String,
 }
 
-impl Weight {
+impl FindingSeverity {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Note => "note",
@@ -64,7 +64,7 @@ pub(super) fn findings(
     let mut found = Vec::new();
     if let Some(doubt) = &listing.doubt {
         found.push(Finding {
-            severity: Weight::Error,
+            severity: FindingSeverity::Error,
             problem: "doubtful",
             server: None,
             name: None,
@@ -82,7 +82,7 @@ pub(super) fn findings(
     for (uuid, id) in &listing.uuids {
         if let (Some(one), Some(other)) = (file(id), file(uuid)) {
             found.push(Finding {
-                severity: Weight::Error,
+                severity: FindingSeverity::Error,
                 problem: "same_server",
                 server: Some(id.clone()),
                 name: None,
@@ -93,7 +93,7 @@ pub(super) fn findings(
         }
     }
     for policy in &config.policies {
-        let mut look = Look {
+        let mut look = PolicyCheck {
             policy,
             listing,
             all,
@@ -107,7 +107,7 @@ pub(super) fn findings(
 }
 
 /// One policy beside the listing.
-struct Look<'a> {
+struct PolicyCheck<'a> {
     policy: &'a Policy,
     listing: &'a Listing,
     /// All servers of the account, where they are known.
@@ -117,7 +117,7 @@ struct Look<'a> {
     found: &'a mut Vec<Finding>,
 }
 
-impl Look<'_> {
+impl PolicyCheck<'_> {
     fn server(&mut self) {
         let listing = self.listing;
         let rows = listing.servers.get(&self.policy.server);
@@ -135,7 +135,7 @@ impl Look<'_> {
         if let Some(doubt) = &rows.doubt {
             let message = format!("its rows can't be relied on: {doubt}");
             self.say(
-                Weight::Error,
+                FindingSeverity::Error,
                 "doubtful",
                 None,
                 message,
@@ -150,7 +150,7 @@ impl Look<'_> {
 
     fn say(
         &mut self,
-        severity: Weight,
+        severity: FindingSeverity,
         problem: &'static str,
         about: Option<String>,
         message: String,
@@ -186,7 +186,7 @@ impl Look<'_> {
             let message = format!("it shows no snapshot, but server {id} is named {name:?}");
             let about = Some(id.to_string());
             self.say(
-                Weight::Warning,
+                FindingSeverity::Warning,
                 "other_server",
                 about,
                 message,
@@ -200,7 +200,7 @@ impl Look<'_> {
         };
         let message = format!("it shows no snapshot, so whether it {what} can't be told yet");
         self.say(
-            Weight::Note,
+            FindingSeverity::Note,
             "unseen",
             None,
             message,
@@ -221,7 +221,7 @@ impl Look<'_> {
             );
             let about = Some(rows.name.clone());
             self.say(
-                Weight::Error,
+                FindingSeverity::Error,
                 "wrong_name",
                 about,
                 message,
@@ -240,7 +240,7 @@ impl Look<'_> {
             "the provider names it {name:?}, and {file}.toml names none: another server's id would go unnoticed"
         );
         self.say(
-            Weight::Warning,
+            FindingSeverity::Warning,
             "unnamed",
             Some(name.to_owned()),
             message,
@@ -285,7 +285,7 @@ impl Look<'_> {
             };
             let message = format!("protect lists {what}, which {place}: it protects nothing");
             self.say(
-                Weight::Error,
+                FindingSeverity::Error,
                 "protected_missing",
                 Some(about),
                 message,
@@ -319,13 +319,13 @@ impl Look<'_> {
                     "if they bear names that a rotation gave before, list the pattern in former_names; else let keep add up to {left} or less, or delete what nobody needs"
                 ),
             };
-            self.say(Weight::Error, "no_room", None, message, remedy);
+            self.say(FindingSeverity::Error, "no_room", None, message, remedy);
         } else if fixed > 0 && keep + fixed == limit {
             let message = format!(
                 "keep ({keep}) and foreign or protected snapshots ({fixed}) fill all {limit} places: the oldest goes before a new one is made"
             );
             self.say(
-                Weight::Warning,
+                FindingSeverity::Warning,
                 "tight",
                 None,
                 message,
@@ -356,7 +356,7 @@ impl Look<'_> {
             let message =
                 format!("{times} snapshots are named {name:?}: all but the newest will be pruned");
             self.say(
-                Weight::Warning,
+                FindingSeverity::Warning,
                 "copies",
                 Some(name.to_owned()),
                 message,
@@ -367,7 +367,7 @@ impl Look<'_> {
             let message =
                 format!("{name:?} bears the name of a slot to come, which counts as made then");
             self.say(
-                Weight::Warning,
+                FindingSeverity::Warning,
                 "name_ahead",
                 Some(name),
                 message,
@@ -393,7 +393,7 @@ impl Look<'_> {
                 one.pattern
             );
             self.say(
-                Weight::Warning,
+                FindingSeverity::Warning,
                 "unmanaged_pattern",
                 Some(one.pattern.to_string()),
                 message,

@@ -11,7 +11,7 @@ use crate::core::policy::{Policy, Rotation, WhenFull};
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::ServerId;
 use crate::sandbox::Sandbox;
-use crate::sandbox::faults::{Fault, Made};
+use crate::sandbox::faults::{CreateFault, Fault};
 
 /// Puts the servers and what they hold into the stand-in; their policies.
 pub(super) fn enter(sandbox: &Sandbox, servers: u16, now: Timestamp) -> Vec<Arc<Policy>> {
@@ -53,12 +53,12 @@ pub(super) fn enter(sandbox: &Sandbox, servers: u16, now: Timestamp) -> Vec<Arc<
             Some("failing") => {
                 put(own(3), "completed", 3);
                 put(own(2), "failed", 2);
-                sandbox.order(Fault::made(Made::Failed).server(id).times(1));
+                sandbox.order(Fault::made(CreateFault::Failed).server(id).times(1));
                 vec![daily(2)]
             }
             Some("hanging") => {
                 put(own(2), "completed", 2);
-                sandbox.order(Fault::made(Made::Stuck).server(id).times(1));
+                sandbox.order(Fault::made(CreateFault::Stuck).server(id).times(1));
                 vec![daily(2)]
             }
             _ => vec![daily(3)],

@@ -19,13 +19,13 @@ use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
-use crate::api::{ApiSettings, HttpApi, Proxy, Rate, TokenSource};
+use crate::api::{ApiSettings, HttpApi, Proxy, RateSettings, TokenSource};
 use crate::audit::{self, Trail};
 use crate::clock::Clock;
 use crate::core::policy::Rules;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 use crate::engine::Engine;
-use crate::sandbox::{Ids, Sandbox, SandboxConfig};
+use crate::sandbox::{IdShape, Sandbox, SandboxConfig};
 
 /// Hours of the demo that pass in a real second.
 const HOURS_A_SECOND: u32 = 3;
@@ -55,7 +55,7 @@ pub struct Demo {
     own: Vec<(u64, String)>,
     /// The shape of the stand-in's ids: of the documentation, of the provider's client, or both
     #[arg(long, value_name = "SHAPE", value_parser = serve::ids, default_value = "integer", requires = "serve")]
-    ids: Ids,
+    ids: IdShape,
     /// Rows of a page, unless more are asked for, 100 at most; left out, listings have no pages
     #[arg(long, value_name = "N", requires = "serve", value_parser = clap::value_parser!(u16).range(1..=100))]
     page_size: Option<u16>,
@@ -73,13 +73,13 @@ fn real_time(text: &str) -> Result<Duration, String> {
 
 impl Demo {
     /// Runs it; good when the trail verifies.
-    pub fn run(&self) -> Result<Exit, Refusal> {
+    pub fn run(&self) -> Result<Exit, CommandError> {
         super::block_on(async {
             let shown = match self.serve {
                 Some(address) => serve::serve(address, self).await,
                 None => self.show().await,
             };
-            shown.map_err(|why| Refusal::System(format!("the demo: {why:#}")))
+            shown.map_err(|why| CommandError::System(format!("the demo: {why:#}")))
         })
     }
 
@@ -102,7 +102,7 @@ impl Demo {
         progress::begin(clock.clone(), names, colour)?;
         progress::opening(&policies, HOURS_A_SECOND, colour)?;
 
-        let folder = Folder::new()?;
+        let folder = TemporaryFolder::new()?;
         let api = HttpApi::new(&settings(&sandbox), clock.clone()).map_err(|why| anyhow!(why))?;
         let rules = rules();
         let (trail, opened) = Trail::open(
@@ -161,7 +161,7 @@ fn settings(sandbox: &Sandbox) -> ApiSettings {
         token: TokenSource::Given(TOKEN.to_owned().into()),
         connect_timeout: Duration::from_secs(2),
         request_timeout: Duration::from_secs(5),
-        rate: Rate {
+        rate: RateSettings {
             max_in_flight: 8,
             per_second: 0.0,
             burst: 1,
@@ -190,9 +190,9 @@ fn rules() -> Rules {
 }
 
 /// A folder that goes with the demo.
-struct Folder(PathBuf);
+struct TemporaryFolder(PathBuf);
 
-impl Folder {
+impl TemporaryFolder {
     fn new() -> anyhow::Result<Self> {
         let name = format!("snaprotate-demo-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
@@ -201,7 +201,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         let _gone = std::fs::remove_dir_all(&self.0);
     }

@@ -17,7 +17,7 @@ use crate::audit::Verified;
 use crate::cli::say;
 use crate::clock::Clock;
 use crate::core::policy::Policy;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 use crate::sandbox::Sandbox;
 
 /// Shows the engine's events from now on.
@@ -26,7 +26,7 @@ pub(super) fn begin(
     names: BTreeMap<ServerId, String>,
     colour: bool,
 ) -> anyhow::Result<()> {
-    let lines = Lines {
+    let lines = EventLines {
         clock,
         names,
         colour,
@@ -35,7 +35,7 @@ pub(super) fn begin(
     Ok(())
 }
 
-struct Lines {
+struct EventLines {
     clock: Clock,
     names: BTreeMap<ServerId, String>,
     colour: bool,
@@ -43,9 +43,9 @@ struct Lines {
 
 /// The fields of one event.
 #[derive(Default)]
-struct Fields(BTreeMap<&'static str, String>);
+struct FieldVisitor(BTreeMap<&'static str, String>);
 
-impl Visit for Fields {
+impl Visit for FieldVisitor {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         self.0.insert(field.name(), format!("{value:?}"));
     }
@@ -55,12 +55,12 @@ impl Visit for Fields {
     }
 }
 
-impl<S: tracing::Subscriber> Layer<S> for Lines {
+impl<S: tracing::Subscriber> Layer<S> for EventLines {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         if !event.metadata().target().starts_with("snaprotate") {
             return;
         }
-        let mut fields = Fields::default();
+        let mut fields = FieldVisitor::default();
         event.record(&mut fields);
         if let Some(line) = self.line(&fields.0) {
             // What can't be written now can't be at the end either, where it is told.
@@ -69,7 +69,7 @@ impl<S: tracing::Subscriber> Layer<S> for Lines {
     }
 }
 
-impl Lines {
+impl EventLines {
     fn line(&self, fields: &BTreeMap<&'static str, String>) -> Option<String> {
         let of = |key: &str| fields.get(key).map_or("", String::as_str);
         let (words, style) = words(of("message"), of("outcome"))?;
@@ -121,7 +121,11 @@ fn words(event: &str, outcome: &str) -> Option<(&'static str, Style)> {
 }
 
 /// What is about to be seen.
-pub(super) fn opening(policies: &[Arc<Policy>], hours: u32, colour: bool) -> Result<(), Refusal> {
+pub(super) fn opening(
+    policies: &[Arc<Policy>],
+    hours: u32,
+    colour: bool,
+) -> Result<(), CommandError> {
     let text = format!(
         "{} servers on a stand-in of the API on loopback; one second is {hours} hours. Times are UTC.",
         policies.len()
@@ -134,7 +138,7 @@ pub(super) fn closing(
     sandbox: &Sandbox,
     policies: &[Arc<Policy>],
     colour: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["server", "snapshot", "status", "made", "whose"]);
@@ -163,7 +167,7 @@ pub(super) fn closing(
 }
 
 /// How the trail stands.
-pub(super) fn trail(verified: &Verified, colour: bool) -> Result<(), Refusal> {
+pub(super) fn trail(verified: &Verified, colour: bool) -> Result<(), CommandError> {
     if verified.problems.is_empty() {
         let text = format!(
             "trail verified: {} records, each with the hash of the one before it",

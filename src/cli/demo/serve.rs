@@ -10,7 +10,7 @@ use super::super::{Exit, say};
 use super::{Demo, TOKEN, demo_servers, interrupted};
 use crate::clock::Clock;
 use crate::core::sanitize::counted;
-use crate::sandbox::{Ids, Sandbox, SandboxConfig};
+use crate::sandbox::{IdShape, Sandbox, SandboxConfig};
 
 /// Long enough to be seen in progress, short enough to be waited for.
 const COMPLETES_AFTER: SignedDuration = SignedDuration::from_secs(10);
@@ -38,11 +38,11 @@ pub(super) fn server(text: &str) -> Result<(u64, String), String> {
 }
 
 /// The shape of ids.
-pub(super) fn ids(text: &str) -> Result<Ids, String> {
+pub(super) fn ids(text: &str) -> Result<IdShape, String> {
     match text {
-        "integer" => Ok(Ids::Integers),
-        "uuid" => Ok(Ids::Uuids),
-        "both" => Ok(Ids::Both),
+        "integer" => Ok(IdShape::Integers),
+        "uuid" => Ok(IdShape::Uuids),
+        "both" => Ok(IdShape::Both),
         _ => Err("write integer, uuid or both".to_owned()),
     }
 }

@@ -10,33 +10,33 @@ use serde::Serialize;
 
 use super::text::table;
 use crate::core::forecast::Forecast;
-use crate::core::recovery_points::Recovery;
+use crate::core::recovery_points::RecoveryAges;
 use crate::core::snapshot::ServerId;
 use crate::status::{age, heading, name};
 
 /// What `--against --json` writes.
 #[derive(Serialize)]
-pub(super) struct Changes<'a> {
+pub(super) struct ForecastComparison<'a> {
     /// The main file in force.
     pub(super) now: &'a Path,
     /// The file that it is set against.
     pub(super) other: &'a Path,
-    pub(super) servers: Vec<Change>,
+    pub(super) servers: Vec<ServerComparison>,
 }
 
 /// One server under both; `None` where it has no policy.
 #[derive(Serialize)]
-pub(super) struct Change {
+pub(super) struct ServerComparison {
     id: ServerId,
     now: Option<Forecast>,
     other: Option<Forecast>,
     /// The days at whose end they differ.
-    days: Vec<Differs>,
+    days: Vec<ChangedDay>,
 }
 
 /// A day that ends with other snapshots.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Differs {
+struct ChangedDay {
     date: Date,
     /// What is there now, and not with the other.
     lost: Vec<String>,
@@ -44,7 +44,7 @@ struct Differs {
     gained: Vec<String>,
 }
 
-impl Change {
+impl ServerComparison {
     pub(super) fn between(id: ServerId, now: Option<Forecast>, other: Option<Forecast>) -> Self {
         let mut days: BTreeMap<Date, [&[String]; 2]> = BTreeMap::new();
         for (side, forecast) in [&now, &other].into_iter().enumerate() {
@@ -56,7 +56,7 @@ impl Change {
             let left = these.iter().filter(|name| !those.contains(name));
             left.cloned().collect()
         };
-        let differs = days.into_iter().map(|(date, [now, other])| Differs {
+        let differs = days.into_iter().map(|(date, [now, other])| ChangedDay {
             date,
             lost: without(now, other),
             gained: without(other, now),
@@ -80,7 +80,7 @@ impl Change {
         now.chain(self.other.iter().map(move |then| (Some(other), then)))
     }
 
-    fn points(&self) -> [Option<&Recovery>; 2] {
+    fn points(&self) -> [Option<&RecoveryAges>; 2] {
         [&self.now, &self.other].map(|side| side.as_ref().map(|forecast| &forecast.recovery))
     }
 
@@ -97,7 +97,7 @@ impl Change {
 }
 
 /// All servers; in full unless there are more than `most`.
-pub(super) fn text(changes: &[Change], other: &str, most: usize) -> String {
+pub(super) fn text(changes: &[ServerComparison], other: &str, most: usize) -> String {
     if changes.len() > most {
         return lines(changes, other);
     }
@@ -106,7 +106,7 @@ pub(super) fn text(changes: &[Change], other: &str, most: usize) -> String {
 }
 
 /// A line for each server that differs.
-fn lines(changes: &[Change], other: &str) -> String {
+fn lines(changes: &[ServerComparison], other: &str) -> String {
     let mut text = format!("Now, and with {other} (newest and oldest at worst)\n");
     for change in changes.iter().filter(|change| !change.same()) {
         let [now, then] = change.points().map(worst);
@@ -122,7 +122,7 @@ fn lines(changes: &[Change], other: &str) -> String {
     text
 }
 
-fn worst(recovery: Option<&Recovery>) -> String {
+fn worst(recovery: Option<&RecoveryAges>) -> String {
     recovery.map_or_else(
         || "no policy".to_owned(),
         |found| {
@@ -135,7 +135,7 @@ fn worst(recovery: Option<&Recovery>) -> String {
     )
 }
 
-fn server(change: &Change, other: &str) -> String {
+fn server(change: &ServerComparison, other: &str) -> String {
     let (now, then) = match (&change.now, &change.other) {
         (Some(now), Some(then)) => (now, then),
         (Some(now), None) => return format!("{}\nit has no policy with {other}", heading(now)),
@@ -154,10 +154,10 @@ fn server(change: &Change, other: &str) -> String {
     days.set_header(["at the end of", "no more there", "there in addition"]);
     let mut rest = change.days.as_slice();
     while let Some(first) = rest.first() {
-        let alike = |day: &&Differs| day.lost == first.lost && day.gained == first.gained;
+        let alike = |day: &&ChangedDay| day.lost == first.lost && day.gained == first.gained;
         let same = rest.iter().take_while(alike).count();
         // Of a daily rotation each day lacks other names, but those of as many days before.
-        let before = |day: &Differs| {
+        let before = |day: &ChangedDay| {
             let lost = days_before(now, day.date, &day.lost)?;
             Some([lost, days_before(then, day.date, &day.gained)?])
         };
@@ -221,8 +221,8 @@ fn points(now: &Forecast, then: &Forecast) -> comfy_table::Table {
             .find(|rotation| rotation.name == name)
             .map(|rotation| rotation.recovery)
     };
-    let mut row = |name: &str, now: Option<Recovery>, then: Option<Recovery>| {
-        let cell = |found: Option<Recovery>, oldest: bool| {
+    let mut row = |name: &str, now: Option<RecoveryAges>, then: Option<RecoveryAges>| {
+        let cell = |found: Option<RecoveryAges>, oldest: bool| {
             let found = found.map(|found| if oldest { found.oldest } else { found.newest });
             found.map_or_else(|| "-".to_owned(), |moments| age(moments.worst))
         };

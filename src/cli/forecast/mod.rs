@@ -11,15 +11,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use self::compare::Change;
-use super::server_argument::{Which, chosen};
+use self::compare::ServerComparison;
+use super::server_argument::{ServerArgument, chosen};
 use super::{Cli, Exit, print_json, printable_path, say};
 use crate::clock::Clock;
-use crate::config::{self, Config, Env, Secrets};
+use crate::config::{self, Config, Environment, SecretChecks};
 use crate::core::forecast::{Forecast, forecast};
 use crate::core::policy::Policy;
 use crate::core::sanitize::printable;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 use crate::status::picture;
 
 /// With more servers than this each has one line, unless one is asked for.
@@ -37,7 +37,7 @@ pub struct Args {
     pub days: u32,
     /// Which server.
     #[command(flatten)]
-    pub server: Which,
+    pub server: ServerArgument,
     /// Show what changes if FILE were in force: another main configuration file with its
     /// policies, or the draft of one policy, which then stands under this configuration's
     /// limit and defaults
@@ -58,8 +58,8 @@ struct Forecasts {
 }
 
 /// Prints what will exist, and the recovery points.
-pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
-    let config = cli.load_with(Secrets::Unneeded)?;
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
+    let config = cli.load_with(SecretChecks::Unneeded)?;
     let from = whole_second(Clock::system().now().wall);
     match &args.against {
         Some(other) => against(cli, args, &config, other, from)?,
@@ -68,14 +68,14 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     Ok(Exit::Good)
 }
 
-fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), Refusal> {
+fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), CommandError> {
     let policies = chosen(&config.policies, args.server.one())?;
     let look = |policy: &Arc<Policy>| forecast(policy, &config.rules, from, args.days);
     if !args.json && args.svg.is_none() && policies.len() > MOST_IN_FULL {
         // One at a time: thousands in full would fill the memory.
         let lines = policies
             .iter()
-            .map(|policy| text::Summary::of(&look(policy)));
+            .map(|policy| text::ServerSummary::of(&look(policy)));
         say(&text::summaries(lines, from, args.days))?;
         return Ok(());
     }
@@ -88,7 +88,7 @@ fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), Refusal> {
     if args.json {
         print_json(&Forecasts { servers })
     } else if servers.len() > MOST_IN_FULL {
-        let lines = servers.iter().map(text::Summary::of);
+        let lines = servers.iter().map(text::ServerSummary::of);
         say(&text::summaries(lines, from, args.days))?;
         Ok(())
     } else {
@@ -104,8 +104,8 @@ fn against(
     config: &Config,
     file: &Path,
     from: Timestamp,
-) -> Result<(), Refusal> {
-    let env = Env::from_process();
+) -> Result<(), CommandError> {
+    let env = Environment::from_process();
     let draft = config::is_policy(file)?;
     let other = if draft {
         config::load_draft(&cli.config, file, &env)?
@@ -123,7 +123,7 @@ fn against(
             Err(unknown) => chosen(&then, Some(server)).map_err(|_| {
                 let known = chosen(&config.policies, Some(server)).is_ok();
                 match then.first().filter(|_| draft && known) {
-                    Some(policy) => Refusal::Settings(format!(
+                    Some(policy) => CommandError::Settings(format!(
                         "{} is for {}, not for {server}: leave the server out",
                         printable_path(file),
                         policy.called()
@@ -153,7 +153,7 @@ fn against(
             look(&now, config, server.clone()),
             look(&then, &other, server.clone()),
         );
-        Change::between(server, now, other)
+        ServerComparison::between(server, now, other)
     });
     let changes: Vec<_> = changes.collect();
     let name = printable(&file.display().to_string(), 200);
@@ -162,7 +162,7 @@ fn against(
         write(file, &picture(rows.collect()))?;
     }
     if args.json {
-        return print_json(&compare::Changes {
+        return print_json(&compare::ForecastComparison {
             now: &cli.config,
             other: file,
             servers: changes,
@@ -172,19 +172,19 @@ fn against(
     Ok(())
 }
 
-fn picturable(args: &Args, servers: usize) -> Result<(), Refusal> {
+fn picturable(args: &Args, servers: usize) -> Result<(), CommandError> {
     if args.svg.is_some() && servers > MOST_IN_PICTURE {
-        return Err(Refusal::Settings(format!(
+        return Err(CommandError::Settings(format!(
             "{servers} servers are too many for one picture ({MOST_IN_PICTURE} at most): name one by --server"
         )));
     }
     Ok(())
 }
 
-fn write(file: &Path, text: &str) -> Result<(), Refusal> {
+fn write(file: &Path, text: &str) -> Result<(), CommandError> {
     std::fs::write(file, text).map_err(|why| {
         let file = printable(&file.display().to_string(), 200);
-        Refusal::Settings(format!(
+        CommandError::Settings(format!(
             "the picture can't be written to {file}: {why}; name a file in a folder that you may write to"
         ))
     })

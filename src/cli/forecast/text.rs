@@ -6,9 +6,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::core::forecast::{Forecast, Life};
-use crate::core::plan::Do;
-use crate::core::recovery_points::Recovery;
+use crate::core::forecast::{Forecast, SnapshotLifetime};
+use crate::core::plan::PlannedAction;
+use crate::core::recovery_points::RecoveryAges;
 use crate::core::sanitize::counted;
 use crate::core::snapshot::ServerId;
 use crate::status::{age, heading, moment, name, zone_name};
@@ -47,7 +47,7 @@ fn points(forecast: &Forecast) -> Table {
         "oldest at best",
         "at worst",
     ]);
-    let mut row = |name: String, keep: usize, found: &Recovery| {
+    let mut row = |name: String, keep: usize, found: &RecoveryAges| {
         let moments = [
             found.newest.best,
             found.newest.worst,
@@ -69,7 +69,7 @@ fn points(forecast: &Forecast) -> Table {
 }
 
 /// What the worst moments of so many days mean.
-fn worst(found: &Recovery, zone: &TimeZone, days: usize) -> String {
+fn worst(found: &RecoveryAges, zone: &TimeZone, days: usize) -> String {
     let days = counted(days, "day");
     let (newest, oldest) = (found.newest.worst, found.oldest.worst);
     if newest.age.is_none() {
@@ -90,8 +90,10 @@ fn worst(found: &Recovery, zone: &TimeZone, days: usize) -> String {
 /// That slots find the server blocked, and why.
 fn blocked(forecast: &Forecast) -> Option<String> {
     let mut events = forecast.events.iter();
-    let first = events.find(|event| event.do_ == Do::Blocked)?;
-    let more = events.filter(|event| event.do_ == Do::Blocked).count();
+    let first = events.find(|event| event.do_ == PlannedAction::Blocked)?;
+    let more = events
+        .filter(|event| event.do_ == PlannedAction::Blocked)
+        .count();
     let times = match more {
         0 => "once".to_owned(),
         more => format!("{} times", more + 1),
@@ -141,7 +143,7 @@ fn days(forecast: &Forecast) -> Table {
 }
 
 /// The shortest way to write slots that still tells them apart.
-fn slot_style<'a>(lives: impl Iterator<Item = &'a Life>) -> &'static str {
+fn slot_style<'a>(lives: impl Iterator<Item = &'a SnapshotLifetime>) -> &'static str {
     let slots: Vec<_> = lives.map(|life| life.slot).collect();
     let twice_a_day = slots.windows(2).any(|two| two[0].date() == two[1].date());
     let apart = slots.first().zip(slots.last());
@@ -154,7 +156,7 @@ fn slot_style<'a>(lives: impl Iterator<Item = &'a Life>) -> &'static str {
 }
 
 /// One server of many.
-pub(super) struct Summary {
+pub(super) struct ServerSummary {
     name: String,
     id: ServerId,
     lost: String,
@@ -162,20 +164,27 @@ pub(super) struct Summary {
     blocked: bool,
 }
 
-impl Summary {
+impl ServerSummary {
     pub(super) fn of(forecast: &Forecast) -> Self {
         Self {
             name: name(&forecast.name),
             id: forecast.id.clone(),
             lost: age(forecast.recovery.newest.worst),
             back: age(forecast.recovery.oldest.worst),
-            blocked: forecast.events.iter().any(|event| event.do_ == Do::Blocked),
+            blocked: forecast
+                .events
+                .iter()
+                .any(|event| event.do_ == PlannedAction::Blocked),
         }
     }
 }
 
 /// A line a server.
-pub(super) fn summaries(rows: impl Iterator<Item = Summary>, from: Timestamp, days: u32) -> String {
+pub(super) fn summaries(
+    rows: impl Iterator<Item = ServerSummary>,
+    from: Timestamp,
+    days: u32,
+) -> String {
     let rows: Vec<_> = rows.collect();
     let widest = rows.iter().map(|row| row.name.chars().count()).max();
     let wide = widest.unwrap_or(0).max("server".len());

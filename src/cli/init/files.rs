@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::printable_path;
 use crate::config::Problems;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// The service runs as a user that is made anew at each start, so all must be able to read
 /// the files; nothing in them is secret.
@@ -16,12 +16,12 @@ const FILE_MODE: u32 = 0o644;
 const FOLDER_MODE: u32 = 0o755;
 
 /// A file to be written.
-pub(super) struct New {
+pub(super) struct NewFile {
     pub(super) to: PathBuf,
     pub(super) text: String,
 }
 
-impl New {
+impl NewFile {
     /// Whether anything stands in its place, a broken link too.
     pub(super) fn is_there(&self) -> bool {
         fs::symlink_metadata(&self.to).is_ok()
@@ -32,7 +32,7 @@ impl New {
 pub(super) struct Staging(PathBuf);
 
 impl Staging {
-    pub(super) fn new() -> Result<Self, Refusal> {
+    pub(super) fn new() -> Result<Self, CommandError> {
         let temporary = std::env::temp_dir();
         let make = |nth: u32| {
             let name = format!("snaprotate-init-{}-{nth}", std::process::id());
@@ -52,13 +52,13 @@ impl Staging {
             }
         }
         let why = last.map_or_else(String::new, |why| why.to_string());
-        Err(Refusal::System(format!(
+        Err(CommandError::System(format!(
             "no folder can be made in {}: {why}",
             printable_path(&temporary)
         )))
     }
 
-    pub(super) fn put(&self, name: &str, text: &str) -> Result<PathBuf, Refusal> {
+    pub(super) fn put(&self, name: &str, text: &str) -> Result<PathBuf, CommandError> {
         let path = self.0.join(name);
         fs::write(&path, text).map_err(|why| unwritten(&path, &why))?;
         Ok(path)
@@ -88,13 +88,13 @@ impl Drop for Staging {
 
 /// What was made so far; taken back unless all of it succeeds.
 #[derive(Default)]
-struct Made {
+struct CreatedFiles {
     files: Vec<PathBuf>,
     folders: Vec<PathBuf>,
     kept: bool,
 }
 
-impl Drop for Made {
+impl Drop for CreatedFiles {
     fn drop(&mut self) {
         if self.kept {
             return;
@@ -110,8 +110,8 @@ impl Drop for Made {
 }
 
 /// Puts all files in place, or none.
-pub(super) fn place(new: &[New]) -> Result<(), Refusal> {
-    let mut made = Made::default();
+pub(super) fn place(new: &[NewFile]) -> Result<(), CommandError> {
+    let mut made = CreatedFiles::default();
     for file in new {
         let folder = file.to.parent().unwrap_or(Path::new(""));
         folders(folder, &mut made).map_err(|why| unwritten(folder, &why))?;
@@ -121,7 +121,7 @@ pub(super) fn place(new: &[New]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn folders(folder: &Path, made: &mut Made) -> io::Result<()> {
+fn folders(folder: &Path, made: &mut CreatedFiles) -> io::Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
@@ -135,7 +135,7 @@ fn folders(folder: &Path, made: &mut Made) -> io::Result<()> {
 }
 
 /// Written in full beside its place, then linked there: a link never replaces anything.
-fn whole(file: &New, folder: &Path, made: &mut Made) -> io::Result<()> {
+fn whole(file: &NewFile, folder: &Path, made: &mut CreatedFiles) -> io::Result<()> {
     let beside = folder.join(format!(".snaprotate-init-{}", std::process::id()));
     let mut open = OpenOptions::new();
     let mut written = open
@@ -154,8 +154,8 @@ fn whole(file: &New, folder: &Path, made: &mut Made) -> io::Result<()> {
     removed
 }
 
-fn unwritten(path: &Path, why: &io::Error) -> Refusal {
-    Refusal::System(format!(
+fn unwritten(path: &Path, why: &io::Error) -> CommandError {
+    CommandError::System(format!(
         "{} can't be written: {why}; nothing was",
         printable_path(path)
     ))
@@ -165,8 +165,8 @@ fn unwritten(path: &Path, why: &io::Error) -> Refusal {
 mod tests {
     use super::*;
 
-    fn new(to: PathBuf) -> New {
-        New {
+    fn new(to: PathBuf) -> NewFile {
+        NewFile {
             to,
             text: "text\n".to_owned(),
         }
@@ -216,7 +216,8 @@ mod tests {
             .expect("written");
         let policy = staging.put("web.toml", "server = 1\n").expect("written");
         let main = path.join("snaprotate.toml");
-        let loaded = crate::config::load_files(&main, &[policy], &crate::config::Env::default());
+        let loaded =
+            crate::config::load_files(&main, &[policy], &crate::config::Environment::default());
         let problems = loaded.expect_err("refused");
         let meant = staging.as_meant(problems, Path::new("/etc/m.toml"), Path::new("/etc/p"));
         let said = meant.to_string();

@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use self::files::{New, Staging};
-use self::proposal::{Proposal, Setting, example, main_file, proposal};
+use self::files::{NewFile, Staging};
+use self::proposal::{Proposal, ProposalContext, example, main_file, proposal};
 use super::api_error_hint::unread;
 use super::{Cli, Exit, block_on, printable_path, say};
 use crate::api::{HttpApi, Listing, SnapshotApi as _, TokenSource, secret};
 use crate::clock::Clock;
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config, Environment};
 use crate::core::sanitize::printable;
-use crate::daemon::{Refusal, api_settings};
+use crate::daemon::{CommandError, api_settings};
 
 /// As much of a reason as is shown.
 const SHOWN: usize = 300;
@@ -46,12 +46,12 @@ pub struct Args {
 }
 
 /// Asks once, and writes what is missing.
-pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let main = match &args.dir {
         Some(dir) => dir.join("snaprotate.toml"),
         None => cli.config.clone(),
     };
-    let env = Env::from_process();
+    let env = Environment::from_process();
     let staging = Staging::new()?;
     // Whatever is asked, and whatever is validated, goes by the files that will be in force.
     let is_new = std::fs::symlink_metadata(&main).is_err();
@@ -59,7 +59,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     let (in_force, folder) = if is_new {
         let text = main_file(args.base_url.as_deref(), &token_file(args, &main)?);
         let staged = staging.put("snaprotate.toml", &text)?;
-        new.push(New {
+        new.push(NewFile {
             to: main.clone(),
             text,
         });
@@ -70,11 +70,11 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     };
     let present = config::policy_files(&folder).map_err(|why| {
         let folder = printable_path(&folder);
-        Refusal::System(format!("the policies folder {folder} can't be read: {why}"))
+        CommandError::System(format!("the policies folder {folder} can't be read: {why}"))
     })?;
     let load = |files: &[PathBuf]| {
         let loaded = config::load_files(&in_force, files, &env);
-        loaded.map_err(|problems| Refusal::from(staging.as_meant(problems, &main, &folder)))
+        loaded.map_err(|problems| CommandError::from(staging.as_meant(problems, &main, &folder)))
     };
     let config = load(&present)?;
     let clock = Clock::system();
@@ -85,19 +85,19 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     for one in &proposals {
         let name = one.file();
         all.push(staging.put(&name, &one.text)?);
-        new.push(New {
+        new.push(NewFile {
             to: folder.join(name),
             text: one.text.clone(),
         });
     }
     if let Some(there) = new.iter().find(|file| file.is_there()) {
-        return Err(Refusal::Settings(format!(
+        return Err(CommandError::Settings(format!(
             "{} is there already, and no file is overwritten: move it away, or name another folder by --dir; nothing was written",
             printable_path(&there.to)
         )));
     }
     let checked = load(&all)?;
-    let told = summary::told(&summary::Done {
+    let told = summary::told(&summary::InitResult {
         args,
         main: &main,
         main_is_new: is_new,
@@ -121,21 +121,22 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     Ok(Exit::Good)
 }
 
-fn token_file(args: &Args, main: &Path) -> Result<PathBuf, Refusal> {
+fn token_file(args: &Args, main: &Path) -> Result<PathBuf, CommandError> {
     let Some(file) = &args.token_file else {
-        return Err(Refusal::Settings(format!(
+        return Err(CommandError::Settings(format!(
             "there is no {} yet: name the file that holds the API token by --token-file FILE (mode 0600)",
             printable_path(main)
         )));
     };
     // Else it would be said of a line in a file that isn't there yet.
-    secret(file, None, "token").map_err(Refusal::Settings)?;
-    std::path::absolute(file)
-        .map_err(|why| Refusal::Settings(format!("--token-file {}: {why}", printable_path(file))))
+    secret(file, None, "token").map_err(CommandError::Settings)?;
+    std::path::absolute(file).map_err(|why| {
+        CommandError::Settings(format!("--token-file {}: {why}", printable_path(file)))
+    })
 }
 
 /// One listing of the account; once more where its pages had shifted meanwhile.
-fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, Refusal> {
+fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, CommandError> {
     let mut settings = api_settings(&config.api);
     if let Some(url) = &args.base_url {
         settings.base_url.clone_from(url);
@@ -143,7 +144,7 @@ fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, Refusal> 
     if let Some(file) = &args.token_file {
         settings.token = TokenSource::File(file.clone());
     }
-    let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
+    let api = HttpApi::new(&settings, clock.clone()).map_err(CommandError::Settings)?;
     let listing = block_on(async {
         let mut listing = api.list(None).await;
         if listing.as_ref().is_ok_and(|listing| listing.shifted) {
@@ -153,7 +154,7 @@ fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, Refusal> 
     })?;
     match &listing.doubt {
         None => Ok(listing),
-        Some(doubt) => Err(Refusal::Api(format!(
+        Some(doubt) => Err(CommandError::Api(format!(
             "the listing can't be relied on: {}; nothing was written",
             printable(doubt, SHOWN)
         ))),
@@ -162,7 +163,7 @@ fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, Refusal> 
 
 /// A file for each server that has none.
 fn proposals(config: &Config, listing: &Listing, now: Timestamp) -> Vec<Proposal> {
-    let setting = Setting {
+    let setting = ProposalContext {
         limit: config.rules.limit,
         now: now.to_zoned(TimeZone::UTC).datetime(),
     };

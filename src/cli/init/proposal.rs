@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use crate::api::ServerRows;
 use crate::config::defaults;
 use crate::core::name_pattern::Pattern;
-use crate::core::pattern_detection::{Clue, Recognised, recognise};
+use crate::core::pattern_detection::{DetectedPattern, TimeSource, recognise};
 use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, Snapshot};
 
@@ -29,7 +29,7 @@ const LONGEST_STEM: usize = 60;
 const NAMED: usize = 10;
 
 /// What proposals go by.
-pub(super) struct Setting {
+pub(super) struct ProposalContext {
     /// Snapshots that a server may hold.
     pub(super) limit: usize,
     /// The time, in UTC.
@@ -83,11 +83,11 @@ token_file = {token_file}
 pub(super) fn proposal(
     server: ServerId,
     rows: &ServerRows,
-    setting: &Setting,
+    setting: &ProposalContext,
     stems: &mut BTreeSet<String>,
 ) -> Proposal {
     let found = recognise(&rows.snapshots);
-    let goes_on = |one: &Recognised| {
+    let goes_on = |one: &DetectedPattern| {
         let quiet = setting.now.duration_since(one.newest);
         quiet <= one.interval * STOPPED_AFTER
     };
@@ -166,8 +166,8 @@ fn idle(
     text: &mut String,
     server: &ServerId,
     rows: &ServerRows,
-    stopped: &[Recognised],
-    setting: &Setting,
+    stopped: &[DetectedPattern],
+    setting: &ProposalContext,
     stem: &str,
 ) -> String {
     let why = if stopped.is_empty() {
@@ -228,7 +228,12 @@ fn head(text: &mut String, server: &ServerId, rows: &ServerRows) {
 }
 
 /// What else lies there: foreign, so never touched.
-fn comments(text: &mut String, rows: &ServerRows, own: &[Recognised], stopped: &[Recognised]) {
+fn comments(
+    text: &mut String,
+    rows: &ServerRows,
+    own: &[DetectedPattern],
+    stopped: &[DetectedPattern],
+) {
     for one in stopped {
         let _ = writeln!(
             text,
@@ -263,7 +268,7 @@ fn comments(text: &mut String, rows: &ServerRows, own: &[Recognised], stopped: &
     }
 }
 
-fn rotation(text: &mut String, one: &Recognised) {
+fn rotation(text: &mut String, one: &DetectedPattern) {
     let newest = one.pattern.format(one.newest);
     let held = one.held;
     let _ = writeln!(
@@ -273,9 +278,11 @@ fn rotation(text: &mut String, one: &Recognised) {
     let _ = writeln!(text, "name = {}", quoted(&one.rotation));
     let _ = writeln!(text, "snapshot_name = \"{}\"", one.pattern);
     let clue = match one.time {
-        Clue::Names(Some(0)) => "The names tell this time, in UTC.".to_owned(),
-        Clue::Names(None) => "The names tell this time; of which zone is not known.".to_owned(),
-        Clue::Names(Some(minutes)) => {
+        TimeSource::Names(Some(0)) => "The names tell this time, in UTC.".to_owned(),
+        TimeSource::Names(None) => {
+            "The names tell this time; of which zone is not known.".to_owned()
+        }
+        TimeSource::Names(Some(minutes)) => {
             let (way, minutes) = if minutes < 0 {
                 ("behind", -minutes)
             } else {
@@ -284,8 +291,8 @@ fn rotation(text: &mut String, one: &Recognised) {
             let span = SignedDuration::from_mins(minutes.into());
             format!("The names tell this time, {span:#} {way} UTC: write your own zone.")
         }
-        Clue::Made => "They were made at this time, in UTC.".to_owned(),
-        Clue::Guess => "Nothing tells the time of day: this is a guess.".to_owned(),
+        TimeSource::Made => "They were made at this time, in UTC.".to_owned(),
+        TimeSource::Guess => "Nothing tells the time of day: this is a guess.".to_owned(),
     };
     let _ = writeln!(text, "# {clue}");
     let _ = writeln!(text, "schedule = \"{}\"", one.schedule);
@@ -297,7 +304,7 @@ fn rotation(text: &mut String, one: &Recognised) {
 }
 
 /// Keeps no more in all than a server may hold.
-fn bounded(mut all: Vec<Recognised>, limit: usize) -> Vec<Recognised> {
+fn bounded(mut all: Vec<DetectedPattern>, limit: usize) -> Vec<DetectedPattern> {
     all.truncate(limit);
     while all.iter().map(|one| one.keep).sum::<usize>() > limit {
         let Some(most) = all.iter_mut().max_by_key(|one| one.keep) else {

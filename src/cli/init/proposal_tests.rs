@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::date;
 
-use super::{Proposal, Setting, proposal, stem};
+use super::{Proposal, ProposalContext, proposal, stem};
 use crate::api::ServerRows;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
@@ -23,7 +23,7 @@ fn propose(name: &str, names: &[&str]) -> Proposal {
         snapshots: rows.collect(),
         doubt: None,
     };
-    let setting = Setting {
+    let setting = ProposalContext {
         limit: 5,
         now: date(2026, 11, 25).at(12, 0, 0, 0),
     };

@@ -16,7 +16,7 @@ use crate::status;
 const UNIT_TOKEN: &str = "/etc/snaprotate/api-token";
 
 /// All that is told of.
-pub(super) struct Done<'a> {
+pub(super) struct InitResult<'a> {
     pub(super) args: &'a Args,
     pub(super) main: &'a Path,
     /// Whether the main file is one of those written.
@@ -28,8 +28,8 @@ pub(super) struct Done<'a> {
 }
 
 /// What was found and written, and what to do next.
-pub(super) fn told(done: &Done<'_>) -> String {
-    let Done {
+pub(super) fn told(done: &InitResult<'_>) -> String {
+    let InitResult {
         args,
         main,
         folder,

@@ -4,23 +4,23 @@ mod servers;
 mod text;
 mod view;
 
-use self::servers::Servers;
+use self::servers::AccountServerList;
 use self::view::view;
 use super::api_error_hint::unread;
-use super::server_argument::{Which, find, unknown};
+use super::server_argument::{ServerArgument, find, unknown};
 use super::{Cli, Exit, block_on, note, print_json, printable_name, say};
 use crate::api::{ApiError, HttpApi, Listing};
 use crate::clock::Clock;
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config, Environment};
 use crate::core::snapshot::ServerId;
-use crate::daemon::{Refusal, api_settings};
+use crate::daemon::{CommandError, api_settings};
 
 /// What to list.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which server.
     #[command(flatten)]
-    pub server: Which,
+    pub server: ServerArgument,
     /// List the account's servers, and which have a policy
     #[arg(long, conflicts_with_all = ["bare", "named"])]
     pub servers: bool,
@@ -30,7 +30,7 @@ pub struct Args {
 }
 
 /// Shows the listing; good also when parts of it can't be relied on, which is then said.
-pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
+pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let config = loaded(cli)?;
     if args.servers {
         return servers(&config, args.json);
@@ -65,17 +65,17 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, Refusal> {
     Ok(Exit::Good)
 }
 
-fn servers(config: &Config, json: bool) -> Result<Exit, Refusal> {
+fn servers(config: &Config, json: bool) -> Result<Exit, CommandError> {
     let settings = api_settings(&config.api);
-    let api = HttpApi::new(&settings, Clock::system()).map_err(Refusal::Settings)?;
+    let api = HttpApi::new(&settings, Clock::system()).map_err(CommandError::Settings)?;
     let listed = block_on(async { Ok(api.offered_servers().await) })?;
     let listed = listed.map_err(|error| unread(&error, &settings))?;
     let Some(listed) = listed else {
-        return Err(Refusal::Api(
+        return Err(CommandError::Api(
             "GET /servers/ is not offered by this provider: snaprotate list shows the servers that have snapshots".to_owned(),
         ));
     };
-    let listed = Servers::of(listed, config);
+    let listed = AccountServerList::of(listed, config);
     if json {
         print_json(&listed)?;
     } else {
@@ -87,12 +87,12 @@ fn servers(config: &Config, json: bool) -> Result<Exit, Refusal> {
 
 /// Before the first policy is written the account can be listed already: that is when ids are
 /// looked for.
-fn loaded(cli: &Cli) -> Result<Config, Refusal> {
+fn loaded(cli: &Cli) -> Result<Config, CommandError> {
     let folder = config::policies_folder(&cli.config);
     if !config::policy_files(&folder).is_ok_and(|files| files.is_empty()) {
         return cli.load();
     }
-    let config = config::load_files(&cli.config, &[], &Env::from_process())?;
+    let config = config::load_files(&cli.config, &[], &Environment::from_process())?;
     note(&format!(
         "no policy is in {} yet, so that all is foreign; snaprotate init writes first ones",
         folder.display()
@@ -101,7 +101,7 @@ fn loaded(cli: &Cli) -> Result<Config, Refusal> {
 }
 
 /// By its policy; a bare integer needs none. `None`: only the listing may know it.
-fn meant(config: &Config, server: &str) -> Result<Option<ServerId>, Refusal> {
+fn meant(config: &Config, server: &str) -> Result<Option<ServerId>, CommandError> {
     let policy = find(&config.policies, server)?.map(|policy| policy.server.clone());
     let integer = |id: &ServerId| id.number().is_some_and(|number| number != 0);
     let bare = || server.parse().ok().filter(integer);
@@ -109,7 +109,7 @@ fn meant(config: &Config, server: &str) -> Result<Option<ServerId>, Refusal> {
 }
 
 /// The server without a policy that has this id, or that the provider calls so.
-fn named(config: &Config, listing: &Listing, name: &str) -> Result<ServerId, Refusal> {
+fn named(config: &Config, listing: &Listing, name: &str) -> Result<ServerId, CommandError> {
     let rows = listing.servers.iter();
     let fits = |id: &ServerId| id.to_string() == name;
     let found: Vec<_> = rows
@@ -120,7 +120,7 @@ fn named(config: &Config, listing: &Listing, name: &str) -> Result<ServerId, Ref
         [] => Err(unknown(&config.policies, name)),
         several => {
             let ids: Vec<_> = several.iter().map(|(id, _)| id.to_string()).collect();
-            Err(Refusal::Settings(format!(
+            Err(CommandError::Settings(format!(
                 "the provider calls several servers {}: name one by its id, {}",
                 printable_name(name),
                 ids.join(" or ")
@@ -134,9 +134,9 @@ pub(super) fn ask(
     config: &Config,
     clock: &Clock,
     server: Option<ServerId>,
-) -> Result<Result<Listing, ApiError>, Refusal> {
+) -> Result<Result<Listing, ApiError>, CommandError> {
     let settings = api_settings(&config.api);
-    let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
+    let api = HttpApi::new(&settings, clock.clone()).map_err(CommandError::Settings)?;
     block_on(async { Ok(browse(&api, config, server).await) })
 }
 

@@ -13,13 +13,13 @@ const LONGEST_NAME: usize = 60;
 
 /// The account's servers, as `--servers --json` writes them.
 #[derive(Serialize)]
-pub(super) struct Servers {
+pub(super) struct AccountServerList {
     doubt: Option<String>,
-    servers: Vec<Server>,
+    servers: Vec<AccountServerRow>,
 }
 
 #[derive(Serialize)]
-struct Server {
+struct AccountServerRow {
     id: ServerId,
     uuid: Option<ServerId>,
     name: String,
@@ -28,12 +28,12 @@ struct Server {
     policy: Option<String>,
 }
 
-impl Servers {
+impl AccountServerList {
     pub(super) fn of(listed: AccountServers, config: &Config) -> Self {
         let servers = listed.servers.into_iter().map(|server| {
             let mut policies = config.policies.iter();
             let policy = policies.find(|policy| server.is(&policy.server));
-            Server {
+            AccountServerRow {
                 policy: policy.map(|policy| policy.file.clone()),
                 id: server.id,
                 uuid: server.uuid,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::view::{Counts, Listed, Row, Server, Whose};
+use super::view::{ListingView, Owner, ServerListing, SnapshotCounts, SnapshotRow};
 use crate::core::sanitize::{counted, local, printable};
 use crate::status::{lines, span, table};
 
@@ -17,7 +17,7 @@ const WIDE: u16 = 110;
 const DOUBT_SHOWN: usize = 300;
 
 /// All of it; lines at most `width` wide, where that is known.
-pub(super) fn listed(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> String {
+pub(super) fn listed(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut text = String::new();
     if let Some(doubt) = &listed.doubt {
         let doubt = printable(doubt, DOUBT_SHOWN);
@@ -43,7 +43,7 @@ pub(super) fn listed(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> St
 }
 
 /// Where there is room: one table, the server before its first snapshot.
-fn one_table(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> String {
+fn one_table(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut table = table(width);
     table.set_header([
         "server", "room", "id", "name", "status", "size", "created", "whose",
@@ -73,7 +73,7 @@ fn one_table(listed: &Listed, zone: &TimeZone, width: Option<u16>) -> String {
 }
 
 /// Where there is little: a table a server, and times told by how long ago they are.
-fn by_server(listed: &Listed, width: Option<u16>) -> String {
+fn by_server(listed: &ListingView, width: Option<u16>) -> String {
     let parts = listed.servers.iter().map(|server| {
         let name = printable(&called(server), LONGEST_NAME);
         let mut text = format!("{name} (id {}), {}\n", server.id, room(server));
@@ -92,7 +92,7 @@ fn by_server(listed: &Listed, width: Option<u16>) -> String {
     parts.collect::<Vec<_>>().join("\n")
 }
 
-fn plain(row: &Row) -> [String; 4] {
+fn plain(row: &SnapshotRow) -> [String; 4] {
     [
         row.id.to_string(),
         printable(&row.name, LONGEST_NAME),
@@ -101,18 +101,18 @@ fn plain(row: &Row) -> [String; 4] {
     ]
 }
 
-fn room(server: &Server) -> String {
+fn room(server: &ServerListing) -> String {
     format!("{}/{}", server.counts.total, server.limit)
 }
 
-fn called(server: &Server) -> String {
+fn called(server: &ServerListing) -> String {
     let name = server.name.as_deref();
     name.map_or_else(|| format!("server {}", server.id), str::to_owned)
 }
 
 /// `12 snapshots on 3 servers: 8 own, 4 foreign, 1 of them protected; 1 server has no policy`.
-fn total(servers: &[Server]) -> String {
-    let mut sum = Counts::default();
+fn total(servers: &[ServerListing]) -> String {
+    let mut sum = SnapshotCounts::default();
     for server in servers {
         sum.total += server.counts.total;
         sum.own += server.counts.own;
@@ -151,19 +151,19 @@ fn total(servers: &[Server]) -> String {
     text
 }
 
-fn whose(row: &Row) -> String {
+fn whose(row: &SnapshotRow) -> String {
     let whose = match (row.whose, &row.rotation) {
         (None, _) => "no policy".to_owned(),
-        (Some(Whose::Own), Some(rotation)) => format!("own ({rotation})"),
-        (Some(Whose::Own), None) => "own".to_owned(),
-        (Some(Whose::Foreign), _) => "foreign".to_owned(),
+        (Some(Owner::Own), Some(rotation)) => format!("own ({rotation})"),
+        (Some(Owner::Own), None) => "own".to_owned(),
+        (Some(Owner::Foreign), _) => "foreign".to_owned(),
     };
     let protected = if row.protected { ", protected" } else { "" };
     whose + protected
 }
 
 /// How long ago it was made: `3 d 4 h ago`.
-fn relative(row: &Row, now: Timestamp) -> String {
+fn relative(row: &SnapshotRow, now: Timestamp) -> String {
     let Some(at) = row.created_at else {
         return "?".to_owned();
     };

@@ -7,8 +7,8 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 const NOW: Timestamp = Timestamp::constant(1_795_608_000, 0);
 
 /// A day and two hours old, protected, in progress.
-fn row(id: u64, name: &str, whose: Whose) -> Row {
-    Row {
+fn row(id: u64, name: &str, whose: Owner) -> SnapshotRow {
+    SnapshotRow {
         id: SnapshotId::from(id),
         name: name.to_owned(),
         status: "in_progress".to_owned(),
@@ -20,17 +20,17 @@ fn row(id: u64, name: &str, whose: Whose) -> Row {
     }
 }
 
-fn of(snapshots: Vec<Row>) -> Listed {
-    let server = Server {
+fn of(snapshots: Vec<SnapshotRow>) -> ListingView {
+    let server = ServerListing {
         id: ServerId::from(12345),
         name: Some("web-server-01".to_owned()),
         policy: Some("web".to_owned()),
         limit: 5,
         doubt: None,
-        counts: Counts::default(),
+        counts: SnapshotCounts::default(),
         snapshots,
     };
-    Listed {
+    ListingView {
         time: NOW,
         doubt: None,
         servers: vec![server],
@@ -40,8 +40,8 @@ fn of(snapshots: Vec<Row>) -> Listed {
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     let all = of(vec![
-        row(1, "nightly-snapshot-2026-11-22", Whose::Own),
-        row(20_000, &"long-".repeat(40), Whose::Foreign),
+        row(1, "nightly-snapshot-2026-11-22", Owner::Own),
+        row(20_000, &"long-".repeat(40), Owner::Foreign),
     ]);
     for width in [60, 80, 120] {
         let text = listed(&all, &TimeZone::UTC, Some(width));
@@ -57,7 +57,7 @@ fn no_line_is_wider_than_the_terminal() {
 
 #[test]
 fn eighty_columns_break_no_row_of_a_usual_server() {
-    let mut row = row(801, "daily-snapshot-2026-11-22", Whose::Own);
+    let mut row = row(801, "daily-snapshot-2026-11-22", Owner::Own);
     row.status = "completed".to_owned();
     row.protected = false;
     let text = listed(&of(vec![row]), &TimeZone::UTC, Some(80));
@@ -89,11 +89,11 @@ fn eighty_columns_break_no_row_of_a_usual_server() {
 #[test]
 fn a_date_is_local_with_its_zone_and_relative_also_when_it_lies_ahead() {
     let zone = TimeZone::get("Europe/Malta").expect("a zone");
-    let mut later = row(2, "later", Whose::Own);
+    let mut later = row(2, "later", Owner::Own);
     later.created_at = Some(NOW + SignedDuration::from_hours(2));
-    let mut undated = row(3, "undated", Whose::Own);
+    let mut undated = row(3, "undated", Owner::Own);
     undated.created_at = None;
-    let rows = vec![row(1, "golden", Whose::Foreign), later, undated];
+    let rows = vec![row(1, "golden", Owner::Foreign), later, undated];
     let text = listed(&of(rows), &zone, None);
     for words in [
         "2026-11-24 11:00 CET (1 d 2 h ago)",

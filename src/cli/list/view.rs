@@ -12,18 +12,18 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// What the provider said it holds.
 #[derive(Debug, Serialize)]
-pub(super) struct Listed {
+pub(super) struct ListingView {
     /// When it was asked.
     pub(super) time: Timestamp,
     /// Why the whole listing can't be relied on.
     pub(super) doubt: Option<String>,
     /// By id.
-    pub(super) servers: Vec<Server>,
+    pub(super) servers: Vec<ServerListing>,
 }
 
 /// One server.
 #[derive(Debug, Serialize)]
-pub(super) struct Server {
+pub(super) struct ServerListing {
     pub(super) id: ServerId,
     /// By the provider, else by the policy, else by the policy's file.
     pub(super) name: Option<String>,
@@ -33,12 +33,12 @@ pub(super) struct Server {
     pub(super) limit: usize,
     /// Why its rows can't be relied on.
     pub(super) doubt: Option<String>,
-    pub(super) counts: Counts,
+    pub(super) counts: SnapshotCounts,
     /// In the listing's order.
-    pub(super) snapshots: Vec<Row>,
+    pub(super) snapshots: Vec<SnapshotRow>,
 }
 
-impl Server {
+impl ServerListing {
     /// Whether nothing tells that there is such a server.
     pub(super) fn is_unseen(&self) -> bool {
         self.policy.is_none() && self.snapshots.is_empty() && self.doubt.is_none()
@@ -47,7 +47,7 @@ impl Server {
 
 /// How many there are of each kind.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Counts {
+pub(super) struct SnapshotCounts {
     pub(super) total: usize,
     pub(super) own: usize,
     pub(super) foreign: usize,
@@ -58,7 +58,7 @@ pub(super) struct Counts {
 /// Whose a snapshot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Whose {
+pub(super) enum Owner {
     /// A rotation's.
     Own,
     /// None of the policy's.
@@ -67,7 +67,7 @@ pub(super) enum Whose {
 
 /// One snapshot.
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
+pub(super) struct SnapshotRow {
     pub(super) id: SnapshotId,
     pub(super) name: String,
     /// The provider's status word.
@@ -75,7 +75,7 @@ pub(super) struct Row {
     pub(super) size_mb: Option<u64>,
     pub(super) created_at: Option<Timestamp>,
     /// `None`: the server has no policy.
-    pub(super) whose: Option<Whose>,
+    pub(super) whose: Option<Owner>,
     pub(super) rotation: Option<String>,
     pub(super) protected: bool,
 }
@@ -86,7 +86,7 @@ pub(super) fn view(
     listing: &Listing,
     asked: Option<&ServerId>,
     time: Timestamp,
-) -> Listed {
+) -> ListingView {
     let with_policy = config.policies.iter().map(|policy| policy.server.clone());
     let listed = listing.servers.keys().cloned();
     let mut ids: BTreeSet<_> = with_policy.chain(listed).chain(asked.cloned()).collect();
@@ -97,7 +97,7 @@ pub(super) fn view(
         let rows = listing.servers.get(&id).unwrap_or(&none);
         server(config, listing, id, policy.map(AsRef::as_ref), rows)
     });
-    Listed {
+    ListingView {
         time,
         doubt: listing.doubt.clone(),
         servers: servers.collect(),
@@ -110,7 +110,7 @@ fn server(
     id: ServerId,
     policy: Option<&Policy>,
     rows: &ServerRows,
-) -> Server {
+) -> ServerListing {
     let snapshots = rows.snapshots.iter();
     let snapshots: Vec<_> = snapshots
         .map(|snapshot| {
@@ -118,15 +118,15 @@ fn server(
             row(policy, snapshot, size)
         })
         .collect();
-    let mut counts = Counts::default();
+    let mut counts = SnapshotCounts::default();
     for row in &snapshots {
         counts.total += 1;
-        counts.own += usize::from(row.whose == Some(Whose::Own));
-        counts.foreign += usize::from(row.whose == Some(Whose::Foreign));
+        counts.own += usize::from(row.whose == Some(Owner::Own));
+        counts.foreign += usize::from(row.whose == Some(Owner::Foreign));
         counts.protected += usize::from(row.protected);
     }
     let given = Some(rows.name.clone()).filter(|name| !name.is_empty());
-    Server {
+    ServerListing {
         id,
         name: given.or_else(|| policy.map(|policy| policy.called().to_owned())),
         policy: policy.map(|policy| policy.file.clone()),
@@ -137,15 +137,15 @@ fn server(
     }
 }
 
-fn row(policy: Option<&Policy>, snapshot: &Snapshot, size_mb: Option<u64>) -> Row {
+fn row(policy: Option<&Policy>, snapshot: &Snapshot, size_mb: Option<u64>) -> SnapshotRow {
     let place = policy.and_then(|policy| Some((policy, policy.place(&snapshot.name)?)));
     let rotation = place.map(|(policy, place)| policy.rotations[place.rotation].name.clone());
     let whose = match (policy, &rotation) {
         (None, _) => None,
-        (Some(_), Some(_)) => Some(Whose::Own),
-        (Some(_), None) => Some(Whose::Foreign),
+        (Some(_), Some(_)) => Some(Owner::Own),
+        (Some(_), None) => Some(Owner::Foreign),
     };
-    Row {
+    SnapshotRow {
         id: snapshot.id.clone(),
         name: snapshot.name.clone(),
         status: snapshot.status.word().to_owned(),

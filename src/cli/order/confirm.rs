@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// Whether a person can be asked.
 pub(super) fn can_ask() -> bool {
@@ -10,12 +10,12 @@ pub(super) fn can_ask() -> bool {
 }
 
 /// Has the server's name typed, unless `yes` was given.
-pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, Refusal> {
+pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, CommandError> {
     if yes {
         return Ok(true);
     }
     if !can_ask() {
-        return Err(Refusal::System(format!(
+        return Err(CommandError::System(format!(
             "there is no terminal to ask on, and nothing was done: to {what}, run this on a terminal, or give --yes"
         )));
     }
@@ -26,13 +26,14 @@ pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, Refus
 }
 
 /// A question that is answered by yes unless something else is typed.
-pub(super) fn yes_unless(question: &str) -> Result<bool, Refusal> {
+pub(super) fn yes_unless(question: &str) -> Result<bool, CommandError> {
     let typed = ask(&format!("{question} [Y/n] "))?;
     Ok(matches!(typed.to_lowercase().as_str(), "" | "y" | "yes"))
 }
 
-fn ask(question: &str) -> Result<String, Refusal> {
-    let failed = |why: io::Error| Refusal::System(format!("the terminal can't be read: {why}"));
+fn ask(question: &str) -> Result<String, CommandError> {
+    let failed =
+        |why: io::Error| CommandError::System(format!("the terminal can't be read: {why}"));
     let mut stderr = anstream::stderr();
     write!(stderr, "{question}").map_err(failed)?;
     stderr.flush().map_err(failed)?;

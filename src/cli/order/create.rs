@@ -9,7 +9,7 @@ use crate::core::name_pattern;
 use crate::core::operator_order::Order;
 use crate::core::provider_mismatch::stored_otherwise;
 use crate::core::snapshot::{Snapshot, Status};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// The provider documents no bound; this is a usual one, and names of rotations are far below.
 const LONGEST_NAME: usize = 255;
@@ -33,10 +33,10 @@ pub struct Create {
 }
 
 /// Has it made; good when the provider began it, or with `--wait` when it is completed.
-pub fn create(cli: &Cli, args: &Create) -> Result<Exit, Refusal> {
+pub fn create(cli: &Cli, args: &Create) -> Result<Exit, CommandError> {
     let length = args.name.chars().count();
     if length > LONGEST_NAME || !name_pattern::is_accepted(&args.name) {
-        return Err(Refusal::Settings(format!(
+        return Err(CommandError::Settings(format!(
             "a snapshot's name has 1 to {LONGEST_NAME} letters, digits, hyphens or underscores: {} doesn't fit",
             printable_name(&args.name)
         )));
@@ -52,7 +52,11 @@ pub fn create(cli: &Cli, args: &Create) -> Result<Exit, Refusal> {
 }
 
 /// Makes a snapshot, and waits for it if there are words for that.
-pub(super) fn make(target: &mut Target, order: Order, wait: Option<&str>) -> Result<Exit, Refusal> {
+pub(super) fn make(
+    target: &mut Target,
+    order: Order,
+    wait: Option<&str>,
+) -> Result<Exit, CommandError> {
     let name = match &order {
         Order::Create { snapshot, .. } => snapshot.clone(),
         Order::Delete { .. } | Order::Restore { .. } => String::new(),

@@ -6,7 +6,7 @@ use crate::cli::{Cli, Exit, printable_name, say};
 use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
 use crate::core::snapshot::{Snapshot, Status};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// What to delete.
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub struct Delete {
 }
 
 /// Has it deleted; good when the listing shows it no more.
-pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, Refusal> {
+pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, CommandError> {
     let mut target = Target::of(cli, &args.server)?;
     let row = target.snapshot(&args.snapshot)?.clone();
     let mut text = format!("This deletes for good:\n{}", target.described(&row));

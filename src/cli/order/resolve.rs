@@ -16,14 +16,14 @@ use crate::core::decide::Inventory;
 use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
 use crate::core::policy::Policy;
-use crate::core::retention_verdict::{Fate, verdicts};
+use crate::core::retention_verdict::{RetentionVerdict, verdicts};
 use crate::core::sanitize;
-use crate::core::server_history::History;
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::Snapshot;
-use crate::daemon::{Refusal, alone, api_settings};
-use crate::engine::{Answer, observe_once};
-use crate::status::control_routes::Ordered;
-use crate::status::{self, Absent};
+use crate::daemon::{CommandError, alone, api_settings};
+use crate::engine::{OrderOutcome, observe_once};
+use crate::status::control_routes::OrderRequest;
+use crate::status::{self, NoAnswer};
 
 /// One server with a policy, and what it holds.
 pub(super) struct Target {
@@ -36,12 +36,12 @@ pub(super) struct Target {
 
 impl Target {
     /// Asks the provider what the server holds.
-    pub(super) fn of(cli: &Cli, server: &str) -> Result<Self, Refusal> {
+    pub(super) fn of(cli: &Cli, server: &str) -> Result<Self, CommandError> {
         let config = cli.load()?;
         let policy = Arc::clone(server_argument::one(&config.policies, server)?);
         let clock = Clock::system();
         let settings = api_settings(&config.api);
-        let api = HttpApi::new(&settings, clock.clone()).map_err(Refusal::Settings)?;
+        let api = HttpApi::new(&settings, clock.clone()).map_err(CommandError::Settings)?;
         let mut target = Self {
             inventory: Inventory::empty(clock.now().mono),
             config,
@@ -54,7 +54,7 @@ impl Target {
     }
 
     /// Asks anew.
-    pub(super) fn look(&mut self) -> Result<(), Refusal> {
+    pub(super) fn look(&mut self) -> Result<(), CommandError> {
         let server = self.policy.server.clone();
         let found = block_on(async {
             let asked = observe_once(&self.api, &self.clock, Some(server.clone())).await;
@@ -62,12 +62,12 @@ impl Target {
         })?;
         let inventory = found.into_iter().find(|(id, _)| *id == server);
         let (_, inventory) = inventory.ok_or_else(|| {
-            Refusal::Api(format!(
+            CommandError::Api(format!(
                 "the provider's answer says nothing of server {server}"
             ))
         })?;
         if let Some(doubt) = &inventory.doubt {
-            return Err(Refusal::Api(format!(
+            return Err(CommandError::Api(format!(
                 "the listing of {} can't be relied on: {doubt}",
                 self.called()
             )));
@@ -85,12 +85,12 @@ impl Target {
     }
 
     /// The snapshot of this id or name.
-    pub(super) fn snapshot(&self, wanted: &str) -> Result<&Snapshot, Refusal> {
+    pub(super) fn snapshot(&self, wanted: &str) -> Result<&Snapshot, CommandError> {
         let rows = &self.inventory.snapshots;
         let by_id = rows.iter().find(|s| s.id.to_string() == wanted);
         let named: Vec<_> = rows.iter().filter(|s| s.name == wanted).collect();
         match (by_id, named.as_slice()) {
-            (Some(one), [other, ..]) if one.id != other.id => Err(Refusal::Settings(format!(
+            (Some(one), [other, ..]) if one.id != other.id => Err(CommandError::Settings(format!(
                 "{wanted} is the id of {} and the name of the snapshot with id {}: name the one by its name, or the other by its id",
                 printable_name(&one.name),
                 other.id
@@ -104,7 +104,7 @@ impl Target {
                 } else {
                     shown.join(", ")
                 };
-                Err(Refusal::Settings(format!(
+                Err(CommandError::Settings(format!(
                     "{} holds no snapshot {}; it holds {there}",
                     self.called(),
                     printable_name(wanted)
@@ -112,7 +112,7 @@ impl Target {
             }
             (None, several) => {
                 let ids: Vec<_> = several.iter().map(|s| s.id.to_string()).collect();
-                Err(Refusal::Settings(format!(
+                Err(CommandError::Settings(format!(
                     "{} holds {} more than once: name one by its id, {}",
                     self.called(),
                     printable_name(wanted),
@@ -128,13 +128,13 @@ impl Target {
             .created_at
             .map_or("at an unknown time".to_owned(), local);
         let now = self.clock.now();
-        let (none, rules) = (History::default(), &self.config.rules);
+        let (none, rules) = (ServerHistory::default(), &self.config.rules);
         let verdicts = verdicts(&self.policy, &self.inventory, &none, rules, now);
         let verdict = verdicts.into_iter().find(|v| v.id == snapshot.id);
         let why = verdict.map_or(String::new(), |verdict| match verdict.fate {
-            Fate::Foreign => "\n             it isn't one of the rotation's".to_owned(),
+            RetentionVerdict::Foreign => "\n             it isn't one of the rotation's".to_owned(),
             // The trail isn't read here.
-            Fate::Failed => "\n             for the rotation: listed as failed; if it was completed before, it may be good: ask the provider first".to_owned(),
+            RetentionVerdict::Failed => "\n             for the rotation: listed as failed; if it was completed before, it may be good: ask the provider first".to_owned(),
             _ => format!("\n             for the rotation: {}", verdict.reason),
         });
         format!(
@@ -148,22 +148,22 @@ impl Target {
     }
 
     /// Has the order carried out: by the running service, else by this process.
-    pub(super) fn order(&self, order: Order) -> Result<Answer, Refusal> {
+    pub(super) fn order(&self, order: Order) -> Result<OrderOutcome, CommandError> {
         let command = match &order {
             Order::Create { .. } => "create",
             Order::Delete { .. } => "delete",
             Order::Restore { .. } => "restore",
         };
         let server = self.policy.server.clone();
-        let ordered = Ordered {
+        let ordered = OrderRequest {
             server: server.clone(),
             state_dir: absolute(&self.config.state_dir),
             order,
         };
         let socket = control_socket();
         match block_on(async { Ok(status::order(&socket, &ordered).await) })? {
-            Err(Absent::NotRunning(_)) => {}
-            answer => return answer.map_err(Refusal::from),
+            Err(NoAnswer::NotRunning(_)) => {}
+            answer => return answer.map_err(CommandError::from),
         }
         let by = caller();
         block_on(alone(self.config.clone(), command, async |engine| {
@@ -173,7 +173,7 @@ impl Target {
 }
 
 /// What came of an order that wasn't done, as a line for people.
-pub(super) fn undone(answer: &Answer, what: &str, look: &str) -> String {
+pub(super) fn undone(answer: &OrderOutcome, what: &str, look: &str) -> String {
     let why = answer.reason.as_deref().unwrap_or("no reason was given");
     match answer.outcome {
         None => format!("{what}: not done, nothing was sent: {why}"),

@@ -3,12 +3,12 @@
 use super::confirm;
 use super::create::make;
 use super::resolve::{Target, local, undone};
-use super::wait::Ending;
+use super::wait::RestoreEnding;
 use crate::cli::{Cli, Exit, printable_name, say};
 use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
 use crate::core::snapshot::SnapshotId;
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// What to restore.
 #[expect(
@@ -40,7 +40,7 @@ pub struct Restore {
 
 /// Has the server overwritten; good when the provider began it, or with `--wait` when it is
 /// over.
-pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, Refusal> {
+pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, CommandError> {
     let mut target = Target::of(cli, &args.server)?;
     let row = target.snapshot(&args.snapshot)?.clone();
     let name = printable_name(&row.name);
@@ -60,7 +60,7 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, Refusal> {
 }
 
 /// Whether a snapshot of the present state is to be taken first.
-fn safety(target: &Target, args: &Restore) -> Result<bool, Refusal> {
+fn safety(target: &Target, args: &Restore) -> Result<bool, CommandError> {
     if args.safety || args.no_safety {
         return Ok(args.safety);
     }
@@ -83,7 +83,7 @@ fn safely(
     args: &Restore,
     name: &str,
     id: &SnapshotId,
-) -> Result<Exit, Refusal> {
+) -> Result<Exit, CommandError> {
     let now = target.clock.now().wall.strftime("%Y%m%d-%H%M%S");
     let safety = format!("before-restore-{now}");
     let order = Order::Create {
@@ -109,7 +109,12 @@ fn safely(
     sent
 }
 
-fn send(target: &Target, args: &Restore, name: &str, id: &SnapshotId) -> Result<Exit, Refusal> {
+fn send(
+    target: &Target,
+    args: &Restore,
+    name: &str,
+    id: &SnapshotId,
+) -> Result<Exit, CommandError> {
     let answer = target.order(Order::Restore {
         snapshot: target.snapshot(&id.to_string())?.name.clone(),
         id: id.clone(),
@@ -131,15 +136,15 @@ fn send(target: &Target, args: &Restore, name: &str, id: &SnapshotId) -> Result<
         "waiting until the provider says that it is over, 5 to 15 minutes; it goes on also if this command is ended",
     )?;
     let (text, exit) = match target.restored()? {
-        Ending::Over(word) => (
+        RestoreEnding::Over(word) => (
             format!("was restored from {name} (id {id}); the provider says that it is {word}"),
             Exit::Good,
         ),
-        Ending::Still => (
+        RestoreEnding::Still => (
             "is still being restored, says the provider: look there".to_owned(),
             Exit::Bad,
         ),
-        Ending::Untold(why) => (
+        RestoreEnding::Untold(why) => (
             format!(
                 "is being restored, but when that is over can't be told: {why}; look at the provider"
             ),

@@ -7,7 +7,7 @@ use super::resolve::Target;
 use crate::api::{ApiError, ErrorKind};
 use crate::cli::block_on;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
-use crate::daemon::Refusal;
+use crate::daemon::CommandError;
 
 /// Failed looks in a row that are borne.
 const BORNE: u32 = 5;
@@ -19,7 +19,7 @@ const LAGS: u32 = 3;
 const BEGINS: Duration = Duration::from_mins(2);
 
 /// What is known of a restore at the end of the wait.
-pub(super) enum Ending {
+pub(super) enum RestoreEnding {
     /// It is over; what the provider says of the server now.
     Over(String),
     /// The provider still says that it is under way.
@@ -44,13 +44,13 @@ fn bear<T, E>(look: Result<T, E>, failed: &mut u32) -> Result<Option<T>, E> {
 }
 
 /// One line on a terminal that is written anew, and nothing elsewhere.
-struct Progress {
+struct ProgressLine {
     what: String,
     began: Instant,
     shown: bool,
 }
 
-impl Progress {
+impl ProgressLine {
     fn new(what: String) -> Self {
         Self {
             what,
@@ -90,7 +90,7 @@ fn unlisted(why: &ApiError) -> String {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         if self.shown {
             let _closed = writeln!(anstream::stderr());
@@ -104,8 +104,8 @@ impl Target {
         &mut self,
         id: &SnapshotId,
         name: &str,
-    ) -> Result<Option<&Snapshot>, Refusal> {
-        let progress = Progress::new(format!("{name} is being made"));
+    ) -> Result<Option<&Snapshot>, CommandError> {
+        let progress = ProgressLine::new(format!("{name} is being made"));
         let (mut unseen, mut failed) = (0, 0);
         while progress.began.elapsed() < self.longest() {
             progress.tell();
@@ -126,7 +126,7 @@ impl Target {
     }
 
     /// Looks whether a listing still shows it, some times if it does: listings may lag behind.
-    pub(super) fn gone(&mut self, id: &SnapshotId) -> Result<bool, Refusal> {
+    pub(super) fn gone(&mut self, id: &SnapshotId) -> Result<bool, CommandError> {
         for nth in 0..=LAGS {
             if nth > 0 {
                 self.rest();
@@ -141,8 +141,8 @@ impl Target {
 
     /// Waits until the provider no longer says that the server is being restored. Its list of
     /// servers, which alone says so, is one that rotating doesn't need: it may not be there.
-    pub(super) fn restored(&self) -> Result<Ending, Refusal> {
-        let progress = Progress::new(format!("{} is being restored", self.called()));
+    pub(super) fn restored(&self) -> Result<RestoreEnding, CommandError> {
+        let progress = ProgressLine::new(format!("{} is being restored", self.called()));
         let (mut looked, mut seen, mut failed) = (false, false, 0);
         while progress.began.elapsed() < self.longest() {
             progress.tell();
@@ -153,29 +153,29 @@ impl Target {
             let server = self.policy.server.clone();
             let asked = block_on(async { Ok(self.api.server_status(&server).await) })?;
             let asked = match asked {
-                Err(why) if lasting(&why) => return Ok(Ending::Untold(unlisted(&why))),
+                Err(why) if lasting(&why) => return Ok(RestoreEnding::Untold(unlisted(&why))),
                 asked => bear(asked, &mut failed),
             };
             let status = match asked {
                 Ok(Some(status)) => status,
                 Ok(None) => continue,
-                Err(why) => return Ok(Ending::Untold(why.to_string())),
+                Err(why) => return Ok(RestoreEnding::Untold(why.to_string())),
             };
             match status.as_deref() {
                 Some("restoring") => seen = true,
                 // The provider stops the server first: only a running one is done.
                 Some("active") if seen || progress.began.elapsed() > BEGINS => {
-                    return Ok(Ending::Over("active".to_owned()));
+                    return Ok(RestoreEnding::Over("active".to_owned()));
                 }
                 Some(_) => {}
                 None => {
-                    return Ok(Ending::Untold(format!(
+                    return Ok(RestoreEnding::Untold(format!(
                         "the provider's list of servers lacks server {server}"
                     )));
                 }
             }
         }
-        Ok(Ending::Still)
+        Ok(RestoreEnding::Still)
     }
 
     fn longest(&self) -> Duration {

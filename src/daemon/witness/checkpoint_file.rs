@@ -15,10 +15,14 @@ const FILE_LIMIT: Duration = Duration::from_secs(20);
 const FILE_MODE: u32 = 0o644;
 
 /// A note, and the task that writes it.
-pub(super) type Writing = Option<(String, JoinHandle<io::Result<()>>)>;
+pub(super) type PendingWrite = Option<(String, JoinHandle<io::Result<()>>)>;
 
 /// Appends a note to its file. One write at a time: a mount that hangs must not gather more.
-pub(super) async fn write(writing: &mut Writing, file: &Path, note: String) -> Result<(), String> {
+pub(super) async fn write(
+    writing: &mut PendingWrite,
+    file: &Path,
+    note: String,
+) -> Result<(), String> {
     let shown = file.display();
     loop {
         let (written, mut task) = writing.take().unwrap_or_else(|| {

@@ -16,15 +16,15 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::{News, Signed, Tap};
+use crate::alerts::{News, NewsQueue, SignedCheckpoint};
 use crate::api::{HttpApi, secret};
-use crate::audit::witness::{Checkpoint, Mark, SignerKey};
-use crate::audit::{Entry, Sealed, Trail, Wide};
+use crate::audit::witness::{Checkpoint, SignerKey, TrailPosition};
+use crate::audit::{Entry, GlobalEvent, Trail, WitnessedPoint};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::core::event::Now;
+use crate::core::event::ClockReading;
 use crate::engine::Engine;
-use checkpoint_file::{Writing, write};
+use checkpoint_file::{PendingWrite, write};
 
 /// The alert while a checkpoint can't be signed, or not be written to its file.
 pub(super) const FAILED: &str = "witness_failed";
@@ -41,13 +41,13 @@ const LONGEST_SLEEP: SignedDuration = SignedDuration::from_mins(1);
 
 /// The settings in force.
 #[derive(Clone)]
-struct Settings {
+struct WitnessSettings {
     table: config::witness::Witness,
     /// The receivers that are witnesses.
     receivers: Vec<String>,
 }
 
-impl Settings {
+impl WitnessSettings {
     fn of(config: &Config) -> Option<Self> {
         let receivers = config.receivers.iter();
         let receivers = receivers.filter(|receiver| receiver.witness);
@@ -63,30 +63,30 @@ pub(super) struct Witness {
     engine: Arc<Engine<HttpApi>>,
     trail: Trail,
     clock: Clock,
-    tap: Arc<Tap>,
+    tap: Arc<NewsQueue>,
     credentials: Option<PathBuf>,
-    settings: watch::Sender<Option<Settings>>,
+    settings: watch::Sender<Option<WitnessSettings>>,
     /// A failure is tried again at the next look, whatever its pause.
     at_once: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<WitnessState>,
 }
 
 #[derive(Default)]
-struct State {
-    last: Option<Last>,
+struct WitnessState {
+    last: Option<LastCheckpoint>,
     /// A failure of a former process stands: it is tried at once, so that it clears.
     again: bool,
     /// The checkpoint that its file still lacks.
     owed: Option<(Checkpoint, String)>,
     /// The write that is under way.
-    writing: Writing,
+    writing: PendingWrite,
     /// Failures in a row, and not before when the next try is.
     failures: u32,
     next_try: SignedDuration,
 }
 
 /// The last checkpoint.
-struct Last {
+struct LastCheckpoint {
     wall: Timestamp,
     mono: SignedDuration,
     covers: u64,
@@ -98,7 +98,7 @@ impl Witness {
     pub(super) fn new(
         config: &Config,
         (engine, trail): (&Arc<Engine<HttpApi>>, &Trail),
-        (clock, tap): (&Clock, Arc<Tap>),
+        (clock, tap): (&Clock, Arc<NewsQueue>),
         credentials: Option<PathBuf>,
     ) -> Self {
         Self {
@@ -107,18 +107,18 @@ impl Witness {
             clock: clock.clone(),
             tap,
             credentials,
-            settings: watch::Sender::new(Settings::of(config)),
+            settings: watch::Sender::new(WitnessSettings::of(config)),
             at_once: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
 
     /// Takes in what the trail says of the last checkpoint; `failed`: the alert stands.
-    pub(super) async fn resume(&self, sealed: Option<Sealed>, failed: bool) {
+    pub(super) async fn resume(&self, sealed: Option<WitnessedPoint>, failed: bool) {
         let now = self.clock.now();
         let mut state = self.state.lock().await;
         state.again = failed;
-        state.last = sealed.map(|sealed| Last {
+        state.last = sealed.map(|sealed| LastCheckpoint {
             wall: sealed.at,
             mono: now.mono - now.wall.duration_since(sealed.at),
             covers: sealed.covers,
@@ -129,7 +129,7 @@ impl Witness {
     /// Files are in force anew: what failed is tried at once.
     pub(super) fn reload(&self, config: &Config) {
         self.at_once.store(true, Ordering::Relaxed);
-        self.settings.send_replace(Settings::of(config));
+        self.settings.send_replace(WitnessSettings::of(config));
     }
 
     /// Looks now and then until `stop`.
@@ -158,7 +158,7 @@ impl Witness {
         if self.at_once.swap(false, Ordering::Relaxed) {
             state.next_try = SignedDuration::ZERO;
         }
-        let Some(Settings { table, receivers }) = settings else {
+        let Some(WitnessSettings { table, receivers }) = settings else {
             (state.owed, state.failures) = (None, 0);
             self.engine.set_alert(FAILED, ABOUT, None).await;
             return LONGEST_SLEEP.unsigned_abs();
@@ -200,11 +200,11 @@ impl Witness {
 
     async fn attempt(
         &self,
-        state: &mut State,
+        state: &mut WitnessState,
         table: &config::witness::Witness,
         receivers: Vec<String>,
         interval: SignedDuration,
-        now: Now,
+        now: ClockReading,
     ) -> Result<(), String> {
         let mut to = Vec::new();
         let mut record = state.owed.as_ref().map(|(checkpoint, _)| checkpoint.record);
@@ -219,7 +219,7 @@ impl Witness {
                 to.push("journal".to_owned());
             }
             if !receivers.is_empty() {
-                self.tap.put(News::Witness(Signed {
+                self.tap.put(News::Witness(SignedCheckpoint {
                     record: mark.seq,
                     origin: origin.to_owned(),
                     note: note.clone(),
@@ -230,7 +230,7 @@ impl Witness {
             record = Some(mark.seq);
             state.again = false;
             state.owed = Some((checkpoint, note));
-            state.last = Some(Last {
+            state.last = Some(LastCheckpoint {
                 wall: now.wall,
                 mono: now.mono,
                 covers: mark.seq,
@@ -254,7 +254,7 @@ impl Witness {
         if let Some(record) = record.filter(|_| !to.is_empty()) {
             let key = self.key(table).map(|key| key.verifier().short());
             let key = key.unwrap_or_default();
-            let event = Wide::Witnessed { record, key, to };
+            let event = GlobalEvent::Witnessed { record, key, to };
             let entry = Entry::wide(now.wall, event);
             let recorded = self.trail.append(vec![entry]).await;
             self.engine.note_written(recorded.as_ref().err(), now.wall);
@@ -263,7 +263,7 @@ impl Witness {
             if let (Some(last), Ok(()), Some(own)) = (&mut state.last, recorded, own)
                 && last.covers == record
             {
-                last.covers = Sealed::covers(record, own);
+                last.covers = WitnessedPoint::covers(record, own);
             }
         }
         written
@@ -278,9 +278,9 @@ impl Witness {
     }
 }
 
-impl State {
+impl WitnessState {
     /// True where a checkpoint of this record is due; a quiet trail needs none.
-    fn is_due(&self, mark: &Mark, interval: SignedDuration, now: Now) -> bool {
+    fn is_due(&self, mark: &TrailPosition, interval: SignedDuration, now: ClockReading) -> bool {
         let Some(last) = self.last.as_ref().filter(|_| !self.again) else {
             return true;
         };
@@ -305,18 +305,18 @@ mod tests {
         let wall: Timestamp = "2026-11-24T03:00:00Z".parse().expect("a time");
         let day = SignedDuration::from_hours(24);
         let due = |hours: i64, covers: u64, file: &str, again: bool| {
-            let state = State {
-                last: Some(Last {
+            let state = WitnessState {
+                last: Some(LastCheckpoint {
                     wall,
                     mono: SignedDuration::ZERO,
                     covers,
                     file: file.to_owned(),
                 }),
                 again,
-                ..State::default()
+                ..WitnessState::default()
             };
             let passed = SignedDuration::from_hours(hours);
-            let now = Now {
+            let now = ClockReading {
                 wall: wall + passed,
                 mono: passed,
             };
@@ -328,20 +328,20 @@ mod tests {
         assert!(!due(24 * 365, seq, file, false), "nothing new");
         assert!(due(0, seq, "audit-2026-10.jsonl", false), "a month ended");
         assert!(due(0, seq, file, true), "a failure stands");
-        let never = State::default();
-        let now = Now {
+        let never = WitnessState::default();
+        let now = ClockReading {
             wall,
             mono: SignedDuration::ZERO,
         };
         assert!(never.is_due(&mark, day, now));
     }
 
-    fn mark(dir: &Path) -> Mark {
+    fn mark(dir: &Path) -> TrailPosition {
         let now: Timestamp = "2026-11-24T03:00:00Z".parse().expect("a time");
         let grace = SignedDuration::ZERO;
         let (trail, _) = Trail::open(dir, dir, "a", now, grace).expect("a trail");
         let reason = "over".to_owned();
-        let entry = Entry::wide(now, Wide::DaemonStopped { reason });
+        let entry = Entry::wide(now, GlobalEvent::DaemonStopped { reason });
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let written = runtime
             .expect("a runtime")

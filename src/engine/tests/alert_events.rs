@@ -6,12 +6,12 @@ use jiff::SignedDuration;
 
 use super::provider::Reply;
 use super::support::{MINUTE, Scene, TODAY};
-use crate::alerts::{News, Tap, Turn};
+use crate::alerts::{News, NewsQueue, SlotChange};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The news so far, in short.
-fn news(tap: &Tap) -> Vec<String> {
+fn news(tap: &NewsQueue) -> Vec<String> {
     let (news, lost) = tap.drain();
     assert_eq!(lost, 0);
     news.into_iter()
@@ -25,9 +25,9 @@ fn news(tap: &Tap) -> Vec<String> {
             News::Witness(signed) => format!("checkpoint {}", signed.record),
             News::Slot(slot) => {
                 let turn = match slot.turn {
-                    Turn::Started => "started",
-                    Turn::Completed => "completed",
-                    Turn::Failed => "failed",
+                    SlotChange::Started => "started",
+                    SlotChange::Completed => "completed",
+                    SlotChange::Failed => "failed",
                 };
                 format!("{turn} {} {}", slot.rotation, slot.snapshot)
             }
@@ -38,7 +38,7 @@ fn news(tap: &Tap) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn slots_and_alerts_are_let_known_and_what_stood_on_a_server_goes_with_its_policy() {
     let scene = Scene::new([1]);
-    let tap = Arc::new(Tap::default());
+    let tap = Arc::new(NewsQueue::default());
     scene.engine.tap(Arc::clone(&tap));
     let running = scene.run();
     scene.pass(2 * HOUR).await;
@@ -65,7 +65,7 @@ async fn slots_and_alerts_are_let_known_and_what_stood_on_a_server_goes_with_its
 #[tokio::test(start_paused = true)]
 async fn a_trail_that_can_t_be_written_is_news_though_it_can_t_be_recorded() {
     let scene = Scene::new([1]);
-    let tap = Arc::new(Tap::default());
+    let tap = Arc::new(NewsQueue::default());
     scene.engine.tap(Arc::clone(&tap));
     scene.disk.set().room = Some(0);
     let running = scene.run();

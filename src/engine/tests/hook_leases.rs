@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::provider::{Reply, What};
 use super::scripted_hooks::{HOUR, SECOND, Stage};
 use super::support::{MINUTE, Scene, TODAY};
-use crate::core::event::Ran;
+use crate::core::event::HookOutcome;
 use crate::core::snapshot::ServerId;
 use crate::engine::lock;
 
@@ -40,8 +40,8 @@ async fn before_stands_before_the_create_and_after_behind_its_completion() {
 async fn a_failed_before_means_no_snapshot_but_after_and_an_alert() {
     let stage = Stage::new([1]);
     stage.script(|hook| match hook {
-        "before" => (SECOND, Ran::Failed),
-        _ => (SECOND, Ran::Done),
+        "before" => (SECOND, HookOutcome::Failed),
+        _ => (SECOND, HookOutcome::Done),
     });
     let running = stage.scene.run();
     stage.scene.pass(HOUR).await;
@@ -58,7 +58,7 @@ async fn a_failed_before_means_no_snapshot_but_after_and_an_alert() {
         "{raised:?}"
     );
     // The next day it does well.
-    stage.script(|_| (SECOND, Ran::Done));
+    stage.script(|_| (SECOND, HookOutcome::Done));
     stage.scene.pass(24 * HOUR).await;
     let cleared = stage.scene.cleared();
     assert!(
@@ -96,14 +96,14 @@ async fn a_disk_that_fills_up_in_a_hold_keeps_no_server_held() {
         if hook == "before" {
             disk.set().room = Some(0);
         }
-        (SECOND, Ran::Done)
+        (SECOND, HookOutcome::Done)
     });
     let running = stage.scene.run();
     stage.scene.pass(MINUTE).await;
     assert_eq!(stage.said(), ["before 1", "after 1"]);
     assert_eq!(stage.scene.provider.mutations(), 0, "I6");
     stage.scene.disk.set().room = None;
-    stage.script(|_| (SECOND, Ran::Done));
+    stage.script(|_| (SECOND, HookOutcome::Done));
     stage.scene.pass(HOUR).await;
     assert_eq!(stage.said(), ["before 1", "after 1", "before 1", "after 1"]);
     assert_eq!(stage.scene.made(), BTreeSet::from([1]));
@@ -131,7 +131,7 @@ async fn the_end_of_the_service_leaves_no_server_held() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_comes_during_before_releases_the_server_without_a_create() {
     let stage = Stage::new([1]);
-    stage.script(|_| (20 * SECOND, Ran::Done));
+    stage.script(|_| (20 * SECOND, HookOutcome::Done));
     let running = stage.scene.run();
     stage.scene.pass(15 * SECOND).await;
     assert_eq!(stage.said(), ["before 1"]);
@@ -191,9 +191,9 @@ async fn i18_a_failed_after_is_run_again_until_it_does_well_and_nothing_is_held_
     stage.script(move |hook| {
         tries += usize::from(hook != "before");
         let ran = match hook {
-            "before" => Ran::Done,
-            _ if tries < 4 => Ran::Failed,
-            _ => Ran::Done,
+            "before" => HookOutcome::Done,
+            _ if tries < 4 => HookOutcome::Failed,
+            _ => HookOutcome::Done,
         };
         (SECOND, ran)
     });
@@ -214,7 +214,7 @@ async fn of_many_servers_few_stand_still_at_once() {
     stage.script(move |_| {
         let mut most = lock(&seen);
         *most = held.held().max(*most);
-        (30 * SECOND, Ran::Done)
+        (30 * SECOND, HookOutcome::Done)
     });
     let running = stage.scene.run();
     stage.scene.pass(HOUR).await;
@@ -255,8 +255,8 @@ async fn an_order_waits_until_the_server_is_released_and_is_told_so() {
         .provider
         .put(1, "by-hand", "2026-11-01T03:00:00Z");
     stage.script(|hook| match hook {
-        "before" => (SECOND, Ran::Done),
-        _ => (SECOND, Ran::Failed),
+        "before" => (SECOND, HookOutcome::Done),
+        _ => (SECOND, HookOutcome::Failed),
     });
     let running = stage.scene.run();
     stage.scene.pass(5 * MINUTE).await;
@@ -303,7 +303,7 @@ async fn a_server_that_its_runner_released_too_early_is_an_alert() {
 async fn a_before_that_can_t_be_started_keeps_nothing_back_where_it_goes_on() {
     for (go_on, creates) in [(true, 1), (false, 0)] {
         let stage = Stage::with([1], |hooks| hooks.go_on = go_on);
-        stage.script(|_| (SECOND, Ran::NotStarted));
+        stage.script(|_| (SECOND, HookOutcome::NotStarted));
         let running = stage.scene.run();
         stage.scene.pass(HOUR).await;
         assert_eq!(stage.scene.provider.creates(1), creates);
@@ -320,11 +320,11 @@ async fn a_before_that_can_t_be_started_keeps_nothing_back_where_it_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_create_that_finds_no_place_in_time_is_tried_again_after_a_pause() {
-    for before in [Ran::Done, Ran::Failed] {
+    for before in [HookOutcome::Done, HookOutcome::Failed] {
         let stage = Stage::with([1], |hooks| hooks.go_on = true);
         stage.script(move |hook| match hook {
             "before" => (SECOND, before),
-            _ => (SECOND, Ran::Done),
+            _ => (SECOND, HookOutcome::Done),
         });
         let places = stage.scene.provider.take_all_places().await;
         let running = stage.scene.run();

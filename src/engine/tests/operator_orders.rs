@@ -9,7 +9,7 @@ use super::support::{MINUTE, Scene, TODAY};
 use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
 use crate::core::snapshot::{ServerId, SnapshotId};
-use crate::engine::{Answer, Known};
+use crate::engine::{OrderOutcome, ServerSnapshot};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -37,16 +37,16 @@ fn restore(name: &str, id: u64) -> Order {
     }
 }
 
-async fn order(scene: &Scene, order: Order) -> Answer {
+async fn order(scene: &Scene, order: Order) -> OrderOutcome {
     scene.engine.order(SERVER, order, "root".to_owned()).await
 }
 
-fn done(answer: &Answer) -> SnapshotId {
+fn done(answer: &OrderOutcome) -> SnapshotId {
     assert_eq!(answer.outcome, Some(Outcome::Done), "{answer:?}");
     answer.id.clone().unwrap()
 }
 
-fn refused(answer: &Answer, why: &str) {
+fn refused(answer: &OrderOutcome, why: &str) {
     assert_eq!(answer.outcome, None, "{answer:?}");
     let reason = answer.reason.as_deref().unwrap_or_default();
     assert!(reason.contains(why), "{reason:?} instead of {why:?}");
@@ -272,7 +272,7 @@ async fn a_pause_begins_nothing_survives_a_restart_and_ends_with_resume() {
     // What they hold is shown all the same: of each two listings agree, and no more are asked for.
     assert_eq!(scene.provider.asked().len() - before, 4);
     for server in [1, 2] {
-        let seen = |known: Known<'_>| known.seen.is_some();
+        let seen = |known: ServerSnapshot<'_>| known.seen.is_some();
         assert_eq!(
             scene.engine.known(&ServerId::from(server), seen),
             Some(true)

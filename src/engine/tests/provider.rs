@@ -7,10 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::error::{Call, kind_of};
 use crate::api::{
-    ApiError, Created, Limiter, Listing, NewSnapshot, Pass, Power, Rate, ServerRows, SnapshotApi,
+    ApiError, CreatedSnapshot, Limiter, Listing, NewSnapshot, Permit, PowerAction, RateSettings,
+    ServerRows, SnapshotApi,
 };
 use crate::clock::Clock;
-use crate::core::downtime::{ServerDetail, ServerState};
+use crate::core::downtime::{PowerState, ServerInfo};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 use crate::engine::lock;
 
@@ -22,7 +23,7 @@ pub(super) enum What {
     Delete(u64),
     Restore(u64),
     State(u64),
-    Power(u64, Power),
+    Power(u64, PowerAction),
     Renew,
 }
 
@@ -76,7 +77,7 @@ impl Provider {
     pub(super) fn new(clock: Clock) -> Self {
         Self {
             clock,
-            limiter: Limiter::new(Rate {
+            limiter: Limiter::new(RateSettings {
                 max_in_flight: 8,
                 per_second: 0.0,
                 burst: 1,
@@ -99,7 +100,7 @@ impl Provider {
     }
 
     /// No mutation is sent while these are held.
-    pub(super) async fn take_all_places(&self) -> Vec<Pass> {
+    pub(super) async fn take_all_places(&self) -> Vec<Permit> {
         let mut places = Vec::new();
         for _ in 0..8 {
             places.push(self.limiter.admit().await);
@@ -237,7 +238,7 @@ impl State {
 }
 
 impl SnapshotApi for Provider {
-    async fn admit(&self) -> Pass {
+    async fn admit(&self) -> Permit {
         self.limiter.admit().await
     }
 
@@ -269,13 +270,13 @@ impl SnapshotApi for Provider {
         Ok(listing)
     }
 
-    async fn create(&self, pass: Pass, new: &NewSnapshot) -> Result<Created, ApiError> {
+    async fn create(&self, pass: Permit, new: &NewSnapshot) -> Result<CreatedSnapshot, ApiError> {
         let server = new.server.number().unwrap();
         self.answer(Call::Create, What::Create(server)).await?;
         let now = self.clock.now().wall;
         pass.heard().tell(201);
         let id = lock(&self.state).make(server, &new.name, Some(now));
-        Ok(Created {
+        Ok(CreatedSnapshot {
             hostname: None,
             uuid: None,
             id,
@@ -284,7 +285,7 @@ impl SnapshotApi for Provider {
         })
     }
 
-    async fn delete(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+    async fn delete(&self, _pass: Permit, id: SnapshotId) -> Result<(), ApiError> {
         self.answer(Call::Delete, What::Delete(id.number().unwrap()))
             .await?;
         let State {
@@ -297,34 +298,39 @@ impl SnapshotApi for Provider {
         Ok(())
     }
 
-    async fn restore(&self, _pass: Pass, id: SnapshotId) -> Result<(), ApiError> {
+    async fn restore(&self, _pass: Permit, id: SnapshotId) -> Result<(), ApiError> {
         let asked = self.answer(Call::Restore, What::Restore(id.number().unwrap()));
         asked.await.map(|_| ())
     }
 
-    async fn admit_owed(&self) -> Pass {
+    async fn admit_owed(&self) -> Permit {
         self.limiter.admit_owed().await
     }
 
-    async fn state(&self, _pass: Pass, server: &ServerId) -> ServerDetail {
+    async fn state(&self, _pass: Permit, server: &ServerId) -> ServerInfo {
         let server = server.number().unwrap();
         let state = match self.answer(Call::List, What::State(server)).await {
-            Ok(_) if lock(&self.state).stopped.contains(&server) => ServerState::Stopped,
-            Ok(_) => ServerState::Active,
-            Err(error) => ServerState::Untold(error.message.into()),
+            Ok(_) if lock(&self.state).stopped.contains(&server) => PowerState::Stopped,
+            Ok(_) => PowerState::Active,
+            Err(error) => PowerState::Untold(error.message.into()),
         };
         state.into()
     }
 
-    async fn power(&self, pass: Pass, server: &ServerId, action: Power) -> Result<(), ApiError> {
+    async fn power(
+        &self,
+        pass: Permit,
+        server: &ServerId,
+        action: PowerAction,
+    ) -> Result<(), ApiError> {
         let server = server.number().unwrap();
         self.answer(Call::Power, What::Power(server, action))
             .await?;
         pass.heard().tell(200);
         let stopped = &mut lock(&self.state).stopped;
         match action {
-            Power::Stop => stopped.insert(server),
-            Power::Start => stopped.remove(&server),
+            PowerAction::Stop => stopped.insert(server),
+            PowerAction::Start => stopped.remove(&server),
         };
         Ok(())
     }

@@ -9,17 +9,17 @@ use jiff::SignedDuration;
 
 use super::support::{MINUTE, Running, Scene};
 use crate::clock::Clock;
-use crate::core::event::Ran;
-use crate::core::policy::{Hooks, Policy, Release};
+use crate::core::event::HookOutcome;
+use crate::core::policy::{Hooks, Policy, ReleaseWhen};
 use crate::core::snapshot::ServerId;
 use crate::engine::lock;
-use crate::hooks::{Job, Lease, Promised, Report, Runner};
+use crate::hooks::{BoxedFuture, HookJob, HookReport, Runner, RunnerLease};
 
 pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// How a run of a hook goes: how long it takes, and how it ends.
-type Script = Box<dyn FnMut(&str) -> (SignedDuration, Ran) + Send>;
+type Script = Box<dyn FnMut(&str) -> (SignedDuration, HookOutcome) + Send>;
 
 /// Runs hooks by a script, and knows which servers stand still.
 struct Hands(Arc<Inner>);
@@ -40,20 +40,20 @@ impl Inner {
         lock(&self.held).len()
     }
 
-    async fn run(&self, hook: &str, job: &Job) -> Report {
+    async fn run(&self, hook: &str, job: &HookJob) -> HookReport {
         let (time, ran) = lock(&self.script)(hook);
         {
             let mut held = lock(&self.held);
             match hook {
-                "before" if ran == Ran::NotStarted => {}
+                "before" if ran == HookOutcome::NotStarted => {}
                 "before" => assert!(held.insert(job.server.clone()), "it stood still already"),
-                _ if ran == Ran::Done => drop(held.remove(&job.server)),
+                _ if ran == HookOutcome::Done => drop(held.remove(&job.server)),
                 _ => {}
             }
         }
         lock(&self.said).push(format!("{hook} {}", job.server));
         self.clock.sleep(time).await;
-        Report {
+        HookReport {
             ran,
             reason: format!("{hook} said so"),
             said: String::new(),
@@ -63,13 +63,13 @@ impl Inner {
 }
 
 impl Runner for Hands {
-    fn begin(&self, job: Job) -> Promised<'_, (Report, Option<Lease>)> {
+    fn begin(&self, job: HookJob) -> BoxedFuture<'_, (HookReport, Option<RunnerLease>)> {
         Box::pin(async move {
             let report = self.0.run("before", &job).await;
-            if report.ran == Ran::NotStarted {
+            if report.ran == HookOutcome::NotStarted {
                 return (report, None);
             }
-            let (lease, leased) = Lease::new();
+            let (lease, leased) = RunnerLease::new();
             if self.0.lost.load(Relaxed) {
                 return (report, Some(lease));
             }
@@ -85,7 +85,7 @@ impl Runner for Hands {
         })
     }
 
-    fn after(&self, job: Job, _why: String) -> Promised<'_, Report> {
+    fn after(&self, job: HookJob, _why: String) -> BoxedFuture<'_, HookReport> {
         Box::pin(async move { self.0.run("after (again)", &job).await })
     }
 }
@@ -111,7 +111,7 @@ impl Stage {
             clock: scene.clock.clone(),
             said: Mutex::default(),
             held: Mutex::default(),
-            script: Mutex::new(Box::new(|_| (SECOND, Ran::Done))),
+            script: Mutex::new(Box::new(|_| (SECOND, HookOutcome::Done))),
             lost: AtomicBool::new(false),
             early: AtomicBool::new(false),
         });
@@ -120,7 +120,7 @@ impl Stage {
             after: Some(vec!["/bin/thaw".to_owned()]),
             timeout: MINUTE,
             go_on: false,
-            release: Release::Completed,
+            release: ReleaseWhen::Completed,
             max_hold: HOUR,
         };
         change(&mut hooks);
@@ -149,7 +149,7 @@ impl Stage {
 
     pub(super) fn script(
         &self,
-        script: impl FnMut(&str) -> (SignedDuration, Ran) + Send + 'static,
+        script: impl FnMut(&str) -> (SignedDuration, HookOutcome) + Send + 'static,
     ) {
         *lock(&self.hands.script) = Box::new(script);
     }

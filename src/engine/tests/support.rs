@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::provider::Provider;
-use crate::audit::memory_disk::MemDisk;
-use crate::audit::{Opened, Trail};
+use crate::audit::memory_disk::MemoryDisk;
+use crate::audit::{OpenedTrail, Trail};
 use crate::clock::{Clock, Stepper};
 use crate::core::policy::{Policy, Rules};
 use crate::core::test_provider;
@@ -26,7 +26,7 @@ pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// An engine over the provider, and what is under them.
 pub(super) struct Scene {
     pub provider: Arc<Provider>,
-    pub disk: MemDisk,
+    pub disk: MemoryDisk,
     pub clock: Clock,
     pub stepper: Stepper,
     pub engine: Arc<Engine<Provider>>,
@@ -44,7 +44,7 @@ impl Scene {
     pub(super) fn new(servers: impl IntoIterator<Item = u64>) -> Self {
         let (clock, stepper) = Clock::stepped(BASE.parse().unwrap());
         let provider = Arc::new(Provider::new(clock.clone()));
-        let disk = MemDisk::default();
+        let disk = MemoryDisk::default();
         let rules = test_provider::rules();
         let engine = engine(&provider, &disk, &clock, &rules, servers);
         Self {
@@ -137,7 +137,7 @@ impl Running {
 
 fn engine(
     provider: &Arc<Provider>,
-    disk: &MemDisk,
+    disk: &MemoryDisk,
     clock: &Clock,
     rules: &Rules,
     servers: impl IntoIterator<Item = u64>,
@@ -171,7 +171,7 @@ pub(super) fn first(scene: &Scene, server: u64) -> Arc<Engine<Provider>> {
 }
 
 /// What a start reads.
-pub(super) fn open(disk: &MemDisk, clock: &Clock) -> (Trail, Opened) {
+pub(super) fn open(disk: &MemoryDisk, clock: &Clock) -> (Trail, OpenedTrail) {
     Trail::open_inline(
         Box::new(disk.clone()),
         Path::new("/audit"),

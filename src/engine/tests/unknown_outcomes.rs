@@ -10,7 +10,7 @@ use super::support::{MINUTE, Running, Scene, TODAY};
 use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
 use crate::core::snapshot::{ServerId, SnapshotId};
-use crate::engine::Answer;
+use crate::engine::OrderOutcome;
 
 /// A server at rest, of whose snapshots one is to be deleted by order.
 async fn at_rest() -> (Scene, Running) {
@@ -22,7 +22,7 @@ async fn at_rest() -> (Scene, Running) {
     (scene, running)
 }
 
-fn ordered(scene: &Scene) -> JoinHandle<Answer> {
+fn ordered(scene: &Scene) -> JoinHandle<OrderOutcome> {
     let engine = Arc::clone(&scene.engine);
     let order = Order::Delete {
         snapshot: "by-hand".to_owned(),
@@ -35,7 +35,7 @@ fn ordered(scene: &Scene) -> JoinHandle<Answer> {
     })
 }
 
-fn unknown(answer: &Answer) {
+fn unknown(answer: &OrderOutcome) {
     assert_eq!(answer.outcome, Some(Outcome::Unknown), "{answer:?}");
     let reason = answer.reason.as_deref().unwrap_or_default();
     assert!(reason.contains("it was begun"), "{reason}");

@@ -11,15 +11,15 @@ use crate::core::sanitize::shortened;
 use crate::core::snapshot::ServerId;
 use crate::status::state_text::span;
 use crate::status::terminal_text::receiver_line;
-use crate::status::view::{Alert, FleetView, ServerView};
+use crate::status::view::{AlertView, FleetView, ServerView};
 
 /// Alerts that are told one by one.
 const ALERTS: usize = 8;
 
 /// The kinds of the alerts that stand about each server.
-pub(super) struct Standing<'a>(BTreeMap<ServerId, BTreeSet<&'a str>>);
+pub(super) struct AlertKinds<'a>(BTreeMap<ServerId, BTreeSet<&'a str>>);
 
-impl<'a> Standing<'a> {
+impl<'a> AlertKinds<'a> {
     pub(super) fn new(view: &'a FleetView) -> Self {
         let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for alert in &view.alerts {
@@ -83,7 +83,12 @@ pub(super) fn receivers(view: &FleetView) -> Markup {
 }
 
 /// Alerts, one a line, with the names of their servers where they are of several.
-pub(super) fn list(alerts: &[&Alert], named: bool, view: &FleetView, zone: &TimeZone) -> Markup {
+pub(super) fn list(
+    alerts: &[&AlertView],
+    named: bool,
+    view: &FleetView,
+    zone: &TimeZone,
+) -> Markup {
     let servers = if named { &view.servers[..] } else { &[] };
     html! {
         ul.alerts {

@@ -12,7 +12,7 @@ use crate::status::view::{ServerView, SnapshotView};
 const COLOURS: usize = 5;
 
 /// What a place shows.
-struct Place {
+struct BarCell {
     class: String,
     sign: String,
     title: String,
@@ -39,7 +39,7 @@ pub(super) fn drawn(server: &ServerView) -> Markup {
     }
 }
 
-fn place(server: &ServerView, snapshot: &SnapshotView) -> Place {
+fn place(server: &ServerView, snapshot: &SnapshotView) -> BarCell {
     let name = shown(&snapshot.name, NAME_SHOWN);
     let rotation = snapshot.rotation.as_deref();
     let index = server
@@ -55,7 +55,7 @@ fn place(server: &ServerView, snapshot: &SnapshotView) -> Place {
     };
     let whose = rotation.map_or_else(|| "foreign".to_owned(), |r| shown(r, NAME_SHOWN));
     let status = shown(&snapshot.status, NAME_SHOWN).replace('_', " ");
-    Place {
+    BarCell {
         class,
         sign,
         title: format!("{name}: {whose}, {status}"),

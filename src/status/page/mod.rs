@@ -24,8 +24,8 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) use self::search::Asked;
 pub(super) use self::server_page::server;
 pub(super) use self::server_table::fleet;
-use super::state_text::{self, Went, span};
-use super::view::{FleetView, LastSlot, NextSlot, ServerView, State};
+use super::state_text::{self, SlotResult, span};
+use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView};
 use crate::core::sanitize::{local, printable};
 
 /// As much of a name and of a reason as is shown.
@@ -113,10 +113,10 @@ fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
 fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     let (went, words, at) = state_text::last_slot(slot, server);
     let (mark, class) = match went {
-        Went::Well => ("✓", "good"),
-        Went::Gone => ("–", "muted"),
-        Went::On => ("…", "wait"),
-        Went::Badly => ("!", "bad"),
+        SlotResult::Well => ("✓", "good"),
+        SlotResult::Gone => ("–", "muted"),
+        SlotResult::On => ("…", "wait"),
+        SlotResult::Badly => ("!", "bad"),
     };
     html! {
         span class=(class) aria-hidden="true" { (mark) } " " (words) " " (ago(at, view, zone))
@@ -132,14 +132,14 @@ fn next_slot(slot: Option<&NextSlot>, view: &FleetView, zone: &TimeZone) -> Mark
 }
 
 /// The state as a word with a sign, so that colour is never the only one.
-fn badge(state: State) -> Markup {
+fn badge(state: Activity) -> Markup {
     let (sign, words) = match state {
-        State::Resting => ("✓", "resting"),
-        State::Working => ("↻", "working"),
-        State::Due => ("◷", "due"),
-        State::Blocked => ("✕", "blocked"),
-        State::Paused => ("‖", "paused"),
-        State::Unseen => ("?", "not listed yet"),
+        Activity::Resting => ("✓", "resting"),
+        Activity::Working => ("↻", "working"),
+        Activity::Due => ("◷", "due"),
+        Activity::Blocked => ("✕", "blocked"),
+        Activity::Paused => ("‖", "paused"),
+        Activity::Unseen => ("?", "not listed yet"),
     };
     html! {
         span class={ "badge " (state.word()) } { span aria-hidden="true" { (sign) } " " (words) }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{NAME_SHOWN, REASON_SHOWN, instant, shown};
 use crate::audit::Record;
 use crate::core::snapshot::SnapshotId;
-use crate::status::page_model::Detail;
+use crate::status::page_model::ServerPageData;
 use crate::status::view::{FleetView, ServerView};
 
 /// Fields of a record that say what it is about and why, in the order of telling.
@@ -30,7 +30,7 @@ const TOLD: [&str; 13] = [
 ];
 
 pub(super) fn trail(
-    detail: &Detail,
+    detail: &ServerPageData,
     server: &ServerView,
     view: &FleetView,
     zone: &TimeZone,

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::alerts::Standing;
+use super::alerts::AlertKinds;
 use crate::core::snapshot::ServerId;
-use crate::status::view::{ServerView, State};
+use crate::status::view::{Activity, ServerView};
 
 /// The columns that can be sorted by: the word in the address, and the heading.
 pub(super) const COLUMNS: [(&str, &str); 5] = [
@@ -58,7 +58,7 @@ impl Asked {
 
     /// The address of the same search, sorted and opened so.
     pub(super) fn link(&self, sort: &str, page: usize) -> String {
-        let mut query = url::Query::default();
+        let mut query = url::ServerQuery::default();
         query.add("q", &self.q);
         query.add("sort", if sort == COLUMNS[0].0 { "" } else { sort });
         query.add(
@@ -74,7 +74,7 @@ impl Asked {
 }
 
 /// Whether all words are found in what is known of a server.
-pub(super) fn matches(server: &ServerView, standing: &Standing<'_>, words: &[String]) -> bool {
+pub(super) fn matches(server: &ServerView, standing: &AlertKinds<'_>, words: &[String]) -> bool {
     let mut text = format!(
         "{} {} {} {}",
         server.name,
@@ -98,7 +98,7 @@ pub(super) fn matches(server: &ServerView, standing: &Standing<'_>, words: &[Str
 
 pub(super) fn sort(
     rows: &mut [&ServerView],
-    standing: &Standing<'_>,
+    standing: &AlertKinds<'_>,
     (column, down): (&str, bool),
 ) {
     // What has no time stands last.
@@ -123,15 +123,15 @@ pub(super) fn sort(
 }
 
 /// What needs a look stands first.
-fn urgency(server: &ServerView, standing: &Standing<'_>) -> u8 {
+fn urgency(server: &ServerView, standing: &AlertKinds<'_>) -> u8 {
     match server.state {
-        State::Blocked => 0,
+        Activity::Blocked => 0,
         _ if standing.of(server).next().is_some() => 1,
-        State::Due => 2,
-        State::Working => 3,
-        State::Paused => 4,
-        State::Unseen => 5,
-        State::Resting => 6,
+        Activity::Due => 2,
+        Activity::Working => 3,
+        Activity::Paused => 4,
+        Activity::Unseen => 5,
+        Activity::Resting => 6,
     }
 }
 
@@ -159,9 +159,9 @@ mod url {
     use std::fmt::Write as _;
 
     #[derive(Default)]
-    pub(super) struct Query(String);
+    pub(super) struct ServerQuery(String);
 
-    impl Query {
+    impl ServerQuery {
         /// Adds a value, unless it is empty.
         pub(super) fn add(&mut self, key: &str, value: &str) {
             if value.is_empty() {

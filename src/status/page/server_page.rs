@@ -11,10 +11,10 @@ use super::{
     last_slot, next_slot, recent_records, shown,
 };
 use crate::core::forecast::Forecast;
-use crate::core::plan::{Upcoming, one_after_the_other};
+use crate::core::plan::{NextChanges, one_after_the_other};
 use crate::core::sanitize::local;
 use crate::status::forecast_svg::figure;
-use crate::status::page_model::Detail;
+use crate::status::page_model::ServerPageData;
 use crate::status::state_text::{goes_next, not_listed};
 use crate::status::time_text::{age, moment};
 use crate::status::view::{FleetView, ServerView, SnapshotView};
@@ -25,7 +25,7 @@ const EVERY: Duration = Duration::from_secs(15);
 pub(in crate::status) fn server(
     view: &FleetView,
     server: &ServerView,
-    detail: &Detail,
+    detail: &ServerPageData,
     zone: &TimeZone,
 ) -> String {
     let standing = view.alerts.iter();
@@ -100,7 +100,7 @@ fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
 }
 
 /// The newest intent or block that the trail tells of, with its reason.
-fn last_change(detail: &Detail, view: &FleetView, zone: &TimeZone) -> Markup {
+fn last_change(detail: &ServerPageData, view: &FleetView, zone: &TimeZone) -> Markup {
     let records = detail.records.as_deref().unwrap_or_default();
     let telling = [
         "create_intent",
@@ -162,7 +162,7 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
 
 fn snapshots(
     server: &ServerView,
-    upcoming: Option<&Upcoming>,
+    upcoming: Option<&NextChanges>,
     view: &FleetView,
     zone: &TimeZone,
 ) -> Markup {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
-use super::alerts::{self, Standing};
+use super::alerts::{self, AlertKinds};
 use super::search::{Asked, COLUMNS, matches, sort};
 use super::{
     NAME_SHOWN, REASON_SHOWN, as_of, badge, capacity_bar, foot, frame, last_slot, next_slot, shown,
 };
 use crate::core::sanitize::counted;
 use crate::status::state_text::{bare, not_listed, paused, unlisted};
-use crate::status::view::{FleetView, RotationView, ServerView, State};
+use crate::status::view::{Activity, FleetView, RotationView, ServerView};
 
 /// Rows on one page.
 const ROWS: usize = 200;
@@ -22,7 +22,7 @@ const ROWS: usize = 200;
 const EVERY: Duration = Duration::from_secs(5);
 
 pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone) -> String {
-    let standing = Standing::new(view);
+    let standing = AlertKinds::new(view);
     let words: Vec<_> = asked.q.split_whitespace().map(str::to_lowercase).collect();
     let mut rows: Vec<_> = view.servers.iter().collect();
     rows.retain(|server| words.is_empty() || matches(server, &standing, &words));
@@ -66,12 +66,12 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
 
 fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
     let states = [
-        (State::Blocked, "blocked"),
-        (State::Due, "due"),
-        (State::Working, "working"),
-        (State::Paused, "paused"),
-        (State::Unseen, "not listed yet"),
-        (State::Resting, "resting"),
+        (Activity::Blocked, "blocked"),
+        (Activity::Due, "due"),
+        (Activity::Working, "working"),
+        (Activity::Paused, "paused"),
+        (Activity::Unseen, "not listed yet"),
+        (Activity::Resting, "resting"),
     ];
     let count = |state| view.servers.iter().filter(|s| s.state == state).count();
     let counts: Vec<_> = states
@@ -112,7 +112,7 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
 
 /// The command that ends the pauses that are told of above.
 fn resume(view: &FleetView) -> String {
-    let mut paused = view.servers.iter().filter(|s| s.state == State::Paused);
+    let mut paused = view.servers.iter().filter(|s| s.state == Activity::Paused);
     match (view.paused, paused.next(), paused.next()) {
         (Some(_), _, _) => "snaprotate resume".to_owned(),
         (None, Some(one), None) => format!("snaprotate resume {}", one.name),
@@ -151,7 +151,7 @@ fn found(asked: &Asked, rows: usize, page: usize, pages: usize) -> String {
 
 fn table(
     view: &FleetView,
-    standing: &Standing<'_>,
+    standing: &AlertKinds<'_>,
     asked: &Asked,
     rows: &[&ServerView],
     zone: &TimeZone,
@@ -183,7 +183,12 @@ fn table(
     }
 }
 
-fn row(view: &FleetView, standing: &Standing<'_>, server: &ServerView, zone: &TimeZone) -> Markup {
+fn row(
+    view: &FleetView,
+    standing: &AlertKinds<'_>,
+    server: &ServerView,
+    zone: &TimeZone,
+) -> Markup {
     // The badge says of itself that it is blocked.
     let kinds = standing
         .of(server)

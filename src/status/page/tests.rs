@@ -1,13 +1,13 @@
 use super::*;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::notify::ReceiverView;
-use crate::status::view::{Alert, RotationView, ServerView, SnapshotView};
+use crate::status::view::{AlertView, RotationView, ServerView, SnapshotView};
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-fn server_view(id: u64, name: &str, state: State) -> ServerView {
+fn server_view(id: u64, name: &str, state: Activity) -> ServerView {
     ServerView {
         id: ServerId::from(id),
         name: name.to_owned(),
@@ -81,11 +81,11 @@ fn rows(view: &FleetView, query: &str) -> Vec<u64> {
 #[test]
 fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
     let mut all = view(vec![
-        server_view(7, "Web-1", State::Resting),
-        server_view(8, "web-2", State::Blocked),
-        server_view(9, "mail", State::Resting),
+        server_view(7, "Web-1", Activity::Resting),
+        server_view(8, "web-2", Activity::Blocked),
+        server_view(9, "mail", Activity::Resting),
     ]);
-    all.alerts.push(Alert {
+    all.alerts.push(AlertView {
         alert: "slot_failed".to_owned(),
         server: Some(ServerId::from(9)),
         about: "daily".to_owned(),
@@ -109,9 +109,9 @@ fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
 #[test]
 fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
     let mut all = view(vec![
-        server_view(1, "blocked", State::Blocked),
-        server_view(2, "due", State::Due),
-        server_view(3, "resting", State::Resting),
+        server_view(1, "blocked", Activity::Blocked),
+        server_view(2, "due", Activity::Due),
+        server_view(3, "resting", Activity::Resting),
     ]);
     for (server, alert) in [
         (1, "blocked"),
@@ -119,7 +119,7 @@ fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
         (3, "overdue"),
         (3, "overdue"),
     ] {
-        all.alerts.push(Alert {
+        all.alerts.push(AlertView {
             alert: alert.to_owned(),
             server: Some(ServerId::from(server)),
             about: "daily".to_owned(),
@@ -150,7 +150,7 @@ fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
 
 #[test]
 fn a_receiver_that_cant_be_told_is_named() {
-    let mut all = view(vec![server_view(1, "a", State::Resting)]);
+    let mut all = view(vec![server_view(1, "a", Activity::Resting)]);
     let receiver = |name: &str, error: Option<&str>| ReceiverView {
         name: name.to_owned(),
         r#type: "slack".to_owned(),
@@ -168,9 +168,9 @@ fn a_receiver_that_cant_be_told_is_named() {
 #[test]
 fn servers_are_sorted_by_any_column_and_numbers_in_names_by_their_size() {
     let mut servers = vec![
-        server_view(1, "web-10", State::Resting),
-        server_view(2, "web-9", State::Blocked),
-        server_view(3, "db", State::Due),
+        server_view(1, "web-10", Activity::Resting),
+        server_view(2, "web-9", Activity::Blocked),
+        server_view(3, "db", Activity::Due),
     ];
     servers[0]
         .snapshots
@@ -201,7 +201,7 @@ fn servers_are_sorted_by_any_column_and_numbers_in_names_by_their_size() {
 
 #[test]
 fn thousands_stand_on_pages_of_two_hundred_and_a_page_too_far_is_the_last() {
-    let servers = (1..=450).map(|id| server_view(id, &format!("s-{id}"), State::Resting));
+    let servers = (1..=450).map(|id| server_view(id, &format!("s-{id}"), Activity::Resting));
     let all = view(servers.collect());
     assert_eq!(rows(&all, ""), (1..=200).collect::<Vec<_>>());
     assert_eq!(rows(&all, "page=3"), (401..=450).collect::<Vec<_>>());
@@ -217,7 +217,7 @@ fn thousands_stand_on_pages_of_two_hundred_and_a_page_too_far_is_the_last() {
 
 #[test]
 fn what_stands_in_the_address_is_escaped_where_it_is_shown_again() {
-    let all = view(vec![server_view(1, "a", State::Resting)]);
+    let all = view(vec![server_view(1, "a", Activity::Resting)]);
     let html = fleet(
         &all,
         &asked("q=%22%3E%3Cscript%3E&sort=%3Cb%3E"),
@@ -235,7 +235,7 @@ fn what_stands_in_the_address_is_escaped_where_it_is_shown_again() {
 
 #[test]
 fn a_snapshot_is_shown_by_its_own_age_and_not_by_its_slots() {
-    let mut one = server_view(1, "a", State::Resting);
+    let mut one = server_view(1, "a", Activity::Resting);
     one.snapshots = vec![snapshot(2, "d-1", "completed", Some("daily"))];
     one.rotations[0].last = Some(LastSlot {
         snapshot: "d-1".to_owned(),
@@ -260,8 +260,8 @@ fn a_snapshot_is_shown_by_its_own_age_and_not_by_its_slots() {
 #[test]
 fn what_is_paused_stands_above_the_summary_and_nothing_where_nothing_is() {
     let mut all = view(vec![
-        server_view(1, "a", State::Paused),
-        server_view(2, "b", State::Resting),
+        server_view(1, "a", Activity::Paused),
+        server_view(2, "b", Activity::Resting),
     ]);
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
     let before = |html: &str, words: &str| html.find(words) < html.find("No alert stands");
@@ -273,14 +273,14 @@ fn what_is_paused_stands_above_the_summary_and_nothing_where_nothing_is() {
     let told = "ALL PAUSED since 2026-11-20 12:00 UTC";
     assert!(html.contains(told) && before(&html, told), "{html}");
     all.paused = None;
-    all.servers[0].state = State::Resting;
+    all.servers[0].state = Activity::Resting;
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
     assert!(!html.contains("class=\"held\""), "{html}");
 }
 
 #[test]
 fn each_place_is_drawn_with_a_sign_and_told_in_words() {
-    let mut one = server_view(1, "a", State::Resting);
+    let mut one = server_view(1, "a", Activity::Resting);
     one.snapshots = vec![
         snapshot(1, "theirs", "completed", None),
         snapshot(2, "d-1", "completed", Some("daily")),
@@ -310,9 +310,9 @@ fn a_page_says_how_often_a_script_renews_it_and_one_that_is_not_there_says_nothi
 
 #[test]
 fn a_listing_that_cant_be_had_is_told_in_the_heading_and_in_its_servers_row() {
-    let mut one = server_view(1, "a", State::Resting);
+    let mut one = server_view(1, "a", Activity::Resting);
     let html = |one: &ServerView| {
-        let mut view = view(vec![one.clone(), server_view(2, "b", State::Resting)]);
+        let mut view = view(vec![one.clone(), server_view(2, "b", Activity::Resting)]);
         view.time = at("2026-11-25T06:12:00Z");
         fleet(&view, &asked(""), &TimeZone::UTC)
     };
