@@ -106,3 +106,84 @@ fn each_test_that_the_proof_names_is_there() {
     }
     assert!(named > 60, "{named}");
 }
+
+/// Every document, from the project's root.
+fn documents() -> Vec<String> {
+    let listed = std::process::Command::new("find")
+        .args([".", "-name", "*.md", "-not", "-path", "./target/*"])
+        .current_dir(project())
+        .output()
+        .expect("find runs");
+    let listed = String::from_utf8(listed.stdout).expect("paths");
+    let files = listed.lines().filter_map(|line| line.strip_prefix("./"));
+    files.map(str::to_owned).collect()
+}
+
+/// A document without its fenced blocks.
+fn prose(page: &str) -> String {
+    let mut fenced = false;
+    let lines = page.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The anchors of a document's headings, as forges and mdBook write them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let text = prose(page);
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |line: &str| {
+        let words = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = words
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.collect::<String>().replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn each_link_of_a_document_leads_to_a_file_and_a_heading() {
+    let mut followed = 0;
+    for document in documents() {
+        let text = prose(&read(&document));
+        let folder = Path::new(&document).parent().expect("a folder");
+        let ends = text.split("](").skip(1);
+        for link in ends.filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() {
+                PathBuf::from(&document)
+            } else {
+                folder.join(file)
+            };
+            let path = project().join(&target);
+            assert!(path.exists(), "{document}: {link} leads nowhere");
+            if !anchor.is_empty() {
+                let page = fs::read_to_string(path).expect("a page");
+                assert!(
+                    anchors(&page).contains(anchor),
+                    "{document}: no heading {link}"
+                );
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 50, "{followed}");
+}
+
+#[test]
+fn each_page_of_the_book_stands_in_its_table_of_contents() {
+    let contents = read("docs/SUMMARY.md");
+    for document in documents() {
+        let Some(page) = document.strip_prefix("docs/") else {
+            continue;
+        };
+        let listed = page == "SUMMARY.md" || contents.contains(&format!("]({page})"));
+        assert!(listed, "docs/SUMMARY.md doesn't name {page}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The real binary against the stand-in API, over HTTP: one module for each subject.
 //!
-//! All of them are one program, which is linked once and whose tests wait side by side.
+//! All modules are one program, which is linked once and whose tests run side by side.
 //! `cargo test --test integration hooks::` runs the tests of one module.
 
 mod audit;
@@ -34,6 +34,7 @@ mod permissions;
 mod processes;
 mod proxy;
 mod recovery;
+mod reference;
 mod schema;
 mod state;
 mod status;
