@@ -1,7 +1,8 @@
-//! What a fleet costs, in counts and ratios; exits 1 when a limit is missed.
+//! The costs of a fleet, in counts and ratios; exits 1 if a limit is missed.
 //!
-//! `cargo bench --locked --bench fleet`; after `--` the parts that are wanted. The stand-in answers in 50 ms and completes a
-//! snapshot after 20 s; 16 requests in flight, a look a second, no rate limit, no pages.
+//! `cargo bench --locked --bench fleet`; name the parts to run after `--`. The stand-in answers in
+//! 50 ms and completes a snapshot after 20 s; 16 requests in flight, a poll interval of a second,
+//! no rate limit, no pages.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -21,7 +22,7 @@ const TOGETHER: u32 = 1_000;
 const FLEET: u64 = 10_000;
 
 fn main() {
-    // `cargo test --benches` runs every benchmark too; it asks for no measuring.
+    // `cargo test --benches` runs every benchmark too, without `--bench`: nothing is measured then.
     let args: Vec<_> = std::env::args().skip(1).collect();
     if !args.iter().any(|arg| arg == "--bench") {
         return;
@@ -47,8 +48,8 @@ const PARTS: [(&str, Part); 5] = [
     ("small", small),
 ];
 
-/// Builds what a user installs in place of what cargo built for the benchmark, which has the
-/// simulation and the tests' features in it.
+/// Builds the binary that a user installs. Cargo built one for the benchmark with the simulation
+/// and the tests' features in it.
 fn shipped() {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--release", "--locked", "--quiet"]);
@@ -92,7 +93,7 @@ fn together(limits: &mut Limits) {
     limits.at_most("wall time, 1,000 servers together", "s", wall, bound);
 }
 
-/// The same with listings on pages; of those of 20 the figure is shown alone.
+/// The same with pages of listings; for pages of 20 rows the figure has no limit.
 fn paged(limits: &mut Limits) {
     for (servers, rows, most) in [(200, 100, 2.6), (200, 20, f64::INFINITY)] {
         let (count, _) = rotated(servers, Some(rows));
@@ -133,8 +134,8 @@ fn whole(limits: &mut Limits) {
     limits.at_most("wall time, a listing of 4,000 rows", "s", wall, bound);
 }
 
-/// So many servers rotate together, each one create and one delete: the requests, and the
-/// seconds.
+/// Rotates `servers` servers together, each with one create and one delete. Returns the number of
+/// requests, and the seconds.
 fn rotated(servers: u32, page: Option<usize>) -> (f64, f64) {
     let provider = Provider::start(SignedDuration::try_from(COMPLETES).expect("20 s"), LATENCY);
     if let Some(rows) = page {
@@ -154,7 +155,7 @@ fn rotated(servers: u32, page: Option<usize>) -> (f64, f64) {
         }
         home.daily(id, 3, "");
     }
-    // The trail is there: one that begins beside own snapshots holds creates for a while.
+    // Makes a trail: one that begins beside own snapshots would hold creates back for a while.
     for order in ["pause", "resume"] {
         assert!(home.run(&[order, "--server", "1"]).status.success());
     }
@@ -227,7 +228,7 @@ fn idle(limits: &mut Limits) {
     );
 }
 
-/// A handful of policies, and what a user builds and installs.
+/// A handful of policies, and the size of the binary and its dependencies.
 fn small(limits: &mut Limits) {
     let provider = Provider::start(SignedDuration::from_secs(20), Duration::ZERO);
     let home = Home::new(&provider.sandbox.base_url(), "", "");
@@ -262,7 +263,7 @@ fn small(limits: &mut Limits) {
     limits.at_most("packages in the program", "", f64::from(count), 220.0);
 }
 
-/// Starts the service; the seconds until it says READY=1.
+/// Starts the service. Returns it with the seconds until READY=1.
 fn ready(home: &Home) -> (Daemon, f64) {
     let path = home.path("notify");
     let _old = std::fs::remove_file(&path);
@@ -287,7 +288,7 @@ fn ready(home: &Home) -> (Daemon, f64) {
     }
 }
 
-/// Processor time used so far, in hundredths of a second.
+/// Returns the processor time used so far, in hundredths of a second.
 fn ticks(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
     let after = stat.rsplit(')').next().expect("fields");

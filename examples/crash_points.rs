@@ -1,5 +1,5 @@
-//! Every crash point of a few short stories, tried one by one: what snaprotate does on its
-//! own after a death at any change of the disk, mutation or listing.
+//! Tries every crash point of a few short stories: a death at any change of the disk, mutation or
+//! listing, after which snaprotate must recover on its own.
 //!
 //! `cargo run --release --example crash_points`
 

@@ -1,7 +1,7 @@
-//! The proof by simulation: thousands of seeds that must break no invariant, and the same
-//! seeds with each rule broken on purpose, which must be caught.
+//! The proof by simulation: thousands of seeds that must break no invariant, and the same seeds
+//! with each rule broken on purpose, which must be caught.
 //!
-//! `cargo run --release --example prove` is the short one; `-- --seeds 50000` a long one.
+//! `cargo run --release --example prove` is the short run; `-- --seeds 50000` a long one.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -38,10 +38,10 @@ struct Args {
     enough: u64,
 }
 
-/// So many seeds a broken rule is tried in, before it is asked whether they are enough.
+/// Seeds in which a broken rule is tried before the catches are counted.
 const BATCH: u64 = 4;
 
-/// After so many seeds a long run says how far it is.
+/// Seeds between two progress lines of a long run.
 const PROGRESS: u64 = 1000;
 
 fn main() -> ExitCode {
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Simulates all, on every core, and hands each report over in the order of arrival.
+/// Simulates all, on every core, and passes each report on in the order of arrival.
 fn each(options: &[SimulationOptions], mut take: impl FnMut(SimulationOptions, SimulationReport)) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(0);

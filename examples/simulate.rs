@@ -1,4 +1,4 @@
-//! Replays one seed of the simulation and tells what happened.
+//! Replays one seed of the simulation and prints its story.
 //!
 //! `cargo run --release --example simulate -- --seed S [--days N] [--broken RULE]`
 

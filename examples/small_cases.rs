@@ -1,11 +1,11 @@
-//! Goes through every small case of the decision, on all cores:
-//! `cargo run --release --locked --example small_cases -- [--part I/N]`.
+//! Plays every small case of the decision, on all cores: `cargo run --release --locked --example
+//! small_cases -- [--part I/N]`.
 //!
-//! The whole is more than a billion plans of some fourteen decisions each, a day or two of two
+//! The whole is more than a billion plans of some fourteen decisions each, a day or two on two
 //! cores; `--part 1/1000` takes minutes, and the N parts together are the whole.
 //!
-//! Prints how much was enumerated, and how often each invariant was put to the test; the
-//! first case that breaks one is told step by step, and the exit code is 1.
+//! Prints the number of cases and of the checks of each invariant. The first case that breaks one
+//! is printed step by step, and the exit code is 1.
 
 use std::process::ExitCode;
 use std::thread;

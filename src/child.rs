@@ -1,5 +1,5 @@
-//! Other people's programs, run to their end: no shell, no more of our environment than they
-//! need, a bounded share of their output, and a time limit that ends all that they began.
+//! Runs external programs to their end: without a shell, with a minimal environment, with bounded
+//! output, and with a time limit that ends all processes they started.
 
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -12,43 +12,43 @@ use tokio::time::timeout;
 
 use crate::core::sanitize::printable;
 
-/// As much of its output as is looked at, and as the log repeats.
+/// Bytes of each output stream that are read, and characters of them that the log repeats.
 const OUTPUT: u64 = 4096;
 const SHOWN: usize = 500;
 
-/// What it gets of our environment.
+/// Environment variables that the program inherits.
 const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];
 
-/// For so long its output is awaited after its end: what it left behind may hold it open.
+/// How long the output is read after the program's end: a process that it left behind may hold the
+/// output open.
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
-/// Between being asked to end and being ended.
+/// Time between asking the program to end and killing it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What is to be run.
+/// A program to run.
 #[derive(Clone, Debug)]
 pub struct Program<'a> {
     /// The program and its arguments.
     pub argv: &'a [String],
-    /// What its environment says besides.
+    /// Additional environment variables.
     pub env: Vec<(&'static str, String)>,
     /// Its standard input.
     pub input: String,
-    /// How long it may take; then it is asked to end, and soon made to.
+    /// Longest run; after it the program is asked to end, then killed.
     pub limit: Duration,
 }
 
-/// How it ended.
+/// Result of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramResult {
-    /// The beginning of what it said, made fit for a log.
+    /// The beginning of its output, made safe for a log.
     pub output: String,
-    /// Why it didn't do well, if so: `ended with exit status: 3`, `was not done
-    /// within 60s`.
+    /// Why it failed, if it did: `ended with exit status: 3`, `was not done within 60s`.
     pub fault: Option<String>,
 }
 
-/// Ends the program with all that it began, should it not have ended by itself.
+/// Kills the program's process group when dropped, unless the program ended by itself.
 struct ProcessGroup(Option<Pid>);
 
 impl ProcessGroup {
@@ -65,7 +65,7 @@ impl Drop for ProcessGroup {
     }
 }
 
-/// Runs it to its end, or its limit; `Err`: it can't be run at all.
+/// Runs the program to its end or its limit. An error means that it can't be run at all.
 pub async fn run(program: Program<'_>) -> Result<ProgramResult, String> {
     let Some((path, rest)) = program.argv.split_first() else {
         return Err("there is no command".to_owned());
@@ -123,7 +123,7 @@ pub async fn run(program: Program<'_>) -> Result<ProgramResult, String> {
     let fault = match ended {
         None => Some(format!("was not done within {:?}", program.limit)),
         Some(ended) => {
-            // What it left behind on purpose goes on.
+            // A process that the program left behind on purpose goes on.
             group.0 = None;
             fault(ended)
         }
@@ -134,7 +134,7 @@ pub async fn run(program: Program<'_>) -> Result<ProgramResult, String> {
     })
 }
 
-/// Several lines as one, for reasons and logs.
+/// Joins several lines into one, for reasons and logs.
 fn in_one_line(output: &str) -> String {
     let lines = output.lines().map(str::trim);
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
@@ -151,12 +151,13 @@ fn fault(ended: std::io::Result<ExitStatus>) -> Option<String> {
 
 async fn feed(stdin: Option<ChildStdin>, text: String) {
     if let Some(mut stdin) = stdin {
-        // It need not read what it is given.
+        // The program need not read its input.
         let _closed = stdin.write_all(text.as_bytes()).await;
     }
 }
 
-/// The beginning of what it says; the rest is taken and thrown away, so that it doesn't wait.
+/// Reads the beginning of an output; the rest is read and discarded, so that the program isn't
+/// blocked.
 async fn read(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
     if let Some(mut from) = from {
         let _broken = (&mut from).take(OUTPUT).read_to_end(into).await;

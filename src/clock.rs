@@ -1,8 +1,8 @@
-//! The one place that asks what time it is.
+//! The only clock: all other code takes the time as an argument.
 //!
-//! The engine waits by it, too: so the demo can run fast, tests can pause time, and a wall
-//! clock that steps can be told from time that passes. How long a call or a connection takes
-//! is measured where it is made, by a clock that never steps.
+//! The engine also waits by this clock. The demo can thus run fast, tests can pause time, and a
+//! step of the wall clock can be distinguished from elapsed time. The duration of a call or a
+//! connection is measured where it is made, by a clock that never steps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,23 +13,23 @@ use tokio::time::Instant;
 
 use crate::core::event::ClockReading;
 
-/// A source of time; copies tell the same time.
+/// A source of time; clones return the same time.
 #[derive(Clone, Debug)]
 pub struct Clock {
     began: Instant,
-    /// `None`: the system's wall clock. Else the wall clock at `began`, moved by `speed`.
+    /// `None`: the system's wall clock. Else the wall clock at `began`, advanced by `speed`.
     base: Option<Timestamp>,
     speed: u32,
     stepper: Stepper,
 }
 
-/// Sets a clock's wall time, as an administrator or a time server may; the time that
-/// passes is not touched.
+/// Steps a clock's wall time, as an administrator or a time server may. Elapsed time is not
+/// affected.
 #[derive(Clone, Debug, Default)]
 pub struct Stepper(Arc<AtomicI64>);
 
 impl Stepper {
-    /// Sets the wall clock ahead, or back where `by` is negative, to the millisecond.
+    /// Steps the wall clock forward, or back if `by` is negative, to the millisecond.
     pub fn step(&self, by: SignedDuration) {
         let millis = i64::try_from(by.as_millis()).unwrap_or(if by.is_negative() {
             i64::MIN
@@ -45,7 +45,7 @@ impl Stepper {
 }
 
 impl Clock {
-    /// The system's clocks.
+    /// Returns the system's clocks.
     pub fn system() -> Self {
         Self {
             began: Instant::now(),
@@ -55,7 +55,7 @@ impl Clock {
         }
     }
 
-    /// A clock that begins at `base` and runs `speed` times as fast as tokio's.
+    /// Returns a clock that begins at `base` and runs `speed` times as fast as tokio's.
     pub fn fast(base: Timestamp, speed: u32) -> Self {
         Self {
             began: Instant::now(),
@@ -65,14 +65,15 @@ impl Clock {
         }
     }
 
-    /// A clock that begins at `base`, for tests and simulation, and what sets its wall time.
+    /// Returns a clock that begins at `base`, for tests and simulation, and the stepper of its wall
+    /// time.
     pub fn stepped(base: Timestamp) -> (Self, Stepper) {
         let clock = Self::fast(base, 1);
         let stepper = clock.stepper.clone();
         (clock, stepper)
     }
 
-    /// Both clocks now.
+    /// Returns the readings of both clocks.
     pub fn now(&self) -> ClockReading {
         let mono = SignedDuration::try_from(self.began.elapsed())
             .unwrap_or(SignedDuration::MAX)
@@ -91,7 +92,7 @@ impl Clock {
         tokio::time::sleep(self.real(time)).await;
     }
 
-    /// How long `time` of this clock really takes; zero when it is negative.
+    /// Returns the real duration of `time` by this clock; zero if it is negative.
     pub fn real(&self, time: SignedDuration) -> Duration {
         Duration::try_from(time).unwrap_or(Duration::ZERO) / self.speed
     }

@@ -1,16 +1,16 @@
-//! Files in folders that another user may own: the state folder and the audit folder belong to
-//! the service's user, and root works in them too.
+//! Files in folders that another user may own: the state folder and the audit folder belong to the
+//! service's user, and root works in them too.
 //!
-//! The owner of a folder can put anything there at any time: a link to `/etc/shadow`, a hard
-//! link, a pipe. So three rules hold for each access:
+//! The owner of a folder can put anything there at any time: a link to `/etc/shadow`, a hard link,
+//! a pipe. Three rules therefore hold for each access:
 //!
 //! - The folder is opened once, and everything in it is reached from its descriptor by a plain
-//!   name. No path is looked up a second time.
-//! - A process of root works in the folder as its owner. It can then reach nothing that the
-//!   owner could not reach alone, and what it makes belongs to the owner from the start: no
-//!   `chown` is needed, and none is made.
-//! - A file is opened without following a link, and only a regular file with one name is
-//!   accepted. The check is made on the open descriptor.
+//!   name. No path is resolved a second time.
+//! - A process of root works in the folder as its owner. It can then reach nothing that the owner
+//!   could not reach alone, and what it creates belongs to the owner from the start: no `chown` is
+//!   needed, and none is made.
+//! - A file is opened without following a link, and only a regular file with one name is accepted.
+//!   The check is made on the open descriptor.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
@@ -30,13 +30,13 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 pub struct OpenFolder {
     fd: OwnedFd,
     path: PathBuf,
-    /// Its owner, where this is a process of root and the folder is another user's.
+    /// Its owner, if this is a process of root and the folder is another user's.
     owner: Option<FsIdentity>,
 }
 
 impl OpenFolder {
-    /// Opens a folder. Its path may lead through links of root, as systemd's to
-    /// `/var/lib/private` does.
+    /// Opens a folder. Its path may lead through links of root, such as systemd's to
+    /// `/var/lib/private`.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, path, flags, Mode::empty())?;
@@ -63,15 +63,15 @@ impl OpenFolder {
         })
     }
 
-    /// Opens the folder of a file; also the file's name in it.
+    /// Opens the folder of a file; also returns the file's name in it.
     pub fn of(file: &Path) -> io::Result<(Self, &OsStr)> {
         let name = file.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
         Ok((Self::open(above(file))?, name))
     }
 
-    /// Opens a file, never through a link: a regular one with one name.
+    /// Opens a file, never through a link: it must be a regular file with one name.
     pub fn file(&self, name: &OsStr, flags: OFlags, mode: u32) -> io::Result<File> {
-        // NONBLOCK: a pipe without a writer must not hold up who opens it to read.
+        // NONBLOCK: opening a pipe that has no writer must not block.
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = self.as_owner(|| Ok(openat(&self.fd, name, flags, Mode::from(mode))?));
         let file = File::from(opened.map_err(|why| self.why_not(name, why))?);
@@ -80,14 +80,15 @@ impl OpenFolder {
         Ok(file)
     }
 
-    /// Why a file couldn't be opened: what it is comes before who may open it.
+    /// Returns why a file couldn't be opened: a wrong kind of file takes precedence over `why`.
     fn why_not(&self, name: &OsStr, why: io::Error) -> io::Error {
         let found = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
         let Ok(found) = found else { return why };
         accept(found.st_mode, found.st_nlink).err().unwrap_or(why)
     }
 
-    /// Makes an empty file. What has its name is removed first, and never written through.
+    /// Creates an empty file. An existing file of this name is removed first, and never written
+    /// through.
     pub fn create(&self, name: &OsStr, mode: u32) -> io::Result<File> {
         let file = match self.remove(name) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
@@ -99,17 +100,17 @@ impl OpenFolder {
         file.map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", name.display())))
     }
 
-    /// Removes a file, or a link itself.
+    /// Removes a file; of a link, the link itself.
     pub fn remove(&self, name: &OsStr) -> io::Result<()> {
         self.as_owner(|| Ok(unlinkat(&self.fd, name, AtFlags::empty())?))
     }
 
-    /// Renames a file within the folder, over another if need be.
+    /// Renames a file within the folder, replacing an existing one.
     pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         self.as_owner(|| Ok(renameat(&self.fd, from, &self.fd, to)?))
     }
 
-    /// The names in it, in any order.
+    /// Returns the names in the folder, in any order.
     pub fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(self.readable()?)? {
@@ -119,7 +120,7 @@ impl OpenFolder {
         Ok(names)
     }
 
-    /// Makes its names durable.
+    /// Makes the folder's names durable.
     pub fn sync(&self) -> io::Result<()> {
         self.readable()?.sync_all()
     }
@@ -130,11 +131,11 @@ impl OpenFolder {
         Ok(fd.into())
     }
 
-    /// Does the work as the folder's owner where this is a process of root and the folder is
-    /// another user's; else as who we are.
+    /// Runs `work` as the folder's owner if this is a process of root and the folder is another
+    /// user's; else as the current user.
     ///
-    /// Only this thread changes, and threads that the work starts. Its real and its saved user
-    /// stay root, so that the owner may neither signal nor trace the process meanwhile.
+    /// Only this thread changes its user, and threads that `work` starts. Its real and its saved
+    /// user stay root, so that the owner can neither signal nor trace the process meanwhile.
     pub fn as_owner<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(owner) = &self.owner else {
             return work();
@@ -153,16 +154,15 @@ impl OpenFolder {
     }
 }
 
-/// What bears a name: a regular file with one name. Needs no descriptor, so that a process
-/// that has none left can go on with the files that it holds open.
+/// Returns the metadata of a regular file with one name. Needs no descriptor, so that a process
+/// that has none left can go on with its open files.
 pub fn find(path: &Path) -> io::Result<Metadata> {
     let found = fs::symlink_metadata(path)?;
     accept(found.mode(), found.nlink())?;
     Ok(found)
 }
 
-/// Makes a folder that is missing, with those above it, each for the owner of the one that it
-/// is made in.
+/// Creates a folder and its missing parents, each owned by the owner of the folder it lies in.
 pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -196,7 +196,7 @@ fn refused(what: &str) -> io::Error {
     ))
 }
 
-/// Who a thread is for the files that it opens.
+/// The user and groups by which a thread accesses files.
 #[derive(Debug)]
 struct FsIdentity {
     user: Uid,
@@ -213,14 +213,14 @@ impl FsIdentity {
         })
     }
 
-    /// Gives root up: the user last, since only root may change the groups.
+    /// Gives up root; the user last, since only root may change the groups.
     fn descend(&self) -> io::Result<()> {
         set_thread_groups(&self.groups)?;
         set_thread_res_gid(None, self.group, None)?;
         Ok(set_thread_res_uid(None, self.user, None)?)
     }
 
-    /// Takes root back, from its saved user.
+    /// Becomes root again, from the saved user.
     fn ascend(&self) -> io::Result<()> {
         set_thread_res_uid(None, self.user, None)?;
         set_thread_res_gid(None, self.group, None)?;

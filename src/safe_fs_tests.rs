@@ -5,7 +5,7 @@ use super::*;
 
 const SERVICE: u32 = 65534;
 
-/// A folder of the service's user beside a file that only root may read; `None` where this is
+/// Returns a folder of the service's user beside a file that only root may read; `None` if this is
 /// no process of root.
 fn scene() -> Option<(tempfile::TempDir, PathBuf, PathBuf)> {
     let home = tempfile::tempdir().expect("a folder");
@@ -42,7 +42,7 @@ fn a_folder_that_its_owner_cannot_reach_from_the_root_folder_is_worked_in_all_th
     let Some((home, theirs, _)) = scene() else {
         return;
     };
-    // As /var/lib/private is, around the folder of a dynamic user.
+    // Like /var/lib/private, around the folder of a dynamic user.
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).expect("mode set");
     make_folder(&theirs.join("a/b"), 0o750).expect("made");
     let (folder, name) = (

@@ -1,6 +1,5 @@
-//! The small cases that every run of the tests goes through: the short set whole, and a few
-//! inventories of each larger one. `cargo run --release --example small_cases` goes through
-//! them all.
+//! The small cases that every test run plays: the short set whole, and a few inventories of some
+//! larger ones. `cargo run --release --example small_cases` plays them all.
 
 mod small;
 
@@ -15,7 +14,7 @@ fn play(tier: &Tier, share: Share, answers: &[Answers]) -> Tally {
 
 #[test]
 fn every_case_of_the_short_set_keeps_the_invariants_and_ends() {
-    // Two ways are left to the example, for the time that they take.
+    // The example plays these two ways too; they take long.
     let left_out = [Answers::Refused, Answers::Late];
     let ways = Answers::ALL.into_iter();
     let ways: Vec<_> = ways.filter(|way| !left_out.contains(way)).collect();

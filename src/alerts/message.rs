@@ -1,4 +1,4 @@
-//! What is said: JSON for programs, a subject and lines for people.
+//! The messages: JSON for programs, a subject and text for people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,33 +12,33 @@ use super::{Alert, SignedCheckpoint};
 use crate::core::event::AlertKind;
 use crate::core::sanitize::{printable, utc};
 
-/// Alerts that one message lists for people.
+/// Alerts that a text lists, at most.
 const LINES: usize = 20;
-/// Servers that a subject names.
+/// Servers that a subject names, at most.
 const NAMED: usize = 3;
-/// Alerts that one message lists for programs.
+/// Alerts that a JSON message lists, at most.
 const ROWS: usize = 100;
-/// As much of a name or reason as people read.
+/// Characters of a name and of a reason in texts, at most.
 const NAME: usize = 60;
 const REASON: usize = 300;
 
-/// What happened to an alert.
+/// The change of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AlertChange {
-    /// It stands from now on.
+    /// It was raised.
     Raised,
-    /// It still stands, after a while or for another reason.
+    /// It still stands, after the repeat interval or for another reason.
     Repeated,
     /// It no longer stands.
     Recovered,
-    /// Nothing: somebody tries the receiver.
+    /// None: a test of the receiver.
     Test,
-    /// Nothing: the receiver is to keep a checkpoint of the trail.
+    /// None: a checkpoint of the trail for the receiver to keep.
     Witnessed,
 }
 
 impl AlertChange {
-    /// The word for programs.
+    /// Returns the word for JSON messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Raised => "raised",
@@ -60,23 +60,23 @@ impl AlertChange {
     }
 }
 
-/// One message: the same event of one alert or more.
+/// One message: the same change of one or more alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// What happened to them.
+    /// The change.
     pub event: AlertChange,
-    /// When this is said.
+    /// Time of the message.
     pub time: Timestamp,
-    /// The host that says it.
+    /// The host that sends it.
     pub host: String,
-    /// The alerts; none in a test.
+    /// The alerts; empty in a test.
     pub alerts: Vec<Alert>,
     /// A checkpoint of the trail, in place of alerts.
     pub signed: Option<SignedCheckpoint>,
 }
 
 impl Message {
-    /// For people, in one line.
+    /// Returns the subject, one line for people.
     pub fn subject(&self) -> String {
         let what = match self.alerts.as_slice() {
             [] if let Some(signed) = &self.signed => {
@@ -101,13 +101,13 @@ impl Message {
         format!("{} {what} (snaprotate on {host})", self.event.cry())
     }
 
-    /// Returns true if people are to come at once: a server is down that ought to run.
+    /// Returns true if the message needs immediate attention: a server that should run is down.
     pub fn is_urgent(&self) -> bool {
         let down = AlertKind::ServerStopped.word();
         self.event == AlertChange::Raised && self.alerts.iter().any(|alert| alert.kind == down)
     }
 
-    /// For people, a line an alert; how many more there are.
+    /// Returns the text for people: a line per alert, and the number of alerts that are left out.
     pub fn text(&self) -> String {
         if let Some(SignedCheckpoint { note, .. }) = &self.signed {
             return format!(
@@ -131,7 +131,7 @@ impl Message {
         text
     }
 
-    /// The subject, and of one alert alone the reason: programs pass it on to people.
+    /// Returns the subject, with the reason if there is only one alert; programs show it to people.
     fn summary(&self) -> String {
         match self.alerts.as_slice() {
             [alert] => format!("{}: {}", self.subject(), printable(&alert.reason, REASON)),
@@ -139,8 +139,8 @@ impl Message {
         }
     }
 
-    /// For programs: `event`, `time`, `host`, `text`, `count`, and `alerts` with the first
-    /// hundred; of one alert alone its fields stand at the top too.
+    /// Returns the message for programs: `event`, `time`, `host`, `text`, `count`, and `alerts`
+    /// with the first hundred. The fields of a single alert are at the top level too.
     pub fn json(&self) -> Value {
         let rows: Vec<_> = self.alerts.iter().take(ROWS).map(row).collect();
         let mut json = json!({
@@ -195,7 +195,7 @@ fn called(alert: &Alert) -> String {
     printable(name, NAME)
 }
 
-/// On which servers: the first few by name.
+/// Returns the names of the first few servers of the alerts.
 fn places(alerts: &[Alert]) -> String {
     let mut seen = BTreeSet::new();
     let places = alerts.iter().filter(|alert| {
@@ -214,13 +214,13 @@ fn places(alerts: &[Alert]) -> String {
     format!(" on {}{more}", first.join(", "))
 }
 
-/// A text that fits into a header, which is ASCII (RFC 2047); what is no more stays as it is.
+/// Returns a text as an ASCII header value (RFC 2047); a plain ASCII text stays as it is.
 pub fn encoded_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_graphic() || c == ' ';
     if text.chars().all(plain) && !text.contains("=?") {
         return text.to_owned();
     }
-    // A word has 75 characters at most, and no character is cut.
+    // An encoded word has at most 75 characters, and no character is split.
     let mut words: Vec<String> = vec![String::new()];
     for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
         match words.last_mut() {

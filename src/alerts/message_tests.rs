@@ -1,4 +1,4 @@
-//! What programs and people are told.
+//! The messages for programs and for people.
 
 use super::*;
 use crate::alerts::ServerLabel;

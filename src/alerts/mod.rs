@@ -1,12 +1,11 @@
-//! Who is to be told what of the alerts: pure, but for the queue that the news come by.
+//! The alerts that receivers are notified of: pure, except for the queue of news.
 //!
-//! - `receiver_state`: the one state machine: what a receiver knows of each alert, and what it must
-//!   hear next.
-//! - `message`: what is said, as JSON for programs and as text for people.
-//! - `queue`: the bounded queue between the engine, which never waits for it, and those who tell.
+//! - `receiver_state`: the state machine of one receiver's alerts, and the notices that are due.
+//! - `message`: the messages, as JSON for programs and as text for people.
+//! - `queue`: the bounded queue from the engine, which never waits for it, to the notifiers.
 //!
-//! Whether an alert stands is decided in `core`, and recorded in the trail; here is only
-//! whether that was told.
+//! `core` decides if an alert stands, and the trail records it. This folder only tracks if that was
+//! delivered.
 
 mod message;
 mod queue;
@@ -19,7 +18,7 @@ pub use receiver_state::{GIVE_UP, Notice, PACE, ReceiverState};
 use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
 
-/// The kinds of alert, by the words that trail and configuration use.
+/// The kinds of alert, by the words of the trail and the configuration.
 pub const KINDS: [&str; 21] = [
     "slot_failed",
     "overdue",
@@ -44,23 +43,23 @@ pub const KINDS: [&str; 21] = [
     "witness_failed",
 ];
 
-/// A server as receivers know it.
+/// A server as messages name it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServerLabel {
-    /// The provider's id of it.
+    /// The provider's id.
     pub id: ServerId,
-    /// What it is called: by the policy, else by the policy's file.
+    /// Name of the server from the policy, else the stem of the policy's file.
     pub name: String,
-    /// The policy file's stem.
+    /// Stem of the policy's file.
     pub policy: String,
 }
 
-/// What an alert is one of: its kind, the server's id, and what it is about.
+/// Identity of an alert: its kind, its server, and its subject.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AlertKey {
-    /// The kind's word.
+    /// Word of the kind.
     pub kind: String,
-    /// The server; `None` where it concerns the whole account, or the service itself.
+    /// The server; `None` for alerts of the account or the service.
     pub server: Option<ServerId>,
     /// A rotation, a snapshot's name, the account…
     pub about: String,
@@ -69,9 +68,9 @@ pub struct AlertKey {
 /// An alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// The kind's word.
+    /// Word of the kind.
     pub kind: String,
-    /// The server, if it concerns one.
+    /// The server, if the alert concerns one.
     pub server: Option<ServerLabel>,
     /// A rotation, a snapshot's name, the account…
     pub about: String,
@@ -82,7 +81,7 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// What it is known by.
+    /// Returns the alert's identity.
     pub fn key(&self) -> AlertKey {
         AlertKey {
             kind: self.kind.clone(),
@@ -92,18 +91,18 @@ impl Alert {
     }
 }
 
-/// What became of a slot, for those who are pinged.
+/// The change of a slot, for pings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlotChange {
-    /// Work on it begins.
+    /// Work on it began.
     Started,
     /// Its snapshot is completed.
     Completed,
-    /// It was given up, or passed unrun.
+    /// It was given up or skipped.
     Failed,
 }
 
-/// A slot's turn.
+/// A change of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotNews {
     /// Its server.
@@ -112,34 +111,34 @@ pub struct SlotNews {
     pub rotation: String,
     /// Its snapshot's name.
     pub snapshot: String,
-    /// What became of it.
+    /// The change.
     pub turn: SlotChange,
-    /// Why, where there is more to say.
+    /// The reason; may be empty.
     pub reason: String,
 }
 
-/// A signed checkpoint of the trail, which a receiver is to keep.
+/// A signed checkpoint of the trail, for receivers to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCheckpoint {
     /// The record that it names.
     pub record: u64,
-    /// Which trail it is of.
+    /// Name of the trail.
     pub origin: String,
-    /// The signed note itself, lines that end in newlines.
+    /// The signed note, in lines that end in newlines.
     pub note: String,
 }
 
-/// What the engine and the daemon let be known.
+/// News from the engine and the daemon to receivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// An alert stands from now on, or for another reason than before.
+    /// An alert was raised, or its reason changed.
     Raised(Alert),
-    /// An alert no longer stands.
+    /// An alert was cleared.
     Cleared(AlertKey),
-    /// An alert no longer stands: its server's policy went, whatever became of its cause.
+    /// An alert ended because its server's policy was removed; its cause may persist.
     Unwatched(AlertKey),
     /// A slot began or ended.
     Slot(SlotNews),
-    /// A checkpoint of the trail, for those who are its witness.
+    /// A checkpoint of the trail, for receivers with `witness`.
     Witness(SignedCheckpoint),
 }

@@ -1,5 +1,5 @@
-//! The queue from those who know to those who tell. Who puts something in never waits: when
-//! it is full, the oldest is dropped and counted.
+//! Bounded queue from the engine to the notifiers. The sender never waits: when the queue is
+//! full, the oldest item is dropped and counted.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 
 use super::News;
 
-/// More than ten thousand servers say at once.
+/// More than ten thousand servers send at once.
 const MOST: usize = 20_000;
 
-/// The queue.
+/// The queue of news.
 #[derive(Debug, Default)]
 pub struct NewsQueue {
     queue: Mutex<(VecDeque<News>, u64)>,
@@ -19,7 +19,7 @@ pub struct NewsQueue {
 }
 
 impl NewsQueue {
-    /// Puts something in, at once.
+    /// Adds an item without waiting.
     pub fn put(&self, news: News) {
         {
             let mut queue = self.queue();
@@ -32,14 +32,14 @@ impl NewsQueue {
         self.came.notify_one();
     }
 
-    /// All that is in it now, and how many were dropped before them.
+    /// Returns all items, and how many were dropped since the last call.
     pub fn drain(&self) -> (Vec<News>, u64) {
         let mut queue = self.queue();
         let dropped = std::mem::take(&mut queue.1);
         (queue.0.drain(..).collect(), dropped)
     }
 
-    /// Returns when something came since the last time.
+    /// Waits until an item was added since the last call.
     pub async fn came(&self) {
         self.came.notified().await;
     }

@@ -1,19 +1,19 @@
-//! What one receiver knows of each alert, and what it must hear next.
+//! The state of each alert as one receiver has it, and the notices that are due to the receiver.
 //!
 //! ```text
-//!            raised                    told
-//! (nothing) ───────► stands, untold ─────────► stands, told ──┐ repeated: after `repeat`,
-//!     ▲                   │                      │     ▲──────┘ or for another reason
-//!     │     cleared       │              cleared │     │ raised again, before that was told
-//!     ├───────────────────┘                      ▼     │
-//!     └──────────────────────────────────── gone, untold
-//!                recovered is told
+//!            raised                      delivered
+//! (nothing) ───────► stands, pending ───────────► stands, delivered ──┐ repeated: after `repeat`,
+//!     ▲                   │                         │     ▲───────────┘ or for another reason
+//!     │     cleared       │                 cleared │     │ raised again before the
+//!     ├───────────────────┘                         ▼     │ recovery was delivered
+//!     └────────────────────────────────────────── gone, pending
+//!                recovery delivered
 //! ```
 //!
-//! It compares what stands with what was told, so whatever came and went while a receiver
-//! could not be reached costs nothing. About one alert no more than [`BURST`] messages are
-//! sent in [`CALM`]: one that comes and goes is then told as it stands when the time is over. A
-//! shrink that stands is told at once all the same.
+//! It compares standing alerts with delivered ones, so alerts that came and went while a receiver
+//! was down send nothing. At most [`BURST`] messages about one alert are sent within [`CALM`]: a
+//! flapping alert is then reported in the state that it has when that time is over. A standing
+//! `shrink` alert is not held back.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,36 +23,36 @@ use super::message::AlertChange;
 use super::{Alert, AlertKey};
 use crate::core::event::AlertKind;
 
-/// Messages about one alert within [`CALM`].
+/// Messages about one alert within [`CALM`], at most.
 pub(super) const BURST: usize = 4;
 
-/// How long one alert's messages count; a standing alert's new reason waits so long, too.
+/// How long a message counts toward [`BURST`], and how long a new reason of a standing alert waits.
 pub(super) const CALM: SignedDuration = SignedDuration::from_hours(1);
 
-/// A message waits so long at most until it is sent.
+/// Longest wait of a message until it is sent.
 pub const PACE: SignedDuration = SignedDuration::from_mins(10);
-/// A message is tried for so long.
+/// How long the delivery of a message is retried.
 pub const GIVE_UP: SignedDuration = SignedDuration::from_hours(1);
 
-/// An alert that was raised so shortly before its process ended may not have been told: rather
-/// twice than never.
+/// An alert that was raised this shortly before its process ended may not have been delivered. It
+/// is sent again: twice is better than never.
 pub(super) const FRESH: SignedDuration = PACE.saturating_add(GIVE_UP);
 
-/// Why an alert is over whose server is in nobody's care.
+/// Reason of an alert that ended because its server's policy was removed.
 const UNWATCHED: &str = "no longer watched: its policy was removed";
 
-/// Alerts that are kept for a receiver; more would be a fault of ours.
+/// Alerts of one receiver, at most; only a bug could exceed it.
 const MOST: usize = 50_000;
 
-/// What the receiver knows.
+/// The last change of an alert that was delivered to the receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum DeliveredState {
     Nothing,
-    /// That it stands, unless its process ended before it could say so.
+    /// Perhaps the raise: an earlier process may have ended before delivering it.
     Perhaps,
-    /// That it stands, for this reason.
+    /// A raise or repeat, with this reason.
     Stands(String),
-    /// That it went.
+    /// The recovery.
     Gone,
 }
 
@@ -61,32 +61,32 @@ struct AlertEntry {
     alert: Alert,
     stands: bool,
     known: DeliveredState,
-    /// Since when it is as it is.
+    /// When `stands` or the reason last changed.
     changed: Timestamp,
-    /// When it was told of, the last times.
+    /// Times of the last deliveries, at most [`BURST`].
     told: VecDeque<Timestamp>,
 }
 
-/// One thing to tell.
+/// One notice to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What happened to the alert.
+    /// The change of the alert.
     pub event: AlertChange,
     /// The alert.
     pub alert: Alert,
 }
 
-/// The state machine.
+/// The alerts of one receiver.
 #[derive(Debug)]
 pub struct ReceiverState {
     repeat: Option<SignedDuration>,
     entries: BTreeMap<AlertKey, AlertEntry>,
-    /// Alerts that found no place.
+    /// Alerts that were refused because too many stand.
     pub refused: u64,
 }
 
 impl ReceiverState {
-    /// One that repeats what stands after so long; `None`: never.
+    /// Returns a state that repeats standing alerts at this interval; `None`: never.
     pub fn new(repeat: Option<SignedDuration>) -> Self {
         Self {
             repeat,
@@ -95,13 +95,13 @@ impl ReceiverState {
         }
     }
 
-    /// From now on repeated after so long.
+    /// Sets the interval of repeats.
     pub fn set_repeat(&mut self, repeat: Option<SignedDuration>) {
         self.repeat = repeat;
     }
 
-    /// Takes in an alert that a process before raised, which lived until `last`: it was told
-    /// by that, and as often as its repeats fell within that time.
+    /// Adds an alert of a previous process, which was alive until `last`. The alert counts as
+    /// delivered when it was raised, and at each repeat within that time.
     pub fn stood(&mut self, alert: Alert, last: Timestamp) {
         let mut told = alert.since;
         if let Some(repeat) = self.repeat.filter(SignedDuration::is_positive) {
@@ -130,7 +130,7 @@ impl ReceiverState {
         self.entries.insert(entry.alert.key(), entry);
     }
 
-    /// An alert was raised, or its reason is another.
+    /// Records that an alert was raised, or that its reason changed.
     pub fn raised(&mut self, alert: Alert, at: Timestamp) {
         let key = alert.key();
         if let Some(entry) = self.entries.get_mut(&key) {
@@ -160,12 +160,12 @@ impl ReceiverState {
         self.entries.insert(key, entry);
     }
 
-    /// An alert no longer stands; its old reason is told as an old one.
+    /// Records that an alert was cleared; its last reason is marked as past.
     pub fn cleared(&mut self, key: &AlertKey, at: Timestamp) {
         self.ended(key, at, |reason| format!("over; it was: {reason}"));
     }
 
-    /// An alert no longer stands, since nobody looks at its server any more.
+    /// Records that an alert ended because its server is no longer watched.
     pub fn unwatched(&mut self, key: &AlertKey, at: Timestamp) {
         self.ended(key, at, |_| UNWATCHED.to_owned());
     }
@@ -183,13 +183,13 @@ impl ReceiverState {
         }
     }
 
-    /// When there is something to tell; `None`: only when something changes.
+    /// Returns when the next notice is due; `None` if none is due without a change.
     pub fn next(&self) -> Option<Timestamp> {
         let due = self.entries.values().filter_map(|entry| self.of(entry));
         due.map(|(_, at)| at).min()
     }
 
-    /// All that is to be told now.
+    /// Returns all notices that are due.
     pub fn due(&self, now: Timestamp) -> Vec<Notice> {
         let due = self.entries.values().filter_map(|entry| {
             let (event, at) = self.of(entry)?;
@@ -199,7 +199,7 @@ impl ReceiverState {
         due.collect()
     }
 
-    /// These were told, or given up.
+    /// Marks notices as delivered or given up.
     pub fn told(&mut self, notices: &[Notice], now: Timestamp) {
         for notice in notices {
             let Some(entry) = self.entries.get_mut(&notice.alert.key()) else {
@@ -214,7 +214,7 @@ impl ReceiverState {
                 entry.told.pop_front();
             }
         }
-        // What went is remembered for as long as it counts.
+        // A cleared alert is kept while its messages count toward BURST.
         self.entries.retain(|_, entry| {
             let last = entry.told.back().copied().unwrap_or(now);
             let old = now.duration_since(last) > CALM;
@@ -222,9 +222,9 @@ impl ReceiverState {
         });
     }
 
-    /// What is to be told of one alert, and from when on.
+    /// Returns the pending change of one alert, and when it is due.
     fn of(&self, entry: &AlertEntry) -> Option<(AlertChange, Timestamp)> {
-        // What a shrink names is deleted soon: people have to hear of it before.
+        // The snapshots that a shrink names are deleted soon: people must get the alert before.
         let urgent = entry.stands && entry.alert.kind == AlertKind::Shrink.word();
         let last = entry.told.back().copied();
         let after = |time: Option<Timestamp>, pause| {

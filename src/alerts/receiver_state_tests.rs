@@ -1,4 +1,4 @@
-//! What a receiver hears of an alert's life, and when.
+//! The notices that a receiver gets during an alert's life, and their times.
 
 use super::*;
 use crate::alerts::ServerLabel;
@@ -28,7 +28,7 @@ fn desk() -> ReceiverState {
     ReceiverState::new(Some(DAY))
 }
 
-/// Tells what is due, and returns it as words.
+/// Delivers what is due, and returns it as words.
 fn hears(desk: &mut ReceiverState, now: Timestamp) -> Vec<(&'static str, String)> {
     let due = desk.due(now);
     desk.told(&due, now);
@@ -111,7 +111,7 @@ fn what_came_and_went_before_it_was_told_is_not_told() {
     desk.raised(blocked("full", at(0)), at(0));
     desk.cleared(&blocked("", at(0)).key(), at(1));
     assert_eq!(hears(&mut desk, at(2)), []);
-    // And what went and came back before that was told is as it was.
+    // An alert that went and came back before its recovery was delivered sends nothing.
     desk.raised(blocked("full", at(3)), at(3));
     assert_eq!(hears(&mut desk, at(3)).len(), 1);
     desk.cleared(&blocked("", at(0)).key(), at(100));
@@ -127,11 +127,11 @@ fn another_reason_is_told_as_a_repeat_an_hour_after_the_last_message_at_the_earl
     desk.raised(blocked("another name", at(10)), at(10));
     assert_eq!(hears(&mut desk, at(59)), []);
     assert_eq!(hears(&mut desk, at(60)), one("repeated", "another name"));
-    // A reason that is back before it was told is no news.
+    // A reason that is back before the other one was delivered sends nothing.
     desk.raised(blocked("full", at(70)), at(70));
     desk.raised(blocked("another name", at(80)), at(80));
     assert_eq!(hears(&mut desk, at(200)), []);
-    // The alert stands since it was raised first.
+    // The alert stands since it was first raised.
     assert!(
         desk.entries
             .values()
@@ -159,7 +159,7 @@ fn an_alert_that_comes_and_goes_each_minute_gives_four_messages_an_hour() {
     };
     assert!((0..120).all(|from| within(from) <= BURST), "{heard:?}");
     assert_eq!(within(0), BURST);
-    // It ends up as it is: the last change cleared it.
+    // The last message shows the last state: cleared.
     for minute in 180..300 {
         heard.extend(
             hears(&mut desk, at(minute))
@@ -190,7 +190,7 @@ fn one_alert_holds_up_no_other() {
 #[test]
 fn after_a_restart_what_stands_is_not_told_again_before_its_repeat() {
     let mut desk = desk();
-    // Raised two days and an hour before; the old process lived for most of that.
+    // Raised two days and an hour before; the old process was alive for most of that.
     desk.stood(blocked("full", at(0)), at(49 * 60));
     assert_eq!(hears(&mut desk, at(50 * 60)), []);
     assert_eq!(desk.next(), Some(at(72 * 60)));
@@ -215,7 +215,7 @@ fn what_was_raised_just_before_the_end_is_told_by_the_next_process() {
     let raised = at(10) - SignedDuration::from_secs(29);
     desk.stood(blocked("full", raised), at(10));
     assert_eq!(hears(&mut desk, at(11)), one("raised", "full"));
-    // Where it is over by then, its end is told: the process before may have told the rest.
+    // If it is over by then, its end is delivered: the old process may have delivered the rest.
     let mut desk = ReceiverState::new(Some(DAY));
     desk.stood(blocked("full", raised), at(10));
     desk.cleared(&blocked("", raised).key(), at(11));

@@ -1,7 +1,7 @@
-//! What the API is reached with: its address, the token's file, a certificate file.
+//! Checks of `[api]` and of secret files: the address, the token's file, the certificate file.
 //!
-//! The token is looked at here only to say early that it can't work; it is never kept,
-//! shown or returned (I13).
+//! The token is read only to report early that it can't work. It is never kept, shown or returned
+//! (I13).
 
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,10 +16,10 @@ use super::{Environment, SecretChecks, defaults, file_source};
 use crate::api::secret as secret_text;
 use crate::audit::witness::SignerKey;
 
-/// A token is one short line.
+/// Largest secret file that is read, in bytes; a token is one short line.
 const LARGEST_TOKEN: u64 = 4096;
 
-/// The address, ending in a slash so that paths can be joined to it.
+/// Validates the address. The result ends in a slash, so that paths can be joined to it.
 pub(super) fn base_url(text: &Located<String>, log: &mut Diagnostics) -> Option<Url> {
     let usual = format!("write base_url = {:?}", defaults::BASE_URL);
     let fault = match Url::parse(&text.value) {
@@ -33,7 +33,7 @@ pub(super) fn base_url(text: &Located<String>, log: &mut Diagnostics) -> Option<
         Ok(url) if url.query().is_some() || url.fragment().is_some() => {
             "base_url must end with its path: no '?' and no '#'".to_owned()
         }
-        // I13: over plain http anyone on the way could read the token.
+        // I13: over plain http anyone on the network path could read the token.
         Ok(url) if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) => {
             "base_url would send the token unencrypted".to_owned()
         }
@@ -52,13 +52,13 @@ pub(super) fn base_url(text: &Located<String>, log: &mut Diagnostics) -> Option<
     None
 }
 
-/// Whether nothing sent to this host leaves ours.
+/// Returns true for `localhost` and loopback addresses: requests to them stay on this host.
 pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
     address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
-/// The token's file, and whether it is the credential that systemd hands over.
+/// Returns the token's file, and true if it is a systemd credential.
 pub(super) fn token(
     written: Option<&Located<PathBuf>>,
     top: &Position,
@@ -91,7 +91,8 @@ pub(super) fn token(
     (Some(path), is_credential)
 }
 
-/// The file of a secret, and whether it is the credential of this name: that takes precedence.
+/// Returns the file of a secret, and true if it is the credential `name`, which takes precedence
+/// over the written path.
 pub(super) fn given(
     name: &str,
     written: Option<&Located<PathBuf>>,
@@ -108,8 +109,8 @@ pub(super) fn given(
     (path, is_credential)
 }
 
-/// The file of the witness's signer key. What is wrong with it is only warned of: without it no
-/// checkpoint is signed, and rotation goes on.
+/// Returns the file of the witness's signer key. Problems with it are warnings only: without a key
+/// no checkpoint is signed, and rotation goes on.
 pub(super) fn witness_key(
     written: Option<&Located<PathBuf>>,
     top: &Position,
@@ -121,7 +122,7 @@ pub(super) fn witness_key(
     let at = written
         .filter(|_| !is_credential)
         .map_or(top, |file| &file.at);
-    // I13's like: what was pasted is never shown.
+    // As with the token (I13), a pasted key is never shown.
     let pasted = written.filter(|file| file.value.to_string_lossy().contains("PRIVATE+KEY"));
     if let Some(file) = pasted {
         let remedy = "write the path of a file that holds the key, not the key, and make a new one";
@@ -158,7 +159,8 @@ pub(super) fn witness_key(
     Some(path)
 }
 
-/// A receiver's secret: its file, or the credential of the same name that systemd hands over.
+/// Returns the file of a receiver's secret. A systemd credential of the same file name takes
+/// precedence.
 pub(super) fn secret(
     (key, file): (&str, &Located<PathBuf>),
     what: &str,
@@ -186,7 +188,7 @@ pub(super) fn secret(
     good.then_some(SecretFile(path))
 }
 
-/// Whether a secret's file is as good as is wanted; what it lacks is said.
+/// Checks a secret's file as `wanted` asks and reports its problem. Returns true if it can be used.
 fn check_secret(
     path: &Path,
     is_credential: bool,
@@ -225,7 +227,7 @@ fn check_secret(
     fault.is_none()
 }
 
-/// What is wrong with a secret that could be read, and what to do.
+/// Returns the problem of a secret that could be read, and its remedy.
 fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(String, String)> {
     let shown = path.display();
     // systemd guards a credential by an access list, which shows as a bit for the group.
@@ -258,7 +260,7 @@ fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(
     None
 }
 
-/// A file of certificates.
+/// Returns the path of a file of certificates if it holds a PEM certificate.
 pub(super) fn ca(file: &Located<PathBuf>, folder: &Path, log: &mut Diagnostics) -> Option<PathBuf> {
     let path = folder.join(&file.value);
     let why = match file_source::bytes(&path, defaults::LARGEST_FILE) {

@@ -1,8 +1,8 @@
-//! Wrong files, each with the place, the message and the remedy that it must get.
+//! Invalid files, each with the place, message and remedy that must be reported.
 
 use super::fixture::{ConfigFolder, MAIN, POLICY};
 
-/// What is wrong, where it must be shown, a piece of the message and one of the remedy.
+/// An invalid text, the place of its problem, and a part of the message and of the remedy.
 pub(super) struct Case {
     text: &'static str,
     at: &'static str,
@@ -24,7 +24,7 @@ pub(super) const fn case(
     }
 }
 
-/// Every case must be the only thing that is said, and said exactly there.
+/// Asserts that each case gives exactly one problem, at exactly that place.
 pub(super) fn prove(name: &str, before: &str, cases: &[Case]) {
     for case in cases {
         let folder = ConfigFolder::new().with(name, format!("{before}{}", case.text));
@@ -45,7 +45,7 @@ pub(super) fn prove(name: &str, before: &str, cases: &[Case]) {
 
 #[test]
 fn wrong_main_files_are_refused_with_place_and_remedy() {
-    // One case a line, to be read as a table.
+    // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
     let cases = [
         case("base_url = https://x", "3:12: error", "not TOML", "strings in double quotes"),
@@ -88,7 +88,7 @@ fn wrong_main_files_are_refused_with_place_and_remedy() {
 #[test]
 fn wrong_servers_are_refused_with_place_and_remedy() {
     let rotation = "[[rotation]]\nname = \"weekly\"\nschedule = \"0 3 * * Sun\"\nkeep = 3\n";
-    // One case a line, to be read as a table.
+    // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
     let cases = [
         case("", "1:1: error", "[server] is missing", "id = 12345"),
@@ -116,7 +116,7 @@ fn wrong_servers_are_refused_with_place_and_remedy() {
 #[test]
 fn wrong_rotations_are_refused_with_place_and_remedy() {
     let server = "[server]\nid = 7\n";
-    // One case a line, to be read as a table.
+    // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
     let cases = [
         case("", "1:1: error", "has no rotation", "[[rotation]]"),

@@ -1,84 +1,87 @@
-//! Every default and bound of the configuration, in one place (DESIGN.md, section 4).
+//! Defaults and bounds of the configuration (docs/design.md, "Configuration").
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// The provider's API.
+/// Base address of the provider's API.
 pub const BASE_URL: &str = "https://admin.vps.org/api/v1";
-/// Snapshots that a server may hold: the provider's five (API.md).
+/// Snapshots that a server may hold: the provider's five (docs/api.md, "Limits and durations").
 pub const SNAPSHOT_LIMIT: usize = 5;
-/// How long a connection may take to open.
+/// Longest time for opening a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one whole call may take.
+/// Longest time for one whole call.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Requests in flight at once.
+/// Requests in flight, at most.
 pub const MAX_IN_FLIGHT: usize = 8;
-/// Requests a second over the whole account; 0 is no limit.
+/// Requests per second over the whole account; 0 means no limit.
 pub const REQUESTS_PER_SECOND: f64 = 5.0;
-/// Requests that may begin at once after a rest.
+/// Requests that may be sent at once after an idle time.
 pub const BURST: u32 = 1;
-/// The largest answer that is read: a listing of 50,000 snapshots is some 12 MB.
+/// Largest response body that is read, in bytes: a listing of 50,000 snapshots has some 12 MB.
 pub const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// The folder of the policies, beside the main file.
+/// Folder of the policies, beside the main file.
 pub const POLICIES: &str = "policies.d";
-/// Where the state lies when neither the file nor `$STATE_DIRECTORY` says so.
+/// State folder if neither the file nor `$STATE_DIRECTORY` names one.
 pub const STATE_DIR: &str = "/var/lib/snaprotate";
-/// Where the trail lies when neither the file nor `$LOGS_DIRECTORY` says so.
+/// Trail folder if neither the file nor `$LOGS_DIRECTORY` names one.
 pub const AUDIT_DIR: &str = "/var/log/snaprotate";
-/// Between two looks at a snapshot under way.
+/// Interval of listings while a snapshot is in progress.
 pub const POLL_INTERVAL: SignedDuration = SignedDuration::from_secs(15);
-/// How long a mutation without an answer may still happen.
+/// How long a mutation without an answer may still take effect.
 pub const SETTLE_WINDOW: SignedDuration = SignedDuration::from_mins(10);
-/// From when on a snapshot in progress is stuck; the provider says 3 to 10 minutes.
+/// Age from which a snapshot in progress is stuck; the provider says 3 to 10 minutes.
 pub const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// The first pause between two attempts.
 pub const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// How long a restore holds its server; the provider says 5 to 15 minutes.
 pub const RESTORE_WINDOW: SignedDuration = SignedDuration::from_mins(30);
-/// How long what an edit deletes is announced before it goes: time to see the alert and undo it.
+/// Time from the announcement of an edit's deletions to the first delete, for an administrator to
+/// see the alert and undo the edit.
 pub const SHRINK_GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Own completed snapshots that a prune before a create must leave.
 pub const MIN_COMPLETED: usize = 1;
-/// The zone of a rotation that states none.
+/// Time zone of a rotation that sets none.
 pub const TIMEZONE: &str = "UTC";
-/// The name pattern of a rotation that states none.
+/// Name pattern of a rotation that sets none.
 pub const SNAPSHOT_NAME: &str = "{name}-snapshot-%Y-%m-%d";
 /// Creates tried for a slot before it is given up.
 pub const ATTEMPTS: u32 = 3;
 
-/// After how long a receiver is told again of what still stands.
+/// Interval of reminders to a receiver while an alert stands.
 pub const REPEAT: SignedDuration = SignedDuration::from_hours(24);
-/// How long one delivery to a receiver may take.
+/// Longest time for one delivery to a receiver.
 pub const DELIVERY: SignedDuration = SignedDuration::from_secs(10);
 
-/// How long after a checkpoint of the trail the next one is signed.
+/// Time from one checkpoint of the trail to the next.
 pub const WITNESS: SignedDuration = SignedDuration::from_hours(24);
-/// The shortest such time.
+/// Shortest time between two checkpoints.
 pub const SHORTEST_WITNESS: SignedDuration = SignedDuration::from_secs(1);
 
-/// How long one run of a hook may take.
+/// Longest time for one run of a hook.
 pub const HOOK: SignedDuration = SignedDuration::from_secs(60);
-/// How long a server is held by `before` at most; the provider says 3 to 10 minutes for a
-/// snapshot (API.md).
+/// Longest time that `before` holds a server; the provider says 3 to 10 minutes for a snapshot
+/// (docs/api.md, "Limits and durations").
 pub const MAX_HOLD: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long a server may take until it is seen stopped.
+/// Longest time until a server must be seen stopped.
 pub const STOP: SignedDuration = SignedDuration::from_mins(5);
-/// How long a server is stopped for a snapshot at most.
+/// Longest time that a server is stopped for a snapshot.
 pub const MAX_STOPPED: SignedDuration = SignedDuration::from_mins(15);
 
-/// The credential's name in `$CREDENTIALS_DIRECTORY`.
+/// Name of the token's credential in `$CREDENTIALS_DIRECTORY`.
 pub const CREDENTIAL: &str = "api-token";
-/// That of the witness's signer key.
+/// Name of the signer key's credential in `$CREDENTIALS_DIRECTORY`.
 pub const WITNESS_CREDENTIAL: &str = "witness-key";
-/// The longest duration that can be meant.
+/// Longest duration that a key accepts.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3650);
-/// The largest file that is read; a policy is about one KiB.
+/// Largest file that is read, in bytes; a policy has about one KiB.
 pub const LARGEST_FILE: u64 = 1024 * 1024;
-/// What a create takes at most, by the provider's word: 3 to 10 minutes (API.md).
+/// Longest duration of a create according to the provider: 3 to 10 minutes (docs/api.md, "Limits
+/// and durations").
 pub const SLOWEST_CREATE: SignedDuration = SignedDuration::from_mins(10);
-/// Slots closer together than this are warned of: creating takes 3 to 10 minutes (API.md).
+/// Slots closer than this get a warning: a create takes 3 to 10 minutes (docs/api.md, "Limits and
+/// durations").
 pub const CLOSE_SLOTS: SignedDuration = SignedDuration::from_mins(10);

@@ -1,7 +1,7 @@
-//! What is wrong with the files, where, and what to write instead.
+//! Problems of the files: what is wrong, where, and what to write instead.
 //!
-//! A problem keeps only its own line of the file, so that a report outlives the text. A
-//! line that may hold a secret is named but never shown (I13).
+//! A problem keeps only its own line of the file, so that a report outlives the text. A line that
+//! may hold a secret is named but never shown (I13).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,10 +14,10 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use super::table_reader::nearest;
 use crate::core::sanitize::counted;
 
-/// Lines longer than this are named but not shown.
+/// Longest line that is shown, in bytes; a longer one is only named.
 const LONGEST_LINE: usize = 400;
 
-/// How bad it is.
+/// Severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// The set of files is used, but something looks unintended.
@@ -26,10 +26,10 @@ pub enum Severity {
     Error,
 }
 
-/// One thing that is wrong in one file.
+/// One problem in one file.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// Whether it is refused or only said.
+    /// Error or warning.
     pub severity: Severity,
     /// The file.
     pub file: PathBuf,
@@ -37,39 +37,39 @@ pub struct Problem {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// What to write instead.
+    /// The remedy: what to write instead.
     pub remedy: String,
     excerpt: Option<Excerpt>,
 }
 
-/// The offending line and the bytes of it that are meant.
+/// The line of a problem, and the bytes in it that are marked.
 #[derive(Clone, Debug)]
 struct Excerpt {
     line: String,
     span: Range<usize>,
 }
 
-/// All that is wrong, in the order of files and lines.
+/// All problems, in the order of files and lines.
 #[derive(Clone, Debug)]
 pub struct Problems(pub Vec<Problem>);
 
-/// A file's text, shared by all that points into it.
+/// A file's text, shared by all positions in it.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) text: String,
 }
 
-/// A place in a file.
+/// A position in a file.
 #[derive(Clone, Debug)]
 pub(super) struct Position {
     pub(super) source: Arc<Source>,
     pub(super) span: Range<usize>,
 }
 
-/// Where problems gather while the files are read.
+/// Collects problems while the files are read.
 #[derive(Debug, Default)]
 pub(super) struct Diagnostics(pub(super) Vec<Problem>);
 
@@ -94,13 +94,13 @@ impl Diagnostics {
             .push(Problem::at(Severity::Warning, at, message, remedy));
     }
 
-    /// A problem of a file whose text can't be had.
+    /// Records an error about a file whose text can't be read.
     pub(super) fn unread(&mut self, path: &Path, message: String, remedy: &str) {
         self.0
             .push(Problem::of_file(Severity::Error, path, message, remedy));
     }
 
-    /// A file that lies where it has no effect.
+    /// Records a warning about a file that has no effect where it lies.
     pub(super) fn unused(&mut self, path: &Path, message: &str, remedy: &str) {
         let message = message.to_owned();
         self.0
@@ -121,7 +121,7 @@ impl Problem {
         }
     }
 
-    /// A warning of a whole policy.
+    /// Returns a warning about a whole policy.
     pub fn of_policy(file: PathBuf, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
@@ -190,7 +190,7 @@ impl Problem {
 }
 
 impl Problems {
-    /// The whole report for people: each problem with its line and its remedy, then a count.
+    /// Renders the report for a terminal: each problem with its line and remedy, then a count.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color {
             Renderer::styled()
@@ -232,7 +232,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// One line a problem, for the journal.
+/// One line per problem, for the journal.
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (nth, problem) in self.0.iter().enumerate() {
@@ -247,11 +247,11 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Whether the line looks like a token written into the file, misspelt keys too (I13).
+/// Returns true if the line may hold a token, also under a misspelt key (I13).
 fn may_hold_a_secret(line: &str) -> bool {
     let (key, value) = line.split_once('=').unwrap_or((line, ""));
     let key = key.trim();
-    // A receiver's address may be all that it takes to write to it.
+    // A receiver's address may be all that is needed to post to it.
     if key == "url" || (key == "url_file" && value.contains("://")) {
         return true;
     }
@@ -265,19 +265,19 @@ fn may_hold_a_secret(line: &str) -> bool {
     named || (line.contains("://") && line.contains('@'))
 }
 
-/// Whether a path is rather a token, pasted where its file should be named (I13).
+/// Returns true if a path looks like a token that was pasted in place of its file (I13).
 pub(super) fn is_pasted(path: &str) -> bool {
     path.len() >= 20 && !path.contains(['/', '.'])
 }
 
-/// Whether a character would let a file's text move the cursor, forge a line or turn the
-/// reading direction.
+/// Returns true for a character by which a file's text could move the cursor, forge a line or turn
+/// the reading direction.
 fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// `text` with everything escaped that is hidden.
+/// Returns the text with every hidden character escaped.
 fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {

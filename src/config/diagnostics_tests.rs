@@ -1,4 +1,4 @@
-//! How a report looks, and that nothing in the files can keep one from being made.
+//! The form of a report, and that no content of a file can prevent a report.
 
 use super::fixture::{ConfigFolder, MAIN, POLICY};
 

@@ -1,11 +1,11 @@
-//! Files that are accepted, but hardly mean what they say: each gets a warning and a remedy.
+//! Files that are accepted although they are probably unintended: each gets a warning and a remedy.
 
 use super::cases::{case, prove};
 use super::fixture::{ConfigFolder, MAIN, POLICY};
 
 #[test]
 fn doubtful_values_of_the_main_file_are_warned_of_with_place_and_remedy() {
-    // One case a line, to be read as a table.
+    // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
     let cases = [
         case("[daemon]\nsettle_window = \"29s\"", "4:17: warning", "settle_window (29s) is shorter than request_timeout (30s)", "settle_window of 30s or more"),
@@ -21,7 +21,7 @@ fn doubtful_values_of_the_main_file_are_warned_of_with_place_and_remedy() {
 #[test]
 fn a_before_that_nothing_releases_is_warned_of_at_its_line() {
     let server = "[server]\nid = 7\n[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n";
-    // One case a line, to be read as a table.
+    // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
     let cases = [
         case("[rotation.hooks]\nbefore = [\"/bin/true\"]", "8:11: warning", "before without after: nothing releases", "write after = ["),
@@ -103,7 +103,7 @@ fn a_min_completed_that_leaves_nothing_to_prune_is_warned_of() {
         said[0].ends_with("write min_completed = 2, or a higher keep"),
         "{said:?}"
     );
-    // Every slot is an own one's, and none of them may go.
+    // Own snapshots fill the whole limit, and none of them may be deleted.
     let said = policy(5, 5).said();
     assert!(
         said[0].starts_with(at) && said[0].contains("min_completed (5)"),
@@ -114,7 +114,7 @@ fn a_min_completed_that_leaves_nothing_to_prune_is_warned_of() {
         2,
         "that keep takes all room is said besides: {said:?}"
     );
-    // Held back on purpose: only what others fill could block it.
+    // Kept on purpose: only foreign snapshots could fill this server.
     assert_eq!(policy(3, 3).said(), Vec::<String>::new());
     assert_eq!(policy(1, 1).said(), Vec::<String>::new());
 }

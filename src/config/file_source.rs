@@ -1,4 +1,4 @@
-//! The files themselves: which there are, their text, and whether it is TOML.
+//! The configuration's files: finds the policies, reads texts and parses them as TOML.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -11,19 +11,19 @@ use super::defaults::LARGEST_FILE;
 use super::diagnostics::{Diagnostics, Position, Source};
 use super::hints;
 
-/// What to do where this user may not read a file.
+/// Remedy for a file that this user may not read.
 pub(super) const DENIED: &str = "it is for root and the service's user: run this with sudo";
 
-/// What to do where the syntax is wrong and no more can be said.
+/// Remedy for a syntax error that nothing more specific fits.
 const USUAL: &str =
     "write key = value, strings in double quotes, tables as [name] on a line of their own";
 
-/// Whether a file can't be read for want of the right to.
+/// Returns true if a file can't be read because of its permissions.
 pub(super) fn is_denied(why: &str) -> bool {
     why.starts_with("permission denied")
 }
 
-/// A file's text; what hinders is said, with this remedy where it can't be read.
+/// Reads a file's text. Reports a failure, with `remedy` if the file can't be read.
 pub(super) fn read(path: &Path, remedy: &str, log: &mut Diagnostics) -> Option<Arc<Source>> {
     let bytes = match bytes(path, LARGEST_FILE) {
         Ok(bytes) => bytes,
@@ -58,10 +58,10 @@ pub(super) fn read(path: &Path, remedy: &str, log: &mut Diagnostics) -> Option<A
     }
 }
 
-/// A plain file's content, where it is no larger than `most`.
+/// Reads a regular file of at most `most` bytes.
 pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let said = |error: std::io::Error| error.to_string().to_lowercase();
-    // Opening a pipe would wait for ever.
+    // Opening a pipe would block forever.
     if !fs::metadata(path).map_err(said)?.is_file() {
         return Err("it is not a plain file".to_owned());
     }
@@ -76,13 +76,13 @@ pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-/// The text as TOML, when there is no fault in its syntax.
+/// Parses the text as TOML; `None` if its syntax has an error.
 pub(super) fn parse<'s>(source: &'s Arc<Source>, log: &mut Diagnostics) -> Option<DeTable<'s>> {
     let (table, whole) = parse_what_can_be(source, log);
     whole.then_some(table)
 }
 
-/// The text as TOML as far as it can be read, and whether that is all of it.
+/// Parses as much of the text as is valid TOML; true if that is all of it.
 pub(super) fn parse_what_can_be<'s>(
     source: &'s Arc<Source>,
     log: &mut Diagnostics,
@@ -92,7 +92,7 @@ pub(super) fn parse_what_can_be<'s>(
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         let before = source.text.get(..span.start).unwrap_or_default();
-        // One slip makes the parser stumble more than once on its line.
+        // One mistake often gives several errors on its line; the first one is enough.
         if line.replace(before.matches('\n').count()) == line {
             continue;
         }
@@ -113,8 +113,8 @@ pub(super) fn parse_what_can_be<'s>(
     (table.into_inner(), errors.is_empty())
 }
 
-/// The policy files of a folder, sorted. Whatever else lies there is said, since it may be
-/// meant as a policy; hidden files and examples are nobody's business.
+/// Lists the policy files of a folder, sorted. Any other file or folder is reported, since it may
+/// be meant as a policy; hidden files and `.example` files are skipped.
 pub(super) fn policies(folder: &Path, log: &mut Diagnostics) -> Result<Vec<PathBuf>, String> {
     let said = |error: std::io::Error| error.to_string().to_lowercase();
     let mut files = Vec::new();
@@ -130,7 +130,7 @@ pub(super) fn policies(folder: &Path, log: &mut Diagnostics) -> Result<Vec<PathB
         if ending == "toml" {
             files.push(path);
         } else if ending == "example" && !path.is_dir() {
-            // Says itself that it is not meant to be read.
+            // Skipped without a warning: an example is not meant to be loaded.
         } else if path.is_dir() {
             log.unused(
                 &path,

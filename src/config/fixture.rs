@@ -1,4 +1,4 @@
-//! A folder of configuration files for the tests, good until something in it is changed.
+//! A folder of configuration files for tests; valid until a test changes a file.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use super::{Config, Environment, Problems, load};
 use crate::audit::witness::SignerKey;
 
-/// A main file with nothing but the token's place.
+/// A main file with nothing but the token's path.
 pub(super) const MAIN: &str = "[api]\ntoken_file = \"token\"\n";
 
-/// A policy that nothing is wrong with.
+/// A valid policy.
 pub(super) const POLICY: &str =
     "[server]\nid = 7\n\n[[rotation]]\nname = \"weekly\"\nschedule = \"0 3 * * Sun\"\nkeep = 3\n";
 
@@ -67,7 +67,7 @@ impl ConfigFolder {
         }
     }
 
-    /// Loads, and shows each problem as `FILE:LINE severity: message; remedy`.
+    /// Loads the files, and formats each problem as `FILE:LINE severity: message; remedy`.
     pub(super) fn said(&self) -> Vec<String> {
         let prefix = format!("{}/", self.0.path().display());
         let lines = self.problems().to_string();

@@ -1,10 +1,10 @@
-//! What to write in place of a value of another kind: lines that TOML takes as they stand.
+//! Suggestions for values of the wrong type: lines that are valid TOML as they stand.
 
 use toml::de::{DeTable, DeValue};
 
 use super::table_reader::FromToml;
 
-/// A list under this key, as it is written.
+/// Returns an example of a list under this key.
 pub(super) fn list(key: &str) -> String {
     let items = match key {
         "before" => r#""/usr/local/sbin/freeze""#,
@@ -21,8 +21,8 @@ pub(super) fn list(key: &str) -> String {
     format!("{key} = [{items}]")
 }
 
-/// Of a line whose value has letters where quotes or a number would stand: what is wrong, and
-/// what the key wants. The value isn't repeated, since it may be a secret.
+/// Returns a message and a remedy for a line whose value begins with a letter where a quote or a
+/// number is expected. The value is not repeated, since it may be a secret.
 pub(super) fn unquoted(line: &str) -> Option<(String, String)> {
     let (key, value) = line.split_once('=')?;
     let key = key.trim();
@@ -49,7 +49,7 @@ pub(super) fn unquoted(line: &str) -> Option<(String, String)> {
     Some((message, remedy))
 }
 
-/// The text of a string that would be right without its quotes.
+/// Returns the text of a string that would be valid without its quotes.
 pub(super) fn bare<T: FromToml>(value: &DeValue<'_>) -> Option<String> {
     let text = value.as_str()?.trim();
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);

@@ -1,4 +1,4 @@
-//! `[rotation.hooks]`: what is run around each of its snapshots.
+//! `[rotation.hooks]`: the programs that run before and after each snapshot of a rotation.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::table_reader::{FromToml, Located, TableReader, ValueError, nearest};
 use super::time_checks::said;
 use crate::core::policy::{Hooks, ReleaseWhen};
 
-/// Hooks as they are written.
+/// The table as it is written.
 #[derive(Clone, Debug)]
 pub(super) struct RawHooks {
     at: Position,
@@ -24,7 +24,7 @@ pub(super) struct RawHooks {
     max_hold: Option<Located<SignedDuration>>,
 }
 
-/// What a `before` that failed means.
+/// The value of `on_failure`: how a rotation goes on after `before` failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OnFailure {
     Stop,
@@ -69,7 +69,7 @@ impl RawHooks {
         raw
     }
 
-    /// The hooks that are meant, unless something in them is wrong.
+    /// Validates the table; `None` if a program can't be used.
     pub(super) fn validate(self, log: &mut Diagnostics) -> Option<Arc<Hooks>> {
         let at = self.at;
         let mut argv = |key, argv: Option<Vec<Located<String>>>, example| match argv {
@@ -107,7 +107,7 @@ impl RawHooks {
     }
 }
 
-/// One of two words.
+/// Reads one of two words.
 fn word<T: Copy>(value: &DeValue<'_>, words: [(&str, T); 2]) -> Option<Result<T, ValueError>> {
     let text = value.as_str()?;
     if let Some((_, meant)) = words.iter().find(|(word, _)| *word == text) {

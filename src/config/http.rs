@@ -6,10 +6,10 @@ use super::Http;
 use super::diagnostics::Diagnostics;
 use super::table_reader::{Located, TableReader};
 
-/// What is offered where none fits.
+/// Remedy if no better address can be derived from the text.
 const EXAMPLE: &str = "write listen = \"127.0.0.1:9180\"";
 
-/// Longer than any name that DNS knows.
+/// Longest host name in DNS, in characters.
 const LONGEST_HOST: usize = 253;
 
 /// The table as it is written.
@@ -30,7 +30,7 @@ impl RawHttp {
         raw
     }
 
-    /// What is meant; `None` where it can't be used.
+    /// Validates the table; `None` if it can't be used.
     pub(super) fn validate(self, log: &mut Diagnostics) -> Option<Http> {
         for host in self.hosts.iter().filter(|host| !is_host(&host.value)) {
             let message = format!("{:?} is not the name of a host", host.value);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_with_a_port_is_refused_with_what_to_write() {
-        // One case a line, to be read as a table.
+        // One case per line, so that the list reads as a table.
         #[rustfmt::skip]
         let cases = [
             case("[http]\nlisten = \"localhost:9180\"", "4:10: error", "listen = \"localhost:9180\" is not an address and a port", "write listen = \"127.0.0.1:9180\", or \"[::1]:PORT\""),

@@ -1,4 +1,4 @@
-//! From files to a set of settings that is used or refused as a whole.
+//! Loads the files into a set of settings that is used or refused as a whole.
 
 use crate::core::snapshot::ServerId;
 use std::collections::BTreeMap;
@@ -13,21 +13,21 @@ use super::{
 };
 use crate::core::policy::{Hooks, Policy};
 
-/// What to do where the main file can't be read.
+/// Remedy for a main file that can't be read.
 const NO_MAIN_FILE: &str = "let snaprotate init write it, create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
 
-/// Reads the main file and all policies; errors are all that is wrong, warnings with them.
+/// Loads the main file and all policies. The error holds every problem, warnings included.
 pub fn load(file: &Path, env: &Environment) -> Result<Config, Problems> {
     load_with(file, None, env)
 }
 
-/// As [`load`], but with this one policy file in place of the policies folder: a draft that
-/// is not in force, under the limit and the defaults of the main file.
+/// Like [`load`], with one policy file in place of the policies folder: a draft that is not in
+/// force, checked with the limit and the defaults of the main file.
 pub fn load_draft(file: &Path, policy: &Path, env: &Environment) -> Result<Config, Problems> {
     load_with(file, Some(&[policy.to_owned()]), env)
 }
 
-/// As [`load`], but with these policy files in place of the policies folder; there may be none.
+/// Like [`load`], with these policy files in place of the policies folder; there may be none.
 pub fn load_files(
     file: &Path,
     policies: &[PathBuf],
@@ -36,7 +36,7 @@ pub fn load_files(
     load_with(file, Some(policies), env)
 }
 
-/// Where the main file has its policies, as far as it can be read.
+/// Returns the policies folder of the main file, as far as the file can be read.
 pub fn policies_folder(file: &Path) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut unsaid = Diagnostics::default();
@@ -47,7 +47,7 @@ pub fn policies_folder(file: &Path) -> PathBuf {
     RawMain::read(table, &source, &mut unsaid).policies(folder)
 }
 
-/// The policy files of a folder, by name; none where there is no such folder.
+/// Returns the policy files of a folder, sorted by name; none if the folder does not exist.
 pub fn policy_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !folder.try_exists()? {
         return Ok(Vec::new());
@@ -55,7 +55,7 @@ pub fn policy_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     file_source::policies(folder, &mut Diagnostics::default()).map_err(std::io::Error::other)
 }
 
-/// Whether a file is a policy rather than a main file, by the tables in it.
+/// Returns true if a file is a policy and not a main file, judged by its tables.
 pub fn is_policy(file: &Path) -> Result<bool, Problems> {
     let mut log = Diagnostics::default();
     let source = file_source::read(
@@ -72,8 +72,8 @@ pub fn is_policy(file: &Path) -> Result<bool, Problems> {
         .any(|key| table.contains_key(*key)))
 }
 
-/// The hooks of one rotation with the server's id and what it is called, from its policy's
-/// file alone, whatever is wrong elsewhere.
+/// Returns the hooks of one rotation, the server's id and its name. Reads only that policy's file,
+/// so that errors elsewhere don't keep a hook from running.
 pub fn hooks_of(
     file: &Path,
     policy: &str,
@@ -88,7 +88,7 @@ pub fn hooks_of(
     });
     let main = main.unwrap_or_default();
     let policies = main.policies(folder);
-    // A stem, and nothing that leads elsewhere.
+    // `policy` must be the stem of a listed file, so that it can't lead out of the folder.
     let files =
         policy_files(&policies).map_err(|error| format!("{}: {error}", policies.display()))?;
     let path = files
@@ -133,29 +133,30 @@ fn load_with(
     }
 }
 
-/// The policies as far as they can be made out, whatever else is wrong with them or elsewhere:
-/// whoever reads the trail wants its servers by name, the broken one's before all, also
-/// without the right to read the token.
+/// Returns the policies as far as they can be read, despite errors in them or elsewhere, and
+/// without the right to read the token. Commands that read the trail use them to name its servers,
+/// above all one whose policy is broken.
 pub fn policies(file: &Path, env: &Environment) -> Vec<Arc<Policy>> {
     let mut unsaid = Diagnostics::default();
     read(file, None, env, true, &mut unsaid).map_or_else(Vec::new, |(_, policies)| policies)
 }
 
-/// Reads only where the daemon writes: the trail must be readable when the token, a policy
-/// or the main file itself is gone. What isn't written is as systemd gives it, or as usual.
+/// Reads only the folders that the daemon writes to: the trail must be readable even if the token,
+/// a policy or the main file is missing. A folder that isn't written is systemd's, else the
+/// default.
 pub fn folders(file: &Path, env: &Environment) -> Result<Folders, Problems> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let missing =
         std::fs::metadata(file).is_err_and(|why| why.kind() == std::io::ErrorKind::NotFound);
-    // One that was asked for by name and isn't there may be a slip, and its trail another one,
-    // unless the service manager says where that is.
+    // A main file that was named and doesn't exist may be a typing error, and its trail another
+    // one; systemd's folder settles which trail is meant.
     let sure = file == Path::new(DEFAULT_FILE) || env.logs_directory.is_some();
     if missing && sure {
         return Ok(main_file::folders(None, None, folder, env));
     }
     let mut log = Diagnostics::default();
     let source = file_source::read(file, NO_MAIN_FILE, &mut log);
-    // Where the syntax is broken, one of the two keys may be what is lost.
+    // A syntax error may hide one of the two keys.
     let found = source.as_ref().and_then(|source| {
         let table = file_source::parse(source, &mut log)?;
         Some(main_file::read_folders(
@@ -168,8 +169,8 @@ pub fn folders(file: &Path, env: &Environment) -> Result<Folders, Problems> {
     }
 }
 
-/// The file of the witness's signer key, as far as it can be made out: the credential where there
-/// is one, else what the file names.
+/// Returns the file of the witness's signer key, as far as it can be determined: the systemd
+/// credential if there is one, else `key_file`.
 pub fn witness_key(file: &Path, env: &Environment) -> Option<PathBuf> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut unsaid = Diagnostics::default();
@@ -191,8 +192,8 @@ fn read(
 ) -> Option<LoadResult> {
     let source = file_source::read(file, NO_MAIN_FILE, log)?;
     let (table, whole) = file_source::parse_what_can_be(&source, log);
-    // In a file that is no TOML a missing key may be a lost one: only the syntax is said,
-    // and the policies are read by what could be made out.
+    // After a syntax error a missing key may be a lost one, so only the syntax error is reported.
+    // The policies are read with the part of the main file that could be parsed.
     let mut unsaid = Diagnostics::default();
     let main_log = if whole { &mut *log } else { &mut unsaid };
     let mut raw = RawMain::read(table, &source, main_log);
@@ -256,7 +257,7 @@ fn read(
         folder,
         env,
         policies: &policies,
-        // What was given stands beside policies that are not read.
+        // Policies given by the caller stand beside others that are not read.
         whole: given.is_none() && policies.len() == files.len(),
     };
     let main_log = if whole { log } else { &mut unsaid };

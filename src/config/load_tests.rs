@@ -1,4 +1,4 @@
-//! Whole sets of files, and what they mean.
+//! Whole sets of files and the settings that they give.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ fn what_the_shipped_examples_call_a_default_is_the_default() {
         "catch_up",
         "protect",
         "former_names",
-        // Of a table that is left out as a whole.
+        // Keys of tables that are off by default as a whole.
         "listen",
         "proxy",
         "hosts",
@@ -308,7 +308,7 @@ fn a_rotation_has_its_own_hooks_or_those_of_the_defaults() {
     };
     assert_eq!(hooks, [&own, &all]);
 
-    // The runner reads the one rotation alone, whatever is wrong elsewhere.
+    // The hook runner reads one rotation only; errors elsewhere don't matter.
     let file = folder.path("snaprotate.toml");
     let folder = folder.with("policies.d/broken.toml", "x = [");
     for (rotation, wanted) in [("weekly", own), ("daily", all)] {

@@ -25,7 +25,7 @@ use crate::core::policy::Rules;
 /// The main file as it is written.
 #[derive(Debug, Default)]
 pub(super) struct RawMain {
-    /// The header of `[api]`, else the first line: where a missing token is reported.
+    /// Header of `[api]`, else the first line: where a missing token is reported.
     api_at: Option<Position>,
     base_url: Option<Located<String>>,
     token_file: Option<Located<PathBuf>>,
@@ -53,19 +53,19 @@ pub(super) struct RawMain {
     http: Option<RawHttp>,
 }
 
-/// The main file as it is meant.
+/// The validated main file.
 pub(super) struct Settings {
     pub(super) api: Api,
     pub(super) rules: Rules,
     pub(super) state_dir: PathBuf,
     pub(super) audit_dir: PathBuf,
-    /// Read when the policies are.
+    /// Set after the policies were read, since receivers may name servers and rotations.
     pub(super) receivers: Vec<Receiver>,
     pub(super) http: Option<Http>,
     pub(super) witness: Option<Witness>,
 }
 
-/// The title of the table.
+/// The table's title in messages.
 const WITNESS: &str = "[audit.witness]";
 
 type Bound = (&'static str, &'static str);
@@ -139,7 +139,7 @@ impl RawMain {
 
     fn api(&mut self, mut section: TableReader<'_>, log: &mut Diagnostics) {
         for key in ["token", "api_token", "api_key"] {
-            // I13: the line is named, never shown.
+            // I13: the report names the line but doesn't show it.
             let why = (
                 "the token itself must not stand in this file",
                 "take it out, change the token, and write token_file = \"/etc/snaprotate/api-token\"",
@@ -191,26 +191,26 @@ impl RawMain {
         section.finish(log);
     }
 
-    /// Snapshots that a server may hold.
+    /// Returns the number of snapshots that a server may hold.
     pub(super) fn limit(&self) -> usize {
         self.snapshot_limit
             .as_ref()
             .map_or(defaults::SNAPSHOT_LIMIT, |limit| limit.value)
     }
 
-    /// The folder of the policies; a relative path starts at the file's folder.
+    /// Returns the folder of the policies; a relative path starts at the main file's folder.
     pub(super) fn policies(&self, folder: &Path) -> PathBuf {
         let policies = self.policies.as_ref().map(|found| found.value.as_path());
         folder.join(policies.unwrap_or(Path::new(defaults::POLICIES)))
     }
 
-    /// Warns of values that can be used, but hardly do what is wanted of them.
+    /// Warns of values that are valid but hardly intended.
     fn doubtful(&self, log: &mut Diagnostics) {
         let request = self.request_timeout.as_ref();
         let settle = self.settle_window.as_ref();
         let longest = time(request, signed(defaults::REQUEST_TIMEOUT));
         let window = time(settle, defaults::SETTLE_WINDOW);
-        // Where only one of the two is written, that one made them unfit.
+        // Reported where settle_window is written, else where request_timeout is.
         if let Some(at) = settle.map(|s| &s.at).or(request.map(|r| &r.at))
             && window < longest
         {
@@ -259,7 +259,7 @@ impl RawMain {
         }
     }
 
-    /// The settings that are meant; `None` when the API can't be used as it is described.
+    /// Validates the settings; `None` if the API can't be used as it is described.
     pub(super) fn validate(
         self,
         folder: &Path,
@@ -349,7 +349,8 @@ impl RawMain {
     }
 }
 
-/// Where the daemon writes, by the two keys alone; other keys may be as wrong as they like.
+/// Reads the folders that the daemon writes to. Besides their two keys, only unknown keys of
+/// `[audit]` are reported; errors in other tables don't matter.
 pub(super) fn read_folders<'s>(
     table: DeTable<'s>,
     source: &'s Arc<Source>,
@@ -366,13 +367,13 @@ pub(super) fn read_folders<'s>(
         audit_dir = section.take("dir", log);
         let witness = section.take_table("witness", WITNESS, log);
         drop(witness);
-        // A slip in the key's name must not lead to another trail.
+        // A misspelt `dir` must not lead to another trail.
         section.finish(log);
     }
     folders(state_dir, audit_dir, folder, env)
 }
 
-/// As written, else as systemd gives them, else the usual ones.
+/// Returns the folders: from the file, else from systemd, else the defaults.
 pub(super) fn folders(
     state_dir: Option<Located<PathBuf>>,
     audit_dir: Option<Located<PathBuf>>,

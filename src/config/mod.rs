@@ -1,13 +1,7 @@
-//! TOML into validated settings, with every problem of every file at once.
+//! TOML files into validated settings, with every problem of every file in one report.
 //!
-//! `load` reads the files and puts a set together, or what one command needs of it;
-//! `table_reader` takes tables apart key by key, `value_types` knows the kinds of value, `main_file`,
-//! `policy` and `rotation` turn what is written into what is meant, `pattern_checks`, `time_checks` and
-//! `schedule_checks` look at patterns and schedules, `api_section` at address and token, `http` at where the
-//! page is, `receiver` and `receivers` at who is told of alerts (`notify`), `witness` at the trail's
-//! checkpoints, `file_source` at files; `diagnostics` says what is
-//! wrong. What is written (`Raw…`) stays in here: only [`Config`] leaves the room, and
-//! only when all files are good, so that a set is used or refused as a whole.
+//! Types named `Raw…` hold a table as it is written and stay in this folder. Only [`Config`] leaves
+//! it, and only if all files are valid: a set is used or refused as a whole.
 
 mod api_section;
 pub mod defaults;
@@ -48,95 +42,95 @@ pub use self::load::{
 use crate::api::Proxy;
 use crate::core::policy::{Policy, Rules};
 
-/// The main file, where none is named.
+/// The main file if no other is named.
 pub const DEFAULT_FILE: &str = "/etc/snaprotate/snaprotate.toml";
 
-/// A set of files that was found good.
+/// A valid set of files.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The main file.
     pub file: PathBuf,
-    /// How the provider is reached.
+    /// Settings of the provider's API.
     pub api: Api,
-    /// What holds for every server.
+    /// Rules that hold for every server.
     pub rules: Rules,
-    /// Where the lock and the trail's head lie.
+    /// Folder of the lock and of the trail's head.
     pub state_dir: PathBuf,
-    /// Where the trail lies.
+    /// Folder of the trail.
     pub audit_dir: PathBuf,
     /// Where the page and the metrics are served; `None`: nowhere.
     pub http: Option<Http>,
-    /// The policies, by server.
+    /// The policies, one for each server.
     pub policies: Vec<Arc<Policy>>,
-    /// Who is told of alerts.
+    /// The receivers of alerts.
     pub receivers: Vec<notify::Receiver>,
-    /// Checkpoints of the trail; `None`: none are signed.
+    /// Signing of the trail's checkpoints; `None`: none are signed.
     pub witness: Option<witness::Witness>,
-    /// What looks unintended.
+    /// Warnings: settings that look unintended.
     pub warnings: Vec<Problem>,
 }
 
 /// Where the page and the metrics are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
-    /// The one address that is listened on.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// Names that it is asked by, in lower case, besides addresses and `localhost`.
+    /// Accepted host names, in lower case, besides addresses and `localhost`.
     pub hosts: Vec<String>,
 }
 
-/// Where the daemon writes.
+/// The folders that the daemon writes to.
 #[derive(Clone, Debug)]
 pub struct Folders {
-    /// Where the lock and the trail's head lie.
+    /// Folder of the lock and of the trail's head.
     pub state_dir: PathBuf,
-    /// Where the trail lies.
+    /// Folder of the trail.
     pub audit_dir: PathBuf,
 }
 
-/// How the provider is reached.
+/// Settings of the provider's API.
 #[derive(Clone, Debug)]
 pub struct Api {
-    /// The address; it ends in a slash, so that paths can be joined to it.
+    /// The base address; it ends in a slash, so that paths can be joined to it.
     pub base_url: Url,
-    /// The file of the token: the credential where there is one, else `token_file`.
+    /// File of the token: the systemd credential if there is one, else `token_file`.
     pub token_file: Option<PathBuf>,
-    /// Whether it is systemd's credential.
+    /// True if the token's file is a systemd credential.
     pub token_is_credential: bool,
-    /// How long a connection may take to open.
+    /// Longest time for opening a connection.
     pub connect_timeout: Duration,
-    /// How long one whole call may take.
+    /// Longest time for one whole call.
     pub request_timeout: Duration,
-    /// Requests in flight at once.
+    /// Requests in flight, at most.
     pub max_in_flight: usize,
-    /// Requests a second over the whole account; 0 is no limit.
+    /// Requests per second over the whole account; 0 means no limit.
     pub requests_per_second: f64,
-    /// Requests that may begin at once after a rest.
+    /// Requests that may be sent at once after an idle time.
     pub burst: u32,
-    /// The largest answer that is read, in bytes.
+    /// The largest response body that is read, in bytes.
     pub max_body: usize,
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
-    /// The proxy on the way to it, and to receivers of alerts.
+    /// Proxy for the provider and for receivers of alerts.
     pub proxy: Proxy,
 }
 
-/// How far the files of token and passwords are looked at.
+/// How strictly the files of the token and other secrets are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SecretChecks {
-    /// They are needed: each must be good.
+    /// They are needed: each must be valid.
     #[default]
     Needed,
-    /// Each must be there; that this user may not read it is only warned of.
+    /// Each must exist; one that this user may not read is only a warning.
     There,
-    /// Nothing depends on them.
+    /// They are not needed and not read.
     Unneeded,
 }
 
-/// The folders that systemd gives to a service, and what is wanted of the secrets.
+/// The folders that systemd gives to a service, and how secrets are checked.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    /// How far the files of secrets are looked at.
+    /// How strictly the files of secrets are checked.
     pub secrets: SecretChecks,
     /// `$CREDENTIALS_DIRECTORY`.
     pub credentials_directory: Option<PathBuf>,
@@ -146,12 +140,12 @@ pub struct Environment {
     pub logs_directory: Option<PathBuf>,
     /// `$RUNTIME_DIRECTORY`.
     pub runtime_directory: Option<PathBuf>,
-    /// The socket behind which hooks are run in a unit of their own: `$SNAPROTATE_HOOKS`.
+    /// `$SNAPROTATE_HOOKS`: the socket of the unit that runs hooks.
     pub hooks: Option<PathBuf>,
 }
 
 impl Environment {
-    /// As this process was given them; of several folders the first.
+    /// Reads the process's environment; of several folders in one variable, takes the first.
     pub fn from_process() -> Self {
         let folder = |name: &str| {
             let value = std::env::var_os(name)?;

@@ -1,4 +1,4 @@
-//! `[[notify]]` as it is meant: who is told of alerts, of which, and how.
+//! Validated `[[notify]]` tables: the receivers, the alerts that each gets, and their transport.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,23 +11,23 @@ use reqwest::Url;
 use super::api_section::is_loopback;
 use crate::core::snapshot::ServerId;
 
-/// Who is told.
+/// A receiver of alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receiver {
-    /// What it is called; no two are called the same.
+    /// Unique name of the receiver.
     pub name: String,
     /// How it is reached.
     pub way: Transport,
-    /// The kinds of alert that it hears of; `None`: all.
+    /// The kinds of alert that it gets; `None`: all.
     pub on: Option<BTreeSet<String>>,
-    /// The servers that it hears of, and then of nothing else; `None`: all, and the
-    /// account's and the service's own alerts too.
+    /// The servers whose alerts it gets, and no others; `None`: all servers, and the alerts of the
+    /// account and the service.
     pub servers: Option<BTreeSet<ServerId>>,
-    /// Set: it gets the signed checkpoints of the trail.
+    /// True if it gets the signed checkpoints of the trail.
     pub witness: bool,
-    /// After how long it is told again of what still stands; `None`: never.
+    /// Interval of reminders while an alert stands; `None`: no reminders.
     pub repeat: Option<SignedDuration>,
-    /// How long one delivery may take, from beginning to end.
+    /// Longest time for one whole delivery.
     pub timeout: Duration,
 }
 
@@ -36,9 +36,9 @@ pub struct Receiver {
 pub enum Transport {
     /// JSON by POST.
     Webhook(Address),
-    /// A ping for each turn of a slot, in the way of healthchecks.io.
+    /// A ping for each change of a slot, as healthchecks.io takes it.
     Ping {
-        /// Where to.
+        /// The address to ping.
         address: Address,
         /// The rotations that it is pinged for; `None`: all.
         rotations: Option<BTreeSet<String>>,
@@ -47,19 +47,19 @@ pub enum Transport {
     Ntfy {
         /// The topic's address.
         address: Address,
-        /// What admits us.
+        /// File of the access token.
         token: Option<SecretFile>,
     },
-    /// A webhook that takes what Slack's take.
+    /// A webhook that takes Slack's messages.
     Slack(Address),
-    /// A message by SMTP.
+    /// Mail by SMTP.
     Email(Mail),
     /// A program: its path, then its arguments.
     Command(Vec<String>),
 }
 
 impl Transport {
-    /// The word of `type`.
+    /// Returns the value of `type`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Webhook(_) => "webhook",
@@ -72,16 +72,16 @@ impl Transport {
     }
 }
 
-/// A file with a secret in it, which is read when it is needed.
+/// A file that holds a secret; it is read when the secret is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretFile(pub PathBuf);
 
-/// A web address. It may be all that it takes to write there, so it is never shown.
+/// A web address. It may be all that is needed to post there, so it is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Address {
-    /// As it stands in the configuration.
+    /// The address as written in the configuration.
     Written(Url),
-    /// In a file of its own.
+    /// The file that holds the address.
     File(SecretFile),
 }
 
@@ -97,28 +97,28 @@ impl fmt::Debug for Address {
 /// How mail is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// The SMTP server.
+    /// Host name of the SMTP server.
     pub server: String,
-    /// Its port.
+    /// Port of the SMTP server.
     pub port: u16,
-    /// How the connection is guarded.
+    /// Encryption of the connection.
     pub tls: Tls,
     /// The sender's address.
     pub from: String,
-    /// The receivers' addresses.
+    /// The recipients' addresses.
     pub to: Vec<String>,
     /// User name, and the file of the password.
     pub login: Option<(String, SecretFile)>,
 }
 
-/// How a connection to an SMTP server is guarded.
+/// Encryption of a connection to an SMTP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// By STARTTLS, which the server must offer.
+    /// STARTTLS, which the server must offer.
     Starttls,
-    /// From the first byte on.
+    /// TLS from the first byte on.
     Tls,
-    /// Not at all; on loopback alone.
+    /// None; for loopback addresses only.
     None,
 }
 
@@ -132,7 +132,8 @@ impl Tls {
     }
 }
 
-/// A web address to which alerts may be sent; an error says why not, without repeating it.
+/// Parses a web address that alerts may be sent to. The error gives the reason without repeating
+/// the address.
 pub fn address(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "is not a URL")?;
     let host = url.host_str().unwrap_or_default();

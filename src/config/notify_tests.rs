@@ -1,4 +1,4 @@
-//! `[[notify]]`: what it means, and each mistake with its place and remedy.
+//! `[[notify]]`: its validated settings, and each mistake with its place and remedy.
 
 use std::path::Path;
 use std::time::Duration;

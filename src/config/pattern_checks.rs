@@ -1,4 +1,4 @@
-//! What may be wrong with name patterns: in themselves, with a schedule, among rotations.
+//! Checks of name patterns: on their own, with a schedule, and against other rotations.
 
 use jiff::SignedDuration;
 
@@ -8,8 +8,8 @@ use super::table_reader::Located;
 use crate::core::name_pattern::Pattern;
 use crate::core::policy::Rotation;
 
-/// Says what a name pattern must not hold, once, where it is written. Any rotation's name
-/// will do: a pattern is good or bad for all of them.
+/// Reports what is wrong with a name pattern, once, where it is written. A pattern is valid or
+/// invalid for every rotation, so any rotation name will do here.
 pub(super) fn check(text: &Located<String>, log: &mut Diagnostics) {
     let pattern = Pattern::new(&text.value, "name");
     if pattern.as_ref().is_ok_and(|pattern| !pattern.has_word()) {
@@ -32,8 +32,8 @@ pub(super) fn check(text: &Located<String>, log: &mut Diagnostics) {
     }
 }
 
-/// Says when the pattern gives two slots of the schedule one name: then the second would
-/// never be made, since its name is there already.
+/// Reports if the pattern gives two slots of the schedule one name: the second would never be
+/// created, since its name already exists.
 pub(super) fn twins(
     rotation: &str,
     expression: &str,
@@ -51,7 +51,7 @@ pub(super) fn twins(
     }
 }
 
-/// What to add to a pattern so that slots this close get names of their own.
+/// Returns the remedy: what to add to a pattern so that slots this close get different names.
 fn finer(pattern: &Pattern, apart: SignedDuration) -> String {
     let text = pattern.to_string();
     let field = ["%m", "%d", "%H", "%M", "%S"]
@@ -71,7 +71,7 @@ fn finer(pattern: &Pattern, apart: SignedDuration) -> String {
     )
 }
 
-/// Says every two rotations whose names could be taken for one another.
+/// Reports every pair of rotations whose patterns could give the same name.
 pub(super) fn clashes(rotations: &[(Rotation, Position)], log: &mut Diagnostics) {
     for (nth, (rotation, at)) in rotations.iter().enumerate() {
         for (earlier, _) in &rotations[..nth] {

@@ -1,4 +1,4 @@
-//! One policy file: a server, what is protected on it, and its rotations.
+//! One policy file: a server, its protected snapshots, and its rotations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,19 +19,19 @@ use crate::core::snapshot::ServerId;
 /// A policy as it is written.
 #[derive(Debug)]
 struct RawPolicy {
-    /// The first line, for what is missing altogether.
+    /// The first line, where missing tables are reported.
     top: Position,
     id: Option<Located<ServerId>>,
     name: Option<Located<String>>,
     protect: Vec<Located<ProtectEntry>>,
     min_completed: Option<Located<usize>>,
     delete_stuck: Option<Located<bool>>,
-    /// `None`: what there is can't be read, and that was said.
+    /// `None`: the tables can't be read, which was reported.
     rotations: Option<Vec<RawRotation>>,
 }
 
-/// The hooks of one rotation with the server's id and what it is called, read from its
-/// policy's file and from nothing else of it.
+/// Returns the hooks of one rotation, the server's id and its name; nothing else in the policy's
+/// file must be valid.
 pub(super) fn hooks(
     path: &Path,
     rotation: &str,
@@ -53,19 +53,20 @@ pub(super) fn hooks(
     Some((hooks, raw.id?.value, called))
 }
 
-/// What all policies share while they are read.
+/// State that all policies share while they are read.
 pub(super) struct PolicyContext<'a> {
-    /// Whether a policy counts as far as it can be made out, or not at all if a thing is wrong.
+    /// True: a policy is used as far as it can be read. False: any error discards it.
     pub(super) lenient: bool,
     pub(super) limit: usize,
     pub(super) defaults: &'a RotationDefaults,
     pub(super) schedules: Schedules,
-    /// Which file each server was first seen in.
+    /// The file in which each server first occurred.
     pub(super) servers: BTreeMap<ServerId, std::path::PathBuf>,
 }
 
 impl PolicyContext<'_> {
-    /// Reads one file; `None` when something in it is wrong, or for the lenient, its server.
+    /// Reads one file and reports its problems. Returns `None` if it can't be used; if lenient, only
+    /// if the file or its server's id can't be read.
     pub(super) fn policy(&mut self, path: &Path, log: &mut Diagnostics) -> Option<Policy> {
         let source = file_source::read(
             path,
@@ -144,7 +145,7 @@ impl PolicyContext<'_> {
             .into_iter()
             .map(|(rotation, _)| rotation)
             .collect();
-        // Collected in place it would keep the room of all that was read with it.
+        // Collected in place, the vector would keep the larger allocation of its source.
         rotations.shrink_to_fit();
         let (mut protected_names, mut protected_ids) = (BTreeSet::new(), BTreeSet::new());
         for entry in raw.protect {
@@ -171,8 +172,8 @@ impl PolicyContext<'_> {
         })
     }
 
-    /// Whether a full server can be pruned for a new one. Only a warning: while there is
-    /// room, and for a server that others fill, holding on to all may be what is wanted.
+    /// Warns if a full server can't be pruned for a new snapshot. It is not an error: while there
+    /// is room, and on a server that foreign snapshots fill, keeping everything may be intended.
     fn prunable(&self, least: &Located<usize>, raws: &[RawRotation], log: &mut Diagnostics) {
         let keeps: Option<Vec<usize>> = raws
             .iter()
@@ -197,7 +198,7 @@ impl PolicyContext<'_> {
         }
     }
 
-    /// Whether what is to be kept finds room on the server.
+    /// Reports `keep` values that add up to more than the server may hold.
     fn room(&self, raws: &[RawRotation], log: &mut Diagnostics) {
         let keeps = raws.iter().filter_map(|raw| raw.keep.as_ref());
         let mut sum = 0_usize;

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::diagnostics::{Diagnostics, Position};
 use super::table_reader::Located;
 
-/// The program under this key, if it can be run.
+/// Returns the program under this key if it can be run, else reports why not.
 pub(super) fn program(
     key: &str,
     argv: Vec<Located<String>>,
@@ -38,8 +38,8 @@ pub(super) fn program(
     Some(argv.into_iter().map(|found| found.value).collect())
 }
 
-/// Why this file can't be run, and what to do. Nothing is said of one that can't be looked at
-/// from here: the unit that runs it may see it.
+/// Returns why this file can't be run, and the remedy. A file that this user may not examine is
+/// accepted: the unit that runs it may have access.
 fn fault(path: &Path) -> Option<(&'static str, String)> {
     let found = match std::fs::metadata(path) {
         Ok(found) => found,

@@ -1,4 +1,4 @@
-//! One `[[notify]]` as it is written: its keys by its type, and the checks of each.
+//! One `[[notify]]` table as it is written: reads and checks the keys of its type.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -12,7 +12,7 @@ use super::receiver_values::{ReceiverType, ServerReference};
 use super::table_reader::{Located, TableReader};
 use super::{Environment, api_section};
 
-/// The title of each table.
+/// The table's title in messages.
 pub(super) const TITLE: &str = "[[notify]]";
 
 /// One table as it is written.
@@ -29,10 +29,10 @@ pub(super) struct RawReceiver {
     pub(super) way: RawTransport,
 }
 
-/// How it is reached, as it is written.
+/// The keys of the receiver's type, as they are written.
 #[derive(Debug)]
 pub(super) enum RawTransport {
-    /// Its type can't be made out.
+    /// The type can't be determined.
     Nothing,
     Webhook(RawAddress),
     Ping(RawAddress),
@@ -75,7 +75,7 @@ impl RawReceiver {
             way: RawTransport::Nothing,
         };
         let Some(kind) = kind else {
-            // Which of the other keys are right, nobody can say.
+            // Without a type the other keys can't be checked.
             section.lacks(log);
             return raw;
         };

@@ -1,4 +1,4 @@
-//! The kinds of value that `[[notify]]` holds.
+//! The types of value that `[[notify]]` holds.
 
 use crate::core::snapshot::ServerId;
 use toml::de::DeValue;
@@ -8,7 +8,7 @@ use super::table_reader::{FromToml, ValueError, nearest};
 
 const TYPES: [&str; 6] = ["webhook", "ping", "ntfy", "slack", "email", "command"];
 
-/// The word of `type`.
+/// The value of `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReceiverType {
     Webhook,
@@ -60,7 +60,7 @@ impl FromToml for Tls {
     }
 }
 
-/// A server as people name it.
+/// A server by its name or id.
 #[derive(Clone, Debug)]
 pub(super) enum ServerReference {
     Id(ServerId),

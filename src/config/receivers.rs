@@ -1,4 +1,4 @@
-//! All `[[notify]]` into what is meant: names, and what they say of servers and rotations.
+//! Validates all `[[notify]]` tables: unique names, and servers and rotations that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,17 +15,17 @@ use crate::alerts::KINDS;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 
-/// What receivers are checked against.
+/// The settings that receivers are checked against.
 pub(super) struct ReceiverContext<'a> {
     pub(super) folder: &'a Path,
     pub(super) env: &'a Environment,
     pub(super) policies: &'a [Arc<Policy>],
-    /// Whether every policy could be read, so that a name that none has is a wrong one.
+    /// True if every policy was read, so that a name that no policy has is an error.
     pub(super) whole: bool,
 }
 
 impl ReceiverContext<'_> {
-    /// All receivers; what is wrong is said.
+    /// Validates all receivers and reports their problems.
     pub(super) fn receivers(&self, raw: Vec<RawReceiver>, log: &mut Diagnostics) -> Vec<Receiver> {
         let mut taken: BTreeSet<String> = BTreeSet::new();
         for name in raw.iter().filter_map(|raw| raw.name.as_ref()) {

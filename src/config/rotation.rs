@@ -1,4 +1,4 @@
-//! One `[[rotation]]`: as it is written, and as what it means.
+//! One `[[rotation]]`: as it is written, and validated.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::core::name_pattern::Pattern;
 use crate::core::policy::{FormerPattern, Hooks, Rotation, WhenFull};
 use crate::core::snapshot::ServerId;
 
-/// The keys that `[defaults]` may give for all rotations.
+/// The keys that `[defaults]` may set for all rotations.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RotationDefaults {
     timezone: Option<Located<NamedZone>>,
@@ -42,8 +42,8 @@ pub(super) struct RawRotation {
 }
 
 impl RotationDefaults {
-    /// Reads the optional keys of a rotation, or of `[defaults]`; its table of hooks is
-    /// titled so.
+    /// Reads the optional keys of a rotation or of `[defaults]`; `hooks` is the title of its hooks
+    /// table.
     pub(super) fn read(
         section: &mut TableReader<'_>,
         hooks: &'static str,
@@ -84,7 +84,7 @@ impl RotationDefaults {
         options
     }
 
-    /// These, and for what they leave out, the defaults.
+    /// Returns these keys, with the defaults for those that are not set.
     fn or(self, defaults: &Self) -> Self {
         let defaults = defaults.clone();
         Self {
@@ -146,7 +146,7 @@ impl RawRotation {
         raw
     }
 
-    /// Its hooks alone.
+    /// Returns the rotation's validated hooks.
     pub(super) fn hooks(
         self,
         defaults: &RotationDefaults,
@@ -155,7 +155,7 @@ impl RawRotation {
         self.own.or(defaults).hooks?.validate(log)
     }
 
-    /// The rotation that is meant, unless something in it is wrong.
+    /// Validates the rotation; `None` if it has an error.
     pub(super) fn validate(
         self,
         server: &ServerId,
@@ -179,7 +179,8 @@ impl RawRotation {
             }
         };
         let name = self.name?.value;
-        // A fault that [defaults] has a part in is shown at the rotation's own key if there is one.
+        // A problem that also involves [defaults] is reported at the rotation's own key if it has
+        // one.
         let place = |own: Option<&Position>| own.unwrap_or(&expression.at).clone();
 
         let pattern = match &options.snapshot_name {

@@ -1,9 +1,9 @@
-//! What a schedule's slots mean for a rotation: how close they are, whether names repeat.
+//! Checks of schedules: the distance of their slots, and slots that would share a name.
 //!
-//! All is judged in plain local time, which is what names are made of and what an
-//! expression is written in. A zone only ever removes slots (of several that fall on one
-//! instant in a gap, only the last exists), so what holds without a zone holds in each.
-//! Answers are kept by expression: thousands of policies share a few schedules.
+//! All checks use plain local time, which names are made of and expressions are written in. A zone
+//! only removes slots (of several that fall on one instant in a gap only the last exists), so a
+//! result without a zone holds in every zone. Results are cached by expression: thousands of
+//! policies share a few schedules.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -17,7 +17,7 @@ use super::value_types::NamedZone;
 use crate::core::name_pattern::Pattern;
 use crate::core::schedule::{Schedule, ScheduleError};
 
-/// Slots that are walked, whichever ends first: more than a leap year, or these many.
+/// Bounds of the walk over slots, whichever comes first: more than a leap year, or this many slots.
 const WALK_DAYS: SignedDuration = SignedDuration::from_hours(24 * 400);
 const WALK_SLOTS: usize = 3_000;
 
@@ -46,14 +46,14 @@ struct CachedSchedule {
     /// The expression without a zone.
     plain: Schedule,
     fires: bool,
-    /// Two slots are never closer than this, by the look of the expression.
+    /// Lower bound of the distance of two slots, from the form of the expression.
     at_least: SignedDuration,
-    /// Walked for when first asked; of a schedule with one slot the longest time there is.
+    /// Computed on first use; `SignedDuration::MAX` for a schedule with one slot.
     shortest: Option<SignedDuration>,
 }
 
-/// The finest field of a pattern. Finer ones need all coarser ones beside them, so it
-/// alone says which slots share a name.
+/// The finest field of a pattern. A pattern with a finer field has all coarser ones too, so this
+/// field alone decides which slots share a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum FinestField {
     Second,
@@ -65,7 +65,7 @@ enum FinestField {
 }
 
 impl Schedules {
-    /// The schedule, made once for each expression and zone.
+    /// Returns the schedule; it is parsed once for each expression and zone.
     pub(super) fn get(
         &mut self,
         expression: &str,
@@ -92,12 +92,12 @@ impl Schedules {
         Ok(schedule)
     }
 
-    /// Whether an expression that was got has any slot.
+    /// Returns true if an expression that [`Self::get`] accepted has any slot.
     pub(super) fn fires(&self, expression: &str) -> bool {
         self.seen.get(expression).is_some_and(|seen| seen.fires)
     }
 
-    /// The shortest time between two slots, where it is below `limit`.
+    /// Returns the shortest time between two slots if it is below `limit`.
     pub(super) fn closer_than(
         &mut self,
         expression: &str,
@@ -112,7 +112,7 @@ impl Schedules {
         (shortest < limit).then_some(shortest)
     }
 
-    /// Two slots of the expression that the pattern gives one name.
+    /// Returns two slots of the expression to which the pattern gives one name.
     pub(super) fn twins(
         &mut self,
         expression: &str,
@@ -127,7 +127,7 @@ impl Schedules {
             .twins
             .entry((expression.to_owned(), finest))
             .or_insert_with(|| {
-                // Names are cut-off local times, so slots that share one are neighbours.
+                // Names are truncated local times, so slots that share one are neighbours.
                 pairs(walk(&seen.plain))
                     .find(|(one, next)| pattern.format(*one) == pattern.format(*next))
             })
@@ -148,7 +148,7 @@ impl FinestField {
         found.map_or(Self::Year, |(_, finest)| *finest)
     }
 
-    /// Whether slots this far apart always differ in the field or a coarser one.
+    /// Returns true if slots at least this far apart always differ in this field or a coarser one.
     fn tells_apart(self, at_least: SignedDuration) -> bool {
         match self {
             Self::Second => true,
@@ -160,12 +160,11 @@ impl FinestField {
     }
 }
 
-/// The walk begins in a leap year, and always on the same day: the same files are
-/// accepted or refused whenever they are read. It is the second before, so that the first
-/// day is walked whole.
+/// Start of the walk. The date is fixed so that the same files are accepted or refused whenever
+/// they are read. It is the second before a leap year, so that the first day is walked whole.
 const BEGINNING: DateTime = date(2023, 12, 31).at(23, 59, 59, 0);
 
-/// The local times that the expression names, from the walk's beginning on.
+/// Returns the local times that the expression names, from [`BEGINNING`] on.
 fn walk(schedule: &Schedule) -> impl Iterator<Item = DateTime> {
     std::iter::successors(schedule.local_after(BEGINNING), |local| {
         schedule.local_after(*local)
@@ -174,16 +173,16 @@ fn walk(schedule: &Schedule) -> impl Iterator<Item = DateTime> {
     .take_while(|local| local.duration_since(BEGINNING) <= WALK_DAYS)
 }
 
-/// Neighbours of a row.
+/// Returns each value with its successor.
 fn pairs(mut row: impl Iterator<Item = DateTime>) -> impl Iterator<Item = (DateTime, DateTime)> {
     let mut before = row.next();
     row.filter_map(move |next| Some((before.replace(next)?, next)))
 }
 
-/// The shortest time between two slots; the longest there is where there is one slot only.
+/// Returns the shortest time between two slots; `SignedDuration::MAX` if there is only one.
 ///
-/// An expression's hours, minutes and seconds are the same on each day that it names, so one
-/// day is walked whole, and of the others only the step from one to the next.
+/// An expression has the same hours, minutes and seconds on each day that it names. One day is
+/// therefore walked whole, and of the others only the step from one to the next.
 fn shortest(schedule: &Schedule) -> SignedDuration {
     let Some(first) = schedule.local_after(BEGINNING) else {
         return SignedDuration::MAX;
@@ -193,7 +192,7 @@ fn shortest(schedule: &Schedule) -> SignedDuration {
     let mut shortest = within.min().unwrap_or(SignedDuration::MAX);
     let last_of = |day: Date| schedule.local_before(day.at(23, 59, 59, 0), true);
     let mut last = last_of(first.date());
-    // From one day's last slot to the first of the next, if that day is named too.
+    // From one day's last slot to the first slot of the next day, if that day is named too.
     let over_midnight = last.map(|last| DAY - last.duration_since(first));
     if over_midnight.is_none_or(|gap| gap >= shortest) {
         return shortest;
@@ -212,8 +211,8 @@ fn shortest(schedule: &Schedule) -> SignedDuration {
     shortest
 }
 
-/// What the look of an expression says about the time between its slots; most say enough
-/// that nothing needs to be walked.
+/// Returns a lower bound of the time between slots from the form of the expression. For most
+/// expressions it is large enough that no slot needs to be walked.
 fn at_least(expression: &str) -> SignedDuration {
     let single = |field: &str| field.bytes().all(|b| b.is_ascii_digit());
     let fields: Vec<&str> = expression.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Schedules: what is said of those that can't be read, and what many of them cost.
+//! Schedules: messages for unreadable ones, and the cost of many.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::core::schedule::Schedule;
 
 #[test]
 fn a_bad_schedule_is_told_by_field_value_range_and_example() {
-    // The schedule; what is wrong in it; what to write.
+    // The schedule; what is wrong in it; the remedy.
     let cases = [
         ("60 3 * * *", "the minute \"60\"", "0 to 59"),
         ("-1 3 * * *", "the minute \"-1\"", "0 to 59"),
@@ -90,7 +90,7 @@ fn every_word_for_a_schedule_fires_as_cron_has_it() {
     }
 }
 
-/// A folder of policies, each with its own server and the nth expression.
+/// A folder of policies, each with its own server; the nth one has the nth expression.
 fn many(expression: impl Fn(usize) -> String) -> ConfigFolder {
     let name = "snapshot_name = \"{name}-%Y%m%d-%H%M\"\n";
     (0..2_000).fold(
@@ -104,7 +104,7 @@ fn many(expression: impl Fn(usize) -> String) -> ConfigFolder {
     )
 }
 
-/// The seconds that this thread spent on a core: other processes don't count.
+/// Returns the CPU seconds of this thread; other processes don't affect them.
 fn on_a_core() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux has it");
     let nanos = text.split(' ').next().and_then(|n| n.parse::<f64>().ok());
@@ -137,7 +137,7 @@ fn thousands_of_schedules_take_at_most_a_few_times_as_long_as_one() {
         )
     };
     let different = [time(&many(plain)), time(&many(lists)), time(&many(daily))];
-    // Seen: 2 to 4. A walk over every slot of a year is a thousand times as long.
+    // Measured: 2 to 4. A walk over every slot of a year takes a thousand times as long.
     for took in different {
         assert!(took < 8.0 * shared, "{took:.2} s against {shared:.2} s");
     }
@@ -145,7 +145,7 @@ fn thousands_of_schedules_take_at_most_a_few_times_as_long_as_one() {
 
 #[test]
 fn slots_are_as_close_as_a_walk_over_all_of_them_finds() {
-    // The schedule, and how far apart its closest slots are if that is below ten minutes.
+    // The schedule, and the distance of its closest slots if that is below ten minutes.
     let cases = [
         ("0,55 0,23 * * *", Some("5m")),
         ("0,55 0,23 * * Mon", None),

@@ -1,7 +1,7 @@
-//! The schemas of the two files say what the reader takes: every key and no other, no value
-//! of a wrong type, and the defaults of the code.
+//! The JSON Schemas of the two files agree with the reader: the same keys, no value of a wrong
+//! type, and the defaults of the code.
 //!
-//! Where this fails after a key or a table was added, its message says what to write into
+//! If a test fails after a key or a table was added, its message says what to write into
 //! `config/schema/`.
 
 use std::collections::BTreeSet;
@@ -15,10 +15,10 @@ use toml::{Table, Value};
 use super::diagnostics::Severity;
 use super::fixture::{ConfigFolder, MAIN, POLICY};
 
-/// No key comes near to this one, so that the reader names all that it knows.
+/// A key that resembles no other, so that the reader's error lists all known keys.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqq";
 
-/// A file that has a schema, and a good text for it that has every table.
+/// A file that has a schema, and a valid text of it that the tests extend.
 struct Kind {
     schema: &'static str,
     file: &'static str,
@@ -55,7 +55,7 @@ impl Kind {
         toml::from_str(self.good).expect("TOML")
     }
 
-    /// What the reader says of this text: errors alone.
+    /// Returns the errors that the reader reports for this text, without warnings.
     fn errors(&self, folder: &ConfigFolder, text: &str) -> Vec<String> {
         fs::write(folder.path(self.file), text).expect("written");
         let problems = folder.problems().0.into_iter();
@@ -66,14 +66,14 @@ impl Kind {
     }
 }
 
-/// A table of a schema: the way to it, and its keys.
+/// A table of a schema: its path and its keys.
 struct Keys {
-    /// Names of tables from the top; of an array its first one is meant.
+    /// Table names from the top; in an array of tables the first one is meant.
     way: Vec<String>,
     keys: Vec<(String, Json)>,
 }
 
-/// Every table of a schema, the whole file first.
+/// Returns every table of a schema, the whole file first.
 fn tables(schema: &Json) -> Vec<Keys> {
     let mut found = Vec::new();
     let mut waiting = vec![(Vec::new(), schema.clone())];
@@ -83,7 +83,7 @@ fn tables(schema: &Json) -> Vec<Keys> {
         for (key, value) in properties {
             keys.push((key.clone(), value.clone()));
             let table = value.get("items").unwrap_or(value);
-            // Which keys a receiver takes depends on its type: looked at by itself below.
+            // The keys of a receiver depend on its type; a test of its own covers them.
             if table.get("properties").is_some() && key != "notify" {
                 let mut below = way.clone();
                 below.push(key.clone());
@@ -95,7 +95,7 @@ fn tables(schema: &Json) -> Vec<Keys> {
     found
 }
 
-/// `file` with `key` set in the table that the way leads to; tables on it are made.
+/// Returns `file` with `key` set in the table at path `way`; missing tables are created.
 fn with(schema: &Json, mut file: Table, way: &[String], key: &str, value: Value) -> Table {
     let mut table = &mut file;
     let mut node = schema;
@@ -166,7 +166,7 @@ fn every_key_that_the_reader_knows_is_in_the_schema_and_no_other() {
     }
 }
 
-/// A receiver of each type with a key that none has.
+/// Returns a receiver of each type with an unknown key.
 fn receivers() -> impl Iterator<Item = Table> {
     let types = ["webhook", "ping", "ntfy", "slack", "email", "command"];
     types.into_iter().map(|kind| {
@@ -231,8 +231,8 @@ fn every_key_of_the_schema_is_described_and_unknown_ones_are_refused() {
     }
 }
 
-/// Values of every type, good ones and bad ones; whole numbers with a point are left out,
-/// since JSON knows no difference.
+/// Returns values of every type, valid and invalid. Floats without a fraction are left out, since
+/// JSON doesn't distinguish them from integers.
 fn samples() -> Vec<Value> {
     let all = "all = ['', ' ', 'text', \"a\\u0007b\", '90s', '0s', '5', '64MiB', '0B', '%Y-%m-%d', 'prune-first', 0, 1, -1, 2.5, true, 2026-11-25, 2026-11-25T03:00:00Z, [], ['text'], [''], [1], [-1], [true], [[]], [{}], {}, {x = 1}]";
     let table: Table = toml::from_str(all).expect("TOML");
@@ -313,7 +313,7 @@ fn the_defaults_of_the_schema_are_those_of_the_code() {
     }
 }
 
-/// A table of hooks is an error without a program in it.
+/// Hooks are checked on their own, since a hooks table without a program is an error.
 fn hooks_have_the_defaults_of_the_code(
     kind: &Kind,
     folder: &ConfigFolder,

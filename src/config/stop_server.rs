@@ -1,4 +1,4 @@
-//! `stop_server` of a rotation: that the server is stopped for each of its snapshots.
+//! `stop_server` and its keys: a rotation that stops the server for each of its snapshots.
 
 use jiff::SignedDuration;
 
@@ -33,7 +33,7 @@ impl RawStop {
         }
     }
 
-    /// These, and for what they leave out, the defaults.
+    /// Returns these keys, with the defaults for those that are not set.
     pub(super) fn or(self, defaults: Self) -> Self {
         Self {
             stop_server: self.stop_server.or(defaults.stop_server),
@@ -43,7 +43,7 @@ impl RawStop {
         }
     }
 
-    /// Warns of keys that say nothing, since the server isn't stopped.
+    /// Warns of keys that have no effect because the server isn't stopped.
     pub(super) fn check_idle(&self, defaults: &Self, log: &mut Diagnostics) {
         let stops = self.stop_server.as_ref().or(defaults.stop_server.as_ref());
         if stops.is_some_and(|stops| stops.value) {
@@ -73,8 +73,9 @@ impl RawStop {
         }
     }
 
-    /// How the server is stopped, if it is; `None`: something in it is wrong.
-    #[expect(clippy::option_option, reason = "the outer one is a fault")]
+    /// Validates the keys. The outer `None` means an error, the inner one that the server isn't
+    /// stopped.
+    #[expect(clippy::option_option, reason = "the outer one is an error")]
     pub(super) fn validate(
         self,
         at: &Position,

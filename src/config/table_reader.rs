@@ -1,7 +1,7 @@
-//! Reads a table of TOML key by key, so that one wrong key doesn't hide the next.
+//! Reads a TOML table key by key, so that one wrong key doesn't hide the next.
 //!
-//! Deserializing stops at the first fault. A [`TableReader`] takes each key as a typed
-//! value, or says what is wrong with it and goes on; what is left over at the end is unknown.
+//! Deserializing stops at the first error. A [`TableReader`] takes each key as a typed value, or
+//! reports its problem and goes on. Keys that are left at the end are unknown.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostics::{Diagnostics, Position, Source};
 use super::hints;
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Clone, Debug)]
 pub(super) struct Located<T> {
     pub(super) value: T,
     pub(super) at: Position,
 }
 
-/// Why a value can't be used, and what to write.
+/// Why a value can't be used, and what to write instead.
 #[derive(Debug)]
 pub(super) struct ValueError {
     pub(super) message: String,
@@ -28,12 +28,12 @@ pub(super) struct ValueError {
 
 /// A type that can be read from a TOML value.
 pub(super) trait FromToml: Sized {
-    /// What is wanted, for the message: `a whole number`.
+    /// The expected type, for the message: `a whole number`.
     const WANTED: &'static str;
     /// How it is written, for the remedy.
     const EXAMPLE: &'static str;
 
-    /// Reads it; `None` when it is of another TOML type.
+    /// Reads the value; `None` if it has another TOML type.
     fn read(value: &DeValue<'_>) -> Option<Result<Self, ValueError>>;
 }
 
@@ -47,7 +47,7 @@ pub(super) struct TableReader<'a> {
     missing: Vec<MissingKey>,
 }
 
-/// A key that must be there and isn't.
+/// A required key that is missing.
 struct MissingKey {
     key: &'static str,
     message: String,
@@ -55,7 +55,7 @@ struct MissingKey {
 }
 
 impl<'a> TableReader<'a> {
-    /// The whole file.
+    /// Returns a reader of the whole file.
     pub(super) fn root(source: &'a Arc<Source>, table: DeTable<'a>) -> Self {
         let at = Position {
             source: Arc::clone(source),
@@ -71,17 +71,17 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// The place of the table's header.
+    /// Returns the position of the table's header.
     pub(super) fn at(&self) -> &Position {
         &self.at
     }
 
-    /// Whether the key is there; call it before the key is taken.
+    /// Returns true if the key is present; must be called before the key is taken.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    /// A key's value, if it is there and can be read.
+    /// Takes a key's value; `None` if it is missing or can't be read.
     pub(super) fn take<T: FromToml>(
         &mut self,
         key: &'static str,
@@ -91,7 +91,7 @@ impl<'a> TableReader<'a> {
         read(key, &value, at, ValueForm::Value, log)
     }
 
-    /// The same, where `good` must hold for the value.
+    /// Like [`Self::take`]; an error if `good` does not hold for the value.
     pub(super) fn take_if<T: FromToml>(
         &mut self,
         key: &'static str,
@@ -107,14 +107,14 @@ impl<'a> TableReader<'a> {
         None
     }
 
-    /// Notes when a key that must be there isn't, which is said at the end; call it before the
-    /// key is taken.
+    /// Marks a key as required; [`Self::lacks`] reports it if it is missing. Must be called before
+    /// the key is taken.
     pub(super) fn require(&mut self, key: &'static str, example: &str) {
         let message = format!("{key} is missing in {}", self.title);
         self.require_saying(key, message, format!("write {key} = {example}"));
     }
 
-    /// The same, said in words of its own.
+    /// Like [`Self::require`], with its own message and remedy.
     pub(super) fn require_saying(
         &mut self,
         key: &'static str,
@@ -130,7 +130,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// A list's values; wrong ones are said and left out.
+    /// Takes a list's values; invalid ones are reported and left out.
     pub(super) fn take_list<T: FromToml>(
         &mut self,
         key: &'static str,
@@ -153,7 +153,7 @@ impl<'a> TableReader<'a> {
         Some(found.collect())
     }
 
-    /// A table within this one, such as `[api]`; titled as it is written.
+    /// Takes a table within this one, such as `[api]`; `title` is its header as it is written.
     pub(super) fn take_table(
         &mut self,
         key: &'static str,
@@ -171,7 +171,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// The tables of an array such as `[[rotation]]`.
+    /// Takes the tables of an array such as `[[rotation]]`.
     pub(super) fn take_tables(
         &mut self,
         key: &'static str,
@@ -203,7 +203,7 @@ impl<'a> TableReader<'a> {
         Some(sections)
     }
 
-    /// A key that is refused with words of its own.
+    /// Refuses a key, with its own message and remedy.
     pub(super) fn refuse(&mut self, key: &'static str, why: (&str, &str), log: &mut Diagnostics) {
         if let Some(at) = self.place(key) {
             self.table.remove(key);
@@ -211,7 +211,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// Ends the reading: whatever wasn't asked for is unknown.
+    /// Ends the reading: reports missing keys, and every key that was not taken as unknown.
     pub(super) fn finish(mut self, log: &mut Diagnostics) {
         self.lacks(log);
         for key in self.table.keys() {
@@ -225,8 +225,8 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// Says which keys are missing. One that is there misspelt is one problem, not two: who
-    /// is told of the first alone hears what to do.
+    /// Reports missing keys. A misspelt required key is reported once, with the key that was meant,
+    /// and not also as missing.
     pub(super) fn lacks(&mut self, log: &mut Diagnostics) {
         for MissingKey {
             key,
@@ -248,7 +248,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// The known key that was probably meant.
+    /// Returns the known key that was probably meant.
     fn near(&self, name: &str) -> Option<&'static str> {
         nearest(name, self.known.iter().copied())
     }
@@ -290,7 +290,7 @@ impl<'a> TableReader<'a> {
     }
 }
 
-/// Whether a value stands behind its key, or in a list.
+/// Position of a value: after its key, or in a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ValueForm {
     Value,
@@ -333,7 +333,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// The candidate that was probably meant: one slip for every three letters.
+/// Returns the candidate that was probably meant; allows one edit for every three letters.
 pub(super) fn nearest<'n>(word: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let word = word.to_lowercase();
     let allowed = (word.chars().count() / 3).clamp(1, 3);
@@ -344,7 +344,7 @@ pub(super) fn nearest<'n>(word: &str, among: impl Iterator<Item = &'n str>) -> O
         .map(|(_, candidate)| candidate)
 }
 
-/// Letters to insert, drop, replace or swap with their neighbour to get from one to the other.
+/// Returns the number of letters to insert, delete, replace or swap with their neighbour.
 fn distance(left: &str, right: &str) -> usize {
     let left: Vec<char> = left.chars().take(64).collect();
     let right: Vec<char> = right.chars().take(64).collect();

@@ -1,4 +1,4 @@
-//! Whether a rotation's times fit together, and each server's own share of a splay.
+//! Checks that a rotation's times fit together, and computes each server's share of a splay.
 
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,7 @@ pub(super) struct RotationTimes<'a> {
 }
 
 impl RotationTimes<'_> {
-    /// Says which of the times don't fit.
+    /// Reports times that contradict each other.
     pub(super) fn check(&self, schedules: &mut Schedules, log: &mut Diagnostics) {
         let (rotation, expression) = (self.rotation, self.expression.value.as_str());
         if let Some(catch_up) = self.catch_up
@@ -59,7 +59,7 @@ impl RotationTimes<'_> {
     }
 }
 
-/// A duration as the files write it.
+/// Formats a duration as the files write it.
 pub(super) fn said(duration: SignedDuration) -> String {
     let millis = duration.as_millis();
     let units = [
@@ -77,7 +77,7 @@ pub(super) fn said(duration: SignedDuration) -> String {
     )
 }
 
-/// This server's own share of the splay, in [0, splay): from a hash, so that it is the
+/// Returns this server's share of the splay, in [0, splay). It comes from a hash, so that it is the
 /// same after every restart and on every host.
 pub(super) fn offset(splay: SignedDuration, server: &ServerId, rotation: &str) -> SignedDuration {
     let hash = Sha256::digest(format!("{server}/{rotation}"));

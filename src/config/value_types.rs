@@ -1,4 +1,4 @@
-//! The kinds of value that the files hold, each with what to write when it is wrong.
+//! The types of value that the files hold, each with the remedy for a wrong value.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub(super) enum ProtectEntry {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ByteSize(pub(super) usize);
 
-/// A time zone and the name that it was asked by.
+/// A time zone, and the name that it is written by.
 #[derive(Clone, Debug)]
 pub(super) struct NamedZone {
     pub(super) name: String,
@@ -97,7 +97,7 @@ impl FromToml for bool {
 }
 
 fn whole(integer: &DeInteger<'_>) -> Option<u64> {
-    // The provider's numbers and all counts fit in what TOML calls an integer.
+    // The provider's ids and all counts fit into TOML's integers (64 bits, signed).
     let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok()?;
     u64::try_from(number).ok()
 }
@@ -146,7 +146,7 @@ impl FromToml for u32 {
     }
 }
 
-/// A whole number that must fit in a smaller type.
+/// Reads a whole number that must fit into a smaller type.
 fn narrowed<T: TryFrom<u64>>(value: &DeValue<'_>) -> Option<Result<T, ValueError>> {
     let read = u64::read(value)?;
     Some(read.and_then(|number| {
@@ -176,7 +176,7 @@ impl FromToml for f64 {
     }
 }
 
-/// A number and its unit; `None` unless it is digits, then letters.
+/// Splits a text into a number and its unit; `None` unless it is digits, then letters.
 fn split_unit(text: &str) -> Option<(u64, &str)> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);

@@ -1,7 +1,7 @@
-//! `[audit.witness]`: how often a checkpoint of the trail is signed, by which key, and who gets it.
+//! `[audit.witness]`: the interval, key and destinations of the trail's signed checkpoints.
 //!
-//! A key that is missing or can't be used is warned of, not refused: rotation must not depend
-//! on the witness. The service raises an alert for it.
+//! A key that is missing or can't be used is a warning, not an error: rotation must not depend on
+//! the witness. The service raises an alert for it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,18 +13,18 @@ use super::notify::Receiver;
 use super::table_reader::{Located, TableReader};
 use super::{Environment, api_section, defaults};
 
-/// Checkpoints of the trail as they are meant.
+/// Validated settings of `[audit.witness]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// How long after a checkpoint the next one is signed.
+    /// Time from one checkpoint to the next.
     pub interval: Duration,
-    /// The file of the signer key: the credential where there is one, else `key_file`.
+    /// File of the signer key: the systemd credential if there is one, else `key_file`.
     pub key_file: Option<PathBuf>,
-    /// Which trail a checkpoint says it is of; `None`: the key's name.
+    /// Trail that a checkpoint names as its origin; `None`: the key's name.
     pub origin: Option<String>,
-    /// The file that checkpoints are appended to.
+    /// File that checkpoints are appended to.
     pub file: Option<PathBuf>,
-    /// Set: they go to the log.
+    /// True if checkpoints go to the log.
     pub journal: bool,
 }
 
@@ -69,13 +69,13 @@ impl RawWitness {
         raw
     }
 
-    /// The key's file, as far as it can be made out.
+    /// Returns the key's file, as far as it can be determined.
     pub(super) fn key(&self, folder: &Path, env: &Environment) -> Option<PathBuf> {
         let written = self.key_file.as_ref();
         api_section::given(defaults::WITNESS_CREDENTIAL, written, folder, env).0
     }
 
-    /// Validates it; `folders` are those of the trail and its head.
+    /// Validates the table; `folders` are those of the trail and of its head.
     pub(super) fn validate(
         self,
         folder: &Path,
@@ -107,7 +107,8 @@ impl RawWitness {
     }
 }
 
-/// Says where checkpoints are asked for that nobody gets, or by somebody and none are signed.
+/// Reports checkpoints that are signed but have no destination, and a receiver that asks for
+/// checkpoints when none are signed.
 pub(super) fn fits(
     witness: Option<(&Witness, &Position)>,
     receivers: &[Receiver],
@@ -133,13 +134,13 @@ pub(super) fn fits(
 }
 
 impl RawWitness {
-    /// Where the table stands.
+    /// Returns the position of the table's header.
     pub(super) fn at(&self) -> &Position {
         &self.at
     }
 }
 
-/// Fit for an origin and for every way that it goes.
+/// Returns true if the text is valid as an origin in every kind of receiver.
 fn is_origin(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | ':');
     text.len() <= 200 && text.chars().all(plain)
@@ -152,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_witness_is_said_with_line_and_remedy() {
-        // One case a line, to be read as a table.
+        // One case per line, so that the list reads as a table.
         #[rustfmt::skip]
         let cases = [
             case("[audit.witness]\nkey_file = \"witness-key\"\ninterval = \"0s\"", "5:12: error", "interval must be a second or more", "\"1d\""),

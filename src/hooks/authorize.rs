@@ -1,14 +1,14 @@
-//! Who may have hooks run: root, and the service itself. The socket is open to a group that
-//! the service has, since its user is made anew at each start; an administrator may have given
-//! the group to others.
+//! Authorizes the peer of the runner's socket: root and the service only. The socket is open to a
+//! group of the service, since the service's user is new at each start, and an administrator may
+//! have given that group to others.
 
 use tokio::net::UnixStream;
 
-/// The service's unit, and the slice that it and the runner are in.
+/// The service's unit, and the slice of that unit and the runner.
 const SERVICE: &str = "snaprotate.service";
 const SLICE: &str = "/system.slice/";
 
-/// Whether the one at the other end may have hooks run; else why not.
+/// Accepts the peer if it may have hooks run; the error says why not.
 pub fn admit(stream: &UnixStream) -> Result<(), String> {
     let peer = stream.peer_cred().map_err(|error| error.to_string())?;
     if peer.uid() == 0 || peer.uid() == rustix::process::getuid().as_raw() {
@@ -28,9 +28,9 @@ pub fn admit(stream: &UnixStream) -> Result<(), String> {
     ))
 }
 
-/// Whether a process with these groups is the service's: its unit stands in the slice that the
-/// runner's own does. Only root can put one there, while users make groups of any name below
-/// their own.
+/// Returns true if a process with these cgroups belongs to the service: its unit lies in the slice
+/// of the runner's own unit. Only root can put a unit there, while users can create cgroups of any
+/// name below their own.
 fn is_service(groups: &str, own: &str) -> bool {
     let (Some(group), Some(own)) = (unit(groups), unit(own)) else {
         return false;
@@ -40,11 +40,11 @@ fn is_service(groups: &str, own: &str) -> bool {
     inside.and_then(|inside| inside.strip_prefix(SLICE)) == Some(SERVICE)
 }
 
-/// The group by the hierarchy of systemd's own.
+/// Returns the cgroup in systemd's own hierarchy.
 fn unit(groups: &str) -> Option<&str> {
     let own = |line: &&str| line.starts_with("0::") || line.contains(":name=systemd:");
     let mut lines = groups.lines().filter(own);
-    // Where both hierarchies are there, systemd's named one tells.
+    // If both hierarchies exist, systemd uses the named one.
     let line = lines.clone().find(|line| !line.starts_with("0::"));
     line.or_else(|| lines.next())?.splitn(3, ':').nth(2)
 }
@@ -81,7 +81,7 @@ mod tests {
         ] {
             assert!(!is_service(other, OWN), "{other}");
         }
-        // A runner that is nobody's unit knows nobody.
+        // A runner outside any unit accepts no service.
         assert!(!is_service(
             "0::/system.slice/snaprotate.service\n",
             "0::/\n"

@@ -1,4 +1,4 @@
-//! A runner for each hold: behind a socket of systemd's, in a unit of its own, or a child.
+//! Starts a runner for each hold: in a unit of its own behind systemd's socket, or as a child.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,20 +17,20 @@ use super::{BoxedFuture, HookJob, HookReport, Runner, RunnerHandle, RunnerLease}
 use crate::config::DEFAULT_FILE;
 use crate::core::event::{HookKind, HookOutcome};
 
-/// A runner may take so much longer than the hook: it asks it to end, and makes it.
+/// Time beyond the hook's limit in which a runner asks the hook to end and then kills it.
 const MARGIN: Duration = Duration::from_secs(15);
 
-/// So many runs of `after` are begun at once, however many leases are lost.
+/// Concurrent runs of `after`, at most, however many leases are lost.
 const AFTERS: usize = 8;
 
 /// The command that makes this program a runner.
 pub const RUNNER: &str = "hook-runner";
 
-/// Where the shipped unit has hooks run.
+/// Socket of the shipped unit for hooks.
 const UNIT_SOCKET: &str = "/run/snaprotate-hook.sock";
 
-/// The socket of the shipped unit where it is there, for commands beside the service too. Its
-/// runners go by the default main file, so hooks of another one are not theirs to run.
+/// Returns the shipped unit's socket if it exists, also for commands that run beside the service.
+/// Its runners read the default main file, so the socket is not used with another one.
 pub fn unit_socket(config: &Path) -> Option<PathBuf> {
     socket_for(config, Path::new(DEFAULT_FILE), Path::new(UNIT_SOCKET))
 }
@@ -41,7 +41,7 @@ fn socket_for(config: &Path, of_unit: &Path, socket: &Path) -> Option<PathBuf> {
     (same && socket.exists()).then(|| socket.to_owned())
 }
 
-/// Begins runners.
+/// Starts runners.
 #[derive(Debug)]
 pub struct RunnerLauncher {
     config: PathBuf,
@@ -51,8 +51,8 @@ pub struct RunnerLauncher {
 }
 
 impl RunnerLauncher {
-    /// By this main file; through this socket where there is one, and then by no other way,
-    /// else by children of ours, which are given these `options` too.
+    /// Returns a launcher for this main file. If there is a socket it is the only way used; else
+    /// runners are child processes, which also get these `options`.
     pub fn new(config: PathBuf, socket: Option<PathBuf>, options: Vec<String>) -> Self {
         Self {
             config,
@@ -77,7 +77,7 @@ impl RunnerLauncher {
                 child: None,
             });
         }
-        // This very program, also when another was installed over it.
+        // The running program, even if another version was installed in its place.
         let mut child = Command::new("/proc/self/exe")
             .arg(RUNNER)
             .arg("--config")
@@ -85,7 +85,7 @@ impl RunnerLauncher {
             .args(&self.options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // A signal that is meant for us would end it too.
+            // Otherwise a signal for the service's process group would end the runner too.
             .process_group(0)
             .spawn()
             .map_err(|error| format!("no runner of hooks can be started: {error}"))?;
@@ -100,7 +100,7 @@ impl RunnerLauncher {
     }
 }
 
-/// A runner, and the way to it.
+/// A connection to a runner.
 struct RunnerConnection {
     input: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
     output: Box<dyn AsyncWrite + Send + Unpin>,
@@ -114,7 +114,7 @@ impl RunnerConnection {
         heard.ok_or_else(|| "the runner of the hooks is gone: see its log".to_owned())
     }
 
-    /// Whether `before` is begun; else why not.
+    /// Waits until `before` starts; the error says why it doesn't.
     async fn begun(&mut self, request: RunRequest) -> Result<(), String> {
         say(&mut self.output, &request).await?;
         match self.told::<FirstMessage>(Duration::ZERO).await? {
@@ -124,13 +124,13 @@ impl RunnerConnection {
         }
     }
 
-    /// Has the lease until it is released or dropped.
+    /// Keeps the lease until it is released or dropped.
     async fn hold(mut self, leased: RunnerHandle, limit: Duration) {
         let RunnerHandle { released, ended } = leased;
         let report = tokio::select! {
             why = released => match why {
                 Ok(why) => {
-                    // It may have ended by itself, and said so.
+                    // The runner may have ended by itself and reported it.
                     let _gone = say(&mut self.output, &ReleaseRequest { why }).await;
                     let report = timeout(limit + MARGIN, hear_after(&mut self.input)).await;
                     report.ok().flatten()
@@ -145,7 +145,7 @@ impl RunnerConnection {
         self.end().await;
     }
 
-    /// Closes the way to it; a child is waited for.
+    /// Closes the connection, and waits for a child to end.
     async fn end(self) {
         drop((self.input, self.output));
         if let Some(mut child) = self.child {
@@ -154,7 +154,7 @@ impl RunnerConnection {
     }
 }
 
-/// The report of `after`; one of `before` that took too long to be waited for is passed over.
+/// Returns the report of `after`; a late report of `before` is skipped.
 async fn hear_after(input: &mut (impl AsyncBufRead + Unpin)) -> Option<HookReport> {
     loop {
         let HookResult { hook, report } = hear(input).await.ok().flatten()?;
@@ -164,7 +164,7 @@ async fn hear_after(input: &mut (impl AsyncBufRead + Unpin)) -> Option<HookRepor
     }
 }
 
-/// What a runner says first.
+/// The first message of a runner.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum FirstMessage {

@@ -1,12 +1,11 @@
-//! Runs the hooks of a rotation. One process, the runner, has a hold from `before` to
-//! `after`: it runs `after` when it is told to, and by itself when whoever began the hold is
-//! gone, when it is asked to end, and when `max_hold` is over. So a service that dies
-//! releases the server all the same.
+//! Runs the hooks of a rotation. One process, the runner, holds the server from `before` to
+//! `after`. It runs `after` on request, and by itself when the process that began the hold is gone,
+//! when the runner is asked to end, or when `max_hold` is over. A service that dies therefore still
+//! releases the server.
 //!
-//! - here: what the engine asks for, and what it is answered.
-//! - `runner`: what the runner does; `protocol`: what is said between it and the service;
-//!   `authorize`: who may ask.
-//! - `launch`: a runner for each hold: behind a socket of systemd's, else a child of ours.
+//! - this module: the engine's interface to hooks.
+//! - `runner`: the runner's process; `protocol`: its messages; `authorize`: who may use it.
+//! - `launch`: starts a runner for each hold, behind systemd's socket or as a child process.
 
 pub mod authorize;
 mod launch;
@@ -25,39 +24,39 @@ use tokio::sync::oneshot;
 use crate::core::event::HookOutcome;
 use crate::core::snapshot::ServerId;
 
-/// For what a server is held.
+/// The purpose of a hold on a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookJob {
-    /// The stem of the policy's file.
+    /// Stem of the policy's file.
     pub policy: String,
     /// The rotation whose hooks are run.
     pub rotation: String,
     /// The snapshot's name.
     pub snapshot: String,
-    /// The provider's id of the server; the runner goes by the policy's file.
+    /// The provider's id of the server; the runner reads the id from the policy's file instead.
     pub server: ServerId,
-    /// How long one run may take, as the service knows it.
+    /// Longest time for one run, according to the service.
     #[serde(skip)]
     pub limit: Duration,
 }
 
-/// What came of a hook.
+/// Result of a hook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookReport {
     /// How it ended.
     pub ran: HookOutcome,
-    /// Why, or what it said.
+    /// Reason of the outcome, with the hook's output.
     pub reason: String,
-    /// What it said beside a reason that is another's; cut.
+    /// The hook's output, truncated, where `reason` is not its own.
     #[serde(default)]
     pub said: String,
-    /// Whether it was run before it was asked for.
+    /// True if it was run before it was requested.
     #[serde(default)]
     pub early: bool,
 }
 
 impl HookReport {
-    /// One that didn't do well.
+    /// Returns the report of a hook that did not succeed.
     pub fn bad(ran: HookOutcome, reason: impl Into<String>) -> Self {
         Self {
             ran,
@@ -68,35 +67,35 @@ impl HookReport {
     }
 }
 
-/// A future that the engine can hold without knowing who made it.
+/// A boxed future, so that the engine does not depend on the implementation.
 pub type BoxedFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Who runs hooks.
+/// Runs hooks.
 pub trait Runner: Send + Sync {
-    /// Runs `before`. From then on the server is held, until the lease is released or dropped;
-    /// there is none where nothing was run.
+    /// Runs `before`. From then on the server is held until the lease is released or dropped. There
+    /// is no lease if nothing was run.
     fn begin(&self, job: HookJob) -> BoxedFuture<'_, (HookReport, Option<RunnerLease>)>;
 
     /// Runs `after` of a hold whose lease is lost.
     fn after(&self, job: HookJob, why: String) -> BoxedFuture<'_, HookReport>;
 }
 
-/// A hold: who drops it releases the server.
+/// A hold on a server. Dropping it releases the server.
 pub struct RunnerLease {
     release: oneshot::Sender<String>,
     ended: oneshot::Receiver<HookReport>,
 }
 
-/// The other side of a lease.
+/// The runner's side of a lease.
 pub struct RunnerHandle {
-    /// Why the server is to be released; an error when the lease was dropped.
+    /// Receives the reason of the release; an error if the lease was dropped.
     pub released: oneshot::Receiver<String>,
-    /// What came of `after`.
+    /// Sends the result of `after`.
     pub ended: oneshot::Sender<HookReport>,
 }
 
 impl RunnerLease {
-    /// A lease and its other side.
+    /// Returns a lease and its other side.
     pub fn new() -> (Self, RunnerHandle) {
         let (release, released) = oneshot::channel();
         let (ended, end) = oneshot::channel();
@@ -107,13 +106,13 @@ impl RunnerLease {
         (lease, RunnerHandle { released, ended })
     }
 
-    /// Has `after` run, and waits for it; `None`: the runner is gone, and nobody knows.
+    /// Has `after` run and waits for it; `None` if the runner is gone and the outcome is unknown.
     pub async fn release(self, why: String) -> Option<HookReport> {
         let _ended_already = self.release.send(why);
         self.ended.await.ok()
     }
 
-    /// Whether the runner has released the server by itself, or is gone.
+    /// Returns true if the runner has released the server by itself, or is gone.
     pub fn is_over(&self) -> bool {
         self.release.is_closed()
     }

@@ -1,4 +1,4 @@
-//! What is said between the service and the runner: one JSON object a line.
+//! The protocol between the service and the runner: one JSON object per line.
 
 use std::time::Duration;
 
@@ -10,34 +10,34 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrit
 use super::{HookJob, HookReport};
 use crate::core::event::HookKind;
 
-/// The longest line.
+/// Longest line, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
-/// How long the first line may take.
+/// Longest wait for the first line.
 pub(super) const FIRST: Duration = Duration::from_secs(10);
 
-/// What the runner is asked for.
+/// The service's request to a new runner.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct RunRequest {
-    /// For what the server is held.
+    /// The hook's job.
     pub(super) job: HookJob,
-    /// `Some`: `before` ran long ago, only `after` is to be run, and why.
+    /// `Some`: run only `after`, since `before` ran long ago; holds the reason.
     pub(super) after: Option<String>,
 }
 
-/// That `before` is about to be run: from here on the server may be held.
+/// Announces that `before` is about to run: from here on the server may be held.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct BeforeStarted {
     pub(super) begun: bool,
 }
 
-/// That the server is to be released.
+/// Asks the runner to release the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ReleaseRequest {
     pub(super) why: String,
 }
 
-/// What came of a hook, and of which: one of `before` may be heard late.
+/// Result of a hook. It names the hook, since the result of `before` may be received late.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct HookResult {
     #[serde(default = "after")]
@@ -46,7 +46,7 @@ pub(super) struct HookResult {
     pub(super) report: HookReport,
 }
 
-/// Of which hook a report is that doesn't say so.
+/// Returns the hook of a report that names none.
 fn after() -> HookKind {
     HookKind::After
 }
@@ -65,7 +65,7 @@ pub(super) async fn say(
     sent.await.map_err(|error| error.to_string())
 }
 
-/// Takes a line; `None`: the other side is gone.
+/// Receives a line; `None` if the other side has closed the connection.
 pub(super) async fn hear<T: DeserializeOwned>(
     from: &mut (impl AsyncBufRead + Unpin),
 ) -> Result<Option<T>, String> {

@@ -1,5 +1,5 @@
-//! The runner of one hold: a process of its own, which reads from the policy's file what it
-//! is to run, and takes no command from anybody.
+//! The runner of one hold: a process of its own. It reads the programs to run from the policy's
+//! file, and accepts no command from a peer.
 
 use std::fs::{File, TryLockError};
 use std::future::Future;
@@ -21,22 +21,22 @@ use crate::core::policy::Hooks;
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
-/// What the runner's unit gives it.
+/// Environment of the runner's unit.
 #[derive(Debug, Default)]
 pub struct UnitEnvironment {
-    /// Where credentials for hooks lie.
+    /// Folder of the credentials for hooks.
     pub credentials: Option<String>,
-    /// The folder for locks that all runners of the unit share.
+    /// Folder of the locks that all runners of the unit share.
     pub locks: Option<PathBuf>,
 }
 
-/// For so long a runner that has just released the server may take to end.
+/// Longest wait for a previous runner that has just released the server.
 const PREVIOUS: Duration = Duration::from_secs(5);
 
-/// Between two looks whether it has.
+/// Interval of the attempts to take its lock.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Serves one hold to its end; `ended` comes true when the runner is asked to end.
+/// Serves one hold to its end; `ended` completes when the runner is asked to end.
 pub async fn serve(
     config: &Path,
     unit: UnitEnvironment,
@@ -63,7 +63,7 @@ pub async fn serve(
             called,
             credentials: unit.credentials,
         },
-        // Nothing is begun.
+        // Nothing was started.
         Err(why) if after.is_none() => {
             return say(&mut output, &HookReport::bad(HookOutcome::NotStarted, why)).await;
         }
@@ -84,7 +84,7 @@ pub async fn serve(
         return Ok(());
     }
     let latest = Instant::now() + std(run.hooks.max_hold);
-    // Never broken off: what it begun elsewhere would come to its end behind `after`.
+    // `before` is never aborted: what it started elsewhere could then take effect after `after`.
     let report = run.run(HookKind::Before, "").await;
     let ran = report.ran;
     let hook = HookKind::Before;
@@ -106,8 +106,8 @@ pub async fn serve(
     run.release(why, true, &mut output).await
 }
 
-/// Makes this the only hold of the server until the file is closed. The release of a hold that
-/// was lost doesn't come here: a server that may be held has to be released.
+/// Makes this the only hold of the server until the returned file is closed. The release of a lost
+/// hold skips this: a server that may be held must be released.
 async fn alone(locks: Option<&Path>, server: &ServerId) -> Result<Option<File>, String> {
     let Some(locks) = locks else { return Ok(None) };
     let path = locks.join(format!("server-{}.lock", server.component()));
@@ -130,11 +130,11 @@ async fn alone(locks: Option<&Path>, server: &ServerId) -> Result<Option<File>, 
     }
 }
 
-/// What is run, and for what.
+/// The programs of a hold, and their context.
 struct HookRun {
     hooks: Arc<Hooks>,
     job: HookJob,
-    /// By the policy's file, whatever was asked.
+    /// From the policy's file; the request's id is ignored.
     server: ServerId,
     called: String,
     credentials: Option<String>,
@@ -162,7 +162,7 @@ impl HookRun {
                 tracing::warn!(server, server_name, rotation, reason, "after failed");
             }
         }
-        // Nobody need be left to hear it.
+        // The service may be gone, so a failed send is ignored.
         let hook = HookKind::After;
         let _gone = say(output, &HookResult { hook, report }).await;
         Ok(())

@@ -1,11 +1,11 @@
-//! A program that is told: JSON on its standard input.
+//! Delivers messages to a program: JSON on its standard input.
 
 use std::time::Duration;
 
 use crate::alerts::Message;
 use crate::child::{self, Program};
 
-/// Runs it to its end, within this time.
+/// Runs the program to its end, within the limit.
 pub(super) async fn run(
     receiver: &str,
     argv: &[String],

@@ -1,4 +1,4 @@
-//! One delivery: the way that the receiver wants, within one limit.
+//! One delivery: by the receiver's transport, within one time limit.
 
 use std::future::Future;
 use std::sync::Mutex;
@@ -15,19 +15,19 @@ use crate::api::{is_loopback, outgoing, secret};
 use crate::config::notify::{Address, Receiver, SecretFile, Transport, address};
 use crate::core::sanitize::printable;
 
-/// As much of what a receiver answers as an error repeats.
+/// Characters of an error that are kept.
 const ERROR_SHOWN: usize = 300;
 
 /// Delivers to one receiver.
 pub struct Delivery {
     receiver: Receiver,
     means: DeliveryContext,
-    /// The client, and whether it is for loopback alone.
+    /// The client; true if it is for loopback addresses only.
     client: Mutex<Option<(bool, Client)>>,
 }
 
 impl Delivery {
-    /// Delivers to this receiver; nothing is sent yet.
+    /// Returns the delivery to this receiver; nothing is sent yet.
     pub fn new(receiver: Receiver, means: DeliveryContext) -> Self {
         Self {
             receiver,
@@ -36,7 +36,7 @@ impl Delivery {
         }
     }
 
-    /// Sends a message that tells of nothing, and when that was asked for.
+    /// Sends a test message without alerts; `time` is when the test was requested.
     pub async fn test(&self, time: Timestamp) -> Result<(), String> {
         let message = Message {
             event: AlertChange::Test,
@@ -93,12 +93,13 @@ impl Delivery {
                 let (name, limit) = (&self.receiver.name, self.receiver.timeout);
                 command::run(name, argv, message, limit).await
             }
-            // It hears of slots.
+            // A ping receiver gets slot changes, not messages.
             Transport::Ping { .. } => Ok(()),
         }
     }
 
-    /// The client and the address; read anew each time, so that a changed file serves at once.
+    /// Returns the client and the address. The address file is read each time, so that an edit
+    /// takes effect at once.
     fn web(&self, place: &Address) -> Result<(Client, Url), String> {
         let url = match place {
             Address::Written(url) => url.clone(),
@@ -155,7 +156,7 @@ impl Deliver for Delivery {
     }
 }
 
-/// What this host is called.
+/// Returns this host's name.
 pub fn host() -> String {
     let name = rustix::system::uname();
     name.nodename().to_string_lossy().into_owned()

@@ -1,4 +1,4 @@
-//! What is sent over HTTP. An error never holds the address: it may be a secret.
+//! Delivers messages over HTTP. An error never holds the address, which may be a secret.
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, RequestBuilder, Url};
@@ -12,10 +12,10 @@ pub(super) async fn webhook(client: &Client, url: Url, message: &Message) -> Res
     send(client.post(url).json(&message.json())).await
 }
 
-/// Slack's form, which Mattermost, Rocket.Chat and others take too.
+/// Sends Slack's form, which Mattermost, Rocket.Chat and others accept too.
 pub(super) async fn slack(client: &Client, url: Url, message: &Message) -> Result<(), String> {
     let text = format!("{}\n{}", message.subject(), message.text());
-    // Slack's own signs: else a name could call a whole channel.
+    // Slack's control characters; unescaped, a name could notify a whole channel.
     let text = text.replace('&', "&amp;");
     let text = text.replace('<', "&lt;").replace('>', "&gt;");
     send(client.post(url).json(&json!({ "text": text.trim_end() }))).await
@@ -51,7 +51,7 @@ pub(super) async fn ntfy(
     send(request).await
 }
 
-/// In the way of healthchecks.io: `/start`, nothing, `/fail` after the address's path.
+/// Pings as healthchecks.io expects it: `/start`, nothing or `/fail` after the address's path.
 pub(super) async fn ping(client: &Client, url: Url, slot: &SlotNews) -> Result<(), String> {
     let turn = match slot.turn {
         SlotChange::Started => Some("start"),
@@ -69,7 +69,7 @@ pub(super) async fn ping(client: &Client, url: Url, slot: &SlotNews) -> Result<(
     send(client.post(below(url, turn)).body(text)).await
 }
 
-/// Noted there without an effect on whether all is well.
+/// Sends a log entry, which has no effect on the check's state.
 pub(super) async fn ping_log(client: &Client, url: Url, text: String) -> Result<(), String> {
     send(client.post(below(url, Some("log"))).body(text)).await
 }
@@ -88,7 +88,7 @@ async fn send(request: RequestBuilder) -> Result<(), String> {
     if status.is_success() {
         return Ok(());
     }
-    // What it says beside that may repeat the address.
+    // The body may repeat the address.
     Err(format!("it answered {status}"))
 }
 

@@ -1,4 +1,4 @@
-//! What is sent by SMTP.
+//! Delivers messages by SMTP.
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -18,7 +18,7 @@ use crate::alerts::{AlertChange, Message, encoded_word};
 use crate::api::chain;
 use crate::config::notify::{Mail, Tls};
 
-/// Base64's characters in a line (RFC 2045).
+/// Base64 characters per line (RFC 2045).
 const LINE: usize = 76;
 
 pub(super) async fn send(
@@ -53,13 +53,13 @@ pub(super) async fn send(
     })
 }
 
-/// Without the password, where a server's words repeat what it was told. It is sent in
-/// base64: after the user's name (PLAIN, RFC 4616), or by itself (LOGIN).
+/// Removes the password from a server's reply that repeats it. The password was sent in base64:
+/// after the user's name (PLAIN, RFC 4616), or alone (LOGIN).
 fn unsaid(text: String, user: &str, password: &SecretString) -> String {
     let password = password.expose_secret();
     let plain = STANDARD.encode(format!("\0{user}\0{password}"));
     let login = STANDARD.encode(password);
-    // What ends in padding may be repeated without it.
+    // A reply may repeat a padded text without its padding.
     let forms = [&plain, &login].map(|form| [form, form.trim_end_matches('=')]);
     let forms = forms.as_flattened().iter().chain([&password]);
     forms.fold(text, |text, form| text.replace(form, "[password]"))
@@ -84,7 +84,7 @@ fn guard(settings: &Mail, ca_file: Option<&Path>) -> Result<SmtpTls, String> {
     })
 }
 
-/// The message with its headers (RFC 5322), all ASCII.
+/// Returns the message with its headers (RFC 5322), all ASCII.
 fn letter(settings: &Mail, host: &str, message: &Message) -> String {
     let zoned = message.time.to_zoned(TimeZone::UTC);
     let date = rfc2822::to_string(&zoned).unwrap_or_default();
@@ -110,7 +110,7 @@ fn letter(settings: &Mail, host: &str, message: &Message) -> String {
     )
 }
 
-/// The host's name as SMTP may hear it.
+/// Returns the host's name with the characters that SMTP allows.
 fn domain(host: &str) -> String {
     let fit = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     let name: String = host.chars().filter(fit).collect();

@@ -1,10 +1,10 @@
-//! Delivers to receivers what is to be told of alerts. Nothing here holds anything up: the
-//! engine's news come by a bounded queue, each receiver has a task and a limit of its own,
-//! and one that is down is tried again for an hour, then its messages are dropped and counted.
+//! Delivers alerts to receivers without blocking the engine: news arrive in a bounded queue, and
+//! each receiver has its own task and limits. Deliveries to a receiver that is down are retried for
+//! an hour, then its messages are dropped and counted.
 //!
-//! - `receiver`: the loop of one receiver: a short wait for more, one message, growing pauses;
-//!   `pending`: what it is still to be told.
-//! - `delivery`: one delivery, with one time limit; `http`, `mail`, `command`: the ways.
+//! - `receiver`: the loop of one receiver: a short wait for more news, one message, growing pauses;
+//!   `pending`: its queue.
+//! - `delivery`: one delivery with one time limit; `http`, `mail`, `command`: the transports.
 
 mod command;
 mod delivery;
@@ -31,35 +31,35 @@ use crate::clock::Clock;
 use crate::config::notify::Receiver;
 use receiver::ReceiverLoop;
 
-/// How a receiver fares, for those who look on.
+/// State of a receiver, for status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiverView {
-    /// What it is called.
+    /// Name of the receiver.
     pub name: String,
-    /// How it is reached: the word of `type`.
+    /// How it is reached: the value of `type`.
     pub r#type: String,
-    /// Messages that it took.
+    /// Messages that were delivered.
     pub delivered: u64,
-    /// What it was not told: messages given up, and what found no place.
+    /// Messages that were given up, and news that were dropped before.
     pub dropped: u64,
-    /// Why the last delivery failed; `null`: it didn't.
+    /// Why the last delivery failed; `null` if it succeeded.
     pub error: Option<String>,
 }
 
-/// What all deliveries have in common.
+/// Settings that all deliveries share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryContext {
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
-    /// The proxy on the way to receivers over https.
+    /// Proxy for receivers over https.
     pub proxy: Proxy,
-    /// Where systemd puts credentials.
+    /// Folder of systemd's credentials.
     pub credentials: Option<PathBuf>,
 }
 
 type ReceiverTasks = Arc<Mutex<Vec<Arc<ReceiverLoop>>>>;
 
-/// How the receivers fare, for those who look on.
+/// State of all receivers, for status.
 #[derive(Clone)]
 pub struct ReceiverStatus {
     lines: ReceiverTasks,
@@ -67,7 +67,7 @@ pub struct ReceiverStatus {
 }
 
 impl ReceiverStatus {
-    /// A row for each receiver.
+    /// Returns a row for each receiver.
     pub fn view(&self) -> Vec<ReceiverView> {
         let lost = self.lost.load(Ordering::Relaxed);
         let lines = lock(&self.lines);
@@ -75,7 +75,7 @@ impl ReceiverStatus {
     }
 }
 
-/// All receivers, and what feeds them.
+/// All receivers, and the queue of their news.
 pub struct Notifier {
     tap: Arc<NewsQueue>,
     clock: Clock,
@@ -86,8 +86,8 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Begins to tell the receivers of news. `standing` was told by a process before, which
-    /// lived until `last`.
+    /// Starts delivering news to the receivers. A previous process, which was alive until `last`,
+    /// has delivered `standing`.
     pub fn start(
         receivers: &[Receiver],
         means: &DeliveryContext,
@@ -121,17 +121,18 @@ impl Notifier {
         notifier
     }
 
-    /// Where the news come from.
+    /// Returns the queue of news.
     pub fn tap(&self) -> Arc<NewsQueue> {
         Arc::clone(&self.tap)
     }
 
-    /// How the receivers fare.
+    /// Returns the state of the receivers.
     pub fn watch(&self) -> ReceiverStatus {
         self.watch.clone()
     }
 
-    /// Puts other receivers in place. One of the same name goes on with what it was told.
+    /// Replaces the receivers. One keeps its state if its name, its alert filters, and its kind
+    /// (alerts or pings) stay the same.
     pub fn reload(
         &mut self,
         receivers: &[Receiver],
@@ -163,7 +164,7 @@ impl Notifier {
         }
     }
 
-    /// Gives what is still to be told so much time, and ends.
+    /// Delivers what is pending within this time, and ends.
     pub async fn finish(&mut self, limit: Duration) {
         spread(&self.tap, &self.watch, &self.clock);
         self.hub.abort();
@@ -193,7 +194,7 @@ impl Drop for Notifier {
     }
 }
 
-/// Gives each receiver what came; never waits.
+/// Passes queued news to each receiver; never waits.
 fn spread(tap: &NewsQueue, watch: &ReceiverStatus, clock: &Clock) {
     let (news, lost) = tap.drain();
     if lost > 0 {

@@ -1,4 +1,4 @@
-//! What one receiver is still to be told: of alerts, or of slots.
+//! The pending messages of one receiver: alerts and checkpoints, or pings.
 
 use std::collections::VecDeque;
 
@@ -10,23 +10,23 @@ use crate::alerts::{
 };
 use crate::config::notify::{Receiver, Transport};
 
-/// Turns of slots that wait to be told of.
+/// Slot changes that are queued for a receiver, at most.
 pub(super) const PINGS: usize = 1_000;
-/// Checkpoints that wait to be given; a newer one says more than an older one.
+/// Checkpoints that are queued, at most; a newer one covers more than an older one.
 pub(super) const CHECKPOINTS: usize = 100;
 
-/// One thing to deliver.
+/// One item to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Parcel {
-    /// Of alerts; with what was told by it.
+    /// Alerts, with the notices that the message delivers.
     Message(Message, Vec<Notice>),
-    /// Of a slot's turn.
+    /// A change of a slot.
     Ping(SlotNews),
     /// A checkpoint, and the time of the message.
     Checkpoint(SignedCheckpoint, Timestamp),
 }
 
-/// What waits.
+/// The queue of a receiver.
 #[derive(Debug)]
 pub(super) enum PendingMessages {
     Alerts(ReceiverState, VecDeque<SignedCheckpoint>),
@@ -41,7 +41,7 @@ impl PendingMessages {
         }
     }
 
-    /// Takes in what a process before has told, which lived until `last`.
+    /// Adds the alerts that a previous process, which was alive until `last`, has delivered.
     pub(super) fn stood(&mut self, settings: &Receiver, standing: &[Alert], last: Timestamp) {
         if let Self::Alerts(desk, _) = self {
             for alert in standing.iter().filter(|alert| wants(settings, alert)) {
@@ -50,7 +50,7 @@ impl PendingMessages {
         }
     }
 
-    /// Takes in what the receiver is to hear of; how many older ones were dropped for it.
+    /// Adds the news that the receiver wants; returns how many older ones were dropped for them.
     pub(super) fn hear(&mut self, settings: &Receiver, news: &[News], now: Timestamp) -> u64 {
         let mut dropped = 0;
         for one in news {
@@ -80,7 +80,7 @@ impl PendingMessages {
         dropped
     }
 
-    /// When something is to be told; `None`: when something comes.
+    /// Returns when something is due; `None` if nothing is pending.
     pub(super) fn next(&self) -> Option<Timestamp> {
         match self {
             Self::Alerts(desk, waiting) => match waiting.front() {
@@ -91,12 +91,12 @@ impl PendingMessages {
         }
     }
 
-    /// Whether what comes at once goes together.
+    /// Returns true if news that arrive together are delivered together.
     pub(super) fn groups(&self) -> bool {
         matches!(self, Self::Alerts(..))
     }
 
-    /// What is to be delivered now: a message for each event, or pings one by one.
+    /// Returns the items that are due: one message for each kind of change, or pings one by one.
     pub(super) fn due(&self, time: Timestamp) -> Vec<Parcel> {
         let (desk, waiting) = match self {
             Self::Pings(slots) => return slots.iter().cloned().map(Parcel::Ping).collect(),
@@ -125,7 +125,7 @@ impl PendingMessages {
         messages.chain(checkpoints).collect()
     }
 
-    /// It was delivered.
+    /// Marks an item as delivered.
     pub(super) fn done(&mut self, parcel: &Parcel, now: Timestamp) {
         match (self, parcel) {
             (Self::Alerts(desk, _), Parcel::Message(_, notices)) => desk.told(notices, now),
@@ -134,7 +134,7 @@ impl PendingMessages {
             {
                 waiting.pop_front();
             }
-            // It may have been dropped meanwhile, where too many came.
+            // It may have been dropped meanwhile because the queue was full.
             (Self::Pings(slots), Parcel::Ping(slot)) if slots.front() == Some(slot) => {
                 slots.pop_front();
             }
@@ -142,7 +142,7 @@ impl PendingMessages {
         }
     }
 
-    /// What is due is not tried any more; how much that is.
+    /// Drops everything that is due; returns how many items were dropped.
     pub(super) fn give_up(&mut self, now: Timestamp) -> usize {
         match self {
             Self::Pings(slots) => slots.drain(..).count(),
@@ -155,7 +155,7 @@ impl PendingMessages {
         }
     }
 
-    /// What found no place.
+    /// Returns the number of alerts that were refused because too many stand.
     pub(super) fn refused(&self) -> u64 {
         match self {
             Self::Alerts(desk, _) => desk.refused,

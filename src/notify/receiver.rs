@@ -17,21 +17,21 @@ use crate::alerts::{self, Alert, News};
 use crate::clock::Clock;
 use crate::config::notify::Receiver;
 
-/// What comes within this time goes into one message.
+/// News that arrive within this time go into one message.
 const WINDOW: Duration = Duration::from_secs(2);
-/// So many messages within [`PACE`] at most; what comes then waits, and goes together.
+/// At most this many messages within [`PACE`]; later news wait and are sent together.
 const MESSAGES: usize = 10;
 const PACE: Duration = alerts::PACE.unsigned_abs();
-/// The wall clock may jump, so what waits for it is looked at this often.
+/// Longest sleep until a time of the wall clock, which may jump.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// The first pause after a failed delivery, and the longest.
 const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 const GIVE_UP: Duration = alerts::GIVE_UP.unsigned_abs();
 
-/// Who delivers.
+/// Delivers parcels to one receiver.
 pub(super) trait Deliver: Send + Sync + 'static {
-    /// Delivers within the receiver's limit; an error is one line without a secret.
+    /// Delivers within the receiver's time limit; the error is one line without a secret.
     fn deliver(&self, parcel: &Parcel) -> impl Future<Output = Result<(), String>> + Send;
 }
 
@@ -42,10 +42,10 @@ struct DeliveryCounts {
     error: Option<String>,
 }
 
-/// One receiver: what it is to be told, and how that goes.
+/// One receiver: its pending messages and its counters.
 pub(super) struct ReceiverLoop {
     pub(super) settings: Receiver,
-    /// Whether it goes on from one before.
+    /// True if it took over the state of the receiver before a reload.
     pub(super) goes_on: bool,
     clock: Clock,
     inbox: Mutex<PendingMessages>,
@@ -54,7 +54,7 @@ pub(super) struct ReceiverLoop {
 }
 
 impl ReceiverLoop {
-    /// The line of a receiver; `former` was its before a reload.
+    /// Returns the loop of a receiver; `former` is its loop before a reload.
     pub(super) fn new(settings: Receiver, clock: Clock, former: Option<&Self>) -> Self {
         let mut inbox = PendingMessages::of(&settings);
         let mut tally = DeliveryCounts::default();
@@ -81,19 +81,19 @@ impl ReceiverLoop {
         }
     }
 
-    /// What a process before has told, which lived until `last`.
+    /// Adds the alerts that a previous process, which was alive until `last`, has delivered.
     pub(super) fn stood(&self, standing: &[Alert], last: Timestamp) {
         lock(&self.inbox).stood(&self.settings, standing, last);
     }
 
-    /// Takes in what it is to hear of.
+    /// Adds the news that the receiver wants.
     pub(super) fn hear(&self, news: &[News], now: Timestamp) {
         let dropped = lock(&self.inbox).hear(&self.settings, news, now);
         lock(&self.tally).dropped += dropped;
         self.came.notify_one();
     }
 
-    /// How it fares; `lost` is what no receiver was told.
+    /// Returns the receiver's state; `lost` is the number of news that no receiver got.
     pub(super) fn view(&self, lost: u64) -> ReceiverView {
         let refused = lock(&self.inbox).refused();
         let tally = lock(&self.tally).clone();
@@ -106,7 +106,7 @@ impl ReceiverLoop {
         }
     }
 
-    /// Delivers until `stop`, and then what is left, once.
+    /// Delivers until `stop`, then what is pending, once.
     pub(super) async fn run(self: Arc<Self>, post: impl Deliver, stop: CancellationToken) {
         let mut sent: VecDeque<Instant> = VecDeque::new();
         let mut pauses = None;
@@ -157,7 +157,7 @@ impl ReceiverLoop {
         }
     }
 
-    /// Waits until something is due, and then for what comes along with it; whether it is.
+    /// Waits until something is due, and then for more news. Returns true if something is due.
     async fn wait(&self, sent: &VecDeque<Instant>, stop: &CancellationToken) -> bool {
         let now = self.clock.now().wall;
         let (next, groups) = {
@@ -216,7 +216,7 @@ impl ReceiverLoop {
         Ok(())
     }
 
-    /// What is due is not tried any more.
+    /// Drops everything that is due.
     fn give_up(&self, error: &str) {
         let now = self.clock.now().wall;
         let dropped = lock(&self.inbox).give_up(now);

@@ -1,4 +1,4 @@
-//! One receiver's loop, with time that the test lets pass.
+//! The loop of one receiver, with time under the test's control.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use crate::alerts::{AlertChange, ServerLabel, SignedCheckpoint, SlotChange, Slot
 use crate::config::notify::{Address, Transport};
 use crate::core::snapshot::ServerId;
 
-/// Takes what it is given, or fails, or never ends.
+/// A receiver that accepts deliveries, or fails.
 #[derive(Clone, Default)]
 struct Fake {
     took: Arc<Mutex<Vec<String>>>,
@@ -245,7 +245,7 @@ async fn a_checkpoint_goes_to_a_witness_alone_one_by_one_and_at_most_a_hundred_w
     other.hears(&[checkpoint(1)]);
     let mut settings = receiver(Transport::Webhook(nowhere()));
     settings.witness = true;
-    // Of which servers it hears doesn't matter.
+    // The filter by server does not apply to checkpoints.
     settings.servers = Some([ServerId::from(1)].into());
     let scene = Scene::of(settings);
     scene.hears(&[checkpoint(1), raised(1), checkpoint(2)]);

@@ -13,15 +13,15 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Accepts connections that know how to be cut.
+/// A listener whose connections can be cut.
 pub(super) struct CuttableListener(pub TcpListener);
 
-/// A handler's hold on its connection.
+/// A handler's access to its connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ConnectionHandle(Arc<AtomicBool>);
 
 impl ConnectionHandle {
-    /// From now on each write fails, so that whatever is answered next ends the connection instead.
+    /// Makes every later write fail, so that the next answer ends the connection instead.
     pub fn cut(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -34,7 +34,7 @@ impl ConnectionHandle {
     }
 }
 
-/// A TCP stream and its line.
+/// A TCP stream and its handle.
 pub(super) struct CuttableStream {
     stream: TcpStream,
     line: ConnectionHandle,
@@ -48,12 +48,13 @@ impl Listener for CuttableListener {
         loop {
             match self.0.accept().await {
                 Ok((stream, peer)) => {
-                    // Small answers must not wait for an acknowledgement; failing only costs time.
+                    // Small answers must not wait for an acknowledgement; a failure only costs
+                    // time.
                     let _ = stream.set_nodelay(true);
                     let line = ConnectionHandle::default();
                     return (CuttableStream { stream, line }, peer);
                 }
-                // Out of descriptors, most likely: they come back when others close.
+                // Most likely out of descriptors, which come back when others close.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }

@@ -26,22 +26,22 @@ pub enum CallKind {
     Server,
     /// `POST /servers/{id}/power/`
     Power,
-    /// In a fault: whichever call comes. In the log: a path that isn't the API's.
+    /// In a fault: any call. In the log: a path that is not the API's.
     Any,
 }
 
-/// Whether what was asked for happens although the answer is bad.
+/// The effect of a request whose answer is bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultEffect {
-    /// It doesn't happen.
+    /// It has none.
     Never,
-    /// It has happened before the bad answer.
+    /// It happens before the bad answer.
     Done,
-    /// It happens this much of the clock's time after the bad answer, if there is room then.
+    /// It happens this much later by the clock, if there is room then.
     Late(SignedDuration),
 }
 
-/// What becomes of a snapshot that is created.
+/// A fault of a snapshot that is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateFault {
     /// It stays `in_progress` for ever.
@@ -52,56 +52,56 @@ pub enum CreateFault {
     Ends(String),
     /// It takes this long, and is completed.
     Takes(SignedDuration),
-    /// It is gone from the listings when it should have been completed.
+    /// It disappears when it should have been completed.
     Vanishes,
-    /// Two of its name are made, where there is room for both.
+    /// Two of its name are made, if there is room for both.
     Twice,
-    /// It is stored under this name, which the answer says too.
+    /// It is stored under this name, which the answer gives too.
     Named(String),
     /// It is stored with this date.
     Dated(Timestamp),
-    /// Nothing is made; the answer gives the id of this one.
+    /// Nothing is made; the answer gives this other id.
     Another(u64),
 }
 
-/// How a listing is wrong. "A row" is the page's last one, or the last one of the fault's server.
+/// A fault of a listing. "A row" is the page's last one, or the last one of the fault's server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListingFault {
     /// A row is left out; `count` still counts it.
     Short,
     /// A row is left out, and `count` agrees.
     Lacking,
-    /// No rows, and `count` says so.
+    /// No rows, and `count` agrees.
     Empty,
-    /// The listing is as it was earlier.
+    /// The listing is an earlier one.
     Stale(Staleness),
-    /// A row is there twice, and `count` agrees.
+    /// A row appears twice, and `count` agrees.
     Duplicate,
     /// The filter is ignored: all servers' rows, and `count` agrees.
     OtherServers,
     /// A row names its server but has no usable id.
     Unreadable,
-    /// A row is no object at all, so that its server isn't known.
+    /// A row is no object at all, so that its server is unknown.
     Nameless,
     /// `count` is off by this much.
     Count(i64),
-    /// A field of a row has another value; `None`: it is missing. Without an id, of the newest row.
+    /// A field of a row has another value or is missing.
     Field {
-        /// Whose field; the newest row's if `None`.
+        /// The id of the row; `None`: the newest row.
         snapshot: Option<u64>,
-        /// Its name.
+        /// The field's name.
         field: &'static str,
-        /// What is shown instead.
+        /// The value that is shown; `None`: the field is missing.
         value: Option<Value>,
     },
     /// The newest row is dated this far ahead of the clock.
     Ahead(SignedDuration),
-    /// `next` leads to this address.
+    /// `next` is this address.
     Next(String),
 }
 
 impl ListingFault {
-    /// The newest row has no `created_at`.
+    /// Returns the fault that the newest row has no `created_at`.
     pub fn undated() -> Self {
         Self::Field {
             snapshot: None,
@@ -110,7 +110,7 @@ impl ListingFault {
         }
     }
 
-    /// The newest row's `created_at` is no date.
+    /// Returns the fault that the newest row's `created_at` is no date.
     pub fn misdated() -> Self {
         Self::Field {
             snapshot: None,
@@ -119,7 +119,7 @@ impl ListingFault {
         }
     }
 
-    /// The newest row's status is this word.
+    /// Returns the fault that the newest row has this status word.
     pub fn status(word: &str) -> Self {
         Self::Field {
             snapshot: None,
@@ -129,7 +129,7 @@ impl ListingFault {
     }
 }
 
-/// What goes wrong with the answer.
+/// The fault of an answer.
 #[derive(Clone, Debug)]
 pub(super) enum FaultKind {
     Answer {
@@ -148,7 +148,7 @@ pub(super) enum FaultKind {
     Made(CreateFault),
 }
 
-/// Something that goes wrong: once, on any server, without effect, unless said otherwise.
+/// An ordered fault: once, on any server and without effect, unless the methods change that.
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub(super) call: CallKind,
@@ -172,7 +172,7 @@ impl Fault {
         }
     }
 
-    /// The answer is this status with a short JSON body.
+    /// Answers with this status and a short JSON body.
     pub fn status(call: CallKind, status: u16) -> Self {
         let body = format!(r#"{{"detail":"ordered answer {status}"}}"#);
         let (retry_after, location) = (None, None);
@@ -188,7 +188,7 @@ impl Fault {
         )
     }
 
-    /// The answer is 200 with a page of HTML.
+    /// Answers 200 with a page of HTML.
     pub fn html(call: CallKind) -> Self {
         let mut fault = Self::status(call, 200).body("<!doctype html><title>Maintenance</title>");
         if let FaultKind::Answer { html, .. } = &mut fault.what {
@@ -197,7 +197,7 @@ impl Fault {
         fault
     }
 
-    /// The answer is a redirect to this address.
+    /// Answers with a redirect to this address.
     pub fn redirect(call: CallKind, to: &str) -> Self {
         let mut fault = Self::status(call, 307);
         if let FaultKind::Answer { location, .. } = &mut fault.what {
@@ -206,42 +206,43 @@ impl Fault {
         fault
     }
 
-    /// No answer, and the connection stays open.
+    /// Gives no answer and keeps the connection open.
     pub fn hang(call: CallKind) -> Self {
         Self::new(call, FaultKind::Hang)
     }
 
-    /// The connection is cut before the first byte of an answer.
+    /// Cuts the connection before the first byte of an answer.
     pub fn cut(call: CallKind) -> Self {
         Self::new(call, FaultKind::Cut)
     }
 
-    /// The true answer, cut off in the middle of its body. The effect has happened.
+    /// Cuts the true answer in the middle of its body. The effect has happened.
     pub fn cut_body(call: CallKind) -> Self {
         Self::new(call, FaultKind::CutBody).done()
     }
 
-    /// The true answer, a byte at a time with this (real) pause. The effect has happened.
+    /// Sends the true answer a byte at a time, with this pause in real time. The effect has
+    /// happened.
     pub fn drip(call: CallKind, pause: Duration) -> Self {
         Self::new(call, FaultKind::Drip(pause)).done()
     }
 
-    /// The answer is 200 and a body of this many bytes, made as they are read.
+    /// Answers 200 with a body of this many bytes, generated as they are read.
     pub fn huge(call: CallKind, bytes: u64) -> Self {
         Self::new(call, FaultKind::Huge(bytes))
     }
 
-    /// A listing is answered, and wrong.
+    /// Answers a listing with this fault.
     pub fn listing(how: ListingFault) -> Self {
         Self::new(CallKind::List, FaultKind::Listing(how)).done()
     }
 
-    /// The next snapshot that is made, by whichever answer, has this fate.
+    /// Gives the next snapshot that is made this fault, whatever the answer.
     pub fn made(fate: CreateFault) -> Self {
         Self::new(CallKind::Create, FaultKind::Made(fate)).done()
     }
 
-    /// With this `Retry-After`, where the answer is a status.
+    /// Adds this `Retry-After`, if the answer is a status.
     #[must_use]
     pub fn retry_after(mut self, value: &str) -> Self {
         if let FaultKind::Answer { retry_after, .. } = &mut self.what {
@@ -250,7 +251,7 @@ impl Fault {
         self
     }
 
-    /// With this body, where the answer is a status.
+    /// Sets this body, if the answer is a status.
     #[must_use]
     pub fn body(mut self, text: &str) -> Self {
         if let FaultKind::Answer { body, .. } = &mut self.what {
@@ -259,21 +260,21 @@ impl Fault {
         self
     }
 
-    /// Only on calls about this server; account-wide listings are about every server.
+    /// Restricts it to calls about this server; account-wide listings are about every server.
     #[must_use]
     pub fn server(mut self, id: u64) -> Self {
         self.server = Some(id);
         self
     }
 
-    /// This many times.
+    /// Repeats it this many times.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.left = Some(times);
         self
     }
 
-    /// Until the orders are cleared.
+    /// Repeats it until the orders are cleared.
     #[must_use]
     pub fn forever(mut self) -> Self {
         self.left = None;
@@ -287,14 +288,14 @@ impl Fault {
         self
     }
 
-    /// What was asked for has happened before the bad answer.
+    /// Lets the request take effect before the bad answer.
     #[must_use]
     pub fn done(mut self) -> Self {
         self.outcome = FaultEffect::Done;
         self
     }
 
-    /// What was asked for happens this much of the clock's time later.
+    /// Lets the request take effect this much later by the clock.
     #[must_use]
     pub fn late(mut self, after: SignedDuration) -> Self {
         self.outcome = FaultEffect::Late(after);
@@ -308,7 +309,7 @@ impl Fault {
     }
 }
 
-/// The faults that still stand, in the order in which they were ordered.
+/// The ordered faults that are left, in the order in which they were ordered.
 #[derive(Default)]
 pub(super) struct FaultQueue(Vec<Fault>);
 
@@ -323,17 +324,17 @@ impl FaultQueue {
         self.0.clear();
     }
 
-    /// How many stand, those for ever too.
+    /// Returns the number of faults that are left, endless ones included.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The fault of this call's answer, if one is ordered.
+    /// Takes the fault of this call's answer, if one is ordered.
     pub fn answer(&mut self, call: CallKind, server: Option<u64>) -> Option<Fault> {
         self.take(call, server, |what| !matches!(what, FaultKind::Made(_)))
     }
 
-    /// The fate of the snapshot that is being made for this server.
+    /// Takes the fault of the snapshot that is being made for this server, if one is ordered.
     pub fn fate(&mut self, server: u64) -> Option<CreateFault> {
         let fault = self.take(CallKind::Create, Some(server), |what| {
             matches!(what, FaultKind::Made(_))

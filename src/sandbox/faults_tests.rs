@@ -1,4 +1,4 @@
-//! Each ordered fault is seen by a client as it was ordered, and the truth stays what the order says.
+//! Each ordered fault reaches the client as ordered, and has the true effect that the order says.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ async fn list(sandbox: &Sandbox, query: &str) -> Value {
     answer.expect("an answer").json().await.expect("JSON")
 }
 
-/// A call that may be hung up on.
+/// Sends a delete. Returns `None` if the connection is cut.
 async fn delete(sandbox: &Sandbox, id: u64) -> Option<u16> {
     let url = format!("{}/snapshots/{id}/", sandbox.base_url());
     let call = client().delete(url).bearer_auth("t");
@@ -159,7 +159,7 @@ async fn listings_are_wrong_as_ordered() {
         "odd"
     );
     assert_eq!(ids(&wrong(ListingFault::Empty).await), Vec::<Value>::new());
-    // An account-wide listing is wrong about the fault's server alone.
+    // An account-wide listing is wrong only about the fault's server.
     sandbox.order(Fault::listing(ListingFault::status("odd")).server(1));
     sandbox.order(Fault::listing(ListingFault::Short).server(1));
     assert_eq!(list(&sandbox, "").await["results"][1]["status"], "odd");

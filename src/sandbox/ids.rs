@@ -1,11 +1,11 @@
-//! How the stand-in shows its ids: as the documentation's pages do, or as the provider's own client
+//! The shapes of the stand-in's ids: as in the provider's documentation, or as its own client
 //! expects them.
 //!
-//! The truth has numbers; a UUID is one of these in another dress, so that tests can tell.
+//! The true ids are numbers. A UUID is such a number in another form, so that tests can compare.
 
 use serde_json::{Map, Value, json};
 
-/// In which shape ids are shown and taken.
+/// The shape in which ids are shown and accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IdShape {
     /// `id`, an integer.
@@ -13,11 +13,11 @@ pub enum IdShape {
     Integers,
     /// `uuid`, a text, and `hostname` for a server's name.
     Uuids,
-    /// Both; either is taken.
+    /// Both are shown; either is accepted.
     Both,
 }
 
-/// Whose id it is: no UUID is of both kinds.
+/// The kind of object with the id: no UUID is valid for both.
 #[derive(Clone, Copy)]
 pub(super) enum IdKind {
     Server,
@@ -37,18 +37,18 @@ impl IdKind {
     }
 }
 
-/// The UUID of the server that has this number.
+/// Returns the UUID of the server with this number.
 pub fn server_uuid(id: u64) -> String {
     IdKind::Server.uuid(id)
 }
 
-/// The UUID of the snapshot that has this number.
+/// Returns the UUID of the snapshot with this number.
 pub fn snapshot_uuid(id: u64) -> String {
     IdKind::Snapshot.uuid(id)
 }
 
 impl IdShape {
-    /// The number behind an id as it is written in a path or a query.
+    /// Returns the number of an id in a path or a query.
     pub(super) fn parse(self, kind: IdKind, text: &str) -> Option<u64> {
         let uuid = || u64::from_str_radix(text.strip_prefix(kind.group())?, 16).ok();
         match self {
@@ -58,7 +58,7 @@ impl IdShape {
         }
     }
 
-    /// The number behind an id in a body.
+    /// Returns the number of an id in a body.
     pub(super) fn read(self, kind: IdKind, value: &Value) -> Option<u64> {
         match value {
             Value::Number(number) if self != Self::Uuids => number.as_u64(),
@@ -67,7 +67,7 @@ impl IdShape {
         }
     }
 
-    /// Shows an id, first in its object.
+    /// Returns an object that begins with the id.
     pub(super) fn show(self, kind: IdKind, id: u64) -> Map<String, Value> {
         let mut shown = Map::new();
         if self != Self::Uuids {
@@ -79,7 +79,7 @@ impl IdShape {
         shown
     }
 
-    /// Shows a server with its name.
+    /// Returns an object with a server's id and name.
     pub(super) fn server(self, id: u64, name: &str) -> Map<String, Value> {
         let mut shown = self.show(IdKind::Server, id);
         if self != Self::Uuids {

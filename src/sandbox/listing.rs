@@ -1,4 +1,4 @@
-//! Listings: the filter, the pages, and the ways in which they are ordered to be wrong.
+//! Listings: the filter, the pages, and the faults that can be ordered for them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,16 +14,16 @@ use super::state::{ProviderState, StatusAndBody};
 use super::store::RenderedRow;
 use super::{Pagination, SandboxConfig, wire};
 
-/// What a listing asks for.
+/// The query of a listing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ListingQuery {
     pub server: Option<u64>,
-    /// The rows before those that are asked for, and how many these are; `None`: all.
+    /// The number of rows before the page, and the size of the page; `None`: all rows.
     rows: Option<(usize, usize)>,
 }
 
 impl ListingQuery {
-    /// Reads the query; an answer of 400 says what is wrong with it.
+    /// Reads the query. The error is the text of an answer of 400.
     pub fn read(config: &SandboxConfig, query: &BTreeMap<String, String>) -> Result<Self, String> {
         let server = query.get("server_id").map(|text| {
             let id = config.ids.parse(IdKind::Server, text);
@@ -64,7 +64,7 @@ impl ListingQuery {
         })
     }
 
-    /// The rows of the page among so many; `None`: there is no such page.
+    /// Returns the page's range within this number of rows, or `None` if there is no such page.
     fn bounds(&self, rows: usize) -> Option<(usize, usize)> {
         let Some((before, size)) = self.rows else {
             return Some((0, rows));
@@ -75,8 +75,8 @@ impl ListingQuery {
         Some((before, rows.min(before.saturating_add(size))))
     }
 
-    /// `next` and `previous` of the page that ends here; `None`: a listing without pages has
-    /// neither.
+    /// Returns `next` and `previous` of the page that ends at `to`, or `None` for a listing without
+    /// pages, which has neither field.
     fn links(&self, config: &SandboxConfig, path: &str, to: usize, rows: usize) -> Option<Links> {
         let (before, size) = self.rows?;
         let filter = self.server.map(|id| match config.ids {
@@ -99,7 +99,8 @@ impl ListingQuery {
     }
 }
 
-/// The answer to `GET /snapshots/`, spoiled by `fault`; `only` is the server whose rows it spoils.
+/// Returns the answer to `GET /snapshots/`, spoiled by `fault`. `only` is the server whose rows are
+/// spoiled.
 pub(super) fn snapshots(
     state: &ProviderState,
     wanted: ListingQuery,
@@ -134,13 +135,13 @@ pub(super) fn snapshots(
     (200, body(&pieces, count, next))
 }
 
-/// With a cursor no count is told.
+/// Returns the count to show: a listing with a cursor has none.
 fn counted(config: &SandboxConfig, count: i64) -> Option<i64> {
     let told = config.page_size.is_none() || config.pagination != Pagination::Cursor;
     told.then_some(count)
 }
 
-/// The answer to `GET /servers/`.
+/// Returns the answer to `GET /servers/`.
 pub(super) fn servers(state: &ProviderState, wanted: ListingQuery, base: &str) -> StatusAndBody {
     let rows: Vec<Cow<'_, str>> = state
         .servers
@@ -237,7 +238,7 @@ fn spoil(
     }
 }
 
-/// Changes one field of one row, or takes it away.
+/// Changes or removes one field of one row.
 fn set(shown: &mut [Cow<'_, str>], index: Option<usize>, field: &str, value: Option<&Value>) {
     let Some(row) = index.and_then(|index| shown.get_mut(index)) else {
         return;

@@ -1,17 +1,17 @@
 //! The stand-in of the provider's API, over real HTTP: for the demo, tests and benchmarks.
 //!
-//! It answers as API.md says and shares no rule with the client, so that a mistake on one side
-//! shows on the other. Its truth can be asked for, and every fault that the API's silence allows
-//! can be ordered:
+//! It answers as docs/api.md says and shares no rule with the client, so that a mistake on one side
+//! shows on the other. Callers can read its true state, and can order every fault that the API's
+//! silence allows:
 //!
-//! - `state`, `mutations`, `store`: what the provider truly holds, and what time does to it;
-//! - [`faults`]: what goes wrong, when ordered;
+//! - `state`, `mutations`, `store`: the provider's true state and its changes over time;
+//! - [`faults`]: the faults that can be ordered;
 //! - `ids`: the shapes of its ids;
 //! - `serve`, `listing`, `response`, `connection`, `wire`: requests, answers, bytes;
-//! - [`request_log`]: what was asked and what came of it.
+//! - [`request_log`]: the requests and their effects.
 //!
-//! Durations of the provider (how long a snapshot takes, how late an effect comes) are of the
-//! clock's time and run faster under a fast clock; latency and dripping are real time.
+//! The provider's durations (how long a snapshot takes, how late an effect happens) are measured by
+//! the sandbox's clock and shrink under a fast clock. Latency and dripping are real time.
 
 mod connection;
 pub mod faults;
@@ -51,28 +51,28 @@ use self::store::StoredSnapshot;
 pub use self::wire::{PowerAction, SandboxServer};
 use crate::clock::Clock;
 
-/// How the stand-in behaves when no fault is ordered.
+/// The behaviour of the stand-in while no fault is ordered.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
-    /// Its time.
+    /// Its clock.
     pub clock: Clock,
-    /// The one token that it accepts.
+    /// The only token that it accepts.
     pub token: String,
-    /// The most snapshots of a server; all count.
+    /// The most snapshots of a server; all statuses count.
     pub limit: usize,
     /// Real time from a request to its effect and answer.
     pub latency: Duration,
-    /// How long a snapshot is in progress, in the clock's time.
+    /// How long a snapshot is in progress, by the clock.
     pub completes_after: SignedDuration,
-    /// Rows of a page where `page_size` asks for none; `None`: listings have no pages.
+    /// Rows of a page without `page_size`; `None`: listings have no pages.
     pub page_size: Option<usize>,
-    /// The most that `page_size` may ask for; 0: it is ignored.
+    /// The most rows that `page_size` may request; 0: it is ignored.
     pub max_page_size: usize,
     /// The shape of ids.
     pub ids: IdShape,
-    /// The permissions that the token is said to have; nothing is refused by it.
+    /// The permissions that the account call reports; no request is refused by them.
     pub permissions: Vec<String>,
-    /// How pages are asked for.
+    /// The kind of pagination.
     pub pagination: Pagination,
 }
 
@@ -83,12 +83,12 @@ pub enum Pagination {
     Page,
     /// By limit and offset: `limit=100&offset=100`.
     Offset,
-    /// By a cursor, which says nothing, and without a count.
+    /// By an opaque cursor, and without a count.
     Cursor,
 }
 
 impl SandboxConfig {
-    /// The provider as documented: a limit of five, some minutes for everything, no pages.
+    /// Returns the provider as documented: a limit of five, some minutes per snapshot, no pages.
     pub fn new(clock: Clock, token: &str) -> Self {
         Self {
             clock,
@@ -105,7 +105,7 @@ impl SandboxConfig {
     }
 }
 
-/// A running stand-in, whose copies are one; it ends when the last copy of this handle is dropped.
+/// A running stand-in. Clones share it, and it ends when the last one is dropped.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     shared: Arc<SandboxState>,
@@ -118,7 +118,7 @@ impl Sandbox {
         Self::start_at(config, (Ipv4Addr::LOCALHOST, 0).into()).await
     }
 
-    /// Serves at this address, which is to be one of loopback: whoever knows the token may do all.
+    /// Serves at this address. Use a loopback one: everybody with the token may do everything.
     pub async fn start_at(config: SandboxConfig, address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let stop = CancellationToken::new();
@@ -146,37 +146,37 @@ impl Sandbox {
         })
     }
 
-    /// Where it serves, in the form of the `base_url` setting.
+    /// Returns its base address, in the form of the `base_url` setting.
     pub fn base_url(&self) -> String {
         self.shared.base.clone()
     }
 
-    /// Orders a fault; of several that match a call, the one ordered first is taken.
+    /// Orders a fault. If several match a call, the first one ordered is used.
     pub fn order(&self, fault: Fault) {
         self.shared.change(|state, _| state.orders.add(fault));
     }
 
-    /// Takes back all orders; effects that are already late still come.
+    /// Removes all ordered faults; effects that are already late still happen.
     pub fn clear_orders(&self) {
         self.shared.change(|state, _| state.orders.clear());
     }
 
-    /// How many orders stand, those for ever too.
+    /// Returns the number of ordered faults, endless ones included.
     pub fn orders(&self) -> usize {
         self.look(ProviderState::orders_left)
     }
 
-    /// Whether requests are kept one by one; counters are kept always.
+    /// Switches the log of requests on or off; the counters always run.
     pub fn keep_log(&self, keep: bool) {
         self.shared.change(|state, _| state.keep_log = keep);
     }
 
-    /// Rows of a page from now on; `None`: no pages.
+    /// Sets the rows of a page from now on; `None`: no pages.
     pub fn set_page_size(&self, rows: Option<usize>) {
         self.shared.change(|state, _| state.config.page_size = rows);
     }
 
-    /// Rows of a page from now on, and the most that may be asked for.
+    /// Sets the rows of a page from now on, and the most that may be requested.
     pub fn set_page_sizes(&self, usual: usize, most: usize) {
         self.shared.change(|state, _| {
             state.config.page_size = Some(usual);
@@ -184,18 +184,18 @@ impl Sandbox {
         });
     }
 
-    /// The names of all snapshots that creates through the API made on this server, in order.
+    /// Returns the names of all snapshots that creates of the API made on this server, in order.
     pub fn created(&self, server: u64) -> Vec<String> {
         self.look(|state| state.created(server).to_vec())
     }
 
-    /// Adds a server, or names and activates the one with this id.
+    /// Adds a server, or renames and activates the one with this id.
     pub fn add_server(&self, id: u64, name: &str) {
         self.rename_server(id, name);
         self.set_server_status(id, "active");
     }
 
-    /// Gives a server another name, in the rows of its snapshots too.
+    /// Renames a server, in the rows of its snapshots too.
     pub fn rename_server(&self, id: u64, name: &str) {
         self.shared.change(|state, now| {
             let server = state.servers.entry(id).or_insert_with(|| SandboxServer {
@@ -217,12 +217,12 @@ impl Sandbox {
         });
     }
 
-    /// Takes a server away; its snapshots stay listed.
+    /// Removes a server; its snapshots stay listed.
     pub fn remove_server(&self, id: u64) {
         self.shared.change(|state, _| state.servers.remove(&id));
     }
 
-    /// Puts a snapshot there, whatever the limit; its status stays until it is set. The id is new.
+    /// Adds a snapshot under a new id, whatever the limit. Its status stays until it is set.
     pub fn add_snapshot(
         &self,
         server: u64,
@@ -246,30 +246,31 @@ impl Sandbox {
         })
     }
 
-    /// Puts a row there with the id that it bears, in the place of the one that has it.
+    /// Adds a row with its own id, or replaces the row with that id.
     pub fn put(&self, row: StoredSnapshot) {
         self.shared.change(|state, now| state.put(row, now));
     }
 
-    /// A person makes a snapshot by the provider's own rules; its id, unless they refuse it.
+    /// Makes a snapshot as a person does, by the provider's rules. Returns its id, or `None` if it
+    /// is refused.
     pub fn person_creates(&self, server: u64, name: &str) -> Option<u64> {
         self.shared
             .change(|state, now| state.by_hand(server, name, now))
     }
 
-    /// Sets a snapshot's status word, with the size that belongs to it.
+    /// Sets a snapshot's status word, and the size that belongs to it.
     pub fn set_status(&self, id: u64, status: &str) {
         self.shared
             .change(|state, now| state.set_status(id, status, now));
     }
 
-    /// A person deletes a snapshot; whether it was there.
+    /// Deletes a snapshot as a person does. Returns true if it was there.
     pub fn remove_snapshot(&self, id: u64) -> bool {
         self.shared
             .change(|state, now| state.rows.remove(id, false, now).is_some())
     }
 
-    /// The permissions that the token is said to have from now on.
+    /// Sets the permissions that the account call reports from now on.
     pub fn set_permissions(&self, permissions: &[&str]) {
         let permissions = permissions.iter().map(|one| (*one).to_owned()).collect();
         self.shared
@@ -282,89 +283,91 @@ impl Sandbox {
             .change(|state, _| token.clone_into(&mut state.config.token));
     }
 
-    /// How long snapshots that are made from now on are in progress.
+    /// Sets how long later snapshots are in progress.
     pub fn set_completes_after(&self, time: SignedDuration) {
         self.shared
             .change(|state, _| state.config.completes_after = time);
     }
 
-    /// How long restores that begin from now on last.
+    /// Sets how long later restores take.
     pub fn set_restores_after(&self, time: SignedDuration) {
         self.shared.change(|state, _| state.restoring = time);
     }
 
-    /// How long servers take to stop or to start, for calls from now on.
+    /// Sets how long servers take to stop or to start on later calls.
     pub fn set_switches_after(&self, time: SignedDuration) {
         self.shared.change(|state, _| state.switching = time);
     }
 
-    /// Every power call that reached a server, in order.
+    /// Returns every power call that reached a server, in order.
     pub fn powered(&self) -> Vec<(u64, PowerAction)> {
         self.look(|state| state.powered.clone())
     }
 
-    /// The status that each power call gave a server, in order; those that were refused gave none.
+    /// Returns the status that each accepted power call gave its server, in order.
     pub fn switched(&self) -> Vec<(u64, &'static str)> {
         self.look(|state| state.switched.clone())
     }
 
-    /// A server's status; `None`: there is no such server.
+    /// Returns a server's status, or `None` if there is no such server.
     pub fn server_status(&self, id: u64) -> Option<String> {
         self.look(|state| Some(state.servers.get(&id)?.status.clone()))
     }
 
-    /// The most snapshots of a server from now on.
+    /// Sets the most snapshots of a server from now on.
     pub fn set_limit(&self, limit: usize) {
         self.shared.change(|state, _| state.config.limit = limit);
     }
 
-    /// Real time from a request to its effect, for requests from now on.
+    /// Sets the real time from a later request to its effect.
     pub fn set_latency(&self, latency: Duration) {
         self.shared
             .change(|state, _| state.config.latency = latency);
     }
 
-    /// The snapshots that a server truly holds, newest first.
+    /// Returns the snapshots that a server truly holds, newest first.
     pub fn truth(&self, server: u64) -> Vec<StoredSnapshot> {
         self.look(|state| state.truth(server))
     }
 
-    /// All snapshots of the account, newest first.
+    /// Returns all snapshots of the account, newest first.
     pub fn all(&self) -> Vec<StoredSnapshot> {
         self.look(ProviderState::all)
     }
 
-    /// Every request so far, in the order of arrival, with what came of it.
+    /// Returns every request so far with its effects, in the order of arrival.
     pub fn log(&self) -> Vec<LoggedRequest> {
         self.look(|state| state.log().to_vec())
     }
 
-    /// How many requests and effects there were.
+    /// Returns the numbers of requests and effects.
     pub fn counts(&self) -> RequestCounts {
         self.look(ProviderState::counts)
     }
 
-    /// The most snapshots that a server ever held, whoever made them.
+    /// Returns the most snapshots that a server ever held, whoever made them.
     pub fn max_held(&self, server: u64) -> usize {
         self.look(|state| state.max_held().get(&server).copied().unwrap_or(0))
     }
 
-    /// The same of every server.
+    /// Returns the same for every server.
     pub fn max_held_all(&self) -> BTreeMap<u64, usize> {
         self.look(|state| state.max_held().clone())
     }
 
-    /// Requests that have arrived and have no answer yet; hanging ones until the client gives up.
+    /// Returns the number of requests without an answer; a hanging one counts until its client
+    /// gives up.
     pub fn in_flight(&self) -> usize {
         self.look(ProviderState::in_flight)
     }
 
-    /// Reads several things of one instant.
+    /// Reads several values at one instant.
     pub fn look<T>(&self, look: impl FnOnce(&ProviderState) -> T) -> T {
         self.shared.look(|state, _| look(state))
     }
 
-    /// Returns once this holds; asked anew after each request, order and change. Bound it by a time-out.
+    /// Returns once this holds. It is checked after each request, order and change; the caller must
+    /// bound the wait by a time-out.
     pub async fn wait_for(&self, holds: impl Fn(&Self) -> bool) {
         let mut changed = self.shared.changed.subscribe();
         while !holds(self) {
@@ -375,7 +378,7 @@ impl Sandbox {
     }
 }
 
-/// Lets what is due happen at its time, also when nobody asks.
+/// Applies due changes at their time, also without a request.
 async fn drive(shared: Arc<SandboxState>) {
     let mut changed = shared.changed.subscribe();
     loop {

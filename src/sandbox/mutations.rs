@@ -1,4 +1,5 @@
-//! What requests change: creates, deletes, restores and power calls, by the provider's rules.
+//! The changes that requests make: creates, deletes, restores and power calls, by the provider's
+//! rules.
 
 use jiff::Timestamp;
 
@@ -8,7 +9,7 @@ use super::state::{ProviderState, StatusAndBody, TimedChange};
 use super::store::StoredSnapshot;
 use super::wire::{self, PowerAction};
 
-/// A change that an answer may promise, or that comes later.
+/// A change that a request asks for.
 #[derive(Clone, Debug)]
 pub(super) enum Mutation {
     Create {
@@ -29,7 +30,7 @@ fn refused(status: u16, detail: &str) -> StatusAndBody {
 }
 
 impl ProviderState {
-    /// Does what was asked, if the rules allow it, and says so.
+    /// Makes a change if the rules allow it, and returns the answer.
     pub(super) fn perform(
         &mut self,
         deed: Mutation,
@@ -105,7 +106,7 @@ impl ProviderState {
         (201, answer)
     }
 
-    /// Puts in a new snapshot and plans its end.
+    /// Adds a new snapshot and schedules its end.
     fn begin(
         &mut self,
         row: StoredSnapshot,

@@ -1,4 +1,4 @@
-//! What the stand-in was asked, what it did, and how often: the witness of a test.
+//! The stand-in's log: its requests, their effects, and counters.
 
 use jiff::Timestamp;
 
@@ -8,9 +8,9 @@ use super::store::StoredSnapshot;
 /// One request, in the order of arrival.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
-    /// Its place in the one order of arrivals, effects and answers.
+    /// Its number in the common order of arrivals, effects and answers.
     pub tick: u64,
-    /// What was asked.
+    /// The kind of call.
     pub call: CallKind,
     /// The HTTP method.
     pub method: String,
@@ -20,78 +20,78 @@ pub struct LoggedRequest {
     pub server: Option<u64>,
     /// The snapshot that its path names.
     pub snapshot: Option<u64>,
-    /// When it arrived, by the sandbox's clock.
+    /// The time of its arrival, by the sandbox's clock.
     pub at: Timestamp,
-    /// Whether it bore the right token.
+    /// True if it had the right token.
     pub authorized: bool,
-    /// Whether an ordered fault spoiled its answer.
+    /// True if an ordered fault spoiled its answer.
     pub faulty: bool,
-    /// The status answered; `None` while there is no answer, or for ever after a hang or a cut.
+    /// The status of the answer; `None` before the answer, and for ever after a hang or a cut.
     pub status: Option<u16>,
-    /// When the answer, or the cut, was handed to the connection, in the order of `tick`.
+    /// The tick at which the answer, or the cut, was handed to the connection.
     pub answered: Option<u64>,
-    /// What it changed, late effects too.
+    /// Its effects, late ones included.
     pub effects: Vec<LoggedEffect>,
 }
 
 /// A change made by a request.
 #[derive(Clone, Debug)]
 pub struct LoggedEffect {
-    /// Its place in the one order of arrivals, effects and answers.
+    /// Its number in the common order of arrivals, effects and answers.
     pub tick: u64,
-    /// When it happened, by the sandbox's clock.
+    /// The time of the change, by the sandbox's clock.
     pub at: Timestamp,
-    /// What happened.
+    /// The kind of change.
     pub kind: EffectKind,
     /// The snapshot as it was made, deleted or restored.
     pub row: StoredSnapshot,
-    /// What its server truly held right after.
+    /// The snapshots that its server truly held right after.
     pub held: Vec<StoredSnapshot>,
 }
 
-/// What a request changed.
+/// A kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EffectKind {
     /// A snapshot was made.
     Created,
     /// A snapshot was deleted.
     Deleted,
-    /// The server began to be restored.
+    /// The restore of a server began.
     Restored,
 }
 
-/// Cheap counters: kept even when the log is switched off.
+/// Cheap counters, which run even while the log is off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestCounts {
     /// Listings of one server.
     pub list_server: u64,
-    /// Account-wide listings, each page by itself.
+    /// Account-wide listings; each page counts.
     pub list_account: u64,
-    /// Creates asked for.
+    /// Create requests.
     pub create: u64,
-    /// Deletes asked for.
+    /// Delete requests.
     pub delete: u64,
-    /// Restores asked for.
+    /// Restore requests.
     pub restore: u64,
-    /// Everything else.
+    /// All other requests.
     pub other: u64,
     /// Requests without the right token, among all of those.
     pub unauthorized: u64,
-    /// Snapshots made by the API.
+    /// Snapshots made through the API.
     pub created: u64,
-    /// Snapshots deleted by the API.
+    /// Snapshots deleted through the API.
     pub deleted: u64,
-    /// Restores begun.
+    /// Restores that began.
     pub restored: u64,
 }
 
 impl RequestCounts {
-    /// All requests.
+    /// Returns the number of all requests.
     pub fn requests(&self) -> u64 {
         self.lists() + self.create + self.delete + self.restore + self.other
     }
 
-    /// All listings of snapshots.
+    /// Returns the number of all listings of snapshots.
     pub fn lists(&self) -> u64 {
         self.list_server + self.list_account
     }

@@ -15,10 +15,10 @@ use super::connection::ConnectionHandle;
 use super::faults::FaultKind;
 use super::state::StatusAndBody;
 
-/// The piece in which a huge body is made.
+/// The size of the pieces in which a huge body is generated.
 const PIECE: u64 = 64 * 1024;
 
-/// What the connection is told to do.
+/// The action on a connection.
 pub(super) enum Reply {
     Whole(Response),
     Hang,
@@ -35,7 +35,7 @@ pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
-/// Cuts the line; the response that this returns is never written.
+/// Cuts the connection; the returned response is never written.
 pub(super) fn cut(line: &ConnectionHandle) -> Response {
     line.cut();
     Response::new(Body::empty())
@@ -45,7 +45,7 @@ pub(super) fn whole((status, body): StatusAndBody) -> Reply {
     Reply::Whole(json(code(status), body))
 }
 
-/// The answer as the fault makes it.
+/// Returns the answer as the fault changes it.
 pub(super) fn spoiled(
     (status, body): StatusAndBody,
     what: &FaultKind,
@@ -88,7 +88,7 @@ fn code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Promises the whole body and gives half of it.
+/// Announces the whole body and sends half of it.
 fn cut_body(status: StatusCode, body: String) -> Response {
     let length = HeaderValue::from(body.len());
     let mut body = Bytes::from(body);
@@ -97,7 +97,7 @@ fn cut_body(status: StatusCode, body: String) -> Response {
         if let Some(half) = half {
             return Some((Ok(half), None));
         }
-        // Lets the connection send what it has before it learns of the end.
+        // Lets the connection send its bytes before it receives the error.
         tokio::task::yield_now().await;
         Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None))
     });
@@ -106,7 +106,7 @@ fn cut_body(status: StatusCode, body: String) -> Response {
     response
 }
 
-/// Gives the body a byte at a time.
+/// Sends the body a byte at a time.
 fn drip(status: StatusCode, body: String, pause: Duration, stop: CancellationToken) -> Response {
     let length = HeaderValue::from(body.len());
     let drops = stream::unfold(
@@ -128,7 +128,7 @@ fn drip(status: StatusCode, body: String, pause: Duration, stop: CancellationTok
     response
 }
 
-/// The beginning of a listing, and then blanks, `size` bytes in all.
+/// Returns the beginning of a listing and then blanks, `size` bytes in all.
 fn huge(size: u64, stop: CancellationToken) -> Body {
     let start = Bytes::from_static(br#"{"count":1,"results":["#);
     let blanks = Bytes::from(vec![b' '; usize::try_from(PIECE).unwrap_or_default()]);

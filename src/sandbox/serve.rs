@@ -1,4 +1,4 @@
-//! HTTP: a request becomes a call, a call an answer, and an ordered fault spoils it.
+//! HTTP: requests into calls, calls into answers, and the ordered faults of answers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ use crate::clock::Clock;
 /// The longest body that is read; a create is far shorter.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// What the handle, the connections and the driver of time share.
+/// The state that the handle, the connections and the timer task share.
 #[derive(Debug)]
 pub(super) struct SandboxState {
     pub state: Mutex<ProviderState>,
@@ -37,7 +37,7 @@ pub(super) struct SandboxState {
 }
 
 impl SandboxState {
-    /// Looks at the state as it is now, and wakes nobody unless time has changed it.
+    /// Reads the state as of now. Wakes waiting tasks only if time has changed it.
     pub fn look<T>(&self, look: impl FnOnce(&mut ProviderState, Timestamp) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now().wall;
@@ -50,7 +50,7 @@ impl SandboxState {
         seen
     }
 
-    /// Changes the state, and wakes those who wait for something.
+    /// Changes the state, and wakes waiting tasks.
     pub fn change<T>(&self, change: impl FnOnce(&mut ProviderState, Timestamp) -> T) -> T {
         let result = self.look(change);
         self.changed.send_modify(|changes| *changes += 1);
@@ -58,13 +58,13 @@ impl SandboxState {
     }
 }
 
-/// A request, understood as far as it can be.
+/// A request, parsed as far as possible.
 struct ParsedRequest {
     call: CallKind,
     method: Method,
     path: String,
     query: BTreeMap<String, String>,
-    /// The id that the path names.
+    /// The id in the path.
     id: Option<String>,
     bearer: Option<String>,
     body: Vec<u8>,
@@ -97,7 +97,7 @@ pub(super) async fn handle(
         Ok(ask) => ask,
         Err(refusal) => return response::json(StatusCode::BAD_REQUEST, wire::refusal(&refusal)),
     };
-    // A task of its own: a provider goes on when its client hangs up, and so must this.
+    // In a separate task: like a provider, it goes on after its client hangs up.
     let work = tokio::spawn(process(Arc::clone(&shared), ask));
     match work.await {
         Ok(Reply::Whole(response)) => response,
@@ -131,7 +131,7 @@ async fn read(request: HttpRequest) -> Result<ParsedRequest, String> {
     })
 }
 
-/// Which call of API.md this is; trailing slashes are part of the paths.
+/// Returns the call by docs/api.md, "Calls"; trailing slashes are part of the paths.
 fn call(method: &Method, path: &str) -> (CallKind, Option<String>) {
     let Some(path) = path.strip_prefix("/api/v1/") else {
         return (CallKind::Any, None);
@@ -170,7 +170,7 @@ async fn process(shared: Arc<SandboxState>, ask: ParsedRequest) -> Reply {
     })
 }
 
-/// Writes the request down and finds the fault that is ordered for it.
+/// Logs the request and takes the fault that is ordered for it.
 fn arrive(
     state: &mut ProviderState,
     ask: &ParsedRequest,
@@ -244,7 +244,7 @@ fn answer(
     response::spoiled((200, String::new()), &fault.what, &shared.stop)
 }
 
-/// What a sound provider does and answers.
+/// Does what a sound provider does, and returns its answer.
 fn true_answer(
     state: &mut ProviderState,
     ask: &ParsedRequest,
@@ -284,7 +284,7 @@ fn true_answer(
     }
 }
 
-/// The change that is asked for; `None`: the call changes nothing.
+/// Returns the change that is requested; `None`: the call changes nothing.
 fn deed(state: &ProviderState, ask: &ParsedRequest) -> Option<Result<Mutation, String>> {
     let ids = state.config.ids;
     let there = |id: Option<u64>| id.ok_or_else(|| "no such id".to_owned());

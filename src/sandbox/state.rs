@@ -1,4 +1,4 @@
-//! The provider behind the HTTP: servers, snapshots, and what time does to them.
+//! The provider behind the HTTP: servers, snapshots, and their changes over time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,13 +12,13 @@ use super::request_log::{EffectKind, LoggedEffect, LoggedRequest, RequestCounts}
 use super::store::{SnapshotStore, StoredSnapshot};
 use super::wire::{self, PowerAction, SandboxServer};
 
-/// How long a restore lasts, in the clock's time (API.md: 5 to 15 minutes).
+/// The duration of a restore, by the clock (docs/api.md, "Limits and durations": 5 to 15 minutes).
 const RESTORING: SignedDuration = SignedDuration::from_mins(10);
 
-/// How long a server takes to stop or to start.
+/// The time that a server takes to stop or to start.
 const SWITCHING: SignedDuration = SignedDuration::from_secs(20);
 
-/// Everything that the stand-in knows, at one instant.
+/// The whole state of the stand-in, at one instant.
 pub struct ProviderState {
     pub(super) config: SandboxConfig,
     pub(super) servers: BTreeMap<u64, SandboxServer>,
@@ -38,7 +38,7 @@ pub struct ProviderState {
     next_id: u64,
 }
 
-/// What happens by itself when its time has come.
+/// A change that is scheduled for an instant.
 pub(super) enum TimedChange {
     Status(u64, String),
     Vanish(u64),
@@ -78,49 +78,50 @@ impl ProviderState {
         }
     }
 
-    /// The snapshots that a server truly holds, newest first.
+    /// Returns the snapshots that a server truly holds, newest first.
     pub fn truth(&self, server: u64) -> Vec<StoredSnapshot> {
         self.rows.truth(Some(server))
     }
 
-    /// All snapshots of the account, newest first.
+    /// Returns all snapshots of the account, newest first.
     pub fn all(&self) -> Vec<StoredSnapshot> {
         self.rows.truth(None)
     }
 
-    /// Every request so far, in the order of arrival.
+    /// Returns every request so far, in the order of arrival.
     pub fn log(&self) -> &[LoggedRequest] {
         &self.log
     }
 
-    /// The names of all snapshots that creates through the API made on this server, in order.
+    /// Returns the names of all snapshots that creates of the API made on this server, in order.
     pub fn created(&self, server: u64) -> &[String] {
         self.created.get(&server).map_or(&[], Vec::as_slice)
     }
 
-    /// How many requests and effects there were.
+    /// Returns the numbers of requests and effects.
     pub fn counts(&self) -> RequestCounts {
         self.counts
     }
 
-    /// The most snapshots that each server ever held.
+    /// Returns the most snapshots that each server ever held.
     pub fn max_held(&self) -> &BTreeMap<u64, usize> {
         &self.rows.max_held
     }
 
-    /// Requests that have arrived and have no answer yet; hanging ones until the client gives up.
+    /// Returns the number of requests without an answer; a hanging one counts until its client
+    /// gives up.
     pub fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// A server's status word: `active`, `stopped`, `suspended` or `restoring`.
+    /// Returns a server's status word: `active`, `stopped`, `suspended` or `restoring`.
     pub fn server_status(&self, server: u64) -> Option<&str> {
         self.servers
             .get(&server)
             .map(|server| server.status.as_str())
     }
 
-    /// How many ordered faults still stand.
+    /// Returns the number of ordered faults that are left.
     pub fn orders_left(&self) -> usize {
         self.orders.len()
     }
@@ -130,7 +131,8 @@ impl ProviderState {
         self.next_id
     }
 
-    /// A snapshot made by a person at the provider's panel, by the same rules; its id.
+    /// Makes a snapshot as a person does at the provider's panel, by the same rules. Returns its
+    /// id, or `None` if it is refused.
     pub(super) fn by_hand(&mut self, server: u64, name: &str, now: Timestamp) -> Option<u64> {
         if !wire::is_name(name) || self.rows.len_of(server) >= self.config.limit {
             return None;
@@ -157,19 +159,19 @@ impl ProviderState {
             .map_or_else(|| format!("server-{server}"), |server| server.name.clone())
     }
 
-    /// Puts in a row, or another in its place, that no request asked for.
+    /// Adds or replaces a row without a request.
     pub(super) fn put(&mut self, row: StoredSnapshot, now: Timestamp) {
         self.next_id = self.next_id.max(row.id);
         let name = self.server_name(row.server);
         self.rows.put(row, &name, false, now);
     }
 
-    /// When the next thing happens by itself.
+    /// Returns the time of the next change.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.due.keys().next().map(|(at, _)| *at)
     }
 
-    /// Lets everything happen that was due by now, each at its own time; whether there was any.
+    /// Applies every change that is due, each at its own time. Returns true if there was any.
     pub(super) fn advance(&mut self, now: Timestamp) -> bool {
         let mut any = false;
         while let Some(entry) = self.due.first_entry() {
@@ -220,7 +222,7 @@ impl ProviderState {
         self.schedule(now, after, TimedChange::Late(deed, request));
     }
 
-    /// Writes a request down; its place in the log, if there is one.
+    /// Logs a request. Returns its index in the log, or `None` while the log is off.
     pub(super) fn arrive(&mut self, mut request: LoggedRequest) -> Option<usize> {
         self.counts
             .request(request.call, request.server, request.authorized);
@@ -232,7 +234,7 @@ impl ProviderState {
         Some(self.log.len() - 1)
     }
 
-    /// Writes down that an answer, or a cut, is handed to the connection.
+    /// Logs that an answer, or a cut, is handed to the connection.
     pub(super) fn answered(&mut self, request: Option<usize>, status: Option<u16>) {
         let tick = self.next_tick();
         if let Some(request) = request.and_then(|index| self.log.get_mut(index)) {

@@ -1,4 +1,4 @@
-//! The snapshots that the stand-in holds: the truth, its indexes, and what it was before.
+//! The snapshots that the stand-in holds: the truth, its indexes, and past changes.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -9,40 +9,40 @@ use jiff::{SignedDuration, Timestamp};
 use super::ids::IdShape;
 use super::wire;
 
-/// How many past changes a stale listing can go back.
+/// The number of past changes that a stale listing can go back.
 const REMEMBERED: usize = 4096;
 
 /// A snapshot as the provider truly holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSnapshot {
-    /// Unique in the account, never given twice.
+    /// Unique in the account, never used twice.
     pub id: u64,
     /// The server that it belongs to.
     pub server: u64,
     /// Its name; names need not be unique.
     pub name: String,
-    /// The provider's word: `in_progress`, `completed`, `failed`, or anything that a test wants.
+    /// The provider's word: `in_progress`, `completed`, `failed`, or any other that a test sets.
     pub status: String,
-    /// Known once it is completed.
+    /// The size in megabytes, present once it is completed.
     pub size_mb: Option<u64>,
-    /// Shown in whole seconds.
+    /// The date, shown in whole seconds.
     pub created_at: Timestamp,
-    /// What its maker wrote.
+    /// The description from its create.
     pub description: String,
 }
 
-/// How old a stale listing is.
+/// The age of a stale listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Staleness {
-    /// As it was this many changes ago (of the server asked for, if one is).
+    /// As it was this many changes ago; changes of the requested server, if there is one.
     Changes(usize),
-    /// As it was before the last create or delete that came through the API.
+    /// As it was before the last create or delete through the API.
     LastMutation,
-    /// As it was this much of the clock's time ago.
+    /// As it was this long ago, by the clock.
     Age(SignedDuration),
 }
 
-/// A row beside its JSON, so that a listing of 50,000 is a copy and no work.
+/// A row with its JSON, so that a listing of 50,000 rows only copies text.
 #[derive(Debug)]
 pub(super) struct RenderedRow {
     pub row: StoredSnapshot,
@@ -56,7 +56,7 @@ fn key(row: &StoredSnapshot) -> NewestFirst {
     (Reverse(row.created_at), Reverse(row.id))
 }
 
-/// One change, kept so that it can be undone in a stale listing.
+/// One change, kept so that a stale listing can undo it.
 struct UndoableChange {
     server: u64,
     id: u64,
@@ -73,12 +73,12 @@ pub(super) struct SnapshotStore {
     by_server: BTreeMap<u64, BTreeMap<NewestFirst, Arc<RenderedRow>>>,
     newest_first: BTreeMap<NewestFirst, Arc<RenderedRow>>,
     past: VecDeque<UndoableChange>,
-    /// The most that each server ever held.
+    /// The most snapshots that each server ever held.
     pub max_held: BTreeMap<u64, usize>,
 }
 
 impl SnapshotStore {
-    /// None yet; their ids are shown so.
+    /// Returns an empty store that shows its ids in this shape.
     pub fn shown(ids: IdShape) -> Self {
         Self {
             ids,
@@ -94,7 +94,7 @@ impl SnapshotStore {
         self.by_server.get(&server).map_or(0, BTreeMap::len)
     }
 
-    /// Those of one server, or all; newest first.
+    /// Returns the rows of one server, or all; newest first.
     pub fn list(&self, server: Option<u64>) -> Vec<&Arc<RenderedRow>> {
         match server {
             None => self.newest_first.values().collect(),
@@ -110,7 +110,7 @@ impl SnapshotStore {
         held.into_iter().map(|held| held.row.clone()).collect()
     }
 
-    /// Puts a row in, or in the place of the one with its id.
+    /// Adds a row, or replaces the one with its id.
     pub fn put(&mut self, row: StoredSnapshot, server_name: &str, mutation: bool, at: Timestamp) {
         let before = self.unlink(row.id);
         self.remember(row.server, row.id, before, mutation, at);
@@ -135,14 +135,14 @@ impl SnapshotStore {
         Some(row)
     }
 
-    /// Writes the rows of a server anew, since its name is part of each.
+    /// Renders the rows of a server anew, since its name is part of each.
     pub fn rename(&mut self, server: u64, name: &str, at: Timestamp) {
         for row in self.truth(Some(server)) {
             self.put(row, name, false, at);
         }
     }
 
-    /// What [`SnapshotStore::list`] would have shown earlier.
+    /// Returns the rows that [`SnapshotStore::list`] would have shown earlier.
     pub fn list_stale(
         &self,
         server: Option<u64>,

@@ -1,4 +1,4 @@
-//! The stand-in answers as API.md says.
+//! The stand-in answers as docs/api.md says.
 
 use super::faults::{CallKind, CreateFault};
 use super::*;

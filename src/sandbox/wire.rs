@@ -1,4 +1,5 @@
-//! The JSON of the API, as API.md shows it; written apart from the client's, so that each checks the other.
+//! The JSON of the API, as docs/api.md shows it. It is written apart from the client's, so that
+//! each checks the other.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -9,7 +10,7 @@ use super::store::StoredSnapshot;
 /// A server of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxServer {
-    /// The provider's number for it.
+    /// Its number in the provider's ids.
     pub id: u64,
     /// Its name, part of each of its snapshots' rows.
     pub name: String,
@@ -17,17 +18,17 @@ pub struct SandboxServer {
     pub status: String,
 }
 
-/// Whole seconds in UTC, as the documentation shows them.
+/// Returns whole seconds in UTC, as the documentation shows them.
 pub(super) fn date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// One row of a listing.
+/// Returns one row of a listing.
 pub(super) fn row(ids: IdShape, row: &StoredSnapshot, server_name: &str) -> String {
     Value::Object(snapshot(ids, row, server_name)).to_string()
 }
 
-/// The answer to a create: the row and a message.
+/// Returns the answer to a create: the row and a message.
 pub(super) fn created(ids: IdShape, row: &StoredSnapshot, server_name: &str) -> String {
     let mut shown = snapshot(ids, row, server_name);
     let message = json!("The snapshot is being created.");
@@ -50,7 +51,7 @@ fn snapshot(ids: IdShape, row: &StoredSnapshot, server_name: &str) -> Map<String
     shown
 }
 
-/// One row of the listing of servers, or one server: these have a name and a host name.
+/// Returns a server, or a row of the listing of servers. Both always have a host name.
 pub(super) fn server(ids: IdShape, server: &SandboxServer) -> String {
     let mut shown = ids.server(server.id, &server.name);
     shown.insert("hostname".to_owned(), json!(server.name));
@@ -58,7 +59,7 @@ pub(super) fn server(ids: IdShape, server: &SandboxServer) -> String {
     Value::Object(shown).to_string()
 }
 
-/// The answer to a restore.
+/// Returns the answer to a restore.
 pub(super) fn restoring(ids: IdShape, row: &StoredSnapshot, server: &SandboxServer) -> String {
     let mut snapshot = ids.show(IdKind::Snapshot, row.id);
     snapshot.insert("name".to_owned(), json!(row.name));
@@ -74,7 +75,7 @@ pub(super) fn restoring(ids: IdShape, row: &StoredSnapshot, server: &SandboxServ
     .to_string()
 }
 
-/// The answer to `GET /account/me/`.
+/// Returns the answer to `GET /account/me/`.
 pub(super) fn account(permissions: &[String]) -> String {
     json!({
         "account": {"id": 1, "email": "admin@example.org"},
@@ -83,12 +84,12 @@ pub(super) fn account(permissions: &[String]) -> String {
     .to_string()
 }
 
-/// The body of a refusal.
+/// Returns the body of a refusal.
 pub(super) fn refusal(detail: &str) -> String {
     json!({ "detail": detail }).to_string()
 }
 
-/// A create as it was sent, or why it isn't one.
+/// Reads the body of a create. The error says what is wrong with it.
 pub(super) fn create(ids: IdShape, body: &[u8]) -> Result<(u64, String, String), String> {
     let body: Value =
         serde_json::from_slice(body).map_err(|error| format!("invalid JSON: {error}"))?;
@@ -107,17 +108,17 @@ pub(super) fn create(ids: IdShape, body: &[u8]) -> Result<(u64, String, String),
 /// The action of a power call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PowerAction {
-    /// Starts it.
+    /// Starts the server.
     Start,
-    /// Stops it, by its own means.
+    /// Shuts the server down.
     Stop,
-    /// Starts it anew.
+    /// Restarts the server.
     Restart,
-    /// Takes its power away.
+    /// Cuts the server's power.
     HardStop,
 }
 
-/// A power call as it was sent, or why it isn't one.
+/// Reads the body of a power call. The error says what is wrong with it.
 pub(super) fn power(body: &[u8]) -> Result<PowerAction, String> {
     let body: Value =
         serde_json::from_slice(body).map_err(|error| format!("invalid JSON: {error}"))?;
@@ -130,7 +131,7 @@ pub(super) fn power(body: &[u8]) -> Result<PowerAction, String> {
     }
 }
 
-/// The answer to a power call.
+/// Returns the answer to a power call.
 pub(super) fn powered(ids: IdShape, server: &SandboxServer) -> String {
     let mut shown = ids.server(server.id, &server.name);
     shown.insert("status".to_owned(), json!(server.status));
@@ -138,7 +139,7 @@ pub(super) fn powered(ids: IdShape, server: &SandboxServer) -> String {
         .to_string()
 }
 
-/// Whether the provider takes this as a name: letters, digits, hyphens and underscores.
+/// Returns true if the provider accepts this name: letters, digits, hyphens and underscores.
 pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name

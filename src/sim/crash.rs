@@ -1,4 +1,4 @@
-//! Where a process dies, and what the next one finds.
+//! The points at which a process dies, and what is left for the next one.
 
 use jiff::SignedDuration;
 
@@ -6,25 +6,25 @@ use super::provider::World;
 use super::world_setup::SETTLE;
 use crate::audit::memory_disk::Crash;
 
-/// At which point of a call the process dies.
+/// The phase of a call in which the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CrashPhase {
     /// The intent is written, nothing is sent.
     BeforeCall,
     /// The request is on its way.
     InCall,
-    /// The answer is there, and not yet recorded.
+    /// The answer has arrived and is not recorded yet.
     AfterCall,
-    /// A listing is about to be asked for.
+    /// A listing is about to be requested.
     BeforeListing,
-    /// Its rows are read, and on their way.
+    /// Its rows are read and on their way.
     InListing,
-    /// They have come, and nothing follows from them yet.
+    /// The rows have arrived and nothing follows from them yet.
     AfterListing,
 }
 
 impl CrashPhase {
-    /// The first point of such a call, at which calls are counted.
+    /// Returns the first phase of such a call, in which calls are counted.
     fn first(self) -> Self {
         match self {
             Self::BeforeCall | Self::InCall | Self::AfterCall => Self::BeforeCall,
@@ -33,21 +33,21 @@ impl CrashPhase {
     }
 }
 
-/// What becomes of the mutation in which the process dies.
+/// The effect of the mutation in which the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LostEffect {
-    /// Nothing, and no answer comes.
+    /// No effect, and no answer.
     Never,
     /// It is done, and answered.
     Done,
-    /// No answer comes; it is done shortly after the next process began.
+    /// No answer; it is done shortly after the next process starts.
     Soon,
-    /// No answer comes; it shows in the last instant in which it may.
+    /// No answer; it shows at the last instant at which it may.
     Late,
 }
 
 impl LostEffect {
-    /// The fault that does it; `None` when there is none.
+    /// Returns the fault that has this effect; `None` if there is no fault.
     pub(super) fn fault(self) -> Option<&'static str> {
         match self {
             Self::Never => Some("no answer, not done"),
@@ -56,8 +56,8 @@ impl LostEffect {
         }
     }
 
-    /// How long after the end of the waiting for an answer it is done; a listing shows it
-    /// only `shows_after` that.
+    /// Returns the time between the end of the wait for an answer and the effect. A listing shows
+    /// the effect only `shows_after` later.
     pub(super) fn lag(self, shows_after: SignedDuration) -> SignedDuration {
         match self {
             Self::Late => SETTLE - shows_after - SignedDuration::from_millis(1),
@@ -69,17 +69,17 @@ impl LostEffect {
 /// A death within a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CallCrash {
-    /// In which of the next calls of that kind, counted from 1.
+    /// The call in which it happens: the nth of the next calls of that kind, counted from 1.
     pub(super) nth: u64,
     pub(super) at: CrashPhase,
-    /// What becomes of that mutation; `None`: what the weather says.
+    /// The effect of that mutation; `None`: the drawn faults decide.
     pub(super) effect: Option<LostEffect>,
 }
 
-/// Where a process dies.
+/// The point at which a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CrashPoint {
-    /// This change of the disk isn't made any more; counted from 0.
+    /// The disk change that is no longer made, counted from 0.
     Change(u64),
     Call(CallCrash),
 }
@@ -88,30 +88,30 @@ pub(super) enum CrashPoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlannedCrash {
     pub(super) point: CrashPoint,
-    /// What is left on the disk.
+    /// The state in which the disk is left.
     pub(super) crash: Crash,
 }
 
 impl PlannedCrash {
-    /// Returns true if the call in which it dies may take effect in the last instant.
+    /// Returns true if the call in which it dies may take effect at the last instant.
     pub(super) fn is_late(&self) -> bool {
         matches!(self.point, CrashPoint::Call(doomed) if doomed.effect == Some(LostEffect::Late))
     }
 }
 
-/// How far a process came: the points at which it could have died.
+/// The progress of a process: the points at which it could have died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ProcessProgress {
     /// Changes of the disk.
     pub(super) changes: u64,
-    /// Of these, the ones while the trail was opened.
+    /// The disk changes of opening the trail, which `changes` includes.
     pub(super) opening: u64,
     pub(super) mutations: u64,
     pub(super) listings: u64,
 }
 
 impl World {
-    /// The process dies here and now, if that is its fate; whether it did.
+    /// Kills the process if its planned crash is due in this phase. Returns true if it did.
     pub(super) fn dies(&mut self, at: CrashPhase) -> bool {
         let Some(doomed) = &mut self.doom else {
             return false;
@@ -127,13 +127,13 @@ impl World {
         strikes
     }
 
-    /// What is fated for the mutation that is being sent.
+    /// Returns the planned effect of the mutation that is being sent.
     pub(super) fn effect(&self) -> Option<LostEffect> {
         let doomed = self.doom.filter(|doomed| doomed.nth == 0)?;
         doomed.effect
     }
 
-    /// Nothing of the process gets through any more.
+    /// Kills the process: nothing that it does has an effect any more.
     pub(super) fn kill(&mut self) {
         self.dead = true;
         self.disk.kill();

@@ -1,6 +1,6 @@
-//! Every crash point of a few short stories, enumerated: the process dies at each change of
-//! the disk, at each stage of each mutation and of each listing, and the next ones must
-//! bring the server to the very end that it has without a death.
+//! Every crash point of a few short stories, enumerated. The process dies at each change of the
+//! disk and at each stage of each mutation and of each listing. The next processes must bring the
+//! server to exactly the end that it has without a death.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,49 +20,49 @@ const EFFECTS: [LostEffect; 4] = [
     LostEffect::Late,
 ];
 
-/// Opening a trail and writing the first record changes the disk so often, at most.
+/// The most disk changes that opening a trail and writing the first record make.
 const OPENING: u64 = 13;
 
-/// A story told with these deaths that ended badly.
+/// A story with these deaths that ended badly.
 #[derive(Clone, Debug)]
 pub struct StoryFailure {
     /// The deaths of the processes, one after the other; the last process lives.
     pub deaths: Vec<PlannedCrash>,
-    /// What was wrong.
+    /// The violations.
     pub violations: Vec<String>,
-    /// What happened, line by line.
+    /// The events, line by line.
     pub story: Vec<String>,
 }
 
-/// What came of a scenario.
+/// The result of a sweep over one scenario.
 #[derive(Clone, Debug, Default)]
 pub struct SweepResult {
-    /// Changes of the disk, mutations and listings of the undisturbed story.
+    /// Disk changes, mutations and listings of the undisturbed story.
     pub steps: [u64; 3],
-    /// Places at which the process died.
+    /// Points at which the process died.
     pub points: usize,
     /// Stories with one death.
     pub single: usize,
-    /// Stories with two.
+    /// Stories with two deaths.
     pub double: usize,
-    /// The ones that ended badly.
+    /// The stories that ended badly.
     pub failures: Vec<StoryFailure>,
 }
 
-/// Which part of the points is tried.
+/// The share of the crash points that a sweep tries.
 #[derive(Clone, Copy, Debug)]
 pub struct PointShare {
-    /// One of so many single deaths.
+    /// Every nth single death is tried.
     pub single: NonZeroUsize,
-    /// After one of so many single deaths, a second one at each change of the disk while the
-    /// next process begins; 0: none.
+    /// After every nth of the tried single deaths, a second death follows at each change of the
+    /// disk while the next process starts; 0: none.
     pub double: usize,
     /// A rule that is broken on purpose.
     pub broken: Option<Break>,
 }
 
 impl PointShare {
-    /// Every single death, none twice.
+    /// Every single death, and no second one.
     pub const SINGLE: Self = Self {
         single: NonZeroUsize::MIN,
         double: 0,
@@ -70,7 +70,7 @@ impl PointShare {
     };
 }
 
-/// Tells a scenario with every death of that part, on every core.
+/// Runs a scenario with every death of that share, on every core.
 pub fn sweep(scenario: &Scenario, part: PointShare) -> SweepResult {
     let sound = tell(scenario, &[], part.broken, false);
     let life = sound.lives.last().copied().unwrap_or_default();
@@ -89,7 +89,7 @@ pub fn sweep(scenario: &Scenario, part: PointShare) -> SweepResult {
     let mut first = Vec::new();
     for (nth, point) in all.iter().enumerate() {
         for kind in 0..CRASHES.len() {
-            // Turned by one at each point, so that a part has all kinds.
+            // Rotated by one at each point, so that a share of the points has all kinds of crashes.
             let crash = CRASHES[(nth + kind) % CRASHES.len()];
             if (nth * CRASHES.len() + kind).is_multiple_of(part.single.get()) {
                 first.push(vec![PlannedCrash {
@@ -118,7 +118,7 @@ pub fn sweep(scenario: &Scenario, part: PointShare) -> SweepResult {
     swept
 }
 
-/// Where the undisturbed process could have died.
+/// Returns the points at which the undisturbed process could have died.
 fn points(life: ProcessProgress) -> Vec<CrashPoint> {
     let call = |nth, at, effect| CrashPoint::Call(CallCrash { nth, at, effect });
     let mut points: Vec<CrashPoint> = (0..life.changes).map(CrashPoint::Change).collect();

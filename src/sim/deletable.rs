@@ -1,4 +1,4 @@
-//! Whether a snapshot may be deleted, by what the provider truly has.
+//! The check that a snapshot may be deleted, by what the provider truly has.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +9,17 @@ use super::provider::TrueSnapshot;
 use super::world_setup::{JudgedPolicy, LIMIT, STUCK};
 use crate::core::snapshot::Status;
 
-/// Why a delete is allowed.
+/// The reason for which a delete is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DeleteReason {
-    /// Nobody needs it any more.
+    /// It is no longer needed.
     Surplus,
     /// It makes room for a due slot.
     PruneFirst,
 }
 
-/// Whether this snapshot may be deleted while the server holds these rows.
+/// Returns the reason for which the snapshot may be deleted while the server holds these rows. The
+/// error names the invariant that the delete would break.
 pub(super) fn may_delete(
     view: &JudgedPolicy,
     rows: &[TrueSnapshot],
@@ -38,7 +39,8 @@ pub(super) fn may_delete(
     if dated(row).is_none() {
         return Err("I11: its date can't be relied on");
     }
-    // By the true time, with some air: the program counts from its first sight of it.
+    // Measured from the true creation. The program counts from its first sight of the row, so it
+    // waits longer.
     let young = |row: &TrueSnapshot| now.duration_since(row.made) < STUCK;
     let under_way = |row: &&TrueSnapshot| {
         view.rotation(&row.name).is_some()

@@ -1,4 +1,4 @@
-//! Processes that begin, die and begin again, and what happens around them.
+//! Processes that start, die and start again, and the disturbances around them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,10 +27,10 @@ use crate::engine::Engine;
 /// Days without faults at the end, after which everything due must be settled.
 const QUIET: SignedDuration = SignedDuration::from_hours(48);
 
-/// How soon the next process begins after a death that was announced.
+/// The pause before the next process starts after a planned death.
 const AFTER_DEATH: SignedDuration = SignedDuration::from_secs(10);
 
-/// How a process ends.
+/// The end of a process.
 pub(super) enum ProcessEnd {
     Crash(Crash, SignedDuration),
     Restart(SignedDuration),
@@ -43,15 +43,15 @@ pub(super) struct Director {
     pub(super) disk: MemoryDisk,
     pub(super) events: BTreeMap<(Timestamp, u64), Disturbance>,
     pub(super) nth: u64,
-    /// Which policy of each server is in force.
+    /// Index of the policy in force, for each server.
     pub(super) chosen: Vec<Option<usize>>,
-    /// How the disk is found after the death that was announced.
+    /// The state of the disk after the planned death.
     crash: Crash,
     pub(super) quiet_from: Timestamp,
     end: Timestamp,
-    /// The deaths of the next processes, one each.
+    /// The planned deaths of the next processes, one each.
     pub(super) deaths: VecDeque<PlannedCrash>,
-    /// The processes that lived.
+    /// The progress of the processes so far.
     pub(super) lives: Vec<ProcessProgress>,
 }
 
@@ -101,7 +101,8 @@ pub(super) fn direct(options: SimulationOptions) -> SimulationReport {
 }
 
 impl Director {
-    /// Nothing happens but the end; what is due after `quiet_from` must be settled by then.
+    /// Creates a director without disturbances except the end. Everything due after `quiet_from`
+    /// must be settled by `end`.
     pub(super) fn new(world: World, quiet_from: Timestamp, end: Timestamp) -> Self {
         let mut director = Self {
             disk: world.disk.clone(),
@@ -119,7 +120,7 @@ impl Director {
         director
     }
 
-    /// Between two processes, when no time passes.
+    /// Locks the world without advancing it: between two processes no time passes.
     fn the_world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +131,7 @@ impl Director {
         world
     }
 
-    /// One process after the other.
+    /// Runs one process after the other.
     pub(super) fn live(&mut self) {
         loop {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -147,7 +148,7 @@ impl Director {
                 let ending = self.process(before).await;
                 (ending, self.world().now())
             });
-            // Every task is dropped where it waits.
+            // Drops every task where it waits.
             drop(runtime);
             let power_lost = matches!(&ending, ProcessEnd::Crash(how, _) if *how != Crash::Killed);
             self.the_world().holds.process_ended(power_lost);
@@ -160,8 +161,9 @@ impl Director {
                 ProcessEnd::Restart(pause) => pause,
                 ProcessEnd::TrailLost => {
                     let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-                    // With both gone it is a first start, and nobody could know of a call
-                    // that is on its way.
+                    // Without trail and state folder the next start is a first start, which could
+                    // have no record of a call that is on its way. The state folder stays if there
+                    // is one.
                     let mut servers = world.servers.keys();
                     let head_stays = servers.any(|server| world.pending(*server).next().is_some());
                     let state = (!head_stays).then(state_dir);
@@ -181,7 +183,7 @@ impl Director {
                 }
             };
             self.disk.revive();
-            // The quiet days find a process.
+            // The quiet days must begin with a running process.
             let pause = pause
                 .min(self.quiet_from.duration_since(now))
                 .max(SignedDuration::ZERO);
@@ -301,7 +303,7 @@ impl Director {
     /// Returns when the process dies.
     async fn death(&self, died: &Notify) {
         died.notified().await;
-        // What one process is told late is not the death of the next.
+        // A late notification about the previous process is not the death of this one.
         while !self.disk.set().dead {
             died.notified().await;
         }
@@ -311,7 +313,7 @@ impl Director {
         }
     }
 
-    /// This will be the death of the process.
+    /// Plans the death of the current process.
     pub(super) fn doom(&mut self, death: PlannedCrash) {
         self.crash = death.crash;
         match death.point {

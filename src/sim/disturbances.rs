@@ -1,4 +1,4 @@
-//! What happens around a process: drawn beforehand, performed when its time has come.
+//! Events around a process: drawn beforehand, performed when their time has come.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::audit::memory_disk::Crash;
 use crate::clock::Stepper;
 use crate::engine::Engine;
 
-/// Something that happens around the process.
+/// An event around the process.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Disturbance {
-    /// Killed, or the power fails; it begins again after the pause.
+    /// The process is killed, or the power fails; it starts again after the pause.
     Crash(Crash, SignedDuration),
-    /// Dies in one of the next mutations or changes of the disk.
+    /// It dies in one of the next mutations or changes of the disk.
     Doomed(PlannedCrash),
-    /// Stopped and started in good order.
+    /// It is stopped and started in good order.
     Restart(SignedDuration),
-    /// The disk holds this much more, for a while.
+    /// The disk has room for this many more bytes, for a while.
     DiskFull(usize),
     DiskFree,
     SyncsFail(u32),
@@ -30,11 +30,11 @@ pub(super) enum Disturbance {
     Step(SignedDuration),
     /// The host sleeps.
     Sleep(SignedDuration),
-    /// Another policy for this server, or none for a while.
+    /// The server gets another policy, or none for a while.
     Reload(u64, Option<usize>),
     TokenRefused,
     TokenTaken,
-    /// Stopped; somebody removes the trail and the state folder; started.
+    /// The process is stopped, somebody removes the trail and the state folder, and it is started.
     TrailLost,
     PersonAdds(u64),
     PersonTakes(u64),
@@ -43,7 +43,7 @@ pub(super) enum Disturbance {
     /// A server has another name for a while.
     Renamed(u64),
     NamedBack(u64),
-    /// A person stops a server, or starts it.
+    /// A person stops a server (`true`) or starts it.
     PersonSwitches(u64, bool),
     Operator(OperatorAction),
     Quiet,
@@ -56,7 +56,7 @@ impl Director {
         self.events.insert((at, self.nth), event);
     }
 
-    /// Draws what will happen, and when.
+    /// Draws the disturbances and their times.
     pub(super) fn draw(&mut self, rng: &mut Rng, start: Timestamp, servers: u64) {
         let (minute, hour) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
         let span = self.quiet_from.duration_since(start);
@@ -118,7 +118,7 @@ impl Director {
             };
             self.plan(at, event);
         }
-        // In some seeds only: an odd clock blocks everything for long.
+        // Only in some seeds: an odd clock blocks everything for a long time.
         for _ in 0..rng.below(8).saturating_sub(3) {
             let at = start + rng.time(SignedDuration::ZERO, span);
             let by = match rng.below(4) {
@@ -243,7 +243,7 @@ impl Director {
         }
     }
 
-    /// From here on nothing goes wrong.
+    /// Ends all faults.
     fn quiet(&mut self, engine: &Arc<Engine<FaultyApi>>, stepper: &Stepper) {
         let ahead = {
             let mut world = self.world();

@@ -1,4 +1,4 @@
-//! What changes the provider's truth: calls that take effect, time, and people.
+//! Changes of the provider's truth: calls that take effect, time, and people.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -12,7 +12,8 @@ use crate::api::{CreatedSnapshot, ErrorKind};
 use crate::core::snapshot::Status;
 
 impl World {
-    /// What is there before the program comes: foreign ones, older own ones, leftovers.
+    /// Fills the servers with the snapshots that exist before the first process: foreign ones,
+    /// older own ones, leftovers.
     pub(super) fn people_the_servers(&mut self) {
         let start = self.base;
         for index in 0..self.setting.wanted.len() {
@@ -68,7 +69,7 @@ impl World {
                 fate,
             } => self.make(at, call, server, &name, fate),
             TimedChange::Delete { call, server, id } => {
-                // A broken rule may name what no server holds.
+                // With a broken rule the call may name an id that no server holds.
                 let id = self.truly(id);
                 let holds = |server: &TrueServer| server.rows.iter().any(|row| row.id == id);
                 let there = self.servers.get(&server).is_some_and(holds);
@@ -158,7 +159,7 @@ impl World {
             };
             let view = self.in_force.get(&server);
             let asked_by_rotation = view.is_some_and(|view| view.rotation(name).is_some());
-            // One that is stored otherwise is nobody's payment.
+            // A snapshot that is stored under another name pays for nothing.
             let mut rows = self.servers[&server].rows.iter();
             let as_asked = rows.any(|row| row.id == id && row.name == name);
             if asked_by_rotation {
@@ -191,7 +192,7 @@ impl World {
         }
     }
 
-    /// A row in progress; its id.
+    /// Adds a row in progress and returns its id.
     fn add(&mut self, at: Timestamp, server: u64, name: &str, fate: Option<&'static str>) -> u64 {
         self.next_id += 1;
         let id = self.next_id;
@@ -219,7 +220,8 @@ impl World {
         id
     }
 
-    /// A person makes a snapshot, if there is room; completed after a while.
+    /// Makes a snapshot as a person does; it completes after four minutes. Returns false if the
+    /// server has no room.
     pub(super) fn by_hand(&mut self, server: u64, name: &str) -> bool {
         self.advance();
         if self.servers[&server].rows.len() >= LIMIT {
@@ -233,7 +235,7 @@ impl World {
         true
     }
 
-    /// A person deletes one of a server's snapshots.
+    /// Deletes one of a server's snapshots as a person does. Returns false if there is none.
     pub(super) fn take_by_hand(&mut self, server: u64) -> bool {
         self.advance();
         let count = self.servers[&server].rows.len() as u64;

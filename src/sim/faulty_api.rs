@@ -1,4 +1,4 @@
-//! The provider as the engine meets it: the four calls, with everything that can go wrong.
+//! The provider as the engine meets it: its calls, with every fault.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,19 +20,19 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 /// The most that a listing lags behind.
 const STALE: SignedDuration = SignedDuration::from_mins(4);
 
-/// Of the settle window so much may pass before a late effect comes.
+/// The part of the settle window within which a late effect happens.
 const LATEST: SignedDuration = SignedDuration::from_secs(SETTLE.as_secs() * 9 / 10);
 
-/// One process's way to the provider.
+/// The connection of one process to the provider.
 pub(super) struct FaultyApi {
     pub(super) world: Arc<Mutex<World>>,
     pub(super) limiter: Limiter,
 }
 
-/// What becomes of a mutation.
+/// The course of one mutation.
 struct MutationCourse {
     call: u64,
-    /// Until the answer, or until the program stops waiting for one.
+    /// Time until the answer, or until the program stops waiting for one.
     takes: SignedDuration,
     /// `None`: the true answer.
     error: Option<ApiError>,
@@ -54,13 +54,13 @@ impl FaultyApi {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance();
         world.stop_what_never_ends();
-        // One that dies in a change of the disk sends nothing after it either.
+        // A process that died in a change of the disk sends nothing afterwards either.
         let struck = world.disk.set().dead;
         world.dead |= struck;
         world
     }
 
-    /// A dead process never goes on.
+    /// Waits forever if the process is dead.
     async fn alive(&self) {
         let dead = self.world().dead;
         if dead {
@@ -68,7 +68,7 @@ impl FaultyApi {
         }
     }
 
-    /// Dies here, if that is the process's fate.
+    /// Dies here if that is the planned crash.
     async fn dies(&self, at: CrashPhase) {
         self.world().dies(at);
         self.alive().await;
@@ -121,7 +121,7 @@ impl World {
         Some(kind)
     }
 
-    /// The course of a mutation whose effect is `due`; `None` when the process dies.
+    /// Returns the course of a mutation whose effect is `due`; `None` if the process dies.
     fn course(
         &mut self,
         kind: Option<&'static str>,
@@ -183,7 +183,7 @@ impl World {
         })
     }
 
-    /// What a listing answers now; how it is wrong was drawn before.
+    /// Returns the rows that a listing shows now. `kind` is the fault that was drawn for it.
     fn listing(
         &mut self,
         server: Option<&ServerId>,
@@ -212,13 +212,15 @@ impl World {
         let unlucky = self.rng.pick(&ids);
         for id in ids {
             let mut rows = self.rows_at(id, seen).to_vec();
-            // An account-wide listing is taken in by those who asked, which isn't known here.
+            // Only a listing of one server may lack a row. An account-wide one reaches the servers
+            // that requested it, and they can't be determined here.
             let lacks = server.is_some()
                 && kind == Some("listing: a row lacks")
                 && !self.servers[&id].lacked;
             if lacks {
-                // One that was shown before, or of the first listing any: that a listing hides
-                // what no earlier one showed, nobody could know.
+                // Hides a row that was shown before; in the first listing, one that is older than
+                // the process. The program can't notice that a listing hides a row that no earlier
+                // one showed.
                 let shown = &self.servers[&id].shown;
                 let began = self.process_began();
                 let first = |row: &TrueSnapshot| shown.is_empty() && row.made < began;

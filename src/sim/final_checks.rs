@@ -1,5 +1,5 @@
-//! What must be so when the faults have stopped for a while: everything due is settled or
-//! an alert says why not (I15), nothing is left over, and the trail tells all of it.
+//! The checks after the faults have stopped for a while: everything due is settled or has an alert
+//! that says why not (I15), nothing is left over, and the trail records all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,11 +16,11 @@ use crate::core::event::{AlertKind, SlotOutcome};
 use crate::core::server_history::{PendingOp, ServerHistory};
 use crate::core::snapshot::{ServerId, Status};
 
-/// The longest time from a slot to its snapshot or its alert, by I15: three attempts with
-/// call, settle window, an hour until stuck, and an hour's pause each.
+/// The longest time from a slot to its snapshot or its alert, by I15: three attempts with call,
+/// settle window, an hour until stuck, and an hour's pause each.
 const LONGEST: SignedDuration = SignedDuration::from_hours(8);
 
-/// The trail, without the tails that crashes left.
+/// Returns the trail, without the tails that crashes left.
 pub(super) fn trail_text(disk: &MemoryDisk) -> String {
     let mut files = disk.names(audit_dir());
     files.retain(|file| file.extension().is_some_and(|end| end == "jsonl"));
@@ -73,7 +73,7 @@ pub(super) fn judge(
     }
 }
 
-/// What the next process would find.
+/// Returns the histories that the next process would read.
 pub(super) fn histories(disk: &MemoryDisk, wall: Timestamp) -> BTreeMap<ServerId, ServerHistory> {
     let opened = Trail::open_inline(
         Box::new(disk.clone()),
@@ -98,7 +98,7 @@ fn settled(
     let index = usize::try_from(server - 1).unwrap_or(0);
     let (policy, view) = world.setting.wanted[index][chosen].clone();
     let rows = world.servers[&server].rows.clone();
-    // What began just before the end may still be open.
+    // A mutation that began just before the end may still be open.
     let since = history.open.as_ref().map(|open| match open {
         PendingOp::Create { since, .. }
         | PendingOp::Delete { since, .. }
@@ -129,8 +129,8 @@ fn settled(
             let noted = history
                 .slots(&rotation.name)
                 .any(|note| note.name >= name && note.ending == Some(SlotOutcome::Completed));
-            // An alert counts for its own slot, or one that has overtaken it. Of one that a
-            // clock ahead let pass there may be no note any more, but a record.
+            // An alert counts for its own slot or a later one. A slot that passed under a clock
+            // that was ahead may have no note any more, but it has a record.
             let failed = history.slots(&rotation.name).any(|note| {
                 let failed = matches!(
                     note.ending,
@@ -139,7 +139,7 @@ fn settled(
                 note.name >= name && failed
             });
             let which = (server, name.clone());
-            // Nobody needs to be told of a pause, whatever clock it was by.
+            // A slot that passed in a pause needs no alert, even if the clock was ahead.
             let said = said && (failed || missed.contains(&which)) || paused.contains(&which);
             if !there && !noted && !blocked && !said {
                 let what = format!("I15: {name} is neither there nor said to be missing");
@@ -153,24 +153,25 @@ fn settled(
                     && view.rotation(&row.name) == Some(index)
                     && !view.protects(row.id, &row.name)
                     && row.shown.is_some_and(|at| at <= now)
-                    // Beside one that a clock ahead made too early, the newest settled slot's stays.
+                    // A clock that was ahead may have made a later slot's snapshot too early. It
+                    // doesn't count, so the newest settled slot's snapshot stays beside it.
                     && newest.as_ref().is_none_or(|newest| row.name <= *newest)
             })
             .map(|row| row.name.as_str())
             .collect();
-        // What was begun in the last hour may be completed this very instant, and the look
-        // that makes it count is yet to come.
+        // A snapshot that began in the last hour may be completed this very instant; no listing has
+        // counted it yet.
         let young = |at: Timestamp| now.duration_since(at) < SignedDuration::from_hours(1);
         let mut begun = rows.iter();
         let under_way =
             begun.any(|row| row.status == Status::InProgress || row.shown.is_some_and(young));
-        // What nothing new has replaced stays until somebody agrees, and what dates and names
-        // disagree on stays; either is said (I19).
+        // A surplus that nothing pays for stays until an operator agrees, and so does one on which
+        // dates and names disagree. Each has an alert (I19).
         let kept = |kind| {
             let key = (kind, rotation.name.clone());
             history.alerts.contains_key(&key)
         };
-        // And the newest settled slot's, where no later slot has its own.
+        // The newest settled slot's snapshot also stays if no later slot has one.
         let said =
             kept(AlertKind::Shrink) || kept(AlertKind::OddDate) || kept(AlertKind::SlotFailed);
         if counted.len() > rotation.keep && !blocked && !under_way && !said {
@@ -182,8 +183,8 @@ fn settled(
 
 type SlotTable = BTreeSet<(u64, String)>;
 
-/// The slots that the trail says to have ended without a snapshot, by server and name; and of
-/// those that ended in a pause, whichever ended by a clock that was ahead.
+/// Returns two sets of slots, by server and name. The first holds those that the trail records as
+/// skipped or given up; the second, those that passed in a pause by a clock that was ahead.
 fn missed(trail: &str) -> (SlotTable, SlotTable) {
     let (mut failed, mut paused) = (SlotTable::new(), SlotTable::new());
     let mut open: Vec<(Timestamp, (u64, String))> = Vec::new();
@@ -214,7 +215,7 @@ fn missed(trail: &str) -> (SlotTable, SlotTable) {
     (failed, paused)
 }
 
-/// Intents that the trail never ends, though it goes on for that server.
+/// Returns the intents that never get an outcome although the trail goes on for their server.
 fn without_outcome(trail: &str) -> Vec<(u64, String)> {
     let mut open: BTreeMap<u64, String> = BTreeMap::new();
     let mut powered: BTreeMap<u64, String> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Hooks: which servers are truly held, and a runner that fails as runners do.
+//! Hooks: the servers that are truly held, and a runner that fails.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,22 +15,23 @@ use crate::hooks::{BoxedFuture, HookJob, HookReport, Runner, RunnerHandle, Runne
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// How long one run may take.
+/// The time limit of one run.
 const LIMIT: SignedDuration = SignedDuration::from_mins(1);
 
-/// What became of the servers that hooks held; it draws from a stream of its own.
+/// The servers that hooks hold. It draws from a random stream of its own.
 pub(super) struct HookLedger {
     rng: Rng,
     held: BTreeMap<u64, HeldServer>,
-    /// Whose `before` couldn't be started, where that is no reason not to create.
+    /// Servers whose `before` couldn't be started and whose policy creates anyway, with the
+    /// snapshot's name.
     excused: BTreeMap<u64, String>,
 }
 
-/// A server that stands still.
+/// A server that a hook holds.
 struct HeldServer {
     snapshot: String,
     since: Timestamp,
-    /// A runner lives that releases it by itself.
+    /// A live runner releases it by itself.
     leased: bool,
 }
 
@@ -72,7 +73,7 @@ impl HookLedger {
         }
     }
 
-    /// Its process is gone: runners that live release what they hold, unless the power is too.
+    /// Ends the process: live runners release what they hold, unless the power failed too.
     pub(super) fn process_ended(&mut self, power_lost: bool) {
         self.held.retain(|_, held| {
             let stays = power_lost || !held.leased;
@@ -81,19 +82,19 @@ impl HookLedger {
         });
     }
 
-    /// Nobody can know of them any more: people release them.
+    /// Releases every server, as people do after the trail that recorded the holds is lost.
     pub(super) fn forgotten(&mut self) {
         self.held.clear();
     }
 
-    /// An operator says that what can't be released is released by hand.
+    /// Releases a server that no runner holds, as an operator does by hand before `resume`.
     pub(super) fn by_hand(&mut self, server: u64) {
         if self.held.get(&server).is_some_and(|held| !held.leased) {
             self.held.remove(&server);
         }
     }
 
-    /// The servers that are held, and since when.
+    /// Returns the held servers, each with the start of its hold.
     pub(super) fn held(&self) -> Vec<(u64, Timestamp)> {
         let held = self.held.iter();
         held.map(|(server, held)| (*server, held.since)).collect()
@@ -110,7 +111,8 @@ impl HookLedger {
 }
 
 impl World {
-    /// How long a run takes, and how it ends.
+    /// Returns the duration and the outcome of one run. `bad` lists the faults with their odds in a
+    /// thousand.
     fn run(&mut self, bad: &[(u64, &'static str, HookOutcome)]) -> (SignedDuration, HookOutcome) {
         if self.quiet {
             return (SECOND, HookOutcome::Done);
@@ -182,8 +184,8 @@ impl World {
         (time, ran)
     }
 
-    /// By each policy that the server may have: a reload may come between a decision and its
-    /// `before`.
+    /// Returns the hooks of each policy that the server may have: a reload may come between a
+    /// decision and its `before`.
     fn hooks(&self, job: &HookJob) -> impl Iterator<Item = &Hooks> {
         let index = usize::try_from(ids::number(&job.server) - 1).unwrap_or(0);
         let wanted = self.setting.wanted.get(index).into_iter().flatten();
@@ -193,7 +195,7 @@ impl World {
     }
 }
 
-/// Runs hooks in the world.
+/// A runner of hooks in the simulated world.
 #[derive(Clone)]
 pub(super) struct SimRunner(pub(super) Arc<Mutex<World>>);
 
@@ -209,7 +211,7 @@ impl SimRunner {
         tokio::time::sleep(time).await;
     }
 
-    /// Has the lease until it is released or dropped, or its time is over.
+    /// Holds the lease until it is released or dropped or its time is over, then runs `after`.
     async fn hold(self, job: HookJob, leased: RunnerHandle) {
         let longest = self
             .world()

@@ -1,6 +1,5 @@
-//! The shape of ids in a simulated world: every other seed speaks UUIDs.
-//!
-//! The world numbers all there is; a UUID is such a number in another dress.
+//! The shape of ids in a simulated world: every other seed uses UUIDs. The world numbers all
+//! objects; a UUID is such a number in another form.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -17,7 +16,7 @@ thread_local! {
 /// The rest of a UUID, after the number.
 const REST: &str = "-0000-4000-8000-000000000000";
 
-/// Decides for the world that runs on this thread.
+/// Chooses the shape for the world that runs on this thread.
 pub(super) fn draw(seed: u64) {
     UUIDS.set(seed % 2 == 1);
 }
@@ -36,7 +35,7 @@ fn id<I: From<u64> + FromStr>(number: u64) -> I {
     uuid.unwrap_or_else(|| I::from(number))
 }
 
-/// The number behind an id; 0 where there is none.
+/// Returns the number in an id, or 0 if it has none.
 pub(super) fn number(id: &impl Display) -> u64 {
     let id = id.to_string();
     let uuid = id.strip_suffix(REST);
@@ -44,14 +43,14 @@ pub(super) fn number(id: &impl Display) -> u64 {
     number.unwrap_or_default()
 }
 
-/// The number behind an id in a record; 0 where there is none.
+/// Returns the number in an id of a record, or 0 if it has none.
 pub(super) fn of(value: &Value) -> u64 {
     value
         .as_str()
         .map_or_else(|| value.as_u64().unwrap_or_default(), |id| number(&id))
 }
 
-/// An id as the trail writes it.
+/// Returns an id as the trail writes it.
 pub(super) fn json(number: u64) -> String {
     snapshot(number).quoted()
 }

@@ -1,9 +1,9 @@
-//! The invariants, measured by the provider's truth at each mutation.
+//! The invariants, checked against the provider's truth at each mutation.
 //!
-//! They are written anew here and in [`super::deletable`], from the rows alone: none of the
-//! program's own reading of names, dates or retention is used. An invariant must hold for the server's true state
-//! at some instant between what the justifying listing showed and the mutation
-//! (DESIGN.md, section 3).
+//! They are written anew here and in [`super::deletable`], from the rows alone, without the
+//! program's own code for names, dates and retention. An invariant must hold for the server's true
+//! state at some instant between the one that the justifying listing showed and the mutation
+//! (docs/design.md, "Invariants").
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -19,7 +19,7 @@ use crate::core::snapshot::Status;
 /// The program's tolerance for dates and clocks, as documented.
 pub(super) const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// The end of the trail that is searched for what was settled.
+/// Bytes at the trail's end that are searched for settled slots.
 const SEARCHED: usize = 64 * 1024;
 
 /// A listing that was answered.
@@ -28,41 +28,41 @@ pub(super) struct AnsweredListing {
     /// The instant whose rows it showed; before the request if it was stale.
     pub(super) seen: Timestamp,
     pub(super) requested: Timestamp,
-    /// It was complete, about the right server and under its right name.
+    /// It was complete, and of the right server under its right name.
     pub(super) sound: bool,
 }
 
-/// A prune-first that is not made good yet.
+/// A prune-first whose promised snapshot is not there yet.
 struct OpenPromise {
     victim: u64,
     known: BTreeSet<u64>,
 }
 
-/// What the judge remembers.
+/// The state of the judge.
 #[derive(Default)]
 pub(super) struct Judge {
     /// The newest listings of each server; a mutation may rest on any of them.
     bases: BTreeMap<u64, VecDeque<AnsweredListing>>,
-    /// Those there were as a server's `before` began: the create after it was decided by them.
+    /// The listings at the start of a server's `before`: the create after it was decided by them.
     before: BTreeMap<u64, VecDeque<AnsweredListing>>,
-    /// When the last mutation of each server was answered in this process.
+    /// The time at which each server's last mutation was answered in this process.
     answered: BTreeMap<u64, Timestamp>,
     in_flight: BTreeMap<u64, u64>,
     guards: BTreeMap<u64, OpenPromise>,
     /// The wall clock at the last mutation of each server.
     pub(super) last_wall: BTreeMap<u64, Timestamp>,
-    /// The trail alone was lost, which it goes on saying.
+    /// Only the trail was lost, not the state folder; each later verification reports that.
     pub(super) loss_said: bool,
-    /// Nothing more is to be learnt of this seed.
+    /// True if the seed is not judged any further.
     pub(super) enough: bool,
-    /// What was broken, in words.
+    /// The violations, as text.
     pub(super) violations: Vec<String>,
-    /// How often each invariant was asked for.
+    /// Number of checks by invariant.
     pub(super) checked: BTreeMap<&'static str, u64>,
 }
 
 impl Judge {
-    /// Another process: what was in flight is gone with the one before.
+    /// Starts another process: what was in flight ended with the one before.
     pub(super) fn restarted(&mut self) {
         self.bases.clear();
         self.before.clear();
@@ -70,14 +70,14 @@ impl Judge {
         self.in_flight.clear();
     }
 
-    /// The trail is gone, and with it what only the trail could know.
+    /// Forgets everything that only the lost trail recorded.
     pub(super) fn trail_lost(&mut self, head_stays: bool) {
         self.loss_said = head_stays;
         self.guards.clear();
         self.last_wall.clear();
     }
 
-    /// An operator let the rotation go on: another one may be pruned for room.
+    /// Records that an operator agreed: the rotation may prune another one for room.
     pub(super) fn agreed(&mut self, server: u64) {
         self.guards.remove(&server);
     }
@@ -90,13 +90,13 @@ impl Judge {
         }
     }
 
-    /// A create waits for its hook from now on.
+    /// Records that a create waits for its hook from now on.
     pub(super) fn hooked(&mut self, server: u64) {
         let bases = self.bases.get(&server).cloned().unwrap_or_default();
         self.before.insert(server, bases);
     }
 
-    /// No create waits for a hook any more.
+    /// Records that no create waits for a hook any more. Returns the listings at the hook's start.
     pub(super) fn unhooked(&mut self, server: u64) -> VecDeque<AnsweredListing> {
         self.before.remove(&server).unwrap_or_default()
     }
@@ -107,7 +107,7 @@ impl Judge {
         *flying = flying.saturating_sub(1);
     }
 
-    /// A server's rows are now these: whether a prune-first is made good.
+    /// Ends the promise of a prune-first if the server's new rows fulfil it.
     pub(super) fn changed(&mut self, server: u64, view: &JudgedPolicy, rows: &[TrueSnapshot]) {
         let Some(guard) = self.guards.get(&server) else {
             return;
@@ -137,7 +137,7 @@ impl World {
         self.judge.violations.push(line);
     }
 
-    /// What every mutation must satisfy; the listings that it may rest on.
+    /// Checks what every mutation must satisfy. Returns the sound listings on which it may rest.
     fn mutation(
         &mut self,
         server: u64,
@@ -168,7 +168,7 @@ impl World {
         if self.judge.in_flight.get(&server).is_some_and(|n| *n > 0) {
             self.violated(server, "I5: another mutation is in flight");
         }
-        // A late delete of what is gone by now changes nothing any more.
+        // A late delete of a snapshot that is gone already changes nothing.
         let there = |id: u64| self.servers[&server].rows.iter().any(|row| row.id == id);
         let other = self.pending(server).any(|due| match due {
             TimedChange::Delete { id, .. } => Some(*id) != own && there(*id),
@@ -202,8 +202,9 @@ impl World {
         String::from_utf8_lossy(&tail).into_owned()
     }
 
-    /// Whether a rule holds for the server at some instant since what a listing showed;
-    /// if not, why not at the last one.
+    /// Applies a rule to the server's rows at each instant since the oldest of these listings.
+    /// Returns the result of the newest instant at which it holds, else the reason at the oldest
+    /// one.
     fn at_some_instant<T>(
         &self,
         server: u64,
@@ -232,7 +233,7 @@ impl World {
         Err(why)
     }
 
-    /// A create is being sent.
+    /// Judges a create that is being sent.
     pub(super) fn judge_create(&mut self, server: u64, name: &str) {
         self.advance();
         let subject = format!("\"snapshot\":\"{name}\"");
@@ -301,7 +302,7 @@ impl World {
         }
     }
 
-    /// A delete is being sent; the server that the snapshot is on.
+    /// Judges a delete that is being sent. Returns the server that has the snapshot.
     pub(super) fn judge_delete(&mut self, id: u64) -> Option<u64> {
         self.advance();
         let shown = id;
@@ -333,7 +334,8 @@ impl World {
             return Some(server);
         };
         let (now, wall) = (self.now(), self.wall());
-        // A date from before its create counts only as long as the trail knows of that.
+        // A date of more than a day before the create is refused only while the trail records that
+        // create, so the delete may be right by either reading.
         let rule = |rows: &[TrueSnapshot]| {
             may_delete(&view, rows, id, now, wall).or_else(|why| {
                 let mut rows = rows.to_vec();
@@ -344,7 +346,7 @@ impl World {
             })
         };
         match self.at_some_instant(server, &bases, rule) {
-            // One that goes by its own right is no promise's any more.
+            // Deleted as surplus, it is no longer the victim of a prune-first.
             Ok(DeleteReason::Surplus) => {
                 self.judge.guards.retain(|_, guard| guard.victim != id);
             }
@@ -355,7 +357,7 @@ impl World {
     }
 
     fn pruned_first(&mut self, server: u64, id: u64) {
-        // While no policy was in force nobody watched what took the room.
+        // While no policy was in force, changes of the rows did not update the promise.
         if let Some(view) = self.in_force.get(&server) {
             self.judge
                 .changed(server, view, &self.servers[&server].rows);
@@ -363,7 +365,8 @@ impl World {
         let rows = &self.servers[&server].rows;
         let there = |id: u64| rows.iter().any(|row| row.id == id);
         let known = rows.iter().map(|row| row.id).collect();
-        // What a person took before, on the word of a stale listing, was not given up by us.
+        // A snapshot that a person deleted unseen by a stale listing was not given up by the
+        // rotation.
         let taken_before = !there(id);
         let open = self
             .judge

@@ -1,8 +1,8 @@
-//! A provider that lies: in names, ids, dates, status words, counts and codes, always, for a
-//! while or once.
+//! A provider that lies: in names, ids, dates, status words, counts and codes, always, for a while
+//! or once.
 //!
-//! Where it lies, only what no lie can touch is judged: that no more good snapshots are
-//! deleted than were made, and what the program owes to itself.
+//! In seeds with lies only those rules are judged that no lie can affect: no more good snapshots
+//! are deleted than were made, and the program keeps its own obligations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub const LIES: [&str; 27] = [
     "lie: says forbidden and deletes it",
 ];
 
-/// Judged although the provider lies.
+/// The violations that are judged although the provider lies, by their first words.
 const JUDGED: [&str; 9] = [
     "I19",
     "I5:",
@@ -59,21 +59,22 @@ const JUDGED: [&str; 9] = [
     "no runtime",
 ];
 
-/// Stands in the names of all rotations' snapshots.
+/// The part that the names of all rotations' snapshots contain.
 pub(super) const OWN: &str = "-snapshot-";
 
-/// Ids of what isn't there begin after this.
+/// Ids of invented snapshots begin after this.
 const FIRST_FAKE: u64 = 900_000;
 
 /// A lie about a delete.
 pub(super) enum DeleteLie {
-    /// Nothing is deleted; the answer is this error, or that it was.
+    /// Nothing is deleted; the answer is this error, or a success.
     Kept(Option<(ErrorKind, u16)>),
     /// It is deleted, and the answer is 403.
     Forbidden,
 }
 
-/// The lie that does harm where this thread's rule is broken; others do so too rarely.
+/// Returns the lie that does harm under the rule that is broken on this thread. Drawn lies hit such
+/// a rule too rarely.
 fn weapon() -> Option<&'static str> {
     Break::ForeignForgotten
         .on()
@@ -86,28 +87,28 @@ struct Lie {
     server: Option<u64>,
     from: Timestamp,
     until: Timestamp,
-    /// In so many cases of a thousand.
+    /// Odds in a thousand.
     odds: u64,
-    /// Each snapshot's draw is always the same.
+    /// The draw for one snapshot is always the same.
     steady: bool,
-    /// So often at most.
+    /// Times that it may still be told; a steady lie is not counted.
     left: u64,
 }
 
-/// The lies of a seed, and what the provider truly made and deleted by the rotation's calls.
+/// The lies of a seed, and what the rotation's calls truly made and deleted.
 pub(super) struct Lies {
     rng: Rng,
     told: Vec<Lie>,
-    /// All that the rotation's calls made.
+    /// All snapshots that the rotation's calls made.
     pub(super) ours: BTreeSet<u64>,
-    /// Those of them that may pay.
+    /// Those of them that may pay for a delete, by server.
     pub(super) made: BTreeMap<u64, BTreeSet<u64>>,
     /// Those that the rotation deletes as never completed: once gone they pay for nothing.
     pub(super) unmade: BTreeSet<u64>,
     pub(super) deleted: BTreeMap<u64, BTreeSet<u64>>,
-    /// How many were made when the last prune-first was sent.
+    /// The number of payments when the last prune-first was sent, by server.
     pub(super) promised: BTreeMap<u64, usize>,
-    /// What shows under another id.
+    /// The true ids of snapshots that are shown under another id.
     ids: BTreeMap<u64, u64>,
 }
 
@@ -148,7 +149,7 @@ impl Lies {
         }
     }
 
-    /// Whether it lies so now.
+    /// Returns true if it tells this lie now.
     fn tells(&mut self, kind: &'static str, server: u64, key: u64, now: Timestamp) -> bool {
         let Self { rng, told, .. } = self;
         let Some(lie) = told.iter_mut().find(|lie| {
@@ -169,7 +170,7 @@ impl Lies {
         tells
     }
 
-    /// The trail is lost, and with it what only the trail could know.
+    /// Forgets everything that only the lost trail recorded.
     pub(super) fn trail_lost(&mut self) {
         self.made.clear();
         self.deleted.clear();
@@ -178,7 +179,7 @@ impl Lies {
 }
 
 impl World {
-    /// Whether what was broken is judged at all.
+    /// Returns true if this violation is judged.
     pub(super) fn is_judged(&self, what: &str) -> bool {
         self.lies.is_none() || JUDGED.iter().any(|judged| what.starts_with(judged))
     }
@@ -195,7 +196,7 @@ impl World {
         tells
     }
 
-    /// How the provider stores what a create asked for: its name, and the date that it shows.
+    /// Returns the name and the shown date with which the provider stores a new snapshot.
     pub(super) fn stored(
         &mut self,
         server: u64,
@@ -210,7 +211,7 @@ impl World {
                 1 => asked.replace('-', "_"),
                 2 => asked.chars().take(asked.len().min(20) - 1).collect(),
                 3 => format!("{asked}-1"),
-                // As its rotation might have named another slot.
+                // A name that its rotation might have given another slot.
                 _ => asked.replacen("202", "201", 1),
             }
         } else {
@@ -230,7 +231,8 @@ impl World {
         (name, Some(date))
     }
 
-    /// A rotation's create has made this one, and may pay by it if it is as it was asked for.
+    /// Records a snapshot that a rotation's create made. It may pay for a delete only if it was
+    /// stored as requested.
     pub(super) fn made_for_rotation(&mut self, server: u64, id: u64, as_asked: bool) {
         let Some(lies) = &mut self.lies else {
             return;
@@ -241,7 +243,7 @@ impl World {
         }
     }
 
-    /// What it answers to a create that worked.
+    /// Returns the answer to a create that worked.
     pub(super) fn answer_to_create(
         &mut self,
         server: u64,
@@ -278,7 +280,7 @@ impl World {
         Ok(made)
     }
 
-    /// The rows as a listing shows them.
+    /// Returns the rows as a listing shows them.
     pub(super) fn shows(&mut self, server: u64, rows: &[TrueSnapshot]) -> Vec<Snapshot> {
         if self.lies.is_none() {
             return rows.iter().map(shown).collect();
@@ -388,7 +390,7 @@ impl World {
         snapshot
     }
 
-    /// What truly is meant by an id that a listing showed.
+    /// Returns the true id of an id that a listing showed.
     pub(super) fn truly(&self, id: u64) -> u64 {
         let lies = self.lies.as_ref();
         lies.and_then(|lies| lies.ids.get(&id))
@@ -396,7 +398,7 @@ impl World {
             .unwrap_or(id)
     }
 
-    /// How it lies about a delete, if it does.
+    /// Returns the lie about a delete, if there is one.
     pub(super) fn lies_of_delete(&mut self, server: u64, id: u64) -> Option<DeleteLie> {
         if self.lie("lie: says deleted and keeps it", server, id) {
             return Some(DeleteLie::Kept(None));

@@ -1,21 +1,24 @@
-//! The engine lives through seeded weeks of faults, on one thread and in paused time.
+//! Simulation of the engine: seeded weeks of faults, on one thread and in paused time.
 //!
-//! The engine, the trail and the decision are the real ones. What is simulated is
-//! everything around them, and all of it follows from the seed:
+//! The engine, the trail and the decision are the real ones. Everything around them is simulated,
+//! and all of it follows from the seed:
 //!
-//! - `world_setup`: the servers, what is wanted of them, and how bad the weather is;
-//! - `provider`, `effects`: the truth of the snapshots, and what calls, time and people do to it;
-//! - `faulty_api`: the four calls as the engine meets them, with every fault;
-//! - `director`, `disturbances`: processes that begin, die and begin again; clocks, disks, reloads, people;
-//! - `judge`: the invariants, measured by the provider's truth at every mutation; `deletable`: what may go;
-//! - `hook_faults`: which servers are truly held, and a runner that fails;
-//! - `power_faults`: which servers truly run, and power calls that fail;
-//! - `lying_provider`: a provider that lies; `deletion_budget`: the erosion bound by what it truly holds;
-//! - `operator_orders`: orders and pauses; `crash`: where a process dies;
-//! - `final_checks`: what must be so when the faults have stopped.
+//! - `world_setup`: the servers, their policies and the rates of faults;
+//! - `provider`, `effects`: the true snapshots, and how calls, time and people change them;
+//! - `faulty_api`: the provider's calls as the engine uses them, with every fault;
+//! - `director`, `disturbances`: processes that start, die and start again; clocks, disks, reloads,
+//!   people;
+//! - `judge`: the invariants, checked against the provider's truth at every mutation; `deletable`:
+//!   the snapshots that may be deleted;
+//! - `hook_faults`: the servers that are truly held, and a runner that fails;
+//! - `power_faults`: the servers that truly run, and power calls that fail;
+//! - `lying_provider`: a provider that lies; `deletion_budget`: the erosion bound by what it truly
+//!   holds;
+//! - `operator_orders`: orders and pauses; `crash`: the points at which a process dies;
+//! - `final_checks`: the checks after the faults have stopped.
 //!
-//! [`crash_points`] draws nothing: a few short stories (`scenario`) are killed at every point
-//! there is.
+//! [`crash_points`] draws nothing: it kills a few short stories (`scenario`) at every possible
+//! point.
 //!
 //! The same seed gives the same trail, byte for byte.
 
@@ -51,26 +54,26 @@ pub use crash::PlannedCrash;
 pub use lying_provider::LIES;
 pub use world_setup::{CREATE_FAULTS, DELETE_FAULTS, FATES, LISTING_FAULTS};
 
-/// What is simulated.
+/// The parameters of one simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct SimulationOptions {
-    /// Everything follows from it.
+    /// The source of all randomness.
     pub seed: u64,
     /// Days with faults; two quiet ones follow.
     pub days: i64,
-    /// Whether some rotations have hooks, and operators order and pause; all else is drawn
-    /// alike with them and without.
+    /// True if some rotations have hooks and operators send orders and pauses. Everything else is
+    /// drawn alike with them and without.
     pub company: bool,
-    /// Whether the provider lies; then there are no operators who could agree to anything.
+    /// True if the provider lies; then no operators exist who could agree to anything.
     pub lying: bool,
     /// A rule that is broken on purpose.
     pub broken: Option<Break>,
-    /// Whether what happens is written down line by line.
+    /// True if the events are written down line by line.
     pub story: bool,
 }
 
 impl SimulationOptions {
-    /// Six days with a provider that lies, and nobody but the program.
+    /// Returns the options of six days with a provider that lies, without hooks and operators.
     pub fn lying(seed: u64) -> Self {
         Self {
             days: 6,
@@ -80,7 +83,7 @@ impl SimulationOptions {
         }
     }
 
-    /// Two weeks, with hooks and operators, nothing broken, no story.
+    /// Returns the options of two weeks with hooks and operators, nothing broken, no story.
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -93,22 +96,22 @@ impl SimulationOptions {
     }
 }
 
-/// What came of it.
+/// The result of one simulation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SimulationReport {
     /// Invariants that were broken, each with time and server.
     pub violations: Vec<String>,
-    /// How often each kind of fault happened.
+    /// Number of faults by kind.
     pub fired: BTreeMap<&'static str, u64>,
-    /// How often each invariant was checked.
+    /// Number of checks by invariant.
     pub checked: BTreeMap<&'static str, u64>,
     /// Servers times hours.
     pub server_hours: u64,
-    /// Processes that lived.
+    /// Number of processes.
     pub processes: u64,
     /// The trail's files, one after the other.
     pub trail: String,
-    /// What happened, if it was asked for.
+    /// The events line by line, if a story was requested.
     pub story: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! What operators order and pause while all this happens, drawn from a stream of its own; and
-//! that nothing is done which they didn't order, or paused.
+//! Orders and pauses of operators, drawn from a random stream of their own, and the checks that
+//! nothing happens without an order or on a paused server.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::core::operator_order::Order;
 use crate::core::snapshot::Status;
 use crate::engine::Engine;
 
-/// What an operator does.
+/// An action of an operator.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum OperatorAction {
-    /// Pauses one server, or every one.
+    /// Pauses one server, or all.
     Pause(Option<u64>),
-    /// Ends that.
+    /// Ends such a pause.
     Resume(Option<u64>),
     Create(u64),
     Delete(u64),
     Restore(u64),
 }
 
-/// What they want that is not carried out yet, and what is paused for sure.
+/// The orders that are not carried out yet, and the pauses that certainly hold.
 #[derive(Default)]
 pub(super) struct OperatorWishes {
     rng: Option<Rng>,
@@ -36,31 +36,32 @@ pub(super) struct OperatorWishes {
     deletes: BTreeSet<u64>,
     restores: BTreeSet<u64>,
     paused: BTreeSet<Option<u64>>,
-    /// Pauses that were asked for, and whose end is not recorded.
+    /// Pauses that were requested and whose end is not recorded.
     asked: BTreeSet<Option<u64>>,
     orders: u64,
-    /// One deed is over before the next begins, as when one person does them.
+    /// One pause or resume is over before the next begins, as if one person did them all.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl OperatorWishes {
-    /// The trail that would tell of a pause is lost.
+    /// Forgets the pauses: the trail that recorded them is lost.
     pub(super) fn forgotten(&mut self) {
         self.paused.clear();
     }
 
-    /// Whether nothing may be changed on the server but by order.
+    /// Returns true if only orders may change the server.
     pub(super) fn paused(&self, server: u64) -> bool {
         self.paused.contains(&None) || self.paused.contains(&Some(server))
     }
 
-    /// A create that an operator ordered is being sent; `None`: it is no operator's.
+    /// Takes the order for a create that is being sent. Returns `None` if the name is not an
+    /// operator's, and false if the order was carried out before.
     pub(super) fn takes_create(&mut self, name: &str) -> Option<bool> {
         name.starts_with("order-")
             .then(|| self.creates.remove(name))
     }
 
-    /// Whether an operator ordered this delete, which is carried out with it.
+    /// Takes the order for a delete. Returns true if there is one.
     pub(super) fn takes_delete(&mut self, id: u64) -> bool {
         self.deletes.remove(&id)
     }
@@ -76,12 +77,12 @@ impl OperatorWishes {
 }
 
 impl Director {
-    /// Draws what operators will do, and when.
+    /// Draws the operators' actions and their times.
     pub(super) fn draw_deeds(&mut self, seed: u64, start: Timestamp, servers: u64) {
         let mut rng = Rng::new(seed ^ 0x6f72_6465_7273);
         let minute = SignedDuration::from_mins(1);
         let span = self.quiet_from.duration_since(start);
-        // In every other seed, since a pause keeps much else from happening.
+        // Only in every other seed, since a pause keeps much else from happening.
         for _ in 0..rng.below(2) * rng.below(servers * 6) {
             let at = start + rng.time(SignedDuration::ZERO, span);
             let server = 1 + rng.below(servers);
@@ -143,7 +144,7 @@ impl Director {
         }
     }
 
-    /// All that operators paused goes on.
+    /// Ends all pauses.
     pub(super) fn resume_all(&self, engine: &Arc<Engine<FaultyApi>>) {
         if self.world().wishes.rng.is_none() {
             return;
@@ -161,7 +162,7 @@ impl Director {
                 world.wishes.asked.insert(server);
             }
             let paused = engine.pause(server.map(ids::server), "root").await;
-            // What was begun before is still on its way.
+            // A mutation that began before the pause may still be on its way.
             if paused.is_ok_and(|held| held.begun.is_empty())
                 && let Ok(mut world) = world.lock()
                 && !world.disk.set().dead
@@ -171,8 +172,8 @@ impl Director {
         });
     }
 
-    /// Ends these pauses, or where none is named all that were asked for by then. One after the
-    /// other: while every server is paused, none can be resumed by itself.
+    /// Ends these pauses, or if none is named all that were requested by then. They end one after
+    /// the other, since no single server can be resumed while all are paused.
     fn resume(&self, mut which: BTreeSet<Option<u64>>, engine: &Arc<Engine<FaultyApi>>) {
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
         let turn = Arc::clone(&self.world().wishes.turn);
@@ -187,8 +188,8 @@ impl Director {
                 if let Ok(mut world) = world.lock() {
                     world.resumed(server);
                 }
-                // It stays paused where all are, where it can't be recorded, and where the
-                // process dies before.
+                // It stays paused if all servers are, if the resume can't be recorded, or if the
+                // process dies first.
                 let resumed = engine.resume(server.map(ids::server), "root").await;
                 if resumed.is_ok()
                     && let Ok(mut world) = world.lock()
@@ -200,7 +201,7 @@ impl Director {
         });
     }
 
-    /// One of the snapshots that a server holds.
+    /// Draws one of the server's snapshots.
     fn pick(&self, server: u64, wanted: impl Fn(&Status) -> bool) -> Option<(u64, String)> {
         let mut world = self.world();
         let rows = world.servers.get(&server)?.rows.iter();
@@ -222,7 +223,7 @@ fn give(server: u64, order: Order, engine: &Arc<Engine<FaultyApi>>) {
 }
 
 impl World {
-    /// From here on the server may be changed again, and the clock counts as right.
+    /// Allows changes of the server again, and counts the clock as right.
     fn resumed(&mut self, server: Option<u64>) {
         self.wishes.paused.remove(&server);
         match server {
@@ -235,7 +236,7 @@ impl World {
         }
     }
 
-    /// A restore is being sent.
+    /// Judges a restore that is being sent. Returns its server.
     pub(super) fn judge_restore(&mut self, id: u64) -> u64 {
         *self.judge.checked.entry("I12").or_default() += 1;
         let found = self.servers.iter().find(|(_, found)| {

@@ -1,4 +1,4 @@
-//! Power: which servers truly run, who stopped them, and power calls that fail as calls do.
+//! Power: the servers that truly run, the party that stopped them, and power calls that fail.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::api::{CreatedSnapshot, ErrorKind, PowerAction};
 use crate::core::downtime::PowerState;
 use crate::core::policy::{Policy, ReleaseWhen, StopServer};
 
-/// Power calls that fail, out of a thousand; what follows the colon is what happens.
+/// Faults of power calls, with their odds in a thousand; after the colon stands the effect.
 const FAULTS: [(&str, u64); 10] = [
     ("power: 409", 30),
     ("power: 400", 20),
@@ -29,19 +29,19 @@ const FAULTS: [(&str, u64); 10] = [
     ("power: slow", 60),
 ];
 
-/// Those of them that are answered as if all were well.
+/// Those that are answered like a success.
 pub(super) const ODD: [&str; 2] = ["power: without effect", "power: slow"];
 
 /// The most that a state lags behind.
 const STALE: SignedDuration = SignedDuration::from_mins(4);
 
-/// A downtime that is open at the end may have begun so shortly before.
+/// The longest time before the end at which a downtime that is still open may have begun.
 const YOUNG: SignedDuration = SignedDuration::from_hours(2);
 
-/// The end of the trail that is searched for a start that is owed.
+/// Bytes at the trail's end that are searched for a start that is owed.
 const SEARCHED: usize = 256 * 1024;
 
-/// The last one of a server tells whether its start is owed.
+/// Events of a downtime; the last one of a server shows if its start is owed.
 const EVENTS: [&str; 5] = [
     "stop_intent",
     "stop_confirmed",
@@ -52,33 +52,33 @@ const EVENTS: [&str; 5] = [
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// The one that stopped a server.
+/// The party that stopped a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StoppedBy {
     Rotation,
     Person,
-    /// Either of both; nobody could tell.
+    /// One of the two; it can't be determined.
     Either,
 }
 
-/// A server as a machine.
+/// A server's power state.
 struct Machine {
-    /// The one that stopped it; `None`: it runs.
+    /// The party that stopped it; `None`: it runs.
     down: Option<StoppedBy>,
     since: Timestamp,
-    /// It was in this other state until then.
+    /// The time of the last switch, and true if the server ran before it.
     before: (Timestamp, bool),
-    /// It is being switched.
+    /// A switch is under way.
     switching: bool,
-    /// When a person switched it last.
+    /// The time at which a person last switched it.
     person: Option<Timestamp>,
-    /// How often the rotation's calls brought it down.
+    /// Number of times that the rotation's calls stopped it.
     downs: u32,
-    /// Stops that were sent, by what for.
+    /// Number of stops that were sent, by snapshot.
     stops: BTreeMap<String, u32>,
 }
 
-/// The machines; it draws from a stream of its own.
+/// The power states of all servers. They draw from a random stream of their own.
 pub(super) struct Machines {
     rng: Rng,
     /// Calls fail, and states lag behind.
@@ -86,7 +86,7 @@ pub(super) struct Machines {
     all: BTreeMap<u64, Machine>,
 }
 
-/// Has some rotations stop their servers.
+/// Makes some rotations stop their servers.
 pub(super) fn draw(setting: &mut WorldSetup, seed: u64) -> Machines {
     let mut rng = Rng::new(seed ^ 0x0070_6f77_6572);
     for (policy, view) in setting.wanted.iter_mut().flatten() {
@@ -123,7 +123,8 @@ impl Machines {
         }
     }
 
-    /// Tells whether the server runs, and how often the rotation's calls brought it down.
+    /// Returns true if the server runs, and the number of times that the rotation's calls stopped
+    /// it.
     pub(super) fn runs(&mut self, server: u64) -> (bool, u32) {
         let machine = self.machine(server);
         (machine.down.is_none(), machine.downs)
@@ -145,7 +146,7 @@ impl Machines {
         self.rng.time(least, most)
     }
 
-    /// Nobody can know of them any more.
+    /// Forgets the rotation's stops: the trail that recorded them is lost.
     pub(super) fn forgotten(&mut self) {
         for machine in self.all.values_mut() {
             if machine.down == Some(StoppedBy::Rotation) {
@@ -154,7 +155,7 @@ impl Machines {
         }
     }
 
-    /// The servers that a rotation stopped and that don't run.
+    /// Returns the servers that a rotation stopped more than [`YOUNG`] ago and that don't run.
     pub(super) fn left_down(&self, now: Timestamp) -> Vec<(u64, Timestamp)> {
         let down = self.all.iter().filter(|(_, machine)| {
             machine.down == Some(StoppedBy::Rotation) && now.duration_since(machine.since) > YOUNG
@@ -179,11 +180,11 @@ impl Machine {
     }
 }
 
-/// A failure to write was a short while ago when the disk has had fewer changes since.
+/// A failed write is recent if the disk has had fewer changes since.
 const RECENT: u64 = 200;
 
 impl World {
-    /// How a power call goes.
+    /// Draws the fault of a power call.
     pub(super) fn power_fault(&mut self) -> Option<&'static str> {
         if self.quiet || !self.machines.wild {
             return None;
@@ -199,7 +200,7 @@ impl World {
         None
     }
 
-    /// The provider's word for the server's state.
+    /// Returns the server's state as the provider reports it.
     pub(super) fn state(&mut self, server: u64) -> PowerState {
         let now = self.now();
         let drawn = if self.quiet || !self.machines.wild {
@@ -234,7 +235,7 @@ impl World {
         }
     }
 
-    /// A power call takes effect, if the provider lets it.
+    /// Applies a power call, if the provider accepts it, and stores its answer.
     pub(super) fn power(
         &mut self,
         call: u64,
@@ -263,7 +264,7 @@ impl World {
         self.schedule(takes, TimedChange::Switched(server, action));
     }
 
-    /// A server is up or down now.
+    /// Ends a switch: the server is up or down now.
     pub(super) fn switched(&mut self, at: Timestamp, server: u64, action: PowerAction) {
         self.tell(|| format!("effect   server {server}: {action:?} is done"));
         let machine = self.machines.machine(server);
@@ -280,7 +281,7 @@ impl World {
         machine.switch(at, (action == PowerAction::Stop).then_some(by));
     }
 
-    /// A person shuts a server down, or starts it.
+    /// Shuts a server down or starts it as a person does.
     pub(super) fn switch_by_hand(&mut self, server: u64, stop: bool) {
         self.advance();
         let now = self.now();
@@ -289,7 +290,7 @@ impl World {
         if machine.switching || machine.down.is_none() != stop {
             return;
         }
-        // While the rotation owes a start nobody could tell whose stop it was.
+        // While the rotation owes a start, a person's stop can't be distinguished from its own.
         let by = if owed {
             StoppedBy::Either
         } else {
@@ -316,7 +317,7 @@ impl World {
         last.is_some_and(|event| *event != "start_confirmed")
     }
 
-    /// A power call is being sent.
+    /// Judges a power call that is being sent.
     pub(super) fn judge_power(&mut self, server: u64, action: PowerAction) {
         self.advance();
         self.judge.ask("I20");
@@ -335,7 +336,7 @@ impl World {
             format!("\"event\":\"{event}\""),
             format!("\"server\":{},", ids::json(server)),
         ];
-        // A start is sent all the same where the trail can't be written.
+        // A start is sent even if the trail can't be written.
         let unwritable = action == PowerAction::Start && {
             let disk = self.disk.set();
             let since = disk.failed.map(|failed| disk.changes - failed);
@@ -363,21 +364,21 @@ impl World {
             Some(view.rotations[rotation].attempts)
         });
         let machine = self.machines.machine(server);
-        // What it was seen to be may be some minutes old.
+        // The state on which the program decided may be some minutes old.
         if machine.down == Some(StoppedBy::Person) && now.duration_since(machine.since) < 2 * STALE
         {
             machine.down = Some(StoppedBy::Either);
         }
         let stops = machine.stops.entry(name.to_owned()).or_default();
         *stops += 1;
-        // Those that were refused don't count, and a trail that was lost tells of none.
+        // The factor allows for refused stops, which don't count as attempts, and for a lost trail.
         if attempts.is_none_or(|attempts| *stops > 6 * attempts) {
             let what = format!("I20: it is stopped again and again for {name}");
             self.violated(server, &what);
         }
     }
 
-    /// A create is being sent for a rotation that stops its server.
+    /// Judges a create that is being sent for a rotation that stops its server.
     pub(super) fn judge_stopped(&mut self, server: u64, name: &str) {
         self.judge.ask("I20");
         let now = self.now();
@@ -404,7 +405,7 @@ fn nothing() -> CreatedSnapshot {
 }
 
 impl Director {
-    /// Draws when people switch servers.
+    /// Draws the times at which people switch servers.
     pub(super) fn draw_switches(&mut self, seed: u64, start: Timestamp, servers: u64) {
         let mut rng = Rng::new(seed ^ 0x7377_6974_6368);
         let span = self.quiet_from.duration_since(start);

@@ -1,7 +1,6 @@
-//! The provider's truth: what each server really holds, and what time does to it.
+//! The provider's truth: the snapshots that each server really holds, and their changes over time.
 //!
-//! Nothing of it is the program's: the judge measures the program by this truth, not by
-//! what the program believes.
+//! The judge measures the program by this truth, never by the program's own view.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -23,16 +22,16 @@ use crate::api::{ApiError, CreatedSnapshot, ErrorKind, PowerAction};
 use crate::audit::memory_disk::MemoryDisk;
 use crate::core::snapshot::{Snapshot, Status};
 
-/// How long past states are kept for the judge; more than any listing is stale.
+/// How long past states are kept for the judge; longer than any listing is stale.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
 
-/// Changes of the disk that a sound program never comes near in some weeks.
+/// More disk changes than a sound program makes in some weeks.
 const MOST_CHANGES: u64 = 200_000;
 
-/// Ids of snapshots that are made begin after this.
+/// Ids of newly made snapshots begin after this.
 const FIRST_ID: u64 = 100_000;
 
-/// Broken invariants that are enough to know.
+/// The number of violations after which a seed is stopped.
 const MOST_VIOLATIONS: usize = 100;
 
 /// A snapshot as the provider has it.
@@ -41,9 +40,9 @@ pub(super) struct TrueSnapshot {
     pub(super) id: u64,
     pub(super) name: String,
     pub(super) status: Status,
-    /// When it was truly made.
+    /// The true time of its creation.
     pub(super) made: Timestamp,
-    /// What the listing says of that.
+    /// The date that listings show.
     pub(super) shown: Option<Timestamp>,
     /// By the host's clock it is dated more than a day before its create.
     pub(super) odd: bool,
@@ -55,13 +54,13 @@ pub(super) struct TrueServer {
     pub(super) rows: Vec<TrueSnapshot>,
     /// Earlier states, each with the instant at which it ended.
     pub(super) past: VecDeque<(Timestamp, Vec<TrueSnapshot>)>,
-    /// The last listing left a row out: the next one doesn't.
+    /// The last listing left a row out, so the next one must not.
     pub(super) lacked: bool,
-    /// What this process was shown by listings that could be relied on.
+    /// The ids that reliable listings showed to this process.
     pub(super) shown: BTreeSet<u64>,
 }
 
-/// What happens by itself when its time has come.
+/// A change that is scheduled for an instant.
 #[derive(Clone, Debug)]
 pub(super) enum TimedChange {
     Create {
@@ -104,14 +103,14 @@ impl TimedChange {
     }
 }
 
-/// The provider, the process's fate, and who watches.
+/// The provider, the state of the process, and the judge.
 pub(super) struct World {
     pub(super) rng: Rng,
     pub(super) setting: WorldSetup,
     pub(super) base: Timestamp,
     began: Instant,
     process_began: Timestamp,
-    /// The host's wall clock against the true time.
+    /// How far the host's wall clock is ahead of the true time.
     pub(super) ahead: SignedDuration,
     pub(super) servers: BTreeMap<u64, TrueServer>,
     due: BTreeMap<(Timestamp, u64), TimedChange>,
@@ -119,7 +118,7 @@ pub(super) struct World {
     pub(super) next_id: u64,
     pub(super) answers: BTreeMap<u64, Result<CreatedSnapshot, ApiError>>,
     pub(super) token_refused: bool,
-    /// Nothing goes wrong any more.
+    /// No faults happen any more.
     pub(super) quiet: bool,
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) judge: Judge,
@@ -129,13 +128,13 @@ pub(super) struct World {
     pub(super) lies: Option<Lies>,
     pub(super) in_force: BTreeMap<u64, JudgedPolicy>,
     pub(super) disk: MemoryDisk,
-    /// The process dies in one of the next calls.
+    /// The death of the process in one of its next calls.
     pub(super) doom: Option<CallCrash>,
-    /// How far this process came.
+    /// The progress of this process.
     pub(super) life: ProcessProgress,
     pub(super) dead: bool,
     pub(super) died: Arc<Notify>,
-    /// What happened, line by line, when somebody wants to read it.
+    /// The events, line by line, if a story was requested.
     pub(super) story: Option<Vec<String>>,
 }
 
@@ -175,7 +174,7 @@ impl World {
         world
     }
 
-    /// A process begins; its clock is another.
+    /// Starts a process, with its own monotonic clock.
     pub(super) fn begin(&mut self) {
         self.began = Instant::now();
         self.dead = false;
@@ -187,30 +186,30 @@ impl World {
         self.judge.restarted();
     }
 
-    /// A process has ended, and this much time passes before the next.
+    /// Ends a process; this much time passes before the next one starts.
     pub(super) fn end(&mut self, now: Timestamp, pause: SignedDuration) {
         self.base = now + pause;
         self.answers.clear();
         self.doom = None;
     }
 
-    /// Time passes of which the process sees nothing but the wall clock.
+    /// Lets time pass that the process sees on its wall clock only.
     pub(super) fn sleep(&mut self, time: SignedDuration) {
         self.base += time;
     }
 
-    /// When this process began.
+    /// Returns the time at which this process started.
     pub(super) fn process_began(&self) -> Timestamp {
         self.process_began
     }
 
-    /// The true time.
+    /// Returns the true time.
     pub(super) fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.began.elapsed());
         self.base + passed.unwrap_or(SignedDuration::ZERO)
     }
 
-    /// The host's wall clock.
+    /// Returns the time of the host's wall clock.
     pub(super) fn wall(&self) -> Timestamp {
         self.now() + self.ahead
     }
@@ -236,13 +235,13 @@ impl World {
         self.due.insert((at, self.tick), due);
     }
 
-    /// The number of a new call.
+    /// Returns the number of a new call.
     pub(super) fn call(&mut self) -> u64 {
         self.tick += 1;
         self.tick
     }
 
-    /// Mutations of this server that are still to take effect.
+    /// Returns the creates and deletes on this server that are still to take effect.
     pub(super) fn pending(&self, server: u64) -> impl Iterator<Item = &TimedChange> {
         let due = self.due.values();
         due.filter(move |due| {
@@ -251,7 +250,7 @@ impl World {
         })
     }
 
-    /// Lets everything happen whose time has come.
+    /// Applies every change whose time has come.
     pub(super) fn advance(&mut self) {
         let now = self.now();
         while let Some(entry) = self.due.first_entry()
@@ -262,7 +261,7 @@ impl World {
         }
     }
 
-    /// Changes a server's rows at an instant, and remembers how they were.
+    /// Changes a server's rows at an instant, and keeps the earlier rows.
     pub(super) fn change(
         &mut self,
         at: Timestamp,
@@ -287,7 +286,7 @@ impl World {
         }
     }
 
-    /// The rows of a server as they were at an instant.
+    /// Returns the rows of a server at an instant.
     pub(super) fn rows_at(&self, server: u64, at: Timestamp) -> &[TrueSnapshot] {
         let server = &self.servers[&server];
         let mut past = server.past.iter();
@@ -295,12 +294,12 @@ impl World {
             .map_or(&server.rows, |(_, rows)| rows)
     }
 
-    /// Snapshots that were made since the beginning.
+    /// Returns the number of snapshots that were made since the start.
     pub(super) fn made(&self) -> u64 {
         self.next_id - FIRST_ID
     }
 
-    /// A process that writes or breaks rules without end has shown enough.
+    /// Stops a process that writes or breaks rules without end.
     pub(super) fn stop_what_never_ends(&mut self) {
         let changes = self.disk.set().changes;
         if self.dead || self.judge.enough {
@@ -316,7 +315,7 @@ impl World {
     }
 }
 
-/// What the listing says of a row.
+/// Returns a row as listings show it.
 pub(super) fn shown(row: &TrueSnapshot) -> Snapshot {
     Snapshot {
         uuid: None,

@@ -1,4 +1,4 @@
-//! Chance that is the same each time: every draw follows from the seed alone.
+//! Deterministic random numbers: every draw follows from the seed alone.
 
 use jiff::SignedDuration;
 
@@ -18,24 +18,24 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`; 0 when there is none.
+    /// Returns a number below `end`, or 0 if `end` is 0.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
 
-    /// True in so many cases of a thousand.
+    /// Returns true in this many of a thousand cases.
     pub(super) fn chance(&mut self, per_mille: u64) -> bool {
         self.below(1000) < per_mille
     }
 
-    /// A time from `least` on, below `most`, in whole milliseconds.
+    /// Returns a time of at least `least` and below `most`, in whole milliseconds.
     pub(super) fn time(&mut self, least: SignedDuration, most: SignedDuration) -> SignedDuration {
         let span = u64::try_from((most - least).as_millis()).unwrap_or(0);
         let drawn = i64::try_from(self.below(span)).unwrap_or(0);
         least + SignedDuration::from_millis(drawn)
     }
 
-    /// One of them.
+    /// Returns one of the elements; there must be at least one.
     pub(super) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         let index = self.below(of.len() as u64);
         of[usize::try_from(index).unwrap_or(0)]

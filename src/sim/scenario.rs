@@ -1,4 +1,4 @@
-//! The short stories whose every crash point is tried, and how each must end.
+//! The short stories whose every crash point is tried, and the end that each must have.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,30 +22,31 @@ use crate::core::snapshot::Status;
 
 const SERVER: u64 = 1;
 
-/// How late a listing that lags behind is.
+/// The lag of listings in the scenarios that have one.
 const LAG: SignedDuration = SignedDuration::from_mins(4);
 
-/// From the slot to the end: more than four attempts take with their settle windows and pauses.
+/// The time from the slot to the end: longer than four attempts take with settle windows and
+/// pauses.
 const REST: SignedDuration = SignedDuration::from_hours(3);
 
-/// After it stands the slot's day.
+/// The names of the snapshots: the slot's day follows.
 const PREFIX: &str = "daily-snapshot-";
 
 /// A short story about one daily slot of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
-    /// What it is about.
+    /// The subject of the story.
     pub name: &'static str,
     slot: &'static str,
     foreign: u64,
-    /// Own completed ones, the newest of them of the day before.
+    /// Number of own completed snapshots; the newest is of the day before.
     own: u64,
     keep: usize,
-    /// An earlier process died in its create, which has this effect.
+    /// The effect of the create in which an earlier process died.
     before: Option<LostEffect>,
     /// The pause after a first failed attempt.
     retry_after: SignedDuration,
-    /// So much every listing lags behind.
+    /// The lag of every listing.
     lag: SignedDuration,
     /// The server is stopped for the snapshot.
     stop: bool,
@@ -72,7 +73,7 @@ const FULL: Scenario = Scenario {
     ..ROOM
 };
 
-/// All of them.
+/// All scenarios.
 pub const SCENARIOS: [Scenario; 10] = [
     ROOM,
     Scenario {
@@ -125,14 +126,14 @@ impl Scenario {
         self.slot.parse().expect("an instant")
     }
 
-    /// The name of the slot so many days before the one that the story is about.
+    /// Returns the name of the slot that lies this many days before the story's slot.
     fn slot_name(&self, days_before: u64) -> String {
         let hours = 24 * i64::try_from(days_before).expect("few days");
         let at = self.slot() - SignedDuration::from_hours(hours);
         format!("{PREFIX}{}", at.strftime("%Y-%m-%d"))
     }
 
-    /// What the server holds beforehand.
+    /// Returns the snapshots that the server holds beforehand.
     fn rows(&self) -> Vec<TrueSnapshot> {
         let foreign = (0..self.foreign).map(|nth| (format!("by-hand-{nth}"), 30 + nth));
         let own = (1..=self.own)
@@ -154,7 +155,7 @@ impl Scenario {
         .collect()
     }
 
-    /// What it must hold in the end: everything foreign, and the newest of its own.
+    /// Returns the names that it must hold at the end: all foreign ones and the newest of its own.
     fn must_hold(&self) -> BTreeSet<String> {
         let foreign = (0..self.foreign).map(|nth| format!("by-hand-{nth}"));
         let own = (0..=self.own).take(self.keep);
@@ -175,7 +176,7 @@ impl Scenario {
             description: None,
             catch_up: None,
             splay: SignedDuration::ZERO,
-            // A death in a create may cost one, and a story has three deaths at most.
+            // A death in a create may cost one attempt, and a story has three deaths at most.
             attempts: 4,
             when_full: WhenFull::PruneFirst,
             hooks: None,
@@ -216,14 +217,14 @@ impl Scenario {
     }
 }
 
-/// What came of a story.
+/// The result of a story.
 pub(super) struct StoryResult {
     pub(super) violations: Vec<String>,
     pub(super) story: Vec<String>,
     pub(super) lives: Vec<ProcessProgress>,
 }
 
-/// Tells the story with these deaths, and judges its end.
+/// Runs the story with these deaths, and judges its end.
 pub(super) fn tell(
     scenario: &Scenario,
     deaths: &[PlannedCrash],
@@ -268,21 +269,21 @@ pub(super) fn tell(
     }
 }
 
-/// The end must be the one that the undisturbed story has.
+/// Checks that the end is the one of the undisturbed story.
 fn judge(scenario: &Scenario, director: &Director, deaths: usize, late: bool) {
     let mut world = director.world();
     if director.lives.len() != deaths + 1 {
         world.violated(SERVER, "a death wasn't reached");
     }
-    // A create and a delete, and maybe a stop and a start; a death may cost one that is sent
-    // again.
+    // A create and a delete, and with `stop` a stop and a start. The death of an earlier process
+    // may cost one more, which is sent again.
     let earlier = scenario.before.iter().len();
     let sent: u64 = director.lives.iter().map(|life| life.mutations).sum();
     if deaths == earlier && sent > if scenario.stop { 4 } else { 2 } + earlier as u64 {
         world.violated(SERVER, &format!("{sent} mutations were sent"));
     }
     let (runs, downs) = world.machines.runs(SERVER);
-    // A stop that shows when it was undone already may be followed by another.
+    // A late stop may take effect after the server was started again, and so stop it once more.
     if !runs || downs > u32::from(scenario.stop) + u32::from(late) {
         let what = format!("I20: it runs: {runs}, and was stopped {downs} times");
         world.violated(SERVER, &what);

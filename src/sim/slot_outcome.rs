@@ -1,4 +1,4 @@
-//! Whether the trail says that a slot needs nothing more, as the judge reads it.
+//! The judge's own test, by the text of the trail, that a slot is settled.
 
 use jiff::Timestamp;
 
@@ -7,13 +7,13 @@ use super::ids;
 /// The way in which a line of the trail ends a slot.
 enum SlotOutcome {
     ForGood,
-    /// Skipped while it still lay ahead, or was due: a `resume` takes back what a clock that was
-    /// ahead skipped too early.
+    /// Skipped, with the slot's time. A `resume` before that time takes it back: the slot was
+    /// skipped too early, by a clock that was ahead.
     Skipped(Timestamp),
 }
 
-/// Returns true if a line of this server about this snapshot ends its slot, and no later
-/// `resume` took that back.
+/// Returns true if a line of this server about this snapshot ends its slot, and no later `resume`
+/// takes that back.
 pub(super) fn is_ended(trail: &str, server: u64, snapshot: &str) -> bool {
     let own = format!("\"server\":{},", ids::json(server));
     let mut ended = None;

@@ -1,4 +1,4 @@
-//! The simulation itself, in small; the proof runs thousands of seeds.
+//! The simulation with few seeds; the proof runs thousands.
 
 use std::num::NonZeroUsize;
 
@@ -45,7 +45,8 @@ fn a_broken_rule_is_caught() {
 
 #[test]
 fn a_death_at_any_point_leaves_the_end_of_each_story_as_it_is() {
-    // Some of them, of each kind, so an odd part; the example tries all single deaths.
+    // A share of the points; an odd one, so that it has every kind of crash. The example tries all
+    // single deaths.
     let part = PointShare {
         single: NonZeroUsize::new(7).unwrap(),
         double: 300,

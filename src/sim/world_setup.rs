@@ -1,5 +1,4 @@
-//! What a seed draws before its time begins: the servers, what is wanted of them, and how
-//! bad the weather is.
+//! The setup that a seed draws beforehand: the servers, their policies and the rates of faults.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use crate::core::name_pattern::Pattern;
 use crate::core::policy::{Policy, Rotation, Rules, WhenFull};
 use crate::core::schedule::Schedule;
 
-/// Snapshots that a server may hold.
+/// The most snapshots of a server.
 pub(super) const LIMIT: usize = 5;
 pub(super) const POLL: SignedDuration = SignedDuration::from_mins(1);
 pub(super) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
@@ -21,7 +20,7 @@ pub(super) const CALL: SignedDuration = SignedDuration::from_secs(30);
 pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) const STUCK: SignedDuration = SignedDuration::from_hours(1);
 
-/// The rules of every simulation.
+/// Returns the rules of every simulation.
 pub(super) fn rules() -> Rules {
     Rules {
         limit: LIMIT,
@@ -37,10 +36,10 @@ pub(super) fn rules() -> Rules {
     }
 }
 
-/// Name, schedule, and whether its names hold the time of day.
+/// Name, schedule, and true if the snapshot names contain the time of day.
 const SCHEDULES: [(&str, &str, bool); 6] = [
     ("daily", "0 3 * * *", false),
-    // In the hour that a zone's summer time leaves out or doubles.
+    // In the hour that a zone's summer time skips or doubles.
     ("night", "30 2 * * *", false),
     ("weekly", "0 3 * * Sun", false),
     ("monthly", "0 4 1 * *", false),
@@ -56,7 +55,8 @@ const ZONES: [&str; 5] = [
     "Asia/Kathmandu",
 ];
 
-/// Shortly before summer time begins and ends, a leap day, a new year.
+/// Shortly before summer time begins, before it ends, before a leap day and before a new year; and
+/// an ordinary month.
 const STARTS: [&str; 5] = [
     "2026-03-22T00:00:00Z",
     "2026-10-18T00:00:00Z",
@@ -65,8 +65,11 @@ const STARTS: [&str; 5] = [
     "2027-06-10T00:00:00Z",
 ];
 
-/// What the judge knows of a rotation, without the program's own reading of names.
-#[expect(clippy::struct_excessive_bools, reason = "a list of what is wanted")]
+/// A rotation as the judge sees it, without the program's own code for names.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent settings of a rotation"
+)]
 #[derive(Clone, Debug)]
 pub(super) struct JudgedRotation {
     pub(super) prefix: String,
@@ -78,7 +81,7 @@ pub(super) struct JudgedRotation {
     pub(super) attempts: u32,
 }
 
-/// What the judge knows of a policy.
+/// A policy as the judge sees it.
 #[derive(Clone, Debug)]
 pub(super) struct JudgedPolicy {
     pub(super) rotations: Vec<JudgedRotation>,
@@ -89,7 +92,7 @@ pub(super) struct JudgedPolicy {
 }
 
 impl JudgedPolicy {
-    /// The rotation whose own snapshot bears this name.
+    /// Returns the index of the rotation to which a snapshot of this name belongs.
     pub(super) fn rotation(&self, name: &str) -> Option<usize> {
         self.rotations.iter().position(|r| {
             name.strip_prefix(&r.prefix)
@@ -102,7 +105,7 @@ impl JudgedPolicy {
     }
 }
 
-/// Whether the text is a day of the calendar, with a time of day behind it if `timed`.
+/// Returns true if the text is a day of the calendar, followed by a time of day if `timed`.
 fn is_date(text: &str, timed: bool) -> bool {
     let fields: Vec<&str> = text.split('-').collect();
     let widths: &[usize] = if timed { &[4, 2, 2, 4] } else { &[4, 2, 2] };
@@ -136,12 +139,12 @@ fn is_date(text: &str, timed: bool) -> bool {
 /// A policy as the program gets it, and as the judge sees it.
 pub(super) type SeededPolicy = (Arc<Policy>, JudgedPolicy);
 
-/// How often each thing goes wrong, in a thousand calls.
+/// The rate of each kind of fault, in a thousand calls.
 #[derive(Clone, Debug)]
 pub(super) struct FaultRates(pub(super) Vec<(&'static str, u64)>);
 
 impl FaultRates {
-    /// For some seeds a kind is absent, for most it is rare, for some it rages.
+    /// Draws the rates: of ten kinds four are absent, five are rare and one is frequent.
     fn draw(rng: &mut Rng, kinds: &[&'static str]) -> Self {
         let mut odds = Vec::new();
         for kind in kinds {
@@ -155,7 +158,7 @@ impl FaultRates {
         Self(odds)
     }
 
-    /// What goes wrong with a call that drew this of a thousand, if anything.
+    /// Returns the fault of a call that drew this number of a thousand, if any.
     pub(super) fn strikes(&self, drawn: u64) -> Option<&'static str> {
         let mut sum = 0;
         self.0.iter().find_map(|(kind, odd)| {
@@ -165,7 +168,7 @@ impl FaultRates {
     }
 }
 
-/// What goes wrong with listings.
+/// Faults of listings.
 pub const LISTING_FAULTS: [&str; 11] = [
     "listing: connection refused",
     "listing: 500",
@@ -180,7 +183,7 @@ pub const LISTING_FAULTS: [&str; 11] = [
     "listing: pages shift",
 ];
 
-/// What goes wrong with creates.
+/// Faults of creates.
 pub const CREATE_FAULTS: [&str; 10] = [
     "create: 400",
     "create: 409",
@@ -194,7 +197,7 @@ pub const CREATE_FAULTS: [&str; 10] = [
     "create: 500, done late",
 ];
 
-/// What becomes of snapshots that are made.
+/// Faults of the snapshots that are made.
 pub const FATES: [&str; 8] = [
     "snapshot: stuck",
     "snapshot: fails",
@@ -206,7 +209,7 @@ pub const FATES: [&str; 8] = [
     "snapshot: slow",
 ];
 
-/// What goes wrong with deletes.
+/// Faults of deletes.
 pub const DELETE_FAULTS: [&str; 8] = [
     "delete: 403",
     "delete: 409",
@@ -218,13 +221,13 @@ pub const DELETE_FAULTS: [&str; 8] = [
     "delete: 500, done late",
 ];
 
-/// Everything that a seed draws beforehand.
+/// The setup that a seed draws beforehand.
 pub(super) struct WorldSetup {
     pub(super) start: Timestamp,
     pub(super) rules: Rules,
-    /// So much every listing lags behind.
+    /// The lag of every listing.
     pub(super) lag: SignedDuration,
-    /// For each server the policies that reloads switch between.
+    /// For each server, the policies between which reloads switch.
     pub(super) wanted: Vec<Vec<SeededPolicy>>,
     pub(super) listing: FaultRates,
     pub(super) create: FaultRates,
@@ -236,7 +239,7 @@ impl WorldSetup {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         let start: Timestamp = rng.pick(&STARTS).parse().unwrap_or(Timestamp::UNIX_EPOCH);
         let start = start + rng.time(SignedDuration::ZERO, SignedDuration::from_hours(24));
-        // More than the few that are listed one by one, sometimes.
+        // Six are more than the engine lists one by one.
         let servers = rng.pick(&[2, 3, 3, 4, 6]);
         let wanted = (1..=servers).map(|id| policies(rng, id)).collect();
         Self {
@@ -251,7 +254,7 @@ impl WorldSetup {
         }
     }
 
-    /// One server, and nothing goes wrong by chance.
+    /// Returns the setup of one server without random faults.
     pub(super) fn calm(start: Timestamp, wanted: SeededPolicy) -> Self {
         let calm = || FaultRates(Vec::new());
         Self {
@@ -270,7 +273,7 @@ impl WorldSetup {
 fn policies(rng: &mut Rng, id: u64) -> Vec<SeededPolicy> {
     let first = policy(rng, id);
     let mut second = policy(rng, id);
-    // Most changes are small: the same rotations with another `keep`, another protection.
+    // Most edits are small: the same rotations with a smaller `keep` and another protection.
     if rng.chance(700) {
         let (mut policy, mut view) = ((*first.0).clone(), first.1.clone());
         for (rotation, seen) in policy.rotations.iter_mut().zip(&mut view.rotations) {
@@ -342,7 +345,7 @@ fn policy(rng: &mut Rng, id: u64) -> SeededPolicy {
             attempts,
         });
     }
-    // Ids count up from 1 for each server's first rows: some are protected.
+    // The ids of each server's first rows count up from `id * 1000 + 1`.
     let protected: BTreeSet<u64> = if rng.chance(300) {
         BTreeSet::from([id * 1000 + 1 + rng.below(4)])
     } else {

@@ -1,5 +1,5 @@
-//! Connections within bounds: however many come, and however slow they are, the service keeps
-//! its files and its memory, rotation doesn't notice, and others are answered.
+//! Bounds the number and the idle time of connections. However many there are and however slow,
+//! they don't exhaust the service's descriptors or memory, and others are still served.
 
 use std::collections::BTreeMap;
 use std::future::Future as _;
@@ -20,15 +20,15 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Connections at once; one more displaces the one that has gone longest without an answer.
+/// Open connections, at most; one more displaces the one that has gone longest without a response.
 const MOST: usize = 64;
 
-/// A connection on which nothing comes for so long is closed. So an answer is put together
-/// and taken within it, however steadily a slow reader takes its bytes.
+/// A connection on which nothing is received for this time is closed. A response must therefore be
+/// made and taken within it, however steadily a slow reader takes its bytes.
 const QUIET: Duration = Duration::from_secs(75);
 
-/// A listener that serves no more connections than it has places for. A newcomer never waits
-/// for those who send half a request, or none: one of them has to go.
+/// A listener that serves a bounded number of connections. A new connection never waits for those
+/// with half a request or none: one of them is closed.
 pub(super) struct BoundedListener<L> {
     listener: L,
     quiet: Option<Duration>,
@@ -36,7 +36,7 @@ pub(super) struct BoundedListener<L> {
     held: Arc<OpenConnections>,
 }
 
-/// The connections that have a place, oldest first.
+/// The open connections, oldest first.
 #[derive(Default)]
 struct OpenConnections(Mutex<ConnectionTable>);
 
@@ -47,18 +47,18 @@ struct ConnectionTable {
 }
 
 struct ConnectionPlace {
-    /// When it came, or last took a part of an answer.
+    /// When it was accepted, or last took a part of a response.
     since: Instant,
     working: InRequest,
-    /// Dropped, it ends the connection.
+    /// Dropping it ends the connection.
     displaced: Option<oneshot::Sender<()>>,
 }
 
-/// Whether a whole request came on a connection, and is being answered.
+/// True while a whole request of a connection is being answered.
 #[derive(Clone, Default)]
 pub(super) struct InRequest(Arc<AtomicBool>);
 
-/// Counts a request as being worked at from when its head is whole until its answer begins.
+/// Marks a connection as busy from the end of a request's head until its response begins.
 pub(super) async fn working(
     State(working): State<InRequest>,
     request: Request,
@@ -75,7 +75,7 @@ impl OpenConnections {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the connection that has gone longest without an answer, and isn't worked for.
+    /// Ends the connection that has gone longest without a response and is not busy.
     fn displace(&self) {
         let mut table = self.table();
         let idle = table
@@ -95,7 +95,7 @@ impl BoundedListener<TcpListener> {
 }
 
 impl<L> BoundedListener<L> {
-    /// `quiet` is how long nothing may come on a connection.
+    /// Wraps a listener; `quiet` is how long a connection may receive nothing.
     pub(super) fn over(listener: L, quiet: Option<Duration>) -> Self {
         Self {
             listener,
@@ -120,7 +120,7 @@ where
             free
         } else {
             self.held.displace();
-            // It is never closed, so there is a place sooner or later.
+            // The semaphore is never closed, so a place becomes free sooner or later.
             Arc::clone(&self.places).acquire_owned().await.ok()
         };
         let (sender, displaced) = oneshot::channel();
@@ -154,7 +154,7 @@ where
     }
 }
 
-/// A connection that ends when nothing comes, or when another needs its place more.
+/// A connection that ends when it receives nothing, or when another one needs its place.
 pub(super) struct BoundedConnection<S> {
     stream: S,
     quiet: Option<(Duration, Pin<Box<Sleep>>)>,
@@ -166,17 +166,17 @@ pub(super) struct BoundedConnection<S> {
 }
 
 impl<S> BoundedConnection<S> {
-    /// The stream itself.
+    /// Returns the stream itself.
     pub(super) fn stream(&self) -> &S {
         &self.stream
     }
 
-    /// What [`working`] tells this connection by.
+    /// Returns the flag that [`working`] sets for this connection.
     pub(super) fn working(&self) -> InRequest {
         self.working.clone()
     }
 
-    /// Too long a wait is an error, and so is the loss of the place.
+    /// Turns too long an idle time, or the loss of the place, into an error.
     fn watch<T>(
         &mut self,
         context: &mut Context<'_>,

@@ -1,7 +1,7 @@
-//! A forecast as a picture: SVG for a browser or a report. A row a rotation, a dot a
-//! snapshot where it is made, and a line for as long as it exists.
+//! A forecast as SVG, for a browser or a report. Each rotation is a row; each snapshot is a dot
+//! where it is created, and a line for as long as it exists.
 //!
-//! It follows the reader's light or dark scheme, says what it shows to a screen reader, and
+//! The picture follows the reader's light or dark scheme, has a description for screen readers, and
 //! holds no script.
 
 use std::fmt::Write as _;
@@ -13,20 +13,20 @@ use crate::core::forecast::{Forecast, RotationForecast, SnapshotLifetime};
 use crate::core::sanitize::printable;
 
 const WIDTH: f64 = 960.0;
-/// Room for the rotations' names, and as many characters as it holds.
+/// Width of the rotations' names, and the number of characters that fit into it.
 const LEFT: f64 = 150.0;
 const NAME_SHOWN: usize = 17;
 const RIGHT: f64 = 20.0;
-/// From one line of a rotation to the next.
+/// Distance between the lines of a rotation.
 const LANE: f64 = 14.0;
-/// From one block to the next.
+/// Distance between blocks.
 const GAP: f64 = 26.0;
-/// Days written along the top, at most, and the room that a date takes.
+/// Dates along the top, at most, and the width of a date.
 const MOST_DATES: usize = 15;
 const DATE: f64 = 42.0;
 
-/// Colours that can be read on both grounds, and told apart by those who see few. The page
-/// serves them with its own: it allows no style within.
+/// Colours that are readable on both backgrounds and distinguishable with colour blindness. The
+/// page serves them in its stylesheet, since it allows no inline style.
 pub(super) const STYLE: &str = "
 .forecast { color-scheme: light dark; background: #fff; font: 13px system-ui, sans-serif }
 .forecast text { fill: #1b1f24 } .forecast .dim { fill: #57606a } .forecast .grid { stroke: #d0d7de }
@@ -39,13 +39,13 @@ pub(super) const STYLE: &str = "
 }
 ";
 
-/// Each forecast with what it is under, where there are two; all span the same days. A file
-/// of its own, with its style in it.
+/// Draws forecasts that span the same days into a file of its own, with its style. If there are
+/// two, each has the name of the policy that it is under.
 pub fn picture(forecasts: Vec<(Option<&str>, &Forecast)>) -> String {
     draw_all(forecasts, &format!("<style>{STYLE}</style>\n"))
 }
 
-/// One forecast, to stand in the page.
+/// Draws one forecast as a part of the page.
 pub(super) fn figure(forecast: &Forecast) -> String {
     draw_all(vec![(None, forecast)], "")
 }
@@ -77,7 +77,7 @@ fn draw_all(forecasts: Vec<(Option<&str>, &Forecast)>, style: &str) -> String {
     )
 }
 
-/// One server below `y`; where it ends.
+/// Draws one server below `y`; returns the `y` of its end.
 fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
     let top = y + 8.0;
     let mut bottom = top;
@@ -86,7 +86,7 @@ fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
         bottom = row(&mut rows, forecast, rotation, bottom + LANE);
     }
     let step = forecast.days.len().div_ceil(MOST_DATES).max(1);
-    // The first day is one that has begun, and its midnight may lie close to the next.
+    // The first day has already begun, so its date may lie too close to the next one.
     let mut free = 0.0;
     for day in forecast.days.iter().step_by(step) {
         let midnight = day.date.to_zoned(forecast.zone.clone());
@@ -107,7 +107,7 @@ fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
     bottom
 }
 
-/// One rotation; lives that overlap stand below one another.
+/// Draws one rotation; snapshots whose lives overlap are drawn below one another.
 fn row(body: &mut String, forecast: &Forecast, rotation: &RotationForecast, y: f64) -> f64 {
     let _ = writeln!(
         body,
@@ -116,7 +116,7 @@ fn row(body: &mut String, forecast: &Forecast, rotation: &RotationForecast, y: f
         escaped(&rotation.name),
         escaped(&printable(&rotation.name, NAME_SHOWN))
     );
-    // When the last life of each lane ends; `None`: not in the span.
+    // When the last snapshot of each lane ends; `None`: after the span.
     let mut lanes: Vec<Option<Timestamp>> = Vec::new();
     let mut bottom = y;
     let lives = forecast.snapshots.iter();
@@ -160,7 +160,7 @@ fn draw(
     );
 }
 
-/// Where an instant lies; one from before the span at its beginning.
+/// Returns the x of an instant; one before the span is drawn at its beginning.
 fn across(forecast: &Forecast, at: Timestamp) -> f64 {
     let span = forecast.until.duration_since(forecast.from).as_secs_f64();
     let passed = at.duration_since(forecast.from).as_secs_f64();
@@ -176,7 +176,7 @@ fn text(body: &mut String, class: &str, x: f64, y: f64, words: &str) {
     );
 }
 
-/// Fit for XML: a name may be anything.
+/// Escapes a text for XML: a name may hold any character.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

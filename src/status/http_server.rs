@@ -1,5 +1,5 @@
-//! Answers over HTTP whoever comes to a listener, and lets nobody take for ever: a request's
-//! head comes in time, and who is connected leaves soon after the listener is given up.
+//! Serves HTTP on a listener. The time for a request's head is limited, and connections end soon
+//! after the listener is closed.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
 
-/// How long the head of a request may take from when it is waited for, however steadily its
-/// bytes come. So a connection between two requests is kept for as long.
+/// Longest time for the head of a request, from the moment it is waited for, however steadily its
+/// bytes come. An idle connection is therefore kept for as long.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// How long an answer that is on its way may still take when the listener is given up.
+/// Time that responses in flight still get after the listener is closed.
 const LEAVE: Duration = Duration::from_secs(3);
 
-/// Answers until `stop`; `routes` are those for one connection. Whoever is connected then is
-/// not waited for, so that another listener can follow at once.
+/// Serves until `stop`; `routes` returns the routes of one connection. Open connections are not
+/// waited for, so that another listener can follow at once.
 pub(super) async fn serve<L: Listener>(
     mut listener: L,
     routes: impl Fn(&L::Io) -> Router,

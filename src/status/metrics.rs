@@ -1,6 +1,6 @@
-//! `/metrics`, in Prometheus's text format.
+//! `/metrics`, in the Prometheus text format.
 //!
-//! Times are seconds since 1970; what never happened is 0, so that a rule can compare it.
+//! Times are seconds since 1970; 0 means "never", so that a rule can compare it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::api::call_metrics::{BUCKETS, CallCounts};
 use crate::core::event::AlertKind;
 use crate::engine::EngineCounters;
 
-/// Alerts that concern the whole service; those of one server are [`AlertKind::ALL`].
+/// Alerts of the whole service; those of one server are [`AlertKind::ALL`].
 const WIDE: [&str; 8] = [
     "account_refused",
     "api_unreachable",
@@ -41,7 +41,7 @@ const STATES: [Activity; 6] = [
     Activity::Unseen,
 ];
 
-/// One answer to one scrape.
+/// The response to one scrape.
 #[derive(Debug)]
 struct MetricsPage {
     view: Arc<FleetView>,
@@ -205,7 +205,7 @@ impl MetricsPage {
 }
 
 impl ServerView {
-    /// Names need not be unique, numbers are.
+    /// Returns the labels of a server. Names need not be unique, so the id is a label too.
     fn labels(&self) -> Vec<(&'static str, String)> {
         vec![
             ("server", self.name.clone()),
@@ -214,7 +214,7 @@ impl ServerView {
     }
 }
 
-/// A gauge without labels.
+/// Encodes a gauge without labels.
 fn alone(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
@@ -225,7 +225,7 @@ fn alone(
     gauge.encode_gauge(value)
 }
 
-/// A gauge with a value for each set of labels.
+/// Encodes a gauge with a value for each set of labels.
 fn gauge<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
@@ -241,7 +241,7 @@ fn gauge<L: EncodeLabelSet>(
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "seconds since 1970 fit in 53 bits for longer than anything here lasts"
+    reason = "seconds since 1970 fit into 53 bits for millions of years"
 )]
 fn seconds(at: Timestamp) -> f64 {
     at.as_second() as f64

@@ -1,6 +1,6 @@
-//! The judge: whether a step keeps the invariants (DESIGN.md, section 3). It knows whose a
-//! row is from the making of the row, and what is open from its own ledger; none of the
-//! rules of `core` is asked, so that both can't be wrong in the same way by sharing code.
+//! The judge: it checks that a step keeps the invariants (docs/design.md, "Invariants"). It takes a
+//! row's owner from the making of the row, and open mutations from its own ledger. It uses none of
+//! the rules of `core`, so that no shared code can make both wrong in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use snaprotate::core::snapshot::Status;
 use super::trail::HIDDEN;
 use super::view::{ATTEMPTS, Pending, ROTATIONS, Row, SETTLE_WINDOW, STUCK_AFTER, View};
 
-/// The invariants, and the rules of DESIGN.md, section 2, that a step is held to.
+/// The invariants, and the rules (docs/design.md, "The rules") that a step must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     I1,
@@ -27,11 +27,11 @@ pub enum Rule {
     I19,
     /// Held: rule 0.
     Held,
-    /// What is due, and what may go for it.
+    /// The due slots, and the snapshots that may go for them.
     Due,
-    /// What is surplus.
+    /// The surplus.
     Surplus,
-    /// Where a plan ends.
+    /// The end of a plan.
     End,
 }
 
@@ -55,11 +55,11 @@ impl Rule {
     ];
 }
 
-/// A broken rule, and how.
+/// A broken rule, with the details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken(pub Rule, pub String);
 
-/// How often each rule was put to the test.
+/// Number of checks by rule.
 pub type Checks = BTreeMap<Rule, u64>;
 
 type Verdict = Result<(), Broken>;
@@ -99,7 +99,7 @@ impl Judge<'_> {
         }
     }
 
-    /// What holds for every mutation.
+    /// Checks the conditions of every mutation.
     fn mutation(&mut self, resent: Option<u64>) -> Verdict {
         let view = self.view;
         let said = |text: &str| text.to_owned();
@@ -153,7 +153,7 @@ impl Judge<'_> {
                 let own_slot = row.owner == Some((rotation, 0));
                 let wanted = outlived || own_slot || view.full();
                 self.must(Rule::Surplus, wanted, || format!("no need: {row:?}"))?;
-                // One that the rotation didn't make goes as a completed one would.
+                // One that the rotation didn't make must be paid for like a completed one.
                 let ours = id >= HIDDEN || view.ledger.ours.contains(&id);
                 let promised = prune_first && view.full() && view.may_give(id);
                 let may = ours || promised || view.may_spend(id);
@@ -199,7 +199,7 @@ impl Judge<'_> {
         self.must(Rule::Due, oldest, || format!("not oldest: {row:?}"))?;
         let wanted = view.wants.prune_first && view.full();
         self.must(Rule::Due, wanted, || "no prune-first here".to_owned())?;
-        // A rotation's only one goes for its own slot alone.
+        // A rotation's only snapshot goes for no other rotation's slot.
         let unsettled = |index: usize| view.unsettled(index);
         let for_own = unsettled(rotation);
         let for_other = (0..view.wants.keep.len())
@@ -208,7 +208,7 @@ impl Judge<'_> {
         self.must(Rule::Due, due, || format!("for no slot: {row:?}"))
     }
 
-    /// A record says only what can be seen.
+    /// Checks that a record says only what the listing and the ledger show.
     fn record(&mut self, fact: &ServerEvent) -> Verdict {
         let view = self.view;
         let said = || format!("{fact:?}");

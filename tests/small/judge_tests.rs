@@ -1,5 +1,5 @@
-//! The judge itself: for each invariant a right step that it lets pass, and a wrong one
-//! that it must refuse, so that a clean run of the small cases means something.
+//! Tests of the judge: for each invariant a right step that it accepts and a wrong one that it must
+//! refuse. Without them a clean run of the small cases would mean nothing.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::view::{
     ATTEMPTS, Ledger, MINUTE, Pending, Row, SETTLE_WINDOW, SHRINK_GRACE, STUCK_AFTER, Seconds, View,
 };
 
-/// What a step is judged by, for a test to bend.
+/// The input of a judgement, for a test to change.
 struct Bench {
     wanted: Wanted,
     rows: Vec<Row>,
@@ -25,12 +25,12 @@ struct Bench {
 }
 
 impl Bench {
-    /// Of one rotation that keeps two, on a server that may hold five.
+    /// Returns one rotation that keeps two, on a server that may hold five.
     fn holding(letters: &[Letter]) -> Self {
         let rows = Inventory::new(&letters.iter().collect::<Vec<_>>(), false).rows;
         let mut ledger = Ledger::default();
         ledger.look(&rows, 0);
-        // One was made that something may go for.
+        // A completed snapshot that pays for one delete.
         ledger.made.insert(HIDDEN);
         Self {
             wanted: wanted(&[2], true, false, 1, 5),
@@ -58,7 +58,7 @@ fn done(days: i64) -> Letter {
     own(0, days, Status::Completed)
 }
 
-/// Completed ones of the days 1, 2 and so on: the ids are the days.
+/// Returns completed snapshots of the days 1, 2 and so on; the ids are the days.
 fn days(count: i64) -> Bench {
     Bench::holding(&(1..=count).map(done).collect::<Vec<_>>())
 }

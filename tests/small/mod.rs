@@ -1,9 +1,10 @@
-//! Every small case of the decision: each inventory of a small alphabet × policy × trail,
-//! played to its end under each way that the provider may answer, and judged at each step.
+//! Every small case of the decision: each inventory of a small alphabet × policy × trail, played to
+//! its end under each way in which the provider may answer, and judged at each step.
 //!
-//! - `space`, `policies`: the letters of which inventories are made, the policies, and what is counted.
-//! - `trail`: what the trail may say, as a history for the decision and a ledger for the judge.
-//! - `view`, `judge`: the invariants, from the raw rows and the ledger; ask nothing of `core`'s rules.
+//! - `space`, `policies`: the letters that make up the inventories, the policies, and the tiers.
+//! - `trail`: the possible trails, as a history for the decision and a ledger for the judge.
+//! - `view`, `judge`: the invariants, from the raw rows and the ledger, without the rules of
+//!   `core`.
 //! - `play`, `tally`: performs the steps on a model of the provider until they end.
 
 pub mod judge;
@@ -23,14 +24,14 @@ use space::{Inventory, Tier, multisets};
 use tally::{Answers, Tally};
 use trail::trails;
 
-/// One share of the whole: every `of`th inventory, from the `part`th on.
+/// A share of the inventories: every `of`th, from the `part`th on.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
     pub part: u64,
     pub of: u64,
 }
 
-/// Goes through a tier's share; the first broken case ends it.
+/// Plays a tier's share. The first broken case ends it and is the error.
 pub fn explore(tier: &Tier, share: Share, answers: &[Answers]) -> Result<Tally, String> {
     let letters = (tier.letters)();
     let by_size: Vec<_> = (0..=tier.limit).map(|rows| policies(tier, rows)).collect();
@@ -43,7 +44,7 @@ pub fn explore(tier: &Tier, share: Share, answers: &[Answers]) -> Result<Tally, 
             return;
         }
         for turned in [false, true] {
-            // Turned, fewer than two are the same again.
+            // An inventory of fewer than two rows is the same when turned.
             if turned && chosen.len() < 2 {
                 continue;
             }
@@ -57,7 +58,8 @@ pub fn explore(tier: &Tier, share: Share, answers: &[Answers]) -> Result<Tally, 
     broken.map_or(Ok(tally), Err)
 }
 
-/// One inventory under every policy and trail, and every way to answer that makes a difference.
+/// Plays one inventory under every policy and trail, and every way to answer that makes a
+/// difference.
 fn cases(
     inventory: &Inventory,
     policies: &[Wanted],

@@ -1,5 +1,5 @@
-//! Plays a case to its end on a model of the provider: each step is judged, performed,
-//! and the decision asked again.
+//! Plays a case to its end on a model of the provider: each step is judged and performed, and then
+//! the next one is decided.
 
 use snaprotate::core::decide::{self, Step, decide};
 use snaprotate::core::event::{AlertKind, Outcome, ServerEvent};
@@ -13,13 +13,13 @@ use super::tally::{Answers, Tally};
 use super::trail::{HIDDEN, Trail};
 use super::view::{Ledger, MINUTE, Pending, ROTATIONS, Row, Seconds, View};
 
-/// A plan that asks more often than this goes on for ever.
+/// A plan with more decisions than this counts as endless.
 const MOST_LOOKS: u32 = 300;
 
-/// What a look at something under way lets pass: only time can end it.
+/// The time that passes in a wait of one poll interval: only time ends what is under way.
 const STRIDE: Seconds = 10 * MINUTE;
 
-/// A rest that is over sooner than this is no end; the next slot is due much later.
+/// A rest that ends sooner than this does not end the plan; the next slot is due much later.
 const SHORT: Seconds = 120 * MINUTE;
 const MOST_RESTS: u32 = 6;
 
@@ -34,20 +34,20 @@ struct World<'a> {
     requested: Seconds,
     doubt: bool,
     server: &'static str,
-    /// Made or deleted, and not seen in the listing yet.
+    /// Made, and not listed yet.
     unseen: Vec<Row>,
     vanishing: Option<u64>,
     next_id: u64,
-    /// Whether another way to answer would have made a difference.
+    /// True if another way to answer would have made a difference.
     answered: bool,
     prunes: u32,
-    /// How often it came to rest for a while only.
+    /// Number of rests that did not end the plan.
     rests: u32,
-    /// The steps, for a case that is told.
+    /// The steps, for a case that is reported.
     log: Option<Vec<String>>,
 }
 
-/// Plays one case under one way to answer; says whether that way made a difference.
+/// Plays one case under one way to answer. Returns true if that way made a difference.
 pub fn play(
     wanted: &Wanted,
     inventory: &Inventory,
@@ -60,7 +60,7 @@ pub fn play(
     if world.run(tally).is_ok() {
         return Ok(world.answered);
     }
-    // Once more, to tell its steps.
+    // Played again to log its steps.
     let mut world = World::new(wanted, inventory, trail, answers);
     world.log = Some(Vec::new());
     let broken = world.run(&mut Tally::default());
@@ -106,7 +106,7 @@ impl<'a> World<'a> {
             let row = world.row(rotation, made);
             world.unseen.push(row);
         }
-        // Not to be given again: it is known already.
+        // The id `HIDDEN` is taken, even if no row has it.
         world.next_id = HIDDEN + 1;
         world
     }
@@ -138,7 +138,8 @@ impl<'a> World<'a> {
                 }
                 Step::Wait { pause, .. } => self.wait(pause.as_secs().max(1)),
                 Step::After { .. } | Step::AskState | Step::Stop { .. } | Step::Start { .. } => {}
-                // It waits for a grace, or until one that failed was left alone long enough.
+                // It waits for `shrink_grace`, or until a failed snapshot was left alone long
+                // enough.
                 Step::Idle { until: Some(until) }
                     if !self.ledger.held
                         && self.rests < MOST_RESTS
@@ -193,7 +194,7 @@ impl<'a> World<'a> {
         self.history.apply(fact, clock(self.now).into(), grace);
     }
 
-    /// A record: what the judge found true goes into its ledger too.
+    /// Applies a record, and enters it into the ledger once the judge has accepted it.
     fn record(&mut self, fact: &ServerEvent) {
         self.apply(fact);
         if let ServerEvent::RotationAdded { shrinks, .. }
@@ -251,7 +252,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A new snapshot of a rotation's due slot, in progress.
+    /// Returns a new snapshot of a rotation's due slot, in progress.
     fn row(&mut self, rotation: usize, made: Seconds) -> Row {
         let id = SnapshotId::from(self.next_id);
         self.next_id += 1;
@@ -386,7 +387,7 @@ impl<'a> World<'a> {
         self.apply(&ServerEvent::DeleteResult { id, outcome });
     }
 
-    /// Time passes, and with it what is under way.
+    /// Lets time pass, and ends what is under way.
     fn wait(&mut self, pause: Seconds) {
         self.now += if pause <= POLL { STRIDE } else { pause };
         self.requested = self.now;
@@ -413,9 +414,9 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What has to hold at rest, or where the plan is blocked.
+    /// Checks the state of a plan that is at rest or blocked.
     fn judge_end(&self, end: &Step) -> Result<(), String> {
-        // I7: without a completed create one snapshot at most is given up.
+        // I7: without a completed create at most one snapshot is given up.
         if !self.answers.complete() && self.prunes > 1 {
             return Err(format!("{} were given up", self.prunes));
         }
@@ -448,12 +449,12 @@ impl<'a> World<'a> {
             if given_up && !alerts.contains_key(&about) {
                 return Err(format!("{name} was not made, and nobody is told"));
             }
-            // Rule 5: nothing is beyond keep, and no slot is there twice.
+            // Rule 5: nothing is beyond keep, and no slot has two snapshots.
             let mut slots: Vec<_> = view.counted(rotation).map(|row| row.owner).collect();
             let count = slots.len();
             slots.sort_unstable();
             slots.dedup();
-            // What nothing has replaced, and what dates and names disagree on, is told of.
+            // A surplus that nothing pays for, or on which dates and names disagree, has an alert.
             let told = [AlertKind::Shrink, AlertKind::OddDate]
                 .into_iter()
                 .any(|kind| alerts.contains_key(&(kind, ROTATIONS[rotation].to_owned())));

@@ -21,7 +21,7 @@ pub struct Wanted {
     pub rules: Rules,
 }
 
-/// Every policy of a tier for an inventory of so many rows.
+/// Returns every policy of a tier for an inventory of `rows` rows.
 pub fn policies(tier: &Tier, rows: usize) -> Vec<Wanted> {
     let few = tier.policies == Policies::Few;
     let keeps: Vec<Vec<usize>> = if tier.rotations == 1 {
@@ -58,7 +58,7 @@ pub fn policies(tier: &Tier, rows: usize) -> Vec<Wanted> {
     found
 }
 
-/// One policy; its rotations have a slot that was due an hour ago.
+/// Returns one policy; its rotations have a slot that was due an hour ago.
 pub fn wanted(
     keep: &[usize],
     prune_first: bool,

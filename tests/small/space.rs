@@ -1,10 +1,10 @@
-//! What is enumerated, and how it is counted.
+//! The enumerated cases, and how they are counted.
 //!
-//! An inventory is a **multiset** of letters: two snapshots that differ in nothing but their
-//! id are one case and not two. Ids rise in the order of the alphabet, and the listing shows
-//! them in that order; a turned inventory has falling ids and the reverse order, so that
-//! ties go both ways, and is counted as a case of its own. `when_full` and `min_completed` vary only where two
-//! creates could fill the server: with more room left nobody asks them.
+//! An inventory is a **multiset** of letters: two snapshots that differ only in their id are one
+//! case and not two. Ids rise in the order of the alphabet, and the listing shows them in that
+//! order. A turned inventory has falling ids and the reverse order, so that ties go both ways; it
+//! counts as a case of its own. `when_full` and `min_completed` vary only where two creates could
+//! fill the server: with more room they make no difference.
 
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
@@ -14,7 +14,7 @@ use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
 
 use super::view::{MINUTE, Owner, ROTATIONS, Row, Seconds};
 
-/// The first slot of both rotations is due an hour before a case begins.
+/// The day of a case. The first slot of both rotations is due an hour before the case begins.
 pub const TODAY: Date = date(2026, 11, 22);
 pub const DAY: Seconds = 24 * 60 * MINUTE;
 pub const GRACE: Seconds = 30;
@@ -22,8 +22,8 @@ pub const POLL: Seconds = 15;
 /// Protected by name, under every policy.
 pub const PROTECTED: &str = "a-2026-11-12";
 
-/// A moment of a case on both clocks. The process began no sooner than what earlier ones
-/// wrote; what it has lived through itself may lie before its zero, as differences alone count.
+/// Returns an instant of a case on both clocks. Records of earlier processes have no monotonic
+/// time; that of this process may be negative, since only differences count.
 pub fn clock(at: Seconds) -> ClockReading {
     ClockReading {
         wall: wall(at),
@@ -36,12 +36,12 @@ pub fn wall(at: Seconds) -> Timestamp {
     start.expect("a time").timestamp() + SignedDuration::from_secs(at)
 }
 
-/// The instant of the slot so many days ago.
+/// Returns the instant of the slot `days` days ago.
 pub fn slot(days: i64) -> Timestamp {
     wall(-DAY * days - 60 * MINUTE)
 }
 
-/// The name that a prefix and a day give.
+/// Returns the name of a prefix and a day.
 pub fn name(prefix: &str, days: i64) -> String {
     let day = TODAY.checked_sub(days.days()).expect("a day");
     format!("{prefix}-{day}")
@@ -57,7 +57,7 @@ pub struct Letter {
     pub made: Option<Seconds>,
 }
 
-/// How much is enumerated at once.
+/// A set of cases that is enumerated together.
 #[derive(Clone, Copy, Debug)]
 pub struct Tier {
     pub title: &'static str,
@@ -68,11 +68,11 @@ pub struct Tier {
     pub policies: Policies,
 }
 
-/// Which policies a tier goes through.
+/// The policies of a tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policies {
     All,
-    /// For a short run: no `delete_stuck`, `min_completed` 1, and `keep` at its ends.
+    /// For a short run: no `delete_stuck`, `min_completed` 1, and the extreme values of `keep`.
     Few,
 }
 
@@ -84,7 +84,7 @@ fn unknown() -> Status {
     Status::Unknown("archiving".to_owned())
 }
 
-/// An own snapshot made five minutes after its slot.
+/// Returns an own snapshot made five minutes after its slot.
 pub fn own(rotation: usize, days: i64, status: Status) -> Letter {
     Letter {
         name: name(ROTATIONS[rotation], days),
@@ -109,7 +109,7 @@ fn protected(letter: Letter) -> Letter {
     }
 }
 
-/// Named by the pattern that the first rotation had before.
+/// Returns one that is named by the first rotation's former pattern.
 fn former(days: i64, status: Status) -> Letter {
     Letter {
         name: name("old", days),
@@ -166,7 +166,7 @@ pub fn five_of_two() -> Vec<Letter> {
     ]
 }
 
-/// The short alphabet: what the two small ones have most of.
+/// The short alphabet: the most important letters of the two small ones.
 pub fn few() -> Vec<Letter> {
     vec![
         own(0, 0, C),
@@ -180,8 +180,8 @@ pub fn few() -> Vec<Letter> {
     ]
 }
 
-/// A large alphabet for one rotation on a provider that allows three: every status × whose
-/// it is × every kind of date.
+/// A large alphabet for one rotation on a provider that allows three: every status × every owner ×
+/// every kind of date.
 pub fn three_of_one() -> Vec<Letter> {
     let mut letters = Vec::new();
     for status in [C, P, F, unknown()] {
@@ -215,7 +215,7 @@ pub fn three_of_two() -> Vec<Letter> {
         letters.push(at(None, own(1, 0, status.clone())));
         letters.push(protected(own(1, 7, status)));
     }
-    // Dates that run against the names, and equal ones across the rotations.
+    // Dates that contradict the names, and equal dates across the rotations.
     letters.push(at(-30 * DAY, own(0, 1, C)));
     letters.push(at(-DAY - 55 * MINUTE, own(1, 7, C)));
     letters.push(at(-DAY - 55 * MINUTE, own(0, 4, C)));
@@ -223,7 +223,7 @@ pub fn three_of_two() -> Vec<Letter> {
     letters
 }
 
-/// Names that almost a rotation's pattern gives: foreign, however new they are.
+/// Names that a rotation's pattern almost gives: foreign, however new they are.
 fn near_misses() -> [Letter; 4] {
     [
         foreign("a-2026-02-30", C, -20 * DAY),
@@ -233,14 +233,14 @@ fn near_misses() -> [Letter; 4] {
     ]
 }
 
-/// An inventory: its rows, whose they are, and what protects some of them.
+/// An inventory: its rows with their owners and protection.
 #[derive(Clone, Debug)]
 pub struct Inventory {
     pub rows: Vec<Row>,
 }
 
 impl Inventory {
-    /// The rows of these letters; turned, their ids fall and the listing begins at the end.
+    /// Returns the rows of these letters. If turned, their ids fall and the listing is reversed.
     pub fn new(letters: &[&Letter], turned: bool) -> Self {
         let count = letters.len() as u64;
         let mut rows: Vec<_> = (0..count)
@@ -265,7 +265,7 @@ impl Inventory {
     }
 }
 
-/// Calls `each` with every multiset of up to `most` of the letters, and its number.
+/// Calls `each` with every multiset of up to `most` of the letters.
 pub fn multisets<'a>(letters: &'a [Letter], most: usize, each: &mut dyn FnMut(&[&'a Letter])) {
     fn grow<'a>(
         letters: &'a [Letter],
@@ -286,7 +286,7 @@ pub fn multisets<'a>(letters: &'a [Letter], most: usize, each: &mut dyn FnMut(&[
     grow(letters, most, &mut Vec::new(), each);
 }
 
-/// All that is enumerated, the short one first.
+/// All tiers, the short one first.
 pub const TIERS: [Tier; 5] = [
     Tier {
         title: "two rotations, up to 2 of 2, a few letters and policies",

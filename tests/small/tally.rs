@@ -1,11 +1,11 @@
-//! The ways in which the provider may answer, and what was played.
+//! The ways in which the provider may answer, and counts of the played cases.
 
 use super::judge::Checks;
 
-/// How the provider answers throughout a plan.
+/// The way in which the provider answers throughout a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answers {
-    /// Everything is done, and what is in progress is completed.
+    /// Everything is done, and snapshots in progress are completed.
     Done,
     /// Creates are answered and then end failed; deletes are refused.
     Failed,
@@ -15,7 +15,8 @@ pub enum Answers {
     Hanging,
     /// No answer, and no effect.
     Lost,
-    /// Creates get no answer, and are found done at the next look, as deletes are.
+    /// Creates get no answer, and their snapshot shows at the next look. Deletes are answered, and
+    /// their snapshot is gone at the next look.
     Late,
 }
 
@@ -29,19 +30,19 @@ impl Answers {
         Self::Late,
     ];
 
-    /// Whether what is in progress is completed by and by.
+    /// Returns true if snapshots in progress are completed in time.
     pub fn complete(self) -> bool {
         matches!(self, Self::Done | Self::Late)
     }
 }
 
-/// What was played, and how often each rule was put to the test.
+/// Counts of the played cases, and of the checks of each rule.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub inventories: u64,
     /// Inventories × policies × trails: the starting points.
     pub cases: u64,
-    /// Cases × ways to answer; where nothing was sent or under way, all ways are one.
+    /// Cases × ways to answer. Where nothing was sent or under way, all ways count as one.
     pub plans: u64,
     pub decisions: u64,
     pub creates: u64,

@@ -1,5 +1,5 @@
-//! What the trail may say: facts folded into a history for the decision, and what the
-//! judge then has in its ledger.
+//! The possible trails: events applied to a history for the decision, and the matching ledger of
+//! the judge.
 
 use std::collections::BTreeSet;
 
@@ -12,27 +12,27 @@ use super::view::{
     ATTEMPTS, Ledger, MINUTE, Pending, ROTATIONS, Row, SETTLE_WINDOW, Seconds, Wants,
 };
 
-/// An id that no inventory shows: of a snapshot that is gone, or was never listed.
+/// An id that no inventory shows: of a snapshot that is gone or was never listed.
 pub const ABSENT: u64 = 800;
-/// The id of a snapshot that was answered, and isn't listed yet.
+/// The id of a snapshot whose create was answered and which isn't listed yet.
 pub const HIDDEN: u64 = 900;
 
-/// The moment before which another process wrote the trail.
+/// The instant at which an earlier process wrote the trail.
 const AN_HOUR_AGO: Seconds = -60 * MINUTE;
 
-/// One thing that a trail may say.
+/// One possible trail.
 #[derive(Clone, Debug)]
 pub struct Trail {
     pub title: &'static str,
     pub history: ServerHistory,
     pub ledger: Ledger,
-    /// A listing in doubt.
+    /// True if the listing is in doubt.
     pub doubt: bool,
     /// The name that the listing gives the server.
     pub server: &'static str,
-    /// When the first listing was asked for.
+    /// The instant at which the first listing was requested.
     pub requested: Seconds,
-    /// When the snapshot of an open create was made that isn't listed yet.
+    /// The rotation and the time of creation of an open create's snapshot that isn't listed yet.
     pub hidden: Option<(usize, Seconds)>,
 }
 
@@ -65,7 +65,7 @@ impl Trail {
         trail
     }
 
-    /// A fact that an earlier process wrote.
+    /// Applies an event that an earlier process recorded.
     fn old(&mut self, at: Seconds, fact: &ServerEvent) {
         let when = RecordedAt {
             wall: clock(at).wall,
@@ -75,7 +75,7 @@ impl Trail {
             .apply(fact, when, clock(GRACE).mono - clock(0).mono);
     }
 
-    /// A fact that this process wrote.
+    /// Applies an event that this process recorded.
     fn lived(&mut self, at: Seconds, fact: &ServerEvent) {
         let grace = clock(GRACE).mono - clock(0).mono;
         self.history.apply(fact, clock(at).into(), grace);
@@ -105,10 +105,10 @@ impl Trail {
         self
     }
 
-    /// Creates that the provider refused, the last of them then.
+    /// Adds creates that the provider refused, the last of them at `last`.
     fn tried(mut self, rotation: usize, times: u32, last: Seconds) -> Self {
         let snapshot = name(ROTATIONS[rotation], 0);
-        // Everything was listed by then: what such a create made would be the rotation's own.
+        // With every id known, nothing in the inventory can be such a create's snapshot.
         let known = (0..HIDDEN).collect::<BTreeSet<_>>();
         for _ in 0..times {
             self.old(last, &create(rotation, known.clone()));
@@ -118,7 +118,7 @@ impl Trail {
         self
     }
 
-    /// A create without an answer; it may run until its time-out ends.
+    /// Adds a create without an answer; it may run until its time-out ends.
     fn sent(mut self, rotation: usize, at: Seconds, known: BTreeSet<u64>) -> Self {
         self.old(at, &create(rotation, known.clone()));
         self.ledger.open = Some(Pending::Create {
@@ -130,7 +130,7 @@ impl Trail {
         self
     }
 
-    /// A create that was answered with an id.
+    /// Adds a create that was answered with an id.
     fn answered(mut self, rotation: usize, at: Seconds, id: u64) -> Self {
         self.ledger.ours.insert(id);
         self.lived(at, &create(rotation, BTreeSet::new()));
@@ -160,7 +160,7 @@ impl Trail {
         self
     }
 
-    /// A prune-first an hour ago, when these were listed; the victim is gone or still there.
+    /// Adds a prune-first an hour ago, when these were listed; the victim is gone or still there.
     fn pruned(mut self, victim: u64, known: &BTreeSet<u64>, there: bool) -> Self {
         self.old(AN_HOUR_AGO, &delete(victim, Some(known)));
         let id = SnapshotId::from(victim);
@@ -251,7 +251,7 @@ fn skipped(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerE
     }
 }
 
-/// Everything that the trail may say of these rows.
+/// Returns every trail that is possible with these rows.
 pub fn trails(rows: &[Row], wants: &Wants) -> Vec<Trail> {
     let base = |title| Trail::base(title, wants);
     let mut found = vec![Trail::nothing("nothing"), base("under care")];
@@ -348,8 +348,8 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
     }
 }
 
-/// Each with slots that are due, where room is asked for, and with settled ones, where only
-/// surplus is looked for.
+/// Adds the trails about one row: with due slots, which need room, and with settled ones, where
+/// only surplus may go.
 fn of_row(row: &Row, rows: &[Row], wants: &Wants, found: &mut Vec<Trail>) {
     let due = |title| (0..wants.keep.len()).fold(Trail::base(title, wants), Trail::due);
     let end = |trail: Trail| (0..wants.keep.len()).fold(trail, |t, r| t.ended(r, settled));

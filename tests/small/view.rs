@@ -1,11 +1,11 @@
-//! What the judge sees: rows whose owner is known from their making, a ledger of its own,
-//! and what follows from them, counted afresh.
+//! The judge's input: rows whose owner is set when they are made, the judge's own ledger, and
+//! values that are computed from both without `core`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use snaprotate::core::snapshot::{Snapshot, Status};
 
-/// Seconds from the start of the case; before it they are negative.
+/// Seconds from the start of the case; negative before it.
 pub type Seconds = i64;
 
 pub const MINUTE: Seconds = 60;
@@ -13,10 +13,10 @@ pub const SETTLE_WINDOW: Seconds = 10 * MINUTE;
 pub const STUCK_AFTER: Seconds = 60 * MINUTE;
 pub const SHRINK_GRACE: Seconds = 60 * MINUTE;
 pub const ATTEMPTS: u32 = 3;
-/// A date may lie this far ahead.
+/// The time that a date may lie ahead.
 const AHEAD: Seconds = 5 * MINUTE;
 
-/// Whose a snapshot is: the rotation, and how many days ago its slot was.
+/// The owner of a snapshot: the rotation, and the number of days since its slot.
 pub type Owner = Option<(usize, i64)>;
 
 /// A snapshot of the model.
@@ -25,24 +25,24 @@ pub struct Row {
     pub snapshot: Snapshot,
     pub owner: Owner,
     pub protected: bool,
-    /// The date of `snapshot`, once more.
+    /// The date of `snapshot`, as seconds.
     pub made: Option<Seconds>,
 }
 
 impl Row {
-    /// Not newer by its date, nor by its slot.
+    /// Returns true if the row is not newer than the other, neither by its date nor by its slot.
     pub fn oldest_with(&self, other: &Self) -> bool {
         let days = |row: &Self| row.owner.map(|(_, days)| days);
         self.made <= other.made && days(self) >= days(other)
     }
 
-    /// By date, then id.
+    /// Returns true if the row is older by date, then by id.
     pub fn older(&self, other: &Self) -> bool {
         (self.made, self.snapshot.id.clone()) < (other.made, other.snapshot.id.clone())
     }
 }
 
-/// What is wanted, as plain numbers.
+/// A policy as plain numbers.
 #[derive(Clone, Debug)]
 pub struct Wants {
     pub keep: Vec<usize>,
@@ -69,7 +69,7 @@ pub enum Pending {
     },
 }
 
-/// What the judge remembers by itself.
+/// The judge's own record of the case.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     /// Paused, or a restore began a short while ago.
@@ -77,32 +77,32 @@ pub struct Ledger {
     /// The listing, the name or the clock is wrong.
     pub doubtful: bool,
     pub open: Option<Pending>,
-    /// When the last mutation was answered.
+    /// The time at which the last mutation was answered.
     pub answered: Option<Seconds>,
     /// The victim of a prune-first since which the rotation made nothing.
     pub given: Option<u64>,
-    /// What was announced to go, and when.
+    /// Announced deletions, with the time of the announcement.
     pub announced: BTreeMap<u64, Seconds>,
-    /// What the rotation's creates were answered or found to have made.
+    /// Snapshots that the rotation's creates made, by the answer or by adoption.
     pub ours: BTreeSet<u64>,
-    /// What the rotation made and saw completed.
+    /// Snapshots that the rotation made and saw completed.
     pub made: BTreeSet<u64>,
-    /// Completed ones that went for these.
+    /// Completed snapshots whose deletion was paid for by one of these.
     pub spent: BTreeSet<u64>,
-    /// First sight of each unfinished own one, and its age then.
+    /// For each unfinished own one, the time at which it was first seen and its age then.
     pub watched: BTreeMap<u64, (Seconds, Seconds)>,
     /// Names of slots that have ended.
     pub ended: BTreeSet<String>,
     pub attempts: BTreeMap<String, u32>,
 }
 
-/// What a step is judged by.
+/// The basis on which a step is judged.
 pub struct View<'a> {
     pub wants: &'a Wants,
     pub rows: &'a [Row],
     pub ledger: &'a Ledger,
     pub now: Seconds,
-    /// When the listing was asked for.
+    /// The time at which the listing was requested.
     pub requested: Seconds,
 }
 
@@ -124,17 +124,17 @@ impl View<'_> {
         self.rows.len() >= self.wants.limit
     }
 
-    /// A date that is readable and not in the future.
+    /// Returns true if the date is readable and not in the future.
     pub fn dated(&self, row: &Row) -> bool {
         row.made.is_some_and(|made| made - self.now <= AHEAD)
     }
 
-    /// Own and completed, with a date that says when.
+    /// Returns true if the row is own and completed and has a reliable date.
     pub fn completed(&self, row: &Row) -> bool {
         row.owner.is_some() && row.snapshot.status == Status::Completed && self.dated(row)
     }
 
-    /// What `keep` of a rotation counts.
+    /// Returns the rows that count for `keep` of a rotation.
     pub fn counted(&self, rotation: usize) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| {
             let of = row.owner.is_some_and(|(index, _)| index == rotation);
@@ -157,31 +157,32 @@ impl View<'_> {
         Self::unfinished(row) && !self.stuck(row)
     }
 
-    /// Whether the due slot of a rotation has neither an ending nor a completed snapshot.
+    /// Returns true if a rotation's due slot has neither ended nor a completed snapshot.
     pub fn unsettled(&self, rotation: usize) -> bool {
         let ended = self.ledger.ended.contains(&self.wants.due[rotation]);
         !ended && !self.served(rotation)
     }
 
-    /// Whether the due slot of a rotation has a completed snapshot.
+    /// Returns true if a rotation's due slot has a completed snapshot.
     pub fn served(&self, rotation: usize) -> bool {
         self.rows
             .iter()
             .any(|row| row.owner == Some((rotation, 0)) && row.snapshot.status == Status::Completed)
     }
 
-    /// I7: nothing was given up since the rotation made one, or nothing but this very one.
+    /// I7: Returns true if nothing was given up since the rotation made one, or only this very one.
     pub fn may_give(&self, id: u64) -> bool {
         self.ledger.given.is_none_or(|victim| victim == id)
     }
 
-    /// I19: the rotation has made one that no other has gone for, or it was announced.
+    /// I19: Returns true if a snapshot that the rotation made can pay, or the deletion was
+    /// announced.
     pub fn may_spend(&self, id: u64) -> bool {
         let Ledger { spent, made, .. } = self.ledger;
         self.is_announced(id) || spent.contains(&id) || spent.len() < made.len()
     }
 
-    /// I19: it was announced long enough ago.
+    /// I19: Returns true if the deletion was announced long enough ago.
     pub fn is_announced(&self, id: u64) -> bool {
         let since = self.ledger.announced.get(&id);
         since.is_some_and(|since| self.now - since >= SHRINK_GRACE)
@@ -189,7 +190,7 @@ impl View<'_> {
 }
 
 impl Ledger {
-    /// Notes what a listing shows.
+    /// Records the rows of a listing.
     pub fn look(&mut self, rows: &[Row], now: Seconds) {
         let awaited = match &self.open {
             Some(Pending::Create { id, .. }) => *id,

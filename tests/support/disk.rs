@@ -1,11 +1,11 @@
-//! A small disk of its own for a folder, in a mount namespace that ends with it.
+//! A small disk for a folder, in a mount namespace that ends with it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// A tmpfs that only commands run through it see; gone when dropped.
+/// A tmpfs that only commands run through it see; unmounted on drop.
 pub struct SmallDisk {
     /// Holds the namespace.
     holder: Child,
@@ -14,7 +14,8 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one over the folder; `None`, and a line that says so, where that isn't allowed.
+    /// Mounts a tmpfs over the folder. Returns `None`, after a line that says so, where mounting
+    /// isn't allowed; in CI it must be.
     pub fn over(folder: &Path) -> Option<Self> {
         std::fs::create_dir_all(folder).expect("a folder");
         for (root, namespaces) in [(true, "-m"), (false, "-rm")] {
@@ -46,12 +47,12 @@ impl SmallDisk {
             std::env::var_os("CI").is_none(),
             "no disk can be mounted here"
         );
-        // Past the harness, which hides the words of a passing test.
+        // Written to stderr directly: the harness hides the output of a passing test.
         let _told = writeln!(io::stderr(), "SKIPPED: no disk can be mounted here");
         None
     }
 
-    /// The same command, where it sees the disk.
+    /// Returns the command, changed to run where it sees the disk.
     pub fn inside(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside.args(["-t", &self.holder.id().to_string(), "-m"]);
@@ -68,13 +69,13 @@ impl SmallDisk {
         inside
     }
 
-    /// The folder as the disk's own processes see it.
+    /// Returns the folder as the disk's own processes see it.
     pub fn folder(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
         root.join(self.folder.strip_prefix("/").expect("a whole path"))
     }
 
-    /// Takes up all the room that is left, to the last byte.
+    /// Fills the disk to the last byte.
     pub fn fill(&self) {
         let mut file = std::fs::File::create(self.folder().join("filler")).expect("a file");
         for block in [4096, 1] {
@@ -91,7 +92,8 @@ impl SmallDisk {
         std::fs::remove_file(self.folder().join("filler")).expect("a filler");
     }
 
-    /// `ro` or `rw`; the mount alone, since its disk is not an unprivileged user's to change.
+    /// Remounts it `ro` or `rw`. It changes only the mount: an unprivileged user can't change the
+    /// filesystem.
     pub fn remount(&self, how: &str) {
         let mut mount = Command::new("mount");
         mount

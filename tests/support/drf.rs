@@ -1,4 +1,4 @@
-//! Django REST framework itself, for the tests that meet it.
+//! Django REST framework itself, as a provider for tests.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -7,10 +7,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::{Home, TOKEN, until};
 
-/// The application, ended with the test.
+/// The application; it ends with the test.
 pub struct Django {
     child: Child,
-    /// Closed, its next word would end it.
+    /// Kept open: a write to a closed pipe would end the application.
     _says: Lines<BufReader<ChildStdout>>,
     pub base_url: String,
     /// The ids of the servers that rotate.
@@ -18,7 +18,8 @@ pub struct Django {
 }
 
 impl Django {
-    /// `None`, and a line that says so, where Django isn't installed; on CI it must be.
+    /// Starts it. Returns `None`, after a line that says so, where Django isn't installed; in CI it
+    /// must be.
     pub fn start(home: &Path, pagination: &str, ids: &str, servers: usize) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = root.join("target/drf/bin/python");
@@ -66,7 +67,7 @@ impl Drop for Django {
     }
 }
 
-/// A daily policy of this server, whatever its id.
+/// Writes a daily policy for this server, with an id of either shape.
 pub fn daily(home: &Home, id: &str, name: &str) {
     let id = match id.parse::<u64>() {
         Ok(id) => id.to_string(),

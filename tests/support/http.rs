@@ -1,4 +1,4 @@
-//! Asks the page by plain bytes: what a browser would never send, too.
+//! Requests to the page as plain bytes, including ones that no browser sends.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{Read as _, Write as _};
@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-/// An address that no other test uses: all of 127/8 is this host.
+/// Returns an address that no other test uses: all of 127/8 is this host.
 pub fn address() -> SocketAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = std::process::id().to_be_bytes();
@@ -30,7 +30,7 @@ impl Answer {
     }
 }
 
-/// Sends a request; `None`: nobody listens.
+/// Sends a request. Returns `None` if nobody listens.
 pub fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
     let limit = Some(Duration::from_secs(30));

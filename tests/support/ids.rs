@@ -1,20 +1,20 @@
 //! The same tests with ids of either shape: `SNAPROTATE_TEST_IDS` is `integers`, `uuids` or `both`.
 //!
-//! Tests speak of numbers. What goes into the program is put into the shape that the stand-in
-//! shows, and what comes out of it is put back.
+//! Tests use numbers. Input of the program is translated into the shape that the stand-in shows,
+//! and its output is translated back.
 
 use snaprotate::sandbox::{IdShape, server_uuid, snapshot_uuid};
 
-/// Where a UUID of the stand-in begins, and how long it is.
+/// The beginnings of the stand-in's UUIDs, and their length.
 const MARKS: [&str; 2] = ["5e57e500-0000-4000-8000-", "5a950000-0000-4000-8000-"];
 const LENGTH: usize = 36;
 
-/// Commands whose first word is a server.
+/// Commands whose first argument is a server.
 const OF_SERVER: [&str; 10] = [
     "list", "create", "delete", "restore", "plan", "forecast", "status", "show", "pause", "resume",
 ];
 
-/// Options that have a value, but for `--server` and `--snapshot`.
+/// Options with a value, except `--server` and `--snapshot`.
 const VALUED: [&str; 7] = [
     "--last",
     "--days",
@@ -25,7 +25,7 @@ const VALUED: [&str; 7] = [
     "--by",
 ];
 
-/// The shape of this run.
+/// Returns the shape of this run.
 pub fn shape() -> IdShape {
     match std::env::var("SNAPROTATE_TEST_IDS").as_deref() {
         Ok("uuids") => IdShape::Uuids,
@@ -35,7 +35,7 @@ pub fn shape() -> IdShape {
     }
 }
 
-/// A policy's text with ids of this run's shape.
+/// Returns a policy's text with ids of this run's shape.
 pub fn policy(text: &str) -> String {
     if shape() != IdShape::Uuids {
         return text.to_owned();
@@ -58,7 +58,7 @@ pub fn policy(text: &str) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
-/// Arguments with ids of this run's shape.
+/// Returns arguments with ids of this run's shape.
 pub fn arguments(args: &[&str]) -> Vec<String> {
     let (mut before, mut words) = ("", None);
     let mut put = Vec::new();
@@ -83,7 +83,7 @@ pub fn arguments(args: &[&str]) -> Vec<String> {
     put
 }
 
-/// A snapshot's id as it is typed.
+/// Returns a snapshot's id as a user types it.
 pub fn snapshot(id: u64) -> String {
     if shape() == IdShape::Uuids {
         snapshot_uuid(id)
@@ -92,7 +92,7 @@ pub fn snapshot(id: u64) -> String {
     }
 }
 
-/// A server's id as it is typed.
+/// Returns a server's id as a user types it.
 pub fn server(id: u64) -> String {
     if shape() == IdShape::Uuids {
         server_uuid(id)
@@ -101,7 +101,7 @@ pub fn server(id: u64) -> String {
     }
 }
 
-/// A server's id as a value in TOML.
+/// Returns a server's id as a value in TOML.
 pub fn value(id: u64) -> String {
     if shape() == IdShape::Uuids {
         format!("{:?}", server_uuid(id))
@@ -110,7 +110,7 @@ pub fn value(id: u64) -> String {
     }
 }
 
-/// The address of a server's page.
+/// Returns the path with the id of a server's page in this run's shape.
 pub fn path(path: &str) -> String {
     let id = path.strip_prefix("/server/").map(str::parse);
     match id {
@@ -119,7 +119,7 @@ pub fn path(path: &str) -> String {
     }
 }
 
-/// A record of a trail with its server's id in this run's shape.
+/// Returns a record of a trail with its server's id in this run's shape.
 pub fn record(json: &str) -> String {
     let Some((before, after)) = json.split_once("\"server\":7") else {
         return json.to_owned();
@@ -130,7 +130,7 @@ pub fn record(json: &str) -> String {
     format!("{before}\"server\":{:?}{after}", server_uuid(7))
 }
 
-/// What the program says, with numbers for the stand-in's UUIDs.
+/// Returns the program's output with numbers for the stand-in's UUIDs.
 pub fn numbered(text: &str) -> String {
     let mut numbered = String::with_capacity(text.len());
     let mut rest = text;
@@ -142,7 +142,8 @@ pub fn numbered(text: &str) -> String {
         let Ok(number) = u64::from_str_radix(&uuid[MARKS[0].len()..], 16) else {
             break;
         };
-        // What an alert is about, and a label of a metric, are texts; in the log an id is none.
+        // The subject of an alert and a label of a metric are always texts, so they keep their
+        // quotes; in the log an id loses them.
         let texts = ["\"about\":\"", "\"about\": \"", "=\""];
         let text =
             texts.iter().any(|text| before.ends_with(text)) && !before.ends_with(" server=\"");

@@ -1,4 +1,4 @@
-//! A home for the real binary: its two files, its folders, and the stand-in that it talks to.
+//! A home for the real binary: its configuration, its folders, and the stand-in of its provider.
 #![allow(
     dead_code,
     missing_docs,
@@ -28,7 +28,7 @@ use tempfile::TempDir;
 
 pub const TOKEN: &str = "a-token-of-the-tests";
 
-/// Short times, so that a test is over soon; the order of things is as in life.
+/// Short times, so that a test ends soon; their order is that of real settings.
 pub const QUICK: &str = "
 poll_interval = \"50ms\"
 settle_window = \"1500ms\"
@@ -50,7 +50,7 @@ impl Provider {
         Self::showing(ids::shape(), completes_after, latency)
     }
 
-    /// With ids of this shape, whatever the run's is.
+    /// Starts it with ids of this shape, whatever the run's is.
     pub fn showing(ids: IdShape, completes_after: SignedDuration, latency: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -87,7 +87,7 @@ impl Provider {
 pub struct Home(pub TempDir);
 
 impl Home {
-    /// `api` and `daemon` are lines for these tables.
+    /// Creates the home. `api` and `daemon` are further lines of these tables.
     pub fn new(base_url: &str, api: &str, daemon: &str) -> Self {
         let home = Self(tempfile::tempdir().expect("a folder"));
         std::fs::create_dir(home.path("policies.d")).expect("a folder");
@@ -120,7 +120,7 @@ impl Home {
         std::fs::write(path, ids::policy(text)).expect("written");
     }
 
-    /// A daily rotation; `more` are further lines of it.
+    /// Writes a policy with a daily rotation; `more` are further lines of it.
     pub fn daily(&self, id: u64, keep: usize, more: &str) {
         self.policy(
             &format!("server-{id}"),
@@ -154,7 +154,7 @@ impl Home {
         Daemon(command.spawn().expect("it starts"))
     }
 
-    /// The trail's files, one after the other.
+    /// Returns the trail's files, one after the other.
     fn trail_text(&self) -> String {
         let Ok(files) = std::fs::read_dir(self.path("log")) else {
             return String::new();
@@ -167,12 +167,12 @@ impl Home {
         ids::numbered(&text)
     }
 
-    /// The number of records so far.
+    /// Returns the number of records so far.
     pub fn records(&self) -> usize {
         self.trail_text().lines().count()
     }
 
-    /// The trail's records so far; a line that is being written is left out.
+    /// Returns the trail's records so far, without a line that is being written.
     pub fn trail(&self) -> Vec<Value> {
         let text = self.trail_text();
         let records = text
@@ -192,7 +192,7 @@ impl Home {
     }
 }
 
-/// A process that is ended when the test is.
+/// A process that is killed when the test ends.
 pub struct Daemon(pub Child);
 
 impl Daemon {
@@ -215,12 +215,13 @@ impl Drop for Daemon {
     }
 }
 
-/// Looks until it is so; a test that waits for an event of another process has no other way.
+/// Polls until it is so, for a minute at most. A test has no other way to wait for an event of
+/// another process.
 pub fn until(what: &str, so: impl FnMut() -> bool) {
     within(Duration::from_mins(1), what, so);
 }
 
-/// The same for so long.
+/// Polls like [`until`], for at most `limit`.
 pub fn within(limit: Duration, what: &str, mut so: impl FnMut() -> bool) {
     let began = std::time::Instant::now();
     while !so() {
@@ -229,7 +230,7 @@ pub fn within(limit: Duration, what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// The trail of this home is intact.
+/// Asserts that the trail of this home is intact.
 pub fn verified(home: &Home) {
     let output = home.run(&["audit", "verify"]);
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
@@ -243,7 +244,7 @@ pub fn stderr(output: &Output) -> String {
     ids::numbered(&String::from_utf8_lossy(&output.stderr))
 }
 
-/// A zone where it is about noon: no test runs across a midnight.
+/// Returns a zone in which it is about noon, so that no test runs across a midnight.
 fn zone() -> &'static str {
     static ZONE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     ZONE.get_or_init(|| {
@@ -257,7 +258,7 @@ fn zone() -> &'static str {
     })
 }
 
-/// The name of the daily slot that was due `back` days ago.
+/// Returns the name of the daily slot that was due `back` days ago.
 pub fn daily_name(back: i64) -> String {
     let now = jiff::Timestamp::now().in_tz(zone()).expect("a zone");
     let day = now

@@ -1,4 +1,4 @@
-//! A daemon, and what it tells its service manager: events to wait for instead of sleeps.
+//! A daemon with a service manager: tests wait for its notifications instead of sleeping.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::os::unix::net::UnixDatagram;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::support::{Daemon, Home};
 
-/// Longer than anything here takes; only a failing test waits so long.
+/// Longer than anything here takes; only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A daemon with a service manager that listens.
+/// A daemon, and the socket that receives its notifications.
 pub struct Service {
     pub daemon: Daemon,
     notify: UnixDatagram,
@@ -24,7 +24,7 @@ impl Service {
         service
     }
 
-    /// Starts the daemon with more in its environment.
+    /// Starts the daemon with further environment variables.
     pub fn begin(home: &Home, env: &[(&str, &str)]) -> Self {
         let socket = home.path("notify");
         let _none = std::fs::remove_file(&socket);
@@ -40,7 +40,7 @@ impl Service {
         Self { daemon, notify }
     }
 
-    /// Waits for a message that says this, and returns it.
+    /// Waits for a message that contains this, and returns it.
     pub fn hears(&self, what: &str) -> String {
         let mut buffer = [0; 4096];
         loop {
@@ -55,7 +55,7 @@ impl Service {
         }
     }
 
-    /// Has the files read again, and returns what is said when that is over.
+    /// Reloads the configuration, and returns the message that ends the reload.
     pub fn reload(&self) -> String {
         self.daemon.signal("HUP");
         let reloading = self.hears("RELOADING=1");
@@ -63,7 +63,7 @@ impl Service {
         self.hears("READY=1")
     }
 
-    /// Ends it by SIGTERM; the exit code.
+    /// Ends it by SIGTERM, and returns the exit code.
     pub fn stop(self) -> Option<i32> {
         self.daemon.stop()
     }

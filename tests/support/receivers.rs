@@ -1,4 +1,4 @@
-//! A receiver of alerts on loopback, over HTTP, which keeps what it was sent.
+//! A receiver of alerts on loopback, over HTTP, which keeps its requests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use crate::support::{Home, Provider, QUICK, days_ago};
 
 pub const SERVER: u64 = 7;
 
-/// A server that is full of people's own snapshots, and the ids of these.
+/// Returns a server that is full of people's own snapshots, and the ids of these.
 pub fn full() -> (Provider, Home, Vec<u64>) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
@@ -43,7 +43,7 @@ pub fn receiver(home: &Home, text: &str) {
     std::fs::write(path, all).expect("written");
 }
 
-/// Adds a webhook whose address is a secret.
+/// Adds a webhook whose address is in a secret file.
 pub fn webhook(home: &Home, name: &str, url: &str) {
     home.secret(name, url);
     receiver(
@@ -52,7 +52,7 @@ pub fn webhook(home: &Home, name: &str, url: &str) {
     );
 }
 
-/// Makes these the certificates of `ca_file`.
+/// Writes these certificates to `ca_file`.
 pub fn trust(home: &Home, pem: &str) {
     std::fs::write(home.path("ca.pem"), pem).expect("written");
     let path = home.path("snaprotate.toml");
@@ -63,7 +63,7 @@ pub fn trust(home: &Home, pem: &str) {
     }
 }
 
-/// What came in one request.
+/// One received request.
 #[derive(Clone, Debug)]
 pub struct Came {
     pub path: String,
@@ -83,12 +83,12 @@ impl Came {
     }
 }
 
-/// How a receiver answers.
+/// The answer of a receiver.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// `200 OK`, or another status; with this header line.
+    /// `200 OK` or another status, with this header line.
     Status(&'static str, String),
-    /// Not at all; the connection stays open.
+    /// No answer; the connection stays open.
     Never,
 }
 
@@ -148,7 +148,7 @@ impl Hook {
         self.kept.lock().expect("whole").connections
     }
 
-    /// `event alert` of each message's alerts, in the order of their coming.
+    /// Returns `event alert` for each alert of each message, in the order of arrival.
     pub fn told(&self) -> Vec<String> {
         let messages = self.came().into_iter().map(|came| came.json());
         let of = |message: Value| -> Vec<String> {
@@ -196,7 +196,7 @@ fn serve(stream: TcpStream, kept: &Mutex<Kept>, answer: &Answer) {
             let said = format!(
                 "HTTP/1.1 {status}\r\n{header}Content-Length: {}\r\nConnection: close\r\n\r\n{}",
                 came.path.len(),
-                // As a careless server would: it repeats the address.
+                // Repeats the address, as a careless server does.
                 came.path
             );
             kept.lock().expect("whole").came.push(came);

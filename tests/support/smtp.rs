@@ -1,4 +1,4 @@
-//! A small SMTP server on loopback, which keeps what it was told.
+//! A small SMTP server on loopback, which keeps its messages.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{BufRead as _, BufReader, Read, Write};
@@ -8,29 +8,29 @@ use std::thread;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// How it treats its clients.
+/// The server's behaviour.
 #[derive(Clone, Default)]
 pub struct Manner {
-    /// By which mechanism they show who they are; `PLAIN` where there is none.
+    /// The mechanism by which clients authenticate; `PLAIN` if `None`.
     pub mechanism: Option<&'static str>,
-    /// Whether it refuses them, and repeats their own words.
+    /// True if it rejects the login and repeats the client's own words.
     pub refuses: bool,
-    /// Whether it offers STARTTLS, and how it shows who it is.
+    /// The TLS settings for STARTTLS; `None`: it offers none.
     pub tls: Option<Arc<ServerConfig>>,
 }
 
-/// What one client sent: its lines before the message, and the message.
+/// One client's lines before the message, and the message.
 #[derive(Clone, Debug, Default)]
 pub struct Letter {
     pub envelope: Vec<String>,
     pub data: String,
 }
 
-/// All that was heard.
+/// Everything that was received.
 #[derive(Default)]
 struct Kept {
     letters: Vec<Letter>,
-    /// What anybody could have read on the way.
+    /// Lines that came without TLS, which anybody could have read.
     open: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl Smtp {
         self.kept.lock().expect("whole").letters.clone()
     }
 
-    /// The first word of each line that came without TLS.
+    /// Returns the first word of each line that came without TLS.
     pub fn open(&self) -> Vec<String> {
         let kept = self.kept.lock().expect("whole");
         let words = kept.open.iter().map(|line| word(line));
@@ -142,7 +142,7 @@ fn converse<S: Read + Write>(
     }
 }
 
-/// Lines to and fro.
+/// A conversation by lines.
 struct Talk<S>(BufReader<S>);
 
 impl<S: Read + Write> Talk<S> {
@@ -152,7 +152,7 @@ impl<S: Read + Write> Talk<S> {
         self.0.get_mut().flush().ok()
     }
 
-    /// A line, without its end; `None`: the client went away.
+    /// Reads a line, without its end; `None` if the client closed the connection.
     fn hear(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = self.0.read_line(&mut line).ok()?;

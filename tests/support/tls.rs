@@ -1,4 +1,4 @@
-//! A TLS server on loopback that counts what clients trust it with, and answers nothing.
+//! A TLS server on loopback that counts the bytes that clients send it, and answers nothing.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::Read as _;
@@ -11,17 +11,17 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What is shown to the client.
+/// The certificate that the server presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certificate {
     Fits,
-    /// It signs itself, and is not the one that is trusted.
+    /// Signs itself, and is not the trusted one.
     SelfSigned,
     OtherHost,
     Expired,
 }
 
-/// How a server shows who it is, and the certificate for the client's `ca_file`.
+/// Returns the server's settings, and the certificate for the client's `ca_file`.
 pub fn identity(kind: Certificate) -> (Arc<ServerConfig>, String) {
     let _once = rustls::crypto::ring::default_provider().install_default();
     let host = match kind {
@@ -82,18 +82,18 @@ impl TlsServer {
         format!("https://localhost:{}/api/v1", self.address.port())
     }
 
-    /// The certificate for the client's `ca_file`.
+    /// Returns the certificate for the client's `ca_file`.
     pub fn trusted(&self) -> &str {
         &self.trusted
     }
 
-    /// Bytes of requests that clients sent.
+    /// Returns the number of bytes of requests that clients sent.
     pub fn received(&self) -> usize {
         self.received.load(Ordering::SeqCst)
     }
 }
 
-/// Reads what comes after the handshake, and hangs up.
+/// Reads what follows the handshake, and closes the connection.
 fn hear(stream: TcpStream, config: &Arc<ServerConfig>, count: &AtomicUsize) {
     let _limit = stream.set_read_timeout(Some(Duration::from_secs(2)));
     let Ok(connection) = ServerConnection::new(Arc::clone(config)) else {

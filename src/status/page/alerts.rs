@@ -1,4 +1,4 @@
-//! The alerts that stand: in full, counted by kind, and by server; and who can't be told.
+//! The standing alerts, in full, by kind and by server, and the receivers with problems.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,10 +13,10 @@ use crate::status::state_text::span;
 use crate::status::terminal_text::receiver_line;
 use crate::status::view::{AlertView, FleetView, ServerView};
 
-/// Alerts that are told one by one.
+/// Alerts that are listed one by one, at most.
 const ALERTS: usize = 8;
 
-/// The kinds of the alerts that stand about each server.
+/// The kinds of the standing alerts of each server.
 pub(super) struct AlertKinds<'a>(BTreeMap<ServerId, BTreeSet<&'a str>>);
 
 impl<'a> AlertKinds<'a> {
@@ -35,7 +35,7 @@ impl<'a> AlertKinds<'a> {
     }
 }
 
-/// What the page of all servers says of alerts.
+/// Renders the alerts on the page of all servers.
 pub(super) fn all(view: &FleetView, zone: &TimeZone) -> Markup {
     let told: Vec<_> = view.alerts.iter().take(ALERTS).collect();
     html! {
@@ -55,7 +55,7 @@ pub(super) fn all(view: &FleetView, zone: &TimeZone) -> Markup {
     }
 }
 
-/// How many alerts of each kind stand, the most first.
+/// Renders the number of standing alerts of each kind, the most frequent first.
 fn by_kind(view: &FleetView) -> Markup {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for alert in view.alerts.iter().filter(|alert| alert.server.is_some()) {
@@ -72,7 +72,7 @@ fn by_kind(view: &FleetView) -> Markup {
     }
 }
 
-/// Who can't be told of alerts, or wasn't told everything.
+/// Renders the receivers whose deliveries fail or were dropped.
 pub(super) fn receivers(view: &FleetView) -> Markup {
     let lines = view.receivers.iter().map(|one| receiver_line(one, None));
     html! {
@@ -82,7 +82,7 @@ pub(super) fn receivers(view: &FleetView) -> Markup {
     }
 }
 
-/// Alerts, one a line, with the names of their servers where they are of several.
+/// Renders a list of alerts, with their servers' names if `named`.
 pub(super) fn list(
     alerts: &[&AlertView],
     named: bool,
@@ -108,12 +108,12 @@ pub(super) fn list(
     }
 }
 
-/// An alert's kind in words.
+/// Returns an alert's kind in words.
 pub(super) fn kind(alert: &str) -> String {
     shown(alert, NAME_SHOWN).replace('_', " ")
 }
 
-/// A reason; an option of a command in it isn't broken at its dashes.
+/// Renders a reason; command options in it are not wrapped at their dashes.
 fn told(reason: &str) -> Markup {
     let reason = shortened(reason, REASON_SHOWN);
     html! {
@@ -124,7 +124,7 @@ fn told(reason: &str) -> Markup {
     }
 }
 
-/// They stand by id.
+/// Finds a server; `servers` are sorted by id.
 fn find<'a>(servers: &'a [ServerView], id: &ServerId) -> Option<&'a ServerView> {
     let place = servers.binary_search_by(|server| server.id.cmp(id));
     place.ok().map(|place| &servers[place])

@@ -1,5 +1,5 @@
-//! The places of a server, drawn: own ones by rotation, foreign, in progress, failed, empty.
-//! Each has a letter or a sign beside its colour, and the whole a text for those who don't see.
+//! A server's places, drawn: own snapshots by rotation, foreign, in progress, failed, empty. Each
+//! has a letter or sign besides its colour, and the whole has a text for screen readers.
 
 use std::fmt::Write as _;
 
@@ -8,15 +8,15 @@ use maud::{Markup, html};
 use super::{NAME_SHOWN, shown};
 use crate::status::view::{ServerView, SnapshotView};
 
-/// As many rotations have a colour of their own; keep can't be spread over more.
+/// Rotations with a colour of their own; further ones share these.
 const COLOURS: usize = 5;
 
-/// What a place shows.
+/// One place of the bar.
 struct BarCell {
     class: String,
     sign: String,
     title: String,
-    /// Where it stands among the others.
+    /// Position of its kind in the bar.
     order: usize,
 }
 
@@ -63,7 +63,7 @@ fn place(server: &ServerView, snapshot: &SnapshotView) -> BarCell {
     }
 }
 
-/// "3 of 5: 2 weekly, 1 foreign; 2 empty".
+/// Returns the bar as text: "3 of 5: 2 weekly, 1 foreign; 2 empty".
 fn told(server: &ServerView, empty: usize) -> String {
     let of = |kind: &'static str| server.snapshots.iter().filter(move |s| s.kind() == kind);
     let mut parts = Vec::new();
@@ -102,7 +102,7 @@ pub(super) fn initial(name: &str) -> String {
         .map_or_else(String::new, |c| c.to_uppercase().collect())
 }
 
-/// What the signs mean.
+/// Renders the meaning of the signs.
 pub(super) fn legend() -> Markup {
     let entry = |class: &str, sign: &str, words: &str| {
         html! { li { span class={ "slot " (class) } aria-hidden="true" { (sign) } " " (words) } }

@@ -1,12 +1,12 @@
-//! The page as HTML: whole without JavaScript; with it, parts marked `data-live` are
-//! replaced in place as they change.
+//! The status page as HTML. It is complete without JavaScript; with it, a script replaces the parts
+//! marked `data-live` as they change.
 //!
-//! - `server_table`: all servers; `search`: which of them, in which order. `server_page`: one of them whole, with its
-//!   records by `recent_records`.
-//! - `alerts`: those that stand.
-//! - `capacity_bar`: the five places of a server, drawn.
+//! - `server_table`: all servers; `search`: their filter and order.
+//! - `server_page`: one server; `recent_records`: its records.
+//! - `alerts`: the standing alerts.
+//! - `capacity_bar`: a server's snapshots and free places, drawn.
 //!
-//! Every foreign text passes [`shown`], and maud escapes what is HTML in it.
+//! Every foreign text passes through [`shown`], and maud escapes its HTML.
 
 mod alerts;
 mod capacity_bar;
@@ -28,11 +28,11 @@ use super::state_text::{self, SlotResult, span};
 use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView};
 use crate::core::sanitize::{local, printable};
 
-/// As much of a name and of a reason as is shown.
+/// Characters of a name and of a reason that are shown, at most.
 const NAME_SHOWN: usize = 120;
 const REASON_SHOWN: usize = 600;
 
-/// What stands around every page; `every` is how often a script renews it, if it does.
+/// Renders the frame of a page; `every` is the interval in which a script renews it, if any.
 fn frame(title: &str, every: Option<Duration>, main: &Markup, foot: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
@@ -61,7 +61,7 @@ fn frame(title: &str, every: Option<Duration>, main: &Markup, foot: &Markup) -> 
     page.into_string()
 }
 
-/// A page about nothing.
+/// Renders a page for an address that was not found.
 pub(super) fn nothing(why: &str) -> String {
     let main = html! {
         h1 { "Not found" }
@@ -83,7 +83,7 @@ fn foot(view: &FleetView, zone: &TimeZone) -> Markup {
     }
 }
 
-/// The time of what is shown, and how long the service runs.
+/// Renders the time of the view, and how long the service has been running.
 fn as_of(view: &FleetView, zone: &TimeZone) -> Markup {
     let running = span(view.time.duration_since(view.started));
     html! {
@@ -99,7 +99,7 @@ fn seconds(at: Timestamp, zone: &TimeZone) -> String {
     at.strftime("%H:%M:%S %Z").to_string()
 }
 
-/// An instant said in words, and exactly to machines and on pointing.
+/// Renders an instant in words, with the exact time as attribute and tooltip.
 fn instant(at: Timestamp, zone: &TimeZone, words: &str) -> Markup {
     html! { time datetime=(at.to_string()) title=(local(at, zone)) { (words) } }
 }
@@ -109,7 +109,7 @@ fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
     instant(at, zone, &words)
 }
 
-/// How and when a slot went, in a few words.
+/// Renders the result and the time of a slot.
 fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     let (went, words, at) = state_text::last_slot(slot, server);
     let (mark, class) = match went {
@@ -131,7 +131,7 @@ fn next_slot(slot: Option<&NextSlot>, view: &FleetView, zone: &TimeZone) -> Mark
     html! { "in " (instant(slot.at, zone, &left)) }
 }
 
-/// The state as a word with a sign, so that colour is never the only one.
+/// Renders a state as a word with a sign, so that colour is never the only distinction.
 fn badge(state: Activity) -> Markup {
     let (sign, words) = match state {
         Activity::Resting => ("✓", "resting"),
@@ -146,7 +146,8 @@ fn badge(state: Activity) -> Markup {
     }
 }
 
-/// Foreign text, cut and without what would steer a terminal or turn the reading direction.
+/// Makes a foreign text safe: truncated, without characters that steer a terminal or turn the
+/// reading direction.
 fn shown(text: &str, most: usize) -> String {
     printable(text, most)
 }

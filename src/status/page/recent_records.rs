@@ -1,4 +1,4 @@
-//! What was done on a server: the newest records of its part of the trail.
+//! The newest records of a server in the trail.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::core::snapshot::SnapshotId;
 use crate::status::page_model::ServerPageData;
 use crate::status::view::{FleetView, ServerView};
 
-/// Fields of a record that say what it is about and why, in the order of telling.
+/// Fields of a record that are shown, in this order.
 const TOLD: [&str; 13] = [
     "hook",
     "snapshot",
@@ -61,7 +61,7 @@ pub(super) fn trail(
     }
 }
 
-/// The clock's time alone on the day of the view.
+/// Returns the time of a record, without the date if it is the day of the view.
 fn when(record: &Record, view: &FleetView, zone: &TimeZone) -> String {
     let (at, now) = (
         record.time.to_zoned(zone.clone()),
@@ -75,7 +75,7 @@ fn when(record: &Record, view: &FleetView, zone: &TimeZone) -> String {
     at.strftime(format).to_string()
 }
 
-/// What snapshots are called, by the listing and by those records that say both.
+/// Returns the snapshots' names from the listing and from records that hold both id and name.
 fn names(records: &[Record], server: &ServerView) -> BTreeMap<SnapshotId, String> {
     let listed = server.snapshots.iter();
     let listed = listed.map(|s| (s.id.clone(), s.name.clone()));
@@ -92,7 +92,7 @@ fn fields(record: &Record) -> Map<String, Value> {
     serde_json::from_str(&record.json).unwrap_or_default()
 }
 
-/// What a record says beyond its event; a snapshot that it has only the id of is named by `names`.
+/// Returns a record's details; `names` gives the name of a snapshot of which it has only the id.
 pub(super) fn about(record: &Record, names: &BTreeMap<SnapshotId, String>) -> String {
     let fields = fields(record);
     let id = fields.get("id").cloned();
@@ -110,7 +110,7 @@ pub(super) fn about(record: &Record, names: &BTreeMap<SnapshotId, String>) -> St
         let text = match fields.get(*key)? {
             Value::Null => return None,
             Value::String(text) if *key == "about" && Some(text) == server.as_ref() => return None,
-            // Who ordered it says it all.
+            // For an order the person who gave it is the reason.
             Value::String(_) if *key == "reason" && ordered => return None,
             Value::String(text) if text.is_empty() => return None,
             Value::String(text) => shown(text, REASON_SHOWN),

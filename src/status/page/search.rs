@@ -1,4 +1,4 @@
-//! Which servers are asked for, and in which order: what stands in the address of the page.
+//! Search and sort order of the servers, from the query of the page's address.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -18,20 +18,19 @@ pub(super) const COLUMNS: [(&str, &str); 5] = [
     ("next", "Next slot"),
 ];
 
-/// What is asked for, as it stands in the address; what can't be understood is as if it
-/// were not there.
+/// The query of the address; unknown fields and values are ignored.
 #[derive(Debug, Default)]
 pub(in crate::status) struct Asked {
-    /// Words that all must be found in a server's name, id, file, state, rotations or alerts.
+    /// Words that must all occur in a server's name, id, file, state, rotations or alerts.
     pub(super) q: String,
-    /// A column; with a minus before it, the other way round.
+    /// A column; a leading minus reverses the order.
     pub(super) sort: String,
-    /// From 1.
+    /// Page number, from 1.
     pub(super) page: String,
 }
 
 impl From<Vec<(String, String)>> for Asked {
-    /// What is said twice is taken by its last word.
+    /// Reads the fields of a query; of a repeated field the last one counts.
     fn from(fields: Vec<(String, String)>) -> Self {
         let mut asked = Self::default();
         for (field, value) in fields {
@@ -56,7 +55,7 @@ impl Asked {
         known.map_or((COLUMNS[0].0, false), |(column, _)| (column, down))
     }
 
-    /// The address of the same search, sorted and opened so.
+    /// Returns the address of the same search with this order and page.
     pub(super) fn link(&self, sort: &str, page: usize) -> String {
         let mut query = url::ServerQuery::default();
         query.add("q", &self.q);
@@ -73,7 +72,7 @@ impl Asked {
     }
 }
 
-/// Whether all words are found in what is known of a server.
+/// Returns true if all words occur in the texts about a server.
 pub(super) fn matches(server: &ServerView, standing: &AlertKinds<'_>, words: &[String]) -> bool {
     let mut text = format!(
         "{} {} {} {}",
@@ -101,7 +100,7 @@ pub(super) fn sort(
     standing: &AlertKinds<'_>,
     (column, down): (&str, bool),
 ) {
-    // What has no time stands last.
+    // Servers without a time are sorted last.
     let last = |server: &ServerView| {
         let slots = server.rotations.iter().filter_map(|r| r.last.as_ref());
         slots.map(|slot| slot.slot).max().unwrap_or(Timestamp::MIN)
@@ -122,7 +121,7 @@ pub(super) fn sort(
     }
 }
 
-/// What needs a look stands first.
+/// Returns the sort key of a state: servers that need attention come first.
 fn urgency(server: &ServerView, standing: &AlertKinds<'_>) -> u8 {
     match server.state {
         Activity::Blocked => 0,
@@ -135,7 +134,7 @@ fn urgency(server: &ServerView, standing: &AlertKinds<'_>) -> u8 {
     }
 }
 
-/// By name, with numbers in it by their size: `web-2` before `web-10`.
+/// Returns the sort key of a name, with numbers by their value: `web-2` before `web-10`.
 fn natural(server: &ServerView) -> (String, ServerId) {
     let mut key = String::new();
     let mut digits = String::new();
@@ -154,7 +153,7 @@ fn natural(server: &ServerView) -> (String, ServerId) {
     (key, server.id.clone())
 }
 
-/// The query of an address.
+/// Builds the query of an address.
 mod url {
     use std::fmt::Write as _;
 
@@ -162,7 +161,7 @@ mod url {
     pub(super) struct ServerQuery(String);
 
     impl ServerQuery {
-        /// Adds a value, unless it is empty.
+        /// Adds a field, unless its value is empty.
         pub(super) fn add(&mut self, key: &str, value: &str) {
             if value.is_empty() {
                 return;

@@ -1,4 +1,4 @@
-//! One server whole: what it holds and why, what comes next, what was done.
+//! The page of one server: its snapshots and why they are kept, the next steps, its records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::status::state_text::{goes_next, not_listed};
 use crate::status::time_text::{age, moment};
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 
-/// How often a script renews it: it reads the trail.
+/// Interval in which the page's script renews it; each time the service reads the trail.
 const EVERY: Duration = Duration::from_secs(15);
 
 pub(in crate::status) fn server(
@@ -88,7 +88,7 @@ pub(in crate::status) fn server(
     frame(&name, Some(EVERY), &main, &foot(view, zone))
 }
 
-/// The newest completed snapshot and the oldest one, whosever they are.
+/// Renders the newest and the oldest completed snapshot, own or foreign.
 fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     let Some((newest, oldest)) = server.back() else {
         return html! { "not at all: no completed snapshot is known" };
@@ -99,7 +99,7 @@ fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     }
 }
 
-/// The newest intent or block that the trail tells of, with its reason.
+/// Renders the newest intent, block or given-up slot in the trail, with its reason.
 fn last_change(detail: &ServerPageData, view: &FleetView, zone: &TimeZone) -> Markup {
     let records = detail.records.as_deref().unwrap_or_default();
     let telling = [

@@ -1,5 +1,5 @@
-//! All servers: alerts on top, then a row each, searched, sorted and cut into pages by the
-//! service, so that thousands work in any browser.
+//! The page of all servers: alerts on top, then a row per server. The service searches, sorts and
+//! splits the rows into pages, so that thousands of servers work in any browser.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::core::sanitize::counted;
 use crate::status::state_text::{bare, not_listed, paused, unlisted};
 use crate::status::view::{Activity, FleetView, RotationView, ServerView};
 
-/// Rows on one page.
+/// Rows per page.
 const ROWS: usize = 200;
 
-/// How often a script renews it.
+/// Interval in which the page's script renews it.
 const EVERY: Duration = Duration::from_secs(5);
 
 pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone) -> String {
@@ -110,7 +110,7 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
     }
 }
 
-/// The command that ends the pauses that are told of above.
+/// Returns the command that ends the pauses shown above.
 fn resume(view: &FleetView) -> String {
     let mut paused = view.servers.iter().filter(|s| s.state == Activity::Paused);
     match (view.paused, paused.next(), paused.next()) {
@@ -157,8 +157,8 @@ fn table(
     zone: &TimeZone,
 ) -> Markup {
     let (sorted, down) = asked.sorted();
-    // The roles are said again: a narrow window shows rows as cards, and browsers then
-    // forget that they are a table.
+    // The roles are explicit: a narrow window shows rows as cards, and browsers then no longer
+    // treat them as a table.
     html! {
         table.fleet role="table" aria-labelledby="servers" {
             thead role="rowgroup" {
@@ -189,7 +189,7 @@ fn row(
     server: &ServerView,
     zone: &TimeZone,
 ) -> Markup {
-    // The badge says of itself that it is blocked.
+    // The badge already shows the state `blocked`.
     let kinds = standing
         .of(server)
         .filter(|kind| *kind != server.state.word());
@@ -226,7 +226,7 @@ fn row(
     }
 }
 
-/// A line for each rotation, with its name where there are several.
+/// Renders a line for each rotation, with its name.
 fn lines(server: &ServerView, line: impl Fn(&RotationView) -> Markup) -> Markup {
     html! {
         ul.rotations {

@@ -64,7 +64,7 @@ fn asked(query: &str) -> Asked {
     Asked::from(fields.expect("a query").0)
 }
 
-/// The ids of the rows in their order.
+/// Returns the ids of the rows in their order.
 fn rows(view: &FleetView, query: &str) -> Vec<u64> {
     let html = fleet(view, &asked(query), &TimeZone::UTC);
     let rows = html.split("id=\"row-").skip(1);
