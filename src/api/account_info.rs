@@ -38,9 +38,25 @@ struct NamedField {
 }
 
 impl TokenInfo {
-    /// Returns true if one of the permissions is to change snapshots; `None`: not told.
-    pub fn permits_changes(&self) -> Option<bool> {
-        self.permits("snapshot")
+    /// The changes of snapshots that rotation makes and no permission is for; `None`: not told.
+    pub fn lacks(&self) -> Option<Vec<&'static str>> {
+        let all = self.permissions.as_ref()?;
+        let words = all.iter().filter_map(|permission| {
+            let (of, what) = permission.split_once(':').unwrap_or((permission, "*"));
+            (of == "*" || of.trim_end_matches('s') == "snapshot").then_some(what)
+        });
+        let words: Vec<_> = words.collect();
+        // Any other word, such as `write`, is taken for all changes.
+        let narrow = [
+            "read", "list", "view", "create", "delete", "restore", "update",
+        ];
+        let wide = words.iter().any(|word| !narrow.contains(word));
+        let lacks = ["create", "delete"].into_iter();
+        Some(
+            lacks
+                .filter(|change| !wide && !words.contains(change))
+                .collect(),
+        )
     }
 
     /// Returns true if one of the permissions is to change such things; `None`: not told.
@@ -89,23 +105,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_permission_for_snapshots_that_is_not_for_reading_alone_permits_changes() {
-        for (permissions, permits) in [
-            (&["*:*"][..], true),
-            (&["snapshots:*"], true),
-            (&["snapshots"], true),
-            (&["servers:*", "snapshots:write"], true),
-            (&["servers:*"], false),
-            (&["snapshots:read"], false),
-            (&[], false),
+    fn the_permissions_say_which_changes_of_snapshots_the_token_may_not_make() {
+        for (permissions, lacks) in [
+            (&["*:*"][..], &[][..]),
+            (&["snapshots:*"], &[]),
+            (&["snapshots"], &[]),
+            (&["servers:*", "snapshots:write"], &[]),
+            (&["snapshots:create", "snapshots:delete"], &[]),
+            (&["snapshots:read", "snapshots:create"], &["delete"]),
+            (&["servers:*"], &["create", "delete"]),
+            (&["snapshots:read"], &["create", "delete"]),
+            (&[], &["create", "delete"]),
         ] {
             let permissions = permissions.iter().map(|one| (*one).to_owned()).collect();
             let info = TokenInfo {
                 permissions: Some(permissions),
                 ..TokenInfo::default()
             };
-            assert_eq!(info.permits_changes(), Some(permits), "{info:?}");
+            assert_eq!(info.lacks(), Some(lacks.to_vec()), "{info:?}");
         }
-        assert_eq!(TokenInfo::default().permits_changes(), None);
+        assert_eq!(TokenInfo::default().lacks(), None);
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::call_metrics::call_word;
 use super::error::Call;
 use super::printable;
+use crate::core::snapshot::Status;
 
 /// So many rows of a page are looked at.
 const MOST_ROWS: usize = 100;
@@ -103,7 +104,11 @@ impl ResponseShape {
                 known.extend(types);
                 continue;
             }
-            let new: Vec<_> = types.difference(known).map(|one| one.word()).collect();
+            // A row that isn't completed yet may lack any value.
+            let of_row = field.starts_with(ROW);
+            let told = |one: &&JsonType| !(of_row && **one == JsonType::Null);
+            let new = types.difference(known).filter(told);
+            let new: Vec<_> = new.map(|one| one.word()).collect();
             if !new.is_empty() {
                 let how = if known.is_empty() { "is new" } else { "may be" };
                 changes.push(match how {
@@ -122,7 +127,9 @@ impl ResponseShape {
             }
             !missing
         });
-        for word in seen.words.difference(&self.words).filter(|_| knows_rows) {
+        let new = seen.words.difference(&self.words);
+        let unheard = |word: &&String| matches!(Status::parse(word), Status::Unknown(_));
+        for word in new.filter(|word| knows_rows && unheard(word)) {
             changes.push(format!("a snapshot may have the status {word:?}"));
         }
         self.words.extend(seen.words.iter().cloned());

@@ -1,10 +1,10 @@
-//! A record's place in the chain: its number and its hash.
+//! A record's position in the chain: its number and its hash.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// A SHA-256.
+/// A SHA-256 hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hash([u8; 32]);
 
@@ -26,7 +26,7 @@ impl Hash {
     }
 }
 
-/// The value of a hexadecimal digit in lower case.
+/// Returns the value of a lowercase hexadecimal digit.
 fn digit(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -56,10 +56,11 @@ impl fmt::Display for Hash {
     }
 }
 
-/// No trail has as many records, so counting on from any number that is read can't overflow.
+/// Bound of record numbers: no trail has as many records, so counting on from a number that was
+/// read can't overflow.
 pub(super) const TOO_MANY: u64 = 1 << 62;
 
-/// A record's place in the chain; the default comes before record 1.
+/// A record's position in the chain; the default value precedes record 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ChainLink {
     pub seq: u64,
@@ -67,7 +68,7 @@ pub(super) struct ChainLink {
 }
 
 impl ChainLink {
-    /// The contents of the head file.
+    /// Returns the contents of the head file.
     pub(super) fn head(self) -> String {
         format!("{:020} {}\n", self.seq, self.hash)
     }

@@ -1,4 +1,4 @@
-//! The few things that the trail asks of a disk, so that tests can make them fail.
+//! The disk operations of the trail, as a trait, so that tests can make them fail.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,25 +12,25 @@ use crate::safe_fs::{OpenFolder, find, make_folder};
 
 /// A disk. Nothing is durable before `sync` (contents) or `sync_dir` (names) returned.
 pub trait Disk: Send {
-    /// Makes a folder, with those above it, if it is missing.
+    /// Creates a folder and its parents if they are missing.
     fn make_dir(&mut self, dir: &Path) -> io::Result<()>;
-    /// Names in a folder, in any order.
+    /// Returns the names in a folder, in any order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
-    /// A file's length in bytes.
+    /// Returns a file's length in bytes.
     fn len(&self, path: &Path) -> io::Result<u64>;
-    /// A file's bytes from an offset on.
+    /// Returns a reader of a file's bytes from an offset on.
     fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>>;
-    /// Makes a file, empty; what it held is gone.
+    /// Creates an empty file, in place of an existing one.
     fn create(&mut self, path: &Path) -> io::Result<()>;
-    /// Adds bytes to an existing file; some may have been added when it fails.
+    /// Appends bytes to an existing file; after an error, a part of them may have been appended.
     fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
-    /// Writes over bytes of an existing file, in place, from an offset on.
+    /// Overwrites bytes of an existing file in place, from an offset on.
     fn overwrite(&mut self, path: &Path, from: u64, bytes: &[u8]) -> io::Result<()>;
     /// Makes a file's contents durable.
     fn sync(&mut self, path: &Path) -> io::Result<()>;
-    /// Cuts a file.
+    /// Truncates a file to a length in bytes.
     fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()>;
-    /// Renames a file, over another if need be.
+    /// Renames a file, replacing an existing one.
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&mut self, path: &Path) -> io::Result<()>;
@@ -38,20 +38,20 @@ pub trait Disk: Send {
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 }
 
-/// Others may not read the trail; the group may.
+/// The group may read the trail, others may not.
 const FILE_MODE: u32 = 0o640;
 const DIR_MODE: u32 = 0o750;
 
-/// The real one. Its folders may be another user's: see [`crate::safe_fs`].
+/// The real disk. Its folders may belong to another user: see [`crate::safe_fs`].
 #[derive(Debug, Default)]
 pub struct RealDisk {
-    /// Files that are written to again and again.
+    /// Files that are kept open because they are written often.
     open: BTreeMap<PathBuf, File>,
 }
 
 impl RealDisk {
-    /// The file behind the path as it is now: a file that was removed or replaced must
-    /// not swallow records unseen.
+    /// Returns the file that the path names now. A file that was removed or replaced must not
+    /// receive records unnoticed.
     fn file(&mut self, path: &Path) -> io::Result<&mut File> {
         let there = find(path)?;
         let same = |file: &File| {
@@ -109,7 +109,7 @@ impl Disk for RealDisk {
 
     fn sync(&mut self, path: &Path) -> io::Result<()> {
         match self.open.get(path) {
-            // The very file that was written to, whatever bears its name by now.
+            // Syncs the file that was written, even if its path now names another one.
             Some(file) => file.sync_data(),
             None => self.file(path)?.sync_data(),
         }

@@ -1,52 +1,52 @@
-//! What can go wrong with the trail.
+//! Errors of the trail.
 
 use std::io;
 use std::path::Path;
 
-/// What to do where this user may not.
+/// Remedy if this user has no permission.
 const DENIED: &str = "the trail is for root and the service's user: run this with sudo";
 
-/// Why the trail could not be opened, read or written. One line, and cheap to copy: all
-/// who waited for one sync get the same.
+/// Why the trail could not be opened, read or written. One line, and cheap to clone: all callers
+/// that waited for one sync get the same error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrailError {
-    /// The disk refused.
+    /// The disk operation failed.
     #[error("{path}: can't {what}: {why}")]
     Disk {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// On which file or folder.
+        /// The file or folder.
         path: String,
-        /// The system's answer.
+        /// The system's error.
         why: String,
-        /// Whether it lacks room.
+        /// True if the disk is full.
         full: bool,
     },
-    /// A line that no crash explains.
+    /// A damaged line that no crash explains.
     #[error(
         "{file} line {line}: {why}; run `snaprotate audit verify`, then move the file aside to go on without it: pauses, and what was begun, are forgotten with it"
     )]
     Broken {
         /// The file's path.
         file: String,
-        /// Counted from 1.
+        /// Number of the line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
-    /// A sound line that says what this version doesn't know.
+    /// A valid line that this version can't read.
     #[error(
         "{file} line {line}: {why}; a newer snaprotate wrote it: install that one again, and leave the file where it is"
     )]
     Newer {
         /// The file's path.
         file: String,
-        /// Counted from 1.
+        /// Number of the line, from 1.
         line: u64,
-        /// What can't be understood.
+        /// The part that can't be read.
         why: String,
     },
-    /// The disk takes its time.
+    /// The disk does not answer; the time is in seconds.
     #[error("the disk hasn't answered for {0} s")]
     Hangs(u64),
     /// The file is not as this process left it.
@@ -56,31 +56,31 @@ pub enum TrailError {
     Altered {
         /// The file's path.
         file: String,
-        /// Bytes that this process knows of.
+        /// Bytes that this process wrote or read.
         expected: u64,
-        /// Bytes that are there.
+        /// Bytes that were found.
         found: u64,
     },
     /// An entry that could not be read back.
     #[error("event {0} can't be recorded: facts belong to a server, alerts of the account to none")]
     Misplaced(String),
-    /// It was closed, or its writer is gone.
+    /// The trail was closed, or its writer ended.
     #[error("the trail is closed")]
     Closed,
 }
 
 impl TrailError {
-    /// Whether there would be no error if the disk had room.
+    /// Returns true if the error is due to a full disk only.
     pub fn is_full_disk(&self) -> bool {
         matches!(self, Self::Disk { full: true, .. })
     }
 
-    /// That the folder of the lock and the head is not what it was.
+    /// Returns the error for a folder of the lock and the head that was removed or replaced.
     pub fn state(state_dir: &Path, why: io::Error) -> Self {
         Self::disk("rely on the state folder", state_dir)(why)
     }
 
-    /// Puts what was tried, and where, to the system's answer.
+    /// Adds the operation and the path to the system's error.
     pub(super) fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.display().to_string();
         move |why| Self::Disk {

@@ -1,9 +1,10 @@
-//! Reads the trail file by file, for people who look for something in it.
+//! Reads the trail file by file, for commands that search it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::TrailError;
 use super::disk::{Disk, RealDisk};
@@ -12,11 +13,14 @@ use super::reader::{LineReader, file_name, files};
 use super::verify::{Record, Records, record};
 use crate::core::snapshot::ServerId;
 
-/// The trail's files, oldest first, without those that hold nothing from `since` on. A
-/// folder that is not there yet holds none.
+/// A record's event ends within so many bytes of its line.
+const EVENT_WITHIN: usize = 128;
+
+/// Returns the trail's files, oldest first, without those that hold nothing from `since` on. A
+/// folder that does not exist holds none.
 ///
-/// No record is of a later month than its file's name; one of an earlier month may be,
-/// where the clock was set back. So files can be left out at this end alone.
+/// No record is of a later month than its file's name. A record of an earlier month is possible,
+/// after the clock was set back, so only older files can be left out.
 pub fn files_since(audit: &Path, since: Option<Timestamp>) -> Result<Vec<PathBuf>, TrailError> {
     let disk = RealDisk::default();
     let names = match disk.list(audit) {
@@ -31,8 +35,8 @@ pub fn files_since(audit: &Path, since: Option<Timestamp>) -> Result<Vec<PathBuf
     Ok(names.iter().map(|name| audit.join(name)).collect())
 }
 
-/// The records of one file, oldest first; a line that is no record gives an error and is
-/// passed over. Holds one line at a time.
+/// Returns the records of one file, oldest first. A line that is no record gives an error and is
+/// skipped. Holds one line in memory at a time.
 pub fn records(file: PathBuf) -> impl Iterator<Item = Result<Record, TrailError>> {
     Records {
         files: [file].into(),
@@ -40,11 +44,59 @@ pub fn records(file: PathBuf) -> impl Iterator<Item = Result<Record, TrailError>
     }
 }
 
-/// The last `most` records of one server in the last `bytes` of the newest file, oldest
-/// first, without the state that a file begins with: a look, not a search.
+/// Returns every id that the trail has this server under, itself included: a policy may have named
+/// it by its other id before.
+pub fn ids_of(server: &ServerId, files: &[PathBuf]) -> Result<BTreeSet<ServerId>, TrailError> {
+    let disk = RealDisk::default();
+    let mut pairs = Vec::new();
+    for file in files {
+        let opened = disk.read(file, 0).map_err(TrailError::disk("read", file))?;
+        let mut lines = LineReader::new(opened);
+        while lines.advance().map_err(TrailError::disk("read", file))? {
+            pairs.extend(pair(&lines.line));
+        }
+    }
+    let mut ids = BTreeSet::from([server.clone()]);
+    loop {
+        let before = ids.len();
+        for (one, other) in &pairs {
+            if ids.contains(one) || ids.contains(other) {
+                ids.extend([one.clone(), other.clone()]);
+            }
+        }
+        if ids.len() == before {
+            return Ok(ids);
+        }
+    }
+}
+
+/// Returns the two ids of a server that a line names; nearly all lines are no such record.
+fn pair(line: &[u8]) -> Option<(ServerId, ServerId)> {
+    #[derive(Deserialize)]
+    struct TwoIds {
+        server: ServerId,
+        #[serde(alias = "other_id")]
+        from: ServerId,
+    }
+    let starts = [
+        &b"\"event\":\"server_identified\""[..],
+        b"\"event\":\"server_id_changed\"",
+    ];
+    // An event stands near its line's beginning.
+    let head = &line[..line.len().min(EVENT_WITHIN)];
+    let named = |start: &[u8]| head.windows(start.len()).any(|part| part == start);
+    if !starts.into_iter().any(named) {
+        return None;
+    }
+    let ids: TwoIds = serde_json::from_slice(line).ok()?;
+    Some((ids.server, ids.from))
+}
+
+/// Returns at most `most` records of a server, oldest first, from the last `bytes` of the newest
+/// file. Checkpoint records are left out. Older records are not searched for.
 pub fn tail(
     audit: &Path,
-    server: &ServerId,
+    servers: &BTreeSet<ServerId>,
     most: usize,
     bytes: u64,
 ) -> Result<Vec<Record>, TrailError> {
@@ -57,14 +109,15 @@ pub fn tail(
     let opened = disk.read(&file, from);
     let mut lines = LineReader::new(opened.map_err(TrailError::disk("read", &file))?);
     let mut found = VecDeque::new();
-    // A line that was begun before, or has no end yet, is no record.
+    // A line whose beginning was cut off, or that has no newline yet, is no record.
     let mut whole = from == 0;
     while lines.advance().map_err(TrailError::disk("read", &file))? {
         if !std::mem::replace(&mut whole, true) || !lines.ended {
             continue;
         }
         let taken = record(&lines.line).filter(|record| {
-            record.server.as_ref() == Some(server) && record.event != "checkpoint"
+            let server = record.server.as_ref();
+            server.is_some_and(|server| servers.contains(server)) && record.event != "checkpoint"
         });
         if let Some(taken) = taken {
             found.push_back(taken);
@@ -76,7 +129,7 @@ pub fn tail(
     Ok(found.into())
 }
 
-/// Whether the state folder says that something was ever recorded.
+/// Returns true if the head shows that something was ever recorded.
 pub fn was_begun(state: &Path) -> Result<bool, TrailError> {
     let head = HeadState::read(&RealDisk::default(), state)?;
     Ok(match head {

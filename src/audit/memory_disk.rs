@@ -1,5 +1,5 @@
-//! A disk in memory for tests and simulation, with what disks do: fill up, fail, and
-//! forget at a crash what was not synced.
+//! A disk in memory for tests and simulation. Like a real one it fills up, fails, and loses in a
+//! crash what was not synced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, ErrorKind, Read};
@@ -11,43 +11,43 @@ use tokio::sync::Notify;
 
 use super::disk::Disk;
 
-/// The disk; copies are the same one.
+/// A disk in memory; clones share it.
 #[derive(Clone, Default)]
 pub struct MemoryDisk(Arc<Mutex<DiskState>>);
 
-/// What becomes of that which was not synced.
+/// The effect of a crash on unsynced data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crash {
     /// All of it stays: the process was killed.
     Killed,
-    /// All of it is gone: power was lost.
+    /// All of it is lost: power failed.
     Lost,
-    /// Half of what was appended stays, and names stay or go as they were synced.
+    /// Half of the appended bytes stay; unsynced names are lost.
     Torn,
-    /// What was appended has its length, but its first half is zeros.
+    /// The appended bytes keep their length, but their first half is zeros.
     Holes,
 }
 
-/// The knobs and the contents.
+/// Faults to inject, counters, and the contents.
 #[derive(Default)]
 pub struct DiskState {
-    /// Bytes that still fit; `None` for no end.
+    /// Bytes that still fit; `None`: unlimited.
     pub room: Option<usize>,
-    /// So many syncs fail, and drop what they should have written, as Linux does.
+    /// Number of syncs that fail, and drop what they should have written, as on Linux.
     pub failing_syncs: u32,
-    /// Truncations fail while this is set.
+    /// True: truncations fail.
     pub no_truncate: bool,
-    /// Overwrites fail while this is set.
+    /// True: overwrites fail.
     pub no_overwrite: bool,
-    /// After so many changes the process is dead: nothing more gets through.
+    /// Changes until the process is dead: later ones fail.
     pub changes_left: Option<u64>,
-    /// Whether that has happened.
+    /// True after the process died.
     pub dead: bool,
-    /// Told when that has happened.
+    /// Notified when the process dies.
     pub died: Option<Arc<Notify>>,
     /// Changes so far.
     pub changes: u64,
-    /// How many there had been when something couldn't be written last.
+    /// Value of `changes` at the last failed write or sync.
     pub failed: Option<u64>,
     /// Syncs of files so far.
     pub syncs: u64,
@@ -61,9 +61,9 @@ pub struct DiskState {
 struct FileContents {
     now: Vec<u8>,
     durable: Vec<u8>,
-    /// From here on `now` may differ from `durable`.
+    /// Offset from which on `now` may differ from `durable`.
     same: usize,
-    /// Counted as written by the kernel after a failed sync, but on no disk.
+    /// Range that the kernel counts as written after a failed sync, but that is on no disk.
     dropped: Option<Range<usize>>,
 }
 
@@ -104,12 +104,12 @@ impl DiskState {
 }
 
 impl MemoryDisk {
-    /// The knobs.
+    /// Locks the state, to inject faults or read counters.
     pub fn set(&self) -> MutexGuard<'_, DiskState> {
         self.0.lock().unwrap()
     }
 
-    /// The process or the machine dies; what is left is what the next one finds.
+    /// Simulates the death of the process or the machine; the next process finds what is left.
     pub fn crash(&self, how: Crash) {
         self.revive();
         let mut inner = self.set();
@@ -137,24 +137,25 @@ impl MemoryDisk {
         }
     }
 
-    /// Nothing gets through from here on.
+    /// Makes every change fail from here on.
     pub fn kill(&self) {
         let mut inner = self.set();
         (inner.changes_left, inner.dead) = (Some(0), true);
     }
 
-    /// Another process begins, to whom nothing has happened yet.
+    /// Starts another process, for which changes succeed again.
     pub fn revive(&self) {
         let mut inner = self.set();
         (inner.changes_left, inner.dead) = (None, false);
     }
 
-    /// A file's contents.
+    /// Returns a file's contents.
     pub fn text(&self, path: &Path) -> String {
         String::from_utf8_lossy(&self.set().file(path).unwrap().now).into_owned()
     }
 
-    /// What is durable of the newest file whose name begins so, from an offset on.
+    /// Returns at most `most` durable bytes at the end of the newest `.jsonl` file whose name
+    /// begins with `prefix`.
     pub fn durable_tail(&self, dir: &Path, prefix: &str, most: usize) -> Vec<u8> {
         let inner = self.set();
         let ours = |path: &&PathBuf| {
@@ -169,19 +170,19 @@ impl MemoryDisk {
         bytes[bytes.len().saturating_sub(most)..].to_vec()
     }
 
-    /// The names of all files of a folder, in order.
+    /// Returns the paths of all files in a folder, sorted.
     pub fn names(&self, dir: &Path) -> Vec<PathBuf> {
         let inner = self.set();
         let here = inner.names.keys().filter(|p| p.parent() == Some(dir));
         here.cloned().collect()
     }
 
-    /// Puts contents there, durably, as someone else might.
+    /// Stores contents durably, as another process might.
     pub fn put(&self, path: &Path, text: &str) {
         self.put_bytes(path, text.as_bytes());
     }
 
-    /// The same, whatever the bytes are.
+    /// Like [`Self::put`], for arbitrary bytes.
     pub fn put_bytes(&self, path: &Path, bytes: &[u8]) {
         let mut inner = self.set();
         inner.files.push(FileContents::durable(bytes.to_vec()));
@@ -190,7 +191,7 @@ impl MemoryDisk {
         inner.durable_names.insert(path.to_owned(), file);
     }
 
-    /// Takes a file away, durably, as someone else might.
+    /// Removes a file durably, as another process might; returns its contents.
     pub fn take(&self, path: &Path) -> String {
         let text = self.text(path);
         let mut inner = self.set();
@@ -236,7 +237,7 @@ impl Disk for MemoryDisk {
 
     fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.set();
-        // Dying in the middle of a write leaves half of it.
+        // Death in the middle of a write leaves half of it.
         let dying = inner.changes_left == Some(0);
         let alive = inner.change();
         let fits = match inner.room {
@@ -267,7 +268,7 @@ impl Disk for MemoryDisk {
         let len = file.now.len().max(end);
         file.now.resize(len, 0);
         file.now[from..end].copy_from_slice(bytes);
-        // The kernel has this part to write once more.
+        // The kernel has to write this part once more.
         file.dropped = file.dropped.take().and_then(|mut gone| {
             if from <= gone.start {
                 gone.start = gone.start.max(end);
@@ -294,12 +295,12 @@ impl Disk for MemoryDisk {
             file.dropped = Some(start..file.now.len());
             return Err(ErrorKind::Other.into());
         }
-        // Only what was added, where nothing else was: a trail is synced very often.
+        // Copies only from `same` on: a trail is synced very often.
         file.durable.truncate(file.same);
         file.durable.extend_from_slice(&file.now[file.same..]);
         file.same = file.now.len();
         if let Some(dropped) = file.dropped.clone() {
-            // What was cut off meanwhile is dropped no more.
+            // Bytes that were cut off meanwhile are no longer dropped.
             let end = dropped.end.min(file.durable.len());
             let start = dropped.start.min(end);
             file.durable[start..end].fill(0);

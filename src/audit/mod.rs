@@ -1,49 +1,50 @@
-//! The audit trail: what was intended, what came of it, and why; the only state there is
-//! beside the provider's inventory.
+//! The audit trail: every intent, its outcome and its reason. Besides the provider's inventory it
+//! is the only state.
 //!
 //! # Format
 //!
-//! `audit-YYYY-MM.jsonl` in the audit folder, one JSON object a line, each ended by `\n`:
-//! `seq` (1, 2, 3, … across all files), `time` (RFC 3339, UTC), `event`, then `run` (the
-//! process), `server` where it concerns one, the event's own fields (`rotation`, `slot`,
-//! `snapshot`, `id`, `reason`, …), what applies of `policy`, `status`, `error`, `duration_ms`, then
-//! `prev` and last `hash`. `hash` is the SHA-256, as 64 lowercase hexadecimal digits, of
-//! the line's bytes before `,"hash":"`; `prev` is the hash of the record before, or 64
-//! zeros for record 1. The last 76 bytes of a line are thus always `,"hash":"…"}\n`.
+//! `audit-YYYY-MM.jsonl` in the audit folder holds one JSON object per line, each ended by `\n`.
+//! The keys are, in this order: `seq` (1, 2, 3, … across all files), `time` (RFC 3339, UTC),
+//! `event`, `run` (the process), `server` if the record concerns one, the event's own fields
+//! (`rotation`, `slot`, `snapshot`, `id`, `reason`, …), those of `policy`, `status`, `error` and
+//! `duration_ms` that apply, `prev`, and last `hash`. `hash` is the SHA-256, as 64 lowercase
+//! hexadecimal digits, of the line's bytes before `,"hash":"`; `prev` is the hash of the previous
+//! record, or 64 zeros for record 1. The last 76 bytes of a line are thus always `,"hash":"…"}\n`.
 //!
-//! A file begins with `checkpoint` records: one without `server` (standing alerts that
-//! concern the whole account and since when, the newest loss of records), then one for each server with
-//! its `history`. So a start reads the newest file alone, and older ones may be archived.
-//! It is built under another name, synced and renamed: it is there wholly or not at all.
-//! It begins when a record's month is later than the newest file's, never earlier.
+//! A file begins with `checkpoint` records: one without `server` (the standing alerts of the
+//! account and the host and since when each stands, the newest loss of records, since when every
+//! server is paused), then one for each server with its `history`. A start therefore reads the
+//! newest file only, and older ones may be archived. A file is built under another name, synced and
+//! renamed: it exists wholly or not at all. A new file begins when a record's month is later than
+//! the newest file's, never when it is earlier.
 //!
-//! `head` in the state folder: `seq` in 20 digits, a space, `hash`, a newline. It names a
-//! record that is durable, and is written in place after each sync of the file; 86 bytes
-//! lie within one sector, so it is the old or the new one.
+//! `head` in the state folder holds `seq` in 20 digits, a space, `hash` and a newline. It names a
+//! durable record and is overwritten in place after each sync of the file. Its 86 bytes lie within
+//! one sector, so a reader finds either the old or the new head.
 //!
 //! # What holds after a failure
 //!
-//! - An append that returned without error is durable (I6). One that returned an error is
-//!   not in the trail, or is cut off again before the next one; after a kill it may stay.
-//! - The head is created before the first file and moves after the records do. So it may
-//!   lag behind them (a kill between the two, or power loss) but never leads: a head that
-//!   leads, or that names a record which is not there, means that records were lost.
-//! - A kill or power loss spoils only what no sync has covered, so the first spoilt line
-//!   comes after the head's record and nothing that follows it was ever relied on. Such a
-//!   tail is set aside as `audit-YYYY-MM.jsonl.torn-N`. A spoilt line before the head's
-//!   record is no crash: the trail is not opened.
-//! - What a start reads beyond the head's record may be on no disk yet, and a failed sync of
-//!   it may have been told to a process that is gone. It is written over itself and synced
-//!   before anything follows it.
-//! - Bytes that a failed write or sync may have left are cut off before anything is
-//!   appended, and sent again by the caller: a sync that failed once may say yes the next
-//!   time without having written anything.
+//! - An append that returned without error is durable (I6). One that returned an error is not in
+//!   the trail, or is cut off before the next append; after a kill it may stay.
+//! - The head is created before the first file and moves after the records do. It may lag behind
+//!   them (after a kill between the two, or a power loss) but never leads: a head that leads, or
+//!   that names a missing record, means that records were lost.
+//! - A kill or a power loss damages only what no sync has covered. The first damaged line therefore
+//!   comes after the head's record, and nothing relied on what follows it. Such a tail is set aside
+//!   as `audit-YYYY-MM.jsonl.torn-N`. A damaged line before the head's record is no crash: the
+//!   trail is not opened.
+//! - Records that a start reads beyond the head's record may not be on the disk yet, and a failed
+//!   sync of them may have been reported to a process that is gone. They are overwritten with
+//!   themselves and synced before anything follows them.
+//! - Bytes that a failed write or sync may have left are cut off before anything is appended, and
+//!   the caller sends them again: after a failed sync the next one may succeed without having
+//!   written anything.
 //!
-//! # What the chain shows, and what not
+//! # What the chain shows and doesn't
 //!
-//! It shows accidents: a line that was changed, dropped or moved, a torn or cut tail. Whoever
-//! may write to both folders can compute the chain and the head anew, or remove both. `witness`
-//! is about that.
+//! It shows accidents: a line that was changed, dropped or moved, a torn or cut tail. It does not
+//! show intent: whoever may write to both folders can compute the chain and the head anew, or
+//! remove both. Signed checkpoints (`witness`) show that.
 
 mod chain;
 mod disk;
@@ -63,7 +64,7 @@ mod writer;
 
 pub use disk::{Disk, RealDisk};
 pub use error::TrailError;
-pub use file_query::{files_since, records, tail, was_begun};
+pub use file_query::{files_since, ids_of, records, tail, was_begun};
 pub use open::{OpenedTrail, WitnessedPoint};
 pub use record::{Details, Entry, Event, GlobalEvent, StandingAlert};
 pub use trail::Trail;

@@ -1,4 +1,4 @@
-//! Opens the trail: reads the newest file, and finds out what a crash or a loss left.
+//! Opens the trail: reads the newest file and determines what a crash or a loss left.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -16,52 +16,51 @@ use crate::core::event::RaisedAlert;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
-/// What the trail said when it was opened.
+/// State of the trail when it was opened.
 #[derive(Debug, Default)]
 pub struct OpenedTrail {
-    /// What it says of each server.
+    /// The history of each server.
     pub histories: BTreeMap<ServerId, ServerHistory>,
     /// Since when every server is paused.
     pub paused: Option<Timestamp>,
-    /// The alerts of the whole account or host that stand, by alert and what they are
-    /// about, with their reasons and since when.
+    /// Standing alerts of the account or the host, by alert and subject, with reason and start.
     pub wide_alerts: BTreeMap<(String, String), RaisedAlert>,
-    /// What was found amiss. The trail records it by itself, before the first append.
+    /// Damage that was found. The trail records it by itself, before the first append.
     pub notices: Vec<GlobalEvent>,
-    /// Records may have been lost, as found just now: no create for a settle window.
+    /// True if this start found that records may be lost: no create for a settle window.
     pub hold_creates: bool,
-    /// When that was last found, now or by an earlier process whose window may not have
-    /// ended: no create before this time plus the settle window.
+    /// When a loss was last found, by this process or an earlier one whose window may still run: no
+    /// create before this time plus the settle window.
     pub hold_since: Option<Timestamp>,
-    /// Nothing was ever recorded: this start found no trail, and no head that names a record.
+    /// True if nothing was ever recorded: there is no trail, and no head that names a record.
     pub begins: bool,
     /// The last checkpoint that the newest file records.
     pub sealed: Option<WitnessedPoint>,
-    /// The time of the last record, where there is one: the process before lived until then.
+    /// Time of the last record; the previous process was alive until then.
     pub last: Option<Timestamp>,
 }
 
-/// A checkpoint that was signed and given away.
+/// A checkpoint that was signed and delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WitnessedPoint {
-    /// When that was recorded.
+    /// When the delivery was recorded.
     pub at: Timestamp,
-    /// The last record that needs no other.
+    /// The last record that needs no further checkpoint.
     pub covers: u64,
-    /// The name of the file in which it was recorded.
+    /// Name of the file that records it.
     pub file: String,
 }
 
 impl WitnessedPoint {
-    /// The last record that a checkpoint of `record` covers, which is recorded as `own`: that
-    /// one too, where it comes right behind.
+    /// Returns the last record that a checkpoint of `record` covers. `own` is the number of the
+    /// checkpoint's own record, which is covered too if it directly follows `record`.
     pub fn covers(record: u64, own: u64) -> u64 {
         let next = own.checked_sub(1) == Some(record);
         if next { own } else { record }
     }
 }
 
-/// What the state folder says.
+/// Contents of the head file.
 pub(super) enum HeadState {
     Missing,
     Unreadable,
@@ -74,7 +73,7 @@ impl HeadState {
         let mut text = Vec::new();
         let read = disk
             .read(&path, 0)
-            // Longer than any head, so a strange file is not read whole.
+            // Longer than any head, so that a file of another kind is not read whole.
             .and_then(|file| file.take(256).read_to_end(&mut text));
         match read {
             Ok(_) => Ok(std::str::from_utf8(&text)
@@ -94,7 +93,7 @@ impl HeadState {
     }
 }
 
-/// Opens the trail without writing a record, so that a full disk doesn't keep it shut.
+/// Opens the trail without writing a record, so that it also opens on a full disk.
 pub(super) fn open(
     mut disk: Box<dyn Disk>,
     audit: &Path,
@@ -118,14 +117,14 @@ pub(super) fn open(
         grace,
         file: None,
         len: 0,
-        // Lost records keep their numbers: a file that turns up again still fits.
+        // Lost records keep their numbers, so that a file that is found again still fits.
         link: head.link().unwrap_or_default(),
         tail: FileTail::Clean,
         head: match head {
             HeadState::Is(_) => HeadFile::Unnamed,
             HeadState::Missing | HeadState::Unreadable => HeadFile::None,
         },
-        // A file that a crash kept from being named durably is named so now.
+        // A crash may have kept the newest file's name from being durable; it is synced again.
         names_synced: false,
         unproven: None,
         notices: Vec::new(),
@@ -167,7 +166,7 @@ pub(super) fn open(
         }),
         last: said.newest,
     };
-    // What can't be mended now, on a full disk say, is mended before the first append.
+    // A repair that fails now, for example on a full disk, is tried again before the first append.
     if writer.file.is_some() {
         let _ = writer.mend();
     }
@@ -192,7 +191,7 @@ fn read_newest(
         }
     };
     let Some(last) = scan.last else {
-        // Files begin whole, so no crash leaves one without a sound first line.
+        // Files appear whole, so a crash never leaves one without a valid first line.
         return Err(scan.bad.as_ref().map_or_else(
             || TrailError::disk("read", &path)(io::ErrorKind::UnexpectedEof.into()),
             broken,
@@ -216,7 +215,7 @@ fn read_newest(
             .notices
             .push(GlobalEvent::HeadLost { last: last.seq }),
         Some(head) if !leads_to(head, &scan, last) => {
-            // A kill between recording it and moving the head: said once is enough.
+            // A kill after this was recorded and before the head moved: it is recorded only once.
             if said.noted_head != Some(head.hash) {
                 writer.notices.push(GlobalEvent::TailCut {
                     last: last.seq,
@@ -239,8 +238,8 @@ fn read_newest(
     Ok(())
 }
 
-/// Whether the head names a record that is there. One that lags behind the newest file
-/// can't be looked up, and is believed.
+/// Returns true if the head names an existing record. A head that lags behind the newest file can't
+/// be checked and is accepted.
 pub(super) fn leads_to(head: ChainLink, scan: &FileScan, last: ChainLink) -> bool {
     match (scan.first, scan.at_head) {
         _ if head.seq > last.seq => false,
@@ -250,7 +249,7 @@ pub(super) fn leads_to(head: ChainLink, scan: &FileScan, last: ChainLink) -> boo
     }
 }
 
-/// A name for the torn tail that no earlier one bears.
+/// Returns an unused file name for the torn tail.
 fn free_name(disk: &dyn Disk, audit: &Path, file: &str) -> io::Result<String> {
     let prefix = format!("{file}.torn-");
     let names = disk.list(audit)?;

@@ -1,4 +1,4 @@
-//! Reads lines back: the chain is checked, and what they say is folded.
+//! Reads the trail's lines: checks the chain and folds the records into state.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -15,17 +15,17 @@ use crate::core::sanitize::printable;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
-/// As much of a line that can't be understood as a message repeats.
+/// Characters of an unreadable line that a message repeats, at most.
 const EVENT_SHOWN: usize = 40;
 const WHY_SHOWN: usize = 300;
 
-/// The name of the file of a time's month.
+/// Returns the name of the file for the month of a time.
 pub(super) fn file_name(time: Timestamp) -> String {
     format!("audit-{}.jsonl", time.strftime("%Y-%m"))
 }
 
-/// The trail's files in a folder, oldest first. Empty ones hold nothing to read or to
-/// lose, and may be begun anew.
+/// Returns the trail's files in a folder, oldest first. Empty files are left out: they hold nothing
+/// that could be lost, and may be replaced.
 pub(super) fn files(disk: &dyn Disk, audit: &Path) -> io::Result<Vec<String>> {
     let ours = |name: &str| {
         name.strip_prefix("audit-")
@@ -52,16 +52,16 @@ pub(super) fn files(disk: &dyn Disk, audit: &Path) -> io::Result<Vec<String>> {
     Ok(files)
 }
 
-/// Reads line by line, and knows where it is.
+/// Reads line by line, with the position of each line.
 pub(super) struct LineReader {
     from: BufReader<Box<dyn Read>>,
     /// The line without its newline.
     pub line: Vec<u8>,
-    /// Whether it had one.
+    /// True if the line ended with a newline.
     pub ended: bool,
-    /// Its number, from 1.
+    /// Number of the line, from 1.
     pub number: u64,
-    /// The offset after it.
+    /// Offset after the line, in bytes.
     pub offset: u64,
 }
 
@@ -76,7 +76,7 @@ impl LineReader {
         }
     }
 
-    /// Goes to the next line; false at the end.
+    /// Reads the next line; false at the end.
     pub(super) fn advance(&mut self) -> io::Result<bool> {
         self.line.clear();
         let bytes = self.from.read_until(b'\n', &mut self.line)?;
@@ -87,14 +87,14 @@ impl LineReader {
     }
 }
 
-/// Follows `seq`, `prev` and `hash` from line to line.
+/// Checks `seq`, `prev` and `hash` from line to line.
 #[derive(Default)]
 pub(super) struct ChainChecker {
     pub last: Option<ChainLink>,
 }
 
 impl ChainChecker {
-    /// Checks one line; the chain goes on from what the line itself claims.
+    /// Checks one line. After an error the chain goes on from the line's own number and hash.
     pub(super) fn follow<'l>(
         &mut self,
         text: &'l [u8],
@@ -123,12 +123,12 @@ impl ChainChecker {
     }
 }
 
-/// Whether a record is one that a file begins with: a server's checkpoint comes after it.
+/// Returns true for a record that a file begins with; a server's checkpoint comes after it.
 fn begins_a_file(front: &RecordHeader<'_>) -> bool {
     front.event == "checkpoint" && front.server.is_none()
 }
 
-/// What the newest file says, folded.
+/// State folded from the newest file.
 #[derive(Default)]
 pub(super) struct FoldedState {
     pub histories: BTreeMap<ServerId, ServerHistory>,
@@ -137,16 +137,16 @@ pub(super) struct FoldedState {
     pub lost: Option<Timestamp>,
     /// Since when every server is paused.
     pub paused: Option<Timestamp>,
-    /// The head that was last found to lead.
+    /// Hash of the head that was last recorded as ahead of the records.
     pub noted_head: Option<Hash>,
-    /// When the last checkpoint was given away, and the record up to which it covers the trail.
+    /// When the last checkpoint was delivered, and the last record that it covers.
     pub sealed: Option<(Timestamp, u64)>,
     /// When the last record was written.
     pub newest: Option<Timestamp>,
 }
 
 impl FoldedState {
-    /// Folds one record in. What this version can't understand it must not pass over.
+    /// Folds one record in. A record that this version can't read is an error and never skipped.
     pub(super) fn fold(
         &mut self,
         front: &RecordHeader<'_>,
@@ -190,7 +190,8 @@ impl FoldedState {
                 history.apply(&fact, at, grace);
                 Ok(())
             }
-            // Alerts of a server are facts; other wide events may name one for the reader.
+            // Alerts of a server are server events; other global events may name a server for the
+            // reader.
             Err(why) if front.event.starts_with("alert_") => Err(unknown(why)),
             Err(why) => match serde_json::from_slice::<GlobalEvent>(line) {
                 Ok(_) => Ok(()),
@@ -238,7 +239,7 @@ impl FoldedState {
         }
     }
 
-    /// The general state, as the first record of a file has it.
+    /// Returns the global state, for the first record of a file.
     pub(super) fn checkpoint(&self) -> GlobalEvent {
         let standing =
             |((alert, about), standing): (&(String, String), &RaisedAlert)| StandingAlert {
@@ -254,35 +255,34 @@ impl FoldedState {
     }
 }
 
-/// What was found in a file.
+/// Result of reading a file.
 #[derive(Default)]
 pub(super) struct FileScan {
-    /// The first line's place in the chain, and the hash that it says came before.
+    /// Position of the first line, and the hash that it names as its predecessor's.
     pub first: Option<(ChainLink, Option<Hash>)>,
-    /// The last sound line's place.
+    /// Position of the last valid line.
     pub last: Option<ChainLink>,
-    /// The bytes up to the end of the last sound line.
+    /// Bytes up to the end of the last valid line.
     pub len: u64,
-    /// The hash of the record that the head names, and the offset after it, if it is in
-    /// this file.
+    /// Hash of the record that the head names, and the offset after it, if it is in this file.
     pub at_head: Option<(Hash, u64)>,
-    /// The first line that is not sound.
+    /// The first invalid line.
     pub bad: Option<BadLine>,
 }
 
-/// A line that is not sound, and what follows it.
+/// An invalid line, and what follows it.
 pub(super) struct BadLine {
     pub line: u64,
     pub why: String,
     /// Bytes from its start to the end of the file.
     pub bytes: u64,
-    /// Whether it or a line after it is ended by a newline.
+    /// True if it or a line after it ends with a newline.
     pub whole: bool,
-    /// Whether it is sound in itself and in its place, but can't be understood.
+    /// True if it is valid in itself and in its place, but holds what this version can't read.
     pub foreign: bool,
 }
 
-/// Reads a file to its end or its first unsound line, and folds what it says.
+/// Reads a file to its end or its first invalid line, and folds its records.
 pub(super) fn scan(
     disk: &dyn Disk,
     path: &Path,
@@ -336,8 +336,8 @@ pub(super) fn scan(
     Ok(scan)
 }
 
-/// Whether a crash explains a spoilt line that should have been record `seq`: half a line
-/// at the very end, or whatever comes after all that the head knows to be durable.
+/// Returns true if a crash explains an invalid line in place of record `seq`: half a line at the
+/// very end, or anything after the last record that the head proves durable.
 pub(super) fn is_torn(seq: u64, whole: bool, head: Option<ChainLink>) -> bool {
     !whole || head.is_some_and(|head| seq > head.seq)
 }

@@ -1,4 +1,4 @@
-//! One record: what it says, and its line.
+//! One record: its contents, and its line.
 
 use std::borrow::Cow;
 
@@ -11,23 +11,23 @@ use crate::core::event::{RaisedAlert, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
-/// What is to be recorded.
+/// Contents of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// When it happened, by the wall clock.
     pub time: Timestamp,
-    /// The server that it concerns; facts have one, the account's alerts have none.
+    /// The server that it concerns: always set for server events, never for alerts of the account.
     pub server: Option<ServerId>,
-    /// What happened.
+    /// The event.
     pub event: Event,
-    /// What the policy or the provider's answer adds.
+    /// Details from the policy or the provider's answer.
     pub extra: Details,
 }
 
-/// What a record may say besides its event.
+/// Fields of a record besides its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
-    /// The policy in force, by its file's stem: of every intent, and of what comes under care.
+    /// Stem of the policy's file, in every intent and where a rotation comes under care.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The HTTP status.
@@ -36,30 +36,30 @@ pub struct Details {
     /// The error, in the provider's or the system's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How long the call took, in milliseconds.
+    /// Duration of the call, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
 }
 
-/// What happened: on a server, or to the whole.
+/// An event of one server, or a global one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// On a server; decisions follow from it.
+    /// An event of one server; decisions follow from it.
     Fact(ServerEvent),
-    /// To the process, the configuration, the account or the trail itself.
+    /// An event of the process, the configuration, the account or the trail itself.
     Wide(GlobalEvent),
 }
 
-/// What can happen beyond one server's facts.
+/// Events that do not belong to one server's history.
 #[expect(
     missing_docs,
-    reason = "the fields bear the names that the trail gives them"
+    reason = "the fields have the names that the trail gives them"
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum GlobalEvent {
-    /// The process began.
+    /// The process started.
     DaemonStarted {
         version: String,
         pid: u32,
@@ -67,52 +67,52 @@ pub enum GlobalEvent {
     },
     /// The process ends.
     DaemonStopped { reason: String },
-    /// A configuration is in force; `deletes` says what the change will delete.
+    /// A configuration is in force; `deletes` lists what the change will delete.
     ConfigLoaded {
         policies: usize,
         warnings: Vec<String>,
         deletes: Vec<String>,
     },
-    /// A configuration was refused; the one before stays.
+    /// A configuration was refused; the previous one stays in force.
     ConfigRefused { problems: Vec<String> },
-    /// The provider answers otherwise than was learnt of it.
+    /// The provider's answers differ from their learned shape.
     ProviderChanged { changes: Vec<String> },
-    /// An alert that concerns the account or the host stands from now on.
+    /// An alert of the account or the host was raised.
     AlertRaised {
         alert: String,
         about: String,
         reason: String,
     },
-    /// It no longer stands.
+    /// The alert was cleared.
     AlertCleared { alert: String, about: String },
-    /// Every server was paused, those whose policies come later too.
+    /// Every server was paused, including those whose policies are added later.
     Paused {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// That pause ended; a server that is paused by itself stays so.
+    /// The global pause ended; servers that were paused individually stay paused.
     Resumed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// A crash left a spoilt tail, which was set aside in `file`. `whole` when lines
-    /// ended within it: more than one half-written line.
+    /// A crash left a damaged tail, which was set aside in `file`. `whole` is true if lines ended
+    /// within it: more than one half-written line.
     TornTail {
         file: String,
         bytes: u64,
         whole: bool,
     },
-    /// The records after `last` are gone, though the head names `head`.
+    /// The records after `last` are missing, though the head names `head`.
     TailCut {
         last: u64,
         head: u64,
         head_hash: String,
     },
-    /// All files are gone; the head names `head` (0: it can't be read).
+    /// All files are missing; the head names record `head` (0 if it can't be read).
     TrailLost { head: u64 },
-    /// The head is gone or can't be read, so nothing tells whether `last` is the last.
+    /// The head is missing or can't be read, so it is unknown if `last` was the last record.
     HeadLost { last: u64 },
-    /// A checkpoint of the trail up to `record` was signed by `key`, and given to these.
+    /// A checkpoint of the trail up to `record` was signed by `key` and delivered to `to`.
     Witnessed {
         record: u64,
         key: String,
@@ -130,10 +130,10 @@ pub enum GlobalEvent {
     },
 }
 
-/// An alert of the whole account or host that stands.
+/// A standing alert of the account or the host.
 #[expect(
     missing_docs,
-    reason = "the fields bear the names that the trail gives them"
+    reason = "the fields have the names that the trail gives them"
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StandingAlert {
@@ -144,7 +144,7 @@ pub struct StandingAlert {
 }
 
 impl GlobalEvent {
-    /// Whether records may be missing, so that a create may be open which none tells of.
+    /// Returns true if records may be missing, so that an unrecorded create may be open.
     pub fn is_loss(&self) -> bool {
         match self {
             Self::TailCut { .. } | Self::TrailLost { .. } | Self::HeadLost { .. } => true,
@@ -153,7 +153,7 @@ impl GlobalEvent {
         }
     }
 
-    /// This alert stands from now on.
+    /// Returns the event that raises this alert.
     pub fn raised(alert: &str, about: &str, reason: String) -> Self {
         let (alert, about) = (alert.to_owned(), about.to_owned());
         Self::AlertRaised {
@@ -163,7 +163,7 @@ impl GlobalEvent {
         }
     }
 
-    /// It no longer stands.
+    /// Returns the event that clears this alert.
     pub fn cleared(alert: &str, about: &str) -> Self {
         let (alert, about) = (alert.to_owned(), about.to_owned());
         Self::AlertCleared { alert, about }
@@ -171,7 +171,7 @@ impl GlobalEvent {
 }
 
 impl Entry {
-    /// Of no single server, and with nothing beside it.
+    /// Returns an entry of no single server, without details.
     pub fn wide(time: Timestamp, wide: GlobalEvent) -> Self {
         Self {
             time,
@@ -181,7 +181,7 @@ impl Entry {
         }
     }
 
-    /// Refuses what a later start could not read: it would lock everyone out.
+    /// Refuses an entry that a later start could not read: no start would open the trail then.
     pub(super) fn placed(&self) -> Result<(), TrailError> {
         let alert = matches!(
             self.event,
@@ -200,7 +200,7 @@ impl Entry {
     }
 }
 
-/// What every line has.
+/// Fields that every line has.
 #[derive(Deserialize)]
 pub(super) struct RecordHeader<'a> {
     pub seq: u64,
@@ -214,7 +214,7 @@ pub(super) struct RecordHeader<'a> {
     pub prev: Cow<'a, str>,
 }
 
-/// The state of one server, as a file's beginning has it.
+/// The state of one server, in the checkpoint at a file's beginning.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ServerCheckpoint<H> {
     pub history: H,
@@ -270,7 +270,7 @@ impl LineWriter<'_> {
 
 const BEFORE_HASH: &str = ",\"hash\":\"";
 
-/// A line without its newline into what every line has, and its place in the chain.
+/// Decodes a line without its newline into its header and its position in the chain.
 pub(super) fn decode(text: &[u8]) -> Result<(RecordHeader<'_>, ChainLink), &'static str> {
     let ends = text.len().checked_sub(BEFORE_HASH.len() + 64 + 2);
     let (body, end) = text.split_at(ends.ok_or("is too short for a record")?);
@@ -290,7 +290,7 @@ pub(super) fn decode(text: &[u8]) -> Result<(RecordHeader<'_>, ChainLink), &'sta
     Ok((front, ChainLink { seq, hash }))
 }
 
-/// `{"event":"word","a":1}` into `word` and `,"a":1`.
+/// Splits `{"event":"word","a":1}` into `word` and `,"a":1`.
 fn split(json: &str) -> (String, String) {
     let rest = json.strip_prefix("{\"event\":\"").unwrap_or(json);
     let (word, fields) = rest.split_once('"').unwrap_or((rest, "}"));
@@ -298,7 +298,7 @@ fn split(json: &str) -> (String, String) {
     (word.to_owned(), fields.to_owned())
 }
 
-/// Our own types have string keys and finite numbers only, so this can't fail.
+/// Converts to JSON. It can't fail, since these types have string keys and finite numbers only.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain data becomes JSON")
 }

@@ -1,4 +1,4 @@
-//! The handle that everybody records through.
+//! The handle on the trail, through which all records are written.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,27 +15,27 @@ use super::record::Entry;
 use super::witness::TrailPosition;
 use super::writer::Writer;
 
-/// A handle on the trail; copies write to the same one.
+/// A handle on the trail; clones write to the same trail.
 #[derive(Clone)]
 pub struct Trail {
     way: Backend,
-    /// Records that were asked for and written, by all copies.
+    /// Records that were written through this handle and its clones.
     written: Arc<AtomicU64>,
-    /// The last record of the last append; none before the first.
+    /// The last record of the last append; `None` before the first one.
     last: LastRecord,
     busy: BusySince,
 }
 
 type LastRecord = Arc<Mutex<Option<TrailPosition>>>;
 
-/// Since when the disk is at work on one append.
+/// Since when the disk works on one append.
 type BusySince = Arc<Mutex<Option<Instant>>>;
 
 #[derive(Clone)]
 enum Backend {
-    /// To a thread of its own, so that a slow disk stalls no other work.
+    /// A thread of its own, so that a slow disk blocks nothing else.
     Thread(mpsc::UnboundedSender<WriterRequest>),
-    /// At once, on the caller's thread, so that a simulation is the same each time.
+    /// The caller's thread, at once, so that a simulation is deterministic.
     Inline(Arc<Mutex<Option<Writer>>>),
 }
 
@@ -44,13 +44,13 @@ enum WriterRequest {
     Close(oneshot::Sender<()>),
 }
 
-/// Entries that one sync serves at most.
+/// Entries after which a group is closed; one sync serves a group.
 const GROUP: usize = 4096;
 
 impl Trail {
-    /// Opens the trail on the real disk, with a thread that writes it. `run` names this
-    /// process in its records; `grace` is how long a call that an earlier process left
-    /// unanswered may have run on (`request_timeout`).
+    /// Opens the trail on the real disk and starts its writer thread. `run` identifies this process
+    /// in its records. `grace` is how long a call that an earlier process left unanswered may have
+    /// run on (`request_timeout`).
     pub fn open(
         audit_dir: &Path,
         state_dir: &Path,
@@ -62,7 +62,7 @@ impl Trail {
         Self::open_on(disk, audit_dir, state_dir, run, now, grace)
     }
 
-    /// The same on another disk.
+    /// Like [`Self::open`], on another disk.
     pub fn open_on(
         disk: Box<dyn Disk>,
         audit_dir: &Path,
@@ -90,7 +90,8 @@ impl Trail {
         Ok((trail, opened))
     }
 
-    /// The same without a thread: each append writes and syncs before it first yields.
+    /// Like [`Self::open_on`], without a thread: each append writes and syncs before it first
+    /// yields.
     pub fn open_inline(
         disk: Box<dyn Disk>,
         audit_dir: &Path,
@@ -109,9 +110,9 @@ impl Trail {
         Ok((trail, opened))
     }
 
-    /// Records all entries, in order and next to each other, or none. When it returns
-    /// without error they are durable (I6); one sync serves all who wait. After an error
-    /// it may be tried again: it works as soon as the disk does.
+    /// Records all entries, in order and next to each other, or none. If it returns without error
+    /// they are durable (I6); one sync serves all waiting callers. After an error the append may be
+    /// retried: it succeeds as soon as the disk works again.
     pub async fn append(&self, entries: Vec<Entry>) -> Result<(), TrailError> {
         entries.iter().try_for_each(Entry::placed)?;
         let records = entries.len() as u64;
@@ -120,12 +121,12 @@ impl Trail {
         Ok(())
     }
 
-    /// How many records were written through this handle and its copies.
+    /// Returns the number of records that were written through this handle and its clones.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// The last durable record; none before this process has written one.
+    /// Returns the last durable record; `None` before this process has written one.
     pub fn last(&self) -> Option<TrailPosition> {
         self.last
             .lock()
@@ -133,7 +134,7 @@ impl Trail {
             .clone()
     }
 
-    /// For how long the disk hasn't answered the append that it is at work on.
+    /// Returns how long the disk has been at work on the current append; zero if there is none.
     pub fn hangs_for(&self) -> Duration {
         let since = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         since.map_or(Duration::ZERO, |since| since.elapsed())
@@ -158,8 +159,8 @@ impl Trail {
         }
     }
 
-    /// Returns when all that was asked for before is written and the writer has ended;
-    /// appends on other handles fail from then on.
+    /// Waits until all earlier appends are written and the writer has ended. Appends on other
+    /// handles fail from then on.
     pub async fn close(self) {
         match self.way {
             Backend::Thread(sender) => {
@@ -178,14 +179,15 @@ impl Trail {
     }
 }
 
-/// Before the caller is answered, who finds its own record at the end, or a later one.
+/// Stores the last record. Called before callers are answered, so that each finds its own record or
+/// a later one.
 fn note_last(last: &LastRecord, writer: &Writer, written: &Result<(), TrailError>) {
     if written.is_ok() {
         *last.lock().unwrap_or_else(PoisonError::into_inner) = writer.mark();
     }
 }
 
-/// Takes what waits, writes it with one sync, answers, and begins anew.
+/// Runs the writer thread: takes all waiting appends, writes them with one sync, and answers.
 fn serve(
     mut writer: Writer,
     mut asked: mpsc::UnboundedReceiver<WriterRequest>,
@@ -222,12 +224,12 @@ fn serve(
         at_work(None);
         note_last(last, &writer, &result);
         for answer in answers {
-            // Who no longer waits has no use for the answer.
+            // A caller that no longer waits is no error.
             let _ = answer.send(result.clone());
         }
     }
     writer.finish();
-    // The files are closed before the caller goes on.
+    // The files must be closed before the caller of `close` continues.
     drop(writer);
     drop(asked);
     if let Some(answer) = closing {

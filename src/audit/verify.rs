@@ -1,4 +1,4 @@
-//! Reads the trail for people: checks the chain, and hands records out.
+//! Verifies the trail's chain and iterates over its records.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -15,51 +15,51 @@ use super::witness::Seen;
 use crate::core::sanitize::{printable, utc};
 use crate::core::snapshot::ServerId;
 
-/// What a check of the whole trail found.
+/// Result of a check of the whole trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Sound records.
+    /// Number of valid records.
     pub records: u64,
     /// The files' names, oldest first.
     pub files: Vec<String>,
-    /// The time of the first record.
+    /// Time of the first record.
     pub first: Option<Timestamp>,
-    /// The time of the last one.
+    /// Time of the last record.
     pub last: Option<Timestamp>,
-    /// What is wrong, each with file and line.
+    /// Problems, each with file and line.
     pub problems: Vec<String>,
-    /// The spoilt tail that a crash left (or the line that is being written right now);
-    /// no problem, since nothing relied on it.
+    /// The damaged tail that a crash left, or the line that is being written right now. It is no
+    /// problem, since nothing relied on it.
     pub torn: Option<String>,
-    /// Tails that were set aside earlier, and heads that were lost; no problems.
+    /// Tails that were set aside earlier, and heads that were lost. They are no problems.
     pub notices: Vec<String>,
 }
 
 impl Verified {
-    /// Whether the trail is whole.
+    /// Returns true if no problem was found.
     pub fn is_intact(&self) -> bool {
         self.problems.is_empty()
     }
 }
 
-/// As much of a file's name as a message repeats.
+/// Characters of a file's name that a message repeats, at most.
 const NAME_SHOWN: usize = 80;
-/// Problems that are told one by one.
+/// Problems that are listed, at most.
 const TOLD: usize = 100;
 
-/// Checks the chain from the oldest file there is to the head. Only reads, so it may run
-/// beside the daemon.
+/// Checks the chain from the oldest existing file to the head. It only reads, so it may run beside
+/// the daemon.
 pub fn verify(audit_dir: &Path, state_dir: &Path) -> Result<Verified, TrailError> {
     verify_on(&RealDisk::default(), audit_dir, state_dir)
 }
 
-/// The same on another disk.
+/// Like [`verify`], on another disk.
 pub fn verify_on(disk: &dyn Disk, audit: &Path, state: &Path) -> Result<Verified, TrailError> {
     let (found, _) = verify_seeing(disk, audit, state, &BTreeSet::new())?;
     Ok(found)
 }
 
-/// The same, and the hashes of some records.
+/// Like [`verify_on`], and also returns the hashes of the `wanted` records.
 pub(super) fn verify_seeing(
     disk: &dyn Disk,
     audit: &Path,
@@ -67,7 +67,7 @@ pub(super) fn verify_seeing(
     wanted: &BTreeSet<u64>,
 ) -> Result<(Verified, Seen), TrailError> {
     let mut seen = Seen::default();
-    // The head first: a daemon that writes meanwhile moves the records ahead of it.
+    // The head is read first: a daemon that writes meanwhile moves the records ahead of it.
     let head = HeadState::read(disk, state)?;
     let names = files(disk, audit).map_err(TrailError::disk("list", audit))?;
     let mut found = Verified {
@@ -89,7 +89,7 @@ pub(super) fn verify_seeing(
             let number = lines.number;
             whole |= spoilt.is_some() && lines.ended;
             let followed = chain.follow(&lines.line, lines.ended);
-            // Also of a record that is sound in itself, but in the wrong place.
+            // Also for a record that is valid in itself, but in the wrong place.
             if let Some(link) = chain.last.filter(|link| wanted.contains(&link.seq)) {
                 seen.hashes.entry(link.seq).or_insert(link.hash);
             }
@@ -110,7 +110,7 @@ pub(super) fn verify_seeing(
                     last = Some(link);
                     losses(&mut found, name, number, &front, &lines.line);
                 }
-                // A tail that a crash left, or a change in the middle? What follows tells.
+                // Either a torn tail or a change in the middle; the lines that follow decide.
                 Err(why) => {
                     whole |= lines.ended;
                     spoilt.get_or_insert(next);
@@ -135,7 +135,7 @@ pub(super) fn verify_seeing(
     Ok((found, seen))
 }
 
-/// Compares the end of the chain with what was last known to be durable.
+/// Compares the end of the chain with the last record that was known to be durable.
 fn check_head(
     found: &mut Verified,
     head: &HeadState,
@@ -167,7 +167,7 @@ fn check_head(
     }
 }
 
-/// What the trail itself records about losses.
+/// Adds the losses that the trail itself records.
 fn losses(found: &mut Verified, file: &str, line: u64, front: &RecordHeader<'_>, bytes: &[u8]) {
     if front.server.is_some() || !(front.event.ends_with("_lost") || front.event.contains("tail")) {
         return;
@@ -202,14 +202,14 @@ pub struct Record {
     pub run: String,
     /// The server that it concerns.
     pub server: Option<ServerId>,
-    /// The event's word.
+    /// Name of the event.
     pub event: String,
     /// The whole line.
     pub json: String,
 }
 
-/// Hands out records, oldest first; a line that is no record gives an error and is passed
-/// over. Does not check the chain: that is [`verify`]'s.
+/// Iterates over records, oldest first. A line that is no record gives an error and is skipped. It
+/// does not check the chain: [`verify`] does.
 pub(super) struct Records {
     pub(super) files: VecDeque<PathBuf>,
     pub(super) now: Option<(PathBuf, LineReader)>,
@@ -229,7 +229,7 @@ impl Iterator for Records {
                 continue;
             };
             match lines.advance() {
-                // A half line at the end is being written, or a crash left it.
+                // A line without a newline is being written, or a crash left it.
                 Ok(true) if lines.ended => {
                     let broken = || TrailError::Broken {
                         file: path.display().to_string(),

@@ -1,5 +1,5 @@
-//! The one writer: plain synchronous code over a [`Disk`], so that every failure can be
-//! tried.
+//! The one writer of the trail: plain synchronous code over a [`Disk`], so that tests can cause
+//! every failure.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use super::record::{Entry, GlobalEvent, LineWriter};
 use super::witness::TrailPosition;
 use crate::core::breaks::Break;
 
-/// What lies in the file after the last good record.
+/// State of the file after its last valid record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FileTail {
-    /// Nothing.
+    /// Nothing follows.
     Clean,
-    /// What a failed append may have left: cut off.
+    /// Bytes that a failed append may have left; to be cut off.
     Dirty,
-    /// What a crash left: set aside under this name, then cut off.
+    /// Bytes that a crash left; to be set aside under this name, then cut off.
     Torn(String),
 }
 
-/// The file of the head.
+/// State of the head file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeadFile {
-    /// There is none to be written in place.
+    /// There is none that could be overwritten in place.
     None,
-    /// It is there; its name may not be durable.
+    /// It exists; its name may not be durable.
     Unnamed,
-    /// It is there, and its name is durable.
+    /// It exists, and its name is durable.
     Named,
 }
 
@@ -43,43 +43,43 @@ pub(super) struct Writer {
     pub state: PathBuf,
     pub run: String,
     pub grace: SignedDuration,
-    /// The newest file; `None` until the first one is begun.
+    /// Name of the newest file; `None` until the first one begins.
     pub file: Option<String>,
-    /// Its length up to the last good record.
+    /// Its length up to the last valid record.
     pub len: u64,
-    /// The last good record.
+    /// Position of the last valid record.
     pub link: ChainLink,
     pub tail: FileTail,
     pub head: HeadFile,
-    /// Whether the audit folder's names are durable.
+    /// True if the audit folder's names are durable.
     pub names_synced: bool,
-    /// From this offset on, after this record, an earlier process wrote what no sync may
-    /// have covered.
+    /// Offset, and the record before it, from which on an earlier process wrote records that no
+    /// sync may have covered.
     pub unproven: Option<(u64, Option<ChainLink>)>,
-    /// What opening found; recorded before anything else.
+    /// Damage that was found when the trail was opened; recorded before anything else.
     pub notices: Vec<GlobalEvent>,
-    /// Whether the last write of the head failed.
+    /// True if the last write of the head failed.
     pub head_failed: bool,
 }
 
-/// The head's name in the state folder.
+/// Name of the head file in the state folder.
 pub(super) const HEAD: &str = "head";
-/// Bytes that are written at once while a file is begun.
+/// Bytes that are copied or written at once.
 const CHUNK: usize = 1 << 20;
 
 impl Writer {
-    /// Records all entries, or none. When it returns without error they are durable (I6).
+    /// Records all entries, or none. If it returns without error they are durable (I6).
     pub(super) fn append(&mut self, entries: &[Entry]) -> Result<(), TrailError> {
         let (Some(first), Some(latest)) = (entries.first(), entries.iter().map(|e| e.time).max())
         else {
             return Ok(());
         };
         self.mend()?;
-        // No record is of a later month than its file.
+        // No record may be of a later month than its file.
         let month = file_name(latest);
         match self.file.clone() {
             None => self.begin(&month, latest, &FoldedState::default())?,
-            // Never an earlier month: a clock that goes back stays in the newest file.
+            // Never an earlier month: after the clock was set back, the newest file stays in use.
             Some(file) if file < month => {
                 let state = self.reread(&file)?;
                 self.begin(&month, latest, &state)?;
@@ -109,8 +109,8 @@ impl Writer {
                 self.sync(&path)
             });
         if let Err(error) = done {
-            // A second sync might say yes without having written anything, so what this
-            // one left is cut off, at once if possible, and sent again by the caller.
+            // A second sync might succeed without having written anything. What this one left is
+            // therefore cut off, at once if possible, and the caller sends it again.
             self.tail = FileTail::Dirty;
             let _ = self.mend();
             return Err(error);
@@ -122,31 +122,32 @@ impl Writer {
         Ok(())
     }
 
-    /// The last good record, if there is a file.
+    /// Returns the position of the last valid record, if there is a file.
     pub(super) fn mark(&self) -> Option<TrailPosition> {
         let ChainLink { seq, hash } = self.link;
         let file = self.file.clone()?;
         Some(TrailPosition { seq, file, hash })
     }
 
-    /// Makes the head durable too, which saves the next start some doubt after power loss.
+    /// Makes the head durable too, so that after a power loss the next start has fewer records to
+    /// write again.
     pub(super) fn finish(&mut self) {
         if self.head != HeadFile::None {
             let _ = self.disk.sync(&self.state.join(HEAD));
         }
     }
 
-    /// Brings the disk to where the next record can follow the last good one.
+    /// Repairs the disk so that the next record can follow the last valid one.
     pub(super) fn mend(&mut self) -> Result<(), TrailError> {
-        // One whose name a kill left to chance would be lost with the power, and without a
-        // head nothing tells a torn tail from a changed record.
+        // After a kill the head's name may not be durable, and a power loss would remove it.
+        // Without a head a torn tail can't be distinguished from a changed record.
         if self.head == HeadFile::Unnamed {
             (self.disk.sync_dir(&self.state)).map_err(TrailError::disk("sync", &self.state))?;
             self.head = HeadFile::Named;
         }
         if self.file.is_none() {
-            // Before the first file: files without a head mean that the head was lost.
-            // Where something else was lost, only once that is recorded.
+            // Created before the first file, since files without a head mean a lost head. If
+            // something else was lost, created only after that is recorded.
             if self.head == HeadFile::None && self.notices.is_empty() {
                 self.create_head()
                     .map_err(TrailError::disk("write", &self.state.join(HEAD)))?;
@@ -155,8 +156,8 @@ impl Writer {
         }
         let path = self.path();
         if !self.names_synced {
-            // What a killed process wrote last was read, and what is written next relies on
-            // it. If a sync failed before, only bytes that are written again are synced.
+            // The next records rely on what a killed process wrote last. A sync that failed before
+            // makes it durable only if the bytes are written again.
             if let Some((from, after)) = self.unproven {
                 self.write_again(&path, from, after)?;
             }
@@ -188,8 +189,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the records from an offset on over themselves, so that the next sync has them
-    /// to write: one that failed earlier may have been the last that knew of them.
+    /// Overwrites the records from an offset on with themselves, so that the next sync writes them:
+    /// after a failed sync the kernel may no longer hold them as unwritten.
     fn write_again(
         &mut self,
         path: &Path,
@@ -204,7 +205,7 @@ impl Writer {
         while sound < self.len {
             let more = lines.advance().map_err(TrailError::disk("read", path))?;
             if !more || chain.follow(&lines.line, lines.ended).is_err() {
-                // The disk no longer says what it said when the file was read.
+                // The disk no longer returns what it returned when the file was opened.
                 return Err(TrailError::Altered {
                     file: path.display().to_string(),
                     expected: self.len,
@@ -224,8 +225,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Folds the newest file again: once a month is cheaper than a second copy of every
-    /// history all the time.
+    /// Folds the newest file again. Once a month this is cheaper than a permanent second copy of
+    /// every history.
     fn reread(&mut self, file: &str) -> Result<FoldedState, TrailError> {
         let path = self.audit.join(file);
         let mut state = FoldedState::default();
@@ -241,7 +242,7 @@ impl Writer {
         }
     }
 
-    /// Begins a file with checkpoints. It appears whole or not at all.
+    /// Begins a file with checkpoints. The file appears whole or not at all.
     fn begin(
         &mut self,
         name: &str,
@@ -269,7 +270,7 @@ impl Writer {
                     lines.bytes.clear();
                 }
             }
-            // With the file, not after it: the file alone would hide what was lost.
+            // Part of the new file and not appended later: the file alone would hide the loss.
             for notice in notices {
                 lines.wide(time, notice);
             }
@@ -281,11 +282,11 @@ impl Writer {
         let built = file_of_month();
         let link = lines.link;
         if let Err(why) = built {
-            // Gives the room back; what stays is overwritten by the next try.
+            // Frees the space; if that fails, the next attempt overwrites the file.
             let _ = self.disk.remove(&temporary);
             return Err(TrailError::disk("begin", &path)(why));
         }
-        // From here on the new file is the newest one for any reader, so it is for us.
+        // Every reader takes the new file as the newest one from here on, so the writer must too.
         self.file = Some(name.to_owned());
         (self.len, self.link, self.tail) = (len, link, FileTail::Clean);
         self.notices.clear();
@@ -303,8 +304,8 @@ impl Writer {
         self.disk.sync(path).map_err(TrailError::disk("sync", path))
     }
 
-    /// Moves the head to the last durable record. A head that lags is no harm, so a
-    /// failure is only said.
+    /// Moves the head to the last durable record. A head that lags is harmless, so a failure is
+    /// only logged.
     fn move_head(&mut self) {
         let path = self.state.join(HEAD);
         let contents = self.link.head();

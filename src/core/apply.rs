@@ -154,6 +154,7 @@ impl ServerHistory {
                     known: known.clone(),
                     id: None,
                     claimed: None,
+                    said: None,
                     sent: Some(at.wall),
                     since: after_call,
                     ordered: by.is_some(),
@@ -169,6 +170,10 @@ impl ServerHistory {
                 ..
             } => {
                 self.answer(at);
+                let unanswered = match &self.open {
+                    Some(PendingOp::Create { said, .. }) => said.clone(),
+                    _ => None,
+                };
                 if matches!(outcome, Outcome::Failed | Outcome::NoServer) {
                     self.lapse();
                 }
@@ -180,7 +185,7 @@ impl ServerHistory {
                     outcome: *outcome,
                     id: id.clone(),
                     hindrance: *hindrance,
-                    said: said.as_deref(),
+                    said: said.as_deref().or(unanswered.as_deref()),
                 };
                 self.created(snapshot, answer, at, after_call);
             }

@@ -54,8 +54,17 @@ impl ServerHistory {
                     self.seen.insert(id, mono);
                 }
             }
-            (Outcome::Unknown, Some(PendingOp::Create { claimed, since, .. })) => {
+            (
+                Outcome::Unknown,
+                Some(PendingOp::Create {
+                    claimed,
+                    said: words,
+                    since,
+                    ..
+                }),
+            ) => {
                 *claimed = id;
+                *words = said.map(Into::into);
                 *since = after_call;
             }
             (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {

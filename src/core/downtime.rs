@@ -284,11 +284,17 @@ impl ServerHistory {
     /// ends, and that in words.
     pub fn left_stopped(&self) -> Option<(String, String)> {
         let downtime = self.downtime.as_deref()?;
-        if downtime.is_doubtful() || (downtime.taken && downtime.active.is_some()) {
+        let runs = downtime.taken && downtime.active.is_some();
+        if downtime.is_doubtful() || (runs && downtime.stopped) {
             return None;
         }
+        let (what, then) = if runs {
+            ("and the stop that it sent for", "may still take effect")
+        } else {
+            ("and the server that it stopped for", "may still be down")
+        };
         let reason = format!(
-            "the service ends, and the server that it stopped for {} may still be down: start it at the provider, or start the service again, which goes on with it",
+            "the service ends, {what} {} {then}: start the server at the provider if it is down, or start the service again, which goes on with it",
             downtime.snapshot
         );
         Some((downtime.rotation.clone(), reason))

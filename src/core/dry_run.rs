@@ -206,6 +206,33 @@ impl DryRun<'_> {
         self.push(PlannedAction::Delete, Some(name), id, reason);
     }
 
+    /// Runs `before` of a rotation that has hooks: without its hold a stopped server would be
+    /// started again before the create.
+    fn hold(&mut self, rotation: &str, snapshot: &str) {
+        let hooked = self.policy.rotation(rotation);
+        if hooked.is_none_or(|rotation| rotation.hooks.is_none()) {
+            return;
+        }
+        let (hook, rotation, snapshot) =
+            (HookKind::Before, rotation.to_owned(), snapshot.to_owned());
+        self.record(&ServerEvent::HookStarted {
+            hook,
+            rotation: rotation.clone(),
+            snapshot: snapshot.clone(),
+            command: Vec::new(),
+        });
+        self.record(&ServerEvent::HookFinished {
+            hook,
+            rotation,
+            snapshot,
+            outcome: HookOutcome::Done,
+            go_on: false,
+            early: false,
+            later: false,
+            reason: String::new(),
+        });
+    }
+
     /// The server is stopped at once.
     fn stop(&mut self, rotation: String, snapshot: String, reason: String) {
         let stop = self.policy.rotation(&rotation);
@@ -215,6 +242,7 @@ impl DryRun<'_> {
             "{reason}; it is down until {snapshot} is over, {:#} at most",
             whole_seconds(longest)
         );
+        self.hold(&rotation, &snapshot);
         self.record(&ServerEvent::StopIntent {
             rotation: rotation.clone(),
             snapshot: snapshot.clone(),
@@ -248,7 +276,7 @@ impl DryRun<'_> {
         self.push(PlannedAction::Start, None, None, reason);
     }
 
-    /// A hold that is there now is released; the holds of what is created here are not tried.
+    /// A hold is released. Of what is created here only a server that is stopped is held.
     fn after(&mut self, rotation: String, snapshot: String) {
         let reason = format!("after of {rotation} is run: it releases the server");
         self.record(&ServerEvent::HookFinished {

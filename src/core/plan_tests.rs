@@ -7,8 +7,9 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::core::decide::Step;
+use crate::core::downtime::PowerState;
 use crate::core::event::{HookKind, Outcome, ServerEvent};
-use crate::core::policy::{Hooks, ReleaseWhen};
+use crate::core::policy::{Hooks, ReleaseWhen, StopServer};
 use crate::core::retention_verdict::RetentionVerdict;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
@@ -408,6 +409,24 @@ fn a_server_that_is_held_is_released_before_anything_else() {
             (PlannedAction::Create, due)
         ]
     );
+}
+
+#[test]
+fn a_server_that_is_held_and_stopped_for_a_snapshot_gets_it_in_the_plan() {
+    let mut world = crate::core::hook_lease::tests::world();
+    world.policy.rotations[0].stop = Some(Box::new(StopServer {
+        timeout: 5 * MINUTE,
+        restart: ReleaseWhen::Completed,
+        longest: 15 * MINUTE,
+    }));
+    world.state = Some(PowerState::Active);
+    let steps = planned(&world).steps.into_iter();
+    let steps: Vec<_> = steps
+        .filter(|step| step.changes())
+        .map(|step| step.do_)
+        .collect();
+    let (stop, start) = (PlannedAction::Stop, PlannedAction::Start);
+    assert_eq!(steps, [stop, PlannedAction::Create, start]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::downtime::Downtime;
 use super::event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
 use super::policy::Rules;
 use super::sanitize::counted;
@@ -11,11 +12,11 @@ impl ServerHistory {
     /// Somebody looked at this very server: what can't be released is theirs, and a restore is
     /// over if they say so.
     pub(super) fn resumed(&mut self, at: RecordedAt) {
+        let gives_up = self.gives_up_start();
         let from = self.paused.take();
         self.resume(from, at.wall);
         let released = self.hold.take_if(|hold| hold.failures > 0).is_some();
-        let started = self.downtime.take_if(|downtime| downtime.hopeless());
-        let released = released || started.is_some();
+        let released = released || self.downtime.take_if(|_| gives_up).is_some();
         self.restore = None;
         // One that ends something else agrees to nothing: its alert may not have been seen.
         if from.is_some() || released {
@@ -50,8 +51,9 @@ impl ServerHistory {
             ended.push("the rest after its restore is over".to_owned());
         }
         let released = self.hold.as_deref().filter(|hold| own && hold.failures > 0);
-        let down = self.downtime.as_deref();
-        let started = down.filter(|downtime| own && downtime.hopeless());
+        let down = self.downtime.as_deref().filter(|_| own);
+        let started = down.filter(|_| self.gives_up_start());
+        let goes_on = down.filter(|downtime| started.is_none() && downtime.hopeless());
         let agrees = own && self.paused.is_none() && released.is_none() && started.is_none();
         if agrees && self.mismatch.is_some() {
             ended.push("what the provider stores otherwise is yours to know".to_owned());
@@ -73,7 +75,27 @@ impl ServerHistory {
                 downtime.rotation
             ));
         }
+        if let Some(downtime) = goes_on {
+            ended.push(format!(
+                "the start that {} owes is tried on: to give it up takes another resume",
+                downtime.rotation
+            ));
+        }
         ended
+    }
+
+    /// Returns true if a `resume` of this very server gives up its start: only one that ends
+    /// nothing else, since a server stays down by it.
+    fn gives_up_start(&self) -> bool {
+        let hopeless = self.downtime.as_deref().is_some_and(Downtime::hopeless);
+        hopeless
+            && self.paused.is_none()
+            && self.mismatch.is_none()
+            && self.hold.as_deref().is_none_or(|hold| hold.failures == 0)
+            && self
+                .rotations
+                .iter()
+                .all(|notes| notes.to_agree().next().is_none())
     }
 
     /// To which deletions a `resume` agrees, a line for each rotation.

@@ -24,7 +24,8 @@ const HOPELESS: u32 = 3;
 #[serde(rename_all = "snake_case")]
 pub enum PendingOp {
     /// A create. `claimed` is an id that an answer named which can't be relied on; `sent` is
-    /// when it was intended, by the wall clock. An operator's is no slot's.
+    /// when it was intended, by the wall clock; `said` is the provider's words in an answer that
+    /// left the outcome unknown. An operator's is no slot's.
     Create {
         name: String,
         known: BTreeSet<SnapshotId>,
@@ -33,6 +34,8 @@ pub enum PendingOp {
         claimed: Option<SnapshotId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said: Option<Box<str>>,
         since: RecordedAt,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ordered: bool,

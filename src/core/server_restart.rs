@@ -12,6 +12,7 @@ use super::event::{AlertKind, ClockReading, Outcome, ServerEvent, SlotOutcome};
 use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
 use super::sanitize::{printable, utc};
 use super::server_history::{PendingOp, ServerHistory};
+use super::snapshot::Status;
 
 /// As much of a foreign word as a message repeats.
 const WORD_SHOWN: usize = 40;
@@ -217,7 +218,9 @@ impl OwedStart<'_> {
     fn alert(&self) -> Option<Step> {
         let ((alert, about), reason) = self.too_long()?;
         let key = (alert, about);
-        if self.history.alerts.contains_key(&key) {
+        // Without a policy nothing else brings its reason up to date.
+        let stands = self.history.alerts.get(&key);
+        if stands.is_some_and(|stands| self.policy.is_some() || stands.reason == reason) {
             return None;
         }
         let (alert, about) = key;
@@ -324,6 +327,10 @@ impl OwedStart<'_> {
             let hooked = self.rotation().is_some_and(|r| r.hooks.is_some());
             if self.downtime.created && (over || hooked || !self.downtime.stopped) {
                 return Some(format!("{name} is over"));
+            }
+            // Another slot may be due by now, but not this one: nothing else would start it.
+            if over {
+                return Some(format!("{name} is made no more"));
             }
             if self.lacks_its_hold() {
                 return Some("the hold of its hooks is over".to_owned());
@@ -455,7 +462,8 @@ impl DecisionContext<'_> {
         }
         let note = self.history.slot(&rotation.name, name)?;
         if note.stops >= rotation.attempts {
-            let reason = "the server was stopped for it as often as attempts allows".to_owned();
+            let reason =
+                "a stop of the server was tried for it as often as attempts allows".to_owned();
             return Some(RotationDemand::Step(ended(
                 rotation,
                 note,
@@ -501,6 +509,13 @@ impl DecisionContext<'_> {
                 pause: pause.min(self.rules.poll_interval),
                 reason,
             },
+            // Nothing settles it where the server is blocked.
+            Step::Blocked { .. } if making && self.is_made() => Step::Start {
+                rotation: downtime.rotation.clone(),
+                name: downtime.snapshot.clone(),
+                early: false,
+                reason: format!("{} is completed, or failed", downtime.snapshot),
+            },
             _ if making => waits("its snapshot is under way"),
             _ if downtime.is_doubtful() => {
                 waits("the server's stop was refused, and may take effect all the same")
@@ -520,6 +535,13 @@ impl DecisionContext<'_> {
                 },
             },
         }
+    }
+
+    /// Returns true if the listing shows the open create's snapshot completed or failed.
+    fn is_made(&self) -> bool {
+        let open = self.history.open.as_ref();
+        let made = open.and_then(|open| open.made_in(&self.inventory.snapshots));
+        made.is_some_and(|row| matches!(row.status, Status::Completed | Status::Failed))
     }
 
     /// The pause until the next look at a server that is stopped or started.

@@ -212,3 +212,67 @@ fn a_resume_gives_up_a_start_that_failed_again_and_again() {
     world.record(&ServerEvent::Resumed { by: None });
     assert_eq!(world.history.downtime, None);
 }
+
+#[test]
+fn a_resume_that_ends_a_pause_gives_up_no_start() {
+    let mut world = world();
+    stop(&mut world);
+    let id = create(&mut world, Status::InProgress);
+    complete(&mut world, &id);
+    for _ in 0..5 {
+        start(&mut world, Outcome::Failed);
+        world.pass(10 * MINUTE);
+    }
+    world.record(&ServerEvent::Paused { by: None });
+    let ended = |world: &TestProvider| {
+        let ended = world.history.ended_by_resume(&world.rules, world.now, true);
+        ended.join("; ")
+    };
+    assert!(ended(&world).contains("is tried on"), "{}", ended(&world));
+    world.record(&ServerEvent::Resumed { by: None });
+    assert!(world.history.downtime.is_some());
+    assert!(ended(&world).contains("is given up"), "{}", ended(&world));
+}
+
+#[test]
+fn i20_a_slot_that_is_replaced_while_its_server_is_being_stopped_starts_it_at_once() {
+    for seen in [false, true] {
+        let mut world = world();
+        assert!(is_stop(&world.recorded()));
+        intend_stop(&mut world);
+        stop_answered(&mut world, Outcome::Done);
+        if seen {
+            world.state = Some(PowerState::Stopped);
+            assert!(matches!(world.recorded(), Step::Create { .. }));
+        }
+        // The next slot is due by now.
+        world.now.wall += 7 * 24 * 60 * MINUTE;
+        world.pass(MINUTE / 4);
+        assert!(starts(&world.recorded()).is_some(), "{seen}");
+    }
+}
+
+#[test]
+fn i20_on_a_blocked_server_the_start_follows_the_completed_snapshot() {
+    let mut world = world();
+    stop(&mut world);
+    let id = create(&mut world, Status::InProgress);
+    // Renamed meanwhile: nothing is settled any more.
+    world.policy.name = Some("another".to_owned());
+    assert_eq!(starts(&world.recorded()), None);
+    complete(&mut world, &id);
+    assert_eq!(starts(&world.recorded()), Some(false));
+}
+
+#[test]
+fn i20_a_service_that_ends_while_a_stop_may_still_take_effect_says_so() {
+    let mut world = world();
+    assert!(is_stop(&world.recorded()));
+    intend_stop(&mut world);
+    stop_answered(&mut world, Outcome::Unknown);
+    world.pass(6 * MINUTE);
+    start(&mut world, Outcome::Done);
+    let _still = runs(&mut world);
+    let (_, said) = world.history.left_stopped().expect("it is told");
+    assert!(said.contains("may still take effect"), "{said}");
+}

@@ -58,9 +58,17 @@ pub(super) struct AccountHealth(Mutex<AccountState>);
 pub(super) struct MutationPermit<'a> {
     account: &'a AccountHealth,
     trial: bool,
+    /// It is for a start that is owed.
+    owed: bool,
 }
 
 impl MutationPermit<'_> {
+    /// Returns true if this refusal says nothing of the token's changes: it may lack the
+    /// permission to start servers alone, of which the server's own alert tells.
+    pub(super) fn is_of_one_server(&self, error: &ApiError) -> bool {
+        self.owed && error.status != Some(401)
+    }
+
     /// The provider didn't refuse the token; what is to be recorded of it.
     pub(super) fn taken(&self) -> Option<GlobalEvent> {
         let mut state = lock(&self.account.0);
@@ -111,6 +119,7 @@ impl AccountHealth {
         Some(MutationPermit {
             account: self,
             trial,
+            owed: false,
         })
     }
 
@@ -120,6 +129,7 @@ impl AccountHealth {
         MutationPermit {
             account: self,
             trial: false,
+            owed: true,
         }
     }
 
@@ -200,12 +210,16 @@ impl AccountHealth {
     /// A mutation was refused with this token. Those in flight together count as one.
     pub(super) fn barred(
         &self,
+        leave: &MutationPermit<'_>,
         error: &ApiError,
-        now: ClockReading,
-        token: u64,
+        (now, token): (ClockReading, u64),
         rules: &Rules,
     ) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
+        // The next listing tells whether the token is taken: no start would clear it.
+        if leave.owed {
+            return state.refuse(error, now, rules.retry_after);
+        }
         if state.barred == 0 || state.refused.is_none() {
             state.barred += 1;
             state.barred_token = token;

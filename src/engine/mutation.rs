@@ -369,10 +369,11 @@ impl<A: SnapshotApi> Engine<A> {
     /// What an answer says of the token; of the rest listings tell.
     pub(super) async fn hear(&self, leave: MutationPermit<'_>, error: Option<&ApiError>) {
         let change = match error {
+            Some(error) if leave.is_of_one_server(error) => None,
             Some(error) if error.kind == ErrorKind::Account => {
                 let rules = self.wanted().rules;
-                let now = self.clock.now();
-                self.account.barred(error, now, self.api.token(), &rules)
+                let at = (self.clock.now(), self.api.token());
+                self.account.barred(&leave, error, at, &rules)
             }
             // Not reached, busy or unanswered: nobody looked at the token for sure.
             Some(error) if matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown) => None,

@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use super::ids;
 use super::lying_provider::OWN;
-use super::provider::World;
+use super::provider::{TrueSnapshot, World};
 use super::world_setup::GRACE;
 use crate::core::snapshot::Status;
 
 impl World {
-    /// I19: a create of the rotation is being sent, by this end of the trail: none follows
-    /// one that was stored otherwise until an operator has looked, nor the last attempt.
+    /// I19: Judges a create of the rotation, given the end of the trail. After a snapshot that was
+    /// stored otherwise no create may follow until an operator resumes the server, and none may
+    /// follow the last attempt.
     pub(super) fn judge_another(&mut self, server: u64, name: &str, attempts: u32, tail: &str) {
         self.judge.ask("I19");
         let of_server = format!("\"server\":{},", ids::json(server));
@@ -43,7 +44,7 @@ impl World {
         }
     }
 
-    /// I19: a delete of the rotation is being sent for what truly is this one.
+    /// I19: Judges a delete of the rotation, where `id` is the snapshot that is truly deleted.
     pub(super) fn judge_erosion(&mut self, server: u64, id: u64) {
         self.judge.ask("I19");
         let row = self
@@ -66,15 +67,17 @@ impl World {
         let paid = last.contains("\"paid_by\":");
         let promised = last.contains("\"prune_first\":[");
         let (named, passed_on) = self.announced(server, id);
-        // On a full server a slot takes one that is announced: what it pushes out is paid by it.
+        // On a full server a due slot may take an announced snapshot before its grace has passed:
+        // the slot's new snapshot pays for it.
         if named == Some(true) || (named.is_some() && promised) {
-            // An earlier try, before that was announced, came to nothing.
+            // An earlier delete of it, sent before the announcement, had no effect.
             if let Some(deleted) = self.lies.as_mut().and_then(|l| l.deleted.get_mut(&server)) {
                 deleted.remove(&id);
             }
             return;
         }
-        let asked = self.asked_for(server, id, last);
+        let mut asked = self.asked_for(server, id, last);
+        asked.extend(self.passed_off(server, last));
         let there = self.servers.get(&server).map(|s| &s.rows);
         let there: BTreeSet<u64> = there.into_iter().flatten().map(|row| row.id).collect();
         let Some(lies) = &mut self.lies else {
@@ -86,7 +89,8 @@ impl World {
         let ours = lies.ours.contains(&id);
         let free = !paid && !promised && !passed_on;
         if free && ours {
-            // One that never was seen completed is made and unmade.
+            // The program never saw it completed, so nothing had to pay for it: its creation no
+            // longer counts.
             lies.unmade.insert(id);
         } else {
             deleted.insert(id);
@@ -98,7 +102,7 @@ impl World {
         if promised {
             lies.promised.insert(server, made);
         }
-        // One more is promised, by a prune-first since which none was made.
+        // A prune-first since which none was made counts as one more, the promised one.
         made += usize::from(lies.promised.get(&server) == Some(&made));
         let deleted = deleted.len();
         if free && !ours {
@@ -113,9 +117,9 @@ impl World {
         }
     }
 
-    /// Rows with a name that the rotation asked for, which were not listed then: where an answer was
-    /// lost or bad, nobody can tell whose it is.
-    /// `intent` deletes what truly is `id`.
+    /// Returns the rows whose name the rotation asked for and which its intent did not list as
+    /// known. If an answer was lost or unusable, nobody can tell who made such a row. `intent` is
+    /// the delete intent for the snapshot that truly is `id`.
     fn asked_for(&self, server: u64, id: u64, intent: &str) -> Vec<u64> {
         let intents = self.records_of(server, "\"event\":\"create_intent\"");
         let shown: Value = serde_json::from_str(intent).unwrap_or_default();
@@ -134,10 +138,36 @@ impl World {
         asked.map(|row| row.id).collect()
     }
 
-    /// Tells whether its deletion was announced, and that long enough ago; and whether the
-    /// announcement of another has passed on to it.
+    /// Returns the snapshot that pays for this delete if it exists only in listings, under the
+    /// name of a create whose answer was lost. Nobody but the provider can tell it from what that
+    /// create made; one such snapshot is accepted for each lost answer.
+    fn passed_off(&self, server: u64, intent: &str) -> Option<u64> {
+        let intent: Value = serde_json::from_str(intent).unwrap_or_default();
+        let payer = intent.get("paid_by")?;
+        let id = ids::of(payer);
+        let real = |rows: &Vec<TrueSnapshot>| rows.iter().any(|row| row.id == self.truly(id));
+        if self.servers.get(&server).map(|s| &s.rows).is_some_and(real) {
+            return None;
+        }
+        let completed = self.records_of(server, "\"event\":\"snapshot_completed\"");
+        let name = &completed.iter().find(|record| record["id"] == *payer)?["snapshot"];
+        let same: BTreeSet<u64> = completed
+            .iter()
+            .filter(|record| record["snapshot"] == *name)
+            .map(|record| ids::of(&record["id"]))
+            .collect();
+        let results = self.records_of(server, "\"event\":\"create_result\"");
+        let lost = results
+            .iter()
+            .filter(|record| record["snapshot"] == *name && record["outcome"] == "unknown");
+        (same.len() <= lost.count()).then_some(id)
+    }
+
+    /// Returns two facts about a snapshot's deletion. The first is `None` if it was never
+    /// announced, else true if the announcement is old enough. The second is true if the
+    /// announcement of another snapshot has passed on to it.
     fn announced(&self, server: u64, id: u64) -> (Option<bool>, bool) {
-        // By a clock that was set nobody can tell how long ago it was.
+        // After the clock was set, the age of an announcement can't be determined.
         let steady =
             !self.fired.contains_key("clock: set") && !self.fired.contains_key("clock: host slept");
         let wall = self.wall();
@@ -161,8 +191,8 @@ impl World {
         (named, passed_on)
     }
 
-    /// Returns true if the trail says that what this intent deletes was listed under a name that isn't
-    /// own, and no edit or operator has spoken since.
+    /// Returns true if the trail says that the snapshot of this delete intent was listed under a
+    /// foreign name, and no edit of the rotation and no `resume` followed.
     fn was_foreign(&self, server: u64, intent: &str) -> bool {
         let intent: Value = serde_json::from_str(intent).unwrap_or_default();
         let mut foreign = false;

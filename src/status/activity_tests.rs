@@ -80,6 +80,7 @@ fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
         id: id.map(SnapshotId::from),
         since: since(),
         claimed: None,
+        said: None,
         sent: None,
         ordered: false,
     };

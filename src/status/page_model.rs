@@ -1,6 +1,7 @@
 //! What the page and the metrics are made of: the view, kept for a moment; one server's
 //! details; whether the service is well. Put together beside the loop that rotates.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -134,11 +135,13 @@ impl<A: SnapshotApi> PageModel<A> {
 
     /// What only this server's page shows; reads the disk.
     pub(super) fn detail(&self, server: &ServerId, now: Timestamp) -> Option<ServerPageData> {
-        let (decision, policy, rules) = self.engine.known(server, |known| {
+        let (decision, policy, rules, ids) = self.engine.known(server, |known| {
             let decision = decision(known, &self.zone);
-            (decision, known.policy.clone(), known.rules.clone())
+            let other = known.history.other_id();
+            let ids: BTreeSet<_> = other.into_iter().chain([server]).cloned().collect();
+            (decision, known.policy.clone(), known.rules.clone(), ids)
         })?;
-        let records = audit::tail(&self.audit, server, MOST_RECORDS, TRAIL_SEARCHED);
+        let records = audit::tail(&self.audit, &ids, MOST_RECORDS, TRAIL_SEARCHED);
         Some(ServerPageData {
             decision,
             upcoming: upcoming(&self.engine, server),

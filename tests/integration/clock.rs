@@ -1,4 +1,4 @@
-//! The wall clock jumps under the real binary: back, ahead, and over days asleep.
+//! The wall clock jumps under the real binary: back, ahead, and over days of sleep.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,15 @@ use serde_json::Value;
 
 const SERVER: u64 = 7;
 
-/// A wall clock that the test moves; time that passes stays true.
+/// A wall clock that the test sets; elapsed time stays true.
 struct Wall {
     library: PathBuf,
     file: PathBuf,
 }
 
 impl Wall {
-    /// `None`, and a line that says so, where the library isn't installed; on CI it must be.
+    /// Returns `None`, after a line that says so, where the library isn't installed; in CI it must
+    /// be.
     fn new(home: &Home) -> Option<Self> {
         let of = |folder: &str| Path::new(folder).join("faketime/libfaketimeMT.so.1");
         let folders = [
@@ -41,9 +42,9 @@ impl Wall {
         Some(wall)
     }
 
-    /// How far it is from the true one: `+10d`, `-2d`.
+    /// Sets the offset from the true time: `+10d`, `-2d`.
     fn set(&self, offset: &str) {
-        // Renamed into place: a half-written one must not be read.
+        // Renamed into place, so that a half-written file is never read.
         let new = self.file.with_extension("new");
         std::fs::write(&new, format!("{offset}\n")).expect("written");
         std::fs::rename(new, &self.file).expect("renamed");
@@ -69,7 +70,7 @@ impl Wall {
     }
 }
 
-/// The server with completed dailies, of so many days ago each, and a foreign snapshot.
+/// Returns the server with a foreign snapshot and completed dailies from these days ago.
 fn scene(days: &[i64]) -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
@@ -146,7 +147,7 @@ fn a_clock_set_ahead_ten_days_makes_one_catch_up_and_deletes_nothing_by_it() {
     });
     let said = reasons(&home.events("create_mismatch"));
     assert!(said.contains("the provider dates"), "{said}");
-    // Anything further would follow from the next looks; the reload asks for one at once.
+    // Any further change would follow from the next listings; the reload requests one at once.
     let looked = provider.sandbox.counts().lists();
     daemon.signal("HUP");
     until("it has looked again", || {

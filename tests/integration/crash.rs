@@ -1,5 +1,4 @@
-//! kill -9, over and over, in the middle of everything: the next start goes on, and nothing
-//! happens twice.
+//! Repeated kill -9 at any moment: the next start continues, and nothing happens twice.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -7,13 +6,13 @@ use std::time::{Duration, Instant};
 use crate::support::{Home, Provider, QUICK, until, verified};
 use jiff::SignedDuration;
 
-/// `SNAPROTATE_KILLS` asks for another number.
+/// `SNAPROTATE_KILLS` sets another number.
 const KILLS: usize = 200;
 
-/// The provider's limit (API.md).
+/// The provider's limit (docs/api.md, "Limits and durations").
 const LIMIT: usize = 5;
 
-/// So many services live side by side: most of the time each waits for a settle window.
+/// The number of services that run side by side: most of the time each waits for a settle window.
 const SERVICES: usize = 8;
 
 #[test]
@@ -29,7 +28,7 @@ fn i6_i9_kills_anywhere_leave_one_snapshot_a_slot_and_a_trail_that_verifies() {
         between.sum()
     });
     let kills = each * SERVICES;
-    // Past the harness, which shows a passing test's words only when asked to.
+    // Written to stderr directly: the harness shows a passing test's output only on request.
     let _told = writeln!(
         std::io::stderr(),
         "{kills} kills, {between} of them between an intent and its outcome, in {:?}",
@@ -41,10 +40,10 @@ fn i6_i9_kills_anywhere_leave_one_snapshot_a_slot_and_a_trail_that_verifies() {
     );
 }
 
-/// Kills a service so often, and sees that the last one goes on; the kills that fell between
-/// an intent and its outcome.
+/// Kills a service `kills` times, and checks that the last one continues. Returns the number of
+/// kills between an intent and its outcome.
 fn kill(kills: usize) -> usize {
-    // A call takes effect at once and is answered late: most of the time an intent is open.
+    // A call takes effect at once and is answered late, so most of the time an intent is open.
     let provider = Provider::start(SignedDuration::from_millis(150), Duration::from_millis(60));
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
     let servers = [11, 12, 13, 14];
@@ -59,7 +58,7 @@ fn kill(kills: usize) -> usize {
     for kill in 0..kills {
         let seen = home.records();
         let daemon = home.start(&["run"]);
-        // Killed after some records of its own, so that each kill falls elsewhere.
+        // Killed after some records of its own, so that each kill hits another point.
         let records = seen + 1 + kill % 7;
         let started = Instant::now();
         while home.records() < records && started.elapsed() < Duration::from_secs(3) {
@@ -71,7 +70,7 @@ fn kill(kills: usize) -> usize {
 
     let started = home.events("daemon_started").len();
     let last = home.start(&["run"]);
-    // Before that a signal would end it as it ends any process.
+    // Before it handles signals, one would end it like any process.
     until("it runs", || home.events("daemon_started").len() > started);
     until(
         "every intent has its outcome and a slot of each is settled",
@@ -102,7 +101,7 @@ fn kill(kills: usize) -> usize {
     between
 }
 
-/// Intents that no later outcome answers.
+/// Returns the number of intents without a later outcome.
 fn open_intents(home: &Home) -> usize {
     let mut open = std::collections::BTreeSet::new();
     for record in home.trail() {

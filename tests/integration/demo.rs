@@ -42,7 +42,7 @@ fn a_policy_of_one_s_own_rotates_against_the_served_stand_in() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
-    // What it prints is a main file as it stands; its last line is the last one of the start.
+    // The output is a valid main file; its last line is the last one of the start.
     let mut main = String::new();
     let mut lines = BufReader::new(served.stdout.take().expect("a pipe")).lines();
     while !main.contains(" list\n") {

@@ -1,5 +1,5 @@
-//! The disk under the trail is full or read-only: nothing is changed at the provider, it is
-//! said, and it goes on by itself.
+//! The disk under the trail is full or read-only: nothing is changed at the provider, an alert says
+//! so, and rotation resumes by itself.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const SERVER: u64 = 7;
 
-/// A provider with the server full, so that a delete and a create are due; the disk.
+/// Returns a provider with a full server, so that a delete and a create are due, and the disk.
 fn scene() -> Option<(Provider, Home, SmallDisk)> {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
@@ -26,7 +26,7 @@ fn scene() -> Option<(Provider, Home, SmallDisk)> {
     Some((provider, home, disk))
 }
 
-/// The daemon on that disk; what it logs is in the file `stderr`.
+/// Starts the daemon on that disk; its log is in the file `stderr`.
 fn start(home: &Home, disk: &SmallDisk) -> Daemon {
     let mut command = disk.inside(&home.command(&["run"]));
     command
@@ -73,7 +73,7 @@ fn told(home: &Home) {
     });
 }
 
-/// While it can't write, it looks, changes nothing, and says why.
+/// Checks that it lists, changes nothing and says why while it can't write.
 fn idles(provider: &Provider, home: &Home) {
     told(home);
     let (changed, looked) = (mutations(provider), provider.sandbox.counts().lists());
@@ -83,7 +83,7 @@ fn idles(provider: &Provider, home: &Home) {
     assert_eq!(mutations(provider), changed, "no trail, no change");
 }
 
-/// Once there is room the slot is settled, by one create and one delete in all.
+/// Checks that the slot is settled once there is room, with one create and one delete in all.
 fn goes_on(provider: &Provider, home: &Home, disk: &SmallDisk) {
     until("the slot is settled", || {
         !events(disk, "slot_settled").is_empty()
@@ -141,8 +141,8 @@ fn i6_a_disk_that_fills_up_under_a_running_daemon_stops_every_change_until_there
         counts.iter().sum::<usize>()
     };
     let intents = count(["create_intent", "delete_intent"]);
-    // Where the last page took an intent and not its outcome, that one is still to be written,
-    // and nothing is looked at before.
+    // If the last page took an intent but not its outcome, the outcome is still to be written, and
+    // nothing is listed before.
     if intents == count(["create_result", "delete_result"]) {
         idles(&provider, &home);
     }

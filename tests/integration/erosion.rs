@@ -1,5 +1,5 @@
-//! I19, the erosion bound, over the real binary: a provider that misnames, misdates and
-//! misjudges, and edits that would delete much, cost no good snapshot.
+//! I19, the erosion bound, over the real binary: no good snapshot is lost to a provider that
+//! misnames, misdates and misreports, or to edits that would delete many.
 
 use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
 use jiff::{SignedDuration, Timestamp};
@@ -7,13 +7,14 @@ use snaprotate::sandbox::faults::{CreateFault, Fault};
 
 const SERVER: u64 = 7;
 
-/// Times as short as those of other tests, but what an edit deletes is announced for an hour.
+/// Returns the short times of other tests, except that deletions by an edit are announced for an
+/// hour.
 fn with_grace() -> String {
     QUICK.replace("shrink_grace = \"0s\"", "shrink_grace = \"1h\"")
 }
 
-/// The server with `own` completed dailies, the newest of them from yesterday, and a trail
-/// that knows them.
+/// Returns the server with `own` completed dailies, the newest of them from yesterday, and a trail
+/// that has recorded them.
 fn scene(own: i64, keep: usize) -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
@@ -44,7 +45,7 @@ fn blocked(home: &Home) -> String {
     last["reason"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The good ones of before that are still there.
+/// Returns the number of the earlier good snapshots that are still there.
 fn left(provider: &Provider, own: i64) -> usize {
     let names = provider.names(SERVER);
     (1..=own)
@@ -80,7 +81,7 @@ fn i19_a_provider_that_stores_another_name_than_was_asked_gets_one_create_and_no
                 reason.contains(&format!("asked for {asked}, the provider stores")),
                 "{reason}"
             );
-            // It stays so until somebody looked.
+            // It stays blocked until an operator resumes it.
             assert_eq!(once(&home), Some(1));
             assert_eq!(count(&home, "create_intent"), 1, "{stored:?}");
             assert_eq!(left(&provider, own), keep - deleted, "{stored:?}");
@@ -223,7 +224,7 @@ fn a_smaller_keep_is_announced_and_goes_when_an_operator_agrees_or_not_at_all() 
         }
         assert!(home.run(&["resume", "server-7"]).status.success());
         if undone {
-            // There is nothing to agree to any more.
+            // Nothing is left to agree to.
             assert_eq!(provider.names(SERVER).len(), 5);
         } else {
             until("one", || provider.names(SERVER) == [daily_name(0)]);
@@ -252,7 +253,7 @@ fn once_keeps_what_a_smaller_keep_deletes_until_the_grace_is_over() {
 fn a_first_look_announces_what_it_finds_beyond_keep() {
     let (provider, home) = scene(4, 2);
     assert_eq!(once(&home), Some(1));
-    // The new one is made all the same, and pays for the oldest.
+    // The new one is made anyway, and pays for the oldest.
     assert!(provider.names(SERVER).contains(&daily_name(0)));
     assert!(left(&provider, 4) >= 3);
     let added = home.events("rotation_added");

@@ -1,4 +1,4 @@
-//! `init`: from what the provider holds to files that the real `check` and `plan` take.
+//! `init`: from the provider's snapshots to files that the real `check` and `plan` accept.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// web rotates daily and has a foreign one, db does not rotate.
+    /// web-01 rotates daily and has a foreign snapshot; db-01 does not rotate.
     fn new() -> Self {
         let provider = Provider::quick();
         provider.sandbox.add_server(1, "web-01");
@@ -41,7 +41,7 @@ impl Desk {
         self.home.path("new/etc")
     }
 
-    /// `init` into a folder that is not there yet.
+    /// Runs `init` into a folder that does not exist yet.
     fn init(&self, more: &[&str]) -> Output {
         let (dir, token) = (self.dir(), self.home.path("token"));
         let url = self.provider.sandbox.base_url();
@@ -65,7 +65,7 @@ impl Desk {
         output
     }
 
-    /// Nothing but GETs was sent; how many.
+    /// Asserts that only GETs were sent, and returns their number.
     fn gets(&self) -> usize {
         let log = self.provider.sandbox.log();
         assert!(log.iter().all(|request| request.method == "GET"), "{log:?}");
@@ -73,7 +73,7 @@ impl Desk {
     }
 }
 
-/// The day in UTC, so many days ago.
+/// Returns the date in UTC `back` days ago.
 fn day(back: i64) -> String {
     let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     let day = now
@@ -82,13 +82,13 @@ fn day(back: i64) -> String {
     day.to_string()
 }
 
-/// A full hour of that day.
+/// Returns a full hour of that day.
 fn at(back: i64, hour: i8) -> Timestamp {
     let text = format!("{}T{hour:02}:00:00Z", day(back));
     text.parse().expect("a time")
 }
 
-/// The names in a folder, sorted.
+/// Returns the names in a folder, sorted.
 fn listed(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder");
     let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name();
@@ -121,7 +121,7 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
             .expect("a file")
             .permissions()
             .mode();
-        // The service's user is made anew at each start, and must read them.
+        // The service's dynamic user must be able to read them.
         assert_eq!(mode & 0o777, 0o644, "{file}");
     }
     let web = support::ids::numbered(&read(&dir.join("policies.d/web-01.toml")));
@@ -154,7 +154,7 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
         assert!(said.contains(words), "{words}: {said}");
     }
 
-    // What it wrote is good, and what has rotated so far stays.
+    // The written files are valid, and the snapshots of the rotation so far stay.
     let main = dir.join("snaprotate.toml");
     let run =
         |args: &[&str]| desk.run(&[args, &["--config", main.to_str().expect("text")]].concat());
@@ -190,7 +190,7 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
         .iter();
     let foreign = verdicts.filter(|row| row["verdict"] == "foreign").count();
     assert_eq!(foreign, 1, "{plan:#}");
-    // The example is a policy too, once it is renamed.
+    // The example is a valid policy too, once it is renamed.
     let example = dir.join("policies.d/db-01.toml.example");
     std::fs::rename(&example, dir.join("policies.d/db-01.toml")).expect("renamed");
     assert_eq!(run(&["check"]).status.code(), Some(0));
@@ -295,7 +295,7 @@ fn a_main_file_that_is_there_is_asked_by_and_kept_and_policies_there_stay() {
     assert_eq!(read(&desk.home.path("snaprotate.toml")), main);
     let policies = desk.home.path("policies.d");
     assert_eq!(listed(&policies), ["db-01.toml.example", "server-1.toml"]);
-    // The example is said to be none of the policies, so nothing warns of it.
+    // Files in `.example` are skipped without a warning.
     let check = desk.run(&["check"]);
     let said = stdout(&check);
     assert!(

@@ -3,10 +3,10 @@
 use crate::support::{self, Home, stderr, stdout};
 use serde_json::Value;
 
-/// Connections to this port are refused: whoever asked it would fail.
+/// Connections to this port are refused, so a command that sends a request fails.
 const NOBODY: &str = "http://127.0.0.1:9/api/v1";
 
-/// In a zone without summer time: a night of 25 hours would be the worst one.
+/// In a zone without summer time, where no night of 25 hours is the worst case.
 const WEB: &str = "
 [server]
 id = 12345
@@ -30,7 +30,7 @@ fn home() -> Home {
     home
 }
 
-/// What it prints when it ends well.
+/// Asserts success, and returns the output.
 fn good(home: &Home, args: &[&str]) -> String {
     let output = home.run(args);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -148,7 +148,8 @@ fn the_picture_is_whole_and_has_a_dot_and_a_line_for_each_snapshot() {
     well_formed(&svg);
 }
 
-/// Every tag is closed in order, and no bare sign is left; all that this picture uses of XML.
+/// Asserts that every tag is closed in order and no bare sign is left: all that this picture uses
+/// of XML.
 fn well_formed(svg: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = svg;

@@ -1,5 +1,5 @@
-//! Behind a front end that refuses what comes too fast and says nothing of how long to rest:
-//! a real nginx before the stand-in. Each trial makes its snapshot, and none gives its slot up.
+//! A real nginx before the stand-in, which rejects requests that come too fast and sends no
+//! `Retry-After`. Each trial makes its snapshot, and none gives its slot up.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -11,19 +11,20 @@ use tempfile::TempDir;
 
 /// Requests a second that nginx lets through, one by one.
 const LIMITS: [u32; 4] = [2, 5, 10, 50];
-/// What it answers to the others.
+/// The status that it answers to the others.
 const CODES: [u16; 2] = [429, 503];
-/// Requests a second that the client is set to.
+/// Requests a second that the client is configured for.
 const RATES: [u32; 3] = [4, 5, 200];
 
-/// nginx with a port for each trial, ended with the test.
+/// nginx with a port for each trial; it ends with the test.
 struct Nginx {
     child: Child,
     _folder: TempDir,
 }
 
 impl Nginx {
-    /// `None`, and a line that says so, where nginx isn't installed; on CI it must be.
+    /// Starts it. Returns `None`, after a line that says so, where nginx isn't installed; in CI it
+    /// must be.
     fn start(upstream: &str, trials: &[(u16, u32, u16)]) -> Option<Self> {
         let program = ["/usr/sbin/nginx", "/usr/bin/nginx"];
         let Some(program) = program
@@ -159,7 +160,7 @@ fn home(port: u16, rate: u32) -> Home {
     home
 }
 
-/// Runs a service for each until each slot is settled, and sees that none was given up.
+/// Runs a service for each until each slot is settled, and checks that none was given up.
 fn settle(homes: &[Home], trials: &[(u32, u16, u32)]) {
     let daemons: Vec<Daemon> = homes.iter().map(|home| home.start(&["run"])).collect();
     until("each trial's slot is settled", || {

@@ -1,4 +1,4 @@
-//! The real binary among signals, reloads, missing descriptors, other owners and wrong
+//! The real binary under signals, reloads, missing descriptors, other owners and wrong
 //! certificates.
 
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use snaprotate::sandbox::faults::{CallKind, Fault};
 
 const SERVER: u64 = 7;
 
-/// The server with completed dailies, of so many days ago each.
+/// Returns the server with completed dailies from these days ago.
 fn scene(days: &[i64], api: &str) -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
@@ -81,7 +81,7 @@ fn i1_a_reload_that_protects_a_snapshot_keeps_it_though_keep_shrinks() {
     until("the unprotected one is deleted", || {
         provider.names(SERVER).len() == 2 && home.events("delete_result").len() == 1
     });
-    // A reload looks at every server again, so another delete would come now.
+    // A reload lists every server again, so another delete would follow now.
     service.reload();
     assert_eq!(service.stop(), Some(0));
     assert_eq!(provider.names(SERVER), [daily_name(2), daily_name(0)]);
@@ -125,7 +125,8 @@ fn i9_a_process_stopped_beyond_its_watchdog_goes_on_and_does_nothing_twice() {
         provider.sandbox.add_server(id, &format!("server-{id}"));
         home.daily(id, 3, "");
     }
-    // One create happens after the process has woken, within the window from its time-out.
+    // One create takes effect after the process has woken, within the settle window of its
+    // time-out.
     let late = SignedDuration::from_millis(3500);
     provider
         .sandbox
@@ -167,7 +168,7 @@ fn without_a_free_descriptor_it_neither_crashes_nor_repeats_and_goes_on_when_the
         assert!(set.expect("prlimit runs").success());
     };
     limit("3");
-    // The connections that it has are cut, and it can't open another.
+    // Its open connections are cut, and it can't open another.
     provider.sandbox.order(Fault::cut(CallKind::Any).forever());
     until("an alert stands", || {
         let mut alerts = home.events("alert_raised");
@@ -199,7 +200,7 @@ fn without_a_free_descriptor_it_neither_crashes_nor_repeats_and_goes_on_when_the
 #[test]
 fn however_few_descriptors_it_is_given_it_ends_in_order_and_creates_once_at_most() {
     let mut settled = Vec::new();
-    // With fewer the runtime itself can't begin.
+    // With fewer the runtime itself can't start.
     for files in (8..=24).step_by(2) {
         let (provider, home) = scene(&[1], "");
         home.daily(SERVER, 3, "");
@@ -238,7 +239,7 @@ fn what_root_creates_in_the_services_folders_belongs_to_the_service() {
         }
     }
     assert_eq!(home.run(&["once"]).status.code(), Some(0));
-    // A torn line is set aside in a file of its own, and a lost head is made anew.
+    // A torn line is moved to a separate file, and a lost head is rebuilt.
     let mut log = std::fs::read_dir(home.path("log")).expect("a trail");
     let trail = log.next().expect("a file").expect("an entry").path();
     let mut file = std::fs::OpenOptions::new()

@@ -1,5 +1,5 @@
-//! What the owner of the state and audit folders lays there for root to follow: links, hard
-//! links, pipes. Nothing outside is read, written, made or given away.
+//! Traps for root that the owner of the state and audit folders can place there: links, hard links,
+//! pipes. Nothing outside is read, written, created or given away.
 
 use std::fs;
 use std::io::Write as _;
@@ -31,7 +31,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Folders of the service's user; `None` where this is no process of root.
+    /// Returns folders of the service's user, or `None` if this process is not root's.
     fn new() -> Option<Self> {
         let provider = Provider::quick();
         provider.sandbox.add_server(SERVER, "web");
@@ -53,7 +53,7 @@ impl Scene {
         })
     }
 
-    /// Nothing became of what is root's.
+    /// Asserts that root's own files are unchanged.
     fn unharmed(&self, when: &str) {
         let secret = self.home.path("secret");
         let of = fs::metadata(&secret).expect("there");
@@ -65,7 +65,7 @@ impl Scene {
         assert_eq!(outside.count(), 0, "{when}");
     }
 
-    /// Runs every command; what they print.
+    /// Runs every command, and returns their output.
     fn commands(&self, what: &str) -> String {
         let mut said = String::new();
         for command in COMMANDS {
@@ -88,7 +88,7 @@ fn file_of(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// What stays in the way, and what is replaced because nothing needs it.
+/// Returns the files that block a command, and the temporary ones that it replaces.
 fn places() -> ([String; 3], [String; 2]) {
     let month = month();
     let temporary = format!("{month}.tmp");

@@ -30,7 +30,7 @@ fn a_thousand_servers_due_at_once_get_one_create_each_and_never_more_in_flight_t
     assert_eq!(verified.status.code(), Some(0), "{}", stdout(&verified));
 }
 
-/// The most requests that had arrived and were not answered, at any instant.
+/// Returns the most requests at any instant that had arrived and were not answered.
 fn most_at_once(provider: &Provider) -> usize {
     let mut moments = Vec::new();
     for request in provider.sandbox.log() {

@@ -1,4 +1,4 @@
-//! E-mail: what a mail server is told, and when, and what its own words may give away.
+//! E-mail: the commands to a mail server, and the secrets that its answers may give away.
 
 use std::process::Output;
 
@@ -9,10 +9,10 @@ use crate::support::{stderr, stdout};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What must stand nowhere.
+/// Must appear nowhere.
 const PASSWORD: &str = "s3cr3t pass word";
 
-/// Has a message sent to this server; `trusted` are the certificates of `ca_file`.
+/// Sends a message to this server; `trusted` are the certificates of `ca_file`.
 fn sent(server: &Smtp, tls: &str, trusted: Option<&str>) -> Output {
     let (_provider, home, _) = full();
     if let Some(pem) = trusted {

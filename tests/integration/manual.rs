@@ -1,4 +1,4 @@
-//! What is generated from the command line: completions, manual pages, help.
+//! Output generated from the command line's definition: completions, manual pages, help.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -108,7 +108,7 @@ fn the_long_help_of_each_command_ends_with_exit_codes_and_examples() {
             !["audit", "notify"].contains(&command),
             "{command}: {long}"
         );
-        // The short one stays short.
+        // `-h` stays short.
         *args.last_mut().expect("one") = "-h";
         assert!(!text(&args).contains("Examples:"), "{command}");
     }
@@ -168,7 +168,7 @@ fn pages_that_cannot_be_written_are_told() {
     assert!(said.contains("/proc/none: can't be written"), "{said}");
 }
 
-/// groff has nothing to say about any page, as `man --warnings` would ask it.
+/// Asserts that groff warns about no page, as with `man --warnings`.
 fn rendered(pages: &Path) {
     for entry in std::fs::read_dir(pages).expect("pages") {
         let page = entry.expect("an entry").path();

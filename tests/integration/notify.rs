@@ -1,4 +1,4 @@
-//! Alerts reach people: the real binary, receivers on loopback.
+//! Alerts reach people: the real binary, with receivers on loopback.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use serde_json::Value;
 use snaprotate::audit::{Details, Entry, Event, GlobalEvent, Trail};
 use snaprotate::core::event::{AlertKind, ServerEvent};
 
-/// What must stand nowhere.
+/// Must appear nowhere.
 const SECRET: &str = "s3cr3t-part-of-an-address";
 
-/// So many looks at the server from now on.
+/// Waits for more than `more` further listings.
 fn looks(provider: &Provider, more: u64) {
     let before = provider.sandbox.counts().lists();
     until("it has looked again", || {
@@ -26,7 +26,7 @@ fn log(home: &Home) -> String {
     std::fs::read_to_string(home.path("stderr")).unwrap_or_default()
 }
 
-/// All that the service wrote.
+/// Returns everything that the service wrote.
 fn written(home: &Home) -> String {
     let trail: Vec<_> = home.trail().iter().map(Value::to_string).collect();
     log(home) + &trail.join("\n")
@@ -166,7 +166,7 @@ fn after_a_restart_what_stood_is_not_told_again_but_its_end_is() {
     webhook(&home, "hook", &hook.url("/"));
     let service = Service::start(&home);
     looks(&provider, 5);
-    // What comes later is told; by then the older one would have been, too.
+    // A later alert is sent; the older one would have been sent before it.
     home.daily(9, 9, "");
     service.reload();
     until("the refused files are told", || !hook.came().is_empty());
@@ -191,7 +191,7 @@ fn after_a_restart_what_stood_is_not_told_again_but_its_end_is() {
     verified(&home);
 }
 
-/// A trail whose process ended an hour ago, with the server blocked two hours before that.
+/// Writes a trail whose process ended an hour ago, with the server blocked two hours before that.
 fn stood(home: &Home, reason: &str) {
     let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
     let entry = |hours, event| Entry {

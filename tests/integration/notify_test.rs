@@ -1,4 +1,4 @@
-//! `notify test`: a message that tells of nothing, to every kind of receiver.
+//! `notify test`: a message without an alert, to every kind of receiver.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// What must stand nowhere.
+/// Must appear nowhere.
 const SECRET: &str = "s3cr3t-part-of-an-address";
 
 #[test]
@@ -262,12 +262,12 @@ fn a_certificate_that_ca_file_does_not_vouch_for_gets_neither_address_nor_passwo
         );
         let output = home.run(&["notify", "test"]);
         let said = stdout(&output);
-        // Neither server answers, so both fail; one has heard us and the other not.
+        // Neither server answers, so both fail; only the trusted one receives a request.
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert_eq!(web.received() > 0, trusted, "{said}");
         let lines: Vec<_> = said.lines().collect();
         assert_eq!(!lines[0].contains("certificate"), trusted, "{said}");
-        // The other server's certificate is not the one that is trusted.
+        // The other server's certificate is not the trusted one.
         assert!(lines[1].contains("certificate"), "{said}");
         assert_eq!(mail.received(), 0, "{said}");
         trust(&home, mail.trusted());

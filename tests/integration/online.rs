@@ -264,7 +264,7 @@ fn a_token_that_may_not_change_snapshots_servers_without_a_policy_and_a_policy_w
     );
     let text = stdout(&home.run(&["check", "--online"]));
     for line in [
-        "account: error: the token can't create or delete snapshots, which rotation does: it permits servers:*, snapshots:read; give it a permission such as snapshots:* at the provider",
+        "account: error: the token can't create or delete snapshots, which rotation does: it permits servers:*, snapshots:read; at the provider, give it snapshots:create and snapshots:delete, or snapshots:*",
         "other (id 77): error: the account has no such server; write id = 9, which bears its name",
         "account: warning: 1 server has no policy: other (id 9); snaprotate init proposes policies",
     ] {
@@ -378,6 +378,23 @@ fn another_name_no_room_and_what_protects_nothing_are_problems() {
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
+}
+
+#[test]
+fn one_last_place_beside_foreign_ones_is_a_problem_since_its_snapshot_can_never_be_replaced() {
+    let (provider, home) = live(1, "");
+    for name in ["one", "two", "three", "four"] {
+        provider
+            .sandbox
+            .add_snapshot(12345, name, "completed", days_ago(9));
+    }
+    let (code, problems) = found(&home);
+    assert_eq!(
+        (code, problems),
+        (Some(1), vec!["error no_room".to_owned()])
+    );
+    let text = stdout(&home.run(&["check", "--online"]));
+    assert!(text.contains("delete what nobody needs"), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Where the output goes: what can't be written is told, a reader that has seen enough is not.
+//! The output: a write error is reported, a reader that has closed the pipe is not.
 
 use std::fs::File;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! The two packages, as `Cargo.toml` says them, hold the same files, and leave none out.
+//! The two packages, as defined in `Cargo.toml`, hold the same files and leave none out.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +9,7 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What a package is made of, by `[package.metadata.…]`; each `*` stands for the files there.
+/// Returns the sources of a package by `[package.metadata.…]`; each `*` stands for the files there.
 fn sources(package: &str) -> BTreeSet<String> {
     let manifest = std::fs::read_to_string(project().join("Cargo.toml")).expect("Cargo.toml");
     let manifest: Value = toml::from_str(&manifest).expect("TOML");
@@ -21,7 +21,7 @@ fn sources(package: &str) -> BTreeSet<String> {
     sources.flat_map(files).collect()
 }
 
-/// The files that a source names; what is built is there only when packages are.
+/// Returns the files that a source names; built files exist only while packages are made.
 fn files(source: &str) -> Vec<String> {
     if source.starts_with("target/") {
         return vec![source.to_owned()];

@@ -1,4 +1,4 @@
-//! The page, the metrics and the health, asked of the real daemon over TCP.
+//! The page, the metrics and the health endpoint of the real daemon, over TCP.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,10 +10,10 @@ use crate::support::notify::Service;
 use crate::support::{Daemon, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
 use serde_json::Value;
 
-/// What an attacker would call a server and a snapshot.
+/// An attacker's name for a server and a snapshot.
 const HOSTILE: &str = "<img src=x onerror=alert(1)>\"'\\&";
 
-/// A provider, and a home whose daemon serves at an address of its own.
+/// Returns a provider, and a home whose daemon serves at an address of its own.
 fn live() -> (Provider, Home, SocketAddr) {
     let provider = Provider::quick();
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -22,7 +22,7 @@ fn live() -> (Provider, Home, SocketAddr) {
     (provider, home, address)
 }
 
-/// Puts these lines below `[http]`, in place of those that are there.
+/// Replaces the lines below `[http]`.
 fn listen(home: &Home, lines: &str) {
     let file = home.path("snaprotate.toml");
     let text = std::fs::read_to_string(&file).expect("read");
@@ -47,7 +47,7 @@ fn settled(address: SocketAddr, servers: usize) {
     });
 }
 
-/// The value of a series, as it stands.
+/// Returns the value of a series.
 fn value(metrics: &str, series: &str) -> Option<f64> {
     let lines = metrics.lines().filter(|line| !line.starts_with('#'));
     let mut found = lines.filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -129,7 +129,7 @@ fn each_route_answers_and_every_answer_is_sealed() {
             assert_eq!(answer.header(name), Some(value), "{path} {name}");
         }
         assert_eq!(answer.header("access-control-allow-origin"), None);
-        // What the policy forbids isn't there, and nothing comes from elsewhere.
+        // The page has nothing that its content policy forbids, and nothing from elsewhere.
         let html = answer.body.replace("http://www.w3.org/2000/svg", "");
         if kind.starts_with("text/html") {
             for bad in [
@@ -451,7 +451,7 @@ fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
     let slot = is(&format!("snaprotate_last_slot_timestamp_seconds{times}"));
     let next = is(&format!("snaprotate_next_slot_timestamp_seconds{times}"));
     assert!(slot < now && now < next, "{slot} {now} {next}");
-    // What was answered was counted, one by one.
+    // Answered calls were counted, one by one.
     let lists = is("snaprotate_api_requests_total{call=\"list\",outcome=\"ok\"}");
     let sent = u32::try_from(provider.sandbox.counts().lists()).expect("few");
     assert!(lists > 1.0 && lists <= f64::from(sent), "{lists} of {sent}");
@@ -542,7 +542,7 @@ fn a_port_in_use_stops_nothing_and_a_reload_moves_the_page() {
     until("it moved", || {
         ask(second, "GET", "/healthz", "localhost").is_some()
     });
-    // Gone from the configuration, gone from the port; who is connected holds nothing up.
+    // A port that is removed from the configuration closes; an open connection delays nothing.
     let mut slow = TcpStream::connect(second).expect("connected");
     slow.write_all(b"GET / HTTP/1.1\r\nHost: ").expect("sent");
     assert_eq!(get(second, "/healthz").status, 200);
@@ -605,7 +605,7 @@ fn however_many_send_half_a_request_the_health_is_answered_at_once_and_so_is_sta
         let said = home.run(&["status"]);
         assert!(stdout(&said).contains("1 server"), "{}", stderr(&said));
     }
-    // Half a request alone would have had ten seconds.
+    // Waiting for a single half request would have taken ten seconds.
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     drop((halves, others));
     assert_eq!(service.stop(), Some(0));

@@ -1,4 +1,4 @@
-//! What a user is told who may not read the files of the service.
+//! Errors for a user who may not read the files of the service.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -8,17 +8,17 @@ use std::process::{Command, Output};
 
 use crate::support::{Home, QUICK, stderr, stdout};
 
-/// The user who owns nothing.
+/// A user who owns nothing.
 const NOBODY: u32 = 65534;
 
 const SUDO: &str = "run this with sudo";
 
-/// A configuration beside a program that everybody may run.
+/// Returns a configuration beside a program that everybody may run.
 fn home() -> Home {
     let home = Home::new("http://127.0.0.1:9/api/v1", "", QUICK);
     home.daily(7, 2, "");
     mode(home.0.path(), 0o755);
-    // By another process: a file that this one has open to write can't be run.
+    // Copied by another process: a file that this one has open for writing can't be run.
     let mut copy = Command::new("cp");
     copy.arg(env!("CARGO_BIN_EXE_snaprotate"))
         .arg(home.0.path());
@@ -31,7 +31,7 @@ fn mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("mode set");
 }
 
-/// Root may read everything, so that the command is run by another then.
+/// Runs the command as another user if this is root, who may read everything.
 fn run(home: &Home, args: &[&str]) -> Output {
     let mut command = Command::new(home.path("snaprotate"));
     if std::fs::metadata("/proc/self").expect("it").uid() == 0 {
@@ -93,6 +93,6 @@ fn files_and_folders_that_this_user_may_not_read_are_named_with_what_to_do() {
     mode(&policies, 0o755);
     mode(&home.path("snaprotate.toml"), 0o000);
     says("snaprotate.toml");
-    // So that the folders can be removed.
+    // Restored so that the folders can be removed.
     mode(&home.path("log"), 0o755);
 }

@@ -1,4 +1,4 @@
-//! The real binary: what it says, how it ends, and how it hears signals.
+//! The real binary: its messages, its exit codes, and its reaction to signals.
 
 use std::fs;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use jiff::SignedDuration;
 /// A port of this host that refuses connections.
 const NOBODY: &str = "http://127.0.0.1:9/api/v1";
 
-/// One policy, and an API that can't be reached.
+/// Returns one policy, and an API that can't be reached.
 fn home() -> Home {
     let home = Home::new(NOBODY, "", QUICK);
     home.daily(12345, 3, "");
     home
 }
 
-/// One policy, and a provider that has its server.
+/// Returns one policy, and a provider that has its server.
 fn live() -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
@@ -26,7 +26,7 @@ fn live() -> (Provider, Home) {
     (provider, home)
 }
 
-/// The trail's records of the process and its files, in order.
+/// Returns the trail's records of the process and its files, in order.
 fn wide(home: &Home) -> Vec<String> {
     let events = home.trail().into_iter();
     let words = events.filter_map(|e| Some(e["event"].as_str()?.to_owned()));
@@ -37,7 +37,7 @@ fn wide(home: &Home) -> Vec<String> {
 
 #[test]
 fn check_counts_the_policies_of_a_good_set() {
-    // The usual times: the short ones of the other tests are warned of.
+    // The default times: `check` warns of the short ones that other tests use.
     let home = Home::new(NOBODY, "", "");
     home.daily(12345, 3, "");
     home.daily(7, 2, "");
@@ -301,7 +301,7 @@ fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
 
 #[test]
 fn a_reload_records_what_a_new_policy_will_delete() {
-    // At once; behind the create that is due; to make room for it.
+    // Deletes at once; after the create that is due; to make room for it.
     for backs in [0..3, 1..4, 1..6] {
         let (provider, home) = live();
         provider.sandbox.add_server(7, "new");
@@ -503,7 +503,7 @@ fn the_trail_is_verified_without_token_good_policies_and_good_settings() {
     let output = verify();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 
-    // Without the main file the folders are those that the service manager gives.
+    // Without the main file the folders are those that the service manager sets.
     fs::remove_file(&file).expect("removed");
     assert_eq!(
         verify().status.code(),
@@ -522,7 +522,7 @@ fn the_trail_is_verified_without_token_good_policies_and_good_settings() {
         "{said}"
     );
 
-    // A slip in the key must not lead to another trail, which may be intact.
+    // A misspelt key must not lead to another trail, which may be intact.
     fs::write(&file, text.replace("\ndir = ", "\ndri = ")).expect("written");
     assert_eq!(verify().status.code(), Some(2));
     fs::write(&file, &text).expect("written");

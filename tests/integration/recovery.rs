@@ -1,4 +1,4 @@
-//! Trouble that ends: the real daemon goes on by itself, and not before it may.
+//! Faults that end: the real daemon resumes by itself, and not too early.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use snaprotate::sandbox::request_log::EffectKind;
 
 const SERVER: u64 = 7;
 
-/// The server and its daily rotation, before its first start.
+/// Returns the server and its daily rotation, before its first start.
 fn scene() -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");

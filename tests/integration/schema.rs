@@ -1,4 +1,4 @@
-//! `schema`, and that what the real commands write as JSON is as their schemas say.
+//! `schema`: the JSON of the real commands is valid by their schemas.
 
 use crate::support::notify::Service;
 use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
@@ -10,8 +10,8 @@ fn schema(home: &Home, name: &str) -> Value {
     serde_json::from_str(&stdout(&output)).expect("a schema")
 }
 
-/// A schema is open, so that a new key breaks no program; here nothing may be there that it
-/// doesn't tell of.
+/// Closes a schema. It is open so that a new key breaks no program; here an undocumented key must
+/// be an error.
 fn closed(node: &mut Value) {
     match node {
         Value::Object(object) => {
@@ -25,8 +25,8 @@ fn closed(node: &mut Value) {
     }
 }
 
-/// Holds a value to the schema of this name, and the schema to each key of the value: without
-/// one, or with one more, it must not be valid.
+/// Asserts that a value is valid by the schema of this name, and that it is not with any key
+/// removed or one added.
 fn holds(home: &Home, name: &str, value: &Value) {
     let mut schema = schema(home, name);
     closed(&mut schema);
@@ -65,7 +65,7 @@ fn written(home: &Home, args: &[&str], code: i32) -> Value {
     serde_json::from_str(&stdout(&output)).unwrap_or_else(|why| panic!("{args:?}: {why}"))
 }
 
-/// A server of each kind: rotated, full of others', empty, and without a policy.
+/// Returns a server of each kind: rotated, full of others' snapshots, empty, and without a policy.
 fn fleet() -> (Provider, Home) {
     let provider = Provider::quick();
     for (id, name) in [(1, "web"), (2, "full"), (3, "new"), (9, "other")] {

@@ -1,4 +1,4 @@
-//! The state folder goes from under the running service, and comes back.
+//! The state folder disappears under the running service, and comes back.
 
 use crate::support::notify::Service;
 use crate::support::{Home, Provider, QUICK, stdout, until, verified};
@@ -12,7 +12,7 @@ fn scene() -> (Provider, Home) {
     (provider, home)
 }
 
-/// Whether `status` shows the alert, and what it is about.
+/// Returns true if `status` shows the alert with its hint.
 fn alerted(home: &Home) -> bool {
     let said = stdout(&home.run(&["status"]));
     said.contains("trail_unwritable") && said.contains("bring the state folder back")
@@ -33,7 +33,7 @@ fn i6_while_the_state_folder_is_gone_nothing_is_changed_and_an_alert_stands() {
     until("an alert stands", || alerted(&home));
     let counts = || provider.sandbox.counts();
     let changed = counts().create + counts().delete;
-    // Whether it looks again or waits to record an outcome: nothing is sent meanwhile.
+    // It lists again or waits to record an outcome; either way nothing is sent meanwhile.
     for _ in 0..50 {
         assert!(alerted(&home), "the alert stands");
     }
@@ -57,7 +57,7 @@ fn a_state_folder_that_goes_while_nothing_is_due_is_noticed_and_a_new_one_is_tak
     std::fs::remove_dir_all(&state).expect("removed");
     until("an alert stands", || alerted(&home));
     std::fs::create_dir(&state).expect("a folder");
-    // The next record says so, and one comes within the minute.
+    // The next record clears the alert; `pause` writes one at once.
     assert_eq!(home.run(&["pause"]).status.code(), Some(0));
     assert!(!alerted(&home));
     let second = home.run(&["once"]);

@@ -1,4 +1,4 @@
-//! `status`, asked of the real daemon by the real command.
+//! `status` of the real daemon by the real command.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -8,7 +8,7 @@ use crate::support::{Home, Provider, QUICK, daily_name, stderr, stdout, until};
 use serde_json::Value;
 use snaprotate::sandbox::faults::{CallKind, CreateFault, Fault};
 
-/// A provider with this server, and a home with a daily rotation of it.
+/// Returns a provider with this server, and a home with a daily rotation of it.
 fn live(keep: usize) -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
@@ -306,7 +306,7 @@ fn while_the_provider_hangs_what_is_shown_says_how_old_it_is_and_why() {
             .join(" ")
             .contains(words)
     };
-    // Its tries take longer than one call may.
+    // All its attempts together take longer than a single call may.
     let asked = |args: &[&str]| says(args, "s ago, and no answer yet");
     until("it is asked for in vain", || asked(&["status"]));
     for args in [&["status"][..], &["status", "12345"]] {

@@ -347,6 +347,28 @@ fn i20_neither_a_refused_token_nor_a_rate_limit_holds_up_a_start() {
 }
 
 #[test]
+fn a_token_that_one_start_was_refused_with_is_taken_again_by_the_next_listing() {
+    for status in [401, 403] {
+        let place = place("");
+        let sandbox = &place.provider.sandbox;
+        let daemon = place.home.start(&["run"]);
+        // The stop is the first power call.
+        sandbox.order(Fault::status(CallKind::Power, status).after(1));
+        until("it runs again", || {
+            !place.home.events("start_confirmed").is_empty()
+        });
+        until("no alert stands", || {
+            let raised = place.alerts("account_refused").len();
+            let cleared = place.home.events("alert_cleared");
+            let cleared = cleared.iter().filter(|r| r["alert"] == "account_refused");
+            raised == cleared.count()
+        });
+        assert_eq!(daemon.stop(), Some(0));
+        place.verified();
+    }
+}
+
+#[test]
 fn i20_without_listings_too_an_alert_tells_of_a_server_that_stays_down() {
     let place = place("");
     let sandbox = &place.provider.sandbox;

@@ -1,5 +1,5 @@
-//! A trail that the version before wrote, when ids were whole numbers alone, opens, verifies and
-//! goes on (`tests/upgrade/`, written by its `once`, `pause` and `resume`).
+//! A trail of the previous version, whose ids were whole numbers only, opens, verifies and
+//! continues (`tests/upgrade/`, written by that version's `once`, `pause` and `resume`).
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use snaprotate::sandbox::store::StoredSnapshot;
 
 const SERVER: u64 = 12345;
 
-/// The snapshot that the trail tells of.
+/// The snapshot that the trail records.
 const KNOWN: (u64, &str) = (818, "daily-snapshot-2026-11-29");
 
 #[test]
@@ -47,7 +47,7 @@ fn a_trail_of_the_version_before_opens_verifies_and_goes_on() {
     let first: Value = serde_json::from_str(first).expect("JSON");
     assert_eq!(first["server"], SERVER);
 
-    // What the trail settled is not made again, whatever day it is.
+    // A slot that the trail settled is not made again, whatever day it is.
     for _ in 0..2 {
         let once = home.run(&["once"]);
         assert_eq!(once.status.code(), Some(0), "{}", stderr(&once));

@@ -1,5 +1,5 @@
 //! The provider's own published client against the stand-in: it lists servers and switches one, so
-//! the stand-in is what that client expects.
+//! the stand-in is compatible with that client.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use snaprotate::sandbox::{IdShape, PowerAction, server_uuid};
 
-/// The client, which speaks JSON-RPC by line; ended with the test.
+/// The client, which speaks JSON-RPC by line; it ends with the test.
 struct Client {
     child: Child,
     into: ChildStdin,
@@ -20,7 +20,8 @@ struct Client {
 }
 
 impl Client {
-    /// `None`, and a line that says so, where it isn't installed; on CI it must be.
+    /// Starts it. Returns `None`, after a line that says so, where it isn't installed; in CI it
+    /// must be.
     fn start(base_url: &str) -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/vps-mcp/bin/vps-mcp");
         if !program.exists() {
@@ -75,7 +76,7 @@ impl Client {
         }
     }
 
-    /// What a tool says.
+    /// Calls a tool, and returns its text.
     fn tool(&mut self, name: &str, arguments: &Value) -> String {
         let answer = self.ask("tools/call", &json!({"name": name, "arguments": arguments}));
         let text = answer["content"][0]["text"].as_str();

@@ -1,5 +1,5 @@
-//! The witness of the trail, by the real binary: what is signed, who gets it, and what it shows
-//! of a trail that somebody rewrote, head and all.
+//! The witness of the trail, by the real binary: the signed checkpoints, their receivers, and the
+//! detection of a trail that somebody rewrote together with its head.
 //!
 //! The reader below is written from the specifications (c2sp.org/signed-note and
 //! c2sp.org/tlog-checkpoint) and shares no code with the program.
@@ -21,14 +21,14 @@ use sha2::{Digest as _, Sha256};
 
 const SERVER: u64 = 7;
 
-/// A key as the specification has it: name, id and public key.
+/// A key as the specification defines it: name, id and public key.
 struct Key {
     name: String,
     id: [u8; 4],
     public: Vec<u8>,
 }
 
-/// The parts of `name+id+base64(0x01 || 32 bytes)`.
+/// Returns the parts of `name+id+base64(0x01 || 32 bytes)`.
 fn key_parts(text: &str) -> (String, String, Vec<u8>) {
     let parts: Vec<_> = text.trim().splitn(3, '+').collect();
     let bytes = STANDARD.decode(parts[2]).expect("base64");
@@ -61,7 +61,7 @@ fn verifier_key(text: &str) -> Key {
     }
 }
 
-/// The text of a note that this key signed; `None`: it did not.
+/// Returns the text of a note, or `None` if this key did not sign it.
 fn open_note(note: &str, key: &Key) -> Option<String> {
     let (text, signatures) = note.split_at(note.rfind("\n\n")? + 1);
     let mut good = false;
@@ -81,7 +81,7 @@ fn open_note(note: &str, key: &Key) -> Option<String> {
     good.then(|| text.to_owned())
 }
 
-/// Origin, tree size, root hash and extension lines.
+/// Returns origin, tree size, root hash and extension lines.
 fn checkpoint(text: &str) -> (String, u64, Vec<u8>, Vec<String>) {
     assert!(text.ends_with('\n'));
     let lines: Vec<_> = text.trim_end_matches('\n').split('\n').collect();
@@ -93,7 +93,7 @@ fn checkpoint(text: &str) -> (String, u64, Vec<u8>, Vec<String>) {
     (lines[0].to_owned(), size, root, rest)
 }
 
-/// A note of a checkpoint, signed by the program's own key file without the program.
+/// Returns a note of a checkpoint, signed with the program's own key file but without the program.
 fn signed_by_hand(key_file: &str, record: u64, hash: &str) -> String {
     let rest = key_file.strip_prefix("PRIVATE+KEY+").expect("a signer key");
     let (name, _, seed) = key_parts(rest);
@@ -107,7 +107,7 @@ fn signed_by_hand(key_file: &str, record: u64, hash: &str) -> String {
     format!("{text}\n\u{2014} {name} {}\n", STANDARD.encode(signature))
 }
 
-/// A provider, and a home whose trail is witnessed by a file; its public key.
+/// Returns a provider, a home whose trail is witnessed by a file, and its public key.
 fn home(more: &str) -> (Provider, Home, String) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web");
@@ -132,7 +132,7 @@ fn keygen(home: &Home, name: &str) -> String {
     stdout(&output).trim().to_owned()
 }
 
-/// Rotates so often, farther apart than a second, and returns the notes in the file.
+/// Rotates `times` times, more than a second apart, and returns the notes in the file.
 fn runs(home: &Home, times: usize) -> Vec<String> {
     for _ in 0..times {
         let output = home.run(&["once"]);
@@ -140,7 +140,7 @@ fn runs(home: &Home, times: usize) -> Vec<String> {
         std::thread::sleep(Duration::from_millis(1_050));
     }
     let text = fs::read_to_string(home.path("mnt/notes")).expect("notes");
-    // An empty line within each note, and one between two.
+    // One empty line stands within each note, and one between two notes.
     let parts: Vec<_> = text.split("\n\n").collect();
     let notes = parts.chunks(2).map(|pair| {
         let note = pair.join("\n\n");
@@ -167,8 +167,8 @@ fn trail_file(home: &Home) -> PathBuf {
     files.next().expect("a file").expect("an entry").path()
 }
 
-/// The forger: whoever may write to both folders needs no more than this. `edit` is given each
-/// record from `from` on, without `prev` and `hash`; where it gives nothing, the trail ends.
+/// Forges the trail. Anybody with write access to both folders can do this. `edit` receives each
+/// record from `from` on, without `prev` and `hash`; the trail ends where it returns `None`.
 fn forge(home: &Home, from: usize, edit: impl Fn(&str) -> Option<String>) {
     let file = trail_file(home);
     let text = fs::read_to_string(&file).expect("read");
@@ -227,7 +227,7 @@ fn another_implementation_reads_the_checkpoint_that_the_program_signed() {
         (&Value::from(size), &Value::from(hash))
     );
     assert!(rest[0].starts_with("time 2"), "{rest:?}");
-    // It is the record before the one that tells of it, and was given to log and file.
+    // The checkpoint is of the record before the one that reports it, and went to log and file.
     let told = &home.events("witnessed")[0];
     assert_eq!(told["record"], size);
     assert_eq!(told["seq"], size + 1);
@@ -262,7 +262,7 @@ fn a_trail_as_the_witness_saw_it_is_intact_by_own_key_key_given_and_key_in_a_fil
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!((code, &json["witness"]["agrees_to"]), (Some(0), &size));
     assert_eq!(json["witness"]["checkpoints"][2]["verdict"], "agrees");
-    // Without a key there is nothing to check by.
+    // Without a key nothing can be checked.
     fs::remove_file(home.path("witness-key")).expect("removed");
     let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
     assert_eq!(code, Some(2), "{said}");
@@ -370,7 +370,7 @@ fn a_changed_note_a_wrong_key_and_a_file_without_a_note_are_refused() {
 fn a_checkpoint_of_an_archived_month_can_t_be_compared_and_one_of_a_kept_month_can() {
     let (_provider, home, _) = home("");
     runs(&home, 1);
-    // The next month's file begins behind this one, which is archived.
+    // The next month's file begins after this one, which is archived.
     let trail = home.trail();
     let last = trail.last().expect("a record");
     let (seq, prev) = (
@@ -438,7 +438,7 @@ fn what_a_receiver_and_the_log_got_serves_as_a_witness_and_the_private_key_shows
             fs::remove_dir_all(home.path("state")).expect("removed");
         }
         let output = home.run(&["--log-format", format, "--log", "trace", "once"]);
-        // A trail that begins beside own snapshots is an alert.
+        // A trail that begins beside own snapshots raises an alert.
         let code = i32::from(nth > 0);
         assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
         fs::write(home.path(format), stderr(&output)).expect("written");
@@ -462,7 +462,7 @@ fn what_a_receiver_and_the_log_got_serves_as_a_witness_and_the_private_key_shows
         said += &fs::read_to_string(home.path(name)).expect("read");
     }
     said += &fs::read_to_string(trail_file(&home)).expect("read");
-    // A key that is wrong, and one that stands where its file should be named, show as little.
+    // A wrong key, and one that stands where its file should be named, are not shown either.
     home.secret(
         "witness-key",
         &private.replacen("PRIVATE+KEY+snap", "PRIVATE+KEY+snip", 1),
@@ -528,7 +528,8 @@ fn a_quiet_trail_makes_no_more_checkpoints_and_a_new_record_makes_one() {
     until("a settled slot, then nothing but its checkpoint", || {
         !home.events("slot_settled").is_empty() && quiet()
     });
-    // The delete of the older snapshot's kind may still come; then all is quiet.
+    // Late records, such as the delete of an older snapshot, may still follow; then the trail is
+    // quiet.
     std::thread::sleep(Duration::from_secs(3));
     let before = home.trail().len();
     std::thread::sleep(Duration::from_secs(3));
@@ -564,7 +565,7 @@ fn a_witness_that_fails_holds_nothing_up_and_its_alert_clears_by_itself() {
     fs::create_dir(home.path("mnt")).expect("a folder");
     service.reload();
     until("the alert clears", || raised("alert_cleared").len() == 1);
-    // The key goes: the next start finds that out, and still rotates.
+    // The key is removed: the next start reports that, and still rotates.
     assert_eq!(service.stop(), Some(0));
     assert_eq!(verify(&home, &["--witness", "mnt/notes"]).0, Some(0));
     fs::remove_file(home.path("witness-key")).expect("removed");
@@ -608,7 +609,7 @@ fn the_credential_takes_precedence_over_the_key_file_and_one_that_others_can_rea
     assert!(said.contains("can be read by others (mode 644)"), "{said}");
     fs::remove_dir_all(home.path("log")).expect("removed");
     fs::remove_dir_all(home.path("state")).expect("removed");
-    // The trail begins beside own snapshots, which is an alert.
+    // The trail begins beside own snapshots, which raises an alert.
     assert_eq!(
         home.run(&["once"]).status.code(),
         Some(1),

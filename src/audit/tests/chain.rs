@@ -1,4 +1,4 @@
-//! The format, the chain across months, and what a start reads back.
+//! The format, the chain across months, and the state that a start reads back.
 
 use super::*;
 use crate::audit::chain::{Hash, TOO_MANY};
@@ -156,7 +156,7 @@ fn the_chain_runs_on_across_months() {
         (Some(at(NOVEMBER)), Some(at(DECEMBER)))
     );
 
-    // The last line of the older file goes: only the newer one can tell.
+    // Without the last line of the older file, only the newer one shows the loss.
     let text = disk.text(&november());
     let cut = text.trim_end().rfind('\n').unwrap() + 1;
     disk.put(&november(), &text[..cut]);
@@ -203,7 +203,7 @@ fn a_changed_dropped_or_moved_line_is_found_and_the_trail_stays_shut() {
         );
         assert!(error.contains("snaprotate audit verify"), "{error}");
     }
-    // Moved aside as it says, the loss is noticed, and work goes on.
+    // After the file is moved aside as the message says, the loss is noticed and work goes on.
     disk.take(&november());
     let (_, opened) = start(&disk).unwrap();
     assert_eq!(opened.notices, [GlobalEvent::TrailLost { head: 9 }]);
@@ -229,7 +229,7 @@ fn an_event_of_a_newer_version_keeps_the_trail_shut() {
     let body = last[..last.len() - 75].replace("create_result", "create_undone");
     let line = format!("{body},\"hash\":\"{}\"}}", Hash::of(body.as_bytes()));
     disk.put(&november(), &text.replace(last, &line));
-    // Even after the head, where a crash could have torn the tail.
+    // Even after the head's record, where a crash could have torn the tail.
     disk.put(&state().join("head"), "");
     let error = start(&disk).map(|_| ()).unwrap_err().to_string();
     assert!(

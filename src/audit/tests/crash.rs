@@ -5,8 +5,8 @@ use crate::audit::memory_disk::Crash;
 
 const CRASHES: [Crash; 4] = [Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes];
 
-/// Starts, records one thing after the other across a month's end, and tells what was
-/// acknowledged before the process, the so manieth, died.
+/// Starts, records one entry after the other across the end of a month, and returns what was
+/// acknowledged before the nth process died.
 fn life(disk: &MemoryDisk, nth: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let Ok((mut writer, _)) = start(disk) else {
@@ -28,14 +28,14 @@ fn life(disk: &MemoryDisk, nth: usize) -> Vec<String> {
     acknowledged
 }
 
-/// What the next start finds: all that was acknowledged, and no alarm but of a tear.
+/// Asserts that the next start finds all that was acknowledged, and no damage but a torn tail.
 fn survives(disk: &MemoryDisk, acknowledged: &[String], holes: bool, place: &str) {
     let (mut writer, opened) = start(disk).unwrap_or_else(|e| panic!("{place}: {e}"));
     for notice in &opened.notices {
         let torn = matches!(notice, GlobalEvent::TornTail { .. });
         assert!(torn, "{place}: {notice:?}");
     }
-    // A half line was never relied on; only lines after a hole cast doubt.
+    // Nothing relied on a half line; only lines after a hole are a loss.
     assert!(!opened.hold_creates || holes, "{place}");
     writer.append(&[blocked(DECEMBER, "last")]).unwrap();
     let verified = check(disk);
@@ -50,7 +50,7 @@ fn survives(disk: &MemoryDisk, acknowledged: &[String], holes: bool, place: &str
     }
 }
 
-/// Two lives, each ended after so many changes, and what is left of them.
+/// Runs two processes, each ended after so many changes, and checks what is left.
 fn two_lives(ends: [(u64, Crash); 2]) {
     let disk = MemoryDisk::default();
     let mut acknowledged = Vec::new();
@@ -82,7 +82,7 @@ fn i6_syncs_that_fail_after_a_kill_lose_no_acknowledged_record_with_the_power() 
     life(&counted, 0);
     let changes = counted.set().changes;
     for first in 0..changes {
-        // The second process dies early, so that the third one meets what it was told.
+        // The second process dies early, so that the third one finds its state.
         for (second, fails) in [(u64::MAX, 1), (u64::MAX, 2), (2, 1), (3, 1), (4, 1), (5, 2)] {
             for how in CRASHES {
                 let disk = MemoryDisk::default();
@@ -106,7 +106,7 @@ fn i6_no_crash_anywhere_loses_an_acknowledged_record_or_raises_a_false_alarm() {
     assert_eq!(life(&counted, 0).len(), 4);
     let changes = counted.set().changes;
     assert!(changes > 20);
-    // The second life dies too, in what a crash left to mend.
+    // The second process dies too, while it repairs what a crash left.
     for (first, second) in (0..changes).flat_map(|f| [(f, u64::MAX), (f, 1), (f, 3), (f, 5)]) {
         for how in CRASHES {
             two_lives([(first, how), (second, how)]);
@@ -171,14 +171,14 @@ fn a_cut_tail_is_noticed_holds_creates_and_is_recorded_once() {
         // Killed before anything was recorded: found again.
         let (_, again) = start(&disk).unwrap();
         assert!(again.hold_creates);
-        // Killed before the head was moved: known already, and the hold still runs.
+        // Killed before the head was moved: already recorded, and the hold still runs.
         let head = disk.text(&state().join("head"));
         writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
         disk.put(&state().join("head"), &head);
         let (_, again) = start(&disk).unwrap();
         assert_eq!(again.notices, []);
         assert_eq!(again.hold_since, Some(at(NOVEMBER)));
-        // The gap stays visible to those who verify.
+        // Verification still shows the gap.
         assert!(!check(&disk).is_intact());
     }
 }
@@ -216,7 +216,7 @@ fn a_lost_trail_is_noticed_and_goes_on_with_the_next_number() {
         (0, Some(at(DECEMBER)))
     );
     assert!(check(&disk).problems[0].contains("all records before are missing"));
-    // Found again, the old file fits before the new one.
+    // The old file, found again, fits before the new one.
     disk.put(&november(), &old);
     assert_eq!(check(&disk).problems.len(), 1);
 }
@@ -236,7 +236,7 @@ fn i6_no_crash_hides_that_the_trail_was_lost() {
             }
             disk.crash(how);
             let opened = start(&disk);
-            // Without a head nothing tells a hole from a change.
+            // Without a head a hole can't be distinguished from a change.
             let shut = spoilt_head && how == Crash::Holes && opened.is_err();
             let place = format!("{how:?} after {left} changes, head spoilt: {spoilt_head}");
             assert!(shut || opened.unwrap().1.hold_since.is_some(), "{place}");

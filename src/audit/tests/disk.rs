@@ -1,4 +1,4 @@
-//! The real disk: what its calls do to files, and whose these are.
+//! The real disk: the effects of its calls on files, and the files' owners.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -87,7 +87,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_folder_it_is_in() {
     assert_eq!(owner(&folder), (SERVICE, SERVICE));
     assert_eq!(owner(&file), (SERVICE, SERVICE));
 
-    // What root makes in its own folder stays root's; what others made is replaced, not given.
+    // A file that root makes in its own folder stays root's; another user's file is replaced.
     let (mine, before) = (ours.join("file"), theirs.join("before"));
     disk.create(&mine).unwrap();
     let (uid, gid) = owner(dir.path());

@@ -1,4 +1,4 @@
-//! Disks that fill up and fail while the process lives.
+//! Disks that fill up or fail while the process runs.
 
 use super::*;
 use crate::audit::memory_disk::Crash;
@@ -57,7 +57,7 @@ fn i6_after_a_failed_sync_records_are_written_anew() {
 
 #[test]
 fn i6_what_a_killed_process_left_unsynced_is_on_the_disk_before_anything_follows_it() {
-    // The failing sync is told to the process that goes on, or to one that dies of it.
+    // The failing sync is reported to the process that goes on, or to one that ends because of it.
     for restarts in [false, true] {
         let disk = some_nights();
         let (mut writer, _) = start(&disk).unwrap();
@@ -88,7 +88,7 @@ fn what_the_head_names_is_on_the_disk_and_not_written_again() {
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
     assert!(disk.text(&november()).starts_with(&text));
-    // The head alone could not be written over.
+    // Only the head could not be overwritten.
     assert!(disk.text(&head).starts_with(&format!("{:020} ", 9)));
 }
 
@@ -107,7 +107,7 @@ fn what_is_not_known_to_be_on_the_disk_is_written_again_at_once_and_only_as_it_w
     writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
     assert!(check(&disk).is_intact());
 
-    // A line of the same length: only its hash tells.
+    // A line of the same length: only its hash differs.
     disk.put(&state().join("head"), &head);
     disk.set().failing_syncs = 1;
     let (mut writer, _) = start(&disk).unwrap();
@@ -127,7 +127,7 @@ fn what_changed_since_it_was_read_is_not_written_again() {
     disk.put(&state().join("head"), &head);
     disk.set().failing_syncs = 1;
     let (mut writer, _) = start(&disk).unwrap();
-    // The cache forgets what the failed sync did not write.
+    // The cache drops what the failed sync did not write.
     let forgotten = disk.text(&november()).len() - whole.len();
     let zeros = "\0".repeat(forgotten);
     disk.put(&november(), &format!("{whole}{zeros}"));
@@ -191,7 +191,7 @@ fn a_head_that_cannot_be_written_stops_nothing_lags_and_is_told_of_once() {
     let head = || disk.text(&state().join("head"));
     let before = head();
     tracing::subscriber::with_default(to_log, || {
-        // Without a word while all is well, and again once after it was.
+        // Logs nothing while the head moves, and once for each run of failures.
         for (fails, tells) in [
             (false, 0),
             (true, 1),

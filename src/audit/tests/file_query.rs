@@ -1,10 +1,10 @@
-//! The trail file by file, on a real disk.
+//! Queries of the trail file by file, on a real disk.
 
 use std::fs;
 
 use tempfile::TempDir;
 
-use super::super::{files_since, records, tail, was_begun};
+use super::super::{files_since, ids_of, records, tail, was_begun};
 use super::*;
 
 fn folder(names: &[&str]) -> TempDir {
@@ -88,7 +88,7 @@ fn the_tail_is_the_newest_records_of_one_server_in_the_end_of_the_newest_file() 
         )
     };
     let seqs = |most, bytes| -> Vec<u64> {
-        let found = tail(folder.path(), &ServerId::from(7), most, bytes).unwrap();
+        let found = tail(folder.path(), &[ServerId::from(7)].into(), most, bytes).unwrap();
         found.iter().map(|record| record.seq).collect()
     };
     assert_eq!(seqs(9, 9999), [0; 0], "no folder's files yet");
@@ -106,7 +106,27 @@ fn the_tail_is_the_newest_records_of_one_server_in_the_end_of_the_newest_file() 
     file("audit-2026-11.jsonl", lines.concat() + "{\"seq\":7");
     assert_eq!(seqs(9, 9999), [3, 5, 6]);
     assert_eq!(seqs(2, 9999), [5, 6]);
-    // A line of which only the end is read is none; the half one at the end never is.
+    // A line of which only the end is read is no record; nor is the half one at the end.
     assert_eq!(seqs(9, last + 8 + 1), [6]);
     assert_eq!(seqs(9, last + 8), [0; 0]);
+}
+
+#[test]
+fn a_server_is_found_under_every_id_that_it_ever_had() {
+    let line =
+        |fields: &str| format!("{{\"seq\":1,\"time\":\"{NOVEMBER}\",{fields},\"prev\":\"\"}}\n");
+    let lines = [
+        line("\"event\":\"server_id_changed\",\"server\":\"b\",\"from\":7"),
+        line("\"event\":\"server_identified\",\"server\":\"c\",\"other_id\":\"b\""),
+        line("\"event\":\"server_id_changed\",\"server\":\"x\",\"from\":8"),
+    ];
+    let file = folder(&[]).keep().join("audit-2026-11.jsonl");
+    fs::write(&file, lines.concat()).unwrap();
+    let ids = |server: &str| {
+        let found = ids_of(&server.parse().unwrap(), std::slice::from_ref(&file)).unwrap();
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(ids("c"), ["7", "b", "c"]);
+    assert_eq!(ids("7"), ["7", "b", "c"]);
+    assert_eq!(ids("9"), ["9"]);
 }

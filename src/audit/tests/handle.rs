@@ -1,4 +1,4 @@
-//! The handle, on the real disk and on one that counts.
+//! The handle, on the real disk and on one that counts syncs.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -66,7 +66,7 @@ async fn one_sync_serves_all_who_wait() {
     let before = disk.set().syncs;
     let appends = (0..500).map(|server| trail.append(night(server)));
     let mut all = Box::pin(join_all(appends));
-    // While the disk is held, the writer can finish no group, and all of them ask.
+    // While the disk is locked the writer can finish no group, and all appends wait.
     let held = disk.set();
     assert!((&mut all).now_or_never().is_none());
     drop(held);

@@ -1,10 +1,10 @@
-//! What is taken for a record, for a file of the trail, for a tear and for a loss, and what
-//! those who verify are told of it.
+//! How contents are classified: as a record, a file of the trail, a torn tail or a loss, and the
+//! results of verification.
 
 use super::*;
 use crate::audit::chain::{Hash, TOO_MANY};
 
-/// The same trail with more at its end.
+/// Returns the same trail with more at its end.
 fn and_then(more: &str) -> MemoryDisk {
     let disk = some_nights();
     let text = disk.text(&november());
@@ -48,7 +48,7 @@ fn only_months_that_hold_something_are_files_of_the_trail() {
     ] {
         disk.put(&audit().join(name), "not the trail's\n");
     }
-    // A file without a byte has nothing to lose.
+    // An empty file has nothing to lose.
     disk.put(&december(), "");
     let found = check(&disk);
     assert_eq!(found.files, ["audit-2026-11.jsonl"]);
@@ -123,7 +123,7 @@ fn a_head_that_names_another_record_before_the_newest_file_is_noticed() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&[blocked(DECEMBER, "later")]).unwrap();
-    // Only what the file's first record says came before it is left to compare with.
+    // Only the `prev` of the file's first record is left to compare with.
     disk.take(&november());
     let head = format!("{:020} {}\n", 9, Hash::of(b"another"));
     disk.put(&state().join("head"), &head);
@@ -196,7 +196,7 @@ fn losses_that_the_trail_records_are_told_as_problems_or_notices() {
                 assert!(told.contains(expected), "{told}");
             }
         }
-        // One that names a server says nothing of the trail.
+        // An event that names a server says nothing about the trail.
         let found = check(&single(&format!("{fields},\"server\":7"), 1));
         assert_eq!(found.problems.len() + found.notices.len(), 0, "{found:?}");
     }
@@ -218,7 +218,7 @@ fn wide_events_may_name_a_server_but_its_alerts_must_be_known() {
     let (_, after) = start(&disk).unwrap();
     assert_eq!(after.histories, before.histories);
 
-    // What reads like one of the account's would not be one of the server's.
+    // An alert with a server must not be read as one of the account.
     for word in ["alert_raised", "alert_cleared"] {
         let fields = format!(
             r#""event":"{word}","server":7,"alert":"of a newer version","about":"x","reason":"y""#
@@ -278,7 +278,7 @@ fn no_head_has_a_number_that_no_record_has() {
         let disk = MemoryDisk::default();
         let head = format!("{seq:020} {}\n", Hash::default());
         disk.put(&state().join("head"), &head);
-        // What it says is not counted on from.
+        // Records are not numbered on from this head.
         let (mut writer, opened) = start(&disk).unwrap();
         assert_eq!(opened.notices, [GlobalEvent::TrailLost { head: 0 }]);
         writer.append(&[blocked(NOVEMBER, "again")]).unwrap();

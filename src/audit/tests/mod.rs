@@ -1,4 +1,4 @@
-//! Tests of the trail: chain and verification, crashes, failing disks, the real thing.
+//! Tests of the trail: chain and verification, crashes, failing disks, the real disk.
 
 use std::path::Path;
 
@@ -85,7 +85,7 @@ fn blocked(time: &str, reason: &str) -> Entry {
     fact(time, 7, ServerEvent::Blocked { reason })
 }
 
-/// A rotation's slot up to the open create.
+/// Returns the records of a rotation's slot up to the open create.
 fn night(server: u64) -> Vec<Entry> {
     let rotation = || "weekly".to_owned();
     let snapshot = || "weekly-snapshot-2026-11-24".to_owned();
@@ -122,12 +122,12 @@ fn night(server: u64) -> Vec<Entry> {
     facts.map(|f| fact(NOVEMBER, server, f)).into()
 }
 
-/// A trail of two servers, closed properly.
+/// Returns a trail of two servers, closed properly.
 fn some_nights() -> MemoryDisk {
     let disk = MemoryDisk::default();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&night(7)).unwrap();
-    // The other one's id is a text.
+    // The other server's id is a text.
     let other = night(8).into_iter().map(|entry| Entry {
         server: Some("6f1c-8".parse().unwrap()),
         ..entry
@@ -137,14 +137,14 @@ fn some_nights() -> MemoryDisk {
     disk
 }
 
-/// A line with its hash made right, and that hash.
+/// Returns a line with a valid hash, and that hash.
 fn line(fields: &str, seq: u64, prev: &str) -> (String, Hash) {
     let body = format!(r#"{{"seq":{seq},"time":"{NOVEMBER}",{fields},"prev":"{prev}""#);
     let hash = Hash::of(body.as_bytes());
     (format!("{body},\"hash\":\"{hash}\"}}\n"), hash)
 }
 
-/// The trail whose one file is this line, its place and its hash made right.
+/// Returns a trail whose one file is this line, with a valid position and hash.
 fn single(fields: &str, seq: u64) -> MemoryDisk {
     let (line, hash) = line(fields, seq, &Hash::default().to_string());
     let disk = MemoryDisk::default();

@@ -13,13 +13,13 @@ fn a_start_says_whether_anything_was_ever_recorded() {
     let disk = MemoryDisk::default();
     let (mut writer, opened) = start(&disk).unwrap();
     assert!(opened.begins);
-    // Killed after the head was made, before the first record.
+    // Killed after the head was created, before the first record.
     writer.mend().unwrap();
     let (mut writer, opened) = start(&disk).unwrap();
     assert!(opened.begins);
     writer.append(&night(7)).unwrap();
     assert!(!start(&disk).unwrap().1.begins);
-    // A head alone, and files alone, are a trail that was lost in part.
+    // A head alone, and files alone, are a trail that was partly lost.
     disk.take(&november());
     let (_, opened) = start(&disk).unwrap();
     assert_eq!((opened.begins, opened.notices.len()), (false, 1));
@@ -42,7 +42,7 @@ fn a_start_reads_up_to_where_the_last_checkpoint_of_this_month_covers() {
     let november = "audit-2026-11.jsonl".to_owned();
     let wanted = Some((at(NOVEMBER), last + 1, november));
     assert_eq!(sealed(&disk), wanted);
-    // Another record came between the two.
+    // Another record lies between the two.
     writer
         .append(&[blocked(NOVEMBER, "full"), witnessed(NOVEMBER, last + 1)])
         .unwrap();

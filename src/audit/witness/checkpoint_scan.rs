@@ -1,8 +1,8 @@
 //! Finds checkpoints in any text: a file of them, a mail, lines of a log.
 //!
 //! Lines may be quoted (`> `), indented, end in a carriage return, or hold the whole note in one
-//! line with `\n` for its newlines, as JSON and logs write it. Nothing of this weakens the
-//! check: the signature covers the exact text.
+//! line with `\n` for its newlines, as in JSON and logs. This does not weaken the check: the
+//! signature covers the exact text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,26 +10,26 @@ use base64::engine::general_purpose::STANDARD;
 use super::signed_note::{Signature, VerifierKey, verify};
 use super::{Checkpoint, root_of, size_of};
 
-/// A header field that announces a body in base64, as mails have it.
+/// Header field of a mail that announces a base64 body.
 const ENCODED: &str = "content-transfer-encoding: base64";
 
 /// A checkpoint in a text, or what looks like one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundCheckpoint {
-    /// The line of its origin, from 1; where that is unknown, of its signature.
+    /// Line of its origin, from 1; if that is unknown, of its signature.
     pub line: usize,
     /// The checkpoint and the key that signed it, or why it is refused.
     pub checkpoint: Result<(Checkpoint, VerifierKey), String>,
 }
 
-/// A line of the text as it is looked at, and its number.
+/// A normalized line of the text, and its number.
 struct TextLine {
     number: usize,
     text: String,
 }
 
-/// All checkpoints in a text, in its order. What is signed by none of these keys, or not as it
-/// stands there, is found as refused.
+/// Returns all checkpoints in a text, in its order. One that none of these keys signed, or not with
+/// this text, is returned as refused.
 pub fn find(text: &str, keys: &[VerifierKey]) -> Vec<FoundCheckpoint> {
     let lines = lines(text);
     let mut found = Vec::new();
@@ -45,8 +45,9 @@ pub fn find(text: &str, keys: &[VerifierKey]) -> Vec<FoundCheckpoint> {
     found
 }
 
-/// Where the note that begins at `at` ends, if one does: an origin, a size and a root hash, up
-/// to the signatures behind the next empty line; or signatures that nothing precedes.
+/// Returns the end of the note that begins at `at`, if one does. A note is an origin, a size and a
+/// root hash, up to the signatures behind the next empty line; or signatures without a note above
+/// them.
 fn end_of_note(lines: &[TextLine], at: usize) -> Option<usize> {
     let text = |at: usize| lines.get(at).map(|line| line.text.as_str());
     let mut end = at;
@@ -68,7 +69,7 @@ fn end_of_note(lines: &[TextLine], at: usize) -> Option<usize> {
     Some(end)
 }
 
-/// True where an origin stands, with a size and a root hash below it.
+/// Returns true if an origin stands at `at`, with a size and a root hash below it.
 fn begins(lines: &[TextLine], at: usize) -> bool {
     let text = |at: usize| lines.get(at).map(|line| line.text.as_str());
     text(at).is_some_and(|origin| !origin.is_empty())
@@ -115,7 +116,8 @@ fn note(lines: &[TextLine], at: usize, end: usize, keys: &[VerifierKey]) -> Foun
     refused(why.as_deref().unwrap_or("is no checkpoint"))
 }
 
-/// The line of an origin, and what stands at its end behind other text, as in a line of a log.
+/// Returns the possible origins in a line: the whole line, and its last word, as in a line of a
+/// log.
 fn origins(line: &str) -> impl Iterator<Item = &str> {
     let end = line
         .rsplit(|c: char| c.is_whitespace() || matches!(c, '"' | '='))
@@ -158,7 +160,7 @@ fn lines(text: &str) -> Vec<TextLine> {
     lines
 }
 
-/// Adds a line, or those that it holds escaped.
+/// Adds a line, or the lines that it holds in escaped form.
 fn push(lines: &mut Vec<TextLine>, number: usize, line: &str) {
     let whole = if line.contains("\\n") {
         line.replace("\\n", "\n")
@@ -265,7 +267,8 @@ mod tests {
                     let Ok((checkpoint, _)) = found.checkpoint else {
                         continue;
                     };
-                    // A newline that became a blank or went is made up for; the text is the same.
+                    // A newline that was replaced by a blank or removed is restored; the text is
+                    // the same.
                     assert_eq!(checkpoint.record, 1234, "{place} {bit}: {text}");
                     assert_eq!(key.sign(&checkpoint.text()), note, "{place} {bit}: {text}");
                 }

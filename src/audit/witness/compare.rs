@@ -1,4 +1,4 @@
-//! Holds checkpoints against the trail as it is now.
+//! Compares checkpoints with the trail as it is now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,34 +12,34 @@ use crate::audit::disk::RealDisk;
 use crate::audit::verify::{Verified, verify_seeing};
 use crate::core::sanitize::{counted, printable, utc};
 
-/// As much of an origin as a message repeats.
+/// Characters of an origin that a message repeats, at most.
 const ORIGIN_SHOWN: usize = 80;
 
-/// The hashes of the records that were asked for, and between which records the trail lies.
+/// The hashes of the wanted records, and the range of records that the trail holds.
 #[derive(Debug, Default)]
 pub(in crate::audit) struct Seen {
     pub(in crate::audit) hashes: BTreeMap<u64, Hash>,
-    /// The record before the first one, whose hash is the `prev` of that one.
+    /// The record before the first one, whose hash is the first one's `prev`.
     pub(in crate::audit) before: Option<u64>,
-    /// The last record; 0 where there is none.
+    /// The last record; 0 if there is none.
     pub(in crate::audit) last: u64,
 }
 
-/// The result of one comparison.
+/// Result of one comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The record is there as it was signed.
+    /// The record exists as it was signed.
     Agrees,
-    /// A record of this number is there, and is another one.
+    /// Another record has this number.
     Differs,
-    /// The trail ends before it.
+    /// The trail ends before this record.
     Missing,
-    /// The trail begins after it: older files are not there.
+    /// The trail begins after this record: older files were removed.
     Archived,
 }
 
 impl Verdict {
-    /// The word for programs.
+    /// Returns the word for JSON output.
     pub fn word(self) -> &'static str {
         match self {
             Self::Agrees => "agrees",
@@ -50,10 +50,10 @@ impl Verdict {
     }
 }
 
-/// One checkpoint, compared.
+/// A checkpoint, compared with the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComparedCheckpoint {
-    /// Which trail it is of.
+    /// Name of the trail.
     pub origin: String,
     /// The key that signed it.
     pub key: String,
@@ -61,28 +61,28 @@ pub struct ComparedCheckpoint {
     pub record: u64,
     /// When it was signed.
     pub time: Option<Timestamp>,
-    /// The result.
+    /// Result of the comparison.
     pub verdict: Verdict,
 }
 
-/// All checkpoints, compared.
+/// All checkpoints, compared with the trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// Each one once, by record.
+    /// Each checkpoint once, by record.
     pub rows: Vec<ComparedCheckpoint>,
-    /// The last record of the trail; 0 where there is none.
+    /// The last record of the trail; 0 if there is none.
     pub last: u64,
-    /// The last record that agrees with what was signed.
+    /// The last record that agrees with a checkpoint.
     pub agrees_to: Option<u64>,
-    /// The first record that does not.
+    /// The first record that does not agree.
     pub differs_from: Option<u64>,
-    /// Signs that the trail was changed; empty: there are none.
+    /// Signs that the trail was changed; empty if there are none.
     pub problems: Vec<String>,
     /// Checkpoints that could not be compared.
     pub notices: Vec<String>,
 }
 
-/// Checks the chain as [`verify`](crate::audit::verify) does, and holds it against checkpoints.
+/// Checks the chain as [`verify`](crate::audit::verify) does, and compares it with checkpoints.
 pub fn verify_witnessed(
     audit_dir: &Path,
     state_dir: &Path,
@@ -105,7 +105,7 @@ fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Comparison
     let rows = all.iter().map(|(checkpoint, key)| {
         let record = checkpoint.record;
         let verdict = match seen.hashes.get(&record) {
-            // Before the first record stands the default hash, in every trail.
+            // The default hash precedes the first record in every trail.
             Some(hash) if *hash == checkpoint.hash => Verdict::Agrees,
             _ if record > seen.last => Verdict::Missing,
             None if seen.before.is_some_and(|before| record < before) => Verdict::Archived,
@@ -190,7 +190,7 @@ mod tests {
         Hash::of(&[seq.to_le_bytes()[0], version])
     }
 
-    /// A trail with records `from..=last`, of version 1 from `rewritten` on.
+    /// Returns a trail with records `from..=last`, rewritten (version 1) from `rewritten` on.
     fn seen(from: u64, last: u64, rewritten: u64) -> Seen {
         let of = |seq| (seq, hash(seq, u8::from(seq >= rewritten)));
         Seen {
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn a_trail_that_was_cut_rewritten_replaced_or_archived_is_told_apart() {
         let never = u64::MAX;
-        // The trail, the checkpoints, up to where it agrees, and what is said.
+        // The trail, the checkpoints, the last record that agrees, and the message.
         for (seen, records, agrees, said) in [
             (
                 seen(1, 20, never),
@@ -254,7 +254,7 @@ mod tests {
                 None,
                 Some("cut: it holds no record"),
             ),
-            // Rewritten, and signed as such later on.
+            // Rewritten, and signed again later on.
             (
                 seen(1, 20, 8),
                 &[(10, 0), (15, 1)],

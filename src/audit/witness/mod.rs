@@ -1,5 +1,5 @@
-//! Checkpoints of the trail that lie elsewhere: with them a trail that was cut or rewritten,
-//! head and all, is told from the one that was written.
+//! Signed checkpoints of the trail that are kept elsewhere. They show if a trail, including its
+//! head, was cut or rewritten.
 //!
 //! # Format
 //!
@@ -12,18 +12,18 @@
 //! time 2026-11-28T03:00:00Z                       an extension line: when it was signed
 //! ```
 //!
-//! **The trail is a hash chain, not a Merkle tree.** What the specification calls the tree size is
-//! the number of the last record, and in place of the root hash stands that record's hash, which
-//! covers every record before it. Any reader of checkpoints parses and verifies such a note; a
-//! tool that asks for Merkle proofs finds none.
+//! **The trail is a hash chain, not a Merkle tree.** In place of the specification's tree size
+//! stands the number of the last record, and in place of the root hash that record's hash, which
+//! covers every record before it. Any reader of checkpoints parses and verifies such a note; Merkle
+//! proofs don't exist.
 //!
 //! # What it shows
 //!
-//! Each signed record that the trail still has, with the hash that was signed, proves all records
-//! up to it. What happened after the newest checkpoint, nothing proves. Nor does a checkpoint
-//! that lies where the trail's writer could exchange it as well, if he also has the key.
+//! A signed record that the trail still has, with the hash that was signed, proves all records up
+//! to it. Nothing proves what happened after the newest checkpoint. A checkpoint proves nothing if
+//! the trail's writer can replace it and also has the key.
 //!
-//! - `checkpoint_scan` finds checkpoints in any text; `compare` holds them against the trail.
+//! - `checkpoint_scan` finds checkpoints in any text; `compare` compares them with the trail.
 
 mod checkpoint_scan;
 mod compare;
@@ -40,7 +40,7 @@ pub(super) use compare::Seen;
 pub use compare::{ComparedCheckpoint, Comparison, Verdict, verify_witnessed};
 pub use signed_note::{SignerKey, VerifierKey, is_name};
 
-/// The extension line that says when a checkpoint was signed.
+/// Prefix of the extension line with the time of signing.
 const TIME: &str = "time ";
 
 /// The last durable record at some instant.
@@ -48,25 +48,25 @@ const TIME: &str = "time ";
 pub struct TrailPosition {
     /// Its number.
     pub seq: u64,
-    /// The name of its file.
+    /// Name of its file.
     pub file: String,
     pub(super) hash: Hash,
 }
 
-/// The text of a checkpoint.
+/// The contents of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Which trail it is of.
+    /// Name of the trail.
     pub origin: String,
     /// The record that it names.
     pub record: u64,
-    /// When it was signed, if it says so.
+    /// When it was signed, if the note has a time.
     pub time: Option<Timestamp>,
     hash: Hash,
 }
 
 impl Checkpoint {
-    /// The checkpoint of a record, at this time.
+    /// Returns the checkpoint of a record at this time.
     pub fn new(origin: &str, mark: &TrailPosition, time: Timestamp) -> Self {
         Self {
             origin: origin.to_owned(),
@@ -76,7 +76,7 @@ impl Checkpoint {
         }
     }
 
-    /// Its text, which is to be signed.
+    /// Returns the text to sign.
     pub fn text(&self) -> String {
         let Self { origin, record, .. } = self;
         let root = STANDARD.encode(self.hash.bytes());
@@ -104,14 +104,14 @@ impl Checkpoint {
     }
 }
 
-/// A tree size: decimal digits without a leading zero.
+/// Parses a tree size: decimal digits without a leading zero.
 fn size_of(line: &str) -> Option<u64> {
     let plain = line.bytes().all(|b| b.is_ascii_digit()) && (line == "0" || !line.starts_with('0'));
     let size = line.parse().ok().filter(|_| plain)?;
     (size < TOO_MANY).then_some(size)
 }
 
-/// A root hash.
+/// Parses a root hash.
 fn root_of(line: &str) -> Option<Hash> {
     Some(Hash::from(
         <[u8; 32]>::try_from(STANDARD.decode(line).ok()?).ok()?,

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! - The key id is the first four bytes of SHA-256(name || 0x0A || 0x01 || public key).
-//! - A verifier key is `name+id+base64(0x01 || public key)`, the id in hexadecimal digits.
-//! - A signer key is `PRIVATE+KEY+name+id+base64(0x01 || seed)`. It appears in no error and in
-//!   no `Debug` output.
+//! - A verifier key is `name+id+base64(0x01 || public key)`, with the id in hexadecimal digits.
+//! - A signer key is `PRIVATE+KEY+name+id+base64(0x01 || seed)`. It appears in no error and in no
+//!   `Debug` output.
 
 use std::fmt;
 
@@ -20,13 +20,13 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest, Sha256};
 
-/// The signature type of Ed25519.
+/// Signature type of Ed25519.
 const ED25519_TYPE: u8 = 1;
-/// The text before a signer key's name.
+/// Prefix of a signer key.
 const PRIVATE: &str = "PRIVATE+KEY+";
-/// A signature line begins with this: an em dash and a space.
+/// Prefix of a signature line: an em dash and a space.
 const DASH: &str = "\u{2014} ";
-/// The specification requires at least 16 signatures to be accepted.
+/// Bound on a note's signatures; the specification requires that at least 16 are accepted.
 const MOST_SIGNATURES: usize = 64;
 
 type KeyId = [u8; 4];
@@ -63,12 +63,12 @@ impl VerifierKey {
         Ok(key)
     }
 
-    /// The name in its signature lines.
+    /// Returns the name in its signature lines.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The name and the id, which together identify the key.
+    /// Returns the name and the id, which together identify the key.
     pub fn short(&self) -> String {
         format!("{}+{}", self.name, hex(self.id))
     }
@@ -95,7 +95,7 @@ impl fmt::Debug for SignerKey {
 }
 
 impl SignerKey {
-    /// Makes a new key: the key, and the text of its file.
+    /// Generates a new key; returns the key and the text of its file.
     pub fn generate(name: &str) -> Result<(Self, SecretString), &'static str> {
         let mut seed = [0; 32];
         let filled = SystemRandom::new().fill(&mut seed);
@@ -135,12 +135,12 @@ impl SignerKey {
         })
     }
 
-    /// The public half.
+    /// Returns the public key.
     pub fn verifier(&self) -> &VerifierKey {
         &self.verifier
     }
 
-    /// The signed note of a text, which must end in a newline.
+    /// Returns the signed note of a text, which must end in a newline.
     pub fn sign(&self, text: &str) -> String {
         let mut signature = self.verifier.id.to_vec();
         signature.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
@@ -158,7 +158,7 @@ pub(super) struct Signature {
 }
 
 impl Signature {
-    /// True for a line that looks like one, readable or not.
+    /// Returns true for a line that looks like a signature, readable or not.
     pub(super) fn is_line(line: &str) -> bool {
         line.starts_with(DASH)
     }
@@ -176,8 +176,8 @@ impl Signature {
     }
 }
 
-/// Verifies a text by its signatures. Signatures by unknown keys are ignored; one by a known
-/// key that does not fit spoils the note.
+/// Verifies the signatures of a text. Signatures by unknown keys are ignored; an invalid one by a
+/// known key invalidates the note.
 pub(super) fn verify<'k>(
     text: &str,
     signatures: &[Signature],
@@ -208,12 +208,12 @@ pub(super) fn verify<'k>(
     })
 }
 
-/// True for a name that a key may have: no spaces, no plus signs.
+/// Returns true for a valid name of a key: no whitespace, control characters or plus signs.
 pub fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
 
-/// `name+id+base64(type || 32 bytes)`.
+/// Parses `name+id+base64(type || 32 bytes)`.
 fn fields(text: &str) -> Option<(&str, KeyId, [u8; 32])> {
     let (name, rest) = text.split_once('+')?;
     let (id, key) = rest.split_once('+')?;

@@ -80,6 +80,8 @@ fn is_of(event: &str, asked: &str) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     pub(super) server: Option<ServerId>,
+    /// All ids that the trail has this server under.
+    pub(super) ids: BTreeSet<ServerId>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
     /// Any of these; none: all.
@@ -109,7 +111,8 @@ impl Filter {
         known: &SnapshotNames,
     ) -> bool {
         let server = record.server.as_ref();
-        (self.server.is_none() || self.server.as_ref() == server)
+        let is_meant = |server| self.server.as_ref() == Some(server) || self.ids.contains(server);
+        (self.server.is_none() || server.is_some_and(is_meant))
             && self.since.is_none_or(|since| record.time >= since)
             && self.until.is_none_or(|until| record.time <= until)
             && (self.events.is_empty()

@@ -1,6 +1,6 @@
 //! `audit show`: what happened, when and why.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::record_line::LineFormat;
 use super::snapshot_names::{RecordFields, SnapshotNames};
 use super::time::{self, RangeEnd};
 use super::{lost, no_trail, not_found};
-use crate::audit::{Record, TrailError, files_since, records, was_begun};
+use crate::audit::{Record, TrailError, files_since, ids_of, records, was_begun};
 use crate::cli::output::SafeJson;
 use crate::cli::server_argument::ServerArgument;
 use crate::cli::{Cli, Exit, note, server_argument, written};
@@ -165,8 +165,14 @@ fn filter(
                 .ok_or_else(|| server_argument::unknown(policies, server)),
         }
     });
+    let server = server.transpose()?;
+    let ids = match &server {
+        Some(server) => ids_of(server, &files_since(trail, None)?)?,
+        None => BTreeSet::new(),
+    };
     Ok(Filter {
-        server: server.transpose()?,
+        server,
+        ids,
         since,
         until,
         events: args.events.clone(),

@@ -60,6 +60,9 @@ impl AccountAnswers {
     pub(super) fn findings(&self, config: &Config, settings: &ApiSettings) -> Vec<Finding> {
         let mut found = Vec::new();
         match &self.token {
+            Err(error) if error.status == Some(403) => {
+                found.push(not_permitted("GET /account/me/", "whose token it is"));
+            }
             Err(error) => found.push(unreadable(error, settings)),
             Ok(None) => found.push(not_offered("GET /account/me/", "whose token it is")),
             Ok(Some(info)) => {
@@ -68,6 +71,9 @@ impl AccountAnswers {
             }
         }
         match &self.servers {
+            Err(error) if error.status == Some(403) => {
+                found.push(not_permitted("GET /servers/", "which servers there are"));
+            }
             Err(error) => found.push(unreadable(error, settings)),
             Ok(None) => found.push(not_offered("GET /servers/", "which servers there are")),
             Ok(Some(listed)) => match &listed.doubt {
@@ -180,8 +186,19 @@ fn not_offered(call: &str, what: &str) -> Finding {
     )
 }
 
+fn not_permitted(call: &str, what: &str) -> Finding {
+    let message = format!("the token may not {call} (403), so {what} can't be told");
+    account(
+        FindingSeverity::Note,
+        "not_permitted",
+        message,
+        "rotation doesn't need it",
+    )
+}
+
 fn lacking(info: &TokenInfo) -> Option<Finding> {
-    if info.permits_changes()? {
+    let lacks = info.lacks()?;
+    if lacks.is_empty() {
         return None;
     }
     let permits = info.permissions.as_deref().unwrap_or_default().join(", ");
@@ -191,9 +208,15 @@ fn lacking(info: &TokenInfo) -> Option<Finding> {
         permits
     };
     let message = format!(
-        "the token can't create or delete snapshots, which rotation does: it permits {permits}"
+        "the token can't {} snapshots, which rotation does: it permits {permits}",
+        lacks.join(" or ")
     );
-    let remedy = "give it a permission such as snapshots:* at the provider";
+    let named = lacks.iter().map(|change| format!("snapshots:{change}"));
+    let named: Vec<_> = named.collect();
+    let remedy = format!(
+        "at the provider, give it {}, or snapshots:*",
+        named.join(" and ")
+    );
     Some(account(
         FindingSeverity::Error,
         "permission_missing",

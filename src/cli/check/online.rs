@@ -309,12 +309,18 @@ impl PolicyCheck<'_> {
         let fixed = fixed.count();
         let keep: usize = policy.rotations.iter().map(|rotation| rotation.keep).sum();
         let limit = self.limit;
-        if fixed > 0 && keep + fixed > limit {
+        if fixed > 0 && keep + fixed == limit && fixed + 1 == limit {
+            let message = format!(
+                "{fixed} of the {limit} places are taken by foreign or protected snapshots: in the last one a first snapshot can be made and never replaced, since the newest is never deleted for room"
+            );
+            let remedy = "delete what nobody needs".to_owned();
+            self.say(FindingSeverity::Error, "no_room", None, message, remedy);
+        } else if fixed > 0 && keep + fixed > limit {
             let message = format!(
                 "keep adds up to {keep}, but {fixed} of the {limit} places are taken by foreign or protected snapshots"
             );
             let remedy = match limit.saturating_sub(fixed) {
-                0 => "no snapshot can be made: if they bear names that a rotation gave before, list the pattern in former_names, else delete what nobody needs".to_owned(),
+                0 | 1 => "no snapshot can be made and replaced: if they bear names that a rotation gave before, list the pattern in former_names, else delete what nobody needs".to_owned(),
                 left => format!(
                     "if they bear names that a rotation gave before, list the pattern in former_names; else let keep add up to {left} or less, or delete what nobody needs"
                 ),
