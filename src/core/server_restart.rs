@@ -531,6 +531,10 @@ impl DecisionContext<'_> {
                     Step::Blocked { reason } => {
                         format!("{} can't be made now: {reason}", downtime.snapshot)
                     }
+                    _ if self.history.paused().is_some() => format!(
+                        "{} can't be made now: the rotation is paused",
+                        downtime.snapshot
+                    ),
                     _ => format!("{} can't be made now", downtime.snapshot),
                 },
             },
