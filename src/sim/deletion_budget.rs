@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::ids;
-use super::lying_provider::OWN;
+use super::lying_listing::OWN;
 use super::provider::{TrueSnapshot, World};
 use super::world_setup::GRACE;
 use crate::core::snapshot::Status;

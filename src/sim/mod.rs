@@ -5,14 +5,14 @@
 //!
 //! - `world_setup`: the servers, their policies and the rates of faults;
 //! - `provider`, `effects`: the true snapshots, and how calls, time and people change them;
-//! - `faulty_api`: the provider's calls as the engine uses them, with every fault;
+//! - `faulty_api`: the provider's calls as the engine uses them; `call_faults`: their faults;
 //! - `director`, `disturbances`: processes that start, die and start again; clocks, disks, reloads,
 //!   people;
 //! - `judge`: the invariants, checked against the provider's truth at every mutation; `deletable`:
 //!   the snapshots that may be deleted;
 //! - `hook_faults`: the servers that are truly held, and a runner that fails;
-//! - `power_faults`: the servers that truly run, and power calls that fail;
-//! - `lying_provider`: a provider that lies; `deletion_budget`: the erosion bound by what it truly
+//! - `power_faults`: the servers that truly run, and power calls that fail; `power_judge`: I20;
+//! - `lying_provider`, `lying_listing`: a provider that lies; `deletion_budget`: the erosion bound by what it truly
 //!   holds;
 //! - `operator_orders`: orders and pauses; `crash`: the points at which a process dies;
 //! - `final_checks`: the checks after the faults have stopped.
@@ -22,6 +22,7 @@
 //!
 //! The same seed gives the same trail, byte for byte.
 
+mod call_faults;
 mod crash;
 pub mod crash_points;
 mod deletable;
@@ -34,9 +35,11 @@ mod final_checks;
 mod hook_faults;
 mod ids;
 mod judge;
+mod lying_listing;
 mod lying_provider;
 mod operator_orders;
 mod power_faults;
+mod power_judge;
 mod provider;
 mod rng;
 mod scenario;

@@ -33,28 +33,16 @@ const FAULTS: [(&str, u64); 10] = [
 pub(super) const ODD: [&str; 2] = ["power: without effect", "power: slow"];
 
 /// The most that a state lags behind.
-const STALE: SignedDuration = SignedDuration::from_mins(4);
+pub(super) const STALE: SignedDuration = SignedDuration::from_mins(4);
 
 /// The longest time before the end at which a downtime that is still open may have begun.
 const YOUNG: SignedDuration = SignedDuration::from_hours(2);
 
-/// Bytes at the trail's end that are searched for a start that is owed.
-const SEARCHED: usize = 256 * 1024;
-
-/// Events of a downtime; the last one of a server shows if its start is owed.
-const EVENTS: [&str; 5] = [
-    "stop_intent",
-    "stop_confirmed",
-    "start_intent",
-    "start_result",
-    "start_confirmed",
-];
-
-const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The party that stopped a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StoppedBy {
+pub(super) enum StoppedBy {
     Rotation,
     Person,
     /// One of the two; it can't be determined.
@@ -62,20 +50,20 @@ enum StoppedBy {
 }
 
 /// A server's power state.
-struct Machine {
+pub(super) struct Machine {
     /// The party that stopped it; `None`: it runs.
-    down: Option<StoppedBy>,
-    since: Timestamp,
+    pub(super) down: Option<StoppedBy>,
+    pub(super) since: Timestamp,
     /// The time of the last switch, and true if the server ran before it.
     before: (Timestamp, bool),
     /// A switch is under way.
     switching: bool,
     /// The time at which a person last switched it.
-    person: Option<Timestamp>,
+    pub(super) person: Option<Timestamp>,
     /// Number of times that the rotation's calls stopped it.
     downs: u32,
     /// Number of stops that were sent, by snapshot.
-    stops: BTreeMap<String, u32>,
+    pub(super) stops: BTreeMap<String, u32>,
 }
 
 /// The power states of all servers. They draw from a random stream of their own.
@@ -130,7 +118,7 @@ impl Machines {
         (machine.down.is_none(), machine.downs)
     }
 
-    fn machine(&mut self, server: u64) -> &mut Machine {
+    pub(super) fn machine(&mut self, server: u64) -> &mut Machine {
         self.all.entry(server).or_insert(Machine {
             down: None,
             since: Timestamp::MIN,
@@ -166,13 +154,13 @@ impl Machines {
 }
 
 impl Machine {
-    fn switch(&mut self, at: Timestamp, down: Option<StoppedBy>) {
+    pub(super) fn switch(&mut self, at: Timestamp, down: Option<StoppedBy>) {
         self.before = (at, self.down.is_none());
         (self.down, self.since) = (down, at);
     }
 
     /// Returns true if it ran at this instant.
-    fn ran_at(&self, at: Timestamp) -> bool {
+    pub(super) fn ran_at(&self, at: Timestamp) -> bool {
         if at < self.before.0 {
             return self.before.1;
         }
@@ -181,7 +169,7 @@ impl Machine {
 }
 
 /// A failed write is recent if the disk has had fewer changes since.
-const RECENT: u64 = 200;
+pub(super) const RECENT: u64 = 200;
 
 impl World {
     /// Draws the fault of a power call.
@@ -303,94 +291,6 @@ impl World {
         } else {
             "person: starts the server"
         });
-    }
-
-    /// Returns true while the trail says that the rotation owes the server a start.
-    fn owes_a_start(&self, server: u64) -> bool {
-        let of = format!("\"server\":{},", ids::json(server));
-        let tail = self.trail_tail(SEARCHED);
-        let mut powered = tail.lines().rev().filter(|line| line.contains(&of));
-        let last = powered.find_map(|line| {
-            let mut events = EVENTS.iter();
-            events.find(|event| line.contains(&format!("\"event\":\"{event}\"")))
-        });
-        last.is_some_and(|event| *event != "start_confirmed")
-    }
-
-    /// Judges a power call that is being sent.
-    pub(super) fn judge_power(&mut self, server: u64, action: PowerAction) {
-        self.advance();
-        self.judge.ask("I20");
-        let event = match action {
-            PowerAction::Stop => "stop_intent",
-            PowerAction::Start => "start_intent",
-        };
-        let tail = self.trail_tail(4096);
-        let last = tail
-            .trim_end()
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let said = [
-            format!("\"event\":\"{event}\""),
-            format!("\"server\":{},", ids::json(server)),
-        ];
-        // A start is sent even if the trail can't be written.
-        let unwritable = action == PowerAction::Start && {
-            let disk = self.disk.set();
-            let since = disk.failed.map(|failed| disk.changes - failed);
-            since.is_some_and(|changes| changes < RECENT)
-        };
-        if !unwritable && !said.iter().all(|piece| last.contains(piece.as_str())) {
-            self.violated(server, "I6: no durable intent is the trail's last word");
-        }
-        let now = self.now();
-        if action == PowerAction::Start {
-            if self.machines.machine(server).down == Some(StoppedBy::Person) {
-                self.violated(server, "I20: a start of a server that a person stopped");
-            }
-            return;
-        }
-        if self.wishes.paused(server) {
-            self.violated(server, "paused: a stop");
-        }
-        let name = last.split("\"snapshot\":\"").nth(1);
-        let name = name
-            .and_then(|rest| rest.split('"').next())
-            .unwrap_or_default();
-        let attempts = self.in_force.get(&server).and_then(|view| {
-            let rotation = view.rotation(name)?;
-            Some(view.rotations[rotation].attempts)
-        });
-        let machine = self.machines.machine(server);
-        // The state on which the program decided may be some minutes old.
-        if machine.down == Some(StoppedBy::Person) && now.duration_since(machine.since) < 2 * STALE
-        {
-            machine.down = Some(StoppedBy::Either);
-        }
-        let stops = machine.stops.entry(name.to_owned()).or_default();
-        *stops += 1;
-        // The factor allows for refused stops, which don't count as attempts, and for a lost trail.
-        if attempts.is_none_or(|attempts| *stops > 6 * attempts) {
-            let what = format!("I20: it is stopped again and again for {name}");
-            self.violated(server, &what);
-        }
-    }
-
-    /// Judges a create that is being sent for a rotation that stops its server.
-    pub(super) fn judge_stopped(&mut self, server: u64, name: &str) {
-        self.judge.ask("I20");
-        let now = self.now();
-        let machine = self.machines.machine(server);
-        let stood = !machine.ran_at(now) || !machine.ran_at(now - 2 * STALE);
-        let person = machine
-            .person
-            .is_some_and(|at| now.duration_since(at) < 60 * MINUTE);
-        if !stood && !person {
-            let what = format!("I20: {name} is made of a running server");
-            self.violated(server, &what);
-        }
     }
 }
 
