@@ -1,4 +1,4 @@
-//! What the targets share: what may be shown, and a folder of configuration files.
+//! Shared by the targets: checks of messages, and a folder of configuration files.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,15 +12,15 @@ use tempfile::TempDir;
 /// A token that must never be shown.
 pub const TOKEN: &str = "s3cr3t-t0ken-q7Zx9";
 
-/// Whether this can't be told in one line, or steers what shows it. Judged by rules of its
-/// own, not by the program's.
+/// Returns true if a character breaks a line or controls what displays it. These rules are
+/// independent of the program's.
 fn deceives(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
             0x061c | 0x200e | 0x200f | 0x2028..=0x202e | 0x2066..=0x2069)
 }
 
-/// One printable line of at most so many characters.
+/// Checks that a text is one printable line of at most `most` characters.
 pub fn assert_line(text: &str, most: usize) {
     assert!(!text.trim().is_empty(), "nothing is said");
     assert!(!text.chars().any(deceives), "not one line: {text:?}");
@@ -28,7 +28,7 @@ pub fn assert_line(text: &str, most: usize) {
     assert!(length <= most, "{length} characters: {text:?}");
 }
 
-/// The files of a service, good until one is overwritten.
+/// The files of a service, valid until one is overwritten.
 pub struct Folder(TempDir);
 
 const MAIN: &str = "[api]\ntoken_file = \"token\"\n";
@@ -54,8 +54,8 @@ impl Folder {
         fs::write(self.path(name), content).expect("written");
     }
 
-    /// Reads the configuration with this content of this file, and checks whatever holds
-    /// for any content.
+    /// Reads the configuration with this content in this file, and checks what holds for any
+    /// content.
     pub fn check(&self, name: &str, content: &[u8]) {
         self.write(name, content);
         let main = self.path("snaprotate.toml");
@@ -76,7 +76,7 @@ impl Folder {
         assert_eq!(known.state_dir, config.state_dir);
         assert_eq!(known.audit_dir, config.audit_dir);
         usable(&config);
-        // A comment can't spoil what is good.
+        // A comment must not invalidate a valid file.
         self.write(name, &[content, b"\n# the end\n"].concat());
         let again = load(&main, &Environment::default()).unwrap_or_else(|said| panic!("{said}"));
         assert_eq!(again.policies.len(), config.policies.len());
@@ -106,7 +106,7 @@ impl Folder {
         let report = problems.render(false);
         let steers = |c: char| c != '\n' && deceives(c);
         assert!(!report.contains(steers), "{report:?}");
-        // I13.
+        // I13: the token appears only if the content has it.
         let given = content
             .windows(TOKEN.len())
             .any(|part| part == TOKEN.as_bytes());
@@ -120,7 +120,7 @@ impl Default for Folder {
     }
 }
 
-/// What every configuration keeps that was found good.
+/// Checks what every valid configuration guarantees.
 fn usable(config: &Config) {
     let api = &config.api;
     assert!(api.base_url.path().ends_with('/'), "{}", api.base_url);
@@ -157,7 +157,7 @@ fn usable(config: &Config) {
                     .flat_map(|one| earlier.patterns().map(move |other| (one, other)));
                 assert!(pairs.all(|(one, other)| !one.may_clash(other)));
             }
-            // Each slot has a name of its own, by which it is found again (I9).
+            // Each slot has its own name, which finds it again (I9).
             let slots = std::iter::successors(rotation.schedule.next(now), |slot| {
                 rotation.schedule.next(slot.at)
             });
@@ -172,7 +172,7 @@ fn usable(config: &Config) {
     }
 }
 
-/// What a row is known by: its `id`, or its `uuid` where it has no `id`.
+/// Returns the id of a row: its `id`, or its `uuid` if it has no `id`.
 pub fn id_of<I: From<u64> + std::str::FromStr>(row: &serde_json::Value) -> Option<I> {
     let key = if row["id"].is_null() { "uuid" } else { "id" };
     match &row[key] {

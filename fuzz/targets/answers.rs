@@ -1,6 +1,6 @@
-//! The answers to a create and to a restore, against what a plain JSON tree says of them.
+//! Compares the reading of answers to a create and a restore with a plain JSON tree.
 //!
-//! Input: the body; both are read from it.
+//! Input: the body, which is read as both answers.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -41,7 +41,7 @@ fuzz_target!(|body: &[u8]| {
     if let Some(tree) = &tree {
         let fits = tree["status"].as_str().is_none_or(|word| word == "success")
             && is_801(&tree["snapshot"]);
-        // Only what is no answer at all, as one with a key twice, is passed over.
+        // An answer that can't be read, as one with a key twice, is skipped.
         assert!(restored.is_err() || fits, "{tree}");
         assert!(restored.is_ok() || !fits, "{tree}");
     }
@@ -51,7 +51,7 @@ fuzz_target!(|body: &[u8]| {
     }
 });
 
-/// Returns true if a snapshot is known by this id, or by none that can be read.
+/// Returns true if the snapshot has this id, or none that can be read.
 fn is_801(snapshot: &Value) -> bool {
     let uuid = snapshot["uuid"].as_str().and_then(|uuid| uuid.parse().ok());
     let Some(id) = id_of::<SnapshotId>(snapshot) else {

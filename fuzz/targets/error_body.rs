@@ -1,4 +1,4 @@
-//! The body of an answer that is no success, into a line for the log.
+//! Turns the body of an error answer into a line for the log.
 //!
 //! Input: the status in two bytes, then the body; 0x01 in it stands for the token.
 #![no_main]
@@ -11,7 +11,7 @@ use snaprotate_fuzz::{TOKEN, assert_line};
 
 static READER: LazyLock<AnswerReader> =
     LazyLock::new(|| AnswerReader::new("https://api.example/api/v1", TOKEN).expect("good"));
-/// As much of the token as must not be seen.
+/// Length from which a part of the token must not be shown, in bytes.
 const PART: usize = 6;
 
 fuzz_target!(|data: &[u8]| {
@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
     let error = READER.refused(status, &body).expect("a status");
     assert_eq!(error.status, Some(status));
     assert_line(&error.message, 801);
-    // I13: neither the token nor a part of it, unless the answer made that up by itself.
+    // I13: neither the token nor a part of it, unless the answer has that part by chance.
     let holds = |text: &[u8], length| {
         let mut parts = TOKEN.as_bytes().windows(length);
         parts.any(|part| text.windows(length).any(|shown| shown == part))

@@ -1,6 +1,6 @@
-//! A listing's pages, against what a plain JSON tree says of them.
+//! Compares the reading of a listing's pages with a plain JSON tree.
 //!
-//! Input: a byte (odd: asked for one server), then the pages, with 0xff between two.
+//! Input: a byte (odd: one server was requested), then the pages, separated by 0xff.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
     let pages: Vec<&[u8]> = rest.split(|byte| *byte == 0xff).take(8).collect();
     let (listing, followed) = READER.listing(filter.clone(), &pages);
     for url in &followed {
-        // I13.
+        // I13: the token is sent to no other host.
         assert_eq!(url.origin().ascii_serialization(), "https://api.example");
         assert!(url.path().starts_with("/api/v1/"), "{url}");
         assert!(
@@ -54,13 +54,13 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Whether a listing without doubt is the whole truth (I11).
+/// Checks that a listing without doubt is complete (I11).
 fn believed(listing: &Listing, filter: Option<&ServerId>, pages: &[&[u8]]) {
     let trees: Result<Vec<Value>, _> = pages
         .iter()
         .map(|page| serde_json::from_slice(page))
         .collect();
-    // What is skipped unread may hold what a tree can't: half a surrogate pair, say.
+    // Fields that are skipped may hold what a tree can't, such as half a surrogate pair.
     let Ok(trees) = trees else { return };
     assert!(trees.iter().all(Value::is_object), "{trees:?}");
     let rows: Vec<&Value> = trees
@@ -69,7 +69,7 @@ fn believed(listing: &Listing, filter: Option<&ServerId>, pages: &[&[u8]]) {
         .flatten()
         .collect();
     for tree in &trees {
-        // By a cursor none is told.
+        // A listing with a cursor has no count.
         let count = tree["count"].as_u64();
         assert!(count == Some(rows.len() as u64) || tree["count"].is_null());
     }

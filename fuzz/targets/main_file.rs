@@ -1,4 +1,4 @@
-//! A main file's bytes, through the whole reading of the configuration.
+//! Loads a configuration whose main file has these bytes.
 #![no_main]
 
 use std::sync::LazyLock;

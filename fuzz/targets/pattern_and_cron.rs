@@ -1,7 +1,7 @@
-//! Name patterns there and back, and schedules against counting minute by minute.
+//! Formats and parses names, and compares schedules with a minute-by-minute search.
 //!
-//! Input: a byte for the zone, four for the time, then lines: a pattern, another one, a
-//! rotation's name, a snapshot's name, a cron expression.
+//! Input: a byte for the zone, four for the time, then lines: a pattern, another one, a rotation's
+//! name, a snapshot's name, a cron expression.
 #![no_main]
 
 use jiff::civil::DateTime;
@@ -12,7 +12,7 @@ use snaprotate::core::name_pattern::Pattern;
 use snaprotate::core::schedule::Schedule;
 use snaprotate_fuzz::assert_line;
 
-/// With a gap and a fold in all shapes: by night and day, of half an hour, of a whole day.
+/// Zones with gaps and folds of all kinds: by night and day, of half an hour, of a whole day.
 const ZONES: [&str; 8] = [
     "UTC",
     "Europe/Paris",
@@ -91,7 +91,7 @@ fn patterns(texts: [&str; 2], rotation: &str, name: &str, local: DateTime) {
     }
 }
 
-/// The time without what the pattern doesn't tell.
+/// Returns the time without the fields that the pattern lacks.
 fn cut(local: DateTime, pattern: &str) -> DateTime {
     let has = |field: &str| pattern.contains(field);
     let or = |field: &str, value: i8, least: i8| if has(field) { value } else { least };
@@ -107,8 +107,8 @@ fn cut(local: DateTime, pattern: &str) -> DateTime {
     .expect("a time")
 }
 
-/// Slots in the zone, and how they lie about `now`. Each is asked for anew, and of a schedule
-/// that remembers those before.
+/// Checks the slots around `now` in the zone. Each is computed anew, and by a schedule that caches
+/// earlier ones.
 fn placed(schedule: &Schedule, zone: &TimeZone, now: Timestamp) {
     let previous = |at| {
         let slot = schedule.within(zone.clone()).previous(at);
@@ -122,7 +122,7 @@ fn placed(schedule: &Schedule, zone: &TimeZone, now: Timestamp) {
     };
     let around = (previous(now), next(now));
     for slot in [around.0, around.1].into_iter().flatten() {
-        // Where the local time is missing, the first instant after the gap stands for it.
+        // A missing local time is replaced by the first instant after the gap.
         let shown = zone.to_datetime(slot.at);
         let gap = zone.to_ambiguous_timestamp(slot.local).offset();
         assert!(shown == slot.local || matches!(gap, jiff::tz::AmbiguousOffset::Gap { .. }));
@@ -138,7 +138,7 @@ fn placed(schedule: &Schedule, zone: &TimeZone, now: Timestamp) {
     }
 }
 
-/// The next local times, against a count of every minute or second for a while.
+/// Compares the next local times with a search of every minute or second for a while.
 fn counted(schedule: &Schedule, expression: &str, local: DateTime) {
     let (after, before) = (
         schedule.local_after(local),
@@ -172,8 +172,8 @@ fn counted(schedule: &Schedule, expression: &str, local: DateTime) {
     }
 }
 
-/// The plainest of expressions: lists of numbers, ranges and steps, and no more than one
-/// of the two fields of the day.
+/// A simple expression: lists of numbers, ranges and steps, and at most one of the two fields of
+/// the day.
 struct Plain {
     seconds: bool,
     fields: [Vec<i8>; 6],

@@ -1,4 +1,4 @@
-//! A policy file's bytes, through the whole reading of the configuration.
+//! Loads a configuration whose policy file has these bytes.
 #![no_main]
 
 use std::sync::LazyLock;

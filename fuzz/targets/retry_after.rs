@@ -1,4 +1,4 @@
-//! How long an answer asks to be left alone.
+//! Computes how long an answer asks the program to wait.
 //!
 //! Input: a byte for the status, then the headers `Retry-After` and `Date`, a line each.
 #![no_main]
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
         let seconds = text.parse().unwrap_or(3_600).min(3_600);
         return assert_eq!(rest, Some(SignedDuration::from_secs(seconds)), "{text:?}");
     }
-    // What the provider's own clock says doesn't depend on ours.
+    // A date is measured by the provider's clock, so the local time doesn't matter.
     let readable = |text: &str| DateTimeParser::new().parse_timestamp(text).ok();
     let date = date
         .and_then(|date| std::str::from_utf8(date).ok())

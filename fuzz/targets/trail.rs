@@ -1,6 +1,6 @@
-//! Foreign bytes as the trail, and a sound trail that was changed.
+//! Opens and checks arbitrary bytes as a trail, and a valid trail that was changed.
 //!
-//! Input: a byte for what is done, then what it is done with.
+//! Input: a byte that selects the case, then its data.
 #![no_main]
 
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Any bytes: two files and the head, with 0xff between two.
+/// Any bytes: two files and the head, separated by 0xff.
 fn foreign(bytes: &[u8]) {
     let disk = MemoryDisk::default();
     for (path, part) in [NOVEMBER, DECEMBER, HEAD]
@@ -53,8 +53,8 @@ fn foreign(bytes: &[u8]) {
     goes_on(&disk);
 }
 
-/// Lines whose place in the chain and hash are right, whatever else they say; the first byte
-/// says with which number they begin.
+/// Lines with correct numbers and hashes and any other content. The first byte selects the first
+/// number.
 fn chained(bytes: &[u8]) {
     let Some((first, text)) = bytes.split_first() else {
         return;
@@ -82,8 +82,8 @@ fn chained(bytes: &[u8]) {
     goes_on(&disk);
 }
 
-/// Whatever lies there, it is told in lines; and where the trail opens, it can be written
-/// on, and says the same once a new month began.
+/// Checks that any trail is reported in lines. A trail that opens accepts new records, and has the
+/// same content after a new month began.
 fn goes_on(disk: &MemoryDisk) {
     let before = check(disk);
     let opened = match open(disk) {
@@ -105,10 +105,10 @@ fn goes_on(disk: &MemoryDisk) {
     assert_eq!(again.wide_alerts.len(), opened.wide_alerts.len() + 1);
 }
 
-/// A sound trail in which something was changed is never called intact.
+/// Checks that a valid trail is never reported as intact after a change.
 ///
-/// Input: a byte for the file (and whether older ones were archived), then changes: two
-/// bytes for the place, one for what is done and one for the length, or the other byte.
+/// Input: a byte for the file (and whether older ones were archived), then changes: two bytes for
+/// the place, one for the kind of change, and one for the length or the other byte.
 fn changed(bytes: &[u8], flips: bool) {
     let Some((which, changes)) = bytes.split_first() else {
         return;
@@ -128,7 +128,7 @@ fn changed(bytes: &[u8], flips: bool) {
             0 => drop(file.drain(at..end)),
             1 => drop(file.splice(at..at, file[at..end].to_vec())),
             2 => file[at..end].reverse(),
-            // Whole lines: those that this part touches.
+            // Whole lines that this part touches.
             _ => {
                 let begin = file[..at]
                     .iter()
@@ -139,7 +139,7 @@ fn changed(bytes: &[u8], flips: bool) {
             }
         }
         if file.is_empty() {
-            // An empty file holds nothing: this is an archived one.
+            // An empty file holds nothing, so it equals an archived one.
             return;
         }
     }
@@ -153,7 +153,7 @@ fn changed(bytes: &[u8], flips: bool) {
     disk.put_bytes(Path::new(DECEMBER), &files[1]);
     disk.put_bytes(Path::new(HEAD), &files[2]);
     let found = check(&disk);
-    // What follows all that the head knows of is what a crash leaves; it is told as that.
+    // Bytes after the head's last record are what a crash leaves. They are reported as torn.
     let newest = archived || which == 1;
     let longer = newest && files[1].starts_with(&sound);
     assert!(

@@ -1,15 +1,15 @@
-//! What to say and do where the provider's API can't be read: one wording for every command.
+//! Error texts and remedies for a provider's API that can't be read, shared by all commands.
 
 use crate::api::proxy::Proxy;
 use crate::api::{ApiError, ApiSettings, ErrorKind, TokenSource};
 use crate::daemon::CommandError;
 
-/// The error, and what to do.
+/// Returns the error of a failed read, with its remedy.
 pub(super) fn unread(error: &ApiError, asked: &ApiSettings) -> CommandError {
     CommandError::Api(format!("{error}; {}", remedy(error, asked)))
 }
 
-/// What to do.
+/// Returns the remedy for `error`.
 pub(super) fn remedy(error: &ApiError, asked: &ApiSettings) -> String {
     let file = match &asked.token {
         TokenSource::File(file) => format!(" ({})", file.display()),
@@ -22,7 +22,7 @@ pub(super) fn remedy(error: &ApiError, asked: &ApiSettings) -> String {
             )
         }
         ErrorKind::Account => {
-            // Half a token that was pasted is likelier than one that ended.
+            // A token that was pasted in part is more likely than one that expired.
             format!(
                 "check that token_file{file} holds the whole token, or make a new one at the provider and write it there"
             )

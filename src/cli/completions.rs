@@ -1,4 +1,4 @@
-//! `completions`: what a shell needs to complete our command line.
+//! `completions`: prints a shell's completion script.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;

@@ -1,4 +1,4 @@
-//! Whether the files say something else by now than what the service goes by.
+//! Detects configuration files that changed after the service read them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,11 +12,12 @@ use crate::config;
 use crate::core::sanitize::local;
 use crate::status::FleetView;
 
-/// What to say where files were changed, added or taken away since the service read them. What
-/// can't be looked at is passed over.
+/// Returns a message if files were changed, added or removed since the service read them. Files
+/// that can't be read are skipped.
 pub(super) fn changed(view: &FleetView) -> Option<String> {
     let (main, read) = (Path::new(&view.config), view.read?);
-    // Where it was started elsewhere, only the service knows which file that is.
+    // The service may have been started in another folder, so its relative path can't be resolved
+    // here.
     if main.is_relative() {
         return None;
     }

@@ -1,4 +1,4 @@
-//! The manual pages of the two files, made from their schemas.
+//! Makes the manual pages of the two files from their schemas.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::schema;
 
-/// A file that has a page.
+/// A configuration file with a manual page.
 pub(super) struct FilePage {
     pub(super) name: &'static str,
     about: &'static str,
@@ -56,7 +56,7 @@ keep = 3",
 ];
 
 impl FilePage {
-    /// The page's text.
+    /// Returns the page's text.
     pub(super) fn render(&self) -> io::Result<Vec<u8>> {
         let schema: Value = serde_json::from_str(schema::text(self.schema))?;
         let man = Man::new(Command::new(self.name).about(self.about))
@@ -90,7 +90,7 @@ impl FilePage {
     }
 }
 
-/// A table or an array of tables, with the tables in it.
+/// Writes a table or an array of tables, and the tables inside it.
 fn tables(schema: &Value, name: &str, node: &Value, page: &mut Roff) {
     let (heading, table) = match node.get("items") {
         Some(items) if items.get("properties").is_some() => (format!("[[{name}]]"), items),
@@ -126,7 +126,7 @@ fn tables(schema: &Value, name: &str, node: &Value, page: &mut Roff) {
     }
 }
 
-/// By its `type` or its words, where it has no title.
+/// Returns the type or the allowed words of a key without a title.
 fn kind(shape: &Value) -> String {
     let words = shape["enum"].as_array();
     let words = words.map(|words| {
@@ -136,7 +136,7 @@ fn kind(shape: &Value) -> String {
     words.unwrap_or_else(|| of(shape, "type").to_owned())
 }
 
-/// What a reference leads to.
+/// Follows a `$ref`; returns `node` itself if it has none.
 fn resolved<'s>(schema: &'s Value, node: &'s Value) -> &'s Value {
     let place = node["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
     place.and_then(|to| schema.pointer(to)).unwrap_or(node)
@@ -146,7 +146,8 @@ fn of<'s>(node: &'s Value, key: &str) -> &'s str {
     node[key].as_str().unwrap_or_default()
 }
 
-/// The keys of a table, and whether they are required: those first, in their order.
+/// Returns the keys of a table, each with true if it is required. Required keys come first, in the
+/// schema's order.
 fn entries(table: &Value) -> Vec<(&str, &Value, bool)> {
     let required = table["required"].as_array().into_iter().flatten();
     let required: Vec<&str> = required.filter_map(Value::as_str).collect();

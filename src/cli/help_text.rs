@@ -1,9 +1,8 @@
-//! What stands below the options in `--help`, and in the manual pages: exit codes, examples,
-//! files, environment, signals.
+//! Texts below the options in `--help` and in the manual pages: exit codes, examples, files,
+//! environment, signals.
 //!
-//! The form is plain, so that `man` can read it back: a line without indent is a heading; a
-//! line two in is an entry, its text set off by two spaces or more; what lies deeper goes on
-//! with the text.
+//! `manual` parses this form. A line without indent is a heading. A line with an indent of two
+//! begins an entry, with its text after two or more spaces. A deeper line continues the text.
 
 pub(super) const TOP: &str = "\
 Exit codes:

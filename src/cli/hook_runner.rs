@@ -1,5 +1,5 @@
-//! `hook-runner`: the process that has one hold. The service begins it, by a socket of
-//! systemd's or as a child; nobody does so by hand, so no help shows it.
+//! `hook-runner`: the process that runs the hooks of one hold. The service starts it through a
+//! systemd socket or as a child. It is hidden from the help, since nobody runs it by hand.
 
 use std::io::{stdin, stdout};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -14,7 +14,7 @@ use crate::daemon::{self, CommandError, Signal};
 use crate::hooks::authorize;
 use crate::hooks::runner::{self, UnitEnvironment};
 
-/// Good when the hold was served to its end.
+/// Runs the hooks until the hold ends.
 pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
     block_on(async {
         let mut signals = daemon::listen()?;
@@ -32,7 +32,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
             let output = stdout().as_fd().try_clone_to_owned().map_err(odd)?;
             let input = Receiver::from_owned_fd(input).map_err(odd)?;
             let output = Sender::from_owned_fd(output).map_err(odd)?;
-            // A child of the service is told nothing of the service's own credentials.
+            // A child inherits the service's environment, but hooks must not get its credentials.
             runner::serve(
                 &cli.config,
                 UnitEnvironment::default(),
@@ -47,7 +47,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
     })
 }
 
-/// The input as a stream of both directions, if it is a socket.
+/// Returns the input as a bidirectional stream if it is a socket.
 fn socket(input: &OwnedFd) -> Result<Option<UnixStream>, CommandError> {
     let stream = StdStream::from(input.try_clone().map_err(odd)?);
     if stream.local_addr().is_err() {
@@ -57,7 +57,7 @@ fn socket(input: &OwnedFd) -> Result<Option<UnixStream>, CommandError> {
     UnixStream::from_std(stream).map(Some).map_err(odd)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+#[expect(clippy::needless_pass_by_value, reason = "map_err passes a value")]
 fn odd(error: std::io::Error) -> CommandError {
     CommandError::System(format!("it is begun by the service, not by hand: {error}"))
 }

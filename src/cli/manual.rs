@@ -1,5 +1,5 @@
-//! `man`: the manual pages, made from the same texts as `--help`; those of the two files, from
-//! their schemas (`pages`).
+//! `man`: makes the manual pages from the texts of `--help`, and those of the two files from their
+//! schemas (`file_manuals`).
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -27,7 +27,7 @@ pub struct Args {
     dir: Option<PathBuf>,
 }
 
-/// Prints one page, or writes all.
+/// Prints one page, or writes all of them.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let pages =
         pages().map_err(|why| CommandError::System(format!("the pages can't be made: {why}")))?;
@@ -54,7 +54,8 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
-/// Has the system's `man` show it; whether it did. Where it can't, how to read it is said.
+/// Shows the page in the system's `man`, and returns true if that worked. If it didn't, prints how
+/// to read the page.
 fn read(page: &ManualPage) -> bool {
     let shown = man(&page.text);
     if !shown {
@@ -73,7 +74,7 @@ fn man(text: &[u8]) -> bool {
         return false;
     };
     if let Some(mut stdin) = man.stdin.take() {
-        // Who leaves the page before its end has seen enough.
+        // The reader may leave the page before its end.
         let _left = stdin.write_all(text);
     }
     man.wait().is_ok_and(|status| status.success())
@@ -98,14 +99,14 @@ struct ManualPage {
 }
 
 impl ManualPage {
-    /// Its name without the section.
+    /// Returns the page's name without the section.
     fn name(&self) -> &str {
         self.file
             .rsplit_once('.')
             .map_or(&self.file, |(name, _)| name)
     }
 
-    /// `man` looks for each section in a folder of its own.
+    /// Returns the folder for the page, since `man` searches a separate folder for each section.
     fn folder(&self, folder: &Path) -> PathBuf {
         let manual = folder.file_name().is_some_and(|name| name == "man1");
         if manual && self.file.ends_with(".5") {
@@ -132,7 +133,7 @@ fn find<'p>(pages: &'p [ManualPage], name: &str) -> Result<&'p ManualPage, Comma
     })
 }
 
-/// The program's page, then one for each command, then those of the files.
+/// Returns the program's page, then one for each command, then those of the files.
 fn pages() -> io::Result<Vec<ManualPage>> {
     let mut top = Cli::command().disable_help_subcommand(true);
     top.build();
@@ -186,14 +187,14 @@ fn page(command: &Command) -> io::Result<ManualPage> {
     Ok(ManualPage { file, text })
 }
 
-/// A heading, and its entries with their texts (see `notes`).
+/// A heading and its entries, each with its text; see `help_text` for the form.
 #[derive(Debug, PartialEq, Eq)]
 struct ManualSection<'n> {
     heading: &'n str,
     entries: Vec<(&'n str, String)>,
 }
 
-/// Notes into what stands before the first heading, and the sections.
+/// Splits a help text into the part before the first heading and the sections.
 fn split(notes: &str) -> (String, Vec<ManualSection<'_>>) {
     let mut before = String::new();
     let mut sections: Vec<ManualSection<'_>> = Vec::new();
@@ -228,7 +229,7 @@ fn split(notes: &str) -> (String, Vec<ManualSection<'_>>) {
 }
 
 fn render(section: &ManualSection<'_>, roff: &mut Roff) {
-    // man-pages(7) calls this one so.
+    // man-pages(7) requires this heading.
     let heading = match section.heading {
         "Exit codes" => "EXIT STATUS".to_owned(),
         heading => heading.to_uppercase(),

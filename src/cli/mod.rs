@@ -1,7 +1,7 @@
-//! The command line: one file a command, each with its arguments and a `run`.
+//! The command line: each command is a file with its arguments and a `run`.
 //!
-//! What comes in is what an administrator typed; what goes out is text and an exit code
-//! (DESIGN.md, section 5).
+//! Commands take what an administrator typed, and return text and an exit code (docs/design.md
+//! "Commands").
 
 mod api_error_hint;
 pub mod audit;
@@ -40,15 +40,15 @@ use crate::daemon::CommandError;
 use crate::daemon::logging::{self, Format, Level};
 use output::{note, print, print_json, printable_name, printable_path, say, written};
 
-/// Where the help lists what every command takes: after its own options.
+/// Heading in the help for the options that every command has.
 const EVERYWHERE: &str = "Options of every command";
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// As it should.
+    /// All is as it should be.
     Good,
-    /// Something is wrong that the output names.
+    /// The output names something wrong.
     Bad,
 }
 
@@ -166,11 +166,11 @@ pub enum Command {
     Man(manual::Args),
 }
 
-/// Parses, runs, and turns the outcome into the exit code.
+/// Parses the arguments, runs the command, and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Help and the version come this way too.
+        // Clap also returns help and the version as errors.
         Err(said) => {
             return match written(said.print()) {
                 Ok(()) => ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2)),
@@ -178,7 +178,7 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    // The demo shows events in its own way.
+    // The demo prints events in its own format.
     if let Command::Demo(demo) = &cli.command {
         return code(demo.run(), false);
     }
@@ -189,7 +189,7 @@ pub fn main() -> ExitCode {
     code(cli.run(), to_journal)
 }
 
-/// What the process ends with.
+/// Returns the process's exit code.
 fn code(outcome: Result<Exit, CommandError>, to_journal: bool) -> ExitCode {
     match outcome {
         Ok(Exit::Good) => ExitCode::SUCCESS,
@@ -224,8 +224,8 @@ impl Cli {
         }
     }
 
-    /// Commands that people read say only what is wrong; to an order, what was wrong before it
-    /// is foreign, and its answer says what became of it.
+    /// Returns the log level. Commands for people log only warnings. Orders log only errors, since
+    /// warnings about the state before an order don't concern it, and its result is printed.
     fn level(&self) -> Level {
         self.log.unwrap_or(match self.command {
             Command::Run | Command::Once | Command::HookRunner => Level::Info,
@@ -238,12 +238,12 @@ impl Cli {
         })
     }
 
-    /// The configuration that was asked for.
+    /// Loads the configuration of `--config`.
     fn load(&self) -> Result<Config, CommandError> {
         self.load_with(SecretChecks::Needed)
     }
 
-    /// The same, with as much of the secrets as is needed.
+    /// Loads the configuration with the given checks of secrets.
     fn load_with(&self, secrets: SecretChecks) -> Result<Config, CommandError> {
         let env = Environment {
             secrets,
@@ -253,17 +253,17 @@ impl Cli {
     }
 }
 
-/// Where the running service listens.
+/// Returns the path of the running service's control socket.
 fn control_socket() -> PathBuf {
     crate::status::socket(Environment::from_process().runtime_directory.as_deref())
 }
 
-/// A folder as another process finds it, too.
+/// Makes a path absolute, so that another process finds it too.
 fn absolute(folder: &Path) -> PathBuf {
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
-/// Who gives an order to this process itself.
+/// Returns the user who gives an order to this process.
 fn caller() -> String {
     let user = std::fs::metadata("/proc/self").map(|process| process.uid());
     match user {
@@ -273,20 +273,21 @@ fn caller() -> String {
     }
 }
 
-/// Runs on one thread, which waits nearly always; the trail's disk has a thread of its own.
-/// More threads would cost memory alone: each has a heap that keeps what it once needed.
+/// Runs `work` on a single thread, since commands wait nearly always; the trail's disk has its own
+/// thread. Each further thread would have a heap that keeps its largest size.
 fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|why| CommandError::System(format!("the runtime can't be started: {why}")))?;
     let result = runtime.block_on(work);
-    // What still hangs must not keep the process from ending in time.
+    // Blocked work must not delay the end of the process.
     runtime.shutdown_background();
     result
 }
 
-/// The journal shows lines, so there a problem is one line; people get the excerpt too.
+/// Prints an error. The journal shows lines, so there each problem is one line; elsewhere the
+/// excerpt follows.
 fn fail(refusal: &CommandError, to_journal: bool) -> ExitCode {
     let mut stderr = anstream::stderr();
     let color = io::stderr().is_terminal();

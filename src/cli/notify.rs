@@ -1,4 +1,4 @@
-//! `notify test`: do alerts arrive?
+//! `notify test`: sends a test message to the receivers.
 
 use super::{Cli, Exit, block_on, help_text, say};
 use crate::clock::Clock;
@@ -21,7 +21,7 @@ pub struct Args {
     pub receiver: Option<String>,
 }
 
-/// Tries each receiver, all at once, and says how it went in the order of the file.
+/// Tries all receivers at once, and prints the results in the order of the file.
 pub fn run(cli: &Cli, command: &Command) -> Result<Exit, CommandError> {
     let Command::Test(args) = command;
     let config = cli.load()?;

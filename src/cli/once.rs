@@ -1,10 +1,10 @@
-//! `once`: settle what is due, and end; for timers and other schedulers.
+//! `once`: settles what is due and exits, for timers and other schedulers.
 
 use super::{Cli, Exit, block_on};
 use crate::daemon::{self, CommandError};
 
-/// Good when the newest due slot of every policy is settled by a completed snapshot and no
-/// alert stands.
+/// Returns `Good` if a completed snapshot settles the newest due slot of every policy and no alert
+/// stands.
 pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
     block_on(async {
         let signals = daemon::listen()?;

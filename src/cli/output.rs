@@ -1,4 +1,4 @@
-//! What commands write: to stdout, which may be full, and beside it.
+//! Writes the output of commands to stdout and stderr.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::core::sanitize::printable;
 use crate::daemon::CommandError;
 
-/// As much of a path is shown.
+/// Longest path that is shown, in characters.
 const PATH_SHOWN: usize = 300;
 
 /// Writes a line to stdout.
@@ -16,13 +16,14 @@ pub(super) fn say(text: &str) -> Result<(), CommandError> {
     written(writeln!(anstream::stdout(), "{text}"))
 }
 
-/// Writes to stdout what may go to a file as it is.
+/// Writes bytes to stdout unchanged.
 pub(super) fn print(bytes: &[u8]) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
     written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
 }
 
-/// Writes JSON to stdout, straight: that of thousands of servers needs no second place in memory.
+/// Writes JSON to stdout as it is serialized, so that thousands of servers need no second copy in
+/// memory.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     let stdout = io::stdout().lock();
     let to_terminal = stdout.is_terminal();
@@ -31,7 +32,7 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     written(json.and_then(|()| writeln!(out)).and_then(|()| out.flush()))
 }
 
-/// That a reader such as `head` went away is no error; that a disk is full is.
+/// Ignores a closed pipe, since a reader such as `head` may leave. Every other error is returned.
 pub(super) fn written(result: io::Result<()>) -> Result<(), CommandError> {
     match result {
         Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::System(format!(
@@ -41,32 +42,32 @@ pub(super) fn written(result: io::Result<()>) -> Result<(), CommandError> {
     }
 }
 
-/// Says something beside the output.
+/// Writes a note to stderr.
 pub(super) fn note(text: &str) {
     let _closed = writeln!(anstream::stderr(), "{text}");
 }
 
-/// A server's or snapshot's name, fit for a terminal.
+/// Returns the name of a server or snapshot, printable and shortened.
 pub(super) fn printable_name(name: &str) -> String {
     printable(name, crate::status::server_lookup::NAME_SHOWN)
 }
 
-/// A path, fit for a terminal.
+/// Returns a path, printable and shortened.
 pub(super) fn printable_path(path: &Path) -> String {
     printable(&path.display().to_string(), PATH_SHOWN)
 }
 
-/// JSON on its way to a terminal: the control characters that JSON itself leaves as they are
-/// (DEL, and U+0080 to U+009F, which terminals take for commands) are escaped. Such a character
-/// stands in strings alone, so the JSON stays what it was. Elsewhere nothing is changed.
+/// A JSON writer that escapes DEL and U+0080 to U+009F for a terminal. JSON allows these control
+/// characters in strings, but terminals interpret them as commands. They occur only in strings, so
+/// the JSON stays equal. Without `escape` it changes nothing.
 pub(super) struct SafeJson<W> {
     to: W,
     escape: bool,
-    /// The first byte of U+0080 to U+00BF was given, and is not written yet.
+    /// True if the first byte of U+0080 to U+00BF was given but not written yet.
     begun: bool,
 }
 
-/// The byte in UTF-8 before the last one of U+0080 to U+00BF.
+/// The first UTF-8 byte of U+0080 to U+00BF.
 const LATIN: u8 = 0xC2;
 
 impl<W: Write> SafeJson<W> {

@@ -1,4 +1,4 @@
-//! `pause` and `resume`: no mutations of the rotation until resumed.
+//! `pause` and `resume`: stops and resumes the mutations of the rotation.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct Args {
     pub server: super::server_argument::ServerArgument,
 }
 
-/// Pauses; what was begun before is named.
+/// Pauses, and names the mutations that are still open.
 pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let held = held(cli, args, true)?;
     let mut text = match args.server.one() {
@@ -45,7 +45,7 @@ pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
-/// Resumes; servers that stay paused are named.
+/// Resumes, and names the servers that stay paused.
 pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let held = held(cli, args, false)?;
     let mut text = match args.server.one() {
@@ -78,8 +78,8 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
-/// The state folder that the configuration names, where it can be read: it tells which
-/// service is meant.
+/// Returns the state folder of the configuration, if that can be read. The service compares it with
+/// its own.
 fn state_dir(cli: &Cli) -> Option<PathBuf> {
     if !cli.config.exists() {
         return None;
@@ -88,7 +88,7 @@ fn state_dir(cli: &Cli) -> Option<PathBuf> {
     Some(absolute(&folders.state_dir))
 }
 
-/// By the running service, else by this process.
+/// Sends the request to the running service, or pauses in this process if none runs.
 fn held(cli: &Cli, args: &Args, pause: bool) -> Result<PauseResult, CommandError> {
     let which = ServerQuery {
         server: args.server.one().map(str::to_owned),

@@ -1,4 +1,4 @@
-//! `plan`: what would be done now, and why (I14: only GETs).
+//! `plan`: prints the next steps and their reasons (I14: only GETs).
 
 use std::collections::BTreeMap;
 
@@ -26,14 +26,14 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Prints the steps to rest, and each snapshot's fate.
+/// Prints the steps until nothing is left to do, and a verdict on each snapshot.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let config = cli.load()?;
     let policies = chosen(&config.policies, args.server.one())?;
     let clock = Clock::system();
     let settings = api_settings(&config.api);
     let api = HttpApi::new(&settings, clock.clone()).map_err(CommandError::Settings)?;
-    // Whoever plans need not be who may read the trail; the listing alone says most of it.
+    // The user may not be allowed to read the trail. The listing alone gives most of the plan.
     let histories = dry_run::histories(&config, clock.now().wall).unwrap_or_else(|error| {
         tracing::warn!(%error, "the trail can't be read: planned as if there were none");
         BTreeMap::new()
@@ -88,8 +88,8 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     Ok(if blocked { Exit::Bad } else { Exit::Good })
 }
 
-/// Rotations whose snapshots the policy knows no more, as after another name or pattern: those
-/// are foreign from now on, and in the way for good. The trail tells of the newest alone.
+/// Returns a line for each rotation whose snapshots became foreign, for example after its name or
+/// pattern changed. They are never pruned and keep taking up room. The trail names only the newest.
 fn disowned(policy: &Policy, inventory: &Inventory, history: &ServerHistory) -> Vec<String> {
     let file = &policy.file;
     let lines = history.rotations().filter_map(|rotation| {
@@ -104,7 +104,8 @@ fn disowned(policy: &Policy, inventory: &Inventory, history: &ServerHistory) -> 
     lines.collect()
 }
 
-/// Why the server may be another one than is meant; that nothing shows, of one server alone.
+/// Returns why the server may be the wrong one. With `alone`, also reports that it has no
+/// snapshots.
 fn doubt(policy: &Policy, inventory: &Inventory, alone: bool) -> Option<String> {
     let Policy { server, file, .. } = policy;
     match inventory.server_name.as_deref() {

@@ -1,9 +1,9 @@
-//! `run`: the daemon.
+//! `run`: runs the daemon.
 
 use super::{Cli, Exit, block_on};
 use crate::daemon::{self, CommandError};
 
-/// Runs until a signal ends it.
+/// Runs until a signal arrives.
 pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
     block_on(async {
         let signals = daemon::listen()?;

@@ -1,13 +1,13 @@
-//! `schema`: what the two files may hold, and what the commands write as JSON.
+//! `schema`: prints the JSON Schemas of the two files and of the commands' JSON.
 //!
-//! The schemas are files, so that editors can use them too; tests hold them to the code.
+//! The schemas are files, so that editors can use them. Tests compare them with the code.
 
 use clap::builder::PossibleValuesParser;
 
 use super::{Exit, print, say};
 use crate::daemon::CommandError;
 
-/// Every schema, by the name that it is asked by.
+/// Every schema with its name.
 pub(super) const SCHEMAS: [(&str, &str); 10] = [
     ("config", include_str!("../../config/schema/config.json")),
     ("policy", include_str!("../../config/schema/policy.json")),
@@ -42,7 +42,7 @@ pub struct Args {
     name: Option<String>,
 }
 
-/// Prints it, or the names.
+/// Prints one schema, or the names of all.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let Some(name) = &args.name else {
         say(&SCHEMAS.map(|(name, _)| name).join("\n"))?;
@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
-/// A schema's text; none where there is no such name.
+/// Returns a schema's text; empty if there is none of this name.
 pub(super) fn text(name: &str) -> &'static str {
     let mut all = SCHEMAS.into_iter();
     all.find(|(known, _)| *known == name)

@@ -1,4 +1,4 @@
-//! Which server is meant, and what it is called.
+//! The server argument of commands, and the names of servers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ pub struct ServerArgument {
 }
 
 impl ServerArgument {
-    /// What was asked for, if one was.
+    /// Returns the server that was asked for, if any.
     pub(super) fn one(&self) -> Option<&str> {
         self.bare.as_deref().or(self.named.as_deref())
     }
 }
 
-/// The server that was asked for by its id, file or name.
+/// Finds a server by its id, file or name.
 pub(super) fn find<'s, S: NamedServer>(
     servers: &'s [S],
     server: &str,
@@ -36,7 +36,7 @@ pub(super) fn find<'s, S: NamedServer>(
     server_lookup::find(servers, server).map_err(CommandError::Settings)
 }
 
-/// The policy of the server that was asked for.
+/// Returns the policy of the server that was asked for.
 pub(super) fn one<'p>(
     policies: &'p [Arc<Policy>],
     server: &str,
@@ -44,7 +44,7 @@ pub(super) fn one<'p>(
     find(policies, server)?.ok_or_else(|| unknown(policies, server))
 }
 
-/// The policies of the server that was asked for; all of them where none was.
+/// Returns the policy of the server that was asked for, or all policies.
 pub(super) fn chosen(
     policies: &[Arc<Policy>],
     server: Option<&str>,
@@ -55,12 +55,12 @@ pub(super) fn chosen(
     Ok(vec![Arc::clone(one(policies, server)?)])
 }
 
-/// What to say where there is no such server.
+/// Returns the error for an unknown server.
 pub(super) fn unknown<S: NamedServer>(servers: &[S], server: &str) -> CommandError {
     CommandError::Settings(server_lookup::unknown(servers, server))
 }
 
-/// The servers by name: the policy's, else its file's; with the id where two have one name.
+/// Returns the servers' names: the policy's, else its file's; with the id if two servers share it.
 pub(super) fn names(policies: &[Arc<Policy>]) -> BTreeMap<ServerId, String> {
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for policy in policies {
@@ -80,8 +80,8 @@ pub(super) fn names(policies: &[Arc<Policy>]) -> BTreeMap<ServerId, String> {
     shown.collect()
 }
 
-/// Whether a slip in the id would go unnoticed: the policy names no server, and the provider
-/// shows another name than its file's.
+/// Returns true if a mistyped id would go unnoticed: the policy names no server, and the provider's
+/// name differs from the policy file's.
 pub(super) fn may_be_another(policy: &Policy, shown: &str) -> bool {
     policy.name.is_none() && !shown.is_empty() && shown != policy.file
 }

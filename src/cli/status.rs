@@ -1,4 +1,4 @@
-//! `status`: how the running service and its servers stand.
+//! `status`: prints the state of the running service and its servers.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -24,10 +24,10 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Asks the service; good when no alert stands.
+/// Asks the service. Returns `Good` if no alert stands.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let missing = matches!(cli.config.try_exists(), Ok(false));
-    // The usual one need not be there: nobody asked for it.
+    // The default file need not exist, since nobody asked for it.
     if missing && cli.config != Path::new(DEFAULT_FILE) {
         let file = printable_path(&cli.config);
         let why = format!("{file}: there is no such file: name the service's own, or none");
@@ -46,14 +46,14 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         let found = server_argument::find(&view.servers, wanted)?;
         let found = found.ok_or_else(|| {
             let unknown = server_argument::unknown(&view.servers, wanted);
-            // Where it isn't noted already.
+            // Unless the same note was printed already.
             match other.filter(|_| missing) {
                 Some(other) => CommandError::Settings(format!("{unknown}; {other}")),
                 None => unknown,
             }
         });
         let mut server = found?.clone();
-        // A service from before an upgrade may not know; the rest is known anyway.
+        // A service of an earlier version may not offer this; the rest of the output is complete.
         let next = block_on(async { Ok(status::ask_upcoming(&socket, &server.id).await) })?;
         server.upcoming = next.unwrap_or_default();
         view.alerts
@@ -67,7 +67,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         return Ok(exit);
     }
     let zone = jiff::tz::TimeZone::system();
-    // Elsewhere a line stays one, for other programs to find.
+    // Elsewhere lines are not wrapped, so that other programs can search them.
     let terminal = std::io::stdout().is_terminal();
     let width = terminal.then(terminal_size::terminal_size).flatten();
     let width = width.map(|(width, _)| width.0);
@@ -79,9 +79,10 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// Says so where the service goes by another file than the one that was named.
+/// Returns a note if the service uses another main file than the given one.
 fn another(ours: &Path, theirs: &Path) -> Option<String> {
-    // The service may have been started elsewhere, and only it knows where.
+    // The service may have been started in another folder, so its relative path can't be resolved
+    // here.
     if theirs.is_relative() {
         return None;
     }

@@ -1,7 +1,7 @@
-//! Which alerts stand on a server: derived from what is seen, never counted.
+//! Derives the alerts that stand on a server from its state and its history.
 //!
-//! The decision compares them with those that the trail says stand, and records each
-//! difference; so an alert is raised once, outlives restarts, and clears by itself.
+//! The decision compares them with the alerts that stand according to the trail, and records each
+//! difference. An alert is therefore raised once, survives restarts and clears by itself.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,14 @@ use super::retention;
 use super::sanitize::utc;
 use super::snapshot::Status;
 
-/// After so long people hear of a slot whose tries don't count.
+/// A slot raises an alert after waiting this long on refusals that don't count as attempts.
 pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 type Alerts = BTreeMap<(AlertKind, String), String>;
 
 impl DecisionContext<'_> {
-    /// The step, or first a record of what has to be said along with it.
+    /// Returns the step, or a record that must be written before it: the server became blocked or
+    /// recovered, or an alert changed.
     pub(super) fn announce(&self, step: Step, alerts: Option<Alerts>) -> Step {
         if matches!(step, Step::Record(_)) {
             return step;
@@ -45,7 +46,7 @@ impl DecisionContext<'_> {
             let reason = "nothing stands in the way any more".to_owned();
             return Step::Record(ServerEvent::Recovered { reason });
         }
-        // While a listing is in doubt the alerts that it would give rise to stay as they are.
+        // A listing in doubt changes no alert that depends on it.
         let mut wanted = alerts.unwrap_or_else(|| {
             let others = standing.iter();
             others
@@ -77,7 +78,7 @@ impl DecisionContext<'_> {
         step
     }
 
-    /// That nobody knows whether a restore took effect.
+    /// Returns the alert for a restore with an unknown outcome.
     pub(super) fn restore_unknown(&self) -> Option<((AlertKind, String), String)> {
         let id = self.history.unknown_restore.clone()?;
         let reason = format!(
@@ -87,7 +88,7 @@ impl DecisionContext<'_> {
         Some(((AlertKind::RestoreUnknown, id.to_string()), reason))
     }
 
-    /// That a server can't be released.
+    /// Returns the alert for a held server that `after` failed to release.
     pub(super) fn stuck_hold(&self) -> Option<((AlertKind, String), String)> {
         let hold = self.history.hold.as_deref()?;
         let fault = self.history.hook_fault(&hold.rotation)?;
@@ -103,7 +104,7 @@ impl DecisionContext<'_> {
         Some(((AlertKind::HookFailed, hold.rotation.clone()), reason))
     }
 
-    /// The alerts that a listing which can be relied on gives rise to.
+    /// Returns the alerts that follow from a reliable listing.
     pub(super) fn alerts(&self) -> Alerts {
         let mut alerts = Alerts::new();
         for (snapshot, _) in self.own() {
@@ -185,8 +186,8 @@ impl DecisionContext<'_> {
         alerts
     }
 
-    /// I19: what is to go that nothing new has replaced, and what can't go since its
-    /// rotation's dates and names disagree.
+    /// I19: adds the alert for snapshots beyond `keep` that no new snapshot replaces, and the one
+    /// for snapshots that stay because their rotation's dates and names disagree.
     fn shrinking(&self, alerts: &mut Alerts) {
         let owned = self.owned();
         let spares = retention::spares(self.policy, &owned);
@@ -205,17 +206,17 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// I15: what the rotation's last slots gave rise to. The newest ending tells: a completed one
-    /// clears what stood before it.
+    /// I15: adds the alerts for slots that ended without a snapshot since the last completed one.
     fn fruitless_slots(&self, rotation: &str, alerts: &mut Alerts) {
-        // Those of a clock that was ahead are still to come.
+        // The slots after `latest` were recorded by a clock that was ahead.
         let latest = self.now.wall.saturating_add(CLOCK_TOLERANCE);
         let latest = latest.unwrap_or(self.now.wall);
         let ended = self.history.slots(rotation).filter(|note| {
             note.at <= latest && !matches!(note.ending, None | Some(SlotOutcome::Paused))
         });
         let mut ended: Vec<_> = ended.collect();
-        // Of two of one instant, under an earlier pattern and this one, the later record tells.
+        // Two slots may share one instant, one by a former pattern. The later record takes
+        // precedence.
         ended.sort_by_key(|note| note.at);
         ended.reverse();
         let good = ended
@@ -249,7 +250,7 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// I15: that the newest slot is tried for so long already in ways that don't count.
+    /// I15: adds the alert for a newest slot that has waited too long on refusals that don't count.
     fn waiting_slot(&self, rotation: &Rotation, alerts: &mut Alerts) {
         let newest = self.history.newest(&rotation.name, self.now.wall);
         let Some(note) = newest.filter(|note| note.ending.is_none()) else {
@@ -269,8 +270,8 @@ impl DecisionContext<'_> {
         alerts.insert((AlertKind::SlotWaiting, rotation.name.clone()), reason);
     }
 
-    /// I15: that the newest due slot ended by a clock that was ahead, so long ago that no note
-    /// of it is left, and has no snapshot now that its time has come.
+    /// I15: adds the alert for a due slot that a clock that was ahead ended early. The trail has
+    /// only its range left, so no note raises the alert.
     fn forgotten_slot(&self, index: usize, alerts: &mut Alerts) {
         let rotation = &self.policy.rotations[index];
         let Some(slot) = self.slot_due(rotation, self.now.wall) else {

@@ -1,4 +1,4 @@
-//! Each alert by name: when it is raised, and when it clears.
+//! When each alert is raised, and when it clears.
 
 use jiff::SignedDuration;
 
@@ -8,7 +8,7 @@ use crate::core::test_provider::*;
 
 pub(super) const WEEK: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-/// The alerts that stand once there is nothing left to record.
+/// Returns the alerts that stand once nothing is left to record.
 pub(super) fn standing(world: &mut TestProvider) -> Vec<(AlertKind, String)> {
     world.recorded();
     world.history.alerts.keys().cloned().collect()
@@ -18,7 +18,7 @@ pub(super) fn about(kind: AlertKind, name: &str) -> Vec<(AlertKind, String)> {
     vec![(kind, name.to_owned())]
 }
 
-/// The facts that are recorded until a step is left, and that step.
+/// Returns the events that are recorded until a step is left, and that step.
 pub(super) fn facts(world: &mut TestProvider) -> (Vec<ServerEvent>, Step) {
     let mut facts = Vec::new();
     for _ in 0..100 {
@@ -91,7 +91,7 @@ fn a_server_that_the_provider_did_not_know_is_blocked_until_a_create_is_done() {
     });
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
     world.pass(WEEK);
-    // The next slot is tried, which says nothing yet.
+    // The next slot is tried; its outcome is not known yet.
     assert!(matches!(world.recorded(), Step::Create { .. }));
     assert!(world.history.blocked.is_some());
     world.settle(&DONE);

@@ -1,24 +1,24 @@
-//! Deletes that no new snapshot pays for: announced, found or agreed to (I19).
+//! Deletes that no new snapshot pays for: announced, found, or approved by an operator (I19).
 
 use serde::{Deserialize, Serialize};
 
 use super::event::RecordedAt;
 use super::snapshot::SnapshotId;
 
-/// Snapshots that nothing new has replaced, and that are to go all the same (I19).
+/// A rotation's snapshots that may go although no new snapshot has replaced them (I19).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct AnnouncedDeletes {
-    /// By an edit or a first look: they go when the grace is over.
+    /// Announced by an edit or a first look; deleted when `shrink_grace` has passed.
     pub(super) announced: Vec<SnapshotId>,
-    /// Since when.
+    /// Time of the announcement.
     pub(super) since: Option<RecordedAt>,
-    /// Otherwise: they go when an operator agrees.
+    /// Found beyond `keep` without an announcement; deleted after an operator agrees.
     pub(super) found: Vec<SnapshotId>,
-    /// An operator agreed.
+    /// Approved by an operator.
     pub(super) agreed: Vec<SnapshotId>,
-    /// Announced ones that went for a due slot of a full server: what its new snapshot pushes
-    /// beyond `keep` goes in their place.
+    /// Announced snapshots that were deleted for a due slot of a full server. The announcement
+    /// passes on to the snapshots that the new one pushes beyond `keep`.
     #[serde(skip_serializing_if = "super::slot_log::none")]
     pub(super) taken: u32,
 }

@@ -1,5 +1,5 @@
-//! How a history comes about: facts folded in the order of the trail, the same way while
-//! they happen and when a start reads them back.
+//! Builds a server's history by applying events in the order of the trail. The running service and
+//! the replay at start use the same code.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,14 +11,14 @@ use super::server_history::{PendingOp, PruneFirstPromise, ServerHistory};
 use super::slot_log::CareReason;
 
 impl ServerHistory {
-    /// Folds one fact in. `grace` is added to the wait for an intent that an earlier
-    /// process left unanswered: its call may have run for the whole `request_timeout`.
+    /// Applies one event. `grace` is added to the wait for an intent that an earlier process left
+    /// unanswered: its call may have run for the whole `request_timeout`.
     pub fn apply(&mut self, fact: &ServerEvent, at: RecordedAt, grace: SignedDuration) {
         let after_call = RecordedAt {
             wall: at.wall.saturating_add(grace).unwrap_or(at.wall),
             mono: at.mono,
         };
-        // Where the trail goes on before the end of a pause, that was by a clock that was ahead.
+        // The trail goes on before the end of the pause: a clock that was ahead recorded that end.
         let ahead = |end: Timestamp| end.duration_since(at.wall) > CLOCK_TOLERANCE;
         self.last_pause.take_if(|pause| ahead(pause.until));
         match fact {
@@ -46,7 +46,7 @@ impl ServerHistory {
             } => {
                 let (notes, key) = (self.notes(rotation), terms.key());
                 let before = notes.terms.replace(key);
-                // An earlier version recorded none: then nothing tells that they are others.
+                // Earlier versions recorded no terms, so a difference can't be detected.
                 if before.is_some_and(|before| before.timing != key.timing) {
                     (notes.since, notes.begin) = (Some(at.wall), Some(CareReason::Changed));
                 }
@@ -54,7 +54,7 @@ impl ServerHistory {
                 if !before.is_some_and(same) {
                     notes.announce(shrinks, at);
                 }
-                // What was foreign may be own by the new names.
+                // A foreign snapshot may be own under the new names.
                 let named = |before: TermsHash| (before.timing, before.owns);
                 if before.is_none_or(|before| named(before) != named(key)) {
                     self.foreign.clear();
@@ -198,7 +198,7 @@ impl ServerHistory {
             } => {
                 self.last_intent = Some(at.wall);
                 self.last_delete = Some(id.clone());
-                // One that goes by its own right is no promise's any more.
+                // A victim that is deleted in its own right ends the promise.
                 self.prune_first.take_if(|prune| prune.victim == *id);
                 if let Some(known) = prune_first {
                     self.prune_first = Some(Box::new(PruneFirstPromise {
@@ -212,7 +212,7 @@ impl ServerHistory {
                         payment.victim = Some(id.clone());
                     }
                 }
-                // A delete that is sent again had no effect so far: it counts as refused.
+                // A delete that is sent again had no effect so far, so it counts as refused.
                 if self.deletes(id) {
                     self.refused_deletes += 1;
                     self.last_refusal = Some(at);
@@ -229,7 +229,7 @@ impl ServerHistory {
                     (Outcome::Done | Outcome::Unknown, Some(PendingOp::Delete { since, .. })) => {
                         *since = at;
                     }
-                    // What an operator couldn't delete says nothing of the rotation's deletes.
+                    // An operator's failed delete doesn't count against the rotation's deletes.
                     (
                         Outcome::Failed | Outcome::NoServer | Outcome::Later,
                         Some(PendingOp::Delete { ordered: true, .. }),
@@ -257,14 +257,14 @@ impl ServerHistory {
                 self.last_refusal = None;
             }
             ServerEvent::SnapshotCompleted { id, pays, snapshot } => {
-                // A listing that was believed has shown it by now, under the policy's name.
+                // By now an accepted listing has shown the server under the policy's name.
                 self.answered_name = None;
                 self.seen.remove(id);
                 self.stuck.remove(id);
                 self.saw_completed(id.clone(), snapshot);
                 let made = self.makes_slot(id) || self.takes_made(id, snapshot);
                 if made {
-                    // One name pays once: whatever shows under it later is a copy.
+                    // One name pays once: a snapshot that shows under it later is a copy.
                     self.lapsed.retain(|lapsed| *lapsed.name != **snapshot);
                 }
                 if self.makes(id) {
@@ -273,7 +273,8 @@ impl ServerHistory {
                 match pays {
                     Some(true) if made => self.pays(snapshot, id.clone()),
                     Some(_) => {}
-                    // Earlier versions took any own one that was not there before.
+                    // Records of earlier versions lack `pays`; any own snapshot that was not listed
+                    // before counts.
                     None => drop(self.prune_first.take_if(|prune| !prune.known.contains(id))),
                 }
             }
@@ -332,14 +333,15 @@ impl ServerHistory {
                 self.mismatch = Some(reason.as_str().into());
                 self.tried(snapshot, at, FailedTry::Counts, reason);
             }
-            // What is left is decided on by the listing.
+            // What follows depends on the next listing.
             ServerEvent::SnapshotGone { id, .. } => {
                 self.saw_vanished(id);
                 self.forget(id);
             }
             ServerEvent::Blocked { reason } => self.blocked = Some(reason.clone()),
             ServerEvent::Recovered { .. } => {
-                // Its names agree, and those of an older answer tell nothing any more.
+                // The server's names agree again, so the name from an older answer no longer
+                // matters.
                 (self.blocked, self.answered_name) = (None, None);
             }
             ServerEvent::AlertRaised {
@@ -381,7 +383,7 @@ impl ServerHistory {
                 self.unknown_restore = (*outcome == Outcome::Unknown).then_some(id.clone());
                 self.restore = match outcome {
                     Outcome::Done | Outcome::Unknown => Some(at),
-                    // It never began.
+                    // The restore never began.
                     Outcome::Failed | Outcome::NoServer | Outcome::Later => None,
                 };
             }

@@ -1,4 +1,4 @@
-//! What a history remembers, fact by fact.
+//! What a history contains after each event.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::core::test_provider::*;
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
 const NAME: &str = "weekly-2026-11-22";
 
-/// An instant of this process.
+/// Returns an instant of this process.
 fn at(minutes: i64) -> RecordedAt {
     RecordedAt::from(now(minutes))
 }
@@ -22,7 +22,7 @@ fn now(minutes: i64) -> ClockReading {
     }
 }
 
-/// The same instant, by the trail of an earlier process.
+/// Returns the same instant as recorded by an earlier process.
 fn before(minutes: i64) -> RecordedAt {
     let mono = None;
     RecordedAt {
@@ -137,7 +137,7 @@ fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_mad
         (2, Some(true), false),
         (9, Some(false), false),
         (9, Some(true), true),
-        // As earlier versions wrote it.
+        // Records of earlier versions.
         (2, None, false),
         (9, None, true),
     ] {
@@ -145,7 +145,7 @@ fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_mad
         facts.push((completed(id, pays), at(2)));
         let history = folded(&facts);
         assert_eq!(history.prune_first.is_none(), kept, "{id} {pays:?}");
-        // It pays for nothing else.
+        // The snapshot pays for nothing else.
         assert!(history.rotations.iter().all(|r| r.payments.is_empty()));
     }
 }
@@ -186,7 +186,7 @@ fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_an
     facts.push((paid, at(2)));
     facts.push((deleted(1, Outcome::Failed), at(2)));
     assert_eq!(victims(&facts), [Some(SnapshotId::from(1))]);
-    // It is remembered for the case that a listing shows it again.
+    // The payment is kept in case a listing shows the snapshot again.
     facts.push((
         ServerEvent::DeleteConfirmed {
             id: SnapshotId::from(1),

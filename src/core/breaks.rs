@@ -1,7 +1,7 @@
-//! Deliberate breaks of the rules, so that the proof can be seen to catch each.
+//! Deliberate violations of the rules. The proof shows that its checks detect each of them.
 //!
-//! Only the feature `proof` has the switch; without it every question here is answered
-//! `false` at compile time, and nothing of it is in a release.
+//! Only the feature `proof` contains the switch. Without it, `Break::on` is `false` at compile
+//! time, and no release contains any of this.
 
 #[cfg(feature = "proof")]
 use super::{
@@ -13,79 +13,79 @@ use super::{
     snapshot::{Snapshot, SnapshotId, Status},
 };
 
-/// A rule that is broken on purpose.
+/// A rule to violate on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Break {
     /// A snapshot in progress counts as completed (I8).
     InProgressCounts,
-    /// The newest own completed one may go (I2).
+    /// The newest own completed snapshot may be deleted (I2).
     NoFloor,
-    /// Nothing waits for a snapshot under way (I8).
+    /// Nothing waits for a snapshot that is in progress (I8).
     PruneBeforeCompletion,
-    /// A create without an answer is at once taken as not done (I9).
+    /// A create without an answer counts as not done at once (I9).
     NoSettleWindow,
-    /// A create without an answer is sent again as if it had been refused (I9).
+    /// A create without an answer is sent again as if it was refused (I9).
     BlindRetry,
-    /// A listing that is incomplete or wrong is believed (I11).
+    /// An incomplete or wrong listing is accepted (I11).
     ShortListingTrusted,
-    /// A listing from before a mutation justifies the next one (I4).
+    /// A listing from before a mutation justifies the next mutation (I4).
     StaleListingReused,
-    /// The oldest is found by name instead of by date (I3).
+    /// The oldest snapshot is chosen by name instead of by date (I3).
     OldestByName,
     /// A foreign snapshot counts as own (I1).
     ForeignAsOwn,
-    /// A second prune-first follows although the first wasn't made good (I7).
+    /// A second prune-first follows before the rotation has replaced the first victim (I7).
     NoErosionGuard,
     /// The trail is not synced before a mutation (I6).
     TrailNotSynced,
     /// A full server gets another create (I10).
     NoRoomCheck,
-    /// What the trail settled is forgotten: the inventory alone is asked (I9).
+    /// The trail's settled slots are ignored; only the inventory counts (I9).
     TrailForgotten,
-    /// A clock behind the trail is no doubt (I11).
+    /// A clock that is behind the trail causes no doubt (I11).
     ClockTrusted,
     /// Protected snapshots are pruned (I1).
     ProtectionIgnored,
-    /// `min_completed` is not kept (I3).
+    /// `min_completed` is ignored (I3).
     NoMinimum,
-    /// One snapshot too few is kept (I3).
+    /// A rotation keeps one snapshot too few (I3).
     KeepOneLess,
-    /// An open delete is forgotten, and another is sent beside it (I5).
+    /// An open delete is ignored, and another one is sent beside it (I5).
     OpenDeleteForgotten,
     /// A slot that is given up or skipped raises no alert (I15).
     SilentFailure,
-    /// After a restart a due slot is never looked at again (I15).
+    /// After a restart, due slots are never looked at again (I15).
     SlotsLost,
-    /// Once its create was sent, a server that hooks hold is not released.
+    /// A server held by hooks is not released once its create was sent.
     HoldForgotten,
-    /// An `after` that failed is not run again.
+    /// A failed `after` is not run again.
     AfterRunOnce,
-    /// A create goes out although its server isn't held for it.
+    /// A create is sent although its server is not held for it.
     BeforeLeftOut,
     /// A server that was stopped for a snapshot is not started (I20).
     StartForgotten,
-    /// A snapshot that its server is to be stopped for is made of the running one (I20).
+    /// A running server's snapshot is created although the policy asks for a stop (I20).
     StopLeftOut,
-    /// Unpaid surplus is deleted all the same (I19).
+    /// Surplus that nothing pays for is deleted (I19).
     UnpaidDeleted,
-    /// One that was made pays for any number of others (I19).
+    /// A snapshot that the rotation made pays for any number of deletes (I19).
     PaysForAll,
-    /// An announced shrink goes at once (I19).
+    /// An announced shrink takes effect at once (I19).
     NoGrace,
-    /// One that was completed and is listed as failed is a failed one (I19).
+    /// A completed snapshot that is listed as failed counts as failed (I19).
     RegressedAsFailed,
-    /// Any failed one counts as made by the rotation (I19).
+    /// Any failed snapshot counts as made by the rotation (I19).
     FailedAsMade,
-    /// One that somebody else made pays for another (I19).
+    /// A snapshot that somebody else made pays for a delete (I19).
     FoundPays,
-    /// One that is stored otherwise than asked for is no reason to stop (I19).
+    /// A snapshot that differs from what the create asked for doesn't block the server (I19).
     MismatchForgotten,
-    /// One that was foreign is own as soon as it bears an own name (I1, I19).
+    /// A foreign snapshot counts as own as soon as it has an own name (I1, I19).
     ForeignForgotten,
 }
 
 impl Break {
-    /// All of them.
+    /// All breaks.
     pub const ALL: [Self; 33] = [
         Self::InProgressCounts,
         Self::NoFloor,
@@ -122,19 +122,19 @@ impl Break {
         Self::ForeignForgotten,
     ];
 
-    /// Returns true if only a provider that lies can do harm by it.
+    /// Returns true if the break does harm only with a provider that gives wrong answers.
     #[cfg(feature = "proof")]
     pub fn needs_lies(self) -> bool {
         self >= Self::UnpaidDeleted
     }
 
-    /// Whether this rule is broken on this thread.
+    /// Returns true if this rule is broken on this thread.
     #[cfg(not(feature = "proof"))]
     pub(crate) const fn on(self) -> bool {
         false
     }
 
-    /// Whether this rule is broken on this thread.
+    /// Returns true if this rule is broken on this thread.
     #[cfg(feature = "proof")]
     pub(crate) fn on(self) -> bool {
         BROKEN.get() == Some(self)
@@ -146,14 +146,14 @@ thread_local! {
     static BROKEN: std::cell::Cell<Option<Break>> = const { std::cell::Cell::new(None) };
 }
 
-/// Breaks this rule on this thread, or mends all.
+/// Breaks this rule on this thread, or restores all rules.
 #[cfg(feature = "proof")]
 pub fn set(broken: Option<Break>) {
     BROKEN.set(broken);
 }
 
-/// The decision's view where a rule of the erosion bound is broken: the rules that guard it
-/// stand in one place, so they are blinded and not switched off one by one.
+/// Returns the altered inventory and history for a broken rule of the erosion bound. These rules
+/// stand in one place, so their input is altered instead of giving each a switch.
 #[cfg(feature = "proof")]
 pub(super) fn blinded(
     policy: &Policy,

@@ -1,5 +1,5 @@
-//! Rules 4 and 5 where they change something: a create where there is room, and which
-//! snapshot goes where there is none.
+//! Rules 4 and 5 where they change something: creates a snapshot while there is room, and chooses
+//! which snapshot to delete while there is none.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -17,15 +17,16 @@ use super::sanitize::counted;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 impl DecisionContext<'_> {
-    /// Makes the slot's snapshot, or the room for it.
+    /// Returns the step that creates the slot's snapshot, or one that makes room for it.
     pub(super) fn make(&self, index: usize, rotation: &Rotation, name: String) -> RotationDemand {
         if let Some(due) = self.unfit_to_stop(rotation, &name) {
             return due;
         }
         let owned = self.owned();
         let full = self.inventory.snapshots.len() >= self.rules.limit && !Break::NoRoomCheck.on();
-        // I19: what says that it failed is left alone while nobody needs its room, and one that
-        // the rotation did not make goes as a completed one would.
+        // I19: a listing may report a good snapshot as failed. A recent failed one stays while its
+        // place is not needed, and a failed one that the rotation did not make needs the same
+        // payment as a completed one.
         let failed =
             |own: &&OwnSnapshot<'_>| own.failed() && own.deletable() && self.unfinished(own);
         let mut of_slot = owned.iter().filter(|own| own.snapshot.name == name);
@@ -33,7 +34,7 @@ impl DecisionContext<'_> {
             let reason = format!("it failed, and its slot of {} is still due", rotation.name);
             return self.delete(failed, false, None, reason).into();
         }
-        // I10: no create on a full server; everything listed takes up room.
+        // I10: no create on a full server; every listed snapshot takes up room.
         if !full {
             if let Some(left) = self.held_by_others(rotation, &name) {
                 return RotationDemand::Later(left);
@@ -75,7 +76,7 @@ impl DecisionContext<'_> {
             let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
             return self.delete(own, true, None, reason).into();
         }
-        // After a week one that has regressed goes before a good one.
+        // A snapshot that regressed a week ago goes before a good one.
         let mut regressed = owned.iter().filter(|own| own.may_be_lost() && !own.recent);
         if let Some(own) = regressed.find(|own| own.deletable() && self.may_promise(own)) {
             let reason = format!(
@@ -113,8 +114,8 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Why nothing is given up for room now, whatever there is: a delete would make none, or
-    /// something has appeared of which only one listing tells as yet.
+    /// Returns why no snapshot may be deleted for room now: the delete would make none, or a single
+    /// listing is all that reports a new snapshot.
     fn no_room_by_a_delete(&self) -> Option<RotationDemand> {
         let (held, limit) = (self.inventory.snapshots.len(), self.rules.limit);
         if held > limit {
@@ -132,7 +133,7 @@ impl DecisionContext<'_> {
         left.is_positive().then_some(RotationDemand::Settles(left))
     }
 
-    /// The snapshot that the last delete was sent for, while it is listed and neither completed nor
+    /// Returns the snapshot of the last sent delete while it is listed as neither completed nor
     /// failed.
     fn being_deleted(&self) -> Option<&Snapshot> {
         let last = self.history.last_delete.as_ref()?;
@@ -143,7 +144,8 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Says what fills the room: after a rotation was renamed, its own former snapshots do.
+    /// Returns the reason why nothing may go. After a rotation is renamed, its former snapshots are
+    /// foreign and fill the room.
     fn nothing_to_give(&self, owned: &[OwnSnapshot<'_>]) -> String {
         let all = self.inventory.snapshots.len();
         let foreign = all - owned.len();
@@ -157,27 +159,28 @@ impl DecisionContext<'_> {
         reason
     }
 
-    /// I7, I19: no second prune-first before the rotation has made one since the last; the same
-    /// delete may be sent again.
+    /// I7, I19: allows no second prune-first before the rotation has made a snapshot since the
+    /// first. The same delete may be sent again.
     fn may_promise(&self, own: &OwnSnapshot<'_>) -> bool {
         let open = self.history.prune_first.as_deref();
         open.is_none_or(|open| open.victim == own.snapshot.id) || Break::NoErosionGuard.on()
     }
 
-    /// Returns true if the room that is left was made for a slot and is still owed to it.
+    /// Returns true if a prune-first made the free room and its slot still needs it.
     pub(super) fn room_is_owed(&self) -> bool {
         let open = self.history.prune_first.as_deref();
         let there = |id: SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == id);
         open.is_some_and(|open| !there(open.victim.clone()))
     }
 
-    /// Deletes what nobody needs any more (rule 5), if it is paid for (I19).
+    /// Returns the delete of a snapshot that `keep` no longer covers (rule 5), if it is paid for
+    /// (I19).
     pub(super) fn surplus(&self, owned: &[OwnSnapshot<'_>]) -> Option<Step> {
         let spares = retention::spares(self.policy, owned);
         if spares.is_empty() || self.troubled() {
             return None;
         }
-        // Where the oldest of a rotation stays, no newer one goes for it.
+        // If a rotation's oldest surplus snapshot stays, no newer one goes in its place.
         let mut stays = BTreeSet::new();
         for (own, why) in spares {
             let rotation = own.place.rotation;
@@ -201,7 +204,7 @@ impl DecisionContext<'_> {
         None
     }
 
-    /// Returns true if it is the snapshot of the server's newest settled slot, which is never deleted.
+    /// Returns true for the snapshot of the server's newest settled slot, which is never deleted.
     fn newest_settled(&self, own: &OwnSnapshot<'_>) -> bool {
         let rotations = self.policy.rotations.iter();
         let settled = rotations.flat_map(|r| self.history.slots(&r.name));
@@ -209,7 +212,7 @@ impl DecisionContext<'_> {
             note.ending == Some(SlotOutcome::Completed)
                 && note.at.duration_since(self.now.wall) <= CLOCK_TOLERANCE
         });
-        // A failed attempt bears the same name.
+        // A failed attempt has the same name.
         let newest = settled.max_by_key(|note| note.at);
         !own.failed() && newest.is_some_and(|note| note.name == own.snapshot.name)
     }
@@ -257,8 +260,8 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Returns true if its date can be relied on: readable, not in the future, and neither before there
-    /// were snapshots nor before its create (I11).
+    /// Returns true if the snapshot's date is reliable: readable, not in the future, not before the
+    /// first possible snapshot, and not before its create (I11).
     pub(super) fn dated(&self, snapshot: &Snapshot) -> bool {
         let ahead = |at: Timestamp| at.duration_since(self.now.wall);
         snapshot
@@ -271,13 +274,13 @@ impl DecisionContext<'_> {
         self.owned_where(|snapshot| self.spares(&snapshot.id))
     }
 
-    /// The own ones, of which an operator spares these for now.
+    /// Returns the own snapshots; those for which `spared` is true count as protected.
     pub(super) fn owned_where(&self, spared: impl Fn(&Snapshot) -> bool) -> Vec<OwnSnapshot<'_>> {
         self.own()
             .map(|(snapshot, place)| {
                 let until = self.left_alone_until(snapshot);
                 let regressed = self.has_regressed(snapshot);
-                // Since when it is one isn't recorded yet.
+                // The time of the regression is not recorded yet.
                 let new = regressed && until.is_none();
                 OwnSnapshot {
                     snapshot,
@@ -292,8 +295,8 @@ impl DecisionContext<'_> {
             .collect()
     }
 
-    /// Returns true if the policy protects it, or its id under which it was listed before: a provider that
-    /// numbers anew must not take the protection away (I1).
+    /// Returns true if the policy protects the snapshot, also by an id that it was listed under
+    /// before. A provider that assigns new ids must not remove the protection (I1).
     pub(super) fn protects(&self, snapshot: &Snapshot) -> bool {
         let mut former = self.history.former_ids(snapshot);
         self.policy.protects(snapshot)
@@ -301,8 +304,8 @@ impl DecisionContext<'_> {
             || self.history.is_protected_as(&snapshot.id, self.policy)
     }
 
-    /// Until when a failed or regressed one is left alone; `None`: nobody knows since when it
-    /// is one.
+    /// Returns how long a failed or regressed snapshot is left alone. `None` if the trail has no
+    /// time for the failure.
     pub(super) fn left_alone_until(&self, snapshot: &Snapshot) -> Option<Timestamp> {
         let regressed = self.has_regressed(snapshot);
         if snapshot.status != Status::Failed && !regressed {
@@ -320,15 +323,15 @@ impl DecisionContext<'_> {
         self.now.wall.checked_add(left).ok()
     }
 
-    /// Its slot's instant by the trail, else by its name.
+    /// Returns the slot's instant from the trail, else from the name.
     fn slot_of(&self, snapshot: &Snapshot, place: OwnSlot) -> Timestamp {
         let rotation = &self.policy.rotations[place.rotation];
         let noted = self.history.slot(&rotation.name, &snapshot.name);
         noted.map_or_else(|| rotation.schedule.instant(place.local), |note| note.at)
     }
 
-    /// Whether an operator is about to restore it: the snapshot of the present state that is
-    /// made before must not cost it.
+    /// Returns true if an operator is about to restore the snapshot. The snapshot of the present
+    /// state, made first, must not displace it.
     fn spares(&self, id: &SnapshotId) -> bool {
         let Some((spared, since)) = self.history.spared.as_deref() else {
             return false;
@@ -337,7 +340,7 @@ impl DecisionContext<'_> {
         *spared == *id && since.age(self.now).max(since.elapsed(self.now)) < window
     }
 
-    /// I19: one that was completed is none, whatever the listing says.
+    /// I19: a snapshot that was once completed never counts as stuck, whatever the listing says.
     fn long_stuck(&self, own: &OwnSnapshot<'_>) -> bool {
         let snapshot = own.snapshot;
         snapshot.status == Status::InProgress
@@ -351,7 +354,7 @@ fn stuck_for(rotation: &Rotation) -> String {
     format!("it is stuck, and a slot of {name} needs its room")
 }
 
-/// How a rotation's dates and slots disagree on which is its oldest.
+/// Returns the message for a rotation whose dates and slots name different oldest snapshots.
 pub(super) fn disagree([by_date, by_slot]: &[OwnSnapshot<'_>; 2]) -> String {
     format!(
         "{} is the oldest by its date, {} by its name: neither is deleted while both are there; delete or protect one",

@@ -1,4 +1,4 @@
-//! Each boundary of room by name: what goes for it, and what may not.
+//! Which snapshots may be deleted for room, and which may not.
 
 use jiff::SignedDuration;
 
@@ -211,8 +211,8 @@ fn i7_and_i19_where_a_foreign_snapshot_took_the_room_an_operator_agrees_to_the_n
     );
 }
 
-/// A prune-first for the first rotation's slot was done, and its create refused; then a listing
-/// shows once more what was given up.
+/// Performs a prune-first for the first rotation's slot, whose create is refused. Then a listing
+/// shows the deleted snapshot again.
 fn shown_once_more(world: &mut TestProvider) -> SnapshotId {
     let Step::Delete { id, name, .. } = world.recorded() else {
         panic!("a full server gives room");
@@ -261,7 +261,7 @@ fn i7_an_older_listing_that_shows_what_was_given_up_makes_nothing_good() {
     ];
     world = world.holding(&rows);
     let given = shown_once_more(&mut world);
-    // The daily slot is given up, and the weekly one asks for room.
+    // The daily slot is given up, and the weekly one needs room.
     world.settle_down();
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
     world.snapshots.retain(|s| s.id != given);
@@ -304,7 +304,7 @@ fn an_older_copy_of_a_slot_goes_for_room_before_the_oldest_of_all() {
     rows.push((4, "weekly-2026-11-08", DONE, "2026-11-08T03:01:00Z"));
     rows.push((5, "other", DONE, "2025-01-02T00:00:00Z"));
     let mut world = TestProvider::weekly(4).holding(&rows);
-    // Nothing has paid for it, and no shrink has named it.
+    // Nothing pays for it, and no shrink has named it.
     world.rules.shrink_grace = WEEK;
     let step = world.recorded();
     assert!(

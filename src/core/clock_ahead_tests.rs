@@ -1,4 +1,4 @@
-//! Slots and pauses by a clock that was ahead: what is told of them once it is right.
+//! Alerts about slots and pauses that a clock that was ahead recorded, once the clock is right.
 
 use jiff::SignedDuration;
 
@@ -84,7 +84,7 @@ fn i15_a_slot_that_ended_by_a_clock_ahead_and_is_forgotten_is_told_at_its_time()
         let why = world.history.alerts.values().next().map(|s| &*s.reason);
         let said = "the slot of weekly-2027-01-10 has no snapshot: it ended before its time, by a clock that was ahead; ";
         assert_eq!(why.is_some_and(|why| why.starts_with(said)), !there);
-        // A note of that very slot, by another name, tells more.
+        // A record of that very slot under another name gives more detail.
         ends(&mut world, "old-2027-01-10", "2027-01-10T03:00:00Z", false);
         world.recorded();
         let why = world.history.alerts.values().next().map(|s| &*s.reason);

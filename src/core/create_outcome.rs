@@ -1,20 +1,20 @@
-//! What tries leave in a history: the provider's answer to a create, or that nothing came of it.
+//! Applies the results of creates to a history: the provider's answer, or a try that made nothing.
 
 use super::event::{Outcome, RecordedAt, TransientRefusal};
 use super::server_history::{PendingOp, ServerHistory};
 use super::slot_log::SlotFailure;
 use super::snapshot::SnapshotId;
 
-/// How a try ended that made nothing.
+/// How a try that made nothing counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FailedTry {
     /// As an attempt.
     Counts,
-    /// Refused for now, or not delivered; maybe for this reason.
+    /// Not as an attempt: it was refused for now or not delivered, with the refusal if it is known.
     ForNow(Option<TransientRefusal>),
 }
 
-/// The answer to a create, or that there was none.
+/// The answer to a create, or its absence.
 pub(super) struct CreateOutcome<'a> {
     pub(super) outcome: Outcome,
     pub(super) id: Option<SnapshotId>,
@@ -24,7 +24,7 @@ pub(super) struct CreateOutcome<'a> {
 }
 
 impl ServerHistory {
-    /// `after_call` is when an unanswered call is over at the latest.
+    /// Applies the answer to a create. `after_call` is the latest end of a call without an answer.
     pub(super) fn created(
         &mut self,
         name: &str,
@@ -80,7 +80,8 @@ impl ServerHistory {
                     }
                 }
                 let tried = match outcome {
-                    // A server that is held isn't held anew every few seconds.
+                    // `Rate` is dropped: the create would be retried without a pause, and each
+                    // retry would hold the server anew.
                     Outcome::Later if self.hold.is_some() => FailedTry::ForNow(
                         hindrance.filter(|which| *which != TransientRefusal::Rate),
                     ),

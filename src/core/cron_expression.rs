@@ -1,19 +1,18 @@
-//! Cron expressions: read by croner, and when it refuses one, told in our own words which field
-//! is wrong.
+//! Parses cron expressions with croner, and reports which field of a refused one is wrong.
 //!
-//! The wrong field is found by asking the same parser about each field alone, so that there
-//! is no second grammar that could disagree with the first.
+//! The wrong field is found by giving each field alone to the same parser. A second grammar could
+//! disagree with the first.
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
-/// A cron expression that can't be read.
+/// A cron expression that can't be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}: {remedy}")]
 pub struct ScheduleError {
-    /// Which part is wrong.
+    /// The part that is wrong.
     pub message: String,
-    /// What to write.
+    /// A valid replacement.
     pub remedy: String,
 }
 
@@ -41,9 +40,9 @@ const FIELDS: [CronField; 6] = [
     field("day of week", "0 to 7, or Sun to Sat", "0 3 * * Sun"),
 ];
 
-/// Reads an expression of five fields, six with seconds first, or a word such as `@daily`.
+/// Parses an expression of five fields, of six with seconds first, or a word such as `@daily`.
 pub(super) fn read(expression: &str) -> Result<Cron, ScheduleError> {
-    // croner knows every usual word but this one.
+    // croner supports every usual word except this one.
     let known = if expression.trim().eq_ignore_ascii_case("@midnight") {
         "@daily"
     } else {
@@ -53,8 +52,8 @@ pub(super) fn read(expression: &str) -> Result<Cron, ScheduleError> {
 }
 
 fn parse(expression: &str) -> Option<Cron> {
-    // croner passes an empty piece of a list over, and where there is no other, it looks for
-    // such a second, minute or hour without end.
+    // croner ignores an empty item of a list. If the list has no other item, croner searches for a
+    // matching second, minute or hour without end.
     let lacks = |field: &str| field.split(',').any(str::is_empty);
     if expression.split_whitespace().any(lacks) {
         return None;
@@ -66,7 +65,7 @@ fn parse(expression: &str) -> Option<Cron> {
     parser.parse(expression).ok()
 }
 
-/// What is wrong with an expression that was refused.
+/// Returns the error for a refused expression.
 fn wrong(expression: &str) -> ScheduleError {
     if expression.contains('@') {
         return ScheduleError {

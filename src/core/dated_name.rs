@@ -1,47 +1,47 @@
-//! Names with a date in them: the pattern that a name may have been made by.
+//! Finds the pattern that a name with a date may come from.
 //!
-//! Of all patterns that fit, the one that takes most of the name for date and time is
-//! meant; what then stands beside the date must hold no digits next to it, else it would be
-//! a counter or a part of a time that no pattern of ours gives back.
+//! Of all patterns that fit, the one with the widest date and time is chosen. The rest of the name
+//! must have no digits next to the date: they would be a counter, or a part of a time that no
+//! supported pattern produces.
 
 use jiff::civil::DateTime;
 
 use super::name_pattern::Pattern;
 
-/// The forms of a day in use, and of a month.
+/// The usual forms of a day and of a month.
 const DATES: [&str; 5] = ["%Y-%m-%d", "%Y_%m_%d", "%Y%m%d", "%Y-%m", "%Y_%m"];
 
-/// The forms of a time, finest first.
+/// The usual forms of a time, finest first.
 const TIMES: [&str; 7] = [
     "%H-%M-%S", "%H_%M_%S", "%H%M%S", "%H-%M", "%H_%M", "%H%M", "%H",
 ];
 
-/// What stands between date and time.
+/// The separators between date and time.
 const BETWEEN: [&str; 4] = ["-", "_", "T", ""];
 
-/// A name taken apart.
+/// A name split into its date and the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DatedName {
-    /// The pattern that gives exactly this name for `at`.
+    /// The pattern that formats `at` as exactly this name.
     pub(super) pattern: Pattern,
-    /// Its text.
+    /// The pattern's text.
     pub(super) text: String,
-    /// What is no date, in lower case.
+    /// The name without its date, in lower case.
     pub(super) words: String,
-    /// The local time that the name tells; what it lacks is the smallest there is.
+    /// The local time in the name; missing fields have their smallest value.
     pub(super) at: DateTime,
-    /// Whether it tells the day.
+    /// True if the name contains the day.
     pub(super) day: bool,
-    /// Whether it tells the hour.
+    /// True if the name contains the hour.
     pub(super) hour: bool,
 }
 
-/// All forms of date with or without a time, widest first.
+/// Returns all forms of a date with and without a time, widest first.
 pub(super) fn forms() -> Vec<String> {
     let mut forms: Vec<String> = DATES.map(str::to_owned).into();
     for date in DATES.into_iter().filter(|date| date.ends_with("%d")) {
         for between in BETWEEN {
-            // Run together only where nothing else is set apart either.
+            // Date and time are joined directly only if neither contains a separator.
             let apart = !between.is_empty();
             let times = TIMES.into_iter();
             let times =
@@ -53,12 +53,12 @@ pub(super) fn forms() -> Vec<String> {
     forms
 }
 
-/// How wide a form's names are: a year has four digits, all else two.
+/// Returns the width of a form's names: a year has four digits, every other field two.
 fn width(form: &str) -> usize {
     form.len() + if form.contains("%Y") { 2 } else { 0 }
 }
 
-/// The name's pattern, if it bears a date in one of the `forms`.
+/// Returns the name's pattern if the name contains a date in one of `forms`.
 pub(super) fn dated(name: &str, forms: &[String]) -> Option<DatedName> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !name.chars().all(plain) {

@@ -1,9 +1,10 @@
-//! The one decision: what to do next on one server, and why.
+//! Decides what to do next on one server, and why.
 //!
-//! First match wins: held, doubt, open intent, under way, due, surplus, idle (DESIGN.md,
-//! section 2). The caller performs the step, records it, looks again and asks again.
-//! Rule 1 stands here; `pause.rs` has rule 0, `open.rs` 2 and 3, `due.rs` those for slots and
-//! surplus, and `hold.rs` and `restart.rs` what goes before them all.
+//! The first rule that applies gives the step: held, doubt, open intent, under way, due, surplus,
+//! idle (docs/design.md, "The rules"). The caller performs the step, records it, lists again and
+//! calls again. This file has rule 1, `pause.rs` rule 0, `pending_op.rs` rules 2 and 3, `due.rs`
+//! and `capacity.rs` rules 4 to 6. `hook_lease.rs` and `server_restart.rs` take precedence over all
+//! rules.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +19,8 @@ use super::server_history::ServerHistory;
 use super::slot_log::SlotRecord;
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
 
-/// The clock may lie this far behind the newest intent or a pause's end, and a date this far
-/// ahead.
+/// How far the clock may lie behind the newest intent or a pause's end, and a date ahead of the
+/// clock.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The longest pause between two attempts.
@@ -28,24 +29,24 @@ pub const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 /// A server's listing at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {
-    /// The server's name in the listing; `None` when it shows no row.
+    /// The server's name in the listing; `None` if the listing has no row of it.
     pub server_name: Option<String>,
-    /// Its host name, where that is another.
+    /// Its host name, if that differs.
     pub hostname: Option<String>,
-    /// Its other id, where the listing gives two: the policy has either.
+    /// Its other id, if the listing gives two. The policy may use either.
     pub other_id: Option<ServerId>,
     /// All snapshots of the server.
     pub snapshots: Vec<Snapshot>,
-    /// The server's state; `None`: nobody asked.
+    /// The server's state; `None` if it was not requested.
     pub state: Option<PowerState>,
-    /// When the listing was requested, by the monotonic clock.
+    /// Time of the listing's request, by the monotonic clock.
     pub requested: SignedDuration,
-    /// Why the listing can't be relied on.
+    /// Why the listing is unreliable.
     pub doubt: Option<String>,
 }
 
 impl Inventory {
-    /// Of a server that shows no snapshot, or was not asked for any.
+    /// Returns the inventory of a server that has no snapshots or was not listed.
     pub fn empty(requested: SignedDuration) -> Self {
         Self {
             server_name: None,
@@ -58,8 +59,8 @@ impl Inventory {
         }
     }
 
-    /// Takes in what the provider tells of the server itself; its name and its other id count where
-    /// no row gives them.
+    /// Adds the provider's description of the server. Its names and other id count only if no row
+    /// gives them.
     pub fn tell(&mut self, detail: ServerInfo) {
         self.state = Some(detail.state);
         if self.server_name.is_none() {
@@ -68,8 +69,8 @@ impl Inventory {
         self.other_id = self.other_id.take().or(detail.other_id);
     }
 
-    /// Casts doubt on it where the server's other id has a policy of its own: both would
-    /// rotate the same server.
+    /// Puts the inventory in doubt if the server's other id has a policy of its own: two policies
+    /// would rotate one server.
     pub fn doubt_twin(&mut self, has_policy: impl Fn(&ServerId) -> bool) {
         let Some(other) = self.other_id.as_ref().filter(|id| has_policy(id)) else {
             return;
@@ -81,14 +82,14 @@ impl Inventory {
     }
 }
 
-/// What to do next.
+/// The next step on a server.
 #[expect(
     missing_docs,
     reason = "the fields bear the names that the trail gives them"
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Write this fact to the trail, then ask again.
+    /// Write this event to the trail, then decide again.
     Record(ServerEvent),
     /// Create the slot's snapshot.
     Create {
@@ -96,25 +97,25 @@ pub enum Step {
         name: String,
         reason: String,
     },
-    /// Delete this snapshot; `prune_first` where it makes room for a create (I7).
+    /// Delete this snapshot. `prune_first` if it makes room for a create (I7).
     Delete {
         id: SnapshotId,
         name: String,
         rotation: String,
         prune_first: bool,
-        /// The newer one that pays for it (I19).
+        /// The newer snapshot that pays for it (I19).
         paid_by: Option<SnapshotId>,
         reason: String,
     },
-    /// Run the rotation's `after`: it releases the server that was held for this snapshot.
-    /// `early` where the snapshot is not over yet.
+    /// Run the rotation's `after`, which releases the server that was held for this snapshot.
+    /// `early` if the snapshot has not ended yet.
     After {
         rotation: String,
         name: String,
         early: bool,
         reason: String,
     },
-    /// Ask whether the server runs, then ask again.
+    /// Request the server's state, then decide again.
     AskState,
     /// Stop the server for this snapshot.
     Stop {
@@ -122,21 +123,22 @@ pub enum Step {
         name: String,
         reason: String,
     },
-    /// Start the server that was stopped for this snapshot; `early` where that is not over yet.
+    /// Start the server that was stopped for this snapshot. `early` if the snapshot has not ended
+    /// yet.
     Start {
         rotation: String,
         name: String,
         early: bool,
         reason: String,
     },
-    /// Something is under way: look again after this long.
+    /// Something is under way: list again after this pause.
     Wait {
         pause: SignedDuration,
         reason: String,
     },
-    /// Nothing may be done until something outside changes.
+    /// Nothing may be changed until something outside changes.
     Blocked { reason: String },
-    /// All is as it should be until this instant.
+    /// Nothing to do until this instant.
     Idle { until: Option<Timestamp> },
 }
 
@@ -162,7 +164,7 @@ fn decided(server: &DecisionContext<'_>) -> Step {
     owed.unwrap_or_else(|| server.in_time_for_after(server.in_downtime(server.by_rules())))
 }
 
-/// What is wanted of a server that is held for its create; what has to be said can wait.
+/// Decides for a server that is held for its create. Records and alerts wait until later.
 pub fn decide_in_hold(
     policy: &Policy,
     inventory: &Inventory,
@@ -176,7 +178,7 @@ pub fn decide_in_hold(
     first.unwrap_or_else(|| server.wanted())
 }
 
-/// Whether a rotation's `after` is due; for that no listing is needed.
+/// Returns the step that runs a due `after`. It needs no listing.
 pub fn release(
     policy: &Policy,
     history: &ServerHistory,
@@ -188,7 +190,7 @@ pub fn release(
     DecisionContext::of(policy, &nothing, history, rules, now).release()
 }
 
-/// Everything that one decision looks at.
+/// The input of one decision.
 #[derive(Clone, Copy)]
 pub(super) struct DecisionContext<'a> {
     pub(super) policy: &'a Policy,
@@ -217,7 +219,7 @@ impl<'a> DecisionContext<'a> {
 }
 
 impl DecisionContext<'_> {
-    /// The rules one after the other, and what has to be said along with the step.
+    /// Applies the rules in order, and puts records and alerts before the step.
     fn by_rules(&self) -> Step {
         if let Some(step) = self.held() {
             return self.conclude().unwrap_or(step);
@@ -242,7 +244,7 @@ impl DecisionContext<'_> {
             .unwrap_or_else(|| self.due_or_surplus())
     }
 
-    /// I19: a provider that stores otherwise what it was asked for gets nothing more to do.
+    /// I19: blocks a server on which the provider stored something other than what was asked for.
     fn stored_otherwise(&self) -> Option<Step> {
         let reason = self.history.mismatch.as_deref()?;
         Some(Step::Blocked {
@@ -253,7 +255,7 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Rule 1. A listing, a name or a clock that can't be relied on (I11).
+    /// Rule 1: blocks on an unreliable listing, name or clock (I11).
     pub(super) fn doubt(&self) -> Option<Step> {
         let blocked = |reason: String| Some(Step::Blocked { reason });
         if let Some(reason) = self.unreliable() {
@@ -264,7 +266,7 @@ impl DecisionContext<'_> {
         {
             return blocked(put_right(last));
         }
-        // I4: only a listing requested after the last answer justifies anything.
+        // I4: only a listing that was requested after the last answer justifies a change.
         if self
             .history
             .last_answer
@@ -276,7 +278,7 @@ impl DecisionContext<'_> {
         None
     }
 
-    /// Why the listing isn't to be believed, or is another server's (I11).
+    /// Returns why the listing is unreliable or shows another server (I11).
     pub(super) fn unreliable(&self) -> Option<String> {
         if let Some(doubt) = &self.inventory.doubt
             && !Break::ShortListingTrusted.on()
@@ -301,14 +303,14 @@ impl DecisionContext<'_> {
             })
     }
 
-    /// The last intent, where the clock says that it is yet to come.
+    /// Returns the time of the last intent if the clock is behind it.
     pub(super) fn clock_behind(&self) -> Option<Timestamp> {
         let last = self.history.last_intent?;
         (last.duration_since(self.now.wall) > CLOCK_TOLERANCE).then_some(last)
     }
 
-    /// Notes which rotations are under care, and on what terms: what passed before is not
-    /// theirs to judge, and what new terms delete is announced (I19).
+    /// Records which rotations are under care, and their terms. Slots from before are not judged,
+    /// and deletes that follow from new terms are announced (I19).
     fn care(&self) -> Option<Step> {
         let wanted = |name: &str| self.policy.rotations.iter().any(|r| r.name == name);
         if let Some(gone) = self.history.rotations().find(|name| !wanted(name)) {
@@ -341,9 +343,10 @@ impl DecisionContext<'_> {
         }))
     }
 
-    /// Where care began at a time that is yet to come, the clock was ahead then: it began now
-    /// at the latest, or a slot that passes before that time would be missed in silence (I15).
-    /// Noted even while the clock counts as odd, since nobody knows it afterwards.
+    /// Records that care begins now if the trail has it begin in the future, by a clock that was
+    /// ahead. Otherwise a slot that passes before that time would be missed without an alert (I15).
+    /// This happens even while the clock is in doubt, since later nothing shows that the clock was
+    /// ahead.
     fn under_care_already(&self) -> Option<Step> {
         let ahead = |since: Timestamp| since.duration_since(self.now.wall) > CLOCK_TOLERANCE;
         let mut rotations = self.policy.rotations.iter();
@@ -374,15 +377,15 @@ impl DecisionContext<'_> {
     }
 }
 
-/// What to do about a clock that is behind the last intent.
+/// Returns the message for a clock that is behind the last intent.
 pub(super) fn put_right(last: Timestamp) -> String {
     format!(
         "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"
     )
 }
 
-/// The pause after the nth try: doubling, an hour at most, up to a quarter longer by a hash of
-/// what is tried, so that servers don't come back in step.
+/// Returns the pause after the nth try: doubled each time, an hour at most, and up to a quarter
+/// longer by a hash of the server and what is tried, so that servers do not retry in step.
 pub(super) fn pause(server: &ServerId, rules: &Rules, what: &str, tries: u32) -> SignedDuration {
     let doublings = tries.saturating_sub(1).min(16);
     let pause = rules

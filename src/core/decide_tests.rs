@@ -1,4 +1,4 @@
-//! Each boundary of the decision's first rules by name.
+//! The boundaries of the decision's first rules.
 
 use std::collections::BTreeSet;
 
@@ -74,7 +74,7 @@ fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
         said: None,
     });
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
-    // It was renamed back, and somebody took the snapshot; another one shows the name.
+    // The server was renamed back, and somebody deleted the snapshot; another one shows the name.
     world.make("by-hand", DONE);
     world.pass(11 * MINUTE);
     assert!(!matches!(world.settle(&DONE), Step::Blocked { .. }));
@@ -125,7 +125,7 @@ fn i8_another_snapshot_of_a_stuck_ones_name_is_not_stuck() {
     world.pass(61 * MINUTE);
     world.settle(&Status::InProgress);
     assert!(world.history.stuck.contains(&SnapshotId::from(4)));
-    // A person replaces it, before anybody looks again.
+    // A person replaces it before the next look.
     world.snapshots.pop();
     world.snapshots.push(row(901));
     let log = world.log.len();
@@ -156,7 +156,7 @@ fn an_undocumented_status_that_an_earlier_process_called_stuck_holds_nothing_up_
         "{:?}",
         world.log
     );
-    // Another process knows it from the trail.
+    // Another process reads it from the trail.
     world.history.seen.clear();
     assert!(!matches!(world.settle(&DONE), Step::Wait { .. }));
 }
@@ -195,7 +195,7 @@ fn a_clock_behind_the_last_intent_blocks_until_it_catches_up() {
     assert!(!matches!(world.settle(&DONE), Step::Blocked { .. }));
 }
 
-/// A weekly create of this status was begun, and then the server was paused.
+/// An operator's snapshot has no rotation's name, so only its id identifies it.
 #[test]
 fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
     for (status, left) in [
@@ -307,7 +307,7 @@ fn the_pause_between_tries_doubles_up_to_an_hour_and_spreads_the_servers_over_a_
             *first >= base && *last <= base + base / 4,
             "{tries}: {first:?} {last:?}"
         );
-        // No more than a few of them fall together.
+        // Only a few of them coincide.
         assert!(pauses.len() > 128, "{tries}: {} pauses", pauses.len());
         assert!(*last - *first > base / 5, "{tries}: {first:?} {last:?}");
     }

@@ -1,18 +1,18 @@
-//! I19, the erosion bound: whatever the provider says, the rotation deletes no more good
+//! I19, the erosion bound: whatever the provider answers, the rotation deletes no more good
 //! snapshots than it has made.
 //!
-//! A completed own snapshot goes only when it is paid for:
+//! A completed own snapshot is deleted only if it is paid for:
 //!
-//! - by a newer one of the same rotation that the rotation created itself and saw completed,
-//!   under the name that it asked for, the id that it was answered or found, and a date that
-//!   agrees. Each pays once, and only if something was beyond `keep` as it was completed, so
-//!   that what a growing rotation made can't pay later. A prune-first is paid by the promise of
-//!   one: none follows before that is kept (`room.rs`);
-//! - by a shrink: an edit or a first look announced its deletion and the grace has passed, or
-//!   an operator agreed to it.
+//! - by a newer one of the same rotation that the rotation created itself and saw completed, under
+//!   the requested name, the answered or found id, and a date that agrees. Each pays once, and only
+//!   if a snapshot was beyond `keep` when it was completed. Snapshots that a growing rotation made
+//!   can't pay later. A prune-first is paid for by a promised snapshot: no second promise is given
+//!   before the first is kept (`capacity.rs`);
+//! - by a shrink: an edit or a first look announced the delete and `shrink_grace` has passed, or an
+//!   operator agreed to it.
 //!
-//! All of it is worked out from the trail ([`ServerHistory`](super::server_history::History)): a listing can
-//! only make less go.
+//! All of it follows from the trail ([`ServerHistory`](super::server_history::ServerHistory)). A
+//! listing can only reduce what is deleted.
 
 use jiff::Timestamp;
 
@@ -27,21 +27,22 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 /// The payment for a delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PaidBy {
-    /// The rotation made it itself, and it never was completed.
+    /// The rotation made the snapshot itself, and it was never completed.
     Unfinished,
-    /// A newer one stands for it.
+    /// A newer snapshot pays for it.
     By(SnapshotId),
-    /// A shrink whose grace has passed, or that an operator agreed to.
+    /// A shrink whose grace has passed, or to which an operator agreed.
     Agreed,
 }
 
-/// A create of the rotation; earlier versions' trails don't say when it was intended.
+/// A create of the rotation. `at` is `None` in trails of earlier versions, which lack the intent's
+/// time.
 struct RequestedCreate {
     at: Option<Timestamp>,
 }
 
 impl PaidBy {
-    /// The snapshot that pays, if one does.
+    /// Returns the snapshot that pays, if one does.
     pub(super) fn by(self) -> Option<SnapshotId> {
         match self {
             Self::By(payer) => Some(payer),
@@ -51,7 +52,7 @@ impl PaidBy {
 }
 
 impl DecisionContext<'_> {
-    /// The payment for deleting this one; `None`: it stays.
+    /// Returns the payment for deleting this snapshot; without one (`None`) it stays.
     pub(super) fn paid(
         &self,
         own: &OwnSnapshot<'_>,
@@ -65,7 +66,8 @@ impl DecisionContext<'_> {
         if self.agreed(own) {
             return Some(PaidBy::Agreed);
         }
-        // What was announced for a time doesn't go before, whatever would pay for it.
+        // An announced snapshot does not go before its time, even if another payment would cover
+        // it.
         if self.announced(own) {
             return None;
         }
@@ -79,7 +81,7 @@ impl DecisionContext<'_> {
         bound.or(free).map(|payment| PaidBy::By(payment.by.clone()))
     }
 
-    /// Returns true if the rotation made it itself and never saw it completed.
+    /// Returns true if the rotation made the snapshot itself and never saw it completed.
     pub(super) fn unfinished(&self, own: &OwnSnapshot<'_>) -> bool {
         let snapshot = own.snapshot;
         self.made(snapshot).is_some()
@@ -88,8 +90,8 @@ impl DecisionContext<'_> {
             && snapshot.status != Status::Completed
     }
 
-    /// When the rotation sent the create that made this one, which is not completed yet by the
-    /// trail; `None`: it made none.
+    /// Returns the rotation's create that made this snapshot while the trail lacks its completion.
+    /// `None` if the rotation did not make it.
     fn made(&self, snapshot: &Snapshot) -> Option<RequestedCreate> {
         let history = self.history;
         if let Some(PendingOp::Create { name, sent, .. }) = &history.open
@@ -109,7 +111,7 @@ impl DecisionContext<'_> {
             .map(|lapsed| RequestedCreate { at: lapsed.sent })
     }
 
-    /// Returns true if the rotation made it and the trail lacks its completion.
+    /// Returns true if the rotation made the snapshot and the trail lacks its completion.
     pub(super) fn awaits(&self, snapshot: &Snapshot) -> bool {
         self.made(snapshot).is_some()
     }
@@ -123,8 +125,7 @@ impl DecisionContext<'_> {
         &self.policy.rotations[own.place.rotation]
     }
 
-    /// Those of a rotation that nobody needs any more, and that neither a payment covers nor
-    /// a shrink has named.
+    /// Returns a rotation's surplus snapshots that neither a payment nor a shrink covers.
     pub(super) fn unpaid<'a>(
         &self,
         rotation: usize,
@@ -143,7 +144,7 @@ impl DecisionContext<'_> {
         self.uncovered(spares, payments, owned, named)
     }
 
-    /// Those of these spares that no payment covers; each payment covers one.
+    /// Returns the spares that no payment covers. Each payment covers one.
     pub(super) fn uncovered<'a>(
         &self,
         spares: impl Iterator<Item = (OwnSnapshot<'a>, SurplusReason)>,
@@ -173,14 +174,14 @@ impl DecisionContext<'_> {
         uncovered
     }
 
-    /// Returns true if this one, which is completed now, pays for another: the rotation made it as it
-    /// asked for it, and owes it or has one too many.
+    /// Returns true if this newly completed snapshot pays for another: the rotation made it as
+    /// requested, and either promised it or has one snapshot too many.
     pub(super) fn pays(&self, snapshot: &Snapshot, place: Option<OwnSlot>) -> bool {
         let Some(asked) = self.made(snapshot) else {
             return false;
         };
         let agrees = self.dated(snapshot) && !before(snapshot, asked.at);
-        // One that an operator spares for now is beyond `keep` all the same.
+        // A snapshot that an operator spares for now still counts as beyond `keep`.
         let owned = self.owned_where(|_| false);
         let surplus = |place: OwnSlot| !self.unpaid(place.rotation, &owned).is_empty();
         let promise = self.history.prune_first.as_deref();
@@ -189,9 +190,10 @@ impl DecisionContext<'_> {
     }
 }
 
-/// Returns true if the payer is there, completed, and newer than its victim by date and slot.
-/// Two copies of a slot: the rotation's own pays for the other, so no copy that it didn't make
-/// takes the place of one that it made.
+/// Returns true if the payer is listed, completed, and newer than its victim by date and slot.
+///
+/// Of two copies of a slot, the rotation's own pays for the other. A copy that the rotation did not
+/// make can't displace one that it made.
 fn stands_for(
     payer: &SnapshotId,
     own: &OwnSnapshot<'_>,

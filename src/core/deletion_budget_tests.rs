@@ -9,7 +9,7 @@ use crate::core::test_provider::*;
 fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
     let mut world = TestProvider::grown(3, 3);
     assert_eq!(world.snapshots.len(), 3);
-    // Three newer ones are listed that the rotation never made.
+    // Three newer ones are listed that the rotation did not make.
     for day in ["2026-12-13", "2026-12-14", "2026-12-15"] {
         world.make(&format!("weekly-{day}"), Status::Completed);
     }
@@ -20,14 +20,14 @@ fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
         said.contains("3 snapshots beyond keep = 3 of weekly"),
         "{said}"
     );
-    // Time alone changes nothing, an operator does.
+    // The passage of time changes nothing; an operator's agreement does.
     world.pass(2 * WEEK);
     world.now.wall -= 2 * WEEK;
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
     world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
-    // All but the newest slot that the trail settled.
+    // All except the newest slot that the trail settled.
     let deleted = ["delete weekly-2026-11-22", "delete weekly-2026-11-29"];
     assert_eq!(world.log, deleted);
 }
@@ -86,7 +86,7 @@ fn i9_no_more_creates_of_one_name_are_sent_than_the_rotation_has_attempts() {
     for nth in 0..3 {
         assert!(matches!(world.recorded(), Step::Create { .. }), "{nth}");
         world.intend_create("weekly-2026-11-22");
-        // Nothing is said of what came of it.
+        // The outcome of each create is lost.
         world.history.open = None;
     }
     world.recorded();
@@ -107,7 +107,7 @@ fn the_first_slot_bears_the_name_of_the_day_and_waits_where_the_next_one_has_tha
         world.settle(&Status::Completed);
         world.log
     };
-    // It is 2026-11-22 04:00.
+    // The present is 2026-11-22 04:00.
     assert_eq!(first("@yearly", "r-%Y-%m-%d"), ["create r-2026-11-22"]);
     assert_eq!(first("0 3 * * *", "r-%Y-%m-%d"), ["create r-2026-11-22"]);
     assert_eq!(first("0 23 * * *", "r-%Y-%m-%d"), [""; 0]);

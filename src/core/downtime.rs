@@ -1,8 +1,8 @@
-//! Downtimes: a server that a rotation stops for its snapshot, as the trail tells it. `restart.rs`
-//! says when its start is due.
+//! Downtimes: servers that a rotation stops for its snapshot, as recorded in the trail.
+//! `server_restart.rs` decides when the start is due.
 //!
-//! From the moment that a stop is intended the start is owed, until the server is seen active
-//! (I20). A downtime outlives its process: the next one goes on with the same stop.
+//! The start is owed from the stop's intent until the server is seen active (I20). A downtime
+//! survives its process: the next process continues it.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -12,26 +12,26 @@ use super::event::{ClockReading, Outcome, RecordedAt, ServerEvent};
 use super::server_history::ServerHistory;
 use super::snapshot::ServerId;
 
-/// Starts that failed, from which on `once` leaves the server to the next process.
+/// Number of failed starts after which `once` leaves the server to the next process.
 const HOPELESS: u32 = 5;
 
-/// The state of a server, as the provider tells it.
+/// The state of a server, as the provider reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PowerState {
     /// It runs.
     Active,
     /// It is shut down.
     Stopped,
-    /// Another word, such as `suspended`.
+    /// Any other word, such as `suspended`.
     Other(Box<str>),
-    /// It couldn't be asked for.
+    /// The request for the state failed.
     Untold(Box<str>),
-    /// The provider doesn't tell: 404 or 405.
+    /// The provider does not offer the state: 404 or 405.
     NotOffered,
 }
 
 impl PowerState {
-    /// The state of this word.
+    /// Parses the provider's word.
     pub fn of(word: &str) -> Self {
         match word {
             "active" => Self::Active,
@@ -46,11 +46,11 @@ impl PowerState {
 pub struct ServerInfo {
     /// Its state.
     pub state: PowerState,
-    /// Its name, where it was told.
+    /// Its name, if the provider gave one.
     pub name: Option<String>,
-    /// Its host name, where that is another.
+    /// Its host name, if that differs.
     pub hostname: Option<String>,
-    /// Its other id, where it has two.
+    /// Its other id, if it has two.
     pub other_id: Option<ServerId>,
 }
 
@@ -68,34 +68,34 @@ impl From<PowerState> for ServerInfo {
 /// A server that a rotation stops for a snapshot; its start is owed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Downtime {
-    /// The rotation that asks for it.
+    /// The rotation that stops it.
     pub rotation: String,
     /// The snapshot that it is stopped for.
     pub snapshot: String,
-    /// When the stop was intended.
+    /// Time of the stop's intent.
     pub since: RecordedAt,
-    /// It was seen stopped.
+    /// True once the server was seen stopped.
     pub stopped: bool,
-    /// The snapshot's create was sent.
+    /// True once the snapshot's create was sent.
     pub created: bool,
-    /// Starts that were sent.
+    /// Number of starts sent.
     pub starts: u32,
-    /// When the call of the last start is over at the latest.
+    /// Latest end of the last start's call.
     pub started: Option<RecordedAt>,
-    /// The outcome of the last call; `None`: nobody knows yet.
+    /// Outcome of the last call; `None` until it is recorded.
     pub answer: Option<Outcome>,
-    /// A start was taken since it was seen stopped.
+    /// True if a start was accepted after the server was seen stopped.
     pub taken: bool,
-    /// How the last start was refused.
+    /// The reason with which the last start was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Box<str>>,
-    /// Since when this process sees it active after the last start.
+    /// Since when this process has seen the server active after the last start.
     #[serde(skip)]
     pub active: Option<SignedDuration>,
 }
 
 impl Downtime {
-    /// The record of a call whose answer went with the process that sent it, or couldn't be written.
+    /// Returns the record of a call whose answer was lost with its process or could not be written.
     pub(super) fn unanswered(&self) -> Option<ServerEvent> {
         if self.answer.is_some() {
             return None;
@@ -116,8 +116,8 @@ impl Downtime {
         })
     }
 
-    /// Returns true if the stop was refused: it may take effect all the same, so the server is
-    /// watched for a while. Once it is seen stopped its start is owed.
+    /// Returns true if the stop was refused. It may take effect all the same, so the server is
+    /// watched for a while. Once it is seen stopped, its start is owed.
     pub(super) fn is_doubtful(&self) -> bool {
         let refused = matches!(
             self.answer,
@@ -126,14 +126,14 @@ impl Downtime {
         refused && self.starts == 0 && !self.stopped
     }
 
-    /// Returns true if `once` has tried for long enough.
+    /// Returns true if `once` has sent enough starts.
     pub fn hopeless(&self) -> bool {
         self.starts >= HOPELESS && self.active.is_none()
     }
 }
 
 impl ServerHistory {
-    /// Takes in what a power call or the server's state tells.
+    /// Applies an event of a power call or of the server's state.
     pub(super) fn powered(&mut self, fact: &ServerEvent, at: RecordedAt, after_call: RecordedAt) {
         match fact {
             ServerEvent::StopIntent {
@@ -163,7 +163,7 @@ impl ServerHistory {
                 said,
             } => self.stop_answered(snapshot, *outcome, said.as_deref(), at),
             ServerEvent::StopConfirmed { snapshot, .. } => {
-                // One that was refused did count for none.
+                // The stop was refused and not counted, but took effect.
                 if self
                     .downtime
                     .as_ref()
@@ -175,7 +175,7 @@ impl ServerHistory {
                 }
                 if let Some(downtime) = &mut self.downtime {
                     downtime.stopped = true;
-                    // It may have taken effect after a start: that one is void.
+                    // The stop may have taken effect after a start; that start no longer counts.
                     downtime.taken = false;
                 }
             }
@@ -193,7 +193,8 @@ impl ServerHistory {
             ServerEvent::StartIntent {
                 snapshot, reason, ..
             } => {
-                // It is sent though the clock may be behind, which says nothing of the clock.
+                // A start is sent even while the clock is behind, so it must not set the last
+                // intent back.
                 self.last_intent = self.last_intent.max(Some(at.wall));
                 let Some(downtime) = &mut self.downtime else {
                     return;
@@ -256,22 +257,22 @@ impl ServerHistory {
         }
     }
 
-    /// No further attempt could end otherwise.
+    /// Gives up the slot's attempts: no further one could end differently.
     fn out_of_attempts(&mut self, name: &str) {
         for note in self.unsettled_named(name) {
             note.attempts = u32::MAX;
         }
     }
 
-    /// Returns true if the rotation stopped the server, and its start is owed; a stop that was
-    /// refused counts once it is seen to have acted.
+    /// Returns true if the rotation stopped the server and its start is owed. A refused stop counts
+    /// once the server is seen stopped.
     pub fn is_down(&self) -> bool {
         let down = self.downtime.as_deref();
         down.is_some_and(|down| !down.is_doubtful())
     }
 
-    /// The id for the next call about the server's power: the other one where the provider said
-    /// last that it knows no such server.
+    /// Returns the id for the next power call: the other id if the provider last answered that the
+    /// server does not exist.
     pub fn power_id(&self, server: &ServerId) -> ServerId {
         let unknown = self.downtime.as_deref().is_some_and(|downtime| {
             downtime.answer == Some(Outcome::NoServer) && downtime.starts % 2 == 1
@@ -280,8 +281,8 @@ impl ServerHistory {
         other.unwrap_or(server).clone()
     }
 
-    /// The rotation for which the server is left without a start that was taken, when the service
-    /// ends, and that in words.
+    /// Returns the rotation and a message if the service ends while the server has no accepted
+    /// start.
     pub fn left_stopped(&self) -> Option<(String, String)> {
         let downtime = self.downtime.as_deref()?;
         let runs = downtime.taken && downtime.active.is_some();
@@ -300,7 +301,7 @@ impl ServerHistory {
         Some((downtime.rotation.clone(), reason))
     }
 
-    /// Takes in the server's state, as it was asked for at `now`; in memory only.
+    /// Stores the server's state as requested at `now`, in memory only.
     pub fn observe_state(&mut self, state: Option<&PowerState>, now: ClockReading) {
         let Some(downtime) = &mut self.downtime else {
             return;

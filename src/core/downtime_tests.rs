@@ -1,4 +1,4 @@
-//! When a server is stopped for its snapshot, and what its start outlives.
+//! When a server is stopped for its snapshot, and how its start survives failures.
 
 use crate::core::decide::Step;
 use crate::core::downtime::PowerState;
@@ -18,7 +18,7 @@ pub(super) fn stop_server() -> StopServer {
     }
 }
 
-/// A weekly slot is due on a server that runs and is to be stopped for it.
+/// Returns a running server with a due weekly slot whose rotation stops it.
 pub(super) fn world() -> TestProvider {
     with(stop_server())
 }
@@ -35,7 +35,7 @@ pub(super) fn is_stop(step: &Step) -> bool {
     matches!(step, Step::Stop { rotation, name, .. } if rotation == "weekly" && name == NAME)
 }
 
-/// Says of a start whether it is an early one.
+/// Returns whether a start is early; `None` for any other step.
 pub(super) fn starts(step: &Step) -> Option<bool> {
     match step {
         Step::Start { early, .. } => Some(*early),
@@ -59,7 +59,7 @@ pub(super) fn stop_answered(world: &mut TestProvider, outcome: Outcome) {
     });
 }
 
-/// As the engine does it: the stop, and the server is seen stopped.
+/// Performs the stop as the engine does; the server is then seen stopped.
 pub(super) fn stop(world: &mut TestProvider) {
     assert!(is_stop(&world.recorded()));
     intend_stop(world);
@@ -85,7 +85,7 @@ pub(super) fn start(world: &mut TestProvider, outcome: Outcome) {
     });
 }
 
-/// The server runs, and is seen so twice.
+/// Makes the server run, and lets it be seen so twice.
 pub(super) fn runs(world: &mut TestProvider) -> Step {
     world.state = Some(PowerState::Active);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
@@ -208,7 +208,7 @@ fn a_stop_that_is_not_seen_in_time_is_undone_and_tried_again_as_often_as_attempt
         assert!(matches!(world.recorded(), Step::Wait { .. }));
         world.pass(5 * MINUTE);
         start(&mut world, Outcome::Failed);
-        // A late stop may still come in the settle window, and take its time.
+        // A late stop may take effect within the settle window, and takes its time.
         assert!(matches!(runs(&mut world), Step::Wait { .. }));
         world.pass(world.rules.settle_window);
         world.recorded();
@@ -247,7 +247,7 @@ fn a_stop_that_is_refused_is_tried_again_and_leaves_nothing_to_be_started() {
         assert!(matches!(world.recorded(), Step::Wait { .. }), "{outcome:?}");
         world.pass(20 * MINUTE);
         assert!(is_stop(&world.recorded()), "{outcome:?}");
-        // Seen active for as long as it could take effect.
+        // Seen active for as long as the stop could take effect.
         world.pass(60 * MINUTE);
         assert!(is_stop(&world.recorded()), "{outcome:?}");
         assert_eq!(world.history.downtime, None, "{outcome:?}");

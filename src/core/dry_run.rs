@@ -1,8 +1,8 @@
-//! Tries the steps of one server on a copy of what is known, for a plan.
+//! Tries the steps of one server on a copy of its state, for a plan.
 //!
-//! The decision itself is asked over and over, so that the plan can't differ from what a
-//! run would do (I14). Nothing happens but its own steps: time passes by waiting alone, and
-//! meanwhile what is in progress is completed, unless stuck.
+//! The copy goes through the decision itself, so that a plan can't differ from a run (I14). Only
+//! its own steps change the copy. Time passes by waiting alone; meanwhile snapshots in progress
+//! complete, unless they are stuck.
 
 use std::collections::BTreeSet;
 
@@ -18,29 +18,29 @@ use super::sanitize::utc;
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// A plan that has not come to rest after so many looks is broken off.
+/// Looks after which a plan that does not come to rest is cut off.
 const MOST_LOOKS: usize = 10_000;
 
-/// So many rests are lived through in search of what comes next.
+/// Rests to pass through in search of the next change.
 const MOST_RESTS: usize = 3;
 
-/// Looks at something that only time can end.
+/// Looks at a wait that only time can end.
 const STRIDES: i32 = 60;
 
-/// The copy on which the steps are tried.
+/// The copy on which steps are tried.
 pub(super) struct DryRun<'a> {
     pub(super) policy: &'a Policy,
     pub(super) rules: &'a Rules,
     pub(super) inventory: Inventory,
     pub(super) history: ServerHistory,
     pub(super) now: ClockReading,
-    /// Ids that stand for those that the provider will give.
+    /// Ids that stand for those that the provider will assign.
     pub(super) created: BTreeSet<SnapshotId>,
     pub(super) plan: Plan,
 }
 
 impl DryRun<'_> {
-    /// Tries step after step until the server rests or is blocked.
+    /// Tries steps until the server rests or is blocked.
     pub(super) fn play(mut self) -> Plan {
         self.observe();
         self.plan.snapshots = self.verdicts();
@@ -56,9 +56,10 @@ impl DryRun<'_> {
         }
     }
 
-    /// What is created and deleted when the rest that was reached is over, or why nothing is.
+    /// Returns the creates and deletes that follow the rest, or the reason why none do.
     fn next(&mut self) -> Option<(Timestamp, Vec<PlannedStep>)> {
-        // After an edit of its time a slot's name may be settled already: then the one after it.
+        // After an edit of the schedule the next slot's name may be settled already; then the slot
+        // after it counts.
         for _ in 0..MOST_RESTS {
             let at = self.plan.until?;
             let before = self.plan.steps.len();
@@ -74,7 +75,7 @@ impl DryRun<'_> {
         None
     }
 
-    /// Tries step after step, and shows each look's outcome to `seen`.
+    /// Tries steps, and calls `seen` after each look.
     pub(super) fn run(&mut self, mut seen: impl FnMut(&Self)) {
         for _ in 0..MOST_LOOKS {
             let over = self.look();
@@ -88,7 +89,7 @@ impl DryRun<'_> {
         seen(self);
     }
 
-    /// One look and its step; whether the server rests now, or is blocked.
+    /// Performs one look and its step. Returns true if the server now rests or is blocked.
     fn look(&mut self) -> bool {
         self.observe();
         let (policy, rules) = (self.policy, self.rules);
@@ -108,7 +109,7 @@ impl DryRun<'_> {
                 ..
             } => self.delete((id, name), prune_first, paid_by, reason),
             Step::After { rotation, name, .. } => self.after(rotation, name),
-            // What stands in a plan is that it runs, unless somebody asked.
+            // A plan assumes that the server runs, unless its state was requested.
             Step::AskState => self.inventory.state = Some(PowerState::Active),
             Step::Stop {
                 rotation,
@@ -134,7 +135,7 @@ impl DryRun<'_> {
         false
     }
 
-    /// Time passes until `at`, and nothing happens meanwhile; time that has passed stays so.
+    /// Lets time pass until `at` without any change. Never goes back in time.
     pub(super) fn pass_until(&mut self, at: Timestamp) {
         let time = at.duration_since(self.now.wall).max(SignedDuration::ZERO);
         self.now.wall = at.max(self.now.wall);
@@ -147,7 +148,7 @@ impl DryRun<'_> {
         self.record(&ServerEvent::CreateIntent {
             rotation,
             snapshot: name.clone(),
-            // Asked for only when no answer gives the id, as here one does at once.
+            // Needed only if no answer gives the id; here the answer follows at once.
             known: BTreeSet::new(),
             reason: reason.clone(),
             by: None,
@@ -206,8 +207,8 @@ impl DryRun<'_> {
         self.push(PlannedAction::Delete, Some(name), id, reason);
     }
 
-    /// Runs `before` of a rotation that has hooks: without its hold a stopped server would be
-    /// started again before the create.
+    /// Runs `before` of a rotation that has hooks. Without the hold a stopped server would be
+    /// started before the create.
     fn hold(&mut self, rotation: &str, snapshot: &str) {
         let hooked = self.policy.rotation(rotation);
         if hooked.is_none_or(|rotation| rotation.hooks.is_none()) {
@@ -233,7 +234,7 @@ impl DryRun<'_> {
         });
     }
 
-    /// The server is stopped at once.
+    /// Stops the server at once.
     fn stop(&mut self, rotation: String, snapshot: String, reason: String) {
         let stop = self.policy.rotation(&rotation);
         let longest = stop.and_then(|rotation| rotation.stop.as_deref());
@@ -258,7 +259,7 @@ impl DryRun<'_> {
         self.push(PlannedAction::Stop, None, None, told);
     }
 
-    /// The server is started at once.
+    /// Starts the server at once.
     fn start(&mut self, rotation: String, snapshot: String, early: bool, reason: String) {
         self.record(&ServerEvent::StartIntent {
             rotation: rotation.clone(),
@@ -276,7 +277,7 @@ impl DryRun<'_> {
         self.push(PlannedAction::Start, None, None, reason);
     }
 
-    /// A hold is released. Of what is created here only a server that is stopped is held.
+    /// Releases a held server. The dry run itself holds a server only to stop it.
     fn after(&mut self, rotation: String, snapshot: String) {
         let reason = format!("after of {rotation} is run: it releases the server");
         self.record(&ServerEvent::HookFinished {
@@ -292,8 +293,8 @@ impl DryRun<'_> {
         self.push(PlannedAction::Wait, None, None, reason);
     }
 
-    /// Time passes, and what is in progress is completed. A wait that repeats itself is one
-    /// step; it takes longer strides, since only time can end it.
+    /// Lets time pass and completes the snapshots in progress. Equal waits in a row are one step
+    /// with longer strides, since only time can end them.
     fn wait(&mut self, pause: SignedDuration, reason: String) {
         let reason = if pause > self.rules.poll_interval {
             format!("{reason} (for {:#})", whole_seconds(pause))
@@ -304,7 +305,7 @@ impl DryRun<'_> {
         let again =
             last.is_some_and(|last| last.do_ == PlannedAction::Wait && last.reason == reason);
         let stride = if again {
-            // What is open ends within the settle window, all else within `stuck_after`.
+            // An open call ends within `settle_window`, everything else within `stuck_after`.
             let longest = match self.history.open {
                 Some(_) => self.rules.settle_window.min(self.rules.stuck_after),
                 None => self.rules.stuck_after,
@@ -327,7 +328,7 @@ impl DryRun<'_> {
         self.now.wall = wall.unwrap_or(Timestamp::MAX);
         self.now.mono = self.now.mono.saturating_add(stride);
         self.inventory.requested = self.now.mono;
-        // One that the provider has made, but not listed yet, shows up.
+        // A created snapshot that was not listed yet appears.
         if let Some(PendingOp::Create {
             id: Some(id), name, ..
         }) = &self.history.open
@@ -340,7 +341,7 @@ impl DryRun<'_> {
 
     fn complete(&mut self) {
         let server = self.server();
-        // One that an operator ordered bears no rotation's name.
+        // A snapshot that an operator ordered has no rotation's name.
         let awaited =
             |s: &&Snapshot| self.policy.place(&s.name).is_some() || self.history.makes(&s.id);
         let rows = self.inventory.snapshots.iter().filter(awaited);
@@ -355,7 +356,7 @@ impl DryRun<'_> {
         }
     }
 
-    /// The end: at rest, or held.
+    /// Ends the plan: the server rests or is held.
     fn rest(&mut self, until: Option<Timestamp>) {
         self.plan.until = until;
         if self.server().held().is_none() {
@@ -371,7 +372,7 @@ impl DryRun<'_> {
         self.push(PlannedAction::Wait, None, None, reason);
     }
 
-    /// A row of a snapshot that is being made.
+    /// Adds the row of a snapshot in progress.
     fn show(&mut self, id: SnapshotId, name: String) {
         self.inventory.snapshots.push(Snapshot {
             uuid: None,
@@ -383,8 +384,8 @@ impl DryRun<'_> {
         self.inventory.requested = self.now.mono;
     }
 
-    /// Greater than any id that is known: a new snapshot's must not be taken for an old one's,
-    /// nor for a protected one's.
+    /// Returns an id above every known one. A new snapshot must not be mistaken for an old or a
+    /// protected one.
     fn new_id(&self) -> SnapshotId {
         let listed = self.inventory.snapshots.iter().map(|s| s.id.clone());
         let pruned = self.history.prune_first.iter();

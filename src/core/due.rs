@@ -1,4 +1,4 @@
-//! Rules 4 to 6 of the decision: what is due, what is surplus, and until when to rest.
+//! Rules 4 to 6 of the decision: due slots, surplus, and how long to rest.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,7 +13,7 @@ use super::schedule::Slot;
 use super::slot_log::{CareReason, SlotRecord};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
-/// Of slots that passed unrun no more than this many are counted.
+/// At most this many slots that passed unrun are counted.
 const MOST_COUNTED: usize = 1000;
 
 const IN_PAUSE: &str = "it passed during a pause";
@@ -21,18 +21,19 @@ const CATCH_UP_PASSED: &str = "its catch_up has passed";
 
 const SETTLES: &str = "the server is full, and a snapshot was found on it that the rotation didn't make: nothing is deleted for room until the settle window is over";
 
-/// What one rotation asks for.
+/// The demand of one rotation.
 pub(super) enum RotationDemand {
     Nothing,
     Later(SignedDuration),
-    /// Something appeared lately: it has to be listed for a while before anything goes for room.
+    /// An unexpected snapshot appeared lately. Nothing is deleted for room until it has been listed
+    /// for a settle window.
     Settles(SignedDuration),
     Blocked(String),
     Step(Step),
 }
 
 impl From<Step> for RotationDemand {
-    /// One rotation's wait or block holds up no other.
+    /// A wait or block of one rotation does not delay the others.
     fn from(step: Step) -> Self {
         match step {
             Step::Wait { pause, .. } => Self::Later(pause),
@@ -43,7 +44,7 @@ impl From<Step> for RotationDemand {
 }
 
 impl DecisionContext<'_> {
-    /// Rules 4 to 6, and a wait that no other rotation's next slot has to stand in.
+    /// Applies rules 4 to 6. A wait ends early if another rotation's next slot becomes due.
     pub(super) fn due_or_surplus(&self) -> Step {
         match self.first_of_all() {
             Step::Wait { pause, reason } => {
@@ -57,7 +58,7 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Rules 4 to 6.
+    /// Applies rules 4 to 6.
     fn first_of_all(&self) -> Step {
         let mut waiting: Option<SignedDuration> = None;
         let mut reason = "the next attempt isn't due yet";
@@ -102,17 +103,17 @@ impl DecisionContext<'_> {
             .rotations
             .iter()
             .filter_map(|r| r.next_due(self.now.wall));
-        // An unfinished one beside which work goes on is looked at now and then.
+        // An unfinished snapshot that no longer delays work is looked at now and then.
         let mut own = self.own();
         let unfinished =
             own.any(|(s, _)| matches!(s.status, Status::InProgress | Status::Unknown(_)));
         let again = unfinished
             .then(|| self.now.wall.checked_add(self.rules.stuck_after).ok())
             .flatten();
-        // One dated ahead counts from that time on.
+        // A snapshot with a future date counts from that date on.
         let dates = self.own().filter_map(|(s, _)| s.created_at);
         let ahead = dates.filter_map(|at| at.checked_sub(CLOCK_TOLERANCE).ok());
-        // One that was left alone for now, and what waits for its grace, goes then.
+        // Snapshots that were left alone, or that wait for a grace, may go at these times.
         let left_alone = self.own().filter_map(|(s, _)| self.left_alone_until(s));
         let later = ahead.chain(left_alone).chain(self.graces());
         let later = later.filter(|at| *at > self.now.wall);
@@ -121,9 +122,9 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Rule 4 for one rotation: only its newest due slot is looked at.
+    /// Rule 4 for one rotation: only its newest due slot counts.
     fn due(&self, index: usize, rotation: &Rotation) -> RotationDemand {
-        // Slots from before a new schedule, zone or pattern are nobody's any more.
+        // Slots from before a new schedule, zone or pattern no longer belong to the rotation.
         let history = self.history;
         if let Some(since) = history.changed(&rotation.name)
             && let Some(old) = history
@@ -153,7 +154,8 @@ impl DecisionContext<'_> {
         let note = self.history.slot(&rotation.name, &name);
         let over = match note {
             Some(note) => note.ending.is_some(),
-            // As long ago as a clock that was set back can tell.
+            // The trail has only the range of a slot that ended long ago. A clock that was set back
+            // reaches it again.
             None => self.history.passed(&rotation.name, slot.at),
         };
         if over && !Break::TrailForgotten.on() {
@@ -178,7 +180,7 @@ impl DecisionContext<'_> {
         let Some(note) = note else {
             return self.first_sight(rotation, slot, name);
         };
-        // I9: one that bears a name of this slot by a former pattern may still be completed.
+        // I9: a stuck snapshot of this slot, under a former pattern's name, may still complete.
         if let Some(stuck) = self.of_slot(index, slot, |s| match s.status {
             Status::InProgress | Status::Unknown(_) => self.stuck(s),
             Status::Completed | Status::Failed => false,
@@ -209,15 +211,15 @@ impl DecisionContext<'_> {
         self.make(index, rotation, name)
     }
 
-    /// Returns true while `once` goes on with a slot whose creates come too fast for the provider.
+    /// Returns true while `once` continues with a slot whose creates exceed the provider's rate.
     fn waits_for_rate(&self, note: &SlotRecord) -> bool {
         let short = |since: Timestamp| self.now.wall.duration_since(since) < LONG_WAIT;
         note.limited && note.waiting.is_some_and(short)
     }
 
-    /// For how long a create that was answered with an id may still show, after it was missing
-    /// from every listing: a listing can lag behind for long, and none of its slot is made
-    /// meanwhile (I9).
+    /// Returns how long a created snapshot whose id was answered may still appear after it was
+    /// missing from the listings. A listing can lag behind, and meanwhile the slot gets no second
+    /// create (I9).
     fn may_show_yet(&self, name: &str, note: &SlotRecord) -> Option<SignedDuration> {
         let listed = |id: &SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == *id);
         let mut made = self.history.made.iter();
@@ -226,9 +228,9 @@ impl DecisionContext<'_> {
         left.is_positive().then_some(left)
     }
 
-    /// The newest slot that is the rotation's to run. One from before it came under care is
-    /// run as that instant, and bears its name: whoever restores by name gets the day that it
-    /// says. One from before its schedule changed is none.
+    /// Returns the rotation's newest due slot. If that slot lies before the rotation came under
+    /// care, the instant at which care began takes its place and gives the name: a snapshot's name
+    /// must state the day of its data. A slot from before a change of schedule does not count.
     pub(super) fn slot_due(&self, rotation: &Rotation, until: Timestamp) -> Option<Slot> {
         let slot = rotation.newest_due(until)?;
         let notes = self.history.rotation(&rotation.name);
@@ -242,8 +244,8 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// The first slot of a rotation that came under care at this instant, after the slot that
-    /// was the newest then; `None` where that needs no snapshot any more.
+    /// Returns the first slot of a rotation that came under care at `since`, where `newest` was the
+    /// newest slot. `None` if it needs no snapshot any more.
     fn first_slot(&self, rotation: &Rotation, newest: Slot, since: Timestamp) -> Option<Slot> {
         let local = rotation.schedule.zone().to_datetime(since);
         let first = Slot { local, at: since };
@@ -266,15 +268,15 @@ impl DecisionContext<'_> {
         let mut rows = self.inventory.snapshots.iter();
         let settled = rows
             .any(|s| s.status == Status::Completed && rotation.names_since(&s.name, newest.local));
-        // The next one bears the very same name: it is waited for.
+        // The next slot has the same name, so it is waited for.
         let next = rotation.schedule.next(since);
         let waits = next.is_some_and(|next| rotation.pattern.format(next.local) == name);
         let late = !rotation.within_catch_up(newest, self.now.wall);
         (!settled && !waits && !late).then_some(first)
     }
 
-    /// I15: slots that passed without a look since the last one that the trail knows, as one
-    /// record named after the newest of them: older ones are never run.
+    /// I15: returns one record for the slots that passed without a look since the last one in the
+    /// trail. It has the name of the newest; older ones are never run.
     fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<ServerEvent> {
         let known = self.history.met_until(&rotation.name, slot.at);
         let since = known.max(self.history.since(&rotation.name))?;
@@ -284,8 +286,8 @@ impl DecisionContext<'_> {
             (slot.at > since).then_some(slot)
         };
         let walk = std::iter::successors(before(slot.at), |slot| before(slot.at));
-        // After a change of the schedule two slots may bear one name: what the trail says
-        // of the name, or a snapshot of it, answers for both.
+        // After a change of schedule two slots may share one name. A record or a snapshot of that
+        // name counts for both.
         let unknown = |slot: &Slot| {
             let name = rotation.pattern.format(slot.local);
             self.history.slot(&rotation.name, &name).is_none() && !self.completed(index, *slot)
@@ -309,13 +311,13 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Whether the time of the slot ran out while the server was paused last: before, the
-    /// service or the server kept it from being run, and people must be told.
+    /// Returns true if the slot's time ran out during the last pause. If it ran out before the
+    /// pause, the service or the server missed it, and an alert must be raised.
     fn passed_in_pause(&self, rotation: &Rotation, slot: Timestamp) -> bool {
         let Some(pause) = &self.history.last_pause else {
             return false;
         };
-        // One that ends ahead was by a clock that was wrong.
+        // A clock that was ahead recorded a pause that ends in the future.
         let ahead = pause.until.duration_since(self.now.wall);
         let end = rotation.end_of(slot);
         let within = end.is_some_and(|end| pause.from < end && end <= pause.until);
@@ -334,7 +336,7 @@ impl DecisionContext<'_> {
                 snapshot,
             }));
         }
-        // A slot from before the rotation came under care was never ours to run.
+        // A slot from before the rotation came under care never belonged to it.
         let since = self.history.since(&rotation.name);
         if since.is_none_or(|first| slot.at < first) {
             return RotationDemand::Nothing;
@@ -350,13 +352,14 @@ impl DecisionContext<'_> {
         }))
     }
 
-    /// Whether a completed own snapshot of this slot is there.
+    /// Returns true if the slot has a completed own snapshot.
     pub(super) fn completed(&self, rotation: usize, slot: Slot) -> bool {
         let found = self.of_slot(rotation, slot, |s| s.status == Status::Completed);
         found.is_some()
     }
 
-    /// A snapshot of this slot, under any of the rotation's patterns that can tell.
+    /// Returns a snapshot of this slot, under any of the rotation's patterns that distinguish
+    /// slots.
     fn of_slot(
         &self,
         rotation: usize,
@@ -377,8 +380,8 @@ fn attempts(tries: u32) -> String {
     counted(usize::try_from(tries).unwrap_or(usize::MAX), "attempt")
 }
 
-/// How a slot ends that time has overtaken, and why; nobody needs to be told where a pause
-/// kept it from being tried.
+/// Returns the outcome and reason of a slot whose time has passed. A slot that a pause kept from
+/// being tried raises no alert.
 fn unrun(note: &SlotRecord, paused: bool, why: &str) -> (SlotOutcome, String) {
     match note.passed() {
         SlotOutcome::Skipped if paused => (SlotOutcome::Paused, IN_PAUSE.to_owned()),
@@ -386,7 +389,7 @@ fn unrun(note: &SlotRecord, paused: bool, why: &str) -> (SlotOutcome, String) {
     }
 }
 
-/// How long a slot that was tried is left before it is tried again, if that isn't due yet.
+/// Returns the time left until the next try of a slot that was tried, if that is not due yet.
 pub fn attempt_in(
     server: &ServerId,
     note: &SlotRecord,

@@ -1,4 +1,4 @@
-//! Each boundary of slots, room and surplus by name.
+//! The boundaries of slots, room and surplus.
 
 use jiff::SignedDuration;
 
@@ -33,7 +33,7 @@ fn i19_where_dates_and_slots_disagree_on_the_oldest_nothing_goes_and_an_alert_sa
         said.contains("weekly-2026-11-08 is the oldest by its date, weekly-2026-11-01 by its name"),
         "{said}"
     );
-    // Of equal dates the older slot goes.
+    // Of equal dates, the older slot goes.
     rows[0].3 = rows[1].3;
     let mut world = TestProvider::weekly(3).holding(&rows);
     world.settle(&DONE);
@@ -176,7 +176,7 @@ fn a_slot_that_has_its_snapshot_was_not_missed_though_the_trail_knows_none_of_it
             step => panic!("{step:?}"),
         }
     };
-    // From the 23rd to the 30th, but for the 28th and for the 30th, which names the record.
+    // From the 23rd to the 30th, without the 28th and the 30th, which names the record.
     assert_eq!(missed, 6);
 }
 
@@ -214,7 +214,7 @@ fn a_slot_that_a_leaping_clock_made_due_too_early_still_runs_when_it_comes() {
     );
 }
 
-/// A full server skips its daily slots for so many days.
+/// Lets a full server skip its daily slots for this many days.
 fn skip(world: &mut TestProvider, days: i32) {
     for _ in 0..days {
         world.recorded();
@@ -239,7 +239,7 @@ fn i9_a_clock_that_is_set_back_runs_no_skipped_slot_however_many_there_were() {
         assert!(world.log.is_empty(), "{:?}", world.log);
         world.pass(SignedDuration::from_hours(24));
     }
-    // The last one had not ended when the clock was set.
+    // The last slot had not ended when the clock was set back.
     world.settle(&DONE);
     assert_eq!(world.log, ["create daily-2026-12-12"]);
 }
@@ -323,7 +323,7 @@ fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_re
         match world.step() {
             Step::Record(ServerEvent::SlotSettled { reason: said, .. }) => reason = Some(said),
             Step::Record(fact) => world.record(&fact),
-            // What was beyond `keep` at the first look goes first.
+            // Surplus of the first look goes first.
             Step::Delete { id, .. } => world.snapshots.retain(|s| s.id != id),
             step => panic!("{step:?}"),
         }
@@ -366,7 +366,7 @@ fn i11_one_dated_ahead_is_looked_at_again_when_its_date_has_come() {
     world.pass(until.duration_since(world.now.wall));
     let until = Some(time("2026-11-29T03:00:00Z"));
     assert_eq!(world.settle(&DONE), Step::Idle { until });
-    // Nothing that the rotation made stands for the older one (I19).
+    // The rotation made no snapshot that pays for the older one (I19).
     assert_eq!(world.log, [""; 0]);
     let key = (AlertKind::Shrink, "weekly".to_owned());
     assert!(world.history.alerts.contains_key(&key));
@@ -380,13 +380,13 @@ fn i15_slots_missed_after_a_clock_that_was_ahead_was_put_right_are_recorded() {
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 2)]);
     world.settle(&DONE);
     let right = world.now;
-    // The clock leaps, and more days end by it than are noted one by one.
+    // The clock leaps, and it ends more days than are noted one by one.
     world.now.wall += SignedDuration::from_hours(24 * 90);
     for _ in 0..10 {
         world.pass(SignedDuration::from_hours(24));
         world.settle(&DONE);
     }
-    // It is put right after two more days, in which nothing was made.
+    // The clock is corrected after two more days in which nothing was made.
     world.now.wall = right.wall + SignedDuration::from_hours(72);
     world.history.last_intent = None;
     let Step::Record(ServerEvent::SlotSkipped {

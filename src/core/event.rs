@@ -1,8 +1,7 @@
-//! What can happen on a server, and when it did: the words of the trail.
+//! The events that can happen on a server, as the trail records them, and their times.
 //!
-//! Times carry the process's monotonic clock where this process lived through them, so
-//! that a wall clock that jumps can't end a wait early; facts read from an earlier
-//! process's trail have the wall clock only.
+//! A time includes the monotonic clock if this process recorded it, so that a step of the wall
+//! clock can't end a wait early. Events of an earlier process have only the wall clock.
 
 use std::collections::BTreeSet;
 
@@ -18,16 +17,16 @@ use super::snapshot::{ServerId, SnapshotId};
 pub struct ClockReading {
     /// The wall clock.
     pub wall: Timestamp,
-    /// Time since the process began, unmoved by clock steps.
+    /// Time since the process started, unaffected by clock steps.
     pub mono: SignedDuration,
 }
 
-/// When a fact happened.
+/// The time of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedAt {
-    /// The wall clock then.
+    /// The wall clock.
     pub wall: Timestamp,
-    /// The monotonic clock then; `None` when an earlier process recorded it.
+    /// The monotonic clock; `None` if an earlier process recorded the event.
     #[serde(skip)]
     pub mono: Option<SignedDuration>,
 }
@@ -42,15 +41,15 @@ impl From<ClockReading> for RecordedAt {
 }
 
 impl RecordedAt {
-    /// How long ago this was, for sure; never negative. A record of an earlier process is as
-    /// old as this process: a wall clock that is ahead, or was behind when the record was
-    /// written, must not end a wait early.
+    /// Returns the time that has certainly passed since then; never negative. A record of an
+    /// earlier process is as old as this process. A wall clock that is ahead, or was behind at the
+    /// time of the record, must not end a wait early.
     pub fn elapsed(self, now: ClockReading) -> SignedDuration {
         self.elapsed_with(SignedDuration::ZERO, now)
     }
 
-    /// The same of an instant that was set so much later than its record: when the call of an
-    /// intent is over at the latest.
+    /// Same as [`elapsed`](Self::elapsed), for an instant that lies `grace` after its record: the
+    /// latest end of an intent's call.
     pub(super) fn elapsed_with(self, grace: SignedDuration, now: ClockReading) -> SignedDuration {
         let passed = match self.mono {
             Some(mono) => now.mono - mono,
@@ -59,8 +58,8 @@ impl RecordedAt {
         passed.max(SignedDuration::ZERO)
     }
 
-    /// How old the record is by the wall clock, over restarts: what takes days, or is looked at
-    /// by one short process after the other, can't begin anew with each.
+    /// Returns the record's age by the wall clock, across restarts. A wait of days, or one that
+    /// short processes watch in turn, must not start anew with each process.
     pub(super) fn age(self, now: ClockReading) -> SignedDuration {
         let passed = match self.mono {
             Some(mono) => now.mono - mono,
@@ -70,46 +69,46 @@ impl RecordedAt {
     }
 }
 
-/// What became of a mutation, as far as its answer tells.
+/// The outcome of a mutation, as far as its answer shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The provider said that it was done.
+    /// The provider confirmed it.
     Done,
-    /// It was refused, or found not done; it counts as an attempt.
+    /// It was refused, or found not done. Counts as an attempt.
     Failed,
-    /// The provider knows no such server (404 on a create), or no such power call (404 or 405);
-    /// it counts as an attempt.
+    /// The provider has no such server (404 on a create) or no such power call (404 or 405). Counts
+    /// as an attempt.
     NoServer,
-    /// It was refused for now (busy, throttled, unreachable); only `once` counts it.
+    /// It was refused for now (busy, throttled, unreachable). Only `once` counts it.
     Later,
-    /// No answer, or none that can be relied on.
+    /// No answer came, or none that can be relied on.
     Unknown,
 }
 
-/// Which of a rotation's hooks.
+/// One of a rotation's hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HookKind {
-    /// Run before the snapshot: it holds the server.
+    /// Runs before the snapshot: holds the server.
     Before,
-    /// Run when the snapshot is over: it releases the server.
+    /// Runs when the snapshot has ended: releases the server.
     After,
 }
 
-/// How a hook ended.
+/// The outcome of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HookOutcome {
-    /// It did well, or there was none to run.
+    /// It succeeded, or there was no program to run.
     Done,
-    /// It failed, or was not done in time.
+    /// It failed or timed out.
     Failed,
-    /// It could not be begun at all.
+    /// It could not be started.
     NotStarted,
 }
 
-/// How a slot ended.
+/// The outcome of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotOutcome {
@@ -119,22 +118,22 @@ pub enum SlotOutcome {
     GivenUp,
     /// Passed unrun.
     Skipped,
-    /// Passed unrun while the server was paused, which nobody needs to be told.
+    /// Passed unrun while the server was paused; raises no alert.
     Paused,
 }
 
-/// What an alert is about.
+/// The kind of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
     /// A slot was given up or skipped; about the rotation. Stands until a later slot is settled.
     SlotFailed,
-    /// Slot after slot ended without a snapshot; about the rotation. Stands until a later one
-    /// is settled.
+    /// Several slots in a row ended without a snapshot; about the rotation. Stands until a later
+    /// slot is settled.
     Overdue,
-    /// A slot is tried for a while already in ways that don't count; about the rotation.
+    /// A slot has waited for a while on refusals that don't count as attempts; about the rotation.
     SlotWaiting,
-    /// Nothing may be done on the server; about the server.
+    /// Nothing may be changed on the server; about the server.
     Blocked,
     /// A snapshot has been in progress for too long; about its name.
     Stuck,
@@ -146,22 +145,22 @@ pub enum AlertKind {
     Regressed,
     /// More is to be deleted than new snapshots have replaced (I19); about the rotation.
     Shrink,
-    /// Nobody knows whether a restore took effect; about the snapshot's id. Stands until the
-    /// next restore, or until `resume`.
+    /// A restore has an unknown outcome; about the snapshot's id. Stands until the next restore, or
+    /// until `resume`.
     RestoreUnknown,
-    /// A completed snapshot has no date that can be relied on, so it is kept (I11); about its
-    /// name. About a rotation where its dates and the slots in its names disagree (I19).
+    /// A completed snapshot has no reliable date, so it is kept (I11); about its name. About a
+    /// rotation if its dates and the slots in its names disagree (I19).
     OddDate,
-    /// A hook failed, or the server was released before its snapshot was over; about the
-    /// rotation. Stands until the rotation's hooks went well once.
+    /// A hook failed, or the server was released before its snapshot had ended; about the rotation.
+    /// Stands until the rotation's hooks succeed once.
     HookFailed,
-    /// A server that a rotation stopped isn't seen active again for `max_stopped`; about the
+    /// A server that a rotation stopped was not seen active again within `max_stopped`; about the
     /// rotation.
     ServerStopped,
 }
 
 impl AlertKind {
-    /// All there are.
+    /// All kinds.
     pub const ALL: [Self; 13] = [
         Self::SlotFailed,
         Self::Overdue,
@@ -178,7 +177,7 @@ impl AlertKind {
         Self::ServerStopped,
     ];
 
-    /// The word that the trail, logs and other programs use.
+    /// Returns the word used by the trail, logs and other programs.
     pub fn word(self) -> &'static str {
         match self {
             Self::SlotFailed => "slot_failed",
@@ -198,29 +197,29 @@ impl AlertKind {
     }
 }
 
-/// A reason for which the provider doesn't take a create for now.
+/// Why the provider refuses creates for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransientRefusal {
-    /// It came too fast: the next one waits for nothing but the rate.
+    /// Requests came too fast: the next one waits for the rate limit alone.
     Rate,
-    /// The account's token is refused, of which an alert of its own tells.
+    /// The account's token is rejected, which has an alert of its own.
     Token,
 }
 
 /// An alert that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RaisedAlert {
-    /// Why, as it was said last.
+    /// The reason, as last recorded.
     pub reason: String,
-    /// Since when; `None` where an older trail doesn't say.
+    /// Since when it stands; `None` if an older trail lacks the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
 }
 
 impl RaisedAlert {
-    /// What stands once it was raised for this reason; one that stood already does so since
-    /// it was raised first.
+    /// Returns the alert after it was raised for this reason. An alert that stood already keeps its
+    /// first time.
     pub fn raised(reason: &str, at: Timestamp, before: Option<&Self>) -> Self {
         Self {
             reason: reason.to_owned(),
@@ -229,8 +228,8 @@ impl RaisedAlert {
     }
 }
 
-/// One thing that happened on a server, as the trail records it: the variants are its
-/// events, the fields bear its names. `snapshot` is a snapshot's name, `id` its id.
+/// One event on a server, as the trail records it. Variants and fields have the trail's names;
+/// `snapshot` is a snapshot's name, `id` its id.
 #[expect(
     missing_docs,
     reason = "the fields bear the names that the trail gives them"
@@ -238,35 +237,36 @@ impl RaisedAlert {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ServerEvent {
-    /// A rotation of the server comes under care: what passed before is not ours to judge.
-    /// Without `terms` it was under care already, by a clock that was ahead.
+    /// A rotation of the server comes under care; slots from before are not judged. Without `terms`
+    /// it was under care already, recorded by a clock that was ahead.
     RotationAdded {
         rotation: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         terms: Option<RotationTerms>,
-        /// Ids that its first look finds beyond `keep`: they go after a grace (I19).
+        /// Ids that its first look finds beyond `keep`; they are deleted after a grace (I19).
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
     },
-    /// A rotation's terms changed. With another schedule, zone or pattern its slots are
-    /// counted from here on.
+    /// A rotation's terms changed. After a change of schedule, zone or pattern its slots count from
+    /// here on.
     RotationChanged {
         rotation: String,
         terms: RotationTerms,
-        /// Ids that they delete and nothing new has replaced: they go after a grace (I19).
+        /// Ids that the new terms delete and no new snapshot has replaced; they are deleted after a
+        /// grace (I19).
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
     },
     /// A rotation left the policy; its snapshots are foreign from now on.
     RotationRemoved { rotation: String },
-    /// The policy went; what is open on the server stays unknown.
+    /// The policy was removed; open calls on the server stay unknown.
     ServerRemoved,
-    /// The provider gives the server another id or a second name beside the policy's.
+    /// The provider gives the server another id, or a second name beside the policy's.
     ServerIdentified(ServerIdentity),
-    /// The policy names the server by its other id from now on: what the trail tells of `from`
-    /// is told of this one.
+    /// The policy names the server by its other id from now on. Records of `from` belong to this
+    /// server.
     ServerIdChanged { from: ServerId },
-    /// A slot became due; work on it begins.
+    /// A slot became due and is worked on.
     SlotDue {
         rotation: String,
         slot: Timestamp,
@@ -279,7 +279,7 @@ pub enum ServerEvent {
         snapshot: String,
         reason: String,
     },
-    /// A slot passed unrun, and `missed` others before it; `paused` when nobody needs to be told.
+    /// A slot passed unrun, and `missed` others before it. `paused` if it raises no alert.
     SlotSkipped {
         rotation: String,
         slot: Timestamp,
@@ -288,15 +288,15 @@ pub enum ServerEvent {
         paused: bool,
         reason: String,
     },
-    /// A slot is not tried again.
+    /// A slot is given up.
     SlotGivenUp {
         rotation: String,
         slot: Timestamp,
         snapshot: String,
         reason: String,
     },
-    /// A create is about to be sent; `known` is every id that was listed, so what is made has
-    /// another. An operator's has no rotation, and `by` says who gave the order.
+    /// A create is about to be sent. `known` has every listed id, so the new snapshot has another.
+    /// An operator's create has no rotation, and `by` names the operator.
     CreateIntent {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         rotation: String,
@@ -305,12 +305,12 @@ pub enum ServerEvent {
         reason: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
-        /// What is to be restored when this one is there, and not to be pruned before.
+        /// The snapshot to restore after this create; it is not pruned before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spare: Option<SnapshotId>,
     },
-    /// The outcome of a create. After `Unknown` a later result may follow; then `id` is one that an
-    /// answer named which can't be relied on.
+    /// The outcome of a create. After `Unknown` a later result may follow; `id` is then an answered
+    /// id that can't be relied on.
     CreateResult {
         snapshot: String,
         outcome: Outcome,
@@ -318,19 +318,21 @@ pub enum ServerEvent {
         id: Option<SnapshotId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         server_name: Option<String>,
-        /// No answer told: it was looked for in listings, in vain.
+        /// No answer came, and listings did not show the snapshot.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         looked_for: bool,
-        /// The reason for which it wasn't taken for now, where that is known.
+        /// The reason for a temporary refusal, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hindrance: Option<TransientRefusal>,
-        /// The provider's own words, where it refused.
+        /// The provider's own words of a refusal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
-    /// A delete is about to be sent; `prune_first` holds every id then listed, when it makes room for a create.
-    /// `by` says whose order it was; `None`: the rotation's own decision. A foreign one, which
-    /// only an order deletes, has no rotation.
+    /// A delete is about to be sent.
+    ///
+    /// `prune_first` has every listed id if the delete makes room for a create. `by` names the
+    /// operator who ordered it; `None` if the rotation decided it. A foreign snapshot, which only
+    /// an order deletes, has no rotation.
     DeleteIntent {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         rotation: String,
@@ -338,35 +340,36 @@ pub enum ServerEvent {
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prune_first: Option<BTreeSet<SnapshotId>>,
-        /// The newer snapshot of the rotation that pays for it (I19).
+        /// The rotation's newer snapshot that pays for it (I19).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paid_by: Option<SnapshotId>,
         reason: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// What became of it.
+    /// The outcome of a delete.
     DeleteResult { id: SnapshotId, outcome: Outcome },
-    /// A listing no longer shows what was deleted.
+    /// A listing no longer shows the deleted snapshot.
     DeleteConfirmed { id: SnapshotId },
-    /// An own snapshot was seen completed. `pays`: the rotation made it, and one that is
-    /// beyond `keep` may go for it (I19). Records of earlier versions don't say.
+    /// An own snapshot was seen completed. `pays` is true if the rotation made it and one beyond
+    /// `keep` may be deleted for it (I19). Records of earlier versions lack it.
     SnapshotCompleted {
         snapshot: String,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pays: Option<bool>,
     },
-    /// An own snapshot is there completed that the trail lacks: the rotation did not make it.
-    /// Or one is there that is none of its own, and stays so whatever name it bears later (I19).
+    /// A completed own snapshot is listed that the trail lacks: the rotation did not make it. With
+    /// `foreign`: a snapshot is listed that is not own, and it stays foreign whatever its name is
+    /// later (I19).
     SnapshotFound {
         snapshot: String,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         foreign: bool,
     },
-    /// A snapshot that the policy protects by the other of its two ids: it stays protected where a
-    /// listing gives one alone.
+    /// A snapshot that the policy protects by the other of its two ids. It stays protected if a
+    /// listing shows one id alone.
     SnapshotIdentified {
         snapshot: String,
         id: SnapshotId,
@@ -374,23 +377,23 @@ pub enum ServerEvent {
     },
     /// An own snapshot that was completed is listed as failed (I19).
     SnapshotRegressed { snapshot: String, id: SnapshotId },
-    /// A snapshot that the trail knows is listed under another name, which is a rotation's:
-    /// nothing is changed on the server until `resume` (I19).
+    /// A known snapshot is listed under another name, which is a rotation's. Nothing is changed on
+    /// the server until `resume` (I19).
     SnapshotRenamed {
         snapshot: String,
         id: SnapshotId,
         reason: String,
     },
-    /// The provider stores otherwise what a create asked for: nothing is changed on the server
-    /// until `resume` (I19).
+    /// The provider stores something other than what a create asked for. Nothing is changed on the
+    /// server until `resume` (I19).
     CreateMismatch {
         snapshot: String,
         id: SnapshotId,
         reason: String,
     },
-    /// More own snapshots are beyond `keep` than the rotation has replaced: they stay until an
-    /// operator agrees by `resume` (I19). `shrinks`: those to which the announcement of others
-    /// passes on that went for a due slot before.
+    /// More own snapshots are beyond `keep` than the rotation has replaced. They stay until an
+    /// operator agrees by `resume` (I19). `shrinks` has those that inherit the announcement of
+    /// others that went for a due slot.
     SurplusFound {
         rotation: String,
         snapshots: Vec<String>,
@@ -406,13 +409,13 @@ pub enum ServerEvent {
     },
     /// An own snapshot has been in progress for too long.
     SnapshotStuck { snapshot: String, id: SnapshotId },
-    /// An own completed snapshot is in the listings no more, and no delete of ours took it.
+    /// An own completed snapshot is no longer listed, and the program did not delete it.
     SnapshotGone {
         snapshot: String,
         id: SnapshotId,
         reason: String,
     },
-    /// Nothing may be done on the server.
+    /// Nothing may be changed on the server.
     Blocked { reason: String },
     /// The server is no longer blocked.
     Recovered { reason: String },
@@ -424,17 +427,17 @@ pub enum ServerEvent {
     },
     /// An alert no longer stands.
     AlertCleared { alert: AlertKind, about: String },
-    /// A hook is about to be run. From `before` on the server is held, and `after` is owed;
-    /// `command` is empty where a rotation has no `before`.
+    /// A hook is about to be run. From `before` on the server is held and `after` is owed.
+    /// `command` is empty if the rotation has no `before`.
     HookStarted {
         hook: HookKind,
         rotation: String,
         snapshot: String,
         command: Vec<String>,
     },
-    /// A hook ended. `go_on`: its snapshot is made although it failed. `early`: the server
-    /// was released before its snapshot was over. `later`: the create could not be sent, so
-    /// the slot is tried again after a pause.
+    /// A hook ended. `go_on`: the snapshot is made although the hook failed. `early`: the server
+    /// was released before its snapshot had ended. `later`: the create could not be sent, so the
+    /// slot is tried again after a pause.
     HookFinished {
         hook: HookKind,
         rotation: String,
@@ -448,7 +451,7 @@ pub enum ServerEvent {
         later: bool,
         reason: String,
     },
-    /// A server is about to be stopped for a snapshot. From here on its start is owed (I20).
+    /// A server is about to be stopped for a snapshot. Its start is owed from here on (I20).
     StopIntent {
         rotation: String,
         snapshot: String,
@@ -458,14 +461,14 @@ pub enum ServerEvent {
     StopResult {
         snapshot: String,
         outcome: Outcome,
-        /// The provider's own words, where it refused.
+        /// The provider's own words of a refusal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
     /// The server was seen stopped.
     StopConfirmed { rotation: String, snapshot: String },
-    /// A server isn't stopped for its snapshot, so none is made; `for_good`: no other try could
-    /// end otherwise.
+    /// A server is not stopped for its snapshot, so none is made. `for_good` if no later try could
+    /// end differently.
     StopWithheld {
         rotation: String,
         snapshot: String,
@@ -473,7 +476,7 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         for_good: bool,
     },
-    /// The start that is owed is about to be sent; `early`: its snapshot is not over yet.
+    /// The owed start is about to be sent. `early` if its snapshot has not ended yet.
     StartIntent {
         rotation: String,
         snapshot: String,
@@ -485,13 +488,13 @@ pub enum ServerEvent {
     StartResult {
         snapshot: String,
         outcome: Outcome,
-        /// The provider's own words, where it refused.
+        /// The provider's own words of a refusal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
     /// The server was seen active, and no start is owed any more.
     StartConfirmed { rotation: String, snapshot: String },
-    /// The server was paused, by whom.
+    /// The server was paused. `by` names the operator.
     Paused {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
@@ -501,19 +504,20 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// A restore is about to be sent; it is always somebody's order.
+    /// A restore is about to be sent; an operator always ordered it.
     RestoreIntent {
         snapshot: String,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// What became of it.
+    /// The outcome of a restore.
     RestoreResult { id: SnapshotId, outcome: Outcome },
 }
 
 impl ServerEvent {
-    /// Whether an auditor asks by whose policy: of what comes under care, and of every intent.
+    /// Returns true for events whose record names the policy: what comes under care, and every
+    /// intent.
     pub fn is_by_policy(&self) -> bool {
         matches!(
             self,

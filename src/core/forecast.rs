@@ -1,8 +1,8 @@
-//! What a policy yields in the long run: which snapshots will exist, and how old the
-//! recovery points are, from the policy alone.
+//! Forecasts what a policy yields in the long run, from the policy alone: which snapshots will
+//! exist, and how old the recovery points are.
 //!
-//! `foresight.rs` lives through the days by the real decision; this file says what comes of
-//! it. Every step succeeds, and a create is completed at the next look (`poll_interval`).
+//! `forecast_simulation.rs` passes through the days with the real decision; this file presents the
+//! result. Every step succeeds, and a create completes at the next look (`poll_interval`).
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -15,33 +15,33 @@ use super::policy::{Policy, Rules};
 use super::recovery_points::{RecoveryAges, UsableSpan, recovery};
 use super::snapshot::ServerId;
 
-/// One server's coming days.
+/// The forecast of one server.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Forecast {
     /// The server.
     pub id: ServerId,
-    /// What it is called: by the policy, else by its file.
+    /// Its name: the policy's, else the policy file's.
     pub name: String,
-    /// When the shown time begins.
+    /// Start of the span.
     pub from: Timestamp,
-    /// When it ends: with the last of its days.
+    /// End of the span: the end of its last day.
     pub until: Timestamp,
-    /// The zone of the days: the first rotation's.
+    /// The zone of the days: that of the first rotation.
     #[serde(serialize_with = "zone_name")]
     pub zone: TimeZone,
     /// The recovery points of all rotations together.
     pub recovery: RecoveryAges,
-    /// Each rotation for itself, in the order of the file.
+    /// Each rotation by itself, in the order of the file.
     pub rotations: Vec<RotationForecast>,
     /// Every snapshot that exists at some time of the span, oldest first.
     pub snapshots: Vec<SnapshotLifetime>,
-    /// What happens, in order.
+    /// The events, in order.
     pub events: Vec<ForecastEvent>,
-    /// What exists at the end of each day.
+    /// The snapshots at the end of each day.
     pub days: Vec<DayEnd>,
 }
 
-/// One rotation's part in a forecast.
+/// One rotation's part of a forecast.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RotationForecast {
     /// Its name.
@@ -51,45 +51,45 @@ pub struct RotationForecast {
     /// The zone of its schedule and names.
     #[serde(serialize_with = "zone_name")]
     pub zone: TimeZone,
-    /// The recovery points that it alone gives.
+    /// The recovery points that it alone provides.
     pub recovery: RecoveryAges,
 }
 
-/// One snapshot from its making to its end.
+/// One snapshot from its creation to its deletion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SnapshotLifetime {
     /// Its name.
     pub name: String,
-    /// The rotation that makes it.
+    /// The rotation that creates it.
     pub rotation: String,
-    /// Its slot's local time as far as the name tells it: of a date alone, midnight.
+    /// Its slot's local time according to its name; midnight if the name has a date only.
     #[serde(skip)]
     pub slot: DateTime,
-    /// When it is made.
+    /// Time of its creation.
     pub created_at: Timestamp,
-    /// When it is completed, if that is within the span.
+    /// Time of its completion, if within the span.
     pub completed_at: Option<Timestamp>,
-    /// When it is deleted, if that is within the span.
+    /// Time of its deletion, if within the span.
     pub deleted_at: Option<Timestamp>,
 }
 
-/// Something that happens.
+/// One forecast event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ForecastEvent {
-    /// When.
+    /// Its time.
     pub time: Timestamp,
-    /// A create, a delete, or that a slot finds the server blocked.
+    /// A create, a delete, or a slot that finds the server blocked.
     #[serde(rename = "do")]
     pub do_: PlannedAction,
     /// The snapshot's name.
     pub name: Option<String>,
     /// Its rotation.
     pub rotation: Option<String>,
-    /// Why, in one line.
+    /// The reason, in one line.
     pub reason: String,
 }
 
-/// What exists at the end of a day.
+/// The snapshots at the end of a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DayEnd {
     /// The day, in the forecast's zone.
@@ -98,8 +98,7 @@ pub struct DayEnd {
     pub snapshots: Vec<String>,
 }
 
-/// Forecasts one server from `from` on: the rest of that day, and the days after it, `days`
-/// in all.
+/// Forecasts one server from `from` on, for `days` days; the rest of the first day counts as one.
 pub fn forecast(policy: &Policy, rules: &Rules, from: Timestamp, days: u32) -> Forecast {
     let zone = policy.rotations.first();
     let zone = zone.map_or(TimeZone::UTC, |first| first.schedule.zone().clone());
@@ -139,7 +138,7 @@ pub fn forecast(policy: &Policy, rules: &Rules, from: Timestamp, days: u32) -> F
     }
 }
 
-/// The days, and when each ends: with the first instant of the next.
+/// Returns the days and the end of each: the first instant of the next day.
 fn day_ends(zone: &TimeZone, from: Timestamp, days: u32) -> Vec<(Date, Timestamp)> {
     let today = zone.to_datetime(from).date();
     let end = |nth: u32| {

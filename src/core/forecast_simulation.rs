@@ -1,9 +1,9 @@
-//! How a forecast lives through the coming days: the rehearsal behind `plan`, slot by slot,
-//! so that this is the real decision and no second idea of retention.
+//! Runs the dry run behind `plan` through the coming days, slot by slot. A forecast therefore uses
+//! the real decision and has no retention rules of its own.
 //!
-//! It begins with an empty server, early enough that every rotation is full when the span
-//! begins: each rotation joins keep + 1 of its own slots before, so that a yearly one costs
-//! no years of an hourly one.
+//! The run begins with an empty server, early enough that every rotation is full at the start of
+//! the span. Each rotation joins keep + 1 of its own slots before, so that a yearly one does not
+//! require years of an hourly one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use super::policy::{Policy, Rotation, Rules};
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
 
-/// Lives through it all; what is of the span between `from` and `until`.
+/// Runs the simulation, and returns the snapshots and events between `from` and `until`.
 pub(super) fn live(
     policy: &Policy,
     rules: &Rules,
@@ -55,11 +55,11 @@ pub(super) fn live(
         while let Some(at) = next.filter(|at| *at < end) {
             rehearsal.pass_until(at);
             rehearsal.run(|look| seen.take(look));
-            // Blocked, it looks again when a slot is due.
+            // A blocked server is looked at again when a slot is due.
             let now = rehearsal.now.wall;
             let due = stage.rotations.iter().filter_map(|r| r.next_due(now)).min();
             next = rehearsal.plan.until.or(due);
-            // Ids of what is gone serve nothing any more; the newest one is always there.
+            // Ids of deleted snapshots are no longer needed. The newest snapshot always stays.
             let rows = &rehearsal.inventory.snapshots;
             rehearsal
                 .created
@@ -69,7 +69,8 @@ pub(super) fn live(
     seen.between(from, until)
 }
 
-/// The policy as it grows: from when on with which rotations; at last with all.
+/// Returns the growing policy: from each instant on, the rotations that have joined. The last stage
+/// has all.
 fn stages(policy: &Policy, from: Timestamp) -> Vec<(Timestamp, Policy)> {
     let starts = policy
         .rotations
@@ -90,8 +91,8 @@ fn stages(policy: &Policy, from: Timestamp) -> Vec<(Timestamp, Policy)> {
         .collect()
 }
 
-/// When the rotation's slot is due that lies keep + 1 slots back; one that never fired
-/// begins with the span.
+/// Returns when the slot that lies keep + 1 slots back is due. A rotation that never fired joins at
+/// the start of the span.
 fn begin(rotation: &Rotation, from: Timestamp) -> Timestamp {
     let before = |at: Timestamp| {
         let instant = at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
@@ -103,13 +104,13 @@ fn begin(rotation: &Rotation, from: Timestamp) -> Timestamp {
     due.unwrap_or(from)
 }
 
-/// What the rehearsal showed.
+/// The results collected so far.
 #[derive(Default)]
 struct SimulationResult {
     alive: BTreeMap<SnapshotId, SnapshotLifetime>,
     gone: Vec<SnapshotLifetime>,
     events: Vec<ForecastEvent>,
-    /// How many of the plan's steps are among the events.
+    /// Number of the plan's steps that `events` contains already.
     steps: usize,
 }
 
@@ -165,7 +166,8 @@ impl SimulationResult {
         }
     }
 
-    /// What is of the span; what comes later is not known in it.
+    /// Returns the part within the span. Times after its end are removed, since the span can't show
+    /// them.
     fn between(
         self,
         from: Timestamp,

@@ -32,11 +32,11 @@ fn event(hour: i8) -> ForecastEvent {
 #[test]
 fn of_the_span_is_what_was_there_in_it_and_its_end_belongs_to_the_next() {
     let lives = [
-        life(1, 2, Some(6)),   // Gone when the span begins.
-        life(3, 4, Some(7)),   // Goes in it.
-        life(5, 12, Some(12)), // Is completed and goes when it ends.
+        life(1, 2, Some(6)),   // Deleted when the span begins.
+        life(3, 4, Some(7)),   // Deleted in it.
+        life(5, 12, Some(12)), // Completed and deleted when it ends.
         life(8, 11, None),
-        life(12, 13, None), // Made when it ends.
+        life(12, 13, None), // Created when it ends.
     ];
     let alive = (0..).map(SnapshotId::from).zip(lives).collect();
     let seen = SimulationResult {

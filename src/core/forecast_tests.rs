@@ -13,7 +13,7 @@ use crate::core::test_provider::{TestProvider, rotation, rules, time};
 /// A Wednesday.
 const NOON: &str = "2026-11-25T12:00:00Z";
 
-/// What one look takes: the poll interval of the rules.
+/// Duration of one look: the poll interval of the rules.
 const LOOK: SignedDuration = SignedDuration::from_secs(15);
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -127,7 +127,7 @@ fn where_keep_adds_up_to_the_limit_the_oldest_goes_before_the_next_is_made() {
             "26 02:00:00 create daily-2026-11-26: slot of daily is due, and there is room",
         ]
     );
-    // Until it is completed there is but yesterday's.
+    // Until it is completed, only yesterday's is there.
     let daily = got.rotations[1].recovery;
     assert_eq!(age(daily.oldest.worst), DAY);
     assert_eq!(daily.oldest.worst.at, time("2026-11-26T02:00:00Z"));
@@ -192,7 +192,7 @@ fn a_yearly_rotation_is_full_too_though_an_hourly_one_stands_beside_it() {
     let hours = ["h-2026-11-25-1100", "h-2026-11-25-1200"];
     assert_eq!(at_start[..2], ["yearly-2025-01-01", "yearly-2026-01-01"]);
     assert_eq!(got.days[0].snapshots.len(), 4);
-    // The slot at this very instant is made, and the one before the last may still be there.
+    // The slot at this very instant is made, and the second-newest may still be there.
     assert!(got.snapshots.iter().any(|s| s.name == hours[0]));
     assert!(got.snapshots.iter().any(|s| s.name == hours[1]));
 }

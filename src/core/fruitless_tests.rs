@@ -1,4 +1,4 @@
-//! Slots that end without a snapshot: what is told of each, and of several in a row.
+//! Alerts about slots that end without a snapshot: single ones, and several in a row.
 
 use super::tests::{WEEK, about, standing};
 use super::*;
@@ -81,7 +81,7 @@ fn i15_a_rotation_is_overdue_from_its_second_fruitless_slot_in_a_row_until_one_i
     world.settle(&DONE);
     reasons.push(overdue(&world));
     let since = "no slot of weekly since weekly-2026-11-22 has its snapshot: snaprotate audit show --server 7 --failed tells why";
-    // The same words for as long as it stands, so it is raised once.
+    // The reason stays the same while the alert stands, so it is raised once.
     let stands = vec![Some(since.to_owned()); 7];
     assert_eq!(reasons, [vec![None], stands, vec![None]].concat());
 }
@@ -105,7 +105,7 @@ fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_
     world.record(&ServerEvent::Resumed { by: None });
     world.pass(WEEK / 2);
     assert!(!standing(&mut world).contains(&overdue));
-    // None has succeeded yet, and the one before the pause counts.
+    // None has succeeded yet, and the slot before the pause counts.
     world.pass(WEEK);
     world.settle(&Status::Failed);
     assert!(standing(&mut world).contains(&overdue));
@@ -113,7 +113,7 @@ fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_
     assert!(reason.starts_with("none of the last slots of weekly has its snapshot"));
 }
 
-/// A slot of the weekly rotation ends without a look at the server.
+/// Ends a slot of the weekly rotation without a look at the server.
 pub(super) fn ends(world: &mut TestProvider, name: &str, slot: &str, completed: bool) {
     let (rotation, snapshot) = ("weekly".to_owned(), name.to_owned());
     let (slot, reason) = (time(slot), String::new());
@@ -172,7 +172,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
     world.settle(&Status::Failed);
     let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed; what comes next: snaprotate plan 7";
     assert_eq!(told(&world).as_deref(), Some(first));
-    // The next slot's first attempt says nothing new of this one.
+    // The next slot's first attempt does not change this slot's alert.
     world.pass(WEEK);
     while !matches!(world.recorded(), Step::Create { .. }) {
         world.pass(MINUTE);
@@ -207,7 +207,7 @@ fn i15_a_slot_of_which_the_ending_alone_is_known_is_told_with_that() {
         "2026-11-22T03:00:00Z",
         false,
     );
-    // What went wrong is kept of the last one that was recorded.
+    // Only the last recorded slot has a record of its failure.
     ends(
         &mut world,
         "weekly-2026-11-15",

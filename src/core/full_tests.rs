@@ -1,4 +1,4 @@
-//! What a full server gives for a due slot, and what it never gives.
+//! What a full server deletes for a due slot, and what it never deletes.
 
 use jiff::SignedDuration;
 
@@ -37,7 +37,7 @@ fn a_full_server_says_how_many_foreign_ones_fill_it_and_nothing_of_them_where_th
 
 #[test]
 fn of_two_rotations_the_fuller_one_gives_room_only_to_one_that_holds_less_than_two() {
-    // How many each holds, and whose oldest goes for the second one's slot.
+    // The number that each holds, and the rotation whose oldest goes for the second one's slot.
     for (others, own, gives) in [
         (4, 0, Some("a")),
         (3, 1, Some("a")),
@@ -57,7 +57,7 @@ fn of_two_rotations_the_fuller_one_gives_room_only_to_one_that_holds_less_than_t
                 world.make(&format!("{name}-2026-11-0{day}"), DONE);
             }
         }
-        // The newest of all is one that the policy protects: no floor is in the way.
+        // The newest of all is protected, so the floor does not apply.
         let newest = world.make("a-2026-11-09", DONE);
         world.policy.protected_ids.insert(newest);
         world.rules.limit = world.snapshots.len();
@@ -138,7 +138,7 @@ fn a_failed_one_of_another_slot_goes_for_room_unless_it_is_protected_or_has_no_d
     ] {
         let mut world = full_of_own();
         world.policy.rotations[0].when_full = WhenFull::Skip;
-        // Nothing newer outlives it.
+        // No newer one replaces it.
         world.was_always(2, Status::Failed);
         world.snapshots[2].created_at = dated.then(|| time("2026-11-15T03:00:00Z"));
         if protect {
@@ -200,7 +200,7 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
     world.settle_down();
     world.pass(9 * MINUTE);
     let step = world.recorded();
-    // Whether it is stale or not, only the very same one is asked to go again.
+    // Stale or not, only the delete of the same snapshot is repeated.
     let again = matches!(&step, Step::Delete { id: again, .. } if *again == id);
     assert!(again, "{step:?}");
 }
@@ -229,7 +229,7 @@ fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() 
         world.pass(minutes * 2 * MINUTE);
     }
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
-    // The next slot is a reason to try it again, one at the refusal itself is none.
+    // The next slot permits another try; a slot at the instant of the refusal does not.
     let slot = time("2026-11-29T03:00:00Z");
     world.pass(slot.duration_since(world.now.wall));
     for (seconds, tried) in [(0, false), (-1, true)] {

@@ -1,4 +1,4 @@
-//! Hooks that fail: what becomes of the slot, and of a server that can't be released.
+//! Failing hooks: the outcome of the slot, and of a server that can't be released.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ fn where_it_goes_on_a_failed_before_is_no_attempt_but_an_alert() {
     assert_eq!(released(&world.recorded()), Some(false));
     world.record(&finished(HookKind::After, HookOutcome::Done));
     world.recorded();
-    // An after that did well doesn't make good what before failed to do.
+    // A successful `after` doesn't undo the failure of `before`.
     assert_eq!(alert(&world).as_deref(), Some("it said so"));
 }
 
@@ -135,7 +135,7 @@ fn a_server_that_can_t_be_released_gets_no_other_before_but_its_other_rotations_
         panic!("{:?}", world.step());
     };
     assert_eq!(rotation, "daily");
-    // The same with hooks of its own.
+    // The same for a rotation with hooks.
     world.policy.rotations[1].hooks = Some(Arc::new(hooks()));
     assert!(matches!(world.recorded(), Step::Wait { .. }));
 }
@@ -168,7 +168,7 @@ fn a_failed_after_of_an_earlier_process_rests_no_longer_than_its_pause_in_this_o
     hold(&mut world);
     fails(&mut world);
     let hold = world.history.hold.as_mut().expect("held");
-    // The clock was a day ahead then.
+    // The clock was a day ahead at that time.
     hold.last = Some(RecordedAt {
         wall: world.now.wall + 24 * 60 * MINUTE,
         mono: None,

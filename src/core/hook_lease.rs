@@ -1,9 +1,9 @@
-//! Holds: what a rotation's hooks did, as the trail tells it, and when `after` is due.
+//! Hook leases: what a rotation's hooks did according to the trail, and when `after` is due.
 //!
-//! `before` holds a server (a file system is frozen, a server stopped), `after` releases it.
-//! From the moment that `before` is begun `after` is owed, until it did well (I18); nothing of
-//! the provider's is needed for it, so it stands before every other rule. No hold outlives the
-//! process that began it.
+//! `before` holds a server (freezes a file system, stops a server), `after` releases it. From the
+//! start of `before` on, `after` is owed until it succeeds (I18). It needs nothing from the
+//! provider, so it takes precedence over every other rule. No hold survives the process that began
+//! it.
 
 use jiff::SignedDuration;
 
@@ -15,7 +15,7 @@ use super::policy::{Hooks, ReleaseWhen, Rotation};
 use super::server_history::{HookLease, PendingOp, ServerHistory};
 
 impl ServerHistory {
-    /// Folds a hook's beginning or end in.
+    /// Applies the start or end of a hook.
     pub(super) fn hooked(&mut self, fact: &ServerEvent, at: RecordedAt) {
         match fact {
             ServerEvent::HookStarted {
@@ -92,7 +92,8 @@ impl ServerHistory {
         }
     }
 
-    /// `before` ended. Where it failed no create follows, so the slot had its try.
+    /// Applies the end of `before`. If it failed no create follows, so this counts as the slot's
+    /// try.
     fn before_ended(
         &mut self,
         rotation: &str,
@@ -110,7 +111,7 @@ impl ServerHistory {
             hold.faulty = true;
         }
         if !go_on {
-            // What can't be started touched nothing: that costs no attempt.
+            // A hook that can't be started has changed nothing, so it costs no attempt.
             let why = format!("its hook before: {reason}");
             let tried = if ran == HookOutcome::NotStarted {
                 FailedTry::ForNow(None)
@@ -129,7 +130,8 @@ impl ServerHistory {
 }
 
 impl DecisionContext<'_> {
-    /// `after`, where it is due: before every other rule, without a listing.
+    /// Returns `after` if it is due. It takes precedence over every other rule and needs no
+    /// listing.
     pub(super) fn release(&self) -> Option<Step> {
         let hold = self.history.hold.as_deref()?;
         if self.until_next_try(hold).is_some()
@@ -147,7 +149,7 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Returns true while a server that is stopped for the same snapshot is not started:
+    /// Returns true while a server that is stopped for the same snapshot is not started yet:
     /// `after` comes last.
     fn starts_first(&self, hold: &HookLease) -> bool {
         let downtime = self.history.downtime.as_deref();
@@ -156,7 +158,8 @@ impl DecisionContext<'_> {
             && hold.since.elapsed(self.now) < max_hold
     }
 
-    /// How long a failed `after` still rests; `None`: it didn't fail, or has rested.
+    /// Returns the rest of the pause after a failed `after`. `None` if none failed or the pause is
+    /// over.
     fn until_next_try(&self, hold: &HookLease) -> Option<SignedDuration> {
         let elapsed = hold.last?.elapsed(self.now);
         let left = self.pause(&hold.snapshot, hold.failures) - elapsed;
@@ -185,14 +188,14 @@ impl DecisionContext<'_> {
             .then(|| format!("the provider has accepted {name}"))
     }
 
-    /// Whether the server is released before its snapshot is over, as far as it has to be.
+    /// Returns true if `after` releases the server before its snapshot has ended.
     fn early(&self, hold: &HookLease) -> bool {
         let hooks = self.policy.rotation(&hold.rotation);
         let hooks = hooks.and_then(|rotation| rotation.hooks.as_deref());
         hold.created && self.making(hold) && !self.accepted(hold) && releases(hooks)
     }
 
-    /// Whether its create, or what came of it, is still open.
+    /// Returns true while the create for this hold is open.
     fn making(&self, hold: &HookLease) -> bool {
         matches!(&self.history.open, Some(PendingOp::Create { name, .. }) if *name == hold.snapshot)
     }
@@ -206,20 +209,21 @@ impl DecisionContext<'_> {
         release == ReleaseWhen::Accepted && known
     }
 
-    /// By the policy in force; where that has no such hooks any more, nothing is waited for.
+    /// Returns the longest hold and the release time by the policy in force. If the policy no
+    /// longer has the hooks, nothing is waited for.
     fn bounds(&self, hold: &HookLease) -> (SignedDuration, ReleaseWhen) {
         let rotation = self.policy.rotation(&hold.rotation);
         let hooks = rotation.and_then(|r| r.hooks.as_deref());
         match hooks {
-            // Nothing is held where nothing is released.
+            // Without an `after` nothing is held.
             Some(hooks) if hooks.after.is_none() => (hooks.max_hold, ReleaseWhen::Accepted),
             Some(hooks) => (hooks.max_hold, hooks.release),
             None => (SignedDuration::ZERO, ReleaseWhen::Completed),
         }
     }
 
-    /// For how long the rotation's hooks must wait for others by which the server is still
-    /// held; `None`: they need not, since none holds it, or it is for this very snapshot.
+    /// Returns how long the rotation's hooks must wait while other hooks hold the server. `None` if
+    /// nothing holds it, or if it is held for this very snapshot.
     pub(super) fn held_by_others(&self, rotation: &Rotation, name: &str) -> Option<SignedDuration> {
         let hold = self.history.hold.as_deref()?;
         rotation.hooks.as_ref()?;
@@ -232,7 +236,7 @@ impl DecisionContext<'_> {
         Some(left.unwrap_or(self.rules.poll_interval))
     }
 
-    /// The step, so that a failed `after` is tried again in time.
+    /// Shortens the step so that a failed `after` is tried again in time.
     pub(super) fn in_time_for_after(&self, step: Step) -> Step {
         let hold = self.history.hold.as_deref();
         let Some(left) = hold.and_then(|hold| self.until_next_try(hold)) else {
@@ -240,7 +244,7 @@ impl DecisionContext<'_> {
         };
         let hopeless = hold.is_some_and(HookLease::hopeless);
         match step {
-            // `once` goes on while it may help.
+            // `once` continues while another try may help.
             Step::Idle { .. } if self.rules.count_all && !hopeless => Step::Wait {
                 pause: left,
                 reason: "a failed after is tried again".to_owned(),
@@ -260,13 +264,13 @@ impl DecisionContext<'_> {
     }
 }
 
-/// Whether `after` releases the server. Nothing is held where there is none; of hooks that
-/// are gone nobody knows.
+/// Returns true if `after` releases the server. Without an `after` nothing is held. Hooks that were
+/// removed may have held it.
 pub fn releases(hooks: Option<&Hooks>) -> bool {
     hooks.is_none_or(|hooks| hooks.after.is_some())
 }
 
-/// The program that a hook runs, and its arguments; nothing where there is none.
+/// Returns the program and arguments of a hook; empty if there is none.
 pub fn command(hooks: &Hooks, hook: HookKind) -> &[String] {
     let argv = match hook {
         HookKind::Before => &hooks.before,

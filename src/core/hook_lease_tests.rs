@@ -1,4 +1,4 @@
-//! When a held server is released, and what a hold outlives.
+//! When a held server is released, and how a hold survives failures.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(in crate::core) fn hooks() -> Hooks {
     }
 }
 
-/// A weekly slot is due on a server whose snapshots have hooks.
+/// Returns a server with a due weekly slot whose rotation has hooks.
 pub(in crate::core) fn world() -> TestProvider {
     with(hooks())
 }
@@ -59,7 +59,7 @@ pub(in crate::core) fn finished(hook: HookKind, ran: HookOutcome) -> ServerEvent
     }
 }
 
-/// As the engine does it: `before`, then the create.
+/// Performs `before` as the engine does; the create follows.
 pub(in crate::core) fn hold(world: &mut TestProvider) {
     world.record(&started(HookKind::Before));
     world.record(&finished(HookKind::Before, HookOutcome::Done));
@@ -92,7 +92,7 @@ pub(in crate::core) fn released(step: &Step) -> Option<bool> {
     }
 }
 
-/// A listing without rows.
+/// Returns a listing without rows.
 pub(in crate::core) fn nothing(world: &TestProvider) -> Inventory {
     Inventory::empty(world.now.mono)
 }
@@ -200,7 +200,7 @@ fn at_max_hold_the_server_is_released_early_and_that_is_said() {
     hold(&mut world);
     world.intend_create(NAME);
     world.pass(59 * MINUTE);
-    // Whether it was made isn't known for so long, by this step alone.
+    // For this long the create's outcome is unknown, so nothing is released.
     assert_eq!(released(&world.step()), None);
     world.pass(MINUTE);
     assert_eq!(released(&world.step()), Some(true));
@@ -225,7 +225,7 @@ fn a_server_that_is_held_for_nothing_is_released_at_once() {
     let mut world = world();
     hold(&mut world);
     assert_eq!(released(&world.step()), Some(false));
-    // Within the hold the create itself is still what is wanted.
+    // Within the hold the create is still the wanted step.
     let inventory = nothing(&world);
     let within = decide_in_hold(
         &world.policy,
@@ -272,7 +272,7 @@ fn where_nothing_is_released_the_answer_is_enough_and_nothing_is_early() {
     hold(&mut world);
     create(&mut world, Status::InProgress);
     assert_eq!(released(&world.recorded()), Some(false));
-    // Nor is it where no answer came in time.
+    // The same holds if no answer came in time.
     world.record(&finished(HookKind::After, HookOutcome::Done));
     world.history = ServerHistory::default();
     world.snapshots.clear();

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A longer text is no identifier.
+/// Longest identifier, in characters.
 const LONGEST: usize = 64;
 
-/// An identifier; integers come first, by value. A text of digits alone that is an integer is
-/// that integer, and a UUID is in lower case.
+/// An identifier. Integers come first, by value. A text of digits that is an integer becomes that
+/// integer, and a UUID is stored in lower case.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Id {
     Number(u64),
     Text(Arc<str>),
 }
 
-/// Why a text is no identifier.
+/// The error for a text that is not an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id is a whole number, or 1 to {LONGEST} printable characters without blanks")]
 pub struct InvalidId;
@@ -37,7 +37,7 @@ impl FromStr for Id {
         let fits =
             |c: char| !c.is_whitespace() && !c.is_control() && c != char::REPLACEMENT_CHARACTER;
         let length = text.chars().count();
-        // A path that has it as a component must not lead elsewhere.
+        // A path component of dots alone would lead to another folder or resource.
         let dots = text.chars().all(|c| c == '.');
         if (1..=LONGEST).contains(&length) && text.chars().all(fits) && !dots {
             let text = if is_uuid(text) {
@@ -52,7 +52,7 @@ impl FromStr for Id {
     }
 }
 
-/// Returns true if it has a UUID's form, in which letters may be of either case.
+/// Returns true if the text has a UUID's form, in either case.
 fn is_uuid(text: &str) -> bool {
     let groups = text.split('-').map(str::len);
     groups.eq([8, 4, 4, 4, 12]) && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// A kind of identifier of its own.
+/// Defines one kind of identifier as a type of its own.
 macro_rules! kind {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -107,12 +107,12 @@ macro_rules! kind {
         pub struct $name(Id);
 
         impl $name {
-            /// One that is an integer.
+            /// Returns an identifier that is an integer.
             pub const fn integer(number: u64) -> Self {
                 Self(Id::Number(number))
             }
 
-            /// As a value in TOML: an integer, or a text in quotes.
+            /// Returns the identifier as a TOML value: an integer or a quoted text.
             pub fn quoted(&self) -> String {
                 match &self.0 {
                     Id::Number(number) => number.to_string(),
@@ -120,7 +120,7 @@ macro_rules! kind {
                 }
             }
 
-            /// Its value, where it is an integer.
+            /// Returns the value if the identifier is an integer.
             pub fn number(&self) -> Option<u64> {
                 match self.0 {
                     Id::Number(number) => Some(number),
@@ -128,7 +128,7 @@ macro_rules! kind {
                 }
             }
 
-            /// Itself, fit to be a component of a path or of a file's name.
+            /// Returns the identifier encoded as a component of a path or a file name.
             pub fn component(&self) -> String {
                 let mut component = String::new();
                 for byte in self.0.to_string().bytes() {
@@ -141,7 +141,7 @@ macro_rules! kind {
                 component
             }
 
-            /// Itself, where it is a text.
+            /// Returns the identifier if it is a text.
             pub fn text(&self) -> Option<&str> {
                 match &self.0 {
                     Id::Number(_) => None,

@@ -1,5 +1,5 @@
-//! How late a snapshot was taken after its slot: its name says the slot's time, and whoever
-//! restores by name has to know of which time the data are.
+//! Reports how late a snapshot was taken after its slot. Its name has the slot's time, so a person
+//! who restores by name must be told the time of the data.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,10 +7,10 @@ use super::decide::DecisionContext;
 use super::policy::{OwnSlot, Rotation};
 use super::snapshot::Snapshot;
 
-/// Up to this nobody needs to be told: a splay, a retry, a busy hour.
+/// Up to this a snapshot counts as in time: a splay, a retry, a busy hour.
 const IN_TIME: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long after its slot, in words; `None` where it was in time.
+/// Returns how long after its slot a snapshot was taken, in words; `None` if it was in time.
 fn late(slot: Timestamp, taken: Timestamp) -> Option<String> {
     let late = taken.duration_since(slot);
     let hours = late.as_hours();
@@ -21,7 +21,7 @@ fn late(slot: Timestamp, taken: Timestamp) -> Option<String> {
     })
 }
 
-/// The text that a snapshot gets where its policy states none.
+/// Returns the default description of a snapshot whose policy states none.
 pub fn description(rotation: &Rotation, slot: Timestamp, now: Timestamp) -> String {
     let zone = rotation.schedule.zone();
     let local = zone
@@ -37,14 +37,14 @@ pub fn description(rotation: &Rotation, slot: Timestamp, now: Timestamp) -> Stri
 }
 
 impl DecisionContext<'_> {
-    /// How late this own snapshot was taken, where it was.
+    /// Returns how late this own snapshot was taken, if it was.
     pub(super) fn lateness(&self, snapshot: &Snapshot, place: OwnSlot) -> Option<String> {
         let rotation = &self.policy.rotations[place.rotation];
         let noted = self.history.slot(&rotation.name, &snapshot.name);
         let slot = if let Some(note) = noted {
             note.at
         } else {
-            // What the name leaves out of the time the schedule tells.
+            // The schedule supplies the time fields that the name lacks.
             let local = rotation.schedule.local_before(place.local, true);
             let at = local.filter(|local| *local == place.local);
             let at = at.or_else(|| rotation.schedule.local_after(place.local))?;
@@ -104,7 +104,7 @@ mod tests {
             .own()
             .map(|(s, place)| server.lateness(s, place))
             .collect();
-        // The third is no slot's: its name is the time at which it was taken.
+        // The third snapshot belongs to no slot: its name has the time at which it was taken.
         assert_eq!(late, [None, Some("taken 2 d later".to_owned()), None]);
     }
 }

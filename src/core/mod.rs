@@ -1,4 +1,5 @@
-//! The pure floor: decides, and knows nobody: no clock, no I/O, no randomness.
+//! The pure core: all decisions, as functions of their arguments. It uses no clock, no I/O, no
+//! random numbers, and no other module of the crate.
 
 mod alert_rules;
 mod announced_deletes;

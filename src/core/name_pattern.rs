@@ -1,14 +1,13 @@
-//! Name patterns: a slot's local time into a name, and a name back into that time.
+//! Name patterns: format a slot's local time as a name, and parse a name back into that time.
 //!
-//! A name is own only when parsing it and formatting the result again gives the same
-//! name (DESIGN.md, section 1). All fields have a fixed width, so a pattern is a row of
-//! positions and two patterns can be compared position by position.
+//! A name is own only if formatting the parsed time gives the same name again (docs/design.md,
+//! "Words"). All fields have a fixed width, so two patterns can be compared position by position.
 
 use std::fmt;
 
 use jiff::civil::{Date, DateTime, Time};
 
-/// One piece of a pattern.
+/// One part of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PatternPart {
     Literal(u8),
@@ -29,7 +28,7 @@ impl PatternPart {
         }
     }
 
-    /// The characters that may stand at position `at` of this part.
+    /// Returns true if this character may stand at position `at` of this part.
     fn allows(self, at: usize, c: u8) -> bool {
         let first_up_to = |top: u8| c.is_ascii_digit() && (at > 0 || c <= top);
         match self {
@@ -42,7 +41,7 @@ impl PatternPart {
         }
     }
 
-    /// The character at position `at` of this part, for the slot at this local time.
+    /// Returns the character at position `at` of this part, for the slot at this local time.
     fn character(self, at: usize, time: DateTime) -> u8 {
         let number = match self {
             Self::Literal(c) => return c,
@@ -59,13 +58,13 @@ impl PatternPart {
     }
 }
 
-/// Why a pattern can't be used.
+/// The error for an unusable pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// A character that the provider refuses in names (API.md).
+    /// A character that the provider refuses in names (docs/api.md, "Identifiers and names").
     #[error("'{}' can't stand in a snapshot's name: use letters, digits, '-' and '_'", .0.escape_default())]
     Character(char),
-    /// A word in braces other than `{name}`; a missing closing brace too.
+    /// A word in braces other than `{name}`, or a missing closing brace.
     #[error("unknown placeholder {}: the only placeholder is {{name}}", .0.escape_default())]
     Placeholder(String),
     /// A field that is not one of the six.
@@ -74,15 +73,16 @@ pub enum PatternError {
     /// A `%` at the end.
     #[error("a lone '%' at the end: write a field such as %Y after it")]
     Lone,
-    /// A field whose coarser neighbours are missing, so that names would repeat.
+    /// A field without its coarser neighbours, so that names would repeat.
     #[error("{0} stands without {1}, so names would repeat: add it, or take {0} out")]
     Incomplete(&'static str, &'static str),
-    /// No field at all.
+    /// No field.
     #[error("no date in it, so every slot would have one name: add %Y-%m-%d")]
     NoDate,
 }
 
-/// Whether the provider takes this as a snapshot's name (API.md).
+/// Returns true if the provider accepts this as a snapshot's name (docs/api.md, "Identifiers and
+/// names").
 pub fn is_accepted(name: &str) -> bool {
     !name.is_empty() && name.chars().all(accepts)
 }
@@ -91,7 +91,7 @@ fn accepts(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }
 
-/// How the snapshots of a rotation are named.
+/// The name pattern of a rotation's snapshots.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pattern(Vec<PatternPart>);
 
@@ -116,7 +116,7 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
-    /// Reads a pattern; `{name}` stands for the rotation's name.
+    /// Parses a pattern; `{name}` stands for the rotation's name.
     pub fn new(text: &str, rotation: &str) -> Result<Self, PatternError> {
         let text = text.replace("{name}", rotation);
         let mut parts = Vec::new();
@@ -167,14 +167,15 @@ impl Pattern {
         Ok(Self(parts))
     }
 
-    /// Returns true if it has a word beside its fields, by which its names are told from others'.
+    /// Returns true if the pattern has a letter outside its fields, which distinguishes its names
+    /// from others.
     pub fn has_word(&self) -> bool {
         let letter =
             |part: &PatternPart| matches!(part, PatternPart::Literal(c) if c.is_ascii_alphabetic());
         self.0.iter().any(letter)
     }
 
-    /// The name of the slot at this local time.
+    /// Returns the name of the slot at this local time.
     pub fn format(&self, at: DateTime) -> String {
         let parts = self.0.iter();
         let characters = parts.flat_map(|part| {
@@ -183,10 +184,10 @@ impl Pattern {
         characters.collect()
     }
 
-    /// The local time that this name stands for, when formatting it gives the very name
-    /// again; fields that the pattern lacks are the smallest there are.
+    /// Returns the local time of this name, if formatting that time gives the same name again.
+    /// Fields that the pattern lacks have their smallest value.
     pub fn parse(&self, name: &str) -> Option<DateTime> {
-        // The smallest of each, and whether the name says it.
+        // The smallest value of each field, and whether the name contains it.
         let mut fields = [
             (1, false),
             (1, false),
@@ -214,7 +215,7 @@ impl Pattern {
                     .is_ascii_digit()
                     .then(|| number * 10 + i16::from(digit - b'0'))
             })?;
-            // One that stands twice must say the same.
+            // A field that occurs twice must have the same value.
             if field.1 && field.0 != number {
                 return None;
             }
@@ -229,7 +230,7 @@ impl Pattern {
         Some(date.to_datetime(time))
     }
 
-    /// Whether some name could be read by both patterns.
+    /// Returns true if both patterns may match one name.
     pub fn may_clash(&self, other: &Self) -> bool {
         let positions = |pattern: &Self| -> Vec<(PatternPart, usize)> {
             let parts = pattern.0.iter();
@@ -330,7 +331,7 @@ mod tests {
             ("a-%Y%m%d", "a-%Y%m01", true),
             ("a-%Y%m%d", "a-%Y99%m", false),
             ("a-%Y-%m-%d", "a-%Y-%m-%d-%H", false),
-            // The first digit of a field decides what a literal there may be.
+            // The first digit of a field limits the literals that fit its position.
             ("%Y%m", "%Y19", true),
             ("%Y%m", "%Y20", false),
             ("%Y%m%d", "%Y%m39", true),

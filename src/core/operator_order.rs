@@ -1,9 +1,9 @@
-//! What an operator may order beside the rotation, and what speaks against it now.
+//! The changes that an operator may order besides the rotation, and the objections to them.
 //!
-//! An order goes the way of every mutation: one at a time on a server (I5), only on a
-//! listing that can be relied on (I4, I11), its intent before its call (I6). Only what the
-//! rotation alone owes, such as keeping foreign ones, doesn't bind an operator. What is
-//! changed is exactly the row that was shown (I17).
+//! An order follows the rules of every mutation: one at a time on a server (I5), only by a reliable
+//! listing (I4, I11), its intent before its call (I6). Rules that bind the rotation alone, such as
+//! keeping foreign snapshots, do not bind an operator. An order changes exactly the row that was
+//! shown (I17).
 
 use serde::{Deserialize, Serialize};
 
@@ -16,10 +16,10 @@ use super::sanitize::{printable, utc};
 use super::server_history::{HookLease, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
-/// As much of a name as is shown.
+/// Characters of a name that a message shows.
 pub(super) const NAME_SHOWN: usize = 80;
 
-/// One of the provider's calls, for one server.
+/// One of the provider's calls for one server.
 #[expect(
     missing_docs,
     reason = "the fields bear the names that the trail gives them"
@@ -27,7 +27,8 @@ pub(super) const NAME_SHOWN: usize = 80;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Order {
-    /// Make a snapshot of this name; meanwhile the rotation spares what is to be restored.
+    /// Create a snapshot of this name. Meanwhile the rotation does not delete `spare`, the snapshot
+    /// to be restored.
     Create {
         snapshot: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,11 +38,11 @@ pub enum Order {
     },
     /// Delete exactly the row that was shown.
     Delete { snapshot: String, id: SnapshotId },
-    /// Overwrite the server with exactly the row that was shown.
+    /// Overwrite the server from exactly the row that was shown.
     Restore { snapshot: String, id: SnapshotId },
 }
 
-/// Why the order can't be carried out on what this listing shows; `None`: it can.
+/// Returns why the order can't be carried out by this listing. `None` if it can.
 pub fn objection(
     policy: &Policy,
     inventory: &Inventory,
@@ -58,7 +59,7 @@ pub fn objection(
     })
 }
 
-/// What is open on a server, in a few words; its last rows tell names.
+/// Describes the open call on a server; `rows` supplies the names.
 pub fn begun(open: &PendingOp, rows: &[Snapshot]) -> String {
     let named = |id: SnapshotId| {
         let name = rows.iter().find(|s| s.id == id).map(|s| shown(&s.name));
@@ -76,7 +77,7 @@ pub fn begun(open: &PendingOp, rows: &[Snapshot]) -> String {
     }
 }
 
-/// For which snapshot hooks hold the server, and since when.
+/// Describes the snapshot for which hooks hold the server, and since when.
 pub fn holding(hold: &HookLease) -> String {
     let HookLease {
         rotation, snapshot, ..
@@ -88,7 +89,7 @@ pub fn holding(hold: &HookLease) -> String {
     )
 }
 
-/// For which snapshot the server is stopped, and since when.
+/// Describes the snapshot for which the server is stopped, and since when.
 pub fn down(downtime: &Downtime) -> String {
     let Downtime {
         rotation,
@@ -116,7 +117,7 @@ pub fn down(downtime: &Downtime) -> String {
     format!("it is {word} for {snapshot} of {rotation} since {since}")
 }
 
-/// Until when the server is left alone after a restore, if it is.
+/// Returns a message that says until when the server is left alone after a restore, if it is.
 pub fn left_alone(
     server: &ServerId,
     history: &ServerHistory,
@@ -132,7 +133,7 @@ pub fn left_alone(
 }
 
 impl DecisionContext<'_> {
-    /// What speaks against any mutation.
+    /// Returns the objection to any mutation.
     fn at_all(&self) -> Option<String> {
         if let Some(doubt) = self.unreliable() {
             return Some(doubt);
@@ -220,7 +221,7 @@ impl DecisionContext<'_> {
         ))
     }
 
-    /// The row that was shown to the operator, if it is there and still the same one.
+    /// Returns the row that was shown to the operator, or an error if it is gone or has changed.
     fn row(&self, name: &str, id: &SnapshotId) -> Result<&Snapshot, String> {
         let mut rows = self.inventory.snapshots.iter();
         match rows.find(|s| s.id == *id || s.uuid.as_ref() == Some(id)) {
@@ -237,7 +238,7 @@ impl DecisionContext<'_> {
     }
 }
 
-/// A foreign name, fit for a terminal and a log.
+/// Returns a foreign name made safe for a terminal and a log.
 fn shown(name: &str) -> String {
     printable(name, NAME_SHOWN)
 }

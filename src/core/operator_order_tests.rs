@@ -25,7 +25,7 @@ fn restore(name: &str, id: u64) -> Order {
     }
 }
 
-/// Every kind of order, each of which the world of `old_weeklies` allows.
+/// Returns every kind of order, each of which the server of `old_weeklies` permits.
 fn orders() -> [Order; 3] {
     [
         create("by-hand"),
@@ -150,7 +150,7 @@ fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
     for order in orders() {
         refused(&world, &order, "left alone until 2026-11-22 04:30 UTC");
     }
-    // One who looked says that it is over; an end of the pause of all says nothing of it.
+    // A person may end the window; the end of a pause of all servers does not.
     let mut told = TestProvider::weekly(3);
     told.history = world.history.clone();
     told.now = world.now;
@@ -208,7 +208,7 @@ fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
     world.snapshots.retain(|s| s.id != id);
     world.record(&ServerEvent::DeleteConfirmed { id });
     refused(&world, &create("mine"), "made by a delete for a slot");
-    // With another place free, one is left for the slot.
+    // With another free place, one is left for the slot.
     world.snapshots.retain(|s| s.name != "other");
     assert_eq!(objection_of(&world, &create("mine")), None);
 }

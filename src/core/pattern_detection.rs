@@ -1,8 +1,8 @@
-//! Which naming patterns of a server's snapshots already rotate, told from the names alone.
+//! Detects the naming patterns of existing snapshots that already rotate.
 //!
-//! A pattern counts only when two names at least follow it, our own parser gives back each
-//! of them exactly, and their dates are evenly apart. Where a name says `weekly` and its
-//! dates say otherwise, nothing is recognised: what isn't sure stays foreign.
+//! A pattern counts only if at least two names follow it, formatting gives back each of them
+//! exactly, and their dates are evenly spaced. If a name contains `weekly` and its dates differ
+//! from that, nothing is detected. Doubtful snapshots stay foreign.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,46 +14,47 @@ use super::dated_name::{DatedName, dated, forms};
 use super::name_pattern::Pattern;
 use super::snapshot::{Snapshot, Status};
 
-/// Snapshots of one schedule begin no further apart than this within the hour.
+/// Minutes within which the snapshots of one schedule begin.
 const JITTER: i32 = 15;
 
-/// The hour that is proposed where nothing tells one.
+/// The proposed time of day, in minutes, if there is no other source.
 const QUIET_HOUR: i32 = 3 * 60;
 
-/// A naming pattern that rotates.
+/// A detected naming pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DetectedPattern {
-    /// A name for the rotation: a word of its names if there is one, unique on the server.
+    /// A name for the rotation, unique on the server: a word of the snapshots' names if there is
+    /// one.
     pub rotation: String,
     /// The pattern.
     pub pattern: Pattern,
-    /// When it runs, in cron's five fields.
+    /// Its schedule as a cron expression of five fields.
     pub schedule: String,
-    /// From one to the next, about.
+    /// The approximate distance between two slots.
     pub interval: SignedDuration,
-    /// Dates that are kept, failed ones left out; at least 1.
+    /// Number of dates that are kept, without failed ones; at least 1.
     pub keep: usize,
-    /// Names that follow it.
+    /// Number of snapshots that follow the pattern.
     pub held: usize,
-    /// The newest of them by its name.
+    /// The newest local time in their names.
     pub newest: DateTime,
-    /// How the time of day is known.
+    /// The source of the time of day.
     pub time: TimeSource,
 }
 
-/// Where the time of day comes from.
+/// The source of the time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeSource {
-    /// The names tell it; they run so many minutes ahead of UTC, where the dates of making
-    /// show that.
+    /// The names contain it. The number is how many minutes they are ahead of UTC, if the creation
+    /// dates show that.
     Names(Option<i32>),
-    /// The snapshots were made at that time of day, in UTC.
+    /// The creation dates, in UTC.
     Made,
-    /// Nothing tells it.
+    /// None.
     Guess,
 }
 
-/// How far apart the dates are.
+/// The distance between the dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DateSpacing {
     Hours(i32),
@@ -63,7 +64,7 @@ enum DateSpacing {
     Year(i8, i8),
 }
 
-/// The patterns that rotate among these snapshots of one server, shortest interval first.
+/// Returns the patterns that rotate among these snapshots of one server, shortest interval first.
 pub fn recognise(snapshots: &[Snapshot]) -> Vec<DetectedPattern> {
     let forms = forms();
     let mut groups: BTreeMap<String, Vec<(DatedName, &Snapshot)>> = BTreeMap::new();
@@ -77,7 +78,7 @@ pub fn recognise(snapshots: &[Snapshot]) -> Vec<DetectedPattern> {
     found.sort_by_key(|one| (one.interval, std::cmp::Reverse(one.held)));
     let mut kept: Vec<DetectedPattern> = Vec::new();
     for mut one in found {
-        // Of two that could give one name the second stays foreign.
+        // Of two patterns that could give one name, the second stays foreign.
         if kept
             .iter()
             .any(|other| other.pattern.may_clash(&one.pattern))
@@ -95,19 +96,19 @@ pub fn recognise(snapshots: &[Snapshot]) -> Vec<DetectedPattern> {
     kept
 }
 
-/// What one pattern's names tell together.
+/// Returns the pattern that a group's names follow, if it rotates.
 fn one(group: &[(DatedName, &Snapshot)]) -> Option<DetectedPattern> {
     let (first, _) = group.first()?;
     let all: BTreeSet<DateTime> = group.iter().map(|(dated, _)| dated.at).collect();
     let newest = *all.last()?;
-    // One date alone says nothing of how often.
+    // A single date does not show an interval.
     if all.len() < 2 {
         return None;
     }
     let hint = hint(&first.words);
     let (minute, time) = time_of_day(group, first.hour);
     let every = match minute {
-        // Times of day that differ can only be hours apart.
+        // Times of day that differ must be hours apart.
         None => hours(&all)?,
         Some(_) if first.day => days(&all, hint.map(|(_, kind)| kind))?,
         Some(_) => months(&all, group, hint.is_some())?,
@@ -115,7 +116,7 @@ fn one(group: &[(DatedName, &Snapshot)]) -> Option<DetectedPattern> {
     if hint.is_some_and(|(_, kind)| kind != every.kind()) {
         return None;
     }
-    // One in progress is one of them as soon as it is completed.
+    // A snapshot in progress counts, since it will be completed.
     let kept = group.iter().filter(|(_, row)| row.status != Status::Failed);
     let kept: BTreeSet<DateTime> = kept.map(|(dated, _)| dated.at).collect();
     let word = hint.map_or(every.kind(), |(word, _)| word);
@@ -132,7 +133,8 @@ fn one(group: &[(DatedName, &Snapshot)]) -> Option<DetectedPattern> {
     })
 }
 
-/// The word among a name's literals that tells how often, and the kind that it stands for.
+/// Returns the word of a name that states the interval, and the kind of rotation that it stands
+/// for.
 fn hint(words: &str) -> Option<(&'static str, &'static str)> {
     const WORDS: [(&str, &str); 8] = [
         ("hourly", "hourly"),
@@ -148,13 +150,14 @@ fn hint(words: &str) -> Option<(&'static str, &'static str)> {
     words.find_map(|word| WORDS.into_iter().find(|(known, _)| *known == word))
 }
 
-/// Minutes since midnight, if they are the same all along, and how that is known.
+/// Returns the minute of the day, if all snapshots share it, and its source.
 fn time_of_day(group: &[(DatedName, &Snapshot)], told: bool) -> (Option<i32>, TimeSource) {
     let made = |row: &Snapshot| Some(row.created_at?.to_zoned(TimeZone::UTC).datetime());
     if told {
         let ahead = group.iter().filter_map(|(dated, row)| {
             let ahead = dated.at.duration_since(made(row)?).as_mins();
-            // Zones lie whole quarters of an hour apart, and making began a little later.
+            // Zones differ by whole quarters of an hour, and creation began a little after the
+            // slot.
             i32::try_from((ahead + 12).div_euclid(15) * 15).ok()
         });
         let ahead: BTreeSet<i32> = ahead.collect();
@@ -174,14 +177,14 @@ fn time_of_day(group: &[(DatedName, &Snapshot)], told: bool) -> (Option<i32>, Ti
     }
 }
 
-/// The minute of the day that all of these share, but for the jitter.
+/// Returns the minute of the day that all times share, apart from jitter.
 fn same(all: &BTreeSet<DateTime>) -> Option<i32> {
     let minutes = all.iter().map(|at| minute_of_day(*at));
     let (least, most) = (minutes.clone().min()?, minutes.max()?);
     (most - least <= JITTER).then(|| earliest(all, 24 * 60))
 }
 
-/// The earliest minute within each span of this many; rounded down where they differ.
+/// Returns the earliest minute within spans of this length, rounded down if the minutes differ.
 fn earliest(all: &BTreeSet<DateTime>, span: i32) -> i32 {
     let minutes: BTreeSet<i32> = all.iter().map(|at| minute_of_day(*at) % span).collect();
     let first = minutes.first().copied().unwrap_or_default();
@@ -196,7 +199,7 @@ fn minute_of_day(at: DateTime) -> i32 {
     i32::from(at.hour()) * 60 + i32::from(at.minute())
 }
 
-/// Steps from each to the next.
+/// Returns the differences between neighbours.
 fn steps(mut of: impl Iterator<Item = i32>) -> Vec<i32> {
     let Some(mut last) = of.next() else {
         return Vec::new();
@@ -205,14 +208,14 @@ fn steps(mut of: impl Iterator<Item = i32>) -> Vec<i32> {
         .collect()
 }
 
-/// Whether steps are even: the smallest is one unit, and none is more than two, since one
-/// may have been missed. Names that say how often they come need no second proof.
+/// Returns true if the steps are even: the smallest is one unit, and none is more than two, since a
+/// slot may have been missed. Names that state their interval (`said`) need no second proof.
 fn even(steps: &[i32], unit: i32, said: bool) -> bool {
     let (least, most) = (steps.iter().min(), steps.iter().max());
     said || (least == Some(&unit) && most.is_some_and(|most| *most <= 2 * unit))
 }
 
-/// The same minute of hours that are evenly apart.
+/// Detects the same minute of evenly spaced hours.
 fn hours(all: &BTreeSet<DateTime>) -> Option<DateSpacing> {
     let minutes = all.iter().map(|at| i32::from(at.minute()));
     if minutes.clone().max()? - minutes.min()? > JITTER {
@@ -228,7 +231,7 @@ fn hours(all: &BTreeSet<DateTime>) -> Option<DateSpacing> {
     (divides && regular && even(&steps, step, false)).then_some(DateSpacing::Hours(step))
 }
 
-/// One time of day, on days that are evenly apart.
+/// Detects one time of day on evenly spaced days.
 fn days(all: &BTreeSet<DateTime>, hint: Option<&str>) -> Option<DateSpacing> {
     let dates: BTreeSet<Date> = all.iter().map(|at| at.date()).collect();
     let newest = *dates.last()?;
@@ -249,7 +252,8 @@ fn days(all: &BTreeSet<DateTime>, hint: Option<&str>) -> Option<DateSpacing> {
     even(&steps, 1, said("daily")).then_some(DateSpacing::Day)
 }
 
-/// Names that tell a month and no day: made on the day that all were made on, else the first.
+/// Detects names that contain a month and no day. The day is the one on which all were made, else
+/// the first.
 fn months(
     all: &BTreeSet<DateTime>,
     group: &[(DatedName, &Snapshot)],
@@ -278,7 +282,7 @@ fn by_month(dates: &BTreeSet<Date>, day: i8, said: bool) -> Option<DateSpacing> 
     even(&steps, 1, said).then_some(DateSpacing::Month(day))
 }
 
-/// Days since the year 1.
+/// Returns the days since the year 1.
 fn number(date: Date) -> i32 {
     let since = date.duration_since(jiff::civil::date(1, 1, 1));
     i32::try_from(since.as_hours() / 24).unwrap_or_default()
@@ -305,7 +309,7 @@ impl DateSpacing {
         })
     }
 
-    /// In cron's fields, at this minute of the day; of hours, at that of the hour.
+    /// Returns the cron expression for this minute of the day; for hourly spacing, of the hour.
     fn schedule(self, minute: i32, newest: DateTime) -> String {
         let (hour, minute) = (minute / 60, minute % 60);
         match self {

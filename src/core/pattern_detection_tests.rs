@@ -1,4 +1,4 @@
-//! Names that rotate, and names that don't.
+//! Names that rotate, and names that do not.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use super::{DetectedPattern, TimeSource, recognise};
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 
-/// Completed snapshots of these names, made when `made` says; oldest first.
+/// Returns completed snapshots of these names, with the creation dates of `made`; oldest first.
 pub(super) fn rows(names: &[&str], made: &[&str]) -> Vec<Snapshot> {
     let times = made.iter().map(Some).chain(std::iter::repeat(None));
     let rows = names.iter().zip(times).zip(1..);
@@ -53,7 +53,7 @@ fn usual_forms_are_recognised_with_schedule_and_keep() {
             &["daily-2026-11-22-0300", "daily-2026-11-23-0300"],
             "daily daily-%Y-%m-%d-%H%M [0 3 * * *] keep 2",
         ),
-        // One was missed.
+        // One slot was missed.
         (
             &[
                 "nightly-2026-11-19",
@@ -107,7 +107,7 @@ fn usual_forms_are_recognised_with_schedule_and_keep() {
             ],
             "monthly monthly-%Y-%m-%d [0 3 1 * *] keep 3",
         ),
-        // Four weeks apart, and the same day of the month: what it says decides.
+        // Four weeks apart and on one day of the month: the word decides.
         (
             &["weekly-2026-02-01", "weekly-2026-03-01"],
             "weekly weekly-%Y-%m-%d [0 3 * * Sun] keep 2",
@@ -139,20 +139,20 @@ fn what_is_not_sure_is_not_recognised() {
     let cases: [&[&str]; 18] = [
         &[],
         &["golden", "before-migration"],
-        // One date, also when two snapshots bear it.
+        // A single date, also of two snapshots.
         &["daily-2026-11-22"],
         &["daily-2026-11-22", "daily-2026-11-22"],
         &["monthly-2026-11", "monthly-2026-11"],
-        // No dates of the calendar.
+        // Dates that the calendar does not have.
         &["daily-2026-02-30", "daily-2026-02-31"],
         &["build-20269901", "build-20269902"],
         &["port-19990101", "port-19990102"],
-        // Counters beside the date; a name that doesn't come back from its pattern.
+        // Counters beside the date, and names that formatting does not give back.
         &["a-2026-11-22-1", "a-2026-11-23-2"],
         &["a-12026-11-22", "a-12026-11-23"],
         &["a-2026-11-22-99", "a-2026-11-23-99"],
         &["a-2026-1-22", "a-2026-1-23"],
-        // By hand, now and then.
+        // Made by hand now and then.
         &[
             "update-2026-11-03",
             "update-2026-11-04",
@@ -160,10 +160,10 @@ fn what_is_not_sure_is_not_recognised() {
         ],
         &["a-2026-11-10", "a-2026-11-20"],
         &["a-2026-11-22-0300", "a-2026-11-22-0430"],
-        // The words and the dates disagree.
+        // Words and dates that disagree.
         &["weekly-2026-11-22", "weekly-2026-11-23"],
         &["hourly-2026-11-22", "hourly-2026-11-23"],
-        // No name that the provider takes.
+        // Names that the provider does not accept.
         &["a b-2026-11-22", "a b-2026-11-23"],
     ];
     for names in cases {
@@ -229,7 +229,7 @@ fn the_time_of_day_is_told_by_the_names_or_by_the_making_or_is_a_guess() {
         clue(&days, &made),
         ("30 4 * * *".to_owned(), TimeSource::Made)
     );
-    // The local day is not that of UTC, or one was made later by hand: nothing is known.
+    // The local day differs from that of UTC, or one was made later by hand: there is no source.
     for made in [
         ["2026-11-21T23:02:00Z", "2026-11-22T23:02:00Z"],
         ["2026-11-22T04:32:10Z", "2026-11-23T15:00:00Z"],

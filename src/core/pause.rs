@@ -1,11 +1,11 @@
 //! Rule 0 of the decision: a server that is paused, or was restored a short while ago, is left
-//! alone; what was begun before is watched to its end.
+//! alone. Calls that were sent before are watched to their end.
 
 use super::decide::{DecisionContext, Step};
 use super::event::ServerEvent;
 
 impl DecisionContext<'_> {
-    /// Rule 0. Paused, or a restore began a short while ago (I12).
+    /// Rule 0: rests while the server is paused, or a restore began a short while ago (I12).
     pub(super) fn held(&self) -> Option<Step> {
         if self.history.paused().is_some() {
             return Some(Step::Idle { until: None });
@@ -16,8 +16,7 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// What was begun before is watched to its end while the server is held, and nothing new
-    /// is done.
+    /// Watches open calls to their end while the server is held, and begins nothing new.
     pub(super) fn conclude(&self) -> Option<Step> {
         let alarming = [
             self.restore_unknown(),
@@ -36,7 +35,7 @@ impl DecisionContext<'_> {
         }
         let open = self.history.open.is_some();
         match self.doubt() {
-            // `once` has to end.
+            // `once` must end.
             Some(Step::Blocked { .. }) if self.rules.count_all => return None,
             Some(Step::Blocked { reason }) if open => {
                 let pause = self.rules.retry_after;
@@ -46,7 +45,7 @@ impl DecisionContext<'_> {
             None => {}
         }
         let step = self.open_intent().or_else(|| self.under_way())?;
-        // What is seen to have ended is settled; what still goes on needs no watch of its own.
+        // Record what has ended. Only an open call needs a wait of its own.
         let done = matches!(step, Step::Record(_)) || (open && matches!(step, Step::Wait { .. }));
         done.then_some(step)
     }

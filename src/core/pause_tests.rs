@@ -1,4 +1,4 @@
-//! Pauses and restores by name: what is left alone, and what is watched to its end.
+//! Pauses and restores: what is left alone, and what is watched to its end.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
         id: id.clone(),
         by: None,
     });
-    // As after a crash: nobody knows the answer, and it isn't sent again.
+    // As after a crash: the outcome is unknown, and the restore is not sent again.
     let outcome = Outcome::Unknown;
     let unknown = ServerEvent::RestoreResult { id, outcome };
     assert_eq!(world.step(), Step::Record(unknown.clone()));
@@ -97,7 +97,7 @@ fn what_was_begun_before_a_pause_is_watched_to_its_end_and_nothing_new_begins() 
     }
     assert_eq!(world.recorded(), Step::Idle { until: None });
     assert_eq!(world.history.open, None, "{id} is completed");
-    // Two are beyond keep, and stay while the pause lasts.
+    // Two are beyond keep, and stay during the pause.
     assert_eq!(world.snapshots.len(), 4);
     world.record(&ServerEvent::Resumed { by: None });
     assert!(matches!(world.recorded(), Step::Delete { .. }));
@@ -145,8 +145,8 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
     let mut policy = rotation("daily", "0 3 * * *", 3);
     policy.catch_up = Some(SignedDuration::from_hours(2));
     let hour = SignedDuration::from_hours(1);
-    // Paused over the whole slot; over the end of its catch_up; over the next slot; not any
-    // more when it ended; when it ended at that very instant.
+    // Paused over the whole slot; over the end of its catch_up; over the next slot; resumed before
+    // it ended; resumed at the instant at which it ended.
     for (before, paused, alert) in [
         (20 * hour, 10 * hour, false),
         (23 * hour + 30 * MINUTE, 3 * hour, false),
@@ -161,7 +161,7 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
         world.pass(paused);
         world.record(&ServerEvent::Resumed { by: None });
         if alert {
-            // Blocked from the resume on, until its time has passed.
+            // Blocked from the resume until its time has passed.
             world.doubt = Some("odd".to_owned());
             world.recorded();
             world.pass(4 * hour);
@@ -223,7 +223,7 @@ fn what_completes_in_a_pause_is_settled_in_it() {
     let name = "weekly-2026-11-22";
     let ending = world.history.slot("weekly", name).and_then(|n| n.ending);
     assert_eq!(ending, Some(SlotOutcome::Completed));
-    // Taken away in the pause, it isn't made again.
+    // It was deleted during the pause, and is not made again.
     world.snapshots.retain(|s| s.id != id);
     world.record(&ServerEvent::Resumed { by: None });
     assert!(!matches!(world.recorded(), Step::Create { .. }));

@@ -1,5 +1,5 @@
-//! Rules 2 and 3 of the decision: a mutation whose effect hasn't been seen, and a snapshot
-//! that is under way, are resolved before anything else is done.
+//! Rules 2 and 3 of the decision. They resolve an open call, and a snapshot in progress, before
+//! anything else happens.
 
 use jiff::SignedDuration;
 
@@ -10,7 +10,7 @@ use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 impl DecisionContext<'_> {
-    /// Rule 2. A mutation whose effect hasn't been seen is resolved before any other (I5).
+    /// Rule 2: resolves a call whose effect no listing has confirmed, before any other change (I5).
     pub(super) fn open_intent(&self) -> Option<Step> {
         let open = self.history.open.as_ref()?;
         match open {
@@ -18,7 +18,8 @@ impl DecisionContext<'_> {
                 name, id, since, ..
             } => {
                 match (open.made_in(&self.inventory.snapshots), id) {
-                    // I19: what isn't as it was asked for is nobody's payment.
+                    // I19: a snapshot that differs from what was asked for must not pay for a
+                    // delete.
                     (Some(found), Some(_)) => match self.mismatch(name, found) {
                         Some(mismatch) => Some(Step::Record(mismatch)),
                         None => self.watched(found),
@@ -28,7 +29,7 @@ impl DecisionContext<'_> {
                         Outcome::Done,
                         Some(found.id.clone()),
                     ))),
-                    // I9: not sent again while the earlier one may still happen.
+                    // I9: not sent again while the earlier create may still take effect.
                     (None, _)
                         if self.over_for(*since) < self.rules.settle_window
                             && !Break::NoSettleWindow.on() =>
@@ -44,7 +45,7 @@ impl DecisionContext<'_> {
                 }
             }
             PendingOp::Delete { .. } if Break::OpenDeleteForgotten.on() => None,
-            // The process that sent it is gone, and with it the answer (I12: not sent again).
+            // The process that sent it has ended, and the answer is lost (I12: not sent again).
             PendingOp::Restore { id, .. } => Some(Step::Record(ServerEvent::RestoreResult {
                 id: id.clone(),
                 outcome: Outcome::Unknown,
@@ -56,7 +57,7 @@ impl DecisionContext<'_> {
                     }));
                 }
                 let waited = self.over_for(*since);
-                // I8: what appeared in the meantime may make the delete needless.
+                // I8: a snapshot that appeared meanwhile may make the delete unnecessary.
                 let under_way = self.own().any(|(s, _)| {
                     matches!(s.status, Status::InProgress | Status::Unknown(_)) && !self.stuck(s)
                 });
@@ -69,8 +70,8 @@ impl DecisionContext<'_> {
                     Step::Delete {
                         id: ref candidate, ..
                     } if candidate == id => {
-                        // Not before the last try can have no effect any more: if this one is
-                        // refused, nothing is open (I5).
+                        // Wait until the last try can no longer take effect: a refusal of the
+                        // repeated delete closes the open call (I5).
                         let pause = self.pause(&id.to_string(), self.history.refused_deletes + 1);
                         let left = pause.max(self.rules.settle_window) - waited;
                         if left <= SignedDuration::ZERO {
@@ -91,12 +92,13 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// For how long the call of an open mutation is over.
+    /// Returns how long the call of an open mutation has been over.
     fn over_for(&self, since: RecordedAt) -> SignedDuration {
         since.elapsed_with(self.rules.request_timeout, self.now)
     }
 
-    /// One that an operator ordered bears no rotation's name: it is watched by its id alone.
+    /// Watches a snapshot that an operator ordered. It has no rotation's name, so only its id
+    /// identifies it.
     fn watched(&self, snapshot: &Snapshot) -> Option<Step> {
         if self.policy.place(&snapshot.name).is_some() {
             return None;
@@ -109,7 +111,7 @@ impl DecisionContext<'_> {
             Status::InProgress | Status::Unknown(_) => {
                 Step::Record(ServerEvent::SnapshotStuck { snapshot: name, id })
             }
-            // Its rotation may have another pattern by now.
+            // The rotation may have another pattern by now.
             Status::Completed => Step::Record(ServerEvent::SnapshotCompleted {
                 snapshot: name,
                 id,
@@ -119,7 +121,7 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Rule 3. While an own snapshot is under way nothing else is done (I8).
+    /// Rule 3: nothing else is done while an own snapshot is in progress (I8).
     pub(super) fn under_way(&self) -> Option<Step> {
         for (snapshot, place) in self.own() {
             let rotation = &self.policy.rotations[place.rotation];
@@ -157,7 +159,7 @@ impl DecisionContext<'_> {
                             pays: Some(self.pays(snapshot, Some(place))),
                         }));
                     }
-                    // One that was completed late settles its slot all the same.
+                    // A snapshot that was completed late still settles its slot.
                     let settled = note.and_then(|note| match note.ending {
                         None => Some((note, "completed")),
                         Some(SlotOutcome::GivenUp | SlotOutcome::Skipped) => {
@@ -186,14 +188,14 @@ impl DecisionContext<'_> {
         None
     }
 
-    /// Whether it has been in progress for too long while this process watched, or while an
-    /// earlier one did, by the trail. Dates tell nothing here: with a wall clock that is
-    /// ahead a new one would look old (I8).
+    /// Returns true if the snapshot has been in progress for too long, by this process's watch or
+    /// by an earlier one's record. Dates don't count: with a wall clock that is ahead, a new
+    /// snapshot would look old (I8).
     pub(super) fn stuck(&self, snapshot: &Snapshot) -> bool {
         self.history.stuck.contains(&snapshot.id) || self.long(self.seen_for(&snapshot.id))
     }
 
-    /// For how long this process has watched it, unfinished.
+    /// Returns how long this process has seen the snapshot unfinished.
     pub(super) fn seen_for(&self, id: &SnapshotId) -> Option<SignedDuration> {
         let seen = self.history.seen.get(id);
         seen.map(|since| self.now.mono - *since)

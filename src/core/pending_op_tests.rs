@@ -1,4 +1,4 @@
-//! Each boundary of a mutation whose effect has not been seen yet, by name.
+//! The boundaries of a mutation whose effect no listing has confirmed.
 
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
     ));
 }
 
-/// A delete of a surplus one on a server that is settled otherwise, without an answer.
+/// Returns a settled server with an unanswered delete of a surplus snapshot.
 fn unanswered_delete(by: Option<String>) -> TestProvider {
     let mut world = TestProvider::weekly(1);
     world.settle(&DONE);
@@ -144,7 +144,7 @@ fn a_delete_that_was_refused_before_waits_longer_for_its_effect() {
     let mut world = unanswered_delete(None);
     world.rules.settle_window = MINUTE;
     world.history.refused_deletes = 1;
-    // The pause after the second try is twice the first one's.
+    // The pause after the second try is twice as long as the first.
     world.pass(world.rules.retry_after * 2 - MINUTE);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     world.pass(world.rules.retry_after);
@@ -238,7 +238,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
         id: id.clone(),
         outcome: Outcome::Unknown,
     });
-    // By the policy in force another would be next.
+    // Under the policy in force another one would be next.
     world.policy.protected_ids.insert(id);
     for _ in 0..9 {
         world.pass(MINUTE);
@@ -269,7 +269,7 @@ fn i5_a_delete_is_sent_again_after_the_settle_window_or_a_longer_pause_that_doub
         }
     }
     let poll = world.rules.poll_interval;
-    // The first pause would be five minutes; the second one has doubled.
+    // The first pause would be five minutes; the second one is twice as long.
     let at_least = world.rules.settle_window;
     for (nth, longer) in [(0, SignedDuration::ZERO), (1, at_least / 4)] {
         let pause = sent[nth + 1] - sent[nth];
@@ -282,7 +282,7 @@ fn i5_a_delete_is_sent_again_after_the_settle_window_or_a_longer_pause_that_doub
 fn i9_a_create_of_an_earlier_process_that_is_found_completed_is_no_longer_open() {
     let mut world = TestProvider::weekly(3);
     world.settle(&Status::InProgress);
-    // Another process knows it from the trail.
+    // Another process reads it from the trail.
     world.history.seen.clear();
     world.snapshots[0].status = DONE;
     world.settle(&DONE);
@@ -313,7 +313,7 @@ fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
             closed,
             "{status:?}: {step:?}"
         );
-        // What never ends holds the new rotation up no longer than one of its own would.
+        // A snapshot that never ends delays the new rotation no longer than one of its own would.
         world.pass(world.rules.stuck_after);
         assert!(matches!(world.recorded(), Step::Create { .. }));
         assert_eq!(world.history.open, None, "{status:?}");
@@ -326,7 +326,7 @@ fn i6_what_a_clock_that_was_ahead_left_open_is_over_a_settle_window_after_the_ne
     world.recorded();
     world.now.wall += SignedDuration::from_hours(24 * 365);
     world.intend_create("weekly-2026-11-22");
-    // The clock is put right, the service starts anew, and an operator says so.
+    // The clock is corrected, the service is restarted, and an operator confirms the clock.
     world.now.wall = time("2026-11-22T05:00:00Z");
     world.now.mono = SignedDuration::ZERO;
     let kept = serde_json::to_string(&world.history).expect("JSON");

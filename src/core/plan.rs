@@ -1,7 +1,7 @@
-//! A dry run of one server: the steps from now to rest, supposing that each succeeds, and
-//! what becomes of each snapshot. The plan is a value that prints itself.
+//! The plan of one server: the steps from now until it rests, if each succeeds, and the verdict on
+//! each snapshot. A plan is a value that prints itself.
 //!
-//! `rehearsal.rs` finds the steps, `plan_text.rs` prints them.
+//! `dry_run.rs` finds the steps, `plan_text.rs` prints them.
 
 use std::collections::BTreeSet;
 
@@ -18,73 +18,72 @@ use super::retention_verdict::SnapshotVerdict;
 use super::server_history::ServerHistory;
 use super::snapshot::{ServerId, SnapshotId};
 
-/// What a step does.
+/// The action of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlannedAction {
     /// Creates a snapshot.
     Create,
-    /// Deletes one.
+    /// Deletes a snapshot.
     Delete,
-    /// Stops the server for one.
+    /// Stops the server for a snapshot.
     Stop,
-    /// Starts it again.
+    /// Starts the server again.
     Start,
-    /// Waits for something under way, or until work may go on.
+    /// Waits for something in progress, or until work may continue.
     Wait,
-    /// Can do nothing until something outside changes; always the last step.
+    /// Nothing may be changed until something outside changes; always the last step.
     Blocked,
 }
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedStep {
-    /// What is done.
+    /// The action.
     #[serde(rename = "do")]
     pub do_: PlannedAction,
-    /// The name of the snapshot that is created or deleted.
+    /// The name of the affected snapshot.
     pub name: Option<String>,
-    /// Its id, where it has one already.
+    /// Its id, if it has one already.
     pub id: Option<SnapshotId>,
-    /// Why, in one line.
+    /// The reason, in one line.
     pub reason: String,
 }
 
-/// The steps of one server from now to rest, and each snapshot's fate.
+/// The steps of one server from now until it rests, and the verdict on each snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// The server.
     pub id: ServerId,
-    /// What it is called: by the policy, else by the provider, else by the policy's file.
+    /// Its name: the policy's, else the provider's, else the policy file's.
     pub name: String,
     /// The steps, in order.
     pub steps: Vec<PlannedStep>,
-    /// Every snapshot there is now; one that a step deletes has the fate `delete`.
+    /// Every snapshot that is listed now. One that a step deletes has the verdict `delete`.
     pub snapshots: Vec<SnapshotVerdict>,
     /// Until when the server then rests; `None`: until something changes.
     pub until: Option<Timestamp>,
-    /// What is created and deleted then, or why nothing is, if nothing changes meanwhile.
+    /// The creates and deletes that follow the rest, or why there are none, if nothing else
+    /// changes.
     pub next: Vec<PlannedStep>,
-    /// When the first of the steps that changes something comes, if all that is waited for
-    /// before is over at once.
+    /// Time of the first step that changes something, if every wait before it ended at once.
     #[serde(skip)]
     pub first_change: Option<Timestamp>,
 }
 
-/// What is created and deleted next on one server.
+/// The next creates and deletes on one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextChanges {
-    /// When; at the earliest, where something is waited for.
+    /// Their time; the earliest possible one if something is waited for.
     pub at: Timestamp,
-    /// What is waited for before, in one line.
+    /// The wait that comes before, in one line.
     pub after: Option<String>,
-    /// What, in order.
+    /// The steps, in order.
     pub steps: Vec<PlannedStep>,
 }
 
 impl Plan {
-    /// What is created and deleted next: what is due, else what comes when the server has
-    /// rested.
+    /// Returns the next creates and deletes: those that are due, else those after the rest.
     pub fn upcoming(self) -> Option<NextChanges> {
         let mut steps = self.steps;
         let Some(at) = self.first_change else {
@@ -101,7 +100,7 @@ impl Plan {
 }
 
 impl PlannedStep {
-    /// Whether it changes something at the provider.
+    /// Returns true if the step changes something at the provider.
     pub(super) fn changes(&self) -> bool {
         matches!(
             self.do_,
@@ -113,10 +112,10 @@ impl PlannedStep {
     }
 }
 
-/// The plans of several servers: what `plan --json` writes.
+/// The plans of several servers, as `plan --json` prints them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Plans {
-    /// One plan a server.
+    /// One plan per server.
     pub servers: Vec<Plan>,
 }
 
@@ -154,7 +153,7 @@ pub fn plan(
 }
 
 impl PlannedAction {
-    /// The word that tables and other programs use.
+    /// Returns the word used by tables and other programs.
     pub fn word(self) -> &'static str {
         match self {
             Self::Create => "create",

@@ -1,4 +1,4 @@
-//! The plan against the run: what a dry run promises is what the steps do.
+//! Compares the plan with the run: a dry run's steps are those that a run performs.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) fn planned(world: &TestProvider) -> Plan {
     plan(policy, &inventory, &world.history, rules, world.now)
 }
 
-/// The mutations, in the words of the world's log.
+/// Returns the mutations in the format of the provider's log.
 fn mutations(plan: &Plan) -> Vec<String> {
     let steps = plan.steps.iter();
     steps
@@ -53,7 +53,7 @@ fn fate(plan: &Plan, id: u64) -> RetentionVerdict {
     found.expect("a verdict").fate
 }
 
-/// Every server of up to four rows, each of these kinds, with room for four.
+/// Visits every server with up to four rows, each of these kinds, and with room for four.
 fn every_small_server(mut visit: impl FnMut(TestProvider)) {
     let unknown = Status::Unknown("archiving".to_owned());
     let kinds = [
@@ -144,7 +144,7 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
 fn i14_the_mutations_of_the_plan_are_those_of_a_run_in_which_all_succeeds() {
     every_small_server(|mut world| {
         let plan = planned(&world);
-        // The run: what is under way is completed by the second look, if ever.
+        // The run: a snapshot in progress is completed by the second look, if ever.
         for _ in 0..300 {
             match world.settle(&DONE) {
                 Step::Wait { pause, .. } => world.pass(pause),
@@ -422,7 +422,7 @@ fn a_server_that_is_held_and_stopped_for_a_snapshot_gets_it_in_the_plan() {
     world.state = Some(PowerState::Active);
     let steps = planned(&world).steps.into_iter();
     let steps: Vec<_> = steps
-        .filter(|step| step.changes())
+        .filter(PlannedStep::changes)
         .map(|step| step.do_)
         .collect();
     let (stop, start) = (PlannedAction::Stop, PlannedAction::Start);

@@ -1,4 +1,4 @@
-//! How plans and verdicts are printed: readable lines, safe on a terminal.
+//! Prints plans and verdicts as lines that are safe on a terminal.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ impl fmt::Display for PlannedStep {
 }
 
 impl PlannedStep {
-    /// What is done to what, without the reason.
+    /// Returns the action and its snapshot, without the reason.
     fn deed(&self) -> String {
         let name = self.name.as_deref();
         let name = name.map_or_else(String::new, |name| format!(" {}", ShownName(name)));
@@ -28,14 +28,15 @@ impl PlannedStep {
 }
 
 impl NextChanges {
-    /// What is to be said behind its time.
+    /// Returns the text to put after the time.
     pub fn or_later(&self) -> String {
         let after = self.after.as_ref();
         after.map_or_else(String::new, |reason| format!(" or later, since {reason}"))
     }
 }
 
-/// Steps in one line: `create X, then delete Y (id 3)`; of what blocks the reason too.
+/// Returns the steps in one line: `create X, then delete Y (id 3)`. A blocked step includes its
+/// reason.
 pub fn one_after_the_other(steps: &[PlannedStep]) -> String {
     let deeds = steps.iter().map(|step| match step.do_ {
         PlannedAction::Blocked => step.to_string(),
@@ -46,15 +47,15 @@ pub fn one_after_the_other(steps: &[PlannedStep]) -> String {
 }
 
 impl Plans {
-    /// All plans, for a reader in this zone.
+    /// Returns all plans as text, with times in this zone.
     pub fn text(&self, zone: &TimeZone) -> String {
         self.servers.iter().map(|plan| plan.text(zone)).collect()
     }
 }
 
 impl Plan {
-    /// What is done until the server rests, what comes next, and each snapshot's fate; for a
-    /// reader in this zone.
+    /// Returns the steps until the server rests, the next changes, and the verdicts, with times in
+    /// this zone.
     pub fn text(&self, zone: &TimeZone) -> String {
         let mut lines = vec![format!("{} (id {})", ShownName(&self.name), self.id)];
         lines.extend(self.steps.iter().map(|step| format!("  {step}")));
@@ -85,8 +86,8 @@ impl fmt::Display for SnapshotVerdict {
     }
 }
 
-/// A name as it is where it holds only what the provider allows in names of its own; any
-/// other, since a foreign name may be anything, quoted and escaped.
+/// A snapshot or server name for display. Names of the provider's own characters are shown as they
+/// are. Others are quoted and escaped, since a foreign name may be any text.
 struct ShownName<'a>(&'a str);
 
 impl fmt::Display for ShownName<'_> {

@@ -1,4 +1,4 @@
-//! What is wanted of one server, validated; `config` makes these values from TOML.
+//! The validated policy of one server; `config` builds these values from TOML.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use super::snapshot::{ServerId, Snapshot, SnapshotId};
 /// One server's policy.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// The policy file's stem: what the administrator calls the server.
+    /// The policy file's stem: the administrator's name for the server.
     pub file: String,
     /// The server.
     pub server: ServerId,
-    /// The name that the provider must report for it, if stated.
+    /// The name that the provider must report for the server, if stated.
     pub name: Option<String>,
-    /// Snapshots never pruned, by name.
+    /// Names of snapshots that are never pruned.
     pub protected_names: BTreeSet<String>,
-    /// Snapshots never pruned, by id.
+    /// Ids of snapshots that are never pruned.
     pub protected_ids: BTreeSet<SnapshotId>,
-    /// Own completed snapshots that a prune before a create must leave (I3).
+    /// Number of own completed snapshots that a prune before a create must leave (I3).
     pub min_completed: usize,
-    /// Whether a snapshot stuck in progress may be deleted for room.
+    /// True if a snapshot stuck in progress may be deleted for room.
     pub delete_stuck: bool,
     /// The rotations, in the order of the file.
     pub rotations: Vec<Rotation>,
@@ -36,25 +36,25 @@ pub struct Policy {
 pub struct Rotation {
     /// Its name, unique within the policy.
     pub name: String,
-    /// When its slots are; thousands of policies share a few schedules.
+    /// Its schedule; shared, since thousands of policies use a few schedules.
     pub schedule: Arc<Schedule>,
-    /// Completed slots to keep, at least 1.
+    /// Number of completed slots to keep, at least 1.
     pub keep: usize,
     /// The name pattern in force.
     pub pattern: Pattern,
-    /// Patterns used before; what they name is own too.
+    /// Patterns used before; their names are own too.
     pub former: Vec<FormerPattern>,
-    /// The description that its snapshots get.
+    /// The description given to its snapshots.
     pub description: Option<String>,
-    /// How long a missed slot is still run; `None`: until the next slot.
+    /// How late a missed slot is still run; `None`: until the next slot.
     pub catch_up: Option<SignedDuration>,
-    /// This server's own offset after the scheduled instant.
+    /// This server's fixed delay after the scheduled instant.
     pub splay: SignedDuration,
-    /// Creates tried for a slot before it is given up.
+    /// Number of creates tried for a slot before it is given up.
     pub attempts: u32,
-    /// What a slot does on a full server.
+    /// The action of a due slot on a full server.
     pub when_full: WhenFull,
-    /// What is run around each of its snapshots.
+    /// Programs that run around each of its snapshots.
     pub hooks: Option<Arc<Hooks>>,
     /// How the server is stopped for each of its snapshots, if it is.
     pub stop: Option<Box<StopServer>>,
@@ -65,105 +65,106 @@ pub struct Rotation {
 pub struct FormerPattern {
     /// The pattern.
     pub pattern: Pattern,
-    /// Whether it gives several slots of the schedule in force one name: what bears that
-    /// counts as a slot of its own, and settles none of the others.
+    /// True if the pattern gives several slots of the schedule in force one name. A snapshot of
+    /// such a name counts as a slot of its own and settles no other.
     pub coarse: bool,
 }
 
-/// Programs that are run around each snapshot of a rotation.
+/// Programs that run around each snapshot of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hooks {
-    /// Run before it: the program, then its arguments.
+    /// Runs before the snapshot: the program, then its arguments.
     pub before: Option<Vec<String>>,
-    /// Run when it is over, always, once `before` was begun.
+    /// Runs when the snapshot has ended, always, once `before` was started.
     pub after: Option<Vec<String>>,
-    /// How long one run may take.
+    /// Longest time of one run.
     pub timeout: SignedDuration,
-    /// Whether the snapshot is made all the same when `before` failed.
+    /// True if the snapshot is made even if `before` failed.
     pub go_on: bool,
-    /// When it is over.
+    /// When the snapshot counts as ended.
     pub release: ReleaseWhen,
-    /// So long after `before` was begun `after` is run at the latest.
+    /// Latest start of `after`, counted from the start of `before`.
     pub max_hold: SignedDuration,
 }
 
-/// When `after` is run, and a server that was stopped is started.
+/// When `after` runs, and a server that was stopped is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseWhen {
-    /// When the snapshot is completed, or known not to become so.
+    /// When the snapshot is completed, or can't become so any more.
     Completed,
-    /// When the provider has answered that it makes it.
+    /// When the provider has accepted the create.
     Accepted,
 }
 
 /// How a server is stopped for a snapshot, and started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopServer {
-    /// How long it may take until it is seen stopped.
+    /// Longest time until the server must be seen stopped.
     pub timeout: SignedDuration,
-    /// When it is started.
+    /// When the server is started.
     pub restart: ReleaseWhen,
-    /// So long after the stop it is started at the latest.
+    /// Latest start of the server, counted from the stop.
     pub longest: SignedDuration,
 }
 
-/// What a due slot does when the server holds the limit.
+/// The action of a due slot when the server holds the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
-    /// Give up the oldest own completed one, guarded.
+    /// Delete the oldest own completed snapshot, if the guards permit it.
     PruneFirst,
     /// Wait for room.
     Skip,
 }
 
-/// What holds for every server of the account.
+/// Settings that apply to every server of the account.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Snapshots that a server may hold; the provider's five (API.md).
+    /// Number of snapshots that a server may hold; the provider's limit is five (docs/api.md,
+    /// "Limits and durations").
     pub limit: usize,
-    /// Between two looks at a snapshot under way.
+    /// Time between two looks at a snapshot in progress.
     pub poll_interval: SignedDuration,
-    /// How long a mutation without an answer may still happen.
+    /// How long a call without an answer may still take effect.
     pub settle_window: SignedDuration,
-    /// From when on a snapshot in progress is stuck.
+    /// Time after which a snapshot in progress is stuck.
     pub stuck_after: SignedDuration,
-    /// The first pause between attempts; doubles, an hour at most.
+    /// The first pause between attempts; doubled each time, an hour at most.
     pub retry_after: SignedDuration,
-    /// How long a restore holds the server.
+    /// How long the server is left alone after a restore.
     pub restore_window: SignedDuration,
-    /// How long what an edit deletes is announced before it goes (I19).
+    /// How long deletes that follow from an edit are announced before they happen (I19).
     pub shrink_grace: SignedDuration,
-    /// The whole time that one call may take.
+    /// Longest time of one call.
     pub request_timeout: SignedDuration,
-    /// Slots after this instant are not looked at: `once` settles what was due when it started.
+    /// Slots after this instant are ignored: `once` settles what was due at its start.
     pub due_until: Option<Timestamp>,
-    /// Whether attempts that the daemon doesn't count are counted: `once` must end.
+    /// True if refusals that the daemon ignores count as attempts: `once` must end.
     pub count_all: bool,
 }
 
-/// An own snapshot's place: which rotation, and the slot's local time by its name.
+/// The place of an own snapshot: its rotation, and its slot's local time by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnSlot {
     /// Index into [`Policy::rotations`].
     pub rotation: usize,
-    /// The slot by the name.
+    /// The slot's local time by the name.
     pub local: jiff::civil::DateTime,
-    /// Whether the name tells no slot from its neighbours.
+    /// True if the name does not distinguish the slot from its neighbours.
     pub coarse: bool,
 }
 
 impl Policy {
-    /// What the server is called: by the policy, else by the policy's file.
+    /// Returns the server's name: the policy's, else the policy file's.
     pub fn called(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.file)
     }
 
-    /// The rotation of this name.
+    /// Returns the rotation of this name.
     pub fn rotation(&self, name: &str) -> Option<&Rotation> {
         self.rotations.iter().find(|rotation| rotation.name == name)
     }
 
-    /// Which rotation's own snapshot bears this name; `None`: it is foreign.
+    /// Returns the rotation and slot of an own name. `None` if the name is foreign.
     pub fn place(&self, name: &str) -> Option<OwnSlot> {
         let mut rotations = self.rotations.iter().enumerate();
         let own = rotations.find_map(|(rotation, r)| {
@@ -188,13 +189,13 @@ impl Policy {
         own
     }
 
-    /// The name of the rotation whose own snapshot bears this name; `None`: it is foreign.
+    /// Returns the rotation's name of an own name. `None` if the name is foreign.
     pub fn rotation_of(&self, name: &str) -> Option<&str> {
         self.place(name)
             .map(|place| self.rotations[place.rotation].name.as_str())
     }
 
-    /// Whether the policy protects this snapshot from pruning.
+    /// Returns true if the policy protects this snapshot from pruning.
     pub fn protects(&self, snapshot: &Snapshot) -> bool {
         !Break::ProtectionIgnored.on()
             && (self.protects_id(&snapshot.id)
@@ -207,33 +208,33 @@ impl Policy {
 }
 
 impl Policy {
-    /// Returns true if this id is protected: a string may be an id or a name.
+    /// Returns true if this id is protected. A string in the policy may be an id or a name.
     pub fn protects_id(&self, id: &SnapshotId) -> bool {
         let mut texts = self.protected_names.iter();
         self.protected_ids.contains(id) || texts.any(|text| is_id(text, id))
     }
 }
 
-/// Returns true if this string is this id, however it is written.
+/// Returns true if this string is this id in any spelling.
 pub fn is_id(text: &str, id: &SnapshotId) -> bool {
     text.parse().as_ref() == Ok(id)
 }
 
 impl Rotation {
-    /// Every pattern whose names are own: the one in force, then the former ones.
+    /// Returns every pattern whose names are own: the one in force, then the former ones.
     pub fn patterns(&self) -> impl Iterator<Item = &Pattern> {
         self.all_patterns().map(|(pattern, _)| pattern)
     }
 
-    /// Those whose names tell each slot from its neighbours.
+    /// Returns the patterns whose names distinguish each slot from its neighbours.
     pub fn slot_patterns(&self) -> impl Iterator<Item = &Pattern> {
         let patterns = self.all_patterns();
         patterns.filter_map(|(pattern, coarse)| (!coarse).then_some(pattern))
     }
 
-    /// Returns true if the name is one of its own for a slot at this local time or later.
+    /// Returns true if the name belongs to the rotation and to a slot at this local time or later.
     pub fn names_since(&self, name: &str, local: jiff::civil::DateTime) -> bool {
-        // What the pattern leaves out of a time is left out of the slot's as well.
+        // The pattern may lack fields, so the slot's time is reduced to the same fields.
         let told = |pattern: &Pattern| pattern.parse(&pattern.format(local));
         let mut patterns = self.slot_patterns();
         patterns.any(|pattern| {
@@ -243,31 +244,31 @@ impl Rotation {
         })
     }
 
-    /// Each with whether it is coarse.
+    /// Returns each pattern and whether it is coarse.
     fn all_patterns(&self) -> impl Iterator<Item = (&Pattern, bool)> {
         let former = self.former.iter();
         let former = former.map(|former| (&former.pattern, former.coarse));
         std::iter::once((&self.pattern, false)).chain(former)
     }
 
-    /// The newest slot that is due at `now`, splay included.
+    /// Returns the newest slot that is due at `now`, splay included.
     pub fn newest_due(&self, now: Timestamp) -> Option<Slot> {
         self.schedule.previous(now.checked_sub(self.splay).ok()?)
     }
 
-    /// When the first slot after `now` will be due, splay included.
+    /// Returns when the first slot after `now` becomes due, splay included.
     pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         self.next_slot(now).map(|(_, due)| due)
     }
 
-    /// The first slot after `now`, and when it will be due, splay included.
+    /// Returns the first slot after `now`, and when it becomes due, splay included.
     pub fn next_slot(&self, now: Timestamp) -> Option<(Slot, Timestamp)> {
         let slot = self.schedule.next(now.checked_sub(self.splay).ok()?)?;
         let due = slot.at.checked_add(self.splay).ok()?;
         Some((slot, due))
     }
 
-    /// Until when the slot of this instant may be begun; `None`: for ever.
+    /// Returns until when the slot of this instant may be started; `None`: without end.
     pub fn end_of(&self, slot: Timestamp) -> Option<Timestamp> {
         let next = self.schedule.next(slot).map(|next| next.at);
         let late = self
@@ -277,7 +278,7 @@ impl Rotation {
         end.checked_add(self.splay).ok()
     }
 
-    /// Whether the slot may still be begun at `now`.
+    /// Returns true if the slot may still be started at `now`.
     pub fn within_catch_up(&self, slot: Slot, now: Timestamp) -> bool {
         let late = now.duration_since(slot.at) - self.splay;
         self.catch_up.is_none_or(|catch_up| late <= catch_up)

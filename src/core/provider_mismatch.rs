@@ -1,6 +1,6 @@
-//! Findings that are no longer believed (I19): a snapshot that is stored otherwise than asked for, one
-//! that bears another name than before, one that was completed and is listed as failed, and
-//! whatever the trail doesn't know.
+//! Findings that contradict the trail (I19): a snapshot that differs from what was asked for, a
+//! known one under another name, a completed one that is listed as failed, and snapshots that the
+//! trail lacks.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,14 +12,14 @@ use super::sanitize::{printable, utc};
 use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// A snapshot may be dated so long before its create was sent, or after now: hosts' clocks and
-/// zones differ.
+/// A snapshot's date may lie this far before its create, or after now. Clocks and zones of hosts
+/// differ.
 const DATED_APART: SignedDuration = SignedDuration::from_hours(24);
 
-/// No snapshot is older than this; a date before it is a default or a fault.
+/// The earliest possible date of a snapshot (2000); an earlier one is a default or a fault.
 const NO_DATE_BEFORE: Timestamp = Timestamp::constant(946_684_800, 0);
 
-/// A snapshot that was completed and is listed as failed is kept for so long.
+/// How long a completed snapshot that is listed as failed is kept.
 pub(super) const REGRESSED_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl DecisionContext<'_> {
@@ -27,8 +27,8 @@ impl DecisionContext<'_> {
         self.history.name_of(id).is_some()
     }
 
-    /// Returns true if it was completed and is listed as failed, or as anything else for so long
-    /// that no listing that lags behind can explain it.
+    /// Returns true if the snapshot was completed and is listed as failed, or has had another
+    /// status for longer than a listing can lag behind.
     pub(super) fn has_regressed(&self, snapshot: &Snapshot) -> bool {
         let otherwise = match snapshot.status {
             Status::Failed => true,
@@ -41,15 +41,15 @@ impl DecisionContext<'_> {
                 || self.came_back(snapshot))
     }
 
-    /// Returns true if it was completed and gone before, under this id or another.
+    /// Returns true if the snapshot was completed and vanished before, under this id or another.
     pub(super) fn came_back(&self, snapshot: &Snapshot) -> bool {
         let made = || self.history.made.iter().any(|made| made.id == snapshot.id);
         let mut former = self.history.former_ids(snapshot);
         former.any(|id| *id == snapshot.id || !made())
     }
 
-    /// One that was own or is, and of which the listing says another name than it had: a provider
-    /// that renames can't choose what goes.
+    /// Returns a known snapshot that is listed under another name, if either name is own. A
+    /// provider must not be able to choose what is deleted by renaming snapshots.
     fn renamed(&self) -> Option<&Snapshot> {
         let mut rows = self.inventory.snapshots.iter();
         rows.find(|s| {
@@ -60,14 +60,14 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// The foreign name that it was listed under.
+    /// Returns the foreign name under which the snapshot was listed.
     fn was_foreign(&self, id: &SnapshotId) -> Option<&str> {
         let mut foreign = self.history.foreign.iter();
         let known = foreign.find(|(known, _)| *known == *id)?;
         Some(&known.1)
     }
 
-    /// That a known one bears another name now, as a record.
+    /// Returns the record of a known snapshot that is listed under another name.
     fn renaming(&self) -> Option<Step> {
         let row = self.renamed().filter(|_| self.history.mismatch.is_none())?;
         let before = self.was_foreign(&row.id).or(self.history.called(&row.id));
@@ -84,7 +84,7 @@ impl DecisionContext<'_> {
         }))
     }
 
-    /// When the create of this name was intended last, as far as the trail still says so.
+    /// Returns when the last create of this name was intended, if the trail still has it.
     pub(super) fn sent(&self, name: &str) -> Option<Timestamp> {
         if let Some(PendingOp::Create {
             name: open, sent, ..
@@ -97,7 +97,7 @@ impl DecisionContext<'_> {
         self.history.slot(rotation, name)?.sent
     }
 
-    /// That the provider stores otherwise what an open create asked for, as a record.
+    /// Returns the record of a snapshot that differs from what an open create asked for.
     pub(super) fn mismatch(&self, asked: &str, found: &Snapshot) -> Option<ServerEvent> {
         let reason = stored_otherwise(asked, found, self.sent(asked), self.now.wall)?;
         Some(ServerEvent::CreateMismatch {
@@ -107,18 +107,19 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Own snapshots that were seen completed and are listed as failed.
+    /// Returns the own snapshots that were seen completed and are listed as failed.
     pub(super) fn regressed(&self) -> impl Iterator<Item = &Snapshot> {
         let own = self.own().map(|(snapshot, _)| snapshot);
         own.filter(|snapshot| self.has_regressed(snapshot))
     }
 
-    /// More than one at once is the provider's trouble: nothing is deleted on the server.
+    /// Returns true if several snapshots have regressed at once. The fault is then the provider's,
+    /// and nothing is deleted on the server.
     pub(super) fn troubled(&self) -> bool {
         self.regressed().nth(1).is_some()
     }
 
-    /// Since when it is listed as failed although it was completed.
+    /// Returns since when the completed snapshot is listed as failed.
     pub(super) fn regressed_since(&self, id: &SnapshotId) -> Option<RecordedAt> {
         let mut regressed = self.history.regressed.iter();
         regressed
@@ -126,8 +127,8 @@ impl DecisionContext<'_> {
             .map(|(_, since)| *since)
     }
 
-    /// Records the listing's news for the trail: foreign ones and completed ones that it
-    /// doesn't know, one that has failed since, and what is beyond `keep` without a payment.
+    /// Returns the record of a finding that the trail lacks: a foreign or a completed snapshot, a
+    /// regression, or surplus that nothing pays for.
     pub(super) fn findings(&self) -> Option<Step> {
         let history = self.history;
         if let Some(step) = self.renaming() {
@@ -135,7 +136,8 @@ impl DecisionContext<'_> {
         }
         let rows = self.inventory.snapshots.iter();
         let mut foreign = rows.filter(|s| self.policy.place(&s.name).is_none());
-        // A completed own one whose name is another now has its name there already.
+        // A completed own snapshot that is now listed as foreign is a renaming, not a new foreign
+        // snapshot.
         let known = |s: &Snapshot| self.was_foreign(&s.id).is_some() || self.was_completed(&s.id);
         if let Some(row) = foreign.find(|s| !known(s)) {
             return Some(Step::Record(ServerEvent::SnapshotFound {
@@ -166,17 +168,18 @@ impl DecisionContext<'_> {
         }
         let owned = self.owned();
         let rotations = self.policy.rotations.iter().enumerate();
-        // One that has regressed has an alert of its own, and waits for a newer one to be made.
+        // A snapshot that has regressed has an alert of its own and stays until a newer one is
+        // made.
         let mut surplus = rotations.map(|(index, rotation)| {
             let mut unpaid = self.unpaid(index, &owned);
             unpaid.retain(|own| !own.regressed);
             (rotation, unpaid)
         });
         let (rotation, mut unpaid) = surplus.find(|(_, unpaid)| !unpaid.is_empty())?;
-        // Those that wait already are named once more: the record replaces them.
+        // Waiting snapshots are named again, since the record replaces the previous one.
         let notes = history.rotation(&rotation.name);
         let shrink = notes.and_then(|notes| notes.shrink.as_deref());
-        // Not before the new one is there that takes the place of what went.
+        // Not before the new snapshot that takes the place is completed.
         let kept = history.prune_first.is_none();
         let taken = shrink.filter(|_| kept).map_or(0, |shrink| shrink.taken);
         let taken = usize::try_from(taken).unwrap_or(usize::MAX);
@@ -199,7 +202,8 @@ impl DecisionContext<'_> {
     }
 }
 
-/// How the provider stores otherwise what a create asked for that was sent then, if it does.
+/// Returns how a snapshot differs from what its create asked for; `sent` is the time of the create.
+/// `None` if it does not.
 pub fn stored_otherwise(
     asked: &str,
     found: &Snapshot,
@@ -224,7 +228,8 @@ pub fn stored_otherwise(
     ))
 }
 
-/// Returns true if its date can't be: before there were snapshots, or before its create was sent.
+/// Returns true if the date is impossible: before the first possible snapshot, or before its
+/// create.
 pub(super) fn before(snapshot: &Snapshot, sent: Option<Timestamp>) -> bool {
     snapshot.created_at.is_some_and(|at| {
         at < NO_DATE_BEFORE || sent.is_some_and(|sent| sent.duration_since(at) > DATED_APART)

@@ -1,11 +1,11 @@
-//! I19: what is no longer believed.
+//! I19: findings that contradict the trail.
 
 use super::*;
 use crate::core::event::AlertKind;
 use crate::core::name_pattern::Pattern;
 use crate::core::test_provider::*;
 
-/// For so many weeks nothing is deleted.
+/// Asserts that nothing is deleted for this many weeks.
 fn only_creates(world: &mut TestProvider, weeks: usize) {
     for _ in 0..weeks {
         world.pass(WEEK);
@@ -85,7 +85,7 @@ fn i1_one_that_was_foreign_is_not_taken_for_an_own_one_by_the_name_that_it_is_li
         matches!(&step, Step::Blocked { reason } if reason.contains("before: look at it")),
         "{step:?}"
     );
-    // An edit of what is own is a person's word.
+    // An edit of the policy is a person's decision.
     let mut world = TestProvider::grown(2, 2);
     world.make("old-2026-11-01", Status::Completed);
     world.settle(&Status::Completed);
@@ -227,10 +227,10 @@ fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
     let mut world = TestProvider::weekly(4).holding(&rows);
     world.recorded();
     world.pass(world.rules.settle_window);
-    // It isn't there, and fills the server.
+    // A wrong listing shows it, and it fills the server.
     world.make("weekly-2026-11-16", Status::Completed);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
-    // Nor is a server that holds more than it may pruned for room.
+    // A server that holds more than its limit is not pruned for room either.
     world.pass(world.rules.settle_window);
     world.make("d", Status::Completed);
     let step = world.recorded();

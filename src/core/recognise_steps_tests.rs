@@ -1,4 +1,4 @@
-//! How evenly dates must lie apart, and on which day of the month.
+//! How evenly dates must be spaced, and on which day of the month.
 
 use jiff::SignedDuration;
 
@@ -22,7 +22,7 @@ fn hours_divide_the_day_lie_evenly_and_begin_a_quarter_of_an_hour_apart_at_most(
     for (times, wanted) in [
         (["0400", "0615", "0800"], every("0 */2 * * *")),
         (["0400", "0616", "0800"], vec![]),
-        // Five hours divide no day; after two hours come no three.
+        // Five hours do not divide a day; a step of three hours does not follow one of two.
         (["0000", "0500", "1000"], vec![]),
         (["0400", "0600", "0900"], vec![]),
     ] {
@@ -59,7 +59,7 @@ fn a_month_s_name_takes_the_day_on_which_all_were_made_if_each_month_has_it() {
     ] {
         assert_eq!(day(first, second), wanted, "{first}, {second}");
     }
-    // Made in the month after, as by a script at its end.
+    // Made in the following month, as by a script at the month's end.
     assert_eq!(day("2026-10-15", "2026-11-15"), "0 3 1 * *");
 }
 

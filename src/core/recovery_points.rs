@@ -1,35 +1,35 @@
-//! How old the recovery points of a server are: at the best moment of a span, and at the worst.
+//! Computes the ages of a server's recovery points: at the best and the worst moment of a span.
 //!
-//! The age of the newest completed snapshot is the work that may be lost; that of the oldest
-//! is how far back one can go. Between two changes both only grow, so that the moments that
-//! matter are those where one is completed or deleted, and the ends of the span.
+//! The age of the newest completed snapshot is the work that may be lost; that of the oldest one is
+//! how far back a restore can go. Ages only grow between changes. Only completions, deletions and
+//! the ends of the span therefore matter.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
-/// An age at a moment.
+/// An age at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AgeAt {
-    /// The snapshot's age since it was made; `None` where no completed one was there.
+    /// The snapshot's age since its creation; `None` if there is no completed snapshot.
     #[serde(rename = "age_seconds", serialize_with = "seconds")]
     pub age: Option<SignedDuration>,
-    /// When that is. Where something changes at this instant: just before, for an age that
-    /// had grown, and just after, for one that begins.
+    /// The instant. If something changes at it, an age that has grown is measured just before, and
+    /// one that begins just after.
     pub at: Timestamp,
 }
 
-/// The best and the worst moment of a span.
+/// The best and the worst age of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AgeExtremes {
-    /// The best one.
+    /// The best age.
     pub best: AgeAt,
-    /// The worst one.
+    /// The worst age.
     pub worst: AgeAt,
 }
 
-/// What can be recovered during a span.
+/// The recovery points of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RecoveryAges {
     /// The age of the newest completed snapshot: the younger the better.
@@ -38,18 +38,18 @@ pub struct RecoveryAges {
     pub oldest: AgeExtremes,
 }
 
-/// When one completed snapshot may be gone back to.
+/// The time during which one completed snapshot can be restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsableSpan {
-    /// When it was made: what it holds is of then.
+    /// Time of its creation: its data are from then.
     pub made: Timestamp,
-    /// Since when it is completed.
+    /// Time of its completion.
     pub since: Timestamp,
-    /// When it is deleted, if it is.
+    /// Time of its deletion, if it is deleted.
     pub until: Option<Timestamp>,
 }
 
-/// Finds the moments between `from` and `until`.
+/// Computes the recovery points between `from` and `until`.
 pub fn recovery(
     points: impl IntoIterator<Item = UsableSpan>,
     from: Timestamp,
@@ -101,12 +101,12 @@ struct AgeTracker {
     newest_most: Option<AgeAt>,
     oldest_least: Option<AgeAt>,
     oldest_most: Option<AgeAt>,
-    /// The first moment at which nothing was there.
+    /// The first instant without any snapshot.
     empty: Option<Timestamp>,
 }
 
 impl AgeTracker {
-    /// From `start` to `end` nothing changed.
+    /// Adds a time from `start` to `end` in which nothing changed.
     fn span(&mut self, start: Timestamp, end: Timestamp, there: &BTreeSet<(Timestamp, usize)>) {
         let (Some((oldest, _)), Some((newest, _))) = (there.first(), there.last()) else {
             self.empty = self.empty.or(Some(start));
@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn the_newest_is_worst_just_before_the_next_is_completed_and_the_oldest_just_after_one_is_deleted()
      {
-        // Made every 24 hours, completed after one, and the older one deleted an hour later.
+        // Made every 24 hours, completed an hour later; the older one is deleted an hour after
+        // that.
         let points = [
             usable(-24, -23, Some(2)),
             usable(0, 1, Some(26)),

@@ -1,4 +1,4 @@
-//! Sequences that once led astray: each is a way in which the world comes back differently.
+//! Sequences of events that once led to a wrong decision.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::name_pattern::Pattern;
 use super::snapshot::{SnapshotId, Status};
 use super::test_provider::*;
 
-/// As [`TestProvider::recorded`], and time passes while it waits.
+/// Same as [`TestProvider::recorded`], but time passes during waits.
 fn awaited(world: &mut TestProvider) -> Step {
     for _ in 0..500 {
         match world.recorded() {
@@ -21,7 +21,7 @@ fn awaited(world: &mut TestProvider) -> Step {
     panic!("it waits without end");
 }
 
-/// A create is sent and ends so, with no id in its answer.
+/// Sends a create that ends with this outcome, with no id in its answer.
 fn answered(world: &mut TestProvider, name: &str, outcome: Outcome) {
     world.intend_create(name);
     world.record(&ServerEvent::CreateResult {
@@ -191,7 +191,7 @@ fn i15_a_slot_that_an_odd_clock_kept_from_its_run_is_told_of_though_care_began_b
     let mut weekly = rotation("weekly", "0 3 * * Sun", 2);
     weekly.catch_up = Some(hours(2));
     let mut world = TestProvider::new(vec![weekly, rotation("daily", "0 3 * * *", 2)]);
-    // It is the day before the weekly slot, and the clock says the day after.
+    // The present is the day before the weekly slot; the clock shows the day after it.
     world.now.wall = time("2026-11-23T12:00:00Z");
     world.settle(&DONE);
     assert_eq!(world.log, ["create daily-2026-11-23"]);

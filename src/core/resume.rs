@@ -1,4 +1,4 @@
-//! An operator's `resume`: it ends a pause, gives up a hold, or agrees to deletions.
+//! Applies an operator's `resume`: it ends a pause, gives up a hold, or agrees to deletes.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,8 +9,8 @@ use super::sanitize::counted;
 use super::server_history::{PastPause, ServerHistory};
 
 impl ServerHistory {
-    /// Somebody looked at this very server: what can't be released is theirs, and a restore is
-    /// over if they say so.
+    /// Applies a `resume` of this server. A person has looked at it, so a hold or start that failed
+    /// is given up and a restore counts as over.
     pub(super) fn resumed(&mut self, at: RecordedAt) {
         let gives_up = self.gives_up_start();
         let from = self.paused.take();
@@ -18,7 +18,8 @@ impl ServerHistory {
         let released = self.hold.take_if(|hold| hold.failures > 0).is_some();
         let released = released || self.downtime.take_if(|_| gives_up).is_some();
         self.restore = None;
-        // One that ends something else agrees to nothing: its alert may not have been seen.
+        // A `resume` that ended something else agrees to no delete: the person may not have seen
+        // that alert.
         if from.is_some() || released {
             return;
         }
@@ -33,8 +34,8 @@ impl ServerHistory {
         }
     }
 
-    /// All that an operator's `resume` ends besides a pause, in words; for one of the server
-    /// itself also what a person has to have seen to.
+    /// Returns a message for everything besides a pause that a `resume` ends. With `own`, the
+    /// `resume` is of this server, and messages include what a person must have taken care of.
     pub fn ended_by_resume(&self, rules: &Rules, now: ClockReading, own: bool) -> Vec<String> {
         let ahead = |at: Timestamp| at > now.wall;
         let mut ended = Vec::new();
@@ -84,8 +85,8 @@ impl ServerHistory {
         ended
     }
 
-    /// Returns true if a `resume` of this very server gives up its start: only one that ends
-    /// nothing else, since a server stays down by it.
+    /// Returns true if a `resume` of this server gives up its start. It does so only if it ends
+    /// nothing else, since the server then stays stopped.
     fn gives_up_start(&self) -> bool {
         let hopeless = self.downtime.as_deref().is_some_and(Downtime::hopeless);
         hopeless
@@ -98,7 +99,7 @@ impl ServerHistory {
                 .all(|notes| notes.to_agree().next().is_none())
     }
 
-    /// To which deletions a `resume` agrees, a line for each rotation.
+    /// Returns the deletes to which a `resume` agrees, one line per rotation.
     fn agreement(&self, agrees: bool) -> impl Iterator<Item = String> {
         self.rotations.iter().filter_map(move |notes| {
             let named = notes.to_agree().map(|id| match self.called(&id) {
@@ -126,8 +127,8 @@ impl ServerHistory {
         })
     }
 
-    /// A pause ended, its own or one of all, if there was one since `from`; the clock counts
-    /// as right from here on.
+    /// Applies the end of a pause of this server or of all servers, if there was one since `from`.
+    /// The clock counts as right from here on.
     pub fn resume(&mut self, from: Option<Timestamp>, at: Timestamp) {
         self.last_intent = None;
         if self.restore.is_some_and(|sent| sent.wall > at) {
@@ -146,7 +147,7 @@ impl ServerHistory {
         }
         if let Some(from) = from {
             for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
-                // Nobody could react while it was paused.
+                // A grace is extended by the pause, since no operator could react during it.
                 let later = |since: RecordedAt| {
                     let paused = at.duration_since(from.max(since.wall));
                     let paused = paused.max(SignedDuration::ZERO);

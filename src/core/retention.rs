@@ -1,4 +1,4 @@
-//! Which own snapshot may go, and which goes first.
+//! Retention: which own snapshots may be deleted, and which goes first.
 
 use std::collections::BTreeSet;
 
@@ -8,33 +8,32 @@ use super::breaks::Break;
 use super::policy::{OwnSlot, Policy, Rotation};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// An own snapshot with what retention asks about it.
+/// An own snapshot with the properties that retention needs.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnSnapshot<'a> {
     /// The row of the listing.
     pub snapshot: &'a Snapshot,
     /// Its rotation and slot.
     pub place: OwnSlot,
-    /// Whether the policy protects it (I1).
+    /// True if the policy protects it (I1).
     pub protected: bool,
-    /// Its date, where it can be relied on: readable, not in the future and not from before
-    /// its create (I11).
+    /// Its date, if it is reliable: readable, not in the future, and not before its create (I11).
     pub dated: Option<Timestamp>,
-    /// Its slot's instant by the trail, else the local time in its name.
+    /// Its slot's instant by the trail, else by the local time in its name.
     pub slot: Timestamp,
-    /// Set if it was seen completed and is listed otherwise; it is no failed one (I19).
+    /// True if it was seen completed and is listed otherwise. It does not count as failed (I19).
     pub regressed: bool,
-    /// Set if it failed or regressed a short while ago, so that it is left alone for now.
+    /// True if it failed or regressed a short while ago and is left alone for now.
     pub recent: bool,
 }
 
 impl OwnSnapshot<'_> {
-    /// Returns true if it ended failed and never was completed.
+    /// Returns true if it failed and was never completed.
     pub fn failed(&self) -> bool {
         self.snapshot.status == Status::Failed && !self.regressed
     }
 
-    /// Returns true if it was completed, and by the provider's word it is lost.
+    /// Returns true if it was completed, and the provider lists it as failed.
     pub fn may_be_lost(&self) -> bool {
         self.snapshot.status == Status::Failed && self.regressed
     }
@@ -44,37 +43,37 @@ impl OwnSnapshot<'_> {
             || (Break::InProgressCounts.on() && matches!(self.snapshot.status, Status::InProgress))
     }
 
-    /// Unprotected (I1), with a date that can be relied on (I11).
+    /// Returns true if it is unprotected (I1) and has a reliable date (I11).
     pub fn deletable(&self) -> bool {
         !self.protected && self.dated.is_some()
     }
 
-    /// Completed and deletable: what `keep` counts.
+    /// Returns true if `keep` counts it: completed and deletable.
     fn counts(&self) -> bool {
         self.completed() && self.deletable()
     }
 
-    /// Oldest first by date, then id.
+    /// Returns the sort key of its age: the date, then the id.
     fn age(&self) -> (Option<Timestamp>, SnapshotId) {
         (self.dated, self.snapshot.id.clone())
     }
 }
 
-/// Why nobody needs a snapshot any more (rule 5).
+/// Why a snapshot is surplus (rule 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SurplusReason {
-    /// Completed, and its slot has a newer copy.
+    /// It is completed, and its slot has a newer copy.
     Copy,
-    /// Completed, and beyond `keep`.
+    /// It is completed, and beyond `keep`.
     Beyond,
-    /// Failed, and its rotation has a newer completed one.
+    /// It failed, and its rotation has a newer completed one.
     Outlived,
-    /// Completed once and listed as failed for a week, and its rotation has a newer one.
+    /// It was completed, has been listed as failed for a week, and its rotation has a newer one.
     Regressed,
 }
 
 impl SurplusReason {
-    /// The same in one line, of a snapshot of this rotation.
+    /// Returns the reason in one line, for a snapshot of this rotation.
     pub fn reason(self, rotation: &Rotation) -> String {
         let name = &rotation.name;
         match self {
@@ -88,12 +87,12 @@ impl SurplusReason {
     }
 }
 
-/// All that rule 5 would delete one after the other, and why.
+/// Returns everything that rule 5 would delete in turn, with reasons.
 pub fn spares<'a>(
     policy: &Policy,
     owned: &[OwnSnapshot<'a>],
 ) -> Vec<(OwnSnapshot<'a>, SurplusReason)> {
-    // Nearly always there is none.
+    // The usual case: no surplus.
     let Some(first) = next_spare(policy, owned) else {
         return Vec::new();
     };
@@ -108,8 +107,8 @@ pub fn spares<'a>(
     }
 }
 
-/// The next snapshot that nobody needs any more: the older copy of a slot, then what is beyond
-/// `keep`, then a failed one outlived by a newer completed one (rule 5).
+/// Returns the next surplus snapshot (rule 5): the older copy of a slot, then one beyond `keep`,
+/// then a failed one with a newer completed one.
 fn next_spare<'a>(
     policy: &Policy,
     owned: &[OwnSnapshot<'a>],
@@ -135,7 +134,7 @@ fn next_spare<'a>(
         let keep = policy.rotations[rotation].keep;
         slots.len() > keep.saturating_sub(usize::from(Break::KeepOneLess.on()))
     });
-    // I2: the newest own completed one stays, whatever `keep` says.
+    // I2: the newest own completed snapshot stays, whatever `keep` is.
     if let Some(own) = beyond.filter(|own| spare(own)) {
         return Some((*own, SurplusReason::Beyond));
     }
@@ -152,8 +151,8 @@ fn next_spare<'a>(
     failed.or_else(|| outlived(OwnSnapshot::may_be_lost).map(|own| (own, SurplusReason::Regressed)))
 }
 
-/// The oldest that counts of a rotation, where date and slot agree on which that is; where
-/// they don't, the one by date and the one by slot (I19).
+/// Returns a rotation's oldest snapshot that counts. If date and slot disagree on it, returns the
+/// oldest by date and the oldest by slot as an error (I19).
 pub fn oldest<'a>(
     owned: &[OwnSnapshot<'a>],
     rotation: usize,
@@ -161,7 +160,7 @@ pub fn oldest<'a>(
     let counted = in_age_order(owned, |own| own.counts() && own.place.rotation == rotation);
     let by_date = counted.first()?;
     let by_slot = counted.iter().min_by_key(|own| (own.slot, own.age()))?;
-    // Two copies of a slot differ by date alone, and two of one date by slot alone.
+    // Copies of a slot differ in date alone, and snapshots of one date in slot alone.
     Some(if by_date.slot == by_slot.slot {
         Ok(*by_date)
     } else if by_date.dated == by_slot.dated {
@@ -171,8 +170,8 @@ pub fn oldest<'a>(
     })
 }
 
-/// The snapshot that goes for a due slot of `rotation` on a full server, if the guards of
-/// I2 and I3 let one go; where its rotation's dates and slots disagree, the two that do (I19).
+/// Returns the snapshot to delete for a due slot of `rotation` on a full server, if I2 and I3
+/// permit one. If its rotation's dates and slots disagree, returns the two as an error (I19).
 pub fn prune_first<'a>(
     policy: &Policy,
     owned: &[OwnSnapshot<'a>],
@@ -182,7 +181,8 @@ pub fn prune_first<'a>(
         return None;
     }
     let counted = in_age_order(owned, OwnSnapshot::counts);
-    // An older copy of a slot is the least to lose; of the newest one nobody can tell which.
+    // The older copy of a slot is the least loss. Of the newest slot's copies, neither is known to
+    // be the good one.
     let newest_place = counted.iter().map(|own| own.slot).max();
     let copy = counted.iter().enumerate().find(|(index, own)| {
         let newer = counted[index + 1..].iter();
@@ -228,7 +228,7 @@ pub(super) fn newest_completed(owned: &[OwnSnapshot<'_>]) -> Option<SnapshotId> 
         .map(|own| own.snapshot.id.clone())
 }
 
-/// The own completed ones whose date can be relied on, protected ones too.
+/// Returns the own completed snapshots with reliable dates, protected ones included.
 fn completed<'b, 'a>(owned: &'b [OwnSnapshot<'a>]) -> impl Iterator<Item = &'b OwnSnapshot<'a>> {
     owned
         .iter()

@@ -1,5 +1,5 @@
-//! What each snapshot of a server is to its policy, and why: a verdict for every row of a
-//! listing, by the rules that the decision itself asks.
+//! The verdict on each snapshot of a listing, and its reason. Verdicts use the same rules as the
+//! decision.
 
 use std::collections::BTreeMap;
 
@@ -15,41 +15,41 @@ use super::sanitize::utc;
 use super::server_history::ServerHistory;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// What a snapshot is to its server's policy; of several that fit, the first of this list
-/// that tells why it may or may not go.
+/// The verdict on a snapshot. If several apply, the one that decides whether it may be deleted is
+/// given, in the order of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetentionVerdict {
-    /// Its name is none of the policy's: it takes up room and is never touched (I1).
+    /// Its name is not own: it takes up room and is never touched (I1).
     Foreign,
     /// The policy protects it (I1).
     Protected,
     /// Its status word is not documented (I11).
     UnknownStatus,
-    /// Being made (I8).
+    /// It is in progress (I8).
     InProgress,
-    /// Being made for too long; it keeps its room.
+    /// It has been in progress for too long; it keeps its place.
     Stuck,
-    /// It ended, but its date is missing, unreadable or in the future (I11).
+    /// It has ended, but its date is missing, unreadable or in the future (I11).
     OddDate,
     /// It was completed, and is listed as failed (I19).
     Regressed,
-    /// It ended failed: it goes when it is outlived, or when its room is needed.
+    /// It failed: it is deleted after a newer one completes, or when its place is needed.
     Failed,
-    /// The newest own completed one of the server (I2).
+    /// It is the server's newest own completed snapshot (I2).
     Newest,
-    /// Completed, and an older copy of a slot that has a newer one.
+    /// It is completed, and an older copy of a slot that has a newer one.
     Copy,
-    /// Completed, and beyond `keep`.
+    /// It is completed, and beyond `keep`.
     Surplus,
-    /// Completed, and within `keep`.
+    /// It is completed, and within `keep`.
     Keep,
-    /// A plan deletes it. Only [`plan`](super::plan::plan) gives this fate.
+    /// A plan deletes it. Only [`plan`](super::plan::plan) gives this verdict.
     Delete,
 }
 
 impl RetentionVerdict {
-    /// The word that tables, pages and other programs use.
+    /// Returns the word used by tables, pages and other programs.
     pub fn word(self) -> &'static str {
         match self {
             Self::Foreign => "foreign",
@@ -69,22 +69,22 @@ impl RetentionVerdict {
     }
 }
 
-/// A snapshot's fate, and why.
+/// The verdict on one snapshot, with its reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SnapshotVerdict {
-    /// The provider's id of it.
+    /// The provider's id of the snapshot.
     pub id: SnapshotId,
-    /// Its name, as the provider gives it: for a foreign one any text at all.
+    /// Its name as the provider gives it; a foreign name may be any text.
     pub name: String,
-    /// What it is to the policy.
+    /// The verdict.
     #[serde(rename = "verdict")]
     pub fate: RetentionVerdict,
-    /// Why, in one line.
+    /// The reason, in one line.
     pub reason: String,
 }
 
-/// A verdict for every snapshot of the inventory, in its order. The history is one that
-/// has observed this inventory: else nothing counts as stuck.
+/// Returns a verdict for every snapshot of the inventory, in its order. `history` must have
+/// observed this inventory, or nothing counts as stuck.
 pub fn verdicts(
     policy: &Policy,
     inventory: &Inventory,
@@ -149,7 +149,7 @@ fn protection(policy: &Policy, history: &ServerHistory, snapshot: &Snapshot) -> 
 }
 
 impl DecisionContext<'_> {
-    /// The fate of an own, unprotected snapshot.
+    /// Returns the verdict on an own, unprotected snapshot.
     fn fate(
         &self,
         own: &OwnSnapshot<'_>,
@@ -185,7 +185,7 @@ impl DecisionContext<'_> {
                     "it failed: it goes when its room is needed, or a newer one of {name} is completed"
                 )),
             ),
-            // I2.
+            // I2: the newest own completed snapshot stays.
             Status::Completed if newest == Some(&own.snapshot.id.clone()) => (
                 RetentionVerdict::Newest,
                 "the newest own completed snapshot of the server stays until a newer one is completed".to_owned(),
@@ -209,9 +209,9 @@ impl DecisionContext<'_> {
         format!("{what}: {}", self.misdated(snapshot))
     }
 
-    /// The fate of one whose date can't be relied on, in words.
+    /// Returns what happens to a snapshot whose date is unreliable, in words.
     pub(super) fn misdated(&self, snapshot: &Snapshot) -> &'static str {
-        // Without its create the date is one like others.
+        // Once the trail lacks its create, the date counts like any other.
         if before(snapshot, self.sent(&snapshot.name)) && !before(snapshot, None) {
             "it isn't counted in keep, and is kept while the trail remembers its create: delete it, or list it in protect"
         } else {
@@ -236,7 +236,7 @@ impl DecisionContext<'_> {
     }
 }
 
-/// A duration fit to be shown.
+/// Returns a duration in whole seconds, for display.
 pub(super) fn whole_seconds(time: SignedDuration) -> SignedDuration {
     SignedDuration::from_secs(time.as_secs())
 }

@@ -1,4 +1,4 @@
-//! Each fate by name.
+//! Each verdict.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ fn i2_the_newest_is_kept_beside_those_within_keep_and_the_oldest_is_surplus() {
     let found = judged(&mut world);
     assert_eq!(found[0].reason, "beyond keep = 2 of weekly");
     assert_eq!(found[1].reason, "within keep = 2 of weekly");
-    // All that goes one after the other is told at once.
+    // Everything that goes in turn is reported at once.
     world.policy.rotations[0].keep = 1;
     let all = [(1, Surplus), (2, Surplus), (3, Newest)];
     assert_eq!(fates(&mut world), all);
@@ -86,7 +86,7 @@ fn an_unfinished_one_is_in_progress_until_it_is_stuck() {
         "2026-11-22T03:30:00Z",
     )];
     let mut world = TestProvider::weekly(1).holding(&rows);
-    // Its date says an hour and more soon; only what was watched counts.
+    // By its date it will soon be more than an hour old; only observed time counts.
     assert_eq!(fates(&mut world), [(1, InProgress)]);
     world.pass(59 * MINUTE);
     assert_eq!(fates(&mut world), [(1, InProgress)]);
@@ -209,7 +209,7 @@ fn only_a_completed_copy_of_the_very_slot_that_stays_makes_another_one_a_copy() 
     let name = "weekly-2026-11-08";
     let newest = || (9, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z");
     let later = "2026-11-08T03:05:00Z";
-    // What stands beside a completed one that is beyond keep, and what that one then is.
+    // The snapshot beside a completed one that is beyond keep, and the completed one's verdict.
     for (beside, status, date, fate) in [
         (name, DONE, later, Copy),
         ("weekly-2026-11-09", Status::Failed, later, Surplus),

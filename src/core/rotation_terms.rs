@@ -1,8 +1,7 @@
-//! A rotation's terms as its records have them: when its slots are, how they are named, what is kept.
+//! A rotation's terms as the trail records them: schedule, names, and what is kept.
 //!
-//! The trail records them where they change, so that an edit of a policy is told from a
-//! listing that lies: only an edit shrinks what is kept (I19), and slots from before a new
-//! schedule were never missed.
+//! The trail records changes of terms to distinguish an edit of a policy from a wrong listing. Only
+//! an edit shrinks what is kept (I19), and slots from before a new schedule were never missed.
 
 use std::fmt::{self, Write as _};
 
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::{Policy, Rotation};
 use super::snapshot::SnapshotId;
 
-/// A rotation's terms, as the trail has them.
+/// A rotation's terms, as recorded in the trail.
 #[expect(
     missing_docs,
     reason = "the fields bear the names that the policy file gives them"
@@ -30,19 +29,19 @@ pub struct RotationTerms {
     pub protect_ids: Vec<SnapshotId>,
 }
 
-/// Tells terms from others in little room.
+/// Hashes of a rotation's terms, to detect changes with little memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TermsHash {
-    /// Schedule, zone and the pattern in force.
+    /// Hash of the schedule, the zone and the pattern in force.
     pub timing: u64,
-    /// Former patterns, and all that is protected.
+    /// Hash of the former patterns and of everything protected.
     pub owns: u64,
-    /// How many are kept.
+    /// The number of slots to keep.
     pub keep: usize,
 }
 
 impl RotationTerms {
-    /// Those of a rotation of the policy.
+    /// Returns the terms of a rotation of the policy.
     pub fn of(policy: &Policy, rotation: &Rotation) -> Self {
         let former = rotation.former.iter();
         Self {
@@ -56,7 +55,7 @@ impl RotationTerms {
         }
     }
 
-    /// The same as [`TermsHash::of`] the policy that they are of.
+    /// Returns the same as [`TermsHash::of`] for the policy of these terms.
     pub fn key(&self) -> TermsHash {
         key(
             (&self.schedule, &self.timezone, &self.snapshot_name),
@@ -69,7 +68,8 @@ impl RotationTerms {
 }
 
 impl TermsHash {
-    /// Those of a rotation of the policy; asked at each decision, so nothing is copied.
+    /// Returns the hashes for a rotation of the policy. Every decision calls this, so nothing is
+    /// copied.
     pub fn of(policy: &Policy, rotation: &Rotation) -> Self {
         key(
             (rotation.schedule.text(), zone(rotation), &rotation.pattern),
@@ -110,7 +110,8 @@ fn key(
     }
 }
 
-/// FNV-1a: the same on every host and in every version, since the trail outlives both.
+/// FNV-1a. The hash is the same on every host and in every version, since the trail is read by
+/// others later.
 pub(super) struct Fnv(pub(super) u64);
 
 impl Default for Fnv {
@@ -120,7 +121,7 @@ impl Default for Fnv {
 }
 
 impl Fnv {
-    /// The hash of one text.
+    /// Returns the hash of one text.
     pub(super) fn of(text: &str) -> u64 {
         let mut hash = Self::default();
         hash.bytes(text.bytes());

@@ -1,12 +1,12 @@
-//! Foreign text made fit for a log, a page or a terminal; and times in texts.
+//! Makes foreign text safe for a log, a page or a terminal, and formats times.
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// `text` in one line, with everything escaped that could steer a terminal or turn the
-/// reading direction, and cut after `max` characters of the result (an ellipsis then shows it).
+/// Returns `text` in one line. Characters that could control a terminal or change the reading
+/// direction are escaped. The result has at most `max` characters; an ellipsis marks a cut.
 pub fn printable(text: &str, max: usize) -> String {
     let mut line = String::with_capacity(text.len().min(max));
     let mut room = max;
@@ -33,8 +33,8 @@ pub fn printable(text: &str, max: usize) -> String {
     line
 }
 
-/// As [`printable`], but of what is too long the middle is left out: a reason begins with what
-/// is wrong, and ends with what to do.
+/// Same as [`printable`], but cuts the middle of a text that is too long. A reason begins with the
+/// fault and ends with the remedy.
 pub fn shortened(text: &str, max: usize) -> String {
     let line = printable(text, usize::MAX);
     let length = line.chars().count();
@@ -47,7 +47,7 @@ pub fn shortened(text: &str, max: usize) -> String {
     format!("{}… {}", begin.trim_end(), rest.trim_start())
 }
 
-/// Whether a character is invisible, breaks the line, or changes how others are shown.
+/// Returns true if a character is invisible, breaks the line, or changes how others are shown.
 fn deceives(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -71,18 +71,18 @@ fn deceives(c: char) -> bool {
         )
 }
 
-/// "1 server", "2 servers".
+/// Returns "1 server", "2 servers".
 pub fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
-/// A time for a reader in this zone.
+/// Formats a time in the reader's zone.
 pub fn local(at: Timestamp, zone: &TimeZone) -> String {
     let zoned = at.to_zoned(zone.clone());
     zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
-/// A time in a text that doesn't know its reader's zone.
+/// Formats a time in UTC, for readers whose zone is unknown.
 pub fn utc(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(printable("abc", 3), "abc");
         assert_eq!(printable("abcd", 3), "abc…");
         assert_eq!(printable("äöüß", 3), "äöü…");
-        // An escape is never cut in two.
+        // An escape is never split.
         assert_eq!(printable("ab\u{1b}", 4), "ab…");
         assert_eq!(printable("", 0), "");
     }

@@ -1,9 +1,9 @@
 //! Slots: the instants of a cron schedule in an IANA zone.
 //!
-//! The cron expression is walked in plain local time, where no hour is missing or
-//! doubled, and each local time is then placed in the zone: one in the spring gap at the
-//! first instant after it, one in the autumn fold at its first pass (DESIGN.md, "Time").
-//! So a list or a step such as `15,45 2 * * *` runs once a slot too.
+//! The cron expression is walked in plain local time, where no hour is missing or doubled. Each
+//! local time is then placed in the zone: one in the spring gap at the first instant after it, one
+//! in the autumn fold at its first pass (docs/design.md, "Time"). A list or a step such as `15,45 2
+//! * * *` therefore also runs once a slot.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,32 +18,32 @@ pub use super::cron_expression::ScheduleError;
 /// One scheduled instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The scheduled local time, before splay; the name is made of it.
+    /// The scheduled local time, before splay; it gives the name.
     pub local: DateTime,
-    /// When it is, before splay.
+    /// The instant, before splay.
     pub at: Timestamp,
 }
 
 /// A cron schedule in a zone.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// As it was written.
+    /// The expression as written.
     text: Box<str>,
     cron: Cron,
     zone: TimeZone,
-    /// Whether it has any slot. To find that it has none takes a walk through thousands of
-    /// years, so that is done once and not at each decision.
+    /// True if it has any slot. Finding that it has none walks through thousands of years, so this
+    /// is done once and not at each decision.
     fires: bool,
     walked: SlotCache,
 }
 
-/// Neighbouring slots that were found before: between two slots nothing changes, and to walk
-/// the expression is by far the dearest part of a decision.
+/// Pairs of neighbouring slots that were found before. Between two slots the result is the same,
+/// and walking the expression is by far the most expensive part of a decision.
 #[derive(Debug, Default)]
 struct SlotCache(Mutex<[Option<(Slot, Slot)>; Self::KEPT]>);
 
 impl SlotCache {
-    /// A decision asks for the slots around two or three instants.
+    /// A decision requests the slots around two or three instants.
     const KEPT: usize = 4;
 
     fn around(&self, now: Timestamp) -> Option<(Slot, Slot)> {
@@ -66,14 +66,16 @@ impl Clone for SlotCache {
     }
 }
 
-/// A slot that ever comes comes after this, too: the calendar repeats itself.
+/// The start of the search for any slot: the calendar repeats, so every schedule with a slot has
+/// one after this.
 const LONG_AGO: DateTime = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
 
-/// How far back a zone change may still matter: none shifts by more than a day.
+/// How far back a change of the zone can matter: none shifts by more than a day.
 const SHIFT: SignedDuration = SignedDuration::from_hours(26);
 
 impl Schedule {
-    /// Reads a cron expression of five fields, or six with seconds first, or `@daily` and its like.
+    /// Parses a cron expression of five fields, of six with seconds first, or a word such as
+    /// `@daily`.
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
         let cron = cron_expression::read(expression)?;
         let mut schedule = Self {
@@ -87,7 +89,7 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// The same expression in another zone.
+    /// Returns the same expression in another zone.
     #[must_use]
     pub fn within(&self, zone: TimeZone) -> Self {
         Self {
@@ -99,17 +101,17 @@ impl Schedule {
         }
     }
 
-    /// The expression, as it was written.
+    /// Returns the expression as written.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The zone that its local times are in.
+    /// Returns the zone of its local times.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
     }
 
-    /// The newest slot at or before `now`; `None` for a schedule that never fired.
+    /// Returns the newest slot at or before `now`; `None` for a schedule that never fired.
     pub fn previous(&self, now: Timestamp) -> Option<Slot> {
         if let Some((slot, _)) = self.walked.around(now) {
             return Some(slot);
@@ -121,7 +123,7 @@ impl Schedule {
         Some(slot)
     }
 
-    /// The first slot after `now`; `None` for a schedule that never fires.
+    /// Returns the first slot after `now`; `None` for a schedule that never fires.
     pub fn next(&self, now: Timestamp) -> Option<Slot> {
         if let Some((_, next)) = self.walked.around(now) {
             return Some(next);
@@ -135,10 +137,10 @@ impl Schedule {
     }
 
     fn walk_back(&self, now: Timestamp) -> Option<Slot> {
-        // In the fold's second pass local times up to the fold's end have been: the
-        // larger offset, from before the change, bounds what may have passed.
+        // In the fold's second pass, every local time up to the fold's end has passed. The larger
+        // offset, from before the change, bounds what may have passed.
         let mut offset = self.zone.to_offset(now);
-        // The change at this very instant is one that has been.
+        // A change at this very instant has happened.
         let beyond = now.saturating_add(SignedDuration::from_nanos(1));
         if let Some(change) = self.zone.preceding(beyond.unwrap_or(now)).next()
             && now.duration_since(change.timestamp()) < SHIFT
@@ -179,21 +181,21 @@ impl Schedule {
         }
     }
 
-    /// The last local time before this one, or at it, that the expression names.
+    /// Returns the last local time of the expression before this one, or at it if `inclusive`.
     pub fn local_before(&self, local: DateTime, inclusive: bool) -> Option<DateTime> {
         let from = utc(local).filter(|_| self.fires)?;
         let found = self.cron.find_previous_occurrence(&from, inclusive).ok()?;
         Some(found.datetime())
     }
 
-    /// The first local time after this one that the expression names, in no zone.
+    /// Returns the first local time of the expression after this one, regardless of the zone.
     pub fn local_after(&self, local: DateTime) -> Option<DateTime> {
         let from = utc(local).filter(|_| self.fires)?;
         let found = self.cron.find_next_occurrence(&from, false).ok()?;
         Some(found.datetime())
     }
 
-    /// The instant of a local time of its zone.
+    /// Returns the instant of a local time in its zone.
     pub fn instant(&self, local: DateTime) -> Timestamp {
         self.place(local).unwrap_or(Timestamp::MIN)
     }
@@ -205,8 +207,8 @@ impl Schedule {
                 ambiguous.earlier().ok()
             }
             AmbiguousOffset::Gap { before, .. } => {
-                // The change itself is the first instant after the gap. The local time
-                // read with the offset from before lies at or after it.
+                // The change itself is the first instant after the gap. The local time, with the
+                // offset from before the change, lies at or after it.
                 let beyond = before.to_timestamp(local).ok()?;
                 let inclusive = beyond + SignedDuration::from_nanos(1);
                 Some(self.zone.preceding(inclusive).next()?.timestamp())
@@ -376,7 +378,7 @@ mod tests {
             ("0 3 1,32 * *", "the day of month \"32\"", "1 to 31"),
             ("99 0 3 * * Sun", "the second \"99\"", "0 to 59"),
             ("0 0 24 * * Sun", "the hour \"24\"", "0 to 23"),
-            // Of lists that lack a number.
+            // Lists that lack a number.
             (", 2 * * * *", "the second \",\"", "0 to 59"),
             (", 3 * * Sun", "the minute \",\"", "a list 1,3"),
             ("0 ,, * * Sun", "the hour \",,\"", "a list 1,3"),

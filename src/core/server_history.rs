@@ -1,4 +1,4 @@
-//! What the trail says of one server, as a value; `fold` makes it, fact by fact.
+//! The history of one server, as the trail gives it. `apply.rs` builds it event by event.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use super::server_identity::ServerIdentity;
 use super::slot_log::RotationLog;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// Runs of `after` that failed, from which on a person has to release the server.
+/// Number of failed runs of `after` from which on a person must release the server.
 const HOPELESS: u32 = 3;
 
-/// A mutation whose effect has not been seen yet.
+/// A mutation whose effect no listing has confirmed yet.
 #[expect(
     missing_docs,
     reason = "the fields bear the names that the trail gives them"
@@ -23,9 +23,11 @@ const HOPELESS: u32 = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PendingOp {
-    /// A create. `claimed` is an id that an answer named which can't be relied on; `sent` is
-    /// when it was intended, by the wall clock; `said` is the provider's words in an answer that
-    /// left the outcome unknown. An operator's is no slot's.
+    /// A create.
+    ///
+    /// `claimed` is an answered id that can't be relied on. `sent` is the wall time of the intent.
+    /// `said` has the provider's words from an answer that left the outcome unknown. `ordered`: an
+    /// operator's create belongs to no slot.
     Create {
         name: String,
         known: BTreeSet<SnapshotId>,
@@ -40,20 +42,20 @@ pub enum PendingOp {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ordered: bool,
     },
-    /// A delete; one that an operator ordered is never sent again by itself.
+    /// A delete. One that an operator ordered is never sent again by itself.
     Delete {
         id: SnapshotId,
         since: RecordedAt,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ordered: bool,
     },
-    /// A restore that has no answer yet. It is never sent again (I12).
+    /// A restore without an answer. It is never sent again (I12).
     Restore { id: SnapshotId, since: RecordedAt },
 }
 
 impl PendingOp {
-    /// The snapshot that an open create made, if these rows show it: by the id that was
-    /// answered, else the new one of its name, else the one that a doubtful answer named.
+    /// Returns the snapshot that an open create made, if these rows contain it: by its answered id,
+    /// else the new one of its name, else by the id of a doubtful answer.
     pub fn made_in<'s>(&self, rows: &'s [Snapshot]) -> Option<&'s Snapshot> {
         let Self::Create {
             name,
@@ -77,69 +79,69 @@ impl PendingOp {
 /// A pause that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastPause {
-    /// When it began.
+    /// Its start.
     pub from: Timestamp,
-    /// When it ended.
+    /// Its end.
     pub until: Timestamp,
 }
 
-/// A prune-first whose promise is not kept yet (I7, I19): the rotation has made nothing since.
+/// A prune-first whose promise is not kept yet (I7, I19): the rotation has made no snapshot since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PruneFirstPromise {
-    /// The snapshot that was given up. It alone may be deleted again.
+    /// The snapshot that was deleted. Only its delete may be sent again.
     pub victim: SnapshotId,
     /// Every id that was listed then.
     pub known: BTreeSet<SnapshotId>,
 }
 
-/// A create of a slot that may have had an effect, though no answer says so.
+/// A create of a slot that may have taken effect, though no answer confirms it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LapsedCreate {
-    /// The name that was asked for.
+    /// The requested name.
     pub name: Box<str>,
     /// Every id that was listed before.
     pub known: BTreeSet<SnapshotId>,
-    /// When it was intended.
+    /// Time of the intent.
     pub sent: Option<Timestamp>,
 }
 
 /// A snapshot that the rotation made and that is not completed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnfinishedSnapshot {
-    /// Its id, as it was answered or found.
+    /// Its id, as answered or found.
     pub id: SnapshotId,
-    /// The name that was asked for.
+    /// The requested name.
     pub name: Box<str>,
-    /// When it was intended.
+    /// Time of the intent.
     pub sent: Option<Timestamp>,
-    /// Since when it is known to have failed.
+    /// Time from which it is known to have failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<RecordedAt>,
 }
 
-/// A server that a rotation's `before` holds for a snapshot; its `after` is owed.
+/// A server that a rotation's `before` holds for a snapshot; `after` is owed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookLease {
-    /// The rotation whose hooks they are.
+    /// The rotation with the hooks.
     pub rotation: String,
-    /// The snapshot that it is held for.
+    /// The snapshot that the server is held for.
     pub snapshot: String,
-    /// When `before` was begun.
+    /// Start of `before`.
     pub since: RecordedAt,
-    /// Whether the snapshot's create was sent.
+    /// True once the snapshot's create was sent.
     pub created: bool,
-    /// Whether the slot had its try by a `before` that failed.
+    /// True if a failed `before` counted as a try of the slot.
     pub tried: bool,
-    /// Whether something went wrong on the way.
+    /// True if something failed during the hold.
     pub faulty: bool,
-    /// Runs of `after` that failed.
+    /// Number of failed runs of `after`.
     pub failures: u32,
-    /// When the last of them did.
+    /// Time of the last failure.
     pub last: Option<RecordedAt>,
 }
 
 impl HookLease {
-    /// Whether only a person can release the server.
+    /// Returns true if only a person can release the server.
     pub fn hopeless(&self) -> bool {
         self.failures >= HOPELESS
     }
@@ -150,110 +152,110 @@ impl HookLease {
     }
 }
 
-/// What the trail says of one server. What is rare stands in a box of its own: ten thousand
-/// servers pay for every byte.
+/// The history of one server. Rare fields are boxed, since ten thousand servers pay for every byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerHistory {
-    /// Since when it is paused by itself.
+    /// Start of the server's own pause.
     pub paused: Option<Timestamp>,
-    /// Since when every server is; the trail keeps that once for all.
+    /// Start of a pause of all servers; the trail records it once for all.
     #[serde(skip)]
     pub all_paused: Option<Timestamp>,
     /// The last pause that ended.
     pub last_pause: Option<Box<PastPause>>,
-    /// Its other id, and which of its names is the policy's, where there are two.
+    /// Its other id, and which of its names the policy uses, if there are two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Box<ServerIdentity>>,
-    /// When the last restore was sent that may have had an effect.
+    /// Time of the last restore that may have taken effect.
     pub restore: Option<RecordedAt>,
-    /// The restore of which nobody knows whether it took effect, until a person looked.
+    /// The restore with an unknown outcome, until a person has looked.
     pub unknown_restore: Option<SnapshotId>,
-    /// What an operator is about to restore, and since when: it is not pruned meanwhile.
+    /// The snapshot that an operator is about to restore, and since when; it is not pruned
+    /// meanwhile.
     pub spared: Option<Box<(SnapshotId, RecordedAt)>>,
-    /// The newest mutation intent, unless `resume` has set the clock right since.
+    /// The newest mutation intent, unless `resume` has declared the clock right since.
     pub last_intent: Option<Timestamp>,
-    /// When the last mutation was answered in this process.
+    /// Time of the last answer to a mutation in this process.
     #[serde(skip)]
     pub last_answer: Option<SignedDuration>,
-    /// The open mutation, one at most (I5).
+    /// The open mutation, at most one (I5).
     pub open: Option<PendingOp>,
-    /// The hold that has not been released yet.
+    /// The hold that is not released yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Box<HookLease>>,
-    /// The server that a rotation stopped and that was not seen active since (I20).
+    /// The downtime of a server that a rotation stopped and that was not seen active since (I20).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downtime: Option<Box<Downtime>>,
     /// The prune-first whose promise is not kept yet (I7, I19).
     pub prune_first: Option<Box<PruneFirstPromise>>,
-    /// The own snapshots that were seen completed, with a hash of their names; by the provider's
-    /// present word one may have failed.
+    /// Own snapshots that were seen completed, with a hash of their names. The provider may list
+    /// one as failed now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub completed: Vec<(SnapshotId, u64)>,
     /// Those of them that are listed otherwise, and since when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub regressed: Vec<(SnapshotId, RecordedAt)>,
-    /// When the last own one was found that the rotation did not make.
+    /// Time at which the last own snapshot was found that the rotation did not make.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<RecordedAt>,
-    /// The last few that were listed under names that aren't own.
+    /// The last few snapshots that were listed under foreign names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<(SnapshotId, Box<str>)>,
-    /// Those that the policy protects by the other of their ids, with that.
+    /// Snapshots that the policy protects by the other of their ids, with that id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<(SnapshotId, SnapshotId)>,
-    /// Completed ones that went though no delete of ours took them, with a hash of their names;
-    /// the last few.
+    /// The last few completed snapshots that vanished without a delete of the program, with a hash
+    /// of their names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vanished: Vec<(SnapshotId, u64)>,
-    /// Completed ones that stood beside one of those under the same name.
+    /// Completed snapshots that were listed beside one of those under the same name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<SnapshotId>,
-    /// Snapshots of the rotation's creates that are stuck, missing or failed; the last few.
+    /// The last few snapshots of the rotation's creates that are stuck, missing or failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<UnfinishedSnapshot>,
-    /// Creates that had no answer and were looked for in vain, or that were refused; the last
-    /// few. What they made may still show.
+    /// The last few creates that were refused, or had no answer and were not found in listings.
+    /// Their snapshots may still appear.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lapsed: Vec<LapsedCreate>,
-    /// How the provider stores otherwise what a create asked for, until a person looked (I19).
+    /// How a snapshot differs from what its create asked for, until a person has looked (I19).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<Box<str>>,
-    /// The snapshot that the last delete was sent for, until it is seen to be gone.
+    /// The snapshot of the last sent delete, until it is seen to be gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_delete: Option<SnapshotId>,
-    /// Deletes refused in a row.
+    /// Number of refused deletes in a row.
     pub refused_deletes: u32,
-    /// When the last delete was refused.
+    /// Time of the last refused delete.
     pub last_refusal: Option<RecordedAt>,
     /// The server's name in the last answer to a create.
     pub answered_name: Option<String>,
-    /// Whether its policy went; what was open stays so, for the case that it returns.
+    /// True if its policy was removed. Open calls stay, in case the policy returns.
     pub removed: bool,
-    /// Whether the last create was answered by "no such server".
+    /// True if the last create was answered by "no such server".
     pub no_server: bool,
     /// Why the server is blocked, if it is.
     pub blocked: Option<String>,
-    /// The alerts that stand, with their reasons, and since when.
+    /// The alerts that stand, with their reasons and times.
     #[serde(with = "alert_rows")]
     pub alerts: BTreeMap<(AlertKind, String), RaisedAlert>,
-    /// The unfinished own snapshots that are called stuck, by this process or one before.
+    /// Unfinished own snapshots that this process or an earlier one has recorded as stuck.
     pub stuck: BTreeSet<SnapshotId>,
-    /// When this process first saw an unfinished own snapshot, by the clock that doesn't
-    /// step: neither its date nor an earlier process's clock makes it stuck (I8).
+    /// Time at which this process first saw an unfinished own snapshot, by the monotonic clock.
+    /// Neither its date nor an earlier process's clock makes it stuck (I8).
     #[serde(skip)]
     pub seen: BTreeMap<SnapshotId, SignedDuration>,
-    /// By name; a row of few.
+    /// The rotations, found by name; there are few.
     pub(super) rotations: Vec<RotationLog>,
 }
 
-/// Alerts as rows, since JSON has no keys of two parts.
+/// Serializes alerts as rows, since JSON keys can't have two parts.
 mod alert_rows {
     use super::{AlertKind, BTreeMap, Deserialize, RaisedAlert, Serialize, Timestamp};
 
     type AlertMap = BTreeMap<(AlertKind, String), RaisedAlert>;
 
-    /// Trails were written without the third part once.
+    /// Earlier versions wrote rows without the third part.
     #[derive(Serialize, Deserialize)]
     struct Row(
         (AlertKind, String),
@@ -282,8 +284,8 @@ mod alert_rows {
 }
 
 impl ServerHistory {
-    /// Notes what a valid listing shows, in memory only: since when an unfinished own
-    /// snapshot is known, and that a created one was still there.
+    /// Stores what a valid listing shows, in memory only: since when an unfinished own snapshot is
+    /// known, and that a created one is still listed.
     pub fn observe(&mut self, policy: &Policy, snapshots: &[Snapshot], now: ClockReading) {
         let open = match &self.open {
             Some(PendingOp::Create { id, .. }) => id.clone(),
@@ -312,55 +314,58 @@ impl ServerHistory {
         }
     }
 
-    /// Since when nothing is changed by the rotation: a pause of its own, or one of all.
+    /// Returns since when the rotation changes nothing: the start of the server's own pause, or of
+    /// one of all servers.
     pub fn paused(&self) -> Option<Timestamp> {
         self.paused.or(self.all_paused)
     }
 
-    /// Creates of this name that were sent, whichever rotation's slot it was (I9).
+    /// Returns the number of creates of this name that were sent, for any rotation (I9).
     pub fn intents(&self, name: &str) -> u32 {
         let notes = self.rotations.iter().flat_map(|notes| &notes.slots);
         let of_name = notes.filter(|note| note.name == name);
         of_name.map(|note| note.intents).sum()
     }
 
-    /// Returns true if a slot's create was sent, as far as the trail still says so.
+    /// Returns true if a slot's create was sent, as far as the trail still shows.
     pub fn has_asked(&self) -> bool {
         let mut notes = self.rotations.iter().flat_map(|notes| &notes.slots);
         notes.any(|note| note.intents > 0)
     }
 
-    /// Whether the create that was answered by this id is open.
+    /// Returns true if the create that was answered with this id is open.
     pub(super) fn makes(&self, id: &SnapshotId) -> bool {
         matches!(&self.open, Some(PendingOp::Create { id: Some(open), .. }) if *open == *id)
     }
 
-    /// Returns true if a slot's open create made it, and not one that an operator ordered.
+    /// Returns true if the snapshot is the result of a slot's open create, and not of an
+    /// operator's.
     pub(super) fn makes_slot(&self, id: &SnapshotId) -> bool {
         matches!(&self.open, Some(PendingOp::Create { id: Some(open), ordered: false, .. }) if *open == *id)
     }
 
-    /// Whether a delete of this one is open.
+    /// Returns true if a delete of this snapshot is open.
     pub fn deletes(&self, id: &SnapshotId) -> bool {
         matches!(&self.open, Some(PendingOp::Delete { id: open, .. }) if *open == *id)
     }
 
-    /// For how long the server is left alone after a restore.
+    /// Returns how long the server is still left alone after a restore.
     pub(super) fn restoring(&self, rules: &Rules, now: ClockReading) -> Option<SignedDuration> {
-        // The longer by either clock: a short process after the other ends it too.
+        // The longer time by either clock counts, so that the window also ends across short
+        // processes.
         let sent = self.restore?;
         let left = rules.restore_window - sent.age(now).max(sent.elapsed(now));
         (left > SignedDuration::ZERO).then_some(left)
     }
 
-    /// Whether its policy went and nothing is left to be said of it: one that returned only
-    /// to be blocked has an alert that must go with it.
+    /// Returns true if the policy was removed and nothing needs to be recorded any more. A server
+    /// whose policy returned only to be blocked has an alert, which must be cleared first.
     pub fn left(&self) -> bool {
         self.removed && self.alerts.is_empty() && self.blocked.is_none()
     }
 
-    /// Whether that is so, and nothing is left to be done either: one that is still held
-    /// waits for its policy, and one that was stopped for its start.
+    /// Returns true if that is so and nothing is left to be done. A held server waits for its
+    /// policy, and a stopped one for its start.
     pub fn gone(&self) -> bool {
         self.left() && self.hold.is_none() && self.downtime.is_none()
     }

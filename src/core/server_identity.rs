@@ -1,4 +1,5 @@
-//! A server's identity beside its policy's words: its other id, and which of its names is meant.
+//! A server's identity besides the policy's words: its other id, and which of its names the policy
+//! uses.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use super::policy::Policy;
 use super::server_history::ServerHistory;
 use super::snapshot::{ServerId, SnapshotId};
 
-/// Which of a server's two names is the policy's.
+/// The field of the server's name that the policy uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NameField {
@@ -18,36 +19,36 @@ pub enum NameField {
     Hostname,
 }
 
-/// A server's other id and the name that was compared, where the provider gives two of either.
+/// A server's other id and the compared name, if the provider gives two of either.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerIdentity {
     /// The id that the policy doesn't use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_id: Option<ServerId>,
-    /// The name that is the policy's.
+    /// The field whose name the policy uses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub named_by: Option<NameField>,
 }
 
 impl ServerHistory {
-    /// The server's other id, as the trail tells it.
+    /// Returns the server's other id, as recorded in the trail.
     pub fn other_id(&self) -> Option<&ServerId> {
         self.identity.as_ref()?.other_id.as_ref()
     }
 
-    /// Returns true if the policy protects the snapshot by an id that it had beside this one.
+    /// Returns true if the policy protects the snapshot by another id that it had.
     pub(super) fn is_protected_as(&self, id: &SnapshotId, policy: &Policy) -> bool {
         let mut known = self.protected.iter();
         known.any(|(known, other)| known == id && policy.protects_id(other))
     }
 
-    /// Returns true if no policy was ever in force for the server, nor anything begun on it.
+    /// Returns true if no policy was ever in force for the server, and no call is open on it.
     pub fn is_new(&self) -> bool {
         self.rotations.is_empty() && self.open.is_none() && self.restore.is_none()
     }
 
-    /// Takes over what the trail says of the server by its other id.
+    /// Takes over the history of the server under its other id.
     pub(crate) fn succeed(&mut self, past: Self) {
         let paused = self.paused;
         *self = past;
@@ -56,7 +57,8 @@ impl ServerHistory {
 }
 
 impl DecisionContext<'_> {
-    /// Notes an identity that the trail doesn't tell yet; what a listing lacks stays known.
+    /// Returns the record of an identity that the trail lacks. Known parts that a listing lacks are
+    /// kept.
     pub(super) fn identified(&self) -> Option<Step> {
         let known = self.history.identity.as_deref().cloned();
         let known = known.unwrap_or_default();

@@ -1,6 +1,6 @@
-//! A server is stopped for its snapshot, and the start that it is owed: the rules (I20).
+//! Rules for stopping a server for its snapshot, and for the start that it is owed (I20).
 //!
-//! The start needs no listing, so it stands before the rules that do.
+//! The start needs no listing, so it takes precedence over the rules that do.
 
 use jiff::SignedDuration;
 
@@ -14,15 +14,15 @@ use super::sanitize::{printable, utc};
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::Status;
 
-/// As much of a foreign word as a message repeats.
+/// Characters of a foreign word that a message shows.
 const WORD_SHOWN: usize = 40;
 
-/// At the end of the service a start that was taken has so long until it is sent again.
+/// How long an accepted start is waited for, at the end of the service, before it is sent again.
 const BOOTS: SignedDuration = SignedDuration::from_secs(10);
 
-/// All that tells which step is owed in a downtime; no listing does.
+/// Everything that determines the owed step of a downtime; no listing is needed.
 struct OwedStart<'a> {
-    /// `None`: it went.
+    /// `None` if the policy was removed.
     policy: Option<&'a Policy>,
     history: &'a ServerHistory,
     downtime: &'a Downtime,
@@ -31,8 +31,8 @@ struct OwedStart<'a> {
     now: ClockReading,
 }
 
-/// The power call that is due, or what the server's state is to be recorded as; `None`: nothing,
-/// or the rules have the word.
+/// Returns the due power call, or the record of a state that was seen. `None` if nothing is due or
+/// the rules decide.
 pub fn owed(
     policy: Option<&Policy>,
     history: &ServerHistory,
@@ -52,7 +52,7 @@ pub fn owed(
         .or_else(|| owed.start())
 }
 
-/// Returns true if the server's start is due, whatever is to be recorded before.
+/// Returns true if the server's start is due, even if a record comes first.
 pub fn is_start_due(
     policy: Option<&Policy>,
     history: &ServerHistory,
@@ -63,20 +63,20 @@ pub fn is_start_due(
     owed.is_some_and(|owed| owed.downtime.starts > 0 || owed.why_started().is_some())
 }
 
-/// The next thing that the end of the service does for a server that it has stopped.
+/// The next step for a server that the rotation stopped, at the end of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShutdownStep {
-    /// Record this, then ask again.
+    /// Write this record, then call again.
     Record(ServerEvent),
-    /// Send this start, then ask again.
+    /// Send this start, then call again.
     Start(Step),
     /// Look again in a moment.
     Wait,
-    /// Nothing more.
+    /// Nothing is left to do.
     Over,
 }
 
-/// The next thing at the end of the service, by the state that the server is seen in now.
+/// Returns the next step at the end of the service, by the server's present state.
 pub fn at_end(
     policy: Option<&Policy>,
     history: &ServerHistory,
@@ -101,7 +101,7 @@ pub fn at_end(
             (true, true) => {
                 ShutdownStep::Record(ServerEvent::StartConfirmed { rotation, snapshot })
             }
-            // Its stop may take effect yet.
+            // The stop may still take effect.
             (false, _) if pending => ShutdownStep::Wait,
             (false, true) => ShutdownStep::Over,
             (_, false) => start_at_end(history, downtime),
@@ -127,8 +127,8 @@ fn start_at_end(history: &ServerHistory, downtime: &Downtime) -> ShutdownStep {
 }
 
 impl ServerHistory {
-    /// For how long a listing may be waited for before the server's start has to be looked after;
-    /// `None`: it isn't stopped.
+    /// Returns how long to wait for a listing before the server's start must be checked. `None` if
+    /// the server is not stopped.
     pub fn patience(
         &self,
         policy: Option<&Policy>,
@@ -139,7 +139,7 @@ impl ServerHistory {
         let downtime = owed.downtime;
         let first = owed.stop().filter(|_| downtime.starts == 0);
         let left = first.map(|stop| {
-            // One that isn't stopped yet is started sooner.
+            // A server that is not stopped yet is started earlier.
             let most = if downtime.stopped {
                 stop.longest
             } else {
@@ -155,7 +155,7 @@ impl ServerHistory {
 }
 
 impl<'a> OwedStart<'a> {
-    /// `None`: the rotation keeps no server stopped.
+    /// Returns `None` if the rotation keeps no server stopped.
     fn of(
         policy: Option<&'a Policy>,
         history: &'a ServerHistory,
@@ -175,7 +175,7 @@ impl<'a> OwedStart<'a> {
 }
 
 impl OwedStart<'_> {
-    /// A change that the server's state tells.
+    /// Returns the record of a change in the server's state.
     fn confirmed(&self) -> Option<Step> {
         let Downtime {
             rotation, snapshot, ..
@@ -194,9 +194,9 @@ impl OwedStart<'_> {
             }))
     }
 
-    /// Returns true if it is seen active, and no call that is still under way can change that: a
-    /// stop that was never seen to act, or a start without a good answer, may be late, and a
-    /// look may be at a copy from before.
+    /// Returns true if the server is seen active and no open call can change that. A stop that was
+    /// never seen to act, or a start without a good answer, may take effect late. The state may
+    /// also be an old copy.
     fn runs(&self) -> bool {
         let Some(active) = self.downtime.active else {
             return false;
@@ -207,18 +207,19 @@ impl OwedStart<'_> {
             None => return false,
         };
         let twice = self.now.mono - active >= self.rules.poll_interval;
-        // A stop that comes late takes its time as well.
+        // A late stop takes its time as well.
         let slow = self.stop().filter(|_| !self.downtime.stopped);
         let slow = slow.map_or(SignedDuration::ZERO, |stop| stop.longest);
         let settled = over >= self.rules.settle_window + slow;
         twice && (settled || (self.downtime.stopped && self.downtime.taken))
     }
 
-    /// That it stands still for too long is told at once: nothing else needs to be known for it.
+    /// Returns the alert of a server that is stopped for too long. It needs nothing else, so it is
+    /// raised at once.
     fn alert(&self) -> Option<Step> {
         let ((alert, about), reason) = self.too_long()?;
         let key = (alert, about);
-        // Without a policy nothing else brings its reason up to date.
+        // Without a policy nothing else updates its reason.
         let stands = self.history.alerts.get(&key);
         if stands.is_some_and(|stands| self.policy.is_some() || stands.reason == reason) {
             return None;
@@ -231,7 +232,7 @@ impl OwedStart<'_> {
         }))
     }
 
-    /// That it is down for longer than it may be, or can't be started.
+    /// Returns the alert if the server is down longer than permitted, or can't be started.
     fn too_long(&self) -> Option<((AlertKind, String), String)> {
         let Downtime {
             rotation,
@@ -242,7 +243,7 @@ impl OwedStart<'_> {
             ..
         } = self.downtime;
         let late = self.stop().is_some_and(|stop| self.lasts() >= stop.longest);
-        // The second start follows only when the first had no effect.
+        // The second start follows only if the first had no effect.
         let unable = *starts > 1 && (refused.is_some() || self.stop().is_none());
         let watched = self.downtime.active.is_some() || self.downtime.is_doubtful();
         if watched || !(late || unable) {
@@ -301,7 +302,7 @@ impl OwedStart<'_> {
         if let Some(started) = self.downtime.started {
             let over = started.elapsed_with(self.rules.request_timeout, self.now);
             let pause = self.rules.pause_of_starts(*starts);
-            // One that was taken has its time to boot.
+            // A server whose start was accepted gets time to boot.
             let boots = self
                 .downtime
                 .taken
@@ -322,13 +323,13 @@ impl OwedStart<'_> {
         if self.making().is_none() {
             let slot = self.history.slot(&self.downtime.rotation, name);
             let over = slot.is_none_or(|note| note.ending.is_some());
-            // One that was not made may be made yet while the server stands still; a hold is for
-            // one create.
+            // A create that was not done may be repeated while the server is stopped. With hooks it
+            // may not, since a hold is for one create.
             let hooked = self.rotation().is_some_and(|r| r.hooks.is_some());
             if self.downtime.created && (over || hooked || !self.downtime.stopped) {
                 return Some(format!("{name} is over"));
             }
-            // Another slot may be due by now, but not this one: nothing else would start it.
+            // Another slot may be due by now. Nothing else would start the server for this one.
             if over {
                 return Some(format!("{name} is made no more"));
             }
@@ -346,17 +347,18 @@ impl OwedStart<'_> {
         self.policy?.rotation(&self.downtime.rotation)
     }
 
-    /// By the policy in force.
+    /// Returns the stop settings of the policy in force.
     fn stop(&self) -> Option<&StopServer> {
         self.rotation()?.stop.as_deref()
     }
 
-    /// For how long it is down at most, by either clock.
+    /// Returns the longest time that the server can have been down, by either clock.
     fn lasts(&self) -> SignedDuration {
         lasts(self.downtime, self.now)
     }
 
-    /// The open create that it is stopped for, and whether its id is known.
+    /// Returns whether the id of the downtime's open create is known; `None` if no such create is
+    /// open.
     fn making(&self) -> Option<bool> {
         match &self.history.open {
             Some(PendingOp::Create { name, id, .. }) if *name == self.downtime.snapshot => {
@@ -371,8 +373,8 @@ impl OwedStart<'_> {
         self.stop().is_some_and(accepted) && self.making() == Some(true)
     }
 
-    /// Returns true if the rotation's hooks were to hold it too, and don't, or not for long enough
-    /// to create.
+    /// Returns true if the rotation's hooks should hold the server too, and do not, or not for long
+    /// enough to create.
     fn lacks_its_hold(&self) -> bool {
         let Some(hooks) = self.rotation().and_then(|r| r.hooks.as_deref()) else {
             return false;
@@ -390,7 +392,7 @@ fn lasts(downtime: &Downtime, now: ClockReading) -> SignedDuration {
 }
 
 impl Rules {
-    /// The pause after the nth start.
+    /// Returns the pause after the nth start.
     fn pause_of_starts(&self, starts: u32) -> SignedDuration {
         let doublings = starts.saturating_sub(1).min(16);
         let pause = self.poll_interval.saturating_mul(2 << doublings);
@@ -399,14 +401,15 @@ impl Rules {
 }
 
 impl DecisionContext<'_> {
-    /// The step that is owed to a server that the rotation stopped: before the rules.
+    /// Returns the step owed to a server that the rotation stopped. It takes precedence over the
+    /// rules.
     pub(super) fn owed(&self) -> Option<Step> {
         let state = self.inventory.state.as_ref();
         owed(Some(self.policy), self.history, self.rules, state, self.now)
     }
 
-    /// Why no snapshot of the slot is made, since the server is neither to be stopped nor
-    /// stopped already: before room is made. Or the question whether it runs.
+    /// Returns the record that the slot gets no snapshot, because the server is neither stopped nor
+    /// can be stopped, or the request for its state. Called before room is made.
     pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
         rotation
             .stop
@@ -446,7 +449,8 @@ impl DecisionContext<'_> {
         )))
     }
 
-    /// The stop before a create for which there is room, or why that waits; `None`: create.
+    /// Returns the stop that precedes a create for which there is room, or the reason to wait.
+    /// `None`: create.
     pub(super) fn stop_first(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
         if let Some(downtime) = self.history.downtime.as_deref() {
             let own = downtime.rotation == rotation.name && downtime.snapshot == name;
@@ -481,8 +485,8 @@ impl DecisionContext<'_> {
         }))
     }
 
-    /// The step, as far as it may be taken while the rotation keeps the server stopped: nothing
-    /// else is begun, and where its snapshot can't be made now it is started.
+    /// Restricts the step while the rotation keeps the server stopped. Nothing else begins, and a
+    /// server whose snapshot can't be made now is started.
     pub(super) fn in_downtime(&self, step: Step) -> Step {
         let Some(downtime) = self.history.downtime.as_deref() else {
             return step;
@@ -495,7 +499,7 @@ impl DecisionContext<'_> {
         match step {
             Step::Record(_) => step,
             Step::Stop { ref name, .. } if *name == downtime.snapshot => step,
-            // The next process goes on watching.
+            // The next process continues to watch.
             _ if downtime.is_doubtful() && self.rules.count_all => step,
             Step::Create { ref name, .. } if downtime.stopped && *name == downtime.snapshot => step,
             _ if Break::StartForgotten.on() && downtime.created => step,
@@ -509,7 +513,7 @@ impl DecisionContext<'_> {
                 pause: pause.min(self.rules.poll_interval),
                 reason,
             },
-            // Nothing settles it where the server is blocked.
+            // On a blocked server no slot is settled, so the start must not wait for that.
             Step::Blocked { .. } if making && self.is_made() => Step::Start {
                 rotation: downtime.rotation.clone(),
                 name: downtime.snapshot.clone(),
@@ -521,7 +525,7 @@ impl DecisionContext<'_> {
                 waits("the server's stop was refused, and may take effect all the same")
             }
             _ if !downtime.stopped => waits("the server is being stopped"),
-            // Its create follows at once.
+            // The create follows at once.
             Step::Wait { pause, .. } if pause <= self.rules.poll_interval => step,
             other => Step::Start {
                 rotation: downtime.rotation.clone(),
@@ -548,7 +552,7 @@ impl DecisionContext<'_> {
         made.is_some_and(|row| matches!(row.status, Status::Completed | Status::Failed))
     }
 
-    /// The pause until the next look at a server that is stopped or started.
+    /// Returns the pause until the next look at a server that is being stopped or started.
     fn look_again(&self, downtime: &Downtime) -> SignedDuration {
         let poll = self.rules.poll_interval;
         if downtime.hopeless() {
@@ -558,7 +562,7 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// The alert of a server that the rotation keeps stopped for too long.
+    /// Returns the alert of a server that the rotation keeps stopped for too long.
     pub(super) fn stopped_for_long(&self) -> Option<((AlertKind, String), String)> {
         let state = self.inventory.state.as_ref();
         let owed = OwedStart::of(Some(self.policy), self.history, self.rules, state, self.now);

@@ -1,4 +1,4 @@
-//! When the start that is owed is due, and what it outlives.
+//! When the owed start is due, and how it survives failures.
 
 use super::downtime_tests::{
     NAME, alert, complete, create, intend_stop, is_stop, runs, start, starts, stop, stop_answered,
@@ -53,7 +53,7 @@ fn a_start_follows_a_downtime_that_lasts_too_long_though_the_snapshot_is_not_ove
     create(&mut world, Status::InProgress);
     world.pass(15 * MINUTE);
     assert_eq!(starts(&world.recorded()), Some(true));
-    // By the wall clock as well: a process that begins again and again waits no longer.
+    // The wall clock counts too: processes that restart repeatedly wait no longer.
     let mut world = self::world();
     stop(&mut world);
     create(&mut world, Status::InProgress);
@@ -62,7 +62,7 @@ fn a_start_follows_a_downtime_that_lasts_too_long_though_the_snapshot_is_not_ove
     assert_eq!(starts(&world.recorded()), Some(true));
 }
 
-/// Another process goes on with the same trail, shortly afterwards.
+/// Continues with the same trail in another process shortly afterwards.
 fn again(world: &mut TestProvider) {
     let json = serde_json::to_string(&world.history).expect("JSON");
     world.history = serde_json::from_str(&json).expect("a history");
@@ -100,7 +100,7 @@ fn a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_says_since_w
     assert_eq!(starts(&world.recorded()), Some(false));
     let said = alert(&world, AlertKind::ServerStopped).expect("an alert");
     assert!(said.contains("the provider says \"busy\""), "{said}");
-    // Nothing else is begun meanwhile.
+    // Meanwhile nothing else begins.
     let order = Order::Create {
         snapshot: "mine".to_owned(),
         spare: None,
@@ -249,7 +249,7 @@ fn i20_a_slot_that_is_replaced_while_its_server_is_being_stopped_starts_it_at_on
             world.state = Some(PowerState::Stopped);
             assert!(matches!(world.recorded(), Step::Create { .. }));
         }
-        // The next slot is due by now.
+        // The next slot is due now.
         world.now.wall += 7 * 24 * 60 * MINUTE;
         world.pass(MINUTE / 4);
         assert!(starts(&world.recorded()).is_some(), "{seen}");
@@ -261,7 +261,7 @@ fn i20_on_a_blocked_server_the_start_follows_the_completed_snapshot() {
     let mut world = world();
     stop(&mut world);
     let id = create(&mut world, Status::InProgress);
-    // Renamed meanwhile: nothing is settled any more.
+    // The server is renamed meanwhile, so nothing is settled any more.
     world.policy.name = Some("another".to_owned());
     assert_eq!(starts(&world.recorded()), None);
     complete(&mut world, &id);

@@ -1,21 +1,21 @@
-//! Slots that have ended and are too many to be noted one by one.
+//! Ranges of slots that have ended and are too many to be noted one by one.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// So many stretches are kept; each leap of the clock begins another.
+/// Number of ranges that are kept; each leap of the clock begins another one.
 const KEPT: usize = 4;
 
-/// Slots that ended one after the other, as stretches from the first to the last of each: a
-/// clock that is set back meets them again, and runs none of them twice. What a leap passed over
-/// is in none of them, since after one by a wrong clock it still comes.
+/// Slots that ended one after the other, as ranges from the first to the last. A clock that is set
+/// back reaches them again, and none of them runs twice. Slots that a leap passed over are in no
+/// range: if the clock was wrong, they still come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SettledRanges(Vec<(Timestamp, Timestamp)>);
 
 impl SettledRanges {
-    /// The slot of this instant has ended; after a `leap` it doesn't follow the one before.
-    /// They come in the order of the trail but for one that was kept longer, so the stretch that
-    /// it follows need not be the last.
+    /// Adds the slot of this instant, which has ended. After a `leap` it does not continue a range.
+    /// Slots come in the order of the trail, except for one that was noted for longer, so it may
+    /// continue a range other than the last.
     pub(super) fn add(&mut self, at: Timestamp, leap: bool) {
         if self.holds(at) {
             return;
@@ -37,7 +37,7 @@ impl SettledRanges {
         stretches.any(|(first, last)| (*first..=*last).contains(&at))
     }
 
-    /// The last instant of any stretch up to this one.
+    /// Returns the last instant of any range up to this one.
     pub(super) fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
         let begun = self.0.iter().filter(|(first, _)| *first <= until);
         begun.map(|(_, last)| until.min(*last)).max()

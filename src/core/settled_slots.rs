@@ -1,4 +1,4 @@
-//! Which rotations' newest due slots are settled, and of which the trail hasn't heard yet.
+//! Which rotations' newest due slots are settled, and which the trail has not recorded yet.
 
 use super::decide::{DecisionContext, Inventory};
 use super::event::{ClockReading, SlotOutcome};
@@ -6,8 +6,8 @@ use super::policy::{Policy, Rotation, Rules};
 use super::schedule::Slot;
 use super::server_history::ServerHistory;
 
-/// The newest slot of a rotation that is due and of which the trail says nothing yet: it hears
-/// of it when the server is looked at.
+/// Returns a rotation's newest due slot if the trail does not have it yet. The next look at the
+/// server records it.
 pub fn unheard(
     policy: &Policy,
     inventory: &Inventory,
@@ -24,8 +24,8 @@ pub fn unheard(
     (!heard && rotation.within_catch_up(slot, now.wall)).then_some(slot)
 }
 
-/// Returns true if the newest due slot of every rotation is settled by a completed snapshot: what
-/// `once` answers for.
+/// Returns true if every rotation's newest due slot has a completed snapshot: the condition for
+/// `once` to succeed.
 pub fn all_settled(
     policy: &Policy,
     inventory: &Inventory,
@@ -37,7 +37,8 @@ pub fn all_settled(
     left.next().is_none()
 }
 
-/// The rotations whose newest due slot has no completed snapshot, each with the name of that.
+/// Returns the rotations whose newest due slot has no completed snapshot, each with that snapshot's
+/// name.
 pub fn left_unsettled<'a>(
     policy: &'a Policy,
     inventory: &'a Inventory,

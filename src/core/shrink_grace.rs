@@ -1,5 +1,5 @@
-//! A shrink (I19): what an edit or a first look would delete is announced, and goes when its
-//! grace has passed, or when an operator agrees.
+//! Shrinks (I19): deletes that follow from an edit or a first look are announced, and happen after
+//! `shrink_grace` or when an operator agrees.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::sanitize::{counted, utc};
 use super::snapshot::{SnapshotId, Status};
 
 impl DecisionContext<'_> {
-    /// Returns true if an operator agreed to its deletion, or its grace has passed.
+    /// Returns true if an operator agreed to the delete, or its grace has passed.
     pub(super) fn agreed(&self, own: &OwnSnapshot<'_>) -> bool {
         let id = own.snapshot.id.clone();
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
@@ -23,7 +23,7 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Returns true if its deletion is announced, and its grace has not passed.
+    /// Returns true if the delete is announced, and its grace has not passed.
     pub(super) fn announced(&self, own: &OwnSnapshot<'_>) -> bool {
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
             shrink.announced.contains(&own.snapshot.id) && self.left(shrink).is_positive()
@@ -34,7 +34,7 @@ impl DecisionContext<'_> {
         self.history.rotation(&rotation.name)?.shrink.as_deref()
     }
 
-    /// The rest of its grace.
+    /// Returns the rest of the grace.
     fn left(&self, shrink: &AnnouncedDeletes) -> SignedDuration {
         let grace = self.rules.shrink_grace;
         shrink
@@ -42,7 +42,7 @@ impl DecisionContext<'_> {
             .map_or(grace, |since| grace - since.age(self.now))
     }
 
-    /// When the grace of each shrink is over.
+    /// Returns when the grace of each shrink ends.
     pub(super) fn graces(&self) -> impl Iterator<Item = Timestamp> {
         let rotations = self.policy.rotations.iter();
         rotations.filter_map(|rotation| {
@@ -53,7 +53,7 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Why one that nobody needs any more stays; `None`: it goes.
+    /// Returns why a surplus snapshot stays. `None` if it is deleted.
     pub(super) fn stays(
         &self,
         own: &OwnSnapshot<'_>,
@@ -76,7 +76,7 @@ impl DecisionContext<'_> {
         Some(shrink.unwrap_or_else(|| "it stays until a newer one is made".to_owned()))
     }
 
-    /// The fate of a rotation's snapshots that a shrink has named, in one line.
+    /// Returns the state of a rotation's shrink, in one line.
     pub(super) fn shrink(&self, rotation: &Rotation, spares: &[OwnSnapshot<'_>]) -> Option<String> {
         let shrink = self.shrink_of(rotation)?;
         let named_of = |ids: &[SnapshotId]| {
@@ -119,8 +119,8 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// The ids that new terms of a rotation delete, that nothing new has replaced and the terms before
-    /// would have kept.
+    /// Returns the ids that new terms of a rotation delete, that no new snapshot has replaced, and
+    /// that the previous terms kept.
     pub(super) fn shrinks(&self, rotation: &Rotation) -> BTreeSet<SnapshotId> {
         let notes = self.history.rotation(&rotation.name);
         let notes = notes.filter(|notes| notes.since.is_some());
@@ -138,7 +138,7 @@ impl DecisionContext<'_> {
             .rotations
             .iter()
             .position(|r| r.name == rotation.name);
-        // One under way, of a create that the trail lacks, will be completed by then.
+        // A snapshot in progress, of a create that the trail lacks, will be completed by then.
         let rows = self.inventory.snapshots.iter().cloned().map(|mut row| {
             if row.status == Status::InProgress {
                 row.status = Status::Completed;

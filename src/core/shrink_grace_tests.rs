@@ -1,4 +1,4 @@
-//! I19: what goes without a payment, and when.
+//! I19: what is deleted without a payment, and when.
 
 use super::*;
 use crate::core::decide::Step;
@@ -110,7 +110,7 @@ fn i19_a_pause_puts_a_shrink_off_by_its_own_length() {
     assert_eq!(until, world.now.wall + grace / 2);
 }
 
-/// Five weekly ones fill the server, and the policy keeps two of them from now on.
+/// Returns a server that is full of five weekly snapshots, whose policy now keeps two.
 fn full_and_shrunk() -> TestProvider {
     let mut world = TestProvider::grown(5, 5);
     assert_eq!(world.snapshots.len(), 5);
@@ -136,7 +136,7 @@ fn i19_what_is_announced_for_a_time_goes_for_no_payment_before() {
             .shrink()
             .is_some_and(|now| now.contains("weekly-2026-11-22"))
     );
-    // Undone, the new one pays for the oldest.
+    // After the edit is undone, the new snapshot pays for the oldest.
     world.policy.rotations[0].keep = 4;
     world.settle(&Status::Completed);
     assert_eq!(world.log[1..], ["delete weekly-2026-11-22"]);
@@ -169,7 +169,7 @@ fn i19_an_announcement_that_was_used_up_passes_on_once() {
     let mut world = full_and_shrunk();
     world.pass(WEEK);
     world.settle(&Status::Completed);
-    // One that somebody else made is beyond `keep` too, and nothing was announced of it.
+    // A snapshot that somebody else made is beyond `keep` too, and was not announced.
     world.make("weekly-2026-12-28", Status::Completed);
     world.pass(MINUTE);
     world.settle(&Status::Completed);

@@ -1,4 +1,4 @@
-//! What is remembered of the slots of a rotation.
+//! The record of a rotation's slots and payments.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,13 @@ use super::server_history::ServerHistory;
 use super::settled_ranges::SettledRanges;
 use super::snapshot::SnapshotId;
 
-/// Slots noted one by one for each rotation; of older ones only that they ended is kept.
+/// Number of slots noted one by one for each rotation. Of older ones only a range is kept.
 const REMEMBERED: usize = 6;
 
-/// So many payments are remembered that are spent, for a listing that shows again what is gone.
+/// Number of spent payments that are kept, in case a listing shows the deleted snapshot again.
 const MOST_SPENT: usize = 2;
 
-/// What is remembered of a slot.
+/// The record of one slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotRecord {
     /// The name of its snapshot.
@@ -27,37 +27,37 @@ pub struct SlotRecord {
     pub at: Timestamp,
     /// How it ended; `None` while unsettled.
     pub ending: Option<SlotOutcome>,
-    /// Attempts that count.
+    /// Number of attempts that count.
     pub attempts: u32,
-    /// All tries, for the pause's length.
+    /// Number of all tries; determines the length of the pause.
     pub tries: u32,
-    /// When the last try ended.
+    /// Time at which the last try ended.
     pub last_try: Option<RecordedAt>,
-    /// Since when its tries don't count: what is refused for now, or not delivered.
+    /// Since when its tries have not counted: each was refused for now or not delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Timestamp>,
-    /// The last try came too fast for the provider.
+    /// True if the last try exceeded the provider's rate.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub limited: bool,
-    /// Tries of this process.
+    /// Number of tries of this process.
     #[serde(skip)]
     pub own_tries: u32,
-    /// Creates that were sent for it, but for those that were refused for now (I9).
+    /// Number of creates sent for it, without those that were refused for now (I9).
     #[serde(default, skip_serializing_if = "none")]
     pub intents: u32,
-    /// When the last of them was intended.
+    /// Time of the last create's intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Timestamp>,
-    /// Stops of the server that were sent for it, but for those that were refused (I20).
+    /// Number of stops of the server sent for it, without refused ones (I20).
     #[serde(default, skip_serializing_if = "none")]
     pub stops: u32,
-    /// Slots before it passed without a note of their own.
+    /// True if slots before it passed without a note of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leap: bool,
 }
 
 impl SlotRecord {
-    /// How the slot ends when its time has passed: given up if it was ever tried.
+    /// Returns the outcome when the slot's time has passed: given up if it was ever tried.
     pub fn passed(&self) -> SlotOutcome {
         if self.tries > 0 {
             SlotOutcome::GivenUp
@@ -67,26 +67,26 @@ impl SlotRecord {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 pub(super) fn none(count: &u32) -> bool {
     *count == 0
 }
 
-/// From when on slots are counted.
+/// Why slots count from a certain time on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum CareReason {
-    /// The rotation came under care: its first snapshot bears the name of that instant.
+    /// The rotation came under care: its first snapshot has the name of that instant.
     Added,
-    /// Its schedule, zone or pattern changed: older slots are none of its slots.
+    /// Its schedule, zone or pattern changed: older slots don't belong to it.
     Changed,
 }
 
-/// A newer completed snapshot that the rotation made, which pays for one that goes (I19).
+/// A newer completed snapshot that the rotation made and that pays for one delete (I19).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Payment {
     pub(super) by: SnapshotId,
-    /// The snapshot that it paid for: a delete was sent, so it pays for nothing else.
+    /// The snapshot that it paid for. A delete was sent, so it pays for nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) victim: Option<SnapshotId>,
 }
@@ -106,54 +106,54 @@ impl SlotFailure {
     }
 }
 
-/// What is remembered of one rotation.
+/// The log of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RotationLog {
     pub(super) name: String,
-    /// Since when it is under care; `None` when it left the policy.
+    /// Since when it is under care; `None` after it left the policy.
     pub(super) since: Option<Timestamp>,
-    /// The reason for `since`; trails of earlier versions don't tell.
+    /// The reason for `since`; trails of earlier versions lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) begin: Option<CareReason>,
-    /// Its terms, as they were recorded last.
+    /// Its terms, as last recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) terms: Option<TermsHash>,
     /// Payments for deletes (I19).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) payments: Vec<Payment>,
-    /// Deletes without a payment.
+    /// Deletes that need no payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shrink: Option<Box<AnnouncedDeletes>>,
     pub(super) slots: Vec<SlotRecord>,
     /// The slots that ended before those.
     #[serde(default, skip_serializing_if = "SettledRanges::is_empty")]
     pub(super) passed: SettledRanges,
-    /// Why its hooks didn't go well last time.
+    /// Why its hooks failed last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hook_fault: Option<Box<str>>,
-    /// How the last attempt failed.
+    /// Why the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) failed: Option<Box<SlotFailure>>,
-    /// How the last slot ended that has no snapshot.
+    /// Why the last slot without a snapshot ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) missing: Option<Box<SlotFailure>>,
 }
 
 impl RotationLog {
-    /// Snapshots whose deletion waits for an operator, or for the grace to be over.
+    /// Returns the snapshots whose delete waits for an operator or for the grace.
     pub(super) fn to_agree(&self) -> impl Iterator<Item = SnapshotId> {
         let shrink = self.shrink.iter();
         shrink.flat_map(|shrink| shrink.announced.iter().chain(&shrink.found).cloned())
     }
 
-    /// The rotation left the policy, or its policy went.
+    /// Ends the care for the rotation: it left the policy, or the policy was removed.
     pub(super) fn leave(&mut self) {
         (self.since, self.begin, self.terms, self.shrink) = (None, None, None, None);
         self.payments.clear();
     }
 
-    /// Announces the ids that new terms delete, in place of those of the terms before and of what
-    /// was agreed to under them.
+    /// Announces the ids that new terms delete. They replace the previous announcement and the
+    /// deletes that an operator agreed to under the previous terms.
     pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: RecordedAt) {
         let found = self.shrink.take().map(|shrink| shrink.found);
         let shrink = AnnouncedDeletes {
@@ -166,8 +166,8 @@ impl RotationLog {
         self.shrink = (!shrink.is_empty()).then(|| Box::new(shrink));
     }
 
-    /// One that the rotation made pays for another. Those that have paid are kept for a while:
-    /// what they paid for may be listed again.
+    /// Adds a snapshot that pays for another. Spent payments are kept for a while, since the
+    /// deleted snapshot may be listed again.
     pub(super) fn earn(&mut self, by: SnapshotId) {
         let spent = self
             .payments
@@ -182,7 +182,7 @@ impl RotationLog {
         self.payments.push(Payment { by, victim: None });
     }
 
-    /// Everything that waits for an operator is agreed to.
+    /// Agrees to everything that waits for an operator.
     pub(super) fn agree(&mut self) {
         if let Some(shrink) = &mut self.shrink {
             let AnnouncedDeletes {
@@ -197,7 +197,7 @@ impl RotationLog {
         }
     }
 
-    /// The snapshot is gone, and with it what was to be done about it.
+    /// Removes a snapshot that is gone.
     pub(super) fn gone(&mut self, id: &SnapshotId) {
         self.payments.retain(|payment| payment.by != *id);
         let Some(shrink) = &mut self.shrink else {
@@ -217,7 +217,7 @@ impl RotationLog {
 }
 
 impl ServerHistory {
-    /// Returns true if a delete of this one was sent lately.
+    /// Returns true if a delete of this snapshot was sent lately.
     pub fn paid_for(&self, id: &SnapshotId) -> bool {
         let payments = self.rotations.iter().flat_map(|notes| &notes.payments);
         let promised = self.prune_first.as_deref();
@@ -231,12 +231,12 @@ impl ServerHistory {
         self.rotations.iter().find(|notes| notes.name == name)
     }
 
-    /// Since when the rotation is under care.
+    /// Returns since when the rotation is under care.
     pub fn since(&self, rotation: &str) -> Option<Timestamp> {
         self.rotation(rotation)?.since
     }
 
-    /// Since when its slots are counted, if its schedule, zone or pattern changed then.
+    /// Returns since when its slots count, if its schedule, zone or pattern changed then.
     pub(super) fn changed(&self, rotation: &str) -> Option<Timestamp> {
         let notes = self.rotation(rotation)?;
         notes
@@ -244,24 +244,25 @@ impl ServerHistory {
             .filter(|_| notes.begin == Some(CareReason::Changed))
     }
 
-    /// The rotations under care.
+    /// Returns the rotations under care.
     pub fn rotations(&self) -> impl Iterator<Item = &str> {
         let known = self.rotations.iter();
         known.filter_map(|notes| notes.since.map(|_| notes.name.as_str()))
     }
 
-    /// What is remembered of the slot of this name.
+    /// Returns the record of the slot of this name.
     pub fn slot(&self, rotation: &str, name: &str) -> Option<&SlotRecord> {
         self.slots(rotation).find(|note| note.name == name)
     }
 
-    /// The slots of a rotation that are remembered, in the order of the trail.
+    /// Returns the records of a rotation's slots, in the order of the trail.
     pub fn slots<'a>(&'a self, rotation: &str) -> impl DoubleEndedIterator<Item = &'a SlotRecord> {
         let notes = self.rotation(rotation);
         notes.into_iter().flat_map(|notes| notes.slots.iter())
     }
 
-    /// The name of one that was seen completed; empty where it is too long ago.
+    /// Returns the name of a snapshot that was seen completed; empty if the record of its slot is
+    /// gone.
     pub fn called(&self, id: &SnapshotId) -> Option<&str> {
         let name = self.name_of(id)?;
         let mut notes = self.rotations.iter().flat_map(|notes| &notes.slots);
@@ -269,42 +270,42 @@ impl ServerHistory {
         Some(note.map_or("", |note| &note.name))
     }
 
-    /// Why the rotation's hooks didn't go well last time, if so.
+    /// Returns why the rotation's hooks failed last time, if they did.
     pub fn hook_fault(&self, rotation: &str) -> Option<&str> {
         self.rotation(rotation)?.hook_fault.as_deref()
     }
 
-    /// How the last attempt on the slot of this name failed.
+    /// Returns why the last attempt on the slot of this name failed.
     pub fn failed(&self, rotation: &str, name: &str) -> Option<&str> {
         let fault = self.rotation(rotation)?.failed.as_deref()?;
         (*fault.name == *name).then_some(&*fault.why)
     }
 
-    /// Why the slot of this name, which has ended, has no snapshot.
+    /// Returns why the slot of this name, which has ended, has no snapshot.
     pub fn missing(&self, rotation: &str, name: &str) -> Option<&str> {
         let fault = self.rotation(rotation)?.missing.as_deref()?;
         (*fault.name == *name).then_some(&*fault.why)
     }
 
-    /// Whether the slot of this instant ended so long ago that no note of it is left.
+    /// Returns true if the slot of this instant ended so long ago that it has no record of its own.
     pub(super) fn passed(&self, rotation: &str, at: Timestamp) -> bool {
         self.rotation(rotation)
             .is_some_and(|notes| notes.passed.holds(at))
     }
 
-    /// The slots of a rotation that have no ending yet, in the order of the trail.
+    /// Returns the rotation's unsettled slots, in the order of the trail.
     pub fn unsettled<'a>(&'a self, rotation: &str) -> impl Iterator<Item = &'a SlotRecord> {
         self.slots(rotation).filter(|note| note.ending.is_none())
     }
 
-    /// The newest slot up to an instant that the trail knows to have been met.
+    /// Returns the newest slot up to an instant that the trail has seen.
     pub(super) fn met_until(&self, rotation: &str, until: Timestamp) -> Option<Timestamp> {
         let noted = self.newest(rotation, until).map(|note| note.at);
         noted.max(self.rotation(rotation)?.passed.last_until(until))
     }
 
-    /// The newest slot of a rotation that the trail notes, up to an instant: those of a clock
-    /// that was ahead are still to come.
+    /// Returns the rotation's newest slot record up to an instant. Later records come from a clock
+    /// that was ahead.
     pub fn newest(&self, rotation: &str, until: Timestamp) -> Option<&SlotRecord> {
         let met = self.slots(rotation).filter(|note| note.at <= until);
         met.max_by_key(|note| note.at)
@@ -336,7 +337,7 @@ impl ServerHistory {
             return &mut notes[index];
         }
         if notes.len() == REMEMBERED {
-            // The last one with a snapshot is kept: it tells since when there was none.
+            // The last record with a snapshot is kept: it shows since when there was none.
             let good = |note: &SlotRecord| note.ending == Some(SlotOutcome::Completed);
             let oldest = notes.remove(usize::from(notes.iter().rposition(good) == Some(0)));
             if oldest.ending.is_some() {
@@ -363,7 +364,7 @@ impl ServerHistory {
         &mut notes[last]
     }
 
-    /// A slot ends; one that is settled by a completed snapshot stays so.
+    /// Ends a slot. A slot that is settled by a completed snapshot stays so.
     pub(super) fn end(&mut self, rotation: &str, name: &str, at: Timestamp, ending: SlotOutcome) {
         let note = self.note(rotation, name, at);
         if note.ending != Some(SlotOutcome::Completed) {
@@ -371,7 +372,7 @@ impl ServerHistory {
         }
     }
 
-    /// The unsettled slots of this name, of any rotation.
+    /// Returns the unsettled slots of this name, of any rotation.
     pub(super) fn unsettled_named(&mut self, name: &str) -> impl Iterator<Item = &mut SlotRecord> {
         let rotations = self.rotations.iter_mut();
         rotations.filter_map(move |rotation| {
@@ -380,7 +381,7 @@ impl ServerHistory {
         })
     }
 
-    /// A slot ended without a snapshot.
+    /// Records why a slot ended without a snapshot.
     pub(super) fn missed(&mut self, rotation: &str, name: &str, reason: &str) {
         let why = match (self.failed(rotation, name), &self.blocked) {
             (Some(last), _) => format!("{reason}; the last attempt: {last}"),

@@ -1,4 +1,4 @@
-//! Slots at their edges: patterns that change, tries that count, splay, and what is settled.
+//! Slots at their boundaries: changed patterns, tries that count, splay, and settled slots.
 
 use jiff::SignedDuration;
 
@@ -139,7 +139,7 @@ fn once_counts_its_own_tries_alone() {
             hindrance: Some(TransientRefusal::Rate),
             said: None,
         };
-        // By the process before, as the trail tells it.
+        // An earlier process recorded it.
         let at = RecordedAt {
             wall: world.now.wall,
             mono: None,
@@ -208,7 +208,7 @@ fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one(
     one_of_two.policy.rotations.push(daily);
     assert!(!settled(&one_of_two));
 
-    // What became due since it began is not asked for.
+    // Slots that became due since its start are not required.
     let mut due_since = TestProvider::weekly(3).holding(&[newest()]);
     due_since.rules.due_until = Some(due_since.now.wall);
     due_since.pass(SignedDuration::from_hours(24 * 7));

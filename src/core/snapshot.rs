@@ -1,14 +1,14 @@
-//! What the provider's listing says, as values.
+//! The rows of the provider's listing.
 
 pub use super::id::{ServerId, SnapshotId};
 use jiff::Timestamp;
 
-/// A snapshot's state, by the provider's status word.
+/// The state of a snapshot, by the provider's status word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Finished and usable.
     Completed,
-    /// Being made; takes 3 to 10 minutes (API.md).
+    /// In progress; takes 3 to 10 minutes (docs/api.md, "Limits and durations").
     InProgress,
     /// `failed` or `error`.
     Failed,
@@ -17,7 +17,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Reads the provider's status word; words that are not documented stay as they are.
+    /// Parses the provider's status word. Undocumented words are kept as they are.
     pub fn parse(word: &str) -> Self {
         match word {
             "completed" => Self::Completed,
@@ -27,7 +27,7 @@ impl Status {
         }
     }
 
-    /// The word for people and other programs: the provider's, where it is not documented.
+    /// Returns the word for people and other programs; an undocumented one is the provider's.
     pub fn word(&self) -> &str {
         match self {
             Self::Completed => "completed",
@@ -41,15 +41,15 @@ impl Status {
 /// One row of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The provider's id of it.
+    /// The provider's id of the snapshot.
     pub id: SnapshotId,
-    /// Its UUID, where it has an id too.
+    /// Its UUID, if it has an id too.
     pub uuid: Option<SnapshotId>,
-    /// Its name; names need not be unique (API.md).
+    /// Its name; names need not be unique (docs/api.md, "Calls").
     pub name: String,
     /// Its state.
     pub status: Status,
-    /// When the provider says that it was made; `None` where missing or unreadable.
+    /// Its creation time by the provider; `None` if missing or unreadable.
     pub created_at: Option<Timestamp>,
 }
 

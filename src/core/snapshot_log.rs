@@ -1,5 +1,5 @@
-//! The snapshots that a history remembers: those of the rotation's creates, those that were seen
-//! completed, those that were foreign, and those that went.
+//! The snapshots in a server's history: unfinished ones of the rotation's creates, completed ones,
+//! foreign ones, and ones that vanished.
 
 use super::event::RecordedAt;
 use super::rotation_terms::Fnv;
@@ -7,21 +7,21 @@ use super::server_history::{LapsedCreate, PendingOp, ServerHistory, UnfinishedSn
 use super::slot_log::RotationLog;
 use super::snapshot::{Snapshot, SnapshotId};
 
-/// So many of what the rotation made, and did not complete, are remembered for a server: more
-/// than the provider's five.
+/// Number of unfinished snapshots of the rotation kept per server: more than the provider's limit
+/// of five.
 const MOST_MADE: usize = 8;
 
-/// So many that went, and that no delete of ours took, are remembered for a server.
+/// Number of vanished snapshots kept per server, which the program did not delete.
 const MOST_VANISHED: usize = 16;
 
-/// So many foreign ones are remembered for a server.
+/// Number of foreign snapshots kept per server.
 const MOST_FOREIGN: usize = 16;
 
-/// So many that were seen completed are remembered for a server.
+/// Number of completed snapshots kept per server.
 const MOST_COMPLETED: usize = 1024;
 
 impl ServerHistory {
-    /// Remembers an open create's snapshot as the rotation's own.
+    /// Keeps an open create's snapshot as the rotation's own.
     pub(super) fn keep_made(&mut self, id: SnapshotId, failed: Option<RecordedAt>) {
         let Some(PendingOp::Create {
             name,
@@ -44,7 +44,7 @@ impl ServerHistory {
         self.made.push(made);
     }
 
-    /// The name's hash of one that was seen completed.
+    /// Returns the name's hash of a snapshot that was seen completed.
     pub(super) fn name_of(&self, id: &SnapshotId) -> Option<u64> {
         let mut completed = self.completed.iter();
         completed
@@ -62,7 +62,7 @@ impl ServerHistory {
         self.completed.push((id, Fnv::of(name)));
     }
 
-    /// A completed one went, and no delete of ours took it.
+    /// Records that a completed snapshot vanished without a delete of the program.
     pub(super) fn saw_vanished(&mut self, id: &SnapshotId) {
         let Some(name) = self.name_of(id) else { return };
         self.vanished.retain(|(known, _)| *known != *id);
@@ -77,8 +77,8 @@ impl ServerHistory {
         self.beside.dedup();
     }
 
-    /// The ids under which it was listed before and went. Of another that stood beside it under the
-    /// same name it is none.
+    /// Returns the ids of vanished snapshots that this one may be. A snapshot that was listed
+    /// beside the vanished one under the same name is not it.
     pub(super) fn former_ids(&self, snapshot: &Snapshot) -> impl Iterator<Item = &SnapshotId> {
         let heir = |name| !self.beside.contains(&snapshot.id) && name == Fnv::of(&snapshot.name);
         let vanished = self.vanished.iter();
@@ -86,8 +86,8 @@ impl ServerHistory {
         former.map(|(id, _)| id)
     }
 
-    /// Puts rows that have two ids under the one by which the trail knows them already: a
-    /// provider that gave the other alone before, or gives it first now, renames nothing.
+    /// Swaps the two ids of a row if the trail has the other one. A provider that starts to give a
+    /// second id, or changes their order, renames nothing.
     pub fn name_as_known(&self, rows: &mut [Snapshot]) {
         for row in rows {
             if let Some(uuid) = &mut row.uuid
@@ -129,7 +129,8 @@ impl ServerHistory {
         self.foreign.push((id, name.into()));
     }
 
-    /// Returns true if a create made it that is open no more, and forgets that.
+    /// Returns true if an earlier create of the rotation made the snapshot, and removes that
+    /// create.
     pub(super) fn takes_made(&mut self, id: &SnapshotId, name: &str) -> bool {
         let before = self.made.len();
         self.made.retain(|made| made.id != *id);
@@ -141,8 +142,8 @@ impl ServerHistory {
         lapsed.map(|at| self.lapsed.remove(at)).is_some()
     }
 
-    /// Remembers an open create that had no answer, or was refused: its snapshot may show all
-    /// the same. Of several of one name the first knew the fewest ids.
+    /// Keeps an open create that was refused or had no answer, since its snapshot may still appear.
+    /// Of several with one name the first is kept: it has the fewest known ids.
     pub(super) fn lapse(&mut self) {
         let Some(PendingOp::Create {
             name,
@@ -168,7 +169,7 @@ impl ServerHistory {
         self.lapsed.push(lapsed);
     }
 
-    /// A snapshot is gone.
+    /// Removes a snapshot that is gone.
     pub(super) fn forget(&mut self, id: &SnapshotId) {
         self.completed.retain(|(known, _)| *known != *id);
         self.regressed.retain(|(known, _)| *known != *id);
@@ -181,10 +182,10 @@ impl ServerHistory {
         }
     }
 
-    /// A snapshot that the rotation made is completed as it was asked for (I19): it keeps the
-    /// promise that is open, or may pay for one that is beyond `keep`.
+    /// Applies the completion of a snapshot that the rotation made as requested (I19). It keeps the
+    /// open promise, or may pay for a snapshot beyond `keep`.
     pub(super) fn pays(&mut self, name: &str, id: SnapshotId) {
-        // One that was there before the promise was given doesn't keep it.
+        // A snapshot that was listed before the promise does not keep it.
         let kept = self.prune_first.take_if(|prune| !prune.known.contains(&id));
         if kept.is_some() {
             return;

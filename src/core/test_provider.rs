@@ -1,5 +1,5 @@
-//! A small world that stands for the provider in the tests of the decision: it performs
-//! the steps, so that they see where the decision leads.
+//! A small in-memory provider for the tests of the decision. It performs the steps, so that tests
+//! see their results.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
     }
 }
 
-/// A policy without a name that protects nothing.
+/// Returns a policy without a name that protects nothing.
 pub(crate) fn policy(server: u64, rotations: Vec<Rotation>) -> Policy {
     Policy {
         file: "web".to_owned(),
@@ -56,13 +56,13 @@ pub(crate) fn policy(server: u64, rotations: Vec<Rotation>) -> Policy {
     }
 }
 
-/// A pattern of the weekly rotation's past.
+/// Returns a former pattern of the weekly rotation.
 pub(super) fn former(text: &str, coarse: bool) -> FormerPattern {
     let pattern = Pattern::new(text, "weekly").expect("a pattern");
     FormerPattern { pattern, coarse }
 }
 
-/// The defaults of the configuration.
+/// Returns the defaults of the configuration.
 pub(crate) fn rules() -> Rules {
     Rules {
         limit: 5,
@@ -91,14 +91,14 @@ pub(super) struct TestProvider {
 }
 
 impl TestProvider {
-    /// Sunday 2026-11-22 03:00 is the weekly slot; now is an hour later.
+    /// The weekly slot is Sunday 2026-11-22 03:00; the present is an hour later.
     pub(super) fn new(rotations: Vec<Rotation>) -> Self {
         Self {
             policy: Policy {
                 name: Some("web".to_owned()),
                 ..policy(7, rotations)
             },
-            // What a first look finds beyond `keep` goes at once.
+            // Surplus of a first look is deleted at once.
             rules: Rules {
                 shrink_grace: SignedDuration::ZERO,
                 ..rules()
@@ -120,7 +120,7 @@ impl TestProvider {
         Self::new(vec![rotation("weekly", "0 3 * * Sun", keep)])
     }
 
-    /// A rotation that keeps `keep`, made `weeks` of them itself, and is at rest.
+    /// Returns a rotation at rest that keeps `keep` and has made `weeks` snapshots itself.
     pub(super) fn grown(keep: usize, weeks: usize) -> Self {
         let mut world = Self::weekly(keep);
         world.rules.shrink_grace = 60 * MINUTE;
@@ -134,14 +134,14 @@ impl TestProvider {
         world
     }
 
-    /// The reason of the alert about the weekly rotation's shrink.
+    /// Returns the reason of the alert about the weekly rotation's shrink.
     pub(super) fn shrink(&self) -> Option<&str> {
         let key = (AlertKind::Shrink, "weekly".to_owned());
         let standing = self.history.alerts.get(&key);
         standing.map(|alert| alert.reason.as_str())
     }
 
-    /// It holds these, and the trail has known the own completed ones for long.
+    /// Adds these rows; the trail has known the completed own ones for long.
     pub(super) fn holding(mut self, rows: &[(u64, &str, Status, &str)]) -> Self {
         self.snapshots = rows
             .iter()
@@ -160,7 +160,7 @@ impl TestProvider {
         self
     }
 
-    /// The rotation made this one in vain, by the trail.
+    /// Records that the rotation made this snapshot and that it failed.
     pub(super) fn made_in_vain(&mut self, id: u64) {
         let id = SnapshotId::from(id);
         let row = self.snapshots.iter().find(|s| s.id == id).expect("a row");
@@ -173,7 +173,7 @@ impl TestProvider {
         });
     }
 
-    /// An operator has agreed to the deletion of this one of the weekly rotation.
+    /// Records an operator's agreement to the delete of this weekly snapshot.
     pub(super) fn agree(&mut self, id: u64) {
         let shrink = &mut self.history.notes("weekly").shrink;
         shrink
@@ -182,7 +182,7 @@ impl TestProvider {
             .push(SnapshotId::from(id));
     }
 
-    /// The row of this number never was completed, and is as it is now.
+    /// Sets the status of the row at `index`, as if it had never been completed.
     pub(super) fn was_always(&mut self, index: usize, status: Status) {
         let row = &mut self.snapshots[index];
         row.status = status;
@@ -190,7 +190,7 @@ impl TestProvider {
         self.history.completed.retain(|(known, _)| *known != id);
     }
 
-    /// Makes old news of whatever was found lately.
+    /// Makes all recent findings old.
     pub(super) fn settle_down(&mut self) {
         self.recorded();
         self.history.found = None;
@@ -223,7 +223,7 @@ impl TestProvider {
             .apply(fact, self.now.into(), self.rules.request_timeout);
     }
 
-    /// Records what there is to record; the step that is left.
+    /// Writes all records, and returns the step that is left.
     pub(super) fn recorded(&mut self) -> Step {
         for _ in 0..100 {
             match self.step() {
@@ -282,7 +282,7 @@ impl TestProvider {
         id
     }
 
-    /// Performs steps until nothing more happens; every create ends with `status`.
+    /// Performs steps until nothing more happens. Every create ends with `status`.
     pub(super) fn settle(&mut self, status: &Status) -> Step {
         for _ in 0..200 {
             match self.step() {

@@ -1,4 +1,4 @@
-//! What comes next on a server: when, after what, and where nothing can.
+//! The next changes on a server: their time, what comes before, and where there are none.
 
 use super::tests::planned;
 use super::*;
@@ -69,7 +69,7 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
     );
     let delete = "delete weekly-2026-11-01 (id 1)";
     assert_eq!(one_after_the_other(&next.steps), delete);
-    // Of several waits the last one decides.
+    // Of several waits, the last one determines the time.
     let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     world.recorded();
     world.intend_create(name);

@@ -1,4 +1,4 @@
-//! What a server is at, and why.
+//! Derives a server's activity and its reason.
 
 use jiff::SignedDuration;
 
@@ -10,11 +10,11 @@ use crate::core::sanitize::utc;
 use crate::core::server_history::PendingOp;
 use crate::engine::{AcceptedListing, ServerSnapshot};
 
-/// Why nothing is done on any server while the whole account's alert stands.
+/// Reason for every server while the account's alert stands.
 const TOKEN_REFUSED: &str =
     "the provider refuses the token, and nothing is changed until it is taken";
 
-/// What a server is at, in one word, and why where there is more to say.
+/// Returns the server's activity, and its reason if the activity alone doesn't say enough.
 pub(super) fn state(
     known: ServerSnapshot<'_>,
     refused: bool,
@@ -63,7 +63,7 @@ pub(super) fn state(
     (Activity::Resting, held)
 }
 
-/// What is open, as far as the last listing tells.
+/// Returns a text about the open mutation, by the last listing.
 fn begun(known: ServerSnapshot<'_>, open: &PendingOp) -> String {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
     match open {
@@ -82,7 +82,7 @@ fn begun(known: ServerSnapshot<'_>, open: &PendingOp) -> String {
                 ),
             }
         }
-        // Its answer alone proves nothing.
+        // The provider's answer alone doesn't confirm a delete.
         PendingOp::Delete { .. } => format!(
             "{}, until listings agree that it is gone",
             operator_order::begun(open, rows)
@@ -91,7 +91,7 @@ fn begun(known: ServerSnapshot<'_>, open: &PendingOp) -> String {
     }
 }
 
-/// Whether a listing that was requested after the create lacks its snapshot.
+/// Returns true if a listing that was requested after the create lacks its snapshot.
 fn lacks(seen: Option<&AcceptedListing>, open: &PendingOp) -> bool {
     let (Some(seen), PendingOp::Create { since, .. }) = (seen, open) else {
         return false;
@@ -99,7 +99,7 @@ fn lacks(seen: Option<&AcceptedListing>, open: &PendingOp) -> bool {
     since.mono.is_none_or(|sent| seen.requested > sent) && open.made_in(&seen.rows).is_none()
 }
 
-/// Why its snapshots can't be listed now, or that the answer is long in coming.
+/// Returns why the server can't be listed now, or for how long the provider hasn't answered.
 pub(super) fn unlisted(known: ServerSnapshot<'_>) -> Option<String> {
     let slow = known
         .asked
@@ -120,7 +120,7 @@ pub(super) fn unlisted(known: ServerSnapshot<'_>) -> Option<String> {
     Some(format!("{}; {next}", failed.why))
 }
 
-/// What came of the tries of a slot that is not settled, and when it is tried again.
+/// Returns the failed attempts of an unsettled slot, and the time of the next one.
 fn attempts(known: ServerSnapshot<'_>) -> Option<String> {
     let ServerSnapshot {
         policy,

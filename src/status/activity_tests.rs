@@ -9,8 +9,9 @@ use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::test_provider;
 
-/// What is said of a server on which this is open since second 100 of this process, at second
-/// 200 and 06:00, by a listing of these ids that was requested at `requested`.
+/// Returns the reason for a server with this mutation open since second 100 of the process. The
+/// time is second 200, 06:00. The last listing was requested at second `requested` and holds these
+/// ids.
 fn said(open: PendingOp, requested: i64, ids: &[u64]) -> String {
     let policy = test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
     let mut rules = test_provider::rules();
@@ -35,7 +36,7 @@ fn said(open: PendingOp, requested: i64, ids: &[u64]) -> String {
     reason.expect("a reason")
 }
 
-/// Second 200 of this process.
+/// Second 200 of the process, 06:00.
 fn now() -> ClockReading {
     ClockReading {
         wall: at("2026-11-25T06:00:00Z"),
@@ -89,7 +90,7 @@ fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
     let missing = "by-hand is not in the listing: whether it was made isn't known, and it is waited for until 2026-11-25 06:08 UTC";
     let known = "by-hand (id 7), which the provider took on, is not in the listing: it is waited for until 2026-11-25 06:08 UTC";
     assert_eq!(said(create(Some(7)), 150, &[1]), known);
-    // One of its name that was there before is another.
+    // Snapshot 1 has the same name but existed before the create.
     assert_eq!(said(create(None), 150, &[1]), missing);
     let unknown = "whether by-hand was made isn't known yet";
     assert_eq!(said(create(None), 90, &[1]), unknown);

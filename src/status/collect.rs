@@ -1,4 +1,4 @@
-//! How the engine's servers stand now, put together as a [`FleetView`].
+//! Builds a [`FleetView`] from the engine's present state.
 
 use std::path::Path;
 
@@ -21,12 +21,12 @@ use crate::core::slot_log::SlotRecord;
 use crate::core::snapshot::Status;
 use crate::engine::{AcceptedListing, Engine, ServerSnapshot};
 
-/// So many slots may bear names that are settled already.
+/// Future slots that are searched for one that isn't settled.
 const MOST_SETTLED: usize = 32;
 
 impl FleetView {
-    /// How the engine's servers stand, and `more` alerts of the service itself, which began
-    /// at the first of the two times and says this at the second.
+    /// Collects the state of the engine's servers. `more` are alerts of the service itself. The
+    /// times are those of the service's start and of this view.
     pub fn of<A: SnapshotApi>(
         engine: &Engine<A>,
         more: Vec<AlertView>,
@@ -166,7 +166,7 @@ fn rotation(
     let now = known.now.wall;
     let noted = known.history.newest(&rotation.name, now);
     let last = match (due, noted) {
-        // The trail hears of it when the server is looked at.
+        // The slot is recorded only when the server is next looked at.
         (Some(slot), _) => Some(LastSlot {
             snapshot: rotation.pattern.format(slot.local),
             slot: slot.at,
@@ -188,7 +188,8 @@ fn rotation(
     }
 }
 
-/// The next slot: one whose name is settled already, as after an edit of its time, is none.
+/// Returns the next slot that isn't settled. After an edit of its time a slot's name may be settled
+/// already.
 fn next(known: ServerSnapshot<'_>, rotation: &Rotation) -> Option<NextSlot> {
     let slots = std::iter::successors(rotation.next_slot(known.now.wall), |(_, at)| {
         rotation.next_slot(*at)
@@ -203,8 +204,8 @@ fn next(known: ServerSnapshot<'_>, rotation: &Rotation) -> Option<NextSlot> {
     })
 }
 
-/// The name of the snapshot that a slot has: where none bears its own, it may be that of a
-/// former pattern.
+/// Returns the name of a slot's snapshot. If none has the slot's name, one of a former pattern may
+/// stand for it.
 fn settled_by(known: ServerSnapshot<'_>, rotation: &Rotation, note: &SlotRecord) -> String {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
     let there = |name: &String| rows.iter().any(|row| row.name == *name);

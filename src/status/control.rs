@@ -1,8 +1,8 @@
-//! The socket on which the running service answers: HTTP over a Unix socket, for root and
-//! the service's own user.
+//! The control socket of the running service: HTTP over a Unix socket, for root and the service's
+//! own user.
 //!
-//! `GET /api/v1/status` is a [`FleetView`]; `asked` has what can be asked for. The rotation doesn't depend on it: a socket that
-//! can't be had is said in the log, and the service goes on.
+//! `GET /api/v1/status` returns a [`FleetView`]; `control_routes` has the other routes. Rotation
+//! doesn't depend on the socket: if it can't be opened, the service logs that and goes on.
 
 use std::fmt;
 use std::fs::{DirBuilder, Permissions, set_permissions};
@@ -27,19 +27,19 @@ use super::http_server::serve;
 use super::page_model::ViewSource;
 use super::view::FleetView;
 
-/// Where the socket is when `$RUNTIME_DIRECTORY` doesn't say.
+/// The socket's folder if `$RUNTIME_DIRECTORY` isn't set.
 const RUNTIME_DIR: &str = "/run/snaprotate";
 
-/// Longer than another service takes to accept a connection.
+/// Longer than a running service takes to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The socket's path: in `$RUNTIME_DIRECTORY`, which systemd gives to the service.
+/// Returns the socket's path: in `$RUNTIME_DIRECTORY`, which systemd sets for the service.
 pub fn socket(runtime_directory: Option<&Path>) -> PathBuf {
     let folder = runtime_directory.unwrap_or(Path::new(RUNTIME_DIR));
     folder.join("control.sock")
 }
 
-/// The socket, listened on; its file goes when this is dropped.
+/// The listening socket. Its file is removed on drop.
 pub struct ControlSocket {
     listener: Option<UnixListener>,
     path: PathBuf,
@@ -47,15 +47,15 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Listens. Only who holds the service's lock may call this: a socket that is left from
-    /// an earlier process is replaced, one that answers is not.
+    /// Listens on the socket. The caller must hold the service's lock, since a socket that an
+    /// earlier process left is replaced. A socket that answers is not.
     pub async fn listen(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent()
             && !folder.is_dir()
         {
             DirBuilder::new().mode(0o700).create(folder)?;
         }
-        // One that is there but too busy to answer is another's too.
+        // A time-out means that another process has the socket but is busy.
         let other = tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await;
         if other.is_err() || other.is_ok_and(|stream| stream.is_ok()) {
             let why = "another process answers there";
@@ -74,8 +74,8 @@ impl ControlSocket {
         })
     }
 
-    /// Answers until it is dropped; `look` says how things stand, `more` is what else can be
-    /// asked for.
+    /// Serves requests until the future is dropped. `look` returns the present state, and `more`
+    /// has the other routes.
     pub async fn serve(
         mut self,
         look: impl Fn() -> FleetView + Send + Sync + 'static,
@@ -95,7 +95,7 @@ impl ControlSocket {
             let peer = Extension(Peer::of(stream.stream()));
             routes.clone().layer(peer).layer(working)
         };
-        // An order may take as long as the provider does.
+        // An order may take as long as the provider's answer.
         let listener = BoundedListener::over(listener, None);
         serve(listener, routes, std::future::pending()).await;
     }
@@ -107,8 +107,8 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Leaves the socket to its owner, and says who that is. By a descriptor: the folder's owner,
-/// whom root may work for, could lay a link in its place meanwhile.
+/// Restricts the socket to its owner, and returns the owner. It works on a descriptor: the folder's
+/// owner could replace the socket by a link, and root would change the link's target.
 fn close_to_others(path: &Path) -> io::Result<u32> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let socket = rustix::fs::open(path, flags, Mode::empty())?;
@@ -121,7 +121,7 @@ fn close_to_others(path: &Path) -> io::Result<u32> {
     Ok(found.st_uid)
 }
 
-/// The user at the other end; `None`: the system can't say.
+/// The user at the other end; `None` if the system can't tell.
 #[derive(Clone, Copy)]
 struct Peer(Option<u32>);
 
@@ -131,7 +131,7 @@ impl Peer {
     }
 }
 
-/// Who asks.
+/// The user who sent a request.
 #[derive(Clone, Copy)]
 pub(super) struct User(u32);
 
@@ -148,7 +148,7 @@ fn admits(Peer(user): Peer, owner: u32) -> bool {
     user.is_some_and(|user| user == 0 || user == owner)
 }
 
-/// Lets in root and the service's own user.
+/// Admits root and the service's own user.
 async fn admit(
     State(owner): State<u32>,
     Extension(peer): Extension<Peer>,
@@ -165,7 +165,7 @@ async fn admit(
     Ok(next.run(request).await)
 }
 
-/// Put together and written on a thread of its own: the loop that rotates has only one.
+/// Collects and serializes on another thread, since the rotating loop has only one.
 async fn status(State(look): State<ViewSource>) -> Result<Response, StatusCode> {
     let work = move || serde_json::to_vec(&look());
     let json = tokio::task::spawn_blocking(work).await;

@@ -1,4 +1,4 @@
-//! Who asks the running service over its control socket.
+//! The client of the control socket.
 
 use std::error::Error;
 use std::io;
@@ -15,40 +15,40 @@ use crate::core::plan::NextChanges;
 use crate::core::snapshot::ServerId;
 use crate::engine::{OrderOutcome, PauseResult};
 
-/// Longer than the service takes for any answer.
+/// Longer than any answer of the service takes, except to an order.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Longer than an order may wait and its call may take.
 const ORDER_PATIENCE: Duration = Duration::from_mins(30);
 
-/// Why there is no answer.
+/// The reason for a missing answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
-    /// Nobody listens.
+    /// No process listens on the socket.
     #[error(
         "no service answers at {0}: it isn't running (systemctl start snaprotate; systemctl status snaprotate says why it ended), or uses another $RUNTIME_DIRECTORY"
     )]
     NotRunning(String),
-    /// The socket is another user's.
+    /// The socket belongs to another user.
     #[error("{0}: only root and the service's own user may ask; try sudo")]
     Forbidden(String),
-    /// It has no such server.
+    /// The service has no such server.
     #[error("{0}")]
     NoServer(String),
-    /// It won't, and says why.
+    /// The service refused the request; holds its reason.
     #[error("{0}")]
     Refused(String),
-    /// It answered, but not with what was asked for.
+    /// The service's answer can't be used.
     #[error("{path}: the service didn't say how things stand: {why}")]
     Failed {
-        /// The socket.
+        /// The socket's path.
         path: String,
-        /// What came instead.
+        /// The reason.
         why: String,
     },
 }
 
-/// Asks the service at this socket how things stand.
+/// Requests the state of the service at this socket.
 pub async fn ask(socket: &Path) -> Result<FleetView, NoAnswer> {
     asked(socket, PATIENCE, |client| {
         client.get("http://localhost/api/v1/status")
@@ -56,7 +56,7 @@ pub async fn ask(socket: &Path) -> Result<FleetView, NoAnswer> {
     .await
 }
 
-/// Asks it what is created and deleted next on a server.
+/// Requests the next changes on a server.
 pub async fn ask_upcoming(
     socket: &Path,
     server: &ServerId,
@@ -70,7 +70,7 @@ pub async fn ask_upcoming(
     .await
 }
 
-/// Pauses a server, or every one.
+/// Pauses a server, or all.
 pub async fn pause(socket: &Path, which: &ServerQuery) -> Result<PauseResult, NoAnswer> {
     asked(socket, PATIENCE, |client| {
         client.post("http://localhost/api/v1/pause").json(which)
@@ -78,7 +78,7 @@ pub async fn pause(socket: &Path, which: &ServerQuery) -> Result<PauseResult, No
     .await
 }
 
-/// Ends such a pause.
+/// Resumes a server, or all.
 pub async fn resume(socket: &Path, which: &ServerQuery) -> Result<PauseResult, NoAnswer> {
     asked(socket, PATIENCE, |client| {
         client.post("http://localhost/api/v1/resume").json(which)
@@ -86,7 +86,7 @@ pub async fn resume(socket: &Path, which: &ServerQuery) -> Result<PauseResult, N
     .await
 }
 
-/// Has an order carried out.
+/// Sends an order, and returns its outcome.
 pub async fn order(socket: &Path, ordered: &OrderRequest) -> Result<OrderOutcome, NoAnswer> {
     asked(socket, ORDER_PATIENCE, |client| {
         client.post("http://localhost/api/v1/orders").json(ordered)
@@ -94,7 +94,7 @@ pub async fn order(socket: &Path, ordered: &OrderRequest) -> Result<OrderOutcome
     .await
 }
 
-/// No name is looked up: every connection goes to the socket.
+/// Sends a request to the socket. The host in the address is not resolved.
 async fn asked<T: DeserializeOwned>(
     socket: &Path,
     patience: Duration,
@@ -130,7 +130,7 @@ async fn asked<T: DeserializeOwned>(
     answer.json().await.map_err(|error| failed(&error))
 }
 
-/// What the system said, somewhere down the chain of causes.
+/// Returns the system's error at the end of the chain of causes.
 fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {

@@ -1,7 +1,7 @@
-//! What the service does when it is asked to over its socket: pause, resume, and the
-//! provider's calls for an operator. The bodies are JSON; a refusal is a line of text.
+//! Routes of the control socket that change something: pause, resume, and operators' orders. Bodies
+//! are JSON; a refusal is a line of text.
 //!
-//! - `POST /api/v1/pause`, `/api/v1/resume`: a [`ServerQuery`]; answered by a `OpenConnections`.
+//! - `POST /api/v1/pause`, `/api/v1/resume`: a [`ServerQuery`]; answered by a `PauseResult`.
 //! - `POST /api/v1/orders`: an [`OrderRequest`]; answered by an `OrderOutcome`.
 
 use std::path::{Path, PathBuf};
@@ -21,14 +21,14 @@ use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 use crate::engine::{Engine, OrderOutcome, PauseError, PauseResult};
 
-/// One server, by id, name or policy file; `None`: every one.
+/// A server, by id, name or policy file; `None` for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerQuery {
     /// The server.
     pub server: Option<String>,
-    /// As in [`OrderRequest`], but `None` where the configuration can't be read: a pause must be
-    /// had even then.
+    /// As in [`OrderRequest`]. `None` if the configuration can't be read, since a pause must be
+    /// possible even then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<PathBuf>,
 }
@@ -39,10 +39,10 @@ pub struct ServerQuery {
 pub struct OrderRequest {
     /// The server.
     pub server: ServerId,
-    /// The state folder that the operator's configuration names: an order is never carried
-    /// out by the service of another.
+    /// The state folder of the operator's configuration. The service refuses an order that was
+    /// meant for another service.
     pub state_dir: PathBuf,
-    /// What is to be done.
+    /// The order.
     pub order: Order,
 }
 
@@ -53,7 +53,7 @@ struct ControlState<A> {
     state_dir: PathBuf,
 }
 
-/// The routes of what can be asked of this engine.
+/// Returns the routes for this engine.
 pub fn routes<A: SnapshotApi>(engine: Arc<Engine<A>>, state_dir: PathBuf) -> Router {
     Router::new()
         .route("/api/v1/pause", post(pause::<A>))
@@ -86,7 +86,7 @@ async fn resume<A: SnapshotApi>(
         .await
 }
 
-/// Taken back when the client goes away before it is begun.
+/// The order is withdrawn if the client leaves before the order begins.
 async fn order<A: SnapshotApi>(
     State(asked): State<Arc<ControlState<A>>>,
     Extension(user): Extension<User>,
@@ -100,7 +100,7 @@ async fn order<A: SnapshotApi>(
 }
 
 impl<A: SnapshotApi> ControlState<A> {
-    /// Pauses or resumes, to its end, whether or not the client waits for it.
+    /// Pauses or resumes, and finishes even if the client leaves.
     async fn held<F>(
         &self,
         which: &ServerQuery,
@@ -120,7 +120,7 @@ impl<A: SnapshotApi> ControlState<A> {
         }
     }
 
-    /// Whether it is this service that is meant, by whose configuration the state is there.
+    /// Returns an error unless the given state folder is this service's.
     fn meant(&self, state_dir: &Path) -> Result<(), RouteError> {
         let found = |folder: &Path| std::fs::canonicalize(folder).ok();
         if state_dir == self.state_dir

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::super::control_client::{NoAnswer, ask};
 use super::*;
 
-/// A socket's path in a folder that is not there yet.
+/// Returns a socket's path in a folder that doesn't exist yet.
 fn place() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = socket(Some(&folder.path().join("run")));
@@ -76,7 +76,7 @@ fn root_and_the_owner_are_let_in_and_nobody_else() {
 async fn a_socket_left_behind_is_replaced_and_one_that_answers_is_not() {
     let (_folder, path) = place();
     std::fs::create_dir(path.parent().expect("a folder")).expect("made");
-    // A listener that is dropped leaves its file, as a killed process does.
+    // A dropped listener leaves its file behind, as a killed process does.
     drop(StdListener::bind(&path).expect("bound"));
     let control = ControlSocket::listen(&path).await.expect("it listens");
     let second = ControlSocket::listen(&path).await.err().expect("refused");

@@ -1,12 +1,12 @@
-//! The page, the metrics and the health over TCP; they can be read, and nothing else.
+//! Read-only HTTP over TCP: the status page, the metrics and the health check.
 //!
-//! Rotation never depends on it: a port that can't be had is tried again, connections are
-//! bounded, and what takes time is done beside the loop that rotates.
+//! Rotation doesn't depend on it: binding a port is retried, connections are bounded, and slow work
+//! runs beside the rotating loop.
 //!
-//! A browser on the administrator's own host reaches loopback too, and with it every web
-//! site that it shows. So only requests are answered that name an address, `localhost` or a
-//! host of the configuration: a site that has its own name point here (DNS rebinding) is
-//! refused. No other site may read an answer, frame it, or have script run in it.
+//! A browser on the administrator's host reaches loopback too, and so does every web site in it.
+//! Requests are therefore answered only if they name an address, `localhost` or a configured host:
+//! a site that resolves its own name to this address (DNS rebinding) is refused. No other site can
+//! read an answer, frame it or run a script in it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use super::{forecast_svg, metrics, page, server_lookup};
 use crate::api::SnapshotApi;
 use crate::config::Http;
 
-/// Between two tries of a port that can't be had.
+/// Time between two attempts to bind the port.
 const AGAIN: Duration = Duration::from_secs(30);
 
 const STYLE: &str = include_str!("assets/style.css");
@@ -38,8 +38,8 @@ const ICON: &str = include_str!("assets/icon.svg");
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// What every answer says: nothing from elsewhere is loaded, no script and no style stands in
-/// a page, and nobody else frames or reads it.
+/// The headers of every answer: pages load nothing from elsewhere and hold no inline script or
+/// style, and no other site can frame or read them.
 const HEADERS: [(HeaderName, &str); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -59,19 +59,18 @@ const HEADERS: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// Serves where the settings say, as they change.
+/// Serves the status page by the settings, and follows their changes.
 pub struct PageServer<A> {
     site: Arc<PageModel<A>>,
     settings: watch::Receiver<Option<Http>>,
-    /// What is to be served next, and the hosts by which it is asked.
+    /// The listener to serve next, and the hosts that requests may name.
     listener: Option<(BoundedListener<TcpListener>, Vec<String>)>,
-    /// What was said last of a port that can't be had: once is enough.
+    /// The last logged error of binding the port, so that it is logged once.
     said: Option<String>,
 }
 
 impl<A: SnapshotApi> PageServer<A> {
-    /// Listens, if there is an address and the port can be had; nothing is answered before
-    /// [`run`](Self::run).
+    /// Binds the port if the settings have an address. [`run`](Self::run) then answers requests.
     pub async fn open(site: Arc<PageModel<A>>, settings: watch::Receiver<Option<Http>>) -> Self {
         let mut server = Self {
             site,
@@ -83,7 +82,7 @@ impl<A: SnapshotApi> PageServer<A> {
         server
     }
 
-    /// Answers until the sender of the settings is gone.
+    /// Answers requests until the sender of the settings is dropped.
     pub async fn run(mut self) {
         loop {
             if let Some((listener, hosts)) = self.listener.take() {
@@ -161,7 +160,7 @@ fn typed(kind: &'static str) -> (HeaderName, &'static str) {
     (header::CONTENT_TYPE, kind)
 }
 
-/// Admits who asks for this host by an address or a known name, and seals the answer.
+/// Admits requests that name an address or a known host, and adds the headers to every answer.
 async fn guard(State(hosts): State<Arc<Vec<String>>>, request: Request, next: Next) -> Response {
     let mut response = if addressed(request.uri(), request.headers(), &hosts) {
         next.run(request).await
@@ -176,7 +175,7 @@ async fn guard(State(hosts): State<Arc<Vec<String>>>, request: Request, next: Ne
     response
 }
 
-/// Whether every name that the request is for is an address, `localhost`, or one of `hosts`.
+/// Returns true if every host that the request names is an address, `localhost`, or one of `hosts`.
 fn addressed(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> bool {
     let known = |authority: &str| {
         let host = host_of(authority).to_ascii_lowercase();
@@ -191,7 +190,7 @@ fn addressed(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> bool {
     one.is_some_and(known) && named.next().is_none() && absolute
 }
 
-/// Without the port.
+/// Returns the host without its port.
 fn host_of(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
@@ -224,7 +223,8 @@ async fn server<A: SnapshotApi>(
     let view = site.view().await?;
     let shown = Arc::clone(&site);
     let found = site.aside(move || {
-        // People write a name where the links have an id.
+        // The address may have a name typed by a person. Links have the id, so names are
+        // redirected.
         let server = server_lookup::find(&view.servers, &id).ok().flatten()?;
         if server.id.to_string() != id {
             return Some(Err(server.id.clone()));

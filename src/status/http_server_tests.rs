@@ -11,7 +11,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A listener to which connections come without a network, so that time can be paused.
+/// A listener whose connections need no network, so that the clock can be paused.
 struct Pipes(UnboundedReceiver<DuplexStream>);
 
 impl Listener for Pipes {
@@ -30,14 +30,14 @@ impl Listener for Pipes {
     }
 }
 
-/// A server that is told to stop by `stop`.
+/// A running server that stops on `stop`.
 struct Served {
     connect: UnboundedSender<DuplexStream>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-/// Serves an answer that takes a second, one that takes a minute, and one that never comes.
+/// Serves one answer that takes a second, one that takes a minute, and one that never ends.
 fn served() -> Served {
     let after = |time| move || async move { sleep(time).await };
     let routes = Router::new()
@@ -84,7 +84,7 @@ async fn answered(client: &mut DuplexStream) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-/// Reads until it is closed.
+/// Reads until the server closes the connection.
 async fn closed(client: &mut DuplexStream) -> String {
     let mut rest = String::new();
     let ended = timeout(10 * HEAD, client.read_to_string(&mut rest)).await;

@@ -1,10 +1,10 @@
-//! Text in lines that are no wider than the terminal.
+//! Wraps text at the terminal's width.
 
-/// Puts words behind a line that has `column` columns, and breaks before the one that would
-/// not fit into `width`; the next line is indented.
+/// Appends words to a line that has `column` columns, and breaks it before a word that would pass
+/// `width`. Further lines are indented by `indent`.
 pub fn wrap(line: &mut String, text: &str, mut column: usize, width: usize, indent: usize) {
     let mut begins = true;
-    // An id stays with its word.
+    // Keeps an id on the line of its word.
     let glued = text.replace("(id ", "(id\u{a0}");
     for word in glued.split(' ') {
         let columns = word.chars().count();

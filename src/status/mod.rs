@@ -1,17 +1,17 @@
-//! What others may see of the running service, and ask of it: one writer, many readers.
+//! The state of the running service for readers, and the requests that it accepts.
 //!
-//! - `view`: how things stand, as a value; the JSON of `status --json`. `collect`: how it is put
-//!   together; `activity`: what each server is at.
-//! - `terminal_text`: the same for a terminal; `state_text`: its words for states, slots and times;
-//!   `line_wrap`: its lines.
-//! - `next_steps`: what is created and deleted next on one server.
-//! - `control_routes`: what the service does when it is asked to.
-//! - `server_lookup`: which server is meant.
-//! - `forecast_svg`: a forecast as SVG; `time_text`: how its parts are said.
-//! - `http_routes`: what is served over TCP: `page` as HTML, `metrics` for Prometheus, of what
-//!   `page_model` puts together; `connection_limit`: its connections.
-//! - `control`: the socket on which the service answers; `control_client`: the one who asks there.
-//! - `http_server`: how both answer, for no longer than it may take.
+//! - `view`: the state as a value, the JSON of `status --json`. `collect` builds it; `activity`
+//!   derives each server's activity.
+//! - `terminal_text`: the state for a terminal. `state_text` has the words for states, slots and
+//!   times; `line_wrap` wraps lines.
+//! - `next_steps`: the next creates and deletes on one server.
+//! - `control_routes`: the routes that change something.
+//! - `server_lookup`: finds the server that a user named.
+//! - `forecast_svg`: a forecast as SVG. `time_text` formats its names, ages and times.
+//! - `http_routes`: the routes over TCP: `page` as HTML and `metrics` for Prometheus, from the data
+//!   in `page_model`. `connection_limit` bounds the connections.
+//! - `control`: the service's control socket. `control_client` is its client.
+//! - `http_server`: serves both listeners, with limits on time.
 
 mod activity;
 mod collect;

@@ -1,7 +1,7 @@
-//! What is created and deleted next on one server: asked for it alone, since the answer lives
-//! through its next slot.
+//! Computes the next creates and deletes on one server. It is a separate request, since it
+//! simulates the server through its next slot.
 //!
-//! `GET /api/v1/upcoming/ID` on the control socket is an [`NextChanges`], or `null`.
+//! `GET /api/v1/upcoming/ID` on the control socket returns a [`NextChanges`], or `null`.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::core::server_history::{PendingOp, ServerHistory};
 use crate::core::snapshot::ServerId;
 use crate::engine::{AcceptedListing, Engine};
 
-/// The route by which it is asked for.
+/// Returns the route.
 pub fn route<A: SnapshotApi>(engine: Arc<Engine<A>>) -> Router {
     Router::new()
         .route("/api/v1/upcoming/{id}", get(answer::<A>))
@@ -30,18 +30,18 @@ async fn answer<A: SnapshotApi>(
     Path(server): Path<String>,
 ) -> Result<Json<Option<NextChanges>>, StatusCode> {
     let server: ServerId = server.parse().map_err(|_| StatusCode::NOT_FOUND)?;
-    // The loop that rotates has only one thread.
+    // The rotating loop has only one thread.
     let done = tokio::task::spawn_blocking(move || upcoming(&engine, &server));
     let upcoming = done.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(Json(upcoming))
 }
 
-/// By the last listing that could be relied on; nothing where nothing may be done.
+/// Returns the next changes by the last accepted listing; `None` while the server is blocked.
 pub(super) fn upcoming<A: SnapshotApi>(
     engine: &Engine<A>,
     server: &ServerId,
 ) -> Option<NextChanges> {
-    // Lived through on copies: the engine waits for nobody who looks.
+    // Simulates on copies, so that the engine waits for no reader.
     let (policy, rules, history, seen, now) = engine.known(server, |known| {
         let (policy, rules) = (known.policy.clone(), known.rules.clone());
         let seen = known.seen.cloned();
@@ -61,7 +61,7 @@ fn next(
         return None;
     }
     let mut inventory = seen.inventory();
-    // What is being deleted is as good as gone: lived through, it would be waited for in vain.
+    // An open delete counts as done, since the simulation would wait for it forever.
     if let Some(PendingOp::Delete { id, .. }) = &history.open {
         inventory.snapshots.retain(|row| row.id != *id);
     }

@@ -1,5 +1,5 @@
-//! What the page and the metrics are made of: the view, kept for a moment; one server's
-//! details; whether the service is well. Put together beside the loop that rotates.
+//! The data of the status page and the metrics: a view that is cached for a moment, details of one
+//! server, and the service's health. It is collected beside the rotating loop.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -25,28 +25,28 @@ use crate::core::sanitize::local;
 use crate::core::snapshot::ServerId;
 use crate::engine::{Engine, EngineCounters, ServerSnapshot};
 
-/// How long a view is shown before a new one is made, to whomever asks.
+/// Time for which all requests get the same view.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Pages that are put together at once.
+/// Pages that are built at the same time, at most.
 const AT_ONCE: usize = 2;
 
-/// The engine moves every ten seconds at least.
+/// Longest time without progress. The engine moves every ten seconds at least.
 const STILL: Duration = Duration::from_secs(30);
 
-/// Records of a server that its page shows.
+/// Records that a server's page shows, at most.
 const MOST_RECORDS: usize = 50;
 
-/// As much of the trail's end as is searched for them.
+/// Bytes at the trail's end that are searched for those records.
 const TRAIL_SEARCHED: u64 = 4 << 20;
 
-/// How things stand, made anew; it waits for nothing.
+/// Collects the present state; never waits.
 pub type ViewSource = Arc<dyn Fn() -> FleetView + Send + Sync>;
 
-/// A view, and when it was made.
+/// A view, and the time when it was made.
 type CachedView = (Instant, Arc<FleetView>);
 
-/// Everything that is shown, and where it comes from.
+/// The source of the data that pages show.
 pub struct PageModel<A> {
     engine: Arc<Engine<A>>,
     look: ViewSource,
@@ -54,29 +54,30 @@ pub struct PageModel<A> {
     audit: PathBuf,
     pub(super) zone: TimeZone,
     kept: Arc<tokio::sync::Mutex<Option<CachedView>>>,
-    /// The engine's progress, and when it was seen to change.
+    /// The engine's progress, and the time of its last change.
     pulse: Mutex<(u64, Instant)>,
     places: Arc<Semaphore>,
 }
 
-/// The service broke while it put an answer together.
+/// A panic while an answer was built.
 #[derive(Debug)]
 pub(super) struct RenderFailure;
 
-/// One server beyond its view.
+/// The data of a server's page beyond its view.
 pub(super) struct ServerPageData {
-    /// What the engine would do next, and why.
+    /// The engine's next step, with its reason.
     pub(super) decision: String,
-    /// What is created and deleted next.
+    /// The next creates and deletes.
     pub(super) upcoming: Option<NextChanges>,
-    /// The coming weeks; `None` where they would hold too much to be drawn.
+    /// The coming weeks; `None` if they hold too many snapshots to draw.
     pub(super) forecast: Option<Forecast>,
-    /// Its newest records, oldest first, or why they can't be read.
+    /// The server's newest records, oldest first, or why they can't be read.
     pub(super) records: Result<Vec<Record>, String>,
 }
 
 impl<A: SnapshotApi> PageModel<A> {
-    /// Shows this engine by this look, these calls, and the trail in this folder.
+    /// Reads from this engine, this source of views, these call counters, and the trail in this
+    /// folder.
     pub fn new(
         engine: Arc<Engine<A>>,
         look: ViewSource,
@@ -96,8 +97,8 @@ impl<A: SnapshotApi> PageModel<A> {
         })
     }
 
-    /// How things stand, a second old at most. Those who ask at once get the same, and what
-    /// was made for one who went away serves the next.
+    /// Returns a view that is at most a second old. Concurrent requests share one, and a view made
+    /// for a client that left serves the next.
     pub(super) async fn view(&self) -> Result<Arc<FleetView>, RenderFailure> {
         let mut kept = Arc::clone(&self.kept).lock_owned().await;
         if let Some((made, view)) = kept.as_ref()
@@ -114,13 +115,13 @@ impl<A: SnapshotApi> PageModel<A> {
         .await
     }
 
-    /// Works on a thread of its own: the loop that rotates has only one. Work that is begun
-    /// keeps its place to its end, though nobody may wait for it any more.
+    /// Runs `work` on another thread, since the rotating loop has only one. Work that has begun
+    /// keeps its place until it ends, even if nobody waits for it any more.
     pub(super) async fn aside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RenderFailure> {
-        // It is never closed.
+        // The semaphore is never closed.
         let place = Arc::clone(&self.places).acquire_owned().await;
         let work = move || {
             let _place = place;
@@ -133,7 +134,7 @@ impl<A: SnapshotApi> PageModel<A> {
         })
     }
 
-    /// What only this server's page shows; reads the disk.
+    /// Returns the details of one server; reads the trail from disk.
     pub(super) fn detail(&self, server: &ServerId, now: Timestamp) -> Option<ServerPageData> {
         let (decision, policy, rules, ids) = self.engine.known(server, |known| {
             let decision = decision(known, &self.zone);
@@ -150,12 +151,12 @@ impl<A: SnapshotApi> PageModel<A> {
         })
     }
 
-    /// What was counted.
+    /// Returns the counters of calls and of the engine.
     pub(super) fn counts(&self) -> (Vec<CallCounts>, EngineCounters) {
         (self.tally.read(), self.engine.watched())
     }
 
-    /// Why the service can't do its work, if so.
+    /// Returns why the service can't work, if it can't.
     pub(super) fn ill(&self) -> Option<String> {
         let progress = self.engine.progress();
         let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,7 +175,7 @@ impl<A: SnapshotApi> PageModel<A> {
     }
 }
 
-/// What would be done next, by the last listing that could be relied on.
+/// Returns a text about the next step, by the last accepted listing.
 fn decision(known: ServerSnapshot<'_>, zone: &TimeZone) -> String {
     let ServerSnapshot {
         policy,
@@ -187,7 +188,7 @@ fn decision(known: ServerSnapshot<'_>, zone: &TimeZone) -> String {
     if let Some(since) = history.paused() {
         return format!("nothing until resume: paused since {}", local(since, zone));
     }
-    // It may rest on a listing that is not the one shown.
+    // The block may come from a listing that wasn't accepted.
     if let Some(reason) = &history.blocked {
         return format!("nothing: {reason}");
     }
@@ -220,7 +221,7 @@ fn decision(known: ServerSnapshot<'_>, zone: &TimeZone) -> String {
     }
 }
 
-/// The coming weeks, or fewer days where slots come often: living through them takes time.
+/// Forecasts four weeks, or less if slots are frequent, since simulating them takes time.
 fn outlook(policy: &Policy, rules: &Rules, now: Timestamp) -> Option<Forecast> {
     let gaps = policy.rotations.iter().filter_map(|rotation| {
         let (_, first) = rotation.next_slot(now)?;

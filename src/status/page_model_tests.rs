@@ -11,10 +11,10 @@ use crate::core::event::ClockReading;
 use crate::core::server_history::ServerHistory;
 use crate::core::test_provider;
 
-/// More requests than are worked on at once.
+/// More requests than are worked on at the same time.
 const MANY: usize = 4 * AT_ONCE;
 
-/// A site of an engine that rotates nothing.
+/// Returns a page model whose engine rotates nothing.
 fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<PageModel<HttpApi>> {
     let clock = Clock::system();
     let settings = ApiSettings {
@@ -47,7 +47,7 @@ fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<PageModel<H
     PageModel::new(engine, Arc::new(look), tally, PathBuf::from("/audit"))
 }
 
-/// Begins it, as far as that goes at once, and goes away.
+/// Polls a request once, then drops it.
 async fn abandon(asked: impl Future) {
     tokio::select! {
         biased;
@@ -70,7 +70,7 @@ async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_fo
         let (say, gate) = (say.clone(), Arc::clone(&gate));
         let work = move || {
             say.send(()).expect("heard");
-            // Until it is opened, that is: until the sender is gone.
+            // Waits until the sender is dropped.
             let _opened = gate.lock().expect("whole").recv();
         };
         abandon(site.aside(work)).await;
@@ -80,7 +80,7 @@ async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_fo
         heard.recv().expect("begun");
     }
     drop(open);
-    // Whoever found no place is gone, and so is what they asked for.
+    // Requests that got no place were dropped, so their work never began.
     assert_eq!(all(&heard), 0);
     assert!(site.aside(|| ()).await.is_ok(), "there are places again");
 }

@@ -1,4 +1,4 @@
-//! Which server is meant: one finder for the command line and the service.
+//! Finds the server that a user named, for the command line and the service.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use crate::core::snapshot::ServerId;
 
 use super::view::ServerView;
 
-/// How alike a name must be to be named as what may have been meant; 1 is the same.
+/// Least similarity of a name that is suggested; 1 means equal.
 const ALIKE: f64 = 0.8;
 
-/// So many of them are named.
+/// Names that are suggested, at most.
 const NAMED: usize = 3;
 
-/// As much of a name as is shown.
+/// Longest name that is shown, in characters.
 pub const NAME_SHOWN: usize = 80;
 
-/// What a server may be called by: its id, its policy file's stem, its name if it has one.
+/// The names of a server: its id, its policy file's stem, and its name if it has one.
 pub trait NamedServer {
-    /// All three.
+    /// Returns all three.
     fn by(&self) -> (ServerId, &str, Option<&str>);
 }
 
@@ -35,7 +35,7 @@ impl NamedServer for ServerView {
     }
 }
 
-/// The server that was asked for by its id, file or name.
+/// Finds a server by its id, file or name. Returns an error if several match.
 pub fn find<'s, S: NamedServer>(servers: &'s [S], server: &str) -> Result<Option<&'s S>, String> {
     let fits = |one: &&S| {
         let (id, file, name) = one.by();
@@ -60,7 +60,7 @@ pub fn find<'s, S: NamedServer>(servers: &'s [S], server: &str) -> Result<Option
     }
 }
 
-/// What to say where there is no such server.
+/// Returns the error text for an unknown server.
 pub fn unknown<S: NamedServer>(servers: &[S], server: &str) -> String {
     let of = |one: &S| {
         let (_, file, name) = one.by();
@@ -74,7 +74,7 @@ pub fn unknown<S: NamedServer>(servers: &[S], server: &str) -> String {
     )
 }
 
-/// The words that are nearest to what was typed, most alike first, as the end of a sentence.
+/// Returns the words most similar to the typed one, as the end of a sentence.
 pub fn near(words: impl Iterator<Item = String>, typed: &str) -> String {
     let mut alike: Vec<_> = words
         .map(|word| (strsim::jaro_winkler(&word, typed), word))

@@ -1,4 +1,4 @@
-//! How a server's state, its slots and their times are said, for a terminal.
+//! Formats a server's state, its slots and their times for a terminal.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -7,7 +7,7 @@ use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView, SnapshotV
 use crate::core::plan::{NextChanges, PlannedAction};
 use crate::core::sanitize::{counted, local, shortened};
 
-/// What stands beside the verdict of one that stays now, if it is among what is deleted next.
+/// Returns a note for a snapshot that stays now but is among the next deletes.
 pub(super) fn goes_next(upcoming: Option<&NextChanges>, snapshot: &SnapshotView) -> &'static str {
     let mut steps = upcoming.into_iter().flat_map(|next| &next.steps);
     let stays = matches!(snapshot.verdict.as_str(), "newest" | "keep");
@@ -21,10 +21,10 @@ pub(super) fn goes_next(upcoming: Option<&NextChanges>, snapshot: &SnapshotView)
     }
 }
 
-/// As much of a reason as stands beside a state in the overview.
+/// Longest reason in a row of the overview, in characters.
 const REASON_SHOWN: usize = 200;
 
-/// What is paused, on top of everything: a pause that is forgotten raises no alert.
+/// Returns the line about pauses. It comes first, since a forgotten pause raises no alert.
 pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
     if let Some(since) = view.paused {
         return Some(format!("ALL PAUSED since {}", local(since, zone)));
@@ -34,8 +34,7 @@ pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
     (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
 }
 
-/// That listings can't be had and how old the oldest of those is that are shown; nothing where
-/// all is well.
+/// Returns the number of servers that can't be listed, and the age of their oldest listing.
 pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
     let servers = || view.servers.iter().filter(|s| s.unlisted.is_some());
     let count = servers().count();
@@ -51,8 +50,8 @@ pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
     Some(format!("{servers} can't be listed now: {oldest}"))
 }
 
-/// How many servers have nothing to be restored from, which is no alert where a person deleted
-/// it all.
+/// Returns the number of servers without a completed snapshot. That is no alert if a person deleted
+/// them all.
 pub(super) fn bare(view: &FleetView) -> Option<String> {
     let bare = |server: &&ServerView| server.listed.is_some() && server.back().is_none();
     let servers = view.servers.iter().filter(bare).count();
@@ -62,25 +61,25 @@ pub(super) fn bare(view: &FleetView) -> Option<String> {
     ))
 }
 
-/// What became of a slot.
+/// The result of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SlotResult {
-    /// Its snapshot is there, or nothing says otherwise.
+    /// The snapshot exists, or nothing shows otherwise.
     Well,
-    /// Its snapshot was completed and is no more.
+    /// The snapshot was completed and no longer exists.
     Gone,
-    /// It is still worked on.
+    /// The slot isn't settled yet.
     On,
-    /// It ended without a completed snapshot.
+    /// The slot ended without a completed snapshot.
     Badly,
 }
 
-/// How a slot went, in words that are followed by how long ago the time is: a snapshot by its
-/// own age, since its slot may have been due long before.
+/// Returns the result of a slot, its words, and the time whose age follows them: the snapshot's if
+/// it is known, else the slot's, which may have been due long before.
 pub(super) fn last_slot(slot: &LastSlot, server: &ServerView) -> (SlotResult, String, Timestamp) {
     let row = server.snapshots.iter().find(|s| s.name == slot.snapshot);
     let (went, words) = match (slot.ending.as_deref(), row) {
-        // Its slot is settled when the server is looked at.
+        // The slot is settled only when the server is next looked at.
         (None, Some(row)) if row.status == "completed" => {
             (SlotResult::Well, "completed".to_owned())
         }
@@ -107,7 +106,7 @@ pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
     format!("in {}", span(slot.at.duration_since(now)))
 }
 
-/// In the overview; why a server is blocked stands among the alerts.
+/// Returns the state for the overview. The alerts say why a server is blocked.
 pub(super) fn state(server: &ServerView, now: Timestamp) -> String {
     match server.state {
         Activity::Blocked => word(server.state).to_owned(),
@@ -115,7 +114,7 @@ pub(super) fn state(server: &ServerView, now: Timestamp) -> String {
     }
 }
 
-/// What a server is at, and why, with at most `shown` characters of it.
+/// Returns the state with its reason, cut to `shown` characters.
 pub(super) fn said(server: &ServerView, now: Timestamp, shown: usize) -> String {
     let word = word(server.state);
     let state = match &server.reason {
@@ -128,14 +127,14 @@ pub(super) fn said(server: &ServerView, now: Timestamp, shown: usize) -> String 
     };
     let why = shortened(&why, shown);
     match (server.state, &server.reason) {
-        // Its word says the same.
+        // The reason begins with the word for the state.
         (Activity::Unseen, None) => why,
         (_, None) => format!("{state}, {why}"),
         (_, Some(_)) => format!("{state}; {why}"),
     }
 }
 
-/// How old the listing is that is shown, where no newer one can be had, and why.
+/// Returns the age of the last listing and the reason, if no newer one can be had.
 pub(super) fn not_listed(server: &ServerView, now: Timestamp) -> Option<String> {
     let why = server.unlisted.as_ref()?;
     Some(match server.listed {
@@ -155,7 +154,7 @@ fn word(state: Activity) -> &'static str {
     }
 }
 
-/// A span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
+/// Formats a span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
 pub fn span(time: SignedDuration) -> String {
     let seconds = time.as_secs().max(0);
     let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);

@@ -1,4 +1,4 @@
-//! How things stand, for a terminal: alerts first, a line a server; or one server whole.
+//! Formats the state for a terminal: alerts and a line for each server, or one server in full.
 
 use std::fmt::Write as _;
 
@@ -15,19 +15,19 @@ use crate::core::plan::one_after_the_other;
 use crate::core::sanitize::{counted, local, printable, shortened};
 use crate::notify::ReceiverView;
 
-/// A foreign name takes up no more of a line.
+/// Longest foreign name in a line, in characters.
 const LONGEST_NAME: usize = 60;
 
-/// As much of a text as is shown where many stand; of one server's it is all.
+/// Longest text in the overview, in characters; the text for one server is not cut.
 const TEXT_SHOWN: usize = 300;
 
-/// Columns that rows in full need.
+/// Columns that full rows need.
 const WIDE: u16 = 130;
 
-/// How far the further lines of a text are indented.
+/// Indent of a text's further lines.
 const INDENT: usize = 7;
 
-/// The whole service; lines at most `width` wide, where it is known.
+/// Returns the text for the whole service. Lines have at most `width` columns, if it is known.
 pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
     let servers = counted(view.servers.len(), "server");
     let alerts = match view.alerts.len() {
@@ -73,7 +73,7 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         let next = server.rotations.iter();
         let next = next.filter_map(|r| Some((r, r.next.as_ref()?)));
         let next = next.min_by_key(|(_, slot)| slot.at);
-        // A snapshot's name is long, and says little more than its rotation's.
+        // A snapshot's name is long and adds little to the rotation's.
         let cell = |rotation: &RotationView, snapshot: &str, when: String| {
             if narrow(width) {
                 format!("{} {when}", rotation.name)
@@ -97,7 +97,7 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
     text
 }
 
-/// One server: what it holds and why it stays, and its rotations.
+/// Returns the text for one server: its snapshots, the reasons why they stay, and its rotations.
 pub fn server(
     view: &FleetView,
     server: &ServerView,
@@ -169,13 +169,13 @@ pub fn server(
     text + &snapshots(server, zone, width)
 }
 
-/// How a slot went, and when.
+/// Returns the result of a slot, and its age.
 fn last(slot: &LastSlot, server: &ServerView, view: &FleetView) -> String {
     let (_, words, at) = last_slot(slot, server);
     format!("{words} {} ago", span(view.time.duration_since(at)))
 }
 
-/// What a server holds: a row each, or two lines where there is little room.
+/// Returns a row for each snapshot, or two lines on a narrow terminal.
 fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut table = table(width);
     table.set_header([
@@ -210,7 +210,7 @@ fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String
     if narrow(width) { text } else { lines(&table) }
 }
 
-/// Whether a row in full would break within its words.
+/// Returns true if a full row wouldn't fit without breaking words.
 fn narrow(width: Option<u16>) -> bool {
     width.is_some_and(|width| width < WIDE)
 }
@@ -230,7 +230,7 @@ fn back(view: &FleetView, server: &ServerView) -> String {
     }
 }
 
-/// A line, broken where it would be wider than the terminal.
+/// Wraps a line at the terminal's width.
 fn wrapped(text: &str, width: Option<u16>) -> String {
     let mut line = String::new();
     match width {
@@ -241,8 +241,7 @@ fn wrapped(text: &str, width: Option<u16>) -> String {
     line
 }
 
-/// A line each, with at most `shown` characters of its reason: both ends of it, since what to
-/// do stands at the end.
+/// Returns a line for each alert. A reason is cut in its middle, since its end says what to do.
 fn alert_lines(view: &FleetView, alerts: &[AlertView], shown: usize, width: Option<u16>) -> String {
     let name = |alert: &AlertView| {
         let server = view
@@ -266,7 +265,7 @@ fn alert_lines(view: &FleetView, alerts: &[AlertView], shown: usize, width: Opti
     lines.collect()
 }
 
-/// A receiver that can't be told, or wasn't told everything; nothing where all is well.
+/// Returns a line about a receiver that failed or missed messages; empty if all is well.
 pub(super) fn receiver_line(receiver: &ReceiverView, width: Option<u16>) -> String {
     let failed = receiver
         .error
@@ -293,7 +292,7 @@ pub(crate) fn table(width: Option<u16>) -> Table {
     table
 }
 
-/// The table's lines without the blanks around them.
+/// Returns the table's lines without the surrounding blanks.
 pub(crate) fn lines(table: &Table) -> String {
     let mut text = String::new();
     for line in table.lines() {

@@ -9,7 +9,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-/// One server with a snapshot of its own and a foreign one, and an alert about it.
+/// A server with an own snapshot, a foreign one and an alert.
 fn view() -> FleetView {
     let snapshot = |id, name: &str, rotation: Option<&str>| SnapshotView {
         id: SnapshotId::from(id),
@@ -288,7 +288,7 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
     let waits = server(&view, &view.servers[0], &TimeZone::UTC, None);
     let line = "next, 2026-11-29 03:00 UTC or later, since other is under way: create new, then delete old (id 1)";
     assert!(waits.lines().any(|found| found == line), "{waits}");
-    // Its verdict is of now.
+    // The verdict describes the present.
     let goes = "newest: why; the next to go";
     assert!(text.contains(goes), "{text}");
 }
@@ -410,7 +410,7 @@ fn a_failed_attempt_is_not_called_being_made_and_servers_without_a_snapshot_are_
     view.servers[0].snapshots[0].status = "completed".to_owned();
     let text = fleet(&view, &TimeZone::UTC, None);
     assert!(!text.contains("to go back to"), "{text}");
-    // Nothing is said of one that was not listed yet.
+    // A server that wasn't listed yet is not counted.
     view.servers[0].snapshots.clear();
     view.servers[0].listed = None;
     let text = fleet(&view, &TimeZone::UTC, None);

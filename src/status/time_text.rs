@@ -1,4 +1,4 @@
-//! How a forecast's names, ages and instants are said: by `forecast`, its picture and the page.
+//! Formats a forecast's names, ages and times, for `forecast`, its picture and the status page.
 
 use std::fmt::Write as _;
 
@@ -9,10 +9,10 @@ use crate::core::forecast::Forecast;
 use crate::core::recovery_points::AgeAt;
 use crate::core::sanitize::printable;
 
-/// A longer name is cut.
+/// Longest name that is shown, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// Which server, which days, and which zone.
+/// Returns a heading with the server, the days and the zone.
 pub fn heading(forecast: &Forecast) -> String {
     let (first, last) = (forecast.days.first(), forecast.days.last());
     let (first, last) = (first.map(|day| day.date), last.map(|day| day.date));
@@ -23,12 +23,12 @@ pub fn heading(forecast: &Forecast) -> String {
     text
 }
 
-/// An age by its two largest units.
+/// Formats an age in its two largest units.
 pub fn age(moment: AgeAt) -> String {
     moment.age.map_or_else(|| "none".to_owned(), duration)
 }
 
-/// A time by its two largest units.
+/// Formats a duration in its two largest units.
 pub fn duration(time: SignedDuration) -> String {
     let seconds = time.as_secs().max(0);
     let units = [
@@ -46,19 +46,19 @@ pub fn duration(time: SignedDuration) -> String {
     words.join(" ")
 }
 
-/// An instant in a zone that is named beside it.
+/// Formats an instant with its zone.
 pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
     let local = at.to_zoned(zone.clone());
     let local = local.strftime("%a %Y-%m-%d %H:%M");
     format!("{local} {}", zone_name(zone))
 }
 
-/// What a zone is called; one without a name is the system's own.
+/// Returns a zone's name; one without a name is the system's.
 pub fn zone_name(zone: &TimeZone) -> &str {
     zone.iana_name().unwrap_or("local time")
 }
 
-/// A server's name, fit to be shown.
+/// Returns a server's name, printable and shortened.
 pub fn name(text: &str) -> String {
     printable(text, LONGEST_NAME)
 }

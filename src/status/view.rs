@@ -1,6 +1,6 @@
-//! How things stand, as a value: what `status --json` and the control socket say.
+//! The state of the service as a value: the JSON of `status --json` and of the control socket.
 //!
-//! Times are RFC 3339 in UTC. A field that is `null` is not known, or there is none.
+//! Times are RFC 3339 in UTC. A `null` field is unknown or doesn't apply.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,48 +15,48 @@ use crate::notify::ReceiverView;
 pub struct FleetView {
     /// The service's version.
     pub version: String,
-    /// Its process.
+    /// The id of the service's process.
     pub pid: u32,
-    /// Its main configuration file.
+    /// The main configuration file.
     pub config: String,
-    /// Since when it runs.
+    /// The time when the service started.
     pub started: Timestamp,
-    /// When it last began to read the files that are in force.
+    /// The time when the service last began to read the files in force.
     #[serde(default)]
     pub read: Option<Timestamp>,
-    /// When this was said.
+    /// The time of this view.
     pub time: Timestamp,
-    /// Whether no alert stands.
+    /// True if no alert stands.
     pub healthy: bool,
-    /// Since when every server is paused at once.
+    /// The time since which all servers are paused together.
     #[serde(default)]
     pub paused: Option<Timestamp>,
-    /// Every alert that stands, the whole service's first.
+    /// All standing alerts, those of the whole service first.
     pub alerts: Vec<AlertView>,
     /// Every server with a policy, by id.
     pub servers: Vec<ServerView>,
-    /// Who is told of alerts, and how that goes.
+    /// The receivers of alerts, and the state of their deliveries.
     #[serde(default)]
     pub receivers: Vec<ReceiverView>,
 }
 
-/// An alert that stands.
+/// A standing alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertView {
-    /// Its kind, by the trail's word.
+    /// The kind, by the trail's word.
     pub alert: String,
-    /// The server that it concerns, if it is one.
+    /// The server that it concerns, if it concerns one.
     pub server: Option<ServerId>,
-    /// What it is about: a rotation, a snapshot's name, the account.
+    /// The rotation, snapshot name or account that it is about.
     pub about: String,
     /// Why it stands, and what to do.
     pub reason: String,
-    /// Since when; `null` where an older trail doesn't say.
+    /// The time when it was raised; `null` if an older trail lacks it.
     #[serde(default)]
     pub since: Option<Timestamp>,
 }
 
-/// What a server is at, in one word.
+/// A server's activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
@@ -66,16 +66,16 @@ pub enum Activity {
     Working,
     /// A slot is due and not settled: it waits for its turn, its next attempt, or the provider.
     Due,
-    /// Nothing may be done.
+    /// No rule allows a change.
     Blocked,
-    /// Nothing is done until `resume`.
+    /// Nothing changes until `resume`.
     Paused,
-    /// Not listed yet by this process.
+    /// This process has not listed the server yet.
     Unseen,
 }
 
 impl Activity {
-    /// Its word in JSON.
+    /// Returns the word in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Resting => "resting",
@@ -91,42 +91,41 @@ impl Activity {
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerView {
-    /// The provider's id of it.
+    /// The provider's id.
     pub id: ServerId,
-    /// What it is called: by the policy, else by the policy's file.
+    /// The policy's name for the server, else the stem of the policy's file.
     pub name: String,
-    /// The policy file's stem.
+    /// The stem of the policy's file.
     pub file: String,
-    /// What it is at.
+    /// The activity.
     pub state: Activity,
-    /// Why, where there is more to say.
+    /// The reason for the activity, if it needs one.
     pub reason: Option<String>,
-    /// Snapshots that it may hold.
+    /// Snapshots that the server may hold.
     pub limit: usize,
-    /// When its snapshots were listed last.
+    /// The time of the last accepted listing.
     pub listed: Option<Timestamp>,
-    /// Why its snapshots can't be listed now, or what keeps the answer; `null` where all is well.
+    /// Why the server can't be listed now, or for how long no answer came; `null` if all is well.
     #[serde(default)]
     pub unlisted: Option<String>,
-    /// What it held then.
+    /// The snapshots in that listing.
     pub snapshots: Vec<SnapshotView>,
-    /// Its rotations, in the order of the file.
+    /// The rotations, in the order of the file.
     pub rotations: Vec<RotationView>,
-    /// What is created and deleted next; only of a server that is asked for by itself.
+    /// The next creates and deletes; only set when one server is requested.
     #[serde(default)]
     pub upcoming: Option<NextChanges>,
 }
 
 impl ServerView {
-    /// When the newest and the oldest completed snapshot were made, whosever they are: as far
-    /// as one can go back.
+    /// Returns when the newest and the oldest completed snapshot were made, own or foreign.
     pub(super) fn back(&self) -> Option<(Timestamp, Timestamp)> {
         let completed = self.snapshots.iter().filter(|s| s.status == "completed");
         let made: Vec<_> = completed.filter_map(SnapshotView::made).collect();
         Some((*made.iter().max()?, *made.iter().min()?))
     }
 
-    /// When the completed snapshot of this slot was made, as far as a listing showed it.
+    /// Returns when the slot's completed snapshot was made, if a listing showed it.
     pub(super) fn made(&self, slot: &LastSlot) -> Option<Timestamp> {
         let mut all = self.snapshots.iter();
         let own = all.find(|s| s.name == slot.snapshot && s.status == "completed")?;
@@ -134,38 +133,38 @@ impl ServerView {
     }
 }
 
-/// A snapshot, and what it is to the policy.
+/// A snapshot, with the policy's verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotView {
-    /// The provider's id of it.
+    /// The provider's id.
     pub id: SnapshotId,
-    /// Its name, as the provider gives it.
+    /// The provider's name.
     pub name: String,
     /// The provider's status word.
     pub status: String,
-    /// When it was made, by the provider.
+    /// The time of creation that the provider gives.
     pub created_at: Option<Timestamp>,
-    /// The rotation whose it is; `null`: foreign.
+    /// The rotation that owns it; `null` if it is foreign.
     pub rotation: Option<String>,
-    /// What becomes of it, by the words of `plan --json`.
+    /// The verdict, by the words of `plan --json`.
     pub verdict: String,
-    /// Why.
+    /// The reason for the verdict.
     pub reason: String,
 }
 
 impl SnapshotView {
-    /// When it was made, where that can be relied on.
+    /// Returns when it was made, if that date is reliable.
     pub(super) fn made(&self) -> Option<Timestamp> {
         self.created_at.filter(|_| !self.is_misdated())
     }
 
-    /// Returns true if its date can't be relied on: it isn't counted in `keep`.
+    /// Returns true if its date is unreliable; `keep` doesn't count it then.
     pub(super) fn is_misdated(&self) -> bool {
         self.verdict == RetentionVerdict::OddDate.word()
     }
 
-    /// What takes up the room: `own` (and completed), `foreign`, or of the own ones
-    /// `in_progress`, `failed` and, with any other status or a date that can't be relied on, `odd`.
+    /// Returns the kind of snapshot that takes up the place: `own` (completed), `foreign`,
+    /// `in_progress`, `failed`, or `odd` for an own one with another status or an unreliable date.
     pub(super) fn kind(&self) -> &'static str {
         match (&self.rotation, self.status.as_str()) {
             (None, _) => "foreign",
@@ -181,43 +180,43 @@ impl SnapshotView {
 /// A rotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotationView {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// How many it keeps.
+    /// Completed snapshots to keep.
     pub keep: usize,
-    /// How many completed ones it holds.
+    /// Completed own snapshots with a reliable date; `null` before the first listing.
     pub held: Option<usize>,
-    /// When the newest completed one was made; before the first listing, for which slot.
+    /// The time when the newest of them was made; before the first listing, its slot.
     pub completed: Option<Timestamp>,
-    /// The newest slot that is due, or that the trail knows.
+    /// The newest slot that is due, or the newest in the trail.
     pub last: Option<LastSlot>,
-    /// The next one.
+    /// The next slot.
     pub next: Option<NextSlot>,
 }
 
 /// A slot that has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastSlot {
-    /// Its snapshot's name.
+    /// The name of its snapshot.
     pub snapshot: String,
-    /// Its scheduled instant.
+    /// The scheduled instant.
     pub slot: Timestamp,
-    /// How it ended: `completed`, `given_up`, `skipped`, `paused`; `null` while it is worked on.
+    /// How it ended: `completed`, `given_up`, `skipped`, `paused`; `null` until then.
     pub ending: Option<String>,
 }
 
-/// A slot to come.
+/// A future slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextSlot {
-    /// Its snapshot's name.
+    /// The name of its snapshot.
     pub snapshot: String,
-    /// When it is due, splay included.
+    /// The time when it is due, with the splay.
     pub at: Timestamp,
 }
 
 #[cfg(test)]
 impl FleetView {
-    /// Of a service without servers.
+    /// Returns the view of a service without servers.
     pub(super) fn of_nothing() -> Self {
         let time = "2026-11-25T06:00:00Z".parse().expect("a time");
         Self {

@@ -1,4 +1,4 @@
-//! The real binary reads its trail: who asks at night, what was done, when and why.
+//! `audit show` with the real binary: what was done, when and why.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use crate::support::{self, Home, Provider, QUICK, daily_name, days_ago, stderr, 
 
 const SERVER: u64 = 7;
 
-/// A server with three old snapshots of which one is to stay, rotated once.
+/// Returns a server with three old snapshots and `keep` = 1, rotated once.
 fn rotated() -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web");
@@ -27,7 +27,7 @@ fn rotated() -> (Provider, Home) {
     (provider, home)
 }
 
-/// A home whose API nobody listens to, and no trail.
+/// Returns a home without a trail, whose API address nobody listens on.
 fn fresh() -> Home {
     let home = Home::new("http://127.0.0.1:9/api/v1", "", QUICK);
     home.daily(SERVER, 1, "");
@@ -41,7 +41,7 @@ fn show(home: &Home, args: &[&str]) -> Output {
         .expect("it runs")
 }
 
-/// What is shown, without the line that names the zone.
+/// Returns the output without the line that names the zone.
 fn lines(home: &Home, args: &[&str]) -> Vec<String> {
     let output = show(home, args);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -57,7 +57,7 @@ fn file(home: &Home) -> PathBuf {
     files.next().expect("a file").expect("an entry").path()
 }
 
-/// A file of an early month, of which nobody checks the chain.
+/// Writes a file of an early month, whose chain is not checked.
 fn early(home: &Home, month: &str, lines: &[&str]) {
     let path = home.path("log").join(format!("audit-{month}.jsonl"));
     fs::write(path, lines.join("\n") + "\n").expect("written");
@@ -93,7 +93,7 @@ fn a_snapshot_s_story_says_why_and_by_which_policy_it_was_deleted() {
         assert!(intent.contains(word), "{word}: {intent}");
     }
     assert!(story[2].contains("done; HTTP 204"), "{}", story[2]);
-    // The new one's begins before it had an id, and is found by that too.
+    // The first record of the new snapshot has no id, but is found by it too.
     let id = home.events("snapshot_completed")[0]["id"].to_string();
     let by_id = lines(&home, &["--snapshot", &id]);
     assert_eq!(by_id, lines(&home, &["--snapshot", &daily_name(0)]));
@@ -186,7 +186,7 @@ fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
     assert_eq!(stdout(&output).lines().skip(1).collect::<Vec<_>>(), gone);
     let said = "no policy that can be read is for server-7: what follows is of server 7, which was";
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
-    // What was deleted still says by whose rule, though none is there to ask.
+    // A delete still names its rotation and policy, though the policy is gone.
     let deleted = ["--rotation", "daily", "--event", "delete"];
     let deleted = lines(&home, &[&["7"], &deleted[..]].concat());
     assert_eq!(deleted.len(), 9, "{deleted:?}");
@@ -279,7 +279,7 @@ fn a_server_or_rotation_that_neither_a_policy_nor_the_trail_knows_is_no_empty_ni
         let early = ["--until", "2020-01-01", "--snapshot", &made];
         ends(&early, 0, "no record fits");
     }
-    // What only the trail knows is good.
+    // A rotation that only the trail names is accepted.
     home.policy(
         "server-8",
         "[server]\nid = 8\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n",
@@ -292,7 +292,7 @@ fn a_server_or_rotation_that_neither_a_policy_nor_the_trail_knows_is_no_empty_ni
         0,
         "no record fits",
     );
-    // What only a policy knows, too.
+    // A server that only a policy names is accepted too.
     ends(&["8"], 0, "no record fits");
     ends(&["8", "--rotation", "weekly"], 2, "a rotation weekly of 8");
 }
@@ -327,7 +327,7 @@ fn before_the_first_run_there_is_no_trail_yet_and_that_is_no_fault() {
         assert_eq!(output.status.code(), Some(0));
         assert_eq!(stdout(&output), said);
         if !made {
-            // As an installer makes them.
+            // An installer makes the folders before the first run.
             fs::create_dir(home.path("log")).expect("a folder");
             fs::create_dir(home.path("state")).expect("a folder");
         }
@@ -522,6 +522,6 @@ fn a_terminal_is_shown_the_newest_200_and_told_how_to_see_more() {
         assert_eq!(shown(&text), 250, "{more}");
         assert!(!text.contains("shows more"), "{more}");
     }
-    // A pipe gets all.
+    // A pipe gets all records.
     assert_eq!(lines(&home, &[]).len(), 250);
 }

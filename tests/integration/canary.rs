@@ -1,11 +1,11 @@
-//! The provider answers otherwise than before: a warning in the trail, and an alert where a field is
-//! missing that rotation rests on.
+//! The provider's answers change: the trail records a warning, and an alert is raised if a field is
+//! missing that rotation needs.
 
 use crate::support::{self, Home, Provider, QUICK, days_ago, stderr, stdout, until, verified};
 use serde_json::Value;
 use snaprotate::sandbox::faults::{CallKind, Fault, ListingFault};
 
-/// A server with a snapshot; its slot is settled.
+/// Returns a server with one snapshot, which settles its slot.
 fn place() -> (Provider, Home, u64) {
     let provider = Provider::quick();
     provider.sandbox.add_server(7, "web");
@@ -89,7 +89,7 @@ fn a_field_that_rotation_rests_on_is_an_alert_until_it_is_there_again() {
     let said = stdout(&check);
     assert!(said.contains("no created_at any more"), "{said}");
     provider.sandbox.clear_orders();
-    // The next listing tells.
+    // The next listing has the field again.
     daemon.signal("HUP");
     until("it is over", || of("alert_cleared") > 0);
     assert_eq!(daemon.stop(), Some(0));

@@ -1,4 +1,4 @@
-//! What the documents say of the code and its tests is there.
+//! Checks that the tests, files and headings that the documents name exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The names of all functions of sources and tests.
+/// Returns the names of all functions in sources and tests.
 fn functions() -> BTreeSet<String> {
     let mut files = Vec::new();
     sources(&project().join("src"), &mut files);
@@ -44,7 +44,7 @@ fn functions() -> BTreeSet<String> {
     names
 }
 
-/// The cells of a table's rows, whatever stands in backticks in the last one.
+/// Returns the first cell of each table row, and the texts in backticks of its last cell.
 fn rows(page: &str) -> Vec<(String, Vec<String>)> {
     let mut rows = Vec::new();
     for line in page.lines().filter(|line| line.starts_with("| ")) {
@@ -107,7 +107,7 @@ fn each_test_that_the_proof_names_is_there() {
     assert!(named > 60, "{named}");
 }
 
-/// Every document, from the project's root.
+/// Returns every document, relative to the project's root.
 fn documents() -> Vec<String> {
     let listed = std::process::Command::new("find")
         .args([".", "-name", "*.md", "-not", "-path", "./target/*"])
@@ -119,7 +119,7 @@ fn documents() -> Vec<String> {
     files.map(str::to_owned).collect()
 }
 
-/// A document without its fenced blocks.
+/// Returns a document without its fenced blocks.
 fn prose(page: &str) -> String {
     let mut fenced = false;
     let lines = page.lines().filter(|line| {
@@ -130,7 +130,7 @@ fn prose(page: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The anchors of a document's headings, as forges and mdBook write them.
+/// Returns the anchors of a document's headings, as forges and mdBook form them.
 fn anchors(page: &str) -> BTreeSet<String> {
     let text = prose(page);
     let headings = text.lines().filter(|line| line.starts_with('#'));

@@ -1,5 +1,5 @@
-//! Each thing that can go wrong with a create, a delete or a listing, over real HTTP: the
-//! real binary's `once`, the stand-in's truth.
+//! Every fault of a create, a delete or a listing over real HTTP: runs `once` with the real binary
+//! and checks the stand-in's state.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use snaprotate::sandbox::faults::{CallKind, CreateFault, Fault, ListingFault, St
 
 const SERVER: u64 = 7;
 
-/// The server with `own` completed dailies, the newest of them from yesterday.
+/// Returns a server with `own` completed daily snapshots, the newest from yesterday.
 fn scene(own: i64, keep: usize) -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
@@ -24,7 +24,7 @@ fn scene(own: i64, keep: usize) -> (Provider, Home) {
     (provider, home)
 }
 
-/// People's own snapshots take up all the room of the server.
+/// Fills the server with snapshots made by hand.
 fn fill_by_hand(provider: &Provider) {
     for number in 0..5 {
         let name = format!("by-hand-{number}");
@@ -289,7 +289,7 @@ fn i11_a_listing_that_cannot_be_relied_on_changes_nothing() {
 
 #[test]
 fn i11_a_listing_that_is_no_listing_changes_nothing() {
-    // Each takes as long as a run has patience.
+    // Each run lasts until its patience ends.
     std::thread::scope(|scope| {
         for fault in [
             Fault::html(CallKind::List),
@@ -483,7 +483,7 @@ fn i9_the_trail_and_state_lost_a_completed_snapshot_settles_its_slot() {
     assert_eq!(once(&home), Some(1));
     let alerts = home.events("alert_raised");
     assert_eq!(alerts[0]["alert"], "trail_begins");
-    // Until a create of before can have no effect any more.
+    // Waits until no earlier create can take effect any more.
     until("the hold is over", || once(&home) == Some(0));
     assert_eq!(provider.names(SERVER), [daily_name(1), daily_name(0)]);
     assert_eq!(creates(&home), 0);

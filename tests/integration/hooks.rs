@@ -1,4 +1,4 @@
-//! Hooks by the real binary: as children of the service, behind a socket, and when the service
+//! Hooks with the real binary: as children of the service, behind a socket, and after the service
 //! is killed while they hold a server.
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,7 @@ struct Place {
     home: Home,
 }
 
-/// A server whose daily slot is due; its hooks write down what they are told, then do `more`.
+/// Returns a server whose daily slot is due. Its hooks write down their input, then run `more`.
 fn place(completes_after: SignedDuration, more: &str, hooks: &str) -> Place {
     let provider = Provider::start(completes_after, Duration::from_millis(1));
     provider.sandbox.add_server(12345, "web");
@@ -39,7 +39,7 @@ fn place(completes_after: SignedDuration, more: &str, hooks: &str) -> Place {
 }
 
 impl Place {
-    /// Each line that a hook wrote: which it is, and what it was told.
+    /// Returns each line that a hook wrote: its kind and its input.
     fn said(&self) -> Vec<(String, String)> {
         let text = std::fs::read_to_string(self.home.path("said")).unwrap_or_default();
         let lines = text.lines().map(|line| {
@@ -190,7 +190,7 @@ fn a_service_that_is_killed_leaves_no_server_held() {
     until("the runner has released it", || {
         place.hooks() == ["before", "after"]
     });
-    // The next start makes sure, and says so.
+    // The next start runs `after` again, and records it.
     let _daemon = place.home.start(&["run"]);
     until("after is recorded", || {
         !finished(&place.home, "after").is_empty()
@@ -214,7 +214,7 @@ fn a_service_that_is_stopped_releases_its_servers_first() {
     verified(&place.home);
 }
 
-/// What systemd does with a socket that accepts: a process for each connection.
+/// Does what systemd does for a socket with `Accept=yes`: starts a process for each connection.
 fn activate(home: &Home) -> PathBuf {
     let path = home.path("hooks.sock");
     let listener = UnixListener::bind(&path).expect("bound");
@@ -245,7 +245,7 @@ fn behind_a_socket_hooks_are_run_by_whoever_listens_there_and_by_nobody_else() {
         command.env("SNAPROTATE_HOOKS", &socket);
         command.output().expect("it runs")
     };
-    // Nobody listens yet: nothing is run, by no other way either.
+    // Nobody listens on the socket, and hooks are not run in another way.
     assert_eq!(once().status.code(), Some(1));
     assert_eq!(place.said(), []);
     let reason = finished(&place.home, "before")[0]["reason"].to_string();
@@ -321,7 +321,7 @@ fn a_second_hold_of_a_server_is_refused_while_one_lasts_and_a_release_never_is()
     let (_third, mut released) = ask(Some("it was lost"));
     assert!(released.next().expect("told").contains("done"));
     assert_eq!(place.hooks(), ["before", "after"]);
-    // Who goes away releases the server, and then the next may come.
+    // A client that leaves releases the server, and the next one is accepted.
     first.shutdown(std::net::Shutdown::Write).expect("gone");
     assert!(told.next().expect("told").contains("\"after\""));
     assert_eq!(ask(None).1.next().expect("begun"), "{\"begun\":true}");

@@ -1,4 +1,4 @@
-//! A server and its snapshots that have two ids are known by both, and are one all the same.
+//! A server and its snapshots with two ids are recognized by either id, as one object.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn provider() -> Provider {
     provider
 }
 
-/// A policy for the server by this id, as it stands in TOML.
+/// Writes a policy for the server by this id, given as TOML.
 fn policy(home: &Home, file: &str, id: &str, more: &str) {
     let text = format!(
         "[server]\nid = {id}\nname = \"web-01\"\n{more}\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n"
@@ -103,7 +103,7 @@ fn i9_a_policy_that_names_its_server_by_the_other_id_goes_on_where_it_was() {
     let home = Home::new(&sandbox.base_url(), "", QUICK);
     let (id, uuid) = (SERVER.to_string(), format!("{:?}", server_uuid(SERVER)));
     policy(&home, "web.toml", &id, "");
-    // Its answer is lost, and what it makes shows after the edit.
+    // The create's answer is lost, and its snapshot appears after the edit.
     let late = SignedDuration::from_millis(900);
     sandbox.order(Fault::status(CallKind::Create, 502).late(late));
     let service = Service::start(&home);
@@ -122,7 +122,7 @@ fn i9_a_policy_that_names_its_server_by_the_other_id_goes_on_where_it_was() {
     assert_eq!(changed[0]["from"], SERVER);
     assert_eq!(home.events("rotation_added").len(), 1);
 
-    // Nor does it end a pause.
+    // A change of the id doesn't end a pause either.
     let paused = home.run(&["pause", "--server", "web"]);
     assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
     policy(&home, "web.toml", &id, "");

@@ -19,6 +19,7 @@ mod front;
 mod hooks;
 mod hostile;
 mod identity;
+mod layout;
 mod links;
 mod load;
 mod mail;

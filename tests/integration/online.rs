@@ -1,4 +1,4 @@
-//! `list` and `check --online`: what the provider holds beside what the policies want.
+//! `list` and `check --online`: compares the provider's snapshots with the policies.
 
 use crate::support::{self, Home, Provider, daily_name, days_ago, stderr, stdout};
 use jiff::SignedDuration;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use snaprotate::sandbox::IdShape;
 use snaprotate::sandbox::faults::{CallKind, Fault, ListingFault};
 
-/// A provider with the server 12345, and a home with a daily rotation of it.
+/// Returns a provider with server 12345, and a home with a daily rotation for it.
 fn live(keep: usize, more: &str) -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
@@ -18,7 +18,7 @@ fn live(keep: usize, more: &str) -> (Provider, Home) {
     (provider, home)
 }
 
-/// Runs it with `--json`; the exit code, and the value.
+/// Runs the command with `--json`; returns the exit code and the value.
 fn json(home: &Home, args: &[&str]) -> (Option<i32>, Value) {
     let output = home.run(&[args, &["--json"]].concat());
     let value = serde_json::from_str(&stdout(&output));
@@ -26,7 +26,7 @@ fn json(home: &Home, args: &[&str]) -> (Option<i32>, Value) {
     (output.status.code(), value)
 }
 
-/// The kinds of what does not fit, each with its severity.
+/// Returns the findings of `check --online`, each as its severity and kind.
 fn found(home: &Home) -> (Option<i32>, Vec<String>) {
     let (code, report) = json(home, &["check", "--online"]);
     let found = report["online"]["problems"]
@@ -141,7 +141,7 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
     }
     let log = provider.sandbox.log();
     let asked: Vec<_> = log.iter().rev().map(|one| one.path.as_str()).collect();
-    // A text may be a name as well as an id.
+    // A text may be a name or an id.
     let by_id = match support::ids::shape() {
         IdShape::Uuids => "/api/v1/snapshots/?page_size=100",
         _ => "/api/v1/snapshots/?server_id=9&page_size=100",
@@ -301,7 +301,7 @@ fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
         said.contains("server 12345 shows no snapshot, so whether it exists"),
         "{said}"
     );
-    // One that has the name with another number is rather the one that is meant.
+    // A server with this name and another id is probably the intended one.
     provider.sandbox.add_server(12354, "web");
     provider
         .sandbox
@@ -439,7 +439,7 @@ fn a_token_that_is_refused_an_api_that_is_away_and_a_doubtful_listing_end_with_1
     provider
         .sandbox
         .order(Fault::listing(ListingFault::Count(1)));
-    // What is missing may be what the listing lacks: nothing is said of it.
+    // The doubtful listing may lack rows, so missing ones are not reported.
     assert_eq!(found(&home), (Some(1), vec!["error doubtful".to_owned()]));
     provider.sandbox.order(Fault::status(CallKind::List, 404));
     assert_eq!(
@@ -480,7 +480,7 @@ fn problems_of_the_files_come_first_as_values_too_and_end_with_2() {
 
 #[test]
 fn a_day_s_name_of_another_zone_is_no_name_to_come() {
-    // The home's zone is one where it is noon; that day's name is never ahead there.
+    // In the home's zone it is noon, so today's name is never in the future there.
     let (provider, home) = live(3, "");
     let later = jiff::Timestamp::now() + SignedDuration::from_hours(1);
     provider

@@ -1,5 +1,5 @@
-//! What an operator does beside the rotation: pause, resume, create, delete, restore; by the
-//! real command, with and without the real daemon.
+//! An operator's pause, resume, create, delete and restore: the real command, with and without the
+//! real daemon.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -13,7 +13,7 @@ use crate::support::{
 use jiff::SignedDuration;
 use snaprotate::sandbox::faults::{CallKind, CreateFault, Fault};
 
-/// A server that holds an old one of the rotation and one by hand.
+/// A server with an old snapshot of the rotation and one made by hand.
 struct Place {
     provider: Provider,
     home: Home,
@@ -49,7 +49,7 @@ fn quick() -> Place {
     place(SignedDuration::from_millis(200))
 }
 
-/// The daemon, when today's slot is settled.
+/// Starts the daemon, and returns it when today's slot is settled.
 fn settled(place: &Place) -> Service {
     let service = Service::start(&place.home);
     until("today's slot is settled", || {
@@ -74,7 +74,7 @@ fn ends(output: &Output, with: i32, why: &str) {
     assert!(said.contains(why), "{said:?} instead of {why:?}");
 }
 
-/// What the command does with and without a running daemon.
+/// Runs the check with and without a running daemon.
 fn each_way(check: impl Fn(&Place, bool)) {
     let place = quick();
     let service = settled(&place);
@@ -126,7 +126,7 @@ fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
             stdout(&by_name)
         );
         if daemon {
-            // It is gone from the listings, and nothing is under way any more.
+            // It is gone from the listings, and nothing is in progress.
             until("it is confirmed", || {
                 !place.home.events("delete_confirmed").is_empty()
             });
@@ -211,7 +211,7 @@ fn a_server_is_restored_once_and_left_alone_afterwards() {
         assert_eq!(intents.len(), 1);
         assert_eq!(intents[0]["by"], "root");
         assert_eq!(place.home.events("restore_result")[0]["outcome"], "done");
-        // Somebody who has seen that it is over may say so.
+        // An operator who sees that the restore is over may resume.
         let over = good(&place.home.run(&["resume", "--server", "web"]));
         assert!(
             over.contains("the rest after its restore is over"),
@@ -310,7 +310,7 @@ fn without_a_terminal_nothing_is_deleted_or_restored_unless_yes_is_given() {
     assert_eq!(place.provider.sandbox.counts().restore, 0);
 }
 
-/// Runs `delete SERVER by-hand` on a terminal where this is typed, and returns its words.
+/// Runs `delete SERVER by-hand` on a terminal, types the text, and returns the output.
 fn typed(place: &Place, server: &str, text: &str) -> String {
     let config = place.home.path("snaprotate.toml");
     let line = format!(
@@ -451,7 +451,7 @@ fn a_pause_is_not_heeded_by_the_service_of_another_configuration() {
         ends(&refused, 1, "name the service's own with --config");
     }
     assert!(place.home.events("paused").is_empty());
-    // The same folder by another path is the service's own.
+    // The same folder by another path belongs to this service.
     std::os::unix::fs::symlink(place.home.path("state"), place.home.path("again")).expect("linked");
     let again = text.replace("state_dir = \"state\"", "state_dir = \"again\"");
     std::fs::write(&file, again).expect("written");
@@ -486,7 +486,7 @@ fn what_cannot_be_done_is_refused_before_anything_is_sent() {
 #[test]
 fn without_a_service_an_order_s_answer_stands_alone_whatever_else_is_amiss() {
     let place = quick();
-    // A policy that is warned of, and an alert that stands from before.
+    // A policy with a warning, and an alert that already stands.
     let policy = "[server]\nid = 12345\nname = \"web\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 5\n";
     place.home.policy("web", policy);
     for row in ["one", "two", "three"] {
@@ -509,7 +509,7 @@ fn without_a_service_an_order_s_answer_stands_alone_whatever_else_is_amiss() {
     assert!(good(&asked).contains("WARN"), "who wants them gets them");
 }
 
-/// The lock is held by a process that isn't a service with a socket.
+/// A process without a control socket holds the lock.
 #[test]
 fn while_another_command_holds_the_lock_an_order_says_who_has_it() {
     let place = place(SignedDuration::from_hours(1));

@@ -1,5 +1,5 @@
-//! Through a real proxy: tinyproxy, which sees the name and port of the provider and nothing of
-//! what is said to it.
+//! Requests through a real proxy, tinyproxy, which sees the provider's name and port but no
+//! content.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use crate::support::{Home, Provider, QUICK, TOKEN, daily_name, stderr, until, ve
 use tempfile::TempDir;
 use tokio_rustls::rustls::ServerConfig;
 
-/// tinyproxy on a port of its own, ended with the test.
+/// tinyproxy on its own port, ended with the test.
 struct Proxy {
     child: Child,
     port: u16,
@@ -21,7 +21,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// `None`, and a line that says so, where tinyproxy isn't installed; on CI it must be.
+    /// Returns `None` and prints a line if tinyproxy isn't installed; fails on CI.
     fn start() -> Option<Self> {
         let program = ["/usr/bin/tinyproxy", "/usr/sbin/tinyproxy"].map(PathBuf::from);
         let Some(program) = program.into_iter().find(|path| path.exists()) else {
@@ -72,19 +72,19 @@ impl Drop for Proxy {
     }
 }
 
-/// TLS before the stand-in; the port, and the certificate for the client's `ca_file`.
+/// Puts TLS in front of the stand-in; returns the port, and the certificate for `ca_file`.
 fn tls_before(provider: &Provider) -> (u16, String) {
     tls_at(&provider.sandbox.base_url())
 }
 
-/// The same before whatever has this address.
+/// Does the same for the server at this address.
 fn tls_at(base: &str) -> (u16, String) {
     let (config, trusted) = identity(Certificate::Fits);
     let address = base.trim_start_matches("http://").split('/').next();
     let upstream: SocketAddr = address.and_then(|text| text.parse().ok()).expect("a port");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    // It lives as long as the test's process: nothing waits for it.
+    // The thread lives as long as the test's process; nothing waits for it.
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let config = Arc::clone(&config);
@@ -94,7 +94,7 @@ fn tls_at(base: &str) -> (u16, String) {
     (port, trusted)
 }
 
-/// One request and its answer: the connection is closed after it.
+/// Relays one request and its answer; the connection is then closed.
 fn relay(mut client: TcpStream, upstream: SocketAddr, config: Arc<ServerConfig>) {
     let Ok(mut connection) = tokio_rustls::rustls::ServerConnection::new(config) else {
         return;
@@ -119,7 +119,7 @@ fn relay(mut client: TcpStream, upstream: SocketAddr, config: Arc<ServerConfig>)
     let _ended = connection.complete_io(&mut client);
 }
 
-/// The head and body of a request.
+/// Reads the head and body of a request.
 fn request(stream: &mut impl Read) -> Option<Vec<u8>> {
     let mut request = Vec::new();
     let mut chunk = [0; 4096];

@@ -1,5 +1,5 @@
-//! The reference pages of the book are what the program says: they are made from its `--help`
-//! and its schemas. `SNAPROTATE_UPDATE=1 cargo test --test integration reference::` writes them.
+//! Checks the reference pages of the book, which are made from `--help` and the schemas.
+//! `SNAPROTATE_UPDATE=1 cargo test --test integration reference::` writes them.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn output(args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Compares the page with what it must be, or writes it.
+/// Compares a page with the expected text, or writes it.
 fn settle(page: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("docs/reference")
@@ -33,7 +33,7 @@ fn settle(page: &str, text: &str) {
     );
 }
 
-/// The names below "Commands:" of a help text.
+/// Returns the names below "Commands:" in a help text.
 fn commands(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let lines = lines.take_while(|line| !line.is_empty());

@@ -1,5 +1,5 @@
-//! `stop_server` by the real binary: a server is stopped for its snapshot and runs afterwards,
-//! whatever becomes of the calls and of the service.
+//! `stop_server` with the real binary: a server is stopped for its snapshot and runs afterwards,
+//! whatever happens to the calls and the service.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use snaprotate::sandbox::faults::{CallKind, Fault};
 
 const SERVER: u64 = 12345;
 
-/// `SNAPROTATE_KILLS` asks for another number.
+/// Kills in the test; `SNAPROTATE_KILLS` sets another number.
 const KILLS: usize = 60;
 
-/// So many services live side by side.
+/// Services that run at the same time.
 const SERVICES: usize = 6;
 
 struct Place {
@@ -22,7 +22,7 @@ struct Place {
     home: Home,
 }
 
-/// A server that runs, and whose daily slot is due; `more` stands in its rotation.
+/// Returns a running server whose daily slot is due; `more` is added to its rotation.
 fn place(more: &str) -> Place {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web");
@@ -53,7 +53,7 @@ impl Place {
             .expect("a server")
     }
 
-    /// Its policy goes, and another server gets one: a folder without any is refused.
+    /// Removes the server's policy, and adds another server's, since an empty folder is refused.
     fn leave(&self) {
         let file = self.home.path("policies.d/web.toml");
         std::fs::remove_file(file).expect("removed");
@@ -61,7 +61,7 @@ impl Place {
         self.home.daily(SERVER + 1, 3, "");
     }
 
-    /// How often the rotation brought the server down; each time it came up again.
+    /// Returns how often the server was stopped, and checks that it was started as often.
     fn downs(&self) -> usize {
         let switched = self.provider.sandbox.switched();
         let times = |word: &str| {
@@ -74,7 +74,7 @@ impl Place {
         times("stopped")
     }
 
-    /// The events that tell of its power, in the order of the trail.
+    /// Returns the events about the server's power, in the order of the trail.
     fn told(&self) -> Vec<String> {
         let trail = self.home.trail();
         let events = trail.iter().filter_map(|record| record["event"].as_str());
@@ -88,7 +88,7 @@ impl Place {
         of_kind.map(|record| record["reason"].to_string()).collect()
     }
 
-    /// No server may ever lose its power.
+    /// Checks that only stop and start were called, and that the trail verifies.
     fn verified(&self) {
         let powered = self.provider.sandbox.powered();
         assert!(
@@ -132,7 +132,7 @@ fn i20_a_server_is_stopped_for_its_snapshot_and_runs_again_when_that_is_complete
     let completed = &place.home.events("snapshot_completed")[0];
     let start = &place.home.events("start_intent")[0];
     assert!(completed["seq"].as_u64() < start["seq"].as_u64());
-    // What is settled is not stopped for again.
+    // A settled slot doesn't stop the server again.
     assert_eq!(place.once().0, Some(0));
     assert_eq!(place.downs(), 1);
     let shown = place
@@ -244,7 +244,7 @@ fn i20_whatever_becomes_of_the_stop_the_server_runs_in_the_end() {
         let names = place.provider.names(SERVER);
         assert_eq!(!names.is_empty(), snapshot, "{case}: {names:?}");
         assert_eq!(place.status(), "active", "{case}");
-        // A stop that comes after it was undone is one more.
+        // A stop that takes effect after it was undone counts once more.
         let most = if case == "late" { 2 } else { 1 };
         assert!(place.downs() <= most, "{case}: {}", place.downs());
         place.verified();
@@ -259,7 +259,7 @@ fn i20_a_start_is_sent_until_the_server_is_seen_active_and_an_alert_says_since_w
         ("without effect", Fault::status(CallKind::Power, 200)),
     ] {
         let place = place("");
-        // The stop passes, the starts don't.
+        // The stop succeeds, the starts fail.
         place.provider.sandbox.order(fault.after(1).forever());
         let daemon = place.home.start(&["run"]);
         until(case, || !place.alerts("server_stopped").is_empty());
@@ -332,7 +332,7 @@ fn i20_neither_a_refused_token_nor_a_rate_limit_holds_up_a_start() {
                 sandbox.order(Fault::status(CallKind::List, status).forever());
                 let began = Instant::now();
                 until("it runs again", || place.status() == "active");
-                // It may be down for 5 s.
+                // The server may be down for 5 s.
                 let took = began.elapsed();
                 assert!(took < Duration::from_secs(15), "{status}: {took:?}");
                 until("it was seen", || {
@@ -488,7 +488,7 @@ fn i20_kills_anywhere_leave_no_server_stopped_and_none_is_stopped_twice_for_a_sl
     });
 }
 
-/// Kills a service so often in the midst of its work.
+/// Kills a service the given number of times while it works.
 fn kill(kills: usize, nth: usize) {
     let provider = Provider::start(SignedDuration::from_millis(150), Duration::from_millis(40));
     provider
@@ -498,13 +498,13 @@ fn kill(kills: usize, nth: usize) {
     let servers = [11, 12, 13];
     for id in servers {
         provider.sandbox.add_server(id, &format!("server-{id}"));
-        // A slot that a killed stop is undone for still has its time.
+        // Slots are far enough apart that a slot has time left after a killed stop is undone.
         let text = policy(
             id,
             "*/20 * * * * *",
             "snapshot_name = \"tick-%Y%m%d-%H%M%S\"",
         );
-        // Longer than many kills take, one after the other, on a busy machine.
+        // Longer than many kills in a row take on a busy machine.
         let text = text.replace("stop_timeout = \"1s\"", "stop_timeout = \"5s\"");
         let text = text.replace("max_stopped = \"5s\"", "max_stopped = \"60s\"");
         home.policy(&format!("server-{id}"), &text);
@@ -542,14 +542,14 @@ fn kill(kills: usize, nth: usize) {
     for id in servers {
         let status = provider.sandbox.server_status(id);
         assert_eq!(status.as_deref(), Some("active"), "{id}");
-        // By the trail, which snapshot each stop was for; by the stand-in, how many took effect.
+        // The trail gives the slot of each stop, the stand-in the number of stops that took effect.
         let stops = home.events("stop_intent");
         let slots: std::collections::BTreeSet<_> = stops
             .iter()
             .filter(|record| record["server"] == id)
             .map(|record| record["snapshot"].to_string())
             .collect();
-        // Only where the policy's own times ran out, a slot's next attempt stops it once more.
+        // The next attempt of a slot stops the server again only if the policy's times ran out.
         let starts = home.events("start_intent");
         let undone = starts.iter().filter(|record| {
             let reason = record["reason"].as_str().unwrap_or_default();

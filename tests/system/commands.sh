@@ -1,17 +1,17 @@
-# Every command by root and by the service's own user, beside the running service and without
-# it: points.sh reads this.
+# Runs every command as root and as the service's user, with and without the running service.
+# points.sh sources this.
 # shellcheck shell=bash disable=SC2154
 
 by_root() { inside "$@"; }
 
-# The service's user has its folders and its token from systemd alone.
+# Only systemd gives the service's user its folders and its token.
 by_service() {
     inside systemd-run --quiet --wait --pipe --collect -p DynamicUser=yes -p User=snaprotate \
         -p StateDirectory=snaprotate -p LogsDirectory=snaprotate -p UMask=0077 \
         -p LoadCredential=api-token:/etc/snaprotate/api-token -- "$@" </dev/null
 }
 
-# ends CODE WORDS COMMAND…: it ends with that code, and its output has these words.
+# ends CODE WORDS COMMAND…: the command exits with CODE, and its output contains WORDS.
 ends() {
     local code=$1 words=$2 seen=0
     shift 2
@@ -20,7 +20,7 @@ ends() {
         { echo "$* ended with $seen instead of $code, or without: $words"; cat "$work/said"; return 1; }
 }
 
-# reads WHO: what changes nothing.
+# reads WHO: the commands that change nothing.
 reads() {
     local who=by_$1
     ends 0 'no problems' "$who" snaprotate check &&
@@ -38,7 +38,7 @@ reads() {
         ends 0 'stand-in' "$who" snaprotate demo --for 1s
 }
 
-# orders WHO NAME: what an operator does, on a snapshot of that name.
+# orders WHO NAME: an operator's orders, on a snapshot of that name.
 orders() {
     local who=by_$1 name=$2
     ends 0 "$name" "$who" snaprotate create web-server-01 "$name" --wait &&
@@ -50,7 +50,7 @@ orders() {
         recorded_orders "$name"
 }
 
-# The trail says of each who ordered it, and no file became somebody else's.
+# The trail names who gave each order, and no file changed its owner.
 recorded_orders() {
     local kind
     for kind in create_intent restore_intent delete_intent; do

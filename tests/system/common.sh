@@ -1,10 +1,10 @@
-# What the tests of this folder share: waiting, giving up, one line for each result, and the
-# stand-in of the provider. They read this first, and lay down $work themselves.
+# Shared by the tests in this folder: waiting, failing, one line for each result, and the stand-in
+# of the provider. They source this first, and create $work themselves.
 # shellcheck shell=bash disable=SC2034
 system=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 project=$(cd "$system/../.." && pwd)
 token=fake-token-of-the-system-test
-# All of 127/8 is this host, and nobody else is there: an address that nobody listens on.
+# All of 127/8 is this host. A random address in it is used by nobody else.
 page=127.$((RANDOM % 200 + 20)).$((RANDOM % 200 + 20)).1:9180
 
 work='' provider='' passed=0 failed=0
@@ -13,7 +13,7 @@ give_up() { echo "$(basename "$0"): $*" >&2; exit 1; }
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# within SECONDS COMMAND…: tries it until it succeeds, or says that it didn't.
+# within SECONDS COMMAND…: repeats the command until it succeeds; fails after SECONDS.
 within() {
     local end=$((SECONDS + $1))
     shift
@@ -23,7 +23,7 @@ within() {
     done
 }
 
-# point WHAT COMMAND…: one line of the result.
+# point WHAT COMMAND…: runs a check and prints one line of the result.
 point() {
     local what=$1
     shift
@@ -38,7 +38,7 @@ point() {
     fi
 }
 
-# install_packages NAME…: installs what the test needs, as root.
+# install_packages NAME…: installs what the test needs; requires root.
 install_packages() {
     command -v apt-get >/dev/null || give_up "needs $*; install them"
     [ "$(id -u)" = 0 ] || give_up "needs $*, which root can install by apt-get"

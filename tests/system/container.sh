@@ -1,11 +1,11 @@
-# A Debian container with a systemd of its own, which the tests of this folder boot.
+# Boots a Debian container with its own systemd for the tests in this folder.
 #
 #     SUITE=trixie     another Debian release than bookworm
 #     CACHE=DIR        where the container's root is kept between runs; default: target/system-test
 #
-# Needs root (it mounts and boots). debootstrap and systemd-container are installed by apt
-# where they are missing. The container has the host's network, so what listens on the host's
-# loopback is there too; nothing else is asked for over the network once the root is built.
+# Requires root, to mount and boot. Installs debootstrap and systemd-container by apt if they are
+# missing. The container shares the host's network, so it sees what listens on the host's loopback;
+# once its root is built, it requests nothing else over the network.
 # shellcheck shell=bash
 # shellcheck source=tests/system/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -16,16 +16,16 @@ nspawn='' init='' cgroups=() helpers=()
 unit=snaprotate.service
 logs=/var/log/private/snaprotate
 
-# Ends what this script started, by process id, and removes what it laid down.
+# Ends what this script started, by process id, and removes what it created.
 clean_up() {
     trap '' INT TERM HUP
     for helper in $provider "${helpers[@]}"; do kill "$helper" 2>/dev/null; done
     if [ -n "$nspawn" ]; then
         [ -n "$init" ] || init=$(pgrep -P "$nspawn" | head -n 1)
-        # It asks its init to power off.
+        # nspawn then asks its init to power off.
         kill "$nspawn" 2>/dev/null
         within 15 gone "$nspawn" || kill -KILL "$nspawn" 2>/dev/null
-        # An init outlives its killed nspawn; with the init goes the whole container.
+        # An init outlives a killed nspawn. Killing the init ends the whole container.
         [ -z "$init" ] || gone "$init" || kill -KILL "$init" 2>/dev/null
     fi
     wait 2>/dev/null
@@ -40,10 +40,11 @@ remove_cgroup() {
     [ ! -d "$1" ]
 }
 
-# Runs a command inside the container; longer than TimeoutStopSec=, so that it is seen to act.
+# Runs a command in the container. The time limit is longer than TimeoutStopSec=, so that it is seen
+# to act.
 inside() { timeout 90 nsenter -t "$init" -m -p -u -i -n -C -- "$@"; }
 
-# prepare_host BINARY: what must be there before anything is begun.
+# prepare_host BINARY: checks the requirements before anything starts.
 prepare_host() {
     [ "$(id -u)" = 0 ] || give_up "needs root, to mount and boot a container; run it with sudo"
     [ -x "$1" ] || give_up "$1 is no program; run cargo build, or name one"
@@ -56,19 +57,19 @@ prepare_host() {
     fi
 }
 
-# The root is built once and never booted itself; each run boots a copy.
+# The root is built once and never booted; each run boots a copy.
 build_root() {
     mkdir -p "$cache"
     exec 9>"$cache/lock"
     flock 9
-    # One that an older test built lacks certificates.
+    # A root that an older test built lacks the certificates.
     if [ ! -d "$cache/$suite/usr/share/ca-certificates" ]; then
         echo "building the container's root in $cache/$suite (about a minute, 270 MB)"
         local mirror
         # shellcheck disable=SC2016
         mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | head -n 1)
         rm -rf --one-file-system "$cache/$suite.new"
-        # Its mounts are its own, so that none is left behind if it is interrupted.
+        # In a mount namespace, so that no mount is left behind after an interrupt.
         unshare --mount timeout 540 debootstrap --variant=minbase \
             --include=systemd,systemd-sysv,dbus,procps,ca-certificates "$suite" "$cache/$suite.new" ${mirror:+"$mirror"} \
             >"$work/debootstrap" 2>&1 ||
@@ -80,8 +81,8 @@ build_root() {
     exec 9>&-
 }
 
-# Without systemd on the host the container gets a cgroup of its own in each hierarchy that
-# systemd uses, so that it touches no other and all of it can be found again.
+# Without systemd on the host, the container gets its own cgroup in each hierarchy that systemd
+# uses. It then touches no other cgroup, and all its processes can be found.
 boot() {
     local keep=() hierarchy
     if [ ! -d /run/systemd/system ]; then
@@ -100,7 +101,7 @@ boot() {
     fi
     (
         for group in "${cgroups[@]}"; do echo "$BASHPID" >"$group/cgroup.procs"; done
-        # Newer ones refuse to boot on a host with the old cgroups unless told to.
+        # Newer versions refuse to boot on a host with cgroups v1 unless this is set.
         exec systemd-nspawn --quiet --directory="$work/root" --machine="snaprotate-test-$$" \
             --register=no "${keep[@]}" --resolv-conf=off --timezone=off --console=pipe \
             --setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 --boot \
@@ -117,12 +118,12 @@ booted() {
     [ -n "$init" ] && inside systemctl is-system-running | grep -Eq '^(running|degraded)$'
 }
 
-# What the service there says of itself.
+# The state of the service in the container.
 property() { inside systemctl show "$unit" --property="$1" --value; }
 is() { [ "$(property "$1")" = "$2" ] || { echo "$1 is $(property "$1"), not $2"; said; }; }
 said() { inside journalctl --no-pager --lines=12 --unit="$unit" --unit='snaprotate-hook*'; return 1; }
 
-# recorded COUNT EVENT: the trail holds it that often, no more and no less.
+# recorded COUNT EVENT: the trail has exactly COUNT such events.
 recorded() {
     local lines
     lines=$(cat "$work/root$logs"/audit-*.jsonl | grep -c "\"event\":\"$2\"")

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What is shipped for Prometheus and Grafana, checked by Prometheus's own tool: the rules, their
-# tests, and what a running service really says at /metrics.
+# Checks the files for Prometheus and Grafana with Prometheus's own tool: the rules, their tests,
+# and the metrics of a running service.
 #
 #     tests/system/monitoring.sh [BINARY]     default: target/debug/snaprotate
 #
-# promtool is installed by apt where it is missing (as root), without its service being started. The
-# provider is provider.py on loopback; nothing else is asked for over the network.
+# Installs promtool by apt if it is missing (requires root), without starting its service. The
+# provider is provider.py on loopback; nothing else is requested over the network.
 set -euo pipefail
 
 # shellcheck source=tests/system/common.sh
@@ -24,10 +24,10 @@ clean_up() {
 
 install_promtool() {
     command -v promtool >/dev/null && return
-    # The package would start a server; a policy of ours says no, unless there is one.
+    # The package would start a server. This policy prevents it, unless the host has its own.
     local policy=/usr/sbin/policy-rc.d ours=''
     [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && ours=1; }
-    # In a shell of its own, so that the policy goes whatever comes of it.
+    # In a subshell, so that the policy is removed even if the installation fails.
     (install_packages prometheus) || true
     [ -z "$ours" ] || rm -f "$policy"
     command -v promtool >/dev/null || give_up "needs promtool; install Prometheus"
@@ -44,7 +44,7 @@ with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
 PY
 }
 
-# The create was answered, and what the server holds was listed since.
+# The create was answered, and the server was listed after it.
 rotated() {
     get /metrics >"$work/metrics" &&
         grep -q '^snaprotate_api_requests_total{call="create",outcome="ok"} 1$' "$work/metrics" &&
@@ -82,7 +82,7 @@ within 20 rotated || give_up "the service did not rotate: $(tail -n 5 "$work/log
 get /metrics >"$work/metrics"
 promtool check metrics <"$work/metrics"
 
-# What rules and dashboard ask for is there.
+# The metrics that rules and dashboard use exist.
 python3 - "$work/metrics" "$monitoring" <<'PY'
 import json
 import re

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The Debian package as an administrator meets it: in a booted container it is installed, given
-# a policy, upgraded, removed and purged, and lintian looks at it.
+# Tests the Debian package in a booted container: installs it, adds a policy, upgrades, removes and
+# purges it, and checks it with lintian.
 #
 #     tests/system/package.sh [BINARY]        default: target/debug/snaprotate
 #
-# container.sh says what that needs. lintian and cargo-deb are installed where they are missing.
-# A debug build is packaged as a release is, stripped and linked alike, so lintian finds the same
-# in both; only the program's size tells them apart.
+# container.sh lists the requirements. Installs lintian and cargo-deb if they are missing. A debug
+# build is packaged like a release, equally stripped and linked, so lintian finds the same in both;
+# only the size of the program differs.
 set -uo pipefail
 
 # shellcheck source=tests/system/container.sh
@@ -19,7 +19,7 @@ build_packages() {
     "$project/packaging/build" --binary "$binary" --output "$work/packages" deb >"$work/build" 2>&1 ||
         { tail -n 20 "$work/build"; give_up "the package could not be built"; }
     deb=$(echo "$work"/packages/*.deb)
-    # The same once more, as the next revision.
+    # The same package as the next revision.
     dpkg-deb -R "$deb" "$work/newer"
     sed -i 's/^\(Version: .*\)-1$/\1-2/' "$work/newer/DEBIAN/control"
     dpkg-deb --root-owner-group -Zgzip -z1 -b "$work/newer" "$work/packages/newer.deb" >/dev/null ||

@@ -1,4 +1,4 @@
-# What is looked at, in this order: package.sh reads this once the container is up.
+# The checks, in this order; package.sh sources this once the container is up.
 # shellcheck shell=bash disable=SC2154
 etc=$work/root/etc/snaprotate
 policy=$etc/policies.d/web-server-01.toml
@@ -15,7 +15,7 @@ installs() {
         [ -z "$(inside systemctl list-units --failed --quiet)" ] &&
         inside getent group snaprotate-hook && [ -d "$etc/policies.d" ] && [ -z "$(ls -A "$etc/policies.d")" ]
 }
-# Without that there is nothing else to see.
+# The other checks require an installed package.
 point "installs, and starts nothing" installs || return
 
 tells() {
@@ -28,7 +28,7 @@ point "says what has to be written before the first start" tells
 
 complete() {
     local file
-    # The files that the examples name for editors are there.
+    # The schemas that the examples name for editors exist.
     for file in "$etc/snaprotate.toml" "$work"/root/usr/share/doc/snaprotate/examples/policies.d/*.toml; do
         [ -s "$work/root$(sed -n '1s,^#:schema file://,,p' "$file")" ] || { echo "the schema of $file is missing"; return 1; }
     done
@@ -64,7 +64,7 @@ tls = "none"
 from = "snaprotate@example.org"
 to = ["admin@example.org"]
 TOML
-    # Neither today nor tomorrow: a first snapshot waits where the next slot would bear its name.
+    # Neither today nor tomorrow: a first snapshot waits if the next slot would have the same name.
     local day
     day=$(LC_ALL=C date -u -d '3 days ago' +%a)
     cat >"$policy" <<TOML
@@ -104,7 +104,7 @@ shown() {
 }
 point "shows the server on its page" shown
 
-# told EVENT SUBJECT: both receivers heard of it.
+# told EVENT SUBJECT: both receivers got the alert.
 told() { grep "\"event\":\"$1\"" "$work/webhook" | grep config_refused && grep "^Subject: $2 .*config refused" "$work/mail"; }
 told_soon() { within 20 told "$@" || { cat "$work/webhook" "$work/mail"; said; }; }
 alerts() {
@@ -154,7 +154,7 @@ point "goes on where it was when it is installed again" returns
 left() {
     find "$work/root" -xdev -iname '*snaprotate*'
     inside find /run /tmp -xdev -iname '*snaprotate*'
-    # Without the copies that groupdel makes of what was before.
+    # Except the backups of groupdel.
     grep -rl --exclude='g*-' snaprotate "$work"/root/etc "$work"/root/var/lib
 }
 purges() {

@@ -1,4 +1,4 @@
-# What is looked at, in this order: systemd.sh reads this once the container is up.
+# The checks, in this order; systemd.sh sources this once the container is up.
 # shellcheck shell=bash disable=SC2154
 state=/var/lib/private/snaprotate
 policy=$work/root/etc/snaprotate/policies.d/web-server-01.toml
@@ -7,14 +7,14 @@ clean_unit() { inside systemd-analyze verify /etc/systemd/system/snaprotate{,-ho
 point "holds nothing that this systemd doesn't know" clean_unit
 
 starts() { inside systemctl start "$unit" && is ActiveState active && is SubState running; }
-# Without that there is nothing else to see.
+# The other checks require a running service.
 point "becomes ready" starts || return
 
-# A failure of the check is left to `run`, so it would not show above.
+# The unit ignores a failure of the check, so it would not show above.
 checked() { property ExecStartPre | grep -F 'code=exited ; status=0' || said; }
 point "checks its configuration beforehand, with the credential at hand" checked
 
-# Neither the unit's words nor its score prove that the kernel was told.
+# Neither the unit's settings nor its security score prove that the kernel applies them.
 confined() {
     local pid status
     pid=$(property MainPID)
@@ -41,14 +41,14 @@ runs_hooks() {
 point "runs hooks in a unit of their own, by a user of its own, without the token" runs_hooks
 
 hook_group() { inside getent group snaprotate-hook | cut -d: -f3; }
-# A line of a stranger's that would run a hook, if it were heard.
+# A stranger's request that would run a hook if the runner accepted it.
 # shellcheck disable=SC2016
 stranger='use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new($ARGV[0]) or die "no socket: $!";
     print $s q({"job":{"policy":"web-server-01","rotation":"weekly","snapshot":"x","server":12345,"server_name":"x"},"after":"x"}), "\n";
     $s->flush; print <$s>;'
 sends_away() {
     local heard
-    # One to whom an administrator gave the group gets as far as the runner.
+    # A user with the socket's group can connect, and the runner must refuse.
     heard=$(inside setpriv --reuid=65534 --regid=65534 --groups="$(hook_group)" perl -e "$stranger" /run/snaprotate-hook.sock) || return
     [ -z "$heard" ] || { echo "it was answered: $heard"; return 1; }
     within 10 inside sh -c 'journalctl --no-pager | grep -F "may not have hooks run"'
@@ -134,7 +134,7 @@ stays_down() {
     cp "$policy" "$work/good"
     sed -i 's/^keep = .*/keep = 0/' "$policy"
     inside systemctl start "$unit"
-    # Past the pause between two starts.
+    # Longer than the pause between two starts.
     sleep 12
     cp "$work/good" "$policy"
     is ActiveState failed && is NRestarts 0

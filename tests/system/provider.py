@@ -1,9 +1,9 @@
-"""A stand-in of the snapshots API on 127.0.0.1, as small as the test of the service needs.
+"""A minimal stand-in of the snapshots API on 127.0.0.1 for the test of the service.
 
     provider.py PORT_FILE LOG_FILE TOKEN
 
-It starts empty, keeps what is created, and says `completed` from the first listing on. The
-port that it got is written to PORT_FILE; each request is a line of LOG_FILE (without the token).
+It starts empty and stores created snapshots, which are `completed` from the first listing on.
+PORT_FILE gets the port; LOG_FILE gets a line for each request (without the token).
 """
 
 import json
@@ -76,7 +76,7 @@ class Provider(BaseHTTPRequestHandler):
             snapshots.remove(found[0])
 
     def answer(self, status, body):
-        """Sends `body`, or a 401 instead; says whether it was the body."""
+        """Sends `body`, or a 401 for a wrong token; returns True if it sent the body."""
         allowed = self.headers.get("Authorization") == f"Bearer {TOKEN}"
         if not allowed:
             status, body = 401, {"detail": "invalid token"}

@@ -1,9 +1,9 @@
-"""Receivers of alerts on 127.0.0.1: a webhook, and a mail server that takes everything.
+"""Receivers of alerts on 127.0.0.1: a webhook, and a mail server that accepts everything.
 
     receivers.py PORTS_FILE WEBHOOK_FILE MAIL_FILE
 
-The two ports are written to PORTS_FILE. What the webhook is sent is appended to WEBHOOK_FILE,
-one body a line; mails, whole, to MAIL_FILE.
+PORTS_FILE gets the two ports. WEBHOOK_FILE gets a line for each body sent to the webhook,
+MAIL_FILE gets whole mails.
 """
 
 import os

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The shipped unit under a real systemd: boots a Debian container, installs binary, unit and
-# configuration as an administrator would, and looks at what the service does there.
+# Tests the shipped unit under a real systemd: boots a Debian container, installs binary, unit and
+# configuration as an administrator would, and checks what the service does there.
 #
 #     tests/system/systemd.sh [BINARY]        default: target/debug/snaprotate
 #
-# container.sh says what that needs, and how another Debian release is taken: one whose systemd
-# is newer gets the drop-ins too.
+# container.sh lists the requirements, and how to choose another Debian release. A release with a
+# newer systemd gets the drop-ins too.
 set -uo pipefail
 
 # shellcheck source=tests/system/container.sh
@@ -32,7 +32,7 @@ restore_window = "1s"
 [http]
 listen = "$page"
 TOML
-    # Neither today nor tomorrow: a first snapshot waits where the next slot would bear its name.
+    # Neither today nor tomorrow: a first snapshot waits if the next slot would have the same name.
     local day
     day=$(LC_ALL=C date -u -d '3 days ago' +%a)
     cat >"$etc/policies.d/web-server-01.toml" <<TOML
@@ -51,7 +51,7 @@ after = ["/bin/sh", "-c", "echo \$SNAPROTATE_HOOK of \$SNAPROTATE_SNAPSHOT"]
 TOML
 }
 
-# Each from the version on that its first line names.
+# Installs each drop-in if systemd has the version that its first line names.
 add_drop_ins() {
     local folder=$work/root/etc/systemd/system/snaprotate.service.d file since
     mkdir -p "$folder"

@@ -1,4 +1,4 @@
-//! Which records are asked for.
+//! Filters of `audit show`: selects records by server, time, event, rotation and snapshot.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::snapshot_names::{RecordFields, SnapshotNames};
 use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// The events of the trail.
+/// All events of the trail.
 pub(in crate::cli) const EVENTS: [&str; 53] = [
     "alert_cleared",
     "alert_raised",
@@ -65,41 +65,41 @@ pub(in crate::cli) const EVENTS: [&str; 53] = [
     "witnessed",
 ];
 
-/// Events that are asked for together, by what their words begin with.
+/// Groups of events, each named by the first word of its events.
 pub(super) const GROUPS: [&str; 8] = [
     "alert", "create", "delete", "hook", "restore", "slot", "start", "stop",
 ];
 
-/// Whether the event is the one that was asked for, or of the group.
+/// Returns true if `event` is the event that was asked for, or belongs to that group.
 fn is_of(event: &str, asked: &str) -> bool {
     let rest = event.strip_prefix(asked);
     rest.is_some_and(|rest| rest.is_empty() || (GROUPS.contains(&asked) && rest.starts_with('_')))
 }
 
-/// What is asked for; an empty one takes every record.
+/// A filter on records; the default one matches all.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     pub(super) server: Option<ServerId>,
-    /// All ids that the trail has this server under.
+    /// All ids that the trail has recorded for this server.
     pub(super) ids: BTreeSet<ServerId>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
-    /// Any of these; none: all.
+    /// Any of these events; all events if empty.
     pub(super) events: Vec<String>,
-    /// What went wrong alone.
+    /// Only records of something that went wrong.
     pub(super) failed: bool,
     pub(super) rotation: Option<String>,
     pub(super) snapshot: Option<SnapshotQuery>,
 }
 
-/// A snapshot as it was asked for.
+/// The snapshot that was asked for.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotQuery {
-    /// As it was typed.
+    /// As typed.
     pub(super) name: String,
-    /// The same as an id.
+    /// The typed text as an id.
     pub(super) id: Option<SnapshotId>,
-    /// The names that the id bears, by server: what comes before a create's answer has no id.
+    /// The names that this id bears on each server: records before a create's answer have no id.
     pub(super) named: BTreeSet<(ServerId, String)>,
 }
 
@@ -145,7 +145,7 @@ impl SnapshotQuery {
         if said.id.is_some() && said.id == self.id {
             return true;
         }
-        // What a changed configuration will delete stands in the record of its loading.
+        // The record of a loaded configuration names the snapshots that the change will delete.
         if said.deletes.iter().any(|line| holds(line, &self.name)) {
             return true;
         }
@@ -157,13 +157,13 @@ impl SnapshotQuery {
     }
 }
 
-/// Whether a line holds a name that is not merely a part of a longer one.
+/// Returns true if a line holds the name as a whole word, not as a part of a longer name.
 fn holds(line: &str, name: &str) -> bool {
     let part = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
     line.split(part).any(|word| word == name)
 }
 
-/// Whether a record tells of something that did not go as it should.
+/// Returns true if the record reports a failure, a refusal, a loss or an alert.
 pub(super) fn went_wrong(event: &str, said: &RecordFields) -> bool {
     match event {
         "alert_raised" | "blocked" | "config_refused" | "head_lost" | "slot_given_up"
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn every_event_that_the_trail_can_hold_may_be_asked_for() {
-        // Serde names all variants when it meets one that it doesn't know.
+        // Serde lists all variants in its error for an unknown one.
         let unknown = r#"{"event":"none_such"}"#;
         let fact = serde_json::from_str::<ServerEvent>(unknown)
             .expect_err("no fact")

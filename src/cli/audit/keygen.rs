@@ -1,4 +1,4 @@
-//! `audit keygen`: a key that signs checkpoints of the trail.
+//! `audit keygen`: makes a key that signs checkpoints of the trail.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -24,7 +24,7 @@ pub struct Args {
     out: PathBuf,
 }
 
-/// Writes the private key, and prints the public one.
+/// Writes the private key to a new file, and prints the public key.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let name = match &args.name {
         Some(name) => name.clone(),
@@ -58,7 +58,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         .open(path)?;
     let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
     if written.is_err() {
-        // It was made just now, and holds no whole key.
+        // The file is new and holds no whole key.
         let _gone = std::fs::remove_file(path);
     }
     written?;

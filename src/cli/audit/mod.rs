@@ -1,9 +1,9 @@
-//! `audit`: reads the trail, and checks that it is whole.
+//! `audit`: reads the trail and verifies its chain.
 //!
-//! `show` picks records and prints them: `filter` says which, `time` reads what was typed as
-//! a time, `snapshot_names` remembers what earlier records say of a snapshot, `record_line` is a record for
-//! people, `not_found` tells a slip from a night without records. `verify` checks the chain, and
-//! holds it against checkpoints (`witness`), which are signed by a key that `keygen` makes.
+//! `show` selects records and prints them: `filter` selects, `time` parses times, `snapshot_names`
+//! maps ids to the names of earlier records, `record_line` formats a record for people, and
+//! `not_found` reports a server, rotation or snapshot that doesn't exist. `verify` checks the chain
+//! and compares it with checkpoints (`witness`). `keygen` makes the key that signs checkpoints.
 
 mod filter;
 mod keygen;
@@ -37,7 +37,7 @@ pub enum Command {
     Keygen(keygen::Args),
 }
 
-/// Reads or checks it.
+/// Runs the subcommand.
 pub fn run(cli: &Cli, command: &Command) -> Result<Exit, CommandError> {
     match command {
         Command::Show(args) => show::run(cli, args),

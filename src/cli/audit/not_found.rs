@@ -1,5 +1,5 @@
-//! Whether there is such a server and rotation at all: a slip of the fingers must not look like
-//! a night without records.
+//! Errors for names that exist nowhere. Without them, a mistyped server or rotation would look like
+//! a time without records.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,19 +14,19 @@ use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 use crate::status::server_lookup::near;
 
-/// As much of a name as is shown.
+/// Longest name that is shown, in characters.
 const NAME_SHOWN: usize = 80;
-/// So many rotations are named.
+/// Rotations that an error lists, at most.
 const NAMED: usize = 8;
 
-/// What was asked for by name.
+/// The names that were asked for.
 pub(super) struct NamedQuery<'a> {
-    /// As it was typed, and its id.
+    /// The server as typed, and its id.
     pub(super) server: Option<(&'a str, ServerId)>,
     pub(super) rotation: Option<&'a str>,
 }
 
-/// Refuses what neither a policy nor a record of these files knows.
+/// Returns an error if neither a policy nor a record in these files names the server or rotation.
 pub(super) fn told(
     asked: &NamedQuery,
     policies: &[Arc<Policy>],
@@ -76,8 +76,8 @@ pub(super) fn told(
     })
 }
 
-/// The server that has this id, or that a policy or the provider called so last, says the trail,
-/// where no policy that can be read does now.
+/// Finds the server that no present policy names: by its id, or by the name that a policy or the
+/// provider last gave it in the trail. Prints a note if it was found by name.
 pub(super) fn former(
     typed: &str,
     policies: &[Arc<Policy>],
@@ -85,7 +85,7 @@ pub(super) fn former(
 ) -> Option<ServerId> {
     let called = |file| {
         let all = records(file).flatten();
-        // Most records are none of it, and need not be taken apart.
+        // Parsing is slow, and most records don't hold the text.
         let all = all.filter(|record| record.json.contains(typed));
         let called = all.filter_map(|record| {
             let said = RecordFields::of(&record);
@@ -111,7 +111,7 @@ pub(super) fn former(
     Some(server)
 }
 
-/// What to say of a snapshot that no record of these files names.
+/// Returns a message if no record in these files names the snapshot.
 pub(super) fn snapshot(
     typed: &str,
     server: Option<&ServerId>,

@@ -1,4 +1,4 @@
-//! A record as one line for people.
+//! Formats a record as one line for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,18 +17,18 @@ use crate::core::sanitize::printable;
 use crate::core::snapshot::ServerId;
 use crate::status::wrap;
 
-/// As much of a word, a name or a text of the trail as is shown.
+/// Longest event word, name and text of the trail that are shown, in characters.
 const WORD_SHOWN: usize = 30;
 const NAME_SHOWN: usize = 120;
 const TEXT_SHOWN: usize = 2000;
-/// A wider name pushes its own line's rest to the right, not that of all lines.
+/// A longer name shifts the rest of its own line only.
 const WIDEST_SERVER: usize = 24;
-/// `snapshot_completed`.
+/// The length of `snapshot_completed`.
 const EVENT_WIDTH: usize = 18;
-/// Text is not broken into a narrower column than this.
+/// Text is not wrapped into a narrower column.
 const NARROWEST: usize = 30;
 
-/// What every line has, or says in words of its own; and what only the program needs.
+/// Keys that every line shows elsewhere, and keys that only the program needs.
 const SAID_ELSEWHERE: [&str; 22] = [
     "seq",
     "time",
@@ -54,13 +54,13 @@ const SAID_ELSEWHERE: [&str; 22] = [
     "foreign",
 ];
 
-/// How lines are made.
+/// The format of lines.
 pub(super) struct LineFormat {
     zone: TimeZone,
     names: BTreeMap<ServerId, String>,
     policies: BTreeMap<ServerId, Arc<Policy>>,
     server_width: usize,
-    /// Of the terminal, if it is one.
+    /// Columns of the terminal; `None` if the output is no terminal.
     width: Option<usize>,
     colour: bool,
 }
@@ -95,10 +95,10 @@ impl LineFormat {
         }
     }
 
-    /// The zone, said once before all lines.
+    /// Returns the first line of the output, which names the time zone.
     pub(super) fn opening(&self) -> String {
         let zone = self.zone.iana_name().unwrap_or("the system's zone");
-        // Where the system names no zone, jiff takes UTC.
+        // jiff uses UTC if the system has no time zone.
         let zone = match zone {
             "Etc/UTC" | "Etc/Unknown" => "UTC",
             zone => zone,
@@ -106,7 +106,7 @@ impl LineFormat {
         format!("Times are {zone}.")
     }
 
-    /// One record.
+    /// Returns the line of one record, wrapped to the terminal's width.
     pub(super) fn line(
         &self,
         record: &Record,
@@ -120,7 +120,8 @@ impl LineFormat {
                 .names
                 .get(&id)
                 .cloned()
-                // One that has no policy any more: another server may be called so now.
+                // The server has no policy any more. Its id is shown because another server may
+                // have its name now.
                 .or_else(|| {
                     Some(format!(
                         "{} ({id})",
@@ -134,11 +135,11 @@ impl LineFormat {
         let mut line = format!("{time}  {server:<width$}  ");
         let indent = time.len() + 2;
         let before = line.chars().count() + EVENT_WIDTH + 2;
-        // Padded before it is coloured: escapes have no width.
+        // Padded before colouring, since escape sequences count as characters.
         let word = printable(&record.event, WORD_SHOWN);
         let padded = format!("{word:<EVENT_WIDTH$}");
         if self.colour {
-            // Writing into a string can't fail.
+            // Writing to a string can't fail.
             let _ = write!(line, "{}", padded.style(style(&record.event, said)));
         } else {
             line.push_str(&padded);
@@ -154,7 +155,7 @@ impl LineFormat {
         line.trim_end().to_owned()
     }
 
-    /// What stands behind the event's word.
+    /// Returns the text after the event's word.
     fn rest(&self, record: &Record, said: &RecordFields, known: &SnapshotNames) -> String {
         let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
         let text = |key: &str| {
@@ -177,7 +178,7 @@ impl LineFormat {
         let mut parts = Vec::new();
         if record.event.starts_with("alert_") {
             parts.extend(text("alert"));
-            // An alert about the server itself: it stands there already.
+            // An alert about the server itself: the line already names the server.
             parts.extend(text("about").filter(|about| Some(about) != own_server.as_ref()));
             what = std::mem::take(&mut parts).join(" ");
         }
@@ -217,7 +218,7 @@ impl LineFormat {
         for (key, value) in &fields {
             let alert =
                 record.event.starts_with("alert_") && matches!(key.as_str(), "alert" | "about");
-            // Most answers bear the name that the server has anyway.
+            // Most answers give the name that the line already shows.
             let named = key == "server_name"
                 && record
                     .server
@@ -238,8 +239,8 @@ impl LineFormat {
         }
     }
 
-    /// The rotation, and for what was about to be done the policy that wanted it. Records of
-    /// earlier versions don't name both, so the policy in force fills in.
+    /// Returns the rotation, and for an intent or a new rotation the policy. Records of earlier
+    /// versions don't name both; the policy in force gives the missing one.
     fn origin(
         &self,
         record: &Record,
@@ -247,7 +248,7 @@ impl LineFormat {
         known: &SnapshotNames,
     ) -> Option<String> {
         let policy = record.server.clone().and_then(|id| self.policies.get(&id));
-        // What an operator ordered, no policy wanted.
+        // An operator's order comes from no policy.
         let ordered = said.by.is_some();
         let intent = !ordered && matches!(record.event.as_str(), "create_intent" | "delete_intent");
         let begun = intent || record.event == "rotation_added";
@@ -272,7 +273,7 @@ impl LineFormat {
     }
 }
 
-/// A field that has no words of its own; nothing where it says nothing.
+/// Returns the text of a field without a special form; `None` if its value is empty.
 fn other(key: &str, value: &Value) -> Option<String> {
     let shown = |value: &Value| match value {
         Value::String(text) => printable(text, TEXT_SHOWN),
@@ -293,7 +294,7 @@ fn other(key: &str, value: &Value) -> Option<String> {
     let label = match key {
         "paid_by" => "paid for by id".to_owned(),
         "shrinks" => "after a grace it deletes ids".to_owned(),
-        // Not only deletes: also what stays behind, and what can't be told.
+        // The list also names snapshots that stay, and ones whose fate is unknown.
         "deletes" => "what it changes:".to_owned(),
         "spare" => "before a restore from id".to_owned(),
         key => printable(key, WORD_SHOWN).replace('_', " "),
@@ -301,7 +302,7 @@ fn other(key: &str, value: &Value) -> Option<String> {
     Some(format!("{label} {text}"))
 }
 
-/// A program and its arguments, as a shell would want them.
+/// Joins a program and its arguments, quoted as a shell requires.
 fn quoted(argv: &[Value]) -> String {
     let word = |word: &Value| {
         let word = printable(word.as_str().unwrap_or_default(), TEXT_SHOWN);

@@ -1,4 +1,4 @@
-//! What a line says, and that it fits.
+//! Tests the text of lines and their width.
 
 use super::*;
 use crate::core::snapshot::SnapshotId;
@@ -27,7 +27,7 @@ fn shown(lines: &LineFormat, record: &Record, known: &SnapshotNames) -> String {
     lines.line(record, &RecordFields::of(record), known)
 }
 
-/// The line of an event of the server, without what comes before the event's word.
+/// Returns the line of an event of server 7, from the event's word on.
 fn told(event: &str, fields: &str) -> String {
     let record = record(Some(7), event, &format!("{fields},"));
     let line = shown(&lines(None, false), &record, &SnapshotNames::default());
@@ -82,7 +82,7 @@ fn an_outcome_shows_its_status_and_its_error() {
         r#""snapshot":"d-1","outcome":"done","id":801,"server_name":"web","status":201"#,
     );
     assert_eq!(said, "create_result       d-1 (id 801): done; HTTP 201");
-    // The provider calls it otherwise than the policy does.
+    // The provider's name for the server differs from the policy's.
     let said = told(
         "create_result",
         r#""snapshot":"d-1","outcome":"done","server_name":"db""#,
@@ -167,7 +167,7 @@ fn on_a_terminal_what_does_not_fit_goes_on_below_the_server() {
         ]
     );
     assert!(rows.iter().all(|row| row.len() <= 72), "{line}");
-    // Nowhere else is a record more than a line.
+    // Without a terminal each record is one line.
     assert_eq!(
         shown(&lines(None, false), &blocked, &SnapshotNames::default())
             .lines()

@@ -1,4 +1,4 @@
-//! `audit show`: what happened, when and why.
+//! `audit show`: prints the records of the trail.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -23,9 +23,9 @@ use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 
-/// What a terminal is shown when neither a time nor a number was asked for.
+/// Records shown on a terminal if neither `--since` nor `--last` is given.
 const SCREENFUL: usize = 200;
-/// Lines that can't be read which are told one by one.
+/// Unreadable lines that are reported one by one; more of them are only counted.
 const TOLD: u64 = 5;
 
 /// Which records to show, and how.
@@ -63,7 +63,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Good also when no record fits; bad when lines can't be read.
+/// Prints the records that match. Returns `Bad` if the trail has unreadable lines.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let env = Environment::from_process();
     let folders = config::folders(&cli.config, &env)?;
@@ -118,7 +118,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let left = shown.is_err();
     written(shown)?;
     if left {
-        // A reader such as `head` has seen enough.
+        // The reader, such as `head`, closed the pipe.
         return Ok(Exit::Good);
     }
     if show.shown == 0 {
@@ -158,7 +158,7 @@ fn filter(
         let integer = |id: &ServerId| id.number().is_some();
         let id = || server.parse().ok().filter(integer);
         let found = server_argument::find(policies, server)?.map(|policy| policy.server.clone());
-        // The trail remembers servers that have no policy any more.
+        // The trail also has servers that have no policy any more.
         match found.or_else(id) {
             Some(server) => Ok(server),
             None => not_found::former(server, policies, files_since(trail, None)?)
@@ -182,7 +182,7 @@ fn filter(
     })
 }
 
-/// Finds the names that an id bears, since records before a create's answer lack the id.
+/// Collects the names that an id bears, since records before a create's answer have no id.
 fn names_of(asked: &mut SnapshotQuery, files: &[PathBuf]) {
     for record in files.iter().cloned().flat_map(records).flatten() {
         let said = RecordFields::of(&record);
@@ -194,7 +194,7 @@ fn names_of(asked: &mut SnapshotQuery, files: &[PathBuf]) {
     }
 }
 
-/// What was shown last of each server: an alert that only repeats it is left out for people.
+/// The last reason shown for each server. People don't see an alert that only repeats it.
 #[derive(Default)]
 struct RepeatedAlerts(BTreeMap<ServerId, Option<String>>);
 
@@ -208,10 +208,10 @@ impl RepeatedAlerts {
     }
 }
 
-/// Picks records, and prints them.
+/// Selects records and prints them.
 struct Show<W: Write> {
     filter: Filter,
-    /// `None`: as they stand in the trail.
+    /// `None`: prints the records as they are in the trail.
     lines: Option<LineFormat>,
     out: W,
     shown: u64,
@@ -219,7 +219,7 @@ struct Show<W: Write> {
 }
 
 impl<W: Write> Show<W> {
-    /// Prints while it reads.
+    /// Prints each match as it is read.
     fn all(&mut self, files: Vec<PathBuf>) -> io::Result<()> {
         for file in files {
             self.file(file, |show, text| show.print(&text))?;
@@ -227,7 +227,7 @@ impl<W: Write> Show<W> {
         Ok(())
     }
 
-    /// Reads the newest files alone, as many as it takes.
+    /// Reads files from the newest back until `last` records have matched, then prints those.
     fn newest(&mut self, mut files: Vec<PathBuf>, last: usize, unasked: bool) -> io::Result<()> {
         let mut batches: Vec<VecDeque<String>> = Vec::new();
         let (mut room, mut left_out) = (last, false);
@@ -258,8 +258,8 @@ impl<W: Write> Show<W> {
         Ok(())
     }
 
-    /// Hands out what is taken from a file, in words. Each file begins with what is still
-    /// known of the months before, so none needs another.
+    /// Passes the text of each match in a file to `take`. A file begins with a checkpoint, so no
+    /// earlier file is read.
     fn file(
         &mut self,
         file: PathBuf,
@@ -290,7 +290,8 @@ impl<W: Write> Show<W> {
         Ok(())
     }
 
-    /// `None` for a checkpoint, which repeats for the program what people have read before.
+    /// Returns a record's text. `None` for a checkpoint, which repeats earlier records; it is shown
+    /// only with `--json` or if asked for.
     fn words(&self, record: &Record, said: &RecordFields, known: &SnapshotNames) -> Option<String> {
         let Some(lines) = &self.lines else {
             return Some(record.json.clone());

@@ -1,5 +1,5 @@
-//! What earlier records say of a snapshot: a result bears only an id, and a delete no
-//! rotation, but people ask for both by name.
+//! Names and rotations of snapshots, collected from earlier records. A create's result has only an
+//! id, and a delete has no rotation, but people ask for both by name.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use serde::Deserialize;
 use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// Snapshots remembered for each server, so that memory stays flat whatever the trail says;
-/// those that were deleted are forgotten, so this is far above what a server holds.
+/// Snapshots stored for each server, at most, so that memory stays bounded whatever the trail
+/// holds. Deleted ones are removed, so this is far more than a server holds.
 const REMEMBERED: usize = 64;
 
-/// What a record says, as far as it is asked for. One with a field of another kind than the
-/// trail's own says nothing.
+/// The fields of a record that are used here. All are empty if one has another type than the trail
+/// writes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RecordFields {
@@ -32,7 +32,7 @@ pub(super) struct RecordFields {
     history: Option<CheckpointFields>,
 }
 
-/// As much of a server's checkpoint as is used.
+/// The part of a server's checkpoint that is used.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct CheckpointFields {
@@ -56,7 +56,7 @@ impl RecordFields {
         serde_json::from_str(&record.json).unwrap_or_default()
     }
 
-    /// Every rotation that the record names.
+    /// Returns every rotation that the record names.
     pub(super) fn rotations(&self) -> impl Iterator<Item = &str> {
         let earlier = self.history.iter().flat_map(|history| &history.rotations);
         let earlier = earlier.map(|rotation| rotation.name.as_str());
@@ -64,7 +64,7 @@ impl RecordFields {
         own.chain(self.about_rotation()).chain(earlier)
     }
 
-    /// Every snapshot that the record names.
+    /// Returns every snapshot that the record names.
     pub(super) fn snapshots(&self) -> impl Iterator<Item = &str> {
         let earlier = self.history.iter().flat_map(|history| &history.rotations);
         let slots = earlier.flat_map(|rotation| &rotation.slots);
@@ -72,7 +72,7 @@ impl RecordFields {
         own.chain(slots.map(|slot| slot.name.as_str()))
     }
 
-    /// The rotation that an alert is about, where it is about one.
+    /// Returns the rotation that an alert is about, if it is about one.
     pub(super) fn about_rotation(&self) -> Option<&str> {
         let alert = self.alert.as_deref()?;
         matches!(
@@ -83,7 +83,7 @@ impl RecordFields {
     }
 }
 
-/// The snapshots of each server, and what its policy was called last.
+/// The snapshots of each server, and the name that its policy had last.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotNames {
     snapshots: BTreeMap<ServerId, Vec<NamedSnapshot>>,
@@ -98,7 +98,7 @@ struct NamedSnapshot {
 }
 
 impl SnapshotNames {
-    /// Notes what a record adds.
+    /// Adds the names in a record.
     pub(super) fn learn(&mut self, server: Option<&ServerId>, said: &RecordFields) {
         let Some(server) = server else { return };
         if let Some(policy) = &said.policy {
@@ -149,19 +149,19 @@ impl SnapshotNames {
         all.push(NamedSnapshot { name, rotation, id });
     }
 
-    /// Forgets a snapshot that is gone.
+    /// Removes a deleted snapshot.
     pub(super) fn forget(&mut self, server: Option<&ServerId>, id: Option<&SnapshotId>) {
         if let Some(all) = server.and_then(|server| self.snapshots.get_mut(server)) {
             all.retain(|one| one.id.is_none() || one.id.as_ref() != id);
         }
     }
 
-    /// What the server's policy was called when it was named last.
+    /// Returns the name of the server's policy in the newest record that gave one.
     pub(super) fn policy(&self, server: &ServerId) -> Option<&str> {
         self.policies.get(server).map(String::as_str)
     }
 
-    /// The name that the record's snapshot bears.
+    /// Returns the name of the record's snapshot.
     pub(super) fn name<'a>(
         &'a self,
         server: Option<&ServerId>,
@@ -176,7 +176,7 @@ impl SnapshotNames {
             .map(|one| one.name.as_str())
     }
 
-    /// The rotation that the record, or one before it, names for its snapshot.
+    /// Returns the rotation that the record, or an earlier one, names for its snapshot.
     pub(super) fn rotation<'a>(
         &'a self,
         server: Option<&ServerId>,
@@ -209,7 +209,7 @@ mod tests {
         let result = said(r#"{"id":801,"outcome":"done"}"#);
         assert_eq!(known.name(WEB, &result), Some("daily-1"));
         assert_eq!(known.rotation(WEB, &result), Some("daily"));
-        // Ids are the account's, but a record of another server is not about it.
+        // Names are stored by server, though ids are unique in the account.
         assert_eq!(known.name(Some(&ServerId::from(8)), &result), None);
     }
 

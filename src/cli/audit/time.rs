@@ -1,4 +1,4 @@
-//! What people type as a time.
+//! Parses the times of `--since` and `--until`.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
@@ -6,22 +6,23 @@ use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
 use crate::core::sanitize::printable;
 
-/// What is accepted, as an error says it.
+/// The accepted forms, for error messages.
 const ACCEPTED: &str = "write 2026-11-25T03:00:00Z, \"2026-11-25 03:00\", 2026-11-25, 03:00, today, yesterday, or how long ago: 2d, 12h, 90m";
 const TYPED_SHOWN: usize = 60;
 /// The length of `2026-11-25`.
 const A_DAY: usize = 10;
-/// Where the first colon of `03:00` stands.
+/// The index of the first colon in `03:00`.
 const HOURS: usize = 2;
 
-/// Which end of a range a time is: a whole day begins one and ends the other.
+/// The end of a range that a time gives. A day gives its first instant to `--since`, and its last
+/// to `--until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RangeEnd {
     Since,
     Until,
 }
 
-/// Reads a time; what bears no zone is in the zone of `now`.
+/// Parses a time. A text without a zone is in the zone of `now`.
 pub(super) fn parse(text: &str, end: RangeEnd, now: &Zoned) -> Result<Timestamp, String> {
     let typed = text.trim();
     let found = match typed {
@@ -62,7 +63,7 @@ fn written(typed: &str, end: RangeEnd, now: &Zoned) -> Option<Timestamp> {
     Some(zoned.timestamp())
 }
 
-/// The first or the last instant of a day, which need not have 24 hours.
+/// Returns the first or last instant of a day; days may have 23 or 25 hours.
 fn day(date: Date, end: RangeEnd, zone: &TimeZone) -> Option<Timestamp> {
     let begins = |date: Date| Some(date.to_zoned(zone.clone()).ok()?.timestamp());
     match end {
@@ -73,10 +74,10 @@ fn day(date: Date, end: RangeEnd, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
-/// Days are calendar days: `2d` is this hour the day before yesterday.
+/// Subtracts a length from `now`, in calendar days: `2d` is the same time of day two days ago.
 fn ago(typed: &str, now: &Zoned) -> Option<Timestamp> {
     if typed.contains(':') {
-        // Hours and minutes with a colon are a time of day, never a length.
+        // A text with a colon is a time of day, never a length.
         return None;
     }
     let span: Span = typed
@@ -95,7 +96,7 @@ fn ago(typed: &str, now: &Zoned) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    /// Wednesday noon, an hour ahead of UTC.
+    /// Wednesday 12:30, one hour ahead of UTC.
     fn now() -> Zoned {
         "2026-11-25T12:30:00[Europe/Malta]".parse().expect("a time")
     }
@@ -167,7 +168,7 @@ mod tests {
         assert_eq!(since("1w"), at("2026-11-18T11:30:00Z"));
         assert_eq!(since("2 days ago"), since("2d"));
         assert_eq!(since("1d12h"), at("2026-11-23T23:30:00Z"));
-        // Over the autumn change noon stays noon.
+        // Across the autumn change the local time of day stays the same.
         assert_eq!(since("40d"), at("2026-10-16T10:30:00Z"));
     }
 

@@ -1,4 +1,4 @@
-//! `audit verify`: is the trail whole?
+//! `audit verify`: checks that the trail is complete and unchanged.
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +28,8 @@ pub struct Args {
     key: Vec<String>,
 }
 
-/// Good when it is intact; a torn last line alone is. It needs neither token nor policies,
-/// since the trail is looked into when something is wrong.
+/// Returns `Good` if the trail is intact; a torn last line is no damage. Needs neither token nor
+/// policies, since people run it when something is wrong.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let folders = config::folders(&cli.config, &Environment::from_process())?;
     let (found, witnessed) = if args.witness.is_empty() {
@@ -54,8 +54,8 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     })
 }
 
-/// Before the first run there is nothing to check; but where something was recorded, a
-/// folder that is gone is a loss.
+/// Checks the trail. Before the first run no trail is right; once something was recorded, a missing
+/// folder is a loss.
 fn check(folders: &Folders) -> Result<Verified, CommandError> {
     if folders.audit_dir.exists() {
         return Ok(verify(&folders.audit_dir, &folders.state_dir)?);

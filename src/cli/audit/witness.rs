@@ -1,4 +1,5 @@
-//! Reads the input of `audit verify --witness`: checkpoints from files, and the keys to check them by.
+//! Reads the input of `audit verify --witness`: checkpoints from files, and the keys to verify
+//! them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,19 +17,19 @@ use crate::config::{self, Environment, Folders};
 use crate::core::sanitize::{counted, utc};
 use crate::daemon::CommandError;
 
-/// A year of daily checkpoints is 100 KB.
+/// Largest file read, in bytes. A year of daily checkpoints has 100 KB.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// The name that stands for the standard input.
+/// The file name that means standard input.
 const STDIN: &str = "-";
 
-/// The comparison, and the notes that were refused.
+/// The comparison, and the notes that could not be compared.
 pub(super) struct WitnessReport {
     compared: Comparison,
     refused: Vec<String>,
 }
 
-/// The keys of `--key`, else the public half of the one that signs.
+/// Returns the keys of `--key`, or else the public half of the signing key.
 pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, CommandError> {
     if given.is_empty() {
         return own_key(config).map(|key| vec![key]).map_err(|why| {
@@ -64,7 +65,7 @@ fn own_key(config: &Path) -> Result<VerifierKey, String> {
     Ok(key.verifier().clone())
 }
 
-/// Checks the trail, and holds it against all checkpoints of these files; a difference is a problem
+/// Checks the trail and compares it with all checkpoints in these files. A difference is a problem
 /// of the trail.
 pub(super) fn verify(
     folders: &Folders,
@@ -90,7 +91,7 @@ pub(super) fn verify(
     }
     let (audit, state) = (&folders.audit_dir, &folders.state_dir);
     let (mut found, compared) = verify_witnessed(audit, state, &checkpoints)?;
-    // Where none was good, there is nothing that it could differ from.
+    // Without a valid checkpoint there is nothing to compare.
     if !checkpoints.is_empty() {
         found.problems.extend(compared.problems.iter().cloned());
     }
@@ -111,24 +112,24 @@ fn read(file: &Path) -> io::Result<String> {
             "it is longer than any file of checkpoints",
         ));
     }
-    // What is no text around a note doesn't matter.
+    // A note may stand amid bytes that are no text.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 impl WitnessReport {
-    /// Returns true if all that was given could be compared.
+    /// Returns true if everything given could be compared.
     pub(super) fn is_whole(&self) -> bool {
         self.refused.is_empty()
     }
 
-    /// A line for each that couldn't be compared, and why.
+    /// Returns a line for each note or file that could not be compared, with the reason.
     pub(super) fn not_compared(&self) -> impl Iterator<Item = String> {
         self.refused
             .iter()
             .map(|why| format!("not compared: {why}"))
     }
 
-    /// For programs.
+    /// Returns the report as JSON.
     pub(super) fn json(&self) -> Value {
         let rows = self.compared.rows.iter().map(|row| {
             json!({
@@ -147,7 +148,7 @@ impl WitnessReport {
         })
     }
 
-    /// For people: up to which record the witness vouches.
+    /// Returns a line for people: the last record that the witness confirms.
     pub(super) fn line(&self, intact: bool) -> String {
         let rows = &self.compared.rows;
         let agree = rows.iter().filter(|row| row.verdict == Verdict::Agrees);

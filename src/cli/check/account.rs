@@ -1,4 +1,5 @@
-//! What the provider says of the token and of the account's servers, where it says anything.
+//! Findings from the provider's answers about the token and the account's servers, where it offers
+//! these calls.
 
 use std::sync::Arc;
 
@@ -13,21 +14,21 @@ use crate::core::downtime::PowerState;
 use crate::core::policy::Policy;
 use crate::daemon::contract_canary::learnt;
 
-/// So many servers without a policy are named.
+/// Servers without a policy that a finding names, at most.
 const NAMED: usize = 5;
 
-/// Both answers.
+/// The answers to `GET /account/me/`, `GET /servers/` and one `GET /servers/{id}/`.
 pub(super) struct AccountAnswers {
     token: Result<Option<TokenInfo>, ApiError>,
     pub(super) servers: Result<Option<AccountServers>, ApiError>,
-    /// The shape of the listing.
+    /// The shape of the listing, as the canary records it.
     shape: Option<ResponseShape>,
-    /// A server that a rotation stops, and whether it runs.
+    /// The first policy with `stop_server`, and the state of its server.
     state: Option<(Arc<Policy>, PowerState)>,
 }
 
 impl AccountAnswers {
-    /// Two more GETs, and one for a server that is to be stopped.
+    /// Sends two GETs, and a third if a rotation stops its server.
     pub(super) async fn ask(api: &HttpApi, config: &Config) -> Self {
         let mut policies = config.policies.iter();
         let state = match policies.find(|policy| stops(policy)) {
@@ -45,18 +46,18 @@ impl AccountAnswers {
         }
     }
 
-    /// The servers that can be relied on to be all there are.
+    /// Returns the account's servers if the list can be relied on.
     pub(super) fn all(&self) -> Option<&[AccountServer]> {
         let listed = self.servers.as_ref().ok()?.as_ref()?;
         listed.doubt.is_none().then_some(&listed.servers)
     }
 
-    /// Whose token it is, where that is told.
+    /// Returns the token's owner and permissions, if the provider states them.
     pub(super) fn token(&self) -> Option<&TokenInfo> {
         self.token.as_ref().ok()?.as_ref()
     }
 
-    /// All that does not fit.
+    /// Returns every mismatch between these answers and the configuration.
     pub(super) fn findings(&self, config: &Config, settings: &ApiSettings) -> Vec<Finding> {
         let mut found = Vec::new();
         match &self.token {
@@ -103,7 +104,7 @@ fn stops(policy: &Policy) -> bool {
         .any(|rotation| rotation.stop.is_some())
 }
 
-/// How the provider answers otherwise than the service has learnt of it.
+/// Compares the answers' shape with the one that the service learned.
 fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(lacks) = seen.lacks() {
@@ -115,7 +116,7 @@ fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
             remedy,
         ));
     }
-    // Without leave to read it nothing was learnt.
+    // An unreadable file counts as no learned shape.
     let mut known = learnt(&config.state_dir).unwrap_or_default();
     let changes = known.learn(seen);
     if !changes.is_empty() {
@@ -134,7 +135,7 @@ fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
     found
 }
 
-/// Why `stop_server` can't be kept on this server.
+/// Returns why `stop_server` can't work on this server.
 fn unstoppable(policy: &Policy, state: &PowerState) -> Option<Finding> {
     let message = match state {
         PowerState::NotOffered => {

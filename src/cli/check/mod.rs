@@ -1,4 +1,5 @@
-//! `check`: is the configuration good, and does it fit what the provider holds?
+//! `check`: validates the configuration and, with `--online`, compares it with the provider's
+//! answers.
 
 mod account;
 mod online;
@@ -30,19 +31,19 @@ pub struct Args {
     pub json: bool,
 }
 
-/// What `--json` writes.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct CheckReport<'a> {
-    /// Whether nothing has to be mended.
+    /// True if nothing has to be corrected.
     good: bool,
-    /// How many policies there are; `None`: the files are refused.
+    /// Number of policies; `None` if the files are refused.
     policies: Option<usize>,
     problems: Vec<ReportedProblem<'a>>,
-    /// `None`: not asked.
+    /// `None` without `--online`.
     online: Option<OnlineReport>,
 }
 
-/// A problem of a file.
+/// A problem in a file.
 #[derive(Serialize)]
 struct ReportedProblem<'a> {
     severity: &'static str,
@@ -53,19 +54,19 @@ struct ReportedProblem<'a> {
     remedy: &'a str,
 }
 
-/// What the provider's answer says of the policies.
+/// The result of comparing the policies with the provider's answers.
 #[derive(Serialize)]
 struct OnlineReport {
-    /// Whether the listing could be read.
+    /// True if the listing could be read.
     reached: bool,
-    /// `None`: the provider doesn't tell.
+    /// `None` if the provider offers no account information.
     token: Option<TokenInfo>,
-    /// Servers with a policy that the listing shows.
+    /// Number of policies whose server is in the listing.
     seen: usize,
     problems: Vec<Finding>,
 }
 
-/// Says all that is wrong, or how many policies are good.
+/// Prints all problems, or the number of valid policies.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let secrets = if args.online {
         SecretChecks::Needed
@@ -108,7 +109,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         1 => "1 policy".to_owned(),
         n => format!("{n} policies"),
     };
-    // What follows may well be a problem.
+    // A finding about the account may follow, so "no problems" is limited to the files.
     let files = if report.online.is_some() {
         "files: "
     } else {
@@ -121,7 +122,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// Policies that name no server: nothing tells whether an id is that of the server that is meant.
+/// Warns of policies without `server.name`: nothing shows that their id is the intended server's.
 fn nameless(config: &Config) -> impl Iterator<Item = Problem> {
     let folder = policies_folder(&config.file);
     let policies = config
@@ -138,7 +139,7 @@ fn nameless(config: &Config) -> impl Iterator<Item = Problem> {
     })
 }
 
-/// The listing, and what else is asked where it can be had.
+/// Fetches the listing and, if that succeeds, the account's answers.
 fn ask(
     config: &Config,
     clock: &Clock,
@@ -244,7 +245,7 @@ impl OnlineReport {
     }
 }
 
-/// Whose token it is and what it permits, as a part of a sentence.
+/// Returns the token's owner and permissions as part of a sentence.
 fn told(info: &TokenInfo) -> String {
     let name = info.name.as_deref().unwrap_or("it has no name");
     let of = info.account.iter().map(|account| format!(" of {account}"));
@@ -284,7 +285,7 @@ fn report(
     }
 }
 
-/// One line for people, as a problem of a file is.
+/// Formats the finding as one line, like a problem of a file.
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let shown = |text: &str| printable(text, 600);

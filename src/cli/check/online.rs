@@ -1,7 +1,7 @@
-//! What a listing of the account says of the policies.
+//! Findings from comparing the account's listing with the policies.
 //!
-//! A server without snapshots shows nowhere (API.md), so that its absence proves nothing; and
-//! a listing that can't be relied on proves no absence of anything.
+//! A server without snapshots has no row in a listing (docs/api.md "Calls"), so its absence proves
+//! nothing. A doubtful listing proves the absence of nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,29 +16,29 @@ use crate::core::pattern_detection::recognise;
 use crate::core::policy::{Policy, is_id};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FindingSeverity {
-    /// Can't be told yet, or worth knowing.
+    /// Not known yet, or worth knowing.
     Note,
-    /// Looks unintended.
+    /// Probably unintended.
     Warning,
-    /// The policy can't do what it says.
+    /// The policy can't work as written.
     Error,
 }
 
-/// One thing that does not fit.
+/// One mismatch between a policy and the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) severity: FindingSeverity,
-    /// Which kind, for other programs.
+    /// The kind of problem, for programs.
     pub(super) problem: &'static str,
-    /// The server; `None`: the whole account.
+    /// The server; `None` if the finding is about the whole account.
     pub(super) server: Option<ServerId>,
-    /// What the policy calls it.
+    /// The policy's name for the server.
     pub(super) name: Option<String>,
-    /// The snapshot, pattern or name that is meant.
+    /// The snapshot, pattern or name that the finding is about.
     pub(super) about: Option<String>,
     pub(super) message: String,
     pub(super) remedy: String,
@@ -54,7 +54,7 @@ impl FindingSeverity {
     }
 }
 
-/// All that does not fit, by server.
+/// Returns all findings, by server.
 pub(super) fn findings(
     config: &Config,
     listing: &Listing,
@@ -106,11 +106,11 @@ pub(super) fn findings(
     found
 }
 
-/// One policy beside the listing.
+/// Compares one policy with the listing.
 struct PolicyCheck<'a> {
     policy: &'a Policy,
     listing: &'a Listing,
-    /// All servers of the account, where they are known.
+    /// All servers of the account; `None` if the provider doesn't list them reliably.
     all: Option<&'a [AccountServer]>,
     limit: usize,
     now: Timestamp,
@@ -176,7 +176,7 @@ impl PolicyCheck<'_> {
                     ..ServerRows::default()
                 });
             }
-            // Whether it is missing is said of the list of servers.
+            // The comparison with the list of servers reports a missing one.
             return;
         }
         let name = self.policy.name.as_deref();
@@ -230,7 +230,7 @@ impl PolicyCheck<'_> {
         }
     }
 
-    /// A slip in the id would rotate another server, and a policy without a name can't tell.
+    /// A mistyped id would rotate another server, and a policy without a name can't show that.
     fn unnamed(&mut self, name: &str) {
         let file = &self.policy.file;
         if !server_argument::may_be_another(self.policy, name) {
@@ -248,8 +248,8 @@ impl PolicyCheck<'_> {
         );
     }
 
-    /// Protected names and ids that protect nothing: a slip leaves the one that was meant
-    /// to be pruned.
+    /// Reports `protect` entries that match no snapshot: a typo leaves the intended one
+    /// unprotected.
     fn protected(&mut self, snapshots: &[Snapshot]) {
         let policy = self.policy;
         let there = |fits: &dyn Fn(&Snapshot) -> bool| snapshots.iter().any(fits);
@@ -300,7 +300,7 @@ impl PolicyCheck<'_> {
         found.map(|(server, _)| server.clone())
     }
 
-    /// Whether what is to be kept finds room beside what nothing here may delete.
+    /// Compares `keep` with the places that foreign and protected snapshots leave.
     fn room(&mut self, snapshots: &[Snapshot]) {
         let policy = self.policy;
         let fixed = snapshots
@@ -340,7 +340,7 @@ impl PolicyCheck<'_> {
         }
     }
 
-    /// Existing names that a slot would clash with.
+    /// Reports names that several completed snapshots share, and names of slots to come.
     fn names(&mut self, snapshots: &[Snapshot]) {
         let policy = self.policy;
         let mut times: BTreeMap<&str, usize> = BTreeMap::new();
@@ -382,7 +382,7 @@ impl PolicyCheck<'_> {
         }
     }
 
-    /// Foreign snapshots that follow a pattern: perhaps an earlier one of a rotation here.
+    /// Reports foreign snapshots that follow a pattern: an earlier rotation may have made them.
     fn unmanaged(&mut self, snapshots: &[Snapshot]) {
         let policy = self.policy;
         let foreign = snapshots

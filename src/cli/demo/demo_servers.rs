@@ -1,4 +1,4 @@
-//! The demo's servers, each in a telling state.
+//! The demo's servers, each in a different state.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::core::snapshot::ServerId;
 use crate::sandbox::Sandbox;
 use crate::sandbox::faults::{CreateFault, Fault};
 
-/// Puts the servers and what they hold into the stand-in; their policies.
+/// Adds the servers and their snapshots to the stand-in, and returns their policies.
 pub(super) fn enter(sandbox: &Sandbox, servers: u16, now: Timestamp) -> Vec<Arc<Policy>> {
     let names = ["fresh", "full", "shared", "foreign", "failing", "hanging"];
     let mut policies = Vec::new();
@@ -29,7 +29,7 @@ pub(super) fn enter(sandbox: &Sandbox, servers: u16, now: Timestamp) -> Vec<Arc<
         };
         let own = |age: i64| format!("daily-snapshot-{}", day(now, age));
         let rotations = match state {
-            // Two rotations that add up to the limit: every new one costs the oldest first.
+            // Two rotations that fill the limit: before each new snapshot the oldest is deleted.
             Some("full") => {
                 for age in 2..6 {
                     put(own(age), "completed", age);

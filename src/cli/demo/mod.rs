@@ -1,8 +1,8 @@
-//! `demo`: the service's own code against the stand-in of the API, with time sped up; or,
-//! by `serve`, the stand-in alone.
+//! `demo`: runs the real engine against a stand-in of the API, with time sped up. With `--serve` it
+//! runs the stand-in alone.
 //!
-//! No file of the user's is read or written; the trail lies in a folder of its own that
-//! goes when the demo ends.
+//! It reads and writes no file of the user. The trail is in a temporary folder, which is removed at
+//! the end.
 
 mod demo_servers;
 mod progress;
@@ -30,7 +30,7 @@ use crate::sandbox::{IdShape, Sandbox, SandboxConfig};
 /// Hours of the demo that pass in a real second.
 const HOURS_A_SECOND: u32 = 3;
 
-/// The stand-in's token: it guards nothing.
+/// The stand-in's token. It is public and protects nothing.
 const TOKEN: &str = "demo";
 
 /// Rotates made-up servers in front of you.
@@ -72,7 +72,7 @@ fn real_time(text: &str) -> Result<Duration, String> {
 }
 
 impl Demo {
-    /// Runs it; good when the trail verifies.
+    /// Runs the demo. Returns `Bad` if its trail doesn't verify.
     pub fn run(&self) -> Result<Exit, CommandError> {
         super::block_on(async {
             let shown = match self.serve {
@@ -172,8 +172,8 @@ fn settings(sandbox: &Sandbox) -> ApiSettings {
     }
 }
 
-/// The times of a real configuration, stretched so that a busy machine at this speed
-/// doesn't take a slow answer for a lost one.
+/// Returns the times of a real configuration, lengthened so that on a busy machine a slow answer
+/// isn't treated as lost at this speed.
 fn rules() -> Rules {
     Rules {
         limit: 5,
@@ -189,7 +189,7 @@ fn rules() -> Rules {
     }
 }
 
-/// A folder that goes with the demo.
+/// A folder that is removed on drop.
 struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {

@@ -1,4 +1,4 @@
-//! What the demo shows on the terminal: one line an event, and a table at the end.
+//! Prints the demo's progress: a line for each event, and a table at the end.
 
 use crate::core::snapshot::ServerId;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::core::policy::Policy;
 use crate::daemon::CommandError;
 use crate::sandbox::Sandbox;
 
-/// Shows the engine's events from now on.
+/// Prints the engine's events from now on.
 pub(super) fn begin(
     clock: Clock,
     names: BTreeMap<ServerId, String>,
@@ -63,7 +63,7 @@ impl<S: tracing::Subscriber> Layer<S> for EventLines {
         let mut fields = FieldVisitor::default();
         event.record(&mut fields);
         if let Some(line) = self.line(&fields.0) {
-            // What can't be written now can't be at the end either, where it is told.
+            // If stdout fails now, the final table fails too and reports it.
             let _left = say(&line);
         }
     }
@@ -77,13 +77,13 @@ impl EventLines {
         let server = self.names.get(&server).map_or("", String::as_str);
         let at = self.clock.now().wall.to_zoned(TimeZone::UTC);
         let what = match of("snapshot") {
-            // An alert about the server itself: its name stands there already.
+            // An alert about the server itself: the line already names the server.
             "" if of("about").parse::<u64>().is_ok() => "",
             "" => of("about"),
             snapshot => snapshot,
         };
         let mut line = format!("{}  {server:<11} ", at.strftime("%a %b %d %H:%M"));
-        // Padded before it is coloured: escapes have no width.
+        // Padded before colouring, since escape sequences count as characters.
         let words = format!("{words:<12}");
         if self.colour {
             write!(line, "{}", words.style(style)).ok()?;
@@ -100,7 +100,7 @@ impl EventLines {
     }
 }
 
-/// The words for an event; `None` for those that only the trail needs.
+/// Returns the words for an event; `None` for an event that the demo doesn't show.
 fn words(event: &str, outcome: &str) -> Option<(&'static str, Style)> {
     let style = Style::new();
     Some(match (event, outcome) {
@@ -120,7 +120,7 @@ fn words(event: &str, outcome: &str) -> Option<(&'static str, Style)> {
     })
 }
 
-/// What is about to be seen.
+/// Prints what the demo is about to show.
 pub(super) fn opening(
     policies: &[Arc<Policy>],
     hours: u32,
@@ -133,7 +133,7 @@ pub(super) fn opening(
     say(&format!("{}\n", bold(&text, colour)))
 }
 
-/// What each server holds now.
+/// Prints the snapshots that each server holds at the end.
 pub(super) fn closing(
     sandbox: &Sandbox,
     policies: &[Arc<Policy>],
@@ -166,7 +166,7 @@ pub(super) fn closing(
     say(&format!("\n{title}\n{table}\n"))
 }
 
-/// How the trail stands.
+/// Prints the result of verifying the trail.
 pub(super) fn trail(verified: &Verified, colour: bool) -> Result<(), CommandError> {
     if verified.problems.is_empty() {
         let text = format!(

@@ -1,4 +1,4 @@
-//! `demo --serve`: the stand-in alone, at normal speed, for one's own policies.
+//! `demo --serve`: runs the stand-in alone, at normal speed, to try one's own policies.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::clock::Clock;
 use crate::core::sanitize::counted;
 use crate::sandbox::{IdShape, Sandbox, SandboxConfig};
 
-/// Long enough to be seen in progress, short enough to be waited for.
+/// Long enough to see the snapshot in progress, short enough to wait for it.
 const COMPLETES_AFTER: SignedDuration = SignedDuration::from_secs(10);
 const RESTORES_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
-/// An address of loopback: the token is known to all, so nobody else may reach it.
+/// Parses a loopback address. Any other is refused, since the token is public.
 pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text
         .parse()
@@ -27,7 +27,7 @@ pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
     Ok(address)
 }
 
-/// A server as policies name one.
+/// Parses a server, written `ID=NAME`.
 pub(super) fn server(text: &str) -> Result<(u64, String), String> {
     let parts = text.split_once('=');
     let id = parts.and_then(|(id, _)| id.parse().ok());
@@ -37,7 +37,7 @@ pub(super) fn server(text: &str) -> Result<(u64, String), String> {
     }
 }
 
-/// The shape of ids.
+/// Parses the shape of ids.
 pub(super) fn ids(text: &str) -> Result<IdShape, String> {
     match text {
         "integer" => Ok(IdShape::Integers),
@@ -47,7 +47,7 @@ pub(super) fn ids(text: &str) -> Result<IdShape, String> {
     }
 }
 
-/// Serves until a signal ends it.
+/// Serves until a signal arrives.
 pub(super) async fn serve(address: SocketAddr, demo: &Demo) -> anyhow::Result<Exit> {
     let (servers, own) = (demo.servers, &demo.own);
     let config = SandboxConfig {
@@ -62,7 +62,7 @@ pub(super) async fn serve(address: SocketAddr, demo: &Demo) -> anyhow::Result<Ex
         .await
         .with_context(|| format!("--serve {address}"))?;
     sandbox.set_restores_after(RESTORES_AFTER);
-    // It may run for days, and nobody asks for single requests.
+    // The server may run for days, and nobody reads its request log.
     sandbox.keep_log(false);
     demo_servers::enter(&sandbox, servers, Timestamp::now());
     for (id, name) in own {
@@ -74,7 +74,7 @@ pub(super) async fn serve(address: SocketAddr, demo: &Demo) -> anyhow::Result<Ex
     Ok(Exit::Good)
 }
 
-/// What a configuration needs in order to ask it.
+/// Returns the settings that a configuration needs for this stand-in.
 fn opening(base_url: &str, served: &str) -> String {
     format!(
         "# A stand-in of the API with {served}, until Ctrl-C; what is made is forgotten then.

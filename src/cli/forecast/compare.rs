@@ -1,4 +1,4 @@
-//! What changes between two policies: both forecasts, and the days on which they differ.
+//! Compares two policies: their forecasts, and the days on which these differ.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,33 +14,33 @@ use crate::core::recovery_points::RecoveryAges;
 use crate::core::snapshot::ServerId;
 use crate::status::{age, heading, name};
 
-/// What `--against --json` writes.
+/// The output of `--against --json`.
 #[derive(Serialize)]
 pub(super) struct ForecastComparison<'a> {
     /// The main file in force.
     pub(super) now: &'a Path,
-    /// The file that it is set against.
+    /// The file that it is compared with.
     pub(super) other: &'a Path,
     pub(super) servers: Vec<ServerComparison>,
 }
 
-/// One server under both; `None` where it has no policy.
+/// One server's forecasts; `None` in a configuration without a policy for it.
 #[derive(Serialize)]
 pub(super) struct ServerComparison {
     id: ServerId,
     now: Option<Forecast>,
     other: Option<Forecast>,
-    /// The days at whose end they differ.
+    /// The days that end with different snapshots.
     days: Vec<ChangedDay>,
 }
 
-/// A day that ends with other snapshots.
+/// A day that ends with different snapshots.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct ChangedDay {
     date: Date,
-    /// What is there now, and not with the other.
+    /// Snapshots that only the forecast `now` has.
     lost: Vec<String>,
-    /// What is there with the other only.
+    /// Snapshots that only the forecast `other` has.
     gained: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ impl ServerComparison {
         }
     }
 
-    /// Both, each with what it is under; `other` is the other file.
+    /// Returns both forecasts, each with its label; `other` is the other file's.
     pub(super) fn both<'a>(
         &'a self,
         other: &'a str,
@@ -96,7 +96,7 @@ impl ServerComparison {
     }
 }
 
-/// All servers; in full unless there are more than `most`.
+/// Returns the text for all servers: in full, or one line each if there are more than `most`.
 pub(super) fn text(changes: &[ServerComparison], other: &str, most: usize) -> String {
     if changes.len() > most {
         return lines(changes, other);
@@ -105,7 +105,7 @@ pub(super) fn text(changes: &[ServerComparison], other: &str, most: usize) -> St
     texts.join("\n\n")
 }
 
-/// A line for each server that differs.
+/// Returns a line for each server that differs.
 fn lines(changes: &[ServerComparison], other: &str) -> String {
     let mut text = format!("Now, and with {other} (newest and oldest at worst)\n");
     for change in changes.iter().filter(|change| !change.same()) {
@@ -156,7 +156,7 @@ fn server(change: &ServerComparison, other: &str) -> String {
     while let Some(first) = rest.first() {
         let alike = |day: &&ChangedDay| day.lost == first.lost && day.gained == first.gained;
         let same = rest.iter().take_while(alike).count();
-        // Of a daily rotation each day lacks other names, but those of as many days before.
+        // In a daily rotation, names differ from day to day, but ages in days repeat.
         let before = |day: &ChangedDay| {
             let lost = days_before(now, day.date, &day.lost)?;
             Some([lost, days_before(then, day.date, &day.gained)?])
@@ -182,7 +182,7 @@ fn server(change: &ServerComparison, other: &str) -> String {
     text
 }
 
-/// How many days before this one the slots of these snapshots were, by rotation.
+/// Returns the ages of these snapshots' slots on `date`, in days, by rotation.
 fn days_before<'a>(
     forecast: &'a Forecast,
     date: Date,
@@ -205,7 +205,7 @@ fn in_words(found: &BTreeMap<&str, Vec<i32>>) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// The recovery points at worst, side by side.
+/// Returns a table of the worst recovery points of both forecasts.
 fn points(now: &Forecast, then: &Forecast) -> comfy_table::Table {
     let mut table = table();
     table.set_header([

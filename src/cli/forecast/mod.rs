@@ -1,6 +1,6 @@
-//! `forecast`: which snapshots will exist, from the policies alone; no network.
+//! `forecast`: computes from the policies alone which snapshots will exist. Sends no requests.
 //!
-//! `text` shows it, and `status::forecast_svg` draws it; `compare` sets two policies side by side.
+//! `text` prints a forecast, and `status::forecast_svg` draws it. `compare` compares two policies.
 
 mod compare;
 mod text;
@@ -22,10 +22,10 @@ use crate::core::sanitize::printable;
 use crate::daemon::CommandError;
 use crate::status::picture;
 
-/// With more servers than this each has one line, unless one is asked for.
+/// With more servers than this, each one has a single line.
 const MOST_IN_FULL: usize = 20;
 
-/// No more servers than this stand in one picture.
+/// Servers in one picture, at most.
 const MOST_IN_PICTURE: usize = 100;
 
 /// What to forecast.
@@ -51,13 +51,13 @@ pub struct Args {
     pub json: bool,
 }
 
-/// What `--json` writes.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Forecasts {
     servers: Vec<Forecast>,
 }
 
-/// Prints what will exist, and the recovery points.
+/// Prints the future snapshots and the recovery points.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let config = cli.load_with(SecretChecks::Unneeded)?;
     let from = whole_second(Clock::system().now().wall);
@@ -72,7 +72,7 @@ fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), CommandErr
     let policies = chosen(&config.policies, args.server.one())?;
     let look = |policy: &Arc<Policy>| forecast(policy, &config.rules, from, args.days);
     if !args.json && args.svg.is_none() && policies.len() > MOST_IN_FULL {
-        // One at a time: thousands in full would fill the memory.
+        // One at a time: full forecasts of thousands of servers would fill the memory.
         let lines = policies
             .iter()
             .map(|policy| text::ServerSummary::of(&look(policy)));
@@ -119,7 +119,7 @@ fn against(
     if let Some(server) = args.server.one() {
         let meant = match chosen(&now, Some(server)) {
             Ok(found) => found,
-            // A server may be new in the other set.
+            // Only the other configuration may have a policy for this server.
             Err(unknown) => chosen(&then, Some(server)).map_err(|_| {
                 let known = chosen(&config.policies, Some(server)).is_ok();
                 match then.first().filter(|_| draft && known) {
@@ -190,7 +190,7 @@ fn write(file: &Path, text: &str) -> Result<(), CommandError> {
     })
 }
 
-/// Without the blanks that pad a table's last column.
+/// Removes the blanks that pad a table's last column.
 fn tidy(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim_end).collect();
     lines.join("\n")

@@ -1,4 +1,4 @@
-//! A forecast as text: the recovery points, then what exists on each day.
+//! Prints a forecast: the recovery points, then the snapshots of each day.
 
 use std::fmt::Write as _;
 
@@ -13,10 +13,10 @@ use crate::core::sanitize::counted;
 use crate::core::snapshot::ServerId;
 use crate::status::{age, heading, moment, name, zone_name};
 
-/// What every terminal has.
+/// A width that every terminal has, in columns.
 const NARROW: u16 = 80;
 
-/// One server in full.
+/// Returns the full text for one server.
 pub(super) fn server(forecast: &Forecast) -> String {
     let mut text = heading(forecast);
     let _ = write!(
@@ -36,7 +36,7 @@ pub(super) fn server(forecast: &Forecast) -> String {
     text
 }
 
-/// Each rotation's recovery points, and those of all together.
+/// Returns a table of the recovery points, by rotation and in total.
 fn points(forecast: &Forecast) -> Table {
     let mut table = table();
     table.set_header([
@@ -68,7 +68,7 @@ fn points(forecast: &Forecast) -> Table {
     table
 }
 
-/// What the worst moments of so many days mean.
+/// Returns what the worst ages in this many days mean for a restore.
 fn worst(found: &RecoveryAges, zone: &TimeZone, days: usize) -> String {
     let days = counted(days, "day");
     let (newest, oldest) = (found.newest.worst, found.oldest.worst);
@@ -87,7 +87,7 @@ fn worst(found: &RecoveryAges, zone: &TimeZone, days: usize) -> String {
     )
 }
 
-/// That slots find the server blocked, and why.
+/// Returns a line if slots find the server blocked, with the reason.
 fn blocked(forecast: &Forecast) -> Option<String> {
     let mut events = forecast.events.iter();
     let first = events.find(|event| event.do_ == PlannedAction::Blocked)?;
@@ -102,7 +102,8 @@ fn blocked(forecast: &Forecast) -> Option<String> {
     Some(format!("Blocked {times}, first {at}: {}.", first.reason))
 }
 
-/// What exists at the end of each day, a column a rotation; days alike stand together.
+/// Returns a table of the snapshots at the end of each day, a column for each rotation. Consecutive
+/// equal days share a row.
 fn days(forecast: &Forecast) -> Table {
     let mut table = table();
     let columns = forecast.rotations.iter().map(|rotation| {
@@ -142,7 +143,7 @@ fn days(forecast: &Forecast) -> Table {
     table
 }
 
-/// The shortest way to write slots that still tells them apart.
+/// Returns the shortest time format that still distinguishes these slots.
 fn slot_style<'a>(lives: impl Iterator<Item = &'a SnapshotLifetime>) -> &'static str {
     let slots: Vec<_> = lives.map(|life| life.slot).collect();
     let twice_a_day = slots.windows(2).any(|two| two[0].date() == two[1].date());
@@ -155,7 +156,7 @@ fn slot_style<'a>(lives: impl Iterator<Item = &'a SnapshotLifetime>) -> &'static
     }
 }
 
-/// One server of many.
+/// One line of a forecast for many servers.
 pub(super) struct ServerSummary {
     name: String,
     id: ServerId,
@@ -179,7 +180,7 @@ impl ServerSummary {
     }
 }
 
-/// A line a server.
+/// Returns a line for each server.
 pub(super) fn summaries(
     rows: impl Iterator<Item = ServerSummary>,
     from: Timestamp,
@@ -207,7 +208,7 @@ pub(super) fn summaries(
     text
 }
 
-/// A table as wide as the terminal, or 80 columns.
+/// Returns a table as wide as the terminal, or 80 columns.
 pub(super) fn table() -> Table {
     let wide = terminal_size::terminal_size().map_or(NARROW, |(width, _)| width.0.max(NARROW));
     let mut table = Table::new();

@@ -1,5 +1,5 @@
-//! New files, all of them or none: tried in a folder of their own, then put in place, never
-//! over another file.
+//! Creates new files, all or none. They are validated in a temporary folder, then put in place
+//! without replacing any file.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -10,8 +10,8 @@ use super::printable_path;
 use crate::config::Problems;
 use crate::daemon::CommandError;
 
-/// The service runs as a user that is made anew at each start, so all must be able to read
-/// the files; nothing in them is secret.
+/// The service runs as a dynamic user, so all users must be able to read the files. They hold no
+/// secrets.
 const FILE_MODE: u32 = 0o644;
 const FOLDER_MODE: u32 = 0o755;
 
@@ -22,13 +22,13 @@ pub(super) struct NewFile {
 }
 
 impl NewFile {
-    /// Whether anything stands in its place, a broken link too.
+    /// Returns true if something exists at the path, even a broken link.
     pub(super) fn is_there(&self) -> bool {
         fs::symlink_metadata(&self.to).is_ok()
     }
 }
 
-/// A folder where the files are validated before any of them is in place; it goes with this.
+/// A temporary folder for validating the files. Removed on drop.
 pub(super) struct Staging(PathBuf);
 
 impl Staging {
@@ -40,7 +40,7 @@ impl Staging {
             DirBuilder::new().mode(0o700).create(&path).map(|()| path)
         };
         let mut last = None;
-        // One that a killed process of this number left behind is passed over.
+        // A killed process with the same number may have left a folder behind.
         for nth in 0..100 {
             match make(nth) {
                 Ok(path) => return Ok(Self(path)),
@@ -64,7 +64,7 @@ impl Staging {
         Ok(path)
     }
 
-    /// Problems by the paths that the files are meant for.
+    /// Replaces paths in this folder by the files' final paths.
     pub(super) fn as_meant(&self, problems: Problems, main: &Path, folder: &Path) -> Problems {
         let meant = problems.0.into_iter().map(|mut problem| {
             if let Ok(name) = problem.file.strip_prefix(&self.0) {
@@ -86,7 +86,7 @@ impl Drop for Staging {
     }
 }
 
-/// What was made so far; taken back unless all of it succeeds.
+/// The files and folders created so far. Removed on drop unless `kept` is set.
 #[derive(Default)]
 struct CreatedFiles {
     files: Vec<PathBuf>,
@@ -102,7 +102,7 @@ impl Drop for CreatedFiles {
         for file in &self.files {
             let _gone = fs::remove_file(file);
         }
-        // Only where nothing else came into it.
+        // Removes only empty folders.
         for folder in self.folders.iter().rev() {
             let _gone = fs::remove_dir(folder);
         }
@@ -130,11 +130,11 @@ fn folders(folder: &Path, made: &mut CreatedFiles) -> io::Result<()> {
     }
     DirBuilder::new().mode(FOLDER_MODE).create(folder)?;
     made.folders.push(folder.to_owned());
-    // Whatever the umask takes away, as with the files.
+    // The umask may have removed permissions.
     fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE))
 }
 
-/// Written in full beside its place, then linked there: a link never replaces anything.
+/// Writes the file next to its place, then links it there, since a link never replaces a file.
 fn whole(file: &NewFile, folder: &Path, made: &mut CreatedFiles) -> io::Result<()> {
     let beside = folder.join(format!(".snaprotate-init-{}", std::process::id()));
     let mut open = OpenOptions::new();

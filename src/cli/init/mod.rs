@@ -1,7 +1,7 @@
-//! `init`: first files from what the provider holds; changes nothing there.
+//! `init`: writes first files from the account's snapshots. Changes nothing at the provider.
 //!
-//! `proposal` writes the policies' texts, `files` puts them in place: all of them, or none;
-//! `summary` says what was done, and what to do next.
+//! `proposal` makes the policies' texts, `files` puts them in place, all or none, and `summary`
+//! reports what was done and what to do next.
 
 mod files;
 mod proposal;
@@ -23,7 +23,7 @@ use crate::config::{self, Config, Environment};
 use crate::core::sanitize::printable;
 use crate::daemon::{CommandError, api_settings};
 
-/// As much of a reason as is shown.
+/// Longest reason that is shown, in characters.
 const SHOWN: usize = 300;
 
 /// Where from, and where to.
@@ -45,7 +45,7 @@ pub struct Args {
     dir: Option<PathBuf>,
 }
 
-/// Asks once, and writes what is missing.
+/// Lists the account once, and writes the missing files.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let main = match &args.dir {
         Some(dir) => dir.join("snaprotate.toml"),
@@ -53,7 +53,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     };
     let env = Environment::from_process();
     let staging = Staging::new()?;
-    // Whatever is asked, and whatever is validated, goes by the files that will be in force.
+    // The request and the validation use the main file that will be in force.
     let is_new = std::fs::symlink_metadata(&main).is_err();
     let mut new = Vec::new();
     let (in_force, folder) = if is_new {
@@ -128,14 +128,14 @@ fn token_file(args: &Args, main: &Path) -> Result<PathBuf, CommandError> {
             printable_path(main)
         )));
     };
-    // Else it would be said of a line in a file that isn't there yet.
+    // Checked here, since the configuration's error would name a file that doesn't exist yet.
     secret(file, None, "token").map_err(CommandError::Settings)?;
     std::path::absolute(file).map_err(|why| {
         CommandError::Settings(format!("--token-file {}: {why}", printable_path(file)))
     })
 }
 
-/// One listing of the account; once more where its pages had shifted meanwhile.
+/// Lists the account. Lists again if its pages shifted while they were read.
 fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, CommandError> {
     let mut settings = api_settings(&config.api);
     if let Some(url) = &args.base_url {
@@ -161,7 +161,7 @@ fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, CommandEr
     }
 }
 
-/// A file for each server that has none.
+/// Returns a proposal for each server without a policy.
 fn proposals(config: &Config, listing: &Listing, now: Timestamp) -> Vec<Proposal> {
     let setting = ProposalContext {
         limit: config.rules.limit,

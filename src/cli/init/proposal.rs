@@ -1,4 +1,4 @@
-//! The texts of first policies, from what a server holds.
+//! Makes the texts of first policies from a server's snapshots.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,50 +14,50 @@ use crate::core::pattern_detection::{DetectedPattern, TimeSource, recognise};
 use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, Snapshot};
 
-/// Editors find the schema by this line, once the program is installed.
+/// Editors find the installed schema by this line.
 const CONFIG_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/config.json";
 const POLICY_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/policy.json";
 
-/// A pattern whose newest date lies so many intervals back has stopped.
+/// A pattern has stopped if its newest date is this many intervals ago.
 const STOPPED_AFTER: i32 = 3;
 
-/// As much of a foreign name as a comment repeats.
+/// Longest foreign name that a comment shows, in characters.
 const NAME_SHOWN: usize = 80;
-/// A file's stem is no longer.
+/// Longest stem of a file's name, in characters.
 const LONGEST_STEM: usize = 60;
-/// So many foreign snapshots are named.
+/// Foreign snapshots that a comment names, at most.
 const NAMED: usize = 10;
 
-/// What proposals go by.
+/// The settings that proposals depend on.
 pub(super) struct ProposalContext {
     /// Snapshots that a server may hold.
     pub(super) limit: usize,
-    /// The time, in UTC.
+    /// The present time in UTC.
     pub(super) now: DateTime,
 }
 
-/// A policy file.
+/// A proposed policy file.
 #[derive(Debug)]
 pub(super) struct Proposal {
-    /// `None`: an example of no server.
+    /// `None` for an example that is for no server.
     pub(super) server: Option<ServerId>,
     stem: String,
-    /// Whether the service will read it; else it is an example.
+    /// True if the service reads the file; else its name ends in `.example`.
     pub(super) read: bool,
     pub(super) text: String,
-    /// In a few words, what it does.
+    /// A summary of what the policy does, in a few words.
     pub(super) summary: String,
 }
 
 impl Proposal {
-    /// The name of the file; only `.toml` is read.
+    /// Returns the file's name. The service reads only names that end in `.toml`.
     pub(super) fn file(&self) -> String {
         let example = if self.read { "" } else { ".example" };
         format!("{}.toml{example}", self.stem)
     }
 }
 
-/// The main file: what has no default, and where to find the rest.
+/// Returns the main file: the settings without defaults, and where the others are described.
 pub(super) fn main_file(base_url: Option<&str>, token_file: &Path) -> String {
     let base_url = match base_url {
         Some(url) => format!("base_url = {}", quoted(url)),
@@ -79,7 +79,7 @@ token_file = {token_file}
     )
 }
 
-/// The policy of a server, from its snapshots; `stems` are those of other servers so far.
+/// Returns the policy for a server's snapshots. `stems` are those of other servers so far.
 pub(super) fn proposal(
     server: ServerId,
     rows: &ServerRows,
@@ -133,7 +133,7 @@ pub(super) fn proposal(
     }
 }
 
-/// What to write where the account shows no server at all.
+/// Returns the example for an account that shows no server.
 pub(super) fn example() -> Proposal {
     let text = format!(
         "{POLICY_SCHEMA}
@@ -161,7 +161,7 @@ name = \"weekly\"
 schedule = \"0 3 * * Sun\"         # Sundays at 03:00
 ";
 
-/// A file that is not read: nothing must rotate by surprise.
+/// Writes a proposal that the service doesn't read, since no rotation may start unasked.
 fn idle(
     text: &mut String,
     server: &ServerId,
@@ -187,7 +187,7 @@ fn idle(
     if stopped.is_empty() {
         let held = rows.snapshots.len();
         let free = setting.limit.saturating_sub(held);
-        // A lone snapshot of such a name would become the rotation's own.
+        // The proposed rotation would treat snapshots of this name as its own and prune them.
         let weekly = Pattern::new(defaults::SNAPSHOT_NAME, "weekly").ok();
         let names = rows.snapshots.iter().map(|row| &row.name);
         let own: BTreeSet<_> = names
@@ -227,7 +227,7 @@ fn head(text: &mut String, server: &ServerId, rows: &ServerRows) {
     }
 }
 
-/// What else lies there: foreign, so never touched.
+/// Writes comments about the other snapshots, which no rotation touches.
 fn comments(
     text: &mut String,
     rows: &ServerRows,
@@ -303,7 +303,7 @@ fn rotation(text: &mut String, one: &DetectedPattern) {
     let _ = writeln!(text, "keep = {}", one.keep);
 }
 
-/// Keeps no more in all than a server may hold.
+/// Lowers `keep` until the sum is at most `limit`.
 fn bounded(mut all: Vec<DetectedPattern>, limit: usize) -> Vec<DetectedPattern> {
     all.truncate(limit);
     while all.iter().map(|one| one.keep).sum::<usize>() > limit {
@@ -323,7 +323,8 @@ fn called(server: &ServerId, rows: &ServerRows) -> String {
     }
 }
 
-/// A file's stem: the server's name as far as it may stand in one; its number where two share it.
+/// Returns a file's stem: the server's name with other characters replaced, plus the id if two
+/// servers share it.
 fn stem(name: &str, server: &ServerId, taken: &mut BTreeSet<String>) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let letters = name.chars().map(|c| if safe(c) { c } else { '-' });
@@ -334,7 +335,7 @@ fn stem(name: &str, server: &ServerId, taken: &mut BTreeSet<String>) -> String {
     } else {
         text.to_owned()
     };
-    // Some file systems don't tell capitals apart.
+    // Some file systems ignore case.
     if taken.insert(plain.to_lowercase()) {
         return plain;
     }
@@ -343,7 +344,7 @@ fn stem(name: &str, server: &ServerId, taken: &mut BTreeSet<String>) -> String {
     numbered
 }
 
-/// As TOML writes it.
+/// Quotes a text as TOML.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

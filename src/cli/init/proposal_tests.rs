@@ -1,4 +1,4 @@
-//! What is proposed for a server.
+//! Tests the policies proposed for a server.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ fn propose(name: &str, names: &[&str]) -> Proposal {
     proposal(ServerId::from(7), &rows, &setting, &mut BTreeSet::new())
 }
 
-/// Lines that are no comment.
+/// Returns the lines that are no comments.
 fn plain(text: &str) -> Vec<&str> {
     let lines = text.lines();
     lines
@@ -69,7 +69,7 @@ fn what_has_stopped_or_is_not_recognised_is_an_example_that_is_not_read() {
     let none = propose("web", &["golden", "weekly-snapshot-2025-01-08"]);
     assert_eq!(none.file(), "web.toml.example");
     let lines = plain(&none.text);
-    // It would be the rotation's own, and be pruned.
+    // Without `protect` the rotation would own it and prune it.
     assert!(
         lines.contains(&"protect = [\"weekly-snapshot-2025-01-08\"]"),
         "{lines:?}"

@@ -1,4 +1,4 @@
-//! What `init` found and wrote, and what to do next.
+//! Reports what `init` found and wrote, and what to do next.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,14 +12,14 @@ use crate::config::{self, Config};
 use crate::core::sanitize::{counted, printable};
 use crate::status;
 
-/// Where the unit of the service takes the token from.
+/// The path from which the service's unit loads the token.
 const UNIT_TOKEN: &str = "/etc/snaprotate/api-token";
 
-/// All that is told of.
+/// The result of `init` that the summary reports.
 pub(super) struct InitResult<'a> {
     pub(super) args: &'a Args,
     pub(super) main: &'a Path,
-    /// Whether the main file is one of those written.
+    /// True if the main file is among the written ones.
     pub(super) main_is_new: bool,
     pub(super) folder: &'a Path,
     pub(super) listing: &'a Listing,
@@ -27,7 +27,7 @@ pub(super) struct InitResult<'a> {
     pub(super) checked: &'a Config,
 }
 
-/// What was found and written, and what to do next.
+/// Returns the summary.
 pub(super) fn told(done: &InitResult<'_>) -> String {
     let InitResult {
         args,
@@ -138,7 +138,7 @@ pub(super) fn told(done: &InitResult<'_>) -> String {
     text
 }
 
-/// Where the main file names the token from, if that is outside its folder.
+/// Returns a note if the main file names a token file outside its folder.
 fn token(args: &Args, main: &Path) -> String {
     let file = args.token_file.as_deref().map(std::path::absolute);
     let folder = std::path::absolute(main.parent().unwrap_or(Path::new("")));
@@ -152,7 +152,7 @@ fn token(args: &Args, main: &Path) -> String {
     }
 }
 
-/// The process of the service that runs by this main file, if one does.
+/// Returns the process id of a running service that uses this main file.
 fn running(main: &Path) -> Option<u32> {
     let socket = control_socket();
     let view = block_on(async { Ok(status::ask(&socket).await?) }).ok()?;

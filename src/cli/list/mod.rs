@@ -1,4 +1,4 @@
-//! `list`: what the provider holds, and whose each snapshot is; only GETs.
+//! `list`: prints the account's snapshots and whether each is own or foreign. Sends only GETs.
 
 mod servers;
 mod text;
@@ -29,7 +29,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Shows the listing; good also when parts of it can't be relied on, which is then said.
+/// Prints the listing. Returns `Good` even if parts of it are doubtful; the output names those.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let config = loaded(cli)?;
     if args.servers {
@@ -85,8 +85,8 @@ fn servers(config: &Config, json: bool) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
-/// Before the first policy is written the account can be listed already: that is when ids are
-/// looked for.
+/// Loads the configuration. Without any policy the account can still be listed, since the first
+/// policy needs a server's id.
 fn loaded(cli: &Cli) -> Result<Config, CommandError> {
     let folder = config::policies_folder(&cli.config);
     if !config::policy_files(&folder).is_ok_and(|files| files.is_empty()) {
@@ -100,7 +100,8 @@ fn loaded(cli: &Cli) -> Result<Config, CommandError> {
     Ok(config)
 }
 
-/// By its policy; a bare integer needs none. `None`: only the listing may know it.
+/// Returns the server's id from its policy, or from a bare integer. `None` if only the listing can
+/// resolve it.
 fn meant(config: &Config, server: &str) -> Result<Option<ServerId>, CommandError> {
     let policy = find(&config.policies, server)?.map(|policy| policy.server.clone());
     let integer = |id: &ServerId| id.number().is_some_and(|number| number != 0);
@@ -108,7 +109,7 @@ fn meant(config: &Config, server: &str) -> Result<Option<ServerId>, CommandError
     Ok(policy.or_else(bare))
 }
 
-/// The server without a policy that has this id, or that the provider calls so.
+/// Finds a server without a policy by its id, or by the provider's name for it.
 fn named(config: &Config, listing: &Listing, name: &str) -> Result<ServerId, CommandError> {
     let rows = listing.servers.iter();
     let fits = |id: &ServerId| id.to_string() == name;
@@ -129,7 +130,7 @@ fn named(config: &Config, listing: &Listing, name: &str) -> Result<ServerId, Com
     }
 }
 
-/// The listing with sizes; once more where its pages had shifted while they were read.
+/// Fetches the listing with sizes. Fetches it again if its pages shifted while they were read.
 pub(super) fn ask(
     config: &Config,
     clock: &Clock,
@@ -140,7 +141,7 @@ pub(super) fn ask(
     block_on(async { Ok(browse(&api, config, server).await) })
 }
 
-/// The same by this client.
+/// Does the same with an existing client.
 pub(super) async fn browse(
     api: &HttpApi,
     config: &Config,

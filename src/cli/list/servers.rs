@@ -1,4 +1,4 @@
-//! `list --servers`: the account's servers, and which have a policy.
+//! `list --servers`: prints the account's servers and their policies.
 
 use serde::Serialize;
 
@@ -8,10 +8,10 @@ use crate::core::sanitize::{counted, printable};
 use crate::core::snapshot::ServerId;
 use crate::status::{lines, table};
 
-/// A foreign name takes up no more of a line.
+/// Longest foreign name in a line, in characters.
 const LONGEST_NAME: usize = 60;
 
-/// The account's servers, as `--servers --json` writes them.
+/// The account's servers; the output of `--servers --json`.
 #[derive(Serialize)]
 pub(super) struct AccountServerList {
     doubt: Option<String>,
@@ -48,7 +48,7 @@ impl AccountServerList {
         }
     }
 
-    /// A line a server.
+    /// Returns a table with a row for each server.
     pub(super) fn text(&self, width: Option<u16>) -> String {
         let mut table = table(width);
         table.set_header(["server", "id", "status", "policy"]);

@@ -1,4 +1,4 @@
-//! A listing for a terminal: a line a snapshot, by server.
+//! Formats a listing for a terminal: a line for each snapshot, by server.
 
 use std::fmt::Write as _;
 
@@ -9,14 +9,14 @@ use super::view::{ListingView, Owner, ServerListing, SnapshotCounts, SnapshotRow
 use crate::core::sanitize::{counted, local, printable};
 use crate::status::{lines, span, table};
 
-/// A foreign name takes up no more of a line.
+/// Longest foreign name in a line, in characters.
 const LONGEST_NAME: usize = 60;
-/// Columns that times in full need.
+/// Columns that the table with full times needs.
 const WIDE: u16 = 110;
-/// As much of a doubt as is shown.
+/// Longest reason of a doubt that is shown, in characters.
 const DOUBT_SHOWN: usize = 300;
 
-/// All of it; lines at most `width` wide, where that is known.
+/// Returns the whole listing. Lines have at most `width` columns, if the width is known.
 pub(super) fn listed(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut text = String::new();
     if let Some(doubt) = &listed.doubt {
@@ -42,7 +42,7 @@ pub(super) fn listed(listed: &ListingView, zone: &TimeZone, width: Option<u16>) 
     text + &total(&listed.servers)
 }
 
-/// Where there is room: one table, the server before its first snapshot.
+/// Returns one table, for wide output. A server is named in its first row.
 fn one_table(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut table = table(width);
     table.set_header([
@@ -50,7 +50,7 @@ fn one_table(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> Strin
     ]);
     for server in &listed.servers {
         let mut name = printable(&called(server), LONGEST_NAME);
-        // The id is what a first policy for it wants.
+        // The id is shown because a first policy for the server needs it.
         if server.policy.is_none() && server.name.is_some() {
             let _ = write!(name, " (id {})", server.id);
         }
@@ -72,7 +72,7 @@ fn one_table(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> Strin
     lines(&table)
 }
 
-/// Where there is little: a table a server, and times told by how long ago they are.
+/// Returns a table for each server, for narrow output. Times are relative.
 fn by_server(listed: &ListingView, width: Option<u16>) -> String {
     let parts = listed.servers.iter().map(|server| {
         let name = printable(&called(server), LONGEST_NAME);
@@ -110,7 +110,8 @@ fn called(server: &ServerListing) -> String {
     name.map_or_else(|| format!("server {}", server.id), str::to_owned)
 }
 
-/// `12 snapshots on 3 servers: 8 own, 4 foreign, 1 of them protected; 1 server has no policy`.
+/// Returns `12 snapshots on 3 servers: 8 own, 4 foreign, 1 of them protected; 1 server has no
+/// policy`.
 fn total(servers: &[ServerListing]) -> String {
     let mut sum = SnapshotCounts::default();
     for server in servers {
@@ -162,7 +163,7 @@ fn whose(row: &SnapshotRow) -> String {
     whose + protected
 }
 
-/// How long ago it was made: `3 d 4 h ago`.
+/// Returns a snapshot's age: `3 d 4 h ago`.
 fn relative(row: &SnapshotRow, now: Timestamp) -> String {
     let Some(at) = row.created_at else {
         return "?".to_owned();
@@ -175,7 +176,7 @@ fn relative(row: &SnapshotRow, now: Timestamp) -> String {
     }
 }
 
-/// In the largest unit of which there is one: `900 MB`, `5 GB`, `1.5 TB`.
+/// Returns a size in the largest unit that gives at least 1: `900 MB`, `5 GB`, `1.5 TB`.
 fn size(megabytes: u64) -> String {
     let tenths = |unit: u64| match (megabytes * 10 / unit % 10, megabytes / unit) {
         (0, whole) => whole.to_string(),
@@ -184,7 +185,7 @@ fn size(megabytes: u64) -> String {
     match megabytes {
         0..1024 => format!("{megabytes} MB"),
         1024..1_048_576 => format!("{} GB", tenths(1024)),
-        // Beyond what a disk holds the tenths matter to nobody, and could overflow.
+        // Beyond any disk's size tenths don't matter, and computing them could overflow.
         1_048_576..1_000_000_000_000 => format!("{} TB", tenths(1_048_576)),
         _ => format!("{} TB", megabytes / 1_048_576),
     }

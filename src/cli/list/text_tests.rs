@@ -1,4 +1,4 @@
-//! Listings as people see them.
+//! Tests the text of listings.
 
 use super::*;
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -6,7 +6,7 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 /// 2026-11-25 12:00 UTC.
 const NOW: Timestamp = Timestamp::constant(1_795_608_000, 0);
 
-/// A day and two hours old, protected, in progress.
+/// A snapshot that is a day and two hours old, protected and in progress.
 fn row(id: u64, name: &str, whose: Owner) -> SnapshotRow {
     SnapshotRow {
         id: SnapshotId::from(id),

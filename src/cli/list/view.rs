@@ -1,4 +1,4 @@
-//! A listing beside the policies, as a value: what `list --json` writes.
+//! A listing with its policies as a value: the output of `list --json`.
 
 use std::collections::BTreeSet;
 
@@ -10,58 +10,58 @@ use crate::config::Config;
 use crate::core::policy::Policy;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
-/// What the provider said it holds.
+/// The account's snapshots as the provider listed them.
 #[derive(Debug, Serialize)]
 pub(super) struct ListingView {
-    /// When it was asked.
+    /// When the provider was asked.
     pub(super) time: Timestamp,
-    /// Why the whole listing can't be relied on.
+    /// Why the whole listing is doubtful.
     pub(super) doubt: Option<String>,
-    /// By id.
+    /// The servers, by id.
     pub(super) servers: Vec<ServerListing>,
 }
 
-/// One server.
+/// One server and its snapshots.
 #[derive(Debug, Serialize)]
 pub(super) struct ServerListing {
     pub(super) id: ServerId,
-    /// By the provider, else by the policy, else by the policy's file.
+    /// The provider's name for the server, else the policy's, else the stem of the policy's file.
     pub(super) name: Option<String>,
-    /// The policy file's stem; `None`: no policy.
+    /// The stem of the policy's file; `None` if the server has no policy.
     pub(super) policy: Option<String>,
-    /// Snapshots that it may hold.
+    /// Snapshots that the server may hold.
     pub(super) limit: usize,
-    /// Why its rows can't be relied on.
+    /// Why the server's rows are doubtful.
     pub(super) doubt: Option<String>,
     pub(super) counts: SnapshotCounts,
-    /// In the listing's order.
+    /// In the order of the listing.
     pub(super) snapshots: Vec<SnapshotRow>,
 }
 
 impl ServerListing {
-    /// Whether nothing tells that there is such a server.
+    /// Returns true if nothing shows that the server exists.
     pub(super) fn is_unseen(&self) -> bool {
         self.policy.is_none() && self.snapshots.is_empty() && self.doubt.is_none()
     }
 }
 
-/// How many there are of each kind.
+/// Number of snapshots of each kind.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct SnapshotCounts {
     pub(super) total: usize,
     pub(super) own: usize,
     pub(super) foreign: usize,
-    /// Own or foreign, and listed in `protect`.
+    /// Snapshots listed in `protect`, own or foreign.
     pub(super) protected: usize,
 }
 
-/// Whose a snapshot is.
+/// The owner of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Owner {
-    /// A rotation's.
+    /// A rotation's pattern gives the name.
     Own,
-    /// None of the policy's.
+    /// No rotation's pattern gives the name.
     Foreign,
 }
 
@@ -74,13 +74,13 @@ pub(super) struct SnapshotRow {
     pub(super) status: String,
     pub(super) size_mb: Option<u64>,
     pub(super) created_at: Option<Timestamp>,
-    /// `None`: the server has no policy.
+    /// `None` if the server has no policy.
     pub(super) whose: Option<Owner>,
     pub(super) rotation: Option<String>,
     pub(super) protected: bool,
 }
 
-/// The servers of the listing and of the policies; or the one that was asked for.
+/// Combines the servers of the listing with those of the policies; only `asked` if it is given.
 pub(super) fn view(
     config: &Config,
     listing: &Listing,

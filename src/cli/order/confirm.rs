@@ -1,15 +1,15 @@
-//! Asking before what can't be undone.
+//! Asks for confirmation before an irreversible change.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use crate::daemon::CommandError;
 
-/// Whether a person can be asked.
+/// Returns true if a person can be asked.
 pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Has the server's name typed, unless `yes` was given.
+/// Asks for the server's name, unless `yes` is given. Returns false if another one was typed.
 pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, CommandError> {
     if yes {
         return Ok(true);
@@ -25,7 +25,7 @@ pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, Comma
     Ok(typed == called)
 }
 
-/// A question that is answered by yes unless something else is typed.
+/// Asks a question whose default is yes.
 pub(super) fn yes_unless(question: &str) -> Result<bool, CommandError> {
     let typed = ask(&format!("{question} [Y/n] "))?;
     Ok(matches!(typed.to_lowercase().as_str(), "" | "y" | "yes"))
@@ -40,7 +40,7 @@ fn ask(question: &str) -> Result<String, CommandError> {
     let mut line = String::new();
     let read = io::stdin().lock().read_line(&mut line).map_err(failed)?;
     if read == 0 {
-        // The end of the input is no answer, and no yes.
+        // The end of the input must not count as the default answer.
         return Ok("\u{4}".to_owned());
     }
     Ok(line.trim().to_owned())

@@ -1,4 +1,4 @@
-//! `create SERVER NAME`: a snapshot beside the rotation's.
+//! `create SERVER NAME`: makes a snapshot outside of the rotation.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,8 @@ use crate::core::provider_mismatch::stored_otherwise;
 use crate::core::snapshot::{Snapshot, Status};
 use crate::daemon::CommandError;
 
-/// The provider documents no bound; this is a usual one, and names of rotations are far below.
+/// Longest name. The provider documents no limit; this is a common one, and rotations' names are
+/// much shorter.
 const LONGEST_NAME: usize = 255;
 
 /// What to create.
@@ -32,7 +33,7 @@ pub struct Create {
     pub wait: bool,
 }
 
-/// Has it made; good when the provider began it, or with `--wait` when it is completed.
+/// Sends the create. Returns `Good` if the provider began it; with `--wait`, if it is completed.
 pub fn create(cli: &Cli, args: &Create) -> Result<Exit, CommandError> {
     let length = args.name.chars().count();
     if length > LONGEST_NAME || !name_pattern::is_accepted(&args.name) {
@@ -51,7 +52,7 @@ pub fn create(cli: &Cli, args: &Create) -> Result<Exit, CommandError> {
     make(&mut target, order, args.wait.then_some(wait))
 }
 
-/// Makes a snapshot, and waits for it if there are words for that.
+/// Creates a snapshot. Waits until it is completed if `wait` has a text to print meanwhile.
 pub(super) fn make(
     target: &mut Target,
     order: Order,
@@ -88,7 +89,7 @@ pub(super) fn make(
     Ok(exit)
 }
 
-/// Says what became of the one that was asked for at `sent`.
+/// Returns what became of the snapshot whose create was sent at `sent`.
 fn ended(row: &Snapshot, name: &str, sent: Timestamp, now: Timestamp) -> (String, Exit) {
     match &row.status {
         Status::Completed => match stored_otherwise(name, row, Some(sent), now) {

@@ -1,4 +1,4 @@
-//! `delete SERVER SNAPSHOT`: one snapshot for good, shown and confirmed.
+//! `delete SERVER SNAPSHOT`: shows one snapshot, asks for confirmation and deletes it.
 
 use super::confirm;
 use super::resolve::{Target, undone};
@@ -22,7 +22,7 @@ pub struct Delete {
     pub yes: bool,
 }
 
-/// Has it deleted; good when the listing shows it no more.
+/// Deletes the snapshot. Returns `Good` when listings no longer show it.
 pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, CommandError> {
     let mut target = Target::of(cli, &args.server)?;
     let row = target.snapshot(&args.snapshot)?.clone();
@@ -41,7 +41,7 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, CommandError> {
     })?;
     let name = printable_name(&row.name);
     let what = format!("{name} (id {}) of {}", row.id, target.called());
-    // Nothing was sent: nothing can have come of it.
+    // Nothing was sent, so nothing can have changed.
     if answer.outcome.is_none() {
         say(&undone(&answer, &format!("delete {what}"), ""))?;
         return Ok(Exit::Bad);

@@ -1,7 +1,7 @@
-//! The provider's calls for an operator: `create`, `delete`, `restore`.
+//! Changes by an operator: `create`, `delete`, `restore`.
 //!
-//! What a command shows is asked of the provider first. The change itself goes through the
-//! running service, which looks again and refuses what has changed since; where none runs,
+//! A command first asks the provider for the data that it shows. The running service then makes the
+//! change: it looks again, and refuses if something has changed since. Without a running service
 //! this process takes the lock and does the same.
 
 mod confirm;

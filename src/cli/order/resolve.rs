@@ -1,4 +1,4 @@
-//! The server and the snapshot that are meant, as the provider shows them now.
+//! Resolves a server and a snapshot by the provider's present listing.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::engine::{OrderOutcome, observe_once};
 use crate::status::control_routes::OrderRequest;
 use crate::status::{self, NoAnswer};
 
-/// One server with a policy, and what it holds.
+/// One server with a policy, and its present snapshots.
 pub(super) struct Target {
     pub(super) config: Config,
     pub(super) policy: Arc<Policy>,
@@ -35,7 +35,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Asks the provider what the server holds.
+    /// Finds the server's policy and lists the server.
     pub(super) fn of(cli: &Cli, server: &str) -> Result<Self, CommandError> {
         let config = cli.load()?;
         let policy = Arc::clone(server_argument::one(&config.policies, server)?);
@@ -53,7 +53,7 @@ impl Target {
         Ok(target)
     }
 
-    /// Asks anew.
+    /// Lists the server again.
     pub(super) fn look(&mut self) -> Result<(), CommandError> {
         let server = self.policy.server.clone();
         let found = block_on(async {
@@ -76,15 +76,15 @@ impl Target {
         Ok(())
     }
 
-    /// The server's name: where its policy states none, the provider's, so that an order for a
-    /// wrong id is noticed.
+    /// Returns the policy's name for the server, else the provider's, so that an order with a wrong
+    /// id is noticed.
     pub(super) fn called(&self) -> String {
         let shown = self.inventory.server_name.as_deref();
         let shown = shown.filter(|_| self.policy.name.is_none());
         printable_name(shown.unwrap_or(self.policy.called()))
     }
 
-    /// The snapshot of this id or name.
+    /// Finds the snapshot by its id or name.
     pub(super) fn snapshot(&self, wanted: &str) -> Result<&Snapshot, CommandError> {
         let rows = &self.inventory.snapshots;
         let by_id = rows.iter().find(|s| s.id.to_string() == wanted);
@@ -122,7 +122,7 @@ impl Target {
         }
     }
 
-    /// One snapshot in a few lines: what it is, when it was made, whose it is.
+    /// Describes a snapshot in a few lines: name, id, status, date and owner.
     pub(super) fn described(&self, snapshot: &Snapshot) -> String {
         let made = snapshot
             .created_at
@@ -133,7 +133,7 @@ impl Target {
         let verdict = verdicts.into_iter().find(|v| v.id == snapshot.id);
         let why = verdict.map_or(String::new(), |verdict| match verdict.fate {
             RetentionVerdict::Foreign => "\n             it isn't one of the rotation's".to_owned(),
-            // The trail isn't read here.
+            // The trail isn't read here, so an earlier completion is unknown.
             RetentionVerdict::Failed => "\n             for the rotation: listed as failed; if it was completed before, it may be good: ask the provider first".to_owned(),
             _ => format!("\n             for the rotation: {}", verdict.reason),
         });
@@ -147,7 +147,7 @@ impl Target {
         )
     }
 
-    /// Has the order carried out: by the running service, else by this process.
+    /// Sends the order to the running service, or carries it out in this process if none runs.
     pub(super) fn order(&self, order: Order) -> Result<OrderOutcome, CommandError> {
         let command = match &order {
             Order::Create { .. } => "create",
@@ -172,7 +172,7 @@ impl Target {
     }
 }
 
-/// What came of an order that wasn't done, as a line for people.
+/// Returns a line for people about an order that wasn't done.
 pub(super) fn undone(answer: &OrderOutcome, what: &str, look: &str) -> String {
     let why = answer.reason.as_deref().unwrap_or("no reason was given");
     match answer.outcome {
@@ -185,7 +185,7 @@ pub(super) fn undone(answer: &OrderOutcome, what: &str, look: &str) -> String {
     }
 }
 
-/// A time for people, local and with its zone.
+/// Formats a time in the local zone, with the zone's name.
 pub(super) fn local(at: Timestamp) -> String {
     sanitize::local(at, &TimeZone::system())
 }

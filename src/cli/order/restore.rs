@@ -1,4 +1,5 @@
-//! `restore SERVER SNAPSHOT`: overwrites a server, shown and confirmed, and never sent twice.
+//! `restore SERVER SNAPSHOT`: overwrites a server after confirmation. A restore is sent at most
+//! once.
 
 use super::confirm;
 use super::create::make;
@@ -13,7 +14,7 @@ use crate::daemon::CommandError;
 /// What to restore.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a switch of the command line"
+    reason = "each field is a command-line switch"
 )]
 #[derive(Debug, clap::Args)]
 pub struct Restore {
@@ -38,7 +39,7 @@ pub struct Restore {
     pub wait: bool,
 }
 
-/// Has the server overwritten; good when the provider began it, or with `--wait` when it is
+/// Restores the server. Returns `Good` if the provider began the restore; with `--wait`, if it is
 /// over.
 pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, CommandError> {
     let mut target = Target::of(cli, &args.server)?;
@@ -59,7 +60,7 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, CommandError> {
     send(&target, args, &name, &row.id)
 }
 
-/// Whether a snapshot of the present state is to be taken first.
+/// Returns true if a snapshot of the present state is to be taken first.
 fn safety(target: &Target, args: &Restore) -> Result<bool, CommandError> {
     if args.safety || args.no_safety {
         return Ok(args.safety);
@@ -77,7 +78,8 @@ fn safety(target: &Target, args: &Restore) -> Result<bool, CommandError> {
     confirm::yes_unless("Take a snapshot of the server as it is now, first?")
 }
 
-/// The rotation spares meanwhile what is to be restored.
+/// Takes a snapshot of the present state, then restores. The order protects the snapshot to restore
+/// from the rotation meanwhile.
 fn safely(
     target: &mut Target,
     args: &Restore,

@@ -1,4 +1,4 @@
-//! Waiting for what takes the provider minutes, with a line that says so.
+//! Waits for operations that take the provider minutes, with a progress line.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -9,26 +9,26 @@ use crate::cli::block_on;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::daemon::CommandError;
 
-/// Failed looks in a row that are borne.
+/// Consecutive failed polls that are tolerated.
 const BORNE: u32 = 5;
 
-/// So many listings may lag behind what was done.
+/// Consecutive listings that may lag behind a change.
 const LAGS: u32 = 3;
 
-/// After so long a restore has begun for certain, though nobody saw it.
+/// After this time a restore counts as begun, even if no poll showed it.
 const BEGINS: Duration = Duration::from_mins(2);
 
-/// What is known of a restore at the end of the wait.
+/// The state of a restore at the end of the wait.
 pub(super) enum RestoreEnding {
-    /// It is over; what the provider says of the server now.
+    /// The restore is over; holds the provider's status of the server.
     Over(String),
-    /// The provider still says that it is under way.
+    /// The provider still reports the restore as under way.
     Still,
-    /// Nothing can be told, and why.
+    /// The state is unknown; holds the reason.
     Untold(String),
 }
 
-/// A look that failed is tried again, some times in a row.
+/// Turns a failed poll into `None` until too many have failed in a row.
 fn bear<T, E>(look: Result<T, E>, failed: &mut u32) -> Result<Option<T>, E> {
     match look {
         Ok(seen) => {
@@ -43,7 +43,7 @@ fn bear<T, E>(look: Result<T, E>, failed: &mut u32) -> Result<Option<T>, E> {
     }
 }
 
-/// One line on a terminal that is written anew, and nothing elsewhere.
+/// A progress line that is rewritten on a terminal. Prints nothing elsewhere.
 struct ProgressLine {
     what: String,
     began: Instant,
@@ -73,7 +73,7 @@ impl ProgressLine {
     }
 }
 
-/// Whether asking again would be answered no better.
+/// Returns true if repeating the request can't help.
 fn lasting(why: &ApiError) -> bool {
     matches!(
         why.kind,
@@ -99,7 +99,8 @@ impl Drop for ProgressLine {
 }
 
 impl Target {
-    /// Waits until the snapshot is in progress no longer; `None`: it went, or took too long.
+    /// Waits until the snapshot is no longer in progress. Returns `None` if it disappeared or took
+    /// too long.
     pub(super) fn finished(
         &mut self,
         id: &SnapshotId,
@@ -117,7 +118,7 @@ impl Target {
             match rows.iter().position(|s| s.id == *id) {
                 Some(at) if rows[at].status == Status::InProgress => unseen = 0,
                 Some(at) => return Ok(Some(&self.inventory.snapshots[at])),
-                // A listing may lag behind.
+                // A listing may lag behind the create.
                 None if unseen < LAGS => unseen += 1,
                 None => return Ok(None),
             }
@@ -125,7 +126,8 @@ impl Target {
         Ok(None)
     }
 
-    /// Looks whether a listing still shows it, some times if it does: listings may lag behind.
+    /// Returns true if listings no longer show the snapshot. Asks again a few times, since they may
+    /// lag behind the delete.
     pub(super) fn gone(&mut self, id: &SnapshotId) -> Result<bool, CommandError> {
         for nth in 0..=LAGS {
             if nth > 0 {
@@ -139,8 +141,8 @@ impl Target {
         Ok(false)
     }
 
-    /// Waits until the provider no longer says that the server is being restored. Its list of
-    /// servers, which alone says so, is one that rotating doesn't need: it may not be there.
+    /// Waits until the provider no longer reports the server as being restored. Only its list of
+    /// servers shows that. Rotation doesn't use this list, so the provider may not offer it.
     pub(super) fn restored(&self) -> Result<RestoreEnding, CommandError> {
         let progress = ProgressLine::new(format!("{} is being restored", self.called()));
         let (mut looked, mut seen, mut failed) = (false, false, 0);
@@ -163,7 +165,7 @@ impl Target {
             };
             match status.as_deref() {
                 Some("restoring") => seen = true,
-                // The provider stops the server first: only a running one is done.
+                // The provider stops the server first, so only a running server is restored.
                 Some("active") if seen || progress.began.elapsed() > BEGINS => {
                     return Ok(RestoreEnding::Over("active".to_owned()));
                 }
