@@ -1,65 +1,57 @@
 //! Rotates the snapshots of VPS.org servers by policy.
 //!
-//! The engine observes, decides, records, acts, and looks again; a crash at any point needs
-//! no repair, since the next decision starts from the inventory and the trail:
+//! The engine observes a server, decides, records, acts, and looks again. A crash at any point
+//! needs no repair: the next decision starts from the inventory and the trail.
 //!
 //! ```text
 //! policy ─► slots ─┐
 //! inventory ───────┼─► decide(policy, inventory, history, rules, now) ─► Step
-//! trail ───────────┘                                                      │
+//! trail ─► history ┘                                                      │
 //!   ▲                                                                     ▼
-//!   └── outcome ◄── the provider's answer ◄── call ◄── intent, synced ◄── act
+//!   └── outcome ◄── the provider's answer ◄── call ◄── intent, synced ◄── perform
 //! ```
 //!
-//! Data flows one way, and a room knows only rooms below it, from top to bottom:
+//! To find a rule, find its folder below, and then its file: here, or at the head of the folder's
+//! `mod.rs`. A module imports only modules further down (`docs/design.md`, "Layout"). Terms are
+//! defined in `docs/reference/glossary.md`. `docs/invariants.md` lists the files that keep I1 to
+//! I20.
 //!
-//! - [`cli`]: one file a command; `main` only parses, runs and returns the exit code. `cli::audit` reads the
-//!   trail for people; `cli::help_text` is what help and manual pages say beyond the options.
-//! - [`daemon`]: wires everything: the select loop, signals, systemd, the lock, the log, the tick.
-//! - [`status`]: what others may see of the running service, and ask of it.
-//! - [`engine`]: performs steps: `observer`, `account`, `server` (the loop of one), `act`,
-//!   `holds`, `orders` and `pauses` of operators, `fleet`.
-//! - [`hooks`]: what is run around snapshots, by a process of its own that outlives ours.
-//! - [`notify`]: delivers to receivers what is to be told of alerts; none holds anything up.
-//! - [`config`]: TOML into validated settings, all problems at once.
-//! - [`api`]: the provider's calls, errors by what can be done about them, limits.
-//! - [`audit`]: the trail, its format, and what holds after a failure; `audit::witness`: signed
-//!   checkpoints of it, and what they show.
-//! - [`alerts`]: what each receiver knows of each alert, and what it must hear next; pure.
-//! - [`core`]: pure; no clock, no I/O, no randomness:
-//!   - [`core::name_pattern`]: a slot's local time into a name and back; what is own and what foreign.
-//!   - [`core::schedule`]: the slots of a cron schedule in a zone, with the gap and fold rules.
-//!   - [`core::policy`]: what is wanted of one server.
-//!   - [`core::event`], [`core::server_history`], [`core::slot_log`]: what can happen, and what the trail says of
-//!     it and of each slot, as a value.
-//!     `core::apply` makes the value fact by fact, `core::settled_ranges` keeps the slots of long ago.
-//!   - [`core::retention`]: which snapshot may go, and which goes first; `core::deletion_budget`: what a
-//!     delete is paid with (I19), [`core::rotation_terms`]: the edits that it may be announced by.
-//!   - [`core::lateness`]: how late a snapshot was taken after its slot.
-//!   - [`core::decide`]: the one decision; its rules stand in `core::pause` (0), `decide` (1),
-//!     `core::pending_op` (2 and 3), [`core::due`] and `core::capacity` (4 to 6); `core::alert_rules` says what
-//!     stands beside the step, [`core::settled_slots`] which slots have their snapshot, `core::resume`
-//!     what a person's word ends.
-//!   - [`core::hook_lease`]: what hooks did by the trail, and when the server is released;
-//!     [`core::downtime`], [`core::server_restart`]: the same of a server that is
-//!     stopped, and when it is started.
-//!   - [`core::operator_order`]: what an operator may order, and what speaks against it now.
-//!   - [`core::sanitize`]: foreign text made fit for a log.
-//!   - [`core::retention_verdict`], [`core::plan`]: what each snapshot is and why; the steps that a run would take,
-//!     which `core::dry_run` finds.
-//!   - [`core::pattern_detection`]: which naming patterns of existing snapshots already rotate.
-//!   - [`core::forecast`], [`core::recovery_points`]: what a policy yields in the long run, by the same
-//!     decision, lived through in `core::forecast_simulation`; how much could be lost, and how far back one
-//!     can go.
-//! - [`sandbox`]: the stand-in of the API for `demo`, tests and benchmarks; shares no rule with `core`.
-//! - [`child`]: other people's programs, run to their end; [`clock`]: the one place that asks what
-//!   time it is, in the words of `core`; [`safe_fs`]: files in folders that another user may own.
+//! - [`cli`]: one file per command; `main` parses, runs and returns the exit code.
+//! - [`daemon`]: the process: lock, signals, systemd, startup, reload, main loop; `witness` signs
+//!   checkpoints of the trail.
+//! - [`status`]: the view of the running service, and the requests that it accepts.
+//! - [`engine`]: performs steps. `work_queue` runs each server's `server_loop`; `shared_listing`
+//!   and `listing_confirmation` list; `mutation`, `hook_leases` and `power_cycle` act;
+//!   `account_health` and `trail_health` stop mutations; `operator_orders` and `pauses` serve the
+//!   operator.
+//! - [`hooks`]: runs programs around a snapshot, in a process that outlives the service.
+//! - [`notify`]: delivers alerts to receivers without delaying the engine.
+//! - [`config`]: TOML files into validated settings, with all problems in one report.
+//! - [`api`]: the provider's calls, their failures by what can be done, and the rate limits.
+//! - [`audit`]: the trail: its format, and what holds after a failure; `witness`: its checkpoints.
+//! - [`sandbox`]: the stand-in of the API for the demo and tests; shares no rule with `core`.
+//! - [`alerts`]: the alerts that each receiver has been sent, and its next message.
+//! - [`clock`]: the only clock; [`child`]: external programs; `logged`: values in the log's form.
+//! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers.
+//!   - The decision: `decide`, with rule 1 (doubt); `pause`: rule 0; `pending_op`: rules 2 and 3
+//!     (open calls, snapshots under way); `due` and `capacity`: rules 4 to 6 (due, surplus, rest).
+//!   - Slots: `schedule` and `cron_expression`: their times; `name_pattern`: their names, own or
+//!     foreign; `slot_log`, `settled_slots` and `settled_ranges`: their ends; `lateness`.
+//!   - Deletions: `retention`: which and in what order; `deletion_budget`: what pays for them
+//!     (I19); `shrink_grace`, `announced_deletes` and `rotation_terms`: deletions after an edit.
+//!   - Around a create: `hook_lease` (I18); `downtime` and `server_restart` (I20).
+//!   - A provider that errs: `create_outcome`, `provider_mismatch`, `server_identity`.
+//!   - People: `operator_order`, `resume`; `alert_rules`: when each alert stands.
+//!   - State: `event` is what the trail records; `apply` turns it into a `server_history`, with its
+//!     `snapshot_log`.
+//!   - Previews: `plan`, `plan_text`, `dry_run`, `retention_verdict`; `forecast`,
+//!     `forecast_simulation`, `recovery_points`. For `init`: `pattern_detection`, `dated_name`.
+//!   - Values: `policy`, `snapshot`, `id`; `sanitize` makes foreign text safe to print.
+//! - [`safe_fs`]: files in folders that another user may own.
 //!
-//! The promises, I1 to I20, and where each is kept: `docs/invariants.md`.
-//!
-//! With the feature `proof`, which no release has, there are also `sim`, where the engine lives
-//! through seeded months of faults, `core::breaks`, which break it on purpose, and
-//! `api::fuzz_entry`, by which fuzzing reads answers without a network.
+//! The feature `proof`, which no release has, adds `sim` (seeded weeks of faults), the switch of
+//! `core::breaks` (deliberate violations that `sim` must detect) and `api::fuzz_entry` (answers
+//! without a network).
 
 pub mod alerts;
 pub mod api;

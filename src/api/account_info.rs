@@ -1,4 +1,4 @@
-//! Whose token it is and what it permits, for people who check; never for rotating.
+//! The token's owner and permissions, shown by `check --online`. Rotation never uses them.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +9,11 @@ use super::server_list::AccountServers;
 /// A token as the provider describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TokenInfo {
-    /// Whose it is, where the provider tells.
+    /// Its owner, if the provider names one.
     pub account: Option<String>,
-    /// Its name there.
+    /// The token's name at the provider.
     pub name: Option<String>,
-    /// Its permissions, in words such as `snapshots:*`; `None`: not told.
+    /// Its permissions, in words such as `snapshots:*`; `None` if the provider does not list them.
     pub permissions: Option<Vec<String>>,
 }
 
@@ -38,7 +38,8 @@ struct NamedField {
 }
 
 impl TokenInfo {
-    /// The changes of snapshots that rotation makes and no permission is for; `None`: not told.
+    /// Returns the changes of snapshots that rotation needs and no permission covers. `None` if the
+    /// provider does not list permissions.
     pub fn lacks(&self) -> Option<Vec<&'static str>> {
         let all = self.permissions.as_ref()?;
         let words = all.iter().filter_map(|permission| {
@@ -46,7 +47,7 @@ impl TokenInfo {
             (of == "*" || of.trim_end_matches('s') == "snapshot").then_some(what)
         });
         let words: Vec<_> = words.collect();
-        // Any other word, such as `write`, is taken for all changes.
+        // Any other word, such as `write`, counts as all changes.
         let narrow = [
             "read", "list", "view", "create", "delete", "restore", "update",
         ];
@@ -59,7 +60,8 @@ impl TokenInfo {
         )
     }
 
-    /// Returns true if one of the permissions is to change such things; `None`: not told.
+    /// Returns true if a permission covers changes of these things, such as `server`. `None` if the
+    /// provider does not list permissions.
     pub fn permits(&self, things: &str) -> Option<bool> {
         let all = self.permissions.as_ref()?;
         let changes = |permission: &String| {
@@ -71,7 +73,7 @@ impl TokenInfo {
     }
 }
 
-/// An answer that only some providers give; `None`: this one doesn't.
+/// Returns `None` for a call that this provider does not offer (404 or 405).
 fn offered<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
     match answer {
         Err(error) if matches!(error.status, Some(404 | 405)) => Ok(None),
@@ -80,7 +82,7 @@ fn offered<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
 }
 
 impl HttpApi {
-    /// Whose token it is; `None`: this provider doesn't tell.
+    /// Asks for the token's owner and permissions. `None` if this provider does not offer the call.
     pub async fn token_info(&self) -> Result<Option<TokenInfo>, ApiError> {
         let url = self.url("/account/me/");
         let read = |body: &[u8]| serde_json::from_slice::<MeBody>(body);
@@ -94,7 +96,7 @@ impl HttpApi {
         }))
     }
 
-    /// The account's servers; `None`: this provider doesn't list them.
+    /// Lists the account's servers. `None` if this provider does not offer the call.
     pub async fn offered_servers(&self) -> Result<Option<AccountServers>, ApiError> {
         offered(self.servers().await)
     }

@@ -1,5 +1,5 @@
-//! How often the provider was called, how that ended, and how long it took: for those who
-//! watch the service. Plain counters, so that counting costs nothing and can't fail.
+//! Counters of the provider calls: how many, how they ended and how long they took. Plain atomics,
+//! so that counting is cheap and can't fail.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::ErrorKind;
 use super::error::Call;
 
-/// Upper ends of the histogram's buckets; a listing of a large account takes seconds, and
-/// a call is given up after `request_timeout`.
+/// Upper bounds of the histogram's buckets. A listing of a large account takes seconds, and a call
+/// times out after `request_timeout`.
 pub const BUCKETS: [Duration; 10] = [
     Duration::from_millis(25),
     Duration::from_millis(50),
@@ -39,35 +39,34 @@ const KINDS: [Option<ErrorKind>; 6] = [
     Some(ErrorKind::Refused),
 ];
 
-/// Requests by call, and what came of them. Each page of a listing and each repeat of a
-/// GET is a request.
+/// Requests by call and result. Each page of a listing and each retry of a GET counts as a request.
 #[derive(Debug, Default)]
 pub struct CallMetrics([CallCounters; CALLS.len()]);
 
 #[derive(Debug, Default)]
 struct CallCounters {
     ended: [AtomicU64; KINDS.len()],
-    /// By bucket; the last is what took longer than all.
+    /// By bucket; the last one counts requests that took longer than every bound.
     took: [AtomicU64; BUCKETS.len() + 1],
     micros: AtomicU64,
 }
 
-/// One call's counts at a moment.
+/// Snapshot of one call's counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallCounts {
-    /// `list` (and every other question), `create`, `delete`, `restore` or `power`.
+    /// `list` (any GET), `create`, `delete`, `restore` or `power`.
     pub call: &'static str,
-    /// How many ended how: `ok`, or the kind of error.
+    /// Number of requests by result: `ok`, or the kind of error.
     pub ended: Vec<(&'static str, u64)>,
-    /// How many took up to each of [`BUCKETS`] and longer than the one before; last, those
-    /// that took longer than all.
+    /// Number of requests in each of [`BUCKETS`], not cumulative. The last number counts those that
+    /// took longer than every bound.
     pub took: Vec<u64>,
-    /// All of their time together.
+    /// Total time of all requests.
     pub time: Duration,
 }
 
 impl CallMetrics {
-    /// Notes one request.
+    /// Counts one request.
     pub(super) fn note(&self, call: Call, error: Option<ErrorKind>, took: Duration) {
         let counts = &self.0[place(&CALLS, &call)];
         counts.ended[place(&KINDS, &error)].fetch_add(1, Ordering::Relaxed);
@@ -77,7 +76,7 @@ impl CallMetrics {
         counts.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// The counts now.
+    /// Returns the current counts.
     pub fn read(&self) -> Vec<CallCounts> {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let calls = CALLS.iter().zip(&self.0);
@@ -96,7 +95,7 @@ impl CallMetrics {
     }
 }
 
-/// Where it stands among all there are.
+/// Returns the index of `one` in `all`.
 fn place<T: PartialEq>(all: &[T], one: &T) -> usize {
     all.iter().position(|other| other == one).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Whom the client talks to, and whom it trusts.
+//! The HTTP client: the addresses that it sends to, and the certificates that it trusts.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -12,10 +12,10 @@ use super::http::ApiSettings;
 use super::{Proxy, printable};
 
 const USER_AGENT: &str = concat!("snaprotate/", env!("CARGO_PKG_VERSION"));
-/// As much of an address as a message repeats.
+/// Characters of an address that a message repeats, at most.
 const URL_SHOWN: usize = 100;
 
-/// The base address; refuses one over which the token would travel in the clear (I13).
+/// Parses the base address. Fails for one over which the token would be sent in the clear (I13).
 pub(super) fn base(text: &str) -> Result<Url, String> {
     let shown = || printable(text, URL_SHOWN);
     let url = Url::parse(text).map_err(|error| {
@@ -38,7 +38,7 @@ pub(super) fn base(text: &str) -> Result<Url, String> {
     }
 }
 
-/// Whether nothing sent there leaves this host.
+/// Returns true if the address is on this host.
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
@@ -48,9 +48,9 @@ pub fn is_loopback(url: &Url) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// The address of a listing's next page: same host, below the base, nothing sent along (I13).
-/// It is asked for at the base's own origin: a provider behind a front end may name the scheme or
-/// port by which that one reaches it.
+/// Returns the address of a listing's next page. It must be on the same host, below the base, and
+/// without a user or password (I13). The request goes to the base's own scheme and port: a provider
+/// behind a front end may name another scheme or port.
 pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, String> {
     let unreadable = |error| format!("the link to the next page can't be read: {error}");
     let given = current.join(link).map_err(unreadable)?;
@@ -73,7 +73,7 @@ pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, St
     Ok(next)
 }
 
-/// A client for this origin; `keep` says whether connections are kept for later requests.
+/// Builds a client for this origin. `keep` is true if connections are kept for later requests.
 pub(super) fn build(settings: &ApiSettings, base: &Url, keep: bool) -> Result<Client, String> {
     let mut builder = settings
         .proxy
@@ -88,16 +88,17 @@ pub(super) fn build(settings: &ApiSettings, base: &Url, keep: bool) -> Result<Cl
     )
 }
 
-/// A client for whoever is told of alerts, with a connection for each request: over TLS, or
-/// `loopback` alone.
+/// Builds a client for messages to receivers, with a connection for each request. It uses TLS, or
+/// plain HTTP if `loopback` is true.
 pub fn outgoing(loopback: bool, ca_file: Option<&Path>, proxy: &Proxy) -> Result<Client, String> {
     let builder = proxy.apply(plain().pool_max_idle_per_host(0))?;
     trusting(builder, loopback, ca_file)
 }
 
-/// A client that follows no redirect, repeats no request, and asks no proxy that nobody named.
+/// A client that follows no redirect, repeats no request, and uses no proxy unless one is
+/// configured.
 fn plain() -> ClientBuilder {
-    // An error only says that one is installed already, which serves as well.
+    // The only error is that one is installed already, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .user_agent(USER_AGENT)
@@ -114,7 +115,8 @@ fn trusting(
     ca_file: Option<&Path>,
 ) -> Result<Client, String> {
     if loopback {
-        // Where no certificate is looked at: don't ask for the system's either.
+        // No certificate is checked on loopback, so the system's certificates are not loaded
+        // either.
         return finish(builder.tls_certs_only([]));
     }
     builder = builder.https_only(true);
@@ -131,7 +133,7 @@ fn trusting(
     finish(builder)
 }
 
-/// A client of a service on this host, all of whose requests go to one Unix socket.
+/// Builds a client whose requests all go to one Unix socket on this host.
 pub fn over_socket(socket: &Path, patience: Duration) -> Result<Client, String> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()

@@ -1,27 +1,27 @@
-//! Failures, by what can be done about them.
+//! Failed calls, sorted by what can be done about them.
 
 use std::error::Error;
 
 use super::printable;
 
-/// As much of a foreign text as an error repeats.
+/// Characters of a foreign text that an error repeats, at most.
 pub(super) const BODY_SHOWN: usize = 300;
-/// The longest message; leaves room for the body and for what was asked.
+/// Characters of a message, at most; leaves room for the body and the request.
 const MESSAGE_SHOWN: usize = 800;
 
-/// What a failed call leaves to be done.
+/// What can be done about a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Surely without effect, and may work later: not reached, 409, 423, 429, a redirect.
+    /// Certainly without effect, and may work later: not reached, 409, 423, 429, a redirect.
     Later,
-    /// It may have had its effect, or may still have it: time-out, cut, 408, 5xx, an
+    /// May have had its effect, or may still have it: a time-out, a cut connection, 408, 5xx, an
     /// answer that can't be read.
     Unknown,
-    /// The token is refused: 401, or 403 on a listing. Concerns the whole account.
+    /// The token is rejected: 401, or 403 on a GET. Affects the whole account.
     Account,
     /// 404.
     Missing,
-    /// Refused for what was asked: 400, 403 on a mutation, other 4xx.
+    /// The request is rejected: 400, 403 on a mutation, other 4xx.
     Refused,
 }
 
@@ -31,11 +31,11 @@ pub enum ErrorKind {
 pub struct ApiError {
     /// What can be done about it.
     pub kind: ErrorKind,
-    /// The answer's status, where there was one.
+    /// The status of the answer, if there was one.
     pub status: Option<u16>,
     /// One printable line, without the token (I13).
     pub message: String,
-    /// The provider's own words, where it gave any; likewise.
+    /// The provider's own words, if it gave any, likewise printable and without the token.
     pub said: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl ApiError {
     }
 }
 
-/// What is being asked; a status means different things on different calls.
+/// The call that is made; a status means different things for different calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     List,
@@ -60,7 +60,7 @@ pub(crate) enum Call {
     Power,
 }
 
-/// The kind of a status that is not a success.
+/// Returns the kind of a status that is not a success.
 pub(crate) fn kind_of(call: Call, status: u16) -> ErrorKind {
     match status {
         401 => ErrorKind::Account,
@@ -73,7 +73,8 @@ pub(crate) fn kind_of(call: Call, status: u16) -> ErrorKind {
     }
 }
 
-/// An error and what caused it, in one line. Links repeated word by word are left out.
+/// Returns an error and its causes in one line. A cause that repeats the text before it is left
+/// out.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,18 +1,18 @@
-//! What the provider says in the body of an error, in its own words.
+//! The provider's own words in the body of an error.
 //!
-//! Django REST framework's shapes: `{"detail": "…"}`, or `{"field": ["…", …]}`.
+//! Reads the shapes of Django REST framework: `{"detail": "…"}`, or `{"field": ["…", …]}`.
 
 use serde_json::Value;
 
 use super::printable;
 
-/// As much of the provider's words as an alert repeats.
+/// Characters of the provider's words that an alert repeats, at most.
 const WORDS_SHOWN: usize = 120;
 
-/// Keys that are no field, but of the whole request.
+/// Keys that concern the whole request and not a field.
 const WHOLE: [&str; 5] = ["detail", "message", "error", "errors", "non_field_errors"];
 
-/// The words as they stand; `None` where the body has none.
+/// Returns the words unchanged; `None` if the body has none.
 pub(super) fn words(body: &str) -> Option<String> {
     let body: Value = serde_json::from_str(body).ok()?;
     let mut said = Vec::new();
@@ -21,7 +21,7 @@ pub(super) fn words(body: &str) -> Option<String> {
     (!said.is_empty()).then_some(said)
 }
 
-/// Words as a log and an alert repeat them.
+/// Makes the words printable and short enough for a log or an alert.
 pub(super) fn said_by(words: &str) -> String {
     printable(words, WORDS_SHOWN)
 }

@@ -1,4 +1,4 @@
-//! What the provider's answers are read with, without a network: open to fuzzing alone.
+//! Reads the provider's answers without a network, for fuzzing only.
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -13,7 +13,7 @@ use super::wire::{self, ListingBuilder};
 use super::{ApiError, CreatedSnapshot, Listing, NewSnapshot, client, retry_after};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// Reads answers as the client does that is at this address and sends this token.
+/// Reads answers as a client with this address and token does.
 #[derive(Debug)]
 pub struct AnswerReader {
     base: Url,
@@ -21,7 +21,7 @@ pub struct AnswerReader {
 }
 
 impl AnswerReader {
-    /// Refuses an address or a token that the client would refuse.
+    /// Fails for an address or a token that the client would refuse.
     pub fn new(base_url: &str, token: &str) -> Result<Self, String> {
         let source = TokenSource::Given(SecretString::from(token));
         Ok(Self {
@@ -30,8 +30,8 @@ impl AnswerReader {
         })
     }
 
-    /// Reads a listing from these pages, and the addresses that were asked for after the
-    /// first one; a page that is not there is an empty one.
+    /// Reads a listing from these pages. Also returns the addresses that would be requested after
+    /// the first one. A page beyond the last is empty.
     pub fn listing(
         &self,
         filter: Option<ServerId>,
@@ -71,7 +71,8 @@ impl AnswerReader {
         wire::restored(body, asked).map_err(|reason| self.unreadable(&reason, body))
     }
 
-    /// Reads the answer to a create that is no success; `None` where that is no status.
+    /// Reads the answer to a create that is not a success. `None` if `status` is not a valid
+    /// status.
     pub fn refused(&self, status: u16, body: &[u8]) -> Option<ApiError> {
         let status = StatusCode::from_u16(status).ok()?;
         Some(refused(Call::Create, status, "create", body, &self.token))
@@ -82,7 +83,7 @@ impl AnswerReader {
     }
 }
 
-/// The rest that an answer with these headers asks for; what is no header is left out.
+/// Returns the pause that an answer with these headers asks for. Invalid headers are skipped.
 pub fn retry_after(
     status: u16,
     headers: &[(&'static str, &[u8])],

@@ -1,8 +1,8 @@
 //! The calls over HTTP.
 //!
-//! What a foreign server may do to us has a bound: each request has one deadline from
-//! connecting to the last byte, a body is counted chunk by chunk, pages are followed on the
-//! same origin only, and redirects are not followed at all (I13).
+//! The effects of a foreign server's answers are bounded. Each request has one deadline from
+//! connecting to the last byte, a body is counted chunk by chunk, pages are followed on the same
+//! origin only, and redirects are not followed (I13).
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,53 +25,53 @@ use crate::clock::Clock;
 use crate::core::downtime::ServerInfo;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// What the client needs to know; checked by the configuration, and here once more.
+/// Settings of the client. The configuration checks them, and the client checks them again.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// Where the API is: `https://admin.vps.org/api/v1`. Plain `http` on loopback alone.
+    /// The API's address: `https://admin.vps.org/api/v1`. Plain `http` on loopback only.
     pub base_url: String,
     /// Where the token comes from.
     pub token: TokenSource,
-    /// How long connecting may take, TLS included.
+    /// Limit for connecting, TLS included.
     pub connect_timeout: Duration,
-    /// How long one request may take, from connecting to the last byte of the answer.
+    /// Limit for one request, from connecting to the last byte of the answer.
     pub request_timeout: Duration,
-    /// How fast, and how many at once.
+    /// Rate, and requests in flight.
     pub rate: RateSettings,
-    /// The most bytes that one answer may have, and all pages of one listing together.
+    /// Bytes of one answer, and of all pages of one listing together, at most.
     pub max_body: usize,
-    /// Certificates (PEM) to trust beside the system's.
+    /// Certificates (PEM) to trust besides the system's.
     pub ca_file: Option<PathBuf>,
-    /// The proxy on the way to it.
+    /// The proxy to the API.
     pub proxy: Proxy,
 }
 
 /// [`SnapshotApi`] over HTTP.
 #[derive(Debug)]
 pub struct HttpApi {
-    /// Keeps connections, for GETs.
+    /// Keeps connections; for GETs.
     pub(super) reading: Client,
-    /// Opens a connection for each request: one that was kept may be closed by the other
-    /// side just as a mutation goes out, and leave its outcome unknown for no need.
+    /// Opens a connection for each request. The provider may close a kept one just as a mutation is
+    /// sent, which would leave the outcome unknown for no reason.
     pub(super) changing: Client,
     /// Without a slash at its end.
     pub(super) base: Url,
     source: TokenSource,
     pub(super) token: RwLock<Arc<Token>>,
-    /// Tokens before this one.
+    /// Number of tokens used before this one.
     tokens: AtomicU64,
     pub(super) limiter: Limiter,
     pub(super) clock: Clock,
     pub(super) request_timeout: Duration,
     pub(super) max_body: usize,
     pub(super) tally: Arc<CallMetrics>,
-    /// The provider refuses to be asked for large pages.
+    /// Set once the provider has rejected `page_size`.
     pub(super) plain_pages: AtomicBool,
     pub(super) sampler: ShapeSampler,
 }
 
 impl HttpApi {
-    /// Reads the token and builds the client; sends nothing.
+    /// Reads the token and builds the client. Sends nothing.
     pub fn new(settings: &ApiSettings, clock: Clock) -> Result<Self, String> {
         let base = client::base(&settings.base_url)?;
         Ok(Self {
@@ -91,35 +91,35 @@ impl HttpApi {
         })
     }
 
-    /// The counts of its calls.
+    /// Returns the counters of the calls.
     pub fn tally(&self) -> Arc<CallMetrics> {
         Arc::clone(&self.tally)
     }
 
-    /// The shape of the next listing is wanted.
+    /// Requests a sample of the next listing's shape.
     pub fn want_shape(&self) {
         self.sampler.want();
     }
 
-    /// The shape that was wanted, if a listing came since.
+    /// Returns the sample, if a listing came since it was requested.
     pub fn take_shape(&self) -> Option<ResponseShape> {
         self.sampler.take()
     }
 
-    /// The address of a path below the base; slashes at the end are part of the API's paths.
+    /// Returns the address of a path below the base. Trailing slashes are part of the API's paths.
     pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url
     }
 
-    /// A listing for people to read, sizes included.
+    /// Returns a listing for people to read, with sizes.
     pub async fn browse(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         let gathering = ListingBuilder::new(server.clone()).with_sizes();
         self.gather(server, gathering).await
     }
 
-    /// All pages of one listing.
+    /// Fetches all pages of one listing.
     async fn gather(
         &self,
         server: Option<ServerId>,
@@ -139,8 +139,8 @@ impl HttpApi {
         Ok(pages.1.finish())
     }
 
-    /// Sends a mutation, exactly once (I9, I12); `check` reads the answer's body. The pass is
-    /// held until then, and told the status.
+    /// Sends a mutation exactly once (I9, I12); `check` reads the answer's body. The permit is held
+    /// until then, and stores the status of a success.
     pub(super) async fn change<T>(
         &self,
         pass: Permit,
@@ -159,7 +159,7 @@ impl HttpApi {
     }
 }
 
-/// Pages of snapshots, looked at on their way.
+/// Samples the shape of the pages on their way to the builder.
 struct SampledPages<'a>(&'a ShapeSampler, ListingBuilder);
 
 impl PageSink for SampledPages<'_> {
@@ -209,7 +209,7 @@ impl SnapshotApi for HttpApi {
         let request = self
             .changing
             .delete(self.url(&format!("/snapshots/{}/", id.component())));
-        // 204 has no body; whether it is gone is the listing's to say.
+        // 204 has no body. Only a listing shows that the snapshot is gone.
         self.change(pass, Call::Delete, &what, request, |_| Ok(()))
             .await
     }

@@ -35,7 +35,7 @@ fn client(server: &ScriptedServer) -> HttpApi {
     HttpApi::new(&settings(server.url()), Clock::system()).unwrap()
 }
 
-/// A client that gives up after a third of a second.
+/// Returns a client that times out after 0.3 seconds.
 fn hasty(server: &ScriptedServer) -> HttpApi {
     let request_timeout = Duration::from_millis(300);
     let settings = ApiSettings {

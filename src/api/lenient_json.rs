@@ -1,7 +1,7 @@
-//! JSON values that are read without ever failing on their type.
+//! Deserialization of JSON values that never fails on their type.
 //!
-//! A listing of 50,000 rows must neither fail as a whole, nor be built up as a tree, because
-//! one field of one row is not what it should be.
+//! One wrong field in one row must not make a listing of 50,000 rows fail, and the listing must not
+//! be built up as a tree.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,13 +13,13 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// A scalar field, whatever the provider put there.
+/// A scalar field of any type.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Scalar<'a> {
-    /// `null`, or not there.
+    /// `null` or missing.
     #[default]
     Null,
-    /// A whole number that is not negative.
+    /// A non-negative whole number.
     Number(u64),
     Text(Cow<'a, str>),
     /// Anything else.
@@ -41,7 +41,7 @@ impl Scalar<'_> {
         }
     }
 
-    /// An identifier.
+    /// Returns the value as an identifier, if it is one.
     pub(super) fn id<I: From<u64> + FromStr>(&self) -> Option<I> {
         match self {
             Self::Number(number) => Some((*number).into()),
@@ -51,8 +51,8 @@ impl Scalar<'_> {
     }
 }
 
-/// The ids of a row: its `id`, or its `uuid` where it has no `id`; and its `uuid` where it
-/// has both. `None` where it can't be read.
+/// Returns the ids of a row: its `id`, or its `uuid` if it has no `id`; and its `uuid` if it has
+/// both. `None` if they can't be read.
 fn known_by<I: From<u64> + FromStr + PartialEq>(
     id: &Scalar,
     uuid: &Scalar,
@@ -66,10 +66,10 @@ fn known_by<I: From<u64> + FromStr + PartialEq>(
     Some((id, other))
 }
 
-/// A snapshot's row; all fields are [`Scalar::Null`] where it is no object.
+/// A snapshot's row. All fields are [`Scalar::Null`] if it is not an object.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotRow<'a> {
-    /// A key stands there twice: readers disagree on which value counts.
+    /// Set if a key appears twice: readers disagree on which value counts.
     pub repeats: bool,
     pub id: Scalar<'a>,
     pub uuid: Scalar<'a>,
@@ -80,10 +80,10 @@ pub(super) struct SnapshotRow<'a> {
     pub created_at: Scalar<'a>,
 }
 
-/// The `server` of a row; likewise.
+/// The `server` of a row, likewise.
 #[derive(Debug, Default)]
 pub(super) struct ServerRow<'a> {
-    /// A key stands there twice, or the whole stands in its row twice.
+    /// Set if a key appears twice, or the whole object twice in its row.
     pub repeats: bool,
     pub id: Scalar<'a>,
     pub uuid: Scalar<'a>,
@@ -92,7 +92,7 @@ pub(super) struct ServerRow<'a> {
     pub status: Scalar<'a>,
 }
 
-/// The answer to a restore; likewise.
+/// The answer to a restore, likewise.
 #[derive(Debug, Default)]
 pub(super) struct RestoreRow<'a> {
     pub status: Scalar<'a>,
@@ -100,19 +100,19 @@ pub(super) struct RestoreRow<'a> {
 }
 
 impl SnapshotRow<'_> {
-    /// Its ids.
+    /// Returns its ids; see [`known_by`].
     pub(super) fn known_by(&self) -> Option<(SnapshotId, Option<SnapshotId>)> {
         known_by(&self.id, &self.uuid)
     }
 }
 
 impl ServerRow<'_> {
-    /// Its ids.
+    /// Returns its ids; see [`known_by`].
     pub(super) fn known_by(&self) -> Option<(ServerId, Option<ServerId>)> {
         known_by(&self.id, &self.uuid)
     }
 
-    /// Its name, and its host name where that is another one.
+    /// Returns its name, and its hostname if that differs.
     pub(super) fn named(&self) -> Option<(&str, Option<&str>)> {
         match (self.name.text(), self.hostname.text()) {
             (Some(name), host) => Some((name, host.filter(|host| *host != name))),
@@ -121,7 +121,7 @@ impl ServerRow<'_> {
     }
 }
 
-/// What can be made of any JSON value.
+/// A type that can be read from any JSON value.
 trait Lenient<'de>: Default {
     fn number(_: u64) -> Self {
         Self::other()
@@ -140,7 +140,7 @@ trait Lenient<'de>: Default {
         map.next_value::<IgnoredAny>().map(drop)
     }
 
-    /// Notes that an object has this key a second time; its later value was taken.
+    /// Records that an object has this key a second time; the later value was taken.
     fn repeated(&mut self, _key: &str) {}
 }
 

@@ -244,7 +244,7 @@ async fn i11_numbered_pages_that_are_others_than_the_first_tells_are_doubted() {
     }
 }
 
-/// A stand-in whose 95 snapshots of one server stand on pages of ten, and a client of it.
+/// Returns a stand-in whose 95 snapshots of one server are on pages of ten, and a client of it.
 async fn paged(style: Pagination) -> (Sandbox, HttpApi) {
     let config = SandboxConfig {
         page_size: Some(10),

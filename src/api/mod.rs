@@ -1,18 +1,20 @@
 //! The provider's calls, and what can be done when one fails.
 //!
-//! - [`SnapshotApi`]: the calls as a trait, so that the engine needs no network to be tested.
-//! - [`error`]: failures by what can be done about them.
-//! - [`http`]: the calls over HTTP, with every limit that a foreign answer needs; `client`
-//!   says whom it talks to and trusts.
+//! - [`SnapshotApi`]: the calls as a trait, so that the engine is tested without a network.
+//! - [`error`]: failures by what can be done about them; `error_body`: the provider's own words.
+//! - [`http`]: the calls over HTTP; `request`: one request within every limit; `client`: the HTTP
+//!   client's trust.
 //! - `pagination`: the pages of a listing.
-//! - [`wire`]: the JSON, and the checks that decide whether a listing may be believed.
-//! - [`rate_limit`]: how fast, how many at once, and how long a `Retry-After` holds all back.
-//! - `power`: whether a server runs, and how it is stopped and started.
-//! - [`account_info`], [`server_list`]: whose token it is, and which servers there are, for people.
-//! - [`response_shape`]: which fields, types and words it answers with, for who warns of others.
-//! - [`call_metrics`]: how often the provider was called, and what came of it.
-//! - [`proxy`]: through which proxy it leaves this host.
-//! - [`token`]: where the token comes from.
+//! - [`wire`]: the JSON, and the checks that decide if a listing is in doubt; `lenient_json`:
+//!   fields of any type.
+//! - [`rate_limit`]: rate, requests in flight and backoff; `retry_after`: the pause that an answer
+//!   asks for.
+//! - `power`: a server's state, stop and start.
+//! - [`account_info`], [`server_list`]: the token's owner and the account's servers, for people.
+//! - [`response_shape`]: fields, types and words of the answers, to detect a change of the API.
+//! - [`call_metrics`]: counters of the calls.
+//! - [`proxy`]: the proxy for TLS connections.
+//! - [`token`]: the token and its file.
 
 pub mod account_info;
 pub mod call_metrics;
@@ -54,25 +56,26 @@ use crate::core::downtime::ServerInfo;
 use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
-/// The provider's API, as far as rotating needs it.
+/// The provider's API, as far as rotation needs it.
 ///
-/// Only [`list`](Self::list) repeats a request by itself. The others send exactly one,
-/// whatever comes back (I9, I12): what to do next is decided from the listing.
+/// Only [`list`](Self::list) repeats a request by itself. The others send exactly one, whatever the
+/// answer (I9, I12); the next decision follows from a listing.
 pub trait SnapshotApi: Send + Sync + 'static {
     /// Waits for the rate limit, any `Retry-After` and a place in flight.
     fn admit(&self) -> impl Future<Output = Permit> + Send;
 
-    /// Waits for a place in flight alone: what is owed to a server that stands still is sent
-    /// however many requests wait, and though the provider wants to be left alone.
+    /// Waits for a place in flight only. An owed start is sent even if many requests wait or the
+    /// provider asked for a pause.
     fn admit_owed(&self) -> impl Future<Output = Permit> + Send;
 
-    /// All snapshots of the account, or of one server. Takes its own pass for each page.
+    /// Lists all snapshots of the account, or of one server. Takes a permit of its own for each
+    /// page.
     fn list(
         &self,
         server: Option<ServerId>,
     ) -> impl Future<Output = Result<Listing, ApiError>> + Send;
 
-    /// Asks for a new snapshot.
+    /// Creates a snapshot.
     fn create(
         &self,
         pass: Permit,
@@ -86,14 +89,14 @@ pub trait SnapshotApi: Send + Sync + 'static {
         id: SnapshotId,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
-    /// Overwrites a server with a snapshot; only on an operator's confirmed command (I12).
+    /// Overwrites a server with a snapshot; only on an operator's confirmed order (I12).
     fn restore(
         &self,
         pass: Permit,
         id: SnapshotId,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
-    /// Asks for the server's state, once; for rotations that stop it.
+    /// Asks once for the server's state, for rotations that stop the server.
     fn state(&self, pass: Permit, server: &ServerId) -> impl Future<Output = ServerInfo> + Send;
 
     /// Stops or starts a server.
@@ -104,71 +107,71 @@ pub trait SnapshotApi: Send + Sync + 'static {
         action: PowerAction,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
-    /// Reads the token anew; after an error the former one stays in use.
+    /// Reads the token anew. After an error the former token stays in use.
     fn renew(&self) -> Result<(), String>;
 
-    /// Which token is in use: another number, another token.
+    /// Returns the generation of the token in use; it changes with the token.
     fn token(&self) -> u64 {
         0
     }
 }
 
-/// What the provider said it holds, and how far that may be believed (I11).
+/// The provider's snapshots as one listing shows them, and how reliable it is (I11).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Each server that had a row, by its id, or its UUID where it has no id. A server without
-    /// snapshots does not show.
+    /// Rows by server: by its id, or by its UUID if it has no id. A server without snapshots has no
+    /// row.
     pub servers: BTreeMap<ServerId, ServerRows>,
-    /// The id of each server that has a UUID too, by that.
+    /// For each server that has a UUID too: its id, by that UUID.
     pub uuids: BTreeMap<ServerId, ServerId>,
-    /// Why the whole listing is incomplete or wrong.
+    /// Why the whole listing is in doubt.
     pub doubt: Option<String>,
-    /// The pages on which it stood.
+    /// Number of pages.
     pub pages: usize,
-    /// Pages disagreed in their count or repeated an id: ask server by server instead.
+    /// Set if the pages disagreed in `count` or repeated an id. The servers must then be listed one
+    /// by one.
     pub shifted: bool,
-    /// Sizes in MB where they were told; only [`HttpApi::browse`] gathers them.
+    /// Sizes in MB, where the provider gives them; only [`HttpApi::browse`] collects them.
     pub sizes: BTreeMap<SnapshotId, u64>,
 }
 
 /// The rows of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerRows {
-    /// The server's name, or its host name where it has no other; empty where the provider gave
-    /// none that can be read.
+    /// The server's name, or its hostname if it has no other. Empty if neither can be read.
     pub name: String,
-    /// Its host name, where that is another.
+    /// Its hostname, if that differs.
     pub hostname: Option<String>,
-    /// Its UUID, where it has an id too.
+    /// Its UUID, if it has an id too.
     pub uuid: Option<ServerId>,
     /// Its readable snapshots, in the listing's order.
     pub snapshots: Vec<Snapshot>,
-    /// Why this server's rows are incomplete or wrong.
+    /// Why this server's rows are in doubt.
     pub doubt: Option<String>,
 }
 
-/// A snapshot to be made.
+/// A snapshot to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSnapshot {
-    /// The server to take it of.
+    /// The server.
     pub server: ServerId,
-    /// Its name, which is also the key by which it is found again.
+    /// The name, which is also the key by which the snapshot is found again.
     pub name: String,
     /// A text for people.
     pub description: Option<String>,
 }
 
-/// The provider's word that a snapshot is being made.
+/// The provider's answer to a create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatedSnapshot {
-    /// Its id, or its UUID where it has no id.
+    /// The snapshot's id, or its UUID if it has no id.
     pub id: SnapshotId,
-    /// Its UUID, where it has an id too.
+    /// Its UUID, if it has an id too.
     pub uuid: Option<SnapshotId>,
-    /// The name of the server that it is taken of, where the answer says so.
+    /// The server's name, if the answer gives it.
     pub server_name: Option<String>,
-    /// The host name of that server, where that is another.
+    /// The server's hostname, if that differs.
     pub hostname: Option<String>,
-    /// Its name, as the answer gives it.
+    /// The snapshot's name in the answer.
     pub name: String,
 }

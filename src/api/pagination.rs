@@ -1,7 +1,8 @@
-//! The pages of a listing: followed one after the other, or fetched side by side where the first
-//! one tells how many there are.
+//! The pages of a listing, followed one after the other, or fetched side by side if the first one
+//! shows how many there are.
 //!
-//! The three paginations of Django REST framework: page number, limit and offset, and cursor.
+//! Supports the three paginations of Django REST framework: page number, limit and offset, and
+//! cursor.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -16,39 +17,39 @@ use super::error::Call;
 use super::request::{ApiResponse, RequestFailure};
 use super::{ApiError, ErrorKind, HttpApi, client};
 
-/// More pages than any account needs; what goes on longer goes in circles.
+/// Pages of a listing, at most. No account needs more, so a longer listing is a loop.
 pub(super) const MOST_PAGES: usize = 10_000;
-/// Rows of a page that are asked for: the provider gives 20 by default, and 100 at most.
+/// Rows of a page to ask for: the provider gives 20 by default and 100 at most.
 const PAGE_SIZE: &str = "100";
-/// Times that a GET is sent at most.
+/// Tries of a GET, at most.
 pub(super) const GET_TRIES: usize = 3;
-/// The longest pause before the second try of a GET; twice that before the third.
+/// Longest pause before the second try of a GET; twice that before the third.
 pub(super) const GET_PAUSE: Duration = Duration::from_secs(1);
 
 const FEWER: &str = "the pages of the listing are others than its first one tells";
 
-/// The end of a page: how the listing goes on.
+/// The result of a page: how the listing goes on.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PageEnd {
     /// The link to the next page, as the provider wrote it.
     pub next: Option<String>,
-    /// The rows of this page.
+    /// Number of rows on this page.
     pub rows: u64,
-    /// How many rows the whole listing has, where the page tells.
+    /// Number of rows of the whole listing, if the page gives it.
     pub count: Option<u64>,
 }
 
-/// Takes in the pages of a listing, in their order.
+/// Receives the pages of a listing in order.
 pub(super) trait PageSink {
-    /// Takes in the next page; an error where it is no page at all.
+    /// Receives the next page. Fails if the body is not a page.
     fn page(&mut self, body: &[u8]) -> Result<PageEnd, String>;
 
-    /// Casts doubt on the listing; `shifted`: its pages changed while they were read.
+    /// Puts the listing in doubt. `shifted` is true if its pages changed while they were read.
     fn doubt(&mut self, reason: &str, shifted: bool);
 }
 
 impl HttpApi {
-    /// Gets all pages of the listing at this address.
+    /// Fetches all pages of the listing at this address.
     pub(super) async fn walk(
         &self,
         what: &str,
@@ -67,7 +68,7 @@ impl HttpApi {
         }
     }
 
-    /// The first page, in large pages unless the provider refuses to be asked for them.
+    /// Fetches the first page, with [`PAGE_SIZE`] unless the provider has rejected that.
     async fn first_page(
         &self,
         what: &str,
@@ -112,8 +113,8 @@ impl HttpApi {
         Ok(())
     }
 
-    /// Fetches the pages after the first at once, and takes them in in their order. Each must
-    /// link to the one after it.
+    /// Fetches the other pages side by side and passes them on in order. Each must link to the
+    /// next.
     async fn side_by_side(
         &self,
         what: &str,
@@ -132,7 +133,7 @@ impl HttpApi {
         let mut expected = rest.iter().skip(1);
         while let Some((url, answer)) = fetched.next().await {
             let (answer, length) = match answer {
-                // There are fewer than the first one told.
+                // There are fewer pages than the first one announced.
                 Err(error) if error.kind == ErrorKind::Missing => {
                     into.doubt(FEWER, true);
                     break;
@@ -154,7 +155,7 @@ impl HttpApi {
         Ok(())
     }
 
-    /// The address of the next page, if there is one that may be asked for.
+    /// Returns the address of the next page, if there is one that may be requested.
     fn follow(&self, current: &Url, link: Option<&str>, into: &mut impl PageSink) -> Option<Url> {
         match client::next_page(&self.base, current, link?) {
             Ok(next) => Some(next),
@@ -165,7 +166,7 @@ impl HttpApi {
         }
     }
 
-    /// Gets one page, which takes up its part of the room.
+    /// Fetches one page and deducts its bytes from `room`.
     async fn page(
         &self,
         what: &str,
@@ -180,7 +181,7 @@ impl HttpApi {
         Ok(end)
     }
 
-    /// Sends a GET up to three times, with a pass for each try; `read` reads its body.
+    /// Sends a GET up to three times, with a permit for each try; `read` reads the body.
     pub(super) async fn get<T>(
         &self,
         what: &str,
@@ -206,7 +207,7 @@ impl HttpApi {
                 Err(failure) => failure,
             };
             let passing = matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown);
-            // The caller must hear of it when the provider wants a longer rest than this.
+            // If the provider asks for a longer pause than this, the caller must receive the error.
             let soon = self.limiter.held() <= self.request_timeout;
             match pauses.next() {
                 Some(pause) if again && passing && soon => tokio::time::sleep(pause).await,
@@ -216,11 +217,11 @@ impl HttpApi {
     }
 }
 
-/// The addresses of the second page and all after it, where `second` has a number for its page
-/// and a page has `rows` of the listing's `count`; `None`: only the pages themselves tell.
+/// Returns the addresses of the second page and all after it, if `second` numbers its page and the
+/// listing of `count` rows has `rows` on a page. `None` if the links must be followed.
 fn numbered(second: &Url, rows: u64, count: u64) -> Option<Vec<Url>> {
     let pages = count.div_ceil(rows.max(1));
-    // A next page beyond the count contradicts it: only the pages themselves tell.
+    // A next page beyond the count contradicts it, so the links must be followed.
     if rows == 0 || pages < 2 || pages > u64::try_from(MOST_PAGES).unwrap_or(u64::MAX) {
         return None;
     }
@@ -251,16 +252,16 @@ fn numbered(second: &Url, rows: u64, count: u64) -> Option<Vec<Url>> {
     Some((1..pages).map(address).collect())
 }
 
-/// The parts by which two addresses of pages are the same, however they are written.
+/// Returns the parts that two spellings of one page's address share.
 fn parts(url: &Url) -> (&str, BTreeSet<Pair<'_>>) {
     (url.path(), url.query_pairs().collect())
 }
 
 type Pair<'u> = (Cow<'u, str>, Cow<'u, str>);
 
-/// Pauses between the tries of a GET: anything from none to the whole, so that clients that
-/// failed together don't come back together. backon adds its jitter to the pause; taken
-/// off again, the jitter alone is left.
+/// Returns the pauses between the tries of a GET, random between zero and the full pause, so that
+/// clients that failed together do not retry together. backon adds its jitter to the pause;
+/// subtracting the pause leaves the jitter.
 pub(super) fn full_jitter() -> impl Iterator<Item = Duration> {
     let plain = ExponentialBuilder::new()
         .with_min_delay(GET_PAUSE)

@@ -1,4 +1,4 @@
-//! The calls by which a server is stopped for its snapshot and started again.
+//! The calls that stop a server for its snapshot and start it again.
 
 use serde::Serialize;
 
@@ -10,16 +10,16 @@ use crate::core::downtime::{PowerState, ServerInfo};
 use crate::core::sanitize::printable;
 use crate::core::snapshot::ServerId;
 
-/// As much of an error as is told with a server's state.
+/// Characters of an error that are shown with a server's state, at most.
 const ERROR_SHOWN: usize = 160;
 
-/// The action of a power call. There is none that takes a running server's power away.
+/// The action of a power call. There is none that cuts a running server's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PowerAction {
-    /// Shuts it down.
+    /// Shuts the server down.
     Stop,
-    /// Starts it.
+    /// Starts the server.
     Start,
 }
 
@@ -29,7 +29,8 @@ struct PowerBody {
 }
 
 impl HttpApi {
-    /// Asks for the server's state, once; a failure is a state too, in which nothing is known.
+    /// Asks once for the server's state. A failure gives a state too, one in which nothing is
+    /// certain.
     pub(super) async fn ask_state(&self, pass: Permit, server: &ServerId) -> ServerInfo {
         let what = format!("ask whether server {server} runs");
         let url = self.url(&format!("/servers/{}/", server.component()));
@@ -47,7 +48,7 @@ impl HttpApi {
         })
     }
 
-    /// Sends a power call, exactly once; what it did is the server's state to say.
+    /// Sends a power call exactly once. Only the server's state shows the effect.
     pub(super) async fn send_power(
         &self,
         pass: Permit,
@@ -65,7 +66,7 @@ impl HttpApi {
     }
 }
 
-/// The provider's answer, which must be about this server.
+/// Reads the answer, which must be about this server.
 fn detail(body: &[u8], asked: &ServerId) -> Result<ServerInfo, String> {
     let row: ServerRow = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if row.repeats {

@@ -1,27 +1,27 @@
-//! The proxy through which what is sent over TLS leaves this host. It is asked for a tunnel by
-//! CONNECT, so it sees the name and port of the other side, and nothing of what is said (I13).
+//! The proxy for connections over TLS. The client opens a tunnel through it with CONNECT, so the
+//! proxy sees the other side's name and port, and no content (I13).
 
 use reqwest::{ClientBuilder, NoProxy, Url};
 
 use super::printable;
 
-/// As much of an address as a message repeats.
+/// Characters of an address that a message repeats, at most.
 const URL_SHOWN: usize = 100;
 
 /// The value of `api.proxy`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Proxy {
-    /// None.
+    /// No proxy.
     #[default]
     None,
-    /// The one that `HTTPS_PROXY` names, but for hosts in `NO_PROXY`.
+    /// The proxy in `HTTPS_PROXY`, except for hosts in `NO_PROXY`.
     Env,
-    /// This one.
+    /// The proxy at this address.
     At(Url),
 }
 
 impl Proxy {
-    /// The proxy of these words, or the reason that it is none.
+    /// Parses the setting. Fails with the reason if it is not a proxy.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text == "env" {
             return Ok(Self::Env);
@@ -40,7 +40,7 @@ impl Proxy {
         Ok(Self::At(url))
     }
 
-    /// Has the client use it, for what is sent over TLS alone.
+    /// Sets the proxy on the client, for TLS only.
     pub(super) fn apply(&self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
         let (address, except) = match self {
             Self::None => return Ok(builder),

@@ -1,8 +1,8 @@
-//! How fast requests go, how many at once, and how long the provider asked to be left alone.
+//! Limits the rate and the number of requests in flight, and honours the provider's pauses.
 //!
-//! One limiter serves all calls of the account. Who waits is served in the order of asking,
-//! so ten thousand servers due in one minute all get their turn. A limit that the provider
-//! enforces and says nothing of is found by its refusals.
+//! One limiter serves all calls of the account. Requests are granted in order of arrival, so ten
+//! thousand servers that are due in one minute all get their turn. A limit that the provider
+//! enforces but does not announce is found by its refusals.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-/// A place in flight, granted after the rate limit and any `Retry-After`. Whoever mutates
-/// writes the intent while holding it. Dropping it gives the place back.
+/// A place in flight, granted after the rate limit and any `Retry-After`. A mutation's intent is
+/// written while the permit is held. Dropping it frees the place.
 #[derive(Debug)]
 pub struct Permit {
     _place: OwnedSemaphorePermit,
@@ -19,56 +19,56 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Where the status of the answer will be found.
+    /// Returns the cell in which the answer's status is stored.
     pub fn heard(&self) -> StatusCell {
         self.heard.clone()
     }
 }
 
-/// The status of the answer to the one request of a pass, as it was received: the trail
-/// says what came, not what is documented.
+/// The received status of the answer to a permit's request, so that the trail records the status
+/// that came and not the documented one.
 #[derive(Clone, Debug, Default)]
 pub struct StatusCell(Arc<OnceLock<u16>>);
 
 impl StatusCell {
-    /// `None` where no success was answered.
+    /// Returns the status; `None` if no success was answered.
     pub fn status(&self) -> Option<u16> {
         self.0.get().copied()
     }
 
-    /// Says which status came.
+    /// Stores the status.
     pub fn tell(&self, status: u16) {
-        // A pass is for one request, so there is nothing to lose.
+        // A permit is for one request, so the cell is still empty.
         let _told_already = self.0.set(status);
     }
 }
 
-/// How fast and how many.
+/// Settings of the rate limit.
 #[derive(Clone, Copy, Debug)]
 pub struct RateSettings {
     /// Requests in flight at once; at least one.
     pub max_in_flight: usize,
-    /// Requests that begin in a second; 0 is no limit.
+    /// Requests that begin per second; 0 means no limit.
     pub per_second: f64,
-    /// Requests that may begin at once after a rest; at least one.
+    /// Requests that may begin at once after a pause; at least one.
     pub burst: u32,
 }
 
 /// The account's limits.
 #[derive(Debug)]
 pub struct Limiter {
-    /// Held by the one that is next; tokio's mutex queues in order.
+    /// Held by the request that is next; tokio's mutex is fair.
     bucket: tokio::sync::Mutex<TokenBucket>,
     places: Arc<Semaphore>,
-    /// How many places there are.
+    /// Number of places.
     most: usize,
-    /// No request before this instant (`Retry-After`).
+    /// No request begins before this instant (`Retry-After`).
     closed_until: Mutex<Option<Instant>>,
     strain: Mutex<Backoff>,
 }
 
 impl Limiter {
-    /// Nothing is held back yet.
+    /// Creates a limiter that holds nothing back yet.
     pub fn new(rate: RateSettings) -> Self {
         let most = rate.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -80,27 +80,27 @@ impl Limiter {
         }
     }
 
-    /// How many requests may be in flight at once.
+    /// Returns how many requests may be in flight at once.
     pub fn places(&self) -> usize {
         self.most
     }
 
-    /// Waits for the rate, a place and any `Retry-After`, first come first served.
+    /// Waits for the rate, a place and any `Retry-After`, in order of arrival.
     ///
-    /// Nobody else advances meanwhile: a pass is fresh when it is granted, and after a
-    /// `Retry-After` of an hour there is no crowd with an hour's worth of saved-up grants.
-    /// A future that is dropped leaves the queue and takes nothing along but a token.
+    /// The queue does not advance meanwhile. A permit is therefore fresh when it is granted, and no
+    /// burst of saved-up permits follows a `Retry-After` of an hour. A future that is dropped
+    /// leaves the queue and uses up at most one token.
     pub async fn admit(&self) -> Permit {
         self.grant(false).await
     }
 
-    /// The same for a mutation: however many requests may begin at once, it keeps the rate's
-    /// distance from the one before.
+    /// Like [`Self::admit`], for a mutation: whatever the burst, it keeps the rate's interval to
+    /// the request before.
     pub async fn admit_change(&self) -> Permit {
         self.grant(true).await
     }
 
-    /// Waits for a place alone, past the queue, the rate and any `Retry-After`.
+    /// Waits for a place only, ahead of the queue, the rate and any `Retry-After`.
     pub async fn admit_owed(&self) -> Permit {
         Permit {
             _place: self.place().await,
@@ -111,7 +111,7 @@ impl Limiter {
     async fn place(&self) -> OwnedSemaphorePermit {
         match Arc::clone(&self.places).acquire_owned().await {
             Ok(place) => place,
-            // Only for a closed semaphore, and nobody closes it.
+            // Only a closed semaphore fails, and this one is never closed.
             Err(_) => std::future::pending().await,
         }
     }
@@ -120,7 +120,8 @@ impl Limiter {
         let mut bucket = self.bucket.lock().await;
         bucket.take(apart).await;
         let place = self.place().await;
-        // Last, since an answer may close the gate, or slow all down, while a place is waited for.
+        // Checked last: while this waited for a place, an answer may have asked for a pause or for
+        // more spacing.
         while let Some(until) = self.closed().max(self.spaced(&bucket)) {
             sleep_until(until).await;
         }
@@ -131,12 +132,12 @@ impl Limiter {
         }
     }
 
-    /// The provider refused a request that began then for coming too fast, and said nothing of
-    /// how long to rest: all others keep a second between each other from now on, twice that
-    /// after each further refusal, a minute at most.
+    /// Records that the provider refused a request that began at `began` for its rate and named no
+    /// pause. From now on requests are spaced by a second, by twice that after each further
+    /// refusal, and by a minute at most.
     pub fn refused(&self, began: Instant) {
         let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that were under way together are refused together, and say it once.
+        // Requests that were in flight together count as one refusal.
         if strain.since.is_none_or(|since| began >= since) {
             strain.spacing = (strain.spacing * 2).clamp(Backoff::FIRST, Backoff::MOST);
             strain.since = Some(Instant::now());
@@ -148,7 +149,7 @@ impl Limiter {
         self.hold(rest);
     }
 
-    /// A request was answered: after some of these the distance shrinks again.
+    /// Records an answer that is no refusal. After some of these the spacing is halved.
     pub fn answered(&self) {
         let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
         if strain.spacing.is_zero() {
@@ -167,14 +168,14 @@ impl Limiter {
         }
     }
 
-    /// Until when the distance to the request before is to be kept; `None` where it is.
+    /// Returns until when the spacing to the request before must be kept; `None` if it has been.
     fn spaced(&self, bucket: &TokenBucket) -> Option<Instant> {
         let strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
         let until = bucket.last?.checked_add(strain.spacing);
         until.filter(|until| *until > Instant::now())
     }
 
-    /// Holds back all requests for `time` from now; a shorter one never opens earlier.
+    /// Holds back all requests for `time` from now. A shorter hold never ends a longer one.
     pub fn hold(&self, time: Duration) {
         let until = Instant::now().checked_add(time);
         let mut closed = self
@@ -184,7 +185,7 @@ impl Limiter {
         *closed = (*closed).max(until);
     }
 
-    /// For how long requests are still held back; zero when they are not.
+    /// Returns how long requests are still held back; zero if they are not.
     pub fn held(&self) -> Duration {
         self.closed()
             .map_or(Duration::ZERO, |until| until - Instant::now())
@@ -199,18 +200,18 @@ impl Limiter {
     }
 }
 
-/// A limit that the provider doesn't tell, as far as it is known.
+/// Backoff for a limit that the provider does not announce.
 #[derive(Debug, Default)]
 struct Backoff {
-    /// The distance between two requests; zero: none but the rate's.
+    /// The spacing between two requests; zero means none beyond the rate's.
     spacing: Duration,
-    /// Requests that began before were sent at the former distance.
+    /// Requests that began before this instant were sent with the former spacing.
     since: Option<Instant>,
-    /// When it was refused last, or the distance shrank.
+    /// When the last refusal came, or the spacing was halved.
     changed: Option<Instant>,
     /// Answers since then.
     good: u32,
-    /// So many of them halve it: more after each refusal, or a distance that is just too short
+    /// Answers that halve the spacing. More after each refusal, or a spacing that is just too short
     /// would be tried again and again.
     patience: u32,
 }
@@ -218,24 +219,24 @@ struct Backoff {
 impl Backoff {
     const FIRST: Duration = Duration::from_secs(1);
     const MOST: Duration = Duration::from_mins(1);
-    /// A shorter distance is none.
+    /// A shorter spacing counts as none.
     const LEAST: Duration = Duration::from_millis(100);
-    /// So many answers halve it after the first refusal.
+    /// Answers that halve the spacing after the first refusal.
     const RELAXES: u32 = 8;
     const MOST_PATIENCE: u32 = 64;
-    /// After so long one answer halves it.
+    /// After this time one answer halves the spacing.
     const LONG: Duration = Duration::from_mins(1);
 }
 
-/// A token bucket, kept as the instant at which it will be full again.
+/// A token bucket, stored as the instant at which it will be full again.
 #[derive(Debug)]
 struct TokenBucket {
-    /// The time one token takes; zero is no limit.
+    /// Time for one token; zero means no limit.
     interval: Duration,
-    /// The time that all tokens but one take.
+    /// Time for all tokens but one.
     burst: Duration,
     full_at: Instant,
-    /// When the last request was let through.
+    /// When the last request was granted.
     last: Option<Instant>,
 }
 
@@ -260,8 +261,8 @@ impl TokenBucket {
         }
     }
 
-    /// Waits for a token and takes it; takes none when dropped before. `apart`: also for its
-    /// distance from the last request.
+    /// Waits for a token and takes it; takes none if dropped before. With `apart` it also keeps the
+    /// interval to the last request.
     async fn take(&mut self, apart: bool) {
         if self.interval.is_zero() {
             return;

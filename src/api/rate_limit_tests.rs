@@ -171,7 +171,8 @@ async fn one_who_gives_up_waiting_stops_nobody() {
     assert!(start.elapsed() <= secs(1));
 }
 
-/// The times at which this many requests are let through, each of which is answered so.
+/// Returns the times at which this many requests are granted. `good` decides if each is answered or
+/// refused.
 async fn times<const N: usize>(limiter: &Limiter, good: impl Fn(usize) -> bool) -> [u64; N] {
     let start = Instant::now();
     let mut times = [0; N];

@@ -12,24 +12,24 @@ use super::error_body::{said_by, words};
 use super::token::Token;
 use super::{ApiError, ErrorKind, HttpApi, printable, retry_after};
 
-/// As much of an error's body as is read.
+/// Bytes of an error's body that are read, at most.
 const ERROR_BODY: usize = 4 * 1024;
 
-/// A success, with its body in full.
+/// A success with its whole body.
 pub(super) struct ApiResponse {
     pub status: StatusCode,
     pub body: Vec<u8>,
 }
 
-/// A failed request, and whether sending it again could help (which only a GET is).
+/// A failed request. `again` is true if a retry could help; only GETs are retried.
 pub(super) struct RequestFailure {
     pub error: ApiError,
     pub again: bool,
 }
 
 impl HttpApi {
-    /// Sends a request once; the body of its answer, if that is a success. Every request
-    /// goes through here, and is counted.
+    /// Sends a request once and returns the body of a success. Every request passes through here
+    /// and is counted.
     pub(super) async fn send(
         &self,
         call: Call,
@@ -53,7 +53,7 @@ impl HttpApi {
     ) -> Result<ApiResponse, RequestFailure> {
         let token = self.token();
         let fail = |kind, status: Option<StatusCode>, text: &str, again| RequestFailure {
-            // I13: an answer may repeat what it was asked with.
+            // I13: an answer may repeat the token.
             error: ApiError::new(
                 kind,
                 status.map(|status| status.as_u16()),
@@ -73,7 +73,7 @@ impl HttpApi {
         let mut response = match timeout_at(deadline, request.send()).await {
             Err(_) => return Err(late(None)),
             Ok(Err(error)) => {
-                // Not connected, so nothing was sent. What fails later may have its effect.
+                // Not connected, so nothing was sent. A later failure may have had its effect.
                 let kind = if error.is_connect() || error.is_builder() {
                     ErrorKind::Later
                 } else {
@@ -98,7 +98,7 @@ impl HttpApi {
         }
         let mut body = Vec::new();
         if !status.is_success() {
-            // The status has said it all: a body that is late or cut takes nothing from it.
+            // The status decides; a body that is late or cut changes nothing.
             let _ = timeout_at(deadline, read(&mut response, ERROR_BODY, &mut body)).await;
             return Err(RequestFailure {
                 error: refused(call, status, what, &body, &token),
@@ -122,14 +122,14 @@ impl HttpApi {
         }
     }
 
-    /// A success with more bytes than are read.
+    /// Returns the error for a success with more bytes than are read.
     pub(super) fn too_long(&self, what: &str) -> ApiError {
         let most = self.max_body;
         let text = format!("{what}: answered with more than {most} bytes (max_body)");
         ApiError::new(ErrorKind::Unknown, Some(200), &text)
     }
 
-    /// A success whose body says otherwise, or nothing that can be read.
+    /// Returns the error for a success whose body contradicts it or can't be read.
     pub(super) fn unreadable(&self, what: &str, reason: &str, answer: &ApiResponse) -> ApiError {
         unreadable(answer.status, what, reason, &answer.body, &self.token())
     }
@@ -139,7 +139,7 @@ impl HttpApi {
     }
 }
 
-/// An answer that is no success, told by its status and the beginning of its body.
+/// Returns the error for an answer that is not a success, with the beginning of its body.
 pub(super) fn refused(
     call: Call,
     status: StatusCode,
@@ -148,7 +148,7 @@ pub(super) fn refused(
     token: &Token,
 ) -> ApiError {
     let body = shown(body, token);
-    // An escape in the body may have hidden the token.
+    // An escape sequence in the body may have hidden the token.
     let said = words(&body).map(|said| said_by(&token.scrub(&said)));
     let told = said.clone();
     let told = told.unwrap_or_else(|| printable(body.trim(), BODY_SHOWN));
@@ -161,7 +161,7 @@ pub(super) fn refused(
     }
 }
 
-/// A success whose body can't be read, for this reason.
+/// Returns the error for a success whose body can't be read for this reason.
 pub(super) fn unreadable(
     status: StatusCode,
     what: &str,
@@ -177,7 +177,7 @@ pub(super) fn unreadable(
     ApiError::new(ErrorKind::Unknown, Some(status.as_u16()), &text)
 }
 
-/// As much of a body as is looked at for an error, without the token (I13).
+/// Returns the part of a body that an error uses, without the token (I13).
 fn shown(body: &[u8], token: &Token) -> String {
     let body = body.get(..ERROR_BODY).unwrap_or(body);
     token.scrub(&String::from_utf8_lossy(body))
@@ -189,7 +189,7 @@ enum BodyError {
     Broken(reqwest::Error),
 }
 
-/// Appends the body to `into`, at most `most` bytes; what came before a failure stays there.
+/// Appends the body to `into`, up to `most` bytes. Bytes before a failure stay there.
 async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Result<(), BodyError> {
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
         let room = most - into.len();
@@ -201,7 +201,8 @@ async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-/// Why a request got no answer, and from where; the client's own layers say nothing more.
+/// Describes why a request got no answer, and from which origin. The client library's own layers
+/// are left out, since they add nothing.
 fn unsent(error: reqwest::Error) -> String {
     let origin = error.url().map(|url| url.origin().ascii_serialization());
     let connecting = error.is_connect();
@@ -225,7 +226,7 @@ fn unsent(error: reqwest::Error) -> String {
     format!("{failed} at {origin}: {}", chain(cause))
 }
 
-/// Where a redirect leads: the origin alone, since the rest may hold secrets.
+/// Returns a redirect's target as an origin only, since the rest may hold secrets.
 fn target(response: &Response) -> String {
     response
         .headers()

@@ -1,5 +1,5 @@
-//! The shape of what the provider answers: which fields of which types, which status words, how
-//! many rows a page has, which codes of success. Nothing but a warning rests on it.
+//! The shape of the provider's answers: fields and their types, status words, rows of a page, codes
+//! of success. Only warnings and the alert `provider_changed` depend on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,11 +14,11 @@ use super::error::Call;
 use super::printable;
 use crate::core::snapshot::Status;
 
-/// So many rows of a page are looked at.
+/// Rows of a page that are sampled, at most.
 const MOST_ROWS: usize = 100;
-/// So many fields and words are remembered.
+/// Fields and words that are stored, at most.
 const MOST: usize = 200;
-/// As much of a foreign word as is remembered.
+/// Characters of a foreign word that are stored, at most.
 const WORD: usize = 40;
 /// The path of a row.
 const ROW: &str = "results[]";
@@ -43,7 +43,7 @@ pub enum JsonType {
     Object,
 }
 
-/// The shape of a listing's first page, and of what changes were answered with.
+/// The shape of a listing's first page, and the codes of successful changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ResponseShape {
@@ -51,7 +51,7 @@ pub struct ResponseShape {
     pub fields: BTreeMap<String, BTreeSet<JsonType>>,
     /// The status words of snapshots.
     pub words: BTreeSet<String>,
-    /// Rows of a page, where there are several pages.
+    /// Rows of a page, if there are several pages.
     pub page: Option<u64>,
     /// The codes of successful changes, by call.
     pub codes: BTreeMap<String, BTreeSet<u16>>,
@@ -84,7 +84,7 @@ impl JsonType {
 }
 
 impl ResponseShape {
-    /// The shape of a page; `None`: it is no page.
+    /// Returns the shape of a page; `None` if the body is not a page.
     pub(super) fn of(body: &[u8]) -> Option<Self> {
         let mut shape = Self::default();
         let mut reader = serde_json::Deserializer::from_slice(body);
@@ -92,7 +92,7 @@ impl ResponseShape {
         Some(shape)
     }
 
-    /// Takes what was seen into what is known; what is new in it, or missing, in words.
+    /// Adds a sample to the learned shape and returns what is new or missing, in words.
     pub fn learn(&mut self, seen: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         let first = self.fields.is_empty();
@@ -100,11 +100,11 @@ impl ResponseShape {
         for (field, types) in &seen.fields {
             let known = self.fields.entry(field.clone()).or_default();
             if field.starts_with(ROW) && !knows_rows {
-                // The first rows of an account that was empty are what is learnt of rows.
+                // The first rows after an empty account are learned without a warning.
                 known.extend(types);
                 continue;
             }
-            // A row that isn't completed yet may lack any value.
+            // A row that is not completed yet may lack any value.
             let of_row = field.starts_with(ROW);
             let told = |one: &&JsonType| !(of_row && **one == JsonType::Null);
             let new = types.difference(known).filter(told);
@@ -148,7 +148,8 @@ impl ResponseShape {
         if first { Vec::new() } else { changes }
     }
 
-    /// Names the fields that rotation rests on and the rows lack; `None` where there is no row either.
+    /// Names the fields that rotation needs and the rows lack. `None` if none is lacking or there
+    /// is no row.
     pub fn lacks(&self) -> Option<String> {
         if !self.fields.keys().any(|field| field.starts_with(ROW)) {
             return None;
@@ -184,7 +185,7 @@ impl ResponseShape {
     }
 }
 
-/// Looks at a page without keeping its rows.
+/// Reads a page's shape without keeping its rows.
 struct PageShape<'a>(&'a mut ResponseShape);
 
 impl<'de> DeserializeSeed<'de> for PageShape<'_> {
@@ -220,7 +221,7 @@ impl<'de> Visitor<'de> for PageShape<'_> {
     }
 }
 
-/// Looks at rows; how many there are.
+/// Reads the rows' shape and returns their number.
 struct RowsShape<'a>(&'a mut ResponseShape);
 
 impl<'de> DeserializeSeed<'de> for RowsShape<'_> {
@@ -282,7 +283,7 @@ fn note(fields: &mut BTreeMap<String, BTreeSet<JsonType>>, path: &str, of: JsonT
     }
 }
 
-/// Takes the shape of a listing when somebody wants to know it.
+/// Samples the shape of a listing on request.
 #[derive(Debug, Default)]
 pub(super) struct ShapeSampler(Mutex<SampledSink>);
 
@@ -298,30 +299,30 @@ impl ShapeSampler {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next listing's shape is wanted.
+    /// Requests a sample of the next listing.
     pub(super) fn want(&self) {
         self.lock().wanted = true;
     }
 
-    /// Looks at a listing's first page, if somebody wants to know.
+    /// Samples a listing's first page, if one was requested.
     pub(super) fn look(&self, body: &[u8]) {
         let mut sampled = self.lock();
         if sampled.wanted {
             let seen = ResponseShape::of(body);
-            // Until a field is there again each listing is looked at.
+            // While a needed field is missing, each listing is sampled.
             sampled.wanted = seen.as_ref().is_some_and(|seen| seen.lacks().is_some());
             sampled.seen = seen;
         }
     }
 
-    /// A change was answered with this code of success.
+    /// Records the status code of a successful change.
     pub(super) fn answered(&self, call: Call, status: u16) {
         let mut sampled = self.lock();
         let codes = sampled.codes.entry(call_word(call).to_owned()).or_default();
         codes.insert(status);
     }
 
-    /// The shape that was wanted, if a listing came since.
+    /// Returns the sample, if a listing came since it was requested.
     pub(super) fn take(&self) -> Option<ResponseShape> {
         let mut sampled = self.lock();
         let seen = sampled.seen.take()?;

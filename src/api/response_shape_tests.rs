@@ -77,7 +77,7 @@ fn what_rotation_rests_on_is_missed_by_name() {
         ),
     ] {
         let lacks = of(&PAGE.replace(from, to)).lacks();
-        // The other row has one.
+        // The other row has the field.
         let Some(said) = lacks else {
             assert_eq!(lacking, "");
             continue;

@@ -1,33 +1,34 @@
-//! How long the provider asks to be left alone.
+//! The pause that the provider asks for.
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
-/// The longest rest that is believed: a wrong header must not stop the rotation for a year.
+/// Longest pause that is honoured: a wrong header must not stop the rotation for a year.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 
-/// The same of an answer that refuses nothing: a field that is always 0 must not stop it either.
+/// Longest pause after an answer that refuses nothing: a field that is always 0 must not stop the
+/// rotation either.
 const LONGEST_SPENT: SignedDuration = SignedDuration::from_mins(1);
 
-/// A longer rest is an instant, in seconds since 1970.
+/// A longer pause is an instant, in seconds since 1970.
 const EPOCH: SignedDuration = SignedDuration::from_secs(1_000_000_000);
 
-/// Returns true if this status refuses a request for coming too fast, or at a bad time.
+/// Returns true if this status refuses a request for its rate or its time.
 pub(super) fn is_refusal(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE
 }
 
-/// The rest that an answer asks for: a 429 or 503 by its `Retry-After`, and any answer that says
-/// by the fields of a rate limit that no request is left. `None` where it asks for none, or not
+/// Returns the pause that an answer asks for: a 429 or 503 by its `Retry-After`, and any answer
+/// whose rate-limit fields say that no request is left. `None` if it asks for none, or not
 /// readably.
 pub(super) fn asked(
     status: StatusCode,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Option<SignedDuration> {
-    // By the provider's own clock where it tells it; ours may be off.
+    // Measured by the provider's own clock if it gives it, since the local clock may be wrong.
     let now = date(headers, &DATE).unwrap_or(now);
     let refused = is_refusal(status);
     let rest = refused.then(|| retry_after(headers, now)).flatten();
@@ -44,15 +45,15 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     Some(date(headers, &RETRY_AFTER)?.duration_since(now))
 }
 
-/// A number of seconds; too many digits for a number are too many seconds, too.
+/// Reads a number of seconds. More digits than a number can have count as the longest pause.
 fn seconds(text: &str) -> Option<SignedDuration> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().map_or(LONGEST, SignedDuration::from_secs))
 }
 
-/// The time until requests are granted again, where the answer says that none is left:
-/// `RateLimit-Remaining` and `RateLimit-Reset`, the same with `X-` before, or both in one
-/// `RateLimit` (the IETF's drafts of it).
+/// Returns the time until requests are granted again, if the answer says that none is left. It
+/// reads `RateLimit-Remaining` and `RateLimit-Reset`, the same with the prefix `X-`, or both in one
+/// `RateLimit` field (the IETF drafts).
 fn spent(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let field = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
     for prefix in ["ratelimit", "x-ratelimit"] {
@@ -74,7 +75,7 @@ fn spent(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     (of(["remaining", "r"])? == "0").then(|| reset_in(of(["reset", "t"])?, now))?
 }
 
-/// Seconds from now, or the second of the epoch that they end with.
+/// Reads seconds from now, or an instant in seconds since 1970.
 fn reset_in(text: &str, now: Timestamp) -> Option<SignedDuration> {
     let rest = seconds(text)?;
     let at = Timestamp::from_second(rest.as_secs()).ok()?;

@@ -12,17 +12,17 @@ use tokio::net::TcpListener;
 pub(super) enum ScriptStep {
     /// Sends these bytes.
     Send(Vec<u8>),
-    /// Sends a byte every few milliseconds, for ever.
+    /// Sends a byte every few milliseconds, forever.
     Drip,
-    /// Keeps the connection open and silent, for ever.
+    /// Keeps the connection open and silent, forever.
     Hang,
 }
 
-/// What each connection in turn is answered with; then it is closed. Connections beyond the
-/// script are answered like the last one.
+/// Answers each connection with the next entry of its script, then closes it. Connections beyond
+/// the script get the last entry.
 pub(super) struct ScriptedServer {
     pub address: SocketAddr,
-    /// What was received, a string for each request.
+    /// The received requests.
     requests: Arc<Mutex<Vec<String>>>,
 }
 
@@ -31,7 +31,7 @@ impl ScriptedServer {
         Self::over(script, |stream| async move { Some(stream) }).await
     }
 
-    /// As [`new`](Self::new), with a handshake before each answer; `None` where that failed.
+    /// Like [`new`](Self::new), with a handshake before each answer; `None` if it failed.
     pub(super) async fn over<S, F>(
         script: Vec<Vec<ScriptStep>>,
         shake: impl Fn(tokio::net::TcpStream) -> F + Send + Sync + 'static,
@@ -104,7 +104,7 @@ async fn answer(
     let _ = stream.shutdown().await;
 }
 
-/// A request's head and body; `None` where the client sent none.
+/// Reads a request's head and body. `None` if the client sent none.
 async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut text = String::new();
     let mut buffer = [0; 4096];
@@ -129,7 +129,7 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     }
 }
 
-/// A whole answer, closing the connection; `headers` end in CRLF each.
+/// Builds a whole answer that closes the connection. Each header in `headers` ends in CRLF.
 pub(super) fn response(status: &str, headers: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",

@@ -1,4 +1,4 @@
-//! What the provider says of the account's servers; never for rotating.
+//! The account's servers, for people. Rotation never uses this list.
 
 use serde::Deserialize;
 
@@ -11,33 +11,33 @@ use crate::core::snapshot::ServerId;
 /// A server of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountServer {
-    /// Its id, or its UUID where it has no id.
+    /// Its id, or its UUID if it has no id.
     pub id: ServerId,
-    /// Its UUID, where it has an id too.
+    /// Its UUID, if it has an id too.
     pub uuid: Option<ServerId>,
-    /// Its name, or its host name where it has no other.
+    /// Its name, or its hostname if it has no other.
     pub name: String,
-    /// Its host name, where that is another.
+    /// Its hostname, if that differs.
     pub hostname: Option<String>,
-    /// Its status in the provider's word, such as `active`.
+    /// Its status in the provider's words, such as `active`.
     pub status: String,
 }
 
 impl AccountServer {
-    /// Returns true if it is known by this id.
+    /// Returns true if this is one of its ids.
     pub fn is(&self, id: &ServerId) -> bool {
         self.id == *id || self.uuid.as_ref() == Some(id)
     }
 }
 
-/// The servers of the account, and why not all of them may be there.
+/// The servers of the account, and why the list may be incomplete.
 #[derive(Debug, Default)]
 pub struct AccountServers {
     /// In the provider's order.
     pub servers: Vec<AccountServer>,
-    /// The reason not to rely on the listing.
+    /// Why the list can't be relied on.
     pub doubt: Option<String>,
-    /// How many there are, where the provider tells.
+    /// Number of servers, if the provider gives it.
     count: Option<u64>,
 }
 
@@ -82,7 +82,7 @@ impl PageSink for AccountServers {
 }
 
 impl HttpApi {
-    /// The account's servers.
+    /// Lists the account's servers.
     pub async fn servers(&self) -> Result<AccountServers, ApiError> {
         let mut servers = AccountServers::default();
         let url = self.url("/servers/");
@@ -94,8 +94,8 @@ impl HttpApi {
         Ok(servers)
     }
 
-    /// The server's status in the provider's word, such as `active` or `restoring`; `None`:
-    /// the provider lists no such server.
+    /// Returns the server's status in the provider's words, such as `active` or `restoring`. `None`
+    /// if the provider lists no such server.
     pub async fn server_status(&self, server: &ServerId) -> Result<Option<String>, ApiError> {
         let mut servers = self.servers().await?.servers.into_iter();
         Ok(servers.find(|one| one.is(server)).map(|one| one.status))

@@ -15,7 +15,7 @@ use super::{
 use crate::clock::Clock;
 use crate::core::snapshot::SnapshotId;
 
-/// A server with a certificate of its own for `name`, and that certificate in a file.
+/// Starts a server with a self-signed certificate for `name`. Returns that certificate in a file.
 async fn server(name: &str) -> (ScriptedServer, tempfile::NamedTempFile) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let key = KeyPair::generate().unwrap();

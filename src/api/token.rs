@@ -1,4 +1,4 @@
-//! Where the token comes from, and what it must look like.
+//! The token: where it is read from, and which characters it may have.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -8,17 +8,17 @@ use std::path::{Component, Path, PathBuf};
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// No token is longer; what is, is some other file.
+/// Bytes of a secret's file, at most. A longer one is some other file.
 const LONGEST: u64 = 8 * 1024;
-/// What stands where the token was.
+/// Replaces the token in texts.
 const SCRUBBED: &str = "[token]";
-/// As many characters of it tell nobody anything.
+/// Shortest beginning of the token that is scrubbed; fewer characters reveal nothing.
 const SHORTEST_PART: usize = 4;
 
 /// Where the token is read from.
 #[derive(Clone, Debug)]
 pub enum TokenSource {
-    /// A file that nobody but its owner can read, or a systemd credential.
+    /// A file that only its owner can read, or a systemd credential.
     File(PathBuf),
     /// The token itself.
     Given(SecretString),
@@ -28,7 +28,7 @@ pub enum TokenSource {
 #[derive(Debug)]
 pub(super) struct Token {
     secret: SecretString,
-    /// Marked sensitive, so that its `Debug` shows nothing.
+    /// Marked sensitive, so that its `Debug` output hides it.
     header: HeaderValue,
 }
 
@@ -45,12 +45,13 @@ impl Token {
     }
 
     fn check(secret: &SecretString, place: &str) -> Result<Self, String> {
-        // What an editor or a paste leaves around it belongs to no token.
+        // Blanks and newlines that an editor or a paste leaves are not part of a token.
         let text = secret.expose_secret().trim_ascii();
         if text.is_empty() {
             return Err(format!("{place}: empty; put the API token there"));
         }
-        // A header value: visible ASCII. Never say which character, it is part of a secret.
+        // A header value is visible ASCII. The message must not name the character, since it is
+        // part of a secret.
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!(
                 "{place}: holds characters that no token has; it must be the API token on a line of its own"
@@ -65,7 +66,7 @@ impl Token {
         })
     }
 
-    /// Whether the other is the same.
+    /// Returns true if both tokens are the same.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.secret.expose_secret() == other.secret.expose_secret()
     }
@@ -74,8 +75,8 @@ impl Token {
         self.header.clone()
     }
 
-    /// `text` without the token, should a foreign answer repeat it (I13); nor with its
-    /// beginning, should the text break off within it.
+    /// Returns `text` without the token, in case a foreign answer repeats it (I13). If the text
+    /// breaks off within the token, its beginning is removed too.
     pub(super) fn scrub(&self, text: &str) -> String {
         let secret = self.secret.expose_secret();
         let mut text = text.replace(secret, SCRUBBED);
@@ -91,21 +92,21 @@ impl Token {
     }
 }
 
-/// A secret alone in its file, which no other may read; `what` it is, for the message.
-/// `credentials` is systemd's `$CREDENTIALS_DIRECTORY`.
+/// Reads a secret from its file, which others must not be able to read. `what` names it in
+/// messages. `credentials` is systemd's `$CREDENTIALS_DIRECTORY`.
 pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<SecretString, String> {
     let shown = path.display();
     let failed = |error: std::io::Error| format!("{shown}: can't read the {what}: {error}");
-    // Looked at before it is opened: opening a pipe would wait for its writer.
+    // Checked before the file is opened: opening a pipe would wait for its writer.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(format!(
             "{shown}: not a regular file; the {what} is read from one"
         ));
     }
     let file = File::open(path).map_err(failed)?;
-    // Of the open file, so that it can't be exchanged in between.
+    // Taken from the open file, so that it can't be exchanged in between.
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    // systemd gives its credentials 0440 where it reaches the service's user by an access list.
+    // systemd gives a credential mode 0440 if the service's user reaches it by an access list.
     let spared = if is_credential(path, credentials) {
         0o040
     } else {

@@ -1,8 +1,8 @@
-//! The JSON of the API, and the checks that decide whether a listing may be believed.
+//! The JSON of the API, and the checks that decide if a listing is in doubt.
 //!
-//! A listing deletes things in the end, so it is read with suspicion: one row that can't be
-//! read puts its server in doubt, and a row that names no server the whole listing (I11).
-//! Fields that rotating doesn't need are skipped, whatever they hold.
+//! A listing may lead to deletions, so it is checked strictly. A row that can't be read puts its
+//! server in doubt; a row that names no server puts the whole listing in doubt (I11). Fields that
+//! rotation does not need are skipped, whatever they hold.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -16,10 +16,10 @@ use super::pagination::{PageEnd, PageSink};
 use super::{CreatedSnapshot, Listing, NewSnapshot, ServerRows, printable};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
-/// As much of a foreign name as a message repeats.
+/// Characters of a foreign name that a message repeats, at most.
 const NAME_SHOWN: usize = 80;
 
-/// A server has no more rows than these, but for a few: room is made for them one by one.
+/// Nearly every server has at most this many rows, so up to here its list grows by exactly one.
 const FEW: usize = 8;
 
 /// One page of a listing.
@@ -27,10 +27,10 @@ const FEW: usize = 8;
 struct SnapshotPage<'a> {
     #[serde(borrow, default)]
     count: Scalar<'a>,
-    /// `None`: the page has no such field, which one of a listing without pages needs not have.
+    /// `None` if the page has no such field; a listing without pages need not have it.
     #[serde(borrow, default, deserialize_with = "there")]
     next: Option<Scalar<'a>>,
-    /// Read row by row: fifty thousand at once would be many times what is kept of them.
+    /// Read row by row: 50,000 parsed rows at once would take many times the memory of the result.
     #[serde(borrow)]
     results: Vec<&'a RawValue>,
 }
@@ -39,13 +39,13 @@ fn there<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<Scalar<'a>
     Scalar::deserialize(from).map(Some)
 }
 
-/// Gathers the pages of one listing, and what speaks against it.
+/// Collects the pages of one listing, and the reasons to doubt it.
 #[derive(Debug)]
 pub(super) struct ListingBuilder {
     filter: Option<ServerId>,
     sizes: bool,
     listing: Listing,
-    /// The first page's; `None` until there was one, or where pages tell none.
+    /// The `count` of the first page; `None` before it, or if the pages give none.
     count: Option<u64>,
     pages: usize,
     rows: u64,
@@ -53,7 +53,7 @@ pub(super) struct ListingBuilder {
 }
 
 impl ListingBuilder {
-    /// `filter` is the server that was asked for; `None` for the whole account.
+    /// Creates a builder. `filter` is the requested server, or `None` for the whole account.
     pub(super) fn new(filter: Option<ServerId>) -> Self {
         Self {
             filter,
@@ -66,13 +66,13 @@ impl ListingBuilder {
         }
     }
 
-    /// Sizes too, which rotating doesn't need.
+    /// Also collects sizes, which rotation does not need.
     pub(super) fn with_sizes(mut self) -> Self {
         self.sizes = true;
         self
     }
 
-    /// The listing, once the last page is in.
+    /// Returns the listing, once the last page is in.
     pub(super) fn finish(mut self) -> Listing {
         self.refuse_others();
         self.listing.pages = self.pages;
@@ -89,7 +89,7 @@ impl ListingBuilder {
         self.listing
     }
 
-    /// Rows of other servers than the one that was asked for make the listing no answer.
+    /// Puts the listing in doubt if it has rows of servers that were not requested.
     fn refuse_others(&mut self) {
         let Some(asked) = self.filter.take() else {
             return;
@@ -111,7 +111,7 @@ impl ListingBuilder {
             (_, Some(_)) => {
                 self.doubt("the pages disagree on how many rows the listing has", true);
             }
-            // With a cursor there is none: such a listing is whole when its last page has no next.
+            // A cursor gives no count: such a listing is whole when its last page has no next one.
             (None, None) if linked => {}
             (_, None) => self.doubt("the listing does not say how many rows it has", false),
         }
@@ -173,7 +173,7 @@ impl ListingBuilder {
 
 impl PageSink for ListingBuilder {
     fn page(&mut self, body: &[u8]) -> Result<PageEnd, String> {
-        // Without names for its parts a list would pass for a page, too.
+        // Without this check a JSON list would pass for a page too.
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err("it is no JSON object".to_owned());
         }
@@ -186,16 +186,16 @@ impl PageSink for ListingBuilder {
         self.compare_count(count, page.next.is_some());
         for row in &page.results {
             self.rows += 1;
-            // What is JSON and can't be read all the same (a number beyond all bounds) is a row
-            // without fields.
+            // A row that is JSON but can't be read (a number out of range, for example) counts as a
+            // row without fields.
             self.row(&serde_json::from_str(row.get()).unwrap_or_default());
         }
         let rows = u64::try_from(page.results.len()).unwrap_or(u64::MAX);
         let next = match page.next.unwrap_or_default() {
             Scalar::Null => None,
             Scalar::Text(link) if link.is_empty() => None,
-            // A filter that the provider applies late could give empty pages; none is
-            // known to, and following them could go on for ever.
+            // A filter that the provider applies late could give empty pages. No provider is known
+            // to do so, and following them might never end.
             Scalar::Text(_) if rows == 0 => {
                 self.doubt("an empty page points to a next one", false);
                 None
@@ -209,7 +209,7 @@ impl PageSink for ListingBuilder {
         Ok(PageEnd { next, rows, count })
     }
 
-    /// The first reason stays.
+    /// Keeps the first reason.
     fn doubt(&mut self, reason: &str, shifted: bool) {
         cast(&mut self.listing.doubt, reason);
         self.listing.shifted |= shifted;
@@ -217,13 +217,13 @@ impl PageSink for ListingBuilder {
 }
 
 impl Listing {
-    /// The rows of one server, by either of its ids.
+    /// Returns the rows of one server, by either of its ids.
     pub fn rows(&self, server: &ServerId) -> Option<&ServerRows> {
         let by_id = |uuid| self.servers.get(self.uuids.get(uuid)?);
         self.servers.get(server).or_else(|| by_id(server))
     }
 
-    /// Puts each server that has two ids under the one that a policy names it by.
+    /// Stores each server with two ids under the one that a policy uses.
     pub fn name_as_policies(&mut self, is_named: impl Fn(&ServerId) -> bool) {
         for (uuid, id) in &self.uuids {
             if is_named(uuid)
@@ -235,8 +235,8 @@ impl Listing {
         }
     }
 
-    /// The place for a row of the server that has this id, and maybe a UUID; `None` where the
-    /// UUID is another server's too.
+    /// Returns the rows of the server with this id and, possibly, this UUID. `None` if another
+    /// server has that UUID too.
     fn rows_of(&mut self, id: ServerId, uuid: Option<ServerId>) -> Option<&mut ServerRows> {
         let Some(uuid) = uuid else {
             let id = self.uuids.get(&id).cloned().unwrap_or(id);
@@ -245,7 +245,7 @@ impl Listing {
         if *self.uuids.entry(uuid.clone()).or_insert_with(|| id.clone()) != id {
             return None;
         }
-        // Rows before this one may have given the UUID alone.
+        // Earlier rows may have given the UUID only.
         if let Some(before) = self.servers.remove(&uuid) {
             let rows = self.servers.entry(id.clone()).or_default();
             rows.snapshots.extend(before.snapshots);
@@ -262,7 +262,7 @@ impl Listing {
     }
 }
 
-/// Notes the server's names, and whether its rows agree on them.
+/// Stores the server's names, and puts its rows in doubt if they disagree on them.
 fn take_name(rows: &mut ServerRows, server: &ServerRow) {
     let Some((name, hostname)) = server.named() else {
         cast(&mut rows.doubt, "a row does not give the server's name");
@@ -306,7 +306,7 @@ impl<'a> From<&'a NewSnapshot> for CreateBody<'a> {
     }
 }
 
-/// Reads the answer to a create; an error where it can't be read or is about something else.
+/// Reads the answer to a create. Fails if it can't be read or is about another server.
 pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<CreatedSnapshot, String> {
     let row: SnapshotRow = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if row.repeats || row.server.repeats {
@@ -331,7 +331,7 @@ pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<CreatedSnapsho
     })
 }
 
-/// Checks the answer to a restore. Success is the status code's to say; the body may only
+/// Checks the answer to a restore. The status code decides about success; the body can only
 /// contradict it.
 pub(super) fn restored(body: &[u8], asked: &SnapshotId) -> Result<(), String> {
     let Ok(answer) = serde_json::from_slice::<RestoreRow>(body) else {

@@ -28,12 +28,12 @@ fn gather(filter: Option<u64>, pages: &[Value]) -> Listing {
     gathering.finish()
 }
 
-/// One page of these rows, with the right count.
+/// Builds a listing of one page with these rows and the right count.
 fn listing(filter: Option<u64>, rows: &[Value]) -> Listing {
     gather(filter, &[json!({"count": rows.len(), "results": rows})])
 }
 
-/// One that holds nothing.
+/// A listing of one page without rows.
 fn on_one_page() -> Listing {
     Listing {
         pages: 1,
@@ -336,7 +336,7 @@ fn an_answer_to_a_create_must_be_about_what_was_asked() {
             name: asked.name.clone()
         })
     );
-    // Another name is the caller's to judge: the id tells which row to look at.
+    // The caller judges another name: the id tells which row to look at.
     let other = with(good.clone(), "name", json!("weekly-snapshot-8"));
     assert_eq!(read(&other).unwrap().name, "weekly-snapshot-8");
     let bare = without(good.clone(), "server");
@@ -382,7 +382,7 @@ fn a_create_without_description_sends_none() {
     assert_eq!(body, r#"{"server_id":1,"name":"n"}"#);
 }
 
-/// A listing of two rows of which the second is this text.
+/// Builds a listing of two rows, the second of which is this text.
 fn beside_a_good_row(bad: &str) -> Listing {
     let mut gathering = ListingBuilder::new(None);
     let page = format!("{{\"count\": 2, \"results\": [{}, {bad}]}}", row(1, 1));
@@ -443,7 +443,7 @@ fn an_answer_to_a_create_that_has_a_key_twice_can_not_be_read() {
     assert_eq!(why, "it has a key twice");
 }
 
-/// A row as the provider's own client knows it.
+/// A row as the provider's own client reads it.
 fn uuid_row(id: &str, server: &str) -> Value {
     let server = json!({"uuid": server, "hostname": "web.example.org"});
     without(
@@ -475,7 +475,7 @@ fn a_server_and_a_snapshot_that_have_both_ids_are_known_by_both() {
     let both = with(with(row(801, 7), "uuid", json!("5a")), "server", server);
     for filter in [None, Some("7"), Some("6f")] {
         let mut gathering = ListingBuilder::new(filter.map(id));
-        // Rows may give the UUID alone, before and after one that gives both.
+        // Rows may give the UUID only, before and after one that gives both.
         let rows = [uuid_row("5b", "6f"), both.clone(), uuid_row("5c", "6f")];
         let rows = rows.map(|row| {
             let mut server = row["server"].clone();

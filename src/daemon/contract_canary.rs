@@ -1,5 +1,5 @@
-//! The canary: once a day the shape of what the provider answers is compared with what was learnt
-//! of it before. What is new is a warning; what rotation rests on and is missing, an alert.
+//! Compares the shape of the provider's answers once a day with the shape learned before. Anything
+//! new is recorded as a warning. A missing field that rotation needs raises an alert.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
@@ -14,16 +14,16 @@ use crate::api::response_shape::ResponseShape;
 use crate::audit::GlobalEvent;
 use crate::safe_fs::OpenFolder;
 
-/// The alert while a field that rotation rests on is missing.
+/// Alert that stands while a field that rotation needs is missing.
 const CHANGED: &str = "provider_changed";
 
-/// The subject of that alert.
+/// Subject of that alert.
 const ABOUT: &str = "provider";
 
-/// The file of all that was learnt, in the state folder; without it all is learnt anew.
+/// File with the learned shape, in the state folder. Without it the shape is learned anew.
 const FILE: &str = "provider.json";
 
-/// More bytes than any file of it has.
+/// Bytes that are read of the file, at most.
 const LONGEST: u64 = 1 << 20;
 
 /// Compares the first listing of each day.
@@ -33,7 +33,7 @@ pub(super) struct ContractCanary {
 }
 
 impl ContractCanary {
-    /// Asks for the day's shape, and compares it when a listing has come.
+    /// Requests the day's sample, and compares it once a listing has been sampled.
     pub(super) async fn look(&mut self, service: &Service) {
         let now = service.clock.now().wall;
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -65,7 +65,7 @@ impl ContractCanary {
     }
 }
 
-/// All that was learnt before; `None`: nothing, or nothing that can be read.
+/// Returns the learned shape. `None` if there is none, or none that can be read.
 pub fn learnt(state_dir: &Path) -> Option<ResponseShape> {
     let folder = OpenFolder::open(state_dir).ok()?;
     let file = folder.file(OsStr::new(FILE), OFlags::RDONLY, 0).ok()?;
@@ -74,7 +74,7 @@ pub fn learnt(state_dir: &Path) -> Option<ResponseShape> {
     serde_json::from_str(&text).ok()
 }
 
-/// Learns what is new, and tells it.
+/// Adds what is new to the learned shape, and returns the differences, a line each.
 fn compare(state_dir: &Path, seen: &ResponseShape) -> io::Result<Vec<String>> {
     let before = learnt(state_dir).unwrap_or_default();
     let mut known = before.clone();

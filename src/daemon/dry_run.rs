@@ -1,4 +1,4 @@
-//! What a run would do now, found out by GETs and by reading alone (I14).
+//! Computes what a run would do now, from GETs and from files that are only read (I14).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -22,7 +22,7 @@ use crate::engine::observe_once;
 type Inventories = BTreeMap<ServerId, Inventory>;
 type Histories = BTreeMap<ServerId, ServerHistory>;
 
-/// What the trail says of each server, while a daemon may be writing it.
+/// Returns the history of each server from the trail, which a daemon may be writing meanwhile.
 pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailError> {
     let (_unused, opened) = Trail::open_inline(
         Box::new(ReadOnlyDisk(RealDisk::default())),
@@ -35,7 +35,7 @@ pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailErro
     Ok(opened.histories)
 }
 
-/// What the provider holds for these policies.
+/// Returns the provider's inventories for these policies.
 pub async fn inventories(
     api: &HttpApi,
     clock: &Clock,
@@ -46,8 +46,8 @@ pub async fn inventories(
         [one] => return observe_once(api, clock, Some(one.server.clone())).await,
         _ => observe_once(api, clock, None).await?,
     };
-    // One sound row means a sound listing, and then a server that it lacks has no snapshots
-    // (API.md). Else each is asked for by itself.
+    // One sound row means a sound listing, and a server that has no row in one has no snapshots
+    // (docs/api.md, "Calls"). Without a sound row each server is listed by itself.
     let sound = found.values().find(|inventory| inventory.doubt.is_none());
     let empty = sound.map(|inventory| Inventory::empty(inventory.requested));
     for policy in policies {
@@ -67,7 +67,7 @@ pub async fn inventories(
     Ok(found)
 }
 
-/// The trail's word on the server, by the id that the policy has now or by the other.
+/// Returns the server's history, recorded under the policy's id or under the server's other id.
 pub fn told_of<'h>(histories: &'h Histories, server: &ServerId) -> Option<&'h ServerHistory> {
     let by_id = histories.get(server);
     let by_other = || {
@@ -80,7 +80,7 @@ pub fn told_of<'h>(histories: &'h Histories, server: &ServerId) -> Option<&'h Se
         .or(by_id)
 }
 
-/// The plans of these policies' servers.
+/// Returns the plans for these policies' servers.
 pub fn plans(
     policies: &[Arc<Policy>],
     rules: &Rules,
@@ -99,8 +99,8 @@ pub fn plans(
     }
 }
 
-/// What the new set will delete that the old one would not, and which own snapshots it makes
-/// foreign so that they are in the way; a line each.
+/// Returns what the new set deletes and the old one would not, and which own snapshots it makes
+/// foreign so that they take up needed room. One line each.
 pub(super) async fn changes(
     api: &HttpApi,
     clock: &Clock,
@@ -126,7 +126,8 @@ pub(super) async fn changes(
 fn difference(before: &Plans, after: &Plans) -> Vec<String> {
     let steps = |plans: &Plans| -> Vec<_> {
         let of_all = plans.servers.iter().flat_map(|plan| {
-            // What is announced goes when its grace is over; what goes for a new one is no news.
+            // Announced deletions follow when their grace is over. Deletions that a new snapshot
+            // pays for happen under either set.
             let grace = plan
                 .next
                 .iter()
@@ -150,8 +151,8 @@ fn difference(before: &Plans, after: &Plans) -> Vec<String> {
         .collect()
 }
 
-/// Servers on which snapshots that were own are foreign now, as after a rotation was renamed,
-/// and leave too little room for what is to be kept.
+/// Returns the servers on which own snapshots become foreign, for example after a rotation was
+/// renamed, and leave too little room for `keep`.
 fn orphans(old: &Config, new: &Config, inventories: &Inventories) -> Vec<String> {
     let former: BTreeMap<_, _> = old.policies.iter().map(|p| (p.server.clone(), p)).collect();
     let mut lines = Vec::new();
@@ -190,7 +191,7 @@ fn orphans(old: &Config, new: &Config, inventories: &Inventories) -> Vec<String>
     lines
 }
 
-/// A disk that is only read: the trail may be another process's.
+/// A disk that refuses writes, since the trail may be another process's.
 struct ReadOnlyDisk(RealDisk);
 
 fn refused<T>() -> io::Result<T> {
@@ -202,7 +203,7 @@ impl Disk for ReadOnlyDisk {
         Ok(())
     }
 
-    /// A folder that is not there yet holds nothing.
+    /// A folder that does not exist yet is empty.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         match self.0.list(dir) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

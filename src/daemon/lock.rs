@@ -1,7 +1,7 @@
-//! One writer: who holds `state_dir/lock` may change things.
+//! One writer: only the process that holds `state_dir/lock` may change anything.
 //!
-//! The system lets go of the lock when its process ends, however it ends; the file itself
-//! stays, and its text is only there to name the holder.
+//! The kernel releases the lock when the process ends, however it ends. The file stays; its text
+//! only names the holder.
 
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 
 use crate::safe_fs::{OpenFolder, find, make_folder};
 
-/// The lock; let go of when dropped.
+/// The lock; released on drop.
 #[derive(Debug)]
 pub struct StateLock {
     path: PathBuf,
@@ -21,10 +21,10 @@ pub struct StateLock {
     file: Mutex<File>,
 }
 
-/// Why the lock was not had.
+/// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process has it.
+    /// Another process holds it.
     #[error(
         "{holder} holds {path}: only one may run at a time: stop it first, or give it the order by its own $RUNTIME_DIRECTORY"
     )]
@@ -34,18 +34,18 @@ pub enum LockError {
         /// The lock file.
         path: String,
     },
-    /// The file can't be had at all.
+    /// The file can't be opened, locked or written.
     #[error("{path}: the lock can't be taken: {why}{}", if is_full(why) { "; make room" } else { "" })]
     Disk {
         /// The lock file.
         path: String,
-        /// The system's answer.
+        /// The system's error.
         why: io::Error,
     },
 }
 
 impl LockError {
-    /// Whether there would be no error if the disk had room.
+    /// Returns true if the cause is a full disk.
     pub fn is_full_disk(&self) -> bool {
         matches!(self, Self::Disk { why, .. } if is_full(why))
     }
@@ -57,7 +57,7 @@ fn is_full(why: &io::Error) -> bool {
 }
 
 impl StateLock {
-    /// Takes the lock for this process, or says who has it; never waits for it.
+    /// Takes the lock for this process, or fails and names the holder. Never waits.
     pub fn take(state_dir: &Path, command: &str) -> Result<Self, LockError> {
         let path = state_dir.join("lock");
         match Self::try_take(state_dir, &path, command) {
@@ -85,8 +85,9 @@ impl StateLock {
         }))
     }
 
-    /// Finds out whether the file that is locked is still the one that others would lock. A
-    /// folder that was gone and is back has none, or another: that one is taken then.
+    /// Checks that the locked file is still the one that others would lock. If the folder was
+    /// removed and restored, the file in it is locked instead; that fails if another process holds
+    /// it.
     pub fn keep(&self) -> io::Result<()> {
         let gone = |why: io::Error| {
             io::Error::new(
@@ -114,7 +115,8 @@ impl StateLock {
     }
 }
 
-/// The file, locked, with this process named in it; `None` where another has locked it.
+/// Opens and locks the file and writes this process's name into it. Returns `None` if another
+/// process holds the lock.
 fn locked(path: &Path, command: &str) -> io::Result<Option<File>> {
     let (folder, name) = OpenFolder::of(path)?;
     let mut file = folder.file(name, OFlags::RDWR | OFlags::CREATE, 0o600)?;
@@ -129,7 +131,7 @@ fn locked(path: &Path, command: &str) -> io::Result<Option<File>> {
     Ok(Some(file))
 }
 
-/// The process named in the file; what a process that is gone left there is not believed.
+/// Returns the process that the file names, if that process still exists.
 fn holder(path: &Path) -> String {
     let mut text = String::new();
     let read = OpenFolder::of(path)

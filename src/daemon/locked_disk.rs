@@ -1,5 +1,5 @@
-//! The disk of the trail, as long as the lock is ours: without it nothing is written, and so
-//! nothing is changed (I6).
+//! The trail's disk behind the lock. A create, an append and a truncate check first that this
+//! process still holds the lock: without it no record is written, and so nothing is changed (I6).
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::lock::StateLock;
 use crate::audit::{Disk, RealDisk};
 
-/// The real disk behind the lock.
+/// The real disk, and the lock that its writes check.
 pub(super) struct LockedDisk {
     disk: RealDisk,
     lock: Arc<StateLock>,

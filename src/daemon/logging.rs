@@ -1,4 +1,4 @@
-//! Where events go: journal fields under systemd, lines for people, JSON for collectors.
+//! Log output: journal fields under systemd, text for people, JSON for collectors.
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,25 +11,25 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-/// The prefix of our fields in the journal: `SNAPROTATE_SERVER=12345`.
+/// Prefix of the program's journal fields: `SNAPROTATE_SERVER=12345`.
 const PREFIX: &str = "SNAPROTATE";
 
-/// How events are written.
+/// The format of log events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// The journal when stderr leads there, else text.
+    /// Journal if stderr leads there, else text.
     Auto,
-    /// Fields of the journal.
+    /// Journal fields.
     Journal,
-    /// Lines for people.
+    /// Text lines for people.
     Text,
     /// One JSON object a line.
     Json,
 }
 
-/// How much is written.
+/// The lowest level that is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the words are everybody's")]
+#[expect(missing_docs, reason = "the names say it all")]
 pub enum Level {
     Error,
     Warn,
@@ -38,10 +38,10 @@ pub enum Level {
     Trace,
 }
 
-/// What was asked for, for processes that we begin.
+/// The format and level in use, to pass on to child processes.
 static CHOSEN: OnceLock<(Format, Level)> = OnceLock::new();
 
-/// The options by which another process of this program logs as this one does.
+/// Returns the options that make another process of this program log as this one does.
 pub fn options() -> Vec<String> {
     let Some((format, level)) = CHOSEN.get() else {
         return Vec::new();
@@ -55,7 +55,7 @@ pub fn options() -> Vec<String> {
     named.collect()
 }
 
-/// Begins logging; whether it goes to the journal.
+/// Starts logging. Returns true if it goes to the journal.
 pub fn init(format: Format, level: Level) -> Result<bool, String> {
     let to_journal = match format {
         Format::Journal => true,
@@ -70,7 +70,7 @@ pub fn init(format: Format, level: Level) -> Result<bool, String> {
             .boxed(),
         (_, true) => match tracing_journald::layer() {
             Ok(layer) => layer.with_field_prefix(Some(PREFIX.to_owned())).boxed(),
-            // Lines on stderr reach the journal too, without their fields.
+            // Lines on stderr reach the journal too, without fields.
             Err(_) if format == Format::Auto => text(),
             Err(why) => return Err(format!("the journal can't be reached: {why}")),
         },
@@ -92,8 +92,8 @@ fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
         .boxed()
 }
 
-/// The level is for our own events: a library that traces requests must not get near the
-/// token (I13), and the ticker tells of every tick (DEPENDENCIES.md).
+/// The level applies to this program's events only. A library that traces requests could log the
+/// token (I13), and the ticker logs every tick.
 fn filter(level: Level) -> EnvFilter {
     let level = match level {
         Level::Error => LevelFilter::ERROR,
@@ -108,8 +108,8 @@ fn filter(level: Level) -> EnvFilter {
     ))
 }
 
-/// systemd names device and inode of the stream that it gave; it may have been redirected
-/// since (systemd.exec(5), `JOURNAL_STREAM`).
+/// Compares stderr with the stream's device and inode in `JOURNAL_STREAM` (systemd.exec(5)). stderr
+/// may have been redirected since systemd set it.
 fn stderr_is_journal() -> bool {
     let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
     let stderr = std::fs::metadata("/proc/self/fd/2");

@@ -1,4 +1,4 @@
-//! The one select loop of the daemon: signals, ticks, the watchdog, a reload, the engine.
+//! The daemon's select loop: signals, ticks, the watchdog, reloads and the engine.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,16 +18,17 @@ use super::systemd::{Systemd, describe, watchdog_period};
 use super::tick::Ticker;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Http};
+use crate::engine::LAST_WORK;
 use crate::status::{self, ControlSocket, FleetView, PageModel, ViewSource};
 
-/// How long the end may take beyond the one call that is waited for: servers that hooks hold
-/// are released.
-const MARGIN: Duration = Duration::from_secs(25);
+/// How long shutdown may take beyond one request timeout and the engine's last work. The unit's
+/// `TimeoutStopSec` is longer than all three.
+const MARGIN: Duration = Duration::from_secs(5);
 
-/// Between two looks whether the disk has room.
+/// Pause between two checks for room on a full disk.
 const ROOM: Duration = Duration::from_secs(1);
 
-/// How much longer than until the next look a start may take.
+/// Added to that pause when the start timeout is extended.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs the daemon until a signal ends it.
@@ -45,8 +46,8 @@ pub async fn serve(config: Config, mut signals: Signals) -> Result<(), CommandEr
     daemon.run(signals).await
 }
 
-/// Starts as soon as the disk has room: until then nothing is changed, and it is said once.
-/// `None`: a signal came before.
+/// Starts the service as soon as the disk has room. Until then nothing is changed, and the full
+/// disk is logged once. Returns `None` if a stop signal came first.
 async fn prepared(config: Config, signals: &mut Signals) -> Result<Option<Service>, CommandError> {
     let mut said = false;
     loop {
@@ -74,7 +75,7 @@ struct Daemon {
     systemd: Systemd,
     /// Why the files on disk are refused, if they are, and since when.
     refused: Arc<Mutex<Option<(String, Timestamp)>>>,
-    /// Where the page is served; it moves when this changes.
+    /// The page's settings; the server moves when they change.
     page: watch::Sender<Option<Http>>,
 }
 
@@ -82,7 +83,7 @@ impl Daemon {
     async fn run(mut self, mut signals: Signals) -> Result<(), CommandError> {
         let engine = Arc::clone(&self.service.engine);
         let mut canary = ContractCanary::default();
-        // The first listing comes at once.
+        // Before the engine starts, so that its first listing is sampled.
         canary.look(&self.service).await;
         let until = self.stop.clone();
         let mut work = tokio::spawn({
@@ -121,8 +122,8 @@ impl Daemon {
                     }
                 }
                 ended = &mut work => {
-                    // It ends by itself only when it is broken: the service manager
-                    // starts it anew.
+                    // The engine ends by itself only after a failure. The service manager restarts
+                    // the process.
                     let why = ended.map_or_else(|error| broken(&error), |()| {
                         CommandError::System("the engine ended by itself".to_owned())
                     });
@@ -159,7 +160,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// How things stand, for whoever asks, and from whichever thread.
+    /// Returns a function that builds the current view. It may be called from any thread.
     fn look(&self) -> ViewSource {
         let (engine, clock) = (Arc::clone(&self.service.engine), self.service.clock.clone());
         let config = self.service.config.file.clone();
@@ -186,7 +187,7 @@ impl Daemon {
         })
     }
 
-    /// Serves the page while there is an address for it. It ends with the daemon.
+    /// Serves the status page while an address is configured, until the daemon ends.
     async fn serve_page(&self, look: ViewSource) {
         let site = PageModel::new(
             Arc::clone(&self.service.engine),
@@ -198,7 +199,7 @@ impl Daemon {
         tokio::spawn(page.run());
     }
 
-    /// Answers on the control socket; rotation doesn't depend on it.
+    /// Serves the control socket. Rotation does not depend on it.
     async fn control(&self, look: ViewSource) -> Option<JoinHandle<()>> {
         let path = status::socket(Environment::from_process().runtime_directory.as_deref());
         match ControlSocket::listen(&path).await {
@@ -218,7 +219,7 @@ impl Daemon {
         }
     }
 
-    /// Puts what was read in force, or says why not.
+    /// Puts the files that were read in force, or records why they are refused.
     async fn reload(&mut self, read: ReadConfig) {
         let refused = self.refused().is_some();
         let why = reload::apply(&mut self.service, read, refused).await.err();
@@ -251,13 +252,13 @@ impl Daemon {
     }
 }
 
-/// The end of the engine's work, waited for as long as its one call may take. What is then
-/// still open has its intent in the trail, and is looked for by the next start (I6).
+/// Waits for the engine's work to end, for one request timeout, [`LAST_WORK`] and [`MARGIN`]. A call that is still
+/// open then has its intent in the trail, and the next start looks for its effect (I6).
 pub(super) async fn ended_in_time<T: Default>(
     service: &Service,
     mut work: JoinHandle<T>,
 ) -> Result<T, tokio::task::JoinError> {
-    let limit = service.config.api.request_timeout + MARGIN;
+    let limit = service.config.api.request_timeout + LAST_WORK + MARGIN;
     if let Ok(ended) = tokio::time::timeout(limit, &mut work).await {
         return ended;
     }
@@ -266,7 +267,7 @@ pub(super) async fn ended_in_time<T: Default>(
     Ok(T::default())
 }
 
-/// Hears signals from now on; those that come while the files are read, too.
+/// Listens for signals from now on, so that those that arrive while the files are read count too.
 pub fn listen() -> Result<Signals, CommandError> {
     Signals::listen().map_err(|why| CommandError::System(format!("signals can't be heard: {why}")))
 }
@@ -281,7 +282,7 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
-/// The interval's next instant; never, where there is none.
+/// Waits for the interval's next instant; forever if there is no interval.
 async fn due(interval: Option<&mut Interval>) {
     match interval {
         Some(interval) => {

@@ -1,13 +1,16 @@
-//! The process around the engine: what it holds, what it hears, and how it ends.
+//! The process around the engine: what it holds, which signals it receives, and how it ends.
 //!
-//! - `startup`: lock, trail, API and engine, put together once for `run` and `once`.
-//! - `main_loop`: the one select loop of the daemon; `once`: what is due now, and the end.
-//! - `single_command`: one change where no service runs.
-//! - `reload`: a new set of files in place of the one in force, or not at all.
-//! - `dry_run`: what a run would do, by reading alone.
-//! - `tick`: what makes the engine look; `signals`, `systemd`: what is heard and told.
-//! - `witness`: signed checkpoints of the trail, for those who keep them elsewhere.
-//! - `lock`: one writer; `locked_disk`: the trail's disk as long as we are that; `logging`: where events go.
+//! - `startup`: lock, trail, API and engine, set up once for `run`, `once` and single commands.
+//! - `main_loop`: the daemon's select loop; `once`: one run over what is due now.
+//! - `single_command`: one change while no service runs.
+//! - `reload`: a new set of files, put in force as a whole or refused.
+//! - `dry_run`: what a run would do, from GETs and reads only.
+//! - `tick`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
+//!   systemd.
+//! - `contract_canary`: the daily comparison of the provider's answers with their learned shape.
+//! - `witness`: signed checkpoints of the trail, kept elsewhere.
+//! - `lock`: the single writer; `locked_disk`: the trail's disk behind the lock; `logging`: log
+//!   output.
 
 pub mod contract_canary;
 pub mod dry_run;
@@ -37,13 +40,13 @@ use crate::status::NoAnswer;
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The files are not good.
+    /// The configuration has errors.
     #[error("{0}")]
     Problems(#[from] Problems),
-    /// What the files name can't be used.
+    /// Something that the configuration names can't be used.
     #[error("{0}")]
     Settings(String),
-    /// Another process is the writer.
+    /// The lock could not be taken.
     #[error("{0}")]
     Lock(#[from] lock::LockError),
     /// The trail can't be read or written.
@@ -55,7 +58,7 @@ pub enum CommandError {
     /// The system refused something.
     #[error("{0}")]
     System(String),
-    /// There is no running service to ask.
+    /// No service is running to ask.
     #[error("{0}")]
     NotRunning(String),
 }
@@ -73,7 +76,7 @@ impl From<NoAnswer> for CommandError {
 }
 
 impl CommandError {
-    /// Whether there would be none if a disk had room.
+    /// Returns true if the cause is a full disk.
     fn is_full_disk(&self) -> bool {
         match self {
             Self::Lock(why) => why.is_full_disk(),
@@ -82,8 +85,8 @@ impl CommandError {
         }
     }
 
-    /// The exit code: 2 for what only an administrator can mend in the files, 3 for `status`
-    /// without a service.
+    /// Returns the exit code: 2 for errors that only an edit of the files can mend, 3 for `status`
+    /// without a service, else 1.
     pub fn code(&self) -> u8 {
         match self {
             Self::Problems(_) | Self::Settings(_) => 2,

@@ -1,4 +1,4 @@
-//! `once`: settles what is due, ends, and says what keeps it from being good.
+//! `once`: settles what is due, ends, and reports why it did not succeed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::logged;
 
-/// So many alerts, and so many slots, are named when `once` ends without success.
+/// Alerts, and slots, that are named when `once` does not succeed, at most.
 const MOST_SAID: usize = 20;
 
 /// How long the end waits for the witness.
 const WITNESS: Duration = Duration::from_secs(10);
 
-/// Settles what is due now; whether all is settled and no alert stands.
+/// Settles what is due now. Returns true if every slot is settled and no alert stands.
 pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, CommandError> {
     let clock = Clock::system();
-    // What becomes due while it runs is the next run's, and every attempt counts, so that
-    // it always ends (DESIGN.md, Attempts).
+    // Slots that become due during the run are left to the next run, and every attempt counts, so
+    // that the run always ends (docs/design.md, "Attempts").
     config.rules.due_until = Some(clock.now().wall);
     config.rules.count_all = true;
     let service = prepare(config, "once", clock).await?;
@@ -57,7 +57,7 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Comm
     if matches!(settled, Ok(false)) {
         say_why(&service, reason);
     }
-    // By then no server waits for anything. What hangs there keeps no timer's job from ending.
+    // No server waits any more. A witness that hangs must not keep a timer's run from ending.
     if tokio::time::timeout(WITNESS, service.witness.look())
         .await
         .is_err()
@@ -70,7 +70,8 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Comm
     settled
 }
 
-/// What an exit with 1 is for, at every level of logging: an alert may be older than this process.
+/// Logs why the exit code is 1, as errors, so that every log level shows it. An alert may be older
+/// than this process.
 fn say_why(service: &Service, reason: &str) {
     if matches!(reason, "SIGTERM" | "SIGINT") {
         tracing::error!(signal = reason, "ended before all was settled");

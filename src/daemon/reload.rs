@@ -1,7 +1,7 @@
-//! A new set of files in place of the one in force, or not at all.
+//! Puts a new set of files in force as a whole, or refuses it.
 //!
-//! Reading happens beside the loop, since 10,000 files take a while and the watchdog must
-//! be fed; putting in force happens in the loop.
+//! The files are read beside the main loop: 10,000 files take a while, and the watchdog must be
+//! fed. They are put in force in the main loop.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -17,11 +17,11 @@ use crate::audit::GlobalEvent;
 use crate::config::{self, Config, Environment, Problem, Severity};
 use crate::core::policy::{Policy, Rotation};
 
-/// What reading the files from a time on gave: a set and what it will delete, a line each, or
-/// why there is none.
+/// Result of reading the files: the configuration, what it will delete (a line each) and when the
+/// reading began; or the problems.
 pub(super) struct ReadConfig(Result<(Config, Vec<String>, Timestamp), ConfigProblems>);
 
-/// What is wrong with the files, and what is only warned of; a line each.
+/// Errors and warnings of the files, a line each.
 #[derive(Default)]
 struct ConfigProblems {
     errors: Vec<String>,
@@ -49,14 +49,14 @@ impl ConfigProblems {
 }
 
 impl ReadConfig {
-    /// The reader itself broke.
+    /// Returns the result for a reader that panicked.
     pub(super) fn broken(error: &JoinError) -> Self {
         let why = format!("the files can't be read: {error}");
         Self(Err(ConfigProblems::errors(vec![why])))
     }
 }
 
-/// Reads the files anew, and finds out what they will delete that those in force would not.
+/// Reads the files anew, and lists what they will delete that the files in force would not.
 pub(super) fn read(service: &Service) -> impl Future<Output = ReadConfig> + use<> {
     let old = service.config.clone();
     let (api, clock) = (Arc::clone(&service.api), service.clock.clone());
@@ -74,7 +74,8 @@ pub(super) fn read(service: &Service) -> impl Future<Output = ReadConfig> + use<
         };
         let mut said = removed(&old, &new);
         let changes = dry_run::changes(&api, &clock, &old, &new);
-        // An API that can't be asked must not keep a new set, more protective maybe, away.
+        // An API that does not answer must not keep a new set, which may protect more, from being
+        // used.
         match tokio::time::timeout(old.api.request_timeout, changes).await {
             Ok(Ok(changes)) => said.extend(changes),
             Ok(Err(why)) => said.push(untold(&why)),
@@ -88,8 +89,8 @@ fn untold(why: &str) -> String {
     format!("can't say which snapshots the new configuration would delete or leave behind: {why}")
 }
 
-/// Puts the set in force as a whole; `alert` says whether the last one was refused. An
-/// error says why it was refused, in one line.
+/// Puts the set in force as a whole. `alert` is true if the last set was refused. Returns the
+/// reason in one line if this one is refused.
 pub(super) async fn apply(
     service: &mut Service,
     read: ReadConfig,
@@ -106,8 +107,8 @@ pub(super) async fn apply(
     }
     let engine = Arc::clone(&service.engine);
     let _quiet = engine.reloading();
-    // The trail says what the change does before it does it; where it can't, the old set
-    // stays.
+    // The trail must say what the change does before it does it. If that can't be recorded, the old
+    // set stays.
     if let Err(error) = service.record(events).await {
         return Err(format!(
             "the change can't be recorded: {error}; reload again later"
@@ -122,7 +123,7 @@ pub(super) async fn apply(
     if let Err(error) = service.api.renew() {
         tracing::warn!(%error, "the token can't be read anew; the former one stays in use");
     }
-    // The client keeps the times that it was made with, and the rules must agree with it.
+    // The client keeps the limits that it was built with, and the rules must agree with them.
     new.rules.request_timeout = service.config.rules.request_timeout;
     new.api = service.config.api.clone();
     engine.reload(new.rules.clone(), new.policies.clone());
@@ -142,7 +143,7 @@ pub(super) async fn apply(
 
 async fn refuse(service: &Service, wrong: ConfigProblems) -> String {
     let ConfigProblems { errors, warnings } = wrong;
-    // The alert tells the first one of which it is refused.
+    // The alert names the first error.
     let first = errors.first().cloned().unwrap_or_default();
     let reason = match errors.len() {
         0 | 1 => first,
@@ -164,8 +165,9 @@ async fn refuse(service: &Service, wrong: ConfigProblems) -> String {
     reason
 }
 
-/// Where things are can't change under a running service: half of a new set would be in
-/// force. How fast it may be asked is no such matter, and waits for the next start.
+/// Refuses a set that changes the address, token file, certificate file, proxy or a folder: half of
+/// it would be in force until a restart. Changed limits of `[api]` are accepted and take effect at
+/// the next start.
 fn fitting(old: &Config, new: Config) -> Result<Config, ConfigProblems> {
     let changed = [
         ("api.base_url", old.api.base_url != new.api.base_url),
@@ -200,7 +202,7 @@ fn fitting(old: &Config, new: Config) -> Result<Config, ConfigProblems> {
     Ok(new)
 }
 
-/// What leaves with the change: from then on nobody looks after it.
+/// Lists what the change removes and what is therefore no longer rotated, a line each.
 fn removed(old: &Config, new: &Config) -> Vec<String> {
     let rotations = |config: &Config| -> BTreeMap<_, _> {
         let policies = config.policies.iter();
@@ -232,7 +234,7 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
     lines
 }
 
-/// Says what becomes of the snapshots of a rotation that is gone.
+/// Describes what happens to the snapshots of a removed rotation.
 fn gone(file: &str, rotation: &Rotation, now: &Policy) -> String {
     let name = &rotation.name;
     let pattern = rotation.pattern.to_string();

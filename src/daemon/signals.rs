@@ -1,7 +1,7 @@
-//! What an administrator or systemd says by signals.
+//! Signals from an administrator or systemd.
 //!
-//! Signals of one kind coalesce, so they are levels, not counts: one SIGHUP or five mean
-//! that the files may have changed.
+//! Signals of one kind coalesce, so they are levels and not counts. One SIGHUP or five mean that
+//! the files may have changed.
 
 use std::io;
 use std::sync::Arc;
@@ -12,28 +12,28 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook_tokio::{Handle, Signals as Stream};
 
-/// What was said.
+/// A signal that the service acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// End: no new mutation.
+    /// End; no new mutation begins.
     Stop(&'static str),
     /// Read the files again.
     Reload,
 }
 
-/// The signals that come to this process.
+/// The stream of signals to this process.
 pub struct Signals {
     stream: Stream,
     handle: Handle,
 }
 
 impl Signals {
-    /// Listens from now on. A second SIGTERM or SIGINT ends the process at once, even when
-    /// the runtime is wedged.
+    /// Listens from now on. A second SIGTERM or SIGINT ends the process at once, even if the
+    /// runtime hangs.
     pub fn listen() -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGTERM, SIGINT] {
-            // In this order: the first signal finds the flag down, and then raises it.
+            // The order matters: the first signal finds the flag unset and then sets it.
             flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
             flag::register(signal, Arc::clone(&asked))?;
         }
@@ -42,13 +42,13 @@ impl Signals {
         Ok(Self { stream, handle })
     }
 
-    /// The next signal; may be given up while waiting without losing one.
+    /// Waits for the next signal. Cancel-safe: no signal is lost.
     pub async fn next(&mut self) -> Signal {
         match self.stream.next().await {
             Some(SIGHUP) => Signal::Reload,
             Some(SIGINT) => Signal::Stop("SIGINT"),
             Some(_) => Signal::Stop("SIGTERM"),
-            // Closed by nobody but drop.
+            // Only drop closes the stream.
             None => std::future::pending().await,
         }
     }

@@ -1,5 +1,5 @@
-//! One change by this process, where no service runs: the lock, the trail, the change, the
-//! end. A service that starts meanwhile finds the lock taken.
+//! One change by this process while no service runs: lock, trail, change, end. A service that
+//! starts meanwhile finds the lock taken.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
 
-/// Has `work` done by an engine over the trail, as `command`, and ends.
+/// Runs `work` with an engine over the trail, under the name `command`, and ends.
 pub async fn alone<T>(
     config: Config,
     command: &str,

@@ -1,4 +1,4 @@
-//! Lock, trail, API and engine, put together once for `run` and `once`.
+//! Sets up lock, trail, API and engine for `run`, `once` and single commands.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,34 +20,34 @@ use crate::engine::{Engine, tell_wide, wide_alert};
 use crate::hooks::{self, RunnerLauncher};
 use crate::notify::{DeliveryContext, Notifier};
 
-/// The alert while the files on disk are refused and older ones are in force.
+/// Alert that stands while the files on disk are refused and older ones are in force.
 pub(super) const REFUSED: &str = "config_refused";
 
-/// What that alert is about.
+/// Subject of that alert.
 pub(super) const ABOUT: &str = "configuration";
 
-/// The alert while the trail may lack records: raised by the process that finds out, cleared
-/// by the next one that finds the trail whole.
+/// Alert that the trail may lack records. The process that finds the loss raises it; the next one
+/// that finds the trail whole clears it.
 const LOST: &str = "trail_lost";
 
-/// How long the end waits for receivers that are still to be told something.
+/// How long the end waits for receivers with pending messages.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Everything that a writing process holds. The lock goes last.
+/// Everything that a writing process holds. The lock must be dropped last.
 pub struct Service {
     pub(super) config: Config,
     pub(super) api: Arc<HttpApi>,
     pub(super) engine: Arc<Engine<HttpApi>>,
     pub(super) clock: Clock,
     pub(super) notifier: Notifier,
-    /// Since when the files in force were read; later changes are in none.
+    /// When the files in force were read; later edits are not in force.
     pub(super) read: Arc<Mutex<Timestamp>>,
     pub(super) witness: Arc<Witness>,
     trail: Trail,
     pub(super) lock: Arc<StateLock>,
 }
 
-/// Takes the lock, opens the trail, and records the start; nothing is sent yet.
+/// Takes the lock, opens the trail and records the start. Sends nothing to the provider.
 pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Service, CommandError> {
     let lock = Arc::new(StateLock::take(&config.state_dir, command)?);
     let api =
@@ -80,7 +80,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
             })
         })
         .collect();
-    // One order puts no configuration in force.
+    // A single command puts no configuration in force.
     if matches!(command, "run" | "once") {
         events.push(loaded(&config, Vec::new()));
         let refused = (REFUSED.to_owned(), ABOUT.to_owned());
@@ -134,8 +134,8 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         trail,
         lock,
     };
-    // A full disk doesn't keep the service down: the engine changes nothing without a
-    // trail, and goes on when there is room (I6).
+    // A full disk does not keep the service from starting. Without a trail the engine changes
+    // nothing, and it resumes when there is room (I6).
     if let Err(error) = service.record(events).await {
         tracing::error!(%error, "the start can't be recorded");
     }
@@ -153,7 +153,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
 }
 
 impl Service {
-    /// Records what concerns no single server.
+    /// Records events that concern no single server.
     pub(super) async fn record(&self, events: Vec<GlobalEvent>) -> Result<(), TrailError> {
         let time = self.clock.now().wall;
         let entry = |event| Entry::wide(time, event);
@@ -163,7 +163,7 @@ impl Service {
         written
     }
 
-    /// Lets it be known, by the receivers of before or others, as the files in force say.
+    /// Applies the receivers of the files in force.
     pub(super) fn renotify(&mut self) {
         let (engine, now) = (&self.engine, self.clock.now().wall);
         let wide = engine.account_alerts().into_iter().map(wide_alert);
@@ -173,8 +173,8 @@ impl Service {
         self.notifier.reload(receivers, &means, &standing, now);
     }
 
-    /// Notes that the lock is lost, if it is: with the folder that it and the head lie in.
-    /// The next record that can be written clears that.
+    /// Marks the trail as unwritable if the lock is lost, for example together with the state
+    /// folder. The next record that is written clears that.
     pub(super) fn keep_lock(&self) {
         if let Err(why) = self.lock.keep() {
             let error = TrailError::state(&self.config.state_dir, why);
@@ -183,13 +183,12 @@ impl Service {
         }
     }
 
-    /// Lets a wide alert's change be known.
+    /// Queues the change of an alert that concerns no single server.
     pub(super) fn tell(&self, wide: &GlobalEvent) {
         tell_wide(&self.notifier.tap(), wide, self.clock.now().wall);
     }
 
-    /// Tells what is still to be told, records the end, and returns when everything recorded
-    /// is written.
+    /// Delivers pending messages, records the end, and returns once every record is written.
     pub(super) async fn end(mut self, reason: &str) {
         self.notifier.finish(LAST_WORDS).await;
         let stopped = GlobalEvent::DaemonStopped {
@@ -203,7 +202,7 @@ impl Service {
     }
 }
 
-/// Says which alerts still stand: they were logged when they were raised, maybe long ago.
+/// Logs the alerts that still stand. They were logged when they were raised, which may be long ago.
 fn remind(opened: &OpenedTrail) {
     for ((alert, about), standing) in &opened.wide_alerts {
         let reason = &standing.reason;
@@ -217,7 +216,8 @@ fn remind(opened: &OpenedTrail) {
     }
 }
 
-/// What is to be said of the trail's own state; the engine counts the alert from the start.
+/// Logs what is wrong with the trail, and returns the change of its alert. The alert goes into
+/// `opened` too, so that the engine counts it from the start.
 fn loss(opened: &mut OpenedTrail, now: Timestamp) -> Option<GlobalEvent> {
     let found: Vec<_> = opened.notices.iter().map(amiss).collect();
     for notice in &found {
@@ -256,11 +256,11 @@ fn amiss(notice: &GlobalEvent) -> String {
     }
 }
 
-/// The client's settings as the files mean them.
+/// Returns the client's settings from the configuration.
 pub fn api_settings(api: &Api) -> ApiSettings {
     ApiSettings {
         base_url: api.base_url.to_string(),
-        // Without a token the configuration is refused before it comes here.
+        // The configuration is refused without a token, so the default is never used.
         token: TokenSource::File(api.token_file.clone().unwrap_or_default()),
         connect_timeout: api.connect_timeout,
         request_timeout: api.request_timeout,
@@ -275,7 +275,7 @@ pub fn api_settings(api: &Api) -> ApiSettings {
     }
 }
 
-/// What deliveries to receivers have in common.
+/// Returns what deliveries to all receivers have in common.
 pub fn means(config: &Config) -> DeliveryContext {
     DeliveryContext {
         ca_file: config.api.ca_file.clone(),
@@ -296,7 +296,7 @@ pub(super) fn cleared() -> GlobalEvent {
     GlobalEvent::cleared(REFUSED, ABOUT)
 }
 
-/// Names this process in the trail, also among those that had its number before.
+/// Names this process in the trail, also if an earlier process had the same number.
 fn run_name(now: Timestamp) -> String {
     format!("{}-{}", now.as_second(), std::process::id())
 }

@@ -1,4 +1,4 @@
-//! What systemd is told; nothing where there is none.
+//! Notifications to systemd; without systemd they do nothing.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use sd_notify::NotifyState;
 
 use crate::engine::EngineSummary;
 
-/// Talks to the service manager, and remembers what it said.
+/// Sends notifications to the service manager, and stores the last status.
 #[derive(Debug, Default)]
 pub struct Systemd {
     status: String,
@@ -14,13 +14,14 @@ pub struct Systemd {
 }
 
 impl Systemd {
-    /// The service is up, or its reload is over.
+    /// Reports that the service is up, or that its reload is over.
     pub fn ready(&mut self, status: String) {
         send(&[NotifyState::Ready, NotifyState::Status(&status)]);
         self.status = status;
     }
 
-    /// The start takes longer: it is given up only when nothing is said for so long.
+    /// Extends the start timeout: systemd fails the start only after `limit` without another
+    /// message.
     pub fn starting(status: &str, limit: Duration) {
         let limit = u32::try_from(limit.as_micros()).unwrap_or(u32::MAX);
         send(&[
@@ -29,7 +30,8 @@ impl Systemd {
         ]);
     }
 
-    /// A reload begins; both words in one datagram, or systemd takes it for an old one.
+    /// Reports that a reload begins. Both fields must be in one datagram, else systemd takes it for
+    /// an old reload.
     pub fn reloading() {
         match NotifyState::monotonic_usec_now() {
             Ok(time) => send(&[NotifyState::Reloading, time]),
@@ -37,13 +39,13 @@ impl Systemd {
         }
     }
 
-    /// The service ends.
+    /// Reports that the service ends.
     pub fn stopping(&mut self, status: &str) {
         send(&[NotifyState::Stopping, NotifyState::Status(status)]);
         status.clone_into(&mut self.status);
     }
 
-    /// How things stand, said when it changed.
+    /// Sends the status line if it changed.
     pub fn status(&mut self, status: String) {
         if status != self.status {
             send(&[NotifyState::Status(&status)]);
@@ -51,7 +53,7 @@ impl Systemd {
         }
     }
 
-    /// Feeds the watchdog when there was progress since the last time.
+    /// Feeds the watchdog if there was progress since the last time.
     pub fn watchdog(&mut self, progress: u64) {
         if self.fed_at != Some(progress) {
             send(&[NotifyState::Watchdog]);
@@ -60,13 +62,13 @@ impl Systemd {
     }
 }
 
-/// How often the watchdog is to be fed: at half its time.
+/// Returns how often to feed the watchdog: half its limit.
 pub fn watchdog_period() -> Option<Duration> {
     let limit = sd_notify::watchdog_enabled()?;
     Some(limit / 2).filter(|half| !half.is_zero())
 }
 
-/// One line for `systemctl status`.
+/// Returns one line for `systemctl status`.
 pub fn describe(summary: &EngineSummary) -> String {
     let count =
         |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
@@ -87,7 +89,7 @@ pub fn describe(summary: &EngineSummary) -> String {
     parts.join(", ")
 }
 
-/// A service manager that doesn't listen changes nothing for the rotation.
+/// Sends a notification. Rotation does not depend on a service manager that listens.
 fn send(state: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(%error, "systemd can't be told");

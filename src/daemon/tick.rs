@@ -1,9 +1,9 @@
-//! The tick: one job of tokio-cron-scheduler that only says that time has passed.
+//! The tick: one job of tokio-cron-scheduler that only wakes the engine.
 //!
-//! What is due never depends on it: a lost tick delays a look by seconds. It polls the
-//! wall clock, so a clock set back an hour silences it for an hour (DEPENDENCIES.md);
-//! silence for ten seconds of monotonic time therefore counts as a tick, and the job is
-//! made anew.
+//! No slot depends on it; a lost tick delays a look by seconds. The scheduler polls the wall clock,
+//! so it stops for an hour after the clock is set back an hour (docs/development.md, "Measured
+//! pitfalls"). Ten seconds of monotonic time without a tick therefore count as a tick, and the job
+//! is made anew.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-/// Every two seconds, in UTC: the scheduler freezes a zone's offset when the job is made.
+/// Every two seconds, in UTC: the scheduler fixes a zone's offset when the job is made.
 const SCHEDULE: &str = "*/2 * * * * *";
 
-/// So long without a tick is too long.
+/// Longest time without a tick.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// A source of ticks.
@@ -25,7 +25,7 @@ pub struct Ticker {
 }
 
 impl Ticker {
-    /// Ticks from now on.
+    /// Starts the ticks.
     pub async fn start() -> Self {
         let (scheduler, ticks) = begin(SCHEDULE).await;
         Self {
@@ -35,12 +35,12 @@ impl Ticker {
         }
     }
 
-    /// Waits for the next tick, or for too long a silence; then it is false, and the job
-    /// must be made anew. May be given up while waiting.
+    /// Waits for the next tick. Returns false after ten seconds without one; then the job must be
+    /// made anew. Cancel-safe.
     pub async fn next(&mut self) -> bool {
         let came = tokio::time::timeout_at(self.last + SILENCE, async {
             if self.ticks.changed().await.is_err() {
-                // The scheduler is gone; the silence will tell.
+                // The scheduler is gone, so the time-out ends the wait.
                 std::future::pending::<()>().await;
             }
         });
@@ -49,13 +49,13 @@ impl Ticker {
         came
     }
 
-    /// A new job in place of one that fell silent.
+    /// Replaces a job that stopped ticking.
     pub async fn renew(&mut self) {
         self.stop().await;
         (self.scheduler, self.ticks) = begin(SCHEDULE).await;
     }
 
-    /// No more ticks.
+    /// Stops the ticks.
     pub async fn stop(&mut self) {
         if let Some(mut scheduler) = self.scheduler.take() {
             let _silent = scheduler.shutdown().await;
@@ -63,7 +63,8 @@ impl Ticker {
     }
 }
 
-/// Without a scheduler the silence alone ticks, every ten seconds: enough to rotate by.
+/// Starts the scheduler. Without one, only the time-out ticks, every ten seconds, which is enough
+/// for rotation.
 async fn begin(schedule: &str) -> (Option<JobScheduler>, watch::Receiver<()>) {
     let (sender, ticks) = watch::channel(());
     let scheduler = match schedule_job(schedule, sender).await {

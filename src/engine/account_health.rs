@@ -1,10 +1,9 @@
-//! Whether the provider lets the account in and can be reached: what concerns every server at
-//! once.
+//! Account-wide health: whether the provider accepts the token and can be reached.
 //!
-//! A 401, or a 403 on a listing, stops every mutation of the account; a GET probes it now
-//! and then, with the token read anew, and everything goes on when one works again. A
-//! token whose mutations were refused may be one that may only read: after a good GET a
-//! single mutation tries, and only when that is taken the alert clears and all go on.
+//! A 401, or a 403 on a listing, stops every mutation of the account. A GET probes the token from
+//! time to time, with the token file read anew, and everything resumes when a token works. A token
+//! whose mutations were rejected may be read-only. After a good GET a single mutation is therefore
+//! sent as a trial; only when the provider accepts it do the alert clear and all mutations resume.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -19,16 +18,17 @@ use crate::core::decide::Inventory;
 use crate::core::event::{ClockReading, RaisedAlert};
 use crate::core::policy::Rules;
 
-/// The alert while the provider refuses the token.
+/// Alert that stands while the provider rejects the token.
 const REFUSED: &str = "account_refused";
 
-/// The alert while listings can't be had.
+/// Alert that stands while listings fail.
 const UNREACHABLE: &str = "api_unreachable";
 
-/// The longest pause between two tries of a token that may only read.
+/// Longest pause between two trials of a token that may be read-only.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
-/// So many listings in a row must fail before it is said, or be tried for so long.
+/// The alert is raised after this many consecutive failed listings, or once they have failed for
+/// [`FAILING`].
 const FAILURES: u32 = 3;
 const FAILING: SignedDuration = SignedDuration::from_mins(1);
 
@@ -37,42 +37,43 @@ struct AccountState {
     refused: Option<ApiError>,
     refused_at: SignedDuration,
     next_probe: SignedDuration,
-    /// No mutation is tried before; listings go on meanwhile.
+    /// No mutation is tried before this instant; listings go on meanwhile.
     next_trial: SignedDuration,
-    /// Refusals of mutations since one was taken.
+    /// Rejections of mutations since the last accepted one. Those in flight together count as one.
     barred: u32,
-    /// The token that they were refused with.
+    /// The token generation that those were sent with.
     barred_token: u64,
-    /// A mutation is on its way that tells whether they are taken again.
+    /// Set while a trial mutation is in flight.
     trying: bool,
     failures: u32,
-    /// When the first of them was requested.
+    /// When the first of the consecutive failures was requested.
     failing_since: SignedDuration,
-    /// What the trail says stands, by kind and subject.
+    /// Standing alerts that concern no single server, by kind and subject.
     alerts: BTreeMap<(String, String), RaisedAlert>,
 }
 
 pub(super) struct AccountHealth(Mutex<AccountState>);
 
-/// Leave to send one mutation.
+/// Permission to send one mutation.
 pub(super) struct MutationPermit<'a> {
     account: &'a AccountHealth,
     trial: bool,
-    /// It is for a start that is owed.
+    /// Set for the start of a server that the rotation stopped.
     owed: bool,
 }
 
 impl MutationPermit<'_> {
-    /// Returns true if this refusal says nothing of the token's changes: it may lack the
-    /// permission to start servers alone, of which the server's own alert tells.
+    /// Returns true if this rejection says nothing about the token's other permissions. The token
+    /// may lack only the permission to start servers, and the server's own alert reports that.
     pub(super) fn is_of_one_server(&self, error: &ApiError) -> bool {
         self.owed && error.status != Some(401)
     }
 
-    /// The provider didn't refuse the token; what is to be recorded of it.
+    /// Records that the provider accepted the token. Returns the event to record, if the alert
+    /// clears.
     pub(super) fn taken(&self) -> Option<GlobalEvent> {
         let mut state = lock(&self.account.0);
-        // One that was sent before the refusal says nothing of the token now.
+        // A mutation that was sent before the rejection says nothing about the token now.
         if !self.trial {
             return None;
         }
@@ -108,7 +109,8 @@ impl AccountHealth {
         lock(&self.0).refused.is_some()
     }
 
-    /// Leave for a mutation; one at a time after the token's mutations were refused.
+    /// Returns a permit, or `None` while mutations are stopped. After mutations were rejected, one
+    /// trial runs at a time.
     pub(super) fn leave(&self, now: SignedDuration) -> Option<MutationPermit<'_>> {
         let mut state = lock(&self.0);
         let trial = state.barred > 0;
@@ -123,8 +125,8 @@ impl AccountHealth {
         })
     }
 
-    /// Leave for a start that is owed: no refusal of the token holds it up, and that it is taken
-    /// says nothing of whether the token may make snapshots.
+    /// Returns a permit for an owed start. A rejected token does not delay it, and its success does
+    /// not prove that the token may make snapshots.
     pub(super) fn leave_owed(&self) -> MutationPermit<'_> {
         MutationPermit {
             account: self,
@@ -133,19 +135,19 @@ impl AccountHealth {
         }
     }
 
-    /// Whether the trouble is the whole account's.
+    /// Returns true if the whole account is affected.
     pub(super) fn down(&self) -> bool {
         let state = lock(&self.0);
         state.refused.is_some() || state.failures >= FAILURES
     }
 
-    /// Whether a GET may be sent now.
+    /// Returns true if a GET may be sent now.
     pub(super) fn may_ask(&self, mono: SignedDuration) -> bool {
         let state = lock(&self.0);
         state.refused.is_none() || mono >= state.next_probe
     }
 
-    /// The next listing probes at once: the token may be another.
+    /// Makes the next listing probe at once, since the token may have changed.
     pub(super) fn look_again(&self) {
         let mut state = lock(&self.0);
         (state.next_probe, state.next_trial) = (SignedDuration::ZERO, SignedDuration::ZERO);
@@ -164,8 +166,8 @@ impl AccountHealth {
         }
     }
 
-    /// Takes in how a listing ended that was requested at `requested`, with the `token` now
-    /// in use; what is to be recorded of it.
+    /// Records the result of a listing that was requested at `requested`, with the token generation
+    /// now in use. Returns the events to record.
     pub(super) fn listed(
         &self,
         error: Option<&ApiError>,
@@ -192,7 +194,8 @@ impl AccountHealth {
                 let raised = state.raise(UNREACHABLE, reason, now.wall);
                 raised.into_iter().collect()
             }
-            // Requested before the refusal was heard, it says nothing of the token now.
+            // It was requested before the rejection arrived, so it says nothing about the token
+            // now.
             None if state.refused.is_some() && requested < state.refused_at => Vec::new(),
             None => {
                 state.failures = 0;
@@ -207,7 +210,8 @@ impl AccountHealth {
         }
     }
 
-    /// A mutation was refused with this token. Those in flight together count as one.
+    /// Records that a mutation was rejected with this token. Mutations that were in flight together
+    /// count as one.
     pub(super) fn barred(
         &self,
         leave: &MutationPermit<'_>,
@@ -216,7 +220,8 @@ impl AccountHealth {
         rules: &Rules,
     ) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
-        // The next listing tells whether the token is taken: no start would clear it.
+        // A successful start would not clear the alert, so the next listing decides about the
+        // token.
         if leave.owed {
             return state.refuse(error, now, rules.retry_after);
         }
@@ -230,7 +235,8 @@ impl AccountHealth {
         state.refuse(error, now, rules.retry_after)
     }
 
-    /// Takes in whether an alert of the host stands, and why; what changed by it.
+    /// Raises, updates or clears an alert of the host. Returns the event to record, if anything
+    /// changed.
     fn host(
         &self,
         alert: &str,
@@ -255,7 +261,7 @@ impl AccountHealth {
         Some(GlobalEvent::raised(alert, about, reason))
     }
 
-    /// The alerts of the account that stand, and whether it is refused.
+    /// Returns the account's standing alerts, and true if the token is rejected.
     pub(super) fn alerts(&self) -> (Vec<StandingAlert>, bool) {
         let state = lock(&self.0);
         let alerts = state.alerts.iter().map(|((alert, about), standing)| {
@@ -306,8 +312,8 @@ impl AccountState {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Raises an alert that concerns the host, or clears it where there is no reason; recorded
-    /// and told where that is news.
+    /// Raises an alert that concerns the host, or clears it if `reason` is `None`. A change is
+    /// recorded and sent to the receivers.
     pub async fn set_alert(&self, alert: &str, about: &str, reason: Option<String>) {
         let at = self.clock.now().wall;
         if let Some(change) = self.account.host(alert, about, reason, at) {
@@ -315,19 +321,19 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Records what concerns no single server, for who goes by it.
+    /// Records an event that concerns no single server. Fails if the trail can't be written.
     pub async fn tell_wide(&self, wide: GlobalEvent) -> Result<(), TrailError> {
         self.try_wide(wide).await.map(|_| ())
     }
 
-    /// Records what concerns no single server.
+    /// Like [`Self::tell_wide`], for callers that don't need the result.
     pub(super) async fn record_wide(&self, wide: GlobalEvent) {
         let _said = self.try_wide(wide).await;
     }
 
-    /// The same, for who goes by it.
+    /// Records an event that concerns no single server and returns its time.
     pub(super) async fn try_wide(&self, wide: GlobalEvent) -> Result<Timestamp, TrailError> {
-        // What nobody was told of before it held.
+        // A pause or its end applies only once it is recorded, so it is logged after the write.
         let pause = matches!(
             wide,
             GlobalEvent::Paused { .. } | GlobalEvent::Resumed { .. }
@@ -337,7 +343,7 @@ impl<A: SnapshotApi> Engine<A> {
             super::log_events::wide(&wide);
         }
         let time = self.clock.now().wall;
-        // It stands whether or not it can be recorded.
+        // An alert stands even if the trail can't record it.
         self.tap_wide(&wide, time);
         let entry = Entry::wide(time, wide);
         let written = self.trail.append(vec![entry]).await;

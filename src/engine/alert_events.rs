@@ -1,5 +1,5 @@
-//! The news to those who tell people: each change of an alert, and each slot's turn. They go
-//! into a bounded queue at once; nothing here waits for anybody (I16).
+//! Sends alert changes and slot results to the notifiers. They go into a bounded queue; nothing
+//! here waits for a receiver (I16).
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// A recorded fact, before it is folded in.
+    /// Queues the news of a recorded event. Must run before the event is applied to the history.
     pub(super) fn tap_fact(
         &self,
         server: &ServerId,
@@ -51,7 +51,7 @@ impl<A: SnapshotApi> Engine<A> {
             ServerEvent::AlertCleared { alert, about } => {
                 tap.put(News::Cleared(key(*alert, about)));
             }
-            // All that stood goes with it.
+            // Every standing alert of the server goes with it.
             ServerEvent::ServerRemoved => {
                 for (alert, about) in history.alerts.keys() {
                     tap.put(News::Unwatched(key(*alert, about)));
@@ -83,14 +83,14 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// What concerns no single server.
+    /// Queues the news of an event that concerns no single server.
     pub(super) fn tap_wide(&self, wide: &GlobalEvent, at: Timestamp) {
         if let Some(tap) = self.tap.get() {
             tell_wide(tap, wide, at);
         }
     }
 
-    /// The alerts of servers that stand, of those without a policy too.
+    /// Returns the standing alerts of all servers, including those without a policy.
     pub fn standing(&self) -> Vec<Alert> {
         let seats: Vec<_> = {
             let seats = lock(&self.seats);
@@ -107,7 +107,7 @@ impl<A: SnapshotApi> Engine<A> {
         alerts
     }
 
-    /// A server's alert as receivers know it.
+    /// Returns a server's alert in the form that receivers get.
     pub(super) fn alert(
         &self,
         server: &ServerId,
@@ -140,7 +140,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// A policy's server as receivers know it.
+/// Returns the label of a policy's server for receivers.
 pub(super) fn place(policy: &Policy) -> ServerLabel {
     ServerLabel {
         id: policy.server.clone(),
@@ -149,7 +149,7 @@ pub(super) fn place(policy: &Policy) -> ServerLabel {
     }
 }
 
-/// Lets a wide alert's change be known.
+/// Queues the change of an alert that concerns no single server.
 pub fn tell_wide(tap: &NewsQueue, wide: &GlobalEvent, at: Timestamp) {
     match wide {
         GlobalEvent::AlertRaised {
@@ -172,7 +172,7 @@ pub fn tell_wide(tap: &NewsQueue, wide: &GlobalEvent, at: Timestamp) {
     }
 }
 
-/// A wide alert as receivers know it.
+/// Converts an alert that concerns no single server to the form that receivers get.
 pub fn wide_alert(standing: StandingAlert) -> Alert {
     Alert {
         kind: standing.alert,

@@ -1,7 +1,7 @@
-//! Holds: a rotation's `before`, its create, and its `after`, whatever comes between.
+//! Hook leases: a rotation's `before`, its create and its `after`, whatever happens in between.
 //!
-//! `before` is begun only when nothing but the create itself is left to be done. From then
-//! on every way out leads to `release`, which needs neither the provider nor the trail (I18).
+//! `before` starts only when the create is the only thing left to do. From then on every way out
+//! leads to `release`, which needs neither the provider nor the trail (I18).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,34 +18,34 @@ use crate::core::server_history::{HookLease, PendingOp};
 use crate::core::snapshot::ServerId;
 use crate::hooks::{HookJob, HookReport, RunnerLease};
 
-/// Servers that may be on the way from `before` to an answered create at once: more would
-/// only stand still in the queue for the provider.
+/// Servers that may be between `before`, or a stop, and an answered create at once. More would only
+/// stand still in the queue for the provider.
 pub(super) const MOST_AT_ONCE: usize = 8;
 
-/// How long the end of the service waits for servers to be released.
-const LAST_RELEASES: Duration = Duration::from_secs(20);
+/// How long shutdown waits for servers to be released.
+pub(super) const LAST_RELEASES: Duration = Duration::from_secs(20);
 
-/// For a hook that the policy in force doesn't have any more.
+/// Time limit of a hook that the policy in force no longer has.
 const UNKNOWN_LIMIT: Duration = Duration::from_mins(5);
 
-/// What a seat has of a hold.
+/// The part of a hook lease that lives in memory.
 #[derive(Default)]
 pub(super) struct HeldLease {
-    /// Whoever drops it releases the server.
+    /// Dropping it releases the server.
     lease: Option<RunnerLease>,
-    /// `after` ran, and that is still to be recorded.
+    /// The result of `after`, if it ran and could not be recorded yet.
     unrecorded: Option<ServerEvent>,
 }
 
 impl HeldLease {
-    /// Whether the runner has released the server already, or is gone.
+    /// Returns true if the runner has released the server already, or is gone.
     pub(super) fn is_over(&self) -> bool {
         self.lease.as_ref().is_some_and(RunnerLease::is_over)
     }
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Runs `before`, creates, and leaves the release to the next decision.
+    /// Runs `before`, performs the step, and leaves the release to the next decision.
     pub(super) async fn act_in_hold(
         &self,
         policy: &Policy,
@@ -78,7 +78,7 @@ impl<A: SnapshotApi> Engine<A> {
             drop(place);
             return self.rest(self.wanted().rules.poll_interval).await;
         }
-        // Not broken off by a stop either: it has a limit of its own.
+        // Shutdown does not cancel `before` either: the hook has a time limit of its own.
         let (report, lease) = runner.begin(job).await;
         lock(seat).held = Some(Box::new(HeldLease {
             lease,
@@ -105,13 +105,13 @@ impl<A: SnapshotApi> Engine<A> {
             .await?;
         let mut seat = lock(seat);
         if seat.history.is_down() {
-            // Its create is still to come.
+            // The server was stopped and its create is still to come, so it keeps its permit.
             seat.place = Some(place);
         }
         Ok(())
     }
 
-    /// Runs `after` where it is due; `false`: what came of it can't be recorded.
+    /// Runs `after` if it is due. Returns false if the result can't be recorded.
     pub(super) async fn release_if_due(
         &self,
         policy: &Policy,
@@ -135,7 +135,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Runs the `after` that is owed; `false`: what came of it can't be recorded.
+    /// Runs the owed `after`. Returns false if the result can't be recorded.
     pub(super) async fn release(
         &self,
         policy: Option<&Policy>,
@@ -161,7 +161,7 @@ impl<A: SnapshotApi> Engine<A> {
         noted
     }
 
-    /// Runs it, and tells what is to be recorded.
+    /// Runs `after` and returns the event to record.
     async fn run_after(
         &self,
         policy: Option<&Policy>,
@@ -178,7 +178,7 @@ impl<A: SnapshotApi> Engine<A> {
             snapshot: hold.snapshot.clone(),
             command: hooks.map_or_else(Vec::new, |hooks| command(hooks, HookKind::After).to_vec()),
         };
-        // It doesn't depend on the trail.
+        // `after` runs even if its start can't be recorded.
         self.noted(&server, seat, begun).await;
         let by_lease = match lease {
             Some(lease) => lease.release(why.clone()).await,
@@ -195,7 +195,7 @@ impl<A: SnapshotApi> Engine<A> {
         };
         let paused = lock(seat).history.paused().is_some();
         let reason = match (report.ran, report.said.as_str()) {
-            // The runner's own reason of a failure has what the hook said.
+            // The runner's reason for a failure already contains the hook's output.
             (HookOutcome::Failed | HookOutcome::NotStarted, _) => report.reason,
             (HookOutcome::Done, said) => {
                 let why = if report.early { report.reason } else { why };
@@ -217,7 +217,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// At the end of the service no server is left held.
+    /// Releases every held server at the end of the service.
     pub(super) async fn release_all(&self) {
         let policies = self.wanted().policies;
         let owed: Vec<_> = {
@@ -254,7 +254,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// Whether the snapshot is still being made, as far as is known.
+/// Returns true if the snapshot's create is still open.
 fn making(seat: &Mutex<ServerRuntime>, snapshot: &str) -> bool {
     let seat = lock(seat);
     matches!(&seat.history.open, Some(PendingOp::Create { name, .. }) if name == snapshot)

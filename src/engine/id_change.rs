@@ -1,5 +1,5 @@
-//! A policy that names a server by its other id names no other server: what is known of it is
-//! handed over, with what is open, before anything is done by the new id.
+//! Hands a server's state over when its policy names it by its other id. Nothing is done under the
+//! new id before the state, with its open calls, has moved.
 
 use std::sync::Mutex;
 
@@ -12,8 +12,9 @@ use crate::core::event::ServerEvent;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Hands over what is known of the server where a policy names it by its other id, and waits
-    /// for that where it is this one; until when it needs no look then.
+    /// Hands the state over if a policy now names this server by its other id. Called for the new
+    /// id, it wakes the old id's loop and waits for it. Returns `None` if there is nothing to hand
+    /// over, else when to look again.
     pub(super) async fn renamed(
         &self,
         server: &ServerId,
@@ -26,7 +27,7 @@ impl<A: SnapshotApi> Engine<A> {
             if wanted.policies.contains_key(&from) || !lock(seat).history.is_new() {
                 return None;
             }
-            // By its own loop, which may be at work.
+            // The old id's own loop hands over, since it may be at work now.
             lock(&self.called).servers.insert(from);
             self.wake();
             return Some(Requeue::After(poll));
@@ -53,7 +54,7 @@ impl<A: SnapshotApi> Engine<A> {
         Some(Requeue::Gone)
     }
 
-    /// Keeps track of other ids, and moves what is known of a server to its new one.
+    /// Keeps the map of second ids up to date, and moves a server's state to its new id.
     pub(super) fn succeed(
         &self,
         server: &ServerId,
@@ -91,7 +92,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Alerts that stand are the new id's.
+    /// Moves the standing alerts to the new id.
     fn tap_succession(&self, from: &ServerId, server: &ServerId, past: &ServerRuntime) {
         let Some(tap) = self.tap.get() else { return };
         for ((kind, about), standing) in &past.history.alerts {

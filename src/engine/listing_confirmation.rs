@@ -1,38 +1,38 @@
-//! Which listing is believed: the first one of a process, one that lacks what is known to
-//! be there, and one that shows what was deleted, only when the next says the same.
+//! Decides which listings are accepted. The first one of a process, one that lacks a known
+//! snapshot, and one that shows a deleted snapshot are accepted only if the next one agrees.
 
 use crate::core::decide::Inventory;
 use crate::core::snapshot::SnapshotId;
 
-/// So many deleted ones are remembered for each server: a listing lags behind by minutes.
+/// Confirmed deletes that are remembered for each server: a stale listing lags by minutes only.
 const MOST_GONE: usize = 8;
 
-/// What the listings of one server showed so far in this process.
+/// The state of one server's listings in this process.
 #[derive(Default)]
 pub(super) struct ListingConfirmation {
-    /// The ids that are known to be there.
+    /// Ids of the snapshots that are known to exist.
     ids: Vec<SnapshotId>,
-    /// Listings that could be relied on: counted on from two in a row.
+    /// Reliable listings so far. The first accepted one is the second in a row.
     looks: u32,
-    /// What is odd about the last ones; nearly always nothing, so it takes no room.
+    /// Contradictions of the last listings. Boxed, since nearly every server has none.
     odd: Option<Box<Contradictions>>,
 }
 
 #[derive(Default)]
 struct Contradictions {
-    /// The known ids that the last listing lacked.
+    /// Known ids that the last listing lacked.
     lacked: Vec<SnapshotId>,
-    /// The newest of those that a delete made go, as listings agreed.
+    /// Ids of the latest confirmed deletes.
     gone: Vec<SnapshotId>,
-    /// Those of them that the last listing showed again.
+    /// Deleted ids that the last listing showed again.
     returned: Vec<SnapshotId>,
-    /// Known ones that went, as listings agreed, though the provider answered no delete of them.
+    /// Known ids that went, confirmed by listings, without an answered delete.
     vanished: Vec<SnapshotId>,
 }
 
 impl ListingConfirmation {
-    /// Before the first listing of a process: what the trail says is there. What went while
-    /// none looked is noticed so.
+    /// Adds the ids that the trail lists, before the first listing of a process. A snapshot that
+    /// went while no process ran is then noticed.
     pub(super) fn expect(&mut self, ids: impl Iterator<Item = SnapshotId>) {
         if self.looks == 0 {
             let new: Vec<_> = ids.filter(|id| !self.ids.contains(id)).collect();
@@ -40,7 +40,7 @@ impl ListingConfirmation {
         }
     }
 
-    /// Whether to go by this listing.
+    /// Returns true if this listing is accepted.
     pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
         let mut odd = self.odd.take().unwrap_or_default();
         let believed = self.weigh(inventory, &mut odd);
@@ -50,14 +50,15 @@ impl ListingConfirmation {
         believed
     }
 
-    /// One that went without an answered delete of ours, once.
+    /// Takes the id of a snapshot that went without an answered delete; each is returned once.
     pub(super) fn vanished(&mut self) -> Option<SnapshotId> {
         self.odd.as_deref_mut()?.vanished.pop()
     }
 
     fn weigh(&mut self, inventory: &Inventory, odd: &mut Contradictions) -> bool {
         if inventory.doubt.is_some() {
-            // It changes nothing anyway, and can't bear witness, not for the first one either.
+            // A doubtful listing changes nothing anyway, and it can't confirm another, not even the
+            // first.
             odd.lacked.clear();
             odd.returned.clear();
             if self.looks == 1 {
@@ -74,7 +75,8 @@ impl ListingConfirmation {
         let known = std::mem::replace(&mut self.ids, shown);
         let gone = |id: &SnapshotId| !self.ids.contains(id);
         let lacked: Vec<_> = known.into_iter().filter(gone).collect();
-        // One that lacked more was wrong in that, and bears no witness for the rest.
+        // Only the same set confirms: a previous listing that lacked more ids was wrong about
+        // those, so it can't confirm the rest.
         if lacked.is_empty() || same(&lacked, &odd.lacked) {
             odd.lacked.clear();
             odd.vanished.extend(lacked);
@@ -85,18 +87,18 @@ impl ListingConfirmation {
         false
     }
 
-    /// The provider answered that it made this one: a listing that lacks it is asked for
-    /// once more.
+    /// Records that the provider answered a create with this id. A listing that lacks it must be
+    /// confirmed by the next one.
     pub(super) fn made(&mut self, id: Option<SnapshotId>) {
         self.ids.extend(id);
     }
 
-    /// The provider answered that it deleted this one.
+    /// Records that the provider answered a delete of this id.
     pub(super) fn deleted(&mut self, id: &SnapshotId) {
         self.ids.retain(|listed| *listed != *id);
     }
 
-    /// A delete made it go, as listings agreed.
+    /// Records that listings confirmed the delete of this id.
     pub(super) fn went(&mut self, id: SnapshotId) {
         let gone = &mut self.odd.get_or_insert_default().gone;
         if gone.len() == MOST_GONE {
@@ -112,8 +114,8 @@ impl Contradictions {
         all.iter().all(|ids| ids.is_empty())
     }
 
-    /// Whether nothing that was deleted is shown, or the same as by the listing before: it
-    /// was not deleted after all.
+    /// Returns true if the listing shows no deleted id, or the same ones as the listing before. The
+    /// latter were not deleted after all.
     fn returns(&mut self, shown: &[SnapshotId]) -> bool {
         let back = self.gone.iter().filter(|&id| shown.contains(id)).cloned();
         let back: Vec<_> = back.collect();

@@ -1,4 +1,4 @@
-//! The same events to the log, so that the journal alone tells the story too.
+//! Mirrors trail records to tracing, so that the journal alone shows what happened.
 
 use tracing::{info, warn};
 
@@ -8,8 +8,8 @@ use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
-/// Tells of one server's fact, with fields by the trail's names, and what the server is called
-/// where it has a policy.
+/// Logs one server's event, with the trail's field names. `server_name` is set if the server has a
+/// policy.
 pub(super) fn fact(
     server: &ServerId,
     policy: Option<&Policy>,
@@ -84,14 +84,15 @@ pub(super) fn fact(
     if bad { tell!(warn) } else { tell!(info) }
 }
 
-/// Tells of what concerns no single server.
+/// Logs an event that concerns no single server.
 pub(super) fn wide(wide: &GlobalEvent) {
     let value = serde_json::to_value(wide).unwrap_or_default();
     let event = value
         .get("event")
         .and_then(|v| v.as_str())
         .unwrap_or("event");
-    // What is shown by name elsewhere is so here too, and the rest as it stands in the trail.
+    // Alerts and pauses get named fields, as they have elsewhere. The other events are logged as
+    // the trail's JSON.
     match wide {
         GlobalEvent::AlertRaised {
             alert,

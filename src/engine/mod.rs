@@ -1,22 +1,23 @@
 //! Performs the steps: observe, decide, record, act, and look again.
 //!
-//! - `shared_listing`: one answer for all who ask what a server holds, with few requests.
-//! - `listing_confirmation`: which listing is believed, and which only when the next says the same.
-//! - `account_health`: whether the provider lets the account in, and can be reached.
-//! - `server_loop`: the loop of one server, from due to rest; `server_runtime`: what it knows between two looks.
-//! - `mutation`: one mutation: a place in flight, the intent, the call, the outcome.
-//! - `hook_leases`: a rotation's hooks around its create, and the release in the end; `power_cycle`: the same
-//!   of a server that is stopped.
-//! - `id_change`: what is known of a server that its policy names by another id now.
-//! - `operator_orders`: what an operator orders beside the rotation; `pauses`: when it rests.
-//! - `policy_swap`: new policies in force.
-//! - `work_queue`: which server's loop runs when; a server at rest costs no task.
-//! - `once_report`: what keeps `once` from being good.
-//! - `runtime_view`: what is known now, for those who look on.
-//! - `trail_health`: the trail's disk, and what an outage of it kept from being recorded.
-//! - `log_events`: the same events to the log; `alert_events`: to those who tell people.
+//! - `server_loop`: the loop of one server, until it can rest; `server_runtime`: its state between
+//!   two looks.
+//! - `work_queue`: when each server's loop runs; a server at rest costs no task.
+//! - `shared_listing`: one listing for all servers that wait for one, with few requests.
+//! - `listing_confirmation`: which listings are accepted, and which need a second one that agrees.
+//! - `account_health`: whether the provider accepts the token and can be reached.
+//! - `mutation`: one mutation: the permit, the intent, the call, the outcome.
+//! - `hook_leases`: a rotation's hooks around its create, and the release; `power_cycle`: the stop
+//!   and the start of a server around its create.
+//! - `id_change`: the handover when a policy names its server by another id.
+//! - `operator_orders`: an operator's create, delete or restore; `pauses`: pause and resume.
+//! - `policy_swap`: the swap to a new policy set.
+//! - `once_report`: the reasons why `once` did not succeed.
+//! - `runtime_view`: the read-only view for status.
+//! - `trail_health`: whether the trail is writable, and the report of an outage.
+//! - `log_events`: events as log lines; `alert_events`: events for the notifiers.
 //!
-//! What to do is never decided here: that is `core::decide`'s.
+//! Nothing here decides what to do; `core::decide` does.
 
 mod account_health;
 mod alert_events;
@@ -49,6 +50,7 @@ pub use shared_listing::observe_once;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -71,29 +73,33 @@ use server_runtime::{ServerRuntime, SharedRuntime};
 use shared_listing::SharedListing;
 use trail_health::TrailHealth;
 
-/// The policies in force.
+/// How long the end of a run may take after the last answer: stopped servers are started, and held
+/// ones released.
+pub const LAST_WORK: Duration = power_cycle::LAST_STARTS.saturating_add(hook_leases::LAST_RELEASES);
+
+/// The rules and policies in force.
 #[derive(Clone)]
 struct PolicySet {
     rules: Arc<Rules>,
     policies: Arc<BTreeMap<ServerId, Arc<Policy>>>,
 }
 
-/// What the service shows of itself.
+/// Summary of the engine for `systemctl status`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EngineSummary {
     /// Policies in force.
     pub servers: usize,
     /// Servers whose loop runs now.
     pub working: usize,
-    /// Servers on which nothing may be done.
+    /// Servers on which nothing may be changed.
     pub blocked: usize,
-    /// Alerts that stand, the account's own included.
+    /// Standing alerts, including those of the account.
     pub alerts: usize,
-    /// Whether the provider refuses the token.
+    /// True if the provider rejects the token.
     pub account_refused: bool,
 }
 
-/// The engine: shared by the daemon, `once` and the demo.
+/// The engine, shared by the daemon, `once` and the demo.
 pub struct Engine<A> {
     api: Arc<A>,
     trail: Trail,
@@ -101,24 +107,25 @@ pub struct Engine<A> {
     account: AccountHealth,
     observer: SharedListing,
     wanted: RwLock<PolicySet>,
-    /// What servers were called whose policies went: their alerts are still to be cleared.
+    /// Labels of servers whose policies were removed; their alerts may still have to be cleared.
     former: Mutex<BTreeMap<ServerId, ServerLabel>>,
     seats: Mutex<BTreeMap<ServerId, SharedRuntime>>,
-    /// Servers that have two ids, by the one that the trail doesn't name them by.
+    /// Second ids of servers, mapped to the id that the trail uses.
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
     all_paused: Mutex<GlobalPause>,
     called: Mutex<WakeRequests>,
-    /// No create before this much of the monotonic clock: the trail's tail was lost.
+    /// No create is sent before this monotonic instant, because the trail's tail was lost.
     no_create_before: SignedDuration,
-    /// Nor before this where own snapshots are found: the trail begins with this process.
+    /// No create is sent before this instant on servers that show own snapshots, because the trail
+    /// begins with this process.
     begins_until: SignedDuration,
     longest_sleep: OnceLock<SignedDuration>,
-    /// Where news go for those who tell people.
+    /// Queue to the notifiers.
     tap: OnceLock<Arc<NewsQueue>>,
-    /// Who runs hooks, and how many servers may be begun to be held at once.
+    /// Runs the hooks. `holds` limits how many servers are held or stopped at once.
     runner: OnceLock<Arc<dyn Runner>>,
     holds: Arc<Semaphore>,
-    /// How many servers are decided on at once, each until its records are written.
+    /// Limits concurrent decisions. A permit is kept until the decision's records are written.
     turns: Semaphore,
     working: AtomicUsize,
     progress: AtomicU64,
@@ -130,7 +137,7 @@ pub struct Engine<A> {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// An engine over what the trail says; nothing happens before `run` or `once`.
+    /// Creates an engine from the opened trail. It does nothing before `run`, `once` or an order.
     pub fn new(
         api: Arc<A>,
         trail: Trail,
@@ -139,13 +146,13 @@ impl<A: SnapshotApi> Engine<A> {
         rules: Rules,
         policies: Vec<Arc<Policy>>,
     ) -> Arc<Self> {
-        // After a loss of records a create may still be on its way that nobody knows of.
+        // A lost record may have been the intent of a create that is still on its way.
         let now = clock.now();
         let no_create_before = opened.hold_since.map_or(SignedDuration::ZERO, |since| {
             let past = now.wall.duration_since(since).max(SignedDuration::ZERO);
             now.mono + (rules.settle_window - past).max(SignedDuration::ZERO)
         });
-        // A process that ended within that time is gone on with.
+        // A previous process may have ended within the hold; the rest of it still applies.
         let begun = (server_loop::TRAIL_BEGINS.to_owned(), "trail".to_owned());
         let begun = opened.wide_alerts.get(&begun);
         let begins_until = if opened.begins {
@@ -200,32 +207,34 @@ impl<A: SnapshotApi> Engine<A> {
         })
     }
 
-    /// Makes the engine look whether anything is due; cheap, and harmless when nothing is.
+    /// Makes the engine check its queues. Cheap, and harmless if nothing is due.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
 
-    /// Looks at its queues less often: for a simulation, in which no timer is ever late.
+    /// Makes the engine check its queues less often. For the simulation, whose timers are never
+    /// late.
     pub fn look_rarely(&self, longest_sleep: SignedDuration) {
         self.longest_sleep.get_or_init(|| longest_sleep);
     }
 
-    /// Lets those who tell people know what happens; never waits for them.
+    /// Sets the queue to the notifiers. The engine never waits for them.
     pub fn tap(&self, tap: Arc<NewsQueue>) {
         self.tap.get_or_init(|| tap);
     }
 
-    /// Has hooks run by this runner; without one no rotation with hooks creates anything.
+    /// Sets the runner of hooks. Without one, no rotation with hooks creates a snapshot.
     pub fn run_hooks_by(&self, runner: Arc<dyn Runner>) {
         self.runner.get_or_init(|| runner);
     }
 
-    /// Grows while the engine makes progress: the watchdog is fed on its word.
+    /// Returns a counter that grows while the engine makes progress. The watchdog is fed only when
+    /// it has grown.
     pub fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
     }
 
-    /// How things stand.
+    /// Returns a summary of the current state.
     pub fn summary(&self) -> EngineSummary {
         let wanted = self.wanted();
         let (wide, account_refused) = self.wide_alerts();
@@ -260,13 +269,13 @@ impl<A: SnapshotApi> Engine<A> {
         Arc::clone(seats.entry(server.clone()).or_insert_with(new))
     }
 
-    /// Whose policy it was, where the trail says so.
+    /// Returns the policy file to name in the record, if the event is one by policy.
     fn policy_of(&self, server: &ServerId, fact: &ServerEvent) -> Option<String> {
         let policies = fact.is_by_policy().then(|| self.wanted().policies)?;
         Some(policies.get(server)?.file.clone())
     }
 
-    /// Writes a fact to the trail, and only then believes it (I6).
+    /// Writes an event to the trail, and applies it only after that (I6).
     async fn record(
         &self,
         server: &ServerId,
@@ -275,7 +284,7 @@ impl<A: SnapshotApi> Engine<A> {
         extra: Details,
     ) -> Result<(), TrailError> {
         let now = self.clock.now();
-        // An entry of its own would stay in the future until the trail has answered.
+        // Built in a closure: a local `Entry` would stay in the future until the trail answers.
         let entry = || Entry {
             time: now.wall,
             server: Some(server.clone()),
@@ -324,7 +333,8 @@ fn wanted(rules: Rules, policies: Vec<Arc<Policy>>) -> PolicySet {
     }
 }
 
-/// A panic elsewhere poisons nothing for others: what is behind the lock is whole (I16).
+/// Locks a mutex and ignores poisoning. A panic elsewhere leaves the value whole, so other servers
+/// go on (I16).
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

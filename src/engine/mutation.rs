@@ -1,4 +1,4 @@
-//! One mutation: a place in flight, the intent, the call, the outcome.
+//! Performs one mutation: permit, intent, call, outcome.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -22,14 +22,14 @@ use crate::core::policy::Policy;
 use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// As much of a foreign name as a record repeats.
+/// Characters of a foreign name that a record repeats, at most.
 const NAME_SHOWN: usize = 80;
 
-/// How often `once` tries to record an outcome; then the next start finds the intent open.
+/// Tries of `once` to record an outcome. After that the next start finds the intent open.
 const LAST_TRIES: u32 = 3;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Performs a create or delete that was decided on this inventory.
+    /// Performs a create, delete or stop that was decided on this inventory.
     pub(super) async fn act(
         &self,
         policy: &Policy,
@@ -40,7 +40,7 @@ impl<A: SnapshotApi> Engine<A> {
         let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = &step else {
             return self.perform(policy, seat, inventory, step, None).await;
         };
-        // A server that is stopped already is held already, if it is to be.
+        // A server that is already stopped is already held, if its rotation has hooks.
         let down = lock(seat).history.is_down();
         if let Some(rotation) = policy.rotation(rotation)
             && let Some(hooks) = rotation.hooks.as_deref()
@@ -57,8 +57,8 @@ impl<A: SnapshotApi> Engine<A> {
         self.perform(policy, seat, inventory, step, patience).await
     }
 
-    /// Performs it. Where the server is held for it, a place is waited for with `patience`
-    /// only, and whatever hinders leaves it undone.
+    /// Performs the step. If the server is held or stopped for it, waits at most `patience` for a
+    /// permit, and leaves the step undone on any obstacle.
     pub(super) async fn perform(
         &self,
         policy: &Policy,
@@ -68,7 +68,7 @@ impl<A: SnapshotApi> Engine<A> {
         patience: Option<SignedDuration>,
     ) -> Result<(), ShuttingDown> {
         let held = patience.is_some();
-        // The intent is written last: everything that takes time stands before it.
+        // The intent is written last, after everything that takes time.
         let pass = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(ShuttingDown),
@@ -159,7 +159,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(())
     }
 
-    /// The policy's words for a slot's snapshot, else which slot it is, and how late.
+    /// Returns the policy's description of a slot's snapshot. Defaults to a text that names the
+    /// slot and how late it was.
     fn description(
         &self,
         policy: &Policy,
@@ -174,8 +175,8 @@ impl<A: SnapshotApi> Engine<A> {
         })
     }
 
-    /// Returns true if as many creates of this name as the rotation has attempts were sent already, by
-    /// the trail: a last fuse, whatever was decided (I9).
+    /// Returns true if the trail holds as many creates of this name as the rotation has attempts,
+    /// or if the rotation or the slot does not exist. A last safeguard, whatever was decided (I9).
     fn is_spent(policy: &Policy, seat: &Mutex<ServerRuntime>, rotation: &str, name: &str) -> bool {
         let Some(attempts) = policy.rotation(rotation).map(|rotation| rotation.attempts) else {
             return true;
@@ -184,8 +185,8 @@ impl<A: SnapshotApi> Engine<A> {
         seat.history.slot(rotation, name).is_none() || seat.history.intents(name) >= attempts
     }
 
-    /// Whether the step is still what the policy in force asks for, and no pause was asked
-    /// for: the wait for a place may have been long.
+    /// Returns true if the policy in force still asks for this step and no pause was requested. The
+    /// wait for a permit may have been long.
     pub(super) fn still(
         &self,
         policy: &Policy,
@@ -211,7 +212,7 @@ impl<A: SnapshotApi> Engine<A> {
             .is_some_and(|policy| decide(policy, inventory, history, &wanted.rules, now) == *step)
     }
 
-    /// Creates; `None`: the intent can't be recorded, so nothing was sent.
+    /// Sends a create. Returns `None` if the intent can't be recorded; then nothing was sent.
     pub(super) async fn create(
         &self,
         policy: &Policy,
@@ -236,7 +237,7 @@ impl<A: SnapshotApi> Engine<A> {
             Ok(made) => {
                 let (outcome, id, odd) = made_by(&made, new, &known);
                 extra.error = odd;
-                // Either of its names may be what the policy says.
+                // The policy may name the server by its name or by its hostname.
                 let by_host = made.hostname.is_some() && made.hostname == policy.name;
                 let name = if by_host {
                     made.hostname
@@ -255,7 +256,7 @@ impl<A: SnapshotApi> Engine<A> {
                 (outcome(&error, Outcome::NoServer), None, None)
             }
         };
-        // A listing that lacks what was answered is asked for once more.
+        // A listing that lacks this id must then be confirmed by the next one.
         lock(seat).listed.made(id.clone());
         let fact = ServerEvent::CreateResult {
             snapshot: new.name.clone(),
@@ -271,7 +272,7 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Deletes; `None`: the intent can't be recorded, so nothing was sent.
+    /// Sends a delete. Returns `None` if the intent can't be recorded; then nothing was sent.
     pub(super) async fn delete(
         &self,
         policy: &Policy,
@@ -288,11 +289,11 @@ impl<A: SnapshotApi> Engine<A> {
         let extra = extra(began, answer.as_ref().err(), &heard);
         let outcome = match &answer {
             Ok(()) => Outcome::Done,
-            // 404: gone, once the listing agrees.
+            // 404: done, once listings agree that the snapshot is gone.
             Err(error) => outcome(error, Outcome::Done),
         };
         self.hear(leave, answer.as_ref().err()).await;
-        // Without an answer it takes two listings to believe that it is gone.
+        // Without an answer, two listings must agree that the snapshot is gone.
         if outcome == Outcome::Done {
             lock(seat).listed.deleted(&id);
         }
@@ -302,8 +303,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Restores, which an operator alone may order, and which is never sent again (I12);
-    /// `None`: the intent can't be recorded, so nothing was sent.
+    /// Sends a restore, which only an operator may order and which is never sent again (I12).
+    /// Returns `None` if the intent can't be recorded; then nothing was sent.
     pub(super) async fn restore(
         &self,
         policy: &Policy,
@@ -329,8 +330,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Records the intent. Nothing is awaited between the last check and this, so a pause
-    /// either came before the check or finds the intent.
+    /// Records the intent. Nothing is awaited between the last check and this call, so a pause
+    /// either precedes the check or finds the intent.
     pub(super) async fn intend(
         &self,
         server: &ServerId,
@@ -344,8 +345,8 @@ impl<A: SnapshotApi> Engine<A> {
         written
     }
 
-    /// Records the outcome, however long it takes: every intent gets one (I6). After a
-    /// stop the next start finds the intent open, which is as good as unknown.
+    /// Records the outcome and retries until it is written, since every intent gets one (I6). After
+    /// a stop the next start finds the intent open, which equals an unknown outcome.
     pub(super) async fn conclude(
         &self,
         server: &ServerId,
@@ -366,7 +367,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// What an answer says of the token; of the rest listings tell.
+    /// Updates the account's health from the answer to a mutation.
     pub(super) async fn hear(&self, leave: MutationPermit<'_>, error: Option<&ApiError>) {
         let change = match error {
             Some(error) if leave.is_of_one_server(error) => None,
@@ -375,7 +376,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let at = (self.clock.now(), self.api.token());
                 self.account.barred(&leave, error, at, &rules)
             }
-            // Not reached, busy or unanswered: nobody looked at the token for sure.
+            // Not reached, busy or unanswered: the provider may not have checked the token.
             Some(error) if matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown) => None,
             _ => leave.taken(),
         };
@@ -386,8 +387,8 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// Judges an answer to a create: one that names a snapshot of before, or another
-/// name, tells nothing, and what was made is looked for by its name (I9, I19).
+/// Judges the answer to a create. An answer that names a known snapshot or another name proves
+/// nothing; the new snapshot is then looked for by its name (I9, I19).
 fn made_by(
     made: &CreatedSnapshot,
     asked: &NewSnapshot,
@@ -407,7 +408,7 @@ fn made_by(
     (Outcome::Done, Some(id), None)
 }
 
-/// Whether what is to be run around the create hasn't changed.
+/// Returns true if the hooks around the create have not changed.
 fn same_hooks(policy: &Policy, in_force: &Policy, step: &Step) -> bool {
     let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = step else {
         return true;

@@ -1,4 +1,4 @@
-//! What keeps `once` from being good: alerts that stand, and slots that are not settled.
+//! Lists why `once` did not succeed: standing alerts, and slots that are not settled.
 
 use super::alert_events::wide_alert;
 use super::{AcceptedListing, Engine, ServerRuntime, lock};
@@ -13,27 +13,28 @@ use crate::core::snapshot::ServerId;
 /// A slot that ended without a completed snapshot, or has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnsettledSlot {
-    /// The provider's id of its server.
+    /// The provider's id of the server.
     pub server: ServerId,
-    /// What the server is called.
+    /// The server's name.
     pub server_name: String,
-    /// Its rotation; empty where no rotation's newest slot is the trouble.
+    /// The rotation; empty if the server did not come to rest for another reason.
     pub rotation: String,
-    /// Its snapshot's name.
+    /// The name of the slot's snapshot.
     pub snapshot: String,
-    /// Why.
+    /// Why the slot is not settled.
     pub reason: String,
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// The alerts that stand, those of the whole account first.
+    /// Returns all standing alerts, those of the account first.
     pub fn all_standing(&self) -> Vec<Alert> {
         let wide = self.account_alerts().into_iter().map(wide_alert);
         wide.chain(self.standing()).collect()
     }
 
-    /// The newest due slots that have no completed snapshot when `once` has ended; of a server
-    /// that did not come to rest, that alone if they all have one.
+    /// Returns the newest due slots that have no completed snapshot at the end of `once`. A server
+    /// whose slots are all settled, but that did not come to rest, gets one entry without a
+    /// rotation.
     pub fn unsettled(&self) -> Vec<UnsettledSlot> {
         let wanted = self.wanted();
         let mut all = Vec::new();
@@ -61,7 +62,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let reason = why(&seat, rotation, &name);
                 all.push(entry(&rotation.name, name, reason));
             }
-            // Where an alert stands, that says enough.
+            // A standing alert already says why.
             if all.len() == before && seat.history.alerts.is_empty() {
                 let reason = if seat.history.paused().is_some() {
                     "the server is paused"

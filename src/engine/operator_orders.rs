@@ -1,7 +1,7 @@
-//! What an operator orders beside the rotation.
+//! Carries out an operator's orders beside the rotation.
 //!
-//! An order waits in its server's seat and is carried out by that server's own loop, so it
-//! never meets another mutation there (I5).
+//! An order waits in its server's runtime state. The server's own loop carries it out, so it never
+//! meets another mutation there (I5).
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,19 +21,19 @@ use crate::core::operator_order::{Order, objection};
 use crate::core::policy::Policy;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// How long an order may wait until it is begun.
+/// How long an order may wait before it begins.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
-/// What became of an order.
+/// The result of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderOutcome {
-    /// What the provider's answer says; `Unknown` also where the order was begun, and nobody
-    /// could tell any more what came of it. `None`: it was refused, and nothing was sent.
+    /// The outcome by the provider's answer. `Unknown` also if the order began and the service
+    /// could not report its result. `None` if the order was refused and nothing was sent.
     pub outcome: Option<Outcome>,
     /// Why it was refused or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The snapshot that it is about.
+    /// The snapshot that the order concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<SnapshotId>,
 }
@@ -47,7 +47,7 @@ impl OrderOutcome {
         }
     }
 
-    /// The answer to an order that nobody else answers any more.
+    /// Returns the result of an order whose reply channel was dropped.
     fn unanswered(begun: &AtomicBool, why: &str) -> Self {
         if !begun.load(Ordering::SeqCst) {
             return Self::refused(why);
@@ -69,7 +69,7 @@ impl OrderOutcome {
     }
 }
 
-/// An order that waits in its server's seat.
+/// An order that waits for its server's loop.
 pub(super) struct PendingOrder {
     order: Order,
     by: String,
@@ -79,16 +79,16 @@ pub(super) struct PendingOrder {
     reply: oneshot::Sender<OrderOutcome>,
 }
 
-/// An order that waits, as its giver sees it.
+/// The caller's side of a waiting order.
 struct QueuedOrder {
     seat: SharedRuntime,
     answer: oneshot::Receiver<OrderOutcome>,
     number: u64,
-    /// Whether it may be sent already.
+    /// Set once the call may have been sent.
     begun: Arc<AtomicBool>,
 }
 
-/// Servers to be looked at now.
+/// Servers whose loops must run now.
 #[derive(Default)]
 pub(super) struct WakeRequests {
     pub(super) servers: BTreeSet<ServerId>,
@@ -96,8 +96,8 @@ pub(super) struct WakeRequests {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Carries out one order through the server's running loop. Whoever drops this takes an
-    /// order back that isn't begun yet.
+    /// Carries out one order through the server's running loop. Dropping the future withdraws an
+    /// order that has not begun.
     pub async fn order(&self, server: ServerId, order: Order, by: String) -> OrderOutcome {
         if !self.wanted().policies.contains_key(&server) {
             return OrderOutcome::refused(NO_POLICY);
@@ -130,11 +130,11 @@ impl<A: SnapshotApi> Engine<A> {
                 "it couldn't be begun within a minute: see snaprotate status"
             });
         }
-        // It is begun, and its call has a limit.
+        // The order has begun, and its call has a timeout.
         answer.await.unwrap_or_else(unanswered)
     }
 
-    /// Carries out one order and nothing else: where no loop runs.
+    /// Carries out one order where no loop runs, and nothing else.
     pub async fn order_alone(
         self: &Arc<Self>,
         server: ServerId,
@@ -203,14 +203,14 @@ impl<A: SnapshotApi> Engine<A> {
         })
     }
 
-    /// The order that waits, if anyone still waits for it.
+    /// Takes the waiting order, unless it has expired or its caller is gone.
     pub(super) fn take(&self, seat: &Mutex<ServerRuntime>) -> Option<Box<PendingOrder>> {
         let waiting = lock(seat).order.take()?;
         let late = self.clock.now().mono > waiting.until;
         (!late && !waiting.reply.is_closed()).then_some(waiting)
     }
 
-    /// Says why an order that waits can't be carried out now.
+    /// Refuses the waiting order with a reason.
     pub(super) fn turn_down(seat: &Mutex<ServerRuntime>, why: impl FnOnce() -> String) {
         if let Some(waiting) = lock(seat).order.take() {
             let _gone = waiting.reply.send(OrderOutcome::refused(why()));
@@ -255,7 +255,8 @@ impl<A: SnapshotApi> Engine<A> {
         (order, by, until): (Order, String, SignedDuration),
         begun: &AtomicBool,
     ) -> Result<OrderOutcome, ShuttingDown> {
-        // Before a place is waited for, so that what can't be done is said at once.
+        // Checked before the wait for a permit, so that an order that can't be done is refused at
+        // once.
         if let Some(why) = self.objection(policy, seat, inventory, &order) {
             return Ok(OrderOutcome::refused(why));
         }
@@ -303,7 +304,7 @@ impl<A: SnapshotApi> Engine<A> {
                 self.create(policy, seat, way, &new, intent).await?
             }
             Order::Delete { snapshot, id } => {
-                // By the policy that the record names.
+                // The rotation is taken from the same policy set that the record names.
                 let policies = self.wanted().policies;
                 let in_force = policies.get(&policy.server);
                 let rotation = in_force.and_then(|policy| policy.rotation_of(&snapshot));

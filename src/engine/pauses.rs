@@ -1,5 +1,5 @@
-//! Pauses: from the moment that one is asked for no mutation begins but by order; what was
-//! begun before is named in the answer.
+//! Pauses. From the request of a pause on, no mutation begins except by order. The answer names the
+//! mutations that had begun before.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,54 +11,54 @@ use crate::core::event::ServerEvent;
 use crate::core::operator_order;
 use crate::core::snapshot::ServerId;
 
-/// What holds after a pause or its end.
+/// State after a pause or a resume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseResult {
-    /// Since when it is paused; `None`: it isn't any more.
+    /// When the pause began; `None` if there is none.
     pub since: Option<Timestamp>,
-    /// What was begun before, and is watched to its end.
+    /// Mutations that began before the pause and are watched to their end.
     pub begun: Vec<OpenMutation>,
-    /// What the servers are called that stay paused by themselves.
+    /// Names of the servers that keep a pause of their own.
     pub paused: Vec<String>,
-    /// Whether there was nothing to resume, and nothing was recorded.
+    /// True if there was nothing to resume, and nothing was recorded.
     #[serde(default)]
     pub nothing: bool,
-    /// What a resume ended besides a pause, in words.
+    /// Conditions other than a pause that the resume ended, in words.
     #[serde(default)]
     pub ended: Vec<String>,
 }
 
-/// A mutation that was begun before a pause.
+/// A mutation that began before a pause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenMutation {
-    /// What the server is called.
+    /// The server's name.
     pub server: String,
-    /// What was begun, in a few words.
+    /// A short description of the mutation.
     pub what: String,
 }
 
-/// Why a pause couldn't be begun or ended.
+/// Why a pause could not begin or end.
 #[derive(Debug, thiserror::Error)]
 pub enum PauseError {
-    /// It can't be recorded, so it would not survive a restart.
+    /// The change can't be recorded, so it would not survive a restart.
     #[error("it can't be recorded, so nothing has changed: {0}")]
     Trail(#[from] TrailError),
-    /// The one pause of all stands.
+    /// Every server is paused.
     #[error("every server is paused: end that first with snaprotate resume")]
     AllPaused,
 }
 
-/// The one pause of all.
+/// The pause of all servers.
 #[derive(Default)]
 pub(super) struct GlobalPause {
     pub(super) since: Option<Timestamp>,
-    /// It is being recorded, and heeded already.
+    /// Set while the pause is being recorded; it applies already.
     pub(super) asked: bool,
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Pauses one server, or every one: from now on no mutation begins but by order, also
-    /// after a restart.
+    /// Pauses one server, or all. From now on no mutation begins except by order, also after a
+    /// restart.
     pub async fn pause(
         &self,
         server: Option<ServerId>,
@@ -87,7 +87,7 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(self.held(Some(&server)))
     }
 
-    /// Ends the pause of one server, or the one of all.
+    /// Ends the pause of one server, or the pause of all.
     pub async fn resume(
         &self,
         server: Option<ServerId>,
@@ -122,7 +122,7 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(PauseResult { ended, ..held })
     }
 
-    /// Whether there is a pause to end, and what else would end with it.
+    /// Returns true if there is a pause to end, and lists what else would end with it.
     fn to_resume(&self, server: Option<&ServerId>) -> (bool, Vec<String>) {
         let (now, rules) = (self.clock.now(), self.wanted().rules);
         let all = lock(&self.all_paused);
@@ -131,7 +131,7 @@ impl<A: SnapshotApi> Engine<A> {
         let mut ended = Vec::new();
         self.each_seat(|id, seat| {
             if server.is_none_or(|one| one == id) {
-                // One that is being recorded counts too.
+                // A pause that is being recorded counts too.
                 paused |= server.is_some() && (seat.history.paused.is_some() || seat.pausing);
                 let own = server.is_some();
                 ended.append(&mut seat.history.ended_by_resume(&rules, now, own));
@@ -142,7 +142,7 @@ impl<A: SnapshotApi> Engine<A> {
         (paused, ended)
     }
 
-    /// Since when every server is paused.
+    /// Returns when all servers were paused, if they are.
     pub fn all_paused(&self) -> Option<Timestamp> {
         lock(&self.all_paused).since
     }
@@ -184,7 +184,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// What is open on a server, and what holds it, in a few words.
+/// Describes what is open on a server and what holds it.
 fn begun(seat: &ServerRuntime) -> Option<String> {
     let rows = seat.seen.as_ref().map_or(&[][..], |seen| &seen.rows);
     let open = seat

@@ -1,5 +1,5 @@
-//! New policies in force, and nothing begun between that they are recorded and that they are:
-//! what the trail tells after them is by them (I1).
+//! Swaps in a new policy set. No mutation starts between recording the set and activating it, so
+//! every record after it is by the new set (I1).
 
 use std::sync::{Arc, PoisonError};
 
@@ -10,8 +10,8 @@ use super::{Engine, alert_events, lock, wanted};
 use crate::api::SnapshotApi;
 use crate::core::policy::{Policy, Rules};
 
-/// While it lives nothing is begun: a new set of policies is being recorded, and what is
-/// recorded after it must be by it.
+/// Blocks mutations while it exists: a new policy set is being recorded, and every record after it
+/// must be by that set.
 pub struct PolicySwap<'e>(&'e watch::Sender<bool>);
 
 impl Drop for PolicySwap<'_> {
@@ -21,25 +21,25 @@ impl Drop for PolicySwap<'_> {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// New policies are about to be recorded: nothing is begun until they are in force.
+    /// Blocks mutations until the new policies are in force, or until the guard is dropped.
     pub fn reloading(&self) -> PolicySwap<'_> {
         self.reloading.send_replace(true);
         PolicySwap(&self.reloading)
     }
 
-    /// Returns at once, but while new policies are being recorded; what follows without an
-    /// await goes by those in force.
+    /// Waits while a new policy set is being recorded. Code that follows without an await uses the
+    /// policies in force.
     pub(super) async fn reloaded(&self) -> Result<(), ShuttingDown> {
         let mut reloading = self.reloading.subscribe();
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(ShuttingDown),
-            // Its sender is ours, so it doesn't close.
+            // The sender lives in `self`, so the channel doesn't close.
             _open = reloading.wait_for(|reloading| !reloading) => Ok(()),
         }
     }
 
-    /// Puts new policies in force: every next decision uses them.
+    /// Puts new policies in force; every decision from now on uses them.
     pub fn reload(&self, rules: Rules, policies: Vec<Arc<Policy>>) {
         let new = wanted(rules, policies);
         let old = self.wanted().policies;

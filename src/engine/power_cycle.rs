@@ -1,8 +1,7 @@
-//! Power: a server is stopped for its snapshot, and the start that is owed is sent until the
-//! server is seen active (I20).
+//! Stops a server for its snapshot, and sends the owed start until the server is seen active (I20).
 //!
-//! Each call follows its intent, as every mutation does. The start needs neither a listing nor
-//! a policy, and no pause holds it up.
+//! Each call follows its intent, as every mutation does. The start needs neither a listing nor a
+//! policy, and no pause delays it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,19 +25,18 @@ use crate::core::server_restart::{ShutdownStep, at_end, is_start_due, owed};
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
-/// How long the end of the service waits for the servers that it owes a start; the unit's
-/// `TimeoutStopSec` is longer.
-const LAST_STARTS: Duration = Duration::from_mins(1);
+/// How long shutdown waits for servers that are owed a start.
+pub(super) const LAST_STARTS: Duration = Duration::from_mins(1);
 
-/// For so long starts that are refused are sent again then.
+/// How long shutdown retries starts that the provider refuses.
 const LAST_TRIES: SignedDuration = SignedDuration::from_secs(10);
 
-/// Between two looks at such a server, at most.
+/// Longest pause between two looks at such a server during shutdown.
 const END_POLL: SignedDuration = SignedDuration::from_secs(1);
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Does what is owed to a server that was stopped, before anything is listed; until when it
-    /// needs no look where nothing else is to be done.
+    /// Sends the start that is owed to a stopped server, before anything is listed. Returns when to
+    /// look again if nothing else can be done now.
     pub(super) async fn pay_start(
         &self,
         server: &ServerId,
@@ -99,7 +97,7 @@ impl<A: SnapshotApi> Engine<A> {
             .then_some(Requeue::After(rules.poll_interval))
     }
 
-    /// Clears the alerts of a server that was down, for which no listing is needed; `false`: that
+    /// Clears the alerts of a server that was down; this needs no listing. Returns false if they
     /// can't be recorded.
     async fn tell_started(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) -> bool {
         loop {
@@ -120,7 +118,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Asks whether the server runs; `None`: the service is stopping.
+    /// Asks the provider for the server's state. Returns `None` if the service is stopping.
     pub(super) async fn ask_state(
         &self,
         admitted: impl Future<Output = Permit>,
@@ -136,8 +134,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Stops the server for a snapshot, when there is a place for it among those that stand
-    /// still.
+    /// Stops the server for a snapshot, once a permit for a stopped server is free.
     pub(super) async fn stop_for(
         &self,
         policy: &Policy,
@@ -150,7 +147,7 @@ impl<A: SnapshotApi> Engine<A> {
         };
         lock(seat).place = Some(place);
         let performed = self.perform(policy, seat, inventory, step, None);
-        // A future of its own keeps a waiting server's small.
+        // Boxed so that an idle server's future stays small (10,000 of them are alive).
         Box::pin(performed).await?;
         let mut seat = lock(seat);
         if !seat.history.is_down() {
@@ -159,8 +156,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(())
     }
 
-    /// A place among the servers that are held or stopped and whose create is not answered;
-    /// `None`: the token is refused.
+    /// Waits for a permit to hold or stop a server until its create is answered. Returns `None` if
+    /// the token is rejected.
     pub(super) async fn standstill(&self) -> Result<Option<OwnedSemaphorePermit>, ShuttingDown> {
         let place = tokio::select! {
             biased;
@@ -171,7 +168,7 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(place.ok().filter(|_| !barred))
     }
 
-    /// Sends a stop; `None`: its intent can't be recorded, so nothing was sent.
+    /// Sends a stop. Returns `None` if the intent can't be recorded; then nothing was sent.
     pub(super) async fn stop_server(
         &self,
         server: &ServerId,
@@ -197,8 +194,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Sends a start, before all else that waits to be sent; `false`: its intent can't be recorded,
-    /// so nothing was sent.
+    /// Sends a start ahead of all other waiting requests. Returns false if the intent can't be
+    /// recorded; then nothing was sent.
     pub(super) async fn start(
         &self,
         server: &ServerId,
@@ -214,7 +211,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.send_start(server, seat, (pass, leave), start).await
     }
 
-    /// Sends a start; `false`: its intent can't be recorded, so nothing was sent.
+    /// Sends a start. Returns false if the intent can't be recorded; then nothing was sent.
     async fn send_start(
         &self,
         server: &ServerId,
@@ -252,8 +249,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(true)
     }
 
-    /// Records the intent, sends the call once, and tells what came of it; `None`: the intent
-    /// can't be recorded, so nothing was sent.
+    /// Records the intent, sends the call once, and returns its outcome. Returns `None` if the
+    /// intent can't be recorded; then nothing was sent.
     async fn power(
         &self,
         server: &ServerId,
@@ -281,8 +278,8 @@ impl<A: SnapshotApi> Engine<A> {
         Some((outcome, said, extra))
     }
 
-    /// At the end of the service every server that is still down is started: nobody knows
-    /// when the next process begins, which sees to it that it runs.
+    /// Starts every server that is still down at the end of the service. Only the next process
+    /// could start it otherwise, and nobody can say when that begins.
     pub(super) async fn start_all(&self) {
         let down: Vec<_> = {
             let seats = lock(&self.seats);
@@ -302,8 +299,8 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Starts a server until it is seen to run. A stop that has had no effect yet is waited for: it
-    /// would undo the start.
+    /// Sends starts until the server is seen active. First waits for a stop that has had no effect
+    /// yet, since it would undo the start.
     async fn bring_up(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) {
         let wanted = self.wanted();
         let policy = wanted.policies.get(server).map(Arc::as_ref);
@@ -325,7 +322,7 @@ impl<A: SnapshotApi> Engine<A> {
                         self.clock.sleep(pause).await;
                     }
                 }
-                // Where none is taken for so long another process has to see to it.
+                // Refused for this long: the next process has to start the server.
                 ShutdownStep::Start(_) if now.mono - began >= LAST_TRIES => return,
                 ShutdownStep::Start(start) => {
                     let way = (self.api.admit_owed().await, self.account.leave_owed());
@@ -340,8 +337,8 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Starts a server that isn't seen active though the trail can't be written: no harm can come
-    /// of a start, and much of none.
+    /// Starts a server that is not seen active although the trail can't be written. A start does no
+    /// harm; a server that stays down does. This is the exception in I6.
     async fn start_unrecorded(
         &self,
         server: &ServerId,
@@ -364,14 +361,14 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// The server's state, by the id that the provider knows it by.
+    /// Returns the server's state, asked for under the id that the provider uses.
     async fn state_of(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) -> ServerInfo {
         let known_as = lock(seat).history.power_id(server);
         let pass = self.api.admit_owed().await;
         self.api.state(pass, &known_as).await
     }
 
-    /// Tells of a server that the service leaves behind without a start that was taken.
+    /// Reports a server that the service leaves without an accepted start.
     async fn left_stopped(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) {
         let left = lock(seat).history.left_stopped();
         let Some((rotation, reason)) = left else {
@@ -391,7 +388,7 @@ impl<A: SnapshotApi> Engine<A> {
                 about,
                 reason,
             };
-            // What can't be recorded was logged.
+            // A record that can't be written was already logged.
             let _unwritten = self.record(server, seat, raised, Details::default()).await;
         }
     }

@@ -1,5 +1,5 @@
-//! What is known now, for those who look on: nothing here asks the provider, waits, or
-//! changes anything.
+//! Read-only view of the engine for status. Nothing here sends a request, waits or changes
+//! anything.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::core::policy::{Policy, Rules};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot};
 
-/// What the last listing showed that the engine went by.
+/// Rows of the last accepted listing.
 #[derive(Clone, Debug)]
 pub struct AcceptedListing {
-    /// The server's rows.
+    /// The server's snapshots.
     pub rows: Box<[Snapshot]>,
-    /// When it was taken in.
+    /// When the listing was accepted.
     pub at: Timestamp,
-    /// When it was requested, by the clock that doesn't step.
+    /// When it was requested, on the monotonic clock.
     pub requested: SignedDuration,
 }
 
 impl AcceptedListing {
-    /// What a decision looks at.
+    /// Returns the rows as an inventory for a decision.
     pub fn inventory(&self) -> Inventory {
         Inventory {
             snapshots: self.rows.to_vec(),
@@ -37,46 +37,46 @@ impl AcceptedListing {
     }
 }
 
-/// The last listing couldn't be had.
+/// Why the last listing failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListingFailure {
-    /// Why.
+    /// The error.
     pub why: Box<str>,
-    /// When it is tried again, by the clock that doesn't step.
+    /// When it is retried, on the monotonic clock.
     pub again: SignedDuration,
 }
 
-/// What is known of one server.
+/// State of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerSnapshot<'a> {
-    /// The policy in force.
+    /// The server's policy in force.
     pub policy: &'a Policy,
-    /// What holds for every server.
+    /// The rules for every server.
     pub rules: &'a Rules,
-    /// What the trail says of it.
+    /// What the trail recorded of it.
     pub history: &'a ServerHistory,
-    /// What it holds; `None` before the first listing of this process.
+    /// Its last accepted listing; `None` before the first one of this process.
     pub seen: Option<&'a AcceptedListing>,
-    /// For how long a listing has been asked for that isn't answered yet.
+    /// How long the current request for a listing has been waiting.
     pub asked: Option<SignedDuration>,
-    /// Why the last one couldn't be had.
+    /// Why the last listing failed, if it did.
     pub unlisted: Option<&'a ListingFailure>,
-    /// Until when nothing is created on it: records were lost, or the trail begins.
+    /// Until when no create is sent to it, because records were lost or the trail begins.
     pub creates_held: Option<Timestamp>,
-    /// Both clocks.
+    /// The wall clock and the monotonic clock.
     pub now: ClockReading,
 }
 
-/// What the engine did since it began, for those who watch it.
+/// Counters since the engine began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineCounters {
-    /// Decisions by what was decided.
+    /// Number of decisions, by kind of step.
     pub decisions: Vec<(&'static str, u64)>,
     /// Records written to the trail.
     pub records: u64,
-    /// Whether the last record could be written.
+    /// True if the last record could be written.
     pub writable: bool,
-    /// Whether the provider refuses the token.
+    /// True if the provider rejects the token.
     pub account_refused: bool,
 }
 
@@ -94,7 +94,7 @@ const STEPS: [&str; 10] = [
     "idle",
 ];
 
-/// How often which kind of step was decided.
+/// Number of decisions by kind of step.
 #[derive(Default)]
 pub(super) struct DecisionCounters([AtomicU64; STEPS.len()]);
 
@@ -117,12 +117,12 @@ impl DecisionCounters {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// The policies in force.
+    /// Returns the policies in force.
     pub fn policies(&self) -> Arc<BTreeMap<ServerId, Arc<Policy>>> {
         self.wanted().policies
     }
 
-    /// Shows what is known of a server with a policy.
+    /// Calls `look` with the state of a server. Returns `None` if the server has no policy.
     pub fn known<T>(
         &self,
         server: &ServerId,
@@ -156,12 +156,13 @@ impl<A: SnapshotApi> Engine<A> {
             .filter(|_| left.is_positive())
     }
 
-    /// The alerts of the whole account that stand.
+    /// Returns the standing alerts that belong to no policy's server.
     pub fn account_alerts(&self) -> Vec<StandingAlert> {
         self.wide_alerts().0
     }
 
-    /// The same, the trail's own with them, and whether the account is refused.
+    /// Returns the alerts of the account, of the trail, and of servers without a policy. The flag
+    /// is true if the token is rejected.
     pub(super) fn wide_alerts(&self) -> (Vec<StandingAlert>, bool) {
         let (mut alerts, refused) = self.account.alerts();
         alerts.extend(self.keeper.alert());
@@ -169,7 +170,7 @@ impl<A: SnapshotApi> Engine<A> {
         (alerts, refused)
     }
 
-    /// The alerts of servers that have no policy any more and are owed something all the same.
+    /// Returns the alerts of servers that have no policy any more but are still owed something.
     fn orphaned_alerts(&self) -> Vec<StandingAlert> {
         let policies = self.wanted().policies;
         let seats = lock(&self.seats);
@@ -191,7 +192,7 @@ impl<A: SnapshotApi> Engine<A> {
         alerts
     }
 
-    /// What was done so far.
+    /// Returns the counters.
     pub fn watched(&self) -> EngineCounters {
         let counts = STEPS.iter().zip(&self.decisions.0);
         EngineCounters {

@@ -1,4 +1,4 @@
-//! The loop of one server: observe, decide, record, act, and look again, until rest.
+//! The loop of one server: observe, decide, record, act, and look again, until it can rest.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -18,42 +18,42 @@ use crate::core::settled_slots::all_settled;
 use crate::core::snapshot::{ServerId, Snapshot};
 use crate::logged;
 
-/// Listings or records in a row that may fail before `once` ends a server, and before one
-/// server's failing listings are its own trouble.
+/// Consecutive failed listings or records after which `once` ends a server. Also the consecutive
+/// failed listings after which they count as one server's own failure.
 const FAILURES: u32 = 3;
 
-/// Records that one listing may give rise to; more is a fault of ours.
+/// Records that one listing may lead to, at most. More is a bug in this program.
 const MOST_RECORDS: usize = 500;
 
-/// Listings in a row of which each lacks what the one before had.
+/// Listings in a row of which each contradicts the one before, at most.
 const MOST_ASKED: u32 = 4;
 
-/// Servers that are decided on at once: each waits for the trail's disk, and all wait for one.
+/// Servers that are decided on at once. Each waits for the trail's disk, and all share one disk.
 pub(super) const MOST_DECIDED: usize = 512;
 
-/// The alert of a first start without a trail beside own snapshots.
+/// Alert of a first start that finds own snapshots but no trail.
 pub(super) const TRAIL_BEGINS: &str = "trail_begins";
 
-/// The service is stopping: no new mutation.
+/// The service is stopping; no new mutation begins.
 pub(super) struct ShuttingDown;
 
-/// Until when a server needs no look.
+/// When a server's loop runs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Requeue {
-    /// Until the wall clock says so; `None`: until something changes.
+    /// At this wall-clock time; `None`: when something changes.
     Until(Option<Timestamp>),
-    /// For so long: something is waited for.
+    /// After this pause: the loop waits for something.
     After(SignedDuration),
-    /// Nothing may be done; looked at again after so long.
+    /// After this pause: no change is allowed on the server.
     Blocked(SignedDuration),
-    /// Its policy went.
+    /// The server's policy was removed.
     Gone,
 }
 
-/// A place among those that are decided on at once.
+/// A permit to decide; see [`MOST_DECIDED`].
 type DecisionPermit<'e> = Result<SemaphorePermit<'e>, AcquireError>;
 
-/// All that one step is performed on.
+/// A step with everything that is needed to perform it.
 pub(super) struct ReadyStep {
     pub(super) rules: Arc<Rules>,
     pub(super) policy: Arc<Policy>,
@@ -69,14 +69,14 @@ impl<A: SnapshotApi> Engine<A> {
                 Ok(ready) => ready,
                 Err(rest) => return rest,
             };
-            // A future of its own keeps a waiting server's small.
+            // Boxed so that an idle server's future stays small (10,000 of them are alive).
             if let Some(rest) = Box::pin(self.proceed(seat, ready)).await {
                 return rest;
             }
         }
     }
 
-    /// Does the next thing; `None`: then it is to be decided anew.
+    /// Performs the next step. Returns `None` if the loop must decide again at once.
     async fn proceed(&self, seat: &Mutex<ServerRuntime>, ready: ReadyStep) -> Option<Requeue> {
         let ReadyStep {
             rules,
@@ -84,7 +84,7 @@ impl<A: SnapshotApi> Engine<A> {
             inventory,
             step,
         } = ready;
-        // An order goes first: what is due afterwards is decided anew.
+        // An order takes precedence: the step is decided again after it.
         if let Some(waiting) = self.take(seat) {
             let obeyed = self.obey(&policy, seat, &inventory, waiting).await;
             return obeyed.is_err().then_some(Requeue::Until(None));
@@ -92,9 +92,9 @@ impl<A: SnapshotApi> Engine<A> {
         let held = self.trail_begins(&policy, seat, &inventory).await;
         let wait = self.creates_held(held);
         match step {
-            // A release is the first thing that the next turn does.
+            // `ready` performs a release at the start of the next turn.
             Step::Record(_) | Step::After { .. } | Step::AskState => None,
-            // Nor is one given up for room that nothing may fill yet.
+            // Nor does a prune-first free room that no create may fill yet.
             Step::Create { .. }
             | Step::Stop { .. }
             | Step::Delete {
@@ -122,7 +122,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let mut seat = lock(seat);
                 seat.settled = seat.history.alerts.is_empty()
                     && all_settled(&policy, &inventory, &seat.history, &rules, now);
-                // The alert of a trail that begins is cleared when its hold is over.
+                // The alert of a trail that begins must be cleared when its hold ends.
                 let cleared = held.filter(|_| !rules.count_all);
                 let cleared = cleared.and_then(|left| now.wall.checked_add(left).ok());
                 Some(Requeue::Until(until.into_iter().chain(cleared).min()))
@@ -130,14 +130,15 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// For how long nothing is created on the server: records were lost, or the trail begins.
+    /// Returns for how long no create is sent, because records were lost or the trail begins.
     pub(super) fn creates_held(&self, begins: Option<SignedDuration>) -> Option<SignedDuration> {
         let lost = self.no_create_before - self.clock.now().mono;
         lost.is_positive().then_some(lost).max(begins)
     }
 
-    /// A first start finds own snapshots and no trail: if there was one, somebody removed it, and
-    /// with it what it said of a create that may be on its way. For how long none is sent here.
+    /// Returns for how long no create is sent to a server that shows own snapshots at a first
+    /// start. If there was a trail, somebody removed it, and with it the record of a create that
+    /// may still take effect.
     async fn trail_begins(
         &self,
         policy: &Policy,
@@ -149,7 +150,8 @@ impl<A: SnapshotApi> Engine<A> {
             self.set_alert(TRAIL_BEGINS, "trail", None).await;
             return None;
         }
-        // At its first look, before anything was asked for: what comes later may be ours.
+        // Checked at the first look only: own snapshots that appear later may come from this
+        // process.
         let own = |row: &Snapshot| policy.place(&row.name).is_some();
         {
             let mut seat = lock(seat);
@@ -170,8 +172,8 @@ impl<A: SnapshotApi> Engine<A> {
         Some(left)
     }
 
-    /// What is to be done next on the server, when all that is to be recorded before is;
-    /// else until when it needs no look. An order that waits is told why not.
+    /// Records everything that must be recorded and returns the next step, or else when to look
+    /// again. A waiting order that can't be carried out is refused with the reason.
     pub(super) async fn ready(
         &self,
         server: &ServerId,
@@ -196,13 +198,13 @@ impl<A: SnapshotApi> Engine<A> {
         {
             return Err(rest);
         }
-        // `once` ends, without a trail too.
+        // `once` must end even if the trail can't be written.
         if rules.count_all && lock(seat).unwritten >= FAILURES {
             return Err(Requeue::Blocked(rules.retry_after));
         }
         let Some(policy) = wanted.policies.get(server).map(Arc::clone) else {
             Self::turn_down(seat, || "its policy is gone".to_owned());
-            // Nothing is to be said of one that never had one either.
+            // A server that never had a policy gets no removal record.
             let nothing = |history: &ServerHistory| {
                 history.left() || (history.is_new() && history.alerts.is_empty())
             };
@@ -215,13 +217,13 @@ impl<A: SnapshotApi> Engine<A> {
             return Err(written.map_or(Requeue::After(rules.poll_interval), |()| Requeue::Gone));
         };
         let idle = lock(seat).idle_in_pause();
-        // What it holds is still shown to who asks: it is listed, once for all.
+        // A paused server is still listed once, so that status can show its snapshots.
         if idle && (rules.count_all || lock(seat).seen.is_some()) {
-            // No newer one is asked for.
+            // No newer listing is requested, so an old failure must not be shown.
             lock(seat).unlisted = None;
             return Err(Requeue::Until(None));
         }
-        // What is owed to a server that is down waits for no listing.
+        // A server that is down must not wait for a listing: its start may come due first.
         let patience = lock(seat)
             .history
             .patience(Some(&policy), &rules, self.clock.now());
@@ -246,7 +248,7 @@ impl<A: SnapshotApi> Engine<A> {
                 if !idle && lock(seat).own_failures >= FAILURES {
                     Box::pin(self.own_trouble(&policy, seat, &rules, &error)).await;
                 }
-                // A server that is down is looked at all the same.
+                // A server that is down is looked at again soon in any case.
                 let down = lock(seat).history.downtime.is_some();
                 return Err(if down {
                     Requeue::After(rules.poll_interval)
@@ -256,7 +258,7 @@ impl<A: SnapshotApi> Engine<A> {
             }
             Err(None) => return Err(Requeue::Until(None)),
         };
-        // A future of its own keeps a waiting server's small; it is made when its turn has come.
+        // Boxed for the same reason as in `settle`, and built only once the permit is granted.
         let turn = self.turns.acquire().await;
         let stepped = Box::pin(self.stepped(&policy, seat, inventory, &rules, turn)).await;
         let (inventory, step) = stepped?;
@@ -268,7 +270,7 @@ impl<A: SnapshotApi> Engine<A> {
         })
     }
 
-    /// The step that is to be taken by this inventory, with the server's state where that counts.
+    /// Returns the step for this inventory, with the server's state where the step depends on it.
     async fn stepped(
         &self,
         policy: &Policy,
@@ -297,7 +299,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Releases the server if it is time to; `false`: what came of it can't be recorded.
+    /// Releases the server if that is due. Returns false if the result can't be recorded.
     async fn released(
         &self,
         server: &ServerId,
@@ -318,12 +320,12 @@ impl<A: SnapshotApi> Engine<A> {
             };
             self.release_if_due(policy, seat).await
         };
-        // A future of its own keeps a waiting server's small.
+        // Boxed for the same reason as in `settle`.
         Box::pin(release).await
     }
 
-    /// The step that is left when everything that was to be recorded is; `None`: the trail
-    /// can't be written.
+    /// Records every event that the decision asks for and returns the step that remains. Returns
+    /// `None` if the trail can't be written or the service is stopping.
     async fn decided(
         &self,
         policy: &Policy,
@@ -352,7 +354,7 @@ impl<A: SnapshotApi> Engine<A> {
             let Step::Record(fact) = step else {
                 return Some(step);
             };
-            // A future of its own keeps a waiting server's small.
+            // Boxed for the same reason as in `settle`.
             let record = self.record(&policy.server, seat, fact, Details::default());
             Box::pin(record).await.ok()?;
         }
@@ -363,7 +365,7 @@ impl<A: SnapshotApi> Engine<A> {
         None
     }
 
-    /// Other servers' listings can be had: this one is blocked, with an alert of its own.
+    /// Blocks this server with an alert of its own, since other servers' listings succeed.
     async fn own_trouble(
         &self,
         policy: &Policy,
@@ -378,8 +380,8 @@ impl<A: SnapshotApi> Engine<A> {
         self.decided(policy, seat, &nothing, rules).await;
     }
 
-    /// A listing; the first one of a process, and one that lacks what the last one had, is
-    /// believed when the next says the same.
+    /// Returns an accepted listing. The first one of a process, and one that contradicts the last,
+    /// must be confirmed by the next one.
     async fn look(
         &self,
         server: &ServerId,
@@ -396,7 +398,7 @@ impl<A: SnapshotApi> Engine<A> {
             if lock(seat).believes(&inventory) {
                 return Ok(inventory);
             }
-            // Not at once: a stale copy at the provider would agree with itself.
+            // A pause comes first: a stale copy at the provider would only confirm itself.
             let pause = self.wanted().rules.poll_interval / 2;
             self.rest(pause).await.map_err(|ShuttingDown| None)?;
         }
@@ -437,7 +439,8 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// Tried again with a growing pause; the account's alert says so, `once` gives up.
+/// Counts a failed listing and returns a pause that grows with each. `once` gives up after
+/// [`FAILURES`].
 fn no_listing(
     policy: &Policy,
     seat: &Mutex<ServerRuntime>,
@@ -453,7 +456,7 @@ fn no_listing(
         .poll_interval
         .saturating_mul(1 << seat.failures.min(16))
         .min(rules.retry_after);
-    // Of a refused token the account's alert tells.
+    // A rejected token already has an account alert.
     seat.unlisted = (error.kind != ErrorKind::Account).then(|| {
         Box::new(ListingFailure {
             why: error.message.as_str().into(),

@@ -1,4 +1,4 @@
-//! A seat: all that is known of one server between two looks.
+//! State of one server between two looks.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,42 +16,42 @@ use crate::core::policy::Policy;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, Status};
 
-/// All that is known of one server between two looks.
+/// State of one server between two looks.
 #[derive(Default)]
 pub(super) struct ServerRuntime {
     pub(super) history: ServerHistory,
-    /// The rows of the last listing that was gone by; for those who look on.
+    /// Rows of the last accepted listing, for status.
     pub(super) seen: Option<AcceptedListing>,
-    /// The listings so far, and which of them are believed.
+    /// Confirmation state of the listings.
     pub(super) listed: ListingConfirmation,
-    /// Listings in a row that couldn't be had.
+    /// Consecutive failed listings.
     pub(super) failures: u32,
-    /// The last ones of these in a row while the account's could be had.
+    /// Consecutive failures while account-wide listings succeeded.
     pub(super) own_failures: u32,
-    /// Since when a listing is asked for, in whole seconds of the clock that doesn't step.
+    /// When the current request for a listing began, in whole seconds of the monotonic clock.
     pub(super) asked: Option<u32>,
-    /// Why the last listing couldn't be had; for those who look on.
+    /// Why the last listing failed, for status.
     pub(super) unlisted: Option<Box<ListingFailure>>,
-    /// Records in a row that couldn't be written.
+    /// Consecutive records that could not be written.
     pub(super) unwritten: u32,
-    /// Set where `once` may call this server good.
+    /// Set if `once` may count this server as a success.
     pub(super) settled: bool,
-    /// Set by the first listing: it showed own snapshots.
+    /// Set at the first look while the trail begins: true if the listing showed own snapshots.
     pub(super) found_own: Option<bool>,
-    /// The hold of its hooks, if it is held.
+    /// The hook lease, if the server is held.
     pub(super) held: Option<Box<HeldLease>>,
-    /// The server's state, by the last answer.
+    /// The server's power state by the last answer.
     pub(super) state: Option<Box<PowerState>>,
-    /// Its place among the servers that stand still until their create is answered.
+    /// The permit of a held or stopped server, until its create is answered.
     pub(super) place: Option<OwnedSemaphorePermit>,
-    /// A pause is being recorded, and heeded already.
+    /// Set while a pause is being recorded; it applies already.
     pub(super) pausing: bool,
-    /// An intent is being recorded.
+    /// Set while an intent is being recorded.
     pub(super) intending: bool,
-    /// Orders so far, and the one that waits.
+    /// Number of orders so far, and the order that waits.
     pub(super) orders: u64,
     pub(super) order: Option<Box<PendingOrder>>,
-    /// A listing that a deliberate break uses twice.
+    /// The listing that a deliberate break uses twice.
     #[cfg(feature = "proof")]
     pub(super) reused: Option<Box<Inventory>>,
 }
@@ -59,7 +59,7 @@ pub(super) struct ServerRuntime {
 pub(super) type SharedRuntime = Arc<Mutex<ServerRuntime>>;
 
 impl ServerRuntime {
-    /// Returns true if this listing is gone by; what fails to be had in between says nothing.
+    /// Returns true if this listing is accepted, and resets the failure counters.
     pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
         (self.failures, self.own_failures) = (0, 0);
         self.unlisted = None;
@@ -75,8 +75,8 @@ impl ServerRuntime {
         listed.believes(inventory)
     }
 
-    /// A completed own snapshot that somebody else took since the last listing, or while no
-    /// process looked, to be recorded.
+    /// Returns the event of a completed own snapshot that somebody else deleted since the last
+    /// listing, or while no process ran.
     pub(super) fn taken(&mut self, policy: &Policy) -> Option<ServerEvent> {
         while let Some(id) = self.listed.vanished() {
             let mut rows = self.seen.iter().flat_map(|seen| seen.rows.iter());
@@ -101,7 +101,7 @@ impl ServerRuntime {
         None
     }
 
-    /// Paused, and nothing that was begun before is left to be watched, nor ordered.
+    /// Returns true if the server is paused, and nothing is open, owed or ordered.
     pub(super) fn idle_in_pause(&self) -> bool {
         let history = &self.history;
         history.paused().is_some()
@@ -111,7 +111,7 @@ impl ServerRuntime {
             && self.order.is_none()
     }
 
-    /// Keeps what is shown, where it differs from what was.
+    /// Stores a listing for status. Equal rows are kept instead of copied.
     pub(super) fn show(&mut self, inventory: &Inventory, at: Timestamp) {
         let rows = match self.seen.take() {
             Some(seen) if *seen.rows == *inventory.snapshots => seen.rows,

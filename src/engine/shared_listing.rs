@@ -1,8 +1,8 @@
-//! One answer for all who ask what a server holds, with as few requests as it can.
+//! Answers all servers that wait for a listing with as few requests as it can.
 //!
-//! Who asks joins the next listing, never one that was requested before (I4). While many
-//! servers are at work one account-wide listing answers them all; while few are, each
-//! gets a listing of its own.
+//! A request joins the next listing, never one that was requested before (I4). While many servers
+//! are at work, one account-wide listing answers them all; while few are, each gets a listing of
+//! its own.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -20,20 +20,20 @@ use crate::clock::Clock;
 use crate::core::decide::Inventory;
 use crate::core::snapshot::ServerId;
 
-/// Up to so many servers at work are listed one by one.
+/// Up to this many servers at work are listed one by one.
 const FEW: usize = 4;
 
-/// An account-wide listing of this many rows costs about what one server's listing does.
+/// Rows of an account-wide listing that cost about as much as one server's listing.
 const ROWS_A_REQUEST: usize = 500;
 
-/// One that stands on several pages is asked for this much less often: many servers at work
-/// take up many pages, and each look costs as many requests.
+/// A listing of several pages is requested this many times less often. It costs one request for
+/// each page.
 const PAGED: i32 = 4;
 
-/// A listing with all its pages and repeats may take so many times the limit of one call.
+/// Time limit of a listing with all its pages and retries, in request timeouts.
 const MOST_CALLS: i32 = 20;
 
-/// Who asks within this time of the first joins the same listing.
+/// Requests within this time of the first one join the same listing.
 const GATHER: Duration = Duration::from_millis(5);
 
 type ListingAnswer = Result<Inventory, ApiError>;
@@ -43,13 +43,13 @@ struct ListingRequest {
     reply: oneshot::Sender<ListingAnswer>,
 }
 
-/// Where servers ask.
+/// The requests of the servers, and the size of the last listing.
 pub(super) struct SharedListing {
     asks: mpsc::UnboundedSender<ListingRequest>,
     queue: Mutex<Option<mpsc::UnboundedReceiver<ListingRequest>>>,
     /// Rows of the last account-wide listing.
     rows: AtomicUsize,
-    /// Its pages.
+    /// Pages of the last account-wide listing.
     pages: AtomicUsize,
 }
 
@@ -64,7 +64,7 @@ impl SharedListing {
         }
     }
 
-    /// What the server holds, by a listing that is requested after this call.
+    /// Returns the server's inventory from a listing that is requested after this call.
     pub(super) async fn ask(&self, server: &ServerId) -> ListingAnswer {
         let (reply, answer) = oneshot::channel();
         let asked = self.asks.send(ListingRequest {
@@ -84,7 +84,7 @@ impl SharedListing {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Answers until it is dropped.
+    /// Answers requests until the task is aborted.
     pub(super) async fn observe(self: Arc<Self>) {
         let Some(mut queue) = lock(&self.observer.queue).take() else {
             return;
@@ -94,7 +94,7 @@ impl<A: SnapshotApi> Engine<A> {
             let mut asks = vec![first];
             tokio::time::sleep(GATHER).await;
             if self.account.refused() {
-                // Another token is tried at once.
+                // Reads the token file anew; another token is tried at once.
                 let used = self.api.token();
                 if let Err(error) = self.api.renew() {
                     tracing::warn!(error, "the token can't be read");
@@ -110,7 +110,7 @@ impl<A: SnapshotApi> Engine<A> {
                 continue;
             }
             if self.account.refused() {
-                // A probe: one request.
+                // A probe of the token: one request.
                 let requested = self.clock.now().mono;
                 let probe = self.list(None).await;
                 self.note(&probe, requested).await;
@@ -146,7 +146,8 @@ impl<A: SnapshotApi> Engine<A> {
         let listing = self.list(None).await;
         self.note(&listing, requested).await;
         match listing {
-            // Our own mutations shift the pages: servers are asked one by one instead.
+            // Mutations shift the pages while they are read. The servers are listed one by one
+            // instead.
             Ok(listing) if listing.shifted => self.one_by_one(asks),
             Ok(listing) => {
                 let rows = listing.servers.values().map(|rows| rows.snapshots.len());
@@ -172,7 +173,8 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Each by itself: one that takes long holds up no other (I16).
+    /// Lists each server in a task of its own, so that a slow answer holds up no other server
+    /// (I16).
     fn one_by_one(self: &Arc<Self>, asks: Vec<ListingRequest>) {
         for ask in asks {
             let engine = Arc::clone(self);
@@ -182,7 +184,8 @@ impl<A: SnapshotApi> Engine<A> {
                 let unclear =
                     |error: &ApiError| error.status != Some(401) && error.kind != ErrorKind::Later;
                 if listing.as_ref().is_err_and(unclear) {
-                    // The account's trouble, or this server's alone: the whole listing tells.
+                    // An account-wide listing shows whether the whole account is affected or only
+                    // this server.
                     let requested = engine.clock.now().mono;
                     let whole = engine.list(None).await;
                     engine.note(&whole, requested).await;
@@ -195,10 +198,10 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// A listing within a deadline for all of its pages.
+    /// Requests a listing, with one time limit for all its pages.
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         let time = self.wanted().rules.request_timeout * MOST_CALLS;
-        // I16: a panic over one answer must not end the observer, which serves everyone.
+        // I16: a panic over one answer must not end the task that serves every server.
         let listing = AssertUnwindSafe(self.api.list(server)).catch_unwind();
         let message = match tokio::time::timeout(self.clock.real(time), listing).await {
             Ok(Ok(listing)) => return listing,
@@ -223,7 +226,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// The account's snapshots, or one server's, for a dry run: only GETs (I14).
+/// Returns the account's inventories, or one server's, for a dry run. Sends only GETs (I14).
 pub async fn observe_once<A: SnapshotApi>(
     api: &A,
     clock: &Clock,
@@ -252,14 +255,15 @@ fn answer_all(asks: Vec<ListingRequest>, error: &ApiError) {
     }
 }
 
-/// The server that bears this name where the one that was asked for has no rows, and whose id is
-/// of another shape: a provider that has changed from numbers to texts empties no server.
+/// Returns the server that bears this name, if the requested one has no rows and the ids are of
+/// different types. A provider that switches from numbers to texts must not make a server look
+/// empty.
 fn renumbered<'l>(listing: &'l Listing, server: &ServerId, name: &str) -> Option<&'l ServerId> {
     if listing.rows(server).is_some() {
         return None;
     }
     let is_number = |id: &ServerId| id.number().is_some();
-    // Integers stand first: one key tells whether there is any of the other shape.
+    // Numbers sort first, so one key shows whether there is an id of the other type.
     let mut keys = listing.servers.keys();
     let outer = if is_number(server) {
         keys.next_back()
@@ -275,7 +279,7 @@ fn renumbered<'l>(listing: &'l Listing, server: &ServerId, name: &str) -> Option
     other.map(|(id, _)| id)
 }
 
-/// One server's part of a listing.
+/// Returns one server's part of a listing.
 pub(super) fn inventory(
     listing: &Listing,
     server: &ServerId,

@@ -1,6 +1,8 @@
-//! Looks after the trail: no trail, no mutation (I6). A disk that doesn't answer is said; where
-//! the trail couldn't be written it is tried again, since nothing else may come for days; and
-//! when it can be, it is told of the outage and of what happened meanwhile.
+//! Tracks whether the trail is writable; without it nothing is mutated (I6).
+//!
+//! A disk that does not answer raises the alert too. After a failure the trail is tried again
+//! regularly, since no record may come for days. Once it is writable, the outage and the alerts
+//! that arose in it are recorded.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,19 +15,19 @@ use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
 use crate::core::event::RaisedAlert;
 use crate::core::sanitize::utc;
 
-/// The alert while the trail can't be written.
+/// Alert that stands while the trail can't be written.
 const TRAIL_DOWN: &str = "trail_unwritable";
 
-/// What that alert is about.
+/// Subject of that alert.
 const TRAIL: &str = "trail";
 
-/// Why it stands.
+/// Reason of that alert.
 const REASON: &str = "the trail can't be written, and nothing is changed until it can";
 
-/// A disk that takes longer for one append counts as one that can't be written.
+/// A disk that takes longer than this for one append counts as not writable.
 const HANGS: Duration = Duration::from_secs(30);
 
-/// Between two tries.
+/// Pause between two tries.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Whether the trail can be written.
@@ -34,9 +36,9 @@ pub(super) struct TrailHealth(Mutex<TrailState>);
 
 #[derive(Default)]
 struct TrailState {
-    /// Since when it can't.
+    /// Since when the trail can't be written.
     down: Option<Timestamp>,
-    /// The last time in which it couldn't, until the trail tells of that.
+    /// The last outage, until it is recorded.
     outage: Option<TrailOutage>,
 }
 
@@ -47,12 +49,12 @@ struct TrailOutage {
 }
 
 impl TrailHealth {
-    /// Whether the last record could be written.
+    /// Returns true if the last record could be written.
     pub(super) fn writable(&self) -> bool {
         lock(&self.0).down.is_none()
     }
 
-    /// The alert, which the trail can't tell of itself.
+    /// Returns the alert, which the trail can't record while it stands.
     pub(super) fn alert(&self) -> Option<StandingAlert> {
         let state = lock(&self.0);
         let since = state.down?;
@@ -67,7 +69,7 @@ impl TrailHealth {
         })
     }
 
-    /// Takes in how an append ended; what changed by it.
+    /// Records the result of an append. Returns the event of the alert's change, if any.
     fn written(&self, error: Option<&TrailError>, at: Timestamp) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
         match error {
@@ -95,7 +97,7 @@ impl TrailHealth {
         }
     }
 
-    /// The outage as it is recorded, if it is time to try that.
+    /// Returns the events that record the outage, if it is time to try.
     fn to_tell(&self, mono: SignedDuration) -> Option<[GlobalEvent; 2]> {
         let mut state = lock(&self.0);
         let outage = state.outage.as_mut().filter(|o| o.next_try <= mono)?;
@@ -110,14 +112,14 @@ impl TrailHealth {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Notes whether the trail could be written, and lets it be known where that is news.
+    /// Records the result of an append and sends a change of the alert to the notifiers.
     pub fn note_written(&self, error: Option<&TrailError>, at: Timestamp) {
         if let Some(change) = self.keeper.written(error, at) {
             self.tap_wide(&change, at);
         }
     }
 
-    /// One look, in passing.
+    /// Checks for a disk that hangs, and tries to record a past outage.
     pub(super) fn look_after_trail(self: &Arc<Self>) {
         let (now, hangs) = (self.clock.now(), self.trail.hangs_for());
         if hangs >= HANGS {
@@ -128,7 +130,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Records the outage, and what stands of the account: that may have been raised in it.
+    /// Records the outage and the account's standing alerts, which may have been raised in it.
     async fn tell_outage(&self, outage: [GlobalEvent; 2]) {
         let time = self.clock.now().wall;
         let (standing, _) = self.account.alerts();

@@ -1,4 +1,4 @@
-//! Which server's loop runs when. A server at rest is an entry in a queue, not a task.
+//! Runs each server's loop when it is due. A server at rest is an entry in a queue, not a task.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,17 +16,18 @@ use crate::core::decide::CLOCK_TOLERANCE;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 
-/// The engine looks at its queues at least this often: no lost tick matters.
+/// Longest sleep between two checks of the queues, so that a lost tick does not matter.
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
 
-/// Servers at rest by when they wake, and those at work.
+/// Resting servers by the time they wake, and those at work.
 #[derive(Default)]
 struct WorkQueue {
     by_wall: BTreeSet<(Timestamp, ServerId)>,
     by_mono: BTreeSet<(SignedDuration, ServerId)>,
     tasks: JoinSet<(ServerId, Requeue)>,
     at_work: BTreeMap<Id, ServerId>,
-    /// Working when new policies came: looked at once more.
+    /// Servers to run once more, because they were at work when new policies or a wake request
+    /// came.
     again: BTreeSet<ServerId>,
 }
 
@@ -36,8 +37,8 @@ impl<A: SnapshotApi> Engine<A> {
         self.turn(stop, false).await;
     }
 
-    /// Settles what is due and ends; whether the newest due slot of every policy is
-    /// settled by a completed snapshot and no alert stands.
+    /// Settles what is due and ends. Returns true if the newest due slot of every policy is settled
+    /// by a completed snapshot and no alert stands.
     pub async fn once(self: &Arc<Self>, stop: CancellationToken) -> bool {
         self.turn(stop, true).await;
         let wanted = self.wanted();
@@ -76,7 +77,8 @@ impl<A: SnapshotApi> Engine<A> {
             }
             let moved = self.offset();
             if offset - moved > CLOCK_TOLERANCE {
-                // Set back: what rests until a time of the old clock is looked at now.
+                // The clock was set back: servers that rest until a time of the old clock are
+                // looked at now.
                 fleet.wake_all();
             }
             offset = moved;
@@ -95,7 +97,8 @@ impl<A: SnapshotApi> Engine<A> {
                 biased;
                 () = stop.cancelled() => break,
                 broken = &mut observer => {
-                    // Without it no server is looked at: the service manager begins anew.
+                    // Without this task no server is listed. The engine ends, and the service
+                    // manager restarts it.
                     tracing::error!(?broken, "the observer ended by itself");
                     break;
                 }
@@ -114,7 +117,7 @@ impl<A: SnapshotApi> Engine<A> {
         while fleet.tasks.join_next().await.is_some() {}
         self.start_all().await;
         self.release_all().await;
-        // Whoever waits for an order hears that the end has come.
+        // Dropping a waiting order answers its caller.
         for seat in lock(&self.seats).values() {
             lock(seat).order = None;
         }
@@ -123,7 +126,8 @@ impl<A: SnapshotApi> Engine<A> {
 
     fn start_due(self: &Arc<Self>, fleet: &mut WorkQueue) {
         let now = self.clock.now();
-        // All seats first, which stay: between them the tasks would leave holes.
+        // Create all runtime states before the tasks: they stay, and tasks between them would leave
+        // holes in the heap.
         let mut due = Vec::new();
         while let Some(server) = fleet.pop_due(now.wall, now.mono) {
             due.push((server.clone(), self.seat(&server)));
@@ -147,7 +151,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.progress.fetch_add(1, Ordering::Relaxed);
         let (id, rest) = match ended {
             Ok((id, (_, rest))) => (id, rest),
-            // I16: a panic in one server's loop is one server's trouble.
+            // I16: a panic in one server's loop affects that server only.
             Err(error) => {
                 tracing::error!(%error, "a server's loop broke; it is tried again");
                 let pause = self.wanted().rules.retry_after;
@@ -166,7 +170,8 @@ impl<A: SnapshotApi> Engine<A> {
             Requeue::Until(Some(at)) => {
                 fleet.by_wall.insert((at, server));
             }
-            // The seat stays: what was open or settled is known if the policy returns.
+            // The runtime state stays, so that open calls and settled slots are there if the policy
+            // returns.
             Requeue::Until(None) | Requeue::Gone => {}
             Requeue::After(pause) | Requeue::Blocked(pause) => {
                 fleet.by_mono.insert((now.mono + pause, server));
@@ -174,7 +179,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// The wall clock against the one that doesn't step.
+    /// Returns the wall clock's offset from the monotonic clock.
     fn offset(&self) -> SignedDuration {
         let now = self.clock.now();
         now.wall.duration_since(Timestamp::UNIX_EPOCH) - now.mono
@@ -210,7 +215,7 @@ impl WorkQueue {
             .extend(resting.map(|(_, server)| (SignedDuration::MIN, server)));
     }
 
-    /// Those who were called are looked at now, and never by two loops at once.
+    /// Makes the servers of a wake request due now. None is run by two loops at once.
     fn call(&mut self, called: WakeRequests, wanted: &BTreeMap<ServerId, Arc<Policy>>) {
         let mut servers = called.servers;
         if called.all {
@@ -224,7 +229,7 @@ impl WorkQueue {
         self.look_now(servers);
     }
 
-    /// Those that are in no queue are looked at now, or once more where a loop is at work.
+    /// Makes servers that are in no queue due now, or once more if their loop is running.
     fn look_now(&mut self, servers: impl IntoIterator<Item = ServerId>) {
         let at_work: BTreeSet<_> = self.at_work.values().cloned().collect();
         for server in servers {
@@ -236,7 +241,7 @@ impl WorkQueue {
         }
     }
 
-    /// Every server is looked at by its new policy, the ones that left too.
+    /// Makes every server due under the new policies, including servers whose policy was removed.
     fn reload(
         &mut self,
         old: &BTreeMap<ServerId, Arc<Policy>>,
@@ -244,7 +249,7 @@ impl WorkQueue {
     ) {
         let by_wall = std::mem::take(&mut self.by_wall).into_iter();
         let by_mono = std::mem::take(&mut self.by_mono).into_iter();
-        // One that left before may still have its leaving to be recorded.
+        // A server whose policy was removed earlier may still lack the record of that.
         let waiting = by_wall.map(|(_, id)| id).chain(by_mono.map(|(_, id)| id));
         let all = old.keys().chain(new.keys()).cloned().chain(waiting);
         self.look_now(all);

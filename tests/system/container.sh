@@ -42,7 +42,7 @@ remove_cgroup() {
 
 # Runs a command in the container. The time limit is longer than TimeoutStopSec=, so that it is seen
 # to act.
-inside() { timeout 90 nsenter -t "$init" -m -p -u -i -n -C -- "$@"; }
+inside() { timeout 130 nsenter -t "$init" -m -p -u -i -n -C -- "$@"; }
 
 # prepare_host BINARY: checks the requirements before anything starts.
 prepare_host() {

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-/// How long a file may take; what hangs longer counts as failed.
+/// How long a write may take; one that takes longer counts as failed.
 const FILE_LIMIT: Duration = Duration::from_secs(20);
 
-/// Others may read it: nothing in it is secret.
+/// Readable by others: nothing in it is secret.
 const FILE_MODE: u32 = 0o644;
 
 /// A note, and the task that writes it.
 pub(super) type PendingWrite = Option<(String, JoinHandle<io::Result<()>>)>;
 
-/// Appends a note to its file. One write at a time: a mount that hangs must not gather more.
+/// Appends a note to its file. Only one write runs at a time, so that a mount that hangs does not
+/// pile them up.
 pub(super) async fn write(
     writing: &mut PendingWrite,
     file: &Path,
@@ -34,7 +35,7 @@ pub(super) async fn write(
             )
         });
         match tokio::time::timeout(FILE_LIMIT, &mut task).await {
-            // An older one, which had hung.
+            // An older write, which had hung, has ended.
             Ok(_) if written != note => {}
             Ok(Ok(Ok(()))) => return Ok(()),
             Ok(Ok(Err(why))) => return Err(format!("{shown}: can't be written: {why}")),
@@ -49,7 +50,7 @@ pub(super) async fn write(
     }
 }
 
-/// Appends a note, set off by an empty line, and syncs it; what a failure left is cut off.
+/// Appends a note after an empty line and syncs it. A failed write is cut off again.
 fn append(path: &Path, note: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
@@ -63,15 +64,14 @@ fn append(path: &Path, note: &str) -> io::Result<()> {
     let set_off = match last {
         _ if length == 0 => "",
         [b'\n'] => "\n",
-        // A power loss left half of one.
+        // A power loss left half a note.
         _ => "\n\n",
     };
     let written = file
         .write_all(format!("{set_off}{note}").as_bytes())
         .and_then(|()| file.sync_all());
     if written.is_err() {
-        // A mount that only takes appends refuses this, too: half a note stays, and is refused
-        // by the reader.
+        // An append-only mount refuses this too. Half a note stays then, and the reader rejects it.
         let _kept = file.set_len(length);
     }
     written

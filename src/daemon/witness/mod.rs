@@ -1,9 +1,8 @@
-//! Signs checkpoints of the trail and gives them away: to the log, to receivers, to a file.
+//! Signs checkpoints of the trail and hands them out: to the log, to receivers, to a file.
 //!
-//! Rotation never waits for it. A checkpoint is due when the interval has passed and something
-//! was recorded since the last one, and when a new file of the trail was begun. What can't be
-//! done is tried again with growing pauses, and an alert stands meanwhile. `checkpoint_file` appends to a
-//! file.
+//! Rotation never waits for it. A checkpoint is due when the interval has passed and something was
+//! recorded since the last one, and whenever a new file of the trail begins. Failures are retried
+//! with growing pauses, and an alert stands meanwhile. `checkpoint_file` appends to the file.
 
 mod checkpoint_file;
 
@@ -26,24 +25,24 @@ use crate::core::event::ClockReading;
 use crate::engine::Engine;
 use checkpoint_file::{PendingWrite, write};
 
-/// The alert while a checkpoint can't be signed, or not be written to its file.
+/// Alert that stands while a checkpoint can't be signed or written to its file.
 pub(super) const FAILED: &str = "witness_failed";
 
-/// The subject of that alert.
+/// Subject of that alert.
 pub(super) const ABOUT: &str = "witness";
 
-/// The first pause before a failure is tried again, and the longest.
+/// First and longest pause before a failure is retried.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long it sleeps at most: the wall clock may jump, and a month may end.
+/// Longest sleep, since the wall clock may jump and a month may end.
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_mins(1);
 
 /// The settings in force.
 #[derive(Clone)]
 struct WitnessSettings {
     table: config::witness::Witness,
-    /// The receivers that are witnesses.
+    /// Names of the receivers that are witnesses.
     receivers: Vec<String>,
 }
 
@@ -58,7 +57,7 @@ impl WitnessSettings {
     }
 }
 
-/// The witness of the trail.
+/// Publishes the trail's checkpoints.
 pub(super) struct Witness {
     engine: Arc<Engine<HttpApi>>,
     trail: Trail,
@@ -66,7 +65,7 @@ pub(super) struct Witness {
     tap: Arc<NewsQueue>,
     credentials: Option<PathBuf>,
     settings: watch::Sender<Option<WitnessSettings>>,
-    /// A failure is tried again at the next look, whatever its pause.
+    /// Set by a reload: a failure is retried at the next look, whatever its pause.
     at_once: AtomicBool,
     state: Mutex<WitnessState>,
 }
@@ -74,13 +73,14 @@ pub(super) struct Witness {
 #[derive(Default)]
 struct WitnessState {
     last: Option<LastCheckpoint>,
-    /// A failure of a former process stands: it is tried at once, so that it clears.
+    /// Set if an alert of an earlier process stands: a checkpoint is made at once, so that it
+    /// clears.
     again: bool,
-    /// The checkpoint that its file still lacks.
+    /// The checkpoint that the file still lacks, and its note.
     owed: Option<(Checkpoint, String)>,
-    /// The write that is under way.
+    /// The write in progress.
     writing: PendingWrite,
-    /// Failures in a row, and not before when the next try is.
+    /// Consecutive failures, and the earliest time of the next try.
     failures: u32,
     next_try: SignedDuration,
 }
@@ -90,7 +90,7 @@ struct LastCheckpoint {
     wall: Timestamp,
     mono: SignedDuration,
     covers: u64,
-    /// The trail's file then.
+    /// Name of the trail's file at that time.
     file: String,
 }
 
@@ -113,7 +113,7 @@ impl Witness {
         }
     }
 
-    /// Takes in what the trail says of the last checkpoint; `failed`: the alert stands.
+    /// Takes over the last checkpoint from the trail. `failed` is true if the alert stands.
     pub(super) async fn resume(&self, sealed: Option<WitnessedPoint>, failed: bool) {
         let now = self.clock.now();
         let mut state = self.state.lock().await;
@@ -126,13 +126,13 @@ impl Witness {
         });
     }
 
-    /// Files are in force anew: what failed is tried at once.
+    /// Applies a new configuration, and retries a failure at once.
     pub(super) fn reload(&self, config: &Config) {
         self.at_once.store(true, Ordering::Relaxed);
         self.settings.send_replace(WitnessSettings::of(config));
     }
 
-    /// Looks now and then until `stop`.
+    /// Publishes checkpoints when they are due, until `stop`.
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut settings = self.settings.subscribe();
         loop {
@@ -151,7 +151,7 @@ impl Witness {
         }
     }
 
-    /// Does what is due, and says how long nothing is.
+    /// Does what is due, and returns the pause until the next look.
     pub(super) async fn look(&self) -> Duration {
         let mut state = self.state.lock().await;
         let settings = self.settings.borrow().clone();
@@ -192,7 +192,7 @@ impl Witness {
             Some(last) => last.mono + interval - now,
             None => LONGEST_SLEEP,
         };
-        // A quiet trail is looked at as seldom as its interval, or a minute.
+        // A quiet trail is checked once per interval, at least once a minute.
         let least = interval.min(LONGEST_SLEEP);
         let next = if next.is_positive() { next } else { least };
         next.min(LONGEST_SLEEP).unsigned_abs()
@@ -258,7 +258,7 @@ impl Witness {
             let entry = Entry::wide(now.wall, event);
             let recorded = self.trail.append(vec![entry]).await;
             self.engine.note_written(recorded.as_ref().err(), now.wall);
-            // Its own record, where nothing came between, is no reason for another one.
+            // The record of a checkpoint needs no other checkpoint if nothing came in between.
             let own = self.trail.last().map(|mark| mark.seq);
             if let (Some(last), Ok(()), Some(own)) = (&mut state.last, recorded, own)
                 && last.covers == record
@@ -269,7 +269,7 @@ impl Witness {
         written
     }
 
-    /// The key, read anew each time, so that a changed file serves at once.
+    /// Reads the key, each time anew, so that a changed file takes effect at once.
     fn key(&self, table: &config::witness::Witness) -> Result<SignerKey, String> {
         let path = (table.key_file.as_deref())
             .ok_or("there is no key: write key_file below [audit.witness]")?;
@@ -279,7 +279,7 @@ impl Witness {
 }
 
 impl WitnessState {
-    /// True where a checkpoint of this record is due; a quiet trail needs none.
+    /// Returns true if a checkpoint at this record is due. A trail without new records needs none.
     fn is_due(&self, mark: &TrailPosition, interval: SignedDuration, now: ClockReading) -> bool {
         let Some(last) = self.last.as_ref().filter(|_| !self.again) else {
             return true;

@@ -1,4 +1,4 @@
-//! When the provider refuses the token, or one server's listing.
+//! Tests of a token that the provider rejects, and of one server whose listing it refuses.
 
 use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene};
@@ -37,7 +37,8 @@ async fn a_refused_account_changes_nothing_is_probed_with_the_token_read_anew_an
         assert_eq!(scene.raised(), [REFUSED], "{status}");
         assert!(scene.engine.summary().account_refused);
 
-        // Each probe is one listing, with the token read anew, `retry_after` after the last.
+        // Each probe is one listing, sent `retry_after` after the last one with the token read
+        // anew.
         let renewed = scene.provider.times(|what| *what == What::Renew);
         let mut listed = scene.provider.times(|what| matches!(what, What::List(_)));
         let probes = listed.split_off(listed.len() - 11);
@@ -83,7 +84,7 @@ async fn another_token_is_tried_before_the_next_probe_and_the_same_one_is_not() 
 #[tokio::test(start_paused = true)]
 async fn a_listing_that_was_requested_before_the_refusal_does_not_lift_it() {
     let scene = Scene::new([1, 2]);
-    // Both ask at once; server 1's answer is still on its way when the token is refused.
+    // Both servers ask at once. Server 1's answer is still under way when the token is rejected.
     let mut first = true;
     scene.provider.script(move |what| match what {
         What::List(Some(1)) if std::mem::take(&mut first) => Reply::Slowly(MINUTE, 200),
@@ -110,7 +111,8 @@ async fn a_token_that_may_only_read_is_one_alert_that_stands_until_a_mutation_is
     assert!(scene.cleared().is_empty());
     assert!(scene.engine.summary().account_refused);
     let creates = scene.provider.times(|what| matches!(what, What::Create(_)));
-    // Those in flight together are one refusal; then one at a time, ever more seldom.
+    // Mutations in flight together count as one rejection. Then single trials follow, with growing
+    // pauses.
     let tries: Vec<_> = creates.into_iter().filter(|at| *at > MINUTE).collect();
     assert!((8..=18).contains(&tries.len()), "{tries:?}");
     assert!(tries[0] < 8 * MINUTE, "{tries:?}");
@@ -140,7 +142,7 @@ async fn after_refused_mutations_only_another_token_or_a_taken_mutation_clears_t
         let running = scene.run();
         scene.pass(MINUTE).await;
         assert_eq!(scene.raised(), [REFUSED]);
-        // An answer that says nothing of the token.
+        // A 503 says nothing about the token.
         scene.provider.script(|what| match what {
             What::Create(_) => Reply::Says(503),
             _ => Reply::Works,

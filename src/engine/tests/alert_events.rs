@@ -1,4 +1,4 @@
-//! What those who tell people are let know, and that nobody waits for them.
+//! Tests of the news that the engine queues for the notifiers, and that it never waits for them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::alerts::{News, NewsQueue, SlotChange};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// The news so far, in short.
+/// Drains the queue and returns the news in short form.
 fn news(tap: &NewsQueue) -> Vec<String> {
     let (news, lost) = tap.drain();
     assert_eq!(lost, 0);
@@ -91,7 +91,7 @@ async fn an_outage_of_the_trail_ends_by_itself_and_is_told_by_it_with_what_was_r
     scene.disk.set().room = Some(0);
     scene.pass(30 * MINUTE).await;
     assert!(!scene.engine.watched().writable);
-    // Nothing else comes to be recorded.
+    // No other record is due.
     scene.disk.set().room = None;
     scene.pass(2 * MINUTE).await;
     assert!(scene.engine.watched().writable);

@@ -1,4 +1,4 @@
-//! Hooks around creates, and the release in the end, whatever comes between.
+//! Tests of hooks around creates, and of the release that follows whatever happens in between.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,7 +11,7 @@ use crate::core::event::HookOutcome;
 use crate::core::snapshot::ServerId;
 use crate::engine::lock;
 
-/// `reason` of the last end of a hook.
+/// Returns the last `hook_finished` record.
 fn last_end(scene: &Scene) -> serde_json::Value {
     scene.events("hook_finished").last().expect("one").clone()
 }
@@ -57,7 +57,7 @@ async fn a_failed_before_means_no_snapshot_but_after_and_an_alert() {
         raised.contains(&"slot_failed daily".to_owned()),
         "{raised:?}"
     );
-    // The next day it does well.
+    // The next day the hook succeeds.
     stage.script(|_| (SECOND, HookOutcome::Done));
     stage.scene.pass(24 * HOUR).await;
     let cleared = stage.scene.cleared();
@@ -113,7 +113,7 @@ async fn a_disk_that_fills_up_in_a_hold_keeps_no_server_held() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_service_leaves_no_server_held() {
     let stage = Stage::new([1]);
-    // It is never seen to be there, so it is waited for.
+    // No listing shows the snapshot, so the server stays held.
     stage.scene.provider.script(|what| match what {
         What::List(_) => Reply::Lacks(101),
         _ => Reply::Works,
@@ -220,7 +220,7 @@ async fn of_many_servers_few_stand_still_at_once() {
     stage.scene.pass(HOUR).await;
     assert_eq!(stage.scene.made().len(), 40);
     assert_eq!((stage.ran("before"), stage.held()), (40, 0));
-    // Those on the way to their create, and those whose release is on its way.
+    // Servers before their answered create, and servers whose release is under way.
     let most = *lock(&most);
     assert!((2..=32).contains(&most), "{most}");
     running.ends().await;

@@ -1,11 +1,11 @@
-//! What a listing may hide once, and must not make happen.
+//! Tests of listings that lack or repeat a row once, and must not lead to a change.
 
 use std::collections::VecDeque;
 
 use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene};
 
-/// Server 1 is full of what people made, 101 to 105.
+/// Returns a scene whose server 1 is full of foreign snapshots, 101 to 105.
 fn full() -> Scene {
     let scene = Scene::new([1]);
     for nth in 1..=5 {
@@ -15,7 +15,7 @@ fn full() -> Scene {
     scene
 }
 
-/// The next listings are answered so, and all others as they should be.
+/// Answers the next listings with these replies, and every other request as usual.
 fn listings(scene: &Scene, replies: impl IntoIterator<Item = Reply>) {
     let mut replies: VecDeque<_> = replies.into_iter().collect();
     scene.provider.script(move |what| match what {
@@ -82,14 +82,14 @@ async fn i5_a_delete_without_an_answer_is_done_only_when_two_listings_say_so() {
             Reply::Says(500)
         }
         What::List(_) if unanswered => {
-            // Hidden by the first listing after it.
+            // The first listing after the delete hides the snapshot.
             unanswered = false;
             Reply::Lacks(101)
         }
         _ => Reply::Works,
     });
     let running = scene.run();
-    // Its deletion was announced by the first look.
+    // The first look announced the deletion.
     scene.pass(scene.rules.shrink_grace + MINUTE).await;
     assert_eq!(scene.events("delete_intent").len(), 1);
     assert!(scene.events("delete_confirmed").is_empty(), "it is there");
@@ -110,7 +110,8 @@ async fn i9_what_was_answered_is_not_missing_by_one_listing_after_an_outage() {
             (What::List(_), Some(listings)) => {
                 *listings += 1;
                 match *listings {
-                    // Beyond the settle window nothing is listed, and then not the new one.
+                    // No listing succeeds until after the settle window, and the next one lacks the
+                    // new snapshot.
                     1..=40 => Reply::Says(500),
                     41 => Reply::Lacks(101),
                     _ => Reply::Works,
@@ -138,8 +139,8 @@ async fn i7_a_deleted_one_that_a_listing_shows_again_is_back_only_when_two_say_s
             let name = format!("daily-2026-11-{day}");
             scene.provider.put(1, &name, &made);
         }
-        // The create after the delete fails, and when it is due again a listing that lags shows
-        // the victim.
+        // The create after the delete fails. When it is due again, a stale listing shows the
+        // deleted snapshot.
         let (mut over, mut shown) = (false, 0);
         scene.provider.script(move |what| match what {
             What::Delete(_) => {

@@ -1,4 +1,4 @@
-//! Who gets which listing, and what a listing that fails or takes long holds up.
+//! Tests of listings: which server receives which one, and what a failed or slow one delays.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,8 @@ use crate::core::snapshot::ServerId;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// Each server holds what its rotation keeps, ids in that order: a create makes one surplus.
+/// Gives each server the two snapshots that its rotation keeps, ids in that order, so that a create
+/// makes one surplus.
 fn hold_two(scene: &Scene, servers: u64) {
     for server in 1..=servers {
         for day in ["2026-11-23", "2026-11-24"] {
@@ -80,7 +81,7 @@ async fn a_provider_that_hangs_is_told_of_when_the_first_whole_listing_failed() 
     let tries = SignedDuration::from_secs(95);
     scene.provider.script(move |_| Reply::Slowly(tries, 504));
     let running = scene.run();
-    // The server's own listing, then the whole one.
+    // The server's own listing, then the account-wide one.
     scene.pass(2 * tries + SECOND).await;
     assert_eq!(scene.raised(), ["api_unreachable account"]);
     running.ends().await;
@@ -91,7 +92,7 @@ async fn what_somebody_else_took_is_recorded_and_what_we_deleted_is_not() {
     let scene = Scene::new([1]);
     let running = scene.run();
     scene.pass(3 * DAY).await;
-    // Two of the four that were made are kept, and no delete was taken for another's.
+    // Two of the four that were made are kept, and neither delete was recorded as somebody else's.
     assert_eq!(scene.events("delete_confirmed").len(), 2);
     assert!(scene.events("snapshot_gone").is_empty());
     let older = scene.provider.names(1)[0].clone();
@@ -252,7 +253,7 @@ async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_a
     let scene = Scene::new(1..=8);
     scene.provider.script(|what| match what {
         What::List(_) => Reply::Slowly(10 * SECOND, 200),
-        // Not all at once, so that some are answered while a listing is under way.
+        // Answered at different times, so that some answers arrive while a listing is under way.
         What::Create(server) => Reply::Slowly(i32::try_from(*server).unwrap() * 3 * SECOND, 200),
         _ => Reply::Works,
     });
@@ -266,7 +267,7 @@ async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_a
             .iter()
             .find(|a| a.what == What::Create(server))
             .unwrap();
-        // Each server's oldest has the first of its two ids.
+        // Each server's oldest snapshot has the first of its two ids.
         let id = 101 + (server - 1) * 2;
         let delete = asked.iter().find(|a| a.what == What::Delete(id)).unwrap();
         let answered = create.answered.unwrap();

@@ -1,4 +1,4 @@
-//! What an operator orders and pauses while the engine runs.
+//! Tests of an operator's orders and pauses while the engine runs.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ fn refused(answer: &OrderOutcome, why: &str) {
     assert!(reason.contains(why), "{reason:?} instead of {why:?}");
 }
 
-/// At rest after today's slot, an hour before which two older ones were made.
+/// Returns a server at rest after today's slot, with one foreign snapshot.
 async fn at_rest() -> (Scene, super::support::Running) {
     let scene = Scene::new([1]);
     scene.provider.put(1, "by-hand", "2026-11-01T03:00:00Z");
@@ -102,7 +102,7 @@ async fn i5_an_order_that_comes_while_the_server_works_never_meets_another_mutat
     let ordered = engine
         .order(SERVER, create("mine"), "root".to_owned())
         .await;
-    // After its answer the first is completed, so there is nothing in the way any more.
+    // The first create is completed after its answer, so nothing stands in the order's way.
     done(&ordered);
     let asked = scene.provider.asked();
     let creates: Vec<_> = asked
@@ -147,7 +147,7 @@ async fn a_delete_order_that_is_refused_neither_repeats_nor_counts_for_the_rotat
         scene.pass(MINUTE).await;
     }
     scene.provider.works();
-    // Two more days: the rotation prunes at once what is beyond keep.
+    // Two more days: the rotation prunes at once what is beyond `keep`.
     scene.pass(48 * HOUR + MINUTE).await;
     let names = ["by-hand", "daily-2026-11-26", "daily-2026-11-27"];
     assert_eq!(scene.provider.names(1), names);
@@ -185,7 +185,7 @@ async fn i12_a_restore_that_a_crash_cut_off_is_closed_as_unknown_and_holds_the_s
     });
     scene.pass(MINUTE).await;
     assert_eq!(scene.provider.restores(), 1);
-    // Killed: the task is gone with its call.
+    // The process is killed: the task ends, and its call with it.
     running.task.abort();
     waiting.abort();
     scene.provider.works();
@@ -269,7 +269,8 @@ async fn a_pause_begins_nothing_survives_a_restart_and_ends_with_resume() {
     let running = scene.run();
     scene.pass(HOUR).await;
     assert_eq!(scene.provider.creates(1), 0);
-    // What they hold is shown all the same: of each two listings agree, and no more are asked for.
+    // Status still needs the servers' snapshots, so each is listed until two listings agree, and
+    // then no more.
     assert_eq!(scene.provider.asked().len() - before, 4);
     for server in [1, 2] {
         let seen = |known: ServerSnapshot<'_>| known.seen.is_some();
@@ -300,7 +301,7 @@ async fn a_pause_of_all_holds_for_policies_that_come_later_and_over_restarts() {
     let running = scene.run();
     scene.pass(25 * HOUR).await;
     assert_eq!(scene.provider.mutations(), 0);
-    // One of them stays paused by itself.
+    // One server keeps a pause of its own.
     scene.engine.pause(Some(SERVER), "root").await.unwrap();
     let alone = scene.engine.resume(Some(SERVER), "root").await;
     assert!(

@@ -1,4 +1,4 @@
-//! A provider in memory that does as a test's script says.
+//! A provider in memory that answers by a test's script.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use crate::core::downtime::{PowerState, ServerInfo};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 use crate::engine::lock;
 
-/// What the provider was asked.
+/// A request to the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
     List(Option<u64>),
@@ -27,7 +27,7 @@ pub(super) enum What {
     Renew,
 }
 
-/// One request: when it was asked, and when it was answered.
+/// A request, when it arrived and when it was answered.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub what: What,
@@ -35,19 +35,19 @@ pub(super) struct Asked {
     pub answered: Option<SignedDuration>,
 }
 
-/// How it is answered.
+/// The answer to a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reply {
     Works,
-    /// By this status, without effect.
+    /// This status, without effect.
     Says(u16),
-    /// After so long, by this status; a listing says what holds then.
+    /// This status after a delay; a listing shows the state at that time.
     Slowly(SignedDuration, u16),
-    /// By a listing that lacks this snapshot, and nothing shows it.
+    /// A listing that lacks this snapshot and gives no sign of it.
     Lacks(u64),
-    /// By a listing that still shows this snapshot, which is gone.
+    /// A listing that still shows this snapshot, which is gone.
     Shows(u64),
-    /// By a listing that can't be relied on.
+    /// A listing in doubt.
     Doubted,
     Panics,
 }
@@ -56,12 +56,12 @@ type Script = Box<dyn FnMut(&What) -> Reply + Send>;
 
 struct State {
     snapshots: BTreeMap<u64, Vec<Snapshot>>,
-    /// What is gone, with its server.
+    /// Deleted snapshots, with their servers.
     gone: Vec<(u64, Snapshot)>,
     asked: Vec<Asked>,
     script: Script,
     last_id: u64,
-    /// Servers that don't run.
+    /// Servers that are stopped.
     stopped: BTreeSet<u64>,
     /// The token that a renewal finds, and the one in use.
     tokens: (u64, u64),
@@ -94,12 +94,12 @@ impl Provider {
         }
     }
 
-    /// From now on requests are answered so.
+    /// Answers requests by this script from now on.
     pub(super) fn script(&self, script: impl FnMut(&What) -> Reply + Send + 'static) {
         lock(&self.state).script = Box::new(script);
     }
 
-    /// No mutation is sent while these are held.
+    /// Takes every permit. No mutation is sent while they are held.
     pub(super) async fn take_all_places(&self) -> Vec<Permit> {
         let mut places = Vec::new();
         for _ in 0..8 {
@@ -112,7 +112,7 @@ impl Provider {
         self.script(|_| Reply::Works);
     }
 
-    /// The next renewal finds another token.
+    /// Makes the next renewal find another token.
     pub(super) fn new_token(&self) {
         lock(&self.state).tokens.0 += 1;
     }
@@ -121,7 +121,7 @@ impl Provider {
         lock(&self.state).asked.clone()
     }
 
-    /// When each request of this kind was asked.
+    /// Returns when each request of this kind arrived.
     pub(super) fn times(&self, wanted: impl Fn(&What) -> bool) -> Vec<SignedDuration> {
         let asked = self.asked().into_iter();
         asked.filter(|a| wanted(&a.what)).map(|a| a.at).collect()
@@ -146,7 +146,7 @@ impl Provider {
         rows.map(|s| s.name.clone()).collect()
     }
 
-    /// The servers that hold a snapshot of this name.
+    /// Returns the servers that hold a snapshot of this name.
     pub(super) fn holding(&self, name: &str) -> BTreeSet<u64> {
         let state = lock(&self.state);
         let servers = state.snapshots.iter();
@@ -154,21 +154,21 @@ impl Provider {
         holding.map(|(id, _)| *id).collect()
     }
 
-    /// A person deletes it.
+    /// Deletes a snapshot as a person would.
     pub(super) fn take(&self, id: u64) {
         for rows in lock(&self.state).snapshots.values_mut() {
             rows.retain(|s| s.id != SnapshotId::from(id));
         }
     }
 
-    /// A completed snapshot that is there already.
+    /// Adds a completed snapshot.
     pub(super) fn put(&self, server: u64, name: &str, made: &str) {
         let mut state = lock(&self.state);
         let made = made.parse().ok();
         state.make(server, name, made);
     }
 
-    /// Notes the request and waits as the script says.
+    /// Records the request and waits as the script says.
     async fn answer(&self, call: Call, what: What) -> Result<Reply, ApiError> {
         let (turn, reply) = {
             let mut state = lock(&self.state);

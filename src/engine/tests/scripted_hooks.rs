@@ -1,4 +1,4 @@
-//! Runs hooks by a script, and knows which servers stand still.
+//! A hook runner that follows a script and records which servers are held.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -18,10 +18,10 @@ use crate::hooks::{BoxedFuture, HookJob, HookReport, Runner, RunnerLease};
 pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// How a run of a hook goes: how long it takes, and how it ends.
+/// The course of a hook's run: how long it takes, and how it ends.
 type Script = Box<dyn FnMut(&str) -> (SignedDuration, HookOutcome) + Send>;
 
-/// Runs hooks by a script, and knows which servers stand still.
+/// A hook runner that follows a script and records which servers are held.
 struct Hands(Arc<Inner>);
 
 pub(super) struct Inner {
@@ -29,9 +29,9 @@ pub(super) struct Inner {
     said: Mutex<Vec<String>>,
     held: Mutex<BTreeSet<ServerId>>,
     script: Mutex<Script>,
-    /// The runner of a hold is gone after `before`.
+    /// Set if a lease's runner is lost after `before`.
     pub(super) lost: AtomicBool,
-    /// It has run `after` before it was asked to.
+    /// Set if the runner ran `after` before it was asked to.
     pub(super) early: AtomicBool,
 }
 
@@ -133,7 +133,7 @@ impl Stage {
         stage
     }
 
-    /// Puts the policies in force with hooks, and hands to run them.
+    /// Puts the policies in force with hooks, and sets a runner for them.
     pub(super) fn begin(&self) {
         let engine = &self.scene.engine;
         engine.run_hooks_by(Arc::new(Hands(Arc::clone(&self.hands))));
@@ -167,7 +167,7 @@ impl Stage {
         said.iter().filter(|line| line.starts_with(hook)).count()
     }
 
-    /// The process ends without a word, and another begins.
+    /// Ends the process without a shutdown, and starts another.
     pub(super) async fn crash(&mut self, running: Running) -> Running {
         running.task.abort();
         let _aborted = running.task.await;

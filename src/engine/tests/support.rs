@@ -19,11 +19,11 @@ use crate::engine::Engine;
 
 /// An hour after the daily slot.
 pub(super) const BASE: &str = "2026-11-25T04:00:00Z";
-/// The newest due slot's name.
+/// Name of the newest due slot's snapshot.
 pub(super) const TODAY: &str = "daily-2026-11-25";
 pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// An engine over the provider, and what is under them.
+/// An engine, and the provider, disk and clock under it.
 pub(super) struct Scene {
     pub provider: Arc<Provider>,
     pub disk: MemoryDisk,
@@ -40,7 +40,7 @@ pub(super) struct Running {
 }
 
 impl Scene {
-    /// A daily rotation that keeps 2 for each of these servers.
+    /// Creates a scene with a daily rotation that keeps 2 for each of these servers.
     pub(super) fn new(servers: impl IntoIterator<Item = u64>) -> Self {
         let (clock, stepper) = Clock::stepped(BASE.parse().unwrap());
         let provider = Arc::new(Provider::new(clock.clone()));
@@ -57,7 +57,7 @@ impl Scene {
         }
     }
 
-    /// The same for `once`.
+    /// Like [`Self::new`], for `once`.
     pub(super) fn once(servers: impl IntoIterator<Item = u64>) -> Self {
         let mut scene = Self::new([]);
         scene.rules.count_all = true;
@@ -66,7 +66,7 @@ impl Scene {
         scene
     }
 
-    /// The process begins anew over the same disk, with these policies.
+    /// Starts a new process over the same disk, with these policies.
     pub(super) fn restart(&mut self, servers: impl IntoIterator<Item = u64>) {
         self.engine = engine(
             &self.provider,
@@ -94,7 +94,7 @@ impl Scene {
         self.clock.sleep(time).await;
     }
 
-    /// The trail's records of this event.
+    /// Returns the trail's records of this event.
     pub(super) fn events(&self, event: &str) -> Vec<Value> {
         let path = Path::new("/audit/audit-2026-11.jsonl");
         let text = self.disk.text(path);
@@ -104,7 +104,7 @@ impl Scene {
             .collect()
     }
 
-    /// The alerts that were raised, each as its name and what it is about.
+    /// Returns the raised alerts, each as its name and its subject.
     pub(super) fn raised(&self) -> Vec<String> {
         self.alerts("alert_raised")
     }
@@ -122,7 +122,7 @@ impl Scene {
             .collect()
     }
 
-    /// The servers that hold today's snapshot.
+    /// Returns the servers that hold today's snapshot.
     pub(super) fn made(&self) -> BTreeSet<u64> {
         self.provider.holding(TODAY)
     }
@@ -143,7 +143,7 @@ fn engine(
     servers: impl IntoIterator<Item = u64>,
 ) -> Arc<Engine<Provider>> {
     let (trail, mut opened) = open(disk, clock);
-    // Some earlier process began the trail.
+    // An earlier process began the trail.
     opened.begins = false;
     Engine::new(
         Arc::clone(provider),
@@ -155,7 +155,7 @@ fn engine(
     )
 }
 
-/// An engine that finds no trail at all.
+/// Returns an engine that finds no trail.
 pub(super) fn first(scene: &Scene, server: u64) -> Arc<Engine<Provider>> {
     let (trail, opened) = open(&scene.disk, &scene.clock);
     let (provider, clock) = (Arc::clone(&scene.provider), scene.clock.clone());
@@ -170,7 +170,7 @@ pub(super) fn first(scene: &Scene, server: u64) -> Arc<Engine<Provider>> {
     )
 }
 
-/// What a start reads.
+/// Opens the trail as a start does.
 pub(super) fn open(disk: &MemoryDisk, clock: &Clock) -> (Trail, OpenedTrail) {
     Trail::open_inline(
         Box::new(disk.clone()),

@@ -1,4 +1,4 @@
-//! What the engine does when the trail can't be written, and what a start reads back.
+//! Tests of the engine while the trail can't be written, and of what a start reads back.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn i6_nothing_is_sent_when_its_intent_cannot_be_written() {
     let running = scene.run();
     scene.pass(MINUTE).await;
     assert_eq!(scene.provider.creates(1), 1);
-    // Of the next try the intent is all that is recorded before it is sent.
+    // The intent is the only record that precedes the next try.
     scene.disk.set().room = Some(0);
     scene.provider.works();
     scene.pass(30 * MINUTE).await;
@@ -87,7 +87,7 @@ async fn i6_an_outcome_is_written_when_the_disk_works_again_and_nothing_is_sent_
 #[tokio::test(start_paused = true)]
 async fn a_removed_policy_is_recorded_once_and_its_open_create_is_taken_up_when_it_returns() {
     let mut scene = Scene::new([1, 2]);
-    // Made, though the answer says otherwise; no listing shows it at first.
+    // The create had its effect although the answer is a 500; `put` adds the snapshot below.
     scene.provider.script(|what| match what {
         What::Create(1) => Reply::Says(500),
         _ => Reply::Works,

@@ -1,4 +1,4 @@
-//! What an operator is told of an order that was begun, and of whose end nobody can tell.
+//! Tests of orders that began and whose outcome is unknown.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::core::operator_order::Order;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::engine::OrderOutcome;
 
-/// A server at rest, of whose snapshots one is to be deleted by order.
+/// Returns a server at rest, one of whose snapshots an order will delete.
 async fn at_rest() -> (Scene, Running) {
     let scene = Scene::new([1]);
     scene.provider.put(1, "by-hand", "2026-11-01T03:00:00Z");

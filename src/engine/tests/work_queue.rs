@@ -1,4 +1,4 @@
-//! Which server is looked at when: clock steps, broken loops, stops.
+//! Tests of the work queue: clock steps, loops that panic, stops.
 
 use jiff::SignedDuration;
 
@@ -21,7 +21,7 @@ async fn all_are_looked_at_again_when_the_clock_is_set_back_while_they_rest() {
     scene.stepper.step(-48 * HOUR);
     scene.pass(MINUTE).await;
     assert_eq!(scene.raised().len(), 6, "the clock is behind the trail");
-    // Set right again, they go on: at the next slot each makes one.
+    // Once the clock is right again they resume, and each creates one at the next slot.
     scene.stepper.step(48 * HOUR);
     scene.pass(24 * HOUR).await;
     assert_eq!(scene.cleared().len(), 6);
@@ -110,7 +110,7 @@ async fn i16_a_loop_that_breaks_is_tried_again_and_others_go_on() {
     assert_eq!(scene.made(), [1, 3].into());
     scene.pass(2 * HOUR).await;
     assert_eq!(scene.made(), [1, 2, 3].into());
-    // A create that broke may have been sent: its settle window is waited for.
+    // A create that panicked may have been sent, so its settle window passes first.
     let creates = scene.provider.times(|what| *what == What::Create(2));
     assert_eq!(creates.len(), 3);
     for pair in creates.windows(2) {
@@ -143,7 +143,7 @@ async fn a_stop_awaits_the_create_in_flight_records_it_and_sends_no_other() {
     let scene = Scene::new([1, 2]);
     scene.provider.script(|what| match what {
         What::Create(1) => Reply::Slowly(20 * SECOND, 200),
-        // Its create would follow while the other is in flight.
+        // Without the stop, its create would follow while the other is in flight.
         What::List(Some(2)) => Reply::Slowly(8 * SECOND, 200),
         _ => Reply::Works,
     });
