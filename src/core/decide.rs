@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::breaks::Break;
-use super::downtime::{PowerState, ServerInfo};
 use super::event::{ClockReading, ServerEvent, SlotOutcome};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
 use super::rotation_terms::{Fnv, RotationTerms, TermsHash};
@@ -19,68 +18,14 @@ use super::server_history::ServerHistory;
 use super::slot_log::SlotRecord;
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
 
+pub use super::inventory::Inventory;
+
 /// How far the clock may lie behind the newest intent or a pause's end, and a date ahead of the
 /// clock.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The longest pause between two attempts.
 pub const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
-
-/// A server's listing at one instant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inventory {
-    /// The server's name in the listing; `None` if the listing has no row of it.
-    pub server_name: Option<String>,
-    /// Its host name, if that differs.
-    pub hostname: Option<String>,
-    /// Its other id, if the listing gives two. The policy may use either.
-    pub other_id: Option<ServerId>,
-    /// All snapshots of the server.
-    pub snapshots: Vec<Snapshot>,
-    /// The server's state; `None` if it was not requested.
-    pub state: Option<PowerState>,
-    /// Time of the listing's request, by the monotonic clock.
-    pub requested: SignedDuration,
-    /// Why the listing is unreliable.
-    pub doubt: Option<String>,
-}
-
-impl Inventory {
-    /// Returns the inventory of a server that has no snapshots or was not listed.
-    pub fn empty(requested: SignedDuration) -> Self {
-        Self {
-            server_name: None,
-            hostname: None,
-            other_id: None,
-            snapshots: Vec::new(),
-            state: None,
-            requested,
-            doubt: None,
-        }
-    }
-
-    /// Adds the provider's description of the server. Its names and other id count only if no row
-    /// gives them.
-    pub fn tell(&mut self, detail: ServerInfo) {
-        self.state = Some(detail.state);
-        if self.server_name.is_none() {
-            (self.server_name, self.hostname) = (detail.name, detail.hostname);
-        }
-        self.other_id = self.other_id.take().or(detail.other_id);
-    }
-
-    /// Puts the inventory in doubt if the server's other id has a policy of its own: two policies
-    /// would rotate one server.
-    pub fn doubt_twin(&mut self, has_policy: impl Fn(&ServerId) -> bool) {
-        let Some(other) = self.other_id.as_ref().filter(|id| has_policy(id)) else {
-            return;
-        };
-        let twin = format!(
-            "another policy is for the same server, by its other id {other}: remove one of both"
-        );
-        self.doubt.get_or_insert(twin);
-    }
-}
 
 /// The next step on a server.
 #[expect(

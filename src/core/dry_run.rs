@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{DecisionContext, Inventory, Step, decide};
 use super::downtime::PowerState;
-use super::event::{ClockReading, HookKind, HookOutcome, Outcome, ServerEvent};
+use super::event::{ClockReading, ServerEvent};
 use super::plan::{Plan, PlannedAction, PlannedStep};
 use super::policy::{Policy, Rules};
-use super::retention_verdict::{RetentionVerdict, SnapshotVerdict, verdicts, whole_seconds};
+use super::retention_verdict::{SnapshotVerdict, verdicts, whole_seconds};
 use super::sanitize::utc;
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::{Snapshot, SnapshotId, Status};
@@ -144,155 +144,6 @@ impl DryRun<'_> {
         self.plan.until = None;
     }
 
-    fn create(&mut self, rotation: String, name: String, reason: String) {
-        self.record(&ServerEvent::CreateIntent {
-            rotation,
-            snapshot: name.clone(),
-            // Needed only if no answer gives the id; here the answer follows at once.
-            known: BTreeSet::new(),
-            reason: reason.clone(),
-            by: None,
-            spare: None,
-        });
-        let id = self.new_id();
-        self.created.insert(id.clone());
-        self.record(&ServerEvent::CreateResult {
-            snapshot: name.clone(),
-            outcome: Outcome::Done,
-            id: Some(id.clone()),
-            server_name: None,
-            looked_for: false,
-            hindrance: None,
-            said: None,
-        });
-        self.show(id, name.clone());
-        self.push(PlannedAction::Create, Some(name), None, reason);
-    }
-
-    fn delete(
-        &mut self,
-        (id, name): (SnapshotId, String),
-        prune_first: bool,
-        paid_by: Option<SnapshotId>,
-        reason: String,
-    ) {
-        if let Some(fated) = self.plan.snapshots.iter_mut().find(|v| v.id == id) {
-            fated.fate = RetentionVerdict::Delete;
-            fated.reason.clone_from(&reason);
-        }
-        let ids = || {
-            self.inventory
-                .snapshots
-                .iter()
-                .map(|s| s.id.clone())
-                .collect()
-        };
-        self.record(&ServerEvent::DeleteIntent {
-            rotation: String::new(),
-            snapshot: name.clone(),
-            id: id.clone(),
-            prune_first: prune_first.then(ids),
-            paid_by,
-            reason: reason.clone(),
-            by: None,
-        });
-        let outcome = Outcome::Done;
-        self.record(&ServerEvent::DeleteResult {
-            id: id.clone(),
-            outcome,
-        });
-        self.inventory.snapshots.retain(|s| s.id != id);
-        self.inventory.requested = self.now.mono;
-        let id = Some(id).filter(|id| !self.created.contains(id));
-        self.push(PlannedAction::Delete, Some(name), id, reason);
-    }
-
-    /// Runs `before` of a rotation that has hooks. Without the hold a stopped server would be
-    /// started before the create.
-    fn hold(&mut self, rotation: &str, snapshot: &str) {
-        let hooked = self.policy.rotation(rotation);
-        if hooked.is_none_or(|rotation| rotation.hooks.is_none()) {
-            return;
-        }
-        let (hook, rotation, snapshot) =
-            (HookKind::Before, rotation.to_owned(), snapshot.to_owned());
-        self.record(&ServerEvent::HookStarted {
-            hook,
-            rotation: rotation.clone(),
-            snapshot: snapshot.clone(),
-            command: Vec::new(),
-        });
-        self.record(&ServerEvent::HookFinished {
-            hook,
-            rotation,
-            snapshot,
-            outcome: HookOutcome::Done,
-            go_on: false,
-            early: false,
-            later: false,
-            reason: String::new(),
-        });
-    }
-
-    /// Stops the server at once.
-    fn stop(&mut self, rotation: String, snapshot: String, reason: String) {
-        let stop = self.policy.rotation(&rotation);
-        let longest = stop.and_then(|rotation| rotation.stop.as_deref());
-        let longest = longest.map_or(SignedDuration::ZERO, |stop| stop.longest);
-        let told = format!(
-            "{reason}; it is down until {snapshot} is over, {:#} at most",
-            whole_seconds(longest)
-        );
-        self.hold(&rotation, &snapshot);
-        self.record(&ServerEvent::StopIntent {
-            rotation: rotation.clone(),
-            snapshot: snapshot.clone(),
-            reason,
-        });
-        self.record(&ServerEvent::StopResult {
-            snapshot: snapshot.clone(),
-            outcome: Outcome::Done,
-            said: None,
-        });
-        self.record(&ServerEvent::StopConfirmed { rotation, snapshot });
-        self.inventory.state = Some(PowerState::Stopped);
-        self.push(PlannedAction::Stop, None, None, told);
-    }
-
-    /// Starts the server at once.
-    fn start(&mut self, rotation: String, snapshot: String, early: bool, reason: String) {
-        self.record(&ServerEvent::StartIntent {
-            rotation: rotation.clone(),
-            snapshot: snapshot.clone(),
-            early,
-            reason: reason.clone(),
-        });
-        self.record(&ServerEvent::StartResult {
-            snapshot: snapshot.clone(),
-            outcome: Outcome::Done,
-            said: None,
-        });
-        self.record(&ServerEvent::StartConfirmed { rotation, snapshot });
-        self.inventory.state = Some(PowerState::Active);
-        self.push(PlannedAction::Start, None, None, reason);
-    }
-
-    /// Releases a held server. The dry run itself holds a server only to stop it.
-    fn after(&mut self, rotation: String, snapshot: String) {
-        let reason = format!("after of {rotation} is run: it releases the server");
-        self.record(&ServerEvent::HookFinished {
-            hook: HookKind::After,
-            rotation,
-            snapshot,
-            outcome: HookOutcome::Done,
-            go_on: false,
-            early: false,
-            later: false,
-            reason: reason.clone(),
-        });
-        self.push(PlannedAction::Wait, None, None, reason);
-    }
-
     /// Lets time pass and completes the snapshots in progress. Equal waits in a row are one step
     /// with longer strides, since only time can end them.
     fn wait(&mut self, pause: SignedDuration, reason: String) {
@@ -373,7 +224,7 @@ impl DryRun<'_> {
     }
 
     /// Adds the row of a snapshot in progress.
-    fn show(&mut self, id: SnapshotId, name: String) {
+    pub(super) fn show(&mut self, id: SnapshotId, name: String) {
         self.inventory.snapshots.push(Snapshot {
             uuid: None,
             id,
@@ -386,7 +237,7 @@ impl DryRun<'_> {
 
     /// Returns an id above every known one. A new snapshot must not be mistaken for an old or a
     /// protected one.
-    fn new_id(&self) -> SnapshotId {
+    pub(super) fn new_id(&self) -> SnapshotId {
         let listed = self.inventory.snapshots.iter().map(|s| s.id.clone());
         let pruned = self.history.prune_first.iter();
         let pruned = pruned.flat_map(|prune| prune.known.iter().cloned());
@@ -406,12 +257,12 @@ impl DryRun<'_> {
         self.history.observe_state(state, self.now);
     }
 
-    fn record(&mut self, fact: &ServerEvent) {
+    pub(super) fn record(&mut self, fact: &ServerEvent) {
         let grace = self.rules.request_timeout;
         self.history.apply(fact, self.now.into(), grace);
     }
 
-    fn push(
+    pub(super) fn push(
         &mut self,
         do_: PlannedAction,
         name: Option<String>,

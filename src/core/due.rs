@@ -3,20 +3,19 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::alert_rules::LONG_WAIT;
+use super::attempts::{IN_PAUSE, attempt_in, attempts, unrun};
 use super::breaks::Break;
-use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended, pause};
-use super::event::{ClockReading, ServerEvent, SlotOutcome};
+use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
+use super::event::{ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
-use super::policy::{Rotation, Rules};
-use super::sanitize::counted;
+use super::policy::Rotation;
 use super::schedule::Slot;
 use super::slot_log::{CareReason, SlotRecord};
-use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
+use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// At most this many slots that passed unrun are counted.
 const MOST_COUNTED: usize = 1000;
 
-const IN_PAUSE: &str = "it passed during a pause";
 const CATCH_UP_PASSED: &str = "its catch_up has passed";
 
 const SETTLES: &str = "the server is full, and a snapshot was found on it that the rotation didn't make: nothing is deleted for room until the settle window is over";
@@ -374,38 +373,6 @@ impl DecisionContext<'_> {
                 rows.find(|s| wanted(s) && s.name == name)
             })
     }
-}
-
-fn attempts(tries: u32) -> String {
-    counted(usize::try_from(tries).unwrap_or(usize::MAX), "attempt")
-}
-
-/// Returns the outcome and reason of a slot whose time has passed. A slot that a pause kept from
-/// being tried raises no alert.
-fn unrun(note: &SlotRecord, paused: bool, why: &str) -> (SlotOutcome, String) {
-    match note.passed() {
-        SlotOutcome::Skipped if paused => (SlotOutcome::Paused, IN_PAUSE.to_owned()),
-        ending => (ending, why.to_owned()),
-    }
-}
-
-/// Returns the time left until the next try of a slot that was tried, if that is not due yet.
-pub fn attempt_in(
-    server: &ServerId,
-    note: &SlotRecord,
-    rules: &Rules,
-    now: ClockReading,
-) -> Option<SignedDuration> {
-    let usual = pause(server, rules, &note.name, note.tries);
-    let pause = if note.limited {
-        let doublings = note.tries.saturating_sub(1).min(16);
-        let soon = rules.poll_interval.saturating_mul(1 << doublings);
-        soon.min(usual)
-    } else {
-        usual
-    };
-    let left = pause - note.last_try?.elapsed(now);
-    (left > SignedDuration::ZERO).then_some(left)
 }
 
 #[cfg(test)]

@@ -5,69 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::rotation_terms::RotationTerms;
 use super::server_identity::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 
-/// A reading of both clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClockReading {
-    /// The wall clock.
-    pub wall: Timestamp,
-    /// Time since the process started, unaffected by clock steps.
-    pub mono: SignedDuration,
-}
-
-/// The time of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordedAt {
-    /// The wall clock.
-    pub wall: Timestamp,
-    /// The monotonic clock; `None` if an earlier process recorded the event.
-    #[serde(skip)]
-    pub mono: Option<SignedDuration>,
-}
-
-impl From<ClockReading> for RecordedAt {
-    fn from(now: ClockReading) -> Self {
-        Self {
-            wall: now.wall,
-            mono: Some(now.mono),
-        }
-    }
-}
-
-impl RecordedAt {
-    /// Returns the time that has certainly passed since then; never negative. A record of an
-    /// earlier process is as old as this process. A wall clock that is ahead, or was behind at the
-    /// time of the record, must not end a wait early.
-    pub fn elapsed(self, now: ClockReading) -> SignedDuration {
-        self.elapsed_with(SignedDuration::ZERO, now)
-    }
-
-    /// Same as [`elapsed`](Self::elapsed), for an instant that lies `grace` after its record: the
-    /// latest end of an intent's call.
-    pub(super) fn elapsed_with(self, grace: SignedDuration, now: ClockReading) -> SignedDuration {
-        let passed = match self.mono {
-            Some(mono) => now.mono - mono,
-            None => now.mono - grace,
-        };
-        passed.max(SignedDuration::ZERO)
-    }
-
-    /// Returns the record's age by the wall clock, across restarts. A wait of days, or one that
-    /// short processes watch in turn, must not start anew with each process.
-    pub(super) fn age(self, now: ClockReading) -> SignedDuration {
-        let passed = match self.mono {
-            Some(mono) => now.mono - mono,
-            None => now.wall.duration_since(self.wall),
-        };
-        passed.max(SignedDuration::ZERO)
-    }
-}
+pub use super::alert_kind::{AlertKind, RaisedAlert};
+pub use super::clock_reading::{ClockReading, RecordedAt};
 
 /// The outcome of a mutation, as far as its answer shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,81 +68,6 @@ pub enum SlotOutcome {
     Paused,
 }
 
-/// The kind of an alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertKind {
-    /// A slot was given up or skipped; about the rotation. Stands until a later slot is settled.
-    SlotFailed,
-    /// Several slots in a row ended without a snapshot; about the rotation. Stands until a later
-    /// slot is settled.
-    Overdue,
-    /// A slot has waited for a while on refusals that don't count as attempts; about the rotation.
-    SlotWaiting,
-    /// Nothing may be changed on the server; about the server.
-    Blocked,
-    /// A snapshot has been in progress for too long; about its name.
-    Stuck,
-    /// A snapshot has a status word that is not documented; about its name.
-    UnknownStatus,
-    /// The provider holds two snapshots of one slot (I9); about the name.
-    Copies,
-    /// A snapshot that was completed is listed as failed (I19); about its name.
-    Regressed,
-    /// More is to be deleted than new snapshots have replaced (I19); about the rotation.
-    Shrink,
-    /// A restore has an unknown outcome; about the snapshot's id. Stands until the next restore, or
-    /// until `resume`.
-    RestoreUnknown,
-    /// A completed snapshot has no reliable date, so it is kept (I11); about its name. About a
-    /// rotation if its dates and the slots in its names disagree (I19).
-    OddDate,
-    /// A hook failed, or the server was released before its snapshot had ended; about the rotation.
-    /// Stands until the rotation's hooks succeed once.
-    HookFailed,
-    /// A server that a rotation stopped was not seen active again within `max_stopped`; about the
-    /// rotation.
-    ServerStopped,
-}
-
-impl AlertKind {
-    /// All kinds.
-    pub const ALL: [Self; 13] = [
-        Self::SlotFailed,
-        Self::Overdue,
-        Self::SlotWaiting,
-        Self::Blocked,
-        Self::Stuck,
-        Self::UnknownStatus,
-        Self::Copies,
-        Self::Regressed,
-        Self::Shrink,
-        Self::RestoreUnknown,
-        Self::OddDate,
-        Self::HookFailed,
-        Self::ServerStopped,
-    ];
-
-    /// Returns the word used by the trail, logs and other programs.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::SlotFailed => "slot_failed",
-            Self::Overdue => "overdue",
-            Self::SlotWaiting => "slot_waiting",
-            Self::Blocked => "blocked",
-            Self::Stuck => "stuck",
-            Self::UnknownStatus => "unknown_status",
-            Self::Copies => "copies",
-            Self::Regressed => "regressed",
-            Self::Shrink => "shrink",
-            Self::RestoreUnknown => "restore_unknown",
-            Self::OddDate => "odd_date",
-            Self::HookFailed => "hook_failed",
-            Self::ServerStopped => "server_stopped",
-        }
-    }
-}
-
 /// Why the provider refuses creates for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -205,27 +76,6 @@ pub enum TransientRefusal {
     Rate,
     /// The account's token is rejected, which has an alert of its own.
     Token,
-}
-
-/// An alert that stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RaisedAlert {
-    /// The reason, as last recorded.
-    pub reason: String,
-    /// Since when it stands; `None` if an older trail lacks the time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
-}
-
-impl RaisedAlert {
-    /// Returns the alert after it was raised for this reason. An alert that stood already keeps its
-    /// first time.
-    pub fn raised(reason: &str, at: Timestamp, before: Option<&Self>) -> Self {
-        Self {
-            reason: reason.to_owned(),
-            since: before.map_or(Some(at), |standing| standing.since),
-        }
-    }
 }
 
 /// One event on a server, as the trail records it. Variants and fields have the trail's names;

@@ -1,11 +1,14 @@
 //! The pure core: all decisions, as functions of their arguments. It uses no clock, no I/O, no
 //! random numbers, and no other module of the crate.
 
+mod alert_kind;
 mod alert_rules;
 mod announced_deletes;
 mod apply;
+pub mod attempts;
 pub mod breaks;
 mod capacity;
+mod clock_reading;
 mod create_outcome;
 mod cron_expression;
 mod dated_name;
@@ -13,12 +16,14 @@ pub mod decide;
 mod deletion_budget;
 pub mod downtime;
 mod dry_run;
+mod dry_run_steps;
 pub mod due;
 pub mod event;
 pub mod forecast;
 mod forecast_simulation;
 pub mod hook_lease;
 pub mod id;
+mod inventory;
 pub mod lateness;
 pub mod name_pattern;
 pub mod operator_order;
@@ -39,12 +44,15 @@ pub mod schedule;
 pub mod server_history;
 pub mod server_identity;
 pub mod server_restart;
+mod server_stop;
 mod settled_ranges;
 pub mod settled_slots;
 mod shrink_grace;
+pub mod shutdown_start;
 pub mod slot_log;
 pub mod snapshot;
 mod snapshot_log;
+mod stopped_alert;
 
 #[cfg(test)]
 mod regression_tests;

@@ -5,30 +5,22 @@
 use jiff::SignedDuration;
 
 use super::breaks::Break;
-use super::decide::{DecisionContext, Step, ended, pause};
+use super::decide::{DecisionContext, Step, pause};
 use super::downtime::{Downtime, PowerState};
-use super::due::RotationDemand;
-use super::event::{AlertKind, ClockReading, Outcome, ServerEvent, SlotOutcome};
+use super::event::{AlertKind, ClockReading, ServerEvent};
 use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
-use super::sanitize::{printable, utc};
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::Status;
 
-/// Characters of a foreign word that a message shows.
-const WORD_SHOWN: usize = 40;
-
-/// How long an accepted start is waited for, at the end of the service, before it is sent again.
-const BOOTS: SignedDuration = SignedDuration::from_secs(10);
-
 /// Everything that determines the owed step of a downtime; no listing is needed.
-struct OwedStart<'a> {
+pub(super) struct OwedStart<'a> {
     /// `None` if the policy was removed.
-    policy: Option<&'a Policy>,
-    history: &'a ServerHistory,
-    downtime: &'a Downtime,
-    rules: &'a Rules,
-    state: Option<&'a PowerState>,
-    now: ClockReading,
+    pub(super) policy: Option<&'a Policy>,
+    pub(super) history: &'a ServerHistory,
+    pub(super) downtime: &'a Downtime,
+    pub(super) rules: &'a Rules,
+    pub(super) state: Option<&'a PowerState>,
+    pub(super) now: ClockReading,
 }
 
 /// Returns the due power call, or the record of a state that was seen. `None` if nothing is due or
@@ -61,69 +53,6 @@ pub fn is_start_due(
 ) -> bool {
     let owed = OwedStart::of(policy, history, rules, None, now);
     owed.is_some_and(|owed| owed.downtime.starts > 0 || owed.why_started().is_some())
-}
-
-/// The next step for a server that the rotation stopped, at the end of the service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ShutdownStep {
-    /// Write this record, then call again.
-    Record(ServerEvent),
-    /// Send this start, then call again.
-    Start(Step),
-    /// Look again in a moment.
-    Wait,
-    /// Nothing is left to do.
-    Over,
-}
-
-/// Returns the next step at the end of the service, by the server's present state.
-pub fn at_end(
-    policy: Option<&Policy>,
-    history: &ServerHistory,
-    state: &PowerState,
-    now: ClockReading,
-) -> ShutdownStep {
-    let Some(downtime) = history.downtime.as_deref() else {
-        return ShutdownStep::Over;
-    };
-    if let Some(unanswered) = downtime.unanswered() {
-        return ShutdownStep::Record(unanswered);
-    }
-    let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
-    let stopped = downtime.stopped || *state == PowerState::Stopped;
-    if stopped && !downtime.stopped {
-        return ShutdownStep::Record(ServerEvent::StopConfirmed { rotation, snapshot });
-    }
-    if *state == PowerState::Active {
-        let stop = policy.and_then(|policy| policy.rotation(&rotation)?.stop.as_deref());
-        let pending = stop.is_some_and(|stop| lasts(downtime, now) < stop.timeout);
-        return match (stopped, downtime.taken) {
-            (true, true) => {
-                ShutdownStep::Record(ServerEvent::StartConfirmed { rotation, snapshot })
-            }
-            // The stop may still take effect.
-            (false, _) if pending => ShutdownStep::Wait,
-            (false, true) => ShutdownStep::Over,
-            (_, false) => start_at_end(history, downtime),
-        };
-    }
-    let boots = downtime.taken && downtime.started.is_some_and(|at| at.elapsed(now) < BOOTS);
-    if boots {
-        return ShutdownStep::Wait;
-    }
-    start_at_end(history, downtime)
-}
-
-fn start_at_end(history: &ServerHistory, downtime: &Downtime) -> ShutdownStep {
-    let name = downtime.snapshot.clone();
-    let making =
-        matches!(&history.open, Some(PendingOp::Create { name: open, .. }) if *open == name);
-    ShutdownStep::Start(Step::Start {
-        rotation: downtime.rotation.clone(),
-        name,
-        early: making,
-        reason: "the service is stopping".to_owned(),
-    })
 }
 
 impl ServerHistory {
@@ -232,54 +161,6 @@ impl OwedStart<'_> {
         }))
     }
 
-    /// Returns the alert if the server is down longer than permitted, or can't be started.
-    fn too_long(&self) -> Option<((AlertKind, String), String)> {
-        let Downtime {
-            rotation,
-            snapshot,
-            starts,
-            refused,
-            answer,
-            ..
-        } = self.downtime;
-        let late = self.stop().is_some_and(|stop| self.lasts() >= stop.longest);
-        // The second start follows only if the first had no effect.
-        let unable = *starts > 1 && (refused.is_some() || self.stop().is_none());
-        let watched = self.downtime.active.is_some() || self.downtime.is_doubtful();
-        if watched || !(late || unable) {
-            return None;
-        }
-        let since = utc(self.downtime.since.wall);
-        let what = if self.downtime.stopped {
-            format!("the server is stopped since {since} for {snapshot}")
-        } else {
-            format!("the server was to be stopped at {since} for {snapshot}")
-        };
-        let tried = match (starts, refused) {
-            (0, _) => "its start follows".to_owned(),
-            (_, Some(said)) => {
-                let refused = matches!(answer, Some(Outcome::Failed | Outcome::NoServer));
-                let what = if refused {
-                    "is refused"
-                } else {
-                    "came to nothing"
-                };
-                format!("its start {what} (the provider says \"{said}\"), and is tried again")
-            }
-            _ => "its start is tried again".to_owned(),
-        };
-        let gone = self.policy.map_or_else(
-            || "its policy is gone".to_owned(),
-            |policy| {
-                let server = &policy.server;
-                format!("if there is no such server any more, snaprotate resume --server {server}")
-            },
-        );
-        let reason =
-            format!("{what}, and not seen active again: {tried}; start it at the provider; {gone}");
-        Some(((AlertKind::ServerStopped, rotation.clone()), reason))
-    }
-
     fn start(&self) -> Option<Step> {
         let reason = self.why_started()?;
         let Downtime {
@@ -348,12 +229,12 @@ impl OwedStart<'_> {
     }
 
     /// Returns the stop settings of the policy in force.
-    fn stop(&self) -> Option<&StopServer> {
+    pub(super) fn stop(&self) -> Option<&StopServer> {
         self.rotation()?.stop.as_deref()
     }
 
     /// Returns the longest time that the server can have been down, by either clock.
-    fn lasts(&self) -> SignedDuration {
+    pub(super) fn lasts(&self) -> SignedDuration {
         lasts(self.downtime, self.now)
     }
 
@@ -387,7 +268,7 @@ impl OwedStart<'_> {
     }
 }
 
-fn lasts(downtime: &Downtime, now: ClockReading) -> SignedDuration {
+pub(super) fn lasts(downtime: &Downtime, now: ClockReading) -> SignedDuration {
     downtime.since.age(now).max(downtime.since.elapsed(now))
 }
 
@@ -406,83 +287,6 @@ impl DecisionContext<'_> {
     pub(super) fn owed(&self) -> Option<Step> {
         let state = self.inventory.state.as_ref();
         owed(Some(self.policy), self.history, self.rules, state, self.now)
-    }
-
-    /// Returns the record that the slot gets no snapshot, because the server is neither stopped nor
-    /// can be stopped, or the request for its state. Called before room is made.
-    pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
-        rotation
-            .stop
-            .as_ref()
-            .filter(|_| !Break::StopLeftOut.on())?;
-        if self.history.is_down() {
-            return None;
-        }
-        let (reason, for_good) = match self.inventory.state.as_ref() {
-            None => return Some(RotationDemand::Step(Step::AskState)),
-            Some(PowerState::Stopped | PowerState::Active) => return None,
-            Some(PowerState::Other(word)) => (
-                format!(
-                    "the provider calls the server {:?}, which is neither active nor stopped",
-                    printable(word, WORD_SHOWN)
-                ),
-                false,
-            ),
-            Some(PowerState::Untold(why)) => {
-                (format!("whether the server runs isn't known: {why}"), false)
-            }
-            Some(PowerState::NotOffered) => (
-                format!(
-                    "this provider doesn't tell whether the server runs, so it can't be stopped for its snapshot: take stop_server out of {}.toml",
-                    self.policy.file
-                ),
-                true,
-            ),
-        };
-        Some(RotationDemand::Step(Step::Record(
-            ServerEvent::StopWithheld {
-                rotation: rotation.name.clone(),
-                snapshot: name.to_owned(),
-                reason,
-                for_good,
-            },
-        )))
-    }
-
-    /// Returns the stop that precedes a create for which there is room, or the reason to wait.
-    /// `None`: create.
-    pub(super) fn stop_first(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
-        if let Some(downtime) = self.history.downtime.as_deref() {
-            let own = downtime.rotation == rotation.name && downtime.snapshot == name;
-            let again = own && downtime.is_doubtful();
-            let ready = own && downtime.stopped && downtime.starts == 0;
-            if !again {
-                return (!ready).then_some(RotationDemand::Later(self.rules.poll_interval));
-            }
-        }
-        let runs = self.inventory.state == Some(PowerState::Active);
-        if rotation.stop.is_none() || !runs || Break::StopLeftOut.on() {
-            return None;
-        }
-        let note = self.history.slot(&rotation.name, name)?;
-        if note.stops >= rotation.attempts {
-            let reason =
-                "a stop of the server was tried for it as often as attempts allows".to_owned();
-            return Some(RotationDemand::Step(ended(
-                rotation,
-                note,
-                SlotOutcome::GivenUp,
-                reason,
-            )));
-        }
-        Some(RotationDemand::Step(Step::Stop {
-            rotation: rotation.name.clone(),
-            name: name.to_owned(),
-            reason: format!(
-                "slot of {} is due, and stop_server asks for it",
-                rotation.name
-            ),
-        }))
     }
 
     /// Restricts the step while the rotation keeps the server stopped. Nothing else begins, and a

@@ -21,7 +21,8 @@ use crate::core::decide::{Inventory, Step};
 use crate::core::downtime::{PowerState, ServerInfo};
 use crate::core::event::{AlertKind, Outcome, ServerEvent};
 use crate::core::policy::Policy;
-use crate::core::server_restart::{ShutdownStep, at_end, is_start_due, owed};
+use crate::core::server_restart::{is_start_due, owed};
+use crate::core::shutdown_start::{ShutdownStep, at_end};
 use crate::core::snapshot::ServerId;
 use crate::logged;
 

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::state_text::span;
 use super::view::{Activity, RotationView, SnapshotView};
-use crate::core::due::attempt_in;
+use crate::core::attempts::attempt_in;
 use crate::core::operator_order;
 use crate::core::sanitize::utc;
 use crate::core::server_history::PendingOp;

@@ -1,0 +1,62 @@
+//! A server's inventory: what one listing, and one look at its state, showed.
+
+use jiff::SignedDuration;
+
+use super::downtime::{PowerState, ServerInfo};
+use super::snapshot::{ServerId, Snapshot};
+
+/// A server's listing at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    /// The server's name in the listing; `None` if the listing has no row of it.
+    pub server_name: Option<String>,
+    /// Its host name, if that differs.
+    pub hostname: Option<String>,
+    /// Its other id, if the listing gives two. The policy may use either.
+    pub other_id: Option<ServerId>,
+    /// All snapshots of the server.
+    pub snapshots: Vec<Snapshot>,
+    /// The server's state; `None` if it was not requested.
+    pub state: Option<PowerState>,
+    /// Time of the listing's request, by the monotonic clock.
+    pub requested: SignedDuration,
+    /// Why the listing is unreliable.
+    pub doubt: Option<String>,
+}
+
+impl Inventory {
+    /// Returns the inventory of a server that has no snapshots or was not listed.
+    pub fn empty(requested: SignedDuration) -> Self {
+        Self {
+            server_name: None,
+            hostname: None,
+            other_id: None,
+            snapshots: Vec::new(),
+            state: None,
+            requested,
+            doubt: None,
+        }
+    }
+
+    /// Adds the provider's description of the server. Its names and other id count only if no row
+    /// gives them.
+    pub fn tell(&mut self, detail: ServerInfo) {
+        self.state = Some(detail.state);
+        if self.server_name.is_none() {
+            (self.server_name, self.hostname) = (detail.name, detail.hostname);
+        }
+        self.other_id = self.other_id.take().or(detail.other_id);
+    }
+
+    /// Puts the inventory in doubt if the server's other id has a policy of its own: two policies
+    /// would rotate one server.
+    pub fn doubt_twin(&mut self, has_policy: impl Fn(&ServerId) -> bool) {
+        let Some(other) = self.other_id.as_ref().filter(|id| has_policy(id)) else {
+            return;
+        };
+        let twin = format!(
+            "another policy is for the same server, by its other id {other}: remove one of both"
+        );
+        self.doubt.get_or_insert(twin);
+    }
+}

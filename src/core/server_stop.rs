@@ -1,0 +1,91 @@
+//! The stop of a server before its snapshot: when it is due, and what forbids it (I20).
+
+use super::breaks::Break;
+use super::decide::{DecisionContext, Step, ended};
+use super::downtime::PowerState;
+use super::due::RotationDemand;
+use super::event::{ServerEvent, SlotOutcome};
+use super::policy::Rotation;
+use super::sanitize::printable;
+
+/// As much of a foreign word as a message repeats.
+const WORD_SHOWN: usize = 40;
+
+impl DecisionContext<'_> {
+    /// Returns the record that the slot gets no snapshot, because the server is neither stopped nor
+    /// can be stopped, or the request for its state. Called before room is made.
+    pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
+        rotation
+            .stop
+            .as_ref()
+            .filter(|_| !Break::StopLeftOut.on())?;
+        if self.history.is_down() {
+            return None;
+        }
+        let (reason, for_good) = match self.inventory.state.as_ref() {
+            None => return Some(RotationDemand::Step(Step::AskState)),
+            Some(PowerState::Stopped | PowerState::Active) => return None,
+            Some(PowerState::Other(word)) => (
+                format!(
+                    "the provider calls the server {:?}, which is neither active nor stopped",
+                    printable(word, WORD_SHOWN)
+                ),
+                false,
+            ),
+            Some(PowerState::Untold(why)) => {
+                (format!("whether the server runs isn't known: {why}"), false)
+            }
+            Some(PowerState::NotOffered) => (
+                format!(
+                    "this provider doesn't tell whether the server runs, so it can't be stopped for its snapshot: take stop_server out of {}.toml",
+                    self.policy.file
+                ),
+                true,
+            ),
+        };
+        Some(RotationDemand::Step(Step::Record(
+            ServerEvent::StopWithheld {
+                rotation: rotation.name.clone(),
+                snapshot: name.to_owned(),
+                reason,
+                for_good,
+            },
+        )))
+    }
+
+    /// Returns the stop that precedes a create for which there is room, or the reason to wait.
+    /// `None`: create.
+    pub(super) fn stop_first(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
+        if let Some(downtime) = self.history.downtime.as_deref() {
+            let own = downtime.rotation == rotation.name && downtime.snapshot == name;
+            let again = own && downtime.is_doubtful();
+            let ready = own && downtime.stopped && downtime.starts == 0;
+            if !again {
+                return (!ready).then_some(RotationDemand::Later(self.rules.poll_interval));
+            }
+        }
+        let runs = self.inventory.state == Some(PowerState::Active);
+        if rotation.stop.is_none() || !runs || Break::StopLeftOut.on() {
+            return None;
+        }
+        let note = self.history.slot(&rotation.name, name)?;
+        if note.stops >= rotation.attempts {
+            let reason =
+                "a stop of the server was tried for it as often as attempts allows".to_owned();
+            return Some(RotationDemand::Step(ended(
+                rotation,
+                note,
+                SlotOutcome::GivenUp,
+                reason,
+            )));
+        }
+        Some(RotationDemand::Step(Step::Stop {
+            rotation: rotation.name.clone(),
+            name: name.to_owned(),
+            reason: format!(
+                "slot of {} is due, and stop_server asks for it",
+                rotation.name
+            ),
+        }))
+    }
+}

@@ -1,0 +1,76 @@
+//! The start of a stopped server at the end of the service (I20).
+
+use jiff::SignedDuration;
+
+use super::decide::Step;
+use super::downtime::{Downtime, PowerState};
+use super::event::{ClockReading, ServerEvent};
+use super::policy::Policy;
+use super::server_history::{PendingOp, ServerHistory};
+use super::server_restart::lasts;
+
+/// How long an accepted start is waited for, at the end of the service, before it is sent again.
+const BOOTS: SignedDuration = SignedDuration::from_secs(10);
+
+/// The next step for a server that the rotation stopped, at the end of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShutdownStep {
+    /// Write this record, then call again.
+    Record(ServerEvent),
+    /// Send this start, then call again.
+    Start(Step),
+    /// Look again in a moment.
+    Wait,
+    /// Nothing is left to do.
+    Over,
+}
+
+/// Returns the next step at the end of the service, by the server's present state.
+pub fn at_end(
+    policy: Option<&Policy>,
+    history: &ServerHistory,
+    state: &PowerState,
+    now: ClockReading,
+) -> ShutdownStep {
+    let Some(downtime) = history.downtime.as_deref() else {
+        return ShutdownStep::Over;
+    };
+    if let Some(unanswered) = downtime.unanswered() {
+        return ShutdownStep::Record(unanswered);
+    }
+    let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
+    let stopped = downtime.stopped || *state == PowerState::Stopped;
+    if stopped && !downtime.stopped {
+        return ShutdownStep::Record(ServerEvent::StopConfirmed { rotation, snapshot });
+    }
+    if *state == PowerState::Active {
+        let stop = policy.and_then(|policy| policy.rotation(&rotation)?.stop.as_deref());
+        let pending = stop.is_some_and(|stop| lasts(downtime, now) < stop.timeout);
+        return match (stopped, downtime.taken) {
+            (true, true) => {
+                ShutdownStep::Record(ServerEvent::StartConfirmed { rotation, snapshot })
+            }
+            // The stop may still take effect.
+            (false, _) if pending => ShutdownStep::Wait,
+            (false, true) => ShutdownStep::Over,
+            (_, false) => start_at_end(history, downtime),
+        };
+    }
+    let boots = downtime.taken && downtime.started.is_some_and(|at| at.elapsed(now) < BOOTS);
+    if boots {
+        return ShutdownStep::Wait;
+    }
+    start_at_end(history, downtime)
+}
+
+fn start_at_end(history: &ServerHistory, downtime: &Downtime) -> ShutdownStep {
+    let name = downtime.snapshot.clone();
+    let making =
+        matches!(&history.open, Some(PendingOp::Create { name: open, .. }) if *open == name);
+    ShutdownStep::Start(Step::Start {
+        rotation: downtime.rotation.clone(),
+        name,
+        early: making,
+        reason: "the service is stopping".to_owned(),
+    })
+}
