@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 
 use clap::Parser;
-use snaprotate::core::breaks::Break;
+use snaprotate::core::deliberate_breaks::Break;
 use snaprotate::sim::{SimulationOptions, SimulationReport, simulate};
 
 #[derive(Parser)]

@@ -3,7 +3,7 @@
 //! `cargo run --release --example simulate -- --seed S [--days N] [--broken RULE]`
 
 use clap::Parser;
-use snaprotate::core::breaks::Break;
+use snaprotate::core::deliberate_breaks::Break;
 use snaprotate::sim::{SimulationOptions, simulate};
 
 #[derive(Parser)]

@@ -50,7 +50,7 @@
 //! - [`safe_fs`]: files in folders that another user may own.
 //!
 //! The feature `proof`, which no release has, adds `sim` (seeded weeks of faults), the switch of
-//! `core::breaks` (deliberate violations that `sim` must detect) and `api::fuzz_entry` (answers
+//! `core::deliberate_breaks` (deliberate violations that `sim` must detect) and `api::fuzz_entry` (answers
 //! without a network).
 
 pub mod alerts;

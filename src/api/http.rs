@@ -22,7 +22,7 @@ use super::{
     ApiError, CreatedSnapshot, Listing, NewSnapshot, PowerAction, Proxy, SnapshotApi, client,
 };
 use crate::clock::Clock;
-use crate::core::downtime::ServerInfo;
+use crate::core::server_downtime::ServerInfo;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// Settings of the client. The configuration checks them, and the client checks them again.

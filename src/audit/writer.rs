@@ -12,7 +12,7 @@ use super::disk::Disk;
 use super::reader::{ChainChecker, FoldedState, LineReader, file_name, scan};
 use super::record::{Entry, GlobalEvent, LineWriter};
 use super::witness::TrailPosition;
-use crate::core::breaks::Break;
+use crate::core::deliberate_breaks::Break;
 
 /// State of the file after its last valid record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::breaks::Break;
 use super::capacity::disagree;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
+use super::deliberate_breaks::Break;
 use super::event::{AlertKind, ServerEvent, SlotOutcome};
 use super::policy::Rotation;
 use super::retention;

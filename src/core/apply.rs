@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::create_outcome::{CreateOutcome, FailedTry};
 use super::decide::CLOCK_TOLERANCE;
 use super::event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
-use super::rotation_terms::TermsHash;
+use super::recorded_terms::TermsHash;
 use super::server_history::{PendingOp, PruneFirstPromise, ServerHistory};
 use super::slot_log::CareReason;
 

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
+use super::deliberate_breaks::Break;
 use super::due::RotationDemand;
 use super::event::SlotOutcome;
 use super::policy::{OwnSlot, Rotation, WhenFull};

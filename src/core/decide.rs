@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::breaks::Break;
+use super::deliberate_breaks::Break;
 use super::event::{ClockReading, ServerEvent, SlotOutcome};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
-use super::rotation_terms::{Fnv, RotationTerms, TermsHash};
+use super::recorded_terms::{Fnv, RotationTerms, TermsHash};
 use super::server_history::ServerHistory;
 use super::slot_log::SlotRecord;
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
@@ -96,7 +96,9 @@ pub fn decide(
     now: ClockReading,
 ) -> Step {
     #[cfg(feature = "proof")]
-    if let Some((inventory, history)) = super::breaks::blinded(policy, inventory, history) {
+    if let Some((inventory, history)) =
+        super::deliberate_breaks::blinded(policy, inventory, history)
+    {
         return decided(&DecisionContext::of(
             policy, &inventory, &history, rules, now,
         ));

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::downtime::PowerState;
 use super::dry_run::DryRun;
 use super::event::{HookKind, HookOutcome, Outcome, ServerEvent};
 use super::plan::PlannedAction;
 use super::retention_verdict::{RetentionVerdict, whole_seconds};
+use super::server_downtime::PowerState;
 use super::snapshot::SnapshotId;
 
 impl DryRun<'_> {

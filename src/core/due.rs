@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::alert_rules::LONG_WAIT;
 use super::attempts::{IN_PAUSE, attempt_in, attempts, unrun};
-use super::breaks::Break;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
+use super::deliberate_breaks::Break;
 use super::event::{ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
 use super::policy::Rotation;

@@ -7,9 +7,9 @@
 
 use jiff::SignedDuration;
 
-use super::breaks::Break;
 use super::create_outcome::FailedTry;
 use super::decide::{DecisionContext, Step};
+use super::deliberate_breaks::Break;
 use super::event::{HookKind, HookOutcome, RecordedAt, ServerEvent};
 use super::policy::{Hooks, ReleaseWhen, Rotation};
 use super::server_history::{HookLease, PendingOp, ServerHistory};

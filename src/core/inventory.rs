@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::downtime::{PowerState, ServerInfo};
+use super::server_downtime::{PowerState, ServerInfo};
 use super::snapshot::{ServerId, Snapshot};
 
 /// A server's listing at one instant.

@@ -8,11 +8,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::decide::{DecisionContext, Inventory, put_right};
-use super::downtime::Downtime;
 use super::event::ClockReading;
 use super::name_pattern;
 use super::policy::{Policy, Rules};
 use super::sanitize::{printable, utc};
+use super::server_downtime::Downtime;
 use super::server_history::{HookLease, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 

@@ -3,8 +3,8 @@
 
 use jiff::SignedDuration;
 
-use super::breaks::Break;
 use super::decide::{DecisionContext, Step, ended};
+use super::deliberate_breaks::Break;
 use super::event::{Outcome, RecordedAt, ServerEvent, SlotOutcome};
 use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};

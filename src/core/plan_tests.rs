@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::downtime::PowerState;
 use crate::core::event::{HookKind, Outcome, ServerEvent};
 use crate::core::policy::{Hooks, ReleaseWhen, StopServer};
 use crate::core::retention_verdict::RetentionVerdict;
+use crate::core::server_downtime::PowerState;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
 

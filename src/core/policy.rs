@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::breaks::Break;
+use super::deliberate_breaks::Break;
 use super::name_pattern::Pattern;
 use super::schedule::{Schedule, Slot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId};

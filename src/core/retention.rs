@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::breaks::Break;
+use super::deliberate_breaks::Break;
 use super::policy::{OwnSlot, Policy, Rotation};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::downtime::Downtime;
 use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
 use super::policy::{Policy, Rules};
+use super::server_downtime::Downtime;
 use super::server_identity::ServerIdentity;
 use super::slot_log::RotationLog;
 use super::snapshot::{Snapshot, SnapshotId, Status};

@@ -4,11 +4,11 @@
 
 use jiff::SignedDuration;
 
-use super::breaks::Break;
 use super::decide::{DecisionContext, Step, pause};
-use super::downtime::{Downtime, PowerState};
+use super::deliberate_breaks::Break;
 use super::event::{AlertKind, ClockReading, ServerEvent};
 use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
+use super::server_downtime::{Downtime, PowerState};
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::Status;
 
@@ -375,7 +375,7 @@ impl DecisionContext<'_> {
 }
 
 #[cfg(test)]
-#[path = "downtime_tests.rs"]
+#[path = "server_downtime_tests.rs"]
 mod downtime_tests;
 #[cfg(test)]
 #[path = "server_restart_tests.rs"]

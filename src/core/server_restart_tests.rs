@@ -6,10 +6,10 @@ use super::downtime_tests::{
 };
 use super::owed;
 use crate::core::decide::Step;
-use crate::core::downtime::PowerState;
 use crate::core::event::{AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent};
 use crate::core::hook_lease::tests as hooked;
 use crate::core::operator_order::{Order, objection};
+use crate::core::server_downtime::PowerState;
 use crate::core::shutdown_start::{ShutdownStep, at_end};
 use crate::core::snapshot::Status;
 use crate::core::test_provider::{DONE, MINUTE, TestProvider};

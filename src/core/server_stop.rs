@@ -1,12 +1,12 @@
 //! The stop of a server before its snapshot: when it is due, and what forbids it (I20).
 
-use super::breaks::Break;
 use super::decide::{DecisionContext, Step, ended};
-use super::downtime::PowerState;
+use super::deliberate_breaks::Break;
 use super::due::RotationDemand;
 use super::event::{ServerEvent, SlotOutcome};
 use super::policy::Rotation;
 use super::sanitize::printable;
+use super::server_downtime::PowerState;
 
 /// As much of a foreign word as a message repeats.
 const WORD_SHOWN: usize = 40;

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::announced_deletes::AnnouncedDeletes;
 use super::decide::{DecisionContext, Inventory};
 use super::policy::Rotation;
+use super::recorded_terms::TermsHash;
 use super::retention::{self, OwnSnapshot, SurplusReason};
-use super::rotation_terms::TermsHash;
 use super::sanitize::{counted, utc};
 use super::snapshot::{SnapshotId, Status};
 

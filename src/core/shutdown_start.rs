@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 
 use super::decide::Step;
-use super::downtime::{Downtime, PowerState};
 use super::event::{ClockReading, ServerEvent};
 use super::policy::Policy;
+use super::server_downtime::{Downtime, PowerState};
 use super::server_history::{PendingOp, ServerHistory};
 use super::server_restart::lasts;
 

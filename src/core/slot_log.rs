@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::announced_deletes::AnnouncedDeletes;
 use super::event::{RecordedAt, SlotOutcome};
-use super::rotation_terms::{Fnv, TermsHash};
+use super::recorded_terms::{Fnv, TermsHash};
 use super::server_history::ServerHistory;
 use super::settled_ranges::SettledRanges;
 use super::snapshot::SnapshotId;

@@ -1,8 +1,8 @@
 //! The alert of a server that a rotation keeps stopped for too long.
 
-use super::downtime::Downtime;
 use super::event::{AlertKind, Outcome};
 use super::sanitize::utc;
+use super::server_downtime::Downtime;
 use super::server_restart::OwedStart;
 
 impl OwedStart<'_> {

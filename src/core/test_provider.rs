@@ -8,12 +8,12 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Step, decide};
-use super::downtime::PowerState;
 use super::event::{AlertKind, ClockReading, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
 use super::policy::{FormerPattern, Policy, Rotation, Rules, WhenFull};
-use super::rotation_terms::Fnv;
+use super::recorded_terms::Fnv;
 use super::schedule::Schedule;
+use super::server_downtime::PowerState;
 use super::server_history::{ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 

@@ -15,7 +15,7 @@ use super::reload::{self, ReadConfig};
 use super::signals::{Signal, Signals};
 use super::startup::{ABOUT, REFUSED, Service, prepare};
 use super::systemd::{Systemd, describe, watchdog_period};
-use super::tick::Ticker;
+use super::tick_source::Ticker;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Http};
 use crate::engine::LAST_WORK;
@@ -207,7 +207,7 @@ impl Daemon {
                 let state_dir = self.service.config.state_dir.clone();
                 let asked =
                     status::control_routes::routes(Arc::clone(&self.service.engine), state_dir);
-                let upcoming = status::next_steps::route(Arc::clone(&self.service.engine));
+                let upcoming = status::upcoming_changes::route(Arc::clone(&self.service.engine));
                 let more = asked.merge(upcoming);
                 Some(tokio::spawn(control.serve(move || look(), more)))
             }

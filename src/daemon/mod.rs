@@ -5,7 +5,7 @@
 //! - `single_command`: one change while no service runs.
 //! - `reload`: a new set of files, put in force as a whole or refused.
 //! - `dry_run`: what a run would do, from GETs and reads only.
-//! - `tick`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
+//! - `tick_source`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
 //!   systemd.
 //! - `contract_canary`: the daily comparison of the provider's answers with their learned shape.
 //! - `witness`: signed checkpoints of the trail, kept elsewhere.
@@ -24,7 +24,7 @@ mod signals;
 mod single_command;
 mod startup;
 mod systemd;
-mod tick;
+mod tick_source;
 mod witness;
 
 pub use main_loop::{listen, serve};

@@ -15,12 +15,12 @@
 //! - `once_report`: the reasons why `once` did not succeed.
 //! - `runtime_view`: the read-only view for status.
 //! - `trail_health`: whether the trail is writable, and the report of an outage.
-//! - `log_events`: events as log lines; `alert_events`: events for the notifiers.
+//! - `log_events`: events as log lines; `alert_notifications`: events for the notifiers.
 //!
 //! Nothing here decides what to do; `core::decide` does.
 
 mod account_health;
-mod alert_events;
+mod alert_notifications;
 mod hook_leases;
 mod id_change;
 mod listing_confirmation;
@@ -40,7 +40,7 @@ mod tests;
 mod trail_health;
 mod work_queue;
 
-pub use alert_events::{tell_wide, wide_alert};
+pub use alert_notifications::{tell_wide, wide_alert};
 pub use once_report::UnsettledSlot;
 pub use operator_orders::OrderOutcome;
 pub use pauses::{OpenMutation, PauseError, PauseResult};

@@ -14,13 +14,13 @@ use crate::api::{
     ApiError, CreatedSnapshot, ErrorKind, NewSnapshot, Permit, SnapshotApi, StatusCell,
 };
 use crate::audit::Details;
-use crate::core::breaks::Break;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
+use crate::core::deliberate_breaks::Break;
 use crate::core::event::{Outcome, ServerEvent, TransientRefusal};
-use crate::core::lateness::description;
 use crate::core::policy::Policy;
 use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::core::snapshot_lateness::description;
 
 /// Characters of a foreign name that a record repeats, at most.
 const NAME_SHOWN: usize = 80;

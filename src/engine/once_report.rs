@@ -1,6 +1,6 @@
 //! Lists why `once` did not succeed: standing alerts, and slots that are not settled.
 
-use super::alert_events::wide_alert;
+use super::alert_notifications::wide_alert;
 use super::{AcceptedListing, Engine, ServerRuntime, lock};
 use crate::alerts::Alert;
 use crate::api::SnapshotApi;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 
 use super::server_loop::ShuttingDown;
-use super::{Engine, alert_events, lock, wanted};
+use super::{Engine, alert_notifications, lock, wanted};
 use crate::api::SnapshotApi;
 use crate::core::policy::{Policy, Rules};
 
@@ -47,7 +47,7 @@ impl<A: SnapshotApi> Engine<A> {
             .values()
             .filter(|p| !new.policies.contains_key(&p.server));
         lock(&self.former)
-            .extend(gone.map(|policy| (policy.server.clone(), alert_events::place(policy))));
+            .extend(gone.map(|policy| (policy.server.clone(), alert_notifications::place(policy))));
         *self.wanted.write().unwrap_or_else(PoisonError::into_inner) = new;
         self.account.look_again();
         self.wake();

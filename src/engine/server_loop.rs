@@ -388,7 +388,7 @@ impl<A: SnapshotApi> Engine<A> {
         seat: &Mutex<ServerRuntime>,
     ) -> Result<Inventory, Option<ApiError>> {
         #[cfg(feature = "proof")]
-        if crate::core::breaks::Break::StaleListingReused.on()
+        if crate::core::deliberate_breaks::Break::StaleListingReused.on()
             && let Some(reused) = lock(seat).reused.take()
         {
             return Ok(*reused);

@@ -10,9 +10,9 @@ use super::listing_confirmation::ListingConfirmation;
 use super::operator_orders::PendingOrder;
 use super::runtime_view::{AcceptedListing, ListingFailure};
 use crate::core::decide::Inventory;
-use crate::core::downtime::PowerState;
 use crate::core::event::ServerEvent;
 use crate::core::policy::Policy;
+use crate::core::server_downtime::PowerState;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, Status};
 
@@ -64,7 +64,9 @@ impl ServerRuntime {
         (self.failures, self.own_failures) = (0, 0);
         self.unlisted = None;
         #[cfg(feature = "proof")]
-        if inventory.doubt.is_none() && crate::core::breaks::Break::StaleListingReused.on() {
+        if inventory.doubt.is_none()
+            && crate::core::deliberate_breaks::Break::StaleListingReused.on()
+        {
             self.reused = Some(Box::new(inventory.clone()));
         }
         let Self {

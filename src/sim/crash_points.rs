@@ -9,7 +9,7 @@ use super::crash::{CallCrash, CrashPhase, CrashPoint, LostEffect, PlannedCrash, 
 use super::scenario::tell;
 pub use super::scenario::{SCENARIOS, Scenario};
 use crate::audit::memory_disk::Crash;
-use crate::core::breaks::Break;
+use crate::core::deliberate_breaks::Break;
 
 const CRASHES: [Crash; 4] = [Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes];
 

@@ -14,7 +14,7 @@ use crate::api::{
     ApiError, CreatedSnapshot, ErrorKind, Limiter, Listing, NewSnapshot, Permit, PowerAction,
     RateSettings, SnapshotApi,
 };
-use crate::core::downtime::ServerInfo;
+use crate::core::server_downtime::ServerInfo;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The connection of one process to the provider.

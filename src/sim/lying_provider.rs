@@ -13,7 +13,7 @@ use super::lying_listing::FIRST_FAKE;
 use super::provider::World;
 use super::rng::Rng;
 use crate::api::{ApiError, CreatedSnapshot, ErrorKind};
-use crate::core::breaks::Break;
+use crate::core::deliberate_breaks::Break;
 
 /// The kinds of lies.
 pub const LIES: [&str; 27] = [

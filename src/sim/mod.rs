@@ -51,7 +51,7 @@ mod world_setup;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::core::breaks::{self, Break};
+use crate::core::deliberate_breaks::{self, Break};
 
 pub use crash::PlannedCrash;
 pub use lying_provider::LIES;
@@ -121,9 +121,9 @@ pub struct SimulationReport {
 /// Simulates one seed.
 pub fn simulate(options: SimulationOptions) -> SimulationReport {
     ids::draw(options.seed);
-    breaks::set(options.broken);
+    deliberate_breaks::set(options.broken);
     let report = director::direct(options);
-    breaks::set(None);
+    deliberate_breaks::set(None);
     report
 }
 

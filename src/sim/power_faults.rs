@@ -12,8 +12,8 @@ use super::provider::{TimedChange, World, error};
 use super::rng::Rng;
 use super::world_setup::WorldSetup;
 use crate::api::{CreatedSnapshot, ErrorKind, PowerAction};
-use crate::core::downtime::PowerState;
 use crate::core::policy::{Policy, ReleaseWhen, StopServer};
+use crate::core::server_downtime::PowerState;
 
 /// Faults of power calls, with their odds in a thousand; after the colon stands the effect.
 const FAULTS: [(&str, u64); 10] = [

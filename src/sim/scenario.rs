@@ -14,7 +14,7 @@ use super::provider::{TrueSnapshot, World};
 use super::rng::Rng;
 use super::world_setup::{JudgedPolicy, JudgedRotation, SeededPolicy, WorldSetup};
 use crate::audit::memory_disk::{Crash, MemoryDisk};
-use crate::core::breaks::{self, Break};
+use crate::core::deliberate_breaks::{self, Break};
 use crate::core::name_pattern::Pattern;
 use crate::core::policy::{Policy, ReleaseWhen, Rotation, StopServer, WhenFull};
 use crate::core::schedule::Schedule;
@@ -232,7 +232,7 @@ pub(super) fn tell(
     story: bool,
 ) -> StoryResult {
     ids::draw(0);
-    breaks::set(broken);
+    deliberate_breaks::set(broken);
     let before = scenario.before.map(|effect| PlannedCrash {
         point: CrashPoint::Call(CallCrash {
             nth: 1,
@@ -253,7 +253,7 @@ pub(super) fn tell(
     let mut director = Director::new(world, slot + REST, slot + REST);
     director.deaths = before.iter().chain(deaths).copied().collect();
     director.live();
-    breaks::set(None);
+    deliberate_breaks::set(None);
     let late = deaths.iter().any(PlannedCrash::is_late);
     judge(
         scenario,

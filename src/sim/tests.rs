@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::crash_points::{PointShare, SCENARIOS, StoryFailure, sweep};
 use super::{SimulationOptions, simulate};
-use crate::core::breaks::Break;
+use crate::core::deliberate_breaks::Break;
 
 #[test]
 fn a_fortnight_of_faults_breaks_no_invariant() {

@@ -4,7 +4,7 @@
 //!   derives each server's activity.
 //! - `terminal_text`: the state for a terminal. `state_text` has the words for states, slots and
 //!   times; `line_wrap` wraps lines.
-//! - `next_steps`: the next creates and deletes on one server.
+//! - `upcoming_changes`: the next creates and deletes on one server.
 //! - `control_routes`: the routes that change something.
 //! - `server_lookup`: finds the server that a user named.
 //! - `forecast_svg`: a forecast as SVG. `time_text` formats its names, ages and times.
@@ -24,13 +24,13 @@ mod http_routes;
 mod http_server;
 mod line_wrap;
 mod metrics;
-pub mod next_steps;
 mod page;
 mod page_model;
 pub mod server_lookup;
 mod state_text;
 mod terminal_text;
 mod time_text;
+pub mod upcoming_changes;
 mod view;
 
 pub use control::{ControlSocket, socket};

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::next_steps::upcoming;
+use super::upcoming_changes::upcoming;
 use super::view::FleetView;
 use crate::api::SnapshotApi;
 use crate::api::call_metrics::{CallCounts, CallMetrics};

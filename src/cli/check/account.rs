@@ -10,8 +10,8 @@ use crate::api::response_shape::ResponseShape;
 use crate::api::server_list::{AccountServer, AccountServers};
 use crate::api::{ApiError, ApiSettings, HttpApi, SnapshotApi as _};
 use crate::config::Config;
-use crate::core::downtime::PowerState;
 use crate::core::policy::Policy;
+use crate::core::server_downtime::PowerState;
 use crate::daemon::contract_canary::learnt;
 
 /// Servers without a policy that a finding names, at most.

@@ -1,7 +1,7 @@
 //! Tests of the engine over a scripted provider, with time paused.
 
 mod account_health;
-mod alert_events;
+mod alert_notifications;
 mod hook_leases;
 mod listing_lapses;
 mod listings;

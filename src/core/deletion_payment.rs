@@ -211,5 +211,5 @@ fn stands_for(
 }
 
 #[cfg(test)]
-#[path = "deletion_budget_tests.rs"]
+#[path = "deletion_payment_tests.rs"]
 mod tests;

@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::downtime::Downtime;
 use super::event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
 use super::policy::Rules;
 use super::sanitize::counted;
+use super::server_downtime::Downtime;
 use super::server_history::{PastPause, ServerHistory};
 
 impl ServerHistory {

@@ -7,7 +7,7 @@
 use super::{
     decide::Inventory,
     policy::Policy,
-    rotation_terms::Fnv,
+    recorded_terms::Fnv,
     server_history::{ServerHistory, UnfinishedSnapshot},
     slot_log::{Payment, RotationLog},
     snapshot::{Snapshot, SnapshotId, Status},
