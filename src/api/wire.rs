@@ -351,5 +351,11 @@ pub(super) fn restored(body: &[u8], asked: &SnapshotId) -> Result<(), String> {
 }
 
 #[cfg(test)]
+#[path = "wire_answer_tests.rs"]
+mod answer_tests;
+#[cfg(test)]
+#[path = "wire_id_tests.rs"]
+mod id_tests;
+#[cfg(test)]
 #[path = "wire_tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn row(id: u64, server: u64) -> Value {
+pub(super) fn row(id: u64, server: u64) -> Value {
     json!({
         "id": id, "server": {"id": server, "name": format!("web-{server}")},
         "name": format!("weekly-snapshot-{id}"), "status": "completed", "size_mb": 5120,
@@ -10,17 +10,17 @@ fn row(id: u64, server: u64) -> Value {
     })
 }
 
-fn with(mut row: Value, key: &str, value: Value) -> Value {
+pub(super) fn with(mut row: Value, key: &str, value: Value) -> Value {
     row[key] = value;
     row
 }
 
-fn without(mut row: Value, key: &str) -> Value {
+pub(super) fn without(mut row: Value, key: &str) -> Value {
     row.as_object_mut().unwrap().remove(key);
     row
 }
 
-fn gather(filter: Option<u64>, pages: &[Value]) -> Listing {
+pub(super) fn gather(filter: Option<u64>, pages: &[Value]) -> Listing {
     let mut gathering = ListingBuilder::new(filter.map(ServerId::from));
     for page in pages {
         gathering.page(page.to_string().as_bytes()).unwrap();
@@ -29,19 +29,19 @@ fn gather(filter: Option<u64>, pages: &[Value]) -> Listing {
 }
 
 /// Builds a listing of one page with these rows and the right count.
-fn listing(filter: Option<u64>, rows: &[Value]) -> Listing {
+pub(super) fn listing(filter: Option<u64>, rows: &[Value]) -> Listing {
     gather(filter, &[json!({"count": rows.len(), "results": rows})])
 }
 
 /// A listing of one page without rows.
-fn on_one_page() -> Listing {
+pub(super) fn on_one_page() -> Listing {
     Listing {
         pages: 1,
         ..Listing::default()
     }
 }
 
-fn last(rows: u64, count: u64) -> PageEnd {
+pub(super) fn last(rows: u64, count: u64) -> PageEnd {
     PageEnd {
         next: None,
         rows,
@@ -49,7 +49,7 @@ fn last(rows: u64, count: u64) -> PageEnd {
     }
 }
 
-fn doubt(listing: &Listing) -> &str {
+pub(super) fn doubt(listing: &Listing) -> &str {
     listing.doubt.as_deref().unwrap_or_default()
 }
 
@@ -317,71 +317,6 @@ fn fifty_thousand_rows_are_read() {
     assert_eq!(read, 50_000);
 }
 
-#[test]
-fn an_answer_to_a_create_must_be_about_what_was_asked() {
-    let asked = NewSnapshot {
-        server: ServerId::from(1),
-        name: "weekly-snapshot-7".into(),
-        description: None,
-    };
-    let read = |answer: &Value| created(answer.to_string().as_bytes(), &asked);
-    let good = with(row(7, 1), "message", json!("started"));
-    assert_eq!(
-        read(&good),
-        Ok(CreatedSnapshot {
-            hostname: None,
-            uuid: None,
-            id: SnapshotId::from(7),
-            server_name: Some("web-1".into()),
-            name: asked.name.clone()
-        })
-    );
-    // The caller judges another name: the id tells which row to look at.
-    let other = with(good.clone(), "name", json!("weekly-snapshot-8"));
-    assert_eq!(read(&other).unwrap().name, "weekly-snapshot-8");
-    let bare = without(good.clone(), "server");
-    assert_eq!(read(&bare).unwrap().server_name, None);
-    for bad in [
-        with(good.clone(), "server", json!({"id": 2, "name": "web-2"})),
-        without(good.clone(), "id"),
-        without(good.clone(), "name"),
-        json!({}),
-        json!("ok"),
-        json!({"snapshot": good}),
-    ] {
-        assert!(read(&bad).is_err(), "{bad}");
-    }
-    assert!(created(b"", &asked).is_err());
-}
-
-#[test]
-fn an_answer_to_a_restore_may_only_contradict_its_status_code() {
-    let read = |body: &str| restored(body.as_bytes(), &SnapshotId::from(801));
-    for fine in [
-        r#"{"status":"success","snapshot":{"id":801,"name":"x"}}"#,
-        "",
-        "<html>",
-        "{}",
-        r#"{"status":null,"snapshot":null}"#,
-    ] {
-        assert_eq!(read(fine), Ok(()), "{fine}");
-    }
-    assert!(read(r#"{"status":"error"}"#).is_err());
-    assert!(read(r#"{"status":"success","status":"error"}"#).is_err());
-    assert!(read(r#"{"status":"success","snapshot":{"id":802}}"#).is_err());
-}
-
-#[test]
-fn a_create_without_description_sends_none() {
-    let asked = NewSnapshot {
-        server: ServerId::from(1),
-        name: "n".into(),
-        description: None,
-    };
-    let body = serde_json::to_string(&CreateBody::from(&asked)).unwrap();
-    assert_eq!(body, r#"{"server_id":1,"name":"n"}"#);
-}
-
 /// Builds a listing of two rows, the second of which is this text.
 fn beside_a_good_row(bad: &str) -> Listing {
     let mut gathering = ListingBuilder::new(None);
@@ -427,148 +362,4 @@ fn i11_a_row_that_may_be_of_either_of_two_servers_puts_the_listing_in_doubt() {
         let doubt = beside_a_good_row(&bad).doubt.expect("doubt");
         assert!(doubt.contains("nor which server it is of"), "{doubt}");
     }
-}
-
-#[test]
-fn an_answer_to_a_create_that_has_a_key_twice_can_not_be_read() {
-    let asked = NewSnapshot {
-        server: ServerId::from(1),
-        name: "weekly-snapshot-1".to_owned(),
-        description: None,
-    };
-    let text = row(1, 1).to_string();
-    created(text.as_bytes(), &asked).unwrap();
-    let twice = text.replacen('{', "{\"id\": 2,", 1);
-    let why = created(twice.as_bytes(), &asked).unwrap_err();
-    assert_eq!(why, "it has a key twice");
-}
-
-/// A row as the provider's own client reads it.
-fn uuid_row(id: &str, server: &str) -> Value {
-    let server = json!({"uuid": server, "hostname": "web.example.org"});
-    without(
-        with(with(row(1, 1), "uuid", json!(id)), "server", server),
-        "id",
-    )
-}
-
-#[test]
-fn a_row_that_has_a_uuid_and_no_id_is_known_by_that_and_its_server_by_its_host_name() {
-    let listing = listing(None, &[uuid_row("5A-1", "6F-1"), uuid_row("5A-2", "6F-1")]);
-    assert_eq!(listing.doubt, None);
-    let rows = listing.rows(&id("6F-1")).expect("rows");
-    assert_eq!(
-        (&*rows.name, &rows.hostname, &rows.doubt),
-        ("web.example.org", &None, &None)
-    );
-    let ids: Vec<_> = rows
-        .snapshots
-        .iter()
-        .map(|row| row.id.to_string())
-        .collect();
-    assert_eq!(ids, ["5A-1", "5A-2"]);
-}
-
-#[test]
-fn a_server_and_a_snapshot_that_have_both_ids_are_known_by_both() {
-    let server = json!({"id": 7, "uuid": "6f", "name": "web", "hostname": "web.example.org"});
-    let both = with(with(row(801, 7), "uuid", json!("5a")), "server", server);
-    for filter in [None, Some("7"), Some("6f")] {
-        let mut gathering = ListingBuilder::new(filter.map(id));
-        // Rows may give the UUID only, before and after one that gives both.
-        let rows = [uuid_row("5b", "6f"), both.clone(), uuid_row("5c", "6f")];
-        let rows = rows.map(|row| {
-            let mut server = row["server"].clone();
-            server["name"] = json!("web");
-            with(row, "server", server)
-        });
-        let page = json!({"count": 3, "results": rows}).to_string();
-        gathering.page(page.as_bytes()).unwrap();
-        let listing = gathering.finish();
-        assert_eq!(listing.doubt, None, "{filter:?}");
-        assert_eq!(listing.servers.len(), 1);
-        assert_eq!(listing.rows(&id("7")), listing.rows(&id("6f")));
-        let rows = listing.rows(&id("7")).expect("rows");
-        assert_eq!((&rows.doubt, &*rows.name), (&None, "web"));
-        assert_eq!(rows.snapshots.len(), 3);
-        assert_eq!(rows.snapshots[1].uuid, Some("5a".parse().unwrap()));
-    }
-}
-
-#[test]
-fn i11_ids_that_contradict_each_other_put_the_listing_or_the_server_in_doubt() {
-    let of = |snapshot: u64, server: Value| with(row(snapshot, 7), "server", server);
-    let one = json!({"id": 7, "uuid": "6f", "name": "web"});
-    let shared = listing(
-        None,
-        &[
-            of(1, one.clone()),
-            of(2, json!({"id": 8, "uuid": "6f", "name": "web"})),
-        ],
-    );
-    assert_eq!(doubt(&shared), "two servers have one UUID");
-    let two = listing(
-        None,
-        &[
-            of(1, one),
-            of(2, json!({"id": 7, "uuid": "70", "name": "web"})),
-        ],
-    );
-    let rows = two.rows(&id("7")).expect("rows");
-    assert_eq!(rows.doubt.as_deref(), Some("the server has two UUIDs"));
-    let twice = [
-        with(row(1, 7), "uuid", json!("5a")),
-        with(row(2, 7), "uuid", json!("5a")),
-    ];
-    assert_eq!(
-        doubt(&listing(None, &twice)),
-        "the listing holds snapshot 5a twice"
-    );
-}
-
-#[test]
-fn a_listing_without_a_count_is_whole_when_its_last_page_has_no_next() {
-    let page = |next: Value, id| json!({"next": next, "previous": null, "results": [row(id, 1)]});
-    let whole = gather(None, &[page(json!("?cursor=b"), 1), page(Value::Null, 2)]);
-    assert_eq!(whole.doubt, None);
-    let twice = gather(None, &[page(json!("?cursor=b"), 1), page(Value::Null, 1)]);
-    assert!(twice.shifted && twice.doubt.is_some());
-    let neither = gather(None, &[json!({"results": [row(1, 1)]})]);
-    assert_eq!(
-        doubt(&neither),
-        "the listing does not say how many rows it has"
-    );
-    let late = [
-        page(json!("?cursor=b"), 1),
-        json!({"count": 2, "next": null, "results": [row(2, 1)]}),
-    ];
-    assert!(doubt(&gather(None, &late)).contains("disagree"));
-}
-
-#[test]
-fn the_answer_to_a_create_may_bear_either_id_of_its_server() {
-    let mut asked = NewSnapshot {
-        server: id("7"),
-        name: "n".into(),
-        description: None,
-    };
-    let body = json!({"id": 9, "uuid": "5a", "server": {"id": 7, "uuid": "6f", "hostname": "w"}, "name": "n"});
-    for server in ["7", "6f"] {
-        asked.server = id(server);
-        let made = created(body.to_string().as_bytes(), &asked).unwrap();
-        assert_eq!(
-            (made.id.to_string(), made.uuid),
-            ("9".to_owned(), Some("5a".parse().unwrap()))
-        );
-        assert_eq!(
-            (made.server_name.as_deref(), made.hostname),
-            (Some("w"), None)
-        );
-    }
-    asked.server = id("8");
-    assert!(created(body.to_string().as_bytes(), &asked).is_err());
-}
-
-fn id(text: &str) -> ServerId {
-    text.parse().unwrap()
 }

@@ -19,6 +19,7 @@ pub mod manual;
 pub mod notify;
 pub mod once;
 pub mod order;
+mod order_help;
 mod output;
 pub mod pause;
 pub mod plan;
@@ -128,20 +129,20 @@ pub enum Command {
     #[command(after_long_help = help_text::INIT)]
     Init(init::Args),
     /// Pause the rotation of one server or of all: no creates, no deletes until resumed
-    #[command(after_long_help = help_text::PAUSE)]
+    #[command(after_long_help = order_help::PAUSE)]
     Pause(pause::Args),
     /// End such a pause, or agree to what an alert asks for
-    #[command(after_long_help = help_text::RESUME)]
+    #[command(after_long_help = order_help::RESUME)]
     Resume(pause::Args),
     /// Take a snapshot of a server beside its rotation
-    #[command(after_long_help = help_text::CREATE)]
+    #[command(after_long_help = order_help::CREATE)]
     Create(order::Create),
     /// Delete one snapshot for good; it is shown, and the server's name is asked for
-    #[command(after_long_help = help_text::DELETE)]
+    #[command(after_long_help = order_help::DELETE)]
     Delete(order::Delete),
     /// Overwrite a server with one of its snapshots; it is shown, and the server's name is
     /// asked for
-    #[command(after_long_help = help_text::RESTORE)]
+    #[command(after_long_help = order_help::RESTORE)]
     Restore(order::Restore),
     /// Alerts to people: try whether they arrive
     #[command(subcommand, after_long_help = help_text::NOTIFY)]

@@ -152,14 +152,14 @@ pub fn folders(file: &Path, env: &Environment) -> Result<Folders, Problems> {
     // one; systemd's folder settles which trail is meant.
     let sure = file == Path::new(DEFAULT_FILE) || env.logs_directory.is_some();
     if missing && sure {
-        return Ok(main_file::folders(None, None, folder, env));
+        return Ok(super::folders::folders(None, None, folder, env));
     }
     let mut log = Diagnostics::default();
     let source = file_source::read(file, NO_MAIN_FILE, &mut log);
     // A syntax error may hide one of the two keys.
     let found = source.as_ref().and_then(|source| {
         let table = file_source::parse(source, &mut log)?;
-        Some(main_file::read_folders(
+        Some(super::folders::read_folders(
             table, source, folder, env, &mut log,
         ))
     });

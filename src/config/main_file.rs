@@ -9,6 +9,7 @@ use reqwest::Url;
 use toml::de::DeTable;
 
 use super::diagnostics::{Diagnostics, Position, Source};
+use super::folders::folders;
 use super::http::RawHttp;
 use super::notify::Receiver;
 use super::receiver::{self, RawReceiver};
@@ -17,7 +18,7 @@ use super::table_reader::{Located, TableReader};
 use super::time_checks::said;
 use super::value_types::ByteSize;
 use super::witness::{RawWitness, Witness};
-use super::{Api, Environment, Folders, Http, api_section, defaults};
+use super::{Api, Environment, Http, api_section, defaults};
 use crate::api::Proxy;
 use crate::core::decide::LONGEST_PAUSE;
 use crate::core::policy::Rules;
@@ -66,7 +67,7 @@ pub(super) struct Settings {
 }
 
 /// The table's title in messages.
-const WITNESS: &str = "[audit.witness]";
+pub(super) const WITNESS: &str = "[audit.witness]";
 
 type Bound = (&'static str, &'static str);
 
@@ -346,48 +347,6 @@ impl RawMain {
             http,
             witness,
         })
-    }
-}
-
-/// Reads the folders that the daemon writes to. Besides their two keys, only unknown keys of
-/// `[audit]` are reported; errors in other tables don't matter.
-pub(super) fn read_folders<'s>(
-    table: DeTable<'s>,
-    source: &'s Arc<Source>,
-    folder: &Path,
-    env: &Environment,
-    log: &mut Diagnostics,
-) -> Folders {
-    let mut root = TableReader::root(source, table);
-    let state_dir = root
-        .take_table("daemon", "[daemon]", log)
-        .and_then(|mut section| section.take("state_dir", log));
-    let mut audit_dir = None;
-    if let Some(mut section) = root.take_table("audit", "[audit]", log) {
-        audit_dir = section.take("dir", log);
-        let witness = section.take_table("witness", WITNESS, log);
-        drop(witness);
-        // A misspelt `dir` must not lead to another trail.
-        section.finish(log);
-    }
-    folders(state_dir, audit_dir, folder, env)
-}
-
-/// Returns the folders: from the file, else from systemd, else the defaults.
-pub(super) fn folders(
-    state_dir: Option<Located<PathBuf>>,
-    audit_dir: Option<Located<PathBuf>>,
-    folder: &Path,
-    env: &Environment,
-) -> Folders {
-    let place =
-        |written: Option<Located<PathBuf>>, given: &Option<PathBuf>, usual: &str| match written {
-            Some(written) => folder.join(written.value),
-            None => given.clone().unwrap_or_else(|| PathBuf::from(usual)),
-        };
-    Folders {
-        state_dir: place(state_dir, &env.state_directory, defaults::STATE_DIR),
-        audit_dir: place(audit_dir, &env.logs_directory, defaults::AUDIT_DIR),
     }
 }
 

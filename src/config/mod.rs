@@ -7,6 +7,7 @@ mod api_section;
 pub mod defaults;
 mod diagnostics;
 mod file_source;
+mod folders;
 mod hints;
 mod hooks;
 mod http;

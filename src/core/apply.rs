@@ -389,12 +389,6 @@ impl ServerHistory {
             }
         }
     }
-
-    fn answer(&mut self, at: RecordedAt) {
-        if at.mono.is_some() {
-            self.last_answer = at.mono;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -227,29 +227,6 @@ fn a_failed_try_counts_for_its_own_slot_alone_and_for_none_that_ended() {
 }
 
 #[test]
-fn the_words_of_an_answer_that_told_nothing_stay_with_the_try() {
-    let mut world = TestProvider::weekly(3);
-    world.recorded();
-    world.intend_create(NAME);
-    let answer = |outcome, said: Option<&str>| ServerEvent::CreateResult {
-        snapshot: NAME.to_owned(),
-        outcome,
-        id: None,
-        server_name: None,
-        looked_for: said.is_none(),
-        hindrance: None,
-        said: said.map(str::to_owned),
-    };
-    world.record(&answer(Outcome::Unknown, Some("volume busy")));
-    world.record(&answer(Outcome::Failed, None));
-    let failed = world.history.rotations[0]
-        .failed
-        .as_ref()
-        .expect("a failure");
-    assert!(failed.why.contains("volume busy"), "{}", failed.why);
-}
-
-#[test]
 fn a_refusal_for_now_is_a_try_but_no_attempt() {
     let due = ServerEvent::SlotDue {
         rotation: "weekly".to_owned(),

@@ -24,6 +24,12 @@ pub(super) struct CreateOutcome<'a> {
 }
 
 impl ServerHistory {
+    pub(super) fn answer(&mut self, at: RecordedAt) {
+        if at.mono.is_some() {
+            self.last_answer = at.mono;
+        }
+    }
+
     /// Applies the answer to a create. `after_call` is the latest end of a call without an answer.
     pub(super) fn created(
         &mut self,
@@ -110,5 +116,37 @@ impl ServerHistory {
             note.waiting = waits.then(|| note.waiting.unwrap_or(at.wall));
             rotation.failed = Some(Box::new(SlotFailure::of(name, why)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::ServerEvent;
+    use crate::core::test_provider::TestProvider;
+
+    const NAME: &str = "weekly-2026-11-22";
+
+    #[test]
+    fn the_words_of_an_answer_that_told_nothing_stay_with_the_try() {
+        let mut world = TestProvider::weekly(3);
+        world.recorded();
+        world.intend_create(NAME);
+        let answer = |outcome, said: Option<&str>| ServerEvent::CreateResult {
+            snapshot: NAME.to_owned(),
+            outcome,
+            id: None,
+            server_name: None,
+            looked_for: said.is_none(),
+            hindrance: None,
+            said: said.map(str::to_owned),
+        };
+        world.record(&answer(Outcome::Unknown, Some("volume busy")));
+        world.record(&answer(Outcome::Failed, None));
+        let failed = world.history.rotations[0]
+            .failed
+            .as_ref()
+            .expect("a failure");
+        assert!(failed.why.contains("volume busy"), "{}", failed.why);
     }
 }

@@ -167,6 +167,9 @@ impl PlannedAction {
 }
 
 #[cfg(test)]
+#[path = "plan_hold_tests.rs"]
+mod hold_tests;
+#[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
 #[cfg(test)]

@@ -21,6 +21,7 @@
 
 mod account_health;
 mod alert_notifications;
+mod call_outcome;
 mod hook_leases;
 mod id_change;
 mod listing_confirmation;
@@ -32,11 +33,13 @@ mod pauses;
 mod policy_swap;
 mod power_cycle;
 mod runtime_view;
+mod server_listing;
 mod server_loop;
 mod server_runtime;
 mod shared_listing;
 #[cfg(test)]
 mod tests;
+mod trail_begins;
 mod trail_health;
 mod work_queue;
 
@@ -153,7 +156,7 @@ impl<A: SnapshotApi> Engine<A> {
             now.mono + (rules.settle_window - past).max(SignedDuration::ZERO)
         });
         // A previous process may have ended within the hold; the rest of it still applies.
-        let begun = (server_loop::TRAIL_BEGINS.to_owned(), "trail".to_owned());
+        let begun = (trail_begins::TRAIL_BEGINS.to_owned(), "trail".to_owned());
         let begun = opened.wide_alerts.get(&begun);
         let begins_until = if opened.begins {
             now.mono + rules.settle_window

@@ -7,23 +7,18 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::account_health::MutationPermit;
+use super::call_outcome::{extra, made_by, outcome};
 use super::operator_orders::OrderOutcome;
 use super::server_loop::ShuttingDown;
 use super::{Engine, ServerRuntime, lock};
-use crate::api::{
-    ApiError, CreatedSnapshot, ErrorKind, NewSnapshot, Permit, SnapshotApi, StatusCell,
-};
+use crate::api::{ApiError, ErrorKind, NewSnapshot, Permit, SnapshotApi};
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
 use crate::core::deliberate_breaks::Break;
 use crate::core::event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::policy::Policy;
-use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::core::snapshot_lateness::description;
-
-/// Characters of a foreign name that a record repeats, at most.
-const NAME_SHOWN: usize = 80;
 
 /// Tries of `once` to record an outcome. After that the next start finds the intent open.
 const LAST_TRIES: u32 = 3;
@@ -387,27 +382,6 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// Judges the answer to a create. An answer that names a known snapshot or another name proves
-/// nothing; the new snapshot is then looked for by its name (I9, I19).
-fn made_by(
-    made: &CreatedSnapshot,
-    asked: &NewSnapshot,
-    known: &BTreeSet<SnapshotId>,
-) -> (Outcome, Option<SnapshotId>, Option<String>) {
-    let id = made.id.clone();
-    let other = made.uuid.as_ref();
-    if known.contains(&id) || other.is_some_and(|uuid| known.contains(uuid)) {
-        let odd = format!("the answer names a snapshot that was there before (id {id})");
-        return (Outcome::Unknown, None, Some(odd));
-    }
-    if made.name != asked.name {
-        let name = printable(&made.name, NAME_SHOWN);
-        let odd = format!("the answer is about a snapshot named {name} (id {id})");
-        return (Outcome::Unknown, Some(id), Some(odd));
-    }
-    (Outcome::Done, Some(id), None)
-}
-
 /// Returns true if the hooks around the create have not changed.
 fn same_hooks(policy: &Policy, in_force: &Policy, step: &Step) -> bool {
     let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = step else {
@@ -415,23 +389,4 @@ fn same_hooks(policy: &Policy, in_force: &Policy, step: &Step) -> bool {
     };
     let hooks = |policy: &Policy| policy.rotation(rotation)?.hooks.clone();
     hooks(policy) == hooks(in_force)
-}
-
-pub(super) fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
-    match error.kind {
-        ErrorKind::Later | ErrorKind::Account => Outcome::Later,
-        ErrorKind::Unknown if Break::BlindRetry.on() => Outcome::Later,
-        ErrorKind::Unknown => Outcome::Unknown,
-        ErrorKind::Missing => missing,
-        ErrorKind::Refused => Outcome::Failed,
-    }
-}
-
-pub(super) fn extra(began: Instant, error: Option<&ApiError>, heard: &StatusCell) -> Details {
-    Details {
-        policy: None,
-        status: error.map_or_else(|| heard.status(), |error| error.status),
-        error: error.map(|error| error.message.clone()),
-        duration_ms: u64::try_from(began.elapsed().as_millis()).ok(),
-    }
 }

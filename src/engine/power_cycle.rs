@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::account_health::MutationPermit;
-use super::mutation::{extra, outcome};
+use super::call_outcome::{extra, outcome};
 use super::operator_orders::OrderOutcome;
 use super::server_loop::{Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};

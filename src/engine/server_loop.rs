@@ -6,33 +6,27 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{AcquireError, SemaphorePermit};
 
-use super::{Engine, ListingFailure, ServerRuntime, lock};
-use crate::api::{ApiError, ErrorKind, SnapshotApi};
+use super::server_listing::no_listing;
+use super::{Engine, ServerRuntime, lock};
+use crate::api::SnapshotApi;
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide};
 use crate::core::event::ServerEvent;
 use crate::core::policy::{Policy, Rules};
-use crate::core::sanitize::utc;
 use crate::core::server_history::ServerHistory;
 use crate::core::settled_slots::all_settled;
-use crate::core::snapshot::{ServerId, Snapshot};
+use crate::core::snapshot::ServerId;
 use crate::logged;
 
 /// Consecutive failed listings or records after which `once` ends a server. Also the consecutive
 /// failed listings after which they count as one server's own failure.
-const FAILURES: u32 = 3;
+pub(super) const FAILURES: u32 = 3;
 
 /// Records that one listing may lead to, at most. More is a bug in this program.
 const MOST_RECORDS: usize = 500;
 
-/// Listings in a row of which each contradicts the one before, at most.
-const MOST_ASKED: u32 = 4;
-
 /// Servers that are decided on at once. Each waits for the trail's disk, and all share one disk.
 pub(super) const MOST_DECIDED: usize = 512;
-
-/// Alert of a first start that finds own snapshots but no trail.
-pub(super) const TRAIL_BEGINS: &str = "trail_begins";
 
 /// The service is stopping; no new mutation begins.
 pub(super) struct ShuttingDown;
@@ -134,42 +128,6 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) fn creates_held(&self, begins: Option<SignedDuration>) -> Option<SignedDuration> {
         let lost = self.no_create_before - self.clock.now().mono;
         lost.is_positive().then_some(lost).max(begins)
-    }
-
-    /// Returns for how long no create is sent to a server that shows own snapshots at a first
-    /// start. If there was a trail, somebody removed it, and with it the record of a create that
-    /// may still take effect.
-    async fn trail_begins(
-        &self,
-        policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
-        inventory: &Inventory,
-    ) -> Option<SignedDuration> {
-        let left = self.begins_until - self.clock.now().mono;
-        if !left.is_positive() {
-            self.set_alert(TRAIL_BEGINS, "trail", None).await;
-            return None;
-        }
-        // Checked at the first look only: own snapshots that appear later may come from this
-        // process.
-        let own = |row: &Snapshot| policy.place(&row.name).is_some();
-        {
-            let mut seat = lock(seat);
-            let asked = seat.history.has_asked();
-            let first = || !asked && inventory.snapshots.iter().any(own);
-            if !*seat.found_own.get_or_insert_with(first) {
-                return None;
-            }
-        }
-        let until = self.clock.now().wall.checked_add(left).ok()?;
-        let reason = format!(
-            "there was no trail at the start, though servers hold own snapshots: nothing is created on them until {}, since an earlier create may still be on its way. If this is the first start, all is well; if not, find out who removed the trail",
-            utc(until)
-        );
-        if !self.account.stands(TRAIL_BEGINS, "trail") {
-            self.set_alert(TRAIL_BEGINS, "trail", Some(reason)).await;
-        }
-        Some(left)
     }
 
     /// Records everything that must be recorded and returns the next step, or else when to look
@@ -326,7 +284,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Records every event that the decision asks for and returns the step that remains. Returns
     /// `None` if the trail can't be written or the service is stopping.
-    async fn decided(
+    pub(super) async fn decided(
         &self,
         policy: &Policy,
         seat: &Mutex<ServerRuntime>,
@@ -365,70 +323,6 @@ impl<A: SnapshotApi> Engine<A> {
         None
     }
 
-    /// Blocks this server with an alert of its own, since other servers' listings succeed.
-    async fn own_trouble(
-        &self,
-        policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
-        rules: &Rules,
-        error: &ApiError,
-    ) {
-        let nothing = Inventory {
-            doubt: Some(format!("it can't be had: {error}")),
-            ..Inventory::empty(self.clock.now().mono)
-        };
-        self.decided(policy, seat, &nothing, rules).await;
-    }
-
-    /// Returns an accepted listing. The first one of a process, and one that contradicts the last,
-    /// must be confirmed by the next one.
-    async fn look(
-        &self,
-        server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
-    ) -> Result<Inventory, Option<ApiError>> {
-        #[cfg(feature = "proof")]
-        if crate::core::deliberate_breaks::Break::StaleListingReused.on()
-            && let Some(reused) = lock(seat).reused.take()
-        {
-            return Ok(*reused);
-        }
-        for _ in 1..MOST_ASKED {
-            let inventory = self.ask(server, seat).await?;
-            if lock(seat).believes(&inventory) {
-                return Ok(inventory);
-            }
-            // A pause comes first: a stale copy at the provider would only confirm itself.
-            let pause = self.wanted().rules.poll_interval / 2;
-            self.rest(pause).await.map_err(|ShuttingDown| None)?;
-        }
-        let mut inventory = self.ask(server, seat).await?;
-        if !lock(seat).believes(&inventory) {
-            inventory.doubt = Some("listings one after the other disagree".to_owned());
-        }
-        Ok(inventory)
-    }
-
-    async fn ask(
-        &self,
-        server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
-    ) -> Result<Inventory, Option<ApiError>> {
-        lock(seat).asked = u32::try_from(self.clock.now().mono.as_secs()).ok();
-        let answer = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(None),
-            answer = self.observer.ask(server) => answer.map_err(Some),
-        };
-        let mut seat = lock(seat);
-        seat.asked = None;
-        answer.map(|mut inventory| {
-            seat.history.name_as_known(&mut inventory.snapshots);
-            inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
-            inventory
-        })
-    }
-
     /// Waits, unless the service is stopping.
     pub(super) async fn rest(&self, time: SignedDuration) -> Result<(), ShuttingDown> {
         tokio::select! {
@@ -437,34 +331,4 @@ impl<A: SnapshotApi> Engine<A> {
             () = self.clock.sleep(time) => Ok(()),
         }
     }
-}
-
-/// Counts a failed listing and returns a pause that grows with each. `once` gives up after
-/// [`FAILURES`].
-fn no_listing(
-    policy: &Policy,
-    seat: &Mutex<ServerRuntime>,
-    rules: &Rules,
-    error: &ApiError,
-    (down, now): (bool, SignedDuration),
-) -> Requeue {
-    let mut seat = lock(seat);
-    seat.failures += 1;
-    seat.own_failures = if down { 0 } else { seat.own_failures + 1 };
-    tracing::warn!(server = logged::id(&policy.server), policy = policy.file, %error, "no listing");
-    let pause = rules
-        .poll_interval
-        .saturating_mul(1 << seat.failures.min(16))
-        .min(rules.retry_after);
-    // A rejected token already has an account alert.
-    seat.unlisted = (error.kind != ErrorKind::Account).then(|| {
-        Box::new(ListingFailure {
-            why: error.message.as_str().into(),
-            again: now + pause,
-        })
-    });
-    if rules.count_all && seat.failures >= FAILURES {
-        return Requeue::Blocked(pause);
-    }
-    Requeue::After(pause)
 }

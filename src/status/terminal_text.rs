@@ -303,5 +303,8 @@ pub(crate) fn lines(table: &Table) -> String {
 }
 
 #[cfg(test)]
+#[path = "terminal_lines_tests.rs"]
+mod line_tests;
+#[cfg(test)]
 #[path = "terminal_text_tests.rs"]
 mod tests;

@@ -3,6 +3,7 @@
 
 mod account;
 mod online;
+mod room;
 
 use jiff::Timestamp;
 use serde::Serialize;

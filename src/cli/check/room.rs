@@ -1,0 +1,117 @@
+//! Findings about room on a server, and about names on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::online::{FindingSeverity, PolicyCheck};
+use crate::core::pattern_detection::recognise;
+use crate::core::snapshot::{Snapshot, Status};
+
+impl PolicyCheck<'_> {
+    /// Compares `keep` with the places that foreign and protected snapshots leave.
+    pub(super) fn room(&mut self, snapshots: &[Snapshot]) {
+        let policy = self.policy;
+        let fixed = snapshots
+            .iter()
+            .filter(|row| policy.place(&row.name).is_none() || policy.protects(row));
+        let fixed = fixed.count();
+        let keep: usize = policy.rotations.iter().map(|rotation| rotation.keep).sum();
+        let limit = self.limit;
+        if fixed > 0 && keep + fixed == limit && fixed + 1 == limit {
+            let message = format!(
+                "{fixed} of the {limit} places are taken by foreign or protected snapshots: in the last one a first snapshot can be made and never replaced, since the newest is never deleted for room"
+            );
+            let remedy = "delete what nobody needs".to_owned();
+            self.say(FindingSeverity::Error, "no_room", None, message, remedy);
+        } else if fixed > 0 && keep + fixed > limit {
+            let message = format!(
+                "keep adds up to {keep}, but {fixed} of the {limit} places are taken by foreign or protected snapshots"
+            );
+            let remedy = match limit.saturating_sub(fixed) {
+                0 | 1 => "no snapshot can be made and replaced: if they bear names that a rotation gave before, list the pattern in former_names, else delete what nobody needs".to_owned(),
+                left => format!(
+                    "if they bear names that a rotation gave before, list the pattern in former_names; else let keep add up to {left} or less, or delete what nobody needs"
+                ),
+            };
+            self.say(FindingSeverity::Error, "no_room", None, message, remedy);
+        } else if fixed > 0 && keep + fixed == limit {
+            let message = format!(
+                "keep ({keep}) and foreign or protected snapshots ({fixed}) fill all {limit} places: the oldest goes before a new one is made"
+            );
+            self.say(
+                FindingSeverity::Warning,
+                "tight",
+                None,
+                message,
+                "lower one keep by 1 to make the new one first",
+            );
+        }
+    }
+
+    /// Reports names that several completed snapshots share, and names of slots to come.
+    pub(super) fn names(&mut self, snapshots: &[Snapshot]) {
+        let policy = self.policy;
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut ahead = BTreeSet::new();
+        for row in snapshots {
+            let Some(place) = policy.place(&row.name) else {
+                continue;
+            };
+            if row.status == Status::Completed {
+                *times.entry(&row.name).or_default() += 1;
+            }
+            let zone = policy.rotations[place.rotation].schedule.zone();
+            if place.local > zone.to_datetime(self.now) {
+                ahead.insert(row.name.clone());
+            }
+        }
+        let copies = times.into_iter().filter(|(_, times)| *times > 1);
+        for (name, times) in copies {
+            let message =
+                format!("{times} snapshots are named {name:?}: all but the newest will be pruned");
+            self.say(
+                FindingSeverity::Warning,
+                "copies",
+                Some(name.to_owned()),
+                message,
+                "protect by id what is to stay",
+            );
+        }
+        for name in ahead {
+            let message =
+                format!("{name:?} bears the name of a slot to come, which counts as made then");
+            self.say(
+                FindingSeverity::Warning,
+                "name_ahead",
+                Some(name),
+                message,
+                "delete it by hand, or protect it",
+            );
+        }
+    }
+
+    /// Reports foreign snapshots that follow a pattern: an earlier rotation may have made them.
+    pub(super) fn unmanaged(&mut self, snapshots: &[Snapshot]) {
+        let policy = self.policy;
+        let foreign = snapshots
+            .iter()
+            .filter(|row| policy.place(&row.name).is_none());
+        let foreign: Vec<_> = foreign.cloned().collect();
+        for one in recognise(&foreign) {
+            let message = format!(
+                "{} foreign snapshots follow {}: nothing here prunes them",
+                one.held, one.pattern
+            );
+            let remedy = format!(
+                "if they are a rotation's from before, add former_names = [\"{}\"] to it",
+                one.pattern
+            );
+            self.say(
+                FindingSeverity::Warning,
+                "unmanaged_pattern",
+                Some(one.pattern.to_string()),
+                message,
+                remedy,
+            );
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The outcome of a call by its answer, and what its record tells beside it.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+
+use crate::api::{ApiError, CreatedSnapshot, ErrorKind, NewSnapshot, StatusCell};
+use crate::audit::Details;
+use crate::core::deliberate_breaks::Break;
+use crate::core::event::Outcome;
+use crate::core::sanitize::printable;
+use crate::core::snapshot::SnapshotId;
+
+/// Characters of a foreign name that a record repeats, at most.
+const NAME_SHOWN: usize = 80;
+
+/// Judges the answer to a create. An answer that names a known snapshot or another name proves
+/// nothing; the new snapshot is then looked for by its name (I9, I19).
+pub(super) fn made_by(
+    made: &CreatedSnapshot,
+    asked: &NewSnapshot,
+    known: &BTreeSet<SnapshotId>,
+) -> (Outcome, Option<SnapshotId>, Option<String>) {
+    let id = made.id.clone();
+    let other = made.uuid.as_ref();
+    if known.contains(&id) || other.is_some_and(|uuid| known.contains(uuid)) {
+        let odd = format!("the answer names a snapshot that was there before (id {id})");
+        return (Outcome::Unknown, None, Some(odd));
+    }
+    if made.name != asked.name {
+        let name = printable(&made.name, NAME_SHOWN);
+        let odd = format!("the answer is about a snapshot named {name} (id {id})");
+        return (Outcome::Unknown, Some(id), Some(odd));
+    }
+    (Outcome::Done, Some(id), None)
+}
+
+pub(super) fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
+    match error.kind {
+        ErrorKind::Later | ErrorKind::Account => Outcome::Later,
+        ErrorKind::Unknown if Break::BlindRetry.on() => Outcome::Later,
+        ErrorKind::Unknown => Outcome::Unknown,
+        ErrorKind::Missing => missing,
+        ErrorKind::Refused => Outcome::Failed,
+    }
+}
+
+pub(super) fn extra(began: Instant, error: Option<&ApiError>, heard: &StatusCell) -> Details {
+    Details {
+        policy: None,
+        status: error.map_or_else(|| heard.status(), |error| error.status),
+        error: error.map(|error| error.message.clone()),
+        duration_ms: u64::try_from(began.elapsed().as_millis()).ok(),
+    }
+}

@@ -1,0 +1,113 @@
+//! How a server's loop gets its listing, and what follows where it gets none.
+
+use std::sync::Mutex;
+
+use super::runtime_view::ListingFailure;
+use super::server_loop::{FAILURES, Requeue, ShuttingDown};
+use super::{Engine, ServerRuntime, lock};
+use crate::api::{ApiError, ErrorKind, SnapshotApi};
+use crate::core::decide::Inventory;
+use crate::core::policy::{Policy, Rules};
+use crate::core::snapshot::ServerId;
+use crate::logged;
+
+use jiff::SignedDuration;
+
+/// Listings in a row of which each contradicts the one before, at most.
+const MOST_ASKED: u32 = 4;
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Blocks this server with an alert of its own, since other servers' listings succeed.
+    pub(super) async fn own_trouble(
+        &self,
+        policy: &Policy,
+        seat: &Mutex<ServerRuntime>,
+        rules: &Rules,
+        error: &ApiError,
+    ) {
+        let nothing = Inventory {
+            doubt: Some(format!("it can't be had: {error}")),
+            ..Inventory::empty(self.clock.now().mono)
+        };
+        self.decided(policy, seat, &nothing, rules).await;
+    }
+
+    /// Returns an accepted listing. The first one of a process, and one that contradicts the last,
+    /// must be confirmed by the next one.
+    pub(super) async fn look(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<ServerRuntime>,
+    ) -> Result<Inventory, Option<ApiError>> {
+        #[cfg(feature = "proof")]
+        if crate::core::deliberate_breaks::Break::StaleListingReused.on()
+            && let Some(reused) = lock(seat).reused.take()
+        {
+            return Ok(*reused);
+        }
+        for _ in 1..MOST_ASKED {
+            let inventory = self.ask(server, seat).await?;
+            if lock(seat).believes(&inventory) {
+                return Ok(inventory);
+            }
+            // A pause comes first: a stale copy at the provider would only confirm itself.
+            let pause = self.wanted().rules.poll_interval / 2;
+            self.rest(pause).await.map_err(|ShuttingDown| None)?;
+        }
+        let mut inventory = self.ask(server, seat).await?;
+        if !lock(seat).believes(&inventory) {
+            inventory.doubt = Some("listings one after the other disagree".to_owned());
+        }
+        Ok(inventory)
+    }
+
+    pub(super) async fn ask(
+        &self,
+        server: &ServerId,
+        seat: &Mutex<ServerRuntime>,
+    ) -> Result<Inventory, Option<ApiError>> {
+        lock(seat).asked = u32::try_from(self.clock.now().mono.as_secs()).ok();
+        let answer = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(None),
+            answer = self.observer.ask(server) => answer.map_err(Some),
+        };
+        let mut seat = lock(seat);
+        seat.asked = None;
+        answer.map(|mut inventory| {
+            seat.history.name_as_known(&mut inventory.snapshots);
+            inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
+            inventory
+        })
+    }
+}
+
+/// Counts a failed listing and returns a pause that grows with each. `once` gives up after
+/// [`FAILURES`].
+pub(super) fn no_listing(
+    policy: &Policy,
+    seat: &Mutex<ServerRuntime>,
+    rules: &Rules,
+    error: &ApiError,
+    (down, now): (bool, SignedDuration),
+) -> Requeue {
+    let mut seat = lock(seat);
+    seat.failures += 1;
+    seat.own_failures = if down { 0 } else { seat.own_failures + 1 };
+    tracing::warn!(server = logged::id(&policy.server), policy = policy.file, %error, "no listing");
+    let pause = rules
+        .poll_interval
+        .saturating_mul(1 << seat.failures.min(16))
+        .min(rules.retry_after);
+    // A rejected token already has an account alert.
+    seat.unlisted = (error.kind != ErrorKind::Account).then(|| {
+        Box::new(ListingFailure {
+            why: error.message.as_str().into(),
+            again: now + pause,
+        })
+    });
+    if rules.count_all && seat.failures >= FAILURES {
+        return Requeue::Blocked(pause);
+    }
+    Requeue::After(pause)
+}

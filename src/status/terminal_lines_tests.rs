@@ -1,0 +1,130 @@
+//! Lines of receivers, listings and last slots.
+
+use super::super::view::Activity;
+use super::tests::*;
+use super::*;
+use crate::core::snapshot::ServerId;
+
+#[test]
+fn the_accounts_alerts_stand_above_one_server_too_and_another_servers_do_not() {
+    let mut view = view();
+    view.alerts[0].server = Some(ServerId::from(6));
+    view.alerts.push(AlertView {
+        alert: "api_unreachable".to_owned(),
+        server: None,
+        about: "account".to_owned(),
+        reason: "no answer".to_owned(),
+        since: None,
+    });
+    let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+    assert!(text.contains("api_unreachable"), "{text}");
+    assert!(!text.contains("slot_failed"), "{text}");
+}
+
+#[test]
+fn only_a_receiver_that_misses_something_has_a_line() {
+    let mut view = view();
+    let receiver = |dropped, error: Option<&str>| ReceiverView {
+        name: "chat".to_owned(),
+        r#type: "slack".to_owned(),
+        delivered: 5,
+        dropped,
+        error: error.map(str::to_owned),
+    };
+    view.receivers.push(receiver(0, None));
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(!text.contains("chat"), "{text}");
+    view.receivers[0] = receiver(3, Some("it answered 500"));
+    let text = fleet(&view, &TimeZone::UTC, None);
+    let line = "receiver chat (slack): can't be told: it answered 500; 3 not told";
+    assert!(text.lines().any(|found| found == line), "{text}");
+}
+
+#[test]
+fn how_old_a_listing_is_stands_beside_the_state_where_no_newer_one_can_be_had() {
+    let mut view = view();
+    assert!(!fleet(&view, &TimeZone::UTC, None).contains("listed"));
+    let why = "no answer; tried again in 2 min";
+    view.servers[0].unlisted = Some(why.to_owned());
+    let text = fleet(&view, &TimeZone::UTC, None);
+    let heading =
+        "1 server can't be listed now: the oldest listing is from 2026-11-25 05:48 UTC, 12 min ago";
+    assert!(text.lines().any(|line| line == heading), "{text}");
+    let mut says = |state, reason: Option<&str>, words: &str| {
+        view.servers[0].state = state;
+        view.servers[0].reason = reason.map(str::to_owned);
+        let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
+        let row = fleet(&view, &TimeZone::UTC, None);
+        assert!(row.contains(&format!("{words}  ")), "{row}");
+        let first = format!("web (id 5, web-01.toml): {words}\n");
+        assert!(text.starts_with(&first), "{text}");
+    };
+    let old = format!("not listed for 12 min: {why}");
+    says(Activity::Resting, None, &format!("resting, {old}"));
+    let due = format!("due, a try came to nothing; {old}");
+    says(Activity::Due, Some("a try came to nothing"), &due);
+    view.servers[0].listed = None;
+    view.servers[0].state = Activity::Unseen;
+    view.servers[0].reason = None;
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(
+        text.contains(&format!("  not listed yet: {why}  ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_last_slot_says_whether_its_snapshot_is_there_was_or_never_came() {
+    let mut view = view();
+    let mut says = |ending: Option<&str>, words: &str| {
+        let last = &mut view.servers[0].rotations[0].last;
+        last.as_mut().expect("a slot").ending = ending.map(str::to_owned);
+        let words = format!("weekly-snapshot-2026-11-22 ({words} 3 d 3 h ago)");
+        for text in [
+            fleet(&view, &TimeZone::UTC, None),
+            server(&view, &view.servers[0], &TimeZone::UTC, None),
+        ] {
+            assert!(text.contains(&words), "{words}: {text}");
+        }
+        view.servers[0].snapshots.clear();
+    };
+    says(Some("given_up"), "given up, due");
+    says(Some("completed"), "gone, due");
+    says(Some("given_up"), "not made (given up), due");
+    says(Some("skipped"), "not made (skipped), due");
+    says(None, "not made yet, due");
+    view.servers[0].listed = None;
+    let last = &mut view.servers[0].rotations[0].last;
+    last.as_mut().expect("a slot").ending = Some("completed".to_owned());
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(text.contains("(completed, due 3 d 3 h ago)"), "{text}");
+}
+
+#[test]
+fn a_failed_attempt_is_not_called_being_made_and_servers_without_a_snapshot_are_counted_on_top() {
+    let mut view = view();
+    let last = &mut view.servers[0].rotations[0].last;
+    let last = last.as_mut().expect("a slot");
+    last.ending = None;
+    let name = last.snapshot.clone();
+    let rows = &mut view.servers[0].snapshots;
+    rows.retain(|row| row.name == name);
+    for (status, words) in [
+        ("failed", "failed so far, due"),
+        ("in_progress", "being made, due"),
+    ] {
+        view.servers[0].snapshots[0].status = status.to_owned();
+        let text = fleet(&view, &TimeZone::UTC, None);
+        assert!(text.contains(words), "{words}: {text}");
+        let bare = "1 server without a completed snapshot to go back to";
+        assert!(text.lines().any(|line| line == bare), "{text}");
+    }
+    view.servers[0].snapshots[0].status = "completed".to_owned();
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(!text.contains("to go back to"), "{text}");
+    // A server that wasn't listed yet is not counted.
+    view.servers[0].snapshots.clear();
+    view.servers[0].listed = None;
+    let text = fleet(&view, &TimeZone::UTC, None);
+    assert!(!text.contains("to go back to"), "{text}");
+}
