@@ -9,7 +9,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// Bytes of a secret's file, at most. A longer one is some other file.
-const LONGEST: u64 = 8 * 1024;
+pub const LONGEST: u64 = 8 * 1024;
 /// Replaces the token in texts.
 const SCRUBBED: &str = "[token]";
 /// Shortest beginning of the token that is scrubbed; fewer characters reveal nothing.
@@ -106,13 +106,7 @@ pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<Sec
     let file = File::open(path).map_err(failed)?;
     // Taken from the open file, so that it can't be exchanged in between.
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    // systemd gives a credential mode 0440 if the service's user reaches it by an access list.
-    let spared = if is_credential(path, credentials) {
-        0o040
-    } else {
-        0
-    };
-    if mode & 0o077 & !spared != 0 {
+    if is_open(mode, is_credential(path, credentials)) {
         return Err(format!(
             "{shown}: mode {mode:04o} lets others at the {what}; run chmod 600 on it"
         ));
@@ -133,6 +127,13 @@ pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<Sec
         }
     }
     Ok(SecretString::from(text))
+}
+
+/// Returns true if a secret's file of this mode lets other users read it. systemd gives a
+/// credential mode 0440 if the service's user reaches it by an access list.
+pub fn is_open(mode: u32, is_credential: bool) -> bool {
+    let spared = if is_credential { 0o040 } else { 0 };
+    mode & 0o077 & !spared != 0
 }
 
 fn is_credential(path: &Path, credentials: Option<&Path>) -> bool {

@@ -14,10 +14,8 @@ use super::notify::SecretFile;
 use super::table_reader::Located;
 use super::{Environment, SecretChecks, defaults, file_source};
 use crate::api::secret as secret_text;
+use crate::api::token::{LONGEST, is_open};
 use crate::audit::witness::SignerKey;
-
-/// Largest secret file that is read, in bytes; a token is one short line.
-const LARGEST_TOKEN: u64 = 4096;
 
 /// Validates the address. The result ends in a slash, so that paths can be joined to it.
 pub(super) fn base_url(text: &Located<String>, log: &mut Diagnostics) -> Option<Url> {
@@ -201,7 +199,7 @@ fn check_secret(
         return true;
     }
     let shown = path.display();
-    let bytes = match file_source::bytes(path, LARGEST_TOKEN) {
+    let bytes = match file_source::bytes(path, LONGEST) {
         Ok(bytes) => bytes,
         Err(why) => {
             let denied = file_source::is_denied(&why);
@@ -230,9 +228,8 @@ fn check_secret(
 /// Returns the problem of a secret that could be read, and its remedy.
 fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(String, String)> {
     let shown = path.display();
-    // systemd guards a credential by an access list, which shows as a bit for the group.
     let mode = path.metadata().map_or(0, |data| data.permissions().mode());
-    if !is_credential && mode & 0o077 != 0 {
+    if is_open(mode, is_credential) {
         let message = format!(
             "the {what} file {shown} can be read by others (mode {:03o})",
             mode & 0o777

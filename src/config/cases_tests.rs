@@ -199,7 +199,7 @@ fn a_wrong_token_is_refused_at_the_line_that_names_it() {
             "on one line",
         ),
         (
-            ConfigFolder::new().with("token", "x".repeat(5000)),
+            ConfigFolder::new().with("token", "x".repeat(9000)),
             "larger than",
             "readable",
         ),

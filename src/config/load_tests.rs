@@ -1,5 +1,7 @@
 //! Whole sets of files and the settings that they give.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,9 @@ fn shipped() -> PathBuf {
 
 fn credential() -> (tempfile::TempDir, Environment) {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("api-token"), "s3cr3t\n").expect("written");
+    let token = folder.path().join("api-token");
+    std::fs::write(&token, "s3cr3t\n").expect("written");
+    std::fs::set_permissions(&token, Permissions::from_mode(0o440)).expect("a mode");
     let env = Environment {
         credentials_directory: Some(folder.path().to_owned()),
         ..Environment::default()
@@ -191,7 +195,19 @@ fn every_key_means_what_it_says() {
 }
 
 #[test]
-fn the_credential_goes_before_the_token_file_whatever_its_mode() {
+fn a_credential_that_every_user_may_read_is_refused_as_every_command_refuses_it() {
+    let (folder, env) = credential();
+    let token = folder.path().join("api-token");
+    let files = ConfigFolder::new();
+    for (mode, good) in [(0o440, true), (0o444, false), (0o404, false)] {
+        std::fs::set_permissions(&token, Permissions::from_mode(mode)).expect("a mode");
+        let loaded = load(&files.path("snaprotate.toml"), &env);
+        assert_eq!(loaded.is_ok(), good, "{mode:o}");
+    }
+}
+
+#[test]
+fn the_credential_takes_precedence_over_the_token_file() {
     let (folder, mut env) = credential();
     env.state_directory = Some(PathBuf::from("/srv/state"));
     let files = ConfigFolder::new().without("token");

@@ -1,5 +1,7 @@
 //! `[[notify]]`: its validated settings, and each mistake with its place and remedy.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -159,8 +161,14 @@ fn a_secret_s_file_that_others_can_read_is_refused_and_no_report_shows_an_addres
 #[test]
 fn a_credential_of_the_same_name_goes_before_the_file() {
     let credentials = tempfile::tempdir().expect("a folder");
-    std::fs::write(credentials.path().join("slack"), "https://x.example/y\n").expect("written");
-    std::fs::write(credentials.path().join("api-token"), "s3cr3t\n").expect("written");
+    for (name, secret) in [
+        ("slack", "https://x.example/y\n"),
+        ("api-token", "s3cr3t\n"),
+    ] {
+        let file = credentials.path().join(name);
+        std::fs::write(&file, secret).expect("written");
+        std::fs::set_permissions(&file, Permissions::from_mode(0o440)).expect("a mode");
+    }
     let folder = with("[[notify]]\ntype = \"slack\"\nurl_file = \"/etc/snaprotate/slack\"\n");
     let env = super::Environment {
         credentials_directory: Some(credentials.path().to_owned()),
