@@ -6,9 +6,11 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::diagnostics::{Diagnostics, Source};
-use super::main_file::WITNESS;
 use super::table_reader::{Located, TableReader};
 use super::{Environment, Folders, defaults};
+
+/// The table's title in messages.
+pub(super) const WITNESS: &str = "[audit.witness]";
 
 /// Reads the folders that the daemon writes to. Besides their two keys, only unknown keys of
 /// `[audit]` are reported; errors in other tables don't matter.

@@ -9,7 +9,7 @@ use reqwest::Url;
 use toml::de::DeTable;
 
 use super::diagnostics::{Diagnostics, Position, Source};
-use super::folders::folders;
+use super::folders::{WITNESS, folders};
 use super::http::RawHttp;
 use super::notify::Receiver;
 use super::receiver::{self, RawReceiver};
@@ -65,9 +65,6 @@ pub(super) struct Settings {
     pub(super) http: Option<Http>,
     pub(super) witness: Option<Witness>,
 }
-
-/// The table's title in messages.
-pub(super) const WITNESS: &str = "[audit.witness]";
 
 type Bound = (&'static str, &'static str);
 

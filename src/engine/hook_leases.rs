@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::server_loop::ShuttingDown;
+use super::requeue::ShuttingDown;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::Details;

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use super::server_loop::Requeue;
+use super::requeue::Requeue;
 use super::{Engine, PolicySet, ServerRuntime, lock};
 use crate::alerts::{AlertKey, News};
 use crate::api::SnapshotApi;

@@ -32,6 +32,7 @@ mod operator_orders;
 mod pauses;
 mod policy_swap;
 mod power_cycle;
+mod requeue;
 mod runtime_view;
 mod server_listing;
 mod server_loop;

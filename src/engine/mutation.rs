@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::account_health::MutationPermit;
 use super::call_outcome::{extra, made_by, outcome};
 use super::operator_orders::OrderOutcome;
-use super::server_loop::ShuttingDown;
+use super::requeue::ShuttingDown;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::{ApiError, ErrorKind, NewSnapshot, Permit, SnapshotApi};
 use crate::audit::Details;

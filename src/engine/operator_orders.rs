@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::server_loop::ShuttingDown;
+use super::requeue::ShuttingDown;
 use super::{Engine, ServerRuntime, SharedRuntime, lock};
 use crate::api::{NewSnapshot, SnapshotApi};
 use crate::audit::Details;

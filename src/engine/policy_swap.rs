@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
-use super::server_loop::ShuttingDown;
+use super::requeue::ShuttingDown;
 use super::{Engine, alert_notifications, lock, wanted};
 use crate::api::SnapshotApi;
 use crate::core::policy::{Policy, Rules};

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::account_health::MutationPermit;
 use super::call_outcome::{extra, outcome};
 use super::operator_orders::OrderOutcome;
-use super::server_loop::{Requeue, ShuttingDown};
+use super::requeue::{Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::{Permit, PowerAction, SnapshotApi};
 use crate::audit::Details;

@@ -2,8 +2,8 @@
 
 use std::sync::Mutex;
 
+use super::requeue::{FAILURES, Requeue, ShuttingDown};
 use super::runtime_view::ListingFailure;
-use super::server_loop::{FAILURES, Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
 use crate::core::decide::Inventory;

@@ -3,9 +3,10 @@
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::{AcquireError, SemaphorePermit};
 
+use super::requeue::{FAILURES, Requeue, ShuttingDown};
 use super::server_listing::no_listing;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
@@ -18,31 +19,11 @@ use crate::core::settled_slots::all_settled;
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
-/// Consecutive failed listings or records after which `once` ends a server. Also the consecutive
-/// failed listings after which they count as one server's own failure.
-pub(super) const FAILURES: u32 = 3;
-
 /// Records that one listing may lead to, at most. More is a bug in this program.
 const MOST_RECORDS: usize = 500;
 
 /// Servers that are decided on at once. Each waits for the trail's disk, and all share one disk.
 pub(super) const MOST_DECIDED: usize = 512;
-
-/// The service is stopping; no new mutation begins.
-pub(super) struct ShuttingDown;
-
-/// When a server's loop runs next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Requeue {
-    /// At this wall-clock time; `None`: when something changes.
-    Until(Option<Timestamp>),
-    /// After this pause: the loop waits for something.
-    After(SignedDuration),
-    /// After this pause: no change is allowed on the server.
-    Blocked(SignedDuration),
-    /// The server's policy was removed.
-    Gone,
-}
 
 /// A permit to decide; see [`MOST_DECIDED`].
 type DecisionPermit<'e> = Result<SemaphorePermit<'e>, AcquireError>;

@@ -9,7 +9,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::operator_orders::WakeRequests;
-use super::server_loop::Requeue;
+use super::requeue::Requeue;
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
 use crate::core::decide::CLOCK_TOLERANCE;
