@@ -116,6 +116,7 @@ impl DryRun<'_> {
             rotation: rotation.clone(),
             snapshot: snapshot.clone(),
             reason,
+            max_stopped: Some(longest),
         });
         self.record(&ServerEvent::StopResult {
             snapshot: snapshot.clone(),

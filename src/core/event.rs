@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::recorded_terms::RotationTerms;
@@ -306,6 +306,14 @@ pub enum ServerEvent {
         rotation: String,
         snapshot: String,
         reason: String,
+        /// The longest downtime by the policy then: a later edit doesn't shorten the time for which
+        /// its effect is watched for. Trails of earlier versions lack it.
+        #[serde(
+            default,
+            serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional",
+            skip_serializing_if = "Option::is_none"
+        )]
+        max_stopped: Option<SignedDuration>,
     },
     /// The outcome of a stop.
     StopResult {

@@ -74,6 +74,9 @@ pub struct Downtime {
     pub snapshot: String,
     /// Time of the stop's intent.
     pub since: RecordedAt,
+    /// The longest downtime by the policy that the stop was sent by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest: Option<SignedDuration>,
     /// True once the server was seen stopped.
     pub stopped: bool,
     /// True once the snapshot's create was sent.
@@ -137,7 +140,10 @@ impl ServerHistory {
     pub(super) fn powered(&mut self, fact: &ServerEvent, at: RecordedAt, after_call: RecordedAt) {
         match fact {
             ServerEvent::StopIntent {
-                rotation, snapshot, ..
+                rotation,
+                snapshot,
+                max_stopped,
+                ..
             } => {
                 self.last_intent = Some(at.wall);
                 for note in self.unsettled_named(snapshot) {
@@ -147,6 +153,7 @@ impl ServerHistory {
                     rotation: rotation.clone(),
                     snapshot: snapshot.clone(),
                     since: at,
+                    longest: *max_stopped,
                     stopped: false,
                     created: false,
                     starts: 0,

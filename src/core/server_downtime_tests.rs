@@ -48,6 +48,7 @@ pub(super) fn intend_stop(world: &mut TestProvider) {
         rotation: "weekly".to_owned(),
         snapshot: NAME.to_owned(),
         reason: String::new(),
+        max_stopped: Some(15 * MINUTE),
     });
 }
 

@@ -137,8 +137,9 @@ impl OwedStart<'_> {
         };
         let twice = self.now.mono - active >= self.rules.poll_interval;
         // A late stop takes its time as well.
-        let slow = self.stop().filter(|_| !self.downtime.stopped);
-        let slow = slow.map_or(SignedDuration::ZERO, |stop| stop.longest);
+        let longest = self.stop().map(|stop| stop.longest);
+        let slow = longest.max(self.downtime.longest);
+        let slow = slow.filter(|_| !self.downtime.stopped).unwrap_or_default();
         let settled = over >= self.rules.settle_window + slow;
         twice && (settled || (self.downtime.stopped && self.downtime.taken))
     }

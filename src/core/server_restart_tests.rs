@@ -281,3 +281,41 @@ fn i20_a_service_that_ends_while_a_stop_may_still_take_effect_says_so() {
     let (_, said) = world.history.left_stopped().expect("it is told");
     assert!(said.contains("may still take effect"), "{said}");
 }
+
+#[test]
+fn i20_an_edit_shortens_no_watch_for_a_stop_that_may_still_take_effect() {
+    for policy_stays in [true, false] {
+        let mut world = world();
+        assert!(is_stop(&world.recorded()));
+        intend_stop(&mut world);
+        stop_answered(&mut world, Outcome::Done);
+        world.policy.rotations[0].stop = None;
+        start(&mut world, Outcome::Done);
+        // Beyond the settle window, and within the longest downtime of the policy before.
+        let _still = runs(&mut world);
+        world.pass(11 * MINUTE);
+        let TestProvider {
+            policy,
+            rules,
+            history,
+            now,
+            ..
+        } = &world;
+        let policy = policy_stays.then_some(policy);
+        let active = PowerState::Active;
+        assert_eq!(owed(policy, history, rules, Some(&active), *now), None);
+        world.pass(15 * MINUTE);
+        let TestProvider {
+            policy,
+            history,
+            now,
+            ..
+        } = &world;
+        let policy = policy_stays.then_some(policy);
+        let step = owed(policy, history, &world.rules, Some(&active), *now);
+        assert!(
+            matches!(step, Some(Step::Record(ServerEvent::StartConfirmed { .. }))),
+            "{step:?}"
+        );
+    }
+}
