@@ -291,31 +291,20 @@ fn i20_an_edit_shortens_no_watch_for_a_stop_that_may_still_take_effect() {
         stop_answered(&mut world, Outcome::Done);
         world.policy.rotations[0].stop = None;
         start(&mut world, Outcome::Done);
+        let step = |world: &TestProvider| {
+            let policy = policy_stays.then_some(&world.policy);
+            let active = Some(&PowerState::Active);
+            owed(policy, &world.history, &world.rules, active, world.now)
+        };
         // Beyond the settle window, and within the longest downtime of the policy before.
         let _still = runs(&mut world);
         world.pass(11 * MINUTE);
-        let TestProvider {
-            policy,
-            rules,
-            history,
-            now,
-            ..
-        } = &world;
-        let policy = policy_stays.then_some(policy);
-        let active = PowerState::Active;
-        assert_eq!(owed(policy, history, rules, Some(&active), *now), None);
+        assert_eq!(step(&world), None);
         world.pass(15 * MINUTE);
-        let TestProvider {
-            policy,
-            history,
-            now,
-            ..
-        } = &world;
-        let policy = policy_stays.then_some(policy);
-        let step = owed(policy, history, &world.rules, Some(&active), *now);
+        let over = step(&world);
         assert!(
-            matches!(step, Some(Step::Record(ServerEvent::StartConfirmed { .. }))),
-            "{step:?}"
+            matches!(over, Some(Step::Record(ServerEvent::StartConfirmed { .. }))),
+            "{over:?}"
         );
     }
 }
