@@ -119,9 +119,9 @@ impl<A: SnapshotApi> Engine<A> {
                 name,
                 reason,
             } => {
-                let stop = policy.rotation(&rotation).and_then(|r| r.stop.as_deref());
+                let by_policy = policy.rotation(&rotation).and_then(|r| r.stop.as_deref());
                 let intent = ServerEvent::StopIntent {
-                    max_stopped: stop.map(|stop| stop.longest),
+                    max_stopped: by_policy.map(|stop| stop.longest),
                     rotation,
                     snapshot: name,
                     reason,
