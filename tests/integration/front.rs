@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::support::drf;
-use crate::support::{Daemon, Home, Provider, QUICK, until, verified};
+use crate::support::{Daemon, Home, Provider, QUICK, until, verified, within};
 use tempfile::TempDir;
 
 /// Requests a second that nginx lets through, one by one.
@@ -116,7 +117,7 @@ fn behind_a_silent_rate_limit_each_slot_gets_its_snapshot_within_a_minute() {
         home.daily(id, 3, "");
         homes.push(home);
     }
-    settle(&homes, &trials);
+    settle(&homes, &trials, Duration::from_mins(1));
     for (id, trial) in (1..).zip(&trials) {
         assert_eq!(provider.sandbox.created(id).len(), 1, "{trial:?}");
     }
@@ -146,7 +147,8 @@ fn before_django_rest_framework_a_silent_rate_limit_costs_no_slot_either() {
         drf::daily(&home, &django.servers[nth - 1], &format!("web-{nth:02}"));
         homes.push(home);
     }
-    settle(&homes, &trials);
+    // One Python process serves them all, beside all the other tests.
+    settle(&homes, &trials, Duration::from_mins(3));
 }
 
 fn home(port: u16, rate: u32) -> Home {
@@ -160,10 +162,11 @@ fn home(port: u16, rate: u32) -> Home {
     home
 }
 
-/// Runs a service for each until each slot is settled, and checks that none was given up.
-fn settle(homes: &[Home], trials: &[(u32, u16, u32)]) {
+/// Runs a service for each until each slot is settled, within `limit`, and checks that none was
+/// given up.
+fn settle(homes: &[Home], trials: &[(u32, u16, u32)], limit: Duration) {
     let daemons: Vec<Daemon> = homes.iter().map(|home| home.start(&["run"])).collect();
-    until("each trial's slot is settled", || {
+    within(limit, "each trial's slot is settled", || {
         homes
             .iter()
             .all(|home| !home.events("slot_settled").is_empty())
