@@ -9,7 +9,7 @@ pub(super) const BODY_SHOWN: usize = 300;
 /// Characters of a message, at most; leaves room for the body and the request.
 const MESSAGE_SHOWN: usize = 800;
 
-/// What can be done about a failed call.
+/// The remedy for a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// Certainly without effect, and may work later: not reached, 409, 423, 429, a redirect.

@@ -1,4 +1,4 @@
-//! What a history contains after each event.
+//! The contents of a history after each event.
 
 use std::collections::BTreeSet;
 

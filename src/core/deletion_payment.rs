@@ -192,7 +192,7 @@ impl DecisionContext<'_> {
 
 /// Returns true if the payer is listed, completed, and newer than its victim by date and slot.
 ///
-/// Of two copies of a slot, the rotation's own pays for the other. A copy that the rotation did not
+/// If a slot has two copies, the rotation's own pays for the other. A copy that the rotation did not
 /// make can't displace one that it made.
 fn stands_for(
     payer: &SnapshotId,

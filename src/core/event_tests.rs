@@ -1,4 +1,4 @@
-//! Whose policy an event names.
+//! The policy that an event names.
 
 use super::*;
 

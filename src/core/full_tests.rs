@@ -1,4 +1,4 @@
-//! What a full server deletes for a due slot, and what it never deletes.
+//! The snapshots that a full server deletes for a due slot, and those that it never deletes.
 
 use jiff::SignedDuration;
 

@@ -143,7 +143,7 @@ impl ServerHistory {
     }
 
     /// Keeps an open create that was refused or had no answer, since its snapshot may still appear.
-    /// Of several with one name the first is kept: it has the fewest known ids.
+    /// If several have one name, the first is kept: it has the fewest known ids.
     pub(super) fn lapse(&mut self) {
         let Some(PendingOp::Create {
             name,

@@ -53,7 +53,7 @@ pub struct ServerSnapshot<'a> {
     pub policy: &'a Policy,
     /// The rules for every server.
     pub rules: &'a Rules,
-    /// What the trail recorded of it.
+    /// The server's history, by the trail.
     pub history: &'a ServerHistory,
     /// Its last accepted listing; `None` before the first one of this process.
     pub seen: Option<&'a AcceptedListing>,
