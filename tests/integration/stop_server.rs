@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use crate::support::notify::Service;
-use crate::support::{Home, Provider, QUICK, daily_name, stderr, stdout, until, verified, within};
+use crate::support::{
+    Daemon, Home, Provider, QUICK, daily_name, stderr, stdout, until, verified, within,
+};
 use jiff::SignedDuration;
 use snaprotate::sandbox::PowerAction;
 use snaprotate::sandbox::faults::{CallKind, Fault};
@@ -368,15 +370,22 @@ fn a_token_that_one_start_was_refused_with_is_taken_again_by_the_next_listing() 
     }
 }
 
-#[test]
-fn i20_without_listings_too_an_alert_tells_of_a_server_that_stays_down() {
+/// A running service has stopped the server, and each start fails with 500.
+fn stays_down() -> (Place, Daemon) {
     let place = place("");
-    let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(CallKind::Power, 500).after(1).forever());
+    let fault = Fault::status(CallKind::Power, 500).after(1).forever();
+    place.provider.sandbox.order(fault);
     let daemon = place.home.start(&["run"]);
     until("it is down", || {
         !place.home.events("stop_confirmed").is_empty()
     });
+    (place, daemon)
+}
+
+#[test]
+fn i20_without_listings_too_an_alert_tells_of_a_server_that_stays_down() {
+    let (place, daemon) = stays_down();
+    let sandbox = &place.provider.sandbox;
     sandbox.order(Fault::status(CallKind::List, 401).forever());
     until("an alert", || !place.alerts("server_stopped").is_empty());
     sandbox.clear_orders();
@@ -387,13 +396,8 @@ fn i20_without_listings_too_an_alert_tells_of_a_server_that_stays_down() {
 
 #[test]
 fn i20_a_server_without_a_policy_that_stays_down_is_told_of() {
-    let place = place("");
+    let (place, daemon) = stays_down();
     let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(CallKind::Power, 500).after(1).forever());
-    let daemon = place.home.start(&["run"]);
-    until("it is down", || {
-        !place.home.events("stop_confirmed").is_empty()
-    });
     place.leave();
     daemon.signal("HUP");
     until("status tells of it", || {
