@@ -19,7 +19,7 @@ use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
 
 /// The kinds of alert, by the words of the trail and the configuration.
-pub const KINDS: [&str; 21] = [
+pub const KINDS: [&str; 22] = [
     "slot_failed",
     "overdue",
     "slot_waiting",
@@ -40,6 +40,7 @@ pub const KINDS: [&str; 21] = [
     "provider_changed",
     "hook_failed",
     "server_stopped",
+    "server_ran",
     "witness_failed",
 ];
 

@@ -107,22 +107,24 @@ fn held(cli: &Cli, args: &Args, pause: bool) -> Result<PauseResult, CommandError
         answer => return answer.map_err(CommandError::from),
     }
     let config = cli.load()?;
-    let server = match args.server.one() {
-        Some(server) => Some(
-            server_argument::one(&config.policies, server)?
-                .server
-                .clone(),
-        ),
-        None => None,
-    };
+    let named = args.server.one();
+    let policy = named.map(|named| server_argument::one(&config.policies, named));
+    let policy = policy.map(|policy| policy.map(|policy| policy.server.clone()));
     let by = caller();
     let command = if pause { "pause" } else { "resume" };
     let work = alone(config, command, async |engine| {
-        if pause {
+        let by_id = named.and_then(|named| named.parse().ok());
+        let by_id = by_id.filter(|id| engine.owes_release(id));
+        let server = match (policy, by_id) {
+            (Some(Err(_)), Some(id)) => Some(id),
+            (policy, _) => policy.transpose()?,
+        };
+        let held = if pause {
             engine.pause(server, &by).await
         } else {
             engine.resume(server, &by).await
-        }
+        };
+        held.map_err(|why| CommandError::System(why.to_string()))
     });
-    block_on(work)?.map_err(|why| CommandError::System(why.to_string()))
+    block_on(work)?
 }

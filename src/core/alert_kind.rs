@@ -38,11 +38,14 @@ pub enum AlertKind {
     /// A server that a rotation stopped was not seen active again within `max_stopped`; about the
     /// rotation.
     ServerStopped,
+    /// A server that a rotation stopped was active while its snapshot was made; about the rotation.
+    /// Stands until the rotation's next snapshot.
+    ServerRan,
 }
 
 impl AlertKind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SlotFailed,
         Self::Overdue,
         Self::SlotWaiting,
@@ -56,6 +59,7 @@ impl AlertKind {
         Self::OddDate,
         Self::HookFailed,
         Self::ServerStopped,
+        Self::ServerRan,
     ];
 
     /// Returns the word used by the trail, logs and other programs.
@@ -74,6 +78,7 @@ impl AlertKind {
             Self::OddDate => "odd_date",
             Self::HookFailed => "hook_failed",
             Self::ServerStopped => "server_stopped",
+            Self::ServerRan => "server_ran",
         }
     }
 }

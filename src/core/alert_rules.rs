@@ -175,6 +175,11 @@ impl DecisionContext<'_> {
         }
         alerts.extend(self.stuck_hold());
         alerts.extend(self.stopped_for_long());
+        let stopping = self.policy.rotations.iter().filter(|r| r.stop.is_some());
+        let ran = stopping.filter_map(|r| Some((&r.name, self.history.ran(&r.name)?)));
+        alerts.extend(
+            ran.map(|(name, ran)| ((AlertKind::ServerRan, name.clone()), ran.why.to_string())),
+        );
         self.shrinking(&mut alerts);
         if !Break::SilentFailure.on() {
             for (index, rotation) in self.policy.rotations.iter().enumerate() {

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::create_outcome::{CreateOutcome, FailedTry};
 use super::decide::CLOCK_TOLERANCE;
 use super::event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
+use super::payment::{Payer, PruneFirstPromise};
 use super::recorded_terms::TermsHash;
-use super::server_history::{PendingOp, PruneFirstPromise, ServerHistory};
+use super::server_history::{PendingOp, ServerHistory};
 use super::slot_log::CareReason;
 
 impl ServerHistory {
@@ -204,13 +205,11 @@ impl ServerHistory {
                     self.prune_first = Some(Box::new(PruneFirstPromise {
                         victim: id.clone(),
                         known: known.clone(),
+                        kept_by: None,
                     }));
                 }
                 if let Some(payer) = paid_by {
-                    let payments = self.rotations.iter_mut().flat_map(|r| &mut r.payments);
-                    for payment in payments.filter(|payment| payment.by == *payer) {
-                        payment.victim = Some(id.clone());
-                    }
+                    self.bind_payment(payer, id);
                 }
                 // A delete that is sent again had no effect so far, so it counts as refused.
                 if self.deletes(id) {
@@ -271,7 +270,10 @@ impl ServerHistory {
                     self.open = None;
                 }
                 match pays {
-                    Some(true) if made => self.pays(snapshot, id.clone()),
+                    Some(true) if made => {
+                        let (id, completed) = (id.clone(), at.mono);
+                        self.pays(snapshot, Payer { id, completed });
+                    }
                     Some(_) => {}
                     // Records of earlier versions lack `pays`; any own snapshot that was not listed
                     // before counts.
@@ -365,6 +367,7 @@ impl ServerHistory {
             | ServerEvent::StopWithheld { .. }
             | ServerEvent::StartIntent { .. }
             | ServerEvent::StartResult { .. }
+            | ServerEvent::ServerRan { .. }
             | ServerEvent::StartConfirmed { .. } => self.powered(fact, at, after_call),
             ServerEvent::Paused { .. } => self.paused = Some(at.wall),
             ServerEvent::Resumed { .. } => self.resumed(at),

@@ -144,7 +144,7 @@ fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_mad
         let mut facts = pruned.to_vec();
         facts.push((completed(id, pays), at(2)));
         let history = folded(&facts);
-        assert_eq!(history.prune_first.is_none(), kept, "{id} {pays:?}");
+        assert_eq!(history.open_promise().is_none(), kept, "{id} {pays:?}");
         // The snapshot pays for nothing else.
         assert!(history.rotations.iter().all(|r| r.payments.is_empty()));
     }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
+use super::deletion_payment::PaidBy;
 use super::deliberate_breaks::Break;
 use super::due::RotationDemand;
 use super::event::SlotOutcome;
@@ -102,10 +103,9 @@ impl DecisionContext<'_> {
             Some(Ok(own)) if self.newest_settled(&own) => {
                 RotationDemand::Blocked(self.nothing_to_give(&owned))
             }
-            Some(Ok(own)) if !self.may_promise(&own) => RotationDemand::Blocked(format!(
-                "the server is full, and nothing was made since the last one was deleted to make room: delete one that nobody needs, or let the rotation delete another, by snaprotate resume --server {}",
-                self.policy.server
-            )),
+            Some(Ok(own)) if !self.may_promise(&own) => {
+                RotationDemand::Blocked(self.owes_a_snapshot())
+            }
             Some(Ok(own)) => {
                 let reason = format!("the server is full, and a slot of {} is due", rotation.name);
                 self.delete(&own, true, None, reason).into()
@@ -128,6 +128,9 @@ impl DecisionContext<'_> {
                 "the server is full, and the provider has not finished to delete {} (id {}): nothing else goes for room before",
                 row.name, row.id
             )));
+        }
+        if let Some(payer) = self.unconfirmed_promise() {
+            return Some(self.confirm(payer).into());
         }
         let left = self.rules.settle_window - self.history.found?.age(self.now);
         left.is_positive().then_some(RotationDemand::Settles(left))
@@ -159,20 +162,6 @@ impl DecisionContext<'_> {
         reason
     }
 
-    /// I7, I19: allows no second prune-first before the rotation has made a snapshot since the
-    /// first. The same delete may be sent again.
-    fn may_promise(&self, own: &OwnSnapshot<'_>) -> bool {
-        let open = self.history.prune_first.as_deref();
-        open.is_none_or(|open| open.victim == own.snapshot.id) || Break::NoErosionGuard.on()
-    }
-
-    /// Returns true if a prune-first made the free room and its slot still needs it.
-    pub(super) fn room_is_owed(&self) -> bool {
-        let open = self.history.prune_first.as_deref();
-        let there = |id: SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == id);
-        open.is_some_and(|open| !there(open.victim.clone()))
-    }
-
     /// Returns the delete of a snapshot that `keep` no longer covers (rule 5), if it is paid for
     /// (I19).
     pub(super) fn surplus(&self, owned: &[OwnSnapshot<'_>]) -> Option<Step> {
@@ -198,6 +187,11 @@ impl DecisionContext<'_> {
                 stays.insert(rotation);
                 continue;
             };
+            if let PaidBy::By(payer) = &paid
+                && !self.is_confirmed(payer)
+            {
+                return Some(self.confirm(payer));
+            }
             let reason = why.reason(&self.policy.rotations[rotation]);
             return Some(self.delete(&own, false, paid.by(), reason));
         }

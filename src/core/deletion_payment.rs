@@ -3,8 +3,8 @@
 //!
 //! A completed own snapshot is deleted only if it is paid for:
 //!
-//! - by a newer one of the same rotation that the rotation created itself and saw completed, under
-//!   the requested name, the answered or found id, and a date that agrees. Each pays once, and only
+//! - by a newer one of the same rotation that the rotation created itself and saw completed, in two
+//!   listings at least and in the last one, under the requested name, the answered or found id, and a date that agrees. Each pays once, and only
 //!   if a snapshot was beyond `keep` when it was completed. Snapshots that a growing rotation made
 //!   can't pay later. A prune-first is paid for by a promised snapshot: no second promise is given
 //!   before the first is kept (`capacity.rs`);
@@ -17,11 +17,11 @@
 use jiff::Timestamp;
 
 use super::decide::DecisionContext;
+use super::payment::{Payer, Payment};
 use super::policy::{OwnSlot, Rotation};
 use super::provider_mismatch::before;
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::server_history::PendingOp;
-use super::slot_log::Payment;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// The payment for a delete.
@@ -30,7 +30,7 @@ pub(super) enum PaidBy {
     /// The rotation made the snapshot itself, and it was never completed.
     Unfinished,
     /// A newer snapshot pays for it.
-    By(SnapshotId),
+    By(Payer),
     /// A shrink whose grace has passed, or to which an operator agreed.
     Agreed,
 }
@@ -45,7 +45,7 @@ impl PaidBy {
     /// Returns the snapshot that pays, if one does.
     pub(super) fn by(self) -> Option<SnapshotId> {
         match self {
-            Self::By(payer) => Some(payer),
+            Self::By(payer) => Some(payer.id),
             Self::Unfinished | Self::Agreed => None,
         }
     }
@@ -72,7 +72,7 @@ impl DecisionContext<'_> {
             return None;
         }
         let payments = self.payments(own).iter();
-        let stand = |payment: &&Payment| stands_for(&payment.by, own, why, owned);
+        let stand = |payment: &&Payment| stands_for(&payment.by.id, own, why, owned);
         let mut standing = payments.filter(stand).collect::<Vec<_>>().into_iter();
         let bound = standing
             .clone()
@@ -153,12 +153,12 @@ impl DecisionContext<'_> {
         skipped: impl Fn(&SnapshotId) -> bool,
     ) -> Vec<OwnSnapshot<'a>> {
         let free = payments.iter().filter(|payment| payment.victim.is_none());
-        let mut payers: Vec<_> = free.map(|payment| payment.by.clone()).collect();
+        let mut payers: Vec<_> = free.map(|payment| payment.by.id.clone()).collect();
         let mut uncovered = Vec::new();
         for (own, why) in spares {
             let id = own.snapshot.id.clone();
             let bound = payments.iter().any(|payment| {
-                payment.victim == Some(id.clone()) && stands_for(&payment.by, &own, why, owned)
+                payment.victim == Some(id.clone()) && stands_for(&payment.by.id, &own, why, owned)
             });
             if bound || self.unfinished(&own) || skipped(&id) {
                 continue;
@@ -184,8 +184,8 @@ impl DecisionContext<'_> {
         // A snapshot that an operator spares for now still counts as beyond `keep`.
         let owned = self.owned_where(|_| false);
         let surplus = |place: OwnSlot| !self.unpaid(place.rotation, &owned).is_empty();
-        let promise = self.history.prune_first.as_deref();
-        let promised = promise.is_some_and(|prune| !prune.known.contains(&snapshot.id));
+        let promise = self.history.open_promise();
+        let promised = promise.is_some_and(|promise| !promise.known.contains(&snapshot.id));
         agrees && (promised || place.is_some_and(surplus))
     }
 }

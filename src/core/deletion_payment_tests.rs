@@ -173,3 +173,99 @@ fn i19_what_a_refused_create_made_all_the_same_is_the_rotation_s_own() {
     );
     assert_eq!(world.shrink(), None);
 }
+
+/// Creates the slot's snapshot, and records that a listing shows it completed.
+fn complete(world: &mut TestProvider) -> SnapshotId {
+    let Step::Create { name, .. } = world.recorded() else {
+        panic!("{:?}", world.recorded());
+    };
+    world.intend_create(&name);
+    let id = world.make(&name, Status::Completed);
+    world.record(&ServerEvent::CreateResult {
+        snapshot: name,
+        outcome: Outcome::Done,
+        id: Some(id.clone()),
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+    let step = world.recorded();
+    let Step::Wait { reason, .. } = &step else {
+        panic!("{step:?}");
+    };
+    assert!(reason.contains("until a second listing"), "{reason}");
+    id
+}
+
+#[test]
+fn i19_one_listing_that_shows_a_new_snapshot_completed_costs_no_older_one() {
+    let mut world = TestProvider::grown(1, 1);
+    world.pass(WEEK);
+    complete(&mut world);
+    world.pass(world.rules.poll_interval);
+    world.snapshots[1].status = Status::Failed;
+    let step = world.settle(&Status::Completed);
+    assert!(matches!(step, Step::Idle { .. }), "{step:?}");
+    assert_eq!(world.log, ["create weekly-2026-11-29"]);
+    // A second listing that agrees lets the older one go.
+    world.snapshots[1].status = Status::Completed;
+    world.settle(&Status::Completed);
+    assert_eq!(world.log[1..], ["delete weekly-2026-11-22"]);
+}
+
+#[test]
+fn i7_and_i19_a_promise_counts_as_kept_only_while_its_snapshot_is_listed_as_completed() {
+    let mut world = full_of_own();
+    world.recorded();
+    world.history.found = None;
+    let Step::Delete {
+        id,
+        name,
+        prune_first: true,
+        ..
+    } = world.recorded()
+    else {
+        panic!("{:?}", world.recorded());
+    };
+    let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
+    world.intend_delete(id.clone(), &name, Some(known));
+    world.snapshots.retain(|s| s.id != id);
+    let Step::Create { name, .. } = world.recorded() else {
+        panic!("{:?}", world.recorded());
+    };
+    world.intend_create(&name);
+    let made = world.make(&name, Status::Completed);
+    world.record(&ServerEvent::CreateResult {
+        snapshot: name.clone(),
+        outcome: Outcome::Done,
+        id: Some(made.clone()),
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+    world.recorded();
+    world.pass(WEEK);
+    let row = world.snapshots.iter().position(|s| s.id == made);
+    let row = row.expect("the new snapshot");
+    world.snapshots[row].status = Status::Failed;
+    let step = world.recorded();
+    let Step::Blocked { reason } = &step else {
+        panic!("{step:?}");
+    };
+    let said = format!("{name}, made since the last one was deleted to make room, is no longer");
+    assert!(reason.contains(&said), "{reason}");
+    world.snapshots[row].status = Status::Completed;
+    world.recorded();
+    world.pass(world.rules.settle_window);
+    let step = world.recorded();
+    let prunes = matches!(
+        step,
+        Step::Delete {
+            prune_first: true,
+            ..
+        }
+    );
+    assert!(prunes, "{step:?}");
+}

@@ -6,10 +6,11 @@
 #[cfg(feature = "proof")]
 use super::{
     decide::Inventory,
+    payment::{Payer, Payment},
     policy::Policy,
     recorded_terms::Fnv,
     server_history::{ServerHistory, UnfinishedSnapshot},
-    slot_log::{Payment, RotationLog},
+    slot_log::RotationLog,
     snapshot::{Snapshot, SnapshotId, Status},
 };
 
@@ -70,6 +71,8 @@ pub enum Break {
     UnpaidDeleted,
     /// A snapshot that the rotation made pays for any number of deletes (I19).
     PaysForAll,
+    /// A snapshot that one listing showed completed pays for a delete, whatever others say (I19).
+    OneListingPays,
     /// An announced shrink takes effect at once (I19).
     NoGrace,
     /// A completed snapshot that is listed as failed counts as failed (I19).
@@ -86,7 +89,7 @@ pub enum Break {
 
 impl Break {
     /// All breaks.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -114,6 +117,7 @@ impl Break {
         Self::StopLeftOut,
         Self::UnpaidDeleted,
         Self::PaysForAll,
+        Self::OneListingPays,
         Self::NoGrace,
         Self::RegressedAsFailed,
         Self::FailedAsMade,
@@ -182,6 +186,13 @@ pub(super) fn blinded(
                 }
             }
         }
+        Break::OneListingPays => {
+            let payments = history.rotations.iter_mut().flat_map(|r| &mut r.payments);
+            payments.for_each(|payment| payment.by.completed = None);
+            history
+                .prune_first
+                .take_if(|promise| promise.kept_by.is_some());
+        }
         Break::NoGrace => history.rotations.iter_mut().for_each(RotationLog::agree),
         Break::RegressedAsFailed | Break::FailedAsMade => {
             if broken == Break::RegressedAsFailed {
@@ -201,9 +212,12 @@ pub(super) fn blinded(
         Break::FoundPays => {
             for (own, place) in own.iter().filter_map(|s| Some((s, policy.place(&s.name)?))) {
                 let notes = history.notes(&policy.rotations[place.rotation].name);
-                if !notes.payments.iter().any(|payment| payment.by == own.id) {
+                if !notes.payments.iter().any(|payment| payment.by.id == own.id) {
                     notes.payments.push(Payment {
-                        by: own.id.clone(),
+                        by: Payer {
+                            id: own.id.clone(),
+                            completed: None,
+                        },
                         victim: None,
                     });
                 }

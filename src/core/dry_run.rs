@@ -260,6 +260,10 @@ impl DryRun<'_> {
     pub(super) fn record(&mut self, fact: &ServerEvent) {
         let grace = self.rules.request_timeout;
         self.history.apply(fact, self.now.into(), grace);
+        // A second listing would show the same.
+        if matches!(fact, ServerEvent::SnapshotCompleted { .. }) {
+            self.inventory.requested = self.now.mono + SignedDuration::from_nanos(1);
+        }
     }
 
     pub(super) fn push(

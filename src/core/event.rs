@@ -227,8 +227,7 @@ pub enum ServerEvent {
     },
     /// An own snapshot that was completed is listed as failed (I19).
     SnapshotRegressed { snapshot: String, id: SnapshotId },
-    /// A known snapshot is listed under another name, which is a rotation's. Nothing is changed on
-    /// the server until `resume` (I19).
+    /// A known snapshot is listed under a rotation's name. Nothing is changed until `resume` (I19).
     SnapshotRenamed {
         snapshot: String,
         id: SnapshotId,
@@ -306,8 +305,8 @@ pub enum ServerEvent {
         rotation: String,
         snapshot: String,
         reason: String,
-        /// The longest downtime by the policy then: a later edit doesn't shorten the time for which
-        /// its effect is watched for. Trails of earlier versions lack it.
+        /// The longest downtime by the policy then. A later edit doesn't shorten the watch for the
+        /// stop's effect. Trails of earlier versions lack it.
         #[serde(
             default,
             serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional",
@@ -349,6 +348,12 @@ pub enum ServerEvent {
         /// The provider's own words of a refusal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
+    },
+    /// The server was seen active while its snapshot was made, although it was stopped for it.
+    ServerRan {
+        rotation: String,
+        snapshot: String,
+        reason: String,
     },
     /// The server was seen active, and no start is owed any more.
     StartConfirmed { rotation: String, snapshot: String },

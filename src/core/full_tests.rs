@@ -158,11 +158,11 @@ fn i7_while_a_listing_still_shows_what_was_to_be_given_up_nothing_was_lost() {
         let mut world = full_of_own();
         let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
         let victim = SnapshotId::from(if shown { 1 } else { 99 });
-        world.history.prune_first =
-            Some(Box::new(crate::core::server_history::PruneFirstPromise {
-                victim,
-                known,
-            }));
+        world.history.prune_first = Some(Box::new(crate::core::payment::PruneFirstPromise {
+            victim,
+            known,
+            kept_by: None,
+        }));
         let step = world.recorded();
         assert_eq!(matches!(step, Step::Delete { .. }), goes, "{step:?}");
     }

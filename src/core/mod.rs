@@ -28,6 +28,8 @@ pub mod operator_order;
 mod operator_resume;
 pub mod pattern_detection;
 mod pause;
+pub mod payment;
+mod payment_rules;
 mod pending_op;
 pub mod plan;
 mod plan_text;

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
+use super::payment::Payer;
 use super::policy::Rules;
 use super::sanitize::counted;
 use super::server_downtime::Downtime;
@@ -58,7 +59,7 @@ impl ServerHistory {
         let agrees = own && self.paused.is_none() && released.is_none() && started.is_none();
         if agrees && self.mismatch.is_some() {
             ended.push("what the provider stores otherwise is yours to know".to_owned());
-        } else if agrees && self.prune_first.is_some() {
+        } else if agrees && self.owes_a_snapshot() {
             ended.push("a full server may be pruned for a slot again".to_owned());
         }
         if own {
@@ -97,6 +98,13 @@ impl ServerHistory {
                 .rotations
                 .iter()
                 .all(|notes| notes.to_agree().next().is_none())
+    }
+
+    /// Returns true if nothing that is completed was made since the last prune-first.
+    fn owes_a_snapshot(&self) -> bool {
+        let lost = |payer: &Payer| self.regressed.iter().any(|(id, _)| *id == payer.id);
+        let promise = self.prune_first.as_deref();
+        promise.is_some_and(|promise| promise.kept_by.as_ref().is_none_or(lost))
     }
 
     /// Returns the deletes to which a `resume` agrees, one line per rotation.

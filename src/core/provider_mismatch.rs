@@ -180,9 +180,12 @@ impl DecisionContext<'_> {
         let notes = history.rotation(&rotation.name);
         let shrink = notes.and_then(|notes| notes.shrink.as_deref());
         // Not before the new snapshot that takes the place is completed.
-        let kept = history.prune_first.is_none();
+        let kept = history.open_promise().is_none();
         let taken = shrink.filter(|_| kept).map_or(0, |shrink| shrink.taken);
         let taken = usize::try_from(taken).unwrap_or(usize::MAX);
+        if let Some(payer) = self.unconfirmed_promise().filter(|_| taken > 0) {
+            return Some(self.confirm(payer));
+        }
         let shrinks = unpaid.iter().take(taken).map(|own| own.snapshot.id.clone());
         let shrinks = shrinks.collect();
         let waiting = shrink.map_or(&[][..], |shrink| &shrink.found);

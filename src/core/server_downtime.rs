@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::create_outcome::FailedTry;
 use super::event::{ClockReading, Outcome, RecordedAt, ServerEvent};
 use super::server_history::ServerHistory;
+use super::slot_log::SlotFailure;
 use super::snapshot::ServerId;
 
 /// Number of failed starts after which `once` leaves the server to the next process.
@@ -129,6 +130,12 @@ impl Downtime {
         refused && self.starts == 0 && !self.stopped
     }
 
+    /// Returns true if the server was stopped and its only start was accepted. With several starts,
+    /// one may act late: on a server that is stopped for its next snapshot.
+    pub(super) fn has_one_start(&self) -> bool {
+        self.stopped && self.taken && self.starts == 1
+    }
+
     /// Returns true if `once` has sent enough starts.
     pub fn hopeless(&self) -> bool {
         self.starts >= HOPELESS && self.active.is_none()
@@ -149,6 +156,8 @@ impl ServerHistory {
                 for note in self.unsettled_named(snapshot) {
                     note.stops += 1;
                 }
+                let notes = self.notes(rotation);
+                notes.ran.take_if(|ran| *ran.name == **snapshot);
                 self.downtime = Some(Box::new(Downtime {
                     rotation: rotation.clone(),
                     snapshot: snapshot.clone(),
@@ -230,7 +239,18 @@ impl ServerHistory {
                     downtime.refused = said.as_deref().map(Into::into);
                 }
             }
-            ServerEvent::StartConfirmed { .. } => self.downtime = None,
+            ServerEvent::ServerRan {
+                rotation,
+                snapshot,
+                reason,
+            } => self.notes(rotation).ran = Some(Box::new(SlotFailure::of(snapshot, reason))),
+            ServerEvent::StartConfirmed { rotation, .. } => {
+                let ended = self.downtime.take().filter(|downtime| downtime.created);
+                if let Some(Downtime { snapshot, .. }) = ended.as_deref() {
+                    let notes = self.notes(rotation);
+                    notes.ran.take_if(|ran| *ran.name != **snapshot);
+                }
+            }
             _ => {}
         }
     }

@@ -235,7 +235,55 @@ fn a_stop_that_takes_effect_after_it_was_undone_is_undone_again() {
     world.pass(MINUTE);
     start(&mut world, Outcome::Done);
     runs(&mut world);
+    // Either start may still act, so the server is not stopped again before.
+    assert!(world.history.downtime.is_some());
+    world.pass(world.rules.settle_window);
+    world.recorded();
     assert_eq!(world.history.downtime, None);
+}
+
+#[test]
+fn a_server_that_is_active_again_before_its_snapshot_gets_none() {
+    let mut world = world();
+    stop(&mut world);
+    world.state = Some(PowerState::Active);
+    assert!(matches!(world.recorded(), Step::Wait { .. }));
+    world.pass(world.rules.poll_interval);
+    let step = world.recorded();
+    assert!(
+        matches!(&step, Step::Start { reason, .. } if reason.contains("active again")),
+        "{step:?}"
+    );
+}
+
+#[test]
+fn a_server_that_runs_while_its_snapshot_is_made_raises_an_alert_until_the_next_one() {
+    let mut world = world();
+    stop(&mut world);
+    let id = create(&mut world, Status::InProgress);
+    // A single look may be an old copy.
+    for state in [PowerState::Active, PowerState::Stopped, PowerState::Active] {
+        world.state = Some(state);
+        world.recorded();
+        assert_eq!(world.history.ran("weekly"), None);
+    }
+    world.pass(world.rules.poll_interval);
+    world.recorded();
+    world.state = Some(PowerState::Stopped);
+    complete(&mut world, &id);
+    start(&mut world, Outcome::Done);
+    runs(&mut world);
+    assert_eq!(world.history.downtime, None);
+    let said = alert(&world, AlertKind::ServerRan).expect("an alert");
+    assert!(said.contains(NAME), "{said}");
+    let (rotation, snapshot) = ("weekly".to_owned(), NAME.to_owned());
+    intend_stop(&mut world);
+    assert_eq!(world.history.ran("weekly"), None);
+    world.intend_create(NAME);
+    world.history.open = None;
+    world.record(&ServerEvent::StartConfirmed { rotation, snapshot });
+    world.recorded();
+    assert_eq!(alert(&world, AlertKind::ServerRan), None);
 }
 
 #[test]

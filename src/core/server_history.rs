@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
+use super::payment::PruneFirstPromise;
 use super::policy::{Policy, Rules};
 use super::server_downtime::Downtime;
 use super::server_identity::ServerIdentity;
@@ -83,15 +84,6 @@ pub struct PastPause {
     pub from: Timestamp,
     /// Its end.
     pub until: Timestamp,
-}
-
-/// A prune-first whose promise is not kept yet (I7, I19): the rotation has made no snapshot since.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PruneFirstPromise {
-    /// The snapshot that was deleted. Only its delete may be sent again.
-    pub victim: SnapshotId,
-    /// Every id that was listed then.
-    pub known: BTreeSet<SnapshotId>,
 }
 
 /// A create of a slot that may have taken effect, though no answer confirms it.
@@ -186,7 +178,7 @@ pub struct ServerHistory {
     /// The downtime of a server that a rotation stopped and that was not seen active since (I20).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downtime: Option<Box<Downtime>>,
-    /// The prune-first whose promise is not kept yet (I7, I19).
+    /// The promise of the last prune-first (I7, I19).
     pub prune_first: Option<Box<PruneFirstPromise>>,
     /// Own snapshots that were seen completed, with a hash of their names. The provider may list
     /// one as failed now.

@@ -104,7 +104,7 @@ impl<'a> OwedStart<'a> {
 }
 
 impl OwedStart<'_> {
-    /// Returns the record of a change in the server's state.
+    /// Returns the record of what the server's state shows.
     fn confirmed(&self) -> Option<Step> {
         let Downtime {
             rotation, snapshot, ..
@@ -115,6 +115,9 @@ impl OwedStart<'_> {
                 rotation,
                 snapshot,
             }));
+        }
+        if let Some(ran) = self.ran_meanwhile() {
+            return Some(Step::Record(ran));
         }
         self.runs()
             .then_some(Step::Record(ServerEvent::StartConfirmed {
@@ -141,7 +144,7 @@ impl OwedStart<'_> {
         let slow = longest.max(self.downtime.longest);
         let slow = slow.filter(|_| !self.downtime.stopped).unwrap_or_default();
         let settled = over >= self.rules.settle_window + slow;
-        twice && (settled || (self.downtime.stopped && self.downtime.taken))
+        twice && (settled || self.downtime.has_one_start())
     }
 
     /// Returns the alert of a server that is stopped for too long. It needs nothing else, so it is
@@ -241,7 +244,7 @@ impl OwedStart<'_> {
 
     /// Returns whether the id of the downtime's open create is known; `None` if no such create is
     /// open.
-    fn making(&self) -> Option<bool> {
+    pub(super) fn making(&self) -> Option<bool> {
         match &self.history.open {
             Some(PendingOp::Create { name, id, .. }) if *name == self.downtime.snapshot => {
                 Some(id.is_some())
@@ -306,7 +309,21 @@ impl DecisionContext<'_> {
             Step::Stop { ref name, .. } if *name == downtime.snapshot => step,
             // The next process continues to watch.
             _ if downtime.is_doubtful() && self.rules.count_all => step,
-            Step::Create { ref name, .. } if downtime.stopped && *name == downtime.snapshot => step,
+            Step::Create { ref name, .. } if downtime.stopped && *name == downtime.snapshot => {
+                match downtime.active {
+                    None => step,
+                    Some(since) if self.now.mono - since < self.rules.poll_interval => {
+                        waits("the server was stopped, and is seen active again")
+                    }
+                    // Nothing is created of a running server. The slot is tried again.
+                    Some(_) => Step::Start {
+                        rotation: downtime.rotation.clone(),
+                        name: downtime.snapshot.clone(),
+                        early: false,
+                        reason: "it is active again before its snapshot".to_owned(),
+                    },
+                }
+            }
             _ if Break::StartForgotten.on() && downtime.created => step,
             _ if downtime.starts > 0 && self.rules.count_all && downtime.hopeless() => {
                 Step::Blocked {

@@ -47,12 +47,13 @@ pub fn at_end(
         let stop = policy.and_then(|policy| policy.rotation(&rotation)?.stop.as_deref());
         let pending = stop.is_some_and(|stop| lasts(downtime, now) < stop.timeout);
         return match (stopped, downtime.taken) {
-            (true, true) => {
+            (true, true) if downtime.has_one_start() => {
                 ShutdownStep::Record(ServerEvent::StartConfirmed { rotation, snapshot })
             }
             // The stop may still take effect.
             (false, _) if pending => ShutdownStep::Wait,
-            (false, true) => ShutdownStep::Over,
+            // The next process waits until no call can take effect any more.
+            (_, true) => ShutdownStep::Over,
             (_, false) => start_at_end(history, downtime),
         };
     }

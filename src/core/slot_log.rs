@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::announced_deletes::AnnouncedDeletes;
 use super::event::{RecordedAt, SlotOutcome};
+use super::payment::{Payer, Payment};
 use super::recorded_terms::{Fnv, TermsHash};
 use super::server_history::ServerHistory;
 use super::settled_ranges::SettledRanges;
@@ -82,15 +83,6 @@ pub(super) enum CareReason {
     Changed,
 }
 
-/// A newer completed snapshot that the rotation made and that pays for one delete (I19).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Payment {
-    pub(super) by: SnapshotId,
-    /// The snapshot that it paid for. A delete was sent, so it pays for nothing else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) victim: Option<SnapshotId>,
-}
-
 /// Why a slot has no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SlotFailure {
@@ -131,6 +123,9 @@ pub(super) struct RotationLog {
     /// Why its hooks failed last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hook_fault: Option<Box<str>>,
+    /// Why its last snapshot may show a running server, although the rotation stops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ran: Option<Box<SlotFailure>>,
     /// Why the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) failed: Option<Box<SlotFailure>>,
@@ -168,7 +163,7 @@ impl RotationLog {
 
     /// Adds a snapshot that pays for another. Spent payments are kept for a while, since the
     /// deleted snapshot may be listed again.
-    pub(super) fn earn(&mut self, by: SnapshotId) {
+    pub(super) fn earn(&mut self, by: Payer) {
         let spent = self
             .payments
             .iter()
@@ -199,7 +194,7 @@ impl RotationLog {
 
     /// Removes a snapshot that is gone.
     pub(super) fn gone(&mut self, id: &SnapshotId) {
-        self.payments.retain(|payment| payment.by != *id);
+        self.payments.retain(|payment| payment.by.id != *id);
         let Some(shrink) = &mut self.shrink else {
             return;
         };
@@ -273,6 +268,11 @@ impl ServerHistory {
     /// Returns why the rotation's hooks failed last time, if they did.
     pub fn hook_fault(&self, rotation: &str) -> Option<&str> {
         self.rotation(rotation)?.hook_fault.as_deref()
+    }
+
+    /// Returns why the rotation's last snapshot may show a running server.
+    pub(super) fn ran(&self, rotation: &str) -> Option<&SlotFailure> {
+        self.rotation(rotation)?.ran.as_deref()
     }
 
     /// Returns why the last attempt on the slot of this name failed.

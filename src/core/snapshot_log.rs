@@ -4,7 +4,6 @@
 use super::event::RecordedAt;
 use super::recorded_terms::Fnv;
 use super::server_history::{LapsedCreate, PendingOp, ServerHistory, UnfinishedSnapshot};
-use super::slot_log::RotationLog;
 use super::snapshot::{Snapshot, SnapshotId};
 
 /// Number of unfinished snapshots of the rotation kept per server: more than the provider's limit
@@ -179,20 +178,6 @@ impl ServerHistory {
         self.made.retain(|made| made.id != *id);
         for notes in &mut self.rotations {
             notes.gone(id);
-        }
-    }
-
-    /// Applies the completion of a snapshot that the rotation made as requested (I19). It keeps the
-    /// open promise, or may pay for a snapshot beyond `keep`.
-    pub(super) fn pays(&mut self, name: &str, id: SnapshotId) {
-        // A snapshot that was listed before the promise does not keep it.
-        let kept = self.prune_first.take_if(|prune| !prune.known.contains(&id));
-        if kept.is_some() {
-            return;
-        }
-        let of_slot = |notes: &&mut RotationLog| notes.slots.iter().any(|n| n.name == name);
-        if let Some(notes) = self.rotations.iter_mut().find(of_slot) {
-            notes.earn(id);
         }
     }
 }

@@ -1,11 +1,34 @@
-//! The alert of a server that a rotation keeps stopped for too long.
+//! The alerts of a server that a rotation stops: it is down for too long, or ran while its snapshot was
+//! made.
 
-use super::event::{AlertKind, Outcome};
+use super::event::{AlertKind, Outcome, ServerEvent};
 use super::sanitize::utc;
 use super::server_downtime::Downtime;
 use super::server_restart::OwedStart;
 
 impl OwedStart<'_> {
+    /// Returns the record that the server runs while its snapshot is made. Two looks in a row must
+    /// show it, since a state may be an old copy.
+    pub(super) fn ran_meanwhile(&self) -> Option<ServerEvent> {
+        let downtime = self.downtime;
+        let ordered = downtime.starts > 0 || !downtime.stopped;
+        let told = self.history.ran(&downtime.rotation);
+        let told = told.is_some_and(|ran| *ran.name == *downtime.snapshot);
+        if told || ordered || self.making().is_none() {
+            return None;
+        }
+        let twice = self.now.mono - downtime.active? >= self.rules.poll_interval;
+        let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
+        let reason = format!(
+            "the server was stopped for {snapshot}, and is active while it is made: the snapshot may be that of a running server"
+        );
+        twice.then_some(ServerEvent::ServerRan {
+            rotation,
+            snapshot,
+            reason,
+        })
+    }
+
     /// Returns the alert if the server is down longer than permitted, or can't be started.
     pub(super) fn too_long(&self) -> Option<((AlertKind, String), String)> {
         let Downtime {
@@ -42,15 +65,22 @@ impl OwedStart<'_> {
             }
             _ => "its start is tried again".to_owned(),
         };
-        let gone = self.policy.map_or_else(
-            || "its policy is gone".to_owned(),
-            |policy| {
-                let server = &policy.server;
-                format!("if there is no such server any more, snaprotate resume --server {server}")
-            },
+        let gone = if self.policy.is_none() {
+            "; its policy is gone"
+        } else {
+            ""
+        };
+        let of = self.policy.map(|policy| policy.server.to_string());
+        let of = of.as_deref().unwrap_or("ID");
+        // A resume gives up no start before.
+        let resume = if self.downtime.hopeless() {
+            format!("; if there is no such server any more, snaprotate resume --server {of}")
+        } else {
+            String::new()
+        };
+        let reason = format!(
+            "{what}, and not seen active again: {tried}; start it at the provider{gone}{resume}"
         );
-        let reason =
-            format!("{what}, and not seen active again: {tried}; start it at the provider; {gone}");
         Some(((AlertKind::ServerStopped, rotation.clone()), reason))
     }
 }

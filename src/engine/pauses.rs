@@ -122,6 +122,15 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(PauseResult { ended, ..held })
     }
 
+    /// Returns true if the server is held or stopped. A resume reaches it also without a policy.
+    pub fn owes_release(&self, server: &ServerId) -> bool {
+        let seat = lock(&self.seats).get(server).cloned();
+        seat.is_some_and(|seat| {
+            let history = &lock(&seat).history;
+            history.hold.is_some() || history.downtime.is_some()
+        })
+    }
+
     /// Returns true if there is a pause to end, and lists what else would end with it.
     fn to_resume(&self, server: Option<&ServerId>) -> (bool, Vec<String>) {
         let (now, rules) = (self.clock.now(), self.wanted().rules);

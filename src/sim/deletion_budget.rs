@@ -98,6 +98,8 @@ impl World {
         }
         let made = lies.made.get(&server).into_iter().flatten();
         let made = made.filter(|id| !lies.unmade.contains(id) || there.contains(id));
+        // One listing alone may be wrong.
+        let made = made.filter(|id| lies.shown_completed.get(id).is_some_and(|times| *times > 1));
         let mut made = made.count();
         if promised {
             lies.promised.insert(server, made);

@@ -62,6 +62,14 @@ impl World {
                 });
             }
         }
+        let completed = seen.iter().filter(|row| row.status == Status::Completed);
+        let completed = completed.map(|row| self.truly(ids::number(&row.id)));
+        let completed: Vec<_> = completed.collect();
+        if let Some(lies) = &mut self.lies {
+            for id in completed {
+                *lies.shown_completed.entry(id).or_default() += 1;
+            }
+        }
         seen
     }
 

@@ -142,7 +142,14 @@ impl<A: SnapshotApi> ControlState<A> {
         };
         let policies: Vec<Arc<Policy>> = self.engine.policies().values().cloned().collect();
         let found = find(&policies, server).map_err(|why| (StatusCode::NOT_FOUND, why))?;
-        let found = found.ok_or_else(|| (StatusCode::NOT_FOUND, unknown(&policies, server)))?;
-        Ok(Some(found.server.clone()))
+        let id = match found {
+            Some(policy) => policy.server.clone(),
+            None => server
+                .parse()
+                .ok()
+                .filter(|id| self.engine.owes_release(id))
+                .ok_or_else(|| (StatusCode::NOT_FOUND, unknown(&policies, server)))?,
+        };
+        Ok(Some(id))
     }
 }

@@ -414,6 +414,31 @@ fn i20_a_server_without_a_policy_that_stays_down_is_told_of() {
 }
 
 #[test]
+fn a_resume_by_id_gives_up_the_start_of_a_server_without_a_policy() {
+    let (place, daemon) = stays_down();
+    place.leave();
+    daemon.signal("HUP");
+    let told = || place.alerts("server_stopped").join("\n");
+    until("the alert names the way out", || {
+        told().contains("snaprotate resume")
+    });
+    let resumed = place.home.run(&["resume", &SERVER.to_string()]);
+    let said = stdout(&resumed);
+    assert_eq!(resumed.status.code(), Some(0), "{said}{}", stderr(&resumed));
+    assert!(said.contains("is given up"), "{said}");
+    until("nothing is left to be said", || {
+        place.home.run(&["status"]).status.code() == Some(0)
+    });
+    let starts = || place.home.events("start_intent").len();
+    let before = starts();
+    let again = place.home.run(&["resume", &SERVER.to_string()]);
+    assert!(stderr(&again).contains("no policy is for server"));
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(starts(), before);
+    place.verified();
+}
+
+#[test]
 fn i20_a_service_that_ends_without_having_started_a_server_says_so() {
     let place = place("");
     let sandbox = &place.provider.sandbox;

@@ -9,7 +9,7 @@ use crate::audit::Record;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// All events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 53] = [
+pub(in crate::cli) const EVENTS: [&str; 54] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -38,6 +38,7 @@ pub(in crate::cli) const EVENTS: [&str; 53] = [
     "rotation_removed",
     "server_id_changed",
     "server_identified",
+    "server_ran",
     "server_removed",
     "slot_due",
     "slot_given_up",

@@ -77,7 +77,12 @@ impl RecordFields {
         let alert = self.alert.as_deref()?;
         matches!(
             alert,
-            "slot_failed" | "overdue" | "slot_waiting" | "hook_failed" | "server_stopped"
+            "slot_failed"
+                | "overdue"
+                | "slot_waiting"
+                | "hook_failed"
+                | "server_stopped"
+                | "server_ran"
         )
         .then_some(self.about.as_deref())?
     }
